@@ -1,0 +1,56 @@
+"""Everything VibeCheck raises on purpose.
+
+Each message is one or two sentences that a person can act on: what went wrong, and which setting
+to change or which step to take. Pages and commands show it as it is.
+
+    VibeCheckError
+    ├── SettingsError            a setting cannot be used as it stands
+    ├── PictureError             a picture cannot be used
+    │   ├── UnreadablePicture    not a picture, damaged, or of a kind that is not taken
+    │   ├── PictureTooLarge      more bytes or pixels than are taken
+    │   └── NoFace               a picture in which no face was found
+    ├── ModelError               a model folder cannot be used
+    ├── RecordsError             predictions, feedback or pictures could not be stored or read
+    │   └── UnknownPrediction    no prediction has this id
+    └── MusicError               a catalogue of playlists cannot be used
+"""
+
+
+class VibeCheckError(Exception):
+    """The root of the tree: its text is a sentence for people."""
+
+
+class SettingsError(VibeCheckError):
+    """A setting cannot be used as it stands; the message names it."""
+
+
+class PictureError(VibeCheckError):
+    """A picture cannot be used."""
+
+
+class UnreadablePicture(PictureError):
+    """The bytes are not a picture, are damaged, or are of a kind that is not taken."""
+
+
+class PictureTooLarge(PictureError):
+    """The picture has more bytes or pixels than are taken."""
+
+
+class NoFace(PictureError):
+    """No face was found in the picture."""
+
+
+class ModelError(VibeCheckError):
+    """A model folder cannot be used: incomplete, damaged, or not a classifier of the seven moods."""
+
+
+class RecordsError(VibeCheckError):
+    """Predictions, feedback or pictures could not be stored or read."""
+
+
+class UnknownPrediction(RecordsError):
+    """No prediction has this id."""
+
+
+class MusicError(VibeCheckError):
+    """A catalogue of playlists cannot be used."""

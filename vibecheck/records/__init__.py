@@ -1,0 +1,1 @@
+"""What VibeCheck remembers: predictions, feedback, plays, model versions, pictures, the outbox."""

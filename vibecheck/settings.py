@@ -1,0 +1,135 @@
+"""Every setting, in one class.
+
+A setting comes from, in this order: the environment, a file `.env` in the working directory,
+Streamlit's secrets (`.streamlit/secrets.toml` of the project, then of the home directory).
+VibeCheck's own are named `VIBECHECK_…`; those of the services keep the services' names.
+"""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from vibecheck.errors import SettingsError
+
+# Later files win, as in Streamlit.
+SECRETS_FILES = (Path.home() / ".streamlit" / "secrets.toml", Path(".streamlit") / "secrets.toml")
+
+
+class SecretsSource(EnvSettingsSource):
+    """Root-level entries of Streamlit's secrets, read as if they stood in the environment.
+
+    Streamlit exports them itself, but only in its own process and only once they were asked for.
+    """
+
+    def _load_env_vars(self) -> dict[str, str]:
+        entries: dict[str, object] = {}
+        for path in SECRETS_FILES:
+            if path.is_file():
+                entries |= tomllib.loads(path.read_text(encoding="utf-8"))
+        return {key.lower(): str(value) for key, value in entries.items() if not isinstance(value, dict | list)}
+
+
+def _service(name: str, description: str, **kwargs):
+    """A setting of a service, under the name that the service's own documentation gives it."""
+    return Field(None, validation_alias=name, description=description, **kwargs)
+
+
+class Settings(BaseSettings):
+    """All settings with their defaults; `Settings.load()` is the way to get one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VIBECHECK_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        validate_default=True,
+    )
+
+    data: Path = Field(Path("data"), description="Folder for records and pictures.")
+    database_url: str | None = Field(
+        None,
+        description="Database of the records, as SQLAlchemy writes it (`postgresql+psycopg://…`). "
+        "Default: SQLite in the data folder.",
+    )
+    threads: int = Field(1, ge=1, le=16, description="Threads that one run of the model may use.")
+    audit_share: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="Share of vibe checks, drawn at random, whose answers measure the accuracy.",
+    )
+    retention_days: int = Field(
+        90, ge=1, le=3650, description="Days after which a vibe check and its picture are deleted."
+    )
+
+    spotify_client_id: str | None = _service(
+        "SPOTIPY_CLIENT_ID", "Spotify app, to search for playlists; without it the catalogue is used."
+    )
+    spotify_client_secret: SecretStr | None = _service(
+        "SPOTIPY_CLIENT_SECRET", "The Spotify app's secret."
+    )
+    comet_api_key: SecretStr | None = _service(
+        "COMET_API_KEY", "Comet account that keeps predictions and corrections."
+    )
+    twilio_account_sid: str | None = _service(
+        "TWILIO_ACCOUNT_SID", "Camera relay by Twilio, for hosts behind a firewall."
+    )
+    twilio_auth_token: SecretStr | None = _service("TWILIO_AUTH_TOKEN", "Twilio's token.")
+    cloudflare_turn_key_id: str | None = _service(
+        "CLOUDFLARE_TURN_KEY_ID", "Camera relay by Cloudflare; asked before Twilio."
+    )
+    cloudflare_turn_key_api_token: SecretStr | None = _service(
+        "CLOUDFLARE_TURN_KEY_API_TOKEN", "Cloudflare's token."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, SecretsSource(settings_cls)
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """Read all sources. Raises SettingsError that names each setting that cannot be used."""
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{environment_name(str(problem['loc'][0]))}: {problem['msg']}"
+                for problem in error.errors()
+            )
+            raise SettingsError(f"These settings cannot be used: {problems}.") from error
+        except ValueError as error:  # tomllib and python-dotenv
+            raise SettingsError(f"A settings file cannot be read: {error}.") from error
+
+    @property
+    def records_url(self) -> str:
+        """SQLAlchemy URL of the records: the setting, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data.absolute() / 'vibecheck.db'}"
+
+    @property
+    def images_url(self) -> str:
+        """Where kept pictures go, as fsspec takes it: a path or a URL."""
+        return str(self.data.absolute() / "images")
+
+
+def environment_name(field: str) -> str:
+    """The environment variable that sets `field` of Settings (or the field's alias itself)."""
+    info = Settings.model_fields.get(field)
+    if info is None:
+        return field.upper()
+    return str(info.validation_alias or f"VIBECHECK_{field}").upper()
