@@ -33,7 +33,9 @@ class SecretsSource(EnvSettingsSource):
         for path in SECRETS_FILES:
             if path.is_file():
                 entries |= tomllib.loads(path.read_text(encoding="utf-8"))
-        return {key.lower(): str(value) for key, value in entries.items() if not isinstance(value, dict | list)}
+        return {
+            key.lower(): str(value) for key, value in entries.items() if not isinstance(value, dict | list)
+        }
 
 
 def _service(name: str, description: str, **kwargs):
@@ -74,9 +76,7 @@ class Settings(BaseSettings):
     spotify_client_id: str | None = _service(
         "SPOTIPY_CLIENT_ID", "Spotify app, to search for playlists; without it the catalogue is used."
     )
-    spotify_client_secret: SecretStr | None = _service(
-        "SPOTIPY_CLIENT_SECRET", "The Spotify app's secret."
-    )
+    spotify_client_secret: SecretStr | None = _service("SPOTIPY_CLIENT_SECRET", "The Spotify app's secret.")
     comet_api_key: SecretStr | None = _service(
         "COMET_API_KEY", "Comet account that keeps predictions and corrections."
     )
@@ -109,8 +109,7 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             problems = "; ".join(
-                f"{environment_name(str(problem['loc'][0]))}: {problem['msg']}"
-                for problem in error.errors()
+                f"{environment_name(str(problem['loc'][0]))}: {problem['msg']}" for problem in error.errors()
             )
             raise SettingsError(f"These settings cannot be used: {problems}.") from error
         except ValueError as error:  # tomllib and python-dotenv

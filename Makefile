@@ -1,0 +1,59 @@
+# make run    starts VibeCheck on this machine
+# make test   runs every test
+# Both install what they need into .venv first; nothing is installed twice.
+
+PYTHON ?= python3
+VENV ?= .venv
+# On Linux, plain torch brings several GB of CUDA, so its CPU wheel is tried first.
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+ADDRESS ?= 127.0.0.1
+PORT ?= 8501
+
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+
+.PHONY: run test lint format clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.app
+	$(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
+
+test: $(VENV)/.tools
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(PY) -m pytest
+
+lint: $(VENV)/.tools
+	$(PY) -m ruff check --fix .
+
+format: $(VENV)/.tools
+	$(PY) -m ruff format .
+
+# The stamps are written last, so an installation that was interrupted is taken up again.
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "VibeCheck needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+$(VENV)/.torch: | $(PY)
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip --upgrade
+	@if [ "$$(uname -s)" = Linux ]; then \
+	  $(PIP) install --quiet --retries 0 --timeout 15 "$(TORCH)" --index-url "$(TORCH_INDEX)" 2>/dev/null \
+	  || { echo "PyTorch's index of CPU wheels cannot be reached; taking $(TORCH) from pip's own."; \
+	       $(PIP) install "$(TORCH)"; }; \
+	else $(PIP) install "$(TORCH)"; fi
+	@touch $@
+
+$(VENV)/.app: requirements.txt $(VENV)/.torch
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+$(VENV)/.tools: requirements-dev.txt $(VENV)/.app
+	$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
