@@ -1,0 +1,58 @@
+"""What every test may use: real pictures of faces, the model that ships, and what is beside the project."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.faces import FaceDetector
+from vibecheck.reading import Reader
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def missing(what: str) -> None:
+    """Skip a test for want of `what`; where everything has to be there (CI), fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """Eileen Collins smiling, 512 x 512 x 3 uint8 RGB (NASA, public domain). Read-only."""
+    picture = data.astronaut()
+    picture.flags.writeable = False
+    return picture
+
+
+@pytest.fixture(scope="session")
+def empty_room() -> np.ndarray:
+    """A picture without a face: a coffee cup."""
+    return data.coffee()
+
+
+@pytest.fixture(scope="session")
+def detector() -> FaceDetector:
+    return FaceDetector()
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    return Classifier.load(EMBEDDED)
+
+
+@pytest.fixture(scope="session")
+def reader(detector: FaceDetector, classifier: Classifier) -> Reader:
+    return Reader(detector, classifier)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of data beside the project."""
+    if not SHARED.is_dir():
+        missing(f"{SHARED} is not here: it holds the FER+ faces and a recorded webcam")
+    return SHARED

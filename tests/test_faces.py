@@ -1,0 +1,249 @@
+import cv2
+import numpy as np
+import pytest
+
+from vibecheck.faces import (
+    CLOSE_SIDE,
+    KEEPSAKE_SIDE,
+    Face,
+    FaceDetector,
+    FaceQuality,
+    crop,
+    keepsake,
+    measure,
+    same_face,
+    weights_file,
+    whole,
+)
+
+GOOD = FaceQuality(light=130, blur=300, size=160, yaw=0, roll=0)
+
+
+def scaled(picture: np.ndarray, factor: float) -> np.ndarray:
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=how)
+
+
+def turned(picture: np.ndarray, degrees: float) -> np.ndarray:
+    """Turned clockwise about its middle."""
+    height, width = picture.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1)
+    return cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+def pasted(canvas: tuple[int, int], *parts: tuple[np.ndarray, int, int]) -> np.ndarray:
+    """A grey picture of (height, width) with pictures pasted in at (x, y)."""
+    picture = np.full((*canvas, 3), 120, np.uint8)
+    for part, x, y in parts:
+        picture[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return picture
+
+
+def test_finds_the_face_with_landmarks_inside_its_box(astronaut, detector):
+    (face,) = detector.find(astronaut)
+    assert (face.x, face.y) == pytest.approx((179, 63), abs=8)
+    assert (face.width, face.height) == pytest.approx((90, 112), abs=10)
+    assert face.score > 0.9
+    right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks
+    assert face.x < right_eye[0] < nose[0] < left_eye[0] < face.x + face.width
+    assert right_eye[1] < nose[1] < right_mouth[1] < face.y + face.height
+    assert right_mouth[0] < left_mouth[0]
+
+
+@pytest.mark.parametrize(("x", "y"), [(30, 0), (30, 30), (300, 100), (501, 333)])
+@pytest.mark.parametrize("size", [40, 48, 64])
+def test_finds_faces_from_40_px_up_in_a_webcam_frame(astronaut, detector, size, x, y):
+    head = scaled(astronaut[20:220, 130:300], size / 112)
+    faces = detector.find(pasted((480, 640), (head, x, y)), CLOSE_SIDE)
+    assert [face.side for face in faces] == pytest.approx([size], rel=0.15)
+
+
+@pytest.mark.parametrize("size", [60, 112, 150, 300])
+def test_finds_faces_of_the_usual_size_at_first_sight(astronaut, detector, size):
+    head = scaled(astronaut[20:220, 130:300], size / 112)[:480]
+    faces = detector.find(pasted((480, 640), (head, 30, 0)))
+    assert [face.side for face in faces] == pytest.approx([size], rel=0.15)
+
+
+def test_finds_a_face_in_a_photo_of_12_megapixels_in_its_own_pixels(astronaut, detector):
+    small = detector.find(astronaut)[0]
+    photo = pasted((3000, 4000), (scaled(astronaut, 5), 700, 200))
+    (face,) = detector.find(photo)
+    assert face.side == pytest.approx(small.side * 5, rel=0.1)
+    assert face.centre == pytest.approx((small.centre[0] * 5 + 700, small.centre[1] * 5 + 200), abs=40)
+
+
+def test_several_faces_come_largest_first(astronaut, detector):
+    head = astronaut[20:220, 130:300]
+    frame = pasted((480, 640), (head, 20, 200), (scaled(head, 1.6), 330, 80))
+    faces = detector.find(frame)
+    assert len(faces) == 2
+    assert faces[0].x > 300 > faces[1].x
+    assert faces[0].side > faces[1].side
+
+
+def test_a_picture_without_a_face_has_none(empty_room, detector):
+    assert detector.find(empty_room) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (16, 16), (3000, 2)])
+def test_odd_shapes_are_no_mistake(detector, shape):
+    assert detector.find(np.zeros((*shape, 3), np.uint8)) == []
+
+
+@pytest.mark.parametrize("degrees", [-30, -15, 0, 15, 30])
+def test_a_second_look_sees_how_far_the_head_is_tilted(astronaut, detector, degrees):
+    tilted = turned(astronaut, degrees)
+    (face,) = detector.find(tilted)
+    once = detector.refine(tilted, face)
+    twice = detector.refine(tilted, once)
+    assert once.roll == pytest.approx(degrees, abs=12)
+    assert twice.roll == pytest.approx(degrees, abs=6)
+    assert (twice.x, twice.y, twice.width, twice.height) == (face.x, face.y, face.width, face.height)
+
+
+@pytest.mark.parametrize("degrees", [-25, 25])
+def test_the_crop_is_upright_however_the_head_is_tilted(astronaut, detector, degrees):
+    def error(picture: np.ndarray, face: Face, upright: bool) -> float:
+        return float(np.abs(crop(picture, face, 64, 0.85, upright).astype(float) - straight).mean())
+
+    straight = crop(astronaut, detector.find(astronaut)[0], 64, 0.85).astype(float)
+    tilted = turned(astronaut, degrees)
+    face = detector.refine(tilted, detector.refine(tilted, detector.find(tilted)[0]))
+    assert error(tilted, face, upright=True) < 0.7 * error(tilted, face, upright=False)
+
+
+def test_landmarks_of_a_face_that_is_not_seen_again_stay_as_they_are(empty_room, detector):
+    face = Face(100, 100, 80, 80, ((120, 130), (160, 130), (140, 150), (125, 165), (155, 165)), 0.6)
+    assert detector.refine(empty_room, face) == face
+
+
+def test_the_crop_shows_the_box_times_its_scale():
+    picture = np.zeros((200, 200, 3), np.uint8)
+    picture[60:140, 60:140] = 255  # the box, exactly
+    face = Face(60, 60, 80, 80, ((80, 90), (120, 90), (100, 105), (85, 120), (115, 120)), 1.0)
+    assert (crop(picture, face, 40, 1.0) == 255).all()
+    wide = crop(picture, face, 40, 2.0)
+    assert (wide[10:30, 10:30] == 255).all()
+    assert wide[:9].max() == 0 and wide[:, :9].max() == 0 and wide[31:].max() == 0 and wide[:, 31:].max() == 0
+
+
+def test_shrinking_averages_instead_of_skipping_pixels():
+    stripes = np.zeros((1200, 1200, 3), np.uint8)
+    stripes[:, ::2] = 255
+    face = Face(100, 100, 1000, 1000, ((400, 400), (800, 400), (600, 600), (450, 800), (750, 800)), 1.0)
+    assert crop(stripes, face, 64).std() < 4
+
+
+def test_a_face_at_the_edge_is_filled_up_with_the_edge():
+    picture = np.full((100, 100, 3), 200, np.uint8)
+    face = Face(-30, -30, 80, 80, ((0, 0), (30, 0), (15, 15), (0, 30), (30, 30)), 1.0)
+    assert (crop(picture, face, 32, 1.6) == 200).all()
+
+
+def test_what_is_kept_is_the_face_and_not_the_room(astronaut, detector):
+    face = detector.find(astronaut)[0]
+    kept, kept_face = keepsake(astronaut, face)
+    assert kept.shape == (179, 179, 3)  # 1.6 times 112
+    (found,) = detector.find(kept)
+    assert found.centre == pytest.approx(kept_face.centre, abs=6)
+    assert np.array(found.landmarks) == pytest.approx(np.array(kept_face.landmarks), abs=6)
+
+
+def test_what_is_kept_of_a_large_photo_is_at_most_320_px_and_upright(astronaut, detector):
+    photo = turned(scaled(astronaut, 5), 20)
+    kept, kept_face = keepsake(photo, detector.find(photo)[0])
+    assert kept.shape == (KEEPSAKE_SIDE, KEEPSAKE_SIDE, 3)
+    assert kept_face.roll == pytest.approx(0, abs=1e-6)
+    assert kept_face.side == pytest.approx(KEEPSAKE_SIDE / 1.6, rel=0.01)
+
+
+def test_a_model_s_crop_cut_from_what_was_kept_is_the_one_cut_from_the_picture(astronaut, detector):
+    face = detector.find(astronaut)[0]
+    from_picture = crop(astronaut, face, 64, 0.85).astype(float)
+    from_kept = crop(*keepsake(astronaut, face), 64, 0.85).astype(float)
+    assert np.abs(from_picture - from_kept).mean() < 2
+
+
+def test_quality_follows_what_was_done_to_the_picture(astronaut, detector):
+    face = detector.find(astronaut)[0]
+    good = measure(astronaut, face)
+    assert good.hints == ()
+    dark = measure((astronaut * 0.25).astype(np.uint8), face)
+    assert dark.light == pytest.approx(good.light * 0.25, abs=2)
+    blurred = measure(cv2.GaussianBlur(astronaut, (0, 0), 4), face)
+    assert blurred.blur < good.blur / 10
+    far = scaled(astronaut, 0.4)
+    assert measure(far, detector.find(far)[0]).size == pytest.approx(good.size * 0.4, rel=0.15)
+    assert good.score > max(dark.score, blurred.score)
+
+
+def test_blur_does_not_depend_on_how_large_the_face_is(astronaut, detector):
+    photo = scaled(astronaut, 3)
+    large, small = measure(photo, detector.find(photo)[0]), measure(astronaut, detector.find(astronaut)[0])
+    assert large.blur == pytest.approx(small.blur, rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("shown", "hint"),
+    [
+        ({"light": 30}, "dark"),
+        ({"light": 240}, "bright"),
+        ({"size": 50}, "closer"),
+        ({"yaw": 40}, "Turn to the camera"),
+        ({"yaw": -40}, "Turn to the camera"),
+        ({"roll": 35}, "upright"),
+        ({"blur": 5}, "blurred"),
+        ({}, None),
+    ],
+)
+def test_each_fault_has_its_own_hint(shown, hint):
+    fields = {name: getattr(GOOD, name) for name in ("light", "blur", "size", "yaw", "roll")}
+    hints = FaceQuality(**fields | shown).hints
+    assert (hints == ()) if hint is None else (len(hints) == 1 and hint in hints[0])
+
+
+@pytest.mark.parametrize("angle", [-30, -10, 0, 10, 30])
+def test_yaw_of_a_head_seen_by_a_camera(angle):
+    """Five points of a head in space, turned and seen from the front."""
+    points = np.array([[-0.5, 0, 0], [0.5, 0, 0], [0, 0.6, 0.55], [-0.35, 1, 0.1], [0.35, 1, 0.1]])
+    a = np.radians(angle)
+    turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    seen = (points @ turn.T)[:, :2] * 50 + 100
+    face = Face(50, 60, 100, 120, tuple(map(tuple, seen)), 1.0)
+    assert face.yaw == pytest.approx(angle, abs=0.5)
+    assert face.roll == pytest.approx(0, abs=1e-6)
+
+
+def test_a_face_in_profile_whose_eyes_coincide_is_turned_away():
+    assert Face(0, 0, 9, 9, ((3, 3), (3, 3), (5, 5), (3, 7), (3, 7)), 1.0).yaw == 90
+
+
+@pytest.mark.parametrize(
+    ("dx", "growth", "same"),
+    [(0, 1, True), (40, 1, True), (0, 1.3, True), (110, 1, False), (0, 1.7, False), (0, 0.5, False)],
+)
+def test_the_same_face_may_move_and_come_closer_but_not_jump(dx, growth, same):
+    before = Face(100, 100, 100, 100, ((0, 0),) * 5, 1.0)
+    side = 100 * growth
+    after = Face(150 + dx - side / 2, 150 - side / 2, side, side, ((0, 0),) * 5, 1.0)
+    assert same_face(before, after) is same
+
+
+def test_the_whole_picture_as_a_face_is_upright(astronaut):
+    face = whole(astronaut)
+    assert (face.x, face.y, face.width, face.height) == (0, 0, 512, 512)
+    assert face.roll == 0 and face.yaw == pytest.approx(0)
+
+
+def test_threads_may_share_a_detector(astronaut, empty_room):
+    from concurrent.futures import ThreadPoolExecutor
+
+    detector = FaceDetector()
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda i: len(detector.find(empty_room if i % 2 else astronaut)), range(24)))
+    assert counts == [1, 0] * 12
+
+
+def test_the_detector_s_weights_are_found():
+    assert weights_file().stat().st_size > 100_000
