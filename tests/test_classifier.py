@@ -1,0 +1,199 @@
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vibecheck.classifier import BATCH, EMBEDDED, Classifier, labels_of
+from vibecheck.emotions import NAMES
+from vibecheck.errors import ModelError
+from vibecheck.manifest import Manifest
+from vibecheck.probes import face_probes
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the embedded model that a test may break."""
+    return shutil.copytree(EMBEDDED, tmp_path / "model")
+
+
+def rewrite(folder: Path, name: str, **fields) -> None:
+    path = folder / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+class Logits:
+    """A session of ONNX Runtime that answers what it is told."""
+
+    def __init__(self, logits):
+        self.logits = np.asarray(logits, np.float32)
+
+    def get_inputs(self):
+        class Input:
+            name, shape = "pixels", ["n", 8, 8, 3]
+
+        return [Input]
+
+    def run(self, outputs, inputs):
+        return [np.repeat(self.logits[None], len(inputs["pixels"]), axis=0)]
+
+
+def answer(logits, mapping=range(7), **manifest) -> np.ndarray:
+    model = Classifier(Logits(logits), tuple(mapping), Manifest(version="test", **manifest))
+    return model.probabilities(np.zeros((1, 8, 8, 3), np.uint8))[0]
+
+
+def test_a_smile_is_happy(astronaut, detector, classifier):
+    crop = classifier.cut(astronaut, detector.find(astronaut)[0])
+    (shares,) = classifier.probabilities(crop[np.newaxis])
+    assert NAMES[shares.argmax()] == "happy"
+    assert shares.sum() == pytest.approx(1)
+
+
+def test_any_number_of_faces_in_one_call(classifier):
+    crops = np.random.default_rng(0).integers(0, 256, (BATCH * 2 + 3, 64, 64, 3), dtype=np.uint8)
+    together = classifier.probabilities(crops)
+    assert together.shape == (len(crops), 7)
+    one_by_one = np.concatenate([classifier.probabilities(crop[np.newaxis]) for crop in crops])
+    assert together == pytest.approx(one_by_one, abs=1e-5)
+    assert classifier.probabilities(crops[:0]).shape == (0, 7)
+
+
+def test_threads_may_share_it(classifier):
+    crops = np.random.default_rng(1).integers(0, 256, (16, 1, 64, 64, 3), dtype=np.uint8)
+    expected = [classifier.probabilities(crop) for crop in crops]
+    with ThreadPoolExecutor(4) as pool:
+        assert np.array_equal(list(pool.map(classifier.probabilities, crops)), expected)
+
+
+logits = st.lists(st.floats(-30, 30), min_size=7, max_size=7)
+
+
+@settings(deadline=None)
+@given(logits, st.floats(0.1, 10), st.floats(0, 1))
+def test_probabilities_sum_to_one(values, temperature, strength):
+    prior = (0.3, 0.05, 0.05, 0.2, 0.2, 0.1, 0.1)
+    shares = answer(values, temperature=temperature, class_prior=prior, prior_strength=strength)
+    assert shares.sum() == pytest.approx(1)
+    assert (shares >= 0).all()
+
+
+def test_the_prior_is_divided_out_by_its_strength():
+    prior = np.array((0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1))
+    told = answer(np.log(prior), class_prior=tuple(prior), prior_strength=0.0)
+    assert told == pytest.approx(prior, rel=1e-5)
+    # A model that says no more than its prior knows nothing: corrected in full, all are alike.
+    assert answer(np.log(prior), class_prior=tuple(prior), prior_strength=1.0) == pytest.approx(1 / 7)
+    half = prior**0.5 / (prior**0.5).sum()
+    assert answer(np.log(prior), class_prior=tuple(prior), prior_strength=0.5) == pytest.approx(
+        half, rel=1e-5
+    )
+
+
+def test_a_model_without_a_recorded_prior_is_not_corrected():
+    assert answer(np.log([0.4] + [0.1] * 6), prior_strength=1.0)[0] == pytest.approx(0.4, rel=1e-5)
+
+
+def test_temperature_softens():
+    values = [3, 0, 0, 0, 0, 0, 0]
+    assert answer(values, temperature=3.0) == pytest.approx(answer([1, 0, 0, 0, 0, 0, 0]), rel=1e-6)
+
+
+def test_labels_of_one_mood_are_added_up():
+    # eight labels, of which the second and the last are both disgust
+    shares = answer(np.log([0.1, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2]), mapping=[0, 1, 2, 3, 4, 5, 6, 1])
+    assert shares == pytest.approx([0.1, 0.4, 0.1, 0.1, 0.1, 0.1, 0.1], rel=1e-5)
+
+
+def test_another_order_of_labels_makes_no_difference(folder, astronaut, detector, classifier):
+    crop = classifier.cut(astronaut, detector.find(astronaut)[0])[np.newaxis]
+    names = ["anger", "Disgusted", "fearful", "HAPPINESS", "neutral", "sadness", "surprised"]
+    rewrite(folder, "config.json", id2label={str(i): name for i, name in enumerate(names)})
+    assert Classifier.load(folder).probabilities(crop) == pytest.approx(classifier.probabilities(crop))
+
+
+def test_labels_that_are_not_moods_are_refused_by_name(folder):
+    rewrite(folder, "config.json", id2label={"0": "cat", "1": "angry", "2": "dog"})
+    with pytest.raises(ModelError, match="'cat', 'dog'"):
+        Classifier.load(folder)
+
+
+def test_a_graph_with_another_number_of_labels_is_refused(folder):
+    names = [*NAMES, "contempt"]
+    rewrite(folder, "config.json", id2label={str(i): name for i, name in enumerate(names)})
+    with pytest.raises(ModelError, match="was not made by VibeCheck"):
+        Classifier.load(folder)
+
+
+@pytest.mark.parametrize("name", ["vibecheck.json", "model.onnx", "config.json"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=name):
+        Classifier.load(folder)
+
+
+@pytest.mark.parametrize("name", ["vibecheck.json", "model.onnx", "config.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x00\xff" * 100])
+def test_a_damaged_file_is_named(folder, name, content):
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=name):
+        Classifier.load(folder)
+
+
+def test_a_half_written_graph_is_refused(folder):
+    whole = (folder / "model.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match="is damaged"):
+        Classifier.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("class_prior", [0.5, 0.5]),
+        ("class_prior", [0.5] * 7),
+        ("class_prior", [0.0, 0.4, 0.2, 0.1, 0.1, 0.1, 0.1]),
+        ("prior_strength", 1.5),
+        ("temperature", 0),
+        ("crop_scale", -1),
+        ("version", "no spaces"),
+        ("promised_accuracy", 80),
+        ("mystery", 1),
+    ],
+)
+def test_a_manifest_with_a_wrong_field_is_refused_by_name(folder, field, value):
+    rewrite(folder, "vibecheck.json", **{field: value})
+    with pytest.raises(ModelError, match=field):
+        Manifest.read(folder)
+
+
+def test_a_manifest_is_read_as_it_was_written(tmp_path):
+    manifest = Manifest(version="a/b@c-1", grey=True, class_prior=(0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.4))
+    manifest.write(tmp_path)
+    assert Manifest.read(tmp_path) == manifest
+
+
+def test_the_embedded_model_s_own_labels_are_the_seven():
+    assert labels_of(EMBEDDED) == NAMES
+
+
+def test_no_torch_is_imported_to_classify():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from vibecheck.classifier import *; Classifier.load(EMBEDDED)\n"
+        "assert not {'torch', 'transformers', 'onnx', 'streamlit'} & set(sys.modules), sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_probes_are_faces_in_several_lights():
+    probes = face_probes(250)
+    assert probes.shape == (250, 25, 25, 3) and probes.dtype == np.uint8
+    assert len({probe.mean().round(1) for probe in probes}) > 100
+    assert np.array_equal(probes, face_probes(250))

@@ -1,0 +1,116 @@
+"""These tests import torch, as the compiler does."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.standins.models import small_vit
+from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.emotions import NAMES
+from vibecheck.errors import ModelError
+from vibecheck.probes import face_probes
+
+pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
+
+
+@pytest.fixture(scope="module")
+def compiler():
+    from vibecheck import compiler
+
+    return compiler
+
+
+def pytorch_probabilities(compiler, folder: Path, crops: np.ndarray) -> np.ndarray:
+    import torch
+
+    model, _ = compiler.open_folder(folder, grey=Classifier.load(folder).manifest.grey)
+    with torch.inference_mode():
+        return model(torch.from_numpy(crops)).softmax(1).numpy()
+
+
+def plain(classifier: Classifier) -> Classifier:
+    """The classifier without its corrections, which PyTorch knows nothing of."""
+    classifier.manifest = classifier.manifest.model_copy(update={"temperature": 1.0, "prior_strength": 0.0})
+    return classifier
+
+
+def test_the_embedded_model_answers_as_pytorch_does_on_real_faces(compiler, astronaut, detector):
+    classifier = plain(Classifier.load(EMBEDDED))
+    crops = [classifier.cut(astronaut, detector.find(astronaut)[0])]
+    crops += [compiler._resized(face[np.newaxis], classifier.side)[0] for face in face_probes(60)]
+    crops = np.stack(crops)
+    difference = classifier.probabilities(crops) - pytorch_probabilities(compiler, EMBEDDED, crops)
+    assert np.abs(difference).max() < 1e-4
+
+
+def test_compiling_the_embedded_model_again_changes_no_answer(compiler, tmp_path):
+    folder = shutil.copytree(EMBEDDED, tmp_path / "model", ignore=shutil.ignore_patterns("model.onnx"))
+    assert compiler.compile_folder(folder, face_probes(20)) < 1e-5
+    crops = compiler._resized(face_probes(20), 64)
+    again, shipped = Classifier.load(folder), Classifier.load(EMBEDDED)
+    assert again.manifest == shipped.manifest
+    assert again.probabilities(crops) == pytest.approx(shipped.probabilities(crops), abs=1e-6)
+    assert (folder / "model.onnx").stat().st_size < 1.1 * (folder / "model.safetensors").stat().st_size
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in EMBEDDED.iterdir())
+
+
+def test_a_vision_transformer_in_colour_with_other_names_for_the_moods(compiler, tmp_path):
+    labels = ["sadness", "disgust", "anger", "neutral", "fearful", "surprised", "happiness"]
+    folder = small_vit(tmp_path / "vit", labels)
+    assert compiler.compile_folder(folder, face_probes(20)) < 1e-4
+    classifier = Classifier.load(folder)
+    assert (classifier.version, classifier.side) == ("vit", 32)
+    crops = compiler._resized(face_probes(20), 32)
+    theirs = pytorch_probabilities(compiler, folder, crops)
+    order = [
+        labels.index(name)
+        for name in ("anger", "disgust", "fearful", "happiness", "neutral", "sadness", "surprised")
+    ]
+    assert classifier.probabilities(crops) == pytest.approx(theirs[:, order], abs=1e-4)
+
+
+def test_colour_matters_to_a_model_in_colour_and_not_to_a_grey_one(compiler, tmp_path):
+    crops = compiler._resized(face_probes(5), 32)
+    luma = (crops @ np.array(compiler.LUMA)).round().astype(np.uint8)
+    grey_crops = np.repeat(luma[..., np.newaxis], 3, axis=3)
+    changes = []
+    for grey in (False, True):
+        folder = small_vit(tmp_path / f"vit-{grey}", NAMES)
+        (folder / "vibecheck.json").write_text(json.dumps({"version": "v", "grey": grey}))
+        compiler.compile_folder(folder, face_probes(5))
+        classifier = Classifier.load(folder)
+        change = np.abs(classifier.probabilities(crops) - classifier.probabilities(grey_crops)).max()
+        changes.append(change)
+    in_colour, in_grey = changes
+    assert in_colour > 5 * in_grey
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", "{}"),
+        ("config.json", '{"id2label": {"0": "cat"}}'),
+        ("preprocessor_config.json", "{"),
+        ("model.safetensors", "not weights"),
+    ],
+)
+def test_a_folder_that_cannot_be_compiled_is_refused_and_left_as_it_was(compiler, tmp_path, name, content):
+    folder = small_vit(tmp_path / "vit", NAMES)
+    (folder / name).write_text(content)
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(ModelError):
+        compiler.compile_folder(folder, face_probes(5))
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_pickled_weights_are_never_opened(compiler, tmp_path):
+    import torch
+
+    folder = small_vit(tmp_path / "vit", NAMES)
+    (folder / "model.safetensors").unlink()
+    torch.save({}, folder / "pytorch_model.bin")
+    with pytest.raises(ModelError):
+        compiler.compile_folder(folder, face_probes(5))

@@ -1,0 +1,134 @@
+"""A model folder becomes seven probabilities for each face.
+
+The folder is a Hugging Face one (config.json, preprocessor_config.json, model.safetensors) with two
+files more: `model.onnx`, which is what runs, and `vibecheck.json` (see `manifest`). Both are made by
+`python -m vibecheck compile`. No torch is imported here.
+"""
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from vibecheck.emotions import EMOTIONS, map_labels
+from vibecheck.errors import ModelError
+from vibecheck.faces import Face, crop
+from vibecheck.manifest import Manifest
+
+EMBEDDED = Path(__file__).parent / "models" / "embedded"
+ONNX_FILE = "model.onnx"
+# Pictures to a run, so that a folder of thousands takes no more memory than one of these.
+BATCH = 32
+
+
+def labels_of(folder: Path) -> tuple[str, ...]:
+    """A model's own labels, in the order of its outputs, from config.json's `id2label`.
+
+    Raises ModelError if there are none.
+    """
+    path = folder / "config.json"
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))["id2label"]
+        return tuple(str(names[str(i)]) for i in range(len(names)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path} does not say which labels the model has (id2label).") from error
+
+
+class Classifier:
+    """A loaded model. May be shared by threads."""
+
+    def __init__(
+        self, session: onnxruntime.InferenceSession, mapping: Sequence[int], manifest: Manifest
+    ) -> None:
+        self.manifest = manifest
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self.side = int(session.get_inputs()[0].shape[1])
+        # labels x 7, ones where a label belongs to a mood: labels that share a mood are added up
+        self._to_moods = np.eye(len(EMOTIONS))[list(mapping)]
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, folder: Path, threads: int = 1) -> "Classifier":
+        """Open a model folder, to run on `threads` threads of the CPU.
+
+        Raises ModelError if a file is missing or damaged, or if the model's labels are not the
+        seven moods under some name.
+        """
+        manifest = Manifest.read(folder)
+        mapping = map_labels(labels_of(folder))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Threads that wait by spinning would take the cores from the video between two faces.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        path = folder / ONNX_FILE
+        if not path.is_file():
+            raise ModelError(f"{path} is missing. Make it with: python -m vibecheck compile {folder}")
+        try:
+            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except _ORT_ERRORS as error:
+            raise ModelError(
+                f"{path} is damaged. Make it again with: python -m vibecheck compile {folder}"
+            ) from error
+        _check_shapes(session, len(mapping), path)
+        return cls(session, mapping, manifest)
+
+    @property
+    def version(self) -> str:
+        """The version written with every prediction."""
+        return self.manifest.version
+
+    def cut(self, picture: np.ndarray, face: Face) -> np.ndarray:
+        """The face as this model wants it: side x side x 3 uint8 RGB from an H x W x 3 picture."""
+        return crop(picture, face, self.side, self.manifest.crop_scale, self.manifest.upright)
+
+    def probabilities(self, crops: np.ndarray) -> np.ndarray:
+        """Seven probabilities a face, N x 7 float64, in the order of EMOTIONS; each row sums to 1.
+
+        `crops` is N x side x side x 3 uint8 RGB. softmax(logits / temperature), then, if the model
+        recorded the prior p it was trained under, divided by p ** strength and normalised again
+        (logit adjustment after training, Menon et al. 2021, arXiv:2007.07314).
+        """
+        with self._lock:
+            parts = [
+                self._session.run(None, {self._input: crops[start : start + BATCH]})[0]
+                for start in range(0, len(crops), BATCH)
+            ]
+        if not parts:
+            return np.empty((0, len(EMOTIONS)))
+        logits = np.concatenate(parts).astype(np.float64) / self.manifest.temperature
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True)) @ self._to_moods
+        if self.manifest.class_prior is not None:
+            shares /= np.asarray(self.manifest.class_prior) ** self.manifest.prior_strength
+        return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _check_shapes(session: onnxruntime.InferenceSession, labels: int, path: Path) -> None:
+    """Refuse a graph that does not take N x S x S x 3 uint8 and give N x labels."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    shape = inputs[0].shape
+    fits = (
+        len(inputs) == 1
+        and inputs[0].type == "tensor(uint8)"
+        and len(shape) == 4
+        and isinstance(shape[1], int)
+        and shape[1:] == [shape[1], shape[1], 3]
+        and outputs[0].shape[-1] == labels
+    )
+    if not fits:
+        raise ModelError(
+            f"{path} was not made by VibeCheck. Make it with: python -m vibecheck compile {path.parent}"
+        )
+
+
+# ONNX Runtime raises its own classes, which share no base but Exception.
+_ORT_ERRORS = tuple(
+    kind
+    for kind in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
+    if isinstance(kind, type) and issubclass(kind, Exception)
+)

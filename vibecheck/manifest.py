@@ -1,0 +1,69 @@
+"""`vibecheck.json`: what VibeCheck must know of a model that its Hugging Face folder does not say."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from vibecheck.emotions import NAMES
+from vibecheck.errors import ModelError
+
+FILE_NAME = "vibecheck.json"
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Manifest(BaseModel):
+    """How faces are cut for a model, and how its answers are made honest.
+
+    All but `version` has a default that suits a model of which nothing is known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str = Field(pattern=r"^[\w.@/-]{1,120}$", description="Written with every prediction it makes.")
+    origin: str = Field("", max_length=300, description="Where it came from, for people.")
+    grey: bool = Field(False, description="It was trained on grey pictures: luma goes into all channels.")
+    crop_scale: float = Field(
+        1.0, gt=0.3, le=3, description="Side of its crop, in longer sides of the face box."
+    )
+    upright: bool = Field(True, description="The crop is turned upright by the eyes.")
+    temperature: float = Field(1.0, gt=0.05, le=20, description="Its logits are divided by this.")
+    class_prior: tuple[Share, ...] | None = Field(
+        None, description="Mix of the seven moods it was trained under, in VibeCheck's order."
+    )
+    prior_strength: float = Field(
+        0.0, ge=0, le=1, description="0 leaves the answers as they are, 1 takes the prior out altogether."
+    )
+    promised_accuracy: float | None = Field(
+        None, gt=0, le=1, description="Accuracy it was promised to have when it went live."
+    )
+
+    @field_validator("class_prior")
+    @classmethod
+    def _seven_that_sum_to_one(cls, prior: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if prior is not None and (len(prior) != len(NAMES) or abs(sum(prior) - 1) > 0.01):
+            raise ValueError("must be seven shares that sum to 1")
+        return prior
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """The manifest of a model folder. Raises ModelError that names the file and the field."""
+        path = folder / FILE_NAME
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise ModelError(
+                f"{path} is missing. Make it with: python -m vibecheck compile {folder}"
+            ) from error
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+            raise ModelError(f"{path} cannot be used: {problems}.") from error
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path} cannot be read: {error}.") from error
+
+    def write(self, folder: Path) -> None:
+        """Write it into a model folder."""
+        text = json.dumps(self.model_dump(), indent=2)
+        (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
