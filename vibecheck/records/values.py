@@ -1,6 +1,8 @@
 """The shapes of what is remembered: frozen values, made once and passed along."""
 
-from dataclasses import dataclass
+import math
+import re
+from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from vibecheck.emotions import NAMES
@@ -9,17 +11,46 @@ from vibecheck.faces import Face, FaceQuality
 PREDICTION_SOURCES = ("live", "photo", "upload", "import")
 FEEDBACK_SOURCES = ("audit", "volunteered", "labeller", "import")
 PLAY_MODES = ("match", "lift")
+PLAY_FINDERS = ("search", "catalogue")
+
+
+def is_prediction_id(text: str) -> bool:
+    """Whether `text` has the form of a prediction's id, which is that of `uuid.uuid4().hex`.
+
+    Ids arrive in links and name files, so nothing but these 32 characters is ever looked up.
+    """
+    return re.fullmatch(r"[0-9a-f]{32}", text) is not None
+
+
+def _check_id(prediction_id: str) -> None:
+    if not is_prediction_id(prediction_id):
+        raise ValueError(f"a prediction's id is 32 hexadecimal digits, not {prediction_id!r}")
+
+
+def _check_one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{what} must be one of {allowed}, not {value!r}")
+
+
+def _check_time(what: str, moment: datetime) -> None:
+    if moment.utcoffset() is None:
+        raise ValueError(f"{what} must carry a time zone")
+
+
+def _check_n(n: int) -> None:
+    if n < 1:
+        raise ValueError(f"n counts from 1, not {n}")
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """One vibe check: what was seen, what was answered, and by which model.
 
-    `probabilities` are seven numbers in the order of `EMOTIONS` that sum to 1; `confidence` is that
-    of `mood`. `face` is in the pixels of the kept picture (see `faces.keepsake`), whether or not the
-    picture itself was kept. `quality` was measured in the full picture. `made_at` is in UTC.
-    `visitor` is the hash of the browser's id. `audit` says whether this check was drawn, at random,
-    to be asked about.
+    `id` is `uuid.uuid4().hex`. `probabilities` are seven numbers in the order of `EMOTIONS` that sum
+    to 1; `confidence` is that of `mood`. `face` is in the pixels of the kept picture (see
+    `faces.keepsake`), whether or not the picture itself was kept. `quality` was measured in the full
+    picture. `made_at` carries a time zone; from the store it comes back in UTC. `visitor` is the hash
+    of the browser's id. `audit` says whether this check was drawn, at random, to be asked about.
     """
 
     id: str
@@ -37,14 +68,21 @@ class Prediction:
     picture_kept: bool
 
     def __post_init__(self) -> None:
-        if self.source not in PREDICTION_SOURCES:
-            raise ValueError(f"source must be one of {PREDICTION_SOURCES}, not {self.source!r}")
-        if self.mood not in NAMES:
-            raise ValueError(f"mood must be one of {NAMES}, not {self.mood!r}")
-        if len(self.probabilities) != len(NAMES) or abs(sum(self.probabilities) - 1) > 1e-3:
+        _check_id(self.id)
+        _check_time("made_at", self.made_at)
+        _check_one_of("source", self.source, PREDICTION_SOURCES)
+        _check_one_of("mood", self.mood, NAMES)
+        # Written so that a NaN, which compares as false with everything, is refused too.
+        if len(self.probabilities) != len(NAMES) or not abs(sum(self.probabilities) - 1) <= 1e-3:
             raise ValueError("probabilities must be seven numbers that sum to 1")
-        if self.made_at.utcoffset() is None:
-            raise ValueError("made_at must carry a time zone")
+        if not all(0 <= share <= 1 + 1e-6 for share in (*self.probabilities, self.confidence)):
+            raise ValueError("probabilities and confidence must lie between 0 and 1")
+        if len(self.face.landmarks) != 5:
+            raise ValueError("a face has five landmarks")
+        *box, landmarks, score = astuple(self.face)
+        measured = (*box, score, *astuple(self.quality), self.latency_ms)
+        if not all(map(math.isfinite, (*measured, *(number for point in landmarks for number in point)))):
+            raise ValueError("the numbers of a prediction must be finite")
 
     @property
     def picture_name(self) -> str:
@@ -67,10 +105,11 @@ class Feedback:
     given_at: datetime
 
     def __post_init__(self) -> None:
-        if self.label not in NAMES:
-            raise ValueError(f"label must be one of {NAMES}, not {self.label!r}")
-        if self.source not in FEEDBACK_SOURCES:
-            raise ValueError(f"source must be one of {FEEDBACK_SOURCES}, not {self.source!r}")
+        _check_id(self.prediction_id)
+        _check_n(self.n)
+        _check_one_of("label", self.label, NAMES)
+        _check_one_of("source", self.source, FEEDBACK_SOURCES)
+        _check_time("given_at", self.given_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +129,13 @@ class Play:
     found_by: str
     suggested_at: datetime
 
+    def __post_init__(self) -> None:
+        _check_id(self.prediction_id)
+        _check_n(self.n)
+        _check_one_of("mode", self.mode, PLAY_MODES)
+        _check_one_of("found_by", self.found_by, PLAY_FINDERS)
+        _check_time("suggested_at", self.suggested_at)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
@@ -98,3 +144,6 @@ class ModelVersion:
     version: str
     origin: str
     first_used_at: datetime
+
+    def __post_init__(self) -> None:
+        _check_time("first_used_at", self.first_used_at)

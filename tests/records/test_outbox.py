@@ -1,0 +1,56 @@
+import json
+from dataclasses import asdict, replace
+from datetime import timedelta, timezone
+
+import numpy as np
+import pytest
+
+from tests.records.examples import EXAMPLE, NOON
+from vibecheck.faces import FaceQuality
+from vibecheck.records.outbox import Outgoing, count_pending, enqueue, payload_of, pending
+from vibecheck.records.transactions import reading, writing
+from vibecheck.records.values import Feedback, Play
+
+FEEDBACK = Feedback(EXAMPLE.id, 1, "sad", "audit", None, NOON)
+PLAY = Play(EXAMPLE.id, 2, "37i9", "Sérénité 🎧", "lift", True, "catalogue", NOON)
+
+
+@pytest.mark.parametrize("value", [EXAMPLE, FEEDBACK, PLAY])
+def test_a_payload_is_plain_json_with_every_field(value):
+    payload = payload_of(value)
+    assert json.loads(json.dumps(payload, allow_nan=False)) == payload
+    assert payload.keys() == asdict(value).keys()
+
+
+def test_the_payload_of_a_prediction():
+    payload = payload_of(EXAMPLE)
+    assert payload["made_at"] == "2026-01-31T12:00:00.123456+00:00"
+    assert payload["probabilities"] == [0.05, 0.05, 0.05, 0.7, 0.05, 0.05, 0.05]
+    assert payload["face"]["landmarks"][0] == [100, 120]
+    assert payload["quality"] == {"light": 120.0, "blur": 300.0, "size": 220.0, "yaw": -4.5, "roll": 2.0}
+    assert payload["audit"] is False
+
+
+def test_times_are_sent_in_utc():
+    there = replace(FEEDBACK, given_at=NOON.astimezone(timezone(timedelta(hours=-8))))
+    assert payload_of(there) == payload_of(FEEDBACK)
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    quality = FaceQuality(*(np.float32(number) for number in (1, 2, 3, 4.5, 5)))
+    payload = payload_of(replace(EXAMPLE, quality=quality, latency_ms=np.float64(1.5)))
+    assert json.loads(json.dumps(payload)) == payload
+    assert payload["quality"]["yaw"] == 4.5
+
+
+def test_what_waits_is_listed_oldest_first(engine):
+    with writing(engine) as connection:
+        for value in (EXAMPLE, FEEDBACK, PLAY):
+            enqueue(connection, value)
+    with reading(engine) as connection:
+        first, second, third = pending(connection, 10)
+        assert pending(connection, 2) == [first, second]
+        assert count_pending(connection) == 3
+    assert [row.kind for row in (first, second, third)] == ["prediction", "feedback", "play"]
+    assert first.id < second.id < third.id
+    assert third == Outgoing(third.id, "play", EXAMPLE.id, payload_of(PLAY), NOON)

@@ -1,0 +1,91 @@
+import math
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from tests.records.examples import EXAMPLE, NOON, a_prediction
+from vibecheck.records.values import Feedback, ModelVersion, Play, is_prediction_id
+
+ID = "0123456789abcdef" * 2
+NAIVE = datetime(2026, 1, 31, 12, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (ID, True),
+        (ID.upper(), False),
+        (ID[:-1], False),
+        (ID + "0", False),
+        (ID + "\n", False),
+        ("../" + ID[3:], False),
+        ("", False),
+    ],
+)
+def test_the_form_of_an_id(text, expected):
+    assert is_prediction_id(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id": "1"}, "32 hexadecimal digits"),
+        ({"made_at": NAIVE}, "time zone"),
+        ({"source": "dream"}, "source must be one of"),
+        ({"mood": "bored"}, "mood must be one of"),
+        ({"probabilities": (1.0,)}, "seven numbers"),
+        ({"probabilities": (0.5,) * 7}, "sum to 1"),
+        ({"probabilities": (math.nan,) * 7}, "sum to 1"),
+        ({"probabilities": (-1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0)}, "between 0 and 1"),
+        ({"confidence": math.nan}, "between 0 and 1"),
+        ({"confidence": 1.5}, "between 0 and 1"),
+        ({"latency_ms": math.inf}, "finite"),
+        ({"quality": replace(EXAMPLE.quality, blur=math.nan)}, "finite"),
+        ({"face": replace(EXAMPLE.face, x=math.nan)}, "finite"),
+        ({"face": replace(EXAMPLE.face, landmarks=((math.inf, 0.0),) * 5)}, "finite"),
+        ({"face": replace(EXAMPLE.face, landmarks=())}, "five landmarks"),
+    ],
+)
+def test_a_prediction_that_cannot_be_is_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        a_prediction(**changes)
+
+
+def test_the_picture_carries_the_id():
+    assert a_prediction(id=ID).picture_name == f"input_{ID}.jpg"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prediction_id": "1"}, "32 hexadecimal digits"),
+        ({"n": 0}, "counts from 1"),
+        ({"label": "bored"}, "label must be one of"),
+        ({"source": "dream"}, "source must be one of"),
+        ({"given_at": NAIVE}, "time zone"),
+    ],
+)
+def test_feedback_that_cannot_be_is_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        replace(Feedback(ID, 1, "sad", "audit", None, NOON), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prediction_id": "1"}, "32 hexadecimal digits"),
+        ({"n": 0}, "counts from 1"),
+        ({"mode": "shuffle"}, "mode must be one of"),
+        ({"found_by": "luck"}, "found_by must be one of"),
+        ({"suggested_at": NAIVE}, "time zone"),
+    ],
+)
+def test_a_play_that_cannot_be_is_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        replace(Play(ID, 1, "37i9", "Calm", "match", False, "search", NOON), **changes)
+
+
+def test_a_model_version_knows_its_time_zone():
+    with pytest.raises(ValueError, match="time zone"):
+        ModelVersion("embedded-1", "ships with VibeCheck", NAIVE)

@@ -1,0 +1,178 @@
+"""The pictures that visitors allowed to keep, in a folder or in object storage.
+
+A picture lies under `<first two characters of the id>/input_<id>.jpg`: ids are random, so a million
+pictures make 256 folders of four thousand each, which list quickly.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
+
+from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.records.values import is_prediction_id
+
+# A file that is being written: left behind only by a process that died, and swept up by `remove_strays`.
+UNFINISHED = ".part"
+
+
+class Images:
+    """The pictures at `location`: a path, or a URL as fsspec takes it (`s3://bucket/folder`).
+
+    Every method raises RecordsError where the place cannot be used, and UnknownPrediction for what
+    cannot be the id of a prediction.
+    """
+
+    def __init__(self, location: str) -> None:
+        """Raises RecordsError for a kind of URL that is not known or whose driver is not installed."""
+        self._shown = re.sub(r"//[^/]*@", "//", location)  # without user and password
+        try:
+            # Other processes add and delete pictures, so a listing must not be remembered.
+            fs, root = url_to_fs(location, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise RecordsError(f"Pictures cannot be kept at {self._shown}: {error}.") from error
+        self._fs: AbstractFileSystem = fs
+        self._root: str = root.rstrip("/")
+        self._local = getattr(fs, "local_file", False)
+
+    def put(self, prediction_id: str, jpeg: bytes) -> None:
+        """Keeps the picture. When this returns it is on disk; until then, nothing is under its name."""
+        path = self._path(prediction_id)
+        with self._explained("written"):
+            if self._local:
+                _write_durably(Path(path), jpeg)
+            else:
+                # Object stores show an object once it is there in full.
+                self._fs.pipe_file(path, jpeg)
+
+    def get(self, prediction_id: str) -> bytes | None:
+        """The picture, or None where none is kept."""
+        path = self._path(prediction_id)
+        with self._explained("read"):
+            try:
+                return self._fs.cat_file(path)
+            except FileNotFoundError:
+                return None
+
+    def delete(self, prediction_id: str) -> None:
+        """Deletes the picture; one that is not there is no error."""
+        self._remove(self._path(prediction_id))
+
+    def exists(self, prediction_id: str) -> bool:
+        """Whether a picture is kept."""
+        path = self._path(prediction_id)
+        with self._explained("read"):
+            return self._fs.exists(path)
+
+    def remove_strays(self, before: datetime, stored: Callable[[list[str]], set[str]]) -> int:
+        """Deletes pictures written before `before` that belong to no prediction; returns how many.
+
+        A process that dies between a picture and its row leaves a picture that nothing points to.
+        `stored` is given ids, and returns those that are in the records. Files of other names are
+        left alone.
+        """
+        removed = 0
+        for shard in (f"{number:02x}" for number in range(256)):
+            owners = {path: owner for path in self._list(shard) if (owner := _owner(path)) is not None}
+            if not owners:
+                continue
+            known = stored([owner for owner in owners.values() if owner])
+            for path, owner in owners.items():
+                if owner not in known and self._modified(path, before) < before:
+                    self._remove(path)
+                    removed += 1
+        return removed
+
+    def check(self) -> str:
+        """Writes, reads and deletes a small file; returns a sentence that says where."""
+        probe = uuid4().hex
+        self.put(probe, b"probe")
+        kept = self.get(probe)
+        self.delete(probe)
+        if kept != b"probe":
+            raise RecordsError(f"A picture written to {self._shown} could not be read back.")
+        return f"{self._shown} can be written and read."
+
+    def _path(self, prediction_id: str) -> str:
+        if not is_prediction_id(prediction_id):
+            raise UnknownPrediction(f"{prediction_id!r} is not the id of a prediction.")
+        return f"{self._root}/{prediction_id[:2]}/input_{prediction_id}.jpg"
+
+    def _list(self, shard: str) -> list[str]:
+        with self._explained("listed"):
+            try:
+                return self._fs.ls(f"{self._root}/{shard}", detail=False)
+            except FileNotFoundError:
+                return []
+
+    def _modified(self, path: str, gone: datetime) -> datetime:
+        with self._explained("read"):
+            try:
+                return self._fs.modified(path)
+            except FileNotFoundError:  # deleted since it was listed
+                return gone
+
+    def _remove(self, path: str) -> None:
+        with self._explained("deleted"):
+            try:
+                self._fs.rm_file(path)
+            except FileNotFoundError:
+                return
+
+    @contextmanager
+    def _explained(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise RecordsError(
+                f"A picture could not be {done} at {self._shown} ({reason}): check the space and the "
+                "permissions there, or set VIBECHECK_DATA to another folder."
+            ) from error
+
+
+def _owner(path: str) -> str | None:
+    """The id in a picture's name, "" for an unfinished picture, None for any other file."""
+    name = path.rpartition("/")[2]
+    if match := re.fullmatch(r"input_([0-9a-f]{32})\.jpg", name):
+        return match[1]
+    return "" if name.startswith("input_") and name.endswith(UNFINISHED) else None
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    """Writes a file so that its name shows all of the content or nothing, even after a power cut.
+
+    Only the owner may read it (mode 600): it is somebody's face.
+    """
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sync_folder(path.parent.parent)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="input_", suffix=UNFINISHED)
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Waits until the names in a folder are on disk."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows, where a folder cannot be opened
+        return
+    descriptor = os.open(folder, os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,79 @@
+"""The outbox: what is still to be sent to Comet, written in the transaction that it tells about.
+
+A row's `payload` is the value as plain JSON: the fields of the dataclass under their names, a value
+inside a value as an object, tuples as lists, times as ISO 8601 in UTC. For example, for feedback:
+
+    {"prediction_id": "0f…", "n": 1, "label": "sad", "source": "audit", "given_by": null,
+     "given_at": "2026-01-31T12:00:00+00:00"}
+
+So a row can be sent without reading anything else, whatever became of the tables meanwhile.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from vibecheck.records.tables import outbox
+from vibecheck.records.values import Feedback, Play, Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One row of the outbox. `kind` is "prediction", "feedback" or "play".
+
+    `id` grows with time and is never given out twice. `created_at` is the time of what is told.
+    """
+
+    id: int
+    kind: str
+    prediction_id: str
+    payload: dict[str, Any]
+    created_at: datetime
+
+
+def payload_of(value: Prediction | Feedback | Play) -> dict[str, Any]:
+    """The value as plain JSON, as described above."""
+    return {name: _plain(field) for name, field in asdict(value).items()}
+
+
+def enqueue(connection: Connection, value: Prediction | Feedback | Play) -> None:
+    """Adds the value to the outbox, in the transaction of `connection`."""
+    match value:
+        case Prediction():
+            kind, prediction_id, created_at = "prediction", value.id, value.made_at
+        case Feedback():
+            kind, prediction_id, created_at = "feedback", value.prediction_id, value.given_at
+        case Play():
+            kind, prediction_id, created_at = "play", value.prediction_id, value.suggested_at
+    connection.execute(
+        insert(outbox).values(
+            kind=kind, prediction_id=prediction_id, payload=payload_of(value), created_at=created_at
+        )
+    )
+
+
+def pending(connection: Connection, limit: int) -> list[Outgoing]:
+    """The first `limit` rows that are still to be sent, oldest first."""
+    rows = connection.execute(select(outbox).order_by(outbox.c.id).limit(limit)).mappings()
+    return [Outgoing(**row) for row in rows]
+
+
+def count_pending(connection: Connection) -> int:
+    """How many rows are still to be sent."""
+    return connection.execute(select(func.count()).select_from(outbox)).scalar_one()
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case dict():
+            return {name: _plain(field) for name, field in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case None | str() | bool() | int() | float():
+            return value
+        case _:
+            return value.item()  # a number of NumPy

@@ -1,0 +1,142 @@
+"""The tables: one row a prediction, a label, a playlist, a model version, a thing still to be sent.
+
+`metadata` is what the code expects; `migrations/` is how a database gets there. A test holds the two
+together. Everything the dashboard counts is a column of its own, so that the database can count it.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+)
+
+from vibecheck.emotions import NAMES
+
+# One column for each of the seven probabilities, in the order of EMOTIONS.
+PROBABILITIES: tuple[str, ...] = tuple(f"p_{name}" for name in NAMES)
+
+# Named by a rule, so that a later migration can name what it alters, on SQLite too.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = MetaData(naming_convention=NAMING)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: kept in UTC, read back in UTC with its time zone, on SQLite as on Postgres.
+
+    A time without a zone is refused with ValueError (SQLAlchemy wraps it in StatementError).
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError("a time must carry a time zone to be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("source", String, nullable=False),
+    Column("mood", String, nullable=False),
+    Column("confidence", Double, nullable=False),
+    *(Column(name, Double, nullable=False) for name in PROBABILITIES),
+    Column("model_version", String, nullable=False),
+    Column("visitor", String),
+    Column("face_x", Double, nullable=False),
+    Column("face_y", Double, nullable=False),
+    Column("face_width", Double, nullable=False),
+    Column("face_height", Double, nullable=False),
+    Column("face_score", Double, nullable=False),
+    Column("landmarks", JSON, nullable=False),  # read together or not at all: [[x, y], …]
+    Column("light", Double, nullable=False),
+    Column("blur", Double, nullable=False),
+    Column("size", Double, nullable=False),
+    Column("yaw", Double, nullable=False),
+    Column("roll", Double, nullable=False),
+    Column("latency_ms", Double, nullable=False),
+    Column("audit", Boolean, nullable=False),
+    Column("picture_kept", Boolean, nullable=False),
+    Index(None, "made_at"),
+    Index(None, "visitor", "made_at"),
+)
+
+
+def _prediction_id() -> Column[str]:
+    """First half of the key of what hangs on a prediction, and goes when it goes."""
+    return Column("prediction_id", ForeignKey(predictions.c.id, ondelete="CASCADE"), primary_key=True)
+
+
+feedback = Table(
+    "feedback",
+    metadata,
+    _prediction_id(),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("label", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("given_by", String),
+    Column("given_at", UtcDateTime, nullable=False),
+)
+
+plays = Table(
+    "plays",
+    metadata,
+    _prediction_id(),
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("playlist_id", String, nullable=False),
+    Column("playlist_name", String, nullable=False),
+    Column("mode", String, nullable=False),
+    Column("again", Boolean, nullable=False),
+    Column("found_by", String, nullable=False),
+    Column("suggested_at", UtcDateTime, nullable=False),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("version", String, primary_key=True),
+    Column("origin", String, nullable=False),
+    Column("first_used_at", UtcDateTime, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    # SQLite counts up by itself only in a column of exactly the type INTEGER.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    # No foreign key: the news that a prediction was deleted must outlive the prediction.
+    Column("prediction_id", String(32), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "prediction_id"),
+    sqlite_autoincrement=True,  # the number of a row that was sent is never given out again
+)

@@ -1,0 +1,95 @@
+"""Transactions: `reading` and `writing`, and the sentence that each failure of a database becomes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, Engine
+from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
+
+from vibecheck.errors import RecordsError
+
+# How long a writer waits for another one on SQLite, before it gives up.
+BUSY_SECONDS = 5.0
+
+# The execution option that `database.py` turns into BEGIN IMMEDIATE on SQLite.
+WRITING = "vibecheck_writing"
+
+# What to do, by the start of the name of SQLite's error; the first that fits.
+SQLITE_ADVICE = {
+    "SQLITE_FULL": "has no room left: free some space on its disk",
+    "SQLITE_BUSY": f"was held by another program for more than {BUSY_SECONDS:g} seconds: "
+    "close what holds it, or try again",
+    "SQLITE_READONLY": "is read-only: allow writing to the file and its folder, "
+    "or set VIBECHECK_DATA to another folder",
+    "SQLITE_CANTOPEN": "cannot be opened: allow reading and writing in its folder, "
+    "or set VIBECHECK_DATA to another folder",
+    "SQLITE_NOTADB": "is not a SQLite database: move that file away, or set VIBECHECK_DATA to another folder",
+    "SQLITE_CORRUPT": "is damaged: put a backup in its place, or set VIBECHECK_DATA to another folder",
+    "SQLITE_IOERR": "cannot be read or written: check its disk, or set VIBECHECK_DATA to another folder",
+}
+
+# What to do, by the start of Postgres's SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+POSTGRES_ADVICE = {
+    "53100": "has no room left: free some space on the server's disk",
+    "25006": "is read-only: name the primary server in VIBECHECK_DATABASE_URL",
+    "42501": "does not allow this to its user: grant it, or name another user in VIBECHECK_DATABASE_URL",
+    "40P01": "was busy with two changes that waited for each other: try again",
+    "08": "cannot be reached: check that the server runs, and VIBECHECK_DATABASE_URL",
+    "57P": "is shutting down or starting: try again when the server runs",
+}
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads. Raises RecordsError where the database fails."""
+    with _explained(engine), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that is kept when the block ends, and undone when it raises.
+
+    On SQLite the block has the database's only write lock from its start, so what it reads cannot
+    change before it writes. On Postgres it locks the rows that it needs. Raises RecordsError where
+    the database fails.
+    """
+    with (
+        _explained(engine),
+        engine.connect().execution_options(**{WRITING: True}) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+def place(url: URL) -> str:
+    """Names a database in a message: never its user, its password or its options."""
+    if url.get_backend_name() == "sqlite":
+        return f"SQLite database {url.database}"
+    server = url.host or url.query.get("host") or "this machine"
+    return f"Postgres database {url.database or 'of the default name'} on {server}"
+
+
+@contextmanager
+def _explained(engine: Engine) -> Iterator[None]:
+    """Turns what the database raises into RecordsError; mistakes in our own code pass through."""
+    try:
+        yield
+    except NoConnectionLeft as error:
+        sentence = f"All connections to the {place(engine.url)} are in use: try again in a moment."
+        raise RecordsError(sentence) from error
+    except DBAPIError as error:
+        raise RecordsError(_sentence(error, engine.url)) from error
+
+
+def _sentence(error: DBAPIError, url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        table, code = SQLITE_ADVICE, getattr(error.orig, "sqlite_errorname", "")
+    else:
+        # While connecting, and once the server is gone, there is no code: "08" is a failed connection.
+        missing = "" if isinstance(error, DataError) else "08"
+        table, code = POSTGRES_ADVICE, getattr(error.orig, "sqlstate", None) or missing
+    advice = next((advice for start, advice in table.items() if code.startswith(start)), "refused a request")
+    reason = " ".join(str(error.orig).split()).removesuffix(".")
+    return f"The {place(url)} {advice} ({reason})."
