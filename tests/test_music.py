@@ -1,0 +1,734 @@
+"""The catalogue, and the real spotipy against a Spotify on this machine that behaves well or badly."""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.standins import spotify as standin
+from tests.standins.spotify import Answer, SpotifyStandin, error, item, key_of
+from vibecheck import music
+from vibecheck.emotions import NAMES
+from vibecheck.errors import MusicError
+from vibecheck.music import (
+    CATALOGUE,
+    CREDENTIALS,
+    NO_ANSWER,
+    NOTHING_FOUND,
+    Music,
+    clean_text,
+    parse_search,
+    read_catalogue,
+    spotify_client,
+)
+from vibecheck.settings import Settings
+
+TIMEOUT = 0.3  # seconds a request may take here, where the product gives it five
+SLACK = 0.5  # seconds that a busy machine may add
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def spotify() -> Iterator[SpotifyStandin]:
+    with SpotifyStandin() as server:
+        yield server
+    for thread in threading.enumerate():
+        if thread.name.startswith("spotify-"):
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def player(spotify: SpotifyStandin, clock: Clock) -> Music:
+    """Music that searches the stand-in; it waits longer than the requests, so that these are what fails."""
+    return Music(read_catalogue(), spotify.client(TIMEOUT), patience=3, clock=clock)
+
+
+def settings(key: str | None, secret: str | None) -> Settings:
+    return Settings(_env_file=None, spotify_client_id=key, spotify_client_secret=secret)
+
+
+def until(happened: Callable[[], object]) -> None:
+    end = time.monotonic() + 5
+    while not happened():
+        assert time.monotonic() < end, "this did not happen within 5 s"
+        time.sleep(0.01)
+
+
+def at_rest() -> bool:
+    """No search is under way."""
+    return not any(thread.name.startswith("spotify-") for thread in threading.enumerate())
+
+
+def seconds(call: Callable[[], object]) -> float:
+    start = time.monotonic()
+    call()
+    return time.monotonic() - start
+
+
+# --- the catalogue -------------------------------------------------------------------------------
+
+
+def test_every_mood_has_three_different_playlists():
+    catalogue = read_catalogue()
+    assert set(catalogue) == set(NAMES)
+    for about in catalogue.values():
+        assert len({each.id for each in about.playlists}) == 3
+        assert len({each.name for each in about.playlists}) == 3
+
+
+@pytest.mark.parametrize("mood", NAMES)
+@pytest.mark.parametrize("mode", ["match", "lift"])
+def test_a_reason_names_the_mood_and_the_mode(mood, mode):
+    reason = Music(read_catalogue()).suggest(mood, mode).reason
+    assert mood in reason
+    assert mode in reason
+    assert reason.endswith(".")
+
+
+def test_no_reason_is_used_twice():
+    reasons = [line for about in read_catalogue().values() for line in (about.match, about.lift)]
+    assert len(set(reasons)) == 14
+
+
+@pytest.mark.parametrize(
+    ("mood", "plays"),
+    [
+        ("angry", "neutral"),
+        ("disgust", "happy"),
+        ("fear", "happy"),
+        ("happy", "surprise"),
+        ("neutral", "happy"),
+        ("sad", "happy"),
+        ("surprise", "happy"),
+    ],
+)
+def test_lifting_plays_the_music_of_another_mood(mood, plays):
+    suggestion = Music(read_catalogue()).suggest(mood, "lift")
+    assert suggestion.mode == "lift"
+    assert suggestion.playlist.mood == plays
+    assert suggestion.playlist.id == read_catalogue()[plays].playlists[0].id
+    assert suggestion.reason == read_catalogue()[mood].lift
+
+
+def test_the_catalogue_is_read_once():
+    assert read_catalogue() is read_catalogue()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[happy]", "[hapy]", "hapy"),
+        ("37i9dQZF1DXdPec7aLTmlC", "37i9dQZF1DXdPec7aLTml", "happy.playlists.0.id"),
+        ("37i9dQZF1DXdPec7aLTmlC", "37i9dQZF1DXdPec7aLTm_C", "happy.playlists.0.id"),
+        ("37i9dQZF1DXdPec7aLTmlC", "37i9dQZF1DXdPec7aLTmlC\\n", "happy.playlists.0.id"),
+        (
+            "37i9dQZF1DXdPec7aLTmlC",
+            "37i9dQZF1DX3rxVfibe1L0",
+            "happy.playlists: Value error, listed more than",
+        ),
+        ('name = "Happy Hits!"', 'name = ""', "happy.playlists.0.name"),
+        ('search = "happy vibes"', "", "happy.search"),
+        ('search = "happy vibes"', "search = 7", "happy.search"),
+        ('search = "happy vibes"', 'search = "happy vibes"\nloud = true', "happy.loud"),
+        ('lift_to = "surprise"', 'lift_to = "bliss"', "happy.lift_to"),
+        ("[happy]", "[[happy]]", "happy: Input should be"),
+        ("[happy]", "[happy", "cannot be read"),
+    ],
+)
+def test_a_broken_catalogue_names_the_file_and_the_entry(tmp_path, old, new, said):
+    text = CATALOGUE.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(MusicError) as caught:
+        read_catalogue(path)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_mood_without_playlists_or_without_an_entry_is_named(tmp_path):
+    text = CATALOGUE.read_text(encoding="utf-8")
+    head, _, tail = text.partition("[surprise]")
+    without = tmp_path / "without.toml"
+    without.write_text(head, encoding="utf-8")
+    with pytest.raises(MusicError, match="no entry for surprise"):
+        read_catalogue(without)
+    empty = tmp_path / "empty.toml"
+    empty.write_text(
+        head + "[surprise]" + tail.partition("playlists")[0] + "playlists = []", encoding="utf-8"
+    )
+    with pytest.raises(MusicError, match=r"surprise\.playlists"):
+        read_catalogue(empty)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_catalogue_that_cannot_be_read_is_named(tmp_path, content):
+    path = tmp_path / "mine.toml"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(MusicError, match=r"mine\.toml cannot be read"):
+        read_catalogue(path)
+
+
+# --- without credentials -------------------------------------------------------------------------
+
+
+def test_a_playlist_can_be_embedded_and_opened():
+    playlist = Music(read_catalogue()).suggest("happy").playlist
+    assert playlist.name == "Happy Hits!"
+    assert playlist.found_by == "catalogue"
+    assert playlist.url == "https://open.spotify.com/playlist/37i9dQZF1DXdPec7aLTmlC"
+    assert playlist.embed_url == (
+        "https://open.spotify.com/embed/playlist/37i9dQZF1DXdPec7aLTmlC?utm_source=generator&theme=0"
+    )
+
+
+def test_without_credentials_nothing_is_amiss():
+    suggestion = Music.open(settings(None, None)).suggest("sad")
+    assert suggestion.playlist.id == "37i9dQZF1DX7qK8ma5wgG1"
+    assert suggestion.note == ""
+    assert "SPOTIPY_CLIENT_ID and SPOTIPY_CLIENT_SECRET" in Music.open(settings(None, None)).check()
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "missing"),
+    [
+        ("an-app", None, "SPOTIPY_CLIENT_SECRET"),
+        ("an-app", "  ", "SPOTIPY_CLIENT_SECRET"),
+        (None, "its-secret", "SPOTIPY_CLIENT_ID"),
+    ],
+)
+def test_half_the_credentials_play_the_catalogue_and_the_check_names_the_other_half(key, secret, missing):
+    player = Music.open(settings(key, secret))
+    assert player.suggest("happy").playlist.found_by == "catalogue"
+    with pytest.raises(MusicError, match=f"^{missing} is not set"):
+        player.check()
+
+
+@pytest.mark.parametrize(("mood", "mode"), [("bliss", "match"), ("happy", "calm")])
+def test_what_there_is_no_music_for_is_said(mood, mode):
+    with pytest.raises(MusicError, match=f"no music to {mode} {mood}"):
+        Music(read_catalogue()).suggest(mood, mode)
+
+
+@pytest.mark.parametrize("mood", NAMES)
+@pytest.mark.parametrize("mode", ["match", "lift"])
+def test_another_one_repeats_only_when_all_were_played_and_goes_round(mood, mode):
+    player, played = Music(read_catalogue()), []
+    for _ in range(9):
+        played.append(player.suggest(mood, mode, played).playlist.id)
+    assert len(set(played[:3])) == 3
+    assert played[3:6] == played[:3]
+    assert played[6:] == played[:3]
+
+
+def test_another_one_is_never_the_one_playing_now():
+    player = Music(read_catalogue())
+    first, second, third = (each.id for each in read_catalogue()["happy"].playlists)
+    assert player.suggest("happy", played=[third, second, first]).playlist.id == third
+    assert player.suggest("happy", played=[first, second, third, first]).playlist.id == second
+    assert player.suggest("happy", played=["of another mood", first]).playlist.id == second
+
+
+def test_spotipy_is_not_imported_without_credentials(tmp_path):
+    code = (
+        "import sys; from vibecheck.music import Music; from vibecheck.settings import Settings;"
+        "Music.open(Settings.load()).suggest('happy'); sys.exit('spotipy' in sys.modules)"
+    )
+    clean = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
+    environment = clean | {"PYTHONPATH": str(Path(__file__).parent.parent), "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+
+
+# --- with Spotify --------------------------------------------------------------------------------
+
+
+def test_spotify_is_searched_for_ten_playlists_of_the_mood(spotify, player):
+    suggestion = player.suggest("happy")
+    assert suggestion.playlist == music.Playlist(
+        key_of("happy vibes", 0), "happy vibes no. 0", "happy", "search"
+    )
+    assert suggestion.note == ""
+    assert suggestion.reason == read_catalogue()["happy"].match
+    (query,) = spotify.searches
+    assert (query["q"], query["type"], query["limit"]) == ("happy vibes", "playlist", "10")
+
+
+def test_lifting_searches_for_the_mood_that_lifts(spotify, player):
+    suggestion = player.suggest("sad", "lift")
+    assert suggestion.playlist.mood == "happy"
+    assert suggestion.reason == read_catalogue()["sad"].lift
+    assert [query["q"] for query in spotify.searches] == ["happy vibes"]
+
+
+def test_another_one_goes_through_what_was_found_and_then_through_the_catalogue(player):
+    played, found_by = [], []
+    for _ in range(11):
+        suggestion = player.suggest("sad", played=played)
+        played.append(suggestion.playlist.id)
+        found_by.append(suggestion.playlist.found_by)
+    assert len(set(played)) == 11
+    assert found_by == ["search"] * 8 + ["catalogue"] * 3
+    assert player.suggest("sad", played=played).playlist.id == played[0]
+
+
+def test_a_playlist_of_the_catalogue_that_is_also_found_is_not_offered_twice(spotify, player):
+    own = read_catalogue()["sad"].playlists[1].id
+    spotify.search_answer = standin.page(item(own, "Found"))
+    played = []
+    for _ in range(3):
+        played.append(player.suggest("sad", played=[each.id for each in played]).playlist)
+    assert (played[0].id, played[0].name, played[0].found_by) == (own, "Found", "search")
+    assert len({each.id for each in played}) == 3
+
+
+def test_one_token_serves_all_moods_and_is_not_left_in_a_file(spotify, player, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for mood in NAMES:
+        assert player.suggest(mood).playlist.found_by == "search"
+    assert spotify.token_requests == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_found_is_used_for_an_hour(spotify, player, clock):
+    player.suggest("happy")
+    clock.now += 3599
+    player.suggest("happy")
+    assert len(spotify.searches) == 1
+    clock.now += 1
+    assert player.suggest("happy").playlist.found_by == "search"
+    assert len(spotify.searches) == 2
+
+
+def test_the_check_says_that_spotify_answers(player):
+    assert player.check() == "Spotify answers: 8 playlists for “happy vibes”."
+
+
+def test_open_uses_both_credentials_without_stray_spaces(spotify, monkeypatch):
+    def led_here(*given: str):
+        client = spotify_client(*given)
+        spotify.lead_here(client)
+        return client
+
+    monkeypatch.setattr(music, "spotify_client", led_here)
+    opened = Music.open(settings(" an-app\n", " its-secret\n"))
+    assert opened.suggest("happy").playlist.found_by == "search"
+
+
+def test_requests_may_take_five_seconds():
+    client = spotify_client("an-app", "its-secret")
+    assert client.requests_timeout == 5
+    assert client.auth_manager.requests_timeout == 5
+    client._session.close()
+
+
+# --- Spotify in trouble --------------------------------------------------------------------------
+
+SIGN_IN_TROUBLES = {
+    "credentials refused": (standin.INVALID_CLIENT, "400, invalid_client, Invalid client. Compare both"),
+    "broken": (standin.BROKEN, "500, Server error.. Try again later"),
+    "a page of a proxy": (standin.UNAVAILABLE_PAGE, "503, 503 Service Unavailable. Try"),
+    "a JSON string": (standin.JSON_STRING, '429, "Too many requests". The developer account\'s quota'),
+    "garbage": (standin.GARBAGE, "JSONDecodeError"),
+    "hangs": (standin.HANG, "ReadTimeout"),
+    "a token without its fields": (Answer({"token_type": "Bearer"}), "KeyError"),
+    "a token that is a list": (Answer([]), "TypeError"),
+    "a token that is a string": (Answer("token"), "TypeError"),
+    "a lifetime that is text": (Answer({"access_token": "a-token", "expires_in": "soon"}), "TypeError"),
+}
+SEARCH_TROUBLES = {
+    "a token with a line break": (
+        "token",
+        Answer({"access_token": "a\ntoken", "expires_in": 3600}),
+        "not a JSON object",  # spotipy takes requests' InvalidHeader for it
+    ),
+    "quota": (
+        "search",
+        standin.QUOTA_EXCEEDED,
+        "429, API rate limit exceeded, QUOTA_EXCEEDED. The developer",
+    ),
+    "premium": ("search", standin.PREMIUM_REQUIRED, "403, Active premium subscription required"),
+    "token expired": ("search", standin.TOKEN_EXPIRED, "401, The access token expired"),
+    "not found": ("search", standin.NOT_FOUND, "404, Resource not found. Try again later"),
+    "broken": ("search", standin.BROKEN, "500, Server error."),
+    "a page of a proxy": ("search", standin.UNAVAILABLE_PAGE, "503, 503 Service Unavailable"),
+    "a JSON string": ("search", standin.JSON_STRING, '429, "Too many requests"'),
+    "an error that is a string": ("search", standin.JSON_STRING_ERROR, "500, server_error"),
+    "garbage": ("search", standin.GARBAGE, "not a JSON object"),
+    "a list": ("search", Answer([]), "not a JSON object"),
+    "JSON too deep": ("search", standin.TOO_DEEP, "RecursionError"),
+    "cut short": ("search", standin.CUT_SHORT, "ChunkedEncodingError"),
+    "hangs": ("search", standin.HANG, "ReadTimeout"),
+}
+TROUBLES = [
+    *(("token", answer, "signing in", said) for answer, said in SIGN_IN_TROUBLES.values()),
+    *(
+        (where, answer, "searching for “happy vibes”", said)
+        for where, answer, said in SEARCH_TROUBLES.values()
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "answer", "step", "said"),
+    TROUBLES,
+    ids=[
+        *(f"signing in: {name}" for name in SIGN_IN_TROUBLES),
+        *(f"search: {name}" for name in SEARCH_TROUBLES),
+    ],
+)
+def test_in_any_trouble_there_is_music_at_once_and_the_check_says_what_to_do(
+    spotify, player, where, answer, step, said
+):
+    setattr(spotify, f"{where}_answer", answer)
+    assert seconds(lambda: player.suggest("happy")) < TIMEOUT + SLACK
+    requests = spotify.token_requests, len(spotify.searches)
+    for mood in NAMES:
+        suggestion = player.suggest(mood)
+        assert suggestion.note == NO_ANSWER
+        assert suggestion.playlist.id == read_catalogue()[mood].playlists[0].id
+    with pytest.raises(MusicError) as caught:
+        player.check()
+    assert f"Spotify (SPOTIPY_CLIENT_ID, SPOTIPY_CLIENT_SECRET) failed while {step}: " in str(caught.value)
+    assert said in str(caught.value)
+    assert standin.CLIENT_SECRET not in str(caught.value)
+    assert (spotify.token_requests, len(spotify.searches)) == requests
+
+
+def test_wrong_credentials_are_refused(spotify, clock):
+    player = Music(read_catalogue(), spotify.client(TIMEOUT, client_secret="wrong"), clock=clock)
+    assert player.suggest("happy").note == NO_ANSWER
+    with pytest.raises(MusicError, match="signing in: 400, invalid_client"):
+        player.check()
+
+
+def test_credentials_that_no_header_can_carry_are_named(spotify, clock):
+    player = Music(read_catalogue(), spotify.client(TIMEOUT, client_secret="a–dash"), clock=clock)
+    assert player.suggest("happy").note == NO_ANSWER
+    with pytest.raises(
+        MusicError, match=r"SPOTIPY_CLIENT_SECRET\) failed while signing in: UnicodeEncodeError"
+    ):
+        player.check()
+
+
+def test_without_a_network_the_catalogue_plays(clock):
+    with SpotifyStandin() as gone:
+        client = gone.client(TIMEOUT)
+    player = Music(read_catalogue(), client, clock=clock)
+    assert player.suggest("happy").note == NO_ANSWER
+    with pytest.raises(MusicError, match=r"ConnectionError.*Check this machine's network"):
+        player.check()
+
+
+@pytest.mark.parametrize(
+    ("where", "answer", "pause"),
+    [
+        ("search", standin.BROKEN, 60),
+        ("search", standin.QUOTA_EXCEEDED, 3600),
+        ("search", standin.JSON_STRING, 600),
+        ("search", standin.UNAVAILABLE_PAGE, 120),
+        ("token", standin.UNAVAILABLE_PAGE, 120),
+        ("search", error(429, "API rate limit exceeded", retry_after="86400"), 3600),
+        ("search", error(429, "API rate limit exceeded", retry_after="9" * 5000), 3600),
+        ("search", error(429, "API rate limit exceeded", retry_after="soon"), 60),
+        ("search", error(429, "API rate limit exceeded", retry_after="-5"), 60),
+        ("search", error(429, "API rate limit exceeded", retry_after="0"), 1),
+    ],
+)
+def test_after_a_failure_spotify_is_left_alone_as_long_as_it_asks(
+    spotify, player, clock, where, answer, pause
+):
+    setattr(spotify, f"{where}_answer", answer)
+    player.suggest("happy")
+    spotify.token_answer = spotify.search_answer = None
+    before = len(spotify.searches)
+    clock.now += pause - 0.5
+    assert player.suggest("happy").note == NO_ANSWER
+    assert player.suggest("sad").note == NO_ANSWER
+    until(at_rest)
+    assert len(spotify.searches) == before
+    clock.now += 0.5
+    player.suggest("happy")
+    until(at_rest)
+    assert len(spotify.searches) == before + 1
+    assert player.suggest("happy").playlist.found_by == "search"
+    assert player.check().startswith("Spotify answers")
+
+
+def test_in_an_outage_nobody_waits_twice(spotify, clock):
+    player = Music(read_catalogue(), spotify.client(TIMEOUT), patience=TIMEOUT, clock=clock)
+    spotify.search_answer = standin.HANG
+    assert seconds(lambda: player.suggest("happy")) >= TIMEOUT - 0.05
+    for _ in range(2):
+        until(at_rest)
+        clock.now += 61
+        assert seconds(lambda: [player.suggest(mood) for mood in NAMES]) < TIMEOUT / 2
+    until(at_rest)
+    assert len(spotify.searches) > 2  # it was tried again, with nobody waiting for it
+
+
+def test_when_spotify_is_back_its_search_is_used_again(spotify, player, clock):
+    spotify.search_answer = standin.BROKEN
+    player.suggest("happy")
+    spotify.search_answer = None
+    clock.now += 60
+    assert player.suggest("happy").note == NO_ANSWER  # nobody waits to see whether it is back
+    until(at_rest)
+    assert player.suggest("happy").playlist.found_by == "search"
+    assert player.suggest("sad").playlist.found_by == "search"
+
+
+def test_the_check_asks_spotify_even_when_its_mood_is_known(spotify, player):
+    player.check()
+    spotify.search_answer = standin.PREMIUM_REQUIRED
+    with pytest.raises(MusicError, match="403"):
+        player.check()
+    assert player.suggest("happy").playlist.found_by == "search"  # what is known stays in use
+
+
+def test_the_check_insists_where_a_visitor_would_not_wait(spotify, player, clock):
+    spotify.search_answer = standin.BROKEN
+    player.suggest("happy")
+    spotify.search_answer = None
+    clock.now += 60
+    assert player.check().startswith("Spotify answers")
+
+
+def test_a_pause_that_spotify_asked_for_outlasts_what_other_searches_do(spotify, player, clock):
+    spotify.answers["happy vibes"] = Answer(standin.page(item("H" * 22, "Late")).body, delay=0.15)
+    spotify.answers["lo-fi beats"] = Answer(standin.BROKEN.body, 500, delay=0.15)
+    spotify.answers["sad songs"] = standin.QUOTA_EXCEEDED
+    with ThreadPoolExecutor(2) as pool:
+        late, broken = (pool.submit(player.suggest, mood) for mood in ("happy", "neutral"))
+        until(lambda: len(spotify.searches) == 2)
+        assert player.suggest("sad").note == NO_ANSWER
+        assert late.result().playlist.name == "Late"
+        assert broken.result().note == NO_ANSWER
+    clock.now += 3599
+    assert player.suggest("angry").note == NO_ANSWER
+    with pytest.raises(MusicError, match="429"):
+        player.check()
+    assert len(spotify.searches) == 3
+
+
+def test_a_token_that_was_revoked_is_replaced(spotify, player, clock):
+    player.suggest("happy")
+    spotify.search_answer = standin.TOKEN_EXPIRED
+    player.suggest("sad")
+    spotify.search_answer = None
+    clock.now += 60
+    assert player.check().startswith("Spotify answers")
+    player.suggest("angry")
+    assert spotify.token_requests == 2
+
+
+@pytest.mark.parametrize("answer", [standin.NOTHING, standin.ONLY_NULLS, Answer({})])
+def test_a_search_that_finds_nothing_is_repeated_after_a_minute(spotify, player, clock, answer):
+    spotify.answers["angry metal"] = answer
+    suggestion = player.suggest("angry")
+    assert suggestion.playlist.found_by == "catalogue"
+    assert suggestion.note == NOTHING_FOUND
+    assert player.suggest("happy").playlist.found_by == "search"  # nothing is wrong with Spotify
+    assert player.suggest("angry").note == NOTHING_FOUND
+    assert len(spotify.searches) == 2
+    spotify.answers.clear()
+    clock.now += 60
+    assert player.suggest("angry").playlist.found_by == "search"
+
+
+def test_a_trouble_is_logged_once_and_without_the_secret(spotify, player, clock, caplog):
+    spotify.search_answer = standin.PREMIUM_REQUIRED
+    with caplog.at_level(logging.WARNING, logger="vibecheck"):
+        for _ in range(3):
+            player.suggest("happy")
+            until(at_rest)
+            clock.now += 60
+    assert len(spotify.searches) == 3
+    (record,) = [each for each in caplog.records if each.name == "vibecheck.music"]
+    assert "premium" in record.message
+    assert standin.CLIENT_SECRET not in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_even_a_fault_of_our_own_leaves_nobody_waiting(spotify, player, clock, monkeypatch):
+    def faulty(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(music, "search_spotify", faulty)
+        assert seconds(lambda: player.suggest("happy")) < SLACK
+        assert player.suggest("happy").note == NO_ANSWER
+        until(at_rest)
+    clock.now += 60
+    assert player.check().startswith("Spotify answers")
+
+
+# --- many visitors at once -----------------------------------------------------------------------
+
+
+def test_twenty_visitors_of_a_hanging_spotify_share_one_search_and_one_wait(spotify, clock):
+    player = Music(read_catalogue(), spotify.client(5), patience=TIMEOUT, clock=clock)
+    spotify.search_answer = standin.HANG
+    start = threading.Barrier(20)
+
+    def visit(_: int) -> tuple[float, music.Suggestion]:
+        start.wait()
+        before = time.monotonic()
+        return player.suggest("happy"), time.monotonic() - before
+
+    with ThreadPoolExecutor(20) as pool:
+        visits = list(pool.map(visit, range(20)))
+    assert all(suggestion.note == NO_ANSWER for suggestion, _ in visits)
+    assert max(took for _, took in visits) < TIMEOUT + SLACK
+    assert len(spotify.searches) == 1
+    # The request still hangs when the pause is over: no second one joins it, and nobody waits for it.
+    clock.now += 61
+    assert seconds(lambda: player.suggest("happy")) < TIMEOUT / 2
+    assert spotify.most_at_once == 1
+    assert len(spotify.searches) == 1
+
+
+def test_whoever_comes_late_does_not_wait_longer_than_the_first(spotify, clock):
+    player = Music(read_catalogue(), spotify.client(5), patience=0.6, clock=clock)
+    spotify.search_answer = standin.HANG
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(player.suggest, "happy")
+        until(lambda: spotify.searches)
+        time.sleep(0.35)
+        assert seconds(lambda: player.suggest("happy")) < 0.5
+        assert first.result().note == NO_ANSWER
+
+
+def test_signing_in_and_searching_share_one_wait(spotify, clock):
+    player = Music(read_catalogue(), spotify.client(5), patience=0.4, clock=clock)
+    spotify.token_answer = Answer({"access_token": "a-token", "expires_in": 3600}, delay=0.3)
+    spotify.search_answer = Answer(standin.page(item("H" * 22, "Late")).body, delay=0.5)
+    took = seconds(lambda: player.suggest("happy"))
+    assert 0.35 < took < 0.7
+    until(at_rest)
+    assert player.suggest("happy").playlist.name == "Late"  # what came late is not lost
+
+
+def test_visitors_of_one_mood_share_a_search_that_succeeds(spotify, player):
+    spotify.search_answer = Answer(standin.page(item("H" * 22, "Shared")).body, delay=0.1)
+    with ThreadPoolExecutor(20) as pool:
+        names = {each.playlist.name for each in pool.map(player.suggest, ["happy"] * 20)}
+    assert names == {"Shared"}
+    assert len(spotify.searches) == 1
+
+
+def test_a_mood_that_hangs_does_not_hold_up_the_others(spotify, player):
+    assert player.suggest("sad").playlist.found_by == "search"
+    spotify.answers["happy vibes"] = standin.HANG
+    with ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(player.suggest, "happy")
+        until(lambda: len(spotify.searches) == 2)
+        assert seconds(lambda: player.suggest("sad")) < TIMEOUT / 2
+        assert player.suggest("angry").playlist.found_by == "search"
+        assert not hanging.done()
+
+
+# --- what strangers write ------------------------------------------------------------------------
+
+
+def test_hostile_results_leave_only_playlists_with_harmless_names(spotify, player):
+    spotify.search_answer = standin.HOSTILE
+    found, played = {}, []
+    while (playlist := player.suggest("happy", played=played).playlist).found_by == "search":
+        assert playlist.id not in found
+        found[playlist.id] = playlist.name
+        played.append(playlist.id)
+    assert found == {
+        "D" * 22: "alert('x') Rock & Roll",
+        "E" * 22: "two lines [31m and back",
+        "F" * 22: ("long " * 16)[:79] + "…",
+        "G" * 22: "half a character, I ‹3 it",
+    }
+
+
+def test_more_playlists_than_were_asked_for_are_left_out():
+    answer = standin.page(*(item(key_of("sad", number), "Sad") for number in range(12))).body
+    assert [each.id for each in parse_search(answer, "sad")] == [
+        key_of("sad", number) for number in range(10)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("  Sad\tSongs ", "Sad Songs"),
+        ("Rock &amp; Roll", "Rock & Roll"),
+        ("<b>Loud</b>", "Loud"),
+        ("&lt;img src=x onerror=alert(1)&gt;Hi", "Hi"),
+        ("a < b > c", "a ‹ b › c"),
+        ("<3 songs", "‹3 songs"),
+        ("cut <script", "cut ‹script"),
+        ("\u202egnp.exe\u200b", "gnp.exe"),
+        ("👩‍🎤 pop", "👩‍🎤 pop"),
+        ("\ud800", ""),
+        ("\u200d \u200c", ""),
+        ("x" * 80, "x" * 80),
+        ("x" * 81, "x" * 79 + "…"),
+    ],
+)
+def test_clean_text(text, clean):
+    assert clean_text(text) == clean
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES_OF_STRANGERS = st.text(
+    alphabet=st.characters(codec=None) | st.sampled_from("<>&;\u202e\n"), max_size=120
+)
+ITEMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": JSON | st.from_regex(r"\A[0-9A-Za-z_/\n]{20,24}\Z") | st.from_regex(r"\A[0-9A-Za-z]{22}\Z"),
+        "name": JSON | NAMES_OF_STRANGERS,
+    },
+)
+ANSWERS = JSON | st.fixed_dictionaries(
+    {"playlists": JSON | st.fixed_dictionaries({"items": st.lists(JSON | ITEMS)})}
+)
+
+
+@given(ANSWERS)
+def test_whatever_the_answer_only_playlists_come_out(answer):
+    found = parse_search(answer, "sad")
+    assert len(found) <= 10
+    assert len({playlist.id for playlist in found}) == len(found)
+    for playlist in found:
+        assert len(playlist.id) == 22
+        assert playlist.id.isascii()
+        assert playlist.id.isalnum()
+        assert 0 < len(playlist.name) <= 80
+        assert playlist.name.encode().decode() == playlist.name.strip()
+        assert not set(playlist.name) & set("<>\n\r\t\x00\x1b\u202e\u2028")
+        assert (playlist.mood, playlist.found_by) == ("sad", "search")
