@@ -1,0 +1,103 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vibecheck import check
+from vibecheck.emotions import NAMES
+from vibecheck.errors import NoFace
+from vibecheck.faces import Face, FaceQuality
+from vibecheck.pictures import decode
+from vibecheck.reading import Reading
+from vibecheck.records.images import Images
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+
+FACE = Face(0, 0, 9, 9, ((1, 1),) * 5, 1.0)
+FINE = FaceQuality(light=130, blur=200, size=120, yaw=0, roll=0)
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def seen(reader, astronaut) -> Reading:
+    return reader.read_still(astronaut)
+
+
+@pytest.fixture(scope="module")
+def unseen(reader, empty_room) -> Reading:
+    return reader.read_still(empty_room)
+
+
+def certain(reading: Reading, mood: str, share: float = 1.0) -> Reading:
+    rest = (1 - share) / 6
+    return replace(reading, probabilities=tuple(share if name == mood else rest for name in NAMES))
+
+
+def predict(readings, **changes):
+    plain = {"source": "live", "model_version": "m-1", "visitor": "v", "now": NOW}
+    return check.predict(readings, **plain | changes)
+
+
+def test_a_photo_is_a_moment_of_one_reading(seen):
+    prediction, best = predict([seen], source="photo")
+    assert prediction.probabilities == pytest.approx(seen.probabilities)
+    assert (prediction.mood, prediction.source, prediction.made_at) == ("happy", "photo", NOW)
+    assert prediction.confidence == max(prediction.probabilities)
+    assert best is seen
+
+
+def test_the_probabilities_of_a_moment_are_averaged(seen):
+    readings = [certain(seen, "sad", 0.7), certain(seen, "happy", 0.6), certain(seen, "sad", 0.5)]
+    prediction, _ = predict(readings)
+    assert prediction.mood == "sad"
+    assert prediction.confidence == pytest.approx((0.7 + 0.4 / 6 + 0.5) / 3)
+    assert sum(prediction.probabilities) == pytest.approx(1)
+
+
+def test_the_best_face_of_the_moment_is_the_one_kept(seen):
+    dark = replace(seen, quality=replace(seen.quality, light=20.0))
+    _, best = predict([dark, seen, dark])
+    assert best is seen
+
+
+def test_frames_without_a_face_do_not_count(seen, unseen):
+    prediction, _ = predict([unseen, seen, unseen])
+    assert prediction.probabilities == pytest.approx(seen.probabilities)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_moment_without_a_face_is_refused_with_the_step_to_take(unseen, count):
+    with pytest.raises(NoFace, match="Look at the camera"):
+        predict([unseen] * count)
+
+
+def test_each_check_has_an_id_of_its_own(seen):
+    ids = {predict([seen])[0].id for _ in range(50)}
+    assert len(ids) == 50
+    assert all(len(id) == 32 and int(id, 16) >= 0 for id in ids)
+
+
+@given(st.floats(0, 1, exclude_max=True), st.floats(0, 1))
+def test_an_audit_is_drawn_with_its_share(drawn, share):
+    reading = Reading(0.0, (FACE,), (1.0, 0, 0, 0, 0, 0, 0), FINE, None, FACE, 1.0)
+    assert predict([reading], audit_share=share, draw=lambda: drawn)[0].audit is (drawn < share)
+
+
+def test_the_record_is_on_disk_before_the_answer(seen, tmp_path):
+    settings = Settings(data=tmp_path)
+    store = Store.open(settings)
+    for keep in (False, True):
+        prediction, best = predict([seen])
+        kept = check.record(store, prediction, best, keep, "tests")
+        again = Store.open(settings)
+        assert [model.origin for model in again.model_versions()] == ["tests"]
+        assert again.get(kept.id) == kept
+        assert kept.picture_kept is keep
+        assert Images(settings.images_url).exists(kept.id) is keep
+        again.close()
+    picture = decode(store.picture(kept.id))
+    assert np.abs(picture.astype(float) - seen.kept).mean() < 3
+    store.close()

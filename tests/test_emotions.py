@@ -1,0 +1,154 @@
+"""The seven moods can be told apart and read, and the labels of published models are understood."""
+
+import dataclasses
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vibecheck.emotions import BY_NAME, EMOTIONS, NAMES, SYNONYMS, map_labels, name_of
+from vibecheck.errors import ModelError, VibeCheckError
+
+PAGE = "#0E1016"  # the background of the app
+INK = "#0D0A22"  # text on a mood's colour
+READABLE = 4.5  # contrast of text, WCAG 2.2, success criterion 1.4.3 (AA)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of "#RRGGBB", 0 to 1 (WCAG 2.2)."""
+    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a: str, b: str) -> float:
+    dark, light = sorted((luminance(a), luminance(b)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_contrast_is_computed_as_the_standard_does():
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
+
+
+def test_the_order_is_fixed():
+    """Seven numbers in this order are stored with every prediction: it can never change."""
+    assert NAMES == ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+    assert tuple(BY_NAME) == NAMES
+    assert tuple(BY_NAME.values()) == EMOTIONS
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS, ids=NAMES)
+def test_a_mood_can_be_read(emotion):
+    assert re.fullmatch("#[0-9A-F]{6}", emotion.colour)
+    assert contrast(emotion.colour, PAGE) >= READABLE
+    assert contrast(emotion.colour, INK) >= READABLE
+    assert emotion.title == emotion.name.capitalize()
+    assert len(emotion.emoji) == 1
+
+
+@pytest.mark.parametrize("field", ["name", "title", "emoji", "colour"])
+def test_moods_can_be_told_apart(field):
+    assert len({getattr(emotion, field) for emotion in EMOTIONS}) == 7
+
+
+def test_moods_do_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        EMOTIONS[0].colour = "#000000"
+
+
+def test_synonyms_lead_to_moods_and_hide_none():
+    assert set(SYNONYMS.values()) <= set(NAMES)
+    assert not SYNONYMS.keys() & set(NAMES)
+    assert all(word == word.strip().lower() for word in SYNONYMS)
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("happy", "happy"),
+        ("Happy", "happy"),
+        ("  HAPPINESS\n", "happy"),
+        ("Contempt", "disgust"),
+        ("surprised", "surprise"),
+        ("calm", "neutral"),
+        ("LABEL_0", None),
+        ("happy face", None),
+        ("", None),
+    ],
+)
+def test_names_of_labels(label, name):
+    assert name_of(label) == name
+
+
+@pytest.mark.parametrize(
+    ("labels", "indices"),
+    [
+        (NAMES, (0, 1, 2, 3, 4, 5, 6)),
+        # FER-2013, as trpakov/vit-face-expression and DeepFace write it
+        (("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"), (0, 1, 2, 3, 4, 5, 6)),
+        (("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"), (0, 1, 2, 3, 5, 6, 4)),
+        # dima806/facial_emotions_image_detection
+        (("sad", "disgust", "angry", "neutral", "fear", "surprise", "happy"), (5, 1, 0, 4, 2, 6, 3)),
+        # RAF-DB
+        (
+            ("Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral"),
+            (6, 2, 1, 3, 5, 0, 4),
+        ),
+        # FER+: eight, contempt goes to disgust
+        (
+            ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
+            (4, 3, 6, 5, 0, 1, 2, 1),
+        ),
+        # AffectNet, as HSEmotion writes it
+        (
+            ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise"),
+            (0, 1, 1, 2, 3, 4, 5, 6),
+        ),
+        # RAVDESS, with both calm and neutral
+        (
+            ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
+            (4, 4, 3, 5, 0, 2, 1, 6),
+        ),
+    ],
+)
+def test_labels_of_published_models(labels, indices):
+    assert map_labels(labels) == indices
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([f"LABEL_{i}" for i in range(7)], "labels were not understood: 'LABEL_0', 'LABEL_1'"),
+        ([*NAMES, "sarcasm"], "labels were not understood: 'sarcasm'."),
+        (["positive", "neutral", "negative"], "labels were not understood: 'positive', 'negative'."),
+        ([name for name in NAMES if name != "disgust"], "cannot say disgust."),
+        (["happy", "sad", "sadness"], "cannot say angry, disgust, fear, neutral, surprise."),
+        ([], "cannot say angry, disgust, fear, happy, neutral, sad, surprise."),
+    ],
+)
+def test_a_model_that_cannot_be_mapped_is_refused_with_the_reason(labels, words):
+    with pytest.raises(ModelError) as caught:
+        map_labels(labels)
+    assert words in str(caught.value)
+    assert str(caught.value).endswith(f"VibeCheck needs a model of the seven moods {', '.join(NAMES)}.")
+    assert isinstance(caught.value, VibeCheckError)
+
+
+@given(st.permutations(NAMES), st.lists(st.sampled_from([*NAMES, *SYNONYMS]), max_size=5), st.booleans())
+def test_any_order_any_case_and_any_synonyms_beside_are_mapped(order, more, upper):
+    labels = [label.upper() if upper else label for label in [*order, *more]]
+    indices = map_labels(labels)
+    assert [NAMES[index] for index in indices] == [name_of(label) for label in labels]
+    assert sorted(indices[:7]) == list(range(7))
+
+
+@given(st.lists(st.text(max_size=12), max_size=9))
+def test_any_labels_are_mapped_or_refused(labels):
+    try:
+        indices = map_labels(labels)
+    except ModelError:
+        return
+    assert len(indices) == len(labels)
+    assert set(indices) == set(range(7))

@@ -1,0 +1,314 @@
+import asyncio
+import gc
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import av
+import numpy as np
+import psutil
+import pytest
+from aiortc import MediaStreamTrack
+
+from benchmarks.visitors import Door, event_loop, moving_head, visit
+from vibecheck import overlay
+from vibecheck.emotions import NAMES
+from vibecheck.live import MOMENT, Analyser, Stream
+from vibecheck.reading import Reader, Reading
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class ScriptedReader:
+    """A reader that answers with what `script` makes of each picture's first pixel."""
+
+    def __init__(self, script: Callable[[int], Reading]) -> None:
+        self.script = script
+        self.seen: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def read_frame(self, picture, at, before, closely):
+        assert self.gate.wait(20)
+        value = int(picture[0, 0, 0])
+        self.seen.append(value)
+        return replace(self.script(value), at=at)
+
+
+def frame(value: int = 0, size: tuple[int, int] = (48, 64)) -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(np.full((*size, 3), value, np.uint8), format="rgb24")
+
+
+def take(stream: Stream, *frames: av.VideoFrame) -> av.VideoFrame:
+    (back,) = asyncio.run(stream.take(list(frames)))
+    return back
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, f"waited in vain for {what}"
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="module")
+def seen(reader, astronaut) -> Reading:
+    return reader.read_frame(astronaut, 0.0, None, False)
+
+
+@pytest.fixture(scope="module")
+def unseen(reader, empty_room) -> Reading:
+    return reader.read_frame(empty_room, 0.0, None, False)
+
+
+@pytest.fixture
+def scripted(seen) -> Iterator[tuple[ScriptedReader, Analyser]]:
+    reader = ScriptedReader(lambda value: seen)
+    analyser = Analyser(reader)
+    yield reader, analyser
+    reader.gate.set()
+    analyser.stop()
+
+
+def test_the_mood_is_drawn_on_every_frame(reader, astronaut):
+    analyser = Analyser(reader)
+    stream = Stream(analyser)
+    video = av.VideoFrame.from_ndarray(astronaut, format="rgb24")
+    assert take(stream, video) is video, "nothing was read yet, so nothing is drawn"
+    wait_for(lambda: stream.view().mood is not None, "a mood")
+    drawn = take(stream, video).to_ndarray(format="rgb24")
+    assert (drawn != astronaut).any(axis=2).sum() > 500
+    view = stream.view()
+    assert view.mood.mood == "happy"
+    assert sum(view.mood.probabilities) == pytest.approx(1)
+    assert view.reading.quality.hints == ()
+    analyser.stop()
+
+
+def test_frames_go_back_at_once_while_the_model_is_busy(scripted):
+    reader, analyser = scripted
+    stream = Stream(analyser)
+    reader.gate.clear()
+    for value in range(50):  # would never end if one of them waited for the model
+        take(stream, frame(value))
+    reader.gate.set()
+    wait_for(lambda: reader.seen[-1:] == [49], "the newest frame")
+    assert len(reader.seen) <= 2, "of the frames that waited only the newest is read"
+
+
+def test_frames_that_came_together_count_as_many_and_the_newest_goes_back(scripted):
+    stream = Stream(scripted[1])
+    first, newest = frame(1), frame(2)
+    assert take(stream, first, newest) is newest
+    assert [len(stream._ticks[name]) for name in ("in", "out")] == [2, 1]
+
+
+def test_rates_are_a_second(scripted):
+    clock = Clock()
+    stream = Stream(scripted[1], clock)
+    for _ in range(40):
+        clock.now += 0.1
+        take(stream, frame(), frame())
+    view = stream.view()
+    assert view.frames_in == pytest.approx(20, rel=0.1)
+    assert view.frames_out == pytest.approx(10, rel=0.1)
+
+
+def test_visitors_take_turns(scripted):
+    """However many frames one of them sends."""
+    reader, analyser = scripted
+    greedy, modest = Stream(analyser), Stream(analyser)
+    reader.gate.clear()
+    take(greedy, frame(1))
+    wait_for(lambda: greedy._waiting is None, "the analyser to be at work")
+    for _ in range(20):
+        take(greedy, frame(1))
+    take(modest, frame(2))
+    reader.gate.set()
+    wait_for(lambda: len(reader.seen) == 3, "three readings")
+    assert Counter(reader.seen) == {1: 2, 2: 1}
+
+
+def test_an_error_in_the_model_is_said_and_the_video_and_the_others_go_on(scripted, seen, caplog):
+    reader, analyser = scripted
+    unlucky, lucky = Stream(analyser), Stream(analyser)
+
+    def script(value: int) -> Reading:
+        if value == 13:
+            raise RuntimeError("a broken model")
+        return seen
+
+    reader.script = script
+    take(unlucky, frame(13))
+    wait_for(lambda: unlucky.view().problem, "the problem to be said")
+    assert "could not be read" in unlucky.view().problem
+    assert "broken model" in caplog.text
+    video = frame(13)
+    assert take(unlucky, video) is video
+    take(lucky, frame(1))
+    wait_for(lambda: lucky.view().mood is not None, "the other visitor's mood")
+    assert lucky.view().problem == ""
+    take(unlucky, frame(1))
+    wait_for(lambda: not unlucky.view().problem, "the problem to pass")
+
+
+def test_an_error_in_drawing_gives_the_frame_back_as_it_came(scripted, monkeypatch):
+    stream = Stream(scripted[1])
+    take(stream, frame(1))
+    wait_for(lambda: stream.view().reading is not None, "a reading")
+
+    def broken(*args):
+        raise ValueError("no paint")
+
+    monkeypatch.setattr(overlay, "draw", broken)
+    video = frame(2)
+    assert take(stream, video) is video
+    assert "could not be drawn on" in stream.view().problem
+
+
+def test_a_face_that_is_gone_is_not_drawn_for_ever(scripted):
+    clock = Clock()
+    stream = Stream(scripted[1], clock)
+    take(stream, frame(1))
+    wait_for(lambda: stream.view().reading is not None, "a reading")
+    video = frame(2, (600, 600))
+    assert take(stream, video) is not video
+    scripted[0].gate.clear()
+    clock.now += 1.5
+    assert take(stream, video) is video
+    assert stream.view().mood is None
+    assert stream.view().age == pytest.approx(1.5)
+
+
+def test_a_moment_is_the_last_second_and_a_half_of_one_face(scripted, seen, unseen):
+    clock = Clock()
+    stream = Stream(scripted[1], clock)
+    elsewhere = replace(seen, faces=(replace(seen.face, x=seen.face.x + 250),))
+    for step in range(30):
+        clock.now += 0.1
+        reading = elsewhere if step < 20 else unseen if step == 25 else seen
+        stream.add(replace(reading, at=clock.now))
+    moment = stream.moment()
+    ages = [round(clock.now - reading.at, 1) for reading in moment]
+    assert ages == [0.9, 0.8, 0.7, 0.6, 0.5, 0.3, 0.2, 0.1, 0.0]
+    clock.now += MOMENT + 0.1
+    assert stream.moment() == []
+
+
+def test_small_faces_are_looked_for_now_and_then_and_while_there_is_one(scripted, seen):
+    clock = Clock()
+    stream = Stream(scripted[1], clock)
+    closely = []
+    for _ in range(12):
+        closely.append(stream.expectations(clock.now)[1])
+        clock.now += 0.09
+    assert closely == [True, False, False, False, False, False] * 2
+    small = replace(seen, at=clock.now, faces=(replace(seen.face, width=40, height=45),))
+    stream.add(small)
+    assert stream.expectations(clock.now + 0.05) == (small.face, True)
+    stream.add(replace(seen, at=clock.now + 0.1))
+    assert stream.expectations(clock.now + 0.15) == (seen.face, False)
+
+
+def test_a_visitor_who_left_is_read_no_more_and_their_pictures_are_dropped(scripted):
+    reader, analyser = scripted
+    stream = Stream(analyser)
+    take(stream, frame(1))
+    wait_for(lambda: stream.view().reading is not None, "a reading")
+    stream.close()
+    stream.close()
+    assert analyser.streams == ()
+    take(stream, frame(2))
+    time.sleep(0.05)
+    assert reader.seen == [1]
+    assert (stream.moment(), stream._waiting, stream.view().reading) == ([], None, None)
+
+
+def test_a_model_that_is_swapped_reads_the_next_frame(scripted, seen):
+    reader, analyser = scripted
+    stream = Stream(analyser)
+    take(stream, frame(1))
+    wait_for(lambda: reader.seen == [1], "the first reading")
+    other = analyser.reader = ScriptedReader(lambda value: seen)
+    take(stream, frame(2))
+    wait_for(lambda: other.seen == [2], "the other model's reading")
+    assert reader.seen == [1]
+
+
+@pytest.mark.shared_data
+def test_an_actor_s_moods_are_steady_and_change(reader, shared):
+    """CREMA-D: neutral, happy, sad, angry, fear, disgust, two seconds each, acted and subtle."""
+    clock = Clock()
+    analyser = Analyser(reader)
+    stream = Stream(analyser, clock)
+    shown, raw = [], []
+    with av.open(str(shared / "video" / "cremad_1001_six_emotions.mp4")) as video:
+        for i, picture in enumerate(video.decode(video=0)):
+            if i % 2:
+                continue
+            clock.now = 100.0 + picture.time
+            before, closely = stream.expectations(clock.now)
+            reading = reader.read_frame(picture.to_ndarray(format="rgb24"), clock.now, before, closely)
+            stream.add(reading)
+            assert reading.face is not None
+            shown.append(stream.view().mood.mood)
+            raw.append(NAMES[int(np.argmax(reading.probabilities))])
+    analyser.stop()
+    changes = sum(a != b for a, b in pairwise(shown))
+    raw_changes = sum(a != b for a, b in pairwise(raw))
+    assert "happy" in shown[38:58], "the happy span is read as happy"
+    assert len(set(shown)) >= 3
+    assert changes <= 14 and changes < raw_changes / 3, (changes, raw_changes)
+
+
+# streamlit-webrtc leaves the event loop of each of its threads to the garbage collector.
+@pytest.mark.filterwarnings("default::ResourceWarning", "default::pytest.PytestUnraisableExceptionWarning")
+def test_twenty_visitors_come_and_go_and_leave_nothing_behind(reader):
+    """Real WebRTC at both ends. Two come first, so that what is made once is made."""
+    pictures = [picture[::2, ::2] for picture in moving_head(steps=8)]
+    process = psutil.Process(os.getpid())
+    analyser = Analyser(Reader(reader.detector, reader.classifier))
+
+    def come_and_go(door: Door, loop: asyncio.AbstractEventLoop) -> None:
+        stream = Stream(analyser)
+        opened = []
+
+        async def exchange(offer: str) -> str:
+            worker, answer = await asyncio.to_thread(door.open, offer, stream.take)
+            opened.append(worker)
+            return answer
+
+        seen = asyncio.run(visit(exchange, pictures, fps=15, seconds=0.4))
+        opened.pop().stop()
+        assert seen.returned >= 2
+        stream.close()
+
+    def left() -> tuple[set[str], int, int]:
+        gc.collect()
+        tracks = sum(isinstance(thing, MediaStreamTrack) for thing in gc.get_objects())
+        return {t.name for t in threading.enumerate()}, tracks, process.memory_info().rss
+
+    with event_loop() as loop:
+        door = Door(loop)
+        for _ in range(2):
+            come_and_go(door, loop)
+        threads, tracks, memory = left()
+        for _ in range(20):
+            come_and_go(door, loop)
+        wait_for(lambda: left()[0] <= threads, f"the threads to end: {left()[0] - threads}")
+        wait_for(lambda: left()[1] <= tracks, "the tracks to go")
+        assert analyser.streams == ()
+        assert left()[2] - memory < 25e6
+    analyser.stop()

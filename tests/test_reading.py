@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from tests.test_faces import pasted, scaled, turned
+from vibecheck.emotions import NAMES
+from vibecheck.faces import Face
+
+
+def top(reading) -> str:
+    return NAMES[int(np.argmax(reading.probabilities))]
+
+
+def test_a_photo_is_read(reader, astronaut):
+    reading = reader.read_still(astronaut)
+    assert top(reading) == "happy"
+    assert sum(reading.probabilities) == pytest.approx(1)
+    assert reading.quality.hints == ()
+    assert reading.kept.shape == (179, 179, 3)
+    assert reading.took_ms > 0
+
+
+def test_nobody_is_no_mistake(reader, empty_room):
+    for reading in (reader.read_still(empty_room), reader.read_frame(empty_room, 1.0, None, True)):
+        assert reading.face is None
+        assert (reading.probabilities, reading.quality, reading.kept) == (None, None, None)
+
+
+def test_a_small_face_in_a_photo_gets_a_second_look(reader, astronaut):
+    """In the detector's first copy it is 12 px."""
+    photo = pasted((2000, 3000), (scaled(astronaut[20:220, 130:300], 1.0), 1500, 900))
+    assert reader.detector.find(photo) == []
+    assert top(reader.read_still(photo)) == "happy"
+
+
+def test_a_small_face_in_a_frame_is_found_when_it_is_worth_it(reader, astronaut):
+    frame = pasted((480, 640), (scaled(astronaut[20:220, 130:300], 40 / 112), 300, 100))
+    assert reader.read_frame(frame, 0.0, None, closely=False).face is None
+    assert reader.read_frame(frame, 0.0, None, closely=True).face.side == pytest.approx(40, rel=0.15)
+
+
+def test_the_largest_face_is_read_first(reader, astronaut):
+    head = astronaut[20:220, 130:300]
+    frame = pasted((480, 640), (head, 20, 200), (scaled(head, 1.6), 330, 80))
+    reading = reader.read_frame(frame, 0.0, None, False)
+    assert reading.faces[0].x > 300 > reading.faces[1].x
+
+
+def test_two_people_of_one_size_do_not_take_turns(reader, astronaut):
+    head = astronaut[20:220, 130:300]
+    frame = pasted((480, 640), (scaled(head, 1.05), 20, 100), (head, 350, 100))
+    left, right = reader.read_frame(frame, 0.0, None, False).faces
+    assert left.x < right.x
+    # whoever was read before is read again
+    assert reader.read_frame(frame, 0.1, right, False).face.x > 300
+    assert reader.read_frame(frame, 0.1, left, False).face.x < 300
+    # until the other is clearly larger
+    nearer = pasted((480, 640), (scaled(head, 1.5), 20, 100), (head, 350, 100))
+    assert reader.read_frame(nearer, 0.2, right, False).face.x < 300
+    # or they are gone
+    gone = Face(600, 400, 30, 30, ((0, 0),) * 5, 1.0)
+    assert reader.read_frame(frame, 0.3, gone, False).face.x < 300
+
+
+@pytest.mark.parametrize("degrees", [-25, 25])
+def test_a_tilted_head_is_read_like_an_upright_one(reader, astronaut, degrees):
+    assert top(reader.read_still(turned(astronaut, degrees))) == "happy"
+
+
+def test_a_face_crop_is_read_as_a_whole(reader, astronaut, detector):
+    face = detector.find(astronaut)[0]
+    x, y, side = int(face.x), int(face.y), int(face.side)
+    reading = reader.read_crop(astronaut[y : y + side, x - 10 : x - 10 + side])
+    assert top(reading) == "happy"
+    assert len(reading.faces) == 1

@@ -1,0 +1,239 @@
+"""Where a setting comes from, what is refused, and that secrets stay secret."""
+
+import os
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from vibecheck import settings
+from vibecheck.errors import SettingsError, VibeCheckError
+from vibecheck.settings import SECRETS_FILES, Settings, environment_name
+
+SECRET_FIELDS = [
+    name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
+]
+
+
+@pytest.fixture(autouse=True)
+def clean_place(tmp_path, monkeypatch) -> Path:
+    """A working directory and a home with nothing in them, and an environment without our settings."""
+    names = {environment_name(field) for field in Settings.model_fields}
+    for name in os.environ:
+        if name.upper() in names or name.upper().startswith("VIBECHECK_"):
+            monkeypatch.delenv(name)
+    project, home = tmp_path / "project", tmp_path / "home"
+    project.mkdir()
+    home.mkdir()
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(settings, "SECRETS_FILES", (home / ".streamlit/secrets.toml", SECRETS_FILES[1]))
+    return tmp_path
+
+
+def write(path: str, text: str | bytes) -> None:
+    """Write a file; `path` is below the temporary folder, "project" being the working directory."""
+    file = Path.cwd().parent / path
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+
+
+HOME, PROJECT, DOTENV = "home/.streamlit/secrets.toml", "project/.streamlit/secrets.toml", "project/.env"
+
+
+def test_with_nothing_configured_everything_works_on_one_laptop():
+    loaded = Settings.load()
+    assert loaded.data == Path("data")
+    assert loaded.database_url is None
+    assert loaded.threads == 1
+    assert loaded.audit_share == 0.25
+    assert loaded.retention_days == 90
+    assert all(getattr(loaded, field) is None for field in SECRET_FIELDS)
+
+
+def test_secrets_are_sought_at_home_and_then_in_the_project_as_streamlit_does():
+    home, project = SECRETS_FILES
+    assert home == Path.home() / ".streamlit/secrets.toml"
+    assert project == Path(".streamlit/secrets.toml")
+
+
+def test_each_source_gives_way_to_the_one_before(monkeypatch):
+    seen = []
+    write(HOME, "VIBECHECK_THREADS = 2")
+    seen.append(Settings.load().threads)
+    write(PROJECT, "VIBECHECK_THREADS = 3")
+    seen.append(Settings.load().threads)
+    write(DOTENV, "VIBECHECK_THREADS=4")
+    seen.append(Settings.load().threads)
+    monkeypatch.setenv("VIBECHECK_THREADS", "5")
+    seen.append(Settings.load().threads)
+    seen.append(Settings(threads=6).threads)
+    assert seen == [2, 3, 4, 5, 6]
+
+
+def test_sources_add_up_setting_by_setting(monkeypatch):
+    write(HOME, 'COMET_API_KEY = "from-home"\nVIBECHECK_AUDIT_SHARE = 0.5')
+    write(PROJECT, 'SPOTIPY_CLIENT_ID = "from-project"\nVIBECHECK_AUDIT_SHARE = 0.75')
+    write(DOTENV, "SPOTIPY_CLIENT_SECRET=from-dotenv\n# a comment\nSOMETHING_ELSE=1")
+    monkeypatch.setenv("VIBECHECK_DATA", "from-environment")
+    loaded = Settings.load()
+    assert loaded.comet_api_key == SecretStr("from-home")
+    assert loaded.spotify_client_id == "from-project"
+    assert loaded.audit_share == 0.75
+    assert loaded.spotify_client_secret == SecretStr("from-dotenv")
+    assert loaded.data == Path("from-environment")
+
+
+@pytest.mark.parametrize("name", ["VIBECHECK_THREADS", "vibecheck_threads", "Vibecheck_Threads"])
+def test_names_may_be_written_in_any_case(name, monkeypatch):
+    write(PROJECT, f"{name} = 3")
+    assert Settings.load().threads == 3
+    monkeypatch.setenv(name, "4")
+    assert Settings.load().threads == 4
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("threads", "VIBECHECK_THREADS"),
+        ("database_url", "VIBECHECK_DATABASE_URL"),
+        ("spotify_client_id", "SPOTIPY_CLIENT_ID"),
+        ("spotify_client_secret", "SPOTIPY_CLIENT_SECRET"),
+        ("comet_api_key", "COMET_API_KEY"),
+        ("twilio_account_sid", "TWILIO_ACCOUNT_SID"),
+        ("twilio_auth_token", "TWILIO_AUTH_TOKEN"),
+        ("cloudflare_turn_key_id", "CLOUDFLARE_TURN_KEY_ID"),
+        ("cloudflare_turn_key_api_token", "CLOUDFLARE_TURN_KEY_API_TOKEN"),
+    ],
+)
+def test_services_keep_the_names_they_give_their_settings(field, name, monkeypatch):
+    assert environment_name(field) == name
+    monkeypatch.setenv(name, "7")
+    value = getattr(Settings.load(), field)
+    assert (value.get_secret_value() if isinstance(value, SecretStr) else str(value)) == "7"
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_every_setting_is_described_and_has_a_name(field):
+    assert Settings.model_fields[field].description.endswith(".")
+    assert re.fullmatch("[A-Z][A-Z_]+", environment_name(field))
+
+
+def test_a_name_that_is_no_field_is_given_back_as_it_is():
+    assert environment_name("SPOTIPY_CLIENT_ID") == "SPOTIPY_CLIENT_ID"
+
+
+def test_an_empty_variable_is_no_setting(monkeypatch):
+    write(DOTENV, "VIBECHECK_THREADS=")
+    monkeypatch.setenv("VIBECHECK_AUDIT_SHARE", "")
+    monkeypatch.setenv("COMET_API_KEY", "")
+    loaded = Settings.load()
+    assert (loaded.threads, loaded.audit_share, loaded.comet_api_key) == (1, 0.25, None)
+
+
+def test_tables_of_the_secrets_and_settings_of_others_are_left_alone():
+    write(PROJECT, 'THREADS = 9\n[auth]\nclient_secret = "s"\n[VIBECHECK_THREADS]\nx = 1\n')
+    assert Settings.load().threads == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("VIBECHECK_THREADS", "many", "valid integer"),
+        ("VIBECHECK_THREADS", "0", "greater than or equal to 1"),
+        ("VIBECHECK_THREADS", "17", "less than or equal to 16"),
+        ("VIBECHECK_THREADS", "1.5", "valid integer"),
+        ("VIBECHECK_AUDIT_SHARE", "-0.1", "greater than or equal to 0"),
+        ("VIBECHECK_AUDIT_SHARE", "25", "less than or equal to 1"),
+        ("VIBECHECK_AUDIT_SHARE", "nan", "less than or equal to 1"),
+        ("VIBECHECK_AUDIT_SHARE", "a quarter", "valid number"),
+        ("VIBECHECK_RETENTION_DAYS", "0", "greater than or equal to 1"),
+        ("VIBECHECK_RETENTION_DAYS", "3651", "less than or equal to 3650"),
+    ],
+)
+@pytest.mark.parametrize("source", ["environment", "dotenv", "secrets"])
+def test_a_bad_value_is_refused_and_its_name_said(source, name, value, words, monkeypatch):
+    if source == "environment":
+        monkeypatch.setenv(name, value)
+    elif source == "dotenv":
+        write(DOTENV, f"{name}={value}")
+    else:
+        write(PROJECT, f'{name} = "{value}"')
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    sentence = str(caught.value)
+    assert sentence.startswith(f"These settings cannot be used: {name}: ")
+    assert words in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert isinstance(caught.value, VibeCheckError)
+
+
+def test_all_bad_values_are_said_at_once(monkeypatch):
+    monkeypatch.setenv("VIBECHECK_THREADS", "0")
+    write(PROJECT, "VIBECHECK_RETENTION_DAYS = 0")
+    with pytest.raises(SettingsError, match=r"VIBECHECK_THREADS: .*; VIBECHECK_RETENTION_DAYS: "):
+        Settings.load()
+
+
+def test_a_good_value_of_a_nearer_source_hides_a_bad_one(monkeypatch):
+    write(PROJECT, "VIBECHECK_THREADS = 0")
+    monkeypatch.setenv("VIBECHECK_THREADS", "2")
+    assert Settings.load().threads == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (PROJECT, "COMET_API_KEY = hunter2"),
+        (PROJECT, "COMET_API_KEY"),
+        (PROJECT, 'A = "1"\nA = "2"'),
+        (PROJECT, b"\xff\xfe\x00"),
+        (HOME, 'COMET_API_KEY = "hunter2'),
+        (DOTENV, b"COMET_API_KEY=\xff\xfe"),
+    ],
+)
+def test_a_broken_file_is_a_sentence_without_what_is_in_it(path, text):
+    write(path, text)
+    with pytest.raises(SettingsError, match=r"^A settings file cannot be read: .+\.$") as caught:
+        Settings.load()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_is_named_like_a_secret_is_one():
+    named = {f for f in Settings.model_fields if re.search("secret|token|password|key$", f)}
+    assert len(named) >= 4
+    assert named == set(SECRET_FIELDS)
+
+
+@pytest.mark.parametrize("field", SECRET_FIELDS)
+def test_a_secret_is_never_written_out(field, monkeypatch):
+    monkeypatch.setenv(environment_name(field), "hunter2")
+    loaded = Settings.load()
+    assert getattr(loaded, field).get_secret_value() == "hunter2"
+    for text in (repr(loaded), str(loaded), f"{loaded}", loaded.model_dump_json(), str(loaded.model_dump())):
+        assert "hunter2" not in text
+
+
+def test_settings_do_not_change_once_read(monkeypatch):
+    loaded = Settings.load()
+    with pytest.raises(ValidationError, match="frozen"):
+        loaded.threads = 2
+    monkeypatch.setenv("VIBECHECK_THREADS", "3")
+    assert loaded.threads == 1
+    assert pickle.loads(pickle.dumps(loaded)) == loaded  # crosses to another process
+
+
+def test_records_and_pictures_go_to_the_data_folder(clean_place):
+    loaded = Settings(data=Path("kept"))
+    here = clean_place / "project" / "kept"
+    assert loaded.records_url == f"sqlite:///{here / 'vibecheck.db'}"
+    assert loaded.images_url == str(here / "images")
+    elsewhere = Settings(data=clean_place / "far")
+    assert elsewhere.records_url == f"sqlite:///{clean_place}/far/vibecheck.db"
+
+
+def test_records_go_to_the_database_that_is_named():
+    url = "postgresql+psycopg://me@db.example/vibecheck"
+    assert Settings(database_url=url).records_url == url

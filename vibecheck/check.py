@@ -1,0 +1,72 @@
+"""A vibe check: a moment of video, a snapshot or an upload becomes one Prediction.
+
+A photo is a moment of one reading, so all ways share this code.
+"""
+
+import random
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from vibecheck.emotions import NAMES
+from vibecheck.errors import NoFace
+from vibecheck.pictures import encode_jpeg
+from vibecheck.reading import Reading
+from vibecheck.records.store import Store
+from vibecheck.records.values import Prediction
+
+
+def predict(
+    readings: Sequence[Reading],
+    *,
+    source: str,
+    model_version: str,
+    visitor: str | None,
+    now: datetime,
+    audit_share: float = 0.0,
+    draw: Callable[[], float] = random.random,
+) -> tuple[Prediction, Reading]:
+    """One Prediction from a moment of readings, and the reading with the best face among them.
+
+    The seven probabilities are averaged over the readings that saw a face, the mood is the largest
+    of the averages, the face is the one of the best FaceQuality. Whether the check is an audit is
+    drawn here, before anybody saw the answer. Raises NoFace if no reading saw one.
+    """
+    seen = [reading for reading in readings if reading.probabilities is not None]
+    if not seen:
+        raise NoFace("No face was found. Look at the camera, come a little closer, and try again.")
+    best = max(seen, key=lambda reading: reading.quality.score)
+    mean = np.mean([reading.probabilities for reading in seen], axis=0)
+    top = int(mean.argmax())
+    prediction = Prediction(
+        id=uuid.uuid4().hex,
+        made_at=now,
+        source=source,
+        mood=NAMES[top],
+        confidence=float(mean[top]),
+        probabilities=tuple(map(float, mean)),
+        model_version=model_version,
+        visitor=visitor,
+        face=best.kept_face,
+        quality=best.quality,
+        latency_ms=float(np.mean([reading.took_ms for reading in seen])),
+        audit=draw() < audit_share,
+        picture_kept=False,
+    )
+    return prediction, best
+
+
+def record(
+    store: Store, prediction: Prediction, best: Reading, keep_picture: bool, model_origin: str
+) -> Prediction:
+    """Keep a prediction, and the face of it if the visitor said yes; on return it is on disk.
+
+    `model_origin` says of a model that was not seen here before where it came from. Raises
+    RecordsError.
+    """
+    kept = replace(prediction, picture_kept=keep_picture)
+    store.add(kept, encode_jpeg(best.kept) if keep_picture else None, model_origin)
+    return kept

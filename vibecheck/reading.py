@@ -1,0 +1,114 @@
+"""One picture, read once: which faces are in it, and what the largest of them shows."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from vibecheck.classifier import Classifier
+from vibecheck.faces import (
+    CLOSE_SIDE,
+    Face,
+    FaceDetector,
+    FaceQuality,
+    crop,
+    keepsake,
+    measure,
+    same_face,
+    whole,
+)
+
+# Where no face is found in a still, smaller ones are sought in a copy of this longer side.
+STILL_SIDE = 960
+# The largest face is the one that is read; the one that was read before stays it until another is
+# this many times its area, so that two people side by side do not take turns.
+TAKEOVER = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one picture showed.
+
+    `faces` are in the picture's pixels; the first is the one that was read, the others largest first. Without
+    a face the rest is None. `probabilities` are seven, in the order of EMOTIONS. `kept` is what may
+    be kept of the picture (see `faces.keepsake`), `kept_face` the face in it. `at` is when the
+    picture was taken, in seconds of a monotonic clock; `took_ms` how long the reading took.
+    """
+
+    at: float
+    faces: tuple[Face, ...]
+    probabilities: tuple[float, ...] | None
+    quality: FaceQuality | None
+    kept: np.ndarray | None
+    kept_face: Face | None
+    took_ms: float
+
+    @property
+    def face(self) -> Face | None:
+        """The face that was read."""
+        return self.faces[0] if self.faces else None
+
+
+class Reader:
+    """Reads pictures with one detector and one model. May be shared by threads."""
+
+    def __init__(self, detector: FaceDetector, classifier: Classifier) -> None:
+        self.detector = detector
+        self.classifier = classifier
+
+    def read_still(self, picture: np.ndarray) -> Reading:
+        """Read a photo (H x W x 3 uint8 RGB), with all the care that a single picture is worth."""
+        start = time.perf_counter()
+        faces = self.detector.find(picture) or self.detector.find(picture, STILL_SIDE)
+        if not faces:
+            return _nobody(0.0, start)
+        face = self.detector.refine(picture, self.detector.refine(picture, faces[0]))
+        return self._reading(picture, (face, *faces[1:]), self.classifier.cut(picture, face), 0.0, start)
+
+    def read_frame(self, picture: np.ndarray, at: float, before: Face | None, closely: bool) -> Reading:
+        """Read a frame of video (H x W x 3 uint8 RGB) taken at `at` seconds.
+
+        `before` is the face that was read in the frame before, if any. `closely` allows the search
+        for small faces, which takes four times as long, where no other is found.
+        """
+        start = time.perf_counter()
+        faces = self.detector.find(picture)
+        if not faces and closely:
+            faces = self.detector.find(picture, CLOSE_SIDE)
+        if not faces:
+            return _nobody(at, start)
+        first = _to_read(faces, before)
+        face = self.detector.refine(picture, first)
+        others = tuple(other for other in faces if other is not first)
+        return self._reading(picture, (face, *others), self.classifier.cut(picture, face), at, start)
+
+    def read_crop(self, picture: np.ndarray) -> Reading:
+        """Read a picture that is a face crop already: nothing is sought, the whole of it is the face."""
+        start = time.perf_counter()
+        face = whole(picture)
+        cut = crop(picture, face, self.classifier.side, upright=False)
+        return self._reading(picture, (face,), cut, 0.0, start)
+
+    def _reading(
+        self, picture: np.ndarray, faces: tuple[Face, ...], cut: np.ndarray, at: float, start: float
+    ) -> Reading:
+        shares = tuple(map(float, self.classifier.probabilities(cut[np.newaxis])[0]))
+        kept, kept_face = keepsake(picture, faces[0])
+        return Reading(at, faces, shares, measure(picture, faces[0]), kept, kept_face, _ms_since(start))
+
+
+def _nobody(at: float, start: float) -> Reading:
+    return Reading(at, (), None, None, None, None, _ms_since(start))
+
+
+def _to_read(faces: list[Face], before: Face | None) -> Face:
+    """The largest face, or the one that was read before while no other is clearly larger."""
+    largest = faces[0]
+    if before is None:
+        return largest
+    same = next((face for face in faces if same_face(before, face)), largest)
+    return largest if largest.area > TAKEOVER * same.area else same
+
+
+def _ms_since(start: float) -> float:
+    return (time.perf_counter() - start) * 1000

@@ -1,0 +1,102 @@
+"""The servers that help a camera and the app find each other (ICE), and the relay between them.
+
+On one's own machine none is needed. From the internet a relay (TURN) usually is: Cloudflare's, or
+Twilio's. Only settings of this app are sent, and only to the service they belong to.
+"""
+
+from dataclasses import dataclass
+
+import requests
+
+from vibecheck.settings import Settings
+
+PUBLIC_STUN = ({"urls": "stun:stun.l.google.com:19302"},)
+CLOUDFLARE = "https://rtc.live.cloudflare.com/v1/turn/keys/{key}/credentials/generate-ice-servers"
+TWILIO = "https://api.twilio.com/2010-04-01/Accounts/{sid}/Tokens.json"
+# Credentials are asked to outlive the hour that they are kept here.
+LIFETIME = 2 * 3600
+TIMEOUT = 5.0
+# Cloudflare refuses the default agents of HTTP libraries.
+AGENT = {"User-Agent": "vibecheck"}
+SET_ONE = (
+    "set CLOUDFLARE_TURN_KEY_ID and CLOUDFLARE_TURN_KEY_API_TOKEN, "
+    "or TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """`servers` for RTCPeerConnection, and in `state` one sentence on what they are.
+
+    `works` is false where a relay is set but gave no credentials.
+    """
+
+    servers: tuple[dict, ...]
+    state: str
+    works: bool = True
+
+
+def find_relay(settings: Settings, cloudflare: str = CLOUDFLARE, twilio: str = TWILIO) -> Relay:
+    """Ask the relay that is set for credentials: Cloudflare first, then Twilio, else public STUN.
+
+    Takes up to 5 s a service; never raises: a service that does not answer is said in `state`, and
+    its place is taken by the next.
+    """
+    s = settings
+    services = (
+        ("Cloudflare", _cloudflare, cloudflare, s.cloudflare_turn_key_id, s.cloudflare_turn_key_api_token),
+        ("Twilio", _twilio, twilio, s.twilio_account_sid, s.twilio_auth_token),
+    )
+    failed = []
+    for name, ask, url, key, token in services:
+        if key is None and token is None:
+            continue
+        if key is None or token is None:
+            failed.append(f"{name} has only one of its two settings")
+            continue
+        try:
+            return Relay(tuple(ask(url, key, token.get_secret_value())), f"{name} relays the camera.")
+        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            failed.append(f"{name} gave no credentials ({_reason(error)})")
+    if failed:
+        return Relay(PUBLIC_STUN, f"No relay: {'; '.join(failed)}. Check the settings, or {SET_ONE}.", False)
+    return Relay(PUBLIC_STUN, f"No relay is set. On one's own machine none is needed; on a host, {SET_ONE}.")
+
+
+def _cloudflare(url: str, key: str, token: str) -> list[dict]:
+    answer = requests.post(
+        url.format(key=requests.utils.quote(key, safe="")),
+        json={"ttl": LIFETIME},
+        headers={**AGENT, "Authorization": f"Bearer {token}"},
+        timeout=TIMEOUT,
+    )
+    return _servers(answer, "iceServers")
+
+
+def _twilio(url: str, sid: str, token: str) -> list[dict]:
+    answer = requests.post(
+        url.format(sid=requests.utils.quote(sid, safe="")),
+        data={"Ttl": LIFETIME},
+        auth=(sid, token),
+        headers=AGENT,
+        timeout=TIMEOUT,
+    )
+    return _servers(answer, "ice_servers")
+
+
+def _servers(answer: requests.Response, key: str) -> list[dict]:
+    """The list of servers in an answer, with only the fields a browser needs."""
+    answer.raise_for_status()
+    servers = [
+        {name: server[name] for name in ("urls", "username", "credential") if name in server}
+        for server in answer.json()[key]
+    ]
+    if not servers or not all("urls" in server for server in servers):
+        raise ValueError("no servers in the answer")
+    return servers
+
+
+def _reason(error: Exception) -> str:
+    """A short reason without addresses, which hold the account's id."""
+    response = getattr(error, "response", None)
+    return f"status {response.status_code}" if response is not None else type(error).__name__
