@@ -1,0 +1,76 @@
+"""Live video: does it keep the camera's rate, and how old is the mood that is drawn?"""
+
+import statistics
+import time
+from dataclasses import asdict, dataclass
+
+import av
+import numpy as np
+
+from benchmarks.visitors import moving_head, visit_from_elsewhere
+from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.faces import FaceDetector
+from vibecheck.live import Analyser, Stream
+from vibecheck.reading import Reader
+
+
+@dataclass(frozen=True)
+class Live:
+    """One run. Rates are a second; ages are of the reading drawn on a frame, from its frame's arrival."""
+
+    delay_ms: float
+    fps: float
+    frames_in: float
+    frames_out: float
+    ratio: float
+    readings: float
+    age_median_ms: float
+    age_p95_ms: float
+
+
+class SlowReader(Reader):
+    """A reader whose model takes `delay` seconds more."""
+
+    def __init__(self, reader: Reader, delay: float) -> None:
+        super().__init__(reader.detector, reader.classifier)
+        self._delay = delay
+
+    def read_frame(self, *args, **kwargs):
+        time.sleep(self._delay)
+        return super().read_frame(*args, **kwargs)
+
+
+def measure(delay: float, fps: float = 30.0, seconds: float = 15.0) -> Live:
+    """One visitor at 640x480 whose model takes `delay` seconds more."""
+    reader = Reader(FaceDetector(), Classifier.load(EMBEDDED))
+    analyser = Analyser(SlowReader(reader, delay) if delay else reader)
+    stream = Stream(analyser)
+    ages: list[float] = []
+    views = []
+
+    async def take(frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
+        drawn = await stream.take(frames)
+        view = stream.view()
+        if view.age is not None:
+            ages.append(view.age)
+            views.append(view.readings)
+        return drawn
+
+    visit = visit_from_elsewhere(take, moving_head(), fps, seconds)
+    stream.close()
+    analyser.stop()
+    return Live(
+        delay_ms=delay * 1000,
+        fps=fps,
+        frames_in=visit.sent / visit.seconds,
+        frames_out=visit.returned / visit.seconds,
+        ratio=visit.ratio,
+        readings=statistics.median(views),
+        age_median_ms=statistics.median(ages) * 1000,
+        age_p95_ms=float(np.quantile(ages, 0.95)) * 1000,
+    )
+
+
+def run() -> list[dict]:
+    """The embedded model as it is, and with 300 ms put into it."""
+    return [asdict(measure(delay)) for delay in (0.0, 0.3)]

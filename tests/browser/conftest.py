@@ -1,0 +1,149 @@
+"""The real app in a process of its own, and Chromium in front of it.
+
+Debian's Chromium: `apt install chromium`. Another one is named by VIBECHECK_TEST_CHROMIUM.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+
+from tests.conftest import missing
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = os.environ.get("VIBECHECK_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+]
+OURS = ("VIBECHECK_", "SPOTIPY_", "COMET_")
+SPOTIFY_STUB = "<body style='background:#282828;color:#fff;font:16px sans-serif'>Spotify</body>"
+# What a page needs at most to show something, on two busy cores.
+PATIENCE = 60
+expect.set_options(timeout=PATIENCE * 1000)
+
+
+@dataclass(frozen=True)
+class RunningApp:
+    """A running app: where it is, its process, and its data folder."""
+
+    url: str
+    pid: int
+    data: Path
+    log: Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningApp]]:
+    """Starts apps, each with an empty data folder and the settings it is given; ends them at last."""
+    running = []
+
+    def start(**environment: str) -> RunningApp:
+        folder = tmp_path_factory.mktemp("app")
+        port = free_port()
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+        log = folder / "log"
+        command = [sys.executable, "-m", "streamlit", "run", "Home.py", "--server.headless", "true"]
+        command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=clean | {"VIBECHECK_DATA": str(folder / "data")} | environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        running.append(process)
+        url = f"http://127.0.0.1:{port}"
+        give_up = time.monotonic() + PATIENCE
+        while True:
+            try:
+                if requests.get(f"{url}/_stcore/health", timeout=2).ok:
+                    return RunningApp(url, process.pid, folder / "data", log)
+            except requests.ConnectionError:
+                pass
+            if process.poll() is not None or time.monotonic() > give_up:
+                raise AssertionError(f"The app did not start:\n{log.read_text()}")
+            time.sleep(0.1)
+
+    yield start
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+    for process in running:
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def open_browser() -> Iterator[Callable[..., BrowserContext]]:
+    """Opens browsers whose webcam plays a file (or Chromium's own test picture)."""
+    if not Path(CHROMIUM).is_file():
+        missing("Chromium is not installed: apt install chromium, or name one with VIBECHECK_TEST_CHROMIUM")
+    with sync_playwright() as playwright:
+        browsers = []
+
+        def open_one(webcam: Path | None = None, **options) -> BrowserContext:
+            extra = [f"--use-file-for-fake-video-capture={webcam}"] if webcam else []
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + extra)
+            browsers.append(browser)
+            defaults = {"viewport": {"width": 1440, "height": 1000}, "permissions": ["camera"]}
+            context = browser.new_context(**defaults | options)
+            context.set_default_timeout(PATIENCE * 1000)
+            context.route(
+                "**://open.spotify.com/**",
+                lambda route: route.fulfill(status=200, content_type="text/html", body=SPOTIFY_STUB),
+            )
+            return context
+
+        yield open_one
+        for browser in browsers:
+            browser.close()
+
+
+def spotify_player(page: Page):
+    """The player's iframe."""
+    return page.locator('iframe[src*="open.spotify.com/embed/playlist/"]')
+
+
+def mark(page: Page, selector: str) -> None:
+    """Write a mark on a node, to see later whether it is still the same node."""
+    page.eval_on_selector(selector, "node => { node.dataset.mark = 'kept' }")
+
+
+def marked(page: Page, selector: str) -> bool:
+    return page.eval_on_selector(selector, "node => node.dataset.mark === 'kept'")
+
+
+def look(page: Page, name: str) -> None:
+    """Keep a screenshot, where VIBECHECK_TEST_SCREENSHOTS names a folder."""
+    if folder := os.environ.get("VIBECHECK_TEST_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

@@ -1,0 +1,222 @@
+"""A visitor in front of a camera: START, live video with a mood on it, a vibe check."""
+
+import io
+import re
+import sqlite3
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Frame, Locator, Page, expect
+
+from benchmarks.visitors import moving_head
+from tests.browser.conftest import look, mark, marked, spotify_player
+from tests.conftest import SHARED
+
+pytestmark = pytest.mark.browser
+FRAMES = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
+# Colours of the moods as they come back through a video codec.
+GRAB = """() => {
+  const video = document.querySelector('video');
+  const canvas = document.createElement('canvas');
+  canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+  canvas.getContext('2d').drawImage(video, 0, 0);
+  return canvas.toDataURL('image/png');
+}"""
+
+
+def as_webcam(path: Path) -> Path:
+    """A file that Chromium plays as its webcam: the recorded actor, or a moving portrait without it."""
+    recorded = SHARED / "video" / "cremad_1001_six_emotions.mp4"
+    with path.open("wb") as out:
+        if recorded.is_file():
+            with av.open(str(recorded)) as video:
+                for frame in video.decode(video=0):
+                    frame.to_image().save(out, "JPEG", quality=90)
+        else:
+            from skimage.transform import swirl
+
+            for i, picture in enumerate(moving_head(steps=240)):
+                # The portrait smiles; half of the time it is bent out of its smile.
+                bent = (
+                    swirl(picture, strength=2, radius=200, preserve_range=True) if i % 120 >= 60 else picture
+                )
+                Image.fromarray(bent.astype(np.uint8)).save(out, "JPEG", quality=90)
+    return path
+
+
+@pytest.fixture(scope="module")
+def app(start_app):
+    return start_app()
+
+
+@pytest.fixture(scope="module")
+def webcam(tmp_path_factory) -> Path:
+    return as_webcam(tmp_path_factory.mktemp("webcam") / "webcam.mjpeg")
+
+
+@pytest.fixture
+def page(app, open_browser, webcam) -> Page:
+    page = open_browser(webcam).new_page()
+    page.goto(app.url)
+    return page
+
+
+def video_frame(page: Page) -> Frame:
+    """The document in which streamlit-webrtc shows the video."""
+    expect(page.locator('iframe[title*="webrtc"]')).to_be_visible()
+    page.wait_for_timeout(500)
+    return next(frame for frame in page.frames if "webrtc" in frame.url)
+
+
+def start(page: Page) -> Frame:
+    """Press START and wait until video comes back."""
+    frame = video_frame(page)
+    frame.get_by_role("button", name="START").click()
+    frame.wait_for_selector("video")
+    frame.wait_for_function(f"{FRAMES} > 5")
+    return frame
+
+
+def picture_of(frame: Frame) -> np.ndarray:
+    """The video's picture now, as H x W x 3."""
+    import base64
+
+    data = base64.b64decode(frame.evaluate(GRAB).split(",")[1])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def mood(page: Page) -> Locator:
+    return page.locator(".vc-mood .name")
+
+
+def test_live_from_start_to_an_answer(app, page):
+    look(page, "live-before")
+    frame = start(page)
+    expect(mood(page)).to_have_text(re.compile("Angry|Disgust|Fear|Happy|Neutral|Sad|Surprise"))
+
+    # The video advances at the camera's rate, and the page beside it changes without being drawn anew.
+    mark(page, ".vc-mood")
+    before = frame.evaluate(FRAMES)
+    moods, boxed = set(), 0
+    for _ in range(30):
+        page.wait_for_timeout(500)
+        moods.add(mood(page).inner_text())
+        boxed += has_box(picture_of(frame))
+    frames = frame.evaluate(FRAMES) - before
+    assert frames > 30 * 0.5 * 10, "at least ten frames a second came back"
+    assert len(moods) >= 2, moods
+    assert boxed >= 25, "the box is drawn on the face"
+    assert marked(page, ".vc-mood")
+    expect(page.get_by_text(re.compile(r"live · \d+ frames/s in, \d+ out · \d+ readings/s"))).to_be_visible()
+    look(page, "live-playing")
+
+    page.get_by_role("button", name="Check my vibe").click()
+    player = spotify_player(page)
+    expect(player).to_be_visible()
+    mark(page, 'iframe[src*="open.spotify.com"]')
+    page.get_by_role("radio", name="Yes").click()
+    expect(page.get_by_text("Noted:")).to_be_visible()
+    look(page, "live-answered")
+    # The music plays on, and so does the video.
+    before = frame.evaluate(FRAMES)
+    page.wait_for_timeout(2000)
+    assert frame.evaluate(FRAMES) - before > 15
+    assert marked(page, 'iframe[src*="open.spotify.com"]')
+
+    database = sqlite3.connect(app.data / "vibecheck.db")
+    ((prediction, source, answered),) = database.execute("SELECT id, source, mood FROM predictions")
+    assert source == "live"
+    assert database.execute("SELECT prediction_id, label FROM feedback").fetchall() == [
+        (prediction, answered)
+    ]
+    database.close()
+
+    maps = Path(f"/proc/{app.pid}/maps").read_text()
+    assert "libonnxruntime" in maps or "onnxruntime" in maps
+    assert "libtorch" not in maps, "the web process never imports torch"
+
+
+def has_box(picture: np.ndarray) -> bool:
+    """Whether a long straight line of one colour, as a box has at its sides, is in the picture."""
+    left = np.abs(np.diff(picture.astype(int), axis=1)).max(axis=2) > 25
+    return bool((left.sum(axis=0) > 60).any())
+
+
+def test_the_camera_works_again_after_going_away_and_back(page, app):
+    start(page)
+    page.get_by_role("radio", name="Upload a picture").click()
+    expect(page.get_by_text("A picture with a face")).to_be_visible()
+    page.get_by_role("radio", name="Live").click()
+    start(page)
+    page.goto("about:blank")
+    page.goto(app.url)
+    frame = start(page)
+    before = frame.evaluate(FRAMES)
+    page.wait_for_timeout(2000)
+    assert frame.evaluate(FRAMES) - before > 15
+
+
+def test_stop_leaves_the_page_ready_for_another_start(page):
+    frame = start(page)
+    frame.get_by_role("button", name="STOP").click()
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_disabled()
+    start(page)
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_enabled()
+
+
+def test_nobody_in_front_of_the_camera(app, open_browser, tmp_path, empty_room):
+    empty = tmp_path / "empty.mjpeg"
+    file = io.BytesIO()
+    Image.fromarray(empty_room).resize((640, 480)).save(file, "JPEG")
+    empty.write_bytes(file.getvalue() * 30)
+    page = open_browser(empty).new_page()
+    page.goto(app.url)
+    start(page)
+    expect(mood(page)).to_have_text("No face")
+    look(page, "live-nobody")
+    page.get_by_role("button", name="Check my vibe").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("No face was found")
+
+
+def test_a_refused_camera_offers_an_upload_at_once(app, open_browser):
+    context = open_browser(permissions=[])
+    context.add_init_script(
+        """
+        const query = navigator.permissions.query.bind(navigator.permissions);
+        navigator.permissions.query = async (what) => {
+          const status = await query(what);
+          if (what.name === "camera") Object.defineProperty(status, "state", { value: "denied" });
+          return status;
+        };
+        """
+    )
+    page = context.new_page()
+    page.goto(app.url)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("The camera is not allowed")
+    expect(page.locator("input[type=file]")).to_be_attached()
+    look(page, "live-refused")
+
+
+def test_without_a_camera_an_upload_is_offered_at_once(app, open_browser):
+    context = open_browser()
+    context.add_init_script("navigator.mediaDevices.enumerateDevices = async () => [];")
+    page = context.new_page()
+    page.goto(app.url)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("No camera was found")
+    expect(page.locator("input[type=file]")).to_be_attached()
+
+
+def test_video_that_does_not_get_through_is_said_after_some_seconds(app, open_browser, webcam):
+    context = open_browser(webcam)
+    context.add_init_script(
+        "RTCPeerConnection.prototype.setRemoteDescription = async function () {};"  # the answer is lost
+    )
+    page = context.new_page()
+    page.goto(app.url)
+    video_frame(page).get_by_role("button", name="START").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("does not get through")
+    expect(page.locator("input[type=file]")).to_be_attached()
+    look(page, "live-unconnected")

@@ -1,0 +1,160 @@
+"""A stranger with a photo: mood, playlist, "was this right?"."""
+
+import io
+import re
+import sqlite3
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.conftest import look, mark, marked, spotify_player
+from vibecheck.music import read_catalogue
+
+pytestmark = pytest.mark.browser
+PLAYER = 'iframe[src*="open.spotify.com"]'
+
+
+@pytest.fixture(scope="module")
+def app(start_app):
+    return start_app()
+
+
+@pytest.fixture
+def page(app, open_browser):
+    page = open_browser().new_page()
+    page.goto(app.url)
+    expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()
+    return page
+
+
+def jpeg(picture: np.ndarray, **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def upload(page, name: str, content: bytes, mime: str = "image/jpeg") -> None:
+    page.get_by_role("radio", name="Upload a picture").click()
+    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": mime, "buffer": content})
+    expect(page.get_by_role("button", name=f"Remove {name}")).to_be_visible()
+
+
+def check_my_vibe(page) -> None:
+    page.get_by_role("button", name="Check my vibe").click()
+
+
+def rows(app, query: str) -> list[tuple]:
+    with sqlite3.connect(f"file:{app.data / 'vibecheck.db'}?mode=ro", uri=True) as database:
+        result = database.execute(query).fetchall()
+    database.close()
+    return result
+
+
+def test_from_a_photo_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
+    look(page, "home-empty")
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+
+    expect(page.locator(".vc-mood .name")).to_have_text("Happy")
+    meter = page.get_by_role("meter", name="Confidence")
+    expect(meter).to_have_attribute("aria-valuenow", re.compile(r"^(9\d|100)$"))
+    for mood in ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"):
+        expect(page.get_by_role("meter", name=mood)).to_be_attached()
+    expect(page.get_by_test_id("stImage").locator("img")).to_be_visible()
+    ids = [playlist.id for playlist in read_catalogue()["happy"].playlists]
+    expect(spotify_player(page)).to_have_attribute("src", re.compile("|".join(ids)))
+    look(page, "photo-checked")
+
+    # Nothing that is pressed about the result touches the player, unless another playlist is asked for.
+    mark(page, PLAYER)
+    page.get_by_role("radio", name="Yes").click()
+    expect(page.get_by_text("Noted: happy")).to_be_visible()
+    page.get_by_role("radio", name="Surprise").click()
+    expect(page.get_by_text("Noted: surprise")).to_be_visible()
+    page.get_by_text("Keep my face").click()
+    page.wait_for_timeout(1000)
+    assert marked(page, PLAYER)
+    look(page, "photo-answered")
+
+    ((prediction, mood, kept),) = rows(app, "SELECT id, mood, picture_kept FROM predictions")
+    assert (mood, kept) == ("happy", 0)
+    answers = rows(app, "SELECT prediction_id, n, label FROM feedback ORDER BY n")
+    assert answers == [(prediction, 1, "happy"), (prediction, 2, "surprise")]
+    assert {row[0] for row in rows(app, "SELECT prediction_id FROM plays")} == {prediction}
+    assert not list(app.data.rglob("input_*"))
+
+
+def test_another_one_and_lift_my_mood_change_the_playlist(page, astronaut):
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    player = spotify_player(page)
+    first = player.get_attribute("src")
+    page.get_by_role("button", name="Another one").click()
+    expect(player).not_to_have_attribute("src", first)
+    second = player.get_attribute("src")
+    link = page.get_by_role("link", name="Open in Spotify")
+    assert re.search(r"playlist/(\w{22})", second)[1] in link.get_attribute("href")
+    page.get_by_role("radio", name="Lift my mood").click()
+    expect(player).not_to_have_attribute("src", second)
+    look(page, "photo-lift")
+
+
+def test_the_picture_is_kept_only_after_a_yes(app, page, astronaut):
+    page.get_by_text("Keep my face").click()
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    expect(spotify_player(page)).to_be_visible()
+    (path,) = app.data.rglob("input_*.jpg")
+    ((prediction,),) = rows(app, "SELECT id FROM predictions WHERE picture_kept")
+    assert path.name == f"input_{prediction}.jpg"
+    with Image.open(path) as kept:
+        assert max(kept.size) <= 320
+        assert not kept.getexif()
+
+
+def test_a_photo_from_the_camera(app, open_browser, astronaut, tmp_path):
+    webcam = tmp_path / "webcam.mjpeg"
+    frame = np.full((480, 640, 3), 90, np.uint8)
+    frame[:, 64:576] = astronaut[:480]
+    webcam.write_bytes(jpeg(frame, quality=90) * 30)
+    page = open_browser(webcam).new_page()
+    page.goto(app.url)
+    page.get_by_role("radio", name="Take a photo").click()
+    page.get_by_role("button", name="Take Photo").click()
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_enabled()
+    check_my_vibe(page)
+    expect(page.locator(".vc-mood .name")).to_have_text("Happy")
+    expect(spotify_player(page)).to_be_visible()
+    look(page, "photo-camera")
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "sentence"),
+    [
+        ("cup.jpg", lambda cup: jpeg(cup), "No face was found"),
+        ("broken.jpg", lambda cup: jpeg(cup)[:2000], "broken.jpg"),
+        ("text.png", lambda cup: b"not a picture", "text.png"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_a_sentence(page, empty_room, name, make, sentence):
+    upload(page, name, make(empty_room))
+    check_my_vibe(page)
+    expect(page.get_by_test_id("stAlert")).to_contain_text(sentence)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    look(page, f"photo-refused-{name}")
+
+
+def test_a_browser_is_the_same_visitor_after_a_reload(app, page, astronaut):
+    upload(page, "one.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    expect(spotify_player(page)).to_be_visible()
+    page.reload()
+    upload(page, "two.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    expect(spotify_player(page)).to_be_visible()
+    last = rows(app, "SELECT visitor FROM predictions ORDER BY made_at DESC LIMIT 2")
+    assert last[0] == last[1]
+    cookie = next(c for c in page.context.cookies() if c["name"] == "vibecheck_visitor")
+    assert cookie["value"] not in last[0], "the records know the visitor only by a hash"

@@ -1,0 +1,263 @@
+"""Live video: each visitor has a Stream, one Analyser reads for all of them.
+
+    camera → Stream.take → (newest frame) → Analyser → reading → Stream → drawn on every frame
+
+Frames are never queued: a stream holds at most one frame that waits to be read, and a newer one
+takes its place. So a slow model makes the mood older, never the video slower.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import av
+import numpy as np
+
+from vibecheck import overlay
+from vibecheck.faces import Face, same_face
+from vibecheck.reading import Reader, Reading
+from vibecheck.smoothing import Smoothed, Smoother
+
+# What "Check my vibe" looks back on.
+MOMENT = 1.5
+# Rates are counted over this many seconds.
+RATE_WINDOW = 3.0
+# A result older than this is not drawn any more: the face has gone elsewhere.
+STALE = 1.0
+# Small faces take a closer look, which costs four times as much: always while there is one (px), and
+# every so many seconds while there is nobody.
+SMALL_FACE = 64
+CLOSE_LOOK_EVERY = 0.5
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture (H x W x 3 uint8 RGB) and when it arrived, in seconds of a monotonic clock."""
+
+    picture: np.ndarray
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a stream shows now.
+
+    `mood` is None without a face; `reading` is the newest one. Rates are a second; `age` is how many
+    seconds ago the frame of the newest reading arrived, None before the first. `problem` is a
+    sentence, or empty.
+    """
+
+    mood: Smoothed | None
+    reading: Reading | None
+    frames_in: float
+    frames_out: float
+    readings: float
+    age: float | None
+    problem: str
+
+
+class Stream:
+    """One visitor's video. Every method may be called from any thread."""
+
+    def __init__(self, analyser: "Analyser", clock: Callable[[], float] = time.monotonic) -> None:
+        self._analyser = analyser
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._waiting: Frame | None = None
+        self._smoother = Smoother()
+        self._mood: Smoothed | None = None
+        self._readings: deque[Reading] = deque()
+        self._ticks: dict[str, deque[float]] = {name: deque() for name in ("in", "out", "read")}
+        self._looked_closely = -CLOSE_LOOK_EVERY
+        self._problem = ""
+        self._closed = False
+        analyser.join(self)
+
+    async def take(self, frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
+        """Take the frames that have come since the last call, and give back the newest, drawn on.
+
+        The callback of streamlit-webrtc, in a thread of its own. It does not raise, since that would
+        freeze the picture without a word: what goes wrong is kept for `view`, and the frame goes
+        back as it came.
+        """
+        newest = frames[-1]
+        try:
+            return [self._drawn(newest, len(frames))]
+        except Exception as error:
+            log.exception("A frame could not be drawn on")
+            self.report(f"The picture could not be drawn on ({type(error).__name__}).")
+            return [newest]
+
+    def _drawn(self, frame: av.VideoFrame, came: int) -> av.VideoFrame:
+        now = self._clock()
+        picture = frame.to_ndarray(format="rgb24")
+        with self._lock:
+            self._tick("in", now, came)
+            if not self._closed:
+                self._waiting = Frame(picture, now)
+            reading, mood = self._newest(now), self._mood
+        self._analyser.wake()
+        if reading is not None and reading.faces:
+            picture = picture.copy()  # the analyser may be reading the other
+            overlay.draw(picture, reading.faces, mood and mood.mood, mood and mood.confidence)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        with self._lock:
+            self._tick("out", self._clock(), 1)
+        return frame
+
+    def view(self) -> View:
+        """What to show beside the video now."""
+        now = self._clock()
+        with self._lock:
+            reading = self._newest(now)
+            rates = [self._rate(name, now) for name in ("in", "out", "read")]
+            age = now - self._readings[-1].at if self._readings else None
+            return View(self._mood if reading else None, reading, *rates, age, self._problem)
+
+    def moment(self) -> list[Reading]:
+        """The readings of the last 1.5 s that saw the face that is there now, oldest first."""
+        now = self._clock()
+        with self._lock:
+            recent = [r for r in self._readings if now - r.at <= MOMENT and r.faces]
+        moment: list[Reading] = []
+        for reading in reversed(recent):
+            if moment and not same_face(moment[-1].face, reading.face):
+                break
+            moment.append(reading)
+        return moment[::-1]
+
+    def report(self, problem: str) -> None:
+        """Keep a sentence about what went wrong, until a reading works again."""
+        with self._lock:
+            self._problem = problem
+
+    def close(self) -> None:
+        """The visitor has left: nothing of theirs is read any more, and their pictures are dropped."""
+        self._analyser.leave(self)
+        with self._lock:
+            self._closed = True
+            self._waiting = None
+            self._readings.clear()
+
+    # the analyser's side
+
+    def next_frame(self) -> Frame | None:
+        """The newest frame that was not read yet, which is then no longer waiting."""
+        with self._lock:
+            frame, self._waiting = self._waiting, None
+            return frame
+
+    def expectations(self, at: float) -> tuple[Face | None, bool]:
+        """What is known before a frame taken at `at` is read: the face there was, if it was a moment
+        ago, and whether small faces are worth looking for (while there is one, else now and then).
+        """
+        with self._lock:
+            newest = self._newest(at)
+            before = newest.face if newest else None
+            small = before is not None and before.side < SMALL_FACE
+            closely = small or (before is None and at - self._looked_closely >= CLOSE_LOOK_EVERY)
+            if closely:
+                self._looked_closely = at
+            return before, closely
+
+    def add(self, reading: Reading) -> None:
+        """Take in a reading of one of this stream's frames."""
+        with self._lock:
+            if self._closed:
+                return
+            self._mood = self._smoother.update(reading.at, reading.face, reading.probabilities)
+            self._readings.append(reading)
+            while reading.at - self._readings[0].at > MOMENT:
+                self._readings.popleft()
+            self._tick("read", self._clock(), 1)
+            self._problem = ""
+
+    def _newest(self, now: float) -> Reading | None:
+        reading = self._readings[-1] if self._readings else None
+        return reading if reading is not None and now - reading.at <= STALE else None
+
+    def _tick(self, name: str, now: float, times: int) -> None:
+        ticks = self._ticks[name]
+        ticks.extend([now] * times)
+        while now - ticks[0] > RATE_WINDOW:
+            ticks.popleft()
+
+    def _rate(self, name: str, now: float) -> float:
+        recent = [tick for tick in self._ticks[name] if now - tick <= RATE_WINDOW]
+        span = now - recent[0] if recent else 0.0
+        return (len(recent) - 1) / span if span > 0 else 0.0
+
+
+class Analyser:
+    """Reads the newest frame of each stream, in turn, in one thread for all visitors.
+
+    `reader` may be replaced while it runs: the next frame is read by the new one.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self._streams: list[Stream] = []
+        self._changed = threading.Condition()
+        self._work = False
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="analyser", daemon=True)
+        self._thread.start()
+
+    @property
+    def streams(self) -> Sequence[Stream]:
+        """The streams that are read, at this moment."""
+        with self._changed:
+            return tuple(self._streams)
+
+    def join(self, stream: Stream) -> None:
+        """Read this stream too."""
+        with self._changed:
+            self._streams.append(stream)
+
+    def leave(self, stream: Stream) -> None:
+        """Read this stream no more. Leaving twice is no mistake."""
+        with self._changed:
+            if stream in self._streams:
+                self._streams.remove(stream)
+
+    def wake(self) -> None:
+        """Some stream has a new frame."""
+        with self._changed:
+            self._work = True
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._work or self._stopped)
+                if self._stopped:
+                    return
+                self._work = False
+                streams = tuple(self._streams)
+            # One frame of each in a round: nobody waits for longer than one reading of each other.
+            for stream in streams:
+                if frame := stream.next_frame():
+                    self._read(stream, frame)
+
+    def _read(self, stream: Stream, frame: Frame) -> None:
+        """Read one frame. What goes wrong is said to its visitor, and the others go on."""
+        try:
+            before, closely = stream.expectations(frame.at)
+            stream.add(self.reader.read_frame(frame.picture, frame.at, before, closely))
+        except Exception as error:
+            log.exception("A frame could not be read")
+            stream.report(
+                f"The mood could not be read ({type(error).__name__}). Reload the page to try again."
+            )

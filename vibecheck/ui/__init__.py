@@ -1,0 +1,1 @@
+"""What the pages are made of. With the pages, the only code that imports Streamlit."""

@@ -1,0 +1,87 @@
+"""What all pages share: the parts of the app, opened once, and the frame of a page."""
+
+import gc
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import streamlit as st
+
+from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.errors import VibeCheckError
+from vibecheck.faces import FaceDetector
+from vibecheck.music import Music
+from vibecheck.reading import Reader
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+from vibecheck.ui import theme
+from vibecheck.ui.visitor import remember
+
+LOGO = Path(__file__).with_name("logo.svg")
+
+
+def start_page(title: str) -> None:
+    """The first call of every page: its title, its look, and the parts it needs.
+
+    Where the settings or the model cannot be used, the page says so and stops.
+    """
+    st.set_page_config(page_title=f"{title} · VibeCheck", page_icon="🎧", layout="wide")
+    theme.apply()
+    st.logo(LOGO, size="large")
+    try:
+        reader()
+    except VibeCheckError as error:
+        st.error(str(error), icon="⚠️")
+        st.stop()
+
+
+def end_page() -> None:
+    """The last call of every page."""
+    remember()
+    _settle()
+
+
+@st.cache_resource(show_spinner=False)
+def _settle() -> None:
+    """Take what was loaded by now out of the garbage collector's sight.
+
+    Streamlit collects garbage after every run of a page or fragment: 75 ms over everything that was
+    ever imported, in which the video stands still. What is here now is here to stay.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> Settings:
+    """The settings, read once."""
+    return Settings.load()
+
+
+@st.cache_resource(show_spinner="Waking up the model…")
+def reader() -> Reader:
+    """The face detector and the model, opened once for all visitors."""
+    return Reader(FaceDetector(), Classifier.load(EMBEDDED, settings().threads))
+
+
+@st.cache_resource(show_spinner=False)
+def music() -> Music:
+    """Where playlists come from."""
+    return Music.open(settings())
+
+
+@st.cache_resource(show_spinner=False)
+def _store() -> Store:
+    return Store.open(settings())
+
+
+def store() -> Store:
+    """The records. Raises RecordsError while they cannot be opened; tried again at each call."""
+    opened = _store()
+    _sweep()
+    return opened
+
+
+@st.cache_resource(show_spinner=False, ttl=timedelta(days=1))
+def _sweep() -> int:
+    """Delete what has been kept for long enough: when the app starts, and then once a day."""
+    return _store().purge(datetime.now(UTC) - timedelta(days=settings().retention_days))

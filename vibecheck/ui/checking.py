@@ -1,0 +1,110 @@
+"""What happens when somebody presses "Check my vibe": a prediction, a record of it, a playlist."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import streamlit as st
+
+from vibecheck import check, overlay
+from vibecheck.errors import RecordsError
+from vibecheck.music import Suggestion
+from vibecheck.reading import Reading
+from vibecheck.records.values import Prediction
+from vibecheck.ui import app
+from vibecheck.ui.visitor import visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One vibe check as this visitor's session remembers it.
+
+    `problem` says why it was not recorded, or is empty. Of a photo, `picture` shows it with its faces
+    boxed, and `photo` is the key it was given.
+    """
+
+    prediction: Prediction
+    hints: tuple[str, ...]
+    faces: int
+    problem: str
+    photo: str = ""
+    picture: np.ndarray | None = None
+
+
+def check_photo(picture: np.ndarray, source: str, key: str, keep_picture: bool) -> None:
+    """A vibe check of one picture (H x W x 3 uint8 RGB). Raises NoFace."""
+    reading = app.reader().read_still(picture)
+    result = _checked([reading], source, keep_picture)
+    drawn = overlay.fitted(picture, reading.faces, result.prediction.mood, result.prediction.confidence)
+    _remember(replace(result, photo=key, picture=drawn))
+
+
+def check_moment(readings: Sequence[Reading], keep_picture: bool) -> None:
+    """A vibe check of a moment of live video. Raises NoFace."""
+    _remember(_checked(readings, "live", keep_picture))
+
+
+def _checked(readings: Sequence[Reading], source: str, keep_picture: bool) -> Result:
+    """The prediction of a moment, recorded before anybody sees it."""
+    model = app.reader().classifier.manifest
+    prediction, best = check.predict(
+        readings,
+        source=source,
+        model_version=model.version,
+        visitor=visitor(),
+        now=datetime.now(UTC),
+        audit_share=app.settings().audit_share,
+    )
+    problem = ""
+    try:
+        prediction = check.record(app.store(), prediction, best, keep_picture, model.origin)
+    except RecordsError as error:
+        problem = str(error)
+    return Result(prediction, best.quality.hints, len(best.faces), problem)
+
+
+def _remember(result: Result) -> None:
+    """Make it the result that the page shows, with nothing suggested for it yet."""
+    st.session_state.result = result
+    st.session_state.suggestions = []
+    st.session_state.note = ""
+
+
+def result() -> Result | None:
+    """The newest vibe check of this session."""
+    return st.session_state.get("result")
+
+
+def suggest(mode: str, again: bool = False) -> Suggestion:
+    """The next playlist for the newest vibe check, recorded as a play."""
+    given: list[Suggestion] = st.session_state.suggestions
+    prediction = st.session_state.result.prediction
+    skip = [suggestion.playlist.id for suggestion in given] if again else []
+    suggestion = app.music().suggest(prediction.mood, mode, skip)
+    given.append(suggestion)
+    if not st.session_state.result.problem:
+        try:
+            app.store().played(
+                prediction.id,
+                playlist_id=suggestion.playlist.id,
+                playlist_name=suggestion.playlist.name,
+                mode=mode,
+                again=again,
+                found_by=suggestion.playlist.found_by,
+                now=datetime.now(UTC),
+            )
+        except RecordsError as error:
+            st.session_state.note = str(error)
+    return suggestion
+
+
+def answer(label: str) -> None:
+    """Record what the visitor says the mood was."""
+    prediction = st.session_state.result.prediction
+    source = "audit" if prediction.audit else "volunteered"
+    try:
+        app.store().label(prediction.id, label, source, visitor(), datetime.now(UTC))
+        st.session_state.note = ""
+    except RecordsError as error:
+        st.session_state.note = str(error)

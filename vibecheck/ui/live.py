@@ -1,0 +1,147 @@
+"""Live video on the page: the stream of this visitor, and what is shown beside it."""
+
+import ipaddress
+import time
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import streamlit as st
+from streamlit_webrtc import WebRtcMode, webrtc_streamer
+
+from vibecheck.live import Analyser, Stream, View
+from vibecheck.relay import Relay, find_relay
+from vibecheck.ui import app, theme
+
+# Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
+VIDEO = {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}}
+READOUT_EVERY = 0.25  # s
+# Connecting takes a second or two; after this many, something is in the way.
+PATIENCE = 8.0
+
+TROUBLE = {
+    "insecure": "A browser gives the camera only to pages that came by HTTPS, or from this very machine. "
+    "Open VibeCheck by https:// or at http://localhost, or upload a picture.",
+    "refused": "The camera is not allowed. Allow it in the browser's address bar and reload the page, "
+    "or upload a picture.",
+    "missing": "No camera was found. Plug one in, or upload a picture.",
+    "unconnected": "The video does not get through. A host on the internet needs a camera relay "
+    "(python -m vibecheck doctor says which settings), and some networks block video altogether. "
+    "Meanwhile, upload a picture.",
+}
+
+_camera_watch = st.components.v2.component(
+    "vibecheck_camera_watch", js=Path(__file__).with_name("camera_watch.js").read_text(encoding="utf-8")
+)
+
+
+@st.cache_resource(show_spinner=False)
+def analyser() -> Analyser:
+    """The one analyser of this process."""
+    return Analyser(app.reader())
+
+
+@st.cache_resource(show_spinner=False, scope="session", on_release=Stream.close)
+def stream() -> Stream:
+    """This visitor's stream; closed as soon as they have left."""
+    return Stream(analyser())
+
+
+@st.cache_resource(show_spinner=False, ttl=timedelta(hours=1))
+def relay() -> Relay:
+    """The servers that help camera and app to find each other; their credentials last for an hour."""
+    return find_relay(app.settings())
+
+
+def video() -> tuple[bool, str]:
+    """The visitor's own video with what is read drawn on it, and the button that starts it.
+
+    Returns whether it is playing, and what is in the way of it (a key of TROUBLE, or nothing).
+    """
+    context = webrtc_streamer(
+        key="live",
+        mode=WebRtcMode.SENDRECV,
+        # Always given: without it, streamlit-webrtc would send a token for models to a relay service.
+        rtc_configuration={"iceServers": [] if _on_this_machine() else list(relay().servers)},
+        media_stream_constraints={"video": VIDEO, "audio": False},
+        queued_video_frames_callback=stream().take,
+        video_html_attrs={
+            "autoPlay": True,
+            "controls": False,
+            "muted": True,
+            "playsInline": True,
+            "style": {"width": "100%", "borderRadius": "12px"},
+        },
+        translations={
+            "device_access_denied": TROUBLE["refused"],
+            "device_not_available": TROUBLE["missing"],
+            "media_api_not_available": TROUBLE["insecure"],
+        },
+        media_toggle_controls=False,
+    )
+    seen = _camera_watch(key="camera_watch", on_trouble_change=lambda: None)
+    trouble = getattr(seen, "trouble", None) or ""
+    if context.state.playing:
+        st.session_state.pop("connecting_since", None)
+        return True, ""
+    if context.state.signalling:
+        since = st.session_state.setdefault("connecting_since", time.monotonic())
+        if time.monotonic() - since > PATIENCE:
+            trouble = trouble or "unconnected"
+    else:
+        st.session_state.pop("connecting_since", None)
+    return False, trouble if trouble in TROUBLE else ""
+
+
+def watch_connection() -> None:
+    """While the video is connecting, look at the clock, so that a failure is noticed at all."""
+    since = st.session_state.get("connecting_since")
+    waiting = since is not None and time.monotonic() - since <= PATIENCE
+
+    @st.fragment(run_every=1.0 if waiting else None)
+    def watch() -> None:
+        if waiting and time.monotonic() - since > PATIENCE:
+            st.rerun()
+
+    watch()
+
+
+def readout() -> None:
+    """Mood, bars and hints beside the video: a few times a second, without running the page again."""
+    st.fragment(_readout, run_every=READOUT_EVERY)()
+
+
+def _readout() -> None:
+    view = stream().view()
+    if view.mood is None:
+        waiting = view.age is None
+        theme.empty_mood_card("👀", "Looking…" if waiting else "No face", "Look into the camera.")
+    else:
+        theme.mood_card(view.mood.mood, view.mood.confidence, view.mood.probabilities)
+    theme.hint(_hint(view))
+    theme.quiet(_status(view))
+
+
+def _hint(view: View) -> str:
+    if view.problem:
+        return view.problem
+    if view.reading is None or view.reading.quality is None:
+        return ""
+    return next(iter(view.reading.quality.hints), "Good light, and the face is sharp.")
+
+
+def _status(view: View) -> str:
+    age = "–" if view.age is None else f"{view.age:.1f} s"
+    return (
+        f"live · {view.frames_in:.0f} frames/s in, {view.frames_out:.0f} out · "
+        f"{view.readings:.0f} readings/s · {age} old"
+    )
+
+
+def _on_this_machine() -> bool:
+    """Whether browser and app are on one machine, so that they need nobody to find each other."""
+    host = urlsplit(st.context.url or "").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
