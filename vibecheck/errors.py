@@ -12,7 +12,7 @@ to change or which step to take. Pages and commands show it as it is.
     ├── ModelError               a model folder cannot be used
     ├── RecordsError             predictions, feedback or pictures could not be stored or read
     │   └── UnknownPrediction    no prediction has this id
-    └── MusicError               a catalogue of playlists cannot be used
+    └── MusicError               the catalogue, or Spotify with its credentials, cannot be used
 """
 
 
@@ -53,4 +53,4 @@ class UnknownPrediction(RecordsError):
 
 
 class MusicError(VibeCheckError):
-    """A catalogue of playlists cannot be used."""
+    """The catalogue of playlists cannot be used, or Spotify with the credentials that are set."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.conftest import missing
 
@@ -103,29 +103,37 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
 
 @pytest.fixture(scope="session")
-def open_browser() -> Iterator[Callable[..., BrowserContext]]:
-    """Opens browsers whose webcam plays a file (or Chromium's own test picture)."""
+def playwright() -> Iterator[Playwright]:
     if not Path(CHROMIUM).is_file():
         missing("Chromium is not installed: apt install chromium, or name one with VIBECHECK_TEST_CHROMIUM")
-    with sync_playwright() as playwright:
-        browsers = []
+    with sync_playwright() as running:
+        yield running
 
-        def open_one(webcam: Path | None = None, **options) -> BrowserContext:
-            extra = [f"--use-file-for-fake-video-capture={webcam}"] if webcam else []
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + extra)
-            browsers.append(browser)
-            defaults = {"viewport": {"width": 1440, "height": 1000}, "permissions": ["camera"]}
-            context = browser.new_context(**defaults | options)
-            context.set_default_timeout(PATIENCE * 1000)
-            context.route(
-                "**://open.spotify.com/**",
-                lambda route: route.fulfill(status=200, content_type="text/html", body=SPOTIFY_STUB),
-            )
-            return context
 
-        yield open_one
-        for browser in browsers:
-            browser.close()
+@pytest.fixture
+def open_browser(playwright: Playwright) -> Iterator[Callable[..., BrowserContext]]:
+    """Opens browsers whose webcam plays a file (or Chromium's own test picture); closes them after the test.
+
+    Left open, their video would take the cores from the tests that follow.
+    """
+    browsers = []
+
+    def open_one(webcam: Path | None = None, **options) -> BrowserContext:
+        extra = [f"--use-file-for-fake-video-capture={webcam}"] if webcam else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + extra)
+        browsers.append(browser)
+        defaults = {"viewport": {"width": 1440, "height": 1000}, "permissions": ["camera"]}
+        context = browser.new_context(**defaults | options)
+        context.set_default_timeout(PATIENCE * 1000)
+        context.route(
+            "**://open.spotify.com/**",
+            lambda route: route.fulfill(status=200, content_type="text/html", body=SPOTIFY_STUB),
+        )
+        return context
+
+    yield open_one
+    for browser in browsers:
+        browser.close()
 
 
 def spotify_player(page: Page):
