@@ -1,6 +1,7 @@
 """python -m benchmarks live [--json]"""
 
 import json
+import logging
 from typing import Annotated
 
 import typer
@@ -13,6 +14,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 @app.callback()
 def benchmarks() -> None:
     """Measure VibeCheck on this machine."""
+    # Streamlit warns that it is used without a running app, which here is meant.
+    logging.disable(logging.WARNING)
 
 
 @app.command()
@@ -20,14 +23,18 @@ def live(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a
     """Frames returned of those sent, and the age of the mood drawn on them, over real WebRTC."""
     from benchmarks.live import run
 
-    rows = run()
+    _print(run(), as_json)
+
+
+def _print(rows: list[dict], as_json: bool) -> None:
+    """Rows as lines of JSON, or as a table with a column a row, which fits the screen better."""
     if as_json:
         for row in rows:
             typer.echo(json.dumps(row))
         return
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(f"{value:.3g}" for value in row.values()))
+    table = Table("", *(str(number) for number in range(1, len(rows) + 1)))
+    for name in rows[0]:
+        table.add_row(name, *(f"{row[name]:.3g}" for row in rows))
     Console().print(table)
 
 

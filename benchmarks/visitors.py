@@ -7,6 +7,7 @@ frames lost or repeated on the way are counted and not guessed.
 
 import asyncio
 import fractions
+import logging
 import multiprocessing
 import threading
 import time
@@ -193,6 +194,7 @@ def _elsewhere(
         pipe.send(offer)
         return await asyncio.to_thread(pipe.recv)
 
+    logging.disable(logging.WARNING)  # as in `__main__`, of which this is a child
     pipe.send(asyncio.run(visit(exchange, pictures, fps, seconds, settle)))
 
 

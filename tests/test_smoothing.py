@@ -147,6 +147,19 @@ def test_moods_that_take_turns_ahead_still_replace_the_one_shown():
     assert shown[-1][1].mood in ("angry", "disgust")
 
 
+def test_after_a_change_the_next_is_waited_out_anew():
+    smoother = Smoother()
+    for i, (truth, mood) in enumerate(
+        [(HAPPY, "happy")] * 6 + [(SAD, "happy"), (SAD, "sad"), (SURPRISE, "sad"), (SURPRISE, "surprise")]
+    ):
+        assert smoother.update(i / 2, HERE, truth).mood == mood
+
+
+def test_without_a_margin_a_change_is_still_waited_out():
+    shown = watch(even(12, 6), becomes(HAPPY, SURPRISE, until=3.4), smoother=Smoother(margin=0))
+    assert changes(smoothed.mood for _, smoothed in shown) == 0
+
+
 def test_the_confidence_is_of_the_mood_shown_while_a_change_is_waited_out():
     during = [s for t, s in watch(even(30, 3.7), becomes(HAPPY, SAD)) if t > 3.5]
     assert {s.mood for s in during} == {"happy"}
@@ -271,7 +284,7 @@ def test_one_reading_after_a_pause_does_not_outweigh_all_before():
     assert smoother.update(4.0, HERE, SURPRISE).mood == "happy"
 
 
-@pytest.mark.parametrize("late", [0.0, -0.0005, -0.01, -0.5, -100.0])
+@pytest.mark.parametrize("late", [0.0005, 0.0, -0.0005, -0.01, -0.5, -100.0])
 def test_what_comes_late_or_twice_changes_nothing(late):
     smoother, other = Smoother(), Smoother()
     for at in even(12, 2):
@@ -281,6 +294,13 @@ def test_what_comes_late_or_twice_changes_nothing(late):
         assert smoother.update(at + late, THERE, SURPRISE) == expected
         assert smoother.update(at + late, None) == expected
     assert smoother.update(2.1, HERE, SAD) == other.update(2.1, HERE, SAD)
+
+
+def test_a_reading_from_before_the_face_went_is_late_too():
+    smoother = Smoother()
+    before = smoother.update(1.0, HERE, HAPPY)
+    smoother.update(1.5, None)
+    assert smoother.update(1.4, HERE, SAD) == before
 
 
 # Faces
@@ -369,7 +389,9 @@ def test_a_moving_head_is_the_same_face(rate):
     ("at", "seen", "probabilities", "words"),
     [
         (0.0, None, HAPPY, "without a face"),
-        (0.0, HERE, HAPPY[:6], "Not 7 probabilities"),
+        (0.0, HERE, [1.0], "Not 7 probabilities"),
+        (0.0, HERE, [0.125] * 8, "Not 7 probabilities"),
+        (0.0, HERE, [[0.0] * 6 + [1.0]], "Not 7 probabilities"),
         (0.0, HERE, [0.2] * 7, "Not 7 probabilities"),
         (0.0, HERE, [math.nan] * 7, "Not 7 probabilities"),
         (0.0, HERE, [1.5, -0.5, 0, 0, 0, 0, 0], "Not 7 probabilities"),

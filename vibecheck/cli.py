@@ -20,7 +20,7 @@ from vibecheck.errors import NoFace, PictureError, VibeCheckError
 from vibecheck.settings import Settings
 
 PICTURE_SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".mpo"]
+    [".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".mpo"]
 )
 COULD_NOT_READ = 1
 

@@ -3,8 +3,8 @@
 A visitor's upload, a camera snapshot, a file on the command line: all are hostile until parsed. Only
 five kinds are opened, each by its own Pillow reader and never by `Image.open`, which warns about
 large, animated or oddly tagged files through the process-wide `warnings` (another thread's filters
-cannot be borrowed to silence it). What a reader gets to see is trimmed first to the parts that make
-pixels, so that text bombs, thumbnails, animations and broken tags are never parsed at all.
+cannot be borrowed to silence it). What the readers of JPEG, PNG and GIF get to see is trimmed first to
+the parts that make pixels, so that text bombs, animations and broken tags are never parsed at all.
 No setting of Pillow is changed, and any number of threads may decode at once.
 """
 
@@ -24,7 +24,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
+from vibecheck.errors import PictureTooLarge, UnreadablePicture
 
 MAX_BYTES = 30_000_000  # a 50-megapixel phone photo is 10 to 25 MB
 MAX_PIXELS = 52_000_000  # "50 megapixel" phones make 8192 x 6144, which is 50.3 million
@@ -41,8 +41,8 @@ MAX_PARTS = 100_000  # segments or chunks of one file; 30 MB of empty ones would
 
 PAPER = (255, 255, 255)  # behind transparent pixels, as on most sites portraits are cut out for
 
-# Everything Pillow's readers are known to raise on damaged data. Only calls into Pillow, and the
-# trimmers here, which index into the bytes without asking, are guarded by it.
+# What damaged data can make Pillow's readers raise, and the trimmers here, which index into the bytes
+# without asking. Nothing else is guarded by it.
 _DAMAGE = (
     ArithmeticError,
     AssertionError,
@@ -63,8 +63,8 @@ _DAMAGE = (
 _JPEG_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # not FF00 nor a restart, which are data
 _JPEG_SCAN, _JPEG_END, _JPEG_EXIF = 0xDA, 0xD9, 0xE1
 _JPEG_BARE = {0x01, 0xD8}  # markers with nothing after them
-# Frame headers, tables and scans; of the application's own, JFIF and Adobe, which say what the
-# colours mean. Without them 4-channel pictures come out inverted.
+# Frame headers, tables and scans; of the application's own, JFIF and Adobe, which say what
+# the numbers mean: without them, an RGB or YCCK picture comes out in wrong colours.
 _JPEG_KEPT = {*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDC, 0xDD, 0xE0, 0xEE}
 _PNG_KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}  # sizes of the seven versions of its header
@@ -91,8 +91,6 @@ _KNOWN_BUT_REFUSED = (
     (b"8BPS", "a Photoshop file"),
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\0\0\1\0", "an icon"),
     (b"\x1a\x45\xdf\xa3", "a video"),
 )
 
@@ -116,8 +114,6 @@ def decode(data: bytes, *, name: str = "This file") -> np.ndarray:
         image, exif = _open(data, name)
         _check_size(*image.size, name)
         return np.array(_finish(image, _orientation(exif)))
-    except PictureError:
-        raise
     except MemoryError as error:
         raise PictureTooLarge(f"{name} needs more memory than there is. Save it smaller.") from error
     except _DAMAGE as error:
@@ -212,7 +208,7 @@ def _rgb(image: ImageFile) -> Image.Image:
 def _check_size(width: int, height: int, name: str) -> None:
     if width * height > MAX_PIXELS:
         raise PictureTooLarge(
-            f"{name} has {width} x {height} pixels, {width * height / 1e6:.0f} million; at most "
+            f"{name} has {width} x {height} pixels, {width * height / 1e6:.1f} million; at most "
             f"{MAX_PIXELS // 10**6} million are taken. Save it smaller."
         )
     if min(width, height) < MIN_SIDE:

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     )
     spotify_client_secret: SecretStr | None = _service("SPOTIPY_CLIENT_SECRET", "The Spotify app's secret.")
     comet_api_key: SecretStr | None = _service(
-        "COMET_API_KEY", "Comet account that keeps predictions and corrections."
+        "COMET_API_KEY", "Comet account for predictions and corrections; they are queued here, and not sent yet."
     )
     twilio_account_sid: str | None = _service(
         "TWILIO_ACCOUNT_SID", "Camera relay by Twilio, for hosts behind a firewall."

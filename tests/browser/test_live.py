@@ -147,7 +147,7 @@ def has_box(picture: np.ndarray) -> bool:
 
 def test_the_camera_works_again_after_going_away_and_back(page, app):
     start(page)
-    page.get_by_role("radio", name="Upload a picture").click()
+    page.get_by_role("radio", name="Upload").click()
     expect(page.get_by_text("A picture with a face")).to_be_visible()
     page.get_by_role("radio", name="Live").click()
     start(page)

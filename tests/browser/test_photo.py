@@ -36,7 +36,7 @@ def jpeg(picture: np.ndarray, **options) -> bytes:
 
 
 def upload(page, name: str, content: bytes, mime: str = "image/jpeg") -> None:
-    page.get_by_role("radio", name="Upload a picture").click()
+    page.get_by_role("radio", name="Upload").click()
     page.locator("input[type=file]").set_input_files({"name": name, "mimeType": mime, "buffer": content})
     expect(page.get_by_role("button", name=f"Remove {name}")).to_be_visible()
 
@@ -121,7 +121,7 @@ def test_a_photo_from_the_camera(app, open_browser, astronaut, tmp_path):
     webcam.write_bytes(jpeg(frame, quality=90) * 30)
     page = open_browser(webcam).new_page()
     page.goto(app.url)
-    page.get_by_role("radio", name="Take a photo").click()
+    page.get_by_role("radio", name="Photo").click()
     page.get_by_role("button", name="Take Photo").click()
     expect(page.get_by_role("button", name="Check my vibe")).to_be_enabled()
     check_my_vibe(page)

@@ -10,10 +10,10 @@ from vibecheck.ui import app, checking, live, theme
 
 WAYS = {
     "live": ":material/videocam: Live",
-    "photo": ":material/photo_camera: Take a photo",
-    "upload": ":material/upload: Upload a picture",
+    "photo": ":material/photo_camera: Photo",
+    "upload": ":material/upload: Upload",
 }
-FILE_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
+FILE_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _photo(source: str, file) -> Photo | None:
 
 
 def _uploaded() -> Photo | None:
-    file = st.file_uploader("A picture with a face, up to 30 MB", type=FILE_TYPES, key="upload")
+    file = st.file_uploader("A picture with a face", type=FILE_TYPES, key="upload")
     return _photo("upload", file)
 
 

@@ -1,0 +1,41 @@
+"""The README says what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from vibecheck.cli import app
+from vibecheck.settings import Settings, environment_name
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def settings_table() -> str:
+    """The table of all settings, as the README has to have it."""
+    rows = ["| setting | default | what it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `{environment_name(name)}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def test_the_settings_table_is_the_settings():
+    table = re.search(r"<!-- settings -->\n(.*?)\n<!-- /settings -->", README, re.DOTALL)
+    assert table and table[1] == settings_table()
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", README))
+def test_what_it_links_to_is_there(path):
+    assert (ROOT / path).is_file()
+
+
+def test_every_command_is_in_it_and_no_other():
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert set(re.findall(r"python -m vibecheck ([a-z-]+)", README)) == commands
+
+
+@pytest.mark.parametrize("name", re.findall(r"`(VIBECHECK_\w+)`", README))
+def test_every_setting_it_names_exists(name):
+    assert name in {environment_name(field) for field in Settings.model_fields}
