@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from vibecheck import settings
 from vibecheck.errors import SettingsError, VibeCheckError
 from vibecheck.settings import SECRETS_FILES, Settings, environment_name
 
@@ -28,7 +27,7 @@ def clean_place(tmp_path, monkeypatch) -> Path:
     project.mkdir()
     home.mkdir()
     monkeypatch.chdir(project)
-    monkeypatch.setattr(settings, "SECRETS_FILES", (home / ".streamlit/secrets.toml", SECRETS_FILES[1]))
+    monkeypatch.setenv("HOME", str(home))
     return tmp_path
 
 
@@ -53,9 +52,7 @@ def test_with_nothing_configured_everything_works_on_one_laptop():
 
 
 def test_secrets_are_sought_at_home_and_then_in_the_project_as_streamlit_does():
-    home, project = SECRETS_FILES
-    assert home == Path.home() / ".streamlit/secrets.toml"
-    assert project == Path(".streamlit/secrets.toml")
+    assert SECRETS_FILES == ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
 
 
 def test_each_source_gives_way_to_the_one_before(monkeypatch):
@@ -199,6 +196,22 @@ def test_a_broken_file_is_a_sentence_without_what_is_in_it(path, text):
     with pytest.raises(SettingsError, match=r"^A settings file cannot be read: .+\.$") as caught:
         Settings.load()
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_broken_secrets_file_is_named():
+    write(PROJECT, "COMET_API_KEY")
+    with pytest.raises(SettingsError, match=r"\.streamlit/secrets\.toml: "):
+        Settings.load()
+
+
+def test_an_empty_secret_is_no_setting():
+    write(PROJECT, 'COMET_API_KEY = ""\nVIBECHECK_THREADS = ""')
+    loaded = Settings.load()
+    assert (loaded.comet_api_key, loaded.threads) == (None, 1)
+
+
+def test_the_password_of_a_database_is_not_shown():
+    assert "hunter2" not in repr(Settings(database_url="postgresql+psycopg://me:hunter2@host/db"))
 
 
 def test_what_is_named_like_a_secret_is_one():

@@ -19,9 +19,7 @@ from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.errors import NoFace, PictureError, VibeCheckError
 from vibecheck.settings import Settings
 
-PICTURE_SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".mpo"]
-)
+PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".mpo"])
 COULD_NOT_READ = 1
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -5,8 +5,10 @@ Streamlit's secrets (`.streamlit/secrets.toml` of the project, then of the home 
 VibeCheck's own are named `VIBECHECK_…`; those of the services keep the services' names.
 """
 
+import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -19,7 +21,10 @@ from pydantic_settings import (
 from vibecheck.errors import SettingsError
 
 # Later files win, as in Streamlit.
-SECRETS_FILES = (Path.home() / ".streamlit" / "secrets.toml", Path(".streamlit") / "secrets.toml")
+SECRETS_FILES = ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
+
+
+SCALARS = (str, int, float, bool)
 
 
 class SecretsSource(EnvSettingsSource):
@@ -30,17 +35,21 @@ class SecretsSource(EnvSettingsSource):
 
     def _load_env_vars(self) -> dict[str, str]:
         entries: dict[str, object] = {}
-        for path in SECRETS_FILES:
+        for name in SECRETS_FILES:
+            # expanduser leaves the ~ where the user has no home, as in some containers
+            path = Path(os.path.expanduser(name))  # noqa: PTH111
             if path.is_file():
-                entries |= tomllib.loads(path.read_text(encoding="utf-8"))
-        return {
-            key.lower(): str(value) for key, value in entries.items() if not isinstance(value, dict | list)
-        }
+                try:
+                    entries |= tomllib.loads(path.read_text(encoding="utf-8"))
+                except ValueError as error:
+                    raise ValueError(f"{path}: {error}") from error
+        scalars = {key.lower(): str(value) for key, value in entries.items() if isinstance(value, SCALARS)}
+        return {key: value for key, value in scalars.items() if value}
 
 
-def _service(name: str, description: str, **kwargs):
+def _service(name: str, description: str) -> Any:
     """A setting of a service, under the name that the service's own documentation gives it."""
-    return Field(None, validation_alias=name, description=description, **kwargs)
+    return Field(None, validation_alias=name, description=description)
 
 
 class Settings(BaseSettings):
@@ -59,6 +68,7 @@ class Settings(BaseSettings):
     data: Path = Field(Path("data"), description="Folder for records and pictures.")
     database_url: str | None = Field(
         None,
+        repr=False,  # it may hold a password
         description="Database of the records, as SQLAlchemy writes it (`postgresql+psycopg://…`). "
         "Default: SQLite in the data folder.",
     )
@@ -78,7 +88,8 @@ class Settings(BaseSettings):
     )
     spotify_client_secret: SecretStr | None = _service("SPOTIPY_CLIENT_SECRET", "The Spotify app's secret.")
     comet_api_key: SecretStr | None = _service(
-        "COMET_API_KEY", "Comet account for predictions and corrections; they are queued here, and not sent yet."
+        "COMET_API_KEY",
+        "Comet account for predictions and corrections; they are queued here, and not sent yet.",
     )
     twilio_account_sid: str | None = _service(
         "TWILIO_ACCOUNT_SID", "Camera relay by Twilio, for hosts behind a firewall."
@@ -112,7 +123,7 @@ class Settings(BaseSettings):
                 f"{environment_name(str(problem['loc'][0]))}: {problem['msg']}" for problem in error.errors()
             )
             raise SettingsError(f"These settings cannot be used: {problems}.") from error
-        except ValueError as error:  # tomllib and python-dotenv
+        except (ValueError, OSError) as error:
             raise SettingsError(f"A settings file cannot be read: {error}.") from error
 
     @property
