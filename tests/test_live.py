@@ -276,7 +276,7 @@ def test_an_actor_s_moods_are_steady_and_change(reader, shared):
 # streamlit-webrtc leaves the event loop of each of its threads to the garbage collector.
 @pytest.mark.filterwarnings("default::ResourceWarning", "default::pytest.PytestUnraisableExceptionWarning")
 def test_twenty_visitors_come_and_go_and_leave_nothing_behind(reader):
-    """Real WebRTC at both ends. Two come first, so that what is made once is made."""
+    """Real WebRTC at both ends. Eight come first, so that what is made once is made."""
     pictures = [picture[::2, ::2] for picture in moving_head(steps=8)]
     process = psutil.Process(os.getpid())
     analyser = Analyser(Reader(reader.detector, reader.classifier))
@@ -302,7 +302,7 @@ def test_twenty_visitors_come_and_go_and_leave_nothing_behind(reader):
 
     with event_loop() as loop:
         door = Door(loop)
-        for _ in range(2):
+        for _ in range(8):
             come_and_go(door, loop)
         threads, tracks, memory = left()
         for _ in range(20):

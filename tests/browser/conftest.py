@@ -102,8 +102,9 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
             process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """Playwright, for a module at a time: its event loop stands in the way of every other one."""
     if not Path(CHROMIUM).is_file():
         missing("Chromium is not installed: apt install chromium, or name one with VIBECHECK_TEST_CHROMIUM")
     with sync_playwright() as running:
