@@ -175,7 +175,11 @@ def test_an_error_in_drawing_gives_the_frame_back_as_it_came(scripted, monkeypat
     monkeypatch.setattr(overlay, "draw", broken)
     video = frame(2)
     assert take(stream, video) is video
+    wait_for(lambda: scripted[0].seen[-1:] == [2], "the reading of that frame, which works")
     assert "could not be drawn on" in stream.view().problem
+    monkeypatch.undo()
+    take(stream, frame(3))
+    assert stream.view().problem == ""
 
 
 def test_a_face_that_is_gone_is_not_drawn_for_ever(scripted):
@@ -190,6 +194,21 @@ def test_a_face_that_is_gone_is_not_drawn_for_ever(scripted):
     assert take(stream, video) is video
     assert stream.view().mood is None
     assert stream.view().age == pytest.approx(1.5)
+
+
+def test_a_model_slower_than_a_second_still_shows_a_mood_all_the_time(scripted, seen):
+    clock = Clock()
+    stream = Stream(scripted[1], clock)
+    for _ in range(4):
+        clock.now += 2.0
+        stream.add(replace(seen, at=clock.now - 2.0))
+        for _ in range(19):
+            clock.now += 0.1
+            assert stream.view().mood is not None
+            assert [moment.at for moment in stream.moment()] == [stream.view().reading.at]
+        clock.now -= 1.9
+    clock.now += 3.1
+    assert stream.view().mood is None
 
 
 def test_a_moment_is_the_last_second_and_a_half_of_one_face(scripted, seen, unseen):
@@ -234,6 +253,17 @@ def test_a_visitor_who_left_is_read_no_more_and_their_pictures_are_dropped(scrip
     time.sleep(0.05)
     assert reader.seen == [1]
     assert (stream.moment(), stream._waiting, stream.view().reading) == ([], None, None)
+
+
+def test_a_camera_that_was_stopped_leaves_no_pictures(scripted):
+    _, analyser = scripted
+    stream = Stream(analyser)
+    take(stream, frame(1))
+    wait_for(lambda: stream.moment(), "a reading")
+    stream.forget()
+    assert (stream.moment(), stream.view().reading, stream.view().age) == ([], None, None)
+    take(stream, frame(2))
+    wait_for(lambda: stream.moment(), "a reading after another start")
 
 
 def test_a_model_that_is_swapped_reads_the_next_frame(scripted, seen):
@@ -297,7 +327,7 @@ def test_twenty_visitors_come_and_go_and_leave_nothing_behind(reader):
 
     def left() -> tuple[set[str], int, int]:
         gc.collect()
-        tracks = sum(isinstance(thing, MediaStreamTrack) for thing in gc.get_objects())
+        tracks = sum(issubclass(type(thing), MediaStreamTrack) for thing in gc.get_objects())
         return {t.name for t in threading.enumerate()}, tracks, process.memory_info().rss
 
     with event_loop() as loop:

@@ -25,8 +25,10 @@ from vibecheck.smoothing import Smoothed, Smoother
 MOMENT = 1.5
 # Rates are counted over this many seconds.
 RATE_WINDOW = 3.0
-# A result older than this is not drawn any more: the face has gone elsewhere.
+# A reading is shown until the next one; where none follows, for this long after it was due.
 STALE = 1.0
+# However slow the model and however many the visitors, it is not waited for longer than this.
+LONGEST_GAP = 5.0
 # Small faces take a closer look, which costs four times as much: always while there is one (px), and
 # every so many seconds while there is nobody.
 SMALL_FACE = 64
@@ -72,9 +74,11 @@ class Stream:
         self._smoother = Smoother()
         self._mood: Smoothed | None = None
         self._readings: deque[Reading] = deque()
+        self._arrived: float | None = None  # when the newest reading came in
+        self._good_until = 0.0  # and until when it is shown
         self._ticks: dict[str, deque[float]] = {name: deque() for name in ("in", "out", "read")}
         self._looked_closely = -CLOSE_LOOK_EVERY
-        self._problem = ""
+        self._problems = {"reading": "", "drawing": ""}
         self._closed = False
         analyser.join(self)
 
@@ -87,11 +91,13 @@ class Stream:
         """
         newest = frames[-1]
         try:
-            return [self._drawn(newest, len(frames))]
+            drawn = self._drawn(newest, len(frames))
         except Exception as error:
             log.exception("A frame could not be drawn on")
-            self.report(f"The picture could not be drawn on ({type(error).__name__}).")
+            self.report("drawing", f"The picture could not be drawn on ({type(error).__name__}).")
             return [newest]
+        self.report("drawing", "")
+        return [drawn]
 
     def _drawn(self, frame: av.VideoFrame, came: int) -> av.VideoFrame:
         now = self._clock()
@@ -117,13 +123,14 @@ class Stream:
             reading = self._newest(now)
             rates = [self._rate(name, now) for name in ("in", "out", "read")]
             age = now - self._readings[-1].at if self._readings else None
-            return View(self._mood if reading else None, reading, *rates, age, self._problem)
+            problem = self._problems["reading"] or self._problems["drawing"]
+            return View(self._mood if reading else None, reading, *rates, age, problem)
 
     def moment(self) -> list[Reading]:
         """The readings of the last 1.5 s that saw the face that is there now, oldest first."""
-        now = self._clock()
         with self._lock:
-            recent = [r for r in self._readings if now - r.at <= MOMENT and r.faces]
+            current = self._newest(self._clock()) is not None
+            recent = [reading for reading in self._readings if current and reading.faces]
         moment: list[Reading] = []
         for reading in reversed(recent):
             if moment and not same_face(moment[-1].face, reading.face):
@@ -131,18 +138,24 @@ class Stream:
             moment.append(reading)
         return moment[::-1]
 
-    def report(self, problem: str) -> None:
-        """Keep a sentence about what went wrong, until a reading works again."""
+    def report(self, step: str, problem: str) -> None:
+        """Keep a sentence about what went wrong with a step ("reading" or "drawing"), or that it works."""
         with self._lock:
-            self._problem = problem
+            self._problems[step] = problem
+
+    def forget(self) -> None:
+        """The camera was stopped: drop the pictures of the last moment."""
+        with self._lock:
+            self._waiting = None
+            self._arrived = None
+            self._readings.clear()
 
     def close(self) -> None:
         """The visitor has left: nothing of theirs is read any more, and their pictures are dropped."""
         self._analyser.leave(self)
         with self._lock:
             self._closed = True
-            self._waiting = None
-            self._readings.clear()
+        self.forget()
 
     # the analyser's side
 
@@ -170,16 +183,19 @@ class Stream:
         with self._lock:
             if self._closed:
                 return
+            now = self._clock()
+            gap = now - (reading.at if self._arrived is None else min(reading.at, self._arrived))
+            self._arrived, self._good_until = now, now + min(gap, LONGEST_GAP) + STALE
             self._mood = self._smoother.update(reading.at, reading.face, reading.probabilities)
             self._readings.append(reading)
             while reading.at - self._readings[0].at > MOMENT:
                 self._readings.popleft()
-            self._tick("read", self._clock(), 1)
-            self._problem = ""
+            self._tick("read", now, 1)
+            self._problems["reading"] = ""
 
     def _newest(self, now: float) -> Reading | None:
-        reading = self._readings[-1] if self._readings else None
-        return reading if reading is not None and now - reading.at <= STALE else None
+        """The newest reading, unless it is so old that the face may have gone elsewhere."""
+        return self._readings[-1] if self._readings and now <= self._good_until else None
 
     def _tick(self, name: str, now: float, times: int) -> None:
         ticks = self._ticks[name]
@@ -258,6 +274,5 @@ class Analyser:
             stream.add(self.reader.read_frame(frame.picture, frame.at, before, closely))
         except Exception as error:
             log.exception("A frame could not be read")
-            stream.report(
-                f"The mood could not be read ({type(error).__name__}). Reload the page to try again."
-            )
+            problem = f"The mood could not be read ({type(error).__name__}). Reload the page to try again."
+            stream.report("reading", problem)

@@ -13,7 +13,7 @@ from vibecheck.settings import Settings
 PUBLIC_STUN = ({"urls": "stun:stun.l.google.com:19302"},)
 CLOUDFLARE = "https://rtc.live.cloudflare.com/v1/turn/keys/{key}/credentials/generate-ice-servers"
 TWILIO = "https://api.twilio.com/2010-04-01/Accounts/{sid}/Tokens.json"
-# Credentials are asked to outlive the hour that they are kept here.
+# s; credentials outlive by far the minutes for which they are kept and handed out.
 LIFETIME = 2 * 3600
 TIMEOUT = 5.0
 # Cloudflare refuses the default agents of HTTP libraries.

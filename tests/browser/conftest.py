@@ -3,6 +3,7 @@
 Debian's Chromium: `apt install chromium`. Another one is named by VIBECHECK_TEST_CHROMIUM.
 """
 
+import io
 import os
 import shutil
 import signal
@@ -14,9 +15,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
 from tests.conftest import missing
 
@@ -137,7 +140,24 @@ def open_browser(playwright: Playwright) -> Iterator[Callable[..., BrowserContex
         browser.close()
 
 
-def spotify_player(page: Page):
+def jpeg(picture: np.ndarray, **options) -> bytes:
+    """A picture (H x W x 3 uint8 RGB) as a camera or a visitor sends it."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def upload(page: Page, name: str, content: bytes, mime: str = "image/jpeg") -> None:
+    page.get_by_role("radio", name="Upload").click()
+    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": mime, "buffer": content})
+    expect(page.get_by_role("button", name=f"Remove {name}")).to_be_visible()
+
+
+def check_my_vibe(page: Page) -> None:
+    page.get_by_role("button", name="Check my vibe").click()
+
+
+def spotify_player(page: Page) -> Locator:
     """The player's iframe."""
     return page.locator('iframe[src*="open.spotify.com/embed/playlist/"]')
 

@@ -1,6 +1,5 @@
 """A stranger with a photo: mood, playlist, "was this right?"."""
 
-import io
 import re
 import sqlite3
 
@@ -9,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import look, mark, marked, spotify_player
+from tests.browser.conftest import check_my_vibe, jpeg, look, mark, marked, spotify_player, upload
 from vibecheck.music import read_catalogue
 
 pytestmark = pytest.mark.browser
@@ -27,22 +26,6 @@ def page(app, open_browser):
     page.goto(app.url)
     expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()
     return page
-
-
-def jpeg(picture: np.ndarray, **options) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", **options)
-    return file.getvalue()
-
-
-def upload(page, name: str, content: bytes, mime: str = "image/jpeg") -> None:
-    page.get_by_role("radio", name="Upload").click()
-    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": mime, "buffer": content})
-    expect(page.get_by_role("button", name=f"Remove {name}")).to_be_visible()
-
-
-def check_my_vibe(page) -> None:
-    page.get_by_role("button", name="Check my vibe").click()
 
 
 def rows(app, query: str) -> list[tuple]:

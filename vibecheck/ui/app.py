@@ -1,13 +1,14 @@
 """What all pages share: the parts of the app, opened once, and the frame of a page."""
 
 import gc
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import streamlit as st
 
 from vibecheck.classifier import EMBEDDED, Classifier
-from vibecheck.errors import VibeCheckError
+from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.faces import FaceDetector
 from vibecheck.music import Music
 from vibecheck.reading import Reader
@@ -15,6 +16,8 @@ from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.ui import theme
 from vibecheck.ui.visitor import remember
+
+log = logging.getLogger(__name__)
 
 LOGO = Path(__file__).with_name("logo.svg")
 
@@ -29,6 +32,7 @@ def start_page(title: str) -> None:
     st.logo(LOGO, size="large")
     try:
         reader()
+        music()
     except VibeCheckError as error:
         st.error(str(error), icon="⚠️")
         st.stop()
@@ -82,6 +86,12 @@ def store() -> Store:
 
 
 @st.cache_resource(show_spinner=False, ttl=timedelta(days=1))
-def _sweep() -> int:
-    """Delete what has been kept for long enough: when the app starts, and then once a day."""
-    return _store().purge(datetime.now(UTC) - timedelta(days=settings().retention_days))
+def _sweep() -> None:
+    """Delete what has been kept for long enough: when the app starts, and then once a day.
+
+    What cannot be deleted now does not stop what is to be stored; it is said in the terminal.
+    """
+    try:
+        _store().purge(datetime.now(UTC) - timedelta(days=settings().retention_days))
+    except RecordsError as error:
+        log.warning("Old records could not be deleted: %s", error)

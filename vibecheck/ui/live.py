@@ -47,9 +47,9 @@ def stream() -> Stream:
     return Stream(analyser())
 
 
-@st.cache_resource(show_spinner=False, ttl=timedelta(hours=1))
+@st.cache_resource(show_spinner=False, ttl=timedelta(minutes=10))
 def relay() -> Relay:
-    """The servers that help camera and app to find each other; their credentials last for an hour."""
+    """The servers that help camera and app to find each other; their credentials outlast the cache."""
     return find_relay(app.settings())
 
 
@@ -84,6 +84,7 @@ def video() -> tuple[bool, str]:
     if context.state.playing:
         st.session_state.pop("connecting_since", None)
         return True, ""
+    stream().forget()
     if context.state.signalling:
         since = st.session_state.setdefault("connecting_since", time.monotonic())
         if time.monotonic() - since > PATIENCE:

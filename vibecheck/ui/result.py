@@ -1,5 +1,7 @@
 """The result of a vibe check: the playlist, its player, and "Was this right?"."""
 
+from zoneinfo import ZoneInfo
+
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS
@@ -29,11 +31,11 @@ def result_card() -> None:
                 default="match",
                 required=True,
                 format_func=MODES.get,
-                key=f"mode-{prediction.id}",
+                key="mode",
                 label_visibility="collapsed",
             )
             with st.container(horizontal=True):
-                another = st.button("Another one", key=f"another-{prediction.id}", icon=":material/shuffle:")
+                another = st.button("Another one", key="another", icon=":material/shuffle:")
                 link_place = st.container(width="content")
             _question()
         suggestion = _suggestion(mode, another)
@@ -60,25 +62,31 @@ def _suggestion(mode: str, another: bool) -> Suggestion:
 
 def _question() -> None:
     """Was this right? Yes, or one of the other six; the last answer holds."""
-    prediction = checking.result().prediction
+    result = checking.result()
+    prediction = result.prediction
     key = f"answer-{prediction.id}"
     options = [prediction.mood, *(each.name for each in EMOTIONS if each.name != prediction.mood)]
 
     def title(name: str) -> str:
-        return (
-            ":material/check: Yes"
-            if name == prediction.mood
-            else f"{BY_NAME[name].emoji} {BY_NAME[name].title}"
-        )
+        if name == prediction.mood:
+            return ":material/check: Yes"
+        return f"{BY_NAME[name].emoji} {BY_NAME[name].title}"
 
     def answered() -> None:
         if label := st.session_state[key]:
             checking.answer(label)
 
     st.pills(
-        "Was this right?", options, format_func=title, key=key, on_change=answered, wrap=True, required=True
+        "Was this right?",
+        options,
+        format_func=title,
+        key=key,
+        on_change=answered,
+        wrap=True,
+        required=True,
+        disabled=bool(result.problem),
     )
-    if problem := checking.result().problem or st.session_state.get("note"):
+    if problem := result.problem or st.session_state.note:
         st.warning(problem, icon="⚠️")
     elif label := st.session_state.get(key):
         theme.quiet(f"Noted: {BY_NAME[label].title.lower()}. Thank you; press another to change it.")
@@ -86,10 +94,8 @@ def _question() -> None:
         theme.quiet("Your answer measures how good the model really is, and teaches the next one.")
 
 
-def _timezone():
+def _timezone() -> ZoneInfo:
     """The visitor's own time zone, as the browser tells it."""
-    from zoneinfo import ZoneInfo
-
     try:
         return ZoneInfo(st.context.timezone or "UTC")
     except (ValueError, OSError, KeyError):

@@ -1,0 +1,33 @@
+"""What goes wrong is said in a sentence, and the rest keeps working."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import check_my_vibe, jpeg, look, spotify_player, upload
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_setting_that_cannot_be_used_is_named_on_the_page(start_app, open_browser):
+    app = start_app(VIBECHECK_THREADS="many")
+    page = open_browser().new_page()
+    page.goto(app.url)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("VIBECHECK_THREADS")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_without_a_place_for_records_there_is_still_a_mood_and_music(
+    start_app, open_browser, astronaut, tmp_path
+):
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("not a folder")
+    app = start_app(VIBECHECK_DATA=str(in_the_way))
+    page = open_browser().new_page()
+    page.goto(app.url)
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    expect(page.locator(".vc-mood .name")).to_have_text("Happy")
+    expect(spotify_player(page)).to_be_visible()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("VIBECHECK_DATA")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    look(page, "trouble-records")
