@@ -36,6 +36,8 @@ def start_page(title: str) -> None:
     except VibeCheckError as error:
         st.error(str(error), icon="⚠️")
         st.stop()
+    with st.sidebar:
+        theme.quiet(f"Model: {reader().classifier.version}. It reads expressions, not feelings.")
 
 
 def end_page() -> None:
@@ -65,6 +67,13 @@ def settings() -> Settings:
 def reader() -> Reader:
     """The face detector and the model, opened once for all visitors."""
     return Reader(FaceDetector(), Classifier.load(EMBEDDED, settings().threads))
+
+
+@st.cache_resource(show_spinner=False)
+def model_card() -> str:
+    """The card of the model in use, as Markdown, without its title."""
+    text = (EMBEDDED / "README.md").read_text(encoding="utf-8")
+    return text.partition("\n")[2]
 
 
 @st.cache_resource(show_spinner=False)

@@ -121,7 +121,7 @@ def _consent() -> bool:
     yes = st.checkbox("Keep my face, so that the model can learn from it", key="keep_picture")
     theme.quiet(
         "Ticked: beside the numbers, your face is kept, cut out at 320 px at most, without the room. "
-        "Otherwise only numbers: the mood, and how the face was lit and turned. They measure and train "
-        f"the model, and are deleted after {days} days."
+        "Otherwise only numbers: the mood, and how the face was lit, turned and shaped. They measure and "
+        f"train the model, and are deleted after {days} days."
     )
     return yes

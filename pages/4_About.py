@@ -1,0 +1,45 @@
+"""About: what VibeCheck reads and what not, what it keeps, and which model it runs."""
+
+import streamlit as st
+
+from vibecheck.ui import app, theme
+
+app.start_page("About")
+theme.intro(
+    "Expressions, not feelings", "What VibeCheck sees, what it must not be used for, and what it keeps."
+)
+
+sees, keeps = st.columns(2, gap="medium")
+with sees, st.container(key="card-sees"):
+    st.subheader("What it sees", anchor=False)
+    st.markdown(
+        "A model looks at the largest face and says how much its expression resembles those that people "
+        "have called angry, disgusted, afraid, happy, neutral, sad or surprised. A face shows a part of what "
+        "somebody feels, and sometimes none of it: the answer is a guess about a picture. Correct it freely; "
+        "that is how anybody finds out how good it is."
+    )
+    st.subheader("What it is not for", anchor=False)
+    st.markdown(
+        "Not for judging people: not at work, not at school, not in interviews, exams or policing, and not "
+        "anybody who has not agreed. In the European Union, reading emotions at workplaces and in education "
+        "is forbidden (AI Act, Article 5), and elsewhere people must be told (Article 50)."
+    )
+with keeps, st.container(key="card-keeps"):
+    st.subheader("What it keeps", anchor=False)
+    st.markdown(
+        f"""
+- **Video and photos** are read in memory and then gone. Where they came with a place or a date, that is
+  dropped.
+- **A vibe check** is kept as numbers: the seven probabilities, the model, the time, how the face was
+  lit, how sharp, how large and how turned, and where its eyes, nose and mouth were.
+- **Your face** is kept only if you tick the box: cut out at 320 px at most, without the room behind you.
+- **You** are a random number in a cookie of this browser, and in the records only a hash of it.
+- **After {app.settings().retention_days} days** all of it is deleted.
+- **The player** is Spotify's: what you play there is between you and Spotify.
+"""
+    )
+with st.container(key="card-model"):
+    st.subheader("Which model", anchor=False)
+    st.markdown(app.model_card())
+
+app.end_page()

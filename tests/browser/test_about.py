@@ -1,0 +1,21 @@
+"""About says what is kept and which model runs, and is one press from Home."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import look
+
+pytestmark = pytest.mark.browser
+
+
+def test_about_is_a_press_away_and_names_the_settings_and_the_model(start_app, open_browser):
+    app = start_app(VIBECHECK_RETENTION_DAYS="7")
+    page = open_browser().new_page()
+    page.goto(app.url)
+    page.get_by_role("link", name="About").click()
+    expect(page.get_by_role("heading", name="Expressions, not feelings")).to_be_visible()
+    expect(page.get_by_text("After 7 days")).to_be_visible()
+    expect(page.get_by_role("cell", name="FER+ test, accuracy")).to_be_visible()
+    look(page, "about")
+    page.get_by_role("link", name="Home").click()
+    expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()
