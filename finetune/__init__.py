@@ -1,0 +1,4 @@
+"""Trains and judges models: python -m finetune …
+
+Imports torch, so it never runs in the web process.
+"""

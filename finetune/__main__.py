@@ -1,0 +1,75 @@
+"""python -m finetune …"""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vibecheck.errors import VibeCheckError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def finetune() -> None:
+    """Train models, and judge them."""
+
+
+@app.command()
+def pretrain(
+    data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
+    out: Annotated[Path, typer.Option(help="Folder of the model; its name becomes the version.")],
+    epochs: Annotated[int, typer.Option(min=1)] = 28,
+    side: Annotated[int, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = 80,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    minutes: Annotated[float, typer.Option(help="Stop after so many; the same command goes on.")] = math.inf,
+) -> None:
+    """Train the embedded model from scratch on FER+; prints a line of JSON after each epoch.
+
+    A run that was interrupted goes on from its checkpoint in --out.
+    """
+    from finetune.ferplus import read
+    from finetune.pretrain import Recipe, as_line, pretrain
+
+    train, valid = read(data / "train.parquet"), read(data / "valid.parquet")
+    recipe = Recipe(epochs=epochs, side=side, seed=seed)
+    done = pretrain(train, valid, out, recipe, lambda event: typer.echo(as_line(event)), minutes)
+    if not done:
+        typer.echo("Not finished yet: the same command goes on from here.", err=True)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Option(help="A model folder with model.onnx and vibecheck.json.")],
+    data: Annotated[Path, typer.Option(help="A parquet file of FER+.")],
+    prior: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Strength of the prior's correction; else the model's."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Judge a model on FER+ faces, as it runs in the app."""
+    from finetune.evaluate import evaluate
+    from finetune.ferplus import read
+
+    result = evaluate(model, read(data), prior)
+    if as_json:
+        typer.echo(json.dumps(result))
+        return
+    for name, value in result.items():
+        typer.echo(f"{name:26} {value:.4f}" if isinstance(value, float) else f"{name:26} {value}")
+
+
+def main() -> None:
+    """Run a command; what goes wrong on purpose ends in a sentence, not in a traceback."""
+    try:
+        app(prog_name="python -m finetune")
+    except VibeCheckError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+
+
+main()

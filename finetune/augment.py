@@ -1,0 +1,88 @@
+"""Makes of each face what another camera, light, angle or detector would have made of it.
+
+Whole batches at once, with torch, on whatever device they are.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+
+def augment(faces: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """A batch of grey faces (N x 1 x S x S float, 0 to 1), each altered in its own way.
+
+    Mirrored, turned (20 degrees), shifted, cropped 20% tighter or wider, blurred or seen from afar
+    (down to 20 px), darker, brighter, flatter, noisy, partly hidden.
+    """
+    faces = _moved(faces, generator)
+    faces = _blurred(faces, generator)
+    faces = _lit(faces, generator)
+    return _hidden(faces, generator)
+
+
+def _uniform(shape: tuple[int, ...], low: float, high: float, like: torch.Tensor, g: torch.Generator):
+    return torch.rand(shape, generator=g, device=like.device) * (high - low) + low
+
+
+def _moved(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+    n = len(faces)
+    angle = torch.randn(n, generator=g, device=faces.device).clamp(-2, 2) * math.radians(10)
+    zoom = torch.exp(_uniform((n,), -0.2, 0.2, faces, g))
+    mirror = (torch.rand(n, generator=g, device=faces.device) < 0.5).float() * -2 + 1
+    shift = _uniform((n, 2), -0.14, 0.14, faces, g)
+    cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    matrix = torch.stack(
+        [torch.stack([cos * mirror, -sin, shift[:, 0]], 1), torch.stack([sin * mirror, cos, shift[:, 1]], 1)],
+        1,
+    )
+    grid = F.affine_grid(matrix, list(faces.shape), align_corners=False)
+    return F.grid_sample(faces, grid, padding_mode="border", align_corners=False)
+
+
+def _blurred(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+    """A fifth is blurred, another fifth is seen from afar: groups, since each needs its own filter."""
+    n, side = len(faces), faces.shape[-1]
+    fifth = n // 5
+    order = torch.randperm(n, generator=g, device=faces.device)
+    far, soft = order[:fifth], order[fifth : 2 * fifth]
+    if fifth == 0:
+        return faces
+    faces = faces.clone()
+    small = int(torch.randint(20, max(21, side * 3 // 4), (1,), generator=g, device=faces.device))
+    shrunk = F.interpolate(faces[far], size=(small, small), mode="bilinear", antialias=True)
+    faces[far] = F.interpolate(shrunk, size=(side, side), mode="bilinear")
+    sigma = float(_uniform((1,), 0.5, 2.0, faces, g)) * side / 48
+    reach = max(1, math.ceil(2 * sigma))
+    line = torch.exp(-(torch.arange(-reach, reach + 1, device=faces.device) ** 2) / (2 * sigma**2))
+    line = (line / line.sum()).to(faces.dtype)
+    padded = F.pad(faces[soft], (reach,) * 4, mode="replicate")
+    faces[soft] = F.conv2d(F.conv2d(padded, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
+    return faces
+
+
+def _lit(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+    shape = (len(faces), 1, 1, 1)
+    contrast = _uniform(shape, 0.55, 1.35, faces, g)
+    light = _uniform(shape, -0.2, 0.2, faces, g)
+    gamma = torch.exp(_uniform(shape, -0.4, 0.4, faces, g))
+    mean = faces.mean(dim=(1, 2, 3), keepdim=True)
+    lit = ((faces - mean) * contrast + mean + light).clamp(1e-4, 1) ** gamma
+    # light from one side
+    ramp = torch.linspace(-1, 1, faces.shape[-1], device=faces.device).view(1, 1, 1, -1)
+    lit = lit * (1 + ramp * _uniform(shape, -0.35, 0.35, faces, g))
+    noise = torch.randn(faces.shape, generator=g, device=faces.device)
+    return (lit + noise * _uniform(shape, 0, 0.04, faces, g)).clamp(0, 1)
+
+
+def _hidden(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+    """A third has a grey rectangle of up to a third of its sides over it."""
+    n, side = len(faces), faces.shape[-1]
+    size = _uniform((n, 2), 0.1, 0.35, faces, g) * side
+    corner = _uniform((n, 2), 0, 0.85, faces, g) * side
+    chosen = torch.rand((n, 1, 1), generator=g, device=faces.device) < 0.33
+    places = torch.arange(side, device=faces.device)
+    rows = (places >= corner[:, :1]) & (places < corner[:, :1] + size[:, :1])
+    columns = (places >= corner[:, 1:]) & (places < corner[:, 1:] + size[:, 1:])
+    mask = (rows[:, :, None] & columns[:, None, :] & chosen)[:, None]
+    return torch.where(mask, _uniform((n, 1, 1, 1), 0, 1, faces, g), faces)

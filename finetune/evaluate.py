@@ -1,0 +1,45 @@
+"""Judges a model folder on FER+ faces, as it runs in the app: ONNX Runtime, corrections and all."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from finetune.ferplus import Faces
+from finetune.metrics import calibration_error, prior_weights, report
+from vibecheck.classifier import Classifier
+
+
+def as_input(pictures: np.ndarray, side: int) -> np.ndarray:
+    """Grey faces (N x S x S uint8) as a model takes them: N x side x side x 3 uint8 RGB."""
+    how = cv2.INTER_LINEAR if pictures.shape[1] <= side else cv2.INTER_AREA
+    resized = [cv2.resize(picture, (side, side), interpolation=how) for picture in pictures]
+    return np.repeat(np.stack(resized)[..., np.newaxis], 3, axis=3)
+
+
+def evaluate(folder: Path, faces: Faces, prior: float | None = None, threads: int = 2) -> dict:
+    """The report of `metrics.report` on the faces whose most votes went to one of the seven.
+
+    `prior` is the strength of the correction for the class prior, 0 to 1 (default: the model's own).
+    Beside it: `prior` as used, `model`, `fer2013_accuracy` and `fer2013_balanced_accuracy` against
+    FER2013's labels of all faces, and `ece_reweighted`: the calibration error where the truth has the
+    mix of moods that the corrected answers are meant for.
+    """
+    classifier = Classifier.load(folder, threads)
+    manifest = classifier.manifest
+    if prior is not None:
+        manifest = classifier.manifest = manifest.model_copy(update={"prior_strength": prior})
+    probabilities = classifier.probabilities(as_input(faces.pictures, classifier.side))
+    clear = faces.truth >= 0
+    result = report(probabilities[clear], faces.truth[clear])
+    by_label = report(probabilities, faces.label)
+    trained = np.asarray(manifest.class_prior or [1 / 7] * 7)
+    meant_for = trained ** (1 - manifest.prior_strength)
+    weights = prior_weights(faces.truth[clear], meant_for)
+    return result | {
+        "ece_reweighted": calibration_error(probabilities[clear], faces.truth[clear], weights),
+        "fer2013_accuracy": by_label["accuracy"],
+        "fer2013_balanced_accuracy": by_label["balanced_accuracy"],
+        "prior": manifest.prior_strength if manifest.class_prior else 0.0,
+        "model": classifier.version,
+    }

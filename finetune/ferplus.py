@@ -1,0 +1,86 @@
+"""FER+: faces of 48 px, with the votes of ten people and FER2013's own label for each.
+
+A split is a parquet file with the columns `image` (a struct with the PNG's `bytes`), `votes` (ten
+integers, in the order of VOTES) and `fer2013_label`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pyarrow import ArrowException
+
+from vibecheck.emotions import NAMES
+from vibecheck.errors import VibeCheckError
+from vibecheck.pictures import decode
+
+VOTES = (
+    "neutral",
+    "happy",
+    "surprise",
+    "sad",
+    "angry",
+    "disgust",
+    "fear",
+    "contempt",
+    "unknown",
+    "not a face",
+)
+# Where each of the seven moods, in VibeCheck's order, stands among the votes.
+COLUMNS = [VOTES.index(name) for name in NAMES]
+
+
+@dataclass(frozen=True)
+class Faces:
+    """N labelled faces.
+
+    `pictures` is N x S x S uint8, grey. `votes` is N x 10, `shares` N x 7: the votes for the seven
+    moods as shares of 1 (a face with none has equal shares). `label` is FER2013's, as an index into
+    EMOTIONS; `truth` the mood with most votes, or -1 where most went to something else.
+    """
+
+    pictures: np.ndarray
+    votes: np.ndarray
+    label: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def shares(self) -> np.ndarray:
+        seven = self.votes[:, COLUMNS].astype(np.float64)
+        total = seven.sum(axis=1, keepdims=True)
+        return np.where(total > 0, seven / np.maximum(total, 1), 1 / len(NAMES))
+
+    @property
+    def truth(self) -> np.ndarray:
+        winner = self.votes.argmax(axis=1)
+        moods = np.full(len(VOTES), -1)
+        moods[COLUMNS] = np.arange(len(NAMES))
+        return moods[winner]
+
+    def take(self, chosen: np.ndarray) -> "Faces":
+        """The faces that a mask or a list of indices chooses."""
+        return Faces(self.pictures[chosen], self.votes[chosen], self.label[chosen])
+
+
+def read(path: Path) -> Faces:
+    """One split. Raises VibeCheckError that names the file and the column that cannot be used."""
+    try:
+        table = pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise VibeCheckError(f"{path} is missing. Name a parquet file of FER+ faces with --data.") from error
+    except (OSError, ArrowException) as error:
+        raise VibeCheckError(f"{path} is not a parquet file: {error}") from error
+    missing = {"image", "votes", "fer2013_label"} - set(table.columns)
+    if missing:
+        raise VibeCheckError(f"{path} has no column {', '.join(sorted(missing))}.")
+    if unknown := set(table["fer2013_label"]) - set(NAMES):
+        raise VibeCheckError(f"{path} has labels that are not among the seven: {', '.join(sorted(unknown))}.")
+    pictures = np.stack([decode(image["bytes"], name=str(path))[..., 0] for image in table["image"]])
+    votes = np.stack(table["votes"].to_list()).astype(np.int64)
+    if votes.shape[1] != len(VOTES):
+        raise VibeCheckError(f"{path} has {votes.shape[1]} votes a face; they have to be {len(VOTES)}.")
+    label = np.array([NAMES.index(name) for name in table["fer2013_label"]])
+    return Faces(pictures, votes, label)

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from finetune.augment import augment  # noqa: E402
+from vibecheck.probes import face_probes  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def faces():
+    grey = face_probes(60).mean(axis=3) / 255
+    batch = torch.from_numpy(grey).float().unsqueeze(1)
+    return torch.nn.functional.interpolate(batch, size=(64, 64), mode="bilinear")
+
+
+def altered(faces, seed=0):
+    return augment(faces, torch.Generator().manual_seed(seed))
+
+
+def test_altered_faces_are_faces_of_the_same_size_and_range(faces):
+    out = altered(faces)
+    assert out.shape == faces.shape and out.dtype == faces.dtype
+    assert out.min() >= 0 and out.max() <= 1
+    assert torch.isfinite(out).all()
+
+
+def test_the_originals_stay_as_they_are(faces):
+    before = faces.clone()
+    altered(faces)
+    assert torch.equal(before, faces)
+
+
+def test_the_same_dice_alter_alike_and_others_do_not(faces):
+    assert torch.equal(altered(faces, 1), altered(faces, 1))
+    assert not torch.equal(altered(faces, 1), altered(faces, 2))
+
+
+def test_every_face_is_altered_and_still_more_like_itself_than_like_another(faces):
+    out = altered(faces)
+    change = (out - faces).abs().mean(dim=(1, 2, 3))
+    assert (change > 0.005).all()
+
+    def sketch(batch):
+        small = torch.nn.functional.interpolate(batch, size=(8, 8), mode="bilinear", antialias=True).flatten(
+            1
+        )
+        return (small - small.mean(1, keepdim=True)) / small.std(1, keepdim=True)
+
+    mirrored = torch.maximum(
+        (sketch(out) * sketch(faces)).mean(1), (sketch(out) * sketch(faces.flip(3))).mean(1)
+    )
+    strangers = (sketch(out) * sketch(faces.roll(7, 0))).mean(1)
+    assert np.median(mirrored) > np.median(strangers) + 0.15
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_batches_may_be_small(faces, count):
+    assert altered(faces[:count]).shape == faces[:count].shape

@@ -1,0 +1,175 @@
+"""These tests import torch, as training does."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finetune.ferplus import read
+from vibecheck.classifier import Classifier
+from vibecheck.emotions import NAMES
+from vibecheck.errors import VibeCheckError
+from vibecheck.manifest import Manifest
+
+pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def pretrain():
+    from finetune import pretrain
+
+    return pretrain
+
+
+@pytest.fixture(scope="module")
+def small(pretrain):
+    return pretrain.Recipe(
+        epochs=3,
+        side=32,
+        widths=(16, 16, 24, 32),
+        depths=(1, 1, 1, 1),
+        batch=50,
+        rate=0.1,
+        dropout=0.1,
+        average=0.9,
+    )
+
+
+@pytest.fixture(scope="module")
+def splits(ferplus):
+    return read(ferplus / "train.parquet"), read(ferplus / "valid.parquet")
+
+
+@pytest.fixture(scope="module")
+def trained(pretrain, small, splits, tmp_path_factory):
+    """A small model after a short run, and what was told on the way."""
+    out, told = tmp_path_factory.mktemp("models") / "small-1", []
+    from dataclasses import replace
+
+    assert pretrain.pretrain(*splits, out, replace(small, epochs=12), told.append)
+    return out, told
+
+
+def test_it_learns_what_can_be_learned(trained):
+    _, told = trained
+    epochs = told[:-1]
+    assert [event["epoch"] for event in epochs] == list(range(1, 13))
+    assert epochs[-1]["loss"] < epochs[0]["loss"] - 0.3
+    assert epochs[-1]["accuracy"] > 0.5  # one in seven by guessing
+
+
+def test_the_finished_folder_runs_in_the_app_as_it_was_trained(pretrain, trained, splits, small):
+    import torch
+    from transformers import AutoModelForImageClassification
+
+    from finetune.evaluate import as_input
+
+    out, told = trained
+    classifier = Classifier.load(out)
+    manifest = classifier.manifest
+    assert (manifest.version, manifest.grey, classifier.side) == ("small-1", True, 32)
+    assert sum(manifest.class_prior) == pytest.approx(1, abs=0.01)
+    assert 0 <= manifest.prior_strength <= 1
+    assert told[-1]["finished"] == str(out) and told[-1]["onnx_differs_by"] < 1e-4
+    valid = splits[1]
+    model = AutoModelForImageClassification.from_pretrained(out, dtype=torch.float32)
+    logits = pretrain.logits_of(model, valid, small.side).double().numpy() / manifest.temperature
+    expected = pretrain._corrected(logits, np.array(manifest.class_prior), manifest.prior_strength)
+    answers = classifier.probabilities(as_input(valid.pictures, classifier.side))
+    assert (answers.argmax(1) == expected.argmax(1)).mean() > 0.97
+    assert np.abs(answers - expected).mean() < 0.02  # two ways to scale 48 px to 32
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_model(pretrain, small, splits, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert pretrain.pretrain(*splits, whole, small)
+    runs = 1
+    while not pretrain.pretrain(*splits, parts, small, minutes=0):
+        runs += 1
+    assert runs == small.epochs
+    assert (whole / "model.safetensors").read_bytes() == (parts / "model.safetensors").read_bytes()
+    prior = [Manifest.read(folder).class_prior for folder in (whole, parts)]
+    assert prior[0] == prior[1]
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(pretrain, small, splits, tmp_path):
+    from dataclasses import replace
+
+    assert not pretrain.pretrain(*splits, tmp_path, small, minutes=0)
+    with pytest.raises(VibeCheckError, match="another recipe"):
+        pretrain.pretrain(*splits, tmp_path, replace(small, seed=1))
+
+
+def test_fewer_faces_than_a_batch_are_refused(pretrain, small, splits, tmp_path):
+    train, valid = splits
+    with pytest.raises(VibeCheckError, match="fewer than one batch"):
+        pretrain.pretrain(train.take(np.arange(10)), valid, tmp_path, small)
+
+
+def test_targets_are_the_votes_mixed_with_the_label(pretrain, splits):
+    train = splits[0]
+    mixed = pretrain.targets(train, 0.2)
+    assert mixed.sum(axis=1) == pytest.approx(1)
+    assert pretrain.targets(train, 0.0) == pytest.approx(train.shares)
+    assert (pretrain.targets(train, 1.0).argmax(1) == train.label).all()
+
+
+def test_rare_expressions_are_drawn_more_often(pretrain):
+    goal = np.eye(7)[[3] * 90 + [1] * 10]
+    even = pretrain._draw_weights(goal, 0.0)
+    assert even == pytest.approx(np.ones(100))
+    full = pretrain._draw_weights(goal, 1.0)
+    assert full[95] / full[0] == pytest.approx(9, rel=0.05)
+
+
+def finetune(*arguments, **environment) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "finetune", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_the_command_prints_json_lines_and_goes_on(ferplus, tmp_path):
+    arguments = ("pretrain", "--data", ferplus, "--out", tmp_path / "m-1", "--epochs", 2, "--side", 32)
+    first = finetune(*arguments, "--minutes", 0)
+    assert first.returncode == 0, first.stderr
+    (event,) = map(json.loads, first.stdout.splitlines())
+    assert (event["epoch"], event["of"]) == (1, 2) and "goes on" in first.stderr
+    second = finetune(*arguments)
+    events = [json.loads(line) for line in second.stdout.splitlines()]
+    assert [event.get("epoch") for event in events] == [2, None]
+    assert set(events[0]) >= {"loss", "accuracy", "balanced_accuracy", "ece", "minutes"}
+
+
+def test_evaluate_prints_what_it_promises(ferplus, trained):
+    out, _ = trained
+    run = finetune("evaluate", "--model", out, "--data", ferplus / "test.parquet", "--json")
+    assert run.returncode == 0, run.stderr
+    result = json.loads(run.stdout)
+    promised = {"n", "accuracy", "balanced_accuracy", "macro_f1", "per_class", "ece", "confusion"}
+    assert promised <= set(result)
+    assert result["n"] == 200 and set(result["per_class"]) == set(NAMES)
+    assert result["accuracy"] > 0.5
+    assert math.isclose(result["prior"], Manifest.read(out).prior_strength)
+    corrected = json.loads(
+        finetune(
+            "evaluate", "--model", out, "--data", ferplus / "test.parquet", "--json", "--prior", 1.0
+        ).stdout
+    )
+    assert corrected["prior"] == 1.0
+
+
+def test_what_is_missing_is_a_sentence(tmp_path):
+    run = finetune("evaluate", "--model", tmp_path, "--data", tmp_path / "none.parquet")
+    assert run.returncode == 1
+    assert "none.parquet is missing" in run.stderr and "Traceback" not in run.stderr
