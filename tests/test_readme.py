@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from vibecheck.cli import app
+from benchmarks.__main__ import app as benchmarks
+from finetune.__main__ import app as finetune
+from vibecheck.cli import app as vibecheck
 from vibecheck.settings import Settings, environment_name
 
 ROOT = Path(__file__).parents[1]
@@ -31,9 +33,12 @@ def test_what_it_links_to_is_there(path):
     assert (ROOT / path).is_file()
 
 
-def test_every_command_is_in_it_and_no_other():
+@pytest.mark.parametrize(
+    ("package", "app"), [("vibecheck", vibecheck), ("finetune", finetune), ("benchmarks", benchmarks)]
+)
+def test_every_command_is_in_it_and_no_other(package, app):
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
-    assert set(re.findall(r"python -m vibecheck ([a-z-]+)", README)) == commands
+    assert set(re.findall(rf"python -m {package} ([a-z-]+)", README)) == commands
 
 
 @pytest.mark.parametrize("name", re.findall(r"`(VIBECHECK_\w+)`", README))
