@@ -125,6 +125,12 @@ def test_live_from_start_to_an_answer(app, page):
     page.wait_for_timeout(2000)
     assert frame.evaluate(FRAMES) - before > 15
     assert marked(page, 'iframe[src*="open.spotify.com"]')
+    # It plays on when the camera is stopped, too, and when another way in is chosen.
+    frame.get_by_role("button", name="STOP").click()
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_disabled()
+    page.get_by_role("radio", name="Upload").click()
+    expect(page.get_by_text("A picture with a face")).to_be_visible()
+    assert marked(page, 'iframe[src*="open.spotify.com"]')
 
     database = sqlite3.connect(app.data / "vibecheck.db")
     ((prediction, source, answered),) = database.execute("SELECT id, source, mood FROM predictions")
