@@ -198,12 +198,19 @@ def _elsewhere(
     pipe.send(asyncio.run(visit(exchange, pictures, fps, seconds, settle)))
 
 
-def moving_head(size: tuple[int, int] = (480, 640), steps: int = 60) -> list[np.ndarray]:
-    """A webcam's view (H x W x 3 uint8 RGB) of scikit-image's astronaut, moving round in a circle."""
+def portrait() -> np.ndarray:
+    """The head of scikit-image's astronaut, smiling, 260 x 260 x 3 uint8 RGB."""
     from skimage import data
 
+    return data.astronaut()[:260, 100:360]
+
+
+def moving_head(
+    size: tuple[int, int] = (480, 640), steps: int = 60, head: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """A webcam's view (H x W x 3 uint8 RGB) of a head of 260 px, moving round in a circle."""
     height, width = size
-    head = data.astronaut()[:260, 100:360]
+    head = portrait() if head is None else head
     pictures = []
     for angle in np.linspace(0, 2 * np.pi, steps, endpoint=False):
         picture = np.full((height, width, 3), 96, np.uint8)

@@ -6,12 +6,13 @@ import sqlite3
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Frame, Locator, Page, expect
 
-from benchmarks.visitors import moving_head
+from benchmarks.visitors import moving_head, portrait
 from tests.browser.conftest import look, mark, marked, spotify_player
 from tests.conftest import SHARED
 
@@ -27,6 +28,13 @@ GRAB = """() => {
 }"""
 
 
+def without_smile(head: np.ndarray) -> np.ndarray:
+    """The portrait with its mouth out of focus, which reads as neutral."""
+    mask = cv2.ellipse(np.zeros(head.shape[:2]), (121, 143), (40, 24), 0, 0, 360, 1.0, -1)
+    mask = cv2.GaussianBlur(mask, (0, 0), 3)[..., np.newaxis]
+    return (cv2.GaussianBlur(head, (0, 0), 6) * mask + head * (1 - mask)).astype(np.uint8)
+
+
 def as_webcam(path: Path) -> Path:
     """A file that Chromium plays as its webcam: the recorded actor, or a moving portrait without it."""
     recorded = SHARED / "video" / "cremad_1001_six_emotions.mp4"
@@ -36,14 +44,9 @@ def as_webcam(path: Path) -> Path:
                 for frame in video.decode(video=0):
                     frame.to_image().save(out, "JPEG", quality=90)
         else:
-            from skimage.transform import swirl
-
-            for i, picture in enumerate(moving_head(steps=240)):
-                # The portrait smiles; half of the time it is bent out of its smile.
-                bent = (
-                    swirl(picture, strength=2, radius=200, preserve_range=True) if i % 120 >= 60 else picture
-                )
-                Image.fromarray(bent.astype(np.uint8)).save(out, "JPEG", quality=90)
+            for head in (portrait(), without_smile(portrait())):
+                for picture in moving_head(steps=90, head=head):
+                    Image.fromarray(picture).save(out, "JPEG", quality=90)
     return path
 
 
