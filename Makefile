@@ -35,14 +35,16 @@ format: $(VENV)/.tools
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "VibeCheck needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
+	@rm -f $(VENV)/bin/python* $(VENV)/.torch $(VENV)/.app $(VENV)/.tools
 	@$(PYTHON) -m venv $(VENV) || \
-	  { rm -rf $(VENV); echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	  { rm -f $(VENV)/bin/python*; echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 
 $(VENV)/.torch: | $(PY)
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip --upgrade
-	@if [ "$$(uname -s)" = Linux ]; then \
-	  $(PIP) install --quiet --retries 0 --timeout 15 "$(TORCH)" --index-url "$(TORCH_INDEX)" 2>/dev/null \
-	  || { echo "PyTorch's index of CPU wheels cannot be reached; taking $(TORCH) from pip's own."; \
+	@echo "Installing PyTorch for the CPU (about 200 MB)."
+	@trap 'exit 130' INT; if [ "$$(uname -s)" = Linux ]; then \
+	  $(PIP) install --quiet --retries 0 --timeout 15 "$(TORCH)" --index-url "$(TORCH_INDEX)" \
+	  || { echo "That did not work; taking $(TORCH) from where pip is set up to look (on Linux perhaps several GB)."; \
 	       $(PIP) install "$(TORCH)"; }; \
 	else $(PIP) install "$(TORCH)"; fi
 	@touch $@

@@ -9,12 +9,13 @@ import av
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 from playwright.sync_api import Frame, Locator, Page, expect
 
 from benchmarks.visitors import moving_head, portrait
 from tests.browser.conftest import look, mark, marked, spotify_player
 from tests.conftest import SHARED
+from vibecheck.emotions import EMOTIONS
 
 pytestmark = pytest.mark.browser
 FRAMES = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
@@ -104,14 +105,14 @@ def test_live_from_start_to_an_answer(app, page):
     mark(page, ".vc-mood")
     before = frame.evaluate(FRAMES)
     moods, boxed = set(), 0
-    for _ in range(30):
+    for i in range(30):
         page.wait_for_timeout(500)
         moods.add(mood(page).inner_text())
-        boxed += has_box(picture_of(frame))
+        boxed += i % 3 == 0 and has_box(picture_of(frame))
     frames = frame.evaluate(FRAMES) - before
     assert frames > 30 * 0.5 * 10, "at least ten frames a second came back"
     assert len(moods) >= 2, moods
-    assert boxed >= 25, "the box is drawn on the face"
+    assert boxed >= 8, "of ten pictures at least eight show the box on the face"
     assert marked(page, ".vc-mood")
     expect(page.get_by_text(re.compile(r"live · \d+ frames/s in, \d+ out · \d+ readings/s"))).to_be_visible()
     look(page, "live-playing")
@@ -149,9 +150,15 @@ def test_live_from_start_to_an_answer(app, page):
 
 
 def has_box(picture: np.ndarray) -> bool:
-    """Whether a long straight line of one colour, as a box has at its sides, is in the picture."""
-    left = np.abs(np.diff(picture.astype(int), axis=1)).max(axis=2) > 25
-    return bool((left.sum(axis=0) > 60).any())
+    """Whether two sides of a box are in the picture: long thin lines down it in one mood's colour."""
+    for emotion in EMOTIONS:
+        apart = np.abs(picture.astype(int) - ImageColor.getrgb(emotion.colour)).max(axis=2)
+        near = apart < 40
+        thin = near[:, 12:-12] & ~near[:, 24:] & ~near[:, :-24]
+        columns = np.flatnonzero(thin.sum(axis=0) > 65)
+        if columns.size and 50 < np.ptp(columns) < 250:
+            return True
+    return False
 
 
 def test_the_camera_works_again_after_going_away_and_back(page, app):

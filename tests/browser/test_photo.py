@@ -105,7 +105,7 @@ def test_a_photo_from_the_camera(app, open_browser, astronaut, tmp_path):
     page = open_browser(webcam).new_page()
     page.goto(app.url)
     page.get_by_role("radio", name="Photo").click()
-    page.wait_for_function("document.querySelector('video')?.videoWidth > 0")
+    page.wait_for_function("document.querySelector('[data-testid=stCameraInput] video')?.readyState >= 2")
     page.get_by_role("button", name="Take Photo").click()
     expect(page.get_by_role("button", name="Check my vibe")).to_be_enabled()
     check_my_vibe(page)
