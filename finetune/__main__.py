@@ -2,13 +2,12 @@
 
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vibecheck.errors import VibeCheckError
+from vibecheck.cli import run
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -63,14 +62,5 @@ def evaluate(
         typer.echo(f"{name:26} {value:.4f}" if isinstance(value, float) else f"{name:26} {value}")
 
 
-def main() -> None:
-    """Run a command; what goes wrong on purpose ends in a sentence, not in a traceback."""
-    try:
-        app(prog_name="python -m finetune")
-    except VibeCheckError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    run(app, "python -m finetune")

@@ -7,7 +7,7 @@ weights over the run (EMA) is what is kept. A run that was interrupted goes on f
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -162,6 +162,7 @@ class _Run:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser, recipe.rate, recipe.epochs * self.steps, pct_start=0.1, cycle_momentum=False
         )
+        self._parts = (self.model, self.average, self.optimiser, self.schedule)  # what a checkpoint holds
 
     def epoch(self, number: int) -> float:
         """One pass; returns the mean loss. Its randomness depends on its number alone."""
@@ -196,8 +197,8 @@ class _Run:
 
     def save(self, path: Path, epoch: int) -> None:
         """Keep all that is needed to go on, whole or not at all."""
-        parts = (self.model, self.average, self.optimiser, self.schedule)
-        state = {"epoch": epoch, "recipe": asdict(self.recipe), "parts": [p.state_dict() for p in parts]}
+        parts = [part.state_dict() for part in self._parts]
+        state = {"epoch": epoch, "recipe": asdict(self.recipe), "parts": parts}
         unfinished = path.with_suffix(".part")
         torch.save(state, unfinished)
         unfinished.replace(path)
@@ -209,9 +210,7 @@ class _Run:
         state = torch.load(path, map_location=self.device, weights_only=True)
         if state["recipe"] != asdict(self.recipe):
             raise VibeCheckError(f"{path} is of another recipe. Name another --out, or delete it.")
-        for part, saved in zip(
-            (self.model, self.average, self.optimiser, self.schedule), state["parts"], strict=True
-        ):
+        for part, saved in zip(self._parts, state["parts"], strict=True):
             part.load_state_dict(saved)
         return state["epoch"]
 
@@ -257,7 +256,7 @@ def logits_of(model: nn.Module, faces: Faces, side: int) -> torch.Tensor:
     with torch.inference_mode():
         parts = [
             model(pixel_values=_normal(batch.to(device))).logits.float().cpu()
-            for batch in _batches(_as_tensor(faces.pictures, side))
+            for batch in _as_tensor(faces.pictures, side).split(256)
         ]
     return torch.cat(parts)
 
@@ -284,10 +283,6 @@ def _normal(pictures: torch.Tensor) -> torch.Tensor:
     """What the model's preprocessor makes of grey pictures: three equal channels about 0."""
     values = ((pictures - MEAN) / STD).expand(-1, 3, -1, -1)
     return values.contiguous(memory_format=torch.channels_last)
-
-
-def _batches(tensor: torch.Tensor, size: int = 256) -> Iterator[torch.Tensor]:
-    yield from tensor.split(size)
 
 
 def _half(device: torch.device) -> torch.autocast:

@@ -164,10 +164,15 @@ def _row(answer: dict) -> tuple[str, str, str, str]:
     )
 
 
-def main() -> None:
-    """Run a command; what goes wrong on purpose ends in a sentence, not in a traceback."""
+def run(commands: typer.Typer, name: str) -> None:
+    """Run a command line; what goes wrong on purpose ends in a sentence and 1, not in a traceback."""
     try:
-        app(prog_name="python -m vibecheck")
+        commands(prog_name=name)
     except VibeCheckError as error:
         typer.echo(str(error), err=True)
-        sys.exit(COULD_NOT_READ)
+        sys.exit(1)
+
+
+def main() -> None:
+    """python -m vibecheck …"""
+    run(app, "python -m vibecheck")
