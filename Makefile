@@ -16,8 +16,9 @@ PIP := $(PY) -m pip --disable-pip-version-check
 .PHONY: run test lint format clean
 .DELETE_ON_ERROR:
 
+# For one's own machine: all pages are open to it, while ADDRESS is loopback and no proxy is in front.
 run: $(VENV)/.app
-	$(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
+	VIBECHECK_OWN_MACHINE=1 $(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
 
 test: $(VENV)/.tools
 	$(PY) -m ruff check .

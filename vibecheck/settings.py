@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -18,6 +18,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from vibecheck.access import guest_list
+from vibecheck.access_link import check_token
 from vibecheck.errors import SettingsError
 
 # Later files win, as in Streamlit.
@@ -34,17 +36,26 @@ class SecretsSource(EnvSettingsSource):
     """
 
     def _load_env_vars(self) -> dict[str, str]:
-        entries: dict[str, object] = {}
-        for name in SECRETS_FILES:
-            # expanduser leaves the ~ where the user has no home, as in some containers
-            path = Path(os.path.expanduser(name))  # noqa: PTH111
-            if path.is_file():
-                try:
-                    entries |= tomllib.loads(path.read_text(encoding="utf-8"))
-                except ValueError as error:
-                    raise ValueError(f"{path}: {error}") from error
-        scalars = {key.lower(): str(value) for key, value in entries.items() if isinstance(value, SCALARS)}
+        entries = read_secrets().items()
+        scalars = {key.lower(): str(value) for key, value in entries if isinstance(value, SCALARS)}
         return {key: value for key, value in scalars.items() if value}
+
+
+def read_secrets() -> dict[str, object]:
+    """Streamlit's secrets, for whoever does not run in Streamlit.
+
+    Raises ValueError that names the file, or OSError, if one cannot be read.
+    """
+    entries: dict[str, object] = {}
+    for name in SECRETS_FILES:
+        # expanduser leaves the ~ where the user has no home, as in some containers
+        path = Path(os.path.expanduser(name))  # noqa: PTH111
+        if path.is_file():
+            try:
+                entries |= tomllib.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
+    return entries
 
 
 def _service(name: str, description: str) -> Any:
@@ -83,6 +94,23 @@ class Settings(BaseSettings):
         90, ge=1, le=3650, description="Days after which a vibe check and its picture are deleted."
     )
 
+    own_machine: bool = Field(
+        False,
+        description="For one's own machine: all pages are open to browsers on it, while it listens on "
+        "127.0.0.1 and no proxy is in front. `make run` sets it.",
+    )
+    access_token: SecretStr | None = Field(
+        None,
+        description="Token of the access link, 16 characters or more; without it one is drawn at each start.",
+    )
+    labellers: str | None = Field(
+        None,
+        description="Who may label everybody's pictures after signing in: e-mails or @domains, "
+        "separated by commas.",
+    )
+    analysts: str | None = Field(None, description="Who may also open the dashboard.")
+    trainers: str | None = Field(None, description="Who may also train models and make them live.")
+
     spotify_client_id: str | None = _service(
         "SPOTIPY_CLIENT_ID", "Spotify app, to search for playlists; without it the catalogue is used."
     )
@@ -102,6 +130,19 @@ class Settings(BaseSettings):
         "CLOUDFLARE_TURN_KEY_API_TOKEN", "Cloudflare's token."
     )
 
+    @field_validator("labellers", "analysts", "trainers")
+    @classmethod
+    def _are_guests(cls, value: str | None) -> str | None:
+        guest_list(value or "")
+        return value
+
+    @field_validator("access_token")
+    @classmethod
+    def _is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_token(value.get_secret_value())
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -120,7 +161,8 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             problems = "; ".join(
-                f"{environment_name(str(problem['loc'][0]))}: {problem['msg']}" for problem in error.errors()
+                f"{environment_name(str(problem['loc'][0]))}: {problem['msg'].removeprefix('Value error, ')}"
+                for problem in error.errors()
             )
             raise SettingsError(f"These settings cannot be used: {problems}.") from error
         except (ValueError, OSError) as error:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,21 +63,24 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningApp]]:
-    """Starts apps, each with an empty data folder and the settings it is given; ends them at last."""
+    """Starts apps, each with an empty data folder and the settings it is given; ends them at last.
+
+    `home` is the folder of the app's pages, `address` what it listens at.
+    """
     running = []
 
-    def start(**environment: str) -> RunningApp:
+    def start(*, home: Path = ROOT, address: str = "127.0.0.1", **environment: str) -> RunningApp:
         folder = tmp_path_factory.mktemp("app")
         port = free_port()
         clean = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         log = folder / "log"
         command = [sys.executable, "-m", "streamlit", "run", "Home.py", "--server.headless", "true"]
-        command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+        command += ["--server.address", address, "--server.port", str(port)]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
-                cwd=ROOT,
-                env=clean | {"VIBECHECK_DATA": str(folder / "data")} | environment,
+                cwd=home,
+                env=clean | {"VIBECHECK_DATA": str(folder / "data"), "PYTHONPATH": str(ROOT)} | environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -122,8 +125,9 @@ def open_browser(playwright: Playwright) -> Iterator[Callable[..., BrowserContex
     """
     browsers = []
 
-    def open_one(webcam: Path | None = None, **options) -> BrowserContext:
+    def open_one(webcam: Path | None = None, flags: Sequence[str] = (), **options) -> BrowserContext:
         extra = [f"--use-file-for-fake-video-capture={webcam}"] if webcam else []
+        extra += flags
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + extra)
         browsers.append(browser)
         defaults = {"viewport": {"width": 1440, "height": 1000}, "permissions": ["camera"]}

@@ -13,8 +13,8 @@ from vibecheck.faces import FaceDetector
 from vibecheck.music import Music
 from vibecheck.reading import Reader
 from vibecheck.records.store import Store
-from vibecheck.settings import Settings
-from vibecheck.ui import theme
+from vibecheck.ui import gate, theme
+from vibecheck.ui.configuration import settings
 from vibecheck.ui.visitor import remember
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ def start_page(title: str) -> None:
         st.stop()
     with st.sidebar:
         theme.quiet(f"Model: {reader().classifier.version}. It reads expressions, not feelings.")
+        gate.greet()
 
 
 def end_page() -> None:
@@ -55,12 +56,6 @@ def _settle() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-@st.cache_resource(show_spinner=False)
-def settings() -> Settings:
-    """The settings, read once."""
-    return Settings.load()
 
 
 @st.cache_resource(show_spinner="Waking up the model…")
