@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from vibecheck.emotions import NAMES
+from vibecheck.errors import SettingsError
+from vibecheck.settings import Settings
 
 KEYS = {"path", "face", "mood", "confidence", "probabilities", "model", "error"}
 
@@ -112,7 +114,16 @@ def test_a_setting_that_cannot_be_used_is_a_sentence(pictures):
 def test_the_doctor_finds_a_new_installation_well(tmp_path):
     run = vibecheck("doctor", cwd=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
-    for part in ("model", "face detector", "records", "pictures", "Spotify", "Comet", "camera relay"):
+    for part in (
+        "model",
+        "face detector",
+        "records",
+        "pictures",
+        "access",
+        "Spotify",
+        "Comet",
+        "camera relay",
+    ):
         assert part in run.stdout
     for setting in ("SPOTIPY_CLIENT_ID", "COMET_API_KEY", "CLOUDFLARE_TURN_KEY_ID"):
         assert setting in run.stdout
@@ -137,6 +148,38 @@ def test_the_doctor_says_when_comet_cannot_be_reached_or_refuses(tmp_path):
         url = f"{standin.url}/clientlib/"
         run = vibecheck("doctor", cwd=tmp_path, COMET_API_KEY="k", COMET_URL_OVERRIDE=url)
     assert "COMET_API_KEY" in run.stdout and "Traceback" not in run.stdout + run.stderr
+
+
+def test_the_doctor_says_by_which_way_people_are_let_in(tmp_path):
+    from vibecheck.doctor import _access
+
+    def said(auth: str = "", **settings) -> str:
+        (tmp_path / "secrets.toml").write_text(auth)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("vibecheck.settings.SECRETS_FILES", (str(tmp_path / "secrets.toml"),))
+            try:
+                return _access(Settings(_env_file=None, **settings))
+            except SettingsError as error:
+                return f"✗ {error}"
+
+    auth = (
+        f'[auth]\nredirect_uri = "https://v.example/oauth2callback"\ncookie_secret = "{"c" * 32}"\n'
+        'client_id = "i"\nclient_secret = "s"\nserver_metadata_url = "https://id.example/.well-known/o"\n'
+    )
+    token = "0123456789abcdef"
+    assert "printed in the terminal" in said()
+    assert said(own_machine=True).startswith("On this machine all pages are open")
+    assert "VIBECHECK_ACCESS_TOKEN after their address" in said(access_token=token)
+    assert token not in said(access_token=token)
+    assert "Those in VIBECHECK_LABELLERS, VIBECHECK_TRAINERS" in said(
+        auth, labellers="a@b.c", trainers="@b.c"
+    )
+    assert "not used" in said(auth, labellers="a@b.c", access_token=token)
+    assert "✗ People can sign in, and nobody is let in" in said(auth)
+    assert "✗ VIBECHECK_ANALYSTS is set, and nobody can sign in" in said(analysts="a@b.c")
+    assert "✗ Nobody can sign in: the secrets' section [auth] lacks client_id" in said(
+        auth.replace("client_id", "clientid"), trainers="@b.c"
+    )
 
 
 def test_compiling_says_how_near_it_came_and_refuses_in_a_sentence(tmp_path):

@@ -48,6 +48,8 @@ def test_with_nothing_configured_everything_works_on_one_laptop():
     assert loaded.threads == 1
     assert loaded.audit_share == 0.25
     assert loaded.retention_days == 90
+    assert loaded.own_machine is False
+    assert (loaded.labellers, loaded.analysts, loaded.trainers) == (None, None, None)
     assert all(getattr(loaded, field) is None for field in SECRET_FIELDS)
 
 
@@ -147,6 +149,11 @@ def test_tables_of_the_secrets_and_settings_of_others_are_left_alone():
         ("VIBECHECK_AUDIT_SHARE", "a quarter", "valid number"),
         ("VIBECHECK_RETENTION_DAYS", "0", "greater than or equal to 1"),
         ("VIBECHECK_RETENTION_DAYS", "3651", "less than or equal to 3650"),
+        ("VIBECHECK_OWN_MACHINE", "perhaps", "valid boolean"),
+        ("VIBECHECK_ACCESS_TOKEN", "fifteen-letters", "16 characters"),
+        ("VIBECHECK_ACCESS_TOKEN", "with a space in it", "letters, digits"),
+        ("VIBECHECK_LABELLERS", "lea@example.org, example.org", "'example.org' is neither"),
+        ("VIBECHECK_TRAINERS", "@", "'@' is neither"),
     ],
 )
 @pytest.mark.parametrize("source", ["environment", "dotenv", "secrets"])
@@ -222,11 +229,18 @@ def test_what_is_named_like_a_secret_is_one():
 
 @pytest.mark.parametrize("field", SECRET_FIELDS)
 def test_a_secret_is_never_written_out(field, monkeypatch):
-    monkeypatch.setenv(environment_name(field), "hunter2")
+    monkeypatch.setenv(environment_name(field), "hunter2-hunter2-hunter2")
     loaded = Settings.load()
-    assert getattr(loaded, field).get_secret_value() == "hunter2"
+    assert getattr(loaded, field).get_secret_value() == "hunter2-hunter2-hunter2"
     for text in (repr(loaded), str(loaded), f"{loaded}", loaded.model_dump_json(), str(loaded.model_dump())):
         assert "hunter2" not in text
+
+
+def test_a_secret_that_is_refused_is_not_shown(monkeypatch):
+    monkeypatch.setenv("VIBECHECK_ACCESS_TOKEN", "hunter2")
+    with pytest.raises(SettingsError, match="VIBECHECK_ACCESS_TOKEN") as caught:
+        Settings.load()
+    assert "hunter2" not in str(caught.value)
 
 
 def test_settings_do_not_change_once_read(monkeypatch):

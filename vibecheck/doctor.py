@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import requests
 
+from vibecheck.access import providers
 from vibecheck.classifier import EMBEDDED, Classifier
-from vibecheck.errors import VibeCheckError
+from vibecheck.errors import SettingsError, VibeCheckError
 from vibecheck.faces import FaceDetector, weights_file
 from vibecheck.music import Music
 from vibecheck.records.images import Images
 from vibecheck.records.store import Store
 from vibecheck.relay import find_relay
-from vibecheck.settings import Settings
+from vibecheck.settings import Settings, read_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("face detector", _detector, True),
         ("records", _records, True),
         ("pictures", _pictures, True),
+        ("access", _access, True),
         ("Spotify", _spotify, False),
         ("Comet", _comet, False),
         ("camera relay", _relay, False),
@@ -60,6 +62,27 @@ def _records(settings: Settings) -> str:
 
 def _pictures(settings: Settings) -> str:
     return Images(settings.images_url).check()
+
+
+def _access(settings: Settings) -> str:
+    lists = {"LABELLERS": settings.labellers, "ANALYSTS": settings.analysts, "TRAINERS": settings.trainers}
+    named = [f"VIBECHECK_{name}" for name, guests in lists.items() if guests]
+    auth = read_secrets().get("auth")
+    known = providers(auth if isinstance(auth, dict) else {})
+    own = "On this machine all pages are open (VIBECHECK_OWN_MACHINE); elsewhere: " * settings.own_machine
+    if known:
+        if not named:
+            raise SettingsError(
+                "People can sign in, and nobody is let in: name them in VIBECHECK_LABELLERS, "
+                "VIBECHECK_ANALYSTS or VIBECHECK_TRAINERS."
+            )
+        unused = " VIBECHECK_ACCESS_TOKEN is not used beside it." * bool(settings.access_token)
+        return f"{own}Those in {', '.join(named)} are let in after signing in.{unused}"
+    if named:
+        raise SettingsError(f"{named[0]} is set, and nobody can sign in: the secrets have no section [auth].")
+    if settings.access_token:
+        return f"{own}All pages open with ?access= and VIBECHECK_ACCESS_TOKEN after their address."
+    return f"{own}All pages open with a link that is printed in the terminal, another one at each start."
 
 
 def _spotify(settings: Settings) -> str:

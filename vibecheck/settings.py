@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         description="Who may label everybody's pictures after signing in: e-mails or @domains, "
         "separated by commas.",
     )
-    analysts: str | None = Field(None, description="Who may also open the dashboard.")
+    analysts: str | None = Field(None, description="Who may also see figures of everybody's vibe checks.")
     trainers: str | None = Field(None, description="Who may also train models and make them live.")
 
     spotify_client_id: str | None = _service(

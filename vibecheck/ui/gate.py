@@ -40,7 +40,7 @@ def require(needed: Role) -> None:
     """Go on only in a session that has at least this role; else say how to be let in, and stop."""
     if role() >= needed:
         return
-    st.title(f"For {needed.title}s", anchor=False)
+    theme.intro(f"For {needed.title}s", "This page opens only to those who have been let in.")
     with st.container(key="card-gate"):
         _way_in(needed)
     st.stop()
@@ -53,8 +53,9 @@ def greet() -> None:
     st.html(f"<style>{_locks(held)}</style>")
     if _on_own_machine():
         theme.quiet("Started for this machine: all pages are open.")
-    elif email := _claims().get("email"):
-        theme.quiet(f"Signed in as {email} ({held.title}).")
+    elif claims := _claims():
+        email = access.normal_email(claims.get("email"))
+        theme.quiet(f"Signed in as {email or 'somebody without an e-mail address'} ({held.title}).")
         st.button("Sign out", key="sign_out", on_click=st.logout)
     elif held > Role.VISITOR:
         theme.quiet("Opened by the access link: all pages are open.")

@@ -1,0 +1,319 @@
+"""Roles, guests, identity providers, and what is one's own machine. All of it comes from outside."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from vibecheck.access import (
+    Guests,
+    Provider,
+    Role,
+    guest_list,
+    host_name,
+    is_loopback,
+    normal_email,
+    on_own_machine,
+    providers,
+    verified_email,
+)
+from vibecheck.errors import SettingsError
+
+AUTH = {
+    "redirect_uri": "https://vibe.example/oauth2callback",
+    "cookie_secret": "c" * 32,
+    "client_id": "id",
+    "client_secret": "secret",
+    "server_metadata_url": "https://id.example/.well-known/openid-configuration",
+}
+KNOWN = (Provider(None, AUTH["server_metadata_url"]),)
+ENTRA = "https://login.microsoftonline.com/{}/v2.0/.well-known/openid-configuration"
+BROWSER = [("Host", "127.0.0.1:8501"), ("Origin", "http://127.0.0.1:8501"), ("Cookie", "a=b"), ("DNT", "1")]
+
+
+def test_each_role_may_do_what_the_ones_before_it_may():
+    assert list(Role) == sorted(Role)
+    assert [role.title for role in Role] == ["visitor", "labeller", "analyst", "trainer"]
+
+
+@pytest.mark.parametrize(
+    ("email", "role"),
+    [
+        ("lea@firm.example", Role.LABELLER),
+        ("LEA@FIRM.EXAMPLE", Role.LABELLER),
+        ("ann@example.org", Role.ANALYST),
+        ("both@firm.example", Role.TRAINER),
+        ("ann@EXAMPLE.org", Role.ANALYST),
+        ("ann@sub.example.org", Role.VISITOR),
+        ("ann@example.org.evil.example", Role.VISITOR),
+        ("ann@notfirm.example", Role.VISITOR),
+        ("ann@evil.example@firm.example", Role.VISITOR),
+        ("ann@firm.example@evil.example", Role.VISITOR),
+        ("ann@example.org ", Role.VISITOR),
+        ("ann@example.org\n", Role.VISITOR),
+        ("<ann@example.org>", Role.VISITOR),
+        ("@firm.example", Role.VISITOR),
+        ("firm.example", Role.VISITOR),
+        ("", Role.VISITOR),
+        ("lea@\uff46irm.example", Role.VISITOR),
+        ("lea@fırm.example", Role.VISITOR),
+    ],
+)
+def test_the_role_of_an_email(email, role):
+    guests = Guests.listed("@firm.example, both@firm.example", " ann@example.org ,", "Both@Firm.example")
+    assert guests.role(email) is role
+
+
+def test_letters_that_become_ascii_when_made_small_are_other_letters():
+    assert "\u212aim@example.org".lower() == "kim@example.org"
+    guests = Guests.listed(None, None, "kim@example.org")
+    assert guests.role("\u212aim@example.org") is Role.VISITOR
+    assert guests.role("KIM@example.org") is Role.TRAINER
+
+
+def test_with_no_list_nobody_is_let_in():
+    assert Guests.listed(None, "", " , ").role("ann@example.org") is Role.VISITOR
+
+
+@pytest.mark.parametrize(
+    "text", ["example.org", "ann@", "@", "a@b@c", "a b@c.d", "ann@x.org; b@x.org", "@a@b"]
+)
+def test_an_entry_that_is_neither_address_nor_domain_is_shown(text):
+    with pytest.raises(ValueError, match="neither an e-mail address nor a domain") as caught:
+        guest_list(f"good@example.org,{text}")
+    assert repr(text) in str(caught.value)
+
+
+@given(st.text())
+@example("a@b,@c")
+def test_a_list_is_refused_or_lets_in_only_what_it_names(text):
+    try:
+        guests = guest_list(text)
+    except ValueError:
+        return
+    named = {part.strip().encode().lower().decode() for part in text.split(",")}
+    assert set(guests) <= named
+    for guest in guests:
+        assert normal_email(guest if guest[0] != "@" else f"x{guest}") is not None
+
+
+@given(st.one_of(st.text(), st.emails(), st.none(), st.integers(), st.lists(st.text())))
+def test_an_email_is_none_or_one_address_in_one_way_of_writing(value):
+    email = normal_email(value)
+    if email is not None:
+        assert email.count("@") == 1 and email.isprintable() and not any(c.isspace() for c in email)
+        assert normal_email(email) == email == normal_email(value.swapcase() if value.isascii() else value)
+
+
+@given(st.emails(), st.emails())
+def test_nobody_is_let_in_as_somebody_else(listed, shown):
+    try:
+        guests = Guests.listed(None, None, listed)
+    except ValueError:
+        return
+    same = listed.lower() == shown.lower()
+    assert guests.role(shown) == (Role.TRAINER if same else Role.VISITOR)
+
+
+@pytest.mark.parametrize(
+    ("claims", "email"),
+    [
+        ({"email_verified": True}, "ann@example.org"),
+        ({"email_verified": "true"}, "ann@example.org"),
+        ({}, "ann@example.org"),
+        ({"email_verified": False}, None),
+        ({"email_verified": "false"}, None),
+        ({"email_verified": ""}, None),
+        ({"email_verified": ["true"]}, None),
+        ({"email_verified": 2}, None),
+        ({"is_logged_in": False}, None),
+        ({"is_logged_in": "yes"}, None),
+        ({"provider": "another"}, None),
+        ({"provider": None}, None),
+        ({"email": None}, None),
+        ({"email": ["ann@example.org"]}, None),
+    ],
+)
+def test_only_an_email_that_the_provider_vouches_for_counts(claims, email):
+    said = {"is_logged_in": True, "provider": "default", "email": "Ann@example.org"}
+    assert verified_email(said | claims, KNOWN) == email
+
+
+def test_nobody_is_somebody_without_claims():
+    assert verified_email({}, KNOWN) is None
+    assert verified_email({"email": "ann@example.org", "email_verified": True}, KNOWN) is None
+
+
+@pytest.mark.parametrize(
+    ("tenant", "claims", "counts"),
+    [
+        ("8eaef023-2b34-4da1-9baa-8bc8c9d6a490", {}, True),
+        ("firm.example", {}, True),
+        ("common", {}, False),
+        ("organizations", {}, False),
+        ("consumers", {}, False),
+        ("common", {"xms_edov": True}, True),
+        ("common", {"xms_edov": False}, False),
+        ("COMMON", {}, False),
+    ],
+)
+def test_where_anybody_can_make_an_account_an_email_counts_only_if_verified(tenant, claims, counts):
+    """There, the e-mail is whatever the account's own administrator wrote."""
+    known = (Provider("microsoft", ENTRA.format(tenant)),)
+    said = {"is_logged_in": True, "provider": "microsoft", "email": "ann@example.org"} | claims
+    assert (verified_email(said, known) is not None) is counts
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["is_logged_in", "provider", "email", "email_verified", "xms_edov", "sub"]), anything
+    )
+)
+def test_claims_of_any_shape_are_an_email_or_none(claims):
+    email = verified_email(claims, KNOWN)
+    assert email is None or (claims["is_logged_in"] is True and normal_email(claims["email"]) == email)
+
+
+def test_providers_are_the_unnamed_one_and_the_named_ones():
+    section = {key: AUTH[key] for key in ("client_id", "client_secret", "server_metadata_url")}
+    assert providers({}) == ()
+    assert providers(AUTH) == KNOWN
+    assert providers(AUTH | {"client_kwargs": {"prompt": "login"}}) == KNOWN
+    shared = {key: AUTH[key] for key in ("redirect_uri", "cookie_secret")}
+    named = providers(shared | {"google": section, "okta": section})
+    assert [(each.name, each.title) for each in named] == [
+        ("google", "Sign in with Google"),
+        ("okta", "Sign in with Okta"),
+    ]
+    assert [each.title for each in providers(AUTH | {"okta": section})] == ["Sign in", "Sign in with Okta"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"redirect_uri": None}, r"\[auth\] lacks redirect_uri"),
+        ({"redirect_uri": "https://vibe.example"}, "oauth2callback"),
+        ({"cookie_secret": None}, r"\[auth\] lacks cookie_secret"),
+        ({"cookie_secret": "xxx"}, "32 characters"),
+        ({"client_id": None}, r"\[auth\] lacks client_id"),
+        ({"client_secret": None}, r"\[auth\] lacks client_secret"),
+        ({"server_metadata_url": 7}, r"\[auth\] lacks server_metadata_url"),
+        ({"okta": {"client_id": "id"}}, r"\[auth.okta\] lacks client_secret"),
+        ({"my_okta": {k: v for k, v in AUTH.items() if k != "cookie_secret"}}, "underscore"),
+    ],
+)
+def test_a_section_that_lets_nobody_sign_in_is_a_sentence(change, words):
+    with pytest.raises(SettingsError, match=words) as caught:
+        providers({key: value for key, value in (AUTH | change).items() if value is not None})
+    assert AUTH["client_secret"] not in str(caught.value).split()
+
+
+@given(st.dictionaries(st.sampled_from([*AUTH, "okta", "client_kwargs"]) | st.text(), anything))
+def test_a_section_of_any_shape_is_providers_or_a_sentence(auth):
+    try:
+        found = providers(auth)
+    except SettingsError as error:
+        assert str(error).endswith(".")
+    else:
+        assert bool(found) == bool(auth)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "::1", "127.8.9.1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8501", "localhost:8501", "localhost", "[::1]:8501", "LOCALHOST:1"]
+)
+def test_a_browser_on_ones_own_machine_is_known(address, host):
+    for scheme in ("http", "https"):
+        headers = [("host", host), ("ORIGIN", f"{scheme}://{host.lower()}"), *BROWSER[2:]]
+        assert on_own_machine(address, headers)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [None, "", "0.0.0.0", "::", "192.168.0.9", "vibe.example", "unix:///tmp/s", "127.0.0.1.example"],
+)
+def test_a_server_that_others_can_reach_is_nobodys_own(address):
+    assert not on_own_machine(address, BROWSER)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "x-forwarded",
+        "Forwarded",
+        "Via",
+        "X-Real-IP",
+        "CF-Connecting-IP",
+        "True-Client-IP",
+        "Fly-Client-IP",
+        "Tailscale-User-Login",
+        "X-Original-Host",
+        "X-Amzn-Trace-Id",
+    ],
+)
+def test_the_mark_of_a_proxy_shuts_it(name):
+    for value in ("127.0.0.1", ""):
+        assert not on_own_machine("127.0.0.1", [*BROWSER, (name, value)])
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("evil.example:8501", "http://evil.example:8501"),
+        ("127.0.0.1.evil.example", "http://127.0.0.1.evil.example"),
+        ("localhost.evil.example", "http://localhost.evil.example"),
+        ("evil.localhost:8501", "http://evil.localhost:8501"),
+        ("localhost.:8501", "http://localhost.:8501"),
+        ("192.168.0.9:8501", "http://192.168.0.9:8501"),
+        ("2130706433", "http://2130706433"),
+        ("127.1", "http://127.1"),
+        ("127.0.0.1:8501", "http://evil.example"),
+        ("127.0.0.1:8501", "http://127.0.0.1:9000"),
+        ("127.0.0.1:8501", "http://localhost:8501"),
+        ("127.0.0.1:8501", "null"),
+        ("127.0.0.1:8501", ""),
+        ("user@127.0.0.1", "http://user@127.0.0.1"),
+        ("evil.example#127.0.0.1", "http://evil.example#127.0.0.1"),
+        ("", "http://"),
+    ],
+)
+def test_another_host_or_origin_shuts_it(host, origin):
+    assert not on_own_machine("127.0.0.1", [("Host", host), ("Origin", origin)])
+
+
+def test_a_host_or_an_origin_that_lacks_or_comes_twice_shuts_it():
+    assert on_own_machine("127.0.0.1", BROWSER)
+    assert not on_own_machine("127.0.0.1", [])
+    for i in (0, 1):
+        assert not on_own_machine("127.0.0.1", BROWSER[:i] + BROWSER[i + 1 :])
+        assert not on_own_machine("127.0.0.1", [*BROWSER, BROWSER[i]])
+
+
+hosts = st.one_of(st.text(), st.from_regex(r"[a-z0-9.:\[\]@/#-]{1,30}"), st.ip_addresses().map(str))
+
+
+@given(hosts)
+@example("127.0.0.1:8501\n")
+@example("[127.0.0.1]")
+def test_a_host_is_none_or_a_name_without_anything_around_it(authority):
+    name = host_name(authority)
+    if name is not None:
+        assert name in authority and not set(name) & set("/@#?[] \n")
+        if is_loopback(name):
+            assert name.lower() == "localhost" or name.startswith("127.") or ":" in name
+
+
+@given(st.lists(st.tuples(st.sampled_from(["Host", "Origin", "Via", "Cookie", ""]) | st.text(), hosts)))
+def test_headers_of_any_shape_open_it_only_from_loopback(headers):
+    if on_own_machine("127.0.0.1", headers):
+        (host,) = (value for name, value in headers if name.lower() == "host")
+        assert is_loopback(host_name(host.lower()))

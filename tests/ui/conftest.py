@@ -1,0 +1,93 @@
+"""Pages run by Streamlit's AppTest, with a browser's request in front and settings of their own."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from streamlit import config
+from streamlit.testing.v1 import AppTest
+
+from vibecheck.settings import Settings, environment_name
+from vibecheck.ui import access_pass, app, configuration
+
+AUTH = {
+    "redirect_uri": "http://127.0.0.1:8501/oauth2callback",
+    "cookie_secret": "c" * 32,
+    "client_id": "id",
+    "client_secret": "secret",
+    "server_metadata_url": "https://id.example/.well-known/openid-configuration",
+}
+
+
+@dataclass
+class Request:
+    """What the browser sends when it opens a session; a test may change it."""
+
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    cookies: dict[str, str] = field(default_factory=dict)
+    remote_ip: str | None = "127.0.0.1"
+
+    def direct(self, host: str = "127.0.0.1:8501") -> None:
+        """Ask as a browser does that has nothing between itself and the app."""
+        self.headers = [("Host", host), ("Origin", f"http://{host}")]
+
+
+@pytest.fixture
+def request_of_browser(monkeypatch) -> Request:
+    """The request of every session of this test. AppTest knows neither headers nor cookies."""
+    request = Request()
+    monkeypatch.setattr("streamlit.runtime.context._get_client_context", lambda: request)
+    return request
+
+
+@pytest.fixture
+def set_up(tmp_path, monkeypatch, request_of_browser) -> Iterator[Callable[..., None]]:
+    """Gives the app its settings, and Streamlit its options (as `server_address`), for this test."""
+    names = {environment_name(each) for each in Settings.model_fields}
+    for name in [*os.environ]:
+        if name.upper() in names or name.upper().startswith("VIBECHECK_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr("vibecheck.settings.SECRETS_FILES", ())
+    monkeypatch.chdir(tmp_path)  # there is no .env
+    options = {}
+
+    def set_all(server_address: str | None = None, **environment: str) -> None:
+        for name, value in ({"VIBECHECK_DATA": str(tmp_path / "data")} | environment).items():
+            monkeypatch.setenv(name, value)
+        options.setdefault("server.address", config.get_option("server.address"))
+        config.set_option("server.address", server_address)
+        forget()
+
+    yield set_all
+    for name, value in options.items():
+        config.set_option(name, value)
+    forget()
+
+
+def forget() -> None:
+    """Forget what the app opened once for all sessions, but for the model, which takes long to open."""
+    for opened in (configuration.settings, access_pass._link, app._store, app._sweep, app.music):
+        opened.clear()
+
+
+@pytest.fixture
+def page_of(set_up) -> Callable[..., AppTest]:
+    """Opens sessions: `page_of(page, token)` is a page of VibeCheck or a file, before its first run."""
+
+    def open_session(page: Path | Callable[[], None], **parameters: str) -> AppTest:
+        make = AppTest.from_function if callable(page) else AppTest.from_file
+        session = make(page, default_timeout=60)
+        session.secrets = {"nothing": "that matters"}  # or those of whoever runs the tests would count
+        session.user = {}
+        session.query_params = dict(parameters)
+        return session
+
+    return open_session
+
+
+def sign_in(session: AppTest, email: str, **claims: object) -> None:
+    """Make it a session of somebody who came back from the identity provider."""
+    session.secrets = {"auth": AUTH}
+    session.user = {"is_logged_in": True, "provider": "default", "email": email} | claims
