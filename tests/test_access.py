@@ -1,9 +1,14 @@
 """Roles, guests, identity providers, and what is one's own machine. All of it comes from outside."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.conftest import missing
 from vibecheck.access import (
     Guests,
     Provider,
@@ -232,6 +237,15 @@ def test_a_browser_on_ones_own_machine_is_known(address, host):
     for scheme in ("http", "https"):
         headers = [("host", host), ("ORIGIN", f"{scheme}://{host.lower()}"), *BROWSER[2:]]
         assert on_own_machine(address, headers)
+
+
+def test_make_run_is_for_ones_own_machine():
+    if not shutil.which("make"):
+        missing("make is not installed")
+    root = Path(__file__).parents[1]
+    run = subprocess.run(["make", "--dry-run", "run"], cwd=root, capture_output=True, text=True, check=True)
+    (line,) = (line for line in run.stdout.splitlines() if "streamlit run" in line)
+    assert "VIBECHECK_OWN_MACHINE=1" in line and "--server.address 127.0.0.1 " in line
 
 
 @pytest.mark.parametrize(

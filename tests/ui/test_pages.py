@@ -123,3 +123,13 @@ def test_a_page_that_reads_before_it_asks_is_caught(run_as, reads, tmp_path, bod
     except AssertionError:  # the page could not find what it read
         assert not asks_first
     assert (reads == []) == asks_first
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://[::1", "", "x" * 10_000, "http://127.0.0.1:99999/"])
+def test_home_takes_any_address_that_a_browser_says_it_is_at(set_up, page_of, monkeypatch, url):
+    monkeypatch.setattr("streamlit_webrtc.component.get_this_session_info", lambda: None)
+    set_up()
+    session = page_of(FILES["Home"])
+    session.context = {"url": url, "timezone": "../../etc/passwd"}
+    session.run()
+    assert not session.exception

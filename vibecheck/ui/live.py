@@ -1,6 +1,5 @@
 """Live video on the page: the stream of this visitor, and what is shown beside it."""
 
-import ipaddress
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 from streamlit_webrtc import WebRtcMode, webrtc_streamer
 
+from vibecheck import access
 from vibecheck.live import Analyser, Stream, View
 from vibecheck.relay import Relay, find_relay
 from vibecheck.ui import app, theme
@@ -141,8 +141,8 @@ def _status(view: View) -> str:
 
 def _on_this_machine() -> bool:
     """Whether browser and app are on one machine, so that they need nobody to find each other."""
-    host = urlsplit(st.context.url or "").hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        host = urlsplit(st.context.url or "").hostname or ""
+    except ValueError:  # the browser says what its address is, and may say anything
+        return False
+    return access.is_loopback(host) or host.endswith(".localhost")
