@@ -219,7 +219,7 @@ def test_a_section_that_lets_nobody_sign_in_is_a_sentence(change, words):
     assert AUTH["client_secret"] not in str(caught.value).split()
 
 
-@given(st.dictionaries(st.sampled_from([*AUTH, "okta", "client_kwargs"]) | st.text(), anything))
+@given(st.dictionaries(st.sampled_from([*AUTH, "okta", "client_kwargs"]) | st.text(), anything) | anything)
 def test_a_section_of_any_shape_is_providers_or_a_sentence(auth):
     try:
         found = providers(auth)

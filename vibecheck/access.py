@@ -134,7 +134,7 @@ def normal_email(text: object) -> str | None:
     return text.encode().lower().decode()
 
 
-def providers(auth: Mapping[str, object]) -> tuple[Provider, ...]:
+def providers(auth: object) -> tuple[Provider, ...]:
     """The identity providers of the section [auth] of Streamlit's secrets; none if it is empty.
 
     Raises SettingsError that names what the section lacks. Streamlit would say it only to whoever
@@ -142,6 +142,8 @@ def providers(auth: Mapping[str, object]) -> tuple[Provider, ...]:
     """
     if not auth:
         return ()
+    if not isinstance(auth, Mapping):
+        raise SettingsError("Nobody can sign in: auth in the secrets has to be a section, [auth].")
     for key in ("redirect_uri", "cookie_secret"):
         if not isinstance(auth.get(key), str):
             raise SettingsError(f"Nobody can sign in: the secrets' section [auth] lacks {key}.")

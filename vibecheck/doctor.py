@@ -67,8 +67,7 @@ def _pictures(settings: Settings) -> str:
 def _access(settings: Settings) -> str:
     lists = {"LABELLERS": settings.labellers, "ANALYSTS": settings.analysts, "TRAINERS": settings.trainers}
     named = [f"VIBECHECK_{name}" for name, guests in lists.items() if guests]
-    auth = read_secrets().get("auth")
-    known = providers(auth if isinstance(auth, dict) else {})
+    known = providers(read_secrets().get("auth"))
     own = "On this machine all pages are open (VIBECHECK_OWN_MACHINE); elsewhere: " * settings.own_machine
     if known:
         if not named:

@@ -233,3 +233,16 @@ def test_every_page_that_a_session_cannot_open_has_a_lock_beside_it(set_up, page
     assert [page for page in PAGES if f"/{page}" in _locks(Role.VISITOR)] == ["Dashboard", "Fine_tune"]
     assert [page for page in PAGES if f"/{page}" in _locks(Role.ANALYST)] == ["Fine_tune"]
     assert _locks(Role.TRAINER) == ""
+
+
+def test_a_token_in_the_address_is_taken_away_by_whichever_way_one_is_let_in(
+    set_up, page_of, request_of_browser
+):
+    set_up(server_address="127.0.0.1", VIBECHECK_OWN_MACHINE="1", VIBECHECK_ACCESS_TOKEN=TOKEN)
+    session = page_of(dashboard, access=TOKEN)
+    request_of_browser.direct()
+    assert is_open(session)
+    assert "replaceState" in text(session)
+    session = page_of(dashboard)
+    assert is_open(session)
+    assert "replaceState" not in text(session)

@@ -59,8 +59,9 @@ def has_pass() -> bool:
 
 
 def script() -> str:
-    """The script that the page has to run to keep what `has_pass` has found, or to forget it."""
-    return f"<script>{{{_visit().script}}}</script>"
+    """The script that the page has to run: to keep or forget a pass, and to take any token away."""
+    take_out = TAKE_OUT if PARAMETER in st.query_params else ""
+    return f"<script>{{{_visit().script or take_out}}}</script>"
 
 
 def problem() -> str:
@@ -93,7 +94,7 @@ def _tried(visit: Visit, token: str, now: float) -> Visit:
         keep = TAKE_OUT + SET_COOKIE % (_cookie(), given)
         return Visit(given, digest, tries, refused=False, script=keep)
     looked_at = tries.wrong > visit.tries.wrong
-    return Visit(visit.shown, digest if looked_at else b"", tries, refused=True, script=TAKE_OUT)
+    return Visit(visit.shown, digest if looked_at else b"", tries, refused=True)
 
 
 def _cookie() -> str:

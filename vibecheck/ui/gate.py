@@ -100,8 +100,8 @@ def _way_in_by_name(needed: Role) -> None:
     email = name()
     if email is None:
         st.markdown(
-            "Your identity provider has not verified your e-mail address. Verify it there, sign out here, "
-            "and sign in again."
+            "Your identity provider has not verified an e-mail address of yours. Verify it there, sign out "
+            "here, and sign in again."
         )
         return
     theme.quiet(f"You are signed in as {email} ({role().title}).")
@@ -143,7 +143,7 @@ def _on_own_machine() -> bool:
 
 def _providers() -> tuple[Provider, ...]:
     """The identity providers that are configured. Raises SettingsError."""
-    return access.providers(st.secrets.get("auth", {}) if st.secrets.load_if_toml_exists() else {})
+    return access.providers(st.secrets.get("auth") if st.secrets.load_if_toml_exists() else None)
 
 
 def _guests() -> Guests:
