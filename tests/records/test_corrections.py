@@ -164,12 +164,12 @@ def test_no_question_walks_through_all_predictions(store, engine, question):
                 made_at=NOON - number * MINUTE,
                 **sure(rng.choice(NAMES), rng.choice([0.4] + [0.9] * 20)),
                 visitor=f"v{number % 50}",
-                model_version="v2" if number % 50 == 0 else "v1",
+                model_version="v2" if number % 40 == 0 else "v1",
                 picture_kept=number % 3 == 0,
             )
         )
         | {"label": None if number % 100 == 0 else "sad", "judged": number % 100 != 1}
-        for number in range(5000)
+        for number in range(800)
     ]
     with writing(engine) as connection:
         connection.execute(insert(predictions), rows)
@@ -181,6 +181,8 @@ def test_no_question_walks_through_all_predictions(store, engine, question):
     event.listen(store._engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
     PLANNED[question](store)
     with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":  # which else reads a table as small as this one at once
+            connection.execute(text("SET enable_seqscan = off"))
         for statement, parameters in asked:
             if statement.startswith(("SELECT", "WITH")):
                 found = connection.exec_driver_sql(explain + statement, parameters).all()

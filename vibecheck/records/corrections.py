@@ -12,9 +12,11 @@ from datetime import datetime
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
     Select,
     and_,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -25,6 +27,9 @@ from vibecheck.emotions import NAMES
 from vibecheck.records.rows import feedback_of, prediction_of
 from vibecheck.records.tables import UNSURE, feedback, predictions
 from vibecheck.records.values import CANT_TELL, Feedback, Prediction
+
+# A mood with so many labels is not rare, however many more it has.
+MANY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +126,10 @@ def useful(connection: Connection, limit: int) -> list[Labelled]:
     candidates = connection.execute(union_all(*(select(each) for each in lists))).all()
     counts = _label_counts(connection)
 
-    def usefulness(row) -> tuple[float, str]:
+    def order(row: Row[tuple[str, str, float]]) -> tuple[float, str]:
         return -(1 - row.confidence) / (1 + counts[row.mood]) ** 0.5, row.id
 
-    ids = [row.id for row in sorted(candidates, key=usefulness)[:limit]]
+    ids = [row.id for row in sorted(candidates, key=order)[:limit]]
     found = _labelled(connection, select(predictions).where(predictions.c.id.in_(ids)))
     return sorted(found, key=lambda each: ids.index(each.prediction.id))
 
@@ -191,13 +196,14 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
 
 
 def _label_counts(connection: Connection) -> dict[str, int]:
-    """How many predictions have each label; 0 where none has."""
-    query = (
-        select(predictions.c.label, func.count())
-        .where(predictions.c.label.is_not(None))
-        .group_by(predictions.c.label)
-    )
-    return defaultdict(int, map(tuple, connection.execute(query)))
+    """How many predictions have each label; where it is many, no more than MANY are counted."""
+    counted = [
+        select(func.count())
+        .select_from(select(literal(1)).where(predictions.c.label == mood).limit(MANY).subquery())
+        .scalar_subquery()
+        for mood in NAMES
+    ]
+    return dict(zip(NAMES, connection.execute(select(*counted)).one(), strict=True))
 
 
 def _labelled(connection: Connection, query: Select) -> list[Labelled]:
