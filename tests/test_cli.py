@@ -189,7 +189,7 @@ def test_what_is_forgotten_is_gone_and_what_is_not_there_is_said(records, tmp_pa
 
 
 def test_a_purge_takes_what_is_old(records, tmp_path):
-    store, (first, second, third) = records
+    store, (first, _, third) = records
     run = vibecheck("purge", cwd=tmp_path)
     assert run.stdout == "1 vibe checks older than 90 days are deleted.\n", run.stderr
     with pytest.raises(UnknownPrediction):
