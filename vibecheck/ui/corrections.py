@@ -46,9 +46,8 @@ def open_asked_for() -> None:
 @st.fragment
 def desk() -> None:
     """The whole page below its title. A fragment: a label runs nothing else again."""
-    view = _view()
     try:
-        filters = _filters(view)
+        view, filters = _choose()
         shown = labelling.shown(view, filters)
         with st.container(key="card-label"):
             _note()
@@ -63,50 +62,69 @@ def desk() -> None:
         st.warning(str(error), icon="⚠️")
 
 
-def _view() -> str:
-    """The chosen view, and for a labeller the way to the others with how many are left."""
+def _choose() -> tuple[str, Filters]:
+    """The chosen view with its filters: for a visitor their own, for a labeller the ways to all others."""
     allowed = labelling.views()
     if len(allowed) == 1:
-        return allowed[0]
+        return allowed[0], Filters(visitor=visitor())
     if st.session_state.get("view") not in allowed:
         st.session_state.view = allowed[0]
-    view = st.segmented_control(
-        "View",
-        allowed,
-        required=True,
-        format_func=labelling.VIEWS.get,
-        key="view",
-        on_change=labelling.progress().start,
-        label_visibility="collapsed",
-        persist_state="session",
-    )
+    with st.container(horizontal=True, vertical_alignment="center", key="ways"):
+        view = st.segmented_control(
+            "View",
+            allowed,
+            required=True,
+            format_func=labelling.VIEWS.get,
+            key="view",
+            on_change=labelling.progress().start,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        filters = _filters() if view == "all" else Filters(visitor=visitor() if view == "mine" else None)
     left = app.store().left()
     counted = {"useful": left.useful, "random": left.random}
     if view in QUEUES:
         theme.quiet(f"{counted[view]} left. {QUEUE_WORDS[view]}")
     else:
         theme.quiet(f"Left to label: {left.useful} in Most useful, {left.random} in Random.")
-    return view
+    return view, filters
 
 
-def _filters(view: str) -> Filters:
-    """Which vibe checks to show: one's own, or everyone's by what is chosen."""
-    if view == "mine":
-        return Filters(visitor=visitor())
-    if view in QUEUES:
-        return Filters()
+def _filters() -> Filters:
+    """Which of everyone's vibe checks to show."""
     start = labelling.progress().start
-    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
-        flags = st.pills("Only", list(FLAGS), selection_mode="multi", format_func=FLAGS.get, on_change=start)
+    chosen = sum(bool(st.session_state.get(f"filter-{name}")) for name in ("flags", "mood", "model", "days"))
+    title = f"Filters · {chosen}" if chosen else "Filters"
+    with st.popover(title, icon=":material/filter_list:", key="filters"):
+        flags = st.pills(
+            "Only",
+            list(FLAGS),
+            selection_mode="multi",
+            format_func=FLAGS.get,
+            on_change=start,
+            key="filter-flags",
+            wrap=True,
+        )
         mood = st.selectbox(
-            "Mood", NAMES, index=None, format_func=lambda name: BY_NAME[name].title, placeholder="Any",
-            on_change=start, width=150,
-        )  # fmt: skip
-        versions = [each.version for each in app.store().model_versions()]
-        version = st.selectbox("Model", versions, index=None, placeholder="Any", on_change=start, width=170)
-        chosen = st.date_input("Days", value=(), on_change=start, width=230)
-    since, before = labelling.days(chosen, timezone())
-    return Filters(mood=mood, model_version=version, since=since, before=before, **dict.fromkeys(flags, True))
+            "Mood",
+            NAMES,
+            index=None,
+            format_func=lambda name: BY_NAME[name].title,
+            placeholder="Any",
+            on_change=start,
+            key="filter-mood",
+        )
+        model = st.selectbox(
+            "Model",
+            [each.version for each in app.store().model_versions()],
+            index=None,
+            placeholder="Any",
+            on_change=start,
+            key="filter-model",
+        )
+        days = st.date_input("Days", value=(), on_change=start, key="filter-days")
+    since, before = labelling.days(days, timezone())
+    return Filters(mood=mood, model_version=model, since=since, before=before, **dict.fromkeys(flags, True))
 
 
 def _nothing(view: str, filters: Filters) -> None:
@@ -130,7 +148,7 @@ def _to_label(view: str, shown: Shown) -> None:
     current = shown.current
     prediction = current.prediction
     blind = view == "random"
-    picture, answer = st.columns([1, 2], gap="large")
+    picture, answer = st.columns([1, 2.2], gap="medium")
     with picture:
         title = "A face to label" if blind else f"A face that looked {BY_NAME[prediction.mood].title.lower()}"
         faces.large(faces.data_uri(prediction, faces.SIDE), title)
@@ -176,10 +194,10 @@ def _buttons(view: str, shown: Shown) -> None:
 
     if not seeable:
         theme.quiet("Without its picture only its visitor can say what it showed.")
-    with st.container(horizontal=True, key="label-moods"):
+    with st.container(horizontal=True, gap="small", key="label-moods"):
         for number, emotion in enumerate(EMOTIONS, start=1):
             button(f"{emotion.emoji} {emotion.title}", emotion.name, str(number))
-    with st.container(horizontal=True, key="label-others"):
+    with st.container(horizontal=True, gap="small", key="label-others"):
         if view != "random":
             button(":material/check: Right", prediction.mood, "Enter", "primary")
         button("🤷 Can't tell, or no face", CANT_TELL, "0")

@@ -28,9 +28,18 @@ function tile(thumb, press) {
   return button;
 }
 
+// Enter on a button or a link presses that one. Streamlit's shortcut would take it for "Right".
+function keepEnter(event) {
+  if (event.key === "Enter" && event.target.closest?.("button, a, summary, [role=button]")) {
+    event.stopImmediatePropagation();
+  }
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const press = (id) => setTriggerValue("picked", id);
   const grid = parentElement.querySelector(".vc-grid") ?? element("div", "vc-grid");
   grid.replaceChildren(...(data?.thumbs ?? []).map((thumb) => tile(thumb, press)));
   if (!grid.isConnected) parentElement.append(grid);
+  window.addEventListener("keydown", keepEnter, true);
+  return () => window.removeEventListener("keydown", keepEnter, true);
 }

@@ -15,7 +15,7 @@ from vibecheck.records.values import QUEUES, is_prediction_id
 from vibecheck.ui import app, gate
 from vibecheck.ui.visitor import visitor
 
-PAGE = 24  # thumbnails: four rows of six
+PAGE = 27  # thumbnails: three rows on a wide screen, nine on a phone
 
 VIEWS = {
     "mine": ":material/person: Mine",
