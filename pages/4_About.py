@@ -39,8 +39,8 @@ model can learn*, or *keep nothing at all*: then the mood is shown and no record
   trains models, and labellers may see it to say which mood it shows. Where you correct a mood whose
   picture was not kept, you are asked once whether the crop may stay; until you answer it waits in memory,
   ten minutes at most.
-- **Your answers** are kept with the numbers. One in some vibe checks, drawn at random, asks whether it was
-  right; these answers measure how good the model is.
+- **Your answers** are kept with the numbers. Some vibe checks, drawn at random, ask whether they were
+  right: these answers measure how good the model is.
 - **You** are a random number in a cookie of this browser, and in the records only a hash of it.
 - **Copies** go to the Comet account of whoever runs this, where there is one; they are deleted
   with the rest.
