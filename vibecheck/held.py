@@ -35,10 +35,10 @@ class HeldCrop:
             self._timer.daemon = True
             self._timer.start()
 
-    def of(self, prediction_id: str) -> Crop | None:
-        """The crop of this prediction, if it is still held."""
+    def crop(self) -> Crop | None:
+        """The crop that is held now, if any."""
         with self._lock:
-            return self._crop if self._crop and self._crop.prediction_id == prediction_id else None
+            return self._crop
 
     def let_go(self) -> None:
         """Forget the crop, if there is one."""

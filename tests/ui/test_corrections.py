@@ -12,7 +12,9 @@ from tests.ui.conftest import ME
 from tests.ui.examples import face, shares
 from vibecheck.access import Role
 from vibecheck.emotions import EMOTIONS, NAMES
+from vibecheck.held import Crop, HeldCrop
 from vibecheck.records.values import CANT_TELL
+from vibecheck.ui import keeping
 from vibecheck.ui.labelling import NOT_TO_BE_SEEN, PAGE
 
 PAGE_FILE = "pages/1_Corrections.py"
@@ -99,6 +101,21 @@ def test_after_the_last_of_a_page_comes_the_next_page(open_page, add, store):
     newer = page.button(key="newer")
     assert not newer.disabled and page.button(key="older").disabled
     assert page.button(key="newer").click().run().button(key="newer").disabled
+
+
+def test_a_correction_here_asks_for_the_crop_that_is_still_there(open_page, add, store, monkeypatch):
+    held = HeldCrop()
+    monkeypatch.setattr(keeping, "_held", lambda: held)
+    made = add(kept=False)
+    add(kept=False, minutes=-1)
+    held.hold(Crop(made.id, face()))
+    page = press(open_page(PAGE_FILE), "Enter")
+    assert "Keep this face crop" not in text(page), "it was right"
+    page = press(press(page, "undo"), "1")
+    assert "Keep this face crop" in text(page) and store.picture(made.id) is None
+    page = page.button(key="keep_it").click().run()
+    assert store.picture(made.id) == face()
+    assert "Keep this face crop" not in text(page) and held.crop() is None
 
 
 def test_undo_takes_back_what_this_session_said_and_goes_there(open_page, add, store):

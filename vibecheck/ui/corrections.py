@@ -1,11 +1,12 @@
 """The corrections page: one picture to label, the ones around it, and the ways to find them."""
 
+from contextlib import suppress
 from datetime import datetime
 
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS, NAMES
-from vibecheck.errors import RecordsError
+from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.corrections import Filters, Labelled
 from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
 from vibecheck.ui import app, faces, keeping, labelling, theme
@@ -55,6 +56,7 @@ def desk() -> None:
                 _nothing(view, filters)
             else:
                 _to_label(view, shown)
+                _ask_to_keep()
         _around(view, shown)
         if labelling.is_labeller():
             _who()
@@ -163,7 +165,19 @@ def _to_label(view: str, shown: Shown) -> None:
         if not blind:
             for given in current.labels:
                 theme.quiet(_said(given, current))
-            keeping.ask(prediction, current.label and current.label.label)
+
+
+def _ask_to_keep() -> None:
+    """Of a vibe check of this session that was corrected here: whether its face crop may stay.
+
+    It is asked whatever is shown now: after a label the page has gone on.
+    """
+    waiting = keeping.waiting()
+    if waiting is None:
+        return
+    with suppress(UnknownPrediction):  # deleted meanwhile
+        found = labelling.look_up(waiting)
+        keeping.ask(found.prediction, found.label and found.label.label)
 
 
 def _facts(current: Labelled, blind: bool) -> str:

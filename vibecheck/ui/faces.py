@@ -7,6 +7,7 @@ own `st.image` would put each under an address of the server, which opens for wh
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,9 @@ def data_uri(prediction: Prediction, side: int) -> str:
         jpeg = app.store().picture(prediction.id)
         if jpeg is None:
             return ""
-        small = pictures.thumbnail(pictures.decode(jpeg), side)
+        return _as_data(pictures.thumbnail(pictures.decode(jpeg), side))
     except (PictureError, RecordsError):  # damaged, or deleted since the page was read
         return ""
-    return f"data:image/jpeg;base64,{b64encode(small).decode()}"
 
 
 def thumbnails(shown: Sequence[Prediction]) -> dict[str, str]:
@@ -78,10 +78,20 @@ def pressed(picked: Any, shown: Sequence[str]) -> str | None:
     return picked if isinstance(picked, str) and is_prediction_id(picked) and picked in shown else None
 
 
+def small(jpeg: bytes, says: str) -> None:
+    """One small picture (JPEG) beside a text."""
+    image = f'<img class="vc-crop" src="{_as_data(jpeg)}" alt="{escape(says)}">'
+    st.markdown(image, unsafe_allow_html=True)
+
+
 def large(src: str, says: str) -> None:
     """One picture, or a place for it where none was kept."""
     if src:
-        inner = f'<img src="{src}" alt="{says}">'
+        inner = f'<img src="{src}" alt="{escape(says)}">'
     else:
         inner = '<span class="vc-emoji">🫥</span><span>No picture was kept.</span>'
     st.markdown(f'<div class="vc-face">{inner}</div>', unsafe_allow_html=True)
+
+
+def _as_data(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
