@@ -2,21 +2,25 @@
 
 import streamlit as st
 
-from vibecheck.ui import app, camera, live, theme
+from vibecheck.ui import app, camera, consent, live, theme
 from vibecheck.ui.result import result_card
 
 app.start_page("Home")
-theme.intro("What's your vibe?", "Your face, your mood, a playlist. Only numbers are kept unless you say so.")
+theme.intro("What's your vibe?", "Your face, your mood, a playlist. What is kept is yours to say.")
+
+with st.container(key="card-consent"):
+    keep = consent.choose()
 
 camera_column, mood_column = st.columns([1.6, 1], gap="medium")
 with camera_column, st.container(key="card-camera"):
     shown = camera.choose()
     found = st.container(key="found")
 with mood_column, st.container(key="card-mood"):
-    camera.check(shown)
+    camera.check(shown, keep)
 with found:
     camera.found(shown.photo)
 
 result_card()
 live.watch_connection()
+consent.remember(keep)
 app.end_page()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vibecheck.ui import app, theme
+from vibecheck.ui import app, deleting, theme
 
 app.start_page("About")
 theme.intro(
@@ -28,16 +28,27 @@ with keeps, st.container(key="card-keeps"):
     st.subheader("What it keeps", anchor=False)
     st.markdown(
         f"""
+You choose on Home, before every vibe check: *keep nothing but numbers*, *keep my face crop, so that the
+model can learn*, or *keep nothing at all*: then the mood is shown and no record is written.
+
 - **Video and photos** are read in memory and then gone. Where they came with a place or a date, that is
   dropped.
 - **A vibe check** is kept as numbers: the seven probabilities, the model, the time, how the face was
   lit, how sharp, how large and how turned, and where its eyes, nose and mouth were.
-- **Your face** is kept only if you tick the box: cut out at 320 px at most, without the room behind you.
+- **Your face** is kept only if you say so: cut out at 320 px at most, without the room behind you. It
+  trains models, and labellers may see it to say which mood it shows. Where you correct a mood whose
+  picture was not kept, you are asked once whether the crop may stay; until you answer it waits in memory,
+  ten minutes at most.
+- **Your answers** are kept with the numbers. Some vibe checks, drawn at random, ask whether they were
+  right: these answers measure how good the model is.
 - **You** are a random number in a cookie of this browser, and in the records only a hash of it.
-- **After {app.settings().retention_days} days** all of it is deleted.
+- **Copies** go to the Comet account of whoever runs this, where there is one; they are deleted
+  with the rest.
+- **After {app.settings().retention_days} days** all of it is deleted, or at once if you press the button.
 - **The player** is Spotify's: what you play there is between you and Spotify.
 """
     )
+    deleting.delete_my_data()
 with st.container(key="card-model"):
     st.subheader("Which model", anchor=False)
     st.markdown(app.model_card())

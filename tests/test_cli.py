@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from PIL import Image
 
 from vibecheck.emotions import NAMES
-from vibecheck.errors import SettingsError
+from vibecheck.errors import SettingsError, UnknownPrediction
+from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 KEYS = {"path", "face", "mood", "confidence", "probabilities", "model", "error"}
@@ -195,9 +197,55 @@ def test_compiling_says_how_near_it_came_and_refuses_in_a_sentence(tmp_path):
     assert "config.json" in run.stderr and "Traceback" not in run.stderr
 
 
+@pytest.fixture
+def records(tmp_path):
+    """Three vibe checks with pictures, one of them a hundred days old, in the default place."""
+    from tests.records.examples import JPEG, a_prediction
+
+    store = Store.open(Settings(data=tmp_path / "data"))
+    now = datetime.now(UTC)
+    ids = []
+    for days in (0, 1, 100):
+        prediction = a_prediction(made_at=now - timedelta(days=days), picture_kept=True)
+        store.add(prediction, JPEG)
+        ids.append(prediction.id)
+    yield store, ids
+    store.close()
+
+
+def test_what_is_forgotten_is_gone_and_what_is_not_there_is_said(records, tmp_path):
+    store, (first, second, third) = records
+    run = vibecheck("forget", first, third, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [f"{first} is deleted.", f"{third} is deleted."]
+    assert store.count() == 1 and store.get(second)
+    assert [path.name for path in (tmp_path / "data").rglob("input_*")] == [f"input_{second}.jpg"]
+    run = vibecheck("forget", second, first, "[red]\n../etc", cwd=tmp_path)
+    assert run.returncode == 1 and store.count() == 0
+    assert run.stdout == f"{second} is deleted.\n"
+    assert run.stderr.splitlines() == [
+        f"There is no vibe check {first!r}.",
+        "There is no vibe check '[red]\\n../etc'.",
+    ]
+
+
+def test_a_purge_takes_what_is_old(records, tmp_path):
+    store, (first, _, third) = records
+    run = vibecheck("purge", cwd=tmp_path)
+    assert run.stdout == "1 vibe checks older than 90 days are deleted.\n", run.stderr
+    with pytest.raises(UnknownPrediction):
+        store.get(third)
+    run = vibecheck("purge", "--older-than", "1", cwd=tmp_path)
+    assert (run.returncode, store.count()) == (0, 1) and store.get(first)
+    for wrong in ("-1", "soon", "99999999999"):
+        run = vibecheck("purge", "--older-than", wrong, cwd=tmp_path)
+        assert run.returncode == 2 and "Traceback" not in run.stderr
+    assert store.count() == 1
+
+
 def test_help_names_every_command(tmp_path):
     run = vibecheck("--help", cwd=tmp_path)
-    for command in ("predict", "doctor", "compile"):
+    for command in ("predict", "doctor", "compile", "forget", "purge"):
         assert command in run.stdout
 
 

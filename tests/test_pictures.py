@@ -25,6 +25,7 @@ from vibecheck.pictures import (
     decode,
     encode_jpeg,
     read_file,
+    thumbnail,
 )
 
 # Pillow warns of large and of oddly tagged files; whether they are taken is for the tests to say.
@@ -576,3 +577,11 @@ def test_a_path_that_cannot_exist_is_a_sentence():
         read_file("me\0.jpg")
     with pytest.raises(UnreadablePicture, match="name too long"):
         read_file("x" * 5000)
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((300, 150), (56, 112)), ((40, 40), (40, 40))])
+def test_a_thumbnail_fits_and_is_never_enlarged(shape, expected):
+    picture = np.full((*shape, 3), (200, 30, 30), np.uint8)
+    small = decode(thumbnail(picture, 112))
+    assert small.shape == (expected[1], expected[0], 3)
+    assert np.abs(small.astype(int) - (200, 30, 30)).max() < 12

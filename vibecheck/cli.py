@@ -6,8 +6,10 @@ Each command imports what it needs itself: `--help` and `predict` should not wai
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +20,9 @@ from rich.table import Table
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.errors import NoFace, PictureError, VibeCheckError
 from vibecheck.settings import Settings
+
+if TYPE_CHECKING:
+    from vibecheck.records.store import Store
 
 PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".mpo"])
 COULD_NOT_READ = 1
@@ -80,6 +85,53 @@ def compile_model(
 
     worst = compile_folder(folder, face_probes())
     typer.echo(f"{folder / 'model.onnx'}: probabilities differ from PyTorch's by at most {worst:.1g}.")
+
+
+@app.command()
+def forget(
+    prediction_ids: Annotated[
+        list[str], typer.Argument(help="Ids of vibe checks, 32 digits each.", show_default=False)
+    ],
+) -> None:
+    """Delete vibe checks with their pictures, labels and playlists, wherever they went.
+
+    Exits with 1 if one of them was not there, else with 0.
+    """
+    with _store() as store:
+        forgotten = store.forget(prediction_ids, datetime.now(UTC))
+    for prediction_id in dict.fromkeys(prediction_ids):
+        gone = prediction_id in forgotten
+        # As Python writes it: what was typed may hold anything.
+        sentence = f"{prediction_id} is deleted." if gone else f"There is no vibe check {prediction_id!r}."
+        typer.echo(sentence, err=not gone)
+    raise typer.Exit(0 if forgotten.issuperset(prediction_ids) else 1)
+
+
+@app.command()
+def purge(
+    older_than: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=36500, help="Days to keep. Default: VIBECHECK_RETENTION_DAYS.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Delete all vibe checks that are older than some days, wherever they went."""
+    days = Settings.load().retention_days if older_than is None else older_than
+    with _store() as store:
+        deleted = store.purge(datetime.now(UTC) - timedelta(days=days))
+    typer.echo(f"{deleted} vibe checks older than {days} days are deleted.")
+
+
+@contextmanager
+def _store() -> Iterator["Store"]:
+    from vibecheck.records.store import Store
+
+    store = Store.open(Settings.load())
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

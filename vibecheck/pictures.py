@@ -126,6 +126,13 @@ def encode_jpeg(picture: np.ndarray, quality: int = 92) -> bytes:
     return out.getvalue()
 
 
+def thumbnail(picture: np.ndarray, side: int) -> bytes:
+    """`picture` (as in `encode_jpeg`) as a JPEG of at most `side` x `side` pixels; never enlarged."""
+    small = Image.fromarray(picture)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2)
+    return encode_jpeg(np.asarray(small), quality=80)
+
+
 def read_file(path: str | Path) -> np.ndarray:
     """The picture in the file at `path`, as `decode` gives it. Raises PictureError naming the path."""
     path = Path(path)

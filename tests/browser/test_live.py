@@ -53,7 +53,7 @@ def as_webcam(path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def app(start_app):
-    return start_app()
+    return start_app(VIBECHECK_AUDIT_SHARE="1")
 
 
 @pytest.fixture(scope="module")

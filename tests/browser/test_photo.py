@@ -17,7 +17,7 @@ PLAYER = 'iframe[src*="open.spotify.com"]'
 
 @pytest.fixture(scope="module")
 def app(start_app):
-    return start_app()
+    return start_app(VIBECHECK_AUDIT_SHARE="1")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_from_a_photo_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
     expect(page.get_by_text("Noted: happy")).to_be_visible()
     page.get_by_role("radio", name="Surprise").click()
     expect(page.get_by_text("Noted: surprise")).to_be_visible()
-    page.get_by_text("Keep my face").click()
+    page.get_by_text("Keep my face crop").click()
     page.wait_for_timeout(1000)
     assert marked(page, PLAYER)
     look(page, "photo-answered")
@@ -85,7 +85,7 @@ def test_another_one_and_lift_my_mood_change_the_playlist(page, astronaut):
 
 
 def test_the_picture_is_kept_only_after_a_yes(app, page, astronaut):
-    page.get_by_text("Keep my face").click()
+    page.get_by_text("Keep my face crop").click()
     upload(page, "astronaut.jpg", jpeg(astronaut))
     check_my_vibe(page)
     expect(spotify_player(page)).to_be_visible()

@@ -4,13 +4,17 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 
+from tests.records.examples import NOON, a_prediction
 from vibecheck.errors import RecordsError
 from vibecheck.records.database import open_database
-from vibecheck.records.tables import metadata
+from vibecheck.records.rows import prediction_row
+from vibecheck.records.tables import feedback, metadata, predictions
 from vibecheck.records.transactions import reading, writing
 
 # Waits, with everything imported, for the word to open the database.
@@ -31,12 +35,17 @@ def shape(engine: Engine) -> dict:
             sorted((column["name"], str(column["type"]), column["nullable"]) for column in columns),
             found.get_pk_constraint(table),
             found.get_foreign_keys(table),
-            sorted(found.get_indexes(table), key=str),
+            sorted(map(plain, found.get_indexes(table)), key=str),
         )
         for table in found.get_table_names()
         if table != "alembic_version"
         for columns in [found.get_columns(table)]
     }
+
+
+def plain(index: dict) -> dict:
+    """An index, with the condition of a partial one as text."""
+    return index | {"dialect_options": {k: str(v) for k, v in index.get("dialect_options", {}).items()}}
 
 
 def test_the_migrations_make_the_tables_of_the_code(engine):
@@ -116,3 +125,31 @@ def test_tables_of_a_newer_version_are_left_alone(engine, database_url):
         connection.execute(text("UPDATE alembic_version SET version_num = 'f00d'"))
     with pytest.raises(RecordsError, match=r"newer VibeCheck: update this one.*VIBECHECK_DATA"):
         open_database(database_url)
+
+
+def test_labels_that_were_given_before_are_noted_with_their_predictions(database_url):
+    raw = create_engine(database_url)
+    labelled, untouched = a_prediction(mood="happy"), a_prediction()
+    rows = [prediction_row(each) for each in (labelled, untouched)]
+    with raw.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", "vibecheck.records:migrations")
+        config.set_main_option("path_separator", "os")
+        command.upgrade(config, "0001")
+        connection.execute(insert(predictions), rows)
+        for n, label in ((1, "sad"), (2, "fear")):
+            values = {
+                "prediction_id": labelled.id,
+                "n": n,
+                "label": label,
+                "source": "audit",
+                "given_at": NOON,
+            }
+            connection.execute(insert(feedback).values(values))
+    raw.dispose()
+    engine = open_database(database_url)
+    query = select(predictions.c.id, predictions.c.label, predictions.c.labels_given, predictions.c.judged)
+    with reading(engine) as connection:
+        found = set(map(tuple, connection.execute(query)))
+    engine.dispose()
+    assert found == {(labelled.id, "fear", 2, False), (untouched.id, None, 0, False)}

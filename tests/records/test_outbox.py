@@ -9,13 +9,18 @@ from tests.records.examples import EXAMPLE, NOON
 from vibecheck.faces import FaceQuality
 from vibecheck.records.outbox import Outgoing, count_pending, enqueue, payload_of, pending
 from vibecheck.records.transactions import reading, writing
-from vibecheck.records.values import Feedback, Play
+from vibecheck.records.values import Deletion, Feedback, FeedbackUndone, PictureKept, Play
 
 FEEDBACK = Feedback(EXAMPLE.id, 1, "sad", "audit", None, NOON)
 PLAY = Play(EXAMPLE.id, 2, "37i9", "Sérénité 🎧", "lift", True, "catalogue", NOON)
 
 
-@pytest.mark.parametrize("value", [EXAMPLE, FEEDBACK, PLAY])
+UNDONE = FeedbackUndone(EXAMPLE.id, 1, NOON)
+KEPT = PictureKept(replace(EXAMPLE, picture_kept=True), NOON)
+DELETION = Deletion(EXAMPLE.id, NOON)
+
+
+@pytest.mark.parametrize("value", [EXAMPLE, FEEDBACK, PLAY, UNDONE, KEPT, DELETION])
 def test_a_payload_is_plain_json_with_every_field(value):
     payload = payload_of(value)
     assert json.loads(json.dumps(payload, allow_nan=False)) == payload
@@ -41,6 +46,17 @@ def test_numbers_of_numpy_become_plain_ones():
     payload = payload_of(replace(EXAMPLE, quality=quality, latency_ms=np.float64(1.5)))
     assert json.loads(json.dumps(payload)) == payload
     assert payload["quality"]["yaw"] == 4.5
+
+
+def test_each_kind_of_news_has_a_name_and_says_whose_it_is(engine):
+    with writing(engine) as connection:
+        for value in (EXAMPLE, FEEDBACK, UNDONE, PLAY, KEPT, DELETION):
+            enqueue(connection, value)
+    with reading(engine) as connection:
+        rows = pending(connection, 10)
+    assert {(row.prediction_id, row.created_at) for row in rows} == {(EXAMPLE.id, NOON)}
+    names = ["prediction", "feedback", "feedback_undone", "play", "picture_kept", "deletion"]
+    assert [row.kind for row in rows] == names
 
 
 def test_what_waits_is_listed_oldest_first(engine):

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 
 from tests.records.examples import JPEG, NOON, a_prediction
 from vibecheck.errors import RecordsError, UnknownPrediction
@@ -16,6 +16,7 @@ from vibecheck.records.transactions import reading, writing
 from vibecheck.records.values import Feedback
 
 DAY = timedelta(days=1)
+NOWHERE = "f" * 32
 
 
 def add(store, made_at, picture=JPEG):
@@ -87,7 +88,7 @@ def test_a_purge_that_dies_leaves_no_picture_without_a_row(store, engine, tmp_pa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(purge_module, "_delete_rows", die)
+        patch.setattr(purge_module, "writing", die)
         with pytest.raises(KeyboardInterrupt):
             store.purge(NOON + DAY)
     rows = {prediction.picture_name for prediction in store.recent("a1b2", 10)}
@@ -143,3 +144,93 @@ def test_every_table_that_names_a_prediction_is_purged():
     """A table that is added later must be thought of here."""
     naming = {table.name for table in metadata.tables.values() if "prediction_id" in table.c}
     assert naming == {"feedback", "plays", "outbox"}
+
+
+def kinds(store):
+    return [(row.kind, row.prediction_id) for row in store.queued()]
+
+
+def sent(engine):
+    """Everything in the outbox was delivered."""
+    with writing(engine) as connection:
+        connection.execute(outbox.delete())
+
+
+def test_what_is_old_and_was_sent_is_deleted_there_too(store, engine):
+    old = add(store, NOON - DAY)
+    sent(engine)
+    waiting = add(store, NOON - DAY)
+    store.purge(NOON)
+    assert kinds(store) == [("deletion", old.id)], "of the other nothing was sent, and nothing will be"
+    assert waiting.id not in str(store.queued())
+    store.purge(NOON)
+    assert kinds(store) == [("deletion", old.id)]
+
+
+def test_what_is_forgotten_goes_everywhere(store, engine, tmp_path):
+    here, other = add(store, NOON), add(store, NOON)
+    assert store.forget([here.id, NOWHERE, "../etc", here.id], NOON + DAY) == {here.id}
+    assert counts(engine) == [1, 1, 1, 4]
+    assert pictures(tmp_path) == [other.picture_name]
+    last = store.queued()[-1]
+    assert (last.kind, last.prediction_id) == ("deletion", here.id)
+    assert last.payload == {"prediction_id": here.id, "deleted_at": (NOON + DAY).isoformat()}
+    assert store.forget([here.id], NOON) == set()
+    assert store.forget([], NOON) == set()
+
+
+def test_a_visitor_is_forgotten_and_nobody_else(store, engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(purge_module, "BATCH", 2)
+    for number in range(5):
+        prediction = a_prediction(visitor="me", picture_kept=bool(number % 2))
+        store.add(prediction, JPEG if number % 2 else None)
+        store.label(prediction.id, "sad", "audit", "me", NOON)
+    others = [a_prediction(visitor=visitor, picture_kept=True) for visitor in ("you", None)]
+    for prediction in others:
+        store.add(prediction, JPEG)
+    assert store.forget_visitor("me", NOON) == 5
+    assert store.recent("me", 10) == []
+    assert counts(engine) == [2, 0, 0, 2 + 5]
+    assert pictures(tmp_path) == sorted(each.picture_name for each in others)
+    assert store.forget_visitor("me", NOON) == 0
+
+
+def test_a_deletion_waits_behind_what_was_told_before(store, engine):
+    """An upload may be on its way while the visitor deletes: the deletion must come after it."""
+    prediction = add(store, NOON)
+    sent_last = store.queued()[-1].id
+    store.forget([prediction.id], NOON)
+    (row,) = store.queued()
+    assert row.kind == "deletion" and row.id > sent_last
+
+
+def test_two_deletions_at_once_tell_it_once(store):
+    ids = [add(store, NOON).id for _ in range(10)]
+    with ThreadPoolExecutor(2) as threads:
+        gone = list(threads.map(lambda _: store.forget(ids, NOON), range(2)))
+    assert sorted([*gone[0], *gone[1]]) == sorted(ids)
+    assert sorted(kinds(store)) == sorted(("deletion", each) for each in ids)
+
+
+def test_a_picture_that_is_allowed_during_the_deletion_goes_too(store, tmp_path, monkeypatch):
+    prediction = add(store, NOON, picture=None)
+    found = purge_module._found
+
+    def allowed_meanwhile(engine, query):
+        batch = found(engine, query)
+        store.keep_picture(prediction.id, JPEG, NOON)
+        return batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(purge_module, "_found", allowed_meanwhile)
+        assert store.forget([prediction.id], NOON) == {prediction.id}
+    assert pictures(tmp_path) == []
+
+
+def test_nothing_is_forgotten_without_telling(store, engine):
+    prediction = add(store, NOON, picture=None)
+    with writing(engine) as connection:
+        connection.execute(text("ALTER TABLE outbox RENAME TO elsewhere"))
+    with pytest.raises(RecordsError, match="outbox"):
+        store.forget([prediction.id], NOON)
+    assert store.get(prediction.id) == prediction

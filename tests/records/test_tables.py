@@ -81,7 +81,13 @@ def test_what_is_asked_often_has_an_index(engine):
         for index in found.get_indexes(table)
     }
     assert indexes == {
+        ("feedback", ("source", "given_by")),
+        ("predictions", ("id",)),
+        ("predictions", ("label",)),
         ("predictions", ("made_at",)),
+        ("predictions", ("model_version", "made_at")),
+        ("predictions", ("mood", "confidence")),
+        ("predictions", ("mood", "made_at")),
         ("predictions", ("visitor", "made_at")),
         ("outbox", ("prediction_id",)),
     }

@@ -5,7 +5,18 @@ from datetime import datetime
 import pytest
 
 from tests.records.examples import EXAMPLE, NOON, a_prediction
-from vibecheck.records.values import Feedback, ModelVersion, Play, is_prediction_id
+from vibecheck.emotions import NAMES
+from vibecheck.records.values import (
+    CANT_TELL,
+    LABELS,
+    Deletion,
+    Feedback,
+    FeedbackUndone,
+    ModelVersion,
+    PictureKept,
+    Play,
+    is_prediction_id,
+)
 
 ID = "0123456789abcdef" * 2
 NAIVE = datetime(2026, 1, 31, 12, 0)
@@ -64,11 +75,37 @@ def test_the_picture_carries_the_id():
         ({"label": "bored"}, "label must be one of"),
         ({"source": "dream"}, "source must be one of"),
         ({"given_at": NAIVE}, "time zone"),
+        ({"source": "labeller", "queue": "longest"}, "queue must be one of"),
+        ({"queue": "random"}, "only a labeller's"),
     ],
 )
 def test_feedback_that_cannot_be_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         replace(Feedback(ID, 1, "sad", "audit", None, NOON), **changes)
+
+
+def test_a_label_that_is_no_mood():
+    given = Feedback(ID, 1, CANT_TELL, "labeller", None, NOON, "random")
+    assert (given.label, given.mood) == (CANT_TELL, None)
+    assert replace(given, label="sad").mood == "sad"
+    assert {*NAMES, CANT_TELL} == set(LABELS) and CANT_TELL not in NAMES
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: FeedbackUndone("1", 1, NOON), "32 hexadecimal digits"),
+        (lambda: FeedbackUndone(ID, 0, NOON), "counts from 1"),
+        (lambda: FeedbackUndone(ID, 1, NAIVE), "time zone"),
+        (lambda: PictureKept(EXAMPLE, NOON), "must say that its picture is kept"),
+        (lambda: PictureKept(a_prediction(picture_kept=True), NAIVE), "time zone"),
+        (lambda: Deletion("1", NOON), "32 hexadecimal digits"),
+        (lambda: Deletion(ID, NAIVE), "time zone"),
+    ],
+)
+def test_other_news_that_cannot_be_is_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
 
 
 @pytest.mark.parametrize(

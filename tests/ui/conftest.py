@@ -1,16 +1,24 @@
 """Pages run by Streamlit's AppTest, with a browser's request in front and settings of their own."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from vibecheck.access import Role
+from vibecheck.records.store import Store
 from vibecheck.settings import Settings, environment_name
-from vibecheck.ui import access_pass, app, configuration
+from vibecheck.ui import access_pass, app, configuration, gate
+
+ROOT = Path(__file__).parents[2]
+COOKIE = "0123456789abcdef" * 2
+ME = hashlib.sha256(COOKIE.encode()).hexdigest()
 
 AUTH = {
     "redirect_uri": "http://127.0.0.1:8501/oauth2callback",
@@ -91,3 +99,30 @@ def sign_in(session: AppTest, email: str, **claims: object) -> None:
     """Make it a session of somebody who came back from the identity provider."""
     session.secrets = {"auth": AUTH}
     session.user = {"is_logged_in": True, "provider": "default", "email": email} | claims
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """The records that the pages open, empty."""
+    monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path))
+    monkeypatch.setenv("VIBECHECK_RETENTION_DAYS", "3650")  # the examples are some months old
+    st.cache_resource.clear()
+    opened = Store.open(Settings(data=tmp_path))
+    yield opened
+    opened.close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Opens a page as somebody of a role, whose browser's visitor is ME."""
+
+    def open_one(name: str, role: Role = Role.VISITOR, **query: str) -> AppTest:
+        monkeypatch.setattr(gate, "role", lambda: role)
+        page = AppTest.from_file(str(ROOT / name), default_timeout=60)
+        page.session_state["visitor"], page.session_state["new_visitor"] = COOKIE, False
+        for key, value in query.items():
+            page.query_params[key] = value
+        return page.run()
+
+    return open_one

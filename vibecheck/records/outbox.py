@@ -4,7 +4,7 @@ A row's `payload` is the value as plain JSON: the fields of the dataclass under 
 inside a value as an object, tuples as lists, times as ISO 8601 in UTC. For example, for feedback:
 
     {"prediction_id": "0f…", "n": 1, "label": "sad", "source": "audit", "given_by": null,
-     "given_at": "2026-01-31T12:00:00+00:00"}
+     "given_at": "2026-01-31T12:00:00+00:00", "queue": null}
 
 So a row can be sent without reading anything else, whatever became of the tables meanwhile.
 """
@@ -16,12 +16,17 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from vibecheck.records.tables import outbox
-from vibecheck.records.values import Feedback, Play, Prediction
+from vibecheck.records.values import Deletion, Feedback, FeedbackUndone, PictureKept, Play, Prediction
+
+Told = Prediction | Feedback | FeedbackUndone | Play | PictureKept | Deletion
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One row of the outbox. `kind` is "prediction", "feedback" or "play".
+    """One row of the outbox.
+
+    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept" or "deletion": a value
+    of `values.py` each. After a "deletion" nothing more is told about its prediction.
 
     `id` grows with time and is never given out twice. `created_at` is the time of what is told.
     """
@@ -33,12 +38,12 @@ class Outgoing:
     created_at: datetime
 
 
-def payload_of(value: Prediction | Feedback | Play) -> dict[str, Any]:
+def payload_of(value: Told) -> dict[str, Any]:
     """The value as plain JSON, as described above."""
     return {name: _plain(field) for name, field in asdict(value).items()}
 
 
-def enqueue(connection: Connection, value: Prediction | Feedback | Play) -> None:
+def enqueue(connection: Connection, value: Told) -> None:
     """Adds the value to the outbox, in the transaction of `connection`."""
     match value:
         case Prediction():
@@ -47,6 +52,12 @@ def enqueue(connection: Connection, value: Prediction | Feedback | Play) -> None
             kind, prediction_id, created_at = "feedback", value.prediction_id, value.given_at
         case Play():
             kind, prediction_id, created_at = "play", value.prediction_id, value.suggested_at
+        case FeedbackUndone():
+            kind, prediction_id, created_at = "feedback_undone", value.prediction_id, value.undone_at
+        case PictureKept():
+            kind, prediction_id, created_at = "picture_kept", value.prediction.id, value.kept_at
+        case Deletion():
+            kind, prediction_id, created_at = "deletion", value.prediction_id, value.deleted_at
     connection.execute(
         insert(outbox).values(
             kind=kind, prediction_id=prediction_id, payload=payload_of(value), created_at=created_at

@@ -3,24 +3,23 @@
 What a method acknowledges by returning is on disk, together with its row in the outbox.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, func, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from vibecheck.errors import RecordsError, UnknownPrediction
-from vibecheck.records import outbox
+from vibecheck.errors import RecordsError
+from vibecheck.records import corrections, labels, lookup, outbox, purge
 from vibecheck.records.database import open_database, prove_writable
 from vibecheck.records.images import Images
-from vibecheck.records.purge import purge
 from vibecheck.records.rows import feedback_of, model_version_of, play_of, prediction_of, prediction_row
 from vibecheck.records.tables import feedback, model_versions, plays, predictions
 from vibecheck.records.transactions import place, reading, writing
-from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction, is_prediction_id
+from vibecheck.records.values import Feedback, ModelVersion, PictureKept, Play, Prediction, is_prediction_id
 from vibecheck.settings import Settings
 
 # "Insert, unless it is there" is no standard SQL; both databases have it, each in SQLAlchemy's own insert.
@@ -59,7 +58,7 @@ class Store:
         if (picture is not None) != prediction.picture_kept:
             raise ValueError("a picture must be given if, and only if, picture_kept is true")
         with reading(self._engine) as connection:
-            if _row(connection, prediction.id) is not None:
+            if lookup.row_of(connection, prediction.id) is not None:
                 raise _already_stored(prediction)
         # The picture comes first, so that a row that says "kept" never waits for its picture.
         with ExitStack() as undo:
@@ -76,22 +75,49 @@ class Store:
             undo.pop_all()
 
     def label(
-        self, prediction_id: str, label: str, source: str, given_by: str | None, now: datetime
+        self,
+        prediction_id: str,
+        label: str,
+        source: str,
+        given_by: str | None,
+        now: datetime,
+        queue: str | None = None,
     ) -> Feedback:
-        """Adds a label to a prediction and returns it with its number.
+        """Adds a label to a prediction and returns it with its number; see `labels.give`.
 
-        Where the prediction's last label is the same, from the same person and source, that one is
-        returned and nothing is stored. Raises UnknownPrediction.
+        Raises UnknownPrediction, and ValueError for a label, source or queue that does not exist.
         """
         with writing(self._engine) as connection:
-            _lock(connection, prediction_id)
-            last = _last(connection, feedback, prediction_id)
-            if last and (last["label"], last["source"], last["given_by"]) == (label, source, given_by):
-                return feedback_of(last)
-            given = Feedback(prediction_id, _next_n(last), label, source, given_by, now)
-            connection.execute(insert(feedback).values(asdict(given)))
-            outbox.enqueue(connection, given)
-        return given
+            return labels.give(connection, prediction_id, label, source, given_by, queue, now)
+
+    def undo_label(self, prediction_id: str, n: int, given_by: str | None, now: datetime) -> Feedback | None:
+        """Takes back the label `n` that `given_by` gave; None where it is gone, or another's.
+
+        Raises UnknownPrediction.
+        """
+        with writing(self._engine) as connection:
+            return labels.take_back(connection, prediction_id, n, given_by, now)
+
+    def keep_picture(self, prediction_id: str, picture: bytes, now: datetime) -> Prediction:
+        """Keeps the picture (JPEG) of a prediction that was stored without one.
+
+        Returns the prediction as it is now. Where a picture is kept already, that one stays. Raises
+        UnknownPrediction.
+        """
+        before = self.get(prediction_id)
+        if before.picture_kept:
+            return before
+        with ExitStack() as undo:
+            self._images.put(prediction_id, picture)
+            undo.callback(self._discard, prediction_id)
+            with writing(self._engine) as connection:
+                kept = replace(prediction_of(lookup.locked(connection, prediction_id)), picture_kept=True)
+                connection.execute(
+                    update(predictions).where(predictions.c.id == prediction_id).values(picture_kept=True)
+                )
+                outbox.enqueue(connection, PictureKept(kept, now))
+            undo.pop_all()
+        return kept
 
     def played(
         self,
@@ -106,8 +132,8 @@ class Store:
     ) -> Play:
         """Notes that a playlist was suggested and returns it with its number. Raises UnknownPrediction."""
         with writing(self._engine) as connection:
-            _lock(connection, prediction_id)
-            n = _next_n(_last(connection, plays, prediction_id))
+            lookup.locked(connection, prediction_id)
+            n = _next_n(connection, prediction_id)
             play = Play(prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now)
             connection.execute(insert(plays).values(asdict(play)))
             outbox.enqueue(connection, play)
@@ -116,9 +142,9 @@ class Store:
     def get(self, prediction_id: str) -> Prediction:
         """The prediction with this id. Raises UnknownPrediction."""
         with reading(self._engine) as connection:
-            row = _row(connection, prediction_id)
+            row = lookup.row_of(connection, prediction_id)
         if row is None:
-            raise _unknown(prediction_id)
+            raise lookup.unknown(prediction_id)
         return prediction_of(row)
 
     def picture(self, prediction_id: str) -> bytes | None:
@@ -143,6 +169,37 @@ class Store:
         with reading(self._engine) as connection:
             return [prediction_of(row) for row in connection.execute(query).mappings()]
 
+    def page(
+        self, filters: corrections.Filters, after: corrections.Place | None, limit: int
+    ) -> list[corrections.Labelled]:
+        """The first `limit` predictions that pass the filters, newest first, after the place `after`."""
+        with reading(self._engine) as connection:
+            return corrections.page(connection, filters, after, limit)
+
+    def labelled(self, prediction_id: str) -> corrections.Labelled:
+        """The prediction with this id, and its labels. Raises UnknownPrediction."""
+        with reading(self._engine) as connection:
+            found = corrections.one(connection, prediction_id) if is_prediction_id(prediction_id) else None
+        if found is None:
+            raise lookup.unknown(prediction_id)
+        return found
+
+    def queue(self, name: str, limit: int) -> list[corrections.Labelled]:
+        """The next `limit` pictures of a labeller's queue, "useful" or "random"."""
+        next_of = {"useful": corrections.useful, "random": corrections.at_random}[name]
+        with reading(self._engine) as connection:
+            return next_of(connection, limit)
+
+    def left(self) -> corrections.Left:
+        """How many pictures wait in each of the two queues."""
+        with reading(self._engine) as connection:
+            return corrections.left(connection)
+
+    def labellers(self) -> list[corrections.LabellerCount]:
+        """How many labels each labeller gave, by queue; the most diligent first."""
+        with reading(self._engine) as connection:
+            return corrections.labellers(connection)
+
     def model_versions(self) -> list[ModelVersion]:
         """The models that made predictions here, the one that came first, first."""
         query = select(model_versions).order_by(model_versions.c.first_used_at, model_versions.c.version)
@@ -164,7 +221,15 @@ class Store:
 
         Returns how many predictions were deleted. See `purge.py`.
         """
-        return purge(self._engine, self._images, older_than)
+        return purge.purge(self._engine, self._images, older_than)
+
+    def forget(self, ids: Iterable[str], now: datetime) -> set[str]:
+        """Deletes these predictions, wherever they went; returns the ids of those that were there."""
+        return purge.forget(self._engine, self._images, ids, now)
+
+    def forget_visitor(self, visitor: str, now: datetime) -> int:
+        """Deletes all that a visitor gave, wherever it went; returns how many predictions that were."""
+        return purge.forget_visitor(self._engine, self._images, visitor, now)
 
     def check(self) -> str:
         """Tries whether the database can be written; returns where it is and what it holds."""
@@ -177,8 +242,8 @@ class Store:
     def _all_of(self, table: Table, prediction_id: str) -> list[RowMapping]:
         query = select(table).where(table.c.prediction_id == prediction_id).order_by(table.c.n)
         with reading(self._engine) as connection:
-            if _row(connection, prediction_id) is None:
-                raise _unknown(prediction_id)
+            if lookup.row_of(connection, prediction_id) is None:
+                raise lookup.unknown(prediction_id)
             return list(connection.execute(query).mappings())
 
     def _discard(self, prediction_id: str) -> None:
@@ -188,36 +253,13 @@ class Store:
             self._images.delete(prediction_id)
 
 
-def _unknown(prediction_id: str) -> UnknownPrediction:
-    return UnknownPrediction(f"There is no prediction with the id {prediction_id!r}: it may be deleted.")
-
-
 def _already_stored(prediction: Prediction) -> RecordsError:
     return RecordsError(f"The prediction {prediction.id} is stored already: give each vibe check an id.")
 
 
-def _row(connection: Connection, prediction_id: str) -> RowMapping | None:
-    if not is_prediction_id(prediction_id):
-        return None
-    query = select(predictions).where(predictions.c.id == prediction_id)
-    return connection.execute(query).mappings().one_or_none()
-
-
-def _lock(connection: Connection, prediction_id: str) -> None:
-    """Keeps others from adding to, or deleting, the prediction until the transaction ends."""
-    # On SQLite, where there is no FOR UPDATE, `writing` holds the lock of the whole database.
-    query = select(predictions.c.id).where(predictions.c.id == prediction_id).with_for_update()
-    if not is_prediction_id(prediction_id) or connection.execute(query).one_or_none() is None:
-        raise _unknown(prediction_id)
-
-
-def _last(connection: Connection, table: Table, prediction_id: str) -> RowMapping | None:
-    query = select(table).where(table.c.prediction_id == prediction_id).order_by(table.c.n.desc()).limit(1)
-    return connection.execute(query).mappings().one_or_none()
-
-
-def _next_n(last: RowMapping | None) -> int:
-    return last["n"] + 1 if last else 1
+def _next_n(connection: Connection, prediction_id: str) -> int:
+    query = select(func.max(plays.c.n)).where(plays.c.prediction_id == prediction_id)
+    return (connection.execute(query).scalar_one() or 0) + 1
 
 
 def _insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:

@@ -21,12 +21,17 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
+    false,
+    text,
 )
 
 from vibecheck.emotions import NAMES
 
 # One column for each of the seven probabilities, in the order of EMOTIONS.
 PROBABILITIES: tuple[str, ...] = tuple(f"p_{name}" for name in NAMES)
+
+# Below this confidence the model is more likely wrong than right, by its own account.
+UNSURE = 0.5
 
 # Named by a rule, so that a later migration can name what it alters, on SQLite too.
 NAMING = {
@@ -36,6 +41,15 @@ NAMING = {
 }
 
 metadata = MetaData(naming_convention=NAMING)
+
+
+def _partial(name: str, *columns: str, where: str, sqlite_where: str | None = None) -> Index:
+    """An index of the rows for which `where` is true.
+
+    SQLite uses it only for a question that has the same condition in the same words, in which it
+    writes a boolean as a number.
+    """
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(sqlite_where or where))
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -85,8 +99,33 @@ predictions = Table(
     Column("latency_ms", Double, nullable=False),
     Column("audit", Boolean, nullable=False),
     Column("picture_kept", Boolean, nullable=False),
+    # What `feedback` says of this prediction, noted here by `labels.py` so that a page of the unlabelled,
+    # or of the wrong ones, is read from an index: the label that holds, how many were ever given, and
+    # whether one of those that were not taken back came from the random queue.
+    Column("label", String),
+    Column("labels_given", Integer, nullable=False, server_default=text("0")),
+    Column("judged", Boolean, nullable=False, server_default=false()),
     Index(None, "made_at"),
     Index(None, "visitor", "made_at"),
+    Index(None, "mood", "made_at"),
+    Index(None, "model_version", "made_at"),
+    Index(None, "label"),
+    _partial("ix_predictions_unlabelled", "made_at", where="label IS NULL"),
+    _partial("ix_predictions_disagreed", "made_at", where="label <> mood"),
+    _partial("ix_predictions_unsure", "made_at", where=f"confidence < {UNSURE}"),
+    _partial(
+        "ix_predictions_useful",
+        "mood",
+        "confidence",
+        where="label IS NULL AND picture_kept",
+        sqlite_where="label IS NULL AND picture_kept = 1",
+    ),
+    _partial(
+        "ix_predictions_random",
+        "id",
+        where="picture_kept AND NOT judged",
+        sqlite_where="picture_kept = 1 AND judged = 0",
+    ),
 )
 
 
@@ -104,6 +143,8 @@ feedback = Table(
     Column("source", String, nullable=False),
     Column("given_by", String),
     Column("given_at", UtcDateTime, nullable=False),
+    Column("queue", String),
+    Index(None, "source", "given_by"),
 )
 
 plays = Table(

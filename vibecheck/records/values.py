@@ -10,6 +10,16 @@ from vibecheck.faces import Face, FaceQuality
 
 PREDICTION_SOURCES = ("live", "photo", "upload", "import")
 FEEDBACK_SOURCES = ("audit", "volunteered", "labeller", "import")
+
+# The label of a picture that shows no face, or one in which nobody can tell the mood. It is a label like
+# the seven, so that whoever gave it is not asked again, but it is no mood: it is never counted as a wrong
+# answer of the model, and no model learns from it. `Feedback.mood` is None for it.
+CANT_TELL = "cant_tell"
+LABELS = (*NAMES, CANT_TELL)
+
+# Where a labeller found what they labelled. "useful": what a model learns most from. "random": drawn
+# without looking at any answer, and shown without it; only these labels count when models are judged.
+QUEUES = ("useful", "random")
 PLAY_MODES = ("match", "lift")
 PLAY_FINDERS = ("search", "catalogue")
 
@@ -94,7 +104,9 @@ class Prediction:
 class Feedback:
     """A label for a prediction. Several may be given for one: `n` counts them from 1, the last holds.
 
-    `label` is one of the seven moods. `given_by` is the hashed id of the visitor who gave it.
+    `label` is one of the seven moods, or CANT_TELL. `given_by` is the hashed id of the visitor who gave
+    it. `queue` is the queue in which a labeller found the prediction ("useful", "random"), or None. A
+    label that was taken back is deleted, and its `n` is not given out again.
     """
 
     prediction_id: str
@@ -103,13 +115,65 @@ class Feedback:
     source: str
     given_by: str | None
     given_at: datetime
+    queue: str | None = None
 
     def __post_init__(self) -> None:
         _check_id(self.prediction_id)
         _check_n(self.n)
-        _check_one_of("label", self.label, NAMES)
+        _check_one_of("label", self.label, LABELS)
         _check_one_of("source", self.source, FEEDBACK_SOURCES)
         _check_time("given_at", self.given_at)
+        if self.queue is not None:
+            _check_one_of("queue", self.queue, QUEUES)
+            if self.source != "labeller":
+                raise ValueError("only a labeller's label comes from a queue")
+
+    @property
+    def mood(self) -> str | None:
+        """The mood that was seen, or None where nobody can tell."""
+        return None if self.label == CANT_TELL else self.label
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackUndone:
+    """The label `n` of a prediction was taken back by whoever gave it."""
+
+    prediction_id: str
+    n: int
+    undone_at: datetime
+
+    def __post_init__(self) -> None:
+        _check_id(self.prediction_id)
+        _check_n(self.n)
+        _check_time("undone_at", self.undone_at)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureKept:
+    """A visitor allowed the picture of a prediction to be kept some time after it was made.
+
+    `prediction` is the whole of it, its `picture_kept` now true.
+    """
+
+    prediction: Prediction
+    kept_at: datetime
+
+    def __post_init__(self) -> None:
+        _check_time("kept_at", self.kept_at)
+        if not self.prediction.picture_kept:
+            raise ValueError("the prediction must say that its picture is kept")
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A prediction was deleted with all that hangs on it, and so must be what was sent of it."""
+
+    prediction_id: str
+    deleted_at: datetime
+
+    def __post_init__(self) -> None:
+        _check_id(self.prediction_id)
+        _check_time("deleted_at", self.deleted_at)
 
 
 @dataclass(frozen=True, slots=True)

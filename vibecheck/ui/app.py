@@ -1,23 +1,21 @@
 """What all pages share: the parts of the app, opened once, and the frame of a page."""
 
 import gc
-import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import streamlit as st
 
 from vibecheck.classifier import EMBEDDED, Classifier
-from vibecheck.errors import RecordsError, VibeCheckError
+from vibecheck.errors import VibeCheckError
 from vibecheck.faces import FaceDetector
 from vibecheck.music import Music
 from vibecheck.reading import Reader
 from vibecheck.records.store import Store
+from vibecheck.records.sweeper import Sweeper
 from vibecheck.ui import gate, theme
 from vibecheck.ui.configuration import settings
 from vibecheck.ui.visitor import remember
-
-log = logging.getLogger(__name__)
 
 LOGO = Path(__file__).with_name("logo.svg")
 
@@ -85,17 +83,11 @@ def _store() -> Store:
 def store() -> Store:
     """The records. Raises RecordsError while they cannot be opened; tried again at each call."""
     opened = _store()
-    _sweep()
+    _sweeper()
     return opened
 
 
-@st.cache_resource(show_spinner=False, ttl=timedelta(days=1))
-def _sweep() -> None:
-    """Delete what has been kept for long enough: when the app starts, and then once a day.
-
-    What cannot be deleted now does not stop what is to be stored; it is said in the terminal.
-    """
-    try:
-        _store().purge(datetime.now(UTC) - timedelta(days=settings().retention_days))
-    except RecordsError as error:
-        log.warning("Old records could not be deleted: %s", error)
+@st.cache_resource(show_spinner=False)
+def _sweeper() -> Sweeper:
+    """Deletes what has been kept for long enough: from the first use of the records on, once a day."""
+    return Sweeper(_store(), timedelta(days=settings().retention_days))

@@ -6,7 +6,8 @@ import streamlit as st
 
 from vibecheck import pictures
 from vibecheck.errors import PictureError
-from vibecheck.ui import app, checking, live, theme
+from vibecheck.ui import checking, live, theme
+from vibecheck.ui.consent import Keep
 
 WAYS = {
     "live": ":material/videocam: Live",
@@ -68,14 +69,13 @@ def found(photo: Photo | None) -> None:
         theme.quiet(f"{result.faces} faces: the largest was read.")
 
 
-def check(shown: Input) -> None:
-    """The mood card, and the button that checks the vibe of what is shown."""
+def check(shown: Input, keep: Keep) -> None:
+    """The mood card, and the button that checks the vibe of what is shown and keeps what may be kept."""
     card, problem, button = st.container(), st.container(), st.container()
-    keep_picture = _consent()
     nothing = not shown.playing and shown.photo is None
     if button.button("Check my vibe", type="primary", width="stretch", disabled=nothing, key="check"):
         try:
-            _check(shown, keep_picture)
+            _check(shown, keep)
         except PictureError as error:
             problem.warning(str(error), icon=":material/face_retouching_off:")
     with card:
@@ -85,13 +85,13 @@ def check(shown: Input) -> None:
             _last_result()
 
 
-def _check(shown: Input, keep_picture: bool) -> None:
+def _check(shown: Input, keep: Keep) -> None:
     if shown.playing:
-        checking.check_moment(live.stream().moment(), keep_picture)
+        checking.check_moment(live.stream().moment(), keep)
     else:
         photo = shown.photo
         picture = pictures.decode(photo.data, name=photo.name)
-        checking.check_photo(picture, photo.source, photo.key, keep_picture)
+        checking.check_photo(picture, photo.source, photo.key, keep)
 
 
 def _last_result() -> None:
@@ -113,15 +113,3 @@ def _photo(source: str, file) -> Photo | None:
 def _uploaded() -> Photo | None:
     file = st.file_uploader("A picture with a face", type=FILE_TYPES, key="upload")
     return _photo("upload", file)
-
-
-def _consent() -> bool:
-    """What is kept, why, and for how long; and the visitor's yes or no to keeping the picture."""
-    days = app.settings().retention_days
-    yes = st.checkbox("Keep my face, so that the model can learn from it", key="keep_picture")
-    theme.quiet(
-        "Ticked: beside the numbers, your face is kept, cut out at 320 px at most, without the room. "
-        "Otherwise only numbers: the mood, and how the face was lit, turned and shaped. They measure and "
-        f"train the model, and are deleted after {days} days."
-    )
-    return yes

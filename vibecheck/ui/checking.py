@@ -10,9 +10,11 @@ import streamlit as st
 from vibecheck import check, overlay
 from vibecheck.errors import RecordsError
 from vibecheck.music import Suggestion
+from vibecheck.pictures import encode_jpeg
 from vibecheck.reading import Reading
 from vibecheck.records.values import Prediction
-from vibecheck.ui import app
+from vibecheck.ui import app, keeping
+from vibecheck.ui.consent import Keep
 from vibecheck.ui.visitor import visitor
 
 
@@ -20,33 +22,34 @@ from vibecheck.ui.visitor import visitor
 class Result:
     """One vibe check as this visitor's session remembers it.
 
-    `problem` says why it was not recorded, or is empty. Of a photo, `picture` shows it with its faces
-    boxed, and `photo` is the key it was given.
+    `recorded` says whether there is a row of it, `problem` why there is none although there should be.
+    Of a photo, `picture` shows it with its faces boxed, and `photo` is the key it was given.
     """
 
     prediction: Prediction
     hints: tuple[str, ...]
     faces: int
-    problem: str
+    recorded: bool
+    problem: str = ""
     photo: str = ""
     picture: np.ndarray | None = None
 
 
-def check_photo(picture: np.ndarray, source: str, key: str, keep_picture: bool) -> None:
+def check_photo(picture: np.ndarray, source: str, key: str, keep: Keep) -> None:
     """A vibe check of one picture (H x W x 3 uint8 RGB). Raises NoFace."""
     reading = app.reader().read_still(picture)
-    result = _checked([reading], source, keep_picture)
+    result = _checked([reading], source, keep)
     drawn = overlay.fitted(picture, reading.faces, result.prediction.mood, result.prediction.confidence)
     _remember(replace(result, photo=key, picture=drawn))
 
 
-def check_moment(readings: Sequence[Reading], keep_picture: bool) -> None:
+def check_moment(readings: Sequence[Reading], keep: Keep) -> None:
     """A vibe check of a moment of live video. Raises NoFace."""
-    _remember(_checked(readings, "live", keep_picture))
+    _remember(_checked(readings, "live", keep))
 
 
-def _checked(readings: Sequence[Reading], source: str, keep_picture: bool) -> Result:
-    """The prediction of a moment, recorded before anybody sees it."""
+def _checked(readings: Sequence[Reading], source: str, keep: Keep) -> Result:
+    """The prediction of a moment, recorded before anybody sees it, unless nothing may be kept."""
     model = app.reader().classifier.manifest
     prediction, best = check.predict(
         readings,
@@ -56,12 +59,17 @@ def _checked(readings: Sequence[Reading], source: str, keep_picture: bool) -> Re
         now=datetime.now(UTC),
         audit_share=app.settings().audit_share,
     )
-    problem = ""
+    keeping.let_go()  # of the one before
+    unrecorded = Result(prediction, best.quality.hints, len(best.faces), recorded=False)
+    if keep == "nothing":
+        return unrecorded
     try:
-        prediction = check.record(app.store(), prediction, best, keep_picture, model.origin)
+        prediction = check.record(app.store(), prediction, best, keep == "face", model.origin)
     except RecordsError as error:
-        problem = str(error)
-    return Result(prediction, best.quality.hints, len(best.faces), problem)
+        return replace(unrecorded, problem=str(error))
+    if not prediction.picture_kept:
+        keeping.hold(prediction, encode_jpeg(best.kept))
+    return replace(unrecorded, prediction=prediction, recorded=True)
 
 
 def _remember(result: Result) -> None:
@@ -83,7 +91,7 @@ def suggest(mode: str, again: bool = False) -> Suggestion:
     skip = [suggestion.playlist.id for suggestion in given] if again else []
     suggestion = app.music().suggest(prediction.mood, mode, skip)
     given.append(suggestion)
-    if not st.session_state.result.problem:
+    if st.session_state.result.recorded:
         try:
             app.store().played(
                 prediction.id,
@@ -100,7 +108,7 @@ def suggest(mode: str, again: bool = False) -> Suggestion:
 
 
 def answer(label: str) -> None:
-    """Record what the visitor says the mood was."""
+    """Record what the visitor says the mood was: as an answer where they were asked, else volunteered."""
     prediction = st.session_state.result.prediction
     source = "audit" if prediction.audit else "volunteered"
     try:

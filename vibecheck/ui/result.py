@@ -1,12 +1,11 @@
 """The result of a vibe check: the playlist, its player, and "Was this right?"."""
 
-from zoneinfo import ZoneInfo
-
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.music import Suggestion
-from vibecheck.ui import checking, theme
+from vibecheck.ui import checking, keeping, theme
+from vibecheck.ui.visitor import timezone
 
 MODES = {"match": ":material/graphic_eq: Match my mood", "lift": ":material/trending_up: Lift my mood"}
 PLAYER_HEIGHT = 352
@@ -40,8 +39,9 @@ def result_card() -> None:
             _question()
         suggestion = _suggestion(mode, another)
         with headline:
-            time = prediction.made_at.astimezone(_timezone())
-            theme.quiet(f"Your vibe at {time:%H:%M} · id {prediction.id[:4]}…{prediction.id[-2:]}")
+            time = prediction.made_at.astimezone(timezone())
+            known = f" · id {prediction.id[:4]}…{prediction.id[-2:]}" if result.recorded else ""
+            theme.quiet(f"Your vibe at {time:%H:%M}{known}")
             theme.feels_like(prediction.mood)
         with reason_place:
             st.markdown(suggestion.reason)
@@ -61,42 +61,43 @@ def _suggestion(mode: str, another: bool) -> Suggestion:
 
 
 def _question() -> None:
-    """Was this right? Yes, or one of the other six; the last answer holds."""
+    """Of an audit, "Was this right?"; of the others a small "Not right?". The last answer holds."""
     result = checking.result()
     prediction = result.prediction
+    if result.problem:
+        st.warning(result.problem, icon="⚠️")
+        return
+    if not result.recorded:
+        theme.quiet("Nothing of this vibe check was kept, as you chose.")
+        return
     key = f"answer-{prediction.id}"
-    options = [prediction.mood, *(each.name for each in EMOTIONS if each.name != prediction.mood)]
+    if prediction.audit:
+        _answers("Was this right?", [prediction.mood, *_other_moods(prediction.mood)], key)
+    elif st.toggle("Not right?", key=f"wrong-{prediction.id}"):
+        _answers("What was it?", _other_moods(prediction.mood), key)
+    label = st.session_state.get(key)
+    if problem := st.session_state.note:
+        st.warning(problem, icon="⚠️")
+    elif label:
+        theme.quiet(f"Noted: {BY_NAME[label].title.lower()}. Thank you; press another to change it.")
+    elif prediction.audit:
+        theme.quiet("Your answer measures how good the model really is, and teaches the next one.")
+    keeping.ask(prediction, label)
+
+
+def _answers(question: str, moods: list[str], key: str) -> None:
+    """A pill for each mood; the model's own says Yes."""
+    mood = checking.result().prediction.mood
 
     def title(name: str) -> str:
-        if name == prediction.mood:
-            return ":material/check: Yes"
-        return f"{BY_NAME[name].emoji} {BY_NAME[name].title}"
+        return ":material/check: Yes" if name == mood else f"{BY_NAME[name].emoji} {BY_NAME[name].title}"
 
     def answered() -> None:
         if label := st.session_state[key]:
             checking.answer(label)
 
-    st.pills(
-        "Was this right?",
-        options,
-        format_func=title,
-        key=key,
-        on_change=answered,
-        wrap=True,
-        required=True,
-        disabled=bool(result.problem),
-    )
-    if problem := result.problem or st.session_state.note:
-        st.warning(problem, icon="⚠️")
-    elif label := st.session_state.get(key):
-        theme.quiet(f"Noted: {BY_NAME[label].title.lower()}. Thank you; press another to change it.")
-    else:
-        theme.quiet("Your answer measures how good the model really is, and teaches the next one.")
+    st.pills(question, moods, format_func=title, key=key, on_change=answered, wrap=True, required=True)
 
 
-def _timezone() -> ZoneInfo:
-    """The visitor's own time zone, as the browser tells it."""
-    try:
-        return ZoneInfo(st.context.timezone or "UTC")
-    except (ValueError, OSError, KeyError):
-        return ZoneInfo("UTC")
+def _other_moods(mood: str) -> list[str]:
+    return [each.name for each in EMOTIONS if each.name != mood]

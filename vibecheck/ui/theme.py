@@ -15,6 +15,11 @@ def apply() -> None:
     st.html(STYLE)
 
 
+def plain(text: str) -> None:
+    """A paragraph; `text` is shown as it is, never as markup."""
+    st.markdown(f'<div class="vc-plain">{escape(text)}</div>', unsafe_allow_html=True)
+
+
 def quiet(text: str) -> None:
     """A line of small, quiet text; `text` is shown as it is, never as markup."""
     st.markdown(f'<div class="vc-quiet">{escape(text)}</div>', unsafe_allow_html=True)
@@ -66,6 +71,27 @@ def feels_like(mood: str) -> None:
     st.markdown(
         f'<div class="vc-feels">Feels like <span style="color:{emotion.colour}">{emotion.title.lower()}'
         f'</span> <span class="vc-emoji">{emotion.emoji}</span></div>',
+        unsafe_allow_html=True,
+    )
+
+
+def heading(text: str) -> None:
+    """A line as large as the headline of a result; `text` is shown as it is."""
+    st.markdown(f'<div class="vc-feels">{escape(text)}</div>', unsafe_allow_html=True)
+
+
+def confidence(mood: str, share: float) -> None:
+    """How sure the model was, as words and as a bar in the mood's colour."""
+    words = f'<span class="vc-lead"><span>Confidence</span><span>{share:.0%}</span></span>'
+    bar = _bar(share, BY_NAME[mood].colour, "Confidence")
+    st.markdown(f'<div class="vc-sure">{words}{bar}</div>', unsafe_allow_html=True)
+
+
+def empty(emoji: str, title: str, text: str) -> None:
+    """What is shown where there is nothing to be shown yet, and the step to take."""
+    st.markdown(
+        f'<div class="vc-empty"><span class="vc-emoji">{emoji}</span><b>{escape(title)}</b>'
+        f"<span>{escape(text)}</span></div>",
         unsafe_allow_html=True,
     )
 

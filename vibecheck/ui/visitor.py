@@ -3,11 +3,13 @@
 import hashlib
 import re
 import secrets
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from vibecheck.ui.cookies import set_cookie
+
 COOKIE = "vibecheck_visitor"
-YEAR = 365 * 24 * 3600
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -19,16 +21,28 @@ def visitor() -> str:
     """
     if "visitor" not in st.session_state:
         known = st.context.cookies.get(COOKIE, "")
-        st.session_state.new_visitor = not _ID.fullmatch(known)
-        st.session_state.visitor = secrets.token_hex(16) if st.session_state.new_visitor else known
+        if _ID.fullmatch(known):
+            st.session_state.visitor, st.session_state.new_visitor = known, False
+        else:
+            become_another()
     return hashlib.sha256(st.session_state.visitor.encode()).hexdigest()
+
+
+def become_another() -> None:
+    """From now on this browser has another id, which leads to nothing that the one before gave."""
+    st.session_state.visitor, st.session_state.new_visitor = secrets.token_hex(16), True
 
 
 def remember() -> None:
     """Set the cookie of a new visitor. Draws an element without size: call it at the end of a page."""
     visitor()
-    if not st.session_state.new_visitor:
-        return
-    cookie = f"{COOKIE}={st.session_state.visitor}; Path=/; Max-Age={YEAR}; SameSite=Lax"
-    secure = "location.protocol === 'https:' ? '; Secure' : ''"
-    st.html(f"<script>document.cookie = '{cookie}' + ({secure});</script>", unsafe_allow_javascript=True)
+    if st.session_state.new_visitor:
+        set_cookie(COOKIE, st.session_state.visitor)
+
+
+def timezone() -> ZoneInfo:
+    """The visitor's own time zone, as the browser tells it."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ValueError, OSError, KeyError):
+        return ZoneInfo("UTC")

@@ -1,0 +1,132 @@
+"""What may be kept is the visitor's to say: before a vibe check, after a correction, and at any time."""
+
+import sqlite3
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import check_my_vibe, jpeg, look, mark, marked, spotify_player, upload
+
+pytestmark = pytest.mark.browser
+PLAYER = 'iframe[src*="open.spotify.com"]'
+
+
+@pytest.fixture(scope="module")
+def app(start_app):
+    return start_app(VIBECHECK_AUDIT_SHARE="0")
+
+
+@pytest.fixture
+def page(app, open_browser):
+    page = open_browser().new_page()
+    page.goto(app.url)
+    expect(page.get_by_role("radio", name="Keep nothing but numbers")).to_be_checked()
+    return page
+
+
+def rows(app, query: str) -> list[tuple]:
+    with sqlite3.connect(f"file:{app.data / 'vibecheck.db'}?mode=ro", uri=True) as database:
+        result = database.execute(query).fetchall()
+    database.close()
+    return result
+
+
+def count(app) -> int:
+    return rows(app, "SELECT count(*) FROM predictions")[0][0] if app.data.exists() else 0
+
+
+def test_where_nothing_is_kept_there_is_a_mood_and_music_and_no_row(app, page, astronaut):
+    before = count(app)
+    page.get_by_text("Keep nothing at all").click()
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    expect(page.locator(".vc-mood .name")).to_have_text("Happy")
+    expect(spotify_player(page)).to_be_visible()
+    expect(page.get_by_text("Nothing of this vibe check was kept")).to_be_visible()
+    expect(page.get_by_text("Not right?")).to_have_count(0)
+    page.get_by_role("button", name="Another one").click()
+    page.wait_for_timeout(1000)
+    assert count(app) == before
+    look(page, "consent-nothing")
+    # The choice holds, also after the page is loaded anew.
+    page.get_by_role("link", name="Corrections").click()
+    page.get_by_role("link", name="Home").click()
+    expect(page.get_by_role("radio", name="Keep nothing at all")).to_be_checked()
+    page.reload()
+    expect(page.get_by_role("radio", name="Keep nothing at all")).to_be_checked()
+
+
+def test_a_correction_asks_once_for_the_face_crop(app, page, astronaut):
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    expect(spotify_player(page)).to_be_visible()
+    mark(page, PLAYER)
+    expect(page.get_by_text("Was this right?")).to_have_count(0)
+    page.get_by_text("Not right?").click()
+    expect(page.get_by_role("button", name="Keep it")).to_have_count(0)
+    page.get_by_role("radio", name="Surprise").click()
+    expect(page.get_by_text("Keep this face crop so that the model learns from it?")).to_be_visible()
+    look(page, "consent-asked")
+    assert not list(app.data.rglob("input_*"))
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.get_by_text("Your face crop is kept")).to_be_visible()
+    assert marked(page, PLAYER)
+    ((prediction, kept, label, source),) = rows(
+        app,
+        "SELECT id, picture_kept, f.label, f.source FROM predictions JOIN feedback f ON prediction_id = id",
+    )
+    assert (kept, label, source) == (1, "surprise", "volunteered")
+    assert [path.name for path in app.data.rglob("input_*")] == [f"input_{prediction}.jpg"]
+    told = rows(app, f"SELECT kind FROM outbox WHERE prediction_id = '{prediction}' ORDER BY id")
+    assert [kind for (kind,) in told if kind != "play"] == ["prediction", "feedback", "picture_kept"]
+
+
+def test_a_no_leaves_the_label_without_a_picture_and_is_not_asked_again(app, page, astronaut):
+    pictures = len(list(app.data.rglob("input_*")))
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    page.get_by_text("Not right?").click()
+    page.get_by_role("radio", name="Sad").click()
+    page.get_by_role("button", name="No", exact=True).click()
+    expect(page.get_by_role("button", name="Keep it")).to_have_count(0)
+    page.get_by_role("radio", name="Fear").click()
+    expect(page.get_by_text("Noted: fear")).to_be_visible()
+    expect(page.get_by_role("button", name="Keep it")).to_have_count(0)
+    assert len(list(app.data.rglob("input_*"))) == pictures
+    query = "SELECT picture_kept, label FROM predictions ORDER BY made_at DESC LIMIT 1"
+    assert rows(app, query) == [(0, "fear")]
+
+
+def test_delete_my_data_takes_this_visitors_and_nobody_elses(app, open_browser, astronaut):
+    browsers = [open_browser(), open_browser()]
+    for context in browsers:
+        page = context.new_page()
+        page.goto(app.url)
+        page.get_by_text("Keep my face crop").click()
+        upload(page, "astronaut.jpg", jpeg(astronaut))
+        check_my_vibe(page)
+        expect(spotify_player(page)).to_be_visible()
+    ((others, mine),) = [
+        tuple(each for (each,) in rows(app, "SELECT id FROM predictions ORDER BY made_at DESC LIMIT 2"))[::-1]
+    ]
+    cookies = {each["name"]: each["value"] for each in browsers[1].cookies()}
+    page.get_by_role("link", name="Corrections").click()
+    page.get_by_role("button", name="Delete my data").click()
+    expect(page.get_by_text("This cannot be undone")).to_be_visible()
+    look(page, "delete-asked")
+    assert rows(app, f"SELECT id FROM predictions WHERE id = '{mine}'"), (
+        "nothing happens before the second press"
+    )
+    page.get_by_role("button", name="Delete everything").click()
+    expect(page.get_by_text("1 vibe check is deleted")).to_be_visible()
+    look(page, "delete-done")
+    assert not rows(app, f"SELECT id FROM predictions WHERE id = '{mine}'")
+    assert rows(app, f"SELECT id FROM predictions WHERE id = '{others}'")
+    assert not list(app.data.rglob(f"input_{mine}.jpg")) and list(app.data.rglob(f"input_{others}.jpg"))
+    assert rows(app, f"SELECT kind FROM outbox WHERE prediction_id = '{mine}'") == [("deletion",)]
+    page.wait_for_timeout(1000)
+    now = {each["name"]: each["value"] for each in browsers[1].cookies()}
+    assert now["vibecheck_visitor"] != cookies["vibecheck_visitor"], "the browser is a new visitor"
+    page.get_by_role("link", name="Home").click()
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_visible()
+    expect(spotify_player(page)).to_have_count(0)

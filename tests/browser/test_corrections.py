@@ -1,0 +1,159 @@
+"""A labeller with a keyboard, and three hundred faces."""
+
+import sqlite3
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import look
+from tests.ui.examples import fill
+from vibecheck.emotions import BY_NAME
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+from vibecheck.ui.labelling import PAGE
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def app(start_app):
+    return start_app()
+
+
+@pytest.fixture(scope="module")
+def made(app):
+    store = Store.open(Settings(data=app.data))
+    made = fill(store, 300)
+    store.close()
+    return made
+
+
+@pytest.fixture
+def page(app, made, open_browser) -> Page:
+    page = open_browser(viewport={"width": 1440, "height": 1400}).new_page()
+    page.goto(f"{app.url}/Corrections")
+    expect(page.locator(".vc-thumb")).to_have_count(PAGE)
+    return page
+
+
+def labels(app) -> list[tuple]:
+    """What this labeller said, oldest first."""
+    with sqlite3.connect(f"file:{app.data / 'vibecheck.db'}?mode=ro", uri=True) as database:
+        query = (
+            "SELECT prediction_id, label, source, queue FROM feedback "
+            "WHERE given_by NOT LIKE 'beef%' ORDER BY given_at"
+        )
+        result = database.execute(query).fetchall()
+    database.close()
+    return result
+
+
+def await_labels(app, count: int) -> list[tuple]:
+    give_up = time.monotonic() + 30
+    while len(found := labels(app)) < count and time.monotonic() < give_up:
+        time.sleep(0.1)
+    assert len(found) == count
+    return found
+
+
+def current(page: Page):
+    return page.locator(".vc-thumb[aria-current]")
+
+
+def is_current(page: Page, number: int) -> None:
+    expect(page.locator(".vc-thumb").nth(number)).to_have_attribute("aria-current", "true")
+
+
+def test_one_key_a_label_and_on_to_the_next(app, made, page):
+    look(page, "corrections-full")
+    before = len(labels(app))
+    labellable = [n for n, each in enumerate(made[:PAGE]) if each.picture_kept]
+    first = labellable[0]
+    page.locator(".vc-thumb").nth(first).click()
+    is_current(page, first)
+    page.keyboard.press("2")
+    is_current(page, first + 1)
+    assert await_labels(app, before + 1)[-1] == (made[first].id, "disgust", "labeller", None)
+    # "u" takes it back and returns to it; Enter says that it was right.
+    page.keyboard.press("u")
+    is_current(page, first)
+    await_labels(app, before)
+    page.keyboard.press("Enter")
+    is_current(page, first + 1)
+    assert await_labels(app, before + 1)[-1][:2] == (made[first].id, made[first].mood)
+    page.keyboard.press("u")
+    is_current(page, first)
+    await_labels(app, before)
+
+
+def test_a_key_pressed_twice_in_haste_labels_no_picture_unseen(app, made, page):
+    before = len(labels(app))
+    at = next(n for n, each in enumerate(made) if each.picture_kept and made[n + 1].picture_kept)
+    page.locator(".vc-thumb").nth(at).click()
+    is_current(page, at)
+    for _ in range(3):
+        page.keyboard.press("3")
+    is_current(page, at + 1)
+    page.wait_for_timeout(1500)
+    assert await_labels(app, before + 1)[-1][0] == made[at].id
+
+
+def test_enter_on_a_button_presses_that_button(app, page):
+    before = len(labels(app))
+    page.locator(".vc-thumb").nth(5).focus()
+    page.keyboard.press("Enter")
+    is_current(page, 5)
+    page.get_by_role("button", name="Older").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Newer")).to_be_enabled()
+    page.wait_for_timeout(500)
+    assert len(labels(app)) == before
+
+
+def test_pictures_have_no_address_and_a_page_is_light(app, made, open_browser):
+    page = open_browser().new_page()
+    asked, received = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data))))
+    page.goto(f"{app.url}/Corrections")
+    expect(page.locator(".vc-thumb")).to_have_count(PAGE)
+    expect(page.locator(".vc-face")).to_be_visible()
+    sources = page.eval_on_selector_all("img", "images => images.map(image => image.src)")
+    faces = [src for src in sources if "logo" not in src and ".svg" not in src]
+    assert len([src for src in faces if src.startswith("data:image/jpeg")]) > PAGE / 2
+    served = [urlsplit(url).path for url in asked]
+    assert not [path for path in served if path.startswith("/media/") and not path.endswith(".svg")]
+    assert sum(received) < 600_000, "a page of thumbnails, not three hundred pictures"
+
+
+def test_the_random_queue_is_blind_and_goes_by_chance(app, made, page):
+    before = len(labels(app))
+    page.get_by_role("radio", name="Random").click()
+    expect(page.get_by_text("What does this face show?")).to_be_visible()
+    expect(page.locator(".vc-thumb")).to_have_count(0)
+    expect(page.get_by_role("meter")).to_have_count(0)
+    look(page, "corrections-random")
+    page.keyboard.press("Enter")  # there is nothing to agree with
+    page.wait_for_timeout(500)
+    page.keyboard.press("0")
+    first = min(each.id for each in made if each.picture_kept)
+    assert await_labels(app, before + 1)[-1] == (first, "cant_tell", "labeller", "random")
+
+
+def test_an_address_opens_its_vibe_check_and_filters_find(app, made, open_browser):
+    asked = next(each for each in made[200:] if each.picture_kept)
+    page = open_browser(viewport={"width": 390, "height": 1400}).new_page()
+    page.goto(f"{app.url}/Corrections?prediction_id={asked.id}")
+    expect(page.get_by_text(f"id {asked.id[:4]}…{asked.id[-2:]}")).to_be_visible()
+    look(page, "corrections-phone")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("button", name="Disagreed").click()
+    expect(page.get_by_role("button", name="Filters · 1")).to_be_visible()
+    marks = page.locator(".vc-thumb .mark")
+    expect(marks).to_have_count(page.locator(".vc-thumb").count())
+    assert "✓" not in marks.all_inner_texts()
+    page.goto(f"{app.url}/Corrections?prediction_id=<b>nothing</b>")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("no vibe check with this id")
+    assert BY_NAME[made[0].mood].title.lower() in page.locator(".vc-feels").inner_text()

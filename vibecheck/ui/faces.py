@@ -1,0 +1,97 @@
+"""Kept pictures on a page: one large, or many small ones to choose from.
+
+They travel inside the page, as data, over the connection of the session that may see them. Streamlit's
+own `st.image` would put each under an address of the server, which opens for whoever learns it.
+"""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from vibecheck import pictures
+from vibecheck.errors import PictureError, RecordsError
+from vibecheck.records.values import Prediction, is_prediction_id
+from vibecheck.ui import app
+
+SIDE = 320  # px, as pictures are kept
+THUMBNAIL = 112  # px: sharp at the size of a thumb on most screens, and 3 kB
+
+_grid = st.components.v2.component(
+    "vibecheck_face_grid",
+    js=Path(__file__).with_name("face_grid.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Thumb:
+    """One picture of the grid. `src` is a data URI, or empty where no picture was kept; then `emoji` is
+    shown. `title` is written below it, in `colour`; `says` is read to who cannot see it; `mark` stands
+    in its corner."""
+
+    id: str
+    src: str
+    emoji: str
+    title: str
+    colour: str
+    says: str
+    mark: str
+    current: bool
+
+
+def data_uri(prediction: Prediction, side: int) -> str:
+    """The kept picture, at most `side` px large, as a data URI; empty where there is none to be shown."""
+    if not prediction.picture_kept:
+        return ""
+    try:
+        jpeg = app.store().picture(prediction.id)
+        if jpeg is None:
+            return ""
+        return _as_data(pictures.thumbnail(pictures.decode(jpeg), side))
+    except (PictureError, RecordsError):  # damaged, or deleted since the page was read
+        return ""
+
+
+def thumbnails(shown: Sequence[Prediction]) -> dict[str, str]:
+    """The data URI of each; those of the page before are made once and forgotten with the page."""
+    known = st.session_state.get("thumbnails", {})
+    made = {each.id: known.get(each.id) or data_uri(each, THUMBNAIL) for each in shown}
+    st.session_state.thumbnails = made
+    return made
+
+
+def grid(thumbs: Sequence[Thumb]) -> str | None:
+    """Draw the pictures; returns the id of the one that was pressed just now, if any."""
+    result = _grid(
+        key="face_grid", data={"thumbs": [asdict(thumb) for thumb in thumbs]}, on_picked_change=lambda: None
+    )
+    return pressed(result.picked, [thumb.id for thumb in thumbs])
+
+
+def pressed(picked: Any, shown: Sequence[str]) -> str | None:
+    """What a browser says was pressed, if it is one of those that were shown to it."""
+    return picked if isinstance(picked, str) and is_prediction_id(picked) and picked in shown else None
+
+
+def small(jpeg: bytes, says: str) -> None:
+    """One small picture (JPEG) beside a text."""
+    image = f'<img class="vc-crop" src="{_as_data(jpeg)}" alt="{escape(says)}">'
+    st.markdown(image, unsafe_allow_html=True)
+
+
+def large(src: str, says: str) -> None:
+    """One picture, or a place for it where none was kept."""
+    if src:
+        inner = f'<img src="{src}" alt="{escape(says)}">'
+    else:
+        inner = '<span class="vc-emoji">🫥</span><span>No picture was kept.</span>'
+    st.markdown(f'<div class="vc-face">{inner}</div>', unsafe_allow_html=True)
+
+
+def _as_data(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
