@@ -36,6 +36,12 @@ def start_page(title: str) -> None:
     except VibeCheckError as error:
         st.error(str(error), icon="⚠️")
         st.stop()
+    if synthetic():
+        st.info(
+            "**Synthetic history.** The people, their moods and their answers in these records are made up. "
+            "A vibe check that you make here is shown to you, and not recorded.",
+            icon=":material/science:",
+        )
     with st.sidebar:
         theme.quiet(f"Model: {reader().classifier.version}. It reads expressions, not feelings.")
 
@@ -94,13 +100,25 @@ def store() -> Store:
     return opened
 
 
+@st.cache_resource(show_spinner=False, ttl=timedelta(minutes=1))
+def synthetic() -> bool:
+    """Whether the records are made up. Asked once a minute: a database that is away delays few pages."""
+    try:
+        return _store().synthetic()
+    except RecordsError:
+        return False  # whatever needs the records says what is the matter with them
+
+
 @st.cache_resource(show_spinner=False, ttl=timedelta(days=1))
 def _sweep() -> None:
     """Delete what has been kept for long enough: when the app starts, and then once a day.
 
-    What cannot be deleted now does not stop what is to be stored; it is said in the terminal.
+    Made-up records belong to nobody, so they stay. What cannot be deleted now does not stop what is to be
+    stored; it is said in the terminal.
     """
     try:
+        if _store().synthetic():
+            return
         _store().purge(datetime.now(UTC) - timedelta(days=settings().retention_days))
     except RecordsError as error:
         log.warning("Old records could not be deleted: %s", error)

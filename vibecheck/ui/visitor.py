@@ -1,10 +1,11 @@
 """Who is looking: a random id in a cookie of this browser, known to the records only as a hash."""
 
-import hashlib
 import re
 import secrets
 
 import streamlit as st
+
+from vibecheck.records.visitors import hash_of
 
 COOKIE = "vibecheck_visitor"
 YEAR = 365 * 24 * 3600
@@ -21,7 +22,7 @@ def visitor() -> str:
         known = st.context.cookies.get(COOKIE, "")
         st.session_state.new_visitor = not _ID.fullmatch(known)
         st.session_state.visitor = secrets.token_hex(16) if st.session_state.new_visitor else known
-    return hashlib.sha256(st.session_state.visitor.encode()).hexdigest()
+    return hash_of(st.session_state.visitor)
 
 
 def remember() -> None:
