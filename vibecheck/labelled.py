@@ -55,7 +55,7 @@ class Refused:
     reason: str
 
 
-class BadLine(ValueError):
+class BadLine(Exception):
     """Why one line cannot be used; never leaves this module."""
 
 

@@ -13,10 +13,13 @@ from vibecheck.errors import RecordsError
 from vibecheck.records import bulk
 from vibecheck.records.database import open_database
 from vibecheck.records.images import Images
-from vibecheck.records.transactions import writing
+from vibecheck.records.synthetic import is_synthetic
+from vibecheck.records.transactions import reading, writing
 from vibecheck.settings import Settings
 
 STAMP = "DEMO"
+DATABASE = "vibecheck.db"
+OURS = (STAMP, "images", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 FOREIGN = (
     "{} holds other things than a synthetic history, which never goes among them. Name a folder that is not "
     "there yet."
@@ -43,8 +46,8 @@ def build(
 ) -> Made:
     """Fill `folder` with a history; `progress` hears how many predictions are written.
 
-    The folder must not be there, or be empty, or, to `replace` it, hold such a history and nothing else.
-    It appears once all of it is written. Raises RecordsError.
+    The folder must not be there, or be empty, or, to `replace` it, hold such a history; what else lies in
+    it stays. It appears once all of it is written. Raises RecordsError.
     """
     folder = folder.absolute()
     refuse_others(folder, replace)
@@ -69,14 +72,23 @@ def refuse_others(folder: Path, replace: bool) -> None:
         return
     if not folder.is_dir():
         raise RecordsError(FOREIGN.format(folder))
-    inside = {each.name for each in folder.iterdir()}
-    if not inside:
+    if not any(folder.iterdir()):
         return
-    known = {STAMP, "images", "vibecheck.db", "vibecheck.db-wal", "vibecheck.db-shm"}
-    if STAMP not in inside or not inside <= known:
+    if not (folder / STAMP).is_file() or not _is_made_up(folder):
         raise RecordsError(FOREIGN.format(folder))
     if not replace:
         raise RecordsError(f"{folder} holds a synthetic history already: to make it anew, add --replace.")
+
+
+def _is_made_up(folder: Path) -> bool:
+    if not (folder / DATABASE).is_file():
+        return False
+    engine = open_database(f"sqlite:///{folder.absolute() / DATABASE}")
+    try:
+        with reading(engine) as connection:
+            return is_synthetic(connection)
+    finally:
+        engine.dispose()
 
 
 def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Callable[[int], None]) -> Made:
@@ -104,11 +116,17 @@ def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Calla
 
 
 def _put_in_place(unfinished: Path, folder: Path) -> None:
-    if folder.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        folder.rename(old / folder.name)
-        shutil.rmtree(old, ignore_errors=True)
+    """Give the new history its name. Of the one before, only what was made up is deleted."""
+    if not folder.exists():
+        unfinished.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent)) / folder.name
+    folder.rename(old)
     unfinished.rename(folder)
+    for each in old.iterdir():
+        if each.name not in OURS:
+            each.rename(folder / each.name)
+    shutil.rmtree(old.parent, ignore_errors=True)
 
 
 def _stamp(plan: Plan, made: Made) -> str:

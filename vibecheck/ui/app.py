@@ -37,11 +37,12 @@ def start_page(title: str) -> None:
         st.error(str(error), icon="⚠️")
         st.stop()
     if synthetic():
-        st.info(
-            "**Synthetic history.** The people, their moods and their answers in these records are made up. "
-            "A vibe check that you make here is shown to you, and not recorded.",
-            icon=":material/science:",
-        )
+        with st.container(key="synthetic"):
+            st.info(
+                "**Synthetic history:** everything in these records is made up. Your own vibe checks are "
+                "shown, and not recorded.",
+                icon=":material/science:",
+            )
     with st.sidebar:
         theme.quiet(f"Model: {reader().classifier.version}. It reads expressions, not feelings.")
 
