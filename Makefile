@@ -1,6 +1,7 @@
 # make run    starts VibeCheck on this machine
+# make demo   starts it on a made-up history of some months, in a folder of its own
 # make test   runs every test
-# Both install what they need into .venv first; nothing is installed twice.
+# All install what they need into .venv first; nothing is installed twice.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,16 +10,24 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 ADDRESS ?= 127.0.0.1
 PORT ?= 8501
+DEMO ?= data-demo
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
-.PHONY: run test lint format clean
+.PHONY: run demo test lint format clean
 .DELETE_ON_ERROR:
 
 # For one's own machine: all pages are open to it, while ADDRESS is loopback and no proxy is in front.
 run: $(VENV)/.app
 	VIBECHECK_OWN_MACHINE=1 $(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
+
+# The history ends when it was made, so one of last week is made anew. Its database is named, lest a setting
+# name the real one.
+demo: $(VENV)/.tools
+	@[ -n "$$(find "$(DEMO)/DEMO" -mtime -7 2>/dev/null)" ] || $(PY) -m vibecheck demo --out "$(DEMO)" --replace
+	VIBECHECK_OWN_MACHINE=1 VIBECHECK_DATA="$(DEMO)" VIBECHECK_DATABASE_URL="sqlite:///$(abspath $(DEMO))/vibecheck.db" \
+	  $(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
 
 test: $(VENV)/.tools
 	$(PY) -m ruff check .

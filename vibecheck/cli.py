@@ -17,6 +17,8 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from vibecheck.commands.demo import demo
+from vibecheck.commands.import_labels import import_labels
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.errors import NoFace, PictureError, VibeCheckError
 from vibecheck.settings import Settings
@@ -24,7 +26,6 @@ from vibecheck.settings import Settings
 if TYPE_CHECKING:
     from vibecheck.records.store import Store
 
-PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".mpo"])
 COULD_NOT_READ = 1
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -134,13 +135,17 @@ def _store() -> Iterator["Store"]:
         store.close()
 
 
+app.command("import")(import_labels)
+app.command()(demo)
+
+
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     """The pictures in folders, and whatever else was named, in order."""
+    from vibecheck.pictures import SUFFIXES
+
     for path in paths:
         if path.is_dir():
-            yield from sorted(
-                p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()
-            )
+            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         else:
             yield path
 

@@ -9,6 +9,7 @@ to change or which step to take. Pages and commands show it as it is.
     │   ├── UnreadablePicture    not a picture, damaged, or of a kind that is not taken
     │   ├── PictureTooLarge      more bytes or pixels than are taken
     │   └── NoFace               a picture in which no face was found
+    ├── LabelsError              a file or folder of labelled pictures cannot be used
     ├── ModelError               a model folder cannot be used
     ├── RecordsError             predictions, feedback or pictures could not be stored or read
     │   └── UnknownPrediction    no prediction has this id
@@ -38,6 +39,10 @@ class PictureTooLarge(PictureError):
 
 class NoFace(PictureError):
     """No face was found in the picture."""
+
+
+class LabelsError(VibeCheckError):
+    """A file or folder of labelled pictures cannot be used."""
 
 
 class ModelError(VibeCheckError):

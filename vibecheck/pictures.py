@@ -18,6 +18,8 @@ from PIL import ExifTags, Image
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 
 KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+# How the names of files of these kinds end, in small letters: to pick the pictures of a folder.
+SUFFIXES = frozenset([".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".mpo"])
 MAX_BYTES = 30_000_000  # a 50-megapixel phone photo is 10 to 25 MB
 MAX_PIXELS = 52_000_000  # "50 megapixel" phones make 8192 x 6144, which is 50.3 million
 MIN_SIDE = 16  # px; below this no face can be read, and a tracking pixel is not a photo
@@ -135,6 +137,11 @@ def thumbnail(picture: np.ndarray, side: int) -> bytes:
 
 def read_file(path: str | Path) -> np.ndarray:
     """The picture in the file at `path`, as `decode` gives it. Raises PictureError naming the path."""
+    return decode(read_bytes(path), name=str(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The file at `path`, if it is one that could be a picture. Raises PictureError naming the path."""
     path = Path(path)
     try:
         if path.is_dir():
@@ -143,13 +150,12 @@ def read_file(path: str | Path) -> np.ndarray:
             raise UnreadablePicture(f"{path} is not a file.")
         if (size := path.stat().st_size) > MAX_BYTES:
             raise _too_many_bytes(size, str(path))
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise UnreadablePicture(f"There is no file {path}.") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadablePicture(f"{path} cannot be read: {reason}.") from error
-    return decode(data, name=str(path))
 
 
 def _finish(image: Image.Image) -> Image.Image:

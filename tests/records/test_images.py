@@ -192,3 +192,10 @@ def test_what_a_dead_process_was_writing_is_a_stray_and_other_files_are_not(fold
     later = datetime.now(UTC) + timedelta(minutes=1)
     assert images.remove_strays(later, {ID}.intersection) == 1
     assert files(folder) == ["ab/holiday.jpg", f"ab/input_{ID}.jpg", "notes.txt"]
+
+
+def test_a_picture_that_need_not_wait_for_the_disk_is_kept_all_the_same(tmp_path):
+    images = Images(str(tmp_path))
+    images.put("0f" * 16, b"a face", wait=False)
+    assert images.get("0f" * 16) == b"a face"
+    assert images.remove_strays(datetime.now(UTC) + timedelta(hours=1), lambda ids: set(ids)) == 0

@@ -76,7 +76,14 @@ def set_up(tmp_path, monkeypatch, request_of_browser) -> Iterator[Callable[..., 
 
 def forget() -> None:
     """Forget what the app opened once for all sessions, but for the model, which takes long to open."""
-    for opened in (configuration.settings, access_pass._link, app._store, app._sweep, app.music):
+    for opened in (
+        configuration.settings,
+        access_pass._link,
+        app._store,
+        app._sweeper,
+        app.synthetic,
+        app.music,
+    ):
         opened.clear()
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from vibecheck.records.synthetic import is_synthetic
 from vibecheck.records.tables import outbox
 from vibecheck.records.values import Deletion, Feedback, FeedbackUndone, PictureKept, Play, Prediction
 
@@ -44,7 +45,9 @@ def payload_of(value: Told) -> dict[str, Any]:
 
 
 def enqueue(connection: Connection, value: Told) -> None:
-    """Adds the value to the outbox, in the transaction of `connection`."""
+    """Adds the value to the outbox, in the transaction of `connection`; of a synthetic history, nothing."""
+    if is_synthetic(connection):
+        return
     match value:
         case Prediction():
             kind, prediction_id, created_at = "prediction", value.id, value.made_at

@@ -17,6 +17,7 @@ from vibecheck.records import corrections, labels, lookup, outbox, purge
 from vibecheck.records.database import open_database, prove_writable
 from vibecheck.records.images import Images
 from vibecheck.records.rows import feedback_of, model_version_of, play_of, prediction_of, prediction_row
+from vibecheck.records.synthetic import is_synthetic, refuse_real
 from vibecheck.records.tables import feedback, model_versions, plays, predictions
 from vibecheck.records.transactions import place, reading, writing
 from vibecheck.records.values import Feedback, ModelVersion, PictureKept, Play, Prediction, is_prediction_id
@@ -52,12 +53,13 @@ class Store:
         """Stores a prediction, with its picture (JPEG) where `picture_kept` says that there is one.
 
         `model_origin` says where the model came from; it is noted when its version is first seen.
-        Raises RecordsError if the id is stored already, and ValueError for a picture that is missing
-        or was not allowed.
+        Raises RecordsError if the id is stored already, or the records are a synthetic history, and
+        ValueError for a picture that is missing or was not allowed.
         """
         if (picture is not None) != prediction.picture_kept:
             raise ValueError("a picture must be given if, and only if, picture_kept is true")
         with reading(self._engine) as connection:
+            refuse_real(connection)
             if lookup.row_of(connection, prediction.id) is not None:
                 raise _already_stored(prediction)
         # The picture comes first, so that a row that says "kept" never waits for its picture.
@@ -210,6 +212,11 @@ class Store:
         """How many predictions are stored."""
         with reading(self._engine) as connection:
             return connection.execute(select(func.count()).select_from(predictions)).scalar_one()
+
+    def synthetic(self) -> bool:
+        """Whether the records are made up, see `synthetic.py`."""
+        with reading(self._engine) as connection:
+            return is_synthetic(connection)
 
     def queued(self, limit: int = 100) -> list[outbox.Outgoing]:
         """The first `limit` rows of the outbox, oldest first."""

@@ -33,7 +33,8 @@ class Sweeper:
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                self._store.purge(datetime.now(UTC) - self._retention)
+                if not self._store.synthetic():  # made-up records belong to nobody, so they stay
+                    self._store.purge(datetime.now(UTC) - self._retention)
             except RecordsError as error:
                 log.warning("Old records could not be deleted: %s", error)
             self._stopped.wait(self._every)

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from vibecheck.classifier import EMBEDDED, Classifier
-from vibecheck.errors import VibeCheckError
+from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.faces import FaceDetector
 from vibecheck.music import Music
 from vibecheck.reading import Reader
@@ -34,6 +34,13 @@ def start_page(title: str) -> None:
     except VibeCheckError as error:
         st.error(str(error), icon="⚠️")
         st.stop()
+    if synthetic():
+        with st.container(key="synthetic"):
+            st.info(
+                "**Synthetic history:** everything in these records is made up. Your own vibe checks are "
+                "shown, and not recorded.",
+                icon=":material/science:",
+            )
     with st.sidebar:
         theme.quiet(f"Model: {reader().classifier.version}. It reads expressions, not feelings.")
         gate.greet()
@@ -87,7 +94,16 @@ def store() -> Store:
     return opened
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, ttl=timedelta(minutes=1))
+def synthetic() -> bool:
+    """Whether the records are made up. Asked once a minute: a database that is away delays few pages."""
+    try:
+        return _store().synthetic()
+    except RecordsError:
+        return False  # whatever needs the records says what is the matter with them
+
+
+@st.cache_resource(show_spinner=False, on_release=Sweeper.stop)
 def _sweeper() -> Sweeper:
     """Deletes what has been kept for long enough: from the first use of the records on, once a day."""
     return Sweeper(_store(), timedelta(days=settings().retention_days))

@@ -1,12 +1,12 @@
 """Who is looking: a random id in a cookie of this browser, known to the records only as a hash."""
 
-import hashlib
 import re
 import secrets
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from vibecheck.records.visitors import hash_of
 from vibecheck.ui.cookies import set_cookie
 
 COOKIE = "vibecheck_visitor"
@@ -25,7 +25,7 @@ def visitor() -> str:
             st.session_state.visitor, st.session_state.new_visitor = known, False
         else:
             become_another()
-    return hashlib.sha256(st.session_state.visitor.encode()).hexdigest()
+    return hash_of(st.session_state.visitor)
 
 
 def become_another() -> None:

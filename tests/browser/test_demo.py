@@ -1,0 +1,43 @@
+"""On a synthetic history the app says so on each page, and records nothing."""
+
+import sqlite3
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import check_my_vibe, jpeg, look, spotify_player, upload
+from vibecheck.demo.folder import build
+from vibecheck.demo.world import Plan
+
+pytestmark = pytest.mark.browser
+
+
+def test_each_page_says_so_and_nothing_real_is_recorded(start_app, open_browser, astronaut, tmp_path):
+    build(tmp_path / "made-up", Plan(datetime.now(UTC), checks=200, days=150), None)
+    # The oldest of it is older than what is kept of people.
+    app = start_app(VIBECHECK_DATA=str(tmp_path / "made-up"), VIBECHECK_RETENTION_DAYS="7")
+    page = open_browser().new_page()
+    page.goto(app.url)
+    expect(page.get_by_text("Synthetic history:")).to_be_visible()
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    expect(page.locator(".vc-mood .name")).to_have_text("Happy")
+    expect(spotify_player(page)).to_be_visible()
+    expect(page.get_by_text("Not recorded:")).to_be_visible()
+    look(page, "demo-home")
+    page.get_by_role("link", name="About").click()
+    expect(page.get_by_role("heading", name="Expressions, not feelings")).to_be_visible()
+    expect(page.get_by_text("Synthetic history:")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    look(page, "demo-about-phone")
+    with sqlite3.connect(tmp_path / "made-up" / "vibecheck.db") as database:
+        assert database.execute("SELECT count(*), min(source) FROM predictions").fetchone()[0] == 200
+    database.close()
+
+
+def test_on_real_records_nothing_of_the_kind_is_said(start_app, open_browser):
+    page = open_browser().new_page()
+    page.goto(start_app().url)
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_visible()
+    expect(page.get_by_text("Synthetic history")).to_have_count(0)

@@ -1,0 +1,87 @@
+"""python -m vibecheck import and demo, as processes of their own."""
+
+import json
+import sqlite3
+
+import pytest
+from PIL import Image
+
+from tests.test_cli import vibecheck
+
+
+@pytest.fixture
+def labelled(tmp_path, astronaut, empty_room):
+    """A folder with a smile, a cup, and a list of labels that names a third."""
+    Image.fromarray(astronaut).save(tmp_path / "smile.jpg")
+    Image.fromarray(empty_room).save(tmp_path / "cup.jpg")
+    text = "path,label,visitor\nsmile.jpg,happiness,Ann\ncup.jpg,sad,Ann\n\x1b[31m[red].jpg,sad,Ann\n"
+    (tmp_path / "labels.csv").write_text(text)
+    return tmp_path
+
+
+def test_an_import_tells_what_became_of_each_line(labelled):
+    run = vibecheck("import", "labels.csv", "--json", cwd=labelled)
+    assert run.returncode == 1, run.stderr
+    told = json.loads(run.stdout)
+    assert (told["new"], told["known"], told["relabelled"], told["agreed"]) == (1, 0, 0, 1)
+    assert [(each["row"], "path" in each, bool(each["reason"])) for each in told["refused"]] == [
+        (3, True, True),
+        (4, True, True),
+    ]
+    with sqlite3.connect(labelled / "data" / "vibecheck.db") as database:
+        found = database.execute(
+            "SELECT p.source, mood, f.label, f.source, visitor "
+            "FROM predictions p JOIN feedback f ON p.id = f.prediction_id"
+        ).fetchall()
+    database.close()
+    assert [row[:4] for row in found] == [("import", "happy", "happy", "import")]
+    assert "Ann" not in found[0][4]
+
+
+def test_for_people_it_is_a_sentence_and_a_table_and_no_picture_is_stored_twice(labelled):
+    first = vibecheck("import", "labels.csv", cwd=labelled)
+    assert "1 picture imported, 2 refused" in first.stdout and "100%" in first.stdout
+    assert "[red].jpg" in first.stdout and "\x1b" not in first.stdout
+    second = vibecheck("import", "labels.csv", cwd=labelled)
+    assert "0 pictures imported, 1 there already, 2 refused" in second.stdout
+    assert second.returncode == 1 and "Traceback" not in first.stderr + second.stderr
+
+
+def test_all_well_is_zero_and_a_folder_of_moods_will_do(labelled, astronaut):
+    (labelled / "moods" / "happy").mkdir(parents=True)
+    Image.fromarray(astronaut[::-1][::-1]).save(labelled / "moods" / "happy" / "1.png")
+    run = vibecheck("import", "moods", cwd=labelled)
+    assert run.returncode == 0 and "1 picture imported, 0 refused" in run.stdout
+
+
+def test_a_list_that_cannot_be_read_is_a_sentence(labelled):
+    run = vibecheck("import", "missing.csv", cwd=labelled)
+    assert run.returncode == 1 and "no file missing.csv" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_a_demo_is_made_in_a_folder_of_its_own_and_takes_no_import(labelled):
+    arguments = (
+        "demo",
+        "--out",
+        "made-up",
+        "--predictions",
+        "50",
+        "--pictures",
+        "3",
+        "--until",
+        "2026-11-22",
+    )
+    run = vibecheck(*arguments, cwd=labelled)
+    assert run.returncode == 0, run.stderr
+    assert "50 predictions" in run.stdout and "VIBECHECK_DATA=made-up" in run.stdout
+    assert (labelled / "made-up" / "DEMO").is_file()
+    again = vibecheck(*arguments, cwd=labelled)
+    assert again.returncode == 1 and "--replace" in again.stderr
+    mixed = vibecheck("import", "labels.csv", cwd=labelled, VIBECHECK_DATA="made-up")
+    assert mixed.returncode == 1 and "synthetic" in mixed.stderr and "Traceback" not in mixed.stderr
+
+
+def test_a_time_that_is_none_is_a_sentence(tmp_path):
+    run = vibecheck("demo", "--out", "made-up", "--until", "tomorrow", cwd=tmp_path)
+    assert run.returncode == 1 and "--until" in run.stderr and "Traceback" not in run.stderr
+    assert not (tmp_path / "made-up").exists()

@@ -1,0 +1,101 @@
+"""Made-up records say so, take no real ones, and are told to nobody."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from tests.records.examples import JPEG, NOON, a_prediction
+from vibecheck.errors import RecordsError
+from vibecheck.records import bulk
+from vibecheck.records.database import open_database
+from vibecheck.records.store import Store
+from vibecheck.records.synthetic import ORIGIN
+from vibecheck.records.tables import metadata
+from vibecheck.records.transactions import reading, writing
+from vibecheck.records.values import Feedback, ModelVersion, Play
+
+VERSION = ModelVersion("demo-1", ORIGIN, NOON)
+
+
+@pytest.fixture
+def made_up(store, settings):
+    """A store with one made-up prediction in it, and its id."""
+    prediction = a_prediction(model_version="demo-1")
+    engine = open_database(settings.records_url)
+    with writing(engine) as connection:
+        bulk.write_versions(connection, [VERSION])
+        bulk.write(connection, bulk.Records([prediction], [], []))
+    engine.dispose()
+    return store, prediction.id
+
+
+def test_records_are_real_unless_they_say_otherwise(store):
+    assert not store.synthetic()
+    store.add(a_prediction(model_version="demo-1"), None, "a model that is called so")
+    assert not store.synthetic()
+
+
+def test_made_up_records_say_so_and_take_no_real_one(made_up, settings):
+    store, _ = made_up
+    assert store.synthetic()
+    real = a_prediction(picture_kept=True)
+    with pytest.raises(RecordsError, match="VIBECHECK_DATA"):
+        store.add(real, JPEG)
+    assert store.count() == 1 and not list(settings.data.rglob("input_*"))
+
+
+def test_nobody_is_told_of_what_is_done_to_made_up_records(made_up):
+    store, prediction_id = made_up
+    store.label(prediction_id, "sad", "labeller", "somebody", NOON)
+    assert [each.label for each in store.feedback_of(prediction_id)] == ["sad"]
+    assert store.queued() == []
+
+
+def test_writing_many_at_once_leaves_what_writing_one_by_one_leaves(settings, tmp_path):
+    """Whatever the store notes beside the values themselves must be noted here too."""
+    first, second, bare = (a_prediction(id=digit * 32, visitor="v", audit=digit == "1") for digit in "123")
+    labels = [
+        Feedback(first.id, 1, "happy", "audit", "v", NOON),
+        Feedback(first.id, 2, "sad", "labeller", "w", NOON + timedelta(days=1), "random"),
+        Feedback(second.id, 1, "fear", "volunteered", "v", NOON),
+    ]
+    plays = [
+        Play(first.id, 1, "p" * 22, "One", "match", False, "catalogue", NOON),
+        Play(first.id, 2, "q" * 22, "Two", "match", True, "catalogue", NOON),
+    ]
+    one_by_one = Store.open(settings)
+    for prediction in (first, second, bare):
+        one_by_one.add(prediction, None, "tests")
+    for each in labels:
+        one_by_one.label(
+            each.prediction_id, each.label, each.source, each.given_by, each.given_at, each.queue
+        )
+    for each in plays:
+        one_by_one.played(
+            each.prediction_id,
+            playlist_id=each.playlist_id,
+            playlist_name=each.playlist_name,
+            mode=each.mode,
+            again=each.again,
+            found_by=each.found_by,
+            now=each.suggested_at,
+        )
+    one_by_one.close()
+    at_once = open_database(f"sqlite:///{tmp_path / 'at_once.db'}")
+    with writing(at_once) as connection:
+        bulk.write_versions(connection, [ModelVersion(first.model_version, "tests", NOON)])
+        bulk.write(connection, bulk.Records([first, second, bare], labels, plays))
+    assert contents(at_once) == contents(open_database(settings.records_url))
+
+
+def contents(engine) -> dict[str, list]:
+    """Every row of every table; what is still to be sent is not compared."""
+    with reading(engine) as connection:
+        rows = {
+            table.name: sorted(map(tuple, connection.execute(select(table))), key=str)
+            for table in metadata.sorted_tables
+            if table.name != "outbox"
+        }
+    engine.dispose()
+    return rows

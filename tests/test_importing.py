@@ -1,0 +1,146 @@
+"""Labelled pictures in the records: read as photos are, stored once."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vibecheck.errors import RecordsError
+from vibecheck.importing import Fate, Imported, Importer
+from vibecheck.labelled import LabelledPicture, Refused
+from vibecheck.pictures import decode
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = Store.open(Settings(data=tmp_path / "data"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def bring(store, reader):
+    """Imports labelled pictures, as a run of the command does."""
+
+    def run(*labelled, crops=False, now=NOW):
+        return list(Importer(store, reader, crops=crops, now=now, retention_days=90).run(labelled))
+
+    return run
+
+
+@pytest.fixture
+def smile(tmp_path, astronaut) -> Path:
+    path = tmp_path / "smile.png"
+    Image.fromarray(astronaut).save(path)
+    return path
+
+
+def test_a_labelled_picture_becomes_a_prediction_with_feedback(bring, store, smile, reader, astronaut):
+    yesterday = NOW - timedelta(days=1)
+    (done,) = bring(LabelledPicture(2, smile, "sad", "Ann", yesterday))
+    assert done.fate is Fate.NEW and not done.agreed
+    stored = store.get(done.prediction.id)
+    assert stored == done.prediction
+    assert (stored.source, stored.mood, stored.made_at, stored.audit) == ("import", "happy", yesterday, False)
+    assert stored.probabilities == pytest.approx(reader.read_still(astronaut).probabilities)
+    assert stored.model_version == reader.classifier.version
+    (label,) = store.feedback_of(stored.id)
+    assert (label.label, label.source, label.given_at) == ("sad", "import", NOW)
+    assert max(decode(store.picture(stored.id)).shape) <= 320, "only the face is kept, not the room"
+    assert [row.kind for row in store.queued()] == ["prediction", "feedback"]
+
+
+def test_a_person_is_kept_as_the_hash_that_the_app_would_make(bring, store, smile):
+    (done,) = bring(LabelledPicture(2, smile, "happy", "0f" * 16))
+    assert store.get(done.prediction.id).visitor == hashlib.sha256(("0f" * 16).encode()).hexdigest()
+    assert store.get(done.prediction.id).made_at == NOW
+
+
+def test_importing_again_changes_nothing_whatever_the_file_is_called(bring, store, smile, tmp_path):
+    bring(LabelledPicture(2, smile, "happy"))
+    before = store.queued()
+    moved = smile.rename(tmp_path / "renamed.png")
+    (done,) = bring(LabelledPicture(9, moved, "happy", "Ann"), now=NOW + timedelta(days=3))
+    assert done.fate is Fate.KNOWN and store.count() == 1 and store.queued() == before
+
+
+def test_a_list_that_says_otherwise_later_corrects_the_label(bring, store, smile):
+    bring(LabelledPicture(2, smile, "happy"))
+    (done,) = bring(LabelledPicture(2, smile, "surprise"))
+    assert done.fate is Fate.RELABELLED
+    assert [each.label for each in store.feedback_of(done.prediction.id)] == ["happy", "surprise"]
+
+
+def test_what_somebody_corrected_since_is_not_overruled_by_the_same_list(bring, store, smile):
+    (done,) = bring(LabelledPicture(2, smile, "sad"))
+    store.label(done.prediction.id, "happy", "labeller", "somebody", NOW)
+    (again,) = bring(LabelledPicture(2, smile, "sad"))
+    assert again.fate is Fate.KNOWN
+    assert store.feedback_of(done.prediction.id)[-1].label == "happy"
+
+
+def test_a_list_that_contradicts_itself_is_refused_where_it_does(bring, store, smile):
+    first, same, other = bring(
+        *(LabelledPicture(row, smile, label) for row, label in ((2, "happy"), (3, "happy"), (4, "sad")))
+    )
+    assert (first.fate, same.fate) == (Fate.NEW, Fate.KNOWN)
+    assert other == Refused(
+        4, str(smile), "It is the same picture as that of row 2, which is labelled happy."
+    )
+    assert len(store.feedback_of(first.prediction.id)) == 1
+
+
+def test_an_import_that_stopped_between_picture_and_label_goes_on_there(bring, store, smile, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "label", lambda *args: (_ for _ in ()).throw(RecordsError("The disk is full.")))
+        with pytest.raises(RecordsError):
+            bring(LabelledPicture(2, smile, "happy"))
+    (done,) = bring(LabelledPicture(2, smile, "happy"))
+    assert done.fate is Fate.NEW and len(store.feedback_of(done.prediction.id)) == 1
+
+
+def test_what_shows_no_face_or_cannot_be_read_is_refused_and_the_rest_goes_on(
+    bring, store, smile, empty_room, tmp_path
+):
+    cup, broken = tmp_path / "cup.jpg", tmp_path / "broken.jpg"
+    Image.fromarray(empty_room).save(cup)
+    broken.write_bytes(b"\xff\xd8\xff garbage")
+    given = [cup, broken, tmp_path / "missing.jpg", tmp_path, smile]
+    *refused, done = bring(*(LabelledPicture(row, path, "happy") for row, path in enumerate(given, 2)))
+    assert isinstance(done, Imported) and store.count() == 1
+    assert [each.row for each in refused] == [2, 3, 4, 5]
+    assert "--crops" in refused[0].reason and "not a picture" in refused[1].reason
+    assert "no file" in refused[2].reason and "folder" in refused[3].reason
+
+
+def test_of_two_faces_alike_in_size_the_label_could_mean_either(bring, tmp_path, astronaut):
+    twins, behind = tmp_path / "twins.png", tmp_path / "behind.png"
+    face = astronaut[:300, 100:400]
+    Image.fromarray(np.hstack([face, face])).save(twins)
+    canvas = np.full((300, 600, 3), 128, np.uint8)
+    canvas[:, :300], canvas[100:250, 400:550] = face, face[::2, ::2]
+    Image.fromarray(canvas).save(behind)
+    refused, done = bring(LabelledPicture(2, twins, "happy"), LabelledPicture(3, behind, "happy"))
+    assert "2 faces" in refused.reason
+    assert isinstance(done, Imported)
+
+
+def test_face_crops_are_taken_whole(bring, store, tmp_path, astronaut, detector):
+    face = detector.find(astronaut)[0]
+    x, y, side = int(face.x), int(face.y), int(face.side)
+    path = tmp_path / "crop.png"
+    Image.fromarray(astronaut[y : y + side, x : x + side]).resize((48, 48)).convert("L").save(path)
+    (done,) = bring(LabelledPicture(2, path, "happy"), crops=True)
+    assert done.agreed and store.picture(done.prediction.id)
+
+
+def test_what_the_next_sweep_would_delete_is_refused(bring, store, smile):
+    (old,) = bring(LabelledPicture(2, smile, "happy", None, NOW - timedelta(days=91)))
+    assert "VIBECHECK_RETENTION_DAYS" in old.reason and store.count() == 0

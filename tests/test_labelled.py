@@ -1,0 +1,222 @@
+"""Lists of labelled pictures, well-meant and hostile."""
+
+import csv
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vibecheck.emotions import NAMES, SYNONYMS
+from vibecheck.errors import LabelsError
+from vibecheck.labelled import DELIMITERS, LONGEST_CELL, LabelledPicture, Refused, count, read
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder with the pictures a.jpg and sub/b.png, and beside it one that is none of its business."""
+    inside = tmp_path / "pictures"
+    (inside / "sub").mkdir(parents=True)
+    for name in ("a.jpg", "sub/b.png", "../secret.jpg"):
+        (inside / name).write_bytes(b"a picture")
+    return inside
+
+
+def lines(folder: Path, text: str | bytes, **options) -> list:
+    path = folder / "labels.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    found = list(read(path, **options))
+    assert count(path) == len(found)
+    return found
+
+
+def one(folder: Path, text: str, **options):
+    (line,) = lines(folder, text, **options)
+    return line
+
+
+def test_a_line_is_a_picture_with_its_label_and_who_and_when(folder):
+    found = lines(
+        folder, "path,label,visitor,timestamp\na.jpg,happy,Ann,2026-01-31T12:00:00+02:00\nsub/b.png,sad,,\n"
+    )
+    assert found == [
+        LabelledPicture(2, folder / "a.jpg", "happy", "Ann", datetime(2026, 1, 31, 10, tzinfo=UTC)),
+        LabelledPicture(3, folder / "sub" / "b.png", "sad"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "label,path\nhappy,a.jpg",
+        "Path , LABEL,note\r\na.jpg, Happiness ,x\r\n",
+        '"path";"label"\n"a.jpg";"happy"',
+        "path\tlabel\na.jpg\thappy",
+        "path|label|extra\na.jpg|JOY|1|2|3",
+        "\ufeffpath,label\na.jpg,happy",
+        "path,label\na.jpg,happy".encode("utf-16"),
+    ],
+)
+def test_spreadsheets_write_it_in_many_ways(folder, text):
+    assert one(folder, text) == LabelledPicture(2, folder / "a.jpg", "happy")
+
+
+@pytest.mark.parametrize("label", [*NAMES, *SYNONYMS])
+def test_each_name_that_models_give_a_mood_is_understood(folder, label):
+    assert one(folder, f"path,label\na.jpg,{label}").label in NAMES
+
+
+def test_rows_are_counted_as_a_spreadsheet_counts_them(folder):
+    found = lines(folder, 'path,label\n\na.jpg,happy\n,\n"sub/b.png","sad"\nc.jpg,bored\n')
+    assert [line.row for line in found] == [3, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a.jpg,bored", "'bored' is none of the seven moods"),
+        ("a.jpg,", "no label"),
+        ("a.jpg", "no label"),
+        (",happy", "names no picture"),
+        ("https://example.org/a.jpg,happy", "fetch the picture"),
+        ("file:///etc/passwd,happy", "fetch the picture"),
+        ("../secret.jpg,happy", "lies outside"),
+        ("sub/../../secret.jpg,happy", "lies outside"),
+        ("..\\secret.jpg,happy", "lies outside"),
+        ("/etc/passwd,happy", "lies outside"),
+        ("link.jpg,happy", "lies outside"),
+        ("loop/a.jpg,happy", "cannot be the path of a file|"),
+        ("a\0.jpg,happy", "cannot be the path of a file"),
+        (f"{'a' * 3000},happy", "cannot be the path of a file|"),
+        (f"{'a' * (LONGEST_CELL + 1)},happy", "characters"),
+        ("a.jpg,happy,Ann,yesterday", "'yesterday' is no time"),
+        ("a.jpg,happy,Ann,1700000000", "no time"),
+        ("a.jpg,happy,Ann,0001-01-01T00:00:00+14:00", "no time"),
+        ("a.jpg,happy,Ann,1960-01-01", "before 1970"),
+        ("a.jpg,happy,Ann,2999-01-01", "future"),
+        (f"a.jpg,{'x' * 200},Ann", "…"),
+        ("a.jpg,\x1b[2Jhappy", r"\x1b[2J"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_refused_with_its_reason(folder, row, reason):
+    (folder / "link.jpg").symlink_to(folder.parent / "secret.jpg")
+    (folder / "loop").symlink_to(folder / "loop")
+    refused = one(folder, f"path,label,visitor,timestamp\n{row}\n")
+    if not reason.endswith("|"):  # of those, some systems can only tell when the file is opened
+        assert isinstance(refused, Refused) and reason in refused.reason and refused.row == 2
+        assert refused.reason.isprintable()
+
+
+def test_paths_may_be_those_of_another_system_or_absolute_in_the_folder(folder):
+    assert one(folder, "path,label\nsub\\b.png,sad").path == folder / "sub" / "b.png"
+    assert one(folder, f"path,label\n{folder}/a.jpg,sad").path == folder / "a.jpg"
+
+
+def test_the_pictures_may_lie_in_another_folder_and_then_only_there(folder, tmp_path):
+    elsewhere = tmp_path / "labels"
+    elsewhere.mkdir()
+    found = lines(elsewhere, "path,label\na.jpg,happy\n../labels/labels.csv,sad\n", pictures=folder)
+    assert found[0] == LabelledPicture(2, folder / "a.jpg", "happy")
+    assert "lies outside" in found[1].reason
+
+
+def test_a_time_without_a_zone_is_utc_and_a_clock_may_be_a_zone_ahead(folder):
+    assert one(folder, "path,label,timestamp\na.jpg,sad,2026-01-31").taken_at == datetime(
+        2026, 1, 31, tzinfo=UTC
+    )
+    soon = (datetime.now(UTC) + timedelta(hours=13)).isoformat()
+    assert isinstance(one(folder, f"path,label,timestamp\na.jpg,sad,{soon}"), LabelledPicture)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "must name the columns"),
+        (b"a.jpg,happy\n", "must name the columns"),
+        (b"path,label,path\na.jpg,happy,b.jpg\n", "must name the columns"),
+        (b"path,label,visitor,visitor\n", "two columns visitor"),
+        (b"path,label\n\xff\xfe,happy\n", "UTF-8"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "UTF-8"),
+        (b'path,label\na.jpg,happy\n"b.jpg,sad\nc.jpg,sad\n', "Row 3 .*quote"),
+        (b"path,label\n" + b"x" * 100_000, "no list of labels"),
+        (b'path,label\n"' + b"x\n" * 200_000, "Row 2 "),
+    ],
+)
+def test_a_file_that_is_no_list_of_labels_is_refused_as_a_whole(folder, content, sentence):
+    path = folder / "labels.csv"
+    path.write_bytes(content)
+    with pytest.raises(LabelsError, match=sentence):
+        count(path)
+
+
+def test_what_is_not_a_file_is_refused(folder):
+    with pytest.raises(LabelsError, match="There is no file"):
+        count(folder / "missing.csv")
+    os.mkfifo(folder / "pipe.csv")
+    with pytest.raises(LabelsError, match="not a file"):
+        count(folder / "pipe.csv")
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=300),
+        st.text(max_size=200).map(lambda text: f"path,label\n{text}".encode(errors="ignore")),
+    )
+)
+def test_whatever_the_bytes_nothing_but_a_sentence_comes_of_them(folder, content):
+    path = folder / "labels.csv"
+    path.write_bytes(content)
+    try:
+        found = list(read(path))
+    except LabelsError:
+        return
+    root = folder.resolve()
+    for line in found:
+        assert isinstance(line, Refused) or (line.path.resolve().is_relative_to(root) and line.label in NAMES)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.sampled_from(DELIMITERS),
+    st.lists(st.tuples(CELL, st.sampled_from([*NAMES, "bored"]), CELL), min_size=1, max_size=5),
+)
+def test_what_a_csv_writer_writes_is_read_back(folder, delimiter, rows):
+    path = folder / "labels.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL)
+        writer.writerows([("path", "label", "visitor"), *(("a.jpg", label, who) for _, label, who in rows)])
+    found = list(read(path))
+    assert [line.row for line in found] == list(range(2, len(rows) + 2))
+    for line, (_, label, who) in zip(found, rows, strict=True):
+        assert isinstance(line, Refused) is (label == "bored")
+        assert label == "bored" or line.visitor == (who.strip() or None)
+
+
+def test_a_folder_with_a_folder_for_each_mood(folder):
+    (folder / "notes.txt").touch()
+    for path in ("Happiness/1.JPG", "Happiness/inner/2.png", "sad/3.webp", "sad/notes.txt", "bored/4.jpg"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+    (folder / "sad" / "out.jpg").symlink_to(folder.parent / "secret.jpg")
+    found = list(read(folder))
+    assert count(folder) == len(found) == 6
+    assert [(line.path.name, line.label) for line in found if isinstance(line, LabelledPicture)] == [
+        ("1.JPG", "happy"),
+        ("2.png", "happy"),
+        ("3.webp", "sad"),
+    ]
+    refused = {Path(line.path).name: line.reason for line in found if isinstance(line, Refused)}
+    assert "'bored' is none of the seven moods" in refused["bored"]
+    assert "lies outside" in refused["out.jpg"]
+
+
+def test_a_folder_without_a_mood_is_refused(folder):
+    with pytest.raises(LabelsError, match="named for a mood"):
+        count(folder / "sub")
+    with pytest.raises(LabelsError, match="--pictures"):
+        read(folder, folder)

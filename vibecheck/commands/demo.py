@@ -1,0 +1,63 @@
+"""python -m vibecheck demo: a synthetic history, in a data folder of its own."""
+
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from vibecheck.errors import SettingsError
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to make, a new one.", show_default=False)],
+    predictions: Annotated[int, typer.Option(min=1, max=5_000_000, help="How many vibe checks.")] = 20_000,
+    days: Annotated[int, typer.Option(min=2, max=3650, help="How many days of history.")] = 150,
+    pictures: Annotated[int, typer.Option(min=0, help="How many of them have a picture, at most.")] = 1_500,
+    seed: Annotated[int, typer.Option(min=0, help="Another number makes another history.")] = 1,
+    until: Annotated[
+        str | None, typer.Option(help="When it ends (2026-01-31T12:00:00Z).", show_default="now")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Make the history anew that is there already.")
+    ] = False,
+) -> None:
+    """Make up some months of history, clearly marked, to see the dashboard alive."""
+    from vibecheck.classifier import EMBEDDED, Classifier
+    from vibecheck.demo.folder import build, refuse_others
+    from vibecheck.demo.portraits import Portraits
+    from vibecheck.demo.world import Plan
+    from vibecheck.faces import FaceDetector
+    from vibecheck.reading import Reader
+
+    plan = Plan(_moment(until), seed, days, predictions, pictures)
+    refuse_others(out, replace)
+    portraits = Portraits(Reader(FaceDetector(), Classifier.load(EMBEDDED))) if pictures else None
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("Making up a history", total=predictions)
+        made = build(
+            out,
+            plan,
+            portraits,
+            replace=replace,
+            progress=lambda written: progress.update(task, completed=written),
+        )
+    typer.echo(
+        f"{out}: {made.predictions} predictions, {made.feedback} labels, {made.plays} playlists, "
+        f"{made.pictures} pictures, all made up."
+    )
+    typer.echo(f"To see it: VIBECHECK_DATA={shlex.quote(str(out))} streamlit run Home.py")
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise SettingsError(f"--until {text!r} is no time: write it as 2026-01-31T12:00:00Z.") from None

@@ -1,0 +1,145 @@
+"""python -m vibecheck import: labelled pictures, into the records."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from vibecheck.importing import Imported
+    from vibecheck.labelled import Refused
+
+REFUSED_SOME = 1
+SHOWN = 20  # refusals in the summary for people; --json has them all
+
+
+@dataclass
+class Summary:
+    """What became of the pictures, counted; and the refusals one by one."""
+
+    fates: Counter[str] = field(default_factory=Counter)
+    agreed: int = 0
+    refused: list["Refused"] = field(default_factory=list)
+
+    def note(self, outcome: "Imported | Refused") -> None:
+        """Count one more."""
+        from vibecheck.labelled import Refused
+
+        if isinstance(outcome, Refused):
+            self.refused.append(outcome)
+            return
+        self.fates[outcome.fate.value] += 1
+        self.agreed += outcome.agreed
+
+    @property
+    def imported(self) -> int:
+        """Pictures that are in the records now, since this import or before."""
+        return sum(self.fates.values())
+
+    def as_json(self) -> str:
+        """One object, with all refusals."""
+        counts = {name: self.fates[name] for name in ("new", "known", "relabelled")}
+        refused = [asdict(each) for each in self.refused]
+        return json.dumps(counts | {"agreed": self.agreed, "refused": refused})
+
+    def show(self) -> None:
+        """For people."""
+        new, known, relabelled = (self.fates[name] for name in ("new", "known", "relabelled"))
+        sentence = f"{_pictures(new)} imported"
+        if known:
+            sentence += f", {known} there already"
+        if relabelled:
+            sentence += f", {relabelled} there already and labelled anew"
+        typer.echo(f"{sentence}, {len(self.refused)} refused.")
+        if self.imported:
+            typer.echo(f"The model sees what the label says in {self.agreed / self.imported:.0%} of them.")
+        if not self.refused:
+            return
+        table = Table("row", "picture", "refused because", box=None, pad_edge=False)
+        for each in self.refused[:SHOWN]:
+            row = "" if each.row is None else str(each.row)
+            table.add_row(row, escape(_printable(each.path)), escape(_printable(each.reason)))
+        Console().print(table)
+        if (more := len(self.refused) - SHOWN) > 0:
+            typer.echo(f"… and {more} more; --json names them all.")
+
+
+def import_labels(
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            help="A CSV file with the columns path,label and perhaps visitor and timestamp; "
+            "or a folder with a subfolder for each mood.",
+            show_default=False,
+        ),
+    ],
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that the paths are relative to, and must stay in.",
+            show_default="that of the CSV file",
+        ),
+    ] = None,
+    crops: Annotated[
+        bool, typer.Option("--crops", help="Each picture is a face crop already: read the whole of it.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object.")] = False,
+) -> None:
+    """Bring labelled pictures in as predictions with feedback; what is there already stays as it is.
+
+    Exits with 0 if every picture is in the records now; else with 1.
+    """
+    from vibecheck import labelled
+    from vibecheck.classifier import EMBEDDED, Classifier
+    from vibecheck.faces import FaceDetector
+    from vibecheck.importing import Importer
+    from vibecheck.reading import Reader
+    from vibecheck.records.store import Store
+    from vibecheck.settings import Settings
+
+    total = labelled.count(labels)
+    settings = Settings.load()
+    importer = Importer(
+        Store.open(settings),
+        Reader(FaceDetector(), Classifier.load(EMBEDDED, settings.threads)),
+        crops=crops,
+        now=datetime.now(UTC),
+        retention_days=settings.retention_days,
+    )
+    summary = _with_progress(importer.run(labelled.read(labels, pictures)), total)
+    if as_json:
+        typer.echo(summary.as_json())
+    else:
+        summary.show()
+    if summary.refused:
+        raise typer.Exit(REFUSED_SOME)
+
+
+def _with_progress(outcomes: Iterable["Imported | Refused"], total: int) -> Summary:
+    """Count the outcomes, with a progress bar on a terminal while they come."""
+    summary = Summary()
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("Importing", total=total)
+        for outcome in outcomes:
+            summary.note(outcome)
+            progress.advance(task)
+    return summary
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count} pictures"
+
+
+def _printable(text: str) -> str:
+    """Without control characters: a file's name must not write to the terminal."""
+    return "".join(character if character.isprintable() else "�" for character in text)

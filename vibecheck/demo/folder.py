@@ -1,0 +1,140 @@
+"""Builds the data folder of a synthetic history, in one piece or not at all."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vibecheck.demo import history
+from vibecheck.demo.portraits import Portraits
+from vibecheck.demo.world import Plan
+from vibecheck.errors import RecordsError
+from vibecheck.records import bulk
+from vibecheck.records.database import open_database
+from vibecheck.records.images import Images
+from vibecheck.records.synthetic import is_synthetic
+from vibecheck.records.transactions import reading, writing
+from vibecheck.settings import Settings
+
+STAMP = "DEMO"
+DATABASE = "vibecheck.db"
+OURS = (STAMP, "images", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+FOREIGN = (
+    "{} holds other things than a synthetic history, which never goes among them. Name a folder that is not "
+    "there yet."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How much was made up."""
+
+    predictions: int = 0
+    feedback: int = 0
+    plays: int = 0
+    pictures: int = 0
+
+
+def build(
+    folder: Path,
+    plan: Plan,
+    portraits: Portraits | None,
+    *,
+    replace: bool = False,
+    progress: Callable[[int], None] = lambda predictions: None,
+) -> Made:
+    """Fill `folder` with a history; `progress` hears how many predictions are written.
+
+    The folder must not be there, or be empty, or, to `replace` it, hold such a history; what else lies in
+    it stays. It appears once all of it is written. Raises RecordsError.
+    """
+    folder = folder.absolute()
+    refuse_others(folder, replace)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            made = _fill(unfinished, plan, portraits, progress)
+            (unfinished / STAMP).write_text(_stamp(plan, made), encoding="utf-8")
+            unfinished.chmod(0o755)  # as any other folder; a temporary one is for its owner alone
+            _put_in_place(unfinished, folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError as error:
+        raise RecordsError(f"{folder} cannot be written ({error.strerror}): name another folder.") from error
+    return made
+
+
+def refuse_others(folder: Path, replace: bool) -> None:
+    """Raises RecordsError unless a history may be put there."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise RecordsError(FOREIGN.format(folder))
+    if not any(folder.iterdir()):
+        return
+    if not (folder / STAMP).is_file() or not _is_made_up(folder):
+        raise RecordsError(FOREIGN.format(folder))
+    if not replace:
+        raise RecordsError(f"{folder} holds a synthetic history already: to make it anew, add --replace.")
+
+
+def _is_made_up(folder: Path) -> bool:
+    if not (folder / DATABASE).is_file():
+        return False
+    engine = open_database(f"sqlite:///{folder.absolute() / DATABASE}")
+    try:
+        with reading(engine) as connection:
+            return is_synthetic(connection)
+    finally:
+        engine.dispose()
+
+
+def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Callable[[int], None]) -> Made:
+    # The database is always a file in the folder, whatever the settings say of the real one.
+    settings = Settings.model_construct(data=folder, database_url=None)
+    images = Images(settings.images_url)
+    engine = open_database(settings.records_url)
+    predictions = feedback = plays = pictures = 0
+    try:
+        with writing(engine) as connection:
+            bulk.write_versions(connection, history.versions(plan))
+        for part in history.parts(plan, portraits):
+            for prediction_id, jpeg in part.pictures.items():
+                images.put(prediction_id, jpeg, wait=False)
+            with writing(engine) as connection:
+                bulk.write(connection, part.records)
+            predictions += len(part.records.predictions)
+            feedback += len(part.records.feedback)
+            plays += len(part.records.plays)
+            pictures += len(part.pictures)
+            progress(predictions)
+    finally:
+        engine.dispose()
+    return Made(predictions, feedback, plays, pictures)
+
+
+def _put_in_place(unfinished: Path, folder: Path) -> None:
+    """Give the new history its name. Of the one before, only what was made up is deleted."""
+    if not folder.exists():
+        unfinished.rename(folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent)) / folder.name
+    folder.rename(old)
+    unfinished.rename(folder)
+    for each in old.iterdir():
+        if each.name not in OURS:
+            each.rename(folder / each.name)
+    shutil.rmtree(old.parent, ignore_errors=True)
+
+
+def _stamp(plan: Plan, made: Made) -> str:
+    return (
+        "The records in this folder are a synthetic history: the people, their moods and their answers are\n"
+        "made up. The faces are those that scikit-image ships (Labeled Faces in the Wild), altered.\n\n"
+        f"Made by: python -m vibecheck demo --seed {plan.seed} --days {plan.days} "
+        f"--predictions {plan.checks} --pictures {plan.pictures} --until {plan.until.isoformat()}\n"
+        f"Holds {made.predictions} predictions, {made.feedback} labels, {made.plays} playlists, "
+        f"{made.pictures} pictures.\n"
+    )

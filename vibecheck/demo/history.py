@@ -1,0 +1,164 @@
+"""The made-up world as records: predictions, labels, playlists and pictures, as the app keeps them."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from vibecheck.demo import world as worlds
+from vibecheck.demo.portraits import Portraits, unseen_face
+from vibecheck.demo.world import Plan, World
+from vibecheck.emotions import NAMES
+from vibecheck.faces import FaceQuality
+from vibecheck.music import read_catalogue
+from vibecheck.records.bulk import Records
+from vibecheck.records.synthetic import ORIGIN
+from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
+
+# What everything that names somebody begins with.
+MARK = "demo"
+CHUNK = 5000
+SOURCES = ("live", "photo", "upload")
+SOURCE_MIX = (0.72, 0.17, 0.11)
+# How often somebody errs who says what the mood was: the person, and a labeller who sees the picture.
+ERRS = 0.03
+LABELLER_ERRS = 0.06
+LABELLED = 0.4  # of the pictures
+LABELLERS = 2
+AT_RANDOM = 0.5  # of their labels come from the queue that is drawn at random
+LIFTED = 0.15
+# How often another playlist is asked for, by the mood that was seen; twice as often if it was wrong.
+AGAIN = dict(zip(NAMES, (0.2, 0.18, 0.22, 0.08, 0.12, 0.24, 0.12), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the history: the records, and the pictures (JPEG) by the id of their prediction."""
+
+    records: Records
+    pictures: dict[str, bytes] = field(default_factory=dict)
+
+
+def versions(plan: Plan) -> list[ModelVersion]:
+    """The models of the history, and since when each was live."""
+    start = plan.until - timedelta(days=plan.days)
+    return [
+        ModelVersion(version, ORIGIN, start + share * (plan.until - start))
+        for version, share in zip(worlds.VERSIONS, worlds.FROM, strict=True)
+    ]
+
+
+def parts(plan: Plan, portraits: Portraits | None) -> Iterator[Part]:
+    """The history, oldest first. Without portraits there are no pictures."""
+    world = worlds.make(plan)
+    rng = np.random.default_rng([plan.seed, 1])
+    for start in range(0, len(world.at), CHUNK):
+        rows = range(start, min(start + CHUNK, len(world.at)))
+        yield _part(plan, world, rows, portraits, rng)
+
+
+def _part(
+    plan: Plan, world: World, rows: range, portraits: Portraits | None, rng: np.random.Generator
+) -> Part:
+    predictions: list[Prediction] = []
+    labels: list[Feedback] = []
+    plays: list[Play] = []
+    pictures: dict[str, bytes] = {}
+    for row in rows:
+        prediction_id = uuid.UUID(bytes=rng.bytes(16), version=4).hex
+        quality = _quality(world, row)
+        if portraits is not None and world.kept[row]:
+            # The same person has the same few faces.
+            number = int(world.visitor[row]) * 7 + int(rng.integers(3))
+            pictures[prediction_id], face = portraits.take(int(world.truth[row]), number, quality)
+        else:
+            face = unseen_face(quality)
+        probabilities = tuple(world.probabilities[row].tolist())
+        prediction = Prediction(
+            id=prediction_id,
+            made_at=worlds.moment(world.at[row]),
+            source=SOURCES[rng.choice(len(SOURCES), p=SOURCE_MIX)],
+            mood=NAMES[int(np.argmax(probabilities))],
+            confidence=max(probabilities),
+            probabilities=probabilities,
+            model_version=worlds.VERSIONS[world.version[row]],
+            visitor=_somebody(plan, "visitor", world.visitor[row]),
+            face=face,
+            quality=quality,
+            latency_ms=float(world.latency_ms[row]),
+            audit=bool(world.audit[row]),
+            picture_kept=prediction_id in pictures,
+        )
+        predictions.append(prediction)
+        truth = int(world.truth[row])
+        labels += _labels(plan, prediction, truth, bool(world.answered[row]), rng)
+        plays += _plays(prediction, NAMES[truth], rng)
+    # What would have been said after the end was not said yet.
+    said = [label for label in labels if label.given_at <= plan.until]
+    return Part(Records(predictions, said, plays), pictures)
+
+
+def _quality(world: World, row: int) -> FaceQuality:
+    return FaceQuality(
+        light=float(world.light[row]),
+        blur=float(world.blur[row]),
+        size=float(world.size[row]),
+        yaw=float(world.yaw[row]),
+        roll=float(world.roll[row]),
+    )
+
+
+def _labels(
+    plan: Plan, prediction: Prediction, truth: int, answered: bool, rng: np.random.Generator
+) -> list[Feedback]:
+    """What the visitor said at once, and perhaps a labeller some days later."""
+    labels = []
+    if answered:
+        source = "audit" if prediction.audit else "volunteered"
+        when = prediction.made_at + timedelta(seconds=int(rng.integers(3, 40)))
+        label = _heard(truth, ERRS, rng)
+        labels.append(Feedback(prediction.id, 1, label, source, prediction.visitor, when))
+    if prediction.picture_kept and rng.random() < LABELLED:
+        by = _somebody(plan, "labeller", rng.integers(LABELLERS))
+        when = _working_hours(prediction.made_at + timedelta(days=int(rng.integers(1, 7))), rng)
+        label = _heard(truth, LABELLER_ERRS, rng)
+        queue = "random" if rng.random() < AT_RANDOM else "useful"
+        labels.append(Feedback(prediction.id, len(labels) + 1, label, "labeller", by, when, queue))
+    return labels
+
+
+def _plays(prediction: Prediction, truth: str, rng: np.random.Generator) -> list[Play]:
+    """The playlist that was suggested, and up to two others that were asked for."""
+    catalogue = read_catalogue()
+    mode = "lift" if rng.random() < LIFTED else "match"
+    entry = catalogue[prediction.mood]
+    playlists = (catalogue[entry.lift_to] if mode == "lift" else entry).playlists
+    dislike = min(1.0, AGAIN[prediction.mood] * (1 if prediction.mood == truth else 2))
+    plays = []
+    when = prediction.made_at
+    for n, playlist in enumerate(playlists[:3], 1):
+        plays.append(
+            Play(prediction.id, n, playlist.id, playlist.name, mode, n > 1, "catalogue", when)
+        )  # fmt: skip
+        if rng.random() >= dislike:
+            break
+        when += timedelta(seconds=int(rng.integers(5, 30)))
+    return plays
+
+
+def _heard(truth: int, errs: float, rng: np.random.Generator) -> str:
+    """The true mood as somebody tells it, who sometimes means another."""
+    other = (truth + 1 + int(rng.integers(len(NAMES) - 1))) % len(NAMES)
+    return NAMES[other if rng.random() < errs else truth]
+
+
+def _working_hours(day: datetime, rng: np.random.Generator) -> datetime:
+    return day.replace(hour=int(rng.integers(9, 18)), minute=int(rng.integers(60)))
+
+
+def _somebody(plan: Plan, role: str, number: int) -> str:
+    """Who: as long as the hash of a real visitor, and plain to see that it is none."""
+    return MARK + hashlib.sha256(f"{plan.seed} {role} {number}".encode()).hexdigest()[len(MARK) :]

@@ -1,0 +1,135 @@
+"""Pictures for a synthetic history: the small portraits of scikit-image, in other light and other turns.
+
+They are 100 faces of Labeled Faces in the Wild (Huang et al. 2007), 25 px each, which scikit-image
+ships under a free licence. They are grey and blurred, and each is marked DEMO.
+"""
+
+from functools import cache
+
+import cv2
+import numpy as np
+
+from vibecheck.faces import KEEPSAKE_SCALE, KEEPSAKE_SIDE, Face, FaceQuality
+from vibecheck.pictures import encode_jpeg
+from vibecheck.probes import lfw_faces
+from vibecheck.reading import Reader
+
+# In the middle of the picture, the portrait has this share of its side.
+SHARE = 1 / KEEPSAKE_SCALE
+# A mood is shown by one of this many portraits: those that look most like it to a model.
+CAST = 16
+# Brightness of an average portrait, 0 to 255.
+LUMA = 110.0
+# A face this sharp is left as it is; see FaceQuality.blur.
+SHARP = 60.0
+
+
+class Portraits:
+    """Portraits that can be turned, lit and blurred as a FaceQuality says."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Raises VibeCheckError where scikit-image is not installed."""
+        self._pictures = [_framed(face) for face in lfw_faces()]
+        self._faces: list[Face] = []
+        shares = []
+        for picture in self._pictures:
+            found = reader.detector.find(picture)
+            face = found[0] if found else _in_the_middle(KEEPSAKE_SIDE)
+            cut = reader.classifier.cut(picture, face)
+            self._faces.append(face)
+            shares.append(reader.classifier.probabilities(cut[np.newaxis])[0])
+        # mood x CAST: the numbers of the portraits that look most like each mood
+        self._cast = np.argsort(-np.array(shares), axis=0, kind="stable")[:CAST].T
+
+    def take(self, truth: int, number: int, quality: FaceQuality) -> tuple[bytes, Face]:
+        """A picture (JPEG) of a face in the mood `truth` (it indexes EMOTIONS), and where the face is.
+
+        `number` decides which of the portraits it is, and whether it is seen in a mirror.
+        """
+        which = self._cast[truth][number % CAST]
+        side = kept_side(quality.size)
+        matrix = _view(quality.yaw, side, mirror=number // CAST % 2 == 1)
+        picture = cv2.warpPerspective(
+            self._pictures[which], matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+        )
+        if quality.blur < SHARP:
+            picture = cv2.GaussianBlur(picture, (0, 0), side / 320 * 4 * (1 - quality.blur / SHARP) + 0.1)
+        lit = picture.astype(np.float32) * (quality.light / LUMA)
+        picture = np.clip(lit, 0, 255).astype(np.uint8)
+        _mark(picture)
+        return encode_jpeg(picture, quality=85), _moved(self._faces[which], matrix)
+
+
+def unseen_face(quality: FaceQuality) -> Face:
+    """Where the face is in a picture that was not kept: an average face, turned as the quality says."""
+    face = _in_the_middle(kept_side(quality.size))
+    shift = np.sin(np.radians(quality.yaw)) * 0.2 * face.width
+    points = [(x + (shift if i == 2 else 0.3 * shift), y) for i, (x, y) in enumerate(face.landmarks)]
+    return Face(face.x, face.y, face.width, face.height, tuple((float(x), y) for x, y in points), 0.9)
+
+
+def kept_side(size: float) -> int:
+    """Side of what may be kept of a picture with a face of this size, px (see `faces.keepsake`)."""
+    return int(min(KEEPSAKE_SIDE, max(32, round(size * KEEPSAKE_SCALE))))
+
+
+def _in_the_middle(side: int) -> Face:
+    """An average face in the middle of a picture of this side, as the detector boxes the portraits."""
+    width, height = 0.46 * side, 0.62 * side
+    places = ((0.28, 0.4), (0.72, 0.4), (0.5, 0.6), (0.33, 0.77), (0.67, 0.77))
+    x, y = (side - width) / 2, (side - height) / 2
+    landmarks = tuple((x + across * width, y + down * height) for across, down in places)
+    return Face(x, y, width, height, landmarks, 0.9)
+
+
+def _framed(face: np.ndarray) -> np.ndarray:
+    """A portrait (25 x 25 uint8) as a keepsake: in an oval, before a plain background, a little tinted."""
+    inner = round(KEEPSAKE_SIDE * SHARE)
+    border = (KEEPSAKE_SIDE - inner) // 2
+    large = cv2.resize(face, (inner, inner), interpolation=cv2.INTER_CUBIC)
+    padded = cv2.copyMakeBorder(large, *[border] * 4, cv2.BORDER_REPLICATE)
+    oval = _oval()
+    grey = padded * oval + (0.5 * face.mean() + 12) * (1 - oval)
+    return np.clip(grey[..., np.newaxis] * (1.08, 1.0, 0.9), 0, 255).astype(np.uint8)
+
+
+@cache
+def _oval() -> np.ndarray:
+    """1 in the middle of a keepsake, 0 outside an oval, with a soft edge."""
+    y, x = np.mgrid[-1 : 1 : KEEPSAKE_SIDE * 1j, -1 : 1 : KEEPSAKE_SIDE * 1j]
+    away = np.hypot(x / 0.56, y / 0.68)
+    return np.clip((1.06 - away) / 0.16, 0, 1).astype(np.float32)
+
+
+def _view(yaw: float, side: int, mirror: bool) -> np.ndarray:
+    """The 3x3 matrix that turns a keepsake by `yaw` degrees and makes it `side` px wide."""
+    end = KEEPSAKE_SIDE - 1.0
+    corners = np.array([(0, 0), (end, 0), (end, end), (0, end)], np.float32)
+    if mirror:
+        corners = corners[[1, 0, 3, 2]]
+    near, squeeze = 0.16 * np.sin(np.radians(yaw)), 0.5 * (1 - np.cos(np.radians(yaw)))
+    left, right = squeeze, 1 - squeeze
+    goal = np.array([(left, -near), (right, near), (right, 1 - near), (left, 1 + near)], np.float32)
+    return cv2.getPerspectiveTransform(corners, goal * (side - 1))
+
+
+def _moved(face: Face, matrix: np.ndarray) -> Face:
+    """The face after the 3x3 `matrix` was applied to its picture."""
+    box = ((face.x, face.y), (face.x + face.width, face.y + face.height))
+    points = np.array([*box, *face.landmarks], np.float64).reshape(-1, 1, 2)
+    moved = cv2.perspectiveTransform(points, matrix).reshape(-1, 2)
+    (x0, x1), (y0, y1) = np.sort(moved[:2, 0]), np.sort(moved[:2, 1])
+    eyes = sorted(map(tuple, moved[2:4].tolist()))  # in a mirror, the right eye is the left one
+    mouth = sorted(map(tuple, moved[5:7].tolist()))
+    landmarks = (*eyes, tuple(moved[4].tolist()), *mouth)
+    return Face(float(x0), float(y0), float(x1 - x0), float(y1 - y0), landmarks, face.score)
+
+
+def _mark(picture: np.ndarray) -> None:
+    """Write DEMO into the lower corner."""
+    scale = picture.shape[0] / 320
+    place = round(8 * scale), round(312 * scale)
+    thickness = max(1, round(scale))
+    cv2.putText(
+        picture, "DEMO", place, cv2.FONT_HERSHEY_SIMPLEX, 0.55 * scale, (235,) * 3, thickness, cv2.LINE_AA
+    )

@@ -1,0 +1,237 @@
+"""The made-up world behind a synthetic history, as arrays of numbers: who came when, and what was seen.
+
+The model in it works as Bayes would have it. Each mood is a point in space, easily confused moods lie
+close together, and a check shows the point of the true mood, blurred by noise. The probabilities are
+the posterior of that observation, so they are honest by construction, and become less so on purpose:
+the model does not know how dark or how turned the face was, and each version is a little too sure.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from vibecheck.emotions import NAMES
+
+VERSIONS = ("demo-1", "demo-2", "demo-3")
+FROM = (0.0, 0.38, 0.72)  # when each went live, as a share of the time
+SKILL = np.array([1.6, 2.0, 2.4])  # distance of the moods' points, in standard deviations of the noise
+TOO_SURE = np.array([1.3, 1.15, 1.05])
+MS = np.array([13.0, 19.0, 17.0])
+
+DRIFT_FROM = 0.9  # from here on people sit in the dark, further away, and smile less
+
+# The mix of moods, and how alike they look (0: not at all, 1: the same), in the order of EMOTIONS.
+MIX = np.array([0.09, 0.03, 0.05, 0.36, 0.27, 0.12, 0.08])
+ALIKE = {
+    ("angry", "disgust"): 0.55,
+    ("fear", "surprise"): 0.6,
+    ("neutral", "sad"): 0.55,
+    ("angry", "neutral"): 0.35,
+    ("angry", "sad"): 0.25,
+    ("fear", "sad"): 0.3,
+    ("happy", "neutral"): 0.15,
+    ("happy", "surprise"): 0.15,
+}
+
+WEEKDAYS = np.array([0.9, 0.9, 0.95, 1.0, 1.25, 1.3, 1.1])
+HOURS = np.array([6, 3, 2, 1, 1, 2, 5, 12, 16, 14, 13, 15, 22, 18, 14, 15, 18, 24, 30, 34, 36, 32, 22, 12])
+
+CHECKS_A_VISIT = 2.4
+CHECKS_A_VISITOR = 9
+AUDIT_SHARE = 0.25
+ANSWERED = 0.35  # of the audits
+VOLUNTEERED = (0.02, 0.14)  # of the other right, and wrong, answers
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be made up: `checks` of them in the `days` before `until`, at most `pictures` with one.
+
+    The same plan always gives the same history.
+    """
+
+    until: datetime
+    seed: int = 1
+    days: int = 150
+    checks: int = 20_000
+    pictures: int = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One row a check, oldest first. `at` is in seconds since 1970, `truth` and `mood` index EMOTIONS."""
+
+    at: np.ndarray
+    visitor: np.ndarray
+    truth: np.ndarray
+    probabilities: np.ndarray
+    version: np.ndarray
+    light: np.ndarray
+    blur: np.ndarray
+    size: np.ndarray
+    yaw: np.ndarray
+    roll: np.ndarray
+    latency_ms: np.ndarray
+    audit: np.ndarray
+    answered: np.ndarray
+    kept: np.ndarray
+
+    @property
+    def mood(self) -> np.ndarray:
+        """What the model answered."""
+        return self.probabilities.argmax(axis=1)
+
+
+def make(plan: Plan) -> World:
+    """Make up a world."""
+    rng = np.random.default_rng(plan.seed)
+    at, visit, first = _times(plan, rng)
+    visits = visit[-1] + 1
+    start = plan.until.timestamp() - plan.days * 86400
+    progress = (at - start) / (plan.days * 86400)
+    drift = np.clip((progress - DRIFT_FROM) / (1 - DRIFT_FROM) * 3, 0, 1)
+    hour, weekday = _clock(at)
+
+    people = max(3, plan.checks // CHECKS_A_VISITOR)
+    visitor = _visitors(progress[first], people, rng)[visit]
+    truth = _moods(visit, visitor, people, hour, weekday, drift, rng)
+
+    def personal(spread: Callable[[int], np.ndarray]) -> np.ndarray:
+        return spread(people)[visitor] + 0.6 * spread(visits)[visit]
+
+    night = (hour < 7) | (hour > 20)
+    light = 128 + personal(lambda n: rng.normal(0, 24, n)) - 28 * night - 45 * drift
+    light = np.clip(light + rng.normal(0, 8, len(at)), 20, 245)
+    size = np.exp(5.05 + personal(lambda n: rng.normal(0, 0.38, n)) - 0.5 * drift)
+    blur = np.exp(4.6 + personal(lambda n: rng.normal(0, 0.55, n)) - 0.7 * (light < 60))
+    yaw = np.clip(rng.standard_t(3, len(at)) * 8, -60, 60)
+    roll = np.clip(rng.standard_t(4, len(at)) * 5, -45, 45)
+
+    version = np.searchsorted(FROM, progress, side="right") - 1
+    harder = np.where(light < 60, 0.6, 1) * np.where(size < 64, 0.65, 1)
+    harder *= np.where(np.abs(yaw) > 25, 0.6, 1) * np.where(blur < 25, 0.75, 1)
+    probabilities = _seen(truth, SKILL[version] * harder, SKILL[version], TOO_SURE[version], rng)
+
+    wrong = probabilities.argmax(axis=1) != truth
+    audit = rng.random(len(at)) < AUDIT_SHARE
+    willing = np.where(audit, ANSWERED, np.take(VOLUNTEERED, wrong.astype(int)))
+    return World(
+        at=at,
+        visitor=visitor,
+        truth=truth,
+        probabilities=probabilities,
+        version=version,
+        light=light,
+        blur=np.clip(blur, 4, 4000),
+        size=np.clip(size, 24, 620),
+        yaw=yaw,
+        roll=roll,
+        latency_ms=MS[version] * rng.lognormal(0, 0.25, len(at)),
+        audit=audit,
+        answered=rng.random(len(at)) < willing,
+        kept=_kept(visitor, people, plan.pictures, rng),
+    )
+
+
+def _times(plan: Plan, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """When each check was made, which visit it belongs to, and the first check of each visit.
+
+    Visits are drawn by the hour: more in the evening, at weekends, and as time goes by.
+    """
+    lengths = np.minimum(rng.geometric(1 / CHECKS_A_VISIT, plan.checks), 8)
+    lengths = lengths[: np.searchsorted(np.cumsum(lengths), plan.checks) + 1]
+    lengths[-1] -= lengths.sum() - plan.checks
+    # Hours before the end; the last visit begins ten minutes before it, so that all end in time.
+    hours = np.arange(1, plan.days * 24)
+    end = plan.until.timestamp() - 600
+    hour, weekday = _clock(end - hours * 3600)
+    weight = HOURS[hour] * WEEKDAYS[weekday] * np.linspace(1.5, 0.6, len(hours))
+    ago = rng.choice(hours, len(lengths), p=weight / weight.sum()) - rng.random(len(lengths))
+    begin = np.sort(end - ago * 3600)
+    visit = np.repeat(np.arange(len(lengths)), lengths)
+    first = np.cumsum(lengths) - lengths
+    gaps = 8 + rng.exponential(20, plan.checks).clip(max=60)
+    gaps[first] = 0
+    since = np.cumsum(gaps)
+    at = begin[visit] + since - since[first][visit]
+    order = np.argsort(at, kind="stable")
+    return at[order], visit[order], np.argsort(order)[first]
+
+
+def _clock(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Hour and weekday (Monday is 0) of seconds since 1970, in UTC; that began on a Thursday."""
+    return (at // 3600 % 24).astype(int), ((at // 86400 + 3) % 7).astype(int)
+
+
+def _visitors(progress: np.ndarray, people: int, rng: np.random.Generator) -> np.ndarray:
+    """Who came on each visit: a few regulars, and others who come for a while and stay away again."""
+    regulars = max(1, people // 30)
+    passing = rng.normal(progress * people, people * 0.06)
+    passing = np.abs(passing).astype(int) % people
+    return np.where(rng.random(len(progress)) < 0.3, rng.integers(0, regulars, len(progress)), passing)
+
+
+def _moods(
+    visit: np.ndarray,
+    visitor: np.ndarray,
+    people: int,
+    hour: np.ndarray,
+    weekday: np.ndarray,
+    drift: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The true mood of each check: by person, hour, weekday and drift; it often lasts for a visit."""
+    liking = np.log(MIX) + rng.normal(0, 0.5, (people, len(NAMES)))[visitor]
+    effects = (
+        ("happy", 0.35 * (hour >= 17) + 0.3 * (weekday >= 4) - 0.8 * drift),
+        ("neutral", 0.3 * (hour < 11) + 0.5 * drift),
+        ("angry", 0.4 * (weekday == 0)),
+        ("sad", 0.5 * ((hour >= 22) | (hour < 4)) + 0.6 * drift),
+        ("surprise", 0.3 * (weekday >= 5)),
+    )
+    for name, effect in effects:
+        liking[:, NAMES.index(name)] += effect
+    # The largest of (log share + Gumbel noise) is drawn with that share.
+    noise = rng.gumbel(size=liking.shape)
+    lasting = rng.gumbel(size=(visit[-1] + 1, len(NAMES)))[visit]
+    stays = rng.random(len(visit)) < 0.5
+    return (liking + np.where(stays[:, np.newaxis], lasting, noise)).argmax(axis=1)
+
+
+def _seen(
+    truth: np.ndarray, skill: np.ndarray, believed: np.ndarray, too_sure: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Seven probabilities a check: the posterior of a noisy look at the true mood's point.
+
+    `skill` is how far apart the points really were in this picture, `believed` what the model thinks.
+    """
+    points = _points()
+    seen = skill[:, np.newaxis] * points[truth] + rng.normal(size=(len(truth), len(NAMES)))
+    logits = np.log(MIX) + believed[:, np.newaxis] * (seen @ points.T)
+    logits *= too_sure[:, np.newaxis]
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _points() -> np.ndarray:
+    """The seven moods as points at distance 1 from the middle, whose cosines are ALIKE."""
+    alike = np.eye(len(NAMES))
+    for (one, other), cosine in ALIKE.items():
+        i, j = NAMES.index(one), NAMES.index(other)
+        alike[i, j] = alike[j, i] = cosine
+    return np.linalg.cholesky(alike)
+
+
+def _kept(visitor: np.ndarray, people: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Whose pictures are kept: those of one visitor in five, as far as they are to have any."""
+    said_yes = np.flatnonzero((rng.random(people) < 0.2)[visitor])
+    kept = np.zeros(len(visitor), bool)
+    kept[rng.permutation(said_yes)[:most]] = True
+    return kept
+
+
+def moment(at: float) -> datetime:
+    """Seconds since 1970 as a moment, to the second."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=round(at))

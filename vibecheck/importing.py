@@ -1,0 +1,141 @@
+"""Labelled pictures become predictions with feedback, by the way that a visitor's photo takes.
+
+The id of an imported prediction is made from the bytes of its picture. So a picture is stored once,
+however often and under whatever name it is imported, and an import that was interrupted goes on where
+it stopped.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from pathlib import Path
+
+from vibecheck import check
+from vibecheck.errors import NoFace, PictureError, UnknownPrediction
+from vibecheck.labelled import LabelledPicture, Refused
+from vibecheck.pictures import decode, read_bytes
+from vibecheck.reading import Reader, Reading
+from vibecheck.records.store import Store
+from vibecheck.records.values import Prediction
+from vibecheck.records.visitors import hash_of
+
+SOURCE = "import"
+# The label belongs to the largest face, unless another is nearly as large: this share of its area.
+RIVAL = 0.5
+
+
+class Fate(Enum):
+    """What became of a labelled picture that was not refused."""
+
+    NEW = "new"
+    KNOWN = "known"  # stored before, with the same label
+    RELABELLED = "relabelled"  # stored before, with another label
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A labelled picture that is in the records now, and whether the model sees the same in it."""
+
+    labelled: LabelledPicture
+    prediction: Prediction
+    fate: Fate
+
+    @property
+    def agreed(self) -> bool:
+        """Whether the prediction is the label."""
+        return self.prediction.mood == self.labelled.label
+
+
+class Importer:
+    """Brings labelled pictures into a store.
+
+    `crops`: each picture is a face crop already. `now` is the time of the import, and of pictures
+    without one. What was taken before `oldest` is refused: the next sweep would delete it.
+    """
+
+    def __init__(
+        self, store: Store, reader: Reader, *, crops: bool, now: datetime, retention_days: int
+    ) -> None:
+        self._store, self._reader, self._crops, self._now = store, reader, crops, now
+        self._days = retention_days
+        self._told: dict[str, tuple[str, str]] = {}  # prediction id → label and place, in this import
+
+    def run(self, lines: Iterable[LabelledPicture | Refused]) -> Iterator[Imported | Refused]:
+        """Import one after the other; each is on disk when it is yielded. Raises RecordsError."""
+        for line in lines:
+            if isinstance(line, Refused):
+                yield line
+                continue
+            try:
+                yield self._bring(line)
+            except PictureError as error:
+                yield Refused(line.row, str(line.path), str(error))
+
+    def _bring(self, labelled: LabelledPicture) -> Imported | Refused:
+        if labelled.taken_at and labelled.taken_at < self._now - timedelta(days=self._days):
+            return _refused(
+                labelled,
+                f"It was taken more than {self._days} days ago and would be deleted by the next sweep: "
+                "raise VIBECHECK_RETENTION_DAYS, or leave its timestamp out.",
+            )
+        data = read_bytes(labelled.path)
+        prediction_id = id_of(data)
+        label, place = self._told.get(prediction_id, (labelled.label, ""))
+        if label != labelled.label:
+            return _refused(labelled, f"It is the same picture as {place}, which is labelled {label}.")
+        try:
+            prediction, fate = self._store.get(prediction_id), Fate.KNOWN
+        except UnknownPrediction:
+            prediction, fate = self._add(prediction_id, labelled, data), Fate.NEW
+        said = self._label(prediction_id)
+        if said != labelled.label:
+            # Without a label it is new: the import was interrupted before it came to that.
+            fate = Fate.RELABELLED if said else Fate.NEW
+            self._store.label(prediction_id, labelled.label, SOURCE, None, self._now)
+        self._told.setdefault(prediction_id, (labelled.label, _place(labelled)))
+        return Imported(labelled, prediction, fate)
+
+    def _add(self, prediction_id: str, labelled: LabelledPicture, data: bytes) -> Prediction:
+        reading = self._read(labelled.path, data)
+        model = self._reader.classifier.manifest
+        prediction, best = check.predict(
+            [reading],
+            source=SOURCE,
+            model_version=model.version,
+            visitor=hash_of(labelled.visitor) if labelled.visitor else None,
+            now=labelled.taken_at or self._now,
+        )
+        prediction = replace(prediction, id=prediction_id)
+        return check.record(self._store, prediction, best, keep_picture=True, model_origin=model.origin)
+
+    def _read(self, path: Path, data: bytes) -> Reading:
+        picture = decode(data, name=str(path))
+        if self._crops:
+            return self._reader.read_crop(picture)
+        reading = self._reader.read_still(picture)
+        if not reading.faces:
+            raise NoFace("No face was found in it. If the pictures are face crops already, add --crops.")
+        first, *others = reading.faces
+        if others and others[0].area > RIVAL * first.area:
+            raise NoFace(f"It shows {len(reading.faces)} faces: cut out the one that the label is for.")
+        return reading
+
+    def _label(self, prediction_id: str) -> str | None:
+        """What the last import said of a prediction; somebody may have corrected it since."""
+        labels = (each for each in reversed(self._store.feedback_of(prediction_id)) if each.source == SOURCE)
+        return next((each.label for each in labels), None)
+
+
+def id_of(data: bytes) -> str:
+    """The id of the prediction of an imported picture: that of its bytes."""
+    return hashlib.sha256(b"vibecheck import\0" + data).hexdigest()[:32]
+
+
+def _refused(labelled: LabelledPicture, reason: str) -> Refused:
+    return Refused(labelled.row, str(labelled.path), reason)
+
+
+def _place(labelled: LabelledPicture) -> str:
+    return f"that of row {labelled.row}" if labelled.row else str(labelled.path)

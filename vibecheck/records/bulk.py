@@ -1,0 +1,55 @@
+"""Writes a whole history at once, as `Store.add`, `Store.label` and `Store.played` would one by one.
+
+For synthetic history only: nothing is put into the outbox.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from vibecheck.records.rows import prediction_row
+from vibecheck.records.tables import feedback, model_versions, plays, predictions
+from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Predictions with all labels and playlists that belong to them."""
+
+    predictions: Sequence[Prediction]
+    feedback: Sequence[Feedback]
+    plays: Sequence[Play]
+
+
+def write_versions(connection: Connection, versions: Sequence[ModelVersion]) -> None:
+    """Writes model versions, of which none is there yet."""
+    connection.execute(insert(model_versions), [asdict(version) for version in versions])
+
+
+def write(connection: Connection, records: Records) -> None:
+    """Writes records of which none is there yet; their model versions are."""
+    rows = (
+        (predictions, list(_prediction_rows(records))),
+        (feedback, [asdict(label) for label in records.feedback]),
+        (plays, [asdict(play) for play in records.plays]),
+    )
+    for table, those in rows:
+        if those:
+            connection.execute(insert(table), those)
+
+
+def _prediction_rows(records: Records) -> Iterator[dict[str, Any]]:
+    """The rows of `predictions`, with what `labels.py` notes in them of their labels."""
+    given: dict[str, list[Feedback]] = defaultdict(list)
+    for label in records.feedback:
+        given[label.prediction_id].append(label)
+    for prediction in records.predictions:
+        labels = given[prediction.id]
+        yield prediction_row(prediction) | {
+            "label": labels[-1].label if labels else None,
+            "labels_given": len(labels),
+            "judged": any(label.queue == "random" for label in labels),
+        }
