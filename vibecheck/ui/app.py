@@ -34,13 +34,8 @@ def start_page(title: str) -> None:
     except VibeCheckError as error:
         st.error(str(error), icon="⚠️")
         st.stop()
-    if synthetic():
-        with st.container(key="synthetic"):
-            st.info(
-                "**Synthetic history:** everything in these records is made up. Your own vibe checks are "
-                "shown, and not recorded.",
-                icon=":material/science:",
-            )
+    # Filled at the end: a page that is shut opens no records, not even to ask this.
+    st.session_state.banner = st.empty()
     with st.sidebar:
         theme.quiet(f"Model: {reader().classifier.version}. It reads expressions, not feelings.")
         gate.greet()
@@ -48,6 +43,13 @@ def start_page(title: str) -> None:
 
 def end_page() -> None:
     """The last call of every page."""
+    if synthetic():
+        with st.session_state.banner.container(key="synthetic"):
+            st.info(
+                "**Synthetic history:** everything in these records is made up. Your own vibe checks are "
+                "shown, and not recorded.",
+                icon=":material/science:",
+            )
     remember()
     _settle()
 
