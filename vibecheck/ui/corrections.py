@@ -5,20 +5,15 @@ from datetime import datetime
 
 import streamlit as st
 
-from vibecheck.emotions import BY_NAME, EMOTIONS, NAMES
+from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.corrections import Filters, Labelled
 from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
 from vibecheck.ui import app, faces, keeping, labelling, theme
+from vibecheck.ui.filters import chosen_filters
 from vibecheck.ui.labelling import Shown
 from vibecheck.ui.visitor import timezone, visitor
 
-FLAGS = {
-    "unlabelled": "Unlabelled",
-    "unsure": "Low confidence",
-    "disagreed": "Disagreed",
-    "with_picture": "With picture",
-}
 QUEUE_WORDS = {
     "useful": "What the model would learn most from: rare moods and doubtful answers first.",
     "random": "Drawn without looking at any answer, and shown without it. Only these labels count when "
@@ -82,7 +77,9 @@ def _choose() -> tuple[str, Filters]:
             label_visibility="collapsed",
             persist_state="session",
         )
-        filters = _filters() if view == "all" else Filters(visitor=visitor() if view == "mine" else None)
+        filters = (
+            chosen_filters() if view == "all" else Filters(visitor=visitor() if view == "mine" else None)
+        )
     left = app.store().left()
     counted = {"useful": left.useful, "random": left.random}
     if view in QUEUES:
@@ -90,43 +87,6 @@ def _choose() -> tuple[str, Filters]:
     else:
         theme.quiet(f"Left to label: {left.useful} in Most useful, {left.random} in Random.")
     return view, filters
-
-
-def _filters() -> Filters:
-    """Which of everyone's vibe checks to show."""
-    start = labelling.progress().start
-    chosen = sum(bool(st.session_state.get(f"filter-{name}")) for name in ("flags", "mood", "model", "days"))
-    title = f"Filters · {chosen}" if chosen else "Filters"
-    with st.popover(title, icon=":material/filter_list:", key="filters"):
-        flags = st.pills(
-            "Only",
-            list(FLAGS),
-            selection_mode="multi",
-            format_func=FLAGS.get,
-            on_change=start,
-            key="filter-flags",
-            wrap=True,
-        )
-        mood = st.selectbox(
-            "Mood",
-            NAMES,
-            index=None,
-            format_func=lambda name: BY_NAME[name].title,
-            placeholder="Any",
-            on_change=start,
-            key="filter-mood",
-        )
-        model = st.selectbox(
-            "Model",
-            [each.version for each in app.store().model_versions()],
-            index=None,
-            placeholder="Any",
-            on_change=start,
-            key="filter-model",
-        )
-        days = st.date_input("Days", value=(), on_change=start, key="filter-days")
-    since, before = labelling.days(days, timezone())
-    return Filters(mood=mood, model_version=model, since=since, before=before, **dict.fromkeys(flags, True))
 
 
 def _nothing(view: str, filters: Filters) -> None:

@@ -1,0 +1,52 @@
+"""The filters of a labeller's corrections page."""
+
+import streamlit as st
+
+from vibecheck.emotions import BY_NAME, NAMES
+from vibecheck.records.corrections import Filters
+from vibecheck.ui import app, labelling
+from vibecheck.ui.visitor import timezone
+
+FLAGS = {
+    "unlabelled": "Unlabelled",
+    "unsure": "Low confidence",
+    "disagreed": "Disagreed",
+    "with_picture": "With picture",
+}
+
+
+def chosen_filters() -> Filters:
+    """Which of everyone's vibe checks to show."""
+    start = labelling.progress().start
+    chosen = sum(bool(st.session_state.get(f"filter-{name}")) for name in ("flags", "mood", "model", "days"))
+    title = f"Filters · {chosen}" if chosen else "Filters"
+    with st.popover(title, icon=":material/filter_list:", key="filters"):
+        flags = st.pills(
+            "Only",
+            list(FLAGS),
+            selection_mode="multi",
+            format_func=FLAGS.get,
+            on_change=start,
+            key="filter-flags",
+            wrap=True,
+        )
+        mood = st.selectbox(
+            "Mood",
+            NAMES,
+            index=None,
+            format_func=lambda name: BY_NAME[name].title,
+            placeholder="Any",
+            on_change=start,
+            key="filter-mood",
+        )
+        model = st.selectbox(
+            "Model",
+            [each.version for each in app.store().model_versions()],
+            index=None,
+            placeholder="Any",
+            on_change=start,
+            key="filter-model",
+        )
+        days = st.date_input("Days", value=(), on_change=start, key="filter-days")
+    since, before = labelling.days(days, timezone())
+    return Filters(mood=mood, model_version=model, since=since, before=before, **dict.fromkeys(flags, True))
