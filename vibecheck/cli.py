@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from vibecheck.comet import commands as comet
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.errors import NoFace, PictureError, VibeCheckError
 from vibecheck.settings import Settings
@@ -80,6 +81,10 @@ def compile_model(
 
     worst = compile_folder(folder, face_probes())
     typer.echo(f"{folder / 'model.onnx'}: probabilities differ from PyTorch's by at most {worst:.1g}.")
+
+
+for command in (comet.send, comet.restore, comet.export):
+    app.command()(command)
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

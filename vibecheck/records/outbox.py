@@ -18,6 +18,9 @@ from sqlalchemy import Connection, func, insert, select
 from vibecheck.records.tables import outbox
 from vibecheck.records.values import Feedback, Play, Prediction
 
+# What `Outgoing` holds; the rest of a row is the business of `queue.py`.
+COLUMNS = (outbox.c.id, outbox.c.kind, outbox.c.prediction_id, outbox.c.payload, outbox.c.created_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -56,7 +59,7 @@ def enqueue(connection: Connection, value: Prediction | Feedback | Play) -> None
 
 def pending(connection: Connection, limit: int) -> list[Outgoing]:
     """The first `limit` rows that are still to be sent, oldest first."""
-    rows = connection.execute(select(outbox).order_by(outbox.c.id).limit(limit)).mappings()
+    rows = connection.execute(select(*COLUMNS).order_by(outbox.c.id).limit(limit)).mappings()
     return [Outgoing(**row) for row in rows]
 
 

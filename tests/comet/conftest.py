@@ -1,0 +1,41 @@
+"""A stand-in for Comet, the settings that lead there, and a store of each kind of database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.records.conftest import (  # noqa: F401
+    database_url,
+    engine,
+    postgres_server,
+    postgres_url,
+    sqlite_url,
+    store,
+)
+from tests.standins.comet import CometStandin, comet_standin
+from vibecheck.comet.sender import Pace
+from vibecheck.settings import Settings
+
+# As in production, but a thousand times as fast.
+FAST = Pace(poll=0.02, first_pause=0.01, longest_pause=0.05)
+
+
+@pytest.fixture
+def comet() -> Iterator[CometStandin]:
+    """A Comet server of the test's own."""
+    with comet_standin() as running:
+        yield running
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path, comet: CometStandin, monkeypatch) -> Settings:  # noqa: F811
+    """Settings that name the database, a folder for pictures, and the stand-in."""
+    for name in ("COMET_WORKSPACE", "COMET_PROJECT_NAME", "COMET_URL_OVERRIDE", "COMET_API_KEY"):
+        monkeypatch.setenv(name, "")  # what the SDK is told through the environment ends with the test
+    return Settings(
+        data=tmp_path / "data",
+        database_url=database_url,
+        comet_api_key="key",
+        comet_url_override=f"{comet.url}/clientlib/",
+    )
