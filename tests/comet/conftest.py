@@ -1,4 +1,4 @@
-"""A stand-in for Comet, the settings that lead there, and a store of each kind of database."""
+"""A stand-in for Comet, the settings that lead there, and a store."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.records.conftest import (  # noqa: F401
-    database_url,
     engine,
     postgres_server,
     postgres_url,
@@ -17,8 +16,22 @@ from tests.standins.comet import CometStandin, comet_standin
 from vibecheck.comet.sender import Pace
 from vibecheck.settings import Settings
 
+API_KEY = "hunter2"
+
 # As in production, but a thousand times as fast.
 FAST = Pace(poll=0.02, first_pause=0.01, longest_pause=0.05)
+
+
+# For tests that ask for more of the database than an order of rows, which tests/records look after.
+both_databases = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty SQLite database, or the one that the test names."""
+    return request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
 
 
 @pytest.fixture
@@ -29,13 +42,13 @@ def comet() -> Iterator[CometStandin]:
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path, comet: CometStandin, monkeypatch) -> Settings:  # noqa: F811
+def settings(database_url: str, tmp_path: Path, comet: CometStandin, monkeypatch) -> Settings:
     """Settings that name the database, a folder for pictures, and the stand-in."""
     for name in ("COMET_WORKSPACE", "COMET_PROJECT_NAME", "COMET_URL_OVERRIDE", "COMET_API_KEY"):
         monkeypatch.setenv(name, "")  # what the SDK is told through the environment ends with the test
     return Settings(
         data=tmp_path / "data",
         database_url=database_url,
-        comet_api_key="key",
+        comet_api_key=API_KEY,
         comet_url_override=f"{comet.url}/clientlib/",
     )

@@ -200,7 +200,11 @@ class Comet:
         """The day's experiment, made where there is none."""
         found = self._find(day)
         if found is None:
-            trouble = self._create(day)
+            try:
+                trouble = self._create(day)
+            except CometRejected as error:
+                # It is not the record that is refused, but the place where it is to lie.
+                raise _not_created(str(error), self.account) from error
             found = self._find(day)
             if found is None:
                 raise _not_created(trouble, self.account)

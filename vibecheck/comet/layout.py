@@ -37,6 +37,7 @@ _PREDICTION = TypeAdapter(Prediction)
 _FEEDBACK = TypeAdapter(Feedback)
 _PLAY = TypeAdapter(Play)
 _INNER = ("face", "quality", "probabilities")
+_TIMES = ("made_at", "given_at", "suggested_at")
 
 
 def experiment_key(deployment: str, day: date) -> str:
@@ -135,6 +136,8 @@ def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata whose inner objects may come back as text; Postgres takes no NUL in a text."""
     if any(isinstance(value, str) and "\0" in value for value in metadata.values()):
         raise ValueError("a text with a NUL in it")
+    if not all(isinstance(metadata.get(name, ""), str) for name in _TIMES):
+        raise ValueError("a time that is not written as one")
     return {key: _opened(value) if key in _INNER else value for key, value in metadata.items()}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.comet.child import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.faces import FaceDetector
 from vibecheck.music import Music
@@ -36,6 +37,8 @@ def start_page(title: str) -> None:
     except VibeCheckError as error:
         st.error(str(error), icon="⚠️")
         st.stop()
+    if settings().comet_api_key is not None:
+        _sending().ensure()
     with st.sidebar:
         theme.quiet(f"Model: {reader().classifier.version}. It reads expressions, not feelings.")
 
@@ -80,6 +83,12 @@ def model_card() -> str:
 def music() -> Music:
     """Where playlists come from."""
     return Music.open(settings())
+
+
+@st.cache_resource(show_spinner=False)
+def _sending() -> SendingProcess:
+    """The process that sends the records to Comet; it ends when this one does."""
+    return SendingProcess()
 
 
 @st.cache_resource(show_spinner=False)
