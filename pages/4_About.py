@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vibecheck.ui import app, theme
+from vibecheck.ui import app, comet_state, theme
 
 app.start_page("About")
 theme.intro(
@@ -38,6 +38,7 @@ with keeps, st.container(key="card-keeps"):
 - **The player** is Spotify's: what you play there is between you and Spotify.
 """
     )
+    comet_state.disclosure()
 with st.container(key="card-model"):
     st.subheader("Which model", anchor=False)
     st.markdown(app.model_card())

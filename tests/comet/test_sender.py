@@ -191,6 +191,15 @@ def test_what_was_deleted_before_it_was_sent_is_never_sent(settings, store, come
     assert waiting(store) == []
 
 
+@pytest.mark.parametrize("prediction_id", ["", "0", "feedback"])
+def test_a_deletion_of_nothing_in_particular_deletes_nothing(settings, store, comet, added, prediction_id):
+    send(settings, store)
+    tell(store, "deletion", prediction_id, {"prediction_id": prediction_id, "made_at": NOON.isoformat()})
+    send(settings, store)
+    assert comet.names() == [added.picture_name]
+    assert len(comet_state(store).waiting.set_aside) == 1
+
+
 def rolled_up(settings, store):
     """Sends as if the day was over."""
     with writing(store.engine) as connection:

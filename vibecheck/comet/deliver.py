@@ -20,7 +20,7 @@ from vibecheck.records import memory, queue
 from vibecheck.records.outbox import payload_of
 from vibecheck.records.queue import Claimed
 from vibecheck.records.store import Store
-from vibecheck.records.values import Prediction
+from vibecheck.records.values import Prediction, is_prediction_id
 
 # What follows from a delivery, in the transaction that takes its row out of the queue.
 Then = Callable[[Connection, datetime], None]
@@ -117,6 +117,8 @@ class Delivery:
 
     def _deletion(self, claimed: Claimed) -> Then:
         prediction_id = claimed.row.prediction_id
+        if not is_prediction_id(prediction_id):
+            raise ValueError(f"{prediction_id!r} is not the id of a prediction")
         made_at = claimed.row.payload.get("made_at")
         if made_at is not None:
             day = layout.day_of(datetime.fromisoformat(made_at))

@@ -19,6 +19,15 @@ def draw(allowed: bool) -> None:
             _state()
 
 
+def disclosure() -> None:
+    """Tells visitors that a copy of what is kept goes to Comet, where it does."""
+    if app.settings().comet_api_key is not None:
+        st.markdown(
+            "- **A copy** of what is kept goes to [Comet](https://www.comet.com), which keeps it for "
+            "whoever runs this app. What is deleted here is deleted there too."
+        )
+
+
 def fetch_button() -> None:
     """A button that has the sending process read from Comet what is not here yet."""
     if app.settings().comet_api_key is None:
