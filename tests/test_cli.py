@@ -178,7 +178,7 @@ def test_sending_exporting_and_restoring(tmp_path):
         assert run.returncode == 0, run.stderr
         run = vibecheck("restore", cwd=tmp_path, VIBECHECK_DATA="there", **account)
         assert run.returncode == 0, run.stderr
-        assert "1 predictions, 1 labels and 1 pictures were new here" in run.stdout
+        assert "New here: predictions 1, labels 1, pictures 1." in run.stdout
     there = vibecheck("export", "-", cwd=tmp_path, VIBECHECK_DATA="there")
     assert there.stdout.splitlines() == [heading, row]
 

@@ -291,7 +291,7 @@ def test_reading_back_that_fails_says_why_and_is_tried_again(settings, store, co
         wait(lambda: seen.append(comet_state(store).restoring) or store.count() == 1)
         wait(lambda: comet_state(store).restoring.done)
         assert any(at and "problem of its own" in at.sentence for at in seen)
-        assert not [row for row in store.queued() if row.kind == RESTORE]
+        wait(lambda: not [row for row in store.queued() if row.kind == RESTORE])
     finally:
         stop.set()
         thread.join()

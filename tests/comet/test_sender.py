@@ -14,6 +14,7 @@ from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
 from vibecheck.comet import layout
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.state import comet_state, try_again
+from vibecheck.errors import CometUnavailable
 from vibecheck.records.outbox import payload_of
 from vibecheck.records.queue import CHORES
 from vibecheck.records.tables import outbox
@@ -402,6 +403,39 @@ def test_without_a_network_everything_waits(settings, store, comet, added):
     trouble(nowhere, store, "cannot be reached")
     send(settings, store)
     assert comet.names() == [added.picture_name]
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_what_is_refused_half_way_is_not_sent_twice(settings, store, comet, added, status):
+    comet.fault("write/experiment/metric", status=status)
+    until_sent(settings, store)
+    assert comet.names() == [added.picture_name]
+    assert comet.points("confidence") == [added.confidence]
+
+
+def test_who_wants_the_queue_emptied_is_told_why_it_is_not(settings, store, comet, added):
+    comet.fault("", status=500, times=10**6)
+    with pytest.raises(CometUnavailable, match="problem of its own"):
+        send(settings, store)
+    assert len(waiting(store)) == 1
+
+
+def test_a_mistake_of_our_own_sets_one_row_aside_and_the_rest_goes_on(
+    settings, store, comet, added, monkeypatch
+):
+    from vibecheck.comet.deliver import Delivery
+
+    def broken(self, claimed):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Delivery, "_play", broken)
+    tell(store, "play", added.id, {})
+    other = a_prediction()
+    store.add(other, None)
+    send(settings, store)
+    assert comet.names() == sorted([added.picture_name, f"prediction_{other.id}.json"])
+    (reason,) = comet_state(store).waiting.set_aside
+    assert "ZeroDivisionError" in reason
 
 
 def test_an_experiment_that_somebody_deletes_is_made_anew(settings, store, comet, added):

@@ -81,7 +81,7 @@ def test_queued_since_when_and_why(store):
 
 def test_set_aside_with_reasons_and_a_way_to_try_again(store):
     for _ in range(2):
-        store.add(a_prediction(), None)
+        store.add(a_prediction(made_at=datetime.now(UTC)), None)
     with writing(store.engine) as connection:
         connection.execute(update(outbox).values(set_aside_at=datetime.now(UTC), reason="Too large."))
     speak(store)

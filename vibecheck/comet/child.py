@@ -1,11 +1,14 @@
 """The sending process as the app sees it: started, watched, and ended with the app."""
 
+import logging
 import os
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "vibecheck", "send", "--with-parent")
@@ -36,10 +39,13 @@ class SendingProcess:
                 self._pause = FIRST_PAUSE if ran_for > LONGEST_PAUSE else min(2 * self._pause, LONGEST_PAUSE)
             path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
             # It ends when this pipe does: with this process, however that ends.
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}
-            )
             self._started = time.monotonic()
+            try:
+                self._process = subprocess.Popen(
+                    self._command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}
+                )
+            except OSError as error:  # no memory left, most likely; the next page tries again
+                log.warning("The process that sends to Comet cannot be started: %s", error)
 
     @property
     def pid(self) -> int | None:

@@ -58,8 +58,8 @@ def restore(
         since = since_days(days or settings.retention_days)
         at = read_back(Comet.open(settings), store, since, say)
     typer.echo(
-        f"{at.days} days in Comet: {at.predictions} predictions, {at.labels} labels and {at.pictures} "
-        "pictures were new here."
+        f"Days in Comet: {at.days}. New here: predictions {at.predictions}, labels {at.labels}, "
+        f"pictures {at.pictures}."
     )
 
 

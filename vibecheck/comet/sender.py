@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 # Rows taken at once. They are sent one after the other, so a claim must outlast all of them; it is
 # renewed when a third of it is over.
 BATCH = 16
+# After so many attempts without any progress, who only wanted the queue emptied is told why it is not.
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,14 @@ class Sender:
         self.stop = threading.Event()
 
     def run(self, until_empty: bool = False) -> None:
-        """Sends until it is stopped, or until nothing is due. What fails is tried again for ever."""
+        """Sends until it is stopped, and tries again for ever what fails.
+
+        With `until_empty` it returns when nothing is due, and raises the CometError of the last of a few
+        attempts.
+        """
         while not self.stop.is_set():
             try:
-                for attempt in self._retrying():
+                for attempt in self._retrying(give_up=until_empty):
                     with attempt:
                         self._drain()
             except RecordsError as error:
@@ -83,7 +89,7 @@ class Sender:
                 return
             self._sleep(self._pace.poll)
 
-    def _retrying(self) -> Retrying:
+    def _retrying(self, give_up: bool) -> Retrying:
         backoff = wait_random_exponential(
             multiplier=self._pace.first_pause, max=self._pace.longest_pause, min=self._pace.first_pause / 2
         )
@@ -95,12 +101,19 @@ class Sender:
             asked = trouble.retry_after if isinstance(trouble, CometUnavailable) else None
             return backoff(state) if asked is None else asked + random.uniform(0, 0.1 * asked + 0.05)
 
+        def ended(state: RetryCallState) -> bool:
+            return self.stop.is_set() or (give_up and state.attempt_number >= ATTEMPTS)
+
+        def end(state: RetryCallState) -> None:
+            if not self.stop.is_set():
+                state.outcome.result()  # raises what the last attempt did
+
         return Retrying(
             retry=retry_if_exception_type((CometUnavailable, CometRefuses)),
             wait=pause,
             sleep=self._sleep,
-            stop=lambda state: self.stop.is_set(),
-            retry_error_callback=lambda state: None,
+            stop=ended,
+            retry_error_callback=end,
         )
 
     def _drain(self) -> None:
@@ -134,16 +147,20 @@ class Sender:
                     log.warning("Comet will not have a %s: %s", claimed.row.kind, error)
                     self._queue.set_aside(claimed, str(error))
                 except CometRefuses as error:
-                    self._queue.release([claimed], str(error))
+                    # Given back as tried: a part of it may have arrived before the refusal.
+                    self._queue.postpone(claimed, timedelta(0), str(error))
                     self._tell(error)
                     raise
                 except CometUnavailable as error:
                     self._queue.postpone(claimed, self._row_pause(claimed, error), str(error))
                     self._tell(error)
                     raise
-                except RecordsError as error:
-                    self._queue.release([claimed], str(error))
-                    raise
+                except RecordsError:
+                    raise  # it may have arrived; the claim ends by itself
+                except Exception as error:
+                    log.exception("A %s cannot be sent.", claimed.row.kind)
+                    sentence = f"A mistake in VibeCheck ({type(error).__name__}): the terminal says more."
+                    self._queue.set_aside(claimed, sentence)
         finally:
             if left:
                 self._queue.release(left)

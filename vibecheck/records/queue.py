@@ -88,7 +88,7 @@ def claim(
     taken_for = now + lease
     query = (
         select(outbox)
-        .where(_due(now), outbox.c.kind.in_(kinds) if kinds else outbox.c.kind.not_in(but), ~_has_earlier())
+        .where(_takeable(now, kinds, but))
         .order_by(outbox.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -223,6 +223,8 @@ class Queue:
 
     def claim(self, limit: int, **kinds: Collection[str]) -> list[Claimed]:
         """Up to `limit` rows that are due; see `claim`."""
+        if not self.anything_due(**kinds):  # most looks find nothing, and need not hold up who writes
+            return []
         with writing(self._engine) as connection:
             return claim(connection, self._by, limit, moment(connection), self.lease, **kinds)
 
@@ -254,12 +256,18 @@ class Queue:
         with writing(self._engine) as connection:
             set_aside(connection, self._by, claimed, reason, moment(connection))
 
-    def anything_due(self, but: Collection[str] = ()) -> bool:
+    def anything_due(self, **kinds: Collection[str]) -> bool:
         """Whether a claim would find something."""
         with reading(self._engine) as connection:
-            now = moment(connection)
-            query = select(outbox.c.id).where(_due(now), outbox.c.kind.not_in(but), ~_has_earlier()).limit(1)
+            query = select(outbox.c.id).where(_takeable(moment(connection), **kinds)).limit(1)
             return connection.execute(query).first() is not None
+
+
+def _takeable(
+    now: datetime, kinds: Collection[str] | None = None, but: Collection[str] = ()
+) -> ColumnElement[bool]:
+    wanted = outbox.c.kind.in_(kinds) if kinds else outbox.c.kind.not_in(but)
+    return and_(_due(now), wanted, ~_has_earlier())
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
