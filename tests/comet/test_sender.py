@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from tests.comet.conftest import API_KEY, FAST, both_databases
 from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
@@ -18,7 +18,7 @@ from vibecheck.errors import CometUnavailable
 from vibecheck.records.outbox import payload_of
 from vibecheck.records.queue import CHORES
 from vibecheck.records.tables import outbox
-from vibecheck.records.transactions import writing
+from vibecheck.records.transactions import reading, writing
 from vibecheck.records.values import Feedback
 
 DAY = layout.day_of(NOON)
@@ -449,6 +449,26 @@ def test_an_experiment_that_somebody_deletes_is_made_anew(settings, store, comet
         sender.stop.set()
         thread.join()
     assert comet.names() == [f"feedback_{added.id}_1.json"]
+
+
+def test_a_server_that_hangs_is_not_waited_for_long(settings, store, comet, added, monkeypatch):
+    monkeypatch.setenv("COMET_TIMEOUT_FILE_UPLOAD", "1")
+    comet.fault(UPLOAD, seconds=30, status=503)
+    until_sent(settings, store)
+    assert comet.names() == [added.picture_name]
+
+
+def test_a_sender_that_is_told_to_end_leaves_nothing_claimed(settings, store, comet, added):
+    for _ in range(4):
+        store.add(a_prediction(), None)
+    comet.fault(UPLOAD, seconds=0.3, times=10)
+    sender, thread = send_meanwhile(settings, store)
+    soon(lambda: comet.asked(UPLOAD))
+    sender.stop.set()
+    thread.join()
+    with reading(store.engine) as connection:
+        rows = connection.execute(select(outbox.c.claimed_by, outbox.c.attempts)).all()
+    assert len(rows) >= 4 and {tuple(row) for row in rows} == {(None, 0)}
 
 
 @both_databases

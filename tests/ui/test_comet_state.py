@@ -67,7 +67,7 @@ def test_nothing_is_said_of_a_comet_that_is_not_set_up(store, monkeypatch):
 def test_connected_with_nothing_to_send(store):
     speak(store)
     shown = page()
-    assert "Comet: connected" in words(shown) and "All records are there." in words(shown)
+    assert "Comet: connected" in words(shown) and "All records are in Comet." in words(shown)
     assert not shown.sidebar.button
 
 
@@ -76,7 +76,7 @@ def test_queued_since_when_and_why(store):
     speak(store, False, "Comet cannot be reached: check the <network>.")
     shown = page()
     assert "not connected" in words(shown) and "check the &lt;network&gt;." in words(shown)
-    assert "1 record queued, the oldest since 3 hours." in words(shown)
+    assert "1 record queued, the oldest 3 hours old." in words(shown)
 
 
 def test_set_aside_with_reasons_and_a_way_to_try_again(store):

@@ -24,9 +24,7 @@ def send(
     """Send what waits to Comet, and read back what is asked for; the app does this itself."""
     from vibecheck.comet import service
 
-    if with_parent:
-        service.end_with_parent()
-    service.serve(Settings.load(), until_empty)
+    service.serve(Settings.load(), until_empty, with_parent)
 
 
 def restore(

@@ -67,11 +67,9 @@ def _lines(state: CometState, now: datetime) -> list[str]:
     waiting = state.waiting
     lines = [state.sentence] if state.sentence and not state.connected else []
     if waiting.queued:
-        lines.append(
-            f"{_count(waiting.queued, 'record')} queued, the oldest since {_since(waiting.oldest, now)}."
-        )
+        lines.append(f"{_count(waiting.queued, 'record')} queued, the oldest {_ago(waiting.oldest, now)}.")
     elif not waiting.set_aside:
-        lines.append("All records are there.")
+        lines.append("All records are in Comet.")
     for reason, count in sorted(waiting.set_aside.items(), key=lambda item: -item[1]):
         lines.append(f"{_count(count, 'record')} set aside: {reason}")
     if waiting.behind:
@@ -85,7 +83,7 @@ def _progress(at: Restoring) -> str:
     if at.sentence:
         return f"Reading back waits: {at.sentence}"
     if at.days_read < at.days or at.days == 0:
-        return f"Reading back: day {at.days_read} of {at.days}, {at.predictions} predictions so far."
+        return f"Reading back: day {at.days_read} of {at.days}, {at.predictions:,} predictions so far."
     return f"Reading back: {_count(at.pictures_left, 'picture')} left."
 
 
@@ -93,18 +91,18 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _since(moment: datetime | None, now: datetime) -> str:
-    """Since when, as people say it; times are UTC."""
+def _ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago, as people say it; dates are UTC."""
     if moment is None:
-        return "just now"
+        return "just made"
     passed = now - moment
     if passed < timedelta(minutes=2):
-        return "just now"
+        return "just made"
     if passed < timedelta(hours=2):
-        return f"{passed // timedelta(minutes=1)} minutes"
+        return f"{passed // timedelta(minutes=1)} minutes old"
     if passed < timedelta(days=2):
-        return f"{passed // timedelta(hours=1)} hours"
-    return f"{moment:%d %B}".lstrip("0")
+        return f"{passed // timedelta(hours=1)} hours old"
+    return f"of {moment.day} {moment:%B}"
 
 
 def _try_again() -> None:
