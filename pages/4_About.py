@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vibecheck.ui import app, deleting, theme
+from vibecheck.ui import app, comet_state, deleting, theme
 
 app.start_page("About")
 theme.intro(
@@ -48,6 +48,7 @@ model can learn*, or *keep nothing at all*: then the mood is shown and no record
 - **The player** is Spotify's: what you play there is between you and Spotify.
 """
     )
+    comet_state.disclosure()
     deleting.delete_my_data()
 with st.container(key="card-model"):
     st.subheader("Which model", anchor=False)

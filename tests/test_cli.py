@@ -184,6 +184,55 @@ def test_the_doctor_says_by_which_way_people_are_let_in(tmp_path):
     )
 
 
+def test_the_doctor_names_the_comet_workspace_and_project(tmp_path):
+    from tests.standins.comet import comet_standin
+
+    with comet_standin() as comet:
+        account = {"COMET_API_KEY": "k", "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/"}
+        run = vibecheck("doctor", cwd=tmp_path, **account, COMET_PROJECT_NAME="faces")
+        assert "The key of somebody works" in run.stdout and "makes the project faces" in run.stdout
+        run = vibecheck("doctor", cwd=tmp_path, **account, COMET_WORKSPACE="elsewhere")
+        assert "COMET_WORKSPACE" in run.stdout and "standin" in run.stdout
+
+
+def test_sending_exporting_and_restoring(tmp_path):
+    from tests.records.examples import JPEG, a_prediction
+    from tests.standins.comet import comet_standin
+    from vibecheck.records.store import Store
+
+    recent = datetime.now(UTC) - timedelta(hours=1)
+    prediction = a_prediction(made_at=recent, picture_kept=True, model_version="=1+1")
+    store = Store.open(Settings(data=tmp_path / "here"))
+    store.add(prediction, JPEG)
+    store.label(prediction.id, "sad", "audit", None, recent)
+    store.close()
+    run = vibecheck("export", "log.csv", cwd=tmp_path, VIBECHECK_DATA="here")
+    assert run.returncode == 0, run.stderr
+    heading, row = (tmp_path / "log.csv").read_text().splitlines()
+    assert heading.startswith("prediction_id,timestamp,mood_prediction,confidence,ground_truth_mood")
+    assert row.startswith(prediction.id) and ",sad,audit,'=1+1,input_" in row
+    assert vibecheck("export", "-", cwd=tmp_path, VIBECHECK_DATA="here").stdout.splitlines() == [heading, row]
+    run = vibecheck("export", "no/such/folder.csv", cwd=tmp_path, VIBECHECK_DATA="here")
+    assert run.returncode == 1 and "cannot be written" in run.stderr
+
+    with comet_standin() as comet:
+        account = {"COMET_API_KEY": "k", "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/"}
+        run = vibecheck("send", "--until-empty", cwd=tmp_path, VIBECHECK_DATA="here", **account)
+        assert run.returncode == 0, run.stderr
+        run = vibecheck("restore", cwd=tmp_path, VIBECHECK_DATA="there", **account)
+        assert run.returncode == 0, run.stderr
+        assert "New here: predictions 1, labels 1, pictures 1." in run.stdout
+    there = vibecheck("export", "-", cwd=tmp_path, VIBECHECK_DATA="there")
+    assert there.stdout.splitlines() == [heading, row]
+
+
+@pytest.mark.parametrize("command", ["send", "restore"])
+def test_without_an_account_comet_is_not_asked(tmp_path, command):
+    run = vibecheck(command, cwd=tmp_path)
+    assert run.returncode == 1
+    assert "COMET_API_KEY" in run.stderr and "Traceback" not in run.stderr
+
+
 def test_compiling_says_how_near_it_came_and_refuses_in_a_sentence(tmp_path):
     from vibecheck.classifier import EMBEDDED
 
@@ -245,7 +294,7 @@ def test_a_purge_takes_what_is_old(records, tmp_path):
 
 def test_help_names_every_command(tmp_path):
     run = vibecheck("--help", cwd=tmp_path)
-    for command in ("predict", "doctor", "compile", "forget", "purge"):
+    for command in ("predict", "doctor", "compile", "forget", "purge", "send", "restore", "export"):
         assert command in run.stdout
 
 

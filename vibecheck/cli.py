@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from vibecheck.comet import commands as comet
 from vibecheck.commands.demo import demo
 from vibecheck.commands.import_labels import import_labels
 from vibecheck.emotions import BY_NAME, NAMES
@@ -137,6 +138,8 @@ def _store() -> Iterator["Store"]:
 
 app.command("import")(import_labels)
 app.command()(demo)
+for command in (comet.send, comet.restore, comet.export):
+    app.command()(command)
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

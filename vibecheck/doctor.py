@@ -1,10 +1,7 @@
 """Looks at each part of an installation and says whether it works, and what to set if not."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-
-import requests
 
 from vibecheck.access import providers
 from vibecheck.classifier import EMBEDDED, Classifier
@@ -89,24 +86,15 @@ def _spotify(settings: Settings) -> str:
 
 
 def _comet(settings: Settings) -> str:
-    if settings.comet_api_key is None:
-        raise VibeCheckError("No account: records stay on this machine. To use one, set COMET_API_KEY.")
-    # Without this, the SDK tries for 24 s before it says that the server cannot be reached.
-    os.environ.setdefault("COMET_HTTP_SESSION_RETRY_TOTAL", "0")
-    import comet_ml  # takes a second
-    from comet_ml.exceptions import CometException
+    from vibecheck.comet.client import Comet  # takes a second
 
-    try:
-        api = comet_ml.API(api_key=settings.comet_api_key.get_secret_value())
-        account = api.get_account_details()["userName"]
-    except CometException as error:
-        raise VibeCheckError(f"Comet refuses the key. Check COMET_API_KEY. ({error})") from error
-    except requests.RequestException as error:
-        raise VibeCheckError(
-            f"Comet cannot be reached ({type(error).__name__}); records are kept here meanwhile. "
-            "Check the network, or COMET_URL_OVERRIDE if it is set."
-        ) from error
-    return f"The key of {account} works. Records are queued here; this version does not send them yet."
+    comet = Comet.open(settings)
+    account = comet.account
+    project = "the project" if comet.project_exists() else "the first record makes the project"
+    return (
+        f"The key of {account.user} works: {project} {account.project} in {account.workspace}, "
+        f"deployment {settings.deployment}."
+    )
 
 
 def _relay(settings: Settings) -> str:

@@ -13,7 +13,11 @@ to change or which step to take. Pages and commands show it as it is.
     ├── ModelError               a model folder cannot be used
     ├── RecordsError             predictions, feedback or pictures could not be stored or read
     │   └── UnknownPrediction    no prediction has this id
-    └── MusicError               the catalogue, or Spotify with its credentials, cannot be used
+    ├── MusicError               the catalogue, or Spotify with its credentials, cannot be used
+    └── CometError               Comet did not do what it was asked
+        ├── CometUnavailable     not now: no network, a failing server, too many requests
+        ├── CometRefuses         not with these settings: key, workspace, a plan that is used up
+        └── CometRejected        not this record, now or later
 """
 
 
@@ -59,3 +63,23 @@ class UnknownPrediction(RecordsError):
 
 class MusicError(VibeCheckError):
     """The catalogue of playlists cannot be used, or Spotify with the credentials that are set."""
+
+
+class CometError(VibeCheckError):
+    """Comet did not do what it was asked."""
+
+
+class CometUnavailable(CometError):
+    """Not now; `retry_after` is how many seconds Comet asks to wait, or None."""
+
+    def __init__(self, sentence: str, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class CometRefuses(CometError):
+    """Not with these settings or this plan: everything waits until a person changes something."""
+
+
+class CometRejected(CometError):
+    """Not this record, now or later: it would be refused each time."""

@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         90, ge=1, le=3650, description="Days after which a vibe check and its picture are deleted."
     )
+    deployment: str = Field(
+        "main",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$",
+        description="Name of this deployment in Comet. Copies of the app that share a database share it; "
+        "any other deployment needs one of its own.",
+    )
 
     own_machine: bool = Field(
         False,
@@ -116,8 +122,18 @@ class Settings(BaseSettings):
     )
     spotify_client_secret: SecretStr | None = _service("SPOTIPY_CLIENT_SECRET", "The Spotify app's secret.")
     comet_api_key: SecretStr | None = _service(
-        "COMET_API_KEY",
-        "Comet account for predictions and corrections; they are queued here, and not sent yet.",
+        "COMET_API_KEY", "Comet account, where predictions, pictures and corrections are kept too."
+    )
+    comet_workspace: str | None = _service(
+        "COMET_WORKSPACE", "Comet workspace. Default: that of the account."
+    )
+    comet_project_name: str = Field(
+        "vibecheck",
+        validation_alias="COMET_PROJECT_NAME",
+        description="Comet project; made when it is missing.",
+    )
+    comet_url_override: str | None = _service(
+        "COMET_URL_OVERRIDE", "A Comet server of your own (`https://comet.example/clientlib/`)."
     )
     twilio_account_sid: str | None = _service(
         "TWILIO_ACCOUNT_SID", "Camera relay by Twilio, for hosts behind a firewall."

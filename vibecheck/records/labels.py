@@ -33,7 +33,7 @@ def give(
         return last
     given = Feedback(prediction_id, row["labels_given"] + 1, label, source, given_by, now, queue)
     connection.execute(insert(feedback).values(asdict(given)))
-    _note(connection, prediction_id, labels_given=given.n)
+    note(connection, prediction_id, labels_given=given.n)
     outbox.enqueue(connection, given)
     return given
 
@@ -52,9 +52,17 @@ def take_back(
     if row is None or row["given_by"] != given_by:
         return None
     connection.execute(delete(feedback).where(its_own))
-    _note(connection, prediction_id)
+    note(connection, prediction_id)
     outbox.enqueue(connection, FeedbackUndone(prediction_id, n, now))
     return feedback_of(row)
+
+
+def came(connection: Connection, prediction_id: str) -> None:
+    """Notes labels of a prediction that were written here by somebody else than `give`."""
+    last = _last(connection, prediction_id)
+    if last is not None:
+        given = locked(connection, prediction_id)["labels_given"]
+        note(connection, prediction_id, labels_given=max(given, last.n))
 
 
 def _last(connection: Connection, prediction_id: str) -> Feedback | None:
@@ -68,8 +76,8 @@ def _last(connection: Connection, prediction_id: str) -> Feedback | None:
     return feedback_of(row) if row else None
 
 
-def _note(connection: Connection, prediction_id: str, **changes: int) -> None:
-    """Writes what the labels say now into the prediction's own row."""
+def note(connection: Connection, prediction_id: str, **changes: int) -> None:
+    """Writes what the labels say now into the prediction's own row, and what else changes in it."""
     last = _last(connection, prediction_id)
     judged = exists().where(feedback.c.prediction_id == prediction_id, feedback.c.queue == "random")
     connection.execute(

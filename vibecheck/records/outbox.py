@@ -21,6 +21,9 @@ from vibecheck.records.values import Deletion, Feedback, FeedbackUndone, Picture
 
 Told = Prediction | Feedback | FeedbackUndone | Play | PictureKept | Deletion
 
+# What `Outgoing` holds; the rest of a row is the business of `queue.py`.
+COLUMNS = (outbox.c.id, outbox.c.kind, outbox.c.prediction_id, outbox.c.payload, outbox.c.created_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -70,7 +73,7 @@ def enqueue(connection: Connection, value: Told) -> None:
 
 def pending(connection: Connection, limit: int) -> list[Outgoing]:
     """The first `limit` rows that are still to be sent, oldest first."""
-    rows = connection.execute(select(outbox).order_by(outbox.c.id).limit(limit)).mappings()
+    rows = connection.execute(select(*COLUMNS).order_by(outbox.c.id).limit(limit)).mappings()
     return [Outgoing(**row) for row in rows]
 
 

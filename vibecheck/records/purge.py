@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, Select, delete, select
 
 from vibecheck.records import outbox as telling
+from vibecheck.records import queue
 from vibecheck.records.images import Images
 from vibecheck.records.tables import outbox, predictions
 from vibecheck.records.transactions import reading, writing
@@ -67,11 +68,11 @@ def forget_visitor(engine: Engine, images: Images, visitor: str, now: datetime) 
     return deleted
 
 
-def _kept() -> Select[tuple[str, bool]]:
-    return select(predictions.c.id, predictions.c.picture_kept)
+def _kept() -> Select[tuple[str, bool, datetime]]:
+    return select(predictions.c.id, predictions.c.picture_kept, predictions.c.made_at)
 
 
-def _found(engine: Engine, query: Select[tuple[str, bool]]) -> list[tuple[str, bool]]:
+def _found(engine: Engine, query: Select[tuple[str, bool, datetime]]) -> list[tuple[str, bool]]:
     with reading(engine) as connection:
         return [(row.id, row.picture_kept) for row in connection.execute(query)]
 
@@ -91,20 +92,21 @@ def _delete(
         for row in late:
             if row.picture_kept and (row.id, True) not in batch:
                 images.delete(row.id)
-        here = {row.id for row in late}
+        here = {row.id: row.made_at for row in late}
         unsent = set() if tell_all else _unsent(connection, ids)
         # The outbox comes second: from the first deletion on, nothing new can hang on these predictions.
         connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
-        connection.execute(delete(outbox).where(outbox.c.prediction_id.in_(here)))
-        for prediction_id in sorted(here - unsent):
-            telling.enqueue(connection, Deletion(prediction_id, now))
-    return here
+        queue.withdraw(connection, list(here))
+        for prediction_id in sorted(here.keys() - unsent):
+            telling.enqueue(connection, Deletion(prediction_id, here[prediction_id], now))
+    return set(here)
 
 
 def _unsent(connection: Connection, ids: list[str]) -> set[str]:
-    """Those of which the prediction itself still waits in the outbox; what hangs on it waits behind it."""
+    """Those of which the prediction itself still waits in the outbox, untried; the rest waits behind it."""
+    untried = outbox.c.claimed_by.is_(None), outbox.c.attempts == 0
     query = select(outbox.c.prediction_id).where(
-        outbox.c.prediction_id.in_(ids), outbox.c.kind == "prediction"
+        outbox.c.prediction_id.in_(ids), outbox.c.kind == "prediction", *untried
     )
     return set(connection.execute(query).scalars())
 

@@ -3,13 +3,13 @@
 What a method acknowledges by returning is on disk, together with its row in the outbox.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Table, and_, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from vibecheck.errors import RecordsError
@@ -25,6 +25,9 @@ from vibecheck.settings import Settings
 
 # "Insert, unless it is there" is no standard SQL; both databases have it, each in SQLAlchemy's own insert.
 INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+# Predictions that one question for all of them brings.
+PAGE = 1000
 
 
 class Store:
@@ -44,6 +47,16 @@ class Store:
         """The store that the settings name, created or brought up to date as needed."""
         images = Images(settings.images_url)
         return cls(open_database(settings.records_url), images)
+
+    @property
+    def engine(self) -> Engine:
+        """The database, for what else keeps its tables there."""
+        return self._engine
+
+    @property
+    def images(self) -> Images:
+        """The pictures."""
+        return self._images
 
     def close(self) -> None:
         """Closes the connections to the database."""
@@ -207,6 +220,34 @@ class Store:
         query = select(model_versions).order_by(model_versions.c.first_used_at, model_versions.c.version)
         with reading(self._engine) as connection:
             return [model_version_of(row) for row in connection.execute(query).mappings()]
+
+    def history(self) -> Iterator[tuple[Prediction, Feedback | None]]:
+        """All predictions, oldest first, each with its last label or None."""
+        order = predictions.c.made_at, predictions.c.id
+        after: tuple[datetime, str] | None = None
+        while True:
+            query = select(predictions).order_by(*order).limit(PAGE)
+            if after is not None:
+                moment, prediction_id = after
+                later = predictions.c.made_at > moment
+                same = predictions.c.made_at == moment, predictions.c.id > prediction_id
+                query = query.where(or_(later, and_(*same)))
+            with reading(self._engine) as connection:
+                found = [prediction_of(row) for row in connection.execute(query).mappings()]
+                ids = [prediction.id for prediction in found]
+                given = select(feedback).where(feedback.c.prediction_id.in_(ids)).order_by(feedback.c.n)
+                rows = connection.execute(given).mappings()
+                last = {row["prediction_id"]: feedback_of(row) for row in rows}
+            yield from ((prediction, last.get(prediction.id)) for prediction in found)
+            if len(found) < PAGE:
+                return
+            after = found[-1].made_at, found[-1].id
+
+    def model_origin(self, version: str) -> str:
+        """Where a model came from; "unknown" for one that made no prediction here."""
+        query = select(model_versions.c.origin).where(model_versions.c.version == version)
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar_one_or_none() or "unknown"
 
     def count(self) -> int:
         """How many predictions are stored."""

@@ -1,4 +1,4 @@
-"""The tables: one row a prediction, a label, a playlist, a model version, a thing still to be sent.
+"""The tables: one row a prediction, a label, a playlist, a model version, a thing still to be sent, a note.
 
 `metadata` is what the code expects; `migrations/` is how a database gets there. A test holds the two
 together. Everything the dashboard counts is a column of its own, so that the database can count it.
@@ -178,6 +178,32 @@ outbox = Table(
     Column("prediction_id", String(32), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # How often it was taken up to be sent, and not before when it is to be taken up again.
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_attempt_at", UtcDateTime),
+    # The sender that has it in hand, and until when nobody else takes it.
+    Column("claimed_by", String),
+    Column("claimed_until", UtcDateTime),
+    # Comet will not have it, and why; or why the last attempt failed.
+    Column("set_aside_at", UtcDateTime),
+    Column("reason", String),
     Index(None, "prediction_id"),
     sqlite_autoincrement=True,  # the number of a row that was sent is never given out again
+)
+
+# What processes tell each other about Comet: one row a subject, the last word of whoever wrote it.
+notes = Table(
+    "notes",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("content", JSON, nullable=False),
+    Column("noted_at", UtcDateTime, nullable=False),
+)
+
+# Ids whose deletion reached Comet, so that nothing that was read from there before brings them back.
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("prediction_id", String(32), primary_key=True),
+    Column("forgotten_at", UtcDateTime, nullable=False),
 )

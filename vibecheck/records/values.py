@@ -166,13 +166,18 @@ class PictureKept:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A prediction was deleted with all that hangs on it, and so must be what was sent of it."""
+    """A prediction was deleted with all that hangs on it, and so must be what was sent of it.
+
+    `made_at` is when it was made: what was sent is kept by days.
+    """
 
     prediction_id: str
+    made_at: datetime
     deleted_at: datetime
 
     def __post_init__(self) -> None:
         _check_id(self.prediction_id)
+        _check_time("made_at", self.made_at)
         _check_time("deleted_at", self.deleted_at)
 
 

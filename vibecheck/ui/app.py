@@ -6,14 +6,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from vibecheck.access import Role
 from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.comet.child import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.faces import FaceDetector
 from vibecheck.music import Music
 from vibecheck.reading import Reader
 from vibecheck.records.store import Store
 from vibecheck.records.sweeper import Sweeper
-from vibecheck.ui import gate, theme
+from vibecheck.ui import comet_state, gate, theme
 from vibecheck.ui.configuration import settings
 from vibecheck.ui.visitor import remember
 
@@ -50,6 +52,9 @@ def end_page() -> None:
                 "shown, and not recorded.",
                 icon=":material/science:",
             )
+    elif settings().comet_api_key is not None:
+        _sending().ensure()
+        comet_state.draw(gate.role() >= Role.ANALYST, store)
     remember()
     _settle()
 
@@ -82,6 +87,12 @@ def model_card() -> str:
 def music() -> Music:
     """Where playlists come from."""
     return Music.open(settings())
+
+
+@st.cache_resource(show_spinner=False)
+def _sending() -> SendingProcess:
+    """The process that sends the records to Comet; it ends when this one does."""
+    return SendingProcess()
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,0 +1,132 @@
+"""The sending process beside the app: started once, started again, ended with the app, never waited for."""
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.records.examples import JPEG, a_prediction
+from vibecheck.comet import child
+from vibecheck.comet.child import SendingProcess
+from vibecheck.records.store import Store
+
+PROJECT = Path(__file__).parents[2]
+SLEEPER = (sys.executable, "-c", "import sys; sys.stdin.read()")
+DIES = (sys.executable, "-c", "pass")
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def soon(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def environment(settings, monkeypatch):
+    """What the app's own environment says, for the processes that it starts."""
+    monkeypatch.setenv("VIBECHECK_DATA", str(settings.data))
+    monkeypatch.setenv("VIBECHECK_DATABASE_URL", settings.records_url)
+    monkeypatch.setenv("COMET_API_KEY", "key")
+    monkeypatch.setenv("COMET_URL_OVERRIDE", settings.comet_url_override)
+
+
+@pytest.fixture
+def process():
+    running = []
+
+    def make(command=child.COMMAND) -> SendingProcess:
+        running.append(SendingProcess(command))
+        return running[-1]
+
+    yield make
+    for each in running:
+        each.close()
+
+
+def test_it_is_started_once(process):
+    sending = process(SLEEPER)
+    assert sending.pid is None
+    sending.ensure()
+    pid = sending.pid
+    sending.ensure()
+    assert sending.pid == pid and alive(pid)
+    sending.close()
+    assert not alive(pid)
+
+
+def test_one_that_dies_is_started_again_but_not_at_once(process, monkeypatch):
+    monkeypatch.setattr(child, "FIRST_PAUSE", 0.3)
+    sending = process(DIES)
+    sending.ensure()
+    first = sending.pid
+    soon(lambda: not alive(first))
+    sending.ensure()
+    assert sending.pid == first
+    time.sleep(0.3)
+    sending.ensure()
+    assert sending.pid != first
+
+
+PARENT = """
+import sys
+from vibecheck.comet.child import SendingProcess
+sending = SendingProcess()
+sending.ensure()
+print(sending.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_it_ends_with_the_app_however_the_app_ends(environment, store):
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        pid = int(parent.stdout.readline())
+        assert alive(pid)
+        parent.send_signal(signal.SIGKILL)
+    soon(lambda: not alive(pid))
+
+
+def test_it_sends_from_the_store_of_the_settings(environment, settings, store, comet, process):
+    prediction = a_prediction(picture_kept=True)
+    store.add(prediction, JPEG)
+    process().ensure()
+    soon(lambda: comet.names() == [prediction.picture_name])
+
+
+def test_a_vibe_check_is_as_fast_while_comet_hangs(environment, settings, store, comet, process):
+    def took(store: Store) -> float:
+        begun = time.perf_counter()
+        store.add(a_prediction(picture_kept=True), JPEG * 2000)
+        return time.perf_counter() - begun
+
+    without = statistics.median(took(store) for _ in range(40))
+    comet.fault("", times=10**6, seconds=60)
+    process().ensure()
+    soon(lambda: comet.asked("account-details"))
+    hanging = statistics.median(took(store) for _ in range(40))
+    assert hanging < 3 * without + 0.05
+
+
+def test_the_app_does_not_load_the_sdk():
+    code = "import sys, vibecheck.ui.app, vibecheck.ui.comet_state; assert 'comet_ml' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)

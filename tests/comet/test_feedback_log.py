@@ -1,0 +1,77 @@
+"""feedback_log.csv: what is in it can be read again, and no spreadsheet runs it."""
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.records.examples import EXAMPLE, NOON
+from vibecheck.comet import feedback_log
+from vibecheck.comet.feedback_log import COLUMNS, harmless, lines, row
+from vibecheck.records.values import Feedback
+
+
+def read(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_a_row_has_the_columns_that_were_promised():
+    label = Feedback(EXAMPLE.id, 1, "sad", "volunteered", None, NOON)
+    text = "".join(lines([row(replace(EXAMPLE, picture_kept=True), label), row(EXAMPLE, None)]))
+    heading = (
+        "prediction_id,timestamp,mood_prediction,confidence,ground_truth_mood,source,model_version,image"
+    )
+    assert text.splitlines()[0] == heading == ",".join(COLUMNS)
+    labelled, bare = read(text)
+    assert labelled == {
+        "prediction_id": EXAMPLE.id,
+        "timestamp": "2026-01-31T12:00:00.123456+00:00",
+        "mood_prediction": "happy",
+        "confidence": "0.700000",
+        "ground_truth_mood": "sad",
+        "source": "volunteered",
+        "model_version": "embedded-1",
+        "image": f"input_{EXAMPLE.id}.jpg",
+    }
+    assert (bare["ground_truth_mood"], bare["source"], bare["image"]) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("", ""),
+        ("embedded-1", "embedded-1"),
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "' =1"),
+        ("\n=1", "' =1"),
+        ("\0x", "' x"),
+        ("\x1bx", "'\x1bx"),
+        (" =1", "' =1"),
+        ("a=1", "a=1"),
+    ],
+)
+def test_a_cell_that_could_be_a_formula_is_made_harmless(cell, expected):
+    assert harmless(cell) == expected
+
+
+@given(st.text())
+def test_no_cell_begins_like_a_formula_or_with_a_control_character(cell):
+    made = harmless(cell)
+    assert made.strip()[:1] not in feedback_log.FORMULA or not made.strip()
+    assert not made[:1] or made[0].isprintable()
+    assert not {"\r", "\n", "\0"} & set(made)
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_whatever_a_model_is_called_it_stays_one_cell_of_one_row(version):
+    (found,) = read("".join(lines([row(replace(EXAMPLE, model_version=version), None)])))
+    assert found["model_version"] == harmless(version)
+    assert found["prediction_id"] == EXAMPLE.id
+    assert len(found) == len(COLUMNS)

@@ -1,0 +1,123 @@
+"""The sending process is killed at any moment, as often as one likes: everything arrives, once."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.comet.conftest import both_databases
+from tests.records.examples import JPEG, NOON, a_prediction
+from vibecheck.comet import layout
+from vibecheck.comet.rollup import roll_up
+from vibecheck.records.queue import CHORES
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Victim:
+    """The process of `victim.py`, and the sender that it runs."""
+
+    def __init__(self, settings, comet) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "tests.comet.victim",
+            settings.records_url,
+            str(settings.data),
+            comet.url,
+        ]
+        self._process = subprocess.Popen(
+            command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._line() == "ready"
+
+    def _line(self) -> str:
+        return self._process.stdout.readline().strip()
+
+    def start(self) -> int:
+        self._process.stdin.write("start\n")
+        self._process.stdin.flush()
+        return int(self._line())
+
+    def kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+        assert self._line() == "dead"
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(10)
+
+
+def add(store, rng, at):
+    """Some news: a prediction, perhaps with a picture, perhaps with a label. Returns the names to expect."""
+    prediction = a_prediction(made_at=at, picture_kept=rng.random() < 0.5)
+    store.add(prediction, JPEG * 2000 if prediction.picture_kept else None)
+    names = [layout.prediction_name(prediction.id, prediction.picture_kept)]
+    if rng.random() < 0.5:
+        store.label(prediction.id, "sad", "audit", None, at)
+        names.append(layout.part_name("feedback", prediction.id, 1))
+    return names
+
+
+def left(store):
+    return [row for row in store.queued(10_000) if row.kind not in CHORES]
+
+
+@both_databases
+@pytest.mark.parametrize(("kills", "seed"), [(100, 20260131)])
+def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_a_hundred_times(
+    settings, store, comet, kills, seed, database_url
+):
+    kills = kills if database_url.startswith("sqlite") else kills // 4
+    rng = random.Random(seed)
+    acknowledged: list[str] = []
+    victim = Victim(settings, comet)
+    try:
+        arrived = 0
+        for _ in range(kills):
+            for _ in range(rng.randint(1, 3)):
+                acknowledged += add(store, rng, NOON + timedelta(seconds=len(acknowledged)))
+            there = len(comet.names())
+            # Counted in requests, not in time: so it is any moment of the work on any machine.
+            enough, end = len(comet.log) + rng.randint(1, 20), time.monotonic() + 2
+            sender = victim.start()
+            while len(comet.log) < enough and time.monotonic() < end:
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, 0.02))
+            victim.kill(sender)
+            arrived += len(comet.names()) > there
+        assert arrived > kills / 5, "it was killed before it could do anything"
+        sender = victim.start()
+        end = time.monotonic() + 60
+        while left(store) and time.monotonic() < end:
+            time.sleep(0.05)
+        victim.kill(sender)
+    finally:
+        victim.close()
+    assert left(store) == []
+    assert comet.names() == sorted(acknowledged)
+    predictions = [name for name in acknowledged if not name.startswith("feedback")]
+    assert len(comet.points("confidence")) == len(predictions)
+    assert len(comet.points("correct")) == len(acknowledged) - len(predictions)
+
+
+def test_a_day_that_arrived_twice_is_mended_when_it_is_rolled_up(settings, store, comet):
+    """What no look beforehand can prevent: the upload of a sender that died arrives after its heir's."""
+    from vibecheck.comet.client import Comet
+    from vibecheck.records.outbox import payload_of
+
+    day = layout.day_of(NOON)
+    comet.experiment(layout.experiment_key("main", day), "vibecheck")
+    opened = Comet.open(settings)
+    prediction = a_prediction(picture_kept=True)
+    for _ in range(3):
+        opened.put(day, prediction.picture_name, JPEG, payload_of(prediction), "image")
+    roll_up(opened, day)
+    assert comet.names() == ["feedback_log.csv", prediction.picture_name]

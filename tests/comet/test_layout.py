@@ -1,0 +1,105 @@
+"""Names, keys and metadata: what is written can be read again, and nothing else can."""
+
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.records.examples import EXAMPLE, NOON
+from vibecheck.comet import layout
+from vibecheck.comet.layout import Asset
+from vibecheck.records.outbox import payload_of
+from vibecheck.records.values import Feedback, Play
+
+FEEDBACK = Feedback(EXAMPLE.id, 2, "sad", "audit", "a1b2", NOON)
+PLAY = Play(EXAMPLE.id, 1, "37i9", "Sérénité 🎧", "lift", True, "catalogue", NOON)
+DAY = date(2026, 1, 31)
+
+
+@given(st.text(min_size=1), st.dates(date(2000, 1, 1)))
+def test_a_key_is_one_that_comet_takes_and_tells_the_day(deployment, day):
+    key = layout.experiment_key(deployment, day)
+    assert 32 <= len(key) <= 50 and key.isalnum() and key.isascii()
+    assert layout.day_of_key(deployment, key) == day
+
+
+def test_deployments_do_not_meet():
+    assert layout.experiment_key("main", DAY) != layout.experiment_key("Main", DAY)
+    assert layout.day_of_key("other", layout.experiment_key("main", DAY)) is None
+
+
+@pytest.mark.parametrize("end", ["", "2026013", "20261301", "2026013x", "202601311"])
+def test_a_key_of_anything_else_is_no_day(end):
+    prefix = layout.experiment_key("main", DAY).removesuffix("20260131")
+    assert layout.day_of_key("main", prefix + end) is None
+
+
+def test_a_day_is_one_of_utc():
+    late = datetime(2026, 1, 31, 20, 0, tzinfo=timezone(timedelta(hours=-8)))
+    assert layout.day_of(late) == date(2026, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (EXAMPLE, layout.prediction_from),
+        (FEEDBACK, layout.feedback_from),
+        (PLAY, layout.play_from),
+    ],
+)
+def test_what_was_written_is_read_again(value, read):
+    metadata = json.loads(json.dumps(payload_of(value)))
+    assert read(metadata) == value
+    assert read(metadata | {"written by a newer version": {"a": 1}}) == value
+
+
+def test_inner_objects_may_come_back_as_text():
+    payload = payload_of(EXAMPLE)
+    inner = {name: json.dumps(payload[name]) for name in ("face", "quality", "probabilities")}
+    assert layout.prediction_from(payload | inner) == EXAMPLE
+
+
+BROKEN = [None, "", "x", -1, 7.5, [], {}, {"x": [1]}, "a\0b", float("nan"), "[1"]
+
+
+@pytest.mark.parametrize("field", payload_of(EXAMPLE))
+@pytest.mark.parametrize("value", BROKEN)
+def test_what_is_broken_is_refused_and_never_believed(field, value):
+    try:
+        read = layout.prediction_from(payload_of(EXAMPLE) | {field: value})
+    except ValueError:
+        return
+    assert payload_of(read)[field] == value, "what is taken is what was there"
+
+
+@pytest.mark.parametrize("field", [*payload_of(EXAMPLE), *payload_of(FEEDBACK), *payload_of(PLAY)])
+def test_what_lacks_a_field_is_refused(field):
+    for value, read in (
+        (EXAMPLE, layout.prediction_from),
+        (FEEDBACK, layout.feedback_from),
+        (PLAY, layout.play_from),
+    ):
+        payload = payload_of(value)
+        if payload.pop(field, "absent") != "absent":
+            with pytest.raises(ValueError):
+                read(payload)
+
+
+@pytest.mark.parametrize("metadata", [None, "", "no JSON", "[1]", 3, {"a": 1}, '{"a": 1}'])
+def test_metadata_come_as_an_object_or_as_text_or_not_at_all(metadata):
+    asset = Asset.of({"assetId": "1", "fileName": "x", "metadata": metadata, "createdAt": None})
+    assert asset.metadata == ({"a": 1} if metadata in ({"a": 1}, '{"a": 1}') else {})
+
+
+def test_a_promotion_has_the_same_name_each_time():
+    assert layout.promotion_name({"a": 1, "b": 2}) == layout.promotion_name({"b": 2, "a": 1})
+    assert layout.promotion_name({"a": 1}) != layout.promotion_name({"a": 2})
+
+
+def test_names():
+    assert layout.prediction_name("0f", True) == "input_0f.jpg"
+    assert layout.prediction_name("0f", False) == "prediction_0f.json"
+    assert layout.part_name("feedback", "0f", 3) == "feedback_0f_3.json"
+    assert layout.day_of(NOON.astimezone(UTC)) == DAY

@@ -1,0 +1,304 @@
+"""What Comet remembers comes back: all of it, once, cheaply, however often it is interrupted."""
+
+import json
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import delete
+
+from tests.comet.conftest import FAST, both_databases
+from tests.records.examples import JPEG, NOON, a_prediction
+from vibecheck.comet import fetcher, layout
+from vibecheck.comet.client import Comet
+from vibecheck.comet.restore import restore
+from vibecheck.comet.sender import Sender
+from vibecheck.comet.state import comet_state, fetch
+from vibecheck.errors import CometRefuses, CometUnavailable
+from vibecheck.records.outbox import payload_of
+from vibecheck.records.queue import RESTORE, ROLLUP
+from vibecheck.records.store import Store
+from vibecheck.records.tables import predictions as predictions_table
+from vibecheck.records.transactions import writing
+from vibecheck.settings import Settings
+
+LONG_AGO = NOON - timedelta(days=3650)
+
+
+def remember(comet, prediction, picture=None, labels=()):
+    """Puts a prediction into Comet as the sender does."""
+    day = layout.day_of(prediction.made_at)
+    experiment = comet.experiment(layout.experiment_key("main", day), "vibecheck")
+    put(
+        experiment,
+        prediction.picture_name if picture else f"prediction_{prediction.id}.json",
+        prediction,
+        picture,
+    )
+    for label in labels:
+        put(experiment, layout.part_name("feedback", prediction.id, label.n), label)
+    return experiment
+
+
+def put(experiment, name, value, content=None, metadata=None):
+    from tests.standins.comet import StoredAsset
+
+    metadata = json.dumps(payload_of(value) if metadata is None else metadata)
+    asset = StoredAsset(
+        f"{len(experiment.assets)}-{name}", name, "asset", metadata, content or b"{}", len(experiment.assets)
+    )
+    experiment.assets[asset.id] = asset
+
+
+def read_back(settings, store, since=LONG_AGO, say=lambda at: None):
+    return restore(Comet.open(settings), store, since, say)
+
+
+@pytest.fixture
+def elsewhere(settings, tmp_path):
+    """Settings of a machine with nothing on it that reads the same deployment."""
+    return settings.model_copy(update={"data": tmp_path / "elsewhere", "database_url": None})
+
+
+@both_databases
+def test_the_loop_holds_with_the_disk_thrown_away(settings, store, comet, elsewhere):
+    made = [
+        a_prediction(
+            made_at=NOON + timedelta(hours=9 * number), picture_kept=number % 2 == 0, visitor=f"v{number}"
+        )
+        for number in range(6)
+    ]
+    for number, prediction in enumerate(made):
+        store.add(
+            prediction, JPEG + bytes([number]) if prediction.picture_kept else None, "the project's own"
+        )
+        store.label(prediction.id, "sad", "audit", "someone", NOON + timedelta(days=1))
+        store.label(prediction.id, "fear", "labeller", None, NOON + timedelta(days=2))
+        store.played(
+            prediction.id,
+            playlist_id="p",
+            playlist_name="Sérénité",
+            mode="lift",
+            again=False,
+            found_by="search",
+            now=NOON,
+        )
+    Sender(settings, store, FAST).run(until_empty=True)
+    with Opened(elsewhere) as new:
+        at = read_back(elsewhere, new)
+        assert at.done and (at.days, at.predictions, at.labels, at.pictures) == (3, 6, 12, 3)
+        assert list(new.history()) == list(store.history())
+        for prediction in made:
+            assert new.get(prediction.id) == prediction
+            assert new.picture(prediction.id) == store.picture(prediction.id)
+            assert new.feedback_of(prediction.id) == store.feedback_of(prediction.id)
+            assert new.plays_of(prediction.id) == store.plays_of(prediction.id)
+        assert new.model_versions() == store.model_versions()
+        assert [row.kind for row in new.queued() if row.kind != ROLLUP] == []
+
+
+class Opened:
+    """A store that is closed again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._store = Store.open(settings)
+
+    def __enter__(self) -> Store:
+        return self._store
+
+    def __exit__(self, *raised) -> None:
+        self._store.close()
+
+
+def test_it_changes_nothing_when_done_again_and_fetches_no_picture_twice(settings, store, comet):
+    prediction = a_prediction(picture_kept=True)
+    remember(comet, prediction, JPEG)
+    read_back(settings, store)
+    downloads = comet.asked("get-asset")
+    at = read_back(settings, store)
+    assert (at.predictions, at.labels, at.pictures) == (0, 0, 0)
+    assert comet.asked("get-asset") == downloads == 1
+
+
+def test_the_newest_day_comes_first_and_numbers_before_pictures(settings, store, comet):
+    for day in range(3):
+        remember(comet, a_prediction(made_at=NOON + timedelta(days=day), picture_kept=True), JPEG)
+    seen = []
+    read_back(settings, store, say=lambda at: seen.append((at.days_read, at.predictions, at.pictures_left)))
+    assert seen[:4] == [(0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3)]
+    asked = [query["experimentKey"] for _, path, query in comet.log if path.endswith("asset/list")]
+    assert asked == [
+        layout.experiment_key("main", layout.day_of(NOON + timedelta(days=d))) for d in (2, 1, 0)
+    ]
+    paths = [path for _, path, _ in comet.log if path.endswith(("asset/list", "get-asset"))]
+    assert [path.endswith("asset/list") for path in paths] == [True] * 3 + [False] * 3
+
+
+def test_what_was_interrupted_goes_on(settings, store, comet):
+    made = [a_prediction(made_at=NOON + timedelta(days=day), picture_kept=True) for day in range(3)]
+    for prediction in made:
+        remember(comet, prediction, JPEG)
+    for path, times in (("asset/list", 1), ("get-asset", 4)):
+        comet.fault(path, status=500, times=times)
+        with pytest.raises(CometUnavailable):
+            read_back(settings, store)
+        comet.faults.clear()
+    read_back(settings, store)
+    assert store.count() == 3
+    assert all(store.picture(prediction.id) == JPEG for prediction in made)
+
+
+def test_ten_thousand_predictions_cost_a_few_requests_a_day(settings, store, comet):
+    for number in range(10_000):
+        remember(comet, a_prediction(made_at=NOON - timedelta(days=number % 10)))
+    begun = time.monotonic()
+    at = read_back(settings, store)
+    assert (at.days, at.predictions) == (10, 10_000)
+    assert store.count() == 10_000
+    assert len(comet.log) <= 10 * 2 + 6
+    assert time.monotonic() - begun < 120
+
+
+def test_only_what_may_still_be_kept_comes_back(settings, store, comet):
+    for age in (0, 1, 2):
+        remember(comet, a_prediction(made_at=NOON - timedelta(days=age)))
+    read_back(settings, store, since=NOON - timedelta(days=1))
+    assert store.count() == 2
+
+
+def test_other_deployments_and_other_experiments_are_left_alone(settings, store, comet):
+    remember(comet, a_prediction())
+    comet.experiment("a" * 32, "vibecheck")
+    other = settings.model_copy(update={"deployment": "other"})
+    assert read_back(other, store).days == 0
+    assert store.count() == 0
+
+
+def test_without_a_project_there_is_nothing_to_read(settings, store, comet):
+    assert read_back(settings, store).days == 0
+    comet.experiment("a" * 32, "another project")
+    assert read_back(settings, store).days == 0
+
+
+def test_with_a_wrong_key_it_says_so(settings, store, comet):
+    comet.keys = {"another"}
+    with pytest.raises(CometRefuses, match="COMET_API_KEY"):
+        read_back(settings, store)
+
+
+def test_what_does_not_belong_there_is_left_out(settings, store, comet):
+    good = a_prediction()
+    experiment = remember(comet, good)
+    payload = payload_of(a_prediction())
+    put(experiment, f"prediction_{payload['id']}.json", None, metadata=payload | {"confidence": 7})
+    put(experiment, f"prediction_{'f' * 32}.json", None, metadata=payload)
+    put(experiment, f"prediction_{good.id}x.json", None, metadata=payload)
+    put(experiment, f"../input_{good.id}.jpg", None, metadata=payload)
+    put(experiment, f"feedback_{'e' * 32}_1.json", None, metadata={"label": "sad"})
+    put(experiment, "holiday.png", None, metadata={})
+    assert read_back(settings, store).predictions == 1
+    assert [prediction for prediction, _ in store.history()] == [good]
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"\xff\xd8" + bytes(2_000_001)], ids=["no JPEG", "too large"])
+def test_what_is_no_face_is_not_kept(settings, store, comet, content):
+    prediction = a_prediction(picture_kept=True)
+    remember(comet, prediction, content)
+    assert read_back(settings, store).pictures == 0
+    assert store.picture(prediction.id) is None
+
+
+def test_a_picture_that_is_deleted_here_meanwhile_stays_deleted(settings, store, comet):
+    prediction = a_prediction(picture_kept=True)
+    remember(comet, prediction, JPEG)
+
+    def forget(at):
+        if at.days_read:
+            with writing(store.engine) as connection:
+                connection.execute(delete(predictions_table))
+
+    assert read_back(settings, store, say=forget).pictures == 0
+    assert not store.images.exists(prediction.id)
+
+
+def test_a_picture_that_is_deleted_there_meanwhile_is_no_error(settings, store, comet):
+    prediction = a_prediction(picture_kept=True)
+    experiment = remember(comet, prediction, JPEG)
+    at = read_back(settings, store, say=lambda at: at.days_read and experiment.assets.clear())
+    assert at.done and at.pictures == 0
+
+
+def test_a_day_that_nobody_rolled_up_is_put_on_the_list(settings, store, comet):
+    remember(comet, a_prediction())
+    today = a_prediction(made_at=datetime.now(UTC))
+    remember(comet, today)
+    read_back(settings, store)
+    assert [(row.kind, row.payload) for row in store.queued()] == [("rollup", {"day": "2026-01-31"})]
+    Sender(settings, store, FAST).run(until_empty=True)
+    read_back(settings, store)
+    assert store.queued() == []
+
+
+def test_new_days_are_merged_into_a_store_that_is_not_empty(settings, store, comet):
+    mine = a_prediction()
+    store.add(mine, None)
+    remember(comet, a_prediction(made_at=NOON + timedelta(days=1)))
+    assert read_back(settings, store).predictions == 1
+    assert store.count() == 2
+
+
+def fetching(settings, store):
+    stop = threading.Event()
+    thread = threading.Thread(target=fetcher.run, args=(settings, store, stop))
+    thread.start()
+    return stop, thread
+
+
+def test_an_empty_store_fills_itself_and_one_that_is_not_waits_to_be_asked(
+    settings, store, comet, monkeypatch
+):
+    monkeypatch.setattr(fetcher, "LOOKS_EVERY", 0.02)
+    recent = replace(a_prediction(), made_at=datetime.now(UTC))
+    remember(comet, recent)
+    fetcher.begin_if_empty(store)
+    fetcher.begin_if_empty(store)
+    stop, thread = fetching(settings, store)
+    try:
+        wait(lambda: (at := comet_state(store).restoring) and at.done)
+        assert store.count() == 1
+        fetcher.begin_if_empty(store)
+        assert store.queued() == []
+        remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
+        fetch(store)
+        wait(lambda: store.count() == 2)
+        wait(lambda: not store.queued())
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_reading_back_that_fails_says_why_and_is_tried_again(settings, store, comet, monkeypatch):
+    monkeypatch.setattr(fetcher, "LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(fetcher, "TRIES_AGAIN", timedelta(seconds=0.1))
+    comet.fault("account-details", status=500)
+    remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
+    fetch(store)
+    seen = []
+    stop, thread = fetching(settings, store)
+    try:
+        wait(lambda: seen.append(comet_state(store).restoring) or store.count() == 1)
+        wait(lambda: comet_state(store).restoring.done)
+        assert any(at and "problem of its own" in at.sentence for at in seen)
+        wait(lambda: not [row for row in store.queued() if row.kind == RESTORE])
+    finally:
+        stop.set()
+        thread.join()
+
+
+def wait(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.01)

@@ -1,0 +1,526 @@
+"""What the store tells reaches Comet once, in order, through whatever goes wrong on the way."""
+
+import json
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from tests.comet.conftest import API_KEY, FAST, both_databases
+from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
+from vibecheck.comet import layout
+from vibecheck.comet.sender import Sender
+from vibecheck.comet.state import comet_state, try_again
+from vibecheck.errors import CometUnavailable
+from vibecheck.records.outbox import payload_of
+from vibecheck.records.queue import CHORES
+from vibecheck.records.tables import outbox
+from vibecheck.records.transactions import reading, writing
+from vibecheck.records.values import Feedback
+
+DAY = layout.day_of(NOON)
+KEY = layout.experiment_key("main", DAY)
+UPLOAD = "write/experiment/upload-asset"
+
+
+def send(settings, store, pace=FAST):
+    """Sends until nothing is left to send now."""
+    Sender(settings, store, pace).run(until_empty=True)
+
+
+def tell(store, kind, prediction_id, payload):
+    """Adds a row of a kind that other parts of the project write."""
+    row = {"kind": kind, "prediction_id": prediction_id, "payload": payload, "created_at": NOON}
+    with writing(store.engine) as connection:
+        connection.execute(insert(outbox).values(row))
+
+
+def waiting(store):
+    """What is in the queue, without the chores."""
+    return [row for row in store.queued() if row.kind not in CHORES]
+
+
+def send_meanwhile(settings, store, pace=FAST):
+    """A sender in a thread: `stop` it, and `join` the thread."""
+    sender = Sender(settings, store, pace)
+    thread = threading.Thread(target=sender.run)
+    thread.start()
+    return sender, thread
+
+
+def soon(condition, seconds=20):
+    """Waits until the condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def first(store):
+    """A prediction with a picture, in the store; Comet knows nothing yet."""
+    prediction = a_prediction(picture_kept=True)
+    store.add(prediction, JPEG, "the project's own")
+    return prediction
+
+
+@pytest.fixture
+def added(first, comet):
+    """A prediction with a picture, in the store, of a day that has its experiment."""
+    comet.experiment(KEY, "vibecheck")
+    return first
+
+
+def test_a_picture_carries_its_whole_prediction(settings, store, comet, first):
+    send(settings, store)
+    experiment = comet.experiments[KEY]
+    (asset,) = experiment.named(first.picture_name)
+    assert asset.content == JPEG and asset.kind == "image"
+    metadata = json.loads(asset.metadata)
+    assert metadata == payload_of(first) | {"model_origin": "the project's own"}
+    assert layout.prediction_from(metadata) == first
+    assert (experiment.project, experiment.name) == ("vibecheck", "main 2026-01-31")
+    assert set(experiment.tags) == {"production", "main"}
+    assert comet.points("confidence") == [first.confidence]
+    assert waiting(store) == []
+
+
+def test_without_a_picture_the_numbers_go_alone(settings, store, comet):
+    prediction = a_prediction()
+    store.add(prediction, None)
+    send(settings, store)
+    (asset,) = comet.experiments[KEY].named(f"prediction_{prediction.id}.json")
+    assert layout.prediction_from(json.loads(asset.content)) == prediction
+    assert layout.prediction_from(json.loads(asset.metadata)) == prediction
+
+
+def test_labels_and_plays_lie_in_the_day_of_their_prediction(settings, store, comet, added):
+    much_later = NOON + timedelta(days=40)
+    store.label(added.id, "sad", "labeller", "x", much_later)
+    label = store.label(added.id, "happy", "labeller", "y", much_later + timedelta(seconds=1))
+    play = store.played(
+        added.id, playlist_id="p", playlist_name="n", mode="match", again=False, found_by="search", now=NOON
+    )
+    send(settings, store)
+    assert list(comet.experiments) == [KEY]
+    (asset,) = comet.experiments[KEY].named(f"feedback_{added.id}_2.json")
+    assert layout.feedback_from(json.loads(asset.metadata)) == label
+    (asset,) = comet.experiments[KEY].named(f"play_{added.id}_1.json")
+    assert layout.play_from(json.loads(asset.metadata)) == play
+    assert comet.points("correct") == [0.0, 1.0]
+
+
+def test_a_label_that_was_taken_back_goes_and_its_number_may_come_again(settings, store, comet, added):
+    label = store.label(added.id, "sad", "audit", None, NOON)
+    tell(store, "feedback_undone", added.id, {"prediction_id": added.id, "n": 1})
+    send(settings, store)
+    assert comet.names() == [added.picture_name]
+    again = replace(label, label="fear")
+    tell(store, "feedback", added.id, payload_of(again))
+    send(settings, store)
+    (asset,) = comet.experiments[KEY].named(f"feedback_{added.id}_1.json")
+    assert layout.feedback_from(json.loads(asset.metadata)) == again
+
+
+def test_a_label_of_another_word_than_a_mood_is_no_point_of_the_metric(settings, store, comet, added):
+    label = payload_of(Feedback(added.id, 1, "sad", "audit", None, NOON)) | {"label": "can't tell"}
+    tell(store, "feedback", added.id, label)
+    send(settings, store)
+    assert f"feedback_{added.id}_1.json" in comet.names()
+    assert comet.points("correct") == []
+
+
+@pytest.mark.parametrize("kind", ["picture", "picture_kept"])
+def test_a_picture_that_was_allowed_later_takes_the_place_of_the_numbers(settings, store, comet, kind):
+    prediction = a_prediction()
+    store.add(prediction, None)
+    send(settings, store)
+    kept = replace(prediction, picture_kept=True)
+    store.images.put(prediction.id, JPEG)
+    with writing(store.engine) as connection:
+        table = store_table("predictions")
+        connection.execute(update(table).where(table.c.id == prediction.id).values(picture_kept=True))
+    tell(store, kind, prediction.id, {"prediction_id": prediction.id})
+    send(settings, store)
+    assert comet.names() == [kept.picture_name]
+    (asset,) = comet.experiments[KEY].named(kept.picture_name)
+    assert layout.prediction_from(json.loads(asset.metadata)) == kept and asset.content == JPEG
+    assert comet.points("confidence") == [prediction.confidence]
+
+
+def store_table(name):
+    from vibecheck.records import tables
+
+    return getattr(tables, name)
+
+
+def delete(store, prediction_id, **payload):
+    """Deletes a prediction as the corrections page does."""
+    from sqlalchemy import delete as delete_from
+
+    from vibecheck.records import queue
+
+    with writing(store.engine) as connection:
+        table = store_table("predictions")
+        connection.execute(delete_from(table).where(table.c.id == prediction_id))
+        queue.withdraw(connection, [prediction_id])
+    tell(store, "deletion", prediction_id, {"prediction_id": prediction_id} | payload)
+
+
+@pytest.mark.parametrize("payload", [{}, {"made_at": NOON.isoformat()}])
+def test_a_deletion_takes_everything_of_a_prediction_and_nothing_else(settings, store, comet, added, payload):
+    other = a_prediction(made_at=NOON - timedelta(days=1), picture_kept=True)
+    store.add(other, JPEG)
+    store.label(added.id, "sad", "audit", None, NOON)
+    send(settings, store)
+    rolled_up(settings, store)
+    assert added.id in log_of(comet)
+    delete(store, added.id, **payload)
+    send(settings, store)
+    assert [name for name in comet.names() if added.id in name] == []
+    assert other.picture_name in comet.names()
+    assert added.id not in log_of(comet), "the day is rolled up again at once"
+
+
+def test_what_was_deleted_before_it_was_sent_is_never_sent(settings, store, comet, added):
+    delete(store, added.id)
+    send(settings, store)
+    assert comet.names() == []
+    assert waiting(store) == []
+
+
+@pytest.mark.parametrize("prediction_id", ["", "0", "feedback"])
+def test_a_deletion_of_nothing_in_particular_deletes_nothing(settings, store, comet, added, prediction_id):
+    send(settings, store)
+    tell(store, "deletion", prediction_id, {"prediction_id": prediction_id, "made_at": NOON.isoformat()})
+    send(settings, store)
+    assert comet.names() == [added.picture_name]
+    assert len(comet_state(store).waiting.set_aside) == 1
+
+
+def rolled_up(settings, store):
+    """Sends as if the day was over."""
+    with writing(store.engine) as connection:
+        connection.execute(update(outbox).where(outbox.c.kind == "rollup").values(next_attempt_at=None))
+    send(settings, store)
+
+
+def log_of(comet):
+    (asset,) = comet.experiments[KEY].named("feedback_log.csv")
+    return asset.content.decode()
+
+
+def test_a_day_is_rolled_up_when_today_is_over(settings, store, comet, added):
+    send(settings, store)
+    (chore,) = store.queued()
+    assert (chore.kind, chore.payload) == ("rollup", {"day": "2026-01-31"})
+    with writing(store.engine) as connection:
+        due = connection.execute(outbox.select()).one().next_attempt_at
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    assert due == datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC)
+    assert "feedback_log.csv" not in comet.names()
+    rolled_up(settings, store)
+    assert added.id in log_of(comet)
+    assert store.queued() == []
+
+
+def test_a_promotion_is_kept(settings, store, comet):
+    tell(store, "promotion", "promotion", {"version": "tuned-2", "why": "better"})
+    send(settings, store)
+    (name,) = comet.names()
+    assert name == layout.promotion_name({"version": "tuned-2", "why": "better"})
+
+
+def test_a_kind_that_nobody_knows_is_set_aside_and_the_rest_goes_on(settings, store, comet, added):
+    tell(store, "hologram", "0" * 32, {})
+    send(settings, store)
+    assert comet.names() == [added.picture_name]
+    (reason,) = comet_state(store).waiting.set_aside
+    assert "'hologram'" in reason and "update" in reason
+
+
+def test_a_row_that_cannot_be_read_is_set_aside(settings, store, comet, added):
+    tell(store, "feedback", added.id, {"prediction_id": added.id})
+    send(settings, store)
+    (reason,) = comet_state(store).waiting.set_aside
+    assert "feedback" in reason
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
+def test_what_comet_refuses_for_good_is_set_aside_until_somebody_asks(settings, store, comet, added, status):
+    other = a_prediction()
+    store.add(other, None)
+    comet.fault(UPLOAD, status=status, body={"msg": "too large"})
+    send(settings, store)
+    assert comet.names() == [f"prediction_{other.id}.json"]
+    ((reason, count),) = comet_state(store).waiting.set_aside.items()
+    assert f"status {status}" in reason and "too large" in reason and count == 1
+    assert try_again(store) == 1
+    send(settings, store)
+    assert added.picture_name in comet.names()
+    assert waiting(store) == []
+
+
+FAULTS = {
+    "its own problem": {"status": 500},
+    "a gateway": {"status": 503, "body": {}},
+    "not JSON": {"status": 200, "body": "<html>"},
+    "no number": {"status": 200, "body": {}},
+    "cut amid the upload": {"cut": "before"},
+    "cut before the answer": {"cut": "after"},
+    "too fast": {"status": 429, "headers": {"Retry-After": "0.01"}},
+}
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_what_fails_is_tried_again_and_arrives_once(settings, store, comet, added, fault, times):
+    store.label(added.id, "sad", "audit", None, NOON)
+    comet.fault(UPLOAD, times=times, **fault)
+    until_sent(settings, store)
+    assert comet.names() == sorted([added.picture_name, f"feedback_{added.id}_1.json"])
+    assert (comet.points("confidence"), comet.points("correct")) == ([added.confidence], [0.0])
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"cut": "before"}, {"cut": "after"}], ids=str)
+@pytest.mark.parametrize("path", ["write/experiment/metric", "logger/add/run", "experiment/metadata"])
+def test_other_calls_may_fail_too(settings, store, comet, first, path, fault):
+    comet.fault(path, times=2, **fault)
+    until_sent(settings, store)
+    assert comet.names() == [first.picture_name]
+    assert comet.points("confidence") == [first.confidence]
+
+
+def until_sent(settings, store, pace=FAST):
+    sender, thread = send_meanwhile(settings, store, pace)
+    try:
+        soon(lambda: not waiting(store))
+    finally:
+        sender.stop.set()
+        thread.join()
+
+
+def test_retry_after_is_obeyed(settings, store, comet, added):
+    comet.fault(UPLOAD, status=429, headers={"Retry-After": "1"}, body={"msg": "slow down"})
+    begun = time.monotonic()
+    sender, thread = send_meanwhile(settings, store)
+    try:
+        soon(lambda: "more slowly" in comet_state(store).sentence)
+        assert not comet_state(store).connected
+        soon(lambda: not waiting(store))
+    finally:
+        sender.stop.set()
+        thread.join()
+    assert time.monotonic() - begun >= 1
+    assert comet.names() == [added.picture_name]
+
+
+def test_one_row_that_makes_comet_stumble_does_not_hold_up_the_others(settings, store, comet, added):
+    others = [a_prediction() for _ in range(3)]
+    for other in others:
+        store.add(other, None)
+    comet.fault(UPLOAD, status=500)
+    until_sent(settings, store, replace(FAST, first_pause=0.3, longest_pause=0.3))
+    names = [asset.name for asset in comet.experiments[KEY].assets.values()]
+    assert names[0] == f"prediction_{others[0].id}.json"
+    assert added.picture_name in names
+
+
+def trouble(settings, store, words):
+    """Lets a sender run into trouble; everything must still be queued, and the words said."""
+    sender, thread = send_meanwhile(settings, store)
+    try:
+        soon(lambda: words in comet_state(store).sentence)
+        state = comet_state(store)
+        assert not state.connected
+        assert state.waiting.queued > 0 and state.waiting.set_aside == {}
+        assert state.waiting.oldest == NOON
+    finally:
+        sender.stop.set()
+        thread.join()
+
+
+def test_with_a_wrong_key_everything_waits_for_the_right_one(settings, store, comet, added):
+    comet.keys = {"another"}
+    trouble(settings, store, "COMET_API_KEY")
+    assert comet.names() == []
+    comet.keys = {API_KEY}
+    send(settings, store)
+    assert comet.names() == [added.picture_name]
+
+
+def test_a_key_that_is_withdrawn_amid_the_work_is_said(settings, store, comet, added):
+    sender, thread = send_meanwhile(settings, store)
+    try:
+        soon(lambda: not waiting(store))
+        comet.keys = set()
+        store.label(added.id, "sad", "audit", None, NOON)
+        soon(lambda: "COMET_API_KEY" in comet_state(store).sentence)
+        assert API_KEY not in comet_state(store).sentence
+        comet.keys = None
+        soon(lambda: not waiting(store))
+        soon(lambda: comet_state(store).connected)
+    finally:
+        sender.stop.set()
+        thread.join()
+    assert len(comet.names()) == 2
+
+
+def test_a_workspace_that_is_not_there_is_named(settings, store, comet, first):
+    trouble(settings.model_copy(update={"comet_workspace": "elsewhere"}), store, "COMET_WORKSPACE")
+    send(settings.model_copy(update={"comet_workspace": "standin"}), store)
+    assert comet.names() == [first.picture_name]
+
+
+def test_a_project_that_is_not_there_is_made(settings, store, comet, first):
+    send(settings.model_copy(update={"comet_project_name": "new"}), store)
+    assert comet.experiments[KEY].project == "new"
+
+
+def test_no_experiment_can_be_made(settings, store, comet, first):
+    comet.fault("logger/add/run", times=10**6, status=400, body={"msg": "no", "sdk_error_code": 1})
+    trouble(settings, store, "COMET_PROJECT_NAME")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 402}, {"status": 400, "body": {"msg": "limit", "code": 7000001}}],
+    ids=["402", "images"],
+)
+def test_a_plan_that_is_used_up_keeps_everything_queued(settings, store, comet, added, fault):
+    comet.fault(UPLOAD, times=10**6, **fault)
+    trouble(settings, store, "plan")
+    comet.faults.clear()
+    send(settings, store)
+    assert comet.names() == [added.picture_name]
+
+
+def test_without_a_network_everything_waits(settings, store, comet, added):
+    nowhere = settings.model_copy(update={"comet_url_override": "http://127.0.0.1:9/clientlib/"})
+    trouble(nowhere, store, "cannot be reached")
+    send(settings, store)
+    assert comet.names() == [added.picture_name]
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_what_is_refused_half_way_is_not_sent_twice(settings, store, comet, added, status):
+    comet.fault("write/experiment/metric", status=status)
+    until_sent(settings, store)
+    assert comet.names() == [added.picture_name]
+    assert comet.points("confidence") == [added.confidence]
+
+
+def test_who_wants_the_queue_emptied_is_told_why_it_is_not(settings, store, comet, added):
+    comet.fault("", status=500, times=10**6)
+    with pytest.raises(CometUnavailable, match="problem of its own"):
+        send(settings, store)
+    assert len(waiting(store)) == 1
+
+
+def test_a_mistake_of_our_own_sets_one_row_aside_and_the_rest_goes_on(
+    settings, store, comet, added, monkeypatch
+):
+    from vibecheck.comet.deliver import Delivery
+
+    def broken(self, claimed):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Delivery, "_play", broken)
+    tell(store, "play", added.id, {})
+    other = a_prediction()
+    store.add(other, None)
+    send(settings, store)
+    assert comet.names() == sorted([added.picture_name, f"prediction_{other.id}.json"])
+    (reason,) = comet_state(store).waiting.set_aside
+    assert "ZeroDivisionError" in reason
+
+
+def test_an_experiment_that_somebody_deletes_is_made_anew(settings, store, comet, added):
+    sender, thread = send_meanwhile(settings, store)
+    try:
+        soon(lambda: not waiting(store))
+        comet.experiments.clear()
+        store.label(added.id, "sad", "audit", None, NOON)
+        soon(lambda: not waiting(store))
+    finally:
+        sender.stop.set()
+        thread.join()
+    assert comet.names() == [f"feedback_{added.id}_1.json"]
+
+
+def test_a_server_that_hangs_is_not_waited_for_long(settings, store, comet, added, monkeypatch):
+    monkeypatch.setenv("COMET_TIMEOUT_FILE_UPLOAD", "1")
+    comet.fault(UPLOAD, seconds=30, status=503)
+    until_sent(settings, store)
+    assert comet.names() == [added.picture_name]
+
+
+def test_a_sender_that_is_told_to_end_leaves_nothing_claimed(settings, store, comet, added):
+    for _ in range(4):
+        store.add(a_prediction(), None)
+    comet.fault(UPLOAD, seconds=0.3, times=10)
+    sender, thread = send_meanwhile(settings, store)
+    soon(lambda: comet.asked(UPLOAD))
+    sender.stop.set()
+    thread.join()
+    with reading(store.engine) as connection:
+        rows = connection.execute(select(outbox.c.claimed_by, outbox.c.attempts)).all()
+    assert len(rows) >= 4 and {tuple(row) for row in rows} == {(None, 0)}
+
+
+@both_databases
+def test_two_copies_at_once_send_everything_once(settings, store, comet):
+    predictions = [a_prediction(made_at=NOON + timedelta(days=day)) for day in range(3) for _ in range(6)]
+    for prediction in predictions:
+        store.add(prediction, None)
+        store.label(prediction.id, "sad", "audit", None, NOON)
+    copies = [send_meanwhile(settings, store) for _ in range(2)]
+    try:
+        soon(lambda: not waiting(store), 60)
+    finally:
+        for sender, thread in copies:
+            sender.stop.set()
+            thread.join()
+    expected = [f"prediction_{each.id}.json" for each in predictions]
+    assert comet.names() == sorted(expected + [f"feedback_{each.id}_1.json" for each in predictions])
+    assert len(comet.points("confidence")) == len(comet.points("correct")) == 18
+    assert len(comet.experiments) == 3
+
+
+def test_somebody_who_asks_to_try_again_need_not_wait(settings, store, comet, added):
+    comet.fault("account-details", status=500)
+    sender, thread = send_meanwhile(settings, store, replace(FAST, first_pause=60, longest_pause=60))
+    try:
+        soon(lambda: "problem of its own" in comet_state(store).sentence)
+        try_again(store)
+        soon(lambda: not waiting(store), 5)
+    finally:
+        sender.stop.set()
+        thread.join()
+
+
+def test_the_sender_outlives_a_store_that_fails(settings, store, comet, added, monkeypatch):
+    from vibecheck.errors import RecordsError
+    from vibecheck.records.queue import Queue
+
+    claim, failures = Queue.claim, [True, True]
+
+    def failing(self, *arguments, **options):
+        if failures:
+            failures.pop()
+            raise RecordsError("The database is away.")
+        return claim(self, *arguments, **options)
+
+    monkeypatch.setattr(Queue, "claim", failing)
+    until_sent(settings, store)
+    assert comet.names() == [added.picture_name]
+
+
+def test_a_row_outlives_its_prediction_only_as_nothing(settings, store, comet):
+    tell(store, "prediction", EXAMPLE.id, payload_of(EXAMPLE))
+    tell(store, "play", EXAMPLE.id, {"prediction_id": EXAMPLE.id, "n": 1})
+    send(settings, store)
+    assert comet.names() == [] and waiting(store) == []

@@ -1,0 +1,52 @@
+"""How it stands with Comet, told from the records alone."""
+
+from datetime import timedelta
+
+from sqlalchemy import update
+
+from tests.comet.conftest import FAST, both_databases
+from tests.records.examples import NOON, a_prediction
+from vibecheck.comet import layout
+from vibecheck.comet.sender import Sender
+from vibecheck.comet.state import comet_state, experiment_link, fetch
+from vibecheck.records.tables import notes
+from vibecheck.records.transactions import writing
+
+
+@both_databases
+def test_before_anything_was_sent(store):
+    store.add(a_prediction(), None)
+    store.add(a_prediction(made_at=NOON + timedelta(days=1)), None)
+    state = comet_state(store)
+    assert not state.connected and state.sentence == "Nothing was sent yet."
+    assert (state.waiting.queued, state.waiting.oldest) == (2, NOON)
+    assert state.restoring is None
+
+
+def test_connected_while_the_sender_speaks_and_no_longer(settings, store, comet):
+    Sender(settings, store, FAST).run(until_empty=True)
+    assert comet_state(store).connected
+    for gone in (timedelta(minutes=5), -timedelta(minutes=5)):  # the clock may have been set back
+        with writing(store.engine) as connection:
+            written = connection.execute(notes.select()).one().noted_at
+            connection.execute(update(notes).values(noted_at=written - gone))
+        state = comet_state(store)
+        assert not state.connected and "python -m vibecheck send" in state.sentence
+        with writing(store.engine) as connection:
+            connection.execute(update(notes).values(noted_at=written))
+
+
+def test_the_link_of_a_prediction_leads_to_its_day_once_it_was_sent(settings, store, comet):
+    prediction = a_prediction()
+    store.add(prediction, None)
+    assert experiment_link(store, settings, prediction) is None
+    Sender(settings, store, FAST).run(until_empty=True)
+    key = layout.experiment_key("main", layout.day_of(NOON))
+    assert experiment_link(store, settings, prediction) == f"{comet.url}/standin/vibecheck/{key}"
+
+
+def test_asking_twice_fetches_once(store):
+    fetch(store)
+    fetch(store)
+    assert [row.kind for row in store.queued()] == ["restore"]
+    assert comet_state(store).waiting.queued == 0

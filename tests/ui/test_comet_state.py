@@ -1,0 +1,114 @@
+"""What the sidebar says of Comet, and to whom."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import streamlit as st
+from sqlalchemy import update
+from streamlit.testing.v1 import AppTest
+
+from tests.records.examples import a_prediction
+from vibecheck.comet.state import ASKED, RESTORING, SENDER
+from vibecheck.records.notes import read_note, write_note
+from vibecheck.records.store import Store
+from vibecheck.records.tables import outbox
+from vibecheck.records.transactions import reading, writing
+from vibecheck.settings import Settings
+
+PAGE = """
+from vibecheck.ui import comet_state
+comet_state.draw(allowed={allowed})
+comet_state.fetch_button()
+"""
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """An empty store that the page finds too, with Comet set up."""
+    monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path))
+    monkeypatch.setenv("COMET_API_KEY", "key")
+    st.cache_resource.clear()
+    opened = Store.open(Settings(data=tmp_path))
+    yield opened
+    opened.close()
+    st.cache_resource.clear()
+
+
+def page(allowed: bool = True) -> AppTest:
+    shown = AppTest.from_string(PAGE.format(allowed=allowed), default_timeout=30).run()
+    assert not shown.exception
+    return shown
+
+
+def words(shown: AppTest) -> str:
+    return " ".join(element.value for element in shown.sidebar.markdown)
+
+
+def note(store, subject, content):
+    with writing(store.engine) as connection:
+        write_note(connection, subject, content)
+
+
+def speak(store, works=True, sentence=""):
+    note(store, SENDER, {"works": works, "sentence": sentence, "account": None})
+
+
+def test_only_those_allowed_see_it(store):
+    assert words(page(allowed=False)) == ""
+    assert "Comet" in words(page())
+
+
+def test_nothing_is_said_of_a_comet_that_is_not_set_up(store, monkeypatch):
+    monkeypatch.delenv("COMET_API_KEY")
+    shown = page()
+    assert words(shown) == "" and not shown.button
+
+
+def test_connected_with_nothing_to_send(store):
+    speak(store)
+    shown = page()
+    assert "Comet: connected" in words(shown) and "All records are in Comet." in words(shown)
+    assert not shown.sidebar.button
+
+
+def test_queued_since_when_and_why(store):
+    store.add(a_prediction(made_at=datetime.now(UTC) - timedelta(hours=3, minutes=5)), None)
+    speak(store, False, "Comet cannot be reached: check the <network>.")
+    shown = page()
+    assert "not connected" in words(shown) and "check the &lt;network&gt;." in words(shown)
+    assert "1 record queued, the oldest 3 hours old." in words(shown)
+
+
+def test_set_aside_with_reasons_and_a_way_to_try_again(store):
+    for _ in range(2):
+        store.add(a_prediction(made_at=datetime.now(UTC)), None)
+    with writing(store.engine) as connection:
+        connection.execute(update(outbox).values(set_aside_at=datetime.now(UTC), reason="Too large."))
+    speak(store)
+    shown = page()
+    assert "2 records set aside: Too large." in words(shown)
+    shown.sidebar.button[0].click().run()
+    assert "set aside" not in words(shown) and "2 records queued" in words(shown)
+    with reading(store.engine) as connection:
+        assert read_note(connection, ASKED)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ({"days": 9, "days_read": 4, "pictures_left": 0}, "day 4 of 9, 12 predictions"),
+        ({"days": 9, "days_read": 9, "pictures_left": 1234}, "1,234 pictures left"),
+        ({"days": 9, "days_read": 9, "pictures_left": 1, "sentence": "No network."}, "waits: No network."),
+    ],
+)
+def test_reading_back_shows_how_far_it_is(store, at, expected):
+    speak(store)
+    note(store, RESTORING, {"predictions": 12, "labels": 0, "pictures": 0, "done": False} | at)
+    assert expected in words(page())
+
+
+def test_fetching_puts_it_into_the_queue(store):
+    shown = page()
+    shown.button[-1].click().run()
+    assert not shown.exception
+    assert [row.kind for row in store.queued()] == ["restore"]

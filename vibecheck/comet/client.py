@@ -1,0 +1,273 @@
+"""Comet's SDK behind the few calls that VibeCheck makes, each of which returns only what Comet answered.
+
+`APIExperiment` writes synchronously: a call returns when the server has answered, or raises. Of
+`comet_ml.start` it is only known that it may create an experiment under a key of ours; whether it did
+is asked afterwards. What fails becomes a CometError; see `trouble.py`.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vibecheck.comet import layout
+from vibecheck.comet.layout import Asset
+from vibecheck.comet.trouble import explained
+from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable
+from vibecheck.settings import Settings
+
+if TYPE_CHECKING:
+    from comet_ml.api import API, APIExperiment
+
+# What the SDK reads from the environment. Its own retries would repeat an upload without looking
+# whether the first one arrived, and hold up a sender that should say what is wrong.
+SDK = {
+    "COMET_HTTP_SESSION_RETRY_TOTAL": "0",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL": "1",
+    "COMET_GET_OR_ADD_EXPERIMENT_RETRY_CONNECT": "1",
+    "COMET_TIMEOUT_HTTP": "10",
+    "COMET_TIMEOUT_API": "10",
+    "COMET_TIMEOUT_FILE_UPLOAD": "30",
+    "COMET_TIMEOUT_FILE_DOWNLOAD": "30",
+    "COMET_DISABLE_AUTO_LOGGING": "1",
+    "COMET_ERROR_TRACKING_ENABLE": "0",  # it would report to a service of its own
+    "COMET_LOGGING_CONSOLE": "CRITICAL",
+}
+# A list of a long day is large: 10,000 predictions are 16 MB.
+LIST_SECONDS = 120
+
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where records go: the user of the key, the workspace, the project, and the server's address."""
+
+    user: str
+    workspace: str
+    project: str
+    url: str
+
+
+class Comet:
+    """One deployment's experiments. `Comet.open` is the way to get one; threads may share it."""
+
+    def __init__(self, api: "API", account: Account, deployment: str) -> None:
+        self._api = api
+        self.account = account
+        self._deployment = deployment
+        self._known: dict[date, APIExperiment] = {}
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Comet":
+        """Asks Comet who the key belongs to. Raises CometError.
+
+        Loads the SDK, which takes a second, and sets its environment for this process.
+        """
+        if settings.comet_api_key is None:
+            raise CometRefuses("No account: records stay on this machine. To use one, set COMET_API_KEY.")
+        os.environ.update({name: os.environ.get(name, value) for name, value in SDK.items()})
+        if settings.comet_url_override:
+            os.environ["COMET_URL_OVERRIDE"] = settings.comet_url_override
+        from comet_ml.api import API
+
+        with explained("look at the account"):
+            api = API(api_key=settings.comet_api_key.get_secret_value(), cache=False)
+            details = api.get_account_details()
+            user, default = str(details["userName"]), str(details["defaultWorkspaceName"])
+            workspace = settings.comet_workspace or default
+            names = [default, *(api.get_workspaces() or ())]
+            url = str(api.server_url).rstrip("/")
+        if workspace not in names:
+            raise CometRefuses(
+                f"{user} has no Comet workspace {workspace!r}. Set COMET_WORKSPACE to one of: "
+                f"{', '.join(sorted(set(names)))}."
+            )
+        account = Account(user, workspace, settings.comet_project_name, url)
+        return cls(api, account, settings.deployment)
+
+    def project_exists(self) -> bool:
+        """Whether the project is there; the first record makes it."""
+        with explained("look for the project"):
+            found = self._api.get_projects(self.account.workspace) or []
+        names = {each.get("projectName") if isinstance(each, Mapping) else each for each in found}
+        return self.account.project in names
+
+    def days(self) -> list[date]:
+        """The days of which this deployment has an experiment, newest first: a request for each thousand."""
+        if not self.project_exists():
+            return []
+        found: set[date] = set()
+        for page in range(1, 1000):
+            with explained("list the experiments"):
+                experiments = self._api.get_experiments(
+                    self.account.workspace,
+                    self.account.project,
+                    page=page,
+                    page_size=PAGE,
+                    sort_by="startTime",
+                    sort_order="desc",
+                )
+            for experiment in experiments:
+                if (day := layout.day_of_key(self._deployment, experiment.key)) is not None:
+                    self._known[day] = experiment
+                    found.add(day)
+            if len(experiments) < PAGE:
+                break
+        return sorted(found, reverse=True)
+
+    def assets(self, day: date) -> list[Asset]:
+        """All assets of a day, in one request; none where the day has no experiment."""
+        experiment = self._find(day)
+        if experiment is None:
+            return []
+        with explained("list the assets"):
+            listed = experiment.get_asset_list(timeout=LIST_SECONDS)
+            return [Asset.of(item) for item in listed or ()]
+
+    def has(self, day: date, name: str) -> bool:
+        """Whether an asset of this name is there."""
+        experiment = self._find(day)
+        if experiment is None:
+            return False
+        with explained("look for an asset"):
+            return bool(experiment.get_assets_by_name(name))
+
+    def put(self, day: date, name: str, content: bytes, metadata: Mapping[str, Any], kind: str) -> None:
+        """Uploads an asset; `kind` is "image" or "asset". On return Comet has it."""
+        experiment = self._day(day)
+        with tempfile.TemporaryDirectory(prefix="vibecheck-") as folder:
+            file = Path(folder) / "asset"  # the SDK uploads files only
+            file.write_bytes(content)
+            with explained(f"upload {name}", gone=lambda: self._gone(day)):
+                answer = experiment.log_asset(str(file), name=name, ftype=kind, metadata=dict(metadata))
+        if not isinstance(answer, Mapping) or not answer.get("assetId"):
+            raise CometUnavailable(f"Comet answered the upload of {name} without saying that it has it.")
+
+    def get(self, day: date, asset: Asset) -> bytes:
+        """The content of an asset."""
+        experiment = self._find(day)
+        if experiment is None:
+            raise CometRejected(f"The experiment of {day} is not in Comet any more.")
+        with explained(f"download {asset.name}"):
+            return bytes(experiment.get_asset(asset.id, return_type="binary"))
+
+    def delete(self, day: date, asset: Asset) -> None:
+        """Deletes an asset; one that is gone already is no error."""
+        from comet_ml.exceptions import NotFound
+
+        experiment = self._find(day)
+        if experiment is not None:
+            with explained(f"delete {asset.name}"):
+                try:
+                    experiment.delete_asset(asset.id)
+                except NotFound:
+                    return
+
+    def metric(self, day: date, name: str, value: float, at: datetime) -> None:
+        """Adds a point to a metric of the day."""
+        experiment = self._day(day)
+        with explained(f"log {name}", gone=lambda: self._gone(day)):
+            experiment.log_metric(name, value, timestamp=at.timestamp())
+
+    def has_point(self, day: date, name: str, at: datetime) -> bool:
+        """Whether a metric of the day has a point of this moment, to the millisecond."""
+        experiment = self._find(day)
+        if experiment is None:
+            return False
+        with explained(f"read {name}"):
+            points = experiment.get_metrics(name) or []
+            wanted = at.timestamp() * 1000
+            return any(abs(float(point.get("timestamp") or 0) - wanted) < 1 for point in points)
+
+    def _find(self, day: date) -> "APIExperiment | None":
+        """The day's experiment, or None where there is none."""
+        if day not in self._known:
+            key = layout.experiment_key(self._deployment, day)
+            with explained("look for the day's experiment"):
+                found = self._api.get_experiment_by_key(key)
+            if found is None:
+                return None
+            self._known[day] = found
+        return self._known[day]
+
+    def _day(self, day: date) -> "APIExperiment":
+        """The day's experiment, made where there is none."""
+        found = self._find(day)
+        if found is None:
+            try:
+                trouble = self._create(day)
+            except CometRejected as error:
+                # It is not the record that is refused, but the place where it is to lie.
+                raise _not_created(str(error), self.account) from error
+            found = self._find(day)
+            if found is None:
+                raise _not_created(trouble, self.account)
+        return found
+
+    def _create(self, day: date) -> str:
+        """Asks Comet for an experiment under our key; returns what the SDK complained about."""
+        import comet_ml
+
+        config = comet_ml.ExperimentConfig(
+            name=layout.experiment_name(self._deployment, day),
+            tags=[layout.TAG, self._deployment],
+            log_code=False,
+            log_graph=False,
+            log_git_metadata=False,
+            log_git_patch=False,
+            log_env_details=False,
+            auto_output_logging=False,
+            auto_param_logging=False,
+            auto_metric_logging=False,
+            parse_args=False,
+            display_summary_level=0,
+        )
+        with _overheard("comet_ml") as said, explained("make the day's experiment"):
+            experiment = comet_ml.start(
+                api_key=self._api.api_key,
+                workspace=self.account.workspace,
+                project_name=self.account.project,
+                experiment_key=layout.experiment_key(self._deployment, day),
+                mode="get_or_create",
+                online=True,
+                experiment_config=config,
+            )
+            # Of one that is not alive nothing is sent, and `end` would wait for it.
+            if experiment.alive:
+                experiment.end()
+        return " ".join(said)
+
+    def _gone(self, day: date) -> bool:
+        """Whether the day's experiment, which was there, is not there any more."""
+        self._known.pop(day, None)
+        return self._find(day) is None
+
+
+def _not_created(said: str, account: Account) -> CometError:
+    place = f"{account.workspace}/{account.project}"
+    if any(word in said.lower() for word in ("maximum", "limit", "quota", "exceeded")):
+        return CometRefuses(f"A limit of the Comet plan is reached in {place}: raise it, or free some space.")
+    return CometUnavailable(
+        f"Comet made no experiment in {place}. If that stays so, check COMET_PROJECT_NAME, and that the key "
+        "may write there."
+    )
+
+
+@contextmanager
+def _overheard(name: str) -> Iterator[list[str]]:
+    """What a logger says of warnings and errors meanwhile."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)

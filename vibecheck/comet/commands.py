@@ -1,0 +1,85 @@
+"""The commands about Comet: python -m vibecheck send, restore, export.
+
+Each imports what it needs itself, as in `cli.py`.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from vibecheck.errors import VibeCheckError
+from vibecheck.settings import Settings
+
+
+def send(
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="End when nothing is left that could be sent now.")
+    ] = False,
+    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
+) -> None:
+    """Send what waits to Comet, and read back what is asked for; the app does this itself."""
+    from vibecheck.comet import service
+
+    service.serve(Settings.load(), until_empty, with_parent)
+
+
+def restore(
+    days: Annotated[
+        int | None, typer.Option(min=1, help="How far back. Default: VIBECHECK_RETENTION_DAYS.")
+    ] = None,
+) -> None:
+    """Read predictions, labels and pictures from Comet into the store, the newest first.
+
+    It can be stopped and started again; what is here already stays as it is.
+    """
+    from vibecheck.comet.client import Comet
+    from vibecheck.comet.restore import restore as read_back
+    from vibecheck.comet.restore import since_days
+    from vibecheck.records.store import Store
+
+    settings = Settings.load()
+    store = Store.open(settings)
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        reading = progress.add_task("Days", total=None)
+        fetching = progress.add_task("Pictures", total=None)
+
+        def say(at) -> None:
+            progress.update(reading, total=at.days, completed=at.days_read)
+            looked_at = progress.tasks[fetching].total or 0
+            total = max(looked_at, at.pictures_left)
+            progress.update(fetching, total=total, completed=total - at.pictures_left)
+
+        since = since_days(days or settings.retention_days)
+        at = read_back(Comet.open(settings), store, since, say)
+    typer.echo(
+        f"Days in Comet: {at.days}. New here: predictions {at.predictions}, labels {at.labels}, "
+        f"pictures {at.pictures}."
+    )
+
+
+def export(
+    path: Annotated[
+        Path, typer.Argument(help="The CSV file to write; - for the terminal.", show_default=False)
+    ],
+) -> None:
+    """Write all predictions with the label that holds, oldest first, as feedback_log.csv is in Comet."""
+    from vibecheck.comet.feedback_log import lines, row
+    from vibecheck.records.store import Store
+
+    rows = (row(prediction, label) for prediction, label in Store.open(Settings.load()).history())
+    if str(path) == "-":
+        sys.stdout.writelines(lines(rows))
+        return
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(lines(rows))
+        unfinished.replace(path)
+    except OSError as error:
+        raise VibeCheckError(f"{path} cannot be written ({error.strerror}).") from error
+    finally:
+        unfinished.unlink(missing_ok=True)

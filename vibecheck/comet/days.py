@@ -1,0 +1,68 @@
+"""What a day's assets say: predictions, with all that hangs on them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from vibecheck.comet import layout
+from vibecheck.comet.layout import PART_NAME, PREDICTION_NAME, Asset
+from vibecheck.records.memory import Remembered
+from vibecheck.records.values import Feedback, Play, Prediction
+
+
+@dataclass(slots=True)
+class Day:
+    """What a day's assets say. `unreadable` are the names of those that nothing can be made of."""
+
+    predictions: dict[str, Prediction] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, Asset] = field(default_factory=dict)
+    feedback: dict[str, list[Feedback]] = field(default_factory=dict)
+    plays: dict[str, list[Play]] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+
+    def found(self) -> list[Remembered]:
+        """The predictions, newest first; labels without a prediction are left out."""
+        return [
+            Remembered(
+                prediction,
+                self.origins[prediction.id],
+                tuple(sorted(self.feedback.get(prediction.id, ()), key=lambda each: (each.n, each.given_at))),
+                tuple(
+                    sorted(self.plays.get(prediction.id, ()), key=lambda each: (each.n, each.suggested_at))
+                ),
+            )
+            for prediction in sorted(self.predictions.values(), key=lambda each: each.made_at, reverse=True)
+        ]
+
+
+def read_day(assets: Iterable[Asset]) -> Day:
+    """What a list of assets says. Anybody may have put assets there: what does not fit is left out."""
+    day = Day()
+    for asset in assets:
+        try:
+            _read(asset, day)
+        except ValueError:
+            day.unreadable.append(asset.name)
+    return day
+
+
+def _read(asset: Asset, day: Day) -> None:
+    if match := PREDICTION_NAME.fullmatch(asset.name):
+        prediction = layout.prediction_from(asset.metadata)
+        if prediction.id != (match[1] or match[2]):
+            raise ValueError("its name and its content do not agree")
+        # With a picture it may lie there a second time, from before the picture was allowed.
+        if match[1] or prediction.id not in day.predictions:
+            day.predictions[prediction.id] = prediction
+            day.origins[prediction.id] = str(asset.metadata.get("model_origin") or "unknown")
+        if match[1]:
+            day.pictures[prediction.id] = asset
+    elif match := PART_NAME.fullmatch(asset.name):
+        kind, prediction_id, n = match[1], match[2], int(match[3])
+        part_from = layout.feedback_from if kind == "feedback" else layout.play_from
+        part = part_from(asset.metadata)
+        if (part.prediction_id, part.n) != (prediction_id, n):
+            raise ValueError("its name and its content do not agree")
+        parts = (day.feedback if kind == "feedback" else day.plays).setdefault(prediction_id, [])
+        if part not in parts:
+            parts.append(part)

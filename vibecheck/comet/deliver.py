@@ -1,0 +1,176 @@
+"""Delivers one row of the outbox to Comet: once, however often it is tried.
+
+A row counts as delivered when Comet answered. On every attempt but the first, it is looked up first
+whether the one before arrived after all: by the asset's name, and by the moment of a metric's point.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from vibecheck.comet import layout
+from vibecheck.comet.client import Comet
+from vibecheck.comet.rollup import roll_up
+from vibecheck.comet.whereabouts import Whereabouts
+from vibecheck.emotions import NAMES
+from vibecheck.errors import CometRejected, UnknownPrediction
+from vibecheck.records import memory, queue
+from vibecheck.records.outbox import payload_of
+from vibecheck.records.queue import Claimed
+from vibecheck.records.store import Store
+from vibecheck.records.values import Prediction, is_prediction_id
+
+# What follows from a delivery, in the transaction that takes its row out of the queue.
+Then = Callable[[Connection, datetime], None]
+
+
+class Delivery:
+    """Delivers rows of one store to one deployment in Comet."""
+
+    def __init__(self, comet: Comet, store: Store) -> None:
+        self._comet = comet
+        self._store = store
+        self._whereabouts = Whereabouts(comet)
+        self._kinds: dict[str, Callable[[Claimed], Then | None]] = {
+            "prediction": self._prediction,
+            "picture": self._picture,
+            "picture_kept": self._picture,
+            "feedback": self._feedback,
+            "feedback_undone": self._undone,
+            "play": self._play,
+            "deletion": self._deletion,
+            "promotion": self._promotion,
+            queue.ROLLUP: self._rollup,
+        }
+
+    def deliver(self, claimed: Claimed) -> Then | None:
+        """Delivers a row; returns what is to be done in the store as it leaves the queue.
+
+        Raises CometError, and RecordsError where the store fails.
+        """
+        how = self._kinds.get(claimed.row.kind)
+        if how is None:
+            raise CometRejected(
+                f"This version does not know the kind {claimed.row.kind!r}: update it, then try again."
+            )
+        try:
+            return how(claimed)
+        except UnknownPrediction:
+            # Deleted since: there is nothing left to tell, and the news of the deletion comes after.
+            return None
+        except (KeyError, TypeError, ValueError) as error:
+            raise CometRejected(
+                f"What is to be sent cannot be read ({claimed.row.kind}: {error!r})."
+            ) from error
+
+    def _prediction(self, claimed: Claimed) -> Then:
+        now = self._store.get(claimed.row.prediction_id)
+        made = layout.prediction_from(claimed.row.payload)
+        day = self._put_prediction(claimed, made, claimed.row.payload)
+        self._point(claimed, day, "confidence", made.confidence, now.made_at)
+        return _tomorrow(day)
+
+    def _picture(self, claimed: Claimed) -> Then:
+        """A picture that was allowed later takes the place of the prediction without one."""
+        now = self._store.get(claimed.row.prediction_id)
+        day = self._put_prediction(claimed, now, payload_of(now))
+        if now.picture_kept:
+            bare = layout.prediction_name(now.id, picture=False)
+            for asset in self._comet.assets(day):
+                if asset.name == bare:
+                    self._comet.delete(day, asset)
+        return _tomorrow(day)
+
+    def _put_prediction(self, claimed: Claimed, prediction: Prediction, payload: dict[str, Any]) -> date:
+        day = layout.day_of(prediction.made_at)
+        picture = self._store.picture(prediction.id) if prediction.picture_kept else None
+        origin = self._store.model_origin(prediction.model_version)
+        metadata = payload | {"model_origin": origin}
+        name = layout.prediction_name(prediction.id, picture is not None)
+        kind = "asset" if picture is None else "image"
+        self._put(claimed, day, name, picture or layout.as_json(metadata), metadata, kind)
+        return day
+
+    def _feedback(self, claimed: Claimed) -> Then:
+        prediction = self._store.get(claimed.row.prediction_id)
+        payload = claimed.row.payload
+        day = self._put_part(claimed, "feedback", prediction)
+        if payload["label"] in NAMES:
+            given_at = datetime.fromisoformat(payload["given_at"])
+            right = float(payload["label"] == prediction.mood)
+            self._point(claimed, day, "correct", right, given_at)
+        return _tomorrow(day)
+
+    def _undone(self, claimed: Claimed) -> Then:
+        prediction = self._store.get(claimed.row.prediction_id)
+        day = layout.day_of(prediction.made_at)
+        name = layout.part_name("feedback", prediction.id, claimed.row.payload["n"])
+        for asset in self._comet.assets(day):
+            if asset.name == name:
+                self._comet.delete(day, asset)
+        return _tomorrow(day)
+
+    def _play(self, claimed: Claimed) -> None:
+        self._put_part(claimed, "play", self._store.get(claimed.row.prediction_id))
+
+    def _deletion(self, claimed: Claimed) -> Then:
+        prediction_id = claimed.row.prediction_id
+        if not is_prediction_id(prediction_id):
+            raise ValueError(f"{prediction_id!r} is not the id of a prediction")
+        made_at = claimed.row.payload.get("made_at")
+        if made_at is not None:
+            day = layout.day_of(datetime.fromisoformat(made_at))
+        else:
+            day = self._whereabouts.day_of(prediction_id, claimed.row.created_at)
+        for asset in self._comet.assets(day) if day else ():
+            if prediction_id in asset.name:
+                self._comet.delete(day, asset)
+
+        def then(connection: Connection, now: datetime) -> None:
+            memory.forget(connection, prediction_id, now)
+            if day is not None:
+                _schedule_rollup(connection, day, now)
+
+        return then
+
+    def _promotion(self, claimed: Claimed) -> None:
+        payload = claimed.row.payload
+        name = layout.promotion_name(payload)
+        day = layout.day_of(claimed.row.created_at)
+        self._put(claimed, day, name, layout.as_json(payload), payload, "asset")
+
+    def _rollup(self, claimed: Claimed) -> None:
+        roll_up(self._comet, date.fromisoformat(claimed.row.payload["day"]))
+
+    def _put_part(self, claimed: Claimed, kind: str, prediction: Prediction) -> date:
+        payload = claimed.row.payload
+        day = layout.day_of(prediction.made_at)
+        name = layout.part_name(kind, prediction.id, payload["n"])
+        self._put(claimed, day, name, layout.as_json(payload), payload, "asset")
+        return day
+
+    def _put(
+        self, claimed: Claimed, day: date, name: str, content: bytes, metadata: dict[str, Any], kind: str
+    ) -> None:
+        if claimed.attempts == 1 or not self._comet.has(day, name):
+            self._comet.put(day, name, content, metadata, kind)
+
+    def _point(self, claimed: Claimed, day: date, name: str, value: float, at: datetime) -> None:
+        if claimed.attempts == 1 or not self._comet.has_point(day, name, at):
+            self._comet.metric(day, name, value, at)
+
+
+def _tomorrow(day: date) -> Then:
+    """Have the day rolled up when this one is over: a label may come long after its prediction."""
+
+    def then(connection: Connection, now: datetime) -> None:
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        _schedule_rollup(connection, day, midnight + timedelta(days=1))
+
+    return then
+
+
+def _schedule_rollup(connection: Connection, day: date, due: datetime) -> None:
+    queue.schedule(connection, queue.ROLLUP, day.isoformat(), {"day": day.isoformat()}, due)

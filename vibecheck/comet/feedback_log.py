@@ -1,0 +1,64 @@
+"""feedback_log.csv: a row a prediction, with the label that holds.
+
+The same file comes from the store (`python -m vibecheck export`) and, a day at a time, from Comet.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from vibecheck.records.values import Feedback, Prediction
+
+COLUMNS = (
+    "prediction_id",
+    "timestamp",
+    "mood_prediction",
+    "confidence",
+    "ground_truth_mood",
+    "source",
+    "model_version",
+    "image",
+)
+# What makes a spreadsheet take a cell for a formula. A tab or a line break before it does not stop it.
+FORMULA = ("=", "+", "-", "@")
+
+
+def row(prediction: Prediction, label: Feedback | None) -> tuple[str, ...]:
+    """The row of a prediction and its last label.
+
+    `ground_truth_mood` and `source` (who gave the label: see FEEDBACK_SOURCES) are empty without one,
+    `image` is empty where no picture is kept.
+    """
+    cells = (
+        prediction.id,
+        prediction.made_at.isoformat(),
+        prediction.mood,
+        f"{prediction.confidence:.6f}",
+        label.label if label else "",
+        label.source if label else "",
+        prediction.model_version,
+        prediction.picture_name if prediction.picture_kept else "",
+    )
+    return tuple(map(harmless, cells))
+
+
+def harmless(cell: str) -> str:
+    """The cell, so that no spreadsheet runs it: behind a ' where it could be taken for a formula.
+
+    So it is where it begins, after what a spreadsheet may skip, with = + - @ or where it begins with a
+    control character. Line breaks and NUL become spaces.
+    """
+    seen = cell.replace("\r", " ").replace("\n", " ").replace("\0", " ")
+    start = seen.lstrip()
+    if start.startswith(FORMULA) or (cell[:1] and not cell[0].isprintable()):
+        return "'" + seen
+    return seen
+
+
+def lines(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """The file, a line at a time, its heading first."""
+    for cells in chain([COLUMNS], rows):
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(cells)
+        yield line.getvalue()

@@ -1,0 +1,145 @@
+"""How the records lie in Comet: one experiment a deployment and day, an asset a record.
+
+    input_{id}.jpg              a picture; the whole prediction in its metadata
+    prediction_{id}.json        the prediction, where no picture is kept
+    feedback_{id}_{n}.json      a label
+    play_{id}_{n}.json          a playlist that was suggested
+    promotion_{…}.json          a model that went live, or was taken back
+    feedback_log.csv            the day in one table, rolled up
+
+All that is about a prediction lies in the experiment of the UTC day on which it was made, so that
+one list of a day's assets tells everything about it, and a deletion has one place to look in.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from vibecheck.records.values import Feedback, Play, Prediction
+
+FEEDBACK_LOG = "feedback_log.csv"
+TAG = "production"
+
+PREDICTION_NAME = re.compile(r"(?:input_([0-9a-f]{32})\.jpg|prediction_([0-9a-f]{32})\.json)")
+PART_NAME = re.compile(r"(feedback|play)_([0-9a-f]{32})_([1-9][0-9]{0,8})\.json")
+
+# Comet takes 32 to 50 letters and digits as the key of an experiment.
+_PREFIX = "vibecheck"
+
+# What was written by a newer version may have more fields; they are left out.
+_PREDICTION = TypeAdapter(Prediction)
+_FEEDBACK = TypeAdapter(Feedback)
+_PLAY = TypeAdapter(Play)
+_INNER = ("face", "quality", "probabilities")
+_TIMES = ("made_at", "given_at", "suggested_at")
+
+
+def experiment_key(deployment: str, day: date) -> str:
+    """The key of a day's experiment: the same for every copy and every start of a deployment."""
+    return f"{_deployment_part(deployment)}{day:%Y%m%d}"
+
+
+def day_of_key(deployment: str, key: str) -> date | None:
+    """The day of one of this deployment's experiments; None for any other experiment."""
+    prefix = _deployment_part(deployment)
+    if not key.startswith(prefix) or not re.fullmatch(r"\d{8}", key.removeprefix(prefix)):
+        return None
+    try:
+        return datetime.strptime(key.removeprefix(prefix), "%Y%m%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
+
+
+def experiment_name(deployment: str, day: date) -> str:
+    """What people read."""
+    return f"{deployment} {day.isoformat()}"
+
+
+def day_of(moment: datetime) -> date:
+    """The UTC day to whose experiment a prediction of this moment belongs."""
+    return moment.astimezone(UTC).date()
+
+
+def prediction_name(prediction_id: str, picture: bool) -> str:
+    """The name of a prediction's asset, with or without its picture."""
+    return f"input_{prediction_id}.jpg" if picture else f"prediction_{prediction_id}.json"
+
+
+def part_name(kind: str, prediction_id: str, n: int) -> str:
+    """The name of a label ("feedback") or of a suggested playlist ("play")."""
+    return f"{kind}_{prediction_id}_{n}.json"
+
+
+def promotion_name(payload: Mapping[str, Any]) -> str:
+    """The name of a promotion: the same each time that the same one is sent."""
+    return f"promotion_{hashlib.sha256(as_json(payload)).hexdigest()[:32]}.json"
+
+
+def as_json(value: Mapping[str, Any]) -> bytes:
+    """A record as the body of an asset."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One asset of a day as Comet lists it. `metadata` is {} where there is none; `created_at` in ms."""
+
+    id: str
+    name: str
+    metadata: dict[str, Any]
+    created_at: int
+
+    @classmethod
+    def of(cls, listed: Mapping[str, Any]) -> "Asset":
+        """From an item of Comet's list, whose metadata come as JSON or as an object."""
+        metadata = listed.get("metadata")
+        if isinstance(metadata, str):
+            try:
+                metadata = json.loads(metadata)
+            except ValueError:
+                metadata = None
+        return cls(
+            str(listed["assetId"]),
+            str(listed["fileName"]),
+            metadata if isinstance(metadata, dict) else {},
+            int(listed.get("createdAt") or 0),
+        )
+
+
+def prediction_from(metadata: Mapping[str, Any]) -> Prediction:
+    """The prediction in an asset's metadata. Raises ValueError for anything that is not one."""
+    return _PREDICTION.validate_python(_plain(metadata))
+
+
+def feedback_from(metadata: Mapping[str, Any]) -> Feedback:
+    """The label in an asset's metadata. Raises ValueError for anything that is not one."""
+    return _FEEDBACK.validate_python(_plain(metadata))
+
+
+def play_from(metadata: Mapping[str, Any]) -> Play:
+    """The play in an asset's metadata. Raises ValueError for anything that is not one."""
+    return _PLAY.validate_python(_plain(metadata))
+
+
+def _deployment_part(deployment: str) -> str:
+    # Not the name itself: two names that differ in a letter that is not taken must not meet.
+    return _PREFIX + hashlib.sha256(deployment.encode()).hexdigest()[:24]
+
+
+def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata whose inner objects may come back as text; Postgres takes no NUL in a text."""
+    if any(isinstance(value, str) and "\0" in value for value in metadata.values()):
+        raise ValueError("a text with a NUL in it")
+    if not all(isinstance(metadata.get(name, ""), str) for name in _TIMES):
+        raise ValueError("a time that is not written as one")
+    return {key: _opened(value) if key in _INNER else value for key, value in metadata.items()}
+
+
+def _opened(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value

@@ -1,0 +1,54 @@
+"""What the sending process runs: a sender, and beside it what reads back."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+from vibecheck.comet import fetcher
+from vibecheck.comet.sender import Sender
+from vibecheck.errors import SettingsError
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+
+# Live video comes first.
+NICENESS = 5
+# Seconds to finish the record in hand and give the others back, before the process ends anyway.
+GRACE = 3.0
+
+
+def serve(settings: Settings, until_empty: bool = False, with_parent: bool = False) -> None:
+    """Sends and reads back until the process is told to end; or only sends, until nothing is left.
+
+    With `with_parent` it ends when its standard input does, which the app holds open as long as it
+    lives. Raises SettingsError without an account, RecordsError where the store cannot be opened, and
+    with `until_empty` CometError where Comet cannot be reached.
+    """
+    if settings.comet_api_key is None:
+        raise SettingsError("There is nowhere to send to: set COMET_API_KEY.")
+    store = Store.open(settings)
+    sender = Sender(settings, store)
+    signal.signal(signal.SIGTERM, lambda *_: sender.stop.set())
+    if with_parent:
+        _follow_parent(sender.stop)
+    if not until_empty:
+        fetcher.begin_if_empty(store)
+        fetching = threading.Thread(
+            target=fetcher.run, args=(settings, store, sender.stop), name="comet-fetcher", daemon=True
+        )
+        fetching.start()
+    sender.run(until_empty)
+
+
+def _follow_parent(stop: threading.Event) -> None:
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        stop.set()
+        time.sleep(GRACE)
+        os._exit(0)  # amid whatever still hangs: the queue is made for it
+
+    threading.Thread(target=wait, name="parent-watch", daemon=True).start()

@@ -1,0 +1,91 @@
+"""What goes wrong with Comet, as one of three errors: not now, not with these settings, not this record.
+
+No sentence repeats the SDK's own, which may hold the key.
+"""
+
+import email.utils
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import requests
+
+from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable
+
+# Comet's code for "no more images in this experiment".
+IMAGE_LIMIT = 7000001
+# Longer than this it is not waited, whatever is asked: a person may have mended it meanwhile.
+LONGEST_RETRY_AFTER = 3600.0
+
+
+@contextmanager
+def explained(doing: str, gone: Callable[[], bool] | None = None) -> Iterator[None]:
+    """Turns what the SDK raises into one of our errors, whose sentence says what was being done."""
+    from comet_ml.exceptions import CometException, CometRestApiException
+
+    try:
+        yield
+    except requests.RequestException as error:
+        raise CometUnavailable(
+            f"Comet cannot be reached ({type(error).__name__}): check the network, and COMET_URL_OVERRIDE "
+            "if it is set. Records are kept here meanwhile."
+        ) from error
+    except CometRestApiException as error:
+        status = error.response.status_code
+        if status in (400, 404) and gone is not None and gone():
+            raise CometUnavailable("The day's experiment was deleted in Comet; it is made anew.") from error
+        raise _said(doing, error.response) from error
+    except CometException as error:
+        response = getattr(error, "response", None)  # an upload that was throttled
+        if isinstance(response, requests.Response):
+            raise _said(doing, response) from error
+        raise CometUnavailable(f"Comet could not {doing} ({type(error).__name__}).") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CometUnavailable(
+            f"Comet's answer to “{doing}” was not understood ({type(error).__name__}): check "
+            "COMET_URL_OVERRIDE if it is set."
+        ) from error
+
+
+def _said(doing: str, response: requests.Response) -> CometError:
+    """The error for an answer that is no success."""
+    status, message, codes = response.status_code, "", set()
+    try:
+        answer = response.json()
+        message = " ".join(str(answer.get("msg") or "").split())[:200]
+        codes = {answer.get("code"), answer.get("sdk_error_code")}
+    except (ValueError, AttributeError):
+        pass
+    quoted = f" ({message})" if message else ""
+    if status in (401, 403):
+        return CometRefuses(
+            f"Comet refuses the key{quoted}. Check COMET_API_KEY, and that it may write in COMET_WORKSPACE."
+        )
+    if status == 402 or IMAGE_LIMIT in codes:
+        return CometRefuses(f"A limit of the Comet plan is reached{quoted}: raise it, or free some space.")
+    if status == 429:
+        return CometUnavailable(f"Comet asks to send more slowly{quoted}.", _retry_after(response))
+    if status >= 500 or status == 408:
+        return CometUnavailable(
+            f"Comet has a problem of its own (status {status}){quoted}.", _retry_after(response)
+        )
+    return CometRejected(f"Comet would not {doing.split(' ')[0]} it: status {status}{quoted}.")
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """The seconds that Comet asks to wait: a number, or a date as HTTP writes it."""
+    for name in ("Retry-After-Custom", "Retry-After"):
+        text = response.headers.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            seconds = float(text)
+        except ValueError:
+            try:
+                moment = email.utils.parsedate_to_datetime(text)
+            except ValueError:
+                continue
+            seconds = (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+        if seconds >= 0:  # a NaN is not
+            return min(seconds, LONGEST_RETRY_AFTER)
+    return None
