@@ -17,7 +17,7 @@ PLAY = Play(EXAMPLE.id, 2, "37i9", "Sérénité 🎧", "lift", True, "catalogue"
 
 UNDONE = FeedbackUndone(EXAMPLE.id, 1, NOON)
 KEPT = PictureKept(replace(EXAMPLE, picture_kept=True), NOON)
-DELETION = Deletion(EXAMPLE.id, NOON)
+DELETION = Deletion(EXAMPLE.id, NOON, NOON)
 
 
 @pytest.mark.parametrize("value", [EXAMPLE, FEEDBACK, PLAY, UNDONE, KEPT, DELETION])

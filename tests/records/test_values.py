@@ -99,8 +99,8 @@ def test_a_label_that_is_no_mood():
         (lambda: FeedbackUndone(ID, 1, NAIVE), "time zone"),
         (lambda: PictureKept(EXAMPLE, NOON), "must say that its picture is kept"),
         (lambda: PictureKept(a_prediction(picture_kept=True), NAIVE), "time zone"),
-        (lambda: Deletion("1", NOON), "32 hexadecimal digits"),
-        (lambda: Deletion(ID, NAIVE), "time zone"),
+        (lambda: Deletion("1", NOON, NOON), "32 hexadecimal digits"),
+        (lambda: Deletion(ID, NOON, NAIVE), "time zone"),
     ],
 )
 def test_other_news_that_cannot_be_is_refused(make, words):

@@ -16,9 +16,9 @@ from vibecheck.records.transactions import reading, writing
 from vibecheck.settings import Settings
 
 PAGE = """
-from vibecheck.ui import comet_state
-comet_state.draw(allowed={allowed})
-comet_state.fetch_button()
+from vibecheck.ui import app, comet_state
+comet_state.draw(allowed={allowed}, records=app.store)
+comet_state.fetch_button(app.store)
 """
 
 
