@@ -82,7 +82,8 @@ def test_what_lacks_a_field_is_refused(field):
         (PLAY, layout.play_from),
     ):
         payload = payload_of(value)
-        if payload.pop(field, "absent") != "absent":
+        # A label that was told before there were queues has none.
+        if payload.pop(field, "absent") != "absent" and field != "queue":
             with pytest.raises(ValueError):
                 read(payload)
 

@@ -267,6 +267,7 @@ def test_an_empty_store_fills_itself_and_one_that_is_not_waits_to_be_asked(
     stop, thread = fetching(settings, store)
     try:
         wait(lambda: (at := comet_state(store).restoring) and at.done)
+        wait(lambda: not store.queued())
         assert store.count() == 1
         fetcher.begin_if_empty(store)
         assert store.queued() == []

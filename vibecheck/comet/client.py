@@ -94,25 +94,18 @@ class Comet:
     def project_exists(self) -> bool:
         """Whether the project is there; the first record makes it."""
         with explained("look for the project"):
-            found = self._api.get_projects(self.account.workspace) or []
-        names = {each.get("projectName") if isinstance(each, Mapping) else each for each in found}
-        return self.account.project in names
+            return self.account.project in (self._api.get_projects(self.account.workspace) or ())
 
     def days(self) -> list[date]:
         """The days of which this deployment has an experiment, newest first: a request for each thousand."""
-        if not self.project_exists():
-            return []
         found: set[date] = set()
         for page in range(1, 1000):
-            with explained("list the experiments"):
-                experiments = self._api.get_experiments(
-                    self.account.workspace,
-                    self.account.project,
-                    page=page,
-                    page_size=PAGE,
-                    sort_by="startTime",
-                    sort_order="desc",
-                )
+            try:
+                experiments = self._page(page)
+            except CometRejected:
+                if self.project_exists():
+                    raise
+                return []
             for experiment in experiments:
                 if (day := layout.day_of_key(self._deployment, experiment.key)) is not None:
                     self._known[day] = experiment
@@ -120,6 +113,17 @@ class Comet:
             if len(experiments) < PAGE:
                 break
         return sorted(found, reverse=True)
+
+    def _page(self, number: int) -> "list[APIExperiment]":
+        with explained("list the experiments"):
+            return self._api.get_experiments(
+                self.account.workspace,
+                self.account.project,
+                page=number,
+                page_size=PAGE,
+                sort_by="startTime",
+                sort_order="desc",
+            )
 
     def assets(self, day: date) -> list[Asset]:
         """All assets of a day, in one request; none where the day has no experiment."""
