@@ -16,13 +16,14 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from vibecheck.records.tables import outbox
-from vibecheck.records.values import Feedback, Play, Prediction
+from vibecheck.records.values import Feedback, Play, Prediction, Promotion
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One row of the outbox. `kind` is "prediction", "feedback" or "play".
+    """One row of the outbox. `kind` is "prediction", "feedback", "play" or "promotion".
 
+    A promotion belongs to no prediction: its `prediction_id` is empty.
     `id` grows with time and is never given out twice. `created_at` is the time of what is told.
     """
 
@@ -33,12 +34,12 @@ class Outgoing:
     created_at: datetime
 
 
-def payload_of(value: Prediction | Feedback | Play) -> dict[str, Any]:
+def payload_of(value: Prediction | Feedback | Play | Promotion) -> dict[str, Any]:
     """The value as plain JSON, as described above."""
     return {name: _plain(field) for name, field in asdict(value).items()}
 
 
-def enqueue(connection: Connection, value: Prediction | Feedback | Play) -> None:
+def enqueue(connection: Connection, value: Prediction | Feedback | Play | Promotion) -> None:
     """Adds the value to the outbox, in the transaction of `connection`."""
     match value:
         case Prediction():
@@ -47,6 +48,8 @@ def enqueue(connection: Connection, value: Prediction | Feedback | Play) -> None
             kind, prediction_id, created_at = "feedback", value.prediction_id, value.given_at
         case Play():
             kind, prediction_id, created_at = "play", value.prediction_id, value.suggested_at
+        case Promotion():
+            kind, prediction_id, created_at = "promotion", "", value.made_at
     connection.execute(
         insert(outbox).values(
             kind=kind, prediction_id=prediction_id, payload=payload_of(value), created_at=created_at
