@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vibecheck.ui import app, theme
+from vibecheck.ui import app, model, theme
 
 app.start_page("About")
 theme.intro(
@@ -40,6 +40,6 @@ with keeps, st.container(key="card-keeps"):
     )
 with st.container(key="card-model"):
     st.subheader("Which model", anchor=False)
-    st.markdown(app.model_card())
+    st.markdown(model.card(app.reader()))
 
 app.end_page()

@@ -139,9 +139,10 @@ def test_a_vision_transformer_trained_on_faces_answers_alike_in_8_bits(candidate
     if not data.is_file():
         missing(f"{data} is not here")
     faces = ferplus.read(data)
-    source = small_vit(tmp_path / "source", NAMES, side=48)
-    accuracy = train(source, faces.take(np.arange(6000)))
-    assert accuracy > 0.45, "it has learned something"
+    larger = {"hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 192}
+    source = small_vit(tmp_path / "source", NAMES, 48, initializer_range=0.02, **larger)
+    accuracy = train(source, faces.take(np.flatnonzero(faces.truth >= 0)[:6000]))
+    assert accuracy > 0.5, "it has learned something"
 
     def cut(start, count):
         return lambda side: np.repeat(faces.pictures[start : start + count, ..., np.newaxis], 3, axis=3)
@@ -155,8 +156,8 @@ def test_a_vision_transformer_trained_on_faces_answers_alike_in_8_bits(candidate
     assert by_name["int8 dynamic"]["mean_difference"] <= 0.03
 
 
-def train(folder: Path, faces: ferplus.Faces, steps: int = 500) -> float:
-    """Teach a model folder the labels of faces; returns its accuracy on them."""
+def train(folder: Path, faces: ferplus.Faces, steps: int = 600) -> float:
+    """Teach a model folder what most people saw in faces; returns its accuracy on them."""
     import torch
     from transformers import ViTForImageClassification
 
@@ -164,7 +165,7 @@ def train(folder: Path, faces: ferplus.Faces, steps: int = 500) -> float:
     torch.set_num_threads(1)
     model = ViTForImageClassification.from_pretrained(folder)
     pixels = torch.from_numpy(faces.pictures).unsqueeze(1).expand(-1, 3, -1, -1) / 127.5 - 1
-    truth = torch.from_numpy(faces.label)
+    truth = torch.from_numpy(faces.truth)
     optimiser = torch.optim.AdamW(model.parameters(), 2e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps)
     dice = torch.Generator().manual_seed(0)

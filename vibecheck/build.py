@@ -6,7 +6,6 @@ Imports torch once there is something to compile, so it runs in a process of its
 it is: `python -m vibecheck compile`.
 """
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from pathlib import Path
 from vibecheck.classifier import EMBEDDED, labels_of
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError, RecordsError
-from vibecheck.installed import Installed, Shelf, checksum
+from vibecheck.installed import MATERIAL, WEIGHTS, Installed, Shelf, content_of
 from vibecheck.manifest import FILE_NAME, Manifest
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -25,8 +24,6 @@ from vibecheck.sources import Embedded, HubModel, Source
 
 # Faces that candidates are measured on, and others that scales are taken from.
 FACES, OTHERS = 200, 100
-FILES = ("config.json", "preprocessor_config.json", "README.md", FILE_NAME)
-WEIGHTS = "*.safetensors*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, aga
     if not folder.is_dir():
         raise ModelError(f"{folder} is not a folder: check VIBECHECK_MODEL.")
     labels_of(folder)  # which says what is missing
-    content = _content(folder)
+    content = content_of(folder)
     if (folder / FILE_NAME).exists():
         manifest = Manifest.read(folder)
     else:
@@ -125,7 +122,7 @@ def _made(
     from vibecheck import candidates, compiler
     from vibecheck.probes import face_crops
 
-    for path in (*(files / name for name in FILES), *sorted(files.glob(WEIGHTS))):
+    for path in (*(files / name for name in (*MATERIAL, "README.md")), *sorted(files.glob(WEIGHTS))):
         if path.is_file():
             _link_or_copy(path, part / path.name, settings.data)
     (part / FILE_NAME).unlink(missing_ok=True)  # which may be another name of a file that stays as it is
@@ -146,7 +143,7 @@ def _made(
         lambda step, done, total: tell(Progress(step, done, total)),
     )
     shutil.rmtree(work)
-    about = {"source": source, "content": _content(files), "made_at": datetime.now(UTC).isoformat()}
+    about = {"source": source, "content": content_of(files), "made_at": datetime.now(UTC).isoformat()}
     return shelf.place(manifest.version, part, about | report)
 
 
@@ -156,13 +153,6 @@ def _store(settings: Settings) -> Store | None:
         return Store.open(settings)
     except RecordsError:
         return None
-
-
-def _content(folder: Path) -> str:
-    """What tells a model from every other: a checksum over all that it is made of."""
-    names = [folder / name for name in FILES if name != "README.md"] + sorted(folder.glob(WEIGHTS))
-    sums = {path.name: checksum(path) for path in names if path.is_file()}
-    return hashlib.sha256(repr(sorted(sums.items())).encode()).hexdigest()
 
 
 def _link_or_copy(source: Path, target: Path, data: Path) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from vibecheck.build import Progress
     from vibecheck.installed import Installed
 
-# How much the app's own work goes before a model that is made ready behind it.
-NICE = 19
+# How far a model that is made ready behind the app steps back: a tenth of a busy core is left to it.
+NICE = 10
 
 app = typer.Typer(no_args_is_help=True, help="Which models there are, and which of them runs.")
 

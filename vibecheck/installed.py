@@ -20,6 +20,9 @@ from filelock import FileLock
 REPORT_FILE = "report.json"
 # What is read to run a model; the weights beside it are there to make it again and to train on.
 RUN_FILES = ("model.onnx", "config.json", "vibecheck.json")
+# What a model is made from, beside its weights.
+MATERIAL = ("config.json", "preprocessor_config.json", "vibecheck.json")
+WEIGHTS = "*.safetensors*"
 FORMAT = 1
 
 
@@ -120,6 +123,13 @@ def checksum(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
+
+
+def content_of(folder: Path) -> str:
+    """What tells a model folder from every other: a checksum over all that a model is made from."""
+    paths = [*(folder / name for name in MATERIAL), *sorted(folder.glob(WEIGHTS))]
+    sums = [(path.name, checksum(path)) for path in paths if path.is_file()]
+    return hashlib.sha256(repr(sorted(sums)).encode()).hexdigest()
 
 
 def _read_report(folder: Path) -> dict[str, Any] | None:

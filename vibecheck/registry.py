@@ -109,10 +109,13 @@ class Registry:
 
     def get(self, version: str) -> Version:
         """One version. Raises ModelError if it is not registered."""
-        found = next((each for each in self.versions() if each.version == version), None)
-        if found is None:
-            raise _unknown(version)
-        return found
+        query = select(registered_models).where(registered_models.c.version == version)
+        learned = select(func.count()).select_from(trained_on).where(trained_on.c.version == version)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).mappings().one_or_none()
+            if row is None:
+                raise _unknown(version)
+            return Version(**row, trained_on=connection.execute(learned).scalar_one())
 
     def trained_on(self, version: str) -> list[str]:
         """The ids of the predictions that a version learned from, some of them deleted since, sorted."""
@@ -161,18 +164,20 @@ class Registry:
                 raise ModelError(f"{version} is the champion already.")
             return _promoted(connection, Promotion(version, before, "promotion", why.strip(), now))
 
-    def begin(self, version: str, why: str, now: datetime) -> bool:
+    def begin(self, version: str, why: str, now: datetime, stood_in: str | None = None) -> bool:
         """Makes a version the champion if there is none; returns whether it did.
 
-        Of several copies of the app that start together, one does. Raises ModelError if it is not
-        registered.
+        `stood_in` ran until now, and becomes `previous`. Of several copies of the app that start
+        together, one does it. Raises ModelError if one of them is not registered.
         """
         with writing(self._engine) as connection:
             _lock(connection)
             _check_registered(connection, version)
+            if stood_in is not None:
+                _check_registered(connection, stood_in)
             if CHAMPION in _aliases(connection):
                 return False
-            _promoted(connection, Promotion(version, None, "promotion", why, now))
+            _promoted(connection, Promotion(version, stood_in, "promotion", why, now))
             return True
 
     def rollback(self, now: datetime, why: str = "") -> Promotion:

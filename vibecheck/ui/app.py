@@ -7,14 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.champion import Champion
 from vibecheck.errors import RecordsError, VibeCheckError
-from vibecheck.faces import FaceDetector
 from vibecheck.music import Music
-from vibecheck.reading import Reader
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
-from vibecheck.ui import theme
+from vibecheck.ui import model, theme
 from vibecheck.ui.visitor import remember
 
 log = logging.getLogger(__name__)
@@ -37,7 +35,7 @@ def start_page(title: str) -> None:
         st.error(str(error), icon="⚠️")
         st.stop()
     with st.sidebar:
-        theme.quiet(f"Model: {reader().classifier.version}. It reads expressions, not feelings.")
+        model.line(reader())
 
 
 def end_page() -> None:
@@ -63,17 +61,10 @@ def settings() -> Settings:
     return Settings.load()
 
 
-@st.cache_resource(show_spinner="Waking up the model…")
-def reader() -> Reader:
-    """The face detector and the model, opened once for all visitors."""
-    return Reader(FaceDetector(), Classifier.load(EMBEDDED, settings().threads))
-
-
-@st.cache_resource(show_spinner=False)
-def model_card() -> str:
-    """The card of the model in use, as Markdown, without its title."""
-    text = (EMBEDDED / "README.md").read_text(encoding="utf-8")
-    return text.partition("\n")[2]
+@st.cache_resource(show_spinner="Waking up the model…", on_release=Champion.stop)
+def reader() -> Champion:
+    """The face detector and the model that runs now, opened once for all visitors."""
+    return Champion(settings()).follow()
 
 
 @st.cache_resource(show_spinner=False)

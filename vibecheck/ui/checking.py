@@ -47,18 +47,16 @@ def check_moment(readings: Sequence[Reading], keep_picture: bool) -> None:
 
 def _checked(readings: Sequence[Reading], source: str, keep_picture: bool) -> Result:
     """The prediction of a moment, recorded before anybody sees it."""
-    model = app.reader().classifier.manifest
     prediction, best = check.predict(
         readings,
         source=source,
-        model_version=model.version,
         visitor=visitor(),
         now=datetime.now(UTC),
         audit_share=app.settings().audit_share,
     )
     problem = ""
     try:
-        prediction = check.record(app.store(), prediction, best, keep_picture, model.origin)
+        prediction = check.record(app.store(), prediction, best, keep_picture)
     except RecordsError as error:
         problem = str(error)
     return Result(prediction, best.quality.hints, len(best.faces), problem)
