@@ -139,48 +139,50 @@ def test_a_vision_transformer_trained_on_faces_answers_alike_in_8_bits(candidate
     if not data.is_file():
         missing(f"{data} is not here")
     faces = ferplus.read(data)
-    larger = {"hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 192}
-    source = small_vit(tmp_path / "source", NAMES, 48, initializer_range=0.02, **larger)
-    accuracy = train(source, faces.take(np.flatnonzero(faces.truth >= 0)[:6000]))
-    assert accuracy > 0.5, "it has learned something"
+    larger = {"patch_size": 12, "hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 3}
+    source = small_vit(
+        tmp_path / "source", NAMES, 48, intermediate_size=192, initializer_range=0.02, **larger
+    )
+    known = faces.take(np.flatnonzero(faces.truth >= 0)[:8000])
+    most_common = np.bincount(known.truth).max() / len(known)
+    assert train(source, known) > most_common + 0.04, "it has learned something"
 
     def cut(start, count):
         return lambda side: np.repeat(faces.pictures[start : start + count, ..., np.newaxis], 3, axis=3)
 
     folder = tmp_path / "vit"
     torch.set_num_threads(1)
-    report, _ = prepared(candidates, source, folder, cut(7000, 200), cut(8000, 50))
+    report, _ = prepared(candidates, source, folder, cut(12000, 200), cut(13000, 50))
     by_name = {each["name"]: each for each in report["candidates"]}
     assert list(by_name) == ["fp32", "int8 dynamic"]
     assert by_name["int8 dynamic"]["agreement"] >= 0.97
     assert by_name["int8 dynamic"]["mean_difference"] <= 0.03
 
 
-def train(folder: Path, faces: ferplus.Faces, steps: int = 600) -> float:
-    """Teach a model folder what most people saw in faces; returns its accuracy on them."""
+def train(folder: Path, faces: ferplus.Faces, steps: int = 900, rate: float = 1.5e-3) -> float:
+    """Teach a model folder what most people saw in faces; returns its accuracy on a thousand of them."""
     import torch
     from transformers import ViTForImageClassification
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    model = ViTForImageClassification.from_pretrained(folder)
-    pixels = torch.from_numpy(faces.pictures).unsqueeze(1).expand(-1, 3, -1, -1) / 127.5 - 1
+    model = ViTForImageClassification.from_pretrained(folder).train()
+    pixels = torch.from_numpy(faces.pictures).unsqueeze(1).float() / 127.5 - 1
     truth = torch.from_numpy(faces.truth)
-    optimiser = torch.optim.AdamW(model.parameters(), 2e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps)
+    optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps, pct_start=0.15)
     dice = torch.Generator().manual_seed(0)
     for _ in range(steps):
         batch = torch.randint(len(truth), (64,), generator=dice)
-        flipped = pixels[batch].flip(3) if torch.rand(1, generator=dice) < 0.5 else pixels[batch]
-        loss = torch.nn.functional.cross_entropy(model(flipped).logits, truth[batch])
+        shown = pixels[batch].expand(-1, 3, -1, -1)
+        shown = shown.flip(3) if torch.rand(1, generator=dice) < 0.5 else shown
+        loss = torch.nn.functional.cross_entropy(model(shown).logits, truth[batch])
         optimiser.zero_grad()
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         schedule.step()
     model.eval().save_pretrained(folder)
     with torch.inference_mode():
-        right = [
-            (model(part).logits.argmax(1) == wanted)
-            for part, wanted in zip(pixels[:2000].split(200), truth[:2000].split(200), strict=True)
-        ]
-    return float(torch.cat(right).float().mean())
+        said = [model(part.expand(-1, 3, -1, -1)).logits.argmax(1) for part in pixels[:1000].split(200)]
+    return float((torch.cat(said) == truth[:1000]).float().mean())

@@ -197,7 +197,7 @@ def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, re
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
     assert run.returncode == 0, run.stderr
     *steps, last = run.stdout.splitlines()
@@ -216,6 +216,6 @@ def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, re
     champion.stop()
     (Shelf(tmp_path / "data").folder(VERSION) / "model.onnx").write_bytes(b"damaged")
     champion = Champion(Settings(data=tmp_path / "data", model=REPO), look_every=0.1).follow()
-    wait_for(lambda: champion.manifest.version == VERSION, "the model made again", 200)
+    wait_for(lambda: champion.manifest.version == VERSION, "the model made again", 600)
     champion.stop()
     gc.unfreeze()

@@ -24,7 +24,7 @@ def vibecheck(*arguments, cwd: Path, **environment) -> subprocess.CompletedProce
         env=os.environ | {"PYTHONPATH": root, "NO_COLOR": "1", "COLUMNS": "160"} | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,  # on a busy machine
     )
 
 

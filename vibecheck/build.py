@@ -87,7 +87,9 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
                 lambda folder: map_labels(labels_of(folder)),
             )
         origin = f"https://huggingface.co/{source.repo}/tree/{source.revision}"
-        manifest = Manifest(version=version, origin=origin)
+        about = {"version": version, "origin": origin, "promised_accuracy": None}
+        known = Manifest.read(files) if (files / FILE_NAME).exists() else Manifest(version=version)
+        manifest = known.model_copy(update=about)  # what it was promised elsewhere is not proved here
         done = _made(settings, shelf, files, part, manifest, str(source), tell)
         shutil.rmtree(shelf.downloads(version), ignore_errors=True)
     return done

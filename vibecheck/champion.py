@@ -106,6 +106,7 @@ class Champion:
         if champion is None:
             self._begin()
         elif champion.version == self.manifest.version:
+            self._not_before.clear()
             self._settle(None)
         else:
             self._change_to(champion)

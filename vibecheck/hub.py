@@ -34,7 +34,7 @@ TIMEOUT = 10.0  # s, for the first answer
 LARGEST = 1_500_000_000
 NEEDED = ("config.json", "preprocessor_config.json")
 WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
-ALSO = ("model.safetensors.index.json", "README.md")
+ALSO = ("model.safetensors.index.json", "README.md", "vibecheck.json")
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CHUNK = 1 << 20
 # A cut costs what was not written yet, and progress is told by the chunk: the library's own is 10 MB.
