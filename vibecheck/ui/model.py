@@ -7,14 +7,12 @@ from vibecheck.classifier import EMBEDDED
 from vibecheck.ui import theme
 
 MEGABYTE = 1e6
-WATCH_EVERY = 1.0  # s, while a model is on its way
-LOOK_EVERY = 5.0
+LOOK_EVERY = 2.0  # s
 
 
 def line(champion: Champion) -> None:
     """The model that runs, and below it the one that is on its way, kept up to date by themselves."""
-    under_way = champion.change is not None and champion.change.state.running
-    st.fragment(_line, run_every=WATCH_EVERY if under_way else LOOK_EVERY)(champion)
+    st.fragment(_line, run_every=LOOK_EVERY)(champion)
 
 
 def _line(champion: Champion) -> None:
@@ -22,10 +20,10 @@ def _line(champion: Champion) -> None:
     change = champion.change
     if change is None:
         return
-    if change.state.running:
-        st.progress(change.state.share, text=told(change))
-    else:
+    if change.state.step == "failed":
         theme.quiet(f"{told(change)} {champion.manifest.version} stays.")
+    else:
+        st.progress(change.state.share, text=told(change))
 
 
 def told(change: Change) -> str:
@@ -41,6 +39,8 @@ def told(change: Change) -> str:
             return f"Compiling {change.wanted}"
         case "checking":
             return f"Checking {change.wanted}"
+        case "ready":
+            return f"Changing to {change.wanted}"
         case _:
             return f"Getting {change.wanted}"
 
