@@ -21,17 +21,17 @@ def _line(champion: Champion) -> None:
     if change is None:
         return
     if change.state.step == "failed":
-        theme.quiet(f"{told(change)} {champion.manifest.version} stays.")
+        theme.quiet(f"{told(change)}; {champion.manifest.version} stays.")
     else:
         st.progress(change.state.share, text=told(change))
 
 
 def told(change: Change) -> str:
-    """A change in words."""
+    """A change in words; of a failure what went wrong, and not what to do: the doctor says that."""
     state = change.state
     match state.step:
         case "failed":
-            return state.sentence
+            return state.sentence.partition(":")[0].removesuffix(".")
         case "fetching" if state.total:
             done, total = state.done / MEGABYTE, state.total / MEGABYTE
             return f"Fetching {change.wanted}: {done:.0f} of {total:.0f} MB"
