@@ -54,7 +54,7 @@ def card(champion: Champion) -> str:
     manifest, report = champion.manifest, champion.report
     if manifest.version == champion.embedded:
         return (EMBEDDED / "README.md").read_text(encoding="utf-8").partition("\n")[2]
-    told = f"**`{manifest.version}`**, from {_plain(manifest.origin)}. Its own card is there."
+    told = f"**`{manifest.version}`**: {_plain(manifest.origin or 'nothing is known of where it came from')}."
     if report is None:
         return told
     chosen = next(each for each in report["candidates"] if each["name"] == report["candidate"])
