@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         validate_default=True,
     )
 
-    data: Path = Field(Path("data"), description="Folder for records and pictures.")
+    data: Path = Field(Path("data"), description="Folder for records, pictures and models.")
     database_url: str | None = Field(
         None,
         repr=False,  # it may hold a password
