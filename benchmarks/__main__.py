@@ -1,7 +1,8 @@
-"""python -m benchmarks live [--json]"""
+"""python -m benchmarks live | inference [--json]"""
 
 import json
 import logging
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,11 +20,29 @@ def benchmarks() -> None:
 
 
 @app.command()
-def live(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
+def live(
+    model: Annotated[
+        Path | None, typer.Option(help="A model folder to run instead of the embedded one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
     """Frames returned of those sent, and the age of the mood drawn on them, over real WebRTC."""
     from benchmarks.live import run
 
-    _print(run(), as_json)
+    _print(run(model), as_json)
+
+
+@app.command()
+def inference(
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each way.")] = 2,
+    rounds: Annotated[int, typer.Option(min=2, help="Faces for each way.")] = 30,
+    keep: Annotated[Path | None, typer.Option(help="Leave the ViT in 8 bits in this new folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """A ViT-B/16 by transformers.pipeline, PyTorch and ONNX Runtime, and the embedded model, side by side."""
+    from benchmarks.inference import run
+
+    _print(run(threads, rounds, keep), as_json)
 
 
 def _print(rows: list[dict], as_json: bool) -> None:
@@ -34,7 +53,8 @@ def _print(rows: list[dict], as_json: bool) -> None:
         return
     table = Table("", *(str(number) for number in range(1, len(rows) + 1)))
     for name in rows[0]:
-        table.add_row(name, *(f"{row[name]:.3g}" for row in rows))
+        cells = (row[name] for row in rows)
+        table.add_row(name, *(cell if isinstance(cell, str) else f"{cell:.3g}" for cell in cells))
     Console().print(table)
 
 

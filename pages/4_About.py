@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vibecheck.ui import app, comet_state, deleting, theme
+from vibecheck.ui import app, comet_state, deleting, model, theme
 
 app.start_page("About")
 theme.intro(
@@ -52,6 +52,6 @@ model can learn*, or *keep nothing at all*: then the mood is shown and no record
     deleting.delete_my_data()
 with st.container(key="card-model"):
     st.subheader("Which model", anchor=False)
-    st.markdown(app.model_card())
+    st.markdown(model.card(app.reader()))
 
 app.end_page()

@@ -10,6 +10,7 @@ from vibecheck import check
 from vibecheck.emotions import NAMES
 from vibecheck.errors import NoFace
 from vibecheck.faces import Face, FaceQuality
+from vibecheck.manifest import Manifest
 from vibecheck.pictures import decode
 from vibecheck.reading import Reading
 from vibecheck.records.images import Images
@@ -37,7 +38,7 @@ def certain(reading: Reading, mood: str, share: float = 1.0) -> Reading:
 
 
 def predict(readings, **changes):
-    plain = {"source": "live", "model_version": "m-1", "visitor": "v", "now": NOW}
+    plain = {"source": "live", "visitor": "v", "now": NOW}
     return check.predict(readings, **plain | changes)
 
 
@@ -68,6 +69,15 @@ def test_frames_without_a_face_do_not_count(seen, unseen):
     assert prediction.probabilities == pytest.approx(seen.probabilities)
 
 
+def test_a_prediction_is_of_one_model_and_says_which(seen):
+    assert predict([seen])[0].model_version == "embedded-1"
+    newer = Manifest(version="newer", origin="elsewhere")
+    before, after = certain(seen, "sad"), replace(certain(seen, "happy", 0.9), model=newer)
+    prediction, best = predict([before, before, after])
+    assert (prediction.model_version, prediction.mood) == ("newer", "happy")
+    assert prediction.confidence == pytest.approx(0.9) and best is after
+
+
 @pytest.mark.parametrize("count", [0, 3])
 def test_a_moment_without_a_face_is_refused_with_the_step_to_take(unseen, count):
     with pytest.raises(NoFace, match="Look at the camera"):
@@ -82,7 +92,7 @@ def test_each_check_has_an_id_of_its_own(seen):
 
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 1))
 def test_an_audit_is_drawn_with_its_share(drawn, share):
-    reading = Reading(0.0, (FACE,), (1.0, 0, 0, 0, 0, 0, 0), FINE, None, FACE, 1.0)
+    reading = Reading(0.0, (FACE,), (1.0, 0, 0, 0, 0, 0, 0), FINE, None, FACE, 1.0, Manifest(version="m-1"))
     assert predict([reading], audit_share=share, draw=lambda: drawn)[0].audit is (drawn < share)
 
 
@@ -91,9 +101,9 @@ def test_the_record_is_on_disk_before_the_answer(seen, tmp_path):
     store = Store.open(settings)
     for keep in (False, True):
         prediction, best = predict([seen])
-        kept = check.record(store, prediction, best, keep, "tests")
+        kept = check.record(store, prediction, best, keep)
         again = Store.open(settings)
-        assert [model.origin for model in again.model_versions()] == ["tests"]
+        assert [model.origin for model in again.model_versions()] == [seen.model.origin]
         assert again.get(kept.id) == kept
         assert kept.picture_kept is keep
         assert Images(settings.images_url).exists(kept.id) is keep

@@ -28,7 +28,7 @@ def vibecheck(*arguments, cwd: Path, **environment) -> subprocess.CompletedProce
         env=os.environ | {"PYTHONPATH": root, "NO_COLOR": "1", "COLUMNS": "160"} | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,  # on a busy machine
     )
 
 
@@ -114,10 +114,11 @@ def test_a_setting_that_cannot_be_used_is_a_sentence(pictures):
 
 
 def test_the_doctor_finds_a_new_installation_well(tmp_path):
-    run = vibecheck("doctor", cwd=tmp_path)
+    run = vibecheck("doctor", cwd=tmp_path, VIBECHECK_MODEL="embedded")
     assert run.returncode == 0, run.stdout + run.stderr
     for part in (
         "model",
+        "live model",
         "face detector",
         "records",
         "pictures",
@@ -136,6 +137,20 @@ def test_the_doctor_says_what_to_set_when_something_needed_is_broken(tmp_path):
     run = vibecheck("doctor", cwd=tmp_path, VIBECHECK_DATA=str(tmp_path / "file"))
     assert run.returncode == 1
     assert "VIBECHECK_DATA" in run.stdout and "Traceback" not in run.stdout + run.stderr
+
+
+def test_the_doctor_says_whether_the_live_model_can_be_had(tmp_path):
+    from tests.standins.hub import REPO, serving_hub
+    from vibecheck.classifier import EMBEDDED
+
+    settings = {"VIBECHECK_MODEL": REPO, "HF_HOME": str(tmp_path / "hf")}
+    run = vibecheck("doctor", cwd=tmp_path, HF_ENDPOINT="http://127.0.0.1:9", **settings)
+    assert run.returncode == 0, "no model from elsewhere is ever needed"
+    assert "The Hub cannot be reached for owner/name" in run.stdout
+    assert "Meanwhile the embedded model runs" in run.stdout
+    with serving_hub(EMBEDDED) as hub:
+        run = vibecheck("doctor", cwd=tmp_path, HF_ENDPOINT=hub.url, **settings)
+    assert "owner/name can be fetched (13 MB, commit 0123456789ab)" in run.stdout
 
 
 def test_the_doctor_says_when_comet_cannot_be_reached_or_refuses(tmp_path):
@@ -233,17 +248,76 @@ def test_without_an_account_comet_is_not_asked(tmp_path, command):
     assert "COMET_API_KEY" in run.stderr and "Traceback" not in run.stderr
 
 
-def test_compiling_says_how_near_it_came_and_refuses_in_a_sentence(tmp_path):
+def test_compiling_in_place_says_how_near_it_came_and_refuses_in_a_sentence(tmp_path):
     from vibecheck.classifier import EMBEDDED
 
     shutil.copytree(EMBEDDED, tmp_path / "model", ignore=shutil.ignore_patterns("model.onnx"))
-    run = vibecheck("compile", "model", cwd=tmp_path)
+    run = vibecheck("compile", "model", "--in-place", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "model" / "model.onnx").is_file() and "PyTorch" in run.stdout
     (tmp_path / "empty").mkdir()
-    run = vibecheck("compile", "empty", cwd=tmp_path)
-    assert run.returncode == 1
-    assert "config.json" in run.stderr and "Traceback" not in run.stderr
+    for options in ([], ["--in-place"]):
+        run = vibecheck("compile", "empty", *options, cwd=tmp_path)
+        assert run.returncode == 1
+        assert "config.json" in run.stderr and "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("no such model", "owner/name@revision"),
+        ("./nowhere", "is not a folder"),
+        ("owner/name", "The Hub cannot be reached for owner/name"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_a_sentence(tmp_path, model, words):
+    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    run = vibecheck("compile", model, cwd=tmp_path, **environment)
+    assert run.returncode == 1 and run.stdout == ""
+    assert words in run.stderr and run.stderr.count("\n") == 1
+    run = vibecheck("compile", "--json", model, cwd=tmp_path, **environment)
+    last = lines(run)[-1]
+    assert run.returncode == 1 and last["step"] == "failed" and words in last["sentence"]
+
+
+def test_a_model_is_compiled_listed_promoted_and_rolled_back(tmp_path):
+    from tests.standins.models import small_vit
+
+    small_vit(tmp_path / "mine", NAMES)
+    config = (tmp_path / "mine" / "config.json").read_bytes()
+    run = vibecheck("models", "list", cwd=tmp_path)
+    assert run.returncode == 0 and "No model is registered yet" in run.stdout
+    run = vibecheck("compile", "./mine", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "int8 dynamic: " in run.stdout and run.stderr == ""
+    (listed,) = lines(vibecheck("models", "list", "--json", cwd=tmp_path))
+    version = listed["version"]
+    assert version.startswith("mine@") and f"{version} is ready" in run.stdout
+    assert (listed["aliases"], listed["here"], listed["trained_on"]) == ([], True, 0)
+    assert listed["metrics"]["here"]["candidate"] in ("fp32", "int8 dynamic")
+    folder = tmp_path / "data" / "models" / version
+    report = json.loads((folder / "report.json").read_text())
+    assert report["faces"] == 200 and report["source"] == str(tmp_path / "mine")
+    made = (folder / "model.onnx").stat()
+
+    # What is there whole is not made again; the folder it came from stays as it was.
+    run = vibecheck("compile", "./mine", "--json", cwd=tmp_path)
+    (line,) = lines(run)
+    assert (line["step"], line["version"]) == ("ready", version)
+    assert (folder / "model.onnx").stat().st_mtime_ns == made.st_mtime_ns
+    assert (tmp_path / "mine" / "config.json").read_bytes() == config
+    assert not (tmp_path / "mine" / "vibecheck.json").exists()
+
+    run = vibecheck("models", "promote", version, cwd=tmp_path)
+    assert run.returncode == 2 and "--why" in run.stderr
+    run = vibecheck("models", "promote", "unknown", "--why", "it is better", cwd=tmp_path)
+    assert run.returncode == 1 and "models list" in run.stderr and "Traceback" not in run.stderr
+    run = vibecheck("models", "promote", version, "--why", "it is better", cwd=tmp_path)
+    assert run.returncode == 0 and f"{version} is the champion" in run.stdout
+    run = vibecheck("models", "list", cwd=tmp_path)
+    assert "champion" in run.stdout and "it is better" in run.stdout
+    run = vibecheck("models", "rollback", cwd=tmp_path)
+    assert run.returncode == 1 and "nothing to go back to" in run.stderr
 
 
 @pytest.fixture
@@ -294,7 +368,8 @@ def test_a_purge_takes_what_is_old(records, tmp_path):
 
 def test_help_names_every_command(tmp_path):
     run = vibecheck("--help", cwd=tmp_path)
-    for command in ("predict", "doctor", "compile", "forget", "purge", "send", "restore", "export"):
+    names = "predict doctor compile models forget purge send restore export import demo"
+    for command in names.split():
         assert command in run.stdout
 
 

@@ -38,9 +38,22 @@ def test_what_it_links_to_is_there(path):
 )
 def test_every_command_is_in_it_and_no_other(package, app):
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    commands |= {group.name for group in app.registered_groups}
     assert set(re.findall(rf"python -m {package} ([a-z-]+)", README)) == commands
 
 
 @pytest.mark.parametrize("name", re.findall(r"`(VIBECHECK_\w+)`", README))
 def test_every_setting_it_names_exists(name):
     assert name in {environment_name(field) for field in Settings.model_fields}
+
+
+@pytest.mark.parametrize(
+    ("group", "command"),
+    [
+        (group.name, command.name or command.callback.__name__)
+        for group in vibecheck.registered_groups
+        for command in group.typer_instance.registered_commands
+    ],
+)
+def test_every_command_of_a_group_is_in_it(group, command):
+    assert re.search(rf"python -m vibecheck {group} {command}\b", README)

@@ -45,6 +45,7 @@ def test_with_nothing_configured_everything_works_on_one_laptop():
     loaded = Settings.load()
     assert loaded.data == Path("data")
     assert loaded.database_url is None
+    assert loaded.model == "dima806/facial_emotions_image_detection"
     assert loaded.threads == 1
     assert loaded.audit_share == 0.25
     assert loaded.retention_days == 90
@@ -99,6 +100,7 @@ def test_names_may_be_written_in_any_case(name, monkeypatch):
         ("database_url", "VIBECHECK_DATABASE_URL"),
         ("spotify_client_id", "SPOTIPY_CLIENT_ID"),
         ("spotify_client_secret", "SPOTIPY_CLIENT_SECRET"),
+        ("hf_token", "HF_TOKEN"),
         ("comet_api_key", "COMET_API_KEY"),
         ("comet_workspace", "COMET_WORKSPACE"),
         ("comet_project_name", "COMET_PROJECT_NAME"),
@@ -142,6 +144,7 @@ def test_tables_of_the_secrets_and_settings_of_others_are_left_alone():
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
+        ("VIBECHECK_MODEL", "embeded", "give a Hub id"),
         ("VIBECHECK_THREADS", "many", "valid integer"),
         ("VIBECHECK_THREADS", "0", "greater than or equal to 1"),
         ("VIBECHECK_THREADS", "17", "less than or equal to 16"),

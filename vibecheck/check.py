@@ -23,7 +23,6 @@ def predict(
     readings: Sequence[Reading],
     *,
     source: str,
-    model_version: str,
     visitor: str | None,
     now: datetime,
     audit_share: float = 0.0,
@@ -33,11 +32,14 @@ def predict(
 
     The seven probabilities are averaged over the readings that saw a face, the mood is the largest
     of the averages, the face is the one of the best FaceQuality. Whether the check is an audit is
-    drawn here, before anybody saw the answer. Raises NoFace if no reading saw one.
+    drawn here, before anybody saw the answer. Where the model changed within the moment, only what the
+    newer one read counts. Raises NoFace if no reading saw a face.
     """
     seen = [reading for reading in readings if reading.probabilities is not None]
     if not seen:
         raise NoFace("No face was found. Look at the camera, come a little closer, and try again.")
+    version = seen[-1].model.version
+    seen = [reading for reading in seen if reading.model.version == version]
     best = max(seen, key=lambda reading: reading.quality.score)
     mean = np.mean([reading.probabilities for reading in seen], axis=0)
     top = int(mean.argmax())
@@ -48,7 +50,7 @@ def predict(
         mood=NAMES[top],
         confidence=float(mean[top]),
         probabilities=tuple(map(float, mean)),
-        model_version=model_version,
+        model_version=version,
         visitor=visitor,
         face=best.kept_face,
         quality=best.quality,
@@ -59,14 +61,11 @@ def predict(
     return prediction, best
 
 
-def record(
-    store: Store, prediction: Prediction, best: Reading, keep_picture: bool, model_origin: str
-) -> Prediction:
+def record(store: Store, prediction: Prediction, best: Reading, keep_picture: bool) -> Prediction:
     """Keep a prediction, and the face of it if the visitor said yes; on return it is on disk.
 
-    `model_origin` says of a model that was not seen here before where it came from. Raises
-    RecordsError.
+    Raises RecordsError.
     """
     kept = replace(prediction, picture_kept=keep_picture)
-    store.add(kept, encode_jpeg(best.kept) if keep_picture else None, model_origin)
+    store.add(kept, encode_jpeg(best.kept) if keep_picture else None, best.model.origin)
     return kept

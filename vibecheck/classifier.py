@@ -68,12 +68,14 @@ class Classifier:
         options.log_severity_level = 3
         path = folder / ONNX_FILE
         if not path.is_file():
-            raise ModelError(f"{path} is missing. Make it with: python -m vibecheck compile {folder}")
+            raise ModelError(
+                f"{path} is missing. Make it with: python -m vibecheck compile {folder} --in-place"
+            )
         try:
             session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except _ORT_ERRORS as error:
             raise ModelError(
-                f"{path} is damaged. Make it again with: python -m vibecheck compile {folder}"
+                f"{path} is damaged. Make it again with: python -m vibecheck compile {folder} --in-place"
             ) from error
         _check_shapes(session, len(mapping), path)
         return cls(session, mapping, manifest)
@@ -122,7 +124,8 @@ def _check_shapes(session: onnxruntime.InferenceSession, labels: int, path: Path
     )
     if not fits:
         raise ModelError(
-            f"{path} was not made by VibeCheck. Make it with: python -m vibecheck compile {path.parent}"
+            f"{path} was not made by VibeCheck. "
+            f"Make it with: python -m vibecheck compile {path.parent} --in-place"
         )
 
 

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from vibecheck import cli_models
 from vibecheck.comet import commands as comet
 from vibecheck.commands.demo import demo
 from vibecheck.commands.import_labels import import_labels
@@ -77,16 +78,8 @@ def doctor() -> None:
     raise typer.Exit(0 if well else 1)
 
 
-@app.command("compile")
-def compile_model(
-    folder: Annotated[Path, typer.Argument(help="A Hugging Face model folder.", show_default=False)],
-) -> None:
-    """Make model.onnx in a model folder, and check that it answers as PyTorch does."""
-    from vibecheck.compiler import compile_folder
-    from vibecheck.probes import face_probes
-
-    worst = compile_folder(folder, face_probes())
-    typer.echo(f"{folder / 'model.onnx'}: probabilities differ from PyTorch's by at most {worst:.1g}.")
+app.command("compile")(cli_models.compile_model)
+app.add_typer(cli_models.app, name="models")
 
 
 @app.command()

@@ -84,7 +84,7 @@ def compile_folder(folder: Path, faces: np.ndarray) -> float:
     manifest = Manifest.read(folder) if (folder / FILE_NAME).exists() else Manifest(version=folder.name)
     model, side = open_folder(folder, manifest.grey)
     probe = _resized(faces, side)
-    graph = _in_half_where_exact(_export(model, torch.from_numpy(probe[:2])))
+    graph = _in_half_where_exact(export(model, torch.from_numpy(probe[:2])))
 
     descriptor, name = tempfile.mkstemp(suffix=".onnx", dir=folder)
     os.close(descriptor)
@@ -108,11 +108,13 @@ def _resized(faces: np.ndarray, side: int) -> np.ndarray:
     return resized.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def _export(model: WithPixels, example: torch.Tensor) -> onnx.ModelProto:
+def export(model: WithPixels, example: torch.Tensor, optimise: bool = False) -> onnx.ModelProto:
     """The model as ONNX with any number of faces a run.
 
-    Unoptimised: the exporter's optimiser folds batch normalisation into the weights, after which
-    half precision no longer holds them exactly. ONNX Runtime does the same folding when it loads.
+    Unoptimised where it is to be stored in half precision: the exporter's optimiser folds batch
+    normalisation into the weights, after which half precision no longer holds them exactly. ONNX
+    Runtime does the same folding when it loads. Where layers are to be made smaller, optimised: only
+    weights that stand in the graph as they are can be.
     """
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
@@ -120,7 +122,7 @@ def _export(model: WithPixels, example: torch.Tensor) -> onnx.ModelProto:
             model,
             (example,),
             dynamo=True,
-            optimize=False,
+            optimize=optimise,
             opset_version=OPSET,
             input_names=["pixels"],
             output_names=["logits"],

@@ -7,11 +7,14 @@ from vibecheck.access import providers
 from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.errors import SettingsError, VibeCheckError
 from vibecheck.faces import FaceDetector, weights_file
+from vibecheck.installed import Shelf
 from vibecheck.music import Music
 from vibecheck.records.images import Images
 from vibecheck.records.store import Store
+from vibecheck.registry import Registry
 from vibecheck.relay import find_relay
 from vibecheck.settings import Settings, read_secrets
+from vibecheck.sources import EMBEDDED_NAME, HubModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("records", _records, True),
         ("pictures", _pictures, True),
         ("access", _access, True),
+        ("live model", _live_model, False),
         ("Spotify", _spotify, False),
         ("Comet", _comet, False),
         ("camera relay", _relay, False),
@@ -46,6 +50,33 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _model(settings: Settings) -> str:
     classifier = Classifier.load(EMBEDDED, settings.threads)
     return f"{classifier.version} reads faces of {classifier.side} px ({classifier.manifest.origin})."
+
+
+def _live_model(settings: Settings) -> str:
+    registry = Registry.open(settings)
+    champion, source = registry.champion(), settings.source
+    registry.close()
+    if champion is None and isinstance(source, HubModel):
+        from vibecheck import hub  # takes a moment
+
+        try:
+            commit = hub.resolve(source, settings.hf_token and settings.hf_token.get_secret_value())
+        except VibeCheckError as error:
+            raise VibeCheckError(f"{error} Meanwhile the embedded model runs.") from error
+        what = f"{commit.size / 1e6:.0f} MB, commit {commit.sha[:12]}"
+        return f"{source} can be fetched ({what}): the app does it when it starts."
+    if champion is None:
+        return f"{source} becomes the first champion when the app starts."
+    if champion.source == EMBEDDED_NAME:
+        return f"The champion is {champion.version}, which ships with VibeCheck."
+    there = Shelf(settings.data).find(champion.version)
+    if there is None:
+        raise VibeCheckError(
+            f"The champion {champion.version} is not ready on this machine: the app makes it from "
+            f"{champion.source} when it runs, or: python -m vibecheck compile {champion.source}"
+        )
+    report = there.report
+    return f"The champion {champion.version} runs as {report['candidate']}: {report['ms']:.3g} ms a face."
 
 
 def _detector(settings: Settings) -> str:

@@ -10,7 +10,8 @@ to change or which step to take. Pages and commands show it as it is.
     │   ├── PictureTooLarge      more bytes or pixels than are taken
     │   └── NoFace               a picture in which no face was found
     ├── LabelsError              a file or folder of labelled pictures cannot be used
-    ├── ModelError               a model folder cannot be used
+    ├── ModelError               a model cannot be used
+    │   └── HubUnreachable       the Hugging Face Hub did not answer; later it may
     ├── RecordsError             predictions, feedback or pictures could not be stored or read
     │   └── UnknownPrediction    no prediction has this id
     ├── MusicError               the catalogue, or Spotify with its credentials, cannot be used
@@ -50,7 +51,11 @@ class LabelsError(VibeCheckError):
 
 
 class ModelError(VibeCheckError):
-    """A model folder cannot be used: incomplete, damaged, or not a classifier of the seven moods."""
+    """A model cannot be used: incomplete, damaged, or not a classifier of the seven moods."""
+
+
+class HubUnreachable(ModelError):
+    """The Hugging Face Hub did not answer, or not as it should: trying later may help."""
 
 
 class RecordsError(VibeCheckError):

@@ -99,16 +99,14 @@ class Importer:
 
     def _add(self, prediction_id: str, labelled: LabelledPicture, data: bytes) -> Prediction:
         reading = self._read(labelled.path, data)
-        model = self._reader.classifier.manifest
         prediction, best = check.predict(
             [reading],
             source=SOURCE,
-            model_version=model.version,
             visitor=hash_of(labelled.visitor) if labelled.visitor else None,
             now=labelled.taken_at or self._now,
         )
         prediction = replace(prediction, id=prediction_id)
-        return check.record(self._store, prediction, best, keep_picture=True, model_origin=model.origin)
+        return check.record(self._store, prediction, best, keep_picture=True)
 
     def _read(self, path: Path, data: bytes) -> Reading:
         picture = decode(data, name=str(path))

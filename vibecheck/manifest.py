@@ -55,7 +55,7 @@ class Manifest(BaseModel):
             return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
             raise ModelError(
-                f"{path} is missing. Make it with: python -m vibecheck compile {folder}"
+                f"{path} is missing. Make it with: python -m vibecheck compile {folder} --in-place"
             ) from error
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())

@@ -1,8 +1,19 @@
-"""Real faces to try a model on: those of scikit-image, and variants of them."""
+"""Real faces to try a model on: those that visitors let VibeCheck keep, and those of scikit-image."""
 
+from contextlib import suppress
+from dataclasses import replace
+
+import cv2
 import numpy as np
 
-from vibecheck.errors import VibeCheckError
+from vibecheck.errors import PictureError, RecordsError, VibeCheckError
+from vibecheck.faces import FaceDetector, crop
+from vibecheck.manifest import Manifest
+from vibecheck.pictures import decode
+from vibecheck.records.store import Store
+
+# Of the faces of scikit-image, every so many is the astronaut's, in colour and sharp.
+SHARP_EVERY = 4
 
 
 def lfw_faces() -> np.ndarray:
@@ -10,13 +21,7 @@ def lfw_faces() -> np.ndarray:
 
     Raises VibeCheckError where scikit-image, which carries the pictures, is not installed.
     """
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise VibeCheckError(
-            "Faces to try the model on are missing: pip install -r requirements-dev.txt."
-        ) from error
-    faces = data.lfw_subset()[:100]  # the first hundred show faces, the others do not
+    faces = _skimage().lfw_subset()[:100]  # the first hundred show faces, the others do not
     return (faces * 255).round().astype(np.uint8)
 
 
@@ -30,3 +35,59 @@ def face_probes(count: int = 200, seed: int = 0) -> np.ndarray:
     picked = np.resize(faces, (count, *faces.shape[1:]))[..., np.newaxis]
     tints = rng.uniform(0.5, 1.1, size=(count, 1, 1, 3))
     return np.clip(picked * tints, 0, 255).round().astype(np.uint8)
+
+
+def face_crops(
+    manifest: Manifest, side: int, count: int = 200, seed: int = 0, store: Store | None = None
+) -> np.ndarray:
+    """`count` faces cut as the model of `manifest` wants them: N x side x side x 3 uint8 RGB.
+
+    The newest that were kept in `store`; where they are too few, faces of scikit-image in other light,
+    other tints and other cuts. The same seed and store give the same faces. Raises VibeCheckError.
+    """
+    crops = [] if store is None else _kept(store, manifest, side, count)
+    rest = count - len(crops)
+    blurred = [cv2.resize(face, (side, side)) for face in face_probes(rest, seed)] if rest else []
+    sharp = _astronauts(manifest, side, -(-rest // SHARP_EVERY), seed)
+    blurred[::SHARP_EVERY] = sharp
+    return np.stack([*crops, *blurred])
+
+
+def _kept(store: Store, manifest: Manifest, side: int, count: int) -> list[np.ndarray]:
+    crops = []
+    with suppress(RecordsError):
+        for prediction in store.pictured(count):
+            with suppress(PictureError, RecordsError):  # deleted since, or damaged
+                jpeg = store.picture(prediction.id)
+                if jpeg is not None:
+                    picture = decode(jpeg, name=prediction.picture_name)
+                    crops.append(crop(picture, prediction.face, side, manifest.crop_scale, manifest.upright))
+    return crops
+
+
+def _astronauts(manifest: Manifest, side: int, count: int, seed: int) -> list[np.ndarray]:
+    """The astronaut's face, found a little elsewhere each time, in other light and mirrored at times."""
+    picture = _skimage().astronaut()
+    face = FaceDetector().find(picture)[0]
+    rng = np.random.default_rng(seed + 1)
+    crops = []
+    for _ in range(count):
+        aside, down = rng.normal(0, 0.05, 2) * face.side
+        grown = rng.uniform(0.85, 1.2)
+        found = replace(
+            face, x=face.x + aside, y=face.y + down, width=face.width * grown, height=face.height * grown
+        )
+        cut = crop(picture, found, side, manifest.crop_scale, manifest.upright)
+        lit = np.clip(cut * rng.uniform(0.4, 1.3) * rng.uniform(0.85, 1.15, 3), 0, 255).astype(np.uint8)
+        crops.append(lit[:, ::-1] if rng.random() < 0.5 else lit)
+    return crops
+
+
+def _skimage():
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise VibeCheckError(
+            "Faces to try the model on are missing: pip install -r requirements.txt."
+        ) from error
+    return data

@@ -17,6 +17,7 @@ from vibecheck.faces import (
     same_face,
     whole,
 )
+from vibecheck.manifest import Manifest
 
 # Where no face is found in a still, smaller ones are sought in a copy of this longer side.
 STILL_SIDE = 960
@@ -32,7 +33,8 @@ class Reading:
     `faces` are in the picture's pixels; the first is the one that was read, the others largest first. Without
     a face the rest is None. `probabilities` are seven, in the order of EMOTIONS. `kept` is what may
     be kept of the picture (see `faces.keepsake`), `kept_face` the face in it. `at` is when the
-    picture was taken, in seconds of a monotonic clock; `took_ms` how long the reading took.
+    picture was taken, in seconds of a monotonic clock; `took_ms` how long the reading took; `model`
+    is what read it.
     """
 
     at: float
@@ -42,6 +44,7 @@ class Reading:
     kept: np.ndarray | None
     kept_face: Face | None
     took_ms: float
+    model: Manifest
 
     @property
     def face(self) -> Face | None:
@@ -61,7 +64,7 @@ class Reader:
         start = time.perf_counter()
         faces = self.detector.find(picture) or self.detector.find(picture, STILL_SIDE)
         if not faces:
-            return _nobody(0.0, start)
+            return self._nobody(0.0, start)
         face = self.detector.refine(picture, self.detector.refine(picture, faces[0]))
         return self._reading(picture, (face, *faces[1:]), self.classifier.cut(picture, face), 0.0, start)
 
@@ -76,7 +79,7 @@ class Reader:
         if not faces and closely:
             faces = self.detector.find(picture, CLOSE_SIDE)
         if not faces:
-            return _nobody(at, start)
+            return self._nobody(at, start)
         first = _to_read(faces, before)
         face = self.detector.refine(picture, first)
         others = tuple(other for other in faces if other is not first)
@@ -92,13 +95,15 @@ class Reader:
     def _reading(
         self, picture: np.ndarray, faces: tuple[Face, ...], cut: np.ndarray, at: float, start: float
     ) -> Reading:
+        model = self.classifier.manifest
         shares = tuple(map(float, self.classifier.probabilities(cut[np.newaxis])[0]))
         kept, kept_face = keepsake(picture, faces[0])
-        return Reading(at, faces, shares, measure(picture, faces[0]), kept, kept_face, _ms_since(start))
+        return Reading(
+            at, faces, shares, measure(picture, faces[0]), kept, kept_face, _ms_since(start), model
+        )
 
-
-def _nobody(at: float, start: float) -> Reading:
-    return Reading(at, (), None, None, None, None, _ms_since(start))
+    def _nobody(self, at: float, start: float) -> Reading:
+        return Reading(at, (), None, None, None, None, _ms_since(start), self.classifier.manifest)
 
 
 def _to_read(faces: list[Face], before: Face | None) -> Face:

@@ -21,6 +21,7 @@ from pydantic_settings import (
 from vibecheck.access import guest_list
 from vibecheck.access_link import check_token
 from vibecheck.errors import SettingsError
+from vibecheck.sources import Source, parse_source
 
 # Later files win, as in Streamlit.
 SECRETS_FILES = ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
@@ -76,12 +77,17 @@ class Settings(BaseSettings):
         validate_default=True,
     )
 
-    data: Path = Field(Path("data"), description="Folder for records and pictures.")
+    data: Path = Field(Path("data"), description="Folder for records, pictures and models.")
     database_url: str | None = Field(
         None,
         repr=False,  # it may hold a password
         description="Database of the records, as SQLAlchemy writes it (`postgresql+psycopg://…`). "
         "Default: SQLite in the data folder.",
+    )
+    model: str = Field(
+        "dima806/facial_emotions_image_detection",
+        description="The first model of a new installation: a Hub id (`owner/name`, `owner/name@revision`), "
+        "a folder, or `embedded`. Later the registry's champion runs.",
     )
     threads: int = Field(1, ge=1, le=16, description="Threads that one run of the model may use.")
     audit_share: float = Field(
@@ -121,6 +127,9 @@ class Settings(BaseSettings):
         "SPOTIPY_CLIENT_ID", "Spotify app, to search for playlists; without it the catalogue is used."
     )
     spotify_client_secret: SecretStr | None = _service("SPOTIPY_CLIENT_SECRET", "The Spotify app's secret.")
+    hf_token: SecretStr | None = _service(
+        "HF_TOKEN", "Hugging Face token, for a model that is gated or private."
+    )
     comet_api_key: SecretStr | None = _service(
         "COMET_API_KEY", "Comet account, where predictions, pictures and corrections are kept too."
     )
@@ -159,6 +168,12 @@ class Settings(BaseSettings):
             check_token(value.get_secret_value())
         return value
 
+    @field_validator("model")
+    @classmethod
+    def _some_model(cls, model: str) -> str:
+        parse_source(model)
+        return model
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -188,6 +203,11 @@ class Settings(BaseSettings):
     def records_url(self) -> str:
         """SQLAlchemy URL of the records: the setting, or SQLite in the data folder."""
         return self.database_url or f"sqlite:///{self.data.absolute() / 'vibecheck.db'}"
+
+    @property
+    def source(self) -> Source:
+        """Where the first model comes from."""
+        return parse_source(self.model)
 
     @property
     def images_url(self) -> str:

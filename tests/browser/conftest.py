@@ -38,7 +38,7 @@ FLAGS = [
     "--disable-gpu",
     "--disable-dev-shm-usage",
 ]
-OURS = ("VIBECHECK_", "SPOTIPY_", "COMET_")
+OURS = ("VIBECHECK_", "SPOTIPY_", "COMET_", "HF_")
 SPOTIFY_STUB = "<body style='background:#282828;color:#fff;font:16px sans-serif'>Spotify</body>"
 # What a page needs at most to show something, on two busy cores.
 PATIENCE = 60
@@ -73,6 +73,7 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
         folder = tmp_path_factory.mktemp("app")
         port = free_port()
         clean = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+        plain = {"VIBECHECK_DATA": str(folder / "data"), "VIBECHECK_MODEL": "embedded"}
         log = folder / "log"
         command = [sys.executable, "-m", "streamlit", "run", "Home.py", "--server.headless", "true"]
         command += ["--server.address", address, "--server.port", str(port)]
@@ -80,7 +81,7 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
             process = subprocess.Popen(
                 command,
                 cwd=home,
-                env=clean | {"VIBECHECK_DATA": str(folder / "data"), "PYTHONPATH": str(ROOT)} | environment,
+                env=clean | plain | {"PYTHONPATH": str(ROOT)} | environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

@@ -9,10 +9,11 @@ from tests.records.examples import EXAMPLE, NOON
 from vibecheck.faces import FaceQuality
 from vibecheck.records.outbox import Outgoing, count_pending, enqueue, payload_of, pending
 from vibecheck.records.transactions import reading, writing
-from vibecheck.records.values import Deletion, Feedback, FeedbackUndone, PictureKept, Play
+from vibecheck.records.values import Deletion, Feedback, FeedbackUndone, PictureKept, Play, Promotion
 
 FEEDBACK = Feedback(EXAMPLE.id, 1, "sad", "audit", None, NOON)
 PLAY = Play(EXAMPLE.id, 2, "37i9", "Sérénité 🎧", "lift", True, "catalogue", NOON)
+PROMOTION = Promotion("b", "a", "promotion", "it is better", NOON)
 
 
 UNDONE = FeedbackUndone(EXAMPLE.id, 1, NOON)
@@ -20,7 +21,7 @@ KEPT = PictureKept(replace(EXAMPLE, picture_kept=True), NOON)
 DELETION = Deletion(EXAMPLE.id, NOON, NOON)
 
 
-@pytest.mark.parametrize("value", [EXAMPLE, FEEDBACK, PLAY, UNDONE, KEPT, DELETION])
+@pytest.mark.parametrize("value", [EXAMPLE, FEEDBACK, PLAY, UNDONE, KEPT, DELETION, PROMOTION])
 def test_a_payload_is_plain_json_with_every_field(value):
     payload = payload_of(value)
     assert json.loads(json.dumps(payload, allow_nan=False)) == payload
@@ -70,3 +71,12 @@ def test_what_waits_is_listed_oldest_first(engine):
     assert [row.kind for row in (first, second, third)] == ["prediction", "feedback", "play"]
     assert first.id < second.id < third.id
     assert third == Outgoing(third.id, "play", EXAMPLE.id, payload_of(PLAY), NOON)
+
+
+def test_a_promotion_belongs_to_no_prediction(engine):
+    with writing(engine) as connection:
+        enqueue(connection, PROMOTION)
+    with reading(engine) as connection:
+        (row,) = pending(connection, 10)
+    assert (row.kind, row.prediction_id, row.created_at) == ("promotion", "", NOON)
+    assert row.payload == payload_of(PROMOTION)

@@ -309,6 +309,15 @@ def test_the_recent_predictions_of_a_visitor(store):
     assert store.recent("nobody", 10) == []
 
 
+def test_the_newest_that_have_a_picture(store):
+    kept = [a_prediction(picture_kept=True, made_at=NOON + timedelta(seconds=n)) for n in range(3)]
+    for prediction in kept:
+        store.add(prediction, JPEG)
+    store.add(a_prediction(made_at=NOON + timedelta(seconds=9)), None)
+    assert store.pictured(10) == kept[::-1]
+    assert store.pictured(2) == kept[:0:-1]
+
+
 def test_what_is_queued_can_be_listed_in_part(store):
     predictions = [a_prediction() for _ in range(3)]
     for prediction in predictions:

@@ -1,7 +1,9 @@
 """A local HTTP server that answers what it is told, and remembers what it was asked."""
 
+import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +21,17 @@ class Asked:
 
 
 @dataclass
+class Reply:
+    """An answer with more to it: headers, the connection cut after some bytes, a pause before each 64 KB."""
+
+    status: int
+    content: object
+    headers: dict[str, str] = field(default_factory=dict)
+    cut_after: int | None = None
+    pause: float = 0.0
+
+
+@dataclass
 class Standin:
     """`url` is where it listens; `asked` what it was asked, oldest first."""
 
@@ -27,22 +40,34 @@ class Standin:
 
 
 @contextmanager
-def serving(answer: Callable[[Asked], tuple[int, object]]) -> Iterator[Standin]:
-    """Serve on loopback; `answer` gives a status and a body (bytes, or what JSON can say)."""
+def serving(answer: Callable[[Asked], tuple[int, object] | Reply]) -> Iterator[Standin]:
+    """Serve on loopback; `answer` gives a status and a body (bytes, or what JSON can say), or a Reply."""
 
     class Handler(BaseHTTPRequestHandler):
         def _any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked = Asked(self.command, self.path, dict(self.headers), body)
             standin.asked.append(asked)
-            status, content = answer(asked)
-            raw = content if isinstance(content, bytes) else json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(raw)))
+            reply = answer(asked)
+            reply = reply if isinstance(reply, Reply) else Reply(*reply)
+            raw = reply.content if isinstance(reply.content, bytes) else json.dumps(reply.content).encode()
+            self.send_response(reply.status)
+            for name, value in ({"Content-Length": str(len(raw))} | reply.headers).items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(raw)
+            if asked.method != "HEAD":
+                self._send(raw[: reply.cut_after], reply.pause)
 
-        do_GET = do_POST = _any  # noqa: N815
+        def _send(self, raw: bytes, pause: float) -> None:
+            if not pause:
+                self.wfile.write(raw)
+                return
+            with contextlib.suppress(ConnectionError):  # whoever asked may not have waited
+                for start in range(0, len(raw), 1 << 16):
+                    time.sleep(pause)
+                    self.wfile.write(raw[start : start + (1 << 16)])
+
+        do_GET = do_HEAD = do_POST = _any  # noqa: N815
 
         def log_message(self, *args) -> None:
             pass

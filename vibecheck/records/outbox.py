@@ -17,9 +17,17 @@ from sqlalchemy import Connection, func, insert, select
 
 from vibecheck.records.synthetic import is_synthetic
 from vibecheck.records.tables import outbox
-from vibecheck.records.values import Deletion, Feedback, FeedbackUndone, PictureKept, Play, Prediction
+from vibecheck.records.values import (
+    Deletion,
+    Feedback,
+    FeedbackUndone,
+    PictureKept,
+    Play,
+    Prediction,
+    Promotion,
+)
 
-Told = Prediction | Feedback | FeedbackUndone | Play | PictureKept | Deletion
+Told = Prediction | Feedback | FeedbackUndone | Play | PictureKept | Deletion | Promotion
 
 # What `Outgoing` holds; the rest of a row is the business of `queue.py`.
 COLUMNS = (outbox.c.id, outbox.c.kind, outbox.c.prediction_id, outbox.c.payload, outbox.c.created_at)
@@ -29,9 +37,10 @@ COLUMNS = (outbox.c.id, outbox.c.kind, outbox.c.prediction_id, outbox.c.payload,
 class Outgoing:
     """One row of the outbox.
 
-    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept" or "deletion": a value
-    of `values.py` each. After a "deletion" nothing more is told about its prediction.
+    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept", "deletion" or
+    "promotion": a value of `values.py` each. After a "deletion" nothing more is told about its prediction.
 
+    A promotion belongs to no prediction: its `prediction_id` is empty.
     `id` grows with time and is never given out twice. `created_at` is the time of what is told.
     """
 
@@ -64,6 +73,8 @@ def enqueue(connection: Connection, value: Told) -> None:
             kind, prediction_id, created_at = "picture_kept", value.prediction.id, value.kept_at
         case Deletion():
             kind, prediction_id, created_at = "deletion", value.prediction_id, value.deleted_at
+        case Promotion():
+            kind, prediction_id, created_at = "promotion", "", value.made_at
     connection.execute(
         insert(outbox).values(
             kind=kind, prediction_id=prediction_id, payload=payload_of(value), created_at=created_at

@@ -215,6 +215,13 @@ class Store:
         with reading(self._engine) as connection:
             return corrections.labellers(connection)
 
+    def pictured(self, limit: int) -> list[Prediction]:
+        """The last `limit` predictions whose picture was kept, newest first."""
+        newest = predictions.c.made_at.desc(), predictions.c.id
+        query = select(predictions).where(predictions.c.picture_kept).order_by(*newest).limit(limit)
+        with reading(self._engine) as connection:
+            return [prediction_of(row) for row in connection.execute(query).mappings()]
+
     def model_versions(self) -> list[ModelVersion]:
         """The models that made predictions here, the one that came first, first."""
         query = select(model_versions).order_by(model_versions.c.first_used_at, model_versions.c.version)

@@ -1,4 +1,4 @@
-"""The tables: one row a prediction, a label, a playlist, a model version, a thing still to be sent, a note.
+"""The tables: one row a prediction, a label, a playlist, a model, a promotion, a thing to be sent, a note.
 
 `metadata` is what the code expects; `migrations/` is how a database gets there. A test holds the two
 together. Everything the dashboard counts is a column of its own, so that the database can count it.
@@ -166,6 +166,44 @@ model_versions = Table(
     Column("version", String, primary_key=True),
     Column("origin", String, nullable=False),
     Column("first_used_at", UtcDateTime, nullable=False),
+)
+
+# The registry (see `registry.py`): models that may run, whether or not they have made a prediction yet.
+registered_models = Table(
+    "registered_models",
+    metadata,
+    Column("version", String, primary_key=True),
+    Column("origin", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("registered_at", UtcDateTime, nullable=False),
+)
+
+trained_on = Table(
+    "trained_on",
+    metadata,
+    Column("version", ForeignKey(registered_models.c.version, ondelete="CASCADE"), primary_key=True),
+    # No foreign key: that a model learned from a picture stays true when the picture is deleted.
+    Column("prediction_id", String(32), primary_key=True),
+    Index(None, "prediction_id"),
+)
+
+model_aliases = Table(
+    "model_aliases",
+    metadata,
+    Column("alias", String, primary_key=True),
+    Column("version", ForeignKey(registered_models.c.version), nullable=False),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("version", String, nullable=False),
+    Column("replaced", String),
+    Column("kind", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
 )
 
 outbox = Table(

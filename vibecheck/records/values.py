@@ -21,6 +21,7 @@ LABELS = (*NAMES, CANT_TELL)
 # without looking at any answer, and shown without it; only these labels count when models are judged.
 QUEUES = ("useful", "random")
 PLAY_MODES = ("match", "lift")
+PROMOTION_KINDS = ("promotion", "rollback")
 PLAY_FINDERS = ("search", "catalogue")
 
 
@@ -216,3 +217,23 @@ class ModelVersion:
 
     def __post_init__(self) -> None:
         _check_time("first_used_at", self.first_used_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A model became champion: which, in place of which (None the first time), why and when.
+
+    `kind` is "promotion", or "rollback" where the champion before came back.
+    """
+
+    version: str
+    replaced: str | None
+    kind: str
+    why: str
+    made_at: datetime
+
+    def __post_init__(self) -> None:
+        _check_one_of("kind", self.kind, PROMOTION_KINDS)
+        _check_time("made_at", self.made_at)
+        if not self.why.strip():
+            raise ValueError("a promotion has a reason")

@@ -7,15 +7,13 @@ from pathlib import Path
 import streamlit as st
 
 from vibecheck.access import Role
-from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.champion import Champion
 from vibecheck.comet.child import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
-from vibecheck.faces import FaceDetector
 from vibecheck.music import Music
-from vibecheck.reading import Reader
 from vibecheck.records.store import Store
 from vibecheck.records.sweeper import Sweeper
-from vibecheck.ui import comet_state, gate, theme
+from vibecheck.ui import comet_state, gate, model, theme
 from vibecheck.ui.configuration import settings
 from vibecheck.ui.visitor import remember
 
@@ -39,7 +37,7 @@ def start_page(title: str) -> None:
     # Filled at the end: a page that is shut opens no records, not even to ask this.
     st.session_state.banner = st.empty()
     with st.sidebar:
-        theme.quiet(f"Model: {reader().classifier.version}. It reads expressions, not feelings.")
+        model.line(reader())
         gate.greet()
 
 
@@ -70,17 +68,10 @@ def _settle() -> None:
     gc.freeze()
 
 
-@st.cache_resource(show_spinner="Waking up the model…")
-def reader() -> Reader:
-    """The face detector and the model, opened once for all visitors."""
-    return Reader(FaceDetector(), Classifier.load(EMBEDDED, settings().threads))
-
-
-@st.cache_resource(show_spinner=False)
-def model_card() -> str:
-    """The card of the model in use, as Markdown, without its title."""
-    text = (EMBEDDED / "README.md").read_text(encoding="utf-8")
-    return text.partition("\n")[2]
+@st.cache_resource(show_spinner="Waking up the model…", on_release=Champion.stop)
+def reader() -> Champion:
+    """The face detector and the model that runs now, opened once for all visitors."""
+    return Champion(settings()).follow()
 
 
 @st.cache_resource(show_spinner=False)

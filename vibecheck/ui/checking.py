@@ -50,11 +50,9 @@ def check_moment(readings: Sequence[Reading], keep: Keep) -> None:
 
 def _checked(readings: Sequence[Reading], source: str, keep: Keep) -> Result:
     """The prediction of a moment, recorded before anybody sees it, unless nothing may be kept."""
-    model = app.reader().classifier.manifest
     prediction, best = check.predict(
         readings,
         source=source,
-        model_version=model.version,
         visitor=visitor(),
         now=datetime.now(UTC),
         audit_share=app.settings().audit_share,
@@ -64,7 +62,7 @@ def _checked(readings: Sequence[Reading], source: str, keep: Keep) -> Result:
     if keep == "nothing":
         return unrecorded
     try:
-        prediction = check.record(app.store(), prediction, best, keep == "face", model.origin)
+        prediction = check.record(app.store(), prediction, best, keep == "face")
     except RecordsError as error:
         return replace(unrecorded, problem=str(error))
     if not prediction.picture_kept:

@@ -1,0 +1,175 @@
+"""One face after another through each way of running a model: how long, and how much memory?
+
+The ways run in processes of their own that stay alive together, and take turns face by face, so that
+whatever else the machine does slows all of them alike.
+"""
+
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.emotions import NAMES
+from vibecheck.manifest import Manifest
+
+SIDE = 224
+MEGABYTE = 1 << 20
+Run = Callable[[np.ndarray], object]
+
+
+def pipeline(folder: Path, threads: int) -> Run:
+    """`transformers.pipeline`, in full precision."""
+    import torch
+    import transformers
+    from PIL import Image
+
+    torch.set_num_threads(threads)
+    run = transformers.pipeline("image-classification", model=str(folder), device="cpu", dtype=torch.float32)
+    return lambda face: run(Image.fromarray(face))
+
+
+def bfloat16(folder: Path, threads: int) -> Run:
+    """PyTorch in bfloat16."""
+    import torch
+
+    from vibecheck.compiler import open_folder
+
+    torch.set_num_threads(threads)
+    model, _ = open_folder(folder, grey=False)
+
+    def run(face: np.ndarray) -> object:
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            return model(torch.from_numpy(face[np.newaxis]))
+
+    model.model.to(torch.bfloat16)
+    return run
+
+
+def onnx(folder: Path, threads: int) -> Run:
+    """ONNX Runtime, as the app runs a model."""
+    classifier = Classifier.load(folder, threads)
+    return lambda face: classifier.probabilities(face[np.newaxis, : classifier.side, : classifier.side])
+
+
+def random_vit(folder: Path) -> None:
+    """A ViT-B/16 of random weights, as `save_pretrained` writes it: right for speed and memory only."""
+    import torch
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
+
+    torch.manual_seed(0)
+    labels = dict(enumerate(NAMES))
+    config = ViTConfig(id2label=labels, label2id={name: i for i, name in labels.items()})
+    ViTForImageClassification(config).save_pretrained(folder)
+    ViTImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
+    Manifest(version="random-vit-b16").write(folder)
+
+
+def compiled(folder: Path, fp32: Path, int8: Path) -> None:
+    """Beside `folder`, the same model as the app would run it, in full precision and in 8 bits."""
+    import shutil
+
+    import onnx as onnx_format
+    import torch
+
+    from vibecheck.candidates import dynamic
+    from vibecheck.compiler import export, open_folder
+
+    for target in (fp32, int8):
+        target.mkdir()
+        for name in ("config.json", "vibecheck.json"):
+            shutil.copy(folder / name, target)
+    model, side = open_folder(folder, grey=False)
+    graph = export(model, torch.zeros((2, side, side, 3), dtype=torch.uint8), optimise=True)
+    del model
+    onnx_format.save(graph, fp32 / "model.onnx")
+    del graph
+    dynamic(fp32 / "model.onnx", "int8", int8 / "model.onnx")
+
+
+def run(threads: int, rounds: int, keep: Path | None = None) -> list[dict]:
+    """All ways, `rounds` faces each, on `threads` threads; the model in 8 bits is left in `keep`.
+
+    Of each way: ms a face, how many times as fast as the pipeline, the memory that its process holds.
+    """
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as name:
+        vit, fp32 = Path(name) / "vit", Path(name) / "fp32"
+        int8 = keep or Path(name) / "int8"
+        for work, arguments in ((random_vit, (vit,)), (compiled, (vit, fp32, int8))):
+            process = context.Process(target=work, args=arguments)  # whose memory goes when it ends
+            process.start()
+            process.join()
+            if process.exitcode:
+                raise SystemExit(process.exitcode)
+        ways = {
+            "transformers.pipeline, fp32": (pipeline, vit),
+            "PyTorch, bf16": (bfloat16, vit),
+            "ONNX Runtime, fp32": (onnx, fp32),
+            "ONNX Runtime, int8": (onnx, int8),
+            "the embedded model": (onnx, EMBEDDED),
+        }
+        with _workers(context, ways, threads) as workers:
+            times = _measure(workers, rounds)
+            memory = {way: psutil.Process(pid).memory_info().rss for way, (pid, _) in workers.items()}
+    base = statistics.median(times["transformers.pipeline, fp32"])
+    return [
+        {
+            "way": way,
+            "median_ms": statistics.median(found),
+            "fastest_ms": min(found),
+            "speedup": base / statistics.median(found),
+            "resident_mb": memory[way] / MEGABYTE,
+        }
+        for way, found in times.items()
+    ]
+
+
+@contextmanager
+def _workers(context, ways: dict, threads: int) -> Iterator[dict[str, tuple[int, Connection]]]:
+    """For each way a process that is ready to run."""
+    workers, processes = {}, []
+    for way, (open_it, folder) in ways.items():
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, open_it, folder, threads), daemon=True)
+        process.start()
+        theirs.close()
+        ours.recv()
+        processes.append(process)
+        workers[way] = (process.pid, ours)
+    yield workers
+    for _, pipe in workers.values():
+        pipe.send(None)
+    for process in processes:
+        process.join(10)
+
+
+def _serve(pipe: Connection, open_it: Callable[[Path, int], Run], folder: Path, threads: int) -> None:
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    run = open_it(folder, threads)
+    run(np.zeros((SIDE, SIDE, 3), np.uint8))
+    pipe.send("ready")
+    while (face := pipe.recv()) is not None:
+        start = time.perf_counter()
+        run(face)
+        pipe.send((time.perf_counter() - start) * 1000)
+
+
+def _measure(workers: dict[str, tuple[int, Connection]], rounds: int) -> dict[str, list[float]]:
+    """ms of each way for each face, in turns."""
+    dice = np.random.default_rng(0)
+    times: dict[str, list[float]] = {way: [] for way in workers}
+    for _ in range(rounds):
+        face = dice.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+        for way, (_, pipe) in workers.items():
+            pipe.send(face)
+            times[way].append(pipe.recv())
+    return times

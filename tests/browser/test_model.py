@@ -1,0 +1,124 @@
+"""Which model runs, and the next one on its way."""
+
+import multiprocessing
+import re
+import shutil
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+from benchmarks.inference import compiled, random_vit
+from tests.browser.conftest import check_my_vibe, look
+from tests.browser.test_live import FRAMES, as_webcam, mood, start
+from tests.standins.hub import REPO, serving_hub
+from vibecheck.classifier import EMBEDDED
+from vibecheck.installed import Shelf
+from vibecheck.manifest import Manifest
+from vibecheck.registry import Registry
+from vibecheck.settings import Settings
+
+pytestmark = pytest.mark.browser
+NOWHERE = "http://127.0.0.1:9"
+MOODS = re.compile("Angry|Disgust|Fear|Happy|Neutral|Sad|Surprise")
+
+
+def install(data: Path, version: str, folder: Path = EMBEDDED) -> Registry:
+    """Make a folder's model ready there under a name; returns the registry that knows it."""
+    with Shelf(data).building(version) as part:
+        for path in folder.iterdir():
+            shutil.copy(path, part)
+        Manifest.read(folder).model_copy(update={"version": version}).write(part)
+        chosen = {"name": "fp32", "ms": 3.0, "agreement": 1.0, "mean_difference": 0.0}
+        report = {"candidate": "fp32", "candidates": [chosen], "faces": 200, "pytorch_ms": 9.0}
+        Shelf(data).place(version, part, report)
+    registry = Registry.open(Settings(data=data))
+    registry.register(version, "https://example.org/second", "nowhere", {}, datetime.now(UTC))
+    return registry
+
+
+def test_offline_the_default_model_is_one_quiet_line(start_app, open_browser, tmp_path):
+    app = start_app(VIBECHECK_MODEL="", HF_ENDPOINT=NOWHERE, HF_HOME=str(tmp_path))
+    page = open_browser().new_page()
+    page.goto(app.url)
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar).to_contain_text("Model: embedded-1. It reads expressions, not feelings.")
+    expect(sidebar).to_contain_text(re.compile(r"The Hub cannot be reached for dima806/.*embedded-1 stays\."))
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    look(page, "model-offline")
+
+
+def test_a_model_on_its_way_shows_how_far_it_is(start_app, open_browser, tmp_path):
+    with serving_hub(EMBEDDED) as hub:
+        hub.pause = 1.0
+        app = start_app(VIBECHECK_MODEL=REPO, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path))
+        page = open_browser().new_page()
+        page.goto(app.url)
+        sidebar = page.get_by_test_id("stSidebar")
+        expect(sidebar).to_contain_text(re.compile(r"Fetching owner/name: [1-9]\d* of 13 MB"))
+        expect(sidebar.get_by_role("progressbar")).to_be_visible()
+        expect(sidebar).to_contain_text("Model: embedded-1")
+        look(page, "model-fetching")
+
+
+def test_a_new_champion_runs_within_seconds_while_the_video_goes_on(start_app, open_browser, tmp_path):
+    app = start_app()
+    page = open_browser(as_webcam(tmp_path / "webcam.mjpeg")).new_page()
+    page.goto(app.url)
+    frame = start(page)
+    expect(mood(page)).to_have_text(MOODS)
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar).to_contain_text("Model: embedded-1")
+
+    registry = install(app.data, "second")
+    before = frame.evaluate(FRAMES)
+    registry.promote("second", "a test", datetime.now(UTC))
+    expect(sidebar).to_contain_text("Model: second", timeout=20_000)
+    page.wait_for_timeout(2000)
+    assert frame.evaluate(FRAMES) - before > 15
+    check_my_vibe(page)
+    expect(page.get_by_text("Feels like")).to_be_visible()
+    database = sqlite3.connect(app.data / "vibecheck.db")
+    assert database.execute("SELECT model_version FROM predictions").fetchall() == [("second",)]
+    database.close()
+    page.get_by_role("link", name="About").click()
+    expect(page.get_by_text("On this machine it runs as fp32")).to_be_visible()
+    look(page, "model-about")
+    registry.rollback(datetime.now(UTC))
+    expect(sidebar).to_contain_text("Model: embedded-1", timeout=20_000)
+    registry.close()
+
+
+def made(tmp_path: Path) -> Path:
+    """A ViT-B/16 of random weights in 8 bits, made in processes that give their memory back."""
+    folders = [tmp_path / name for name in ("vit", "fp32", "int8")]
+    context = multiprocessing.get_context("spawn")
+    for work, arguments in ((random_vit, folders[:1]), (compiled, folders)):
+        process = context.Process(target=work, args=arguments)
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+    return folders[-1]
+
+
+def test_with_a_vit_b16_the_app_stays_under_600_mb_and_without_torch(start_app, open_browser, tmp_path):
+    app = start_app()
+    registry = install(app.data, "vit", made(tmp_path))
+    page = open_browser(as_webcam(tmp_path / "webcam.mjpeg")).new_page()
+    page.goto(app.url)
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar).to_contain_text("Model: embedded-1")
+    start(page)
+    expect(mood(page)).to_have_text(MOODS)
+    registry.promote("vit", "a test", datetime.now(UTC))
+    registry.close()
+    expect(sidebar).to_contain_text("Model: vit")
+    for _ in range(10):
+        page.wait_for_timeout(1000)
+        assert psutil.Process(app.pid).memory_info().rss < 600 * 2**20
+    expect(mood(page)).to_have_text(MOODS)
+    assert "libtorch" not in Path(f"/proc/{app.pid}/maps").read_text()

@@ -1,0 +1,221 @@
+"""The model that runs follows the registry: real records, real files, real processes."""
+
+import gc
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from tests.standins.hub import REPO, SHA, VERSION, serving_hub
+from tests.standins.models import small_vit
+from vibecheck.champion import Champion
+from vibecheck.classifier import EMBEDDED
+from vibecheck.emotions import NAMES
+from vibecheck.installed import Shelf, content_of
+from vibecheck.manifest import Manifest
+from vibecheck.registry import Registry
+from vibecheck.settings import Settings
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(data=tmp_path / "data", model="embedded")
+
+
+@pytest.fixture
+def registry(settings) -> Iterator[Registry]:
+    registry = Registry.open(settings)
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def champion(settings) -> Iterator[Champion]:
+    champion = Champion(settings, look_every=0.1)
+    yield champion
+    champion.stop()
+    gc.unfreeze()
+
+
+def install(settings: Settings, registry: Registry, version: str) -> Path:
+    """Put the embedded model there under another name, as if it had been made ready."""
+    with Shelf(settings.data).building(version) as part:
+        for path in EMBEDDED.iterdir():
+            shutil.copy(path, part)
+        Manifest.read(EMBEDDED).model_copy(update={"version": version}).write(part)
+        report = {"content": content_of(EMBEDDED), "candidate": "fp32", "candidates": []}
+        there = Shelf(settings.data).place(version, part, report)
+    registry.register(version, "a test", str(settings.data / "gone"), {}, NOW)
+    return there.folder
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, f"waited in vain for {what}"
+        time.sleep(0.01)
+
+
+def test_a_new_installation_starts_at_once_on_the_embedded_model(champion, registry, astronaut):
+    assert champion.manifest.version == "embedded-1"
+    assert champion.read_still(astronaut).model.version == "embedded-1"
+    champion.look()
+    assert registry.champion().version == "embedded-1"
+    assert "VIBECHECK_MODEL" in registry.promotions()[0].why
+    champion.look()
+    assert champion.change is None and len(registry.promotions()) == 1
+
+
+def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(champion, registry, settings, astronaut):
+    champion.look()
+    install(settings, registry, "second")
+    champion.follow()
+    readings, stop = [], threading.Event()
+
+    def stream() -> None:
+        while not stop.is_set():
+            readings.append(champion.read_frame(astronaut, time.monotonic(), None, False))
+
+    thread = threading.Thread(target=stream)
+    thread.start()
+    wait_for(lambda: len(readings) > 3, "the first frames")
+    registry.promote("second", "a test", NOW)
+    wait_for(lambda: champion.manifest.version == "second", "the new champion")
+    count = len(readings)
+    wait_for(lambda: len(readings) > count + 3, "frames read by it")
+    registry.rollback(NOW)
+    wait_for(lambda: champion.manifest.version == "embedded-1", "the old one")
+    stop.set()
+    thread.join()
+    assert all(max(reading.probabilities) > 0.5 for reading in readings)
+    versions = [version for version, _ in groupby(reading.model.version for reading in readings)]
+    assert versions in (["embedded-1", "second"], ["embedded-1", "second", "embedded-1"])
+
+
+def test_the_old_model_goes_and_what_stays_is_out_of_the_collector_s_sight(champion, registry, settings):
+    champion.look()
+    install(settings, registry, "second")
+    registry.promote("second", "a test", NOW)
+    old = weakref.ref(champion.reader.classifier)
+    gc.freeze()
+    champion.look()
+    assert champion.manifest.version == "second" and champion.report["version"] == "second"
+    assert old() is None
+    assert gc.get_freeze_count() > 0
+
+
+def test_a_damaged_model_that_cannot_be_made_again_does_not_run(champion, registry, settings):
+    champion.look()
+    folder = install(settings, registry, "second")
+    (folder / "model.onnx").write_bytes(b"damaged")
+    registry.promote("second", "a test", NOW)
+    champion.look()
+    assert champion.change.wanted == "second" and champion.change.state.running
+    wait_for(lambda: champion.look() or not champion.change.state.running, "the end of it", 180)
+    assert champion.change.state.step == "failed" and "is not a folder" in champion.change.state.sentence
+    assert champion.manifest.version == "embedded-1"
+    champion.look()
+    assert champion.change.state.step == "failed", "it is not tried again and again"
+    registry.rollback(NOW)
+    champion.look()
+    assert champion.change is None
+
+
+def test_without_records_the_embedded_model_runs_on(tmp_path, astronaut):
+    (tmp_path / "file").write_text("in the way")
+    champion = Champion(Settings(data=tmp_path / "file", model="embedded"), look_every=0.05).follow()
+    time.sleep(0.3)
+    assert champion.read_still(astronaut).model.version == "embedded-1"
+    assert champion.change is None
+    champion.stop()
+
+
+def test_an_embedded_model_of_another_release_gives_way_to_the_one_that_came_along(champion, registry):
+    registry.register("embedded-0", "ships with VibeCheck", "embedded", {}, NOW)
+    registry.begin("embedded-0", "first", NOW)
+    champion.look()
+    assert champion.manifest.version == "embedded-1"
+    assert "embedded-0 did not come with this version" in champion.change.state.sentence
+    assert registry.champion().version == "embedded-0"
+
+
+def test_offline_the_default_stays_on_the_embedded_model_and_one_line_says_why(
+    tmp_path, monkeypatch, registry, astronaut
+):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.delenv("VIBECHECK_MODEL", raising=False)
+    champion = Champion(Settings(data=tmp_path / "data"), look_every=0.05).follow()
+    try:
+        assert champion.read_still(astronaut).model.version == "embedded-1"
+        wait_for(lambda: champion.change and not champion.change.state.running, "the answer", 180)
+        state = champion.change.state
+        assert state.later and "\n" not in state.sentence
+        assert state.sentence.startswith("The Hub cannot be reached for dima806/facial_emotions")
+        pause = champion.change
+        time.sleep(0.3)
+        assert champion.change is pause, "it is left alone for a while"
+        assert registry.champion() is None
+        assert champion.read_still(astronaut).model.version == "embedded-1"
+    finally:
+        champion.stop()
+
+
+def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, registry, astronaut):
+    """As in a new installation with a network; the web process imports no torch all the while."""
+    served = small_vit(tmp_path / "served", [*reversed(NAMES)])
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    with serving_hub(served) as hub:
+        hub.pause = 0.05
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        code = (
+            "import sys, time; from pathlib import Path\n"
+            "from vibecheck.champion import Champion; from vibecheck.settings import Settings\n"
+            "from skimage import data\n"
+            "c = Champion(Settings(data=Path(sys.argv[1]), model=sys.argv[2]), look_every=0.02).follow()\n"
+            "while c.manifest.version == 'embedded-1':\n"
+            "    if c.change: print(c.change.state.step)\n"
+            "    assert not c.change or c.change.state.step != 'failed', c.change\n"
+            "    time.sleep(0.01)\n"
+            "print(c.read_still(data.astronaut()).model.version, c.change)\n"
+            "c.stop()\n"
+            "assert not {'torch', 'transformers', 'onnx', 'huggingface_hub'} & set(sys.modules)"
+        )
+        run = subprocess.run(
+            [sys.executable, "-c", code, tmp_path / "data", REPO],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+    assert run.returncode == 0, run.stderr
+    *steps, last = run.stdout.splitlines()
+    assert [step for step, _ in groupby(steps) if step != "ready"] == [
+        *("starting", "fetching", "compiling", "checking")
+    ] or set(steps) >= {"fetching", "compiling"}
+    assert last == f"{VERSION} None"
+    assert registry.champion().source == f"{REPO}@{SHA}"
+    assert registry.aliases() == {"champion": VERSION, "previous": "embedded-1"}
+    # Another app with the same records, and no network, runs it from its files.
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    champion = Champion(Settings(data=tmp_path / "data", model=REPO))
+    champion.look()
+    assert champion.manifest.version == VERSION
+    # A damaged file is made again from the weights beside it, without a network too.
+    champion.stop()
+    (Shelf(tmp_path / "data").folder(VERSION) / "model.onnx").write_bytes(b"damaged")
+    champion = Champion(Settings(data=tmp_path / "data", model=REPO), look_every=0.1).follow()
+    wait_for(lambda: champion.manifest.version == VERSION, "the model made again", 600)
+    champion.stop()
+    gc.unfreeze()

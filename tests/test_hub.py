@@ -1,0 +1,179 @@
+"""The real huggingface_hub, in a process of its own, against a local stand-in for the Hub."""
+
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.standins.hub import REPO, SHA, Hub, serving_hub
+from vibecheck.classifier import EMBEDDED
+
+ROOT = Path(__file__).parents[1]
+WEIGHTS = "model.safetensors"
+# Fetches into a folder, and says as JSON what it is told.
+FETCH = """
+import json, sys
+from pathlib import Path
+from vibecheck import hub
+from vibecheck.errors import ModelError
+from vibecheck.sources import parse_source
+def tell(done, total): print(json.dumps([done, total]), flush=True)
+try:
+    commit = hub.resolve(parse_source(sys.argv[1]), None)
+    hub.fetch(commit, Path(sys.argv[2]), None, tell)
+except ModelError as error:
+    print(json.dumps({"kind": type(error).__name__, "sentence": str(error)}))
+assert not {"torch", "transformers", "numpy.testing"} & set(sys.modules)
+"""
+
+
+@pytest.fixture
+def hub(tmp_path) -> Iterator[Hub]:
+    """A Hub whose model has 5 MB of weights."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    for name in ("config.json", "preprocessor_config.json", "README.md"):
+        (folder / name).write_bytes((EMBEDDED / name).read_bytes())
+    (folder / WEIGHTS).write_bytes(os.urandom(5_000_000))
+    (folder / "pytorch_model.bin").write_bytes(b"a pickle")
+    (folder / "modeling.py").write_text("raise SystemExit")
+    with serving_hub(folder) as served:
+        yield served
+
+
+def fetch(tmp_path: Path, url: str, model: str = REPO, largest: int | None = None, **environment: str):
+    """What was told of the bytes, and what went wrong (or None)."""
+
+    def limit() -> None:
+        if largest is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    home = {"HF_ENDPOINT": url, "HF_HOME": str(tmp_path / "hf"), "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", FETCH, model, str(tmp_path / "got")],
+        env=clean | home | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=limit,
+    )
+    assert run.returncode == 0, run.stderr
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    problem = lines.pop() if lines and isinstance(lines[-1], dict) else None
+    return lines, problem
+
+
+def got(tmp_path: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (tmp_path / "got").glob("*") if path.is_file()}
+
+
+def test_a_model_is_fetched_with_what_is_needed_and_nothing_else(hub, tmp_path):
+    told, problem = fetch(tmp_path, hub.url)
+    assert problem is None
+    wanted = {"config.json", "preprocessor_config.json", "README.md", WEIGHTS}
+    assert got(tmp_path) == {name: hub.files[name] for name in wanted}
+    total = sum(len(hub.files[name]) for name in wanted)
+    assert told[-1] == [total, total]
+    assert all(before[0] <= after[0] for before, after in itertools.pairwise(told))
+    asked = {request.path for request in hub.standin.asked}
+    assert not [path for path in asked if "pytorch_model" in path or "modeling" in path]
+
+
+def test_a_cut_connection_is_taken_up_where_it_broke(hub, tmp_path):
+    hub.cuts = [2_500_000, 1_200_000]
+    _, problem = fetch(tmp_path, hub.url)
+    assert problem is None
+    assert got(tmp_path)[WEIGHTS] == hub.files[WEIGHTS]
+    first, second, third = hub.downloads(WEIGHTS)
+    assert first is None
+    assert second == f"bytes={2 << 20}-" and third == f"bytes={3 << 20}-"
+
+
+def test_after_a_fetch_that_was_ended_only_the_rest_is_fetched(hub, tmp_path):
+    hub.refused_files = None
+    fetch(tmp_path, hub.url, largest=1_000_000)
+    assert set(got(tmp_path)) == {"config.json", "preprocessor_config.json", "README.md"}
+    before = len(hub.downloads("config.json"))
+    _, problem = fetch(tmp_path, hub.url)
+    assert problem is None and got(tmp_path)[WEIGHTS] == hub.files[WEIGHTS]
+    assert len(hub.downloads("config.json")) == before
+
+
+def test_a_slow_hub_is_waited_for_and_how_far_it_is_is_told(hub, tmp_path):
+    hub.pause = 0.02
+    told, problem = fetch(tmp_path, hub.url)
+    assert problem is None
+    assert len({done for done, _ in told}) >= 5
+
+
+def test_a_hub_that_stops_in_the_middle_is_asked_again(hub, tmp_path):
+    hub.pause = 1.5
+    told, problem = fetch(tmp_path, hub.url, HF_HUB_DOWNLOAD_TIMEOUT="1")
+    assert told and problem["kind"] == "HubUnreachable"
+    assert len(hub.downloads(WEIGHTS)) > 1
+
+
+def test_a_pinned_revision_is_what_is_fetched(hub, tmp_path):
+    assert fetch(tmp_path, hub.url, f"{REPO}@{SHA}")[1] is None
+    assert fetch(tmp_path, hub.url, f"{REPO}@main")[1] is None
+    problem = fetch(tmp_path, hub.url, f"{REPO}@other")[1]
+    assert problem["kind"] == "ModelError" and "no revision other" in problem["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "kind", "words"),
+    [
+        ((404, "RepoNotFound"), "ModelError", "no model owner/name on the Hub"),
+        ((401, ""), "ModelError", "HF_TOKEN"),
+        ((403, "GatedRepo"), "ModelError", "accept its terms at https://huggingface.co/owner/name"),
+        ((403, ""), "ModelError", "HF_TOKEN"),
+        ((500, ""), "HubUnreachable", "error (500)"),
+    ],
+)
+def test_what_the_hub_refuses_is_a_sentence_with_what_to_do(hub, tmp_path, refused, kind, words):
+    hub.refused = refused
+    told, problem = fetch(tmp_path, hub.url)
+    assert told == [] and problem["kind"] == kind
+    assert words in problem["sentence"] and problem["sentence"].endswith(".")
+
+
+def test_a_gated_model_shows_itself_but_not_its_files(hub, tmp_path):
+    hub.refused_files = (401, "GatedRepo")
+    problem = fetch(tmp_path, hub.url)[1]
+    assert problem["kind"] == "ModelError" and "gated" in problem["sentence"]
+
+
+def test_a_hub_that_is_not_there_is_said_at_once(tmp_path):
+    told, problem = fetch(tmp_path, "http://127.0.0.1:9")
+    assert told == [] and problem["kind"] == "HubUnreachable"
+    assert "cannot be reached" in problem["sentence"] and "HF_ENDPOINT" in problem["sentence"]
+
+
+def test_a_file_with_another_checksum_is_refused_and_not_kept(hub, tmp_path):
+    hub.lies = {WEIGHTS: "0" * 64}
+    problem = fetch(tmp_path, hub.url)[1]
+    assert problem["kind"] == "ModelError" and "checksum" in problem["sentence"]
+    assert WEIGHTS not in got(tmp_path)
+    hub.lies = {}
+    assert fetch(tmp_path, hub.url)[1] is None
+
+
+def test_a_full_disk_is_said(hub, tmp_path):
+    problem = fetch(tmp_path, hub.url, largest=1_000_000)[1]
+    assert problem["kind"] == "ModelError"
+    assert "no room left" in problem["sentence"] and "VIBECHECK_DATA" in problem["sentence"]
+    assert WEIGHTS not in got(tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "preprocessor_config.json", WEIGHTS])
+def test_a_model_without_what_is_needed_is_refused_before_anything_is_fetched(hub, tmp_path, missing):
+    del hub.files[missing]
+    told, problem = fetch(tmp_path, hub.url)
+    assert told == [] and problem["kind"] == "ModelError" and missing in problem["sentence"]

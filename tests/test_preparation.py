@@ -1,0 +1,109 @@
+"""A real process makes a model ready, against a local stand-in for the Hub."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.standins.hub import REPO, VERSION, serving_hub
+from vibecheck.classifier import EMBEDDED
+from vibecheck.preparation import Preparation, State, _state
+from vibecheck.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    with serving_hub(EMBEDDED) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        yield served
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(data=tmp_path / "data", model=REPO)
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 180.0) -> None:
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_failure_is_told_in_the_sentence_of_the_process(hub, settings):
+    hub.refused = (404, "RepoNotFound")
+    state = Preparation(settings, REPO).wait(180)
+    assert (state.step, state.later) == ("failed", False)
+    assert "no model owner/name on the Hub" in state.sentence
+
+
+def test_it_gives_way_to_other_work_and_says_how_far_it_is(hub, settings):
+    hub.pause = 0.2
+    preparation = Preparation(settings, REPO)
+    wait_for(lambda: preparation.state.share > 0.1, "some of the bytes")
+    state = preparation.state
+    assert state.step == "fetching" and state.running and 0 < state.share < 1
+    assert state.total > 12_000_000
+    assert psutil.Process(preparation.pid).nice() == 10
+    preparation.stop()
+    assert not alive(preparation.pid)
+
+
+def test_it_does_not_outlive_an_app_that_was_killed(hub, settings):
+    hub.pause = 0.5
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from vibecheck.preparation import Preparation; from vibecheck.settings import Settings\n"
+        "p = Preparation(Settings(data=Path(sys.argv[1])), sys.argv[2])\n"
+        "while p.state.step != 'fetching': time.sleep(0.05)\n"
+        "print(p.pid, flush=True); time.sleep(600)"
+    )
+    app = subprocess.Popen(
+        [sys.executable, "-c", code, settings.data, REPO], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    pid = int(app.stdout.readline())
+    assert alive(pid)
+    app.kill()
+    app.communicate()
+    wait_for(lambda: not alive(pid), "the end of the process")
+
+
+def test_a_process_that_dies_without_a_word_is_said(hub, settings):
+    hub.pause = 0.5
+    preparation = Preparation(settings, REPO)
+    wait_for(lambda: preparation.state.step == "fetching", "the first bytes")
+    psutil.Process(preparation.pid).kill()
+    state = preparation.wait(30)
+    assert state.step == "failed" and not state.later
+    assert "signal 9" in state.sentence and f"python -m vibecheck compile {REPO}" in state.sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        ({"step": "fetching", "done": 1, "total": 4}, State("fetching", 1, 4)),
+        (
+            {"step": "ready", "version": VERSION, "folder": "/x", "report": {}},
+            State("ready", version=VERSION),
+        ),
+        ({"step": "failed", "sentence": "No.", "later": True}, State("failed", sentence="No.", later=True)),
+    ],
+)
+def test_what_each_line_means(line, state):
+    assert _state(line) == state
+    assert state.running is (state.step == "fetching")
+
+
+def test_shares_of_nothing_are_nothing():
+    assert State("fetching").share == 0 and State("fetching", 5, 4).share == 1

@@ -1,0 +1,170 @@
+"""Makes a model ready to run on this machine: fetched, compiled, checked, put where the app finds it.
+
+    source → files and version → candidates, measured → data/models/VERSION
+
+Imports torch once there is something to compile, so it runs in a process of its own, which says how far
+it is: `python -m vibecheck compile`.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vibecheck.classifier import EMBEDDED, labels_of
+from vibecheck.emotions import map_labels
+from vibecheck.errors import ModelError, RecordsError
+from vibecheck.installed import MATERIAL, WEIGHTS, Installed, Shelf, content_of
+from vibecheck.manifest import FILE_NAME, Manifest
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+from vibecheck.sources import Embedded, HubModel, Source
+
+# Faces that candidates are measured on, and others that scales are taken from.
+FACES, OTHERS = 200, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is: `step` is "fetching" (counted in bytes), "compiling" or "checking"."""
+
+    step: str
+    done: int
+    total: int
+
+
+Tell = Callable[[Progress], None]
+
+
+def build(settings: Settings, source: Source, tell: Tell, again: bool = False) -> Installed:
+    """The model of `source`, ready to run; made only if it is not here whole already, or `again`.
+
+    Raises VibeCheckError, HubUnreachable where trying later may help.
+    """
+    shelf = Shelf(settings.data)
+    try:
+        if isinstance(source, HubModel):
+            return _from_hub(settings, shelf, source, tell, again)
+        folder = EMBEDDED if isinstance(source, Embedded) else source.path
+        return _from_folder(settings, shelf, folder, tell, again)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ModelError(
+            f"{source} could not be made ready ({reason}): check the space and the permissions in "
+            f"{settings.data}, or set VIBECHECK_DATA to another folder."
+        ) from error
+
+
+def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, again: bool) -> Installed:
+    from vibecheck import hub
+
+    def whole(version: str | None) -> Installed | None:
+        return shelf.find(version) if version and not again else None
+
+    if there := whole(source.version):
+        return there
+    tell(Progress("fetching", 0, 0))
+    token = settings.hf_token.get_secret_value() if settings.hf_token else None
+    commit = None
+    if not (source.version and shelf.material(source.version)):
+        commit = hub.resolve(source, token)
+        source = commit.model
+    version = source.version
+    with shelf.building(version) as part:
+        # Another process may have made it while this one waited.
+        if there := whole(version):
+            return there
+        files = shelf.material(version)
+        if files is None:
+            files = shelf.downloads(version)
+            hub.fetch(
+                commit or hub.resolve(source, token),
+                files,
+                token,
+                lambda done, total: tell(Progress("fetching", done, total)),
+                lambda folder: map_labels(labels_of(folder)),
+            )
+        origin = f"https://huggingface.co/{source.repo}/tree/{source.revision}"
+        about = {"version": version, "origin": origin, "promised_accuracy": None}
+        known = Manifest.read(files) if (files / FILE_NAME).exists() else Manifest(version=version)
+        manifest = known.model_copy(update=about)  # what it was promised elsewhere is not proved here
+        done = _made(settings, shelf, files, part, manifest, str(source), tell)
+        shutil.rmtree(shelf.downloads(version), ignore_errors=True)
+    return done
+
+
+def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, again: bool) -> Installed:
+    if not folder.is_dir():
+        raise ModelError(f"{folder} is not a folder: check VIBECHECK_MODEL.")
+    labels_of(folder)  # which says what is missing
+    content = content_of(folder)
+    if (folder / FILE_NAME).exists():
+        manifest = Manifest.read(folder)
+    else:
+        name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in folder.name)
+        manifest = Manifest(version=f"{name[:100]}@{content[:12]}", origin=f"the folder {folder}"[:300])
+
+    def whole() -> Installed | None:
+        there = shelf.find(manifest.version)
+        return there if there and there.report["content"] == content and not again else None
+
+    if there := whole():
+        return there
+    with shelf.building(manifest.version) as part:
+        source = "embedded" if folder == EMBEDDED else str(folder)
+        return whole() or _made(settings, shelf, folder, part, manifest, source, tell)
+
+
+def _made(
+    settings: Settings, shelf: Shelf, files: Path, part: Path, manifest: Manifest, source: str, tell: Tell
+) -> Installed:
+    """Fill the folder `part` from `files` and the best candidate, and put it where the version stands."""
+    from vibecheck import candidates, compiler
+    from vibecheck.probes import face_crops
+
+    for path in (*(files / name for name in (*MATERIAL, "README.md")), *sorted(files.glob(WEIGHTS))):
+        if path.is_file():
+            _link_or_copy(path, part / path.name, settings.data)
+    (part / FILE_NAME).unlink(missing_ok=True)  # which may be another name of a file that stays as it is
+    manifest.write(part)
+    model, side = compiler.open_folder(part, manifest.grey)
+    store = _store(settings)
+    faces = face_crops(manifest, side, FACES, store=store)
+    others = face_crops(manifest, side, OTHERS, seed=1)
+    work = part / "work"
+    work.mkdir()
+    report = candidates.make(
+        part,
+        model,
+        faces,
+        others,
+        work,
+        settings.threads,
+        lambda step, done, total: tell(Progress(step, done, total)),
+    )
+    shutil.rmtree(work)
+    about = {"source": source, "content": content_of(files), "made_at": datetime.now(UTC).isoformat()}
+    return shelf.place(manifest.version, part, about | report)
+
+
+def _store(settings: Settings) -> Store | None:
+    """The records, for the faces in them; without them, other faces serve."""
+    try:
+        return Store.open(settings)
+    except RecordsError:
+        return None
+
+
+def _link_or_copy(source: Path, target: Path, data: Path) -> None:
+    """The same bytes under another name: without a copy where the file is VibeCheck's own."""
+    source = source.resolve()
+    if source.is_relative_to(data.resolve()):
+        try:
+            os.link(source, target)
+        except OSError:  # a disk that knows no links
+            pass
+        else:
+            return
+    shutil.copy(source, target)

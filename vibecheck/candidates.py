@@ -1,0 +1,248 @@
+"""The ways one model can run on this machine, measured: which is fastest and still answers as PyTorch does?
+
+    fp32          as it is
+    int8 dynamic  linear layers in 8 bits, scales of the activations taken as they come: for transformers
+    int8 static   convolutions in 8 bits, scales taken from faces beforehand: for convolutional nets;
+                  "but the first" leaves the one that sees the pixels as it is
+
+Imports torch, so it runs in a process of its own (see `build`).
+"""
+
+import contextlib
+import io
+import logging
+import os
+import shutil
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_dynamic,
+    quantize_static,
+)
+
+from vibecheck.classifier import ONNX_FILE, Classifier, labels_of
+from vibecheck.compiler import WithPixels, export
+from vibecheck.emotions import map_labels
+from vibecheck.errors import ModelError
+from vibecheck.manifest import FILE_NAME, Manifest
+
+# A candidate is taken if the top mood is PyTorch's on at least so many of the faces …
+AGREEMENT = 0.99
+# … and its probabilities are on average no further from PyTorch's than this.
+MEAN_DIFFERENCE = 0.03
+# Layers of a kind from which on it is worth making them smaller.
+ENOUGH = 4
+# A run that nothing else disturbed: this share of the runs took less time.
+UNDISTURBED = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to run a model, as it was measured.
+
+    `ms` is for one face; `agreement` the share of faces with PyTorch's top mood; the differences are
+    of probabilities; `refused` says why it is not taken, or is empty.
+    """
+
+    name: str
+    ms: float
+    agreement: float
+    mean_difference: float
+    largest_difference: float
+    bytes: int
+    refused: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a model said of N faces: N x 7 probabilities, and for each how many ms it took."""
+
+    probabilities: np.ndarray
+    times: list[float]
+
+    @property
+    def ms(self) -> float:
+        return statistics.quantiles(self.times, n=round(1 / UNDISTURBED))[0]
+
+
+class AsTorch:
+    """PyTorch, in the place of a session of ONNX Runtime: what every candidate is held against."""
+
+    def __init__(self, model: WithPixels, side: int) -> None:
+        self._model = model
+        self.name, self.shape = "pixels", ["faces", side, side, 3]
+
+    def get_inputs(self) -> list["AsTorch"]:
+        """Its one input, which has a name and a shape."""
+        return [self]
+
+    def run(self, outputs: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The logits of N faces."""
+        with torch.inference_mode():
+            return [self._model(torch.from_numpy(inputs[self.name])).numpy()]
+
+
+def make(
+    folder: Path,
+    model: WithPixels,
+    faces: np.ndarray,
+    others: np.ndarray,
+    work: Path,
+    threads: int,
+    tell: Callable[[str, int, int], None],
+) -> dict[str, Any]:
+    """Put the best candidate into `folder` as `model.onnx`; returns what was measured, for the report.
+
+    `folder` is the model's own, with a manifest, and `model` what was opened from it; `faces` (N x side
+    x side x 3 uint8 RGB) are what candidates are measured on, `others` what scales are taken from.
+    `work` is an empty folder. `tell` gets "compiling" or "checking", a count, and of how many. Raises
+    ModelError if no candidate answers as PyTorch does; nothing is written then.
+    """
+    tell("compiling", 0, 1)
+    manifest = Manifest.read(folder)
+    mapping = map_labels(labels_of(folder))
+    reference = _answers(Classifier(AsTorch(model, faces.shape[1]), mapping, manifest), faces)
+    paths = list(_write(model, others, work, tell))
+    measured = []
+    for number, (name, path) in enumerate(paths):
+        tell("checking", number, len(paths))
+        for file in ("config.json", FILE_NAME):
+            shutil.copy(folder / file, path.parent)
+        found = _answers(Classifier.load(path.parent, threads), faces)
+        measured.append(_judged(name, path, found, reference))
+    taken = [each for each in measured if not each.refused]
+    if not taken:
+        reasons = "; ".join(f"{each.name}: {each.refused}" for each in measured)
+        raise ModelError(f"No way to run {manifest.version} answers as PyTorch does ({reasons}).")
+    best = min(taken, key=lambda each: each.ms)
+    shutil.move(dict(paths)[best.name], folder / ONNX_FILE)
+    return {
+        "candidate": best.name,
+        "ms": best.ms,
+        "pytorch_ms": reference.ms,
+        "threads": threads,
+        "cores": os.cpu_count(),
+        "faces": len(faces),
+        "candidates": [asdict(each) for each in measured],
+    }
+
+
+def _write(
+    model: WithPixels, others: np.ndarray, work: Path, tell: Callable[[str, int, int], None]
+) -> Iterator[tuple[str, Path]]:
+    """Each candidate's name and file, in a folder of its own."""
+
+    def place(name: str) -> tuple[str, Path]:
+        path = work / name.replace(" ", "-") / ONNX_FILE
+        path.parent.mkdir()
+        return name, path
+
+    name, plain = place("fp32")
+    graph = export(model, torch.from_numpy(others[:2]), optimise=True)
+    kinds = [(node.name, node.op_type) for node in graph.graph.node]
+    count = Counter(kind for _, kind in kinds)
+    onnx.save(graph, plain)
+    del graph
+    yield name, plain
+    if count["MatMul"] + count["Gemm"] >= ENOUGH:
+        tell("compiling", 1, 2)
+        yield dynamic(plain, *place("int8 dynamic"))
+    if count["Conv"] >= ENOUGH:
+        tell("compiling", 1, 2)
+        yield _static(plain, others, *place("int8 static"), CalibrationMethod.MinMax, [])
+        tell("compiling", 2, 3)
+        first = [next(name for name, kind in kinds if kind == "Conv")]
+        yield _static(plain, others, *place("int8 static but the first"), CalibrationMethod.Percentile, first)
+
+
+def dynamic(plain: Path, name: str, path: Path) -> tuple[str, Path]:
+    """Write the candidate whose linear layers are in 8 bits."""
+    with _quietly():
+        quantize_dynamic(
+            plain,
+            path,
+            op_types_to_quantize=["MatMul", "Gemm"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+        )
+    return name, path
+
+
+def _static(
+    plain: Path, others: np.ndarray, name: str, path: Path, method: CalibrationMethod, keep: list[str]
+) -> tuple[str, Path]:
+    """Write a candidate whose convolutions, but those called in `keep`, are in 8 bits."""
+    with _quietly():
+        quantize_static(
+            plain,
+            path,
+            _Faces(others),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=method,
+            nodes_to_exclude=keep,
+        )
+    return name, path
+
+
+class _Faces(CalibrationDataReader):
+    """Faces one by one, as ONNX Runtime wants them to take scales from."""
+
+    def __init__(self, faces: np.ndarray) -> None:
+        self._left = iter(faces)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        face = next(self._left, None)
+        return None if face is None else {"pixels": face[np.newaxis]}
+
+
+def _answers(classifier: Classifier, faces: np.ndarray) -> Answers:
+    """What it says of each face, one by one as in live video."""
+    classifier.probabilities(faces[:1])  # the first run makes room, and takes longer
+    said, times = [], []
+    for face in faces:
+        start = time.perf_counter()
+        said.append(classifier.probabilities(face[np.newaxis])[0])
+        times.append((time.perf_counter() - start) * 1000)
+    return Answers(np.stack(said), times)
+
+
+def _judged(name: str, path: Path, found: Answers, reference: Answers) -> Candidate:
+    difference = np.abs(found.probabilities - reference.probabilities)
+    agreement = float((found.probabilities.argmax(1) == reference.probabilities.argmax(1)).mean())
+    mean = float(difference.mean())
+    reasons = []
+    if not agreement >= AGREEMENT:
+        reasons.append(f"its top mood is PyTorch's on {agreement:.1%} of the faces, under {AGREEMENT:.0%}")
+    if not mean <= MEAN_DIFFERENCE:
+        reasons.append(f"its probabilities differ by {mean:.3f} on average, over {MEAN_DIFFERENCE}")
+    size = path.stat().st_size
+    return Candidate(name, found.ms, agreement, mean, float(difference.max()), size, " and ".join(reasons))
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the advice that the quantizer prints."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,216 @@
+"""The commands about models: compile, models list, models promote, models rollback."""
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from vibecheck.errors import HubUnreachable, ModelError, VibeCheckError
+from vibecheck.settings import Settings
+from vibecheck.sources import parse_source
+
+if TYPE_CHECKING:
+    from vibecheck.build import Progress
+    from vibecheck.installed import Installed
+
+# How far a model that is made ready behind the app steps back: a tenth of a busy core is left to it.
+NICE = 10
+
+app = typer.Typer(no_args_is_help=True, help="Which models there are, and which of them runs.")
+
+
+def compile_model(
+    model: Annotated[
+        str, typer.Argument(help="owner/name[@revision] on the Hub, a folder, or embedded.", metavar="MODEL")
+    ],
+    again: Annotated[bool, typer.Option("--again", help="Measure and make it again.")] = False,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Only write model.onnx, unmeasured, into the folder itself.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON, one a line.")] = False,
+    behind: Annotated[
+        bool, typer.Option("--behind", help="Give way to other work; end when standard input is closed.")
+    ] = False,
+) -> None:
+    """Make a model ready to run here: fetched, compiled, checked against PyTorch, registered.
+
+    Exits with 0 when it is ready. It does not become champion by this: see models promote.
+    """
+    if behind:
+        _stay_behind()
+    if in_place:
+        _compile_in_place(Path(model))
+    elif as_json:
+        _as_json(model, again)
+    else:
+        _for_people(model, again)
+
+
+@app.command("list")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """All registered models, which of them runs, and what has been promoted when and why."""
+    from vibecheck.installed import Shelf
+    from vibecheck.registry import Registry
+
+    settings = Settings.load()
+    registry, shelf = Registry.open(settings), Shelf(settings.data)
+    aliases = registry.aliases()
+    rows = [
+        {
+            "version": each.version,
+            "aliases": sorted(alias for alias, version in aliases.items() if version == each.version),
+            "origin": each.origin,
+            "registered_at": each.registered_at.isoformat(),
+            "trained_on": each.trained_on,
+            "metrics": dict(each.metrics),
+            "here": shelf.find(each.version) is not None,
+        }
+        for each in registry.versions()
+    ]
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(row))
+        return
+    if not rows:
+        typer.echo("No model is registered yet: the app registers its first one when it starts.")
+        return
+    table = Table("version", "", "on this machine", "registered", "trained on", box=None, pad_edge=False)
+    for row in rows:
+        here = "ready" if row["here"] else "not made yet"
+        count = f"{row['trained_on']} predictions" if row["trained_on"] else "–"
+        when = row["registered_at"][:16].replace("T", " ")
+        table.add_row(escape(row["version"]), ", ".join(row["aliases"]), here, when, count)
+    console = Console()
+    console.print(table)
+    for each in registry.promotions():
+        told = "back to" if each.kind == "rollback" else "promoted"
+        line = f"{each.made_at:%Y-%m-%d %H:%M} UTC  {told} {each.version}: {each.why}"
+        console.print(escape(line), soft_wrap=True, highlight=False)
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="A version that models list shows.")],
+    why: Annotated[str, typer.Option(help="The reason, which is kept with the promotion.")],
+) -> None:
+    """Make a version the champion: every running app changes to it within seconds."""
+    from vibecheck.registry import Registry
+
+    done = Registry.open(Settings.load()).promote(version, why, datetime.now(UTC))
+    before = f" in place of {done.replaced}" if done.replaced else ""
+    typer.echo(f"{done.version} is the champion{before}. python -m vibecheck models rollback undoes it.")
+
+
+@app.command()
+def rollback(
+    why: Annotated[str, typer.Option(help="The reason, which is kept.")] = "",
+) -> None:
+    """Make the champion before this one the champion again."""
+    from vibecheck.registry import Registry
+
+    done = Registry.open(Settings.load()).rollback(datetime.now(UTC), why)
+    typer.echo(f"{done.version} is the champion again, in place of {done.replaced}.")
+
+
+def _compile_in_place(folder: Path) -> None:
+    from vibecheck.compiler import compile_folder
+    from vibecheck.probes import face_probes
+
+    worst = compile_folder(folder, face_probes())
+    typer.echo(f"{folder / 'model.onnx'}: probabilities differ from PyTorch's by at most {worst:.1g}.")
+
+
+def _for_people(model: str, again: bool) -> None:
+    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(progress: "Progress") -> None:
+            if progress.step not in tasks:
+                tasks[progress.step] = bar.add_task(progress.step.title())
+            bar.update(tasks[progress.step], completed=progress.done, total=progress.total or None)
+
+        there = _built(model, again, tell)
+    report = there.report
+    typer.echo(
+        f"{there.version} is ready: {report['candidate']}, {report['ms']:.3g} ms a face on "
+        f"{report['threads']} thread(s) (PyTorch: {report['pytorch_ms']:.3g} ms)."
+    )
+    for each in report["candidates"]:
+        verdict = f"not taken: {each['refused']}" if each["refused"] else "good"
+        typer.echo(
+            f"  {each['name']}: {each['ms']:.3g} ms, top mood as PyTorch's {each['agreement']:.1%}, "
+            f"probabilities off by {each['mean_difference']:.2g}; {verdict}"
+        )
+    typer.echo(f"It is in {there.folder}.")
+    typer.echo(f"To run it: python -m vibecheck models promote {there.version} --why …")
+
+
+def _as_json(model: str, again: bool) -> None:
+    out = sys.stdout
+
+    def line(**fields: object) -> None:
+        print(json.dumps(fields), file=out, flush=True)
+
+    def tell(progress: "Progress") -> None:
+        line(step=progress.step, done=progress.done, total=progress.total)
+
+    # What libraries print is for the terminal; the lines are for a program.
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            there = _built(model, again, tell)
+        except VibeCheckError as error:
+            line(step="failed", sentence=str(error), later=isinstance(error, HubUnreachable))
+            raise typer.Exit(1) from error
+    line(step="ready", version=there.version, folder=str(there.folder), report=there.report)
+
+
+def _built(model: str, again: bool, tell: Callable[["Progress"], None]) -> "Installed":
+    """The model, made ready and registered."""
+    # Libraries warn of what is missing that is not needed here, and draw bars of their own.
+    logging.disable(logging.WARNING)
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    from vibecheck.build import build
+    from vibecheck.manifest import Manifest
+    from vibecheck.registry import Registry
+
+    try:
+        source = parse_source(model)
+    except ValueError as error:
+        raise ModelError(f"{error}.") from error
+    settings = Settings.load()
+    there = build(settings, source, tell, again)
+    report = there.report
+    measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
+    promised = Manifest.read(there.folder).promised_accuracy
+    metrics = {"here": measured} | ({"promised_accuracy": promised} if promised else {})
+    registry = Registry.open(settings)
+    origin = Manifest.read(there.folder).origin
+    registry.register(there.version, origin, report["source"], metrics, datetime.now(UTC))
+    registry.close()
+    return there
+
+
+def _stay_behind() -> None:
+    """Let everything else go first, and do not outlive the app that asked."""
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

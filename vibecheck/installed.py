@@ -1,0 +1,152 @@
+"""Models that were made ready on this machine: one folder a version, under `models` in the data folder.
+
+A folder is written aside and then renamed, so it is there whole or not at all; `report.json` in it holds
+a checksum of every file, so that damage done later is noticed, and the folder made again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from filelock import FileLock
+
+REPORT_FILE = "report.json"
+# What is read to run a model; the weights beside it are there to make it again and to train on.
+RUN_FILES = ("model.onnx", "config.json", "vibecheck.json")
+# What a model is made from, beside its weights.
+MATERIAL = ("config.json", "preprocessor_config.json", "vibecheck.json")
+WEIGHTS = "*.safetensors*"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A model that is ready to run, and the report of how it was made (see `candidates`)."""
+
+    version: str
+    folder: Path
+    report: dict[str, Any]
+
+
+class Shelf:
+    """The folder with all of them. Any number of processes may use one."""
+
+    def __init__(self, data: Path) -> None:
+        self._root = data.absolute() / "models"
+
+    def folder(self, version: str) -> Path:
+        """Where a version stands, or will. Different versions have different folders."""
+        name = quote(version, safe="@")
+        return self._root / (name if not name.startswith(".") else f"%2E{name[1:]}")
+
+    def find(self, version: str, names: tuple[str, ...] = RUN_FILES) -> Installed | None:
+        """The version, if it is here and the files called `names` are as they were written."""
+        folder = self.folder(version)
+        report = _read_report(folder)
+        if report is None or report.get("version") != version:
+            return None
+        sums = report["files"]
+        if not all(name in sums and checksum(folder / name) == sums[name] for name in names):
+            return None
+        return Installed(version, folder, report)
+
+    def material(self, version: str) -> Path | None:
+        """The version's folder, if all that `model.onnx` is made of is in it, as it was written."""
+        report = _read_report(self.folder(version))
+        if report is None:
+            return None
+        names = tuple(name for name in report["files"] if name != RUN_FILES[0])
+        there = self.find(version, names)
+        return there and there.folder
+
+    def versions(self) -> list[str]:
+        """The versions that have a folder here, whole or not."""
+        if not self._root.is_dir():
+            return []
+        folders = [folder for folder in sorted(self._root.iterdir()) if not folder.name.startswith(".")]
+        return [report["version"] for folder in folders if (report := _read_report(folder))]
+
+    @contextmanager
+    def building(self, version: str) -> Iterator[Path]:
+        """An empty folder to make the version in, for one process at a time; others wait.
+
+        What a process that died had left in it is gone. After the block it is gone too, unless `place`
+        has moved it.
+        """
+        self._root.mkdir(parents=True, exist_ok=True)
+        part = self._aside(version, "part")
+        with FileLock(self._aside(version, "lock")):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            try:
+                yield part
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+
+    def place(self, version: str, part: Path, report: dict[str, Any]) -> Installed:
+        """Move a finished folder to where the version stands, in place of what was there."""
+        sums = {path.name: checksum(path) for path in sorted(part.iterdir()) if path.is_file()}
+        report = {"format": FORMAT, "version": version} | report | {"files": sums}
+        text = json.dumps(report, indent=2) + "\n"
+        (part / REPORT_FILE).write_text(text, encoding="utf-8")
+        for path in part.iterdir():
+            _sync(path)
+        _sync(part)
+        folder, old = self.folder(version), self._aside(version, "old")
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        part.rename(folder)
+        _sync(self._root)
+        shutil.rmtree(old, ignore_errors=True)
+        return Installed(version, folder, report)
+
+    def downloads(self, version: str) -> Path:
+        """Where the version's files are fetched to; what is there whole is not fetched again."""
+        return self._aside(version, "download")
+
+    def _aside(self, version: str, what: str) -> Path:
+        return self._root / f".{self.folder(version).name}.{what}"
+
+
+def checksum(path: Path) -> str | None:
+    """The SHA-256 of a file in hexadecimal, or None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def content_of(folder: Path) -> str:
+    """What tells a model folder from every other: a checksum over all that a model is made from."""
+    paths = [*(folder / name for name in MATERIAL), *sorted(folder.glob(WEIGHTS))]
+    sums = [(path.name, checksum(path)) for path in paths if path.is_file()]
+    return hashlib.sha256(repr(sorted(sums)).encode()).hexdigest()
+
+
+def _read_report(folder: Path) -> dict[str, Any] | None:
+    try:
+        report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    known = isinstance(report, dict) and report.get("format") == FORMAT
+    return report if known and isinstance(report.get("files"), dict) else None
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
+    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):  # Windows, where a folder cannot be opened
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
