@@ -142,4 +142,4 @@ def test_a_time_without_a_zone_is_refused(store):
 def test_every_table_that_names_a_prediction_is_purged():
     """A table that is added later must be thought of here."""
     naming = {table.name for table in metadata.tables.values() if "prediction_id" in table.c}
-    assert naming == {"feedback", "plays", "outbox"}
+    assert naming == {"feedback", "plays", "outbox", "outcomes"}

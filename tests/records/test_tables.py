@@ -82,6 +82,8 @@ def test_what_is_asked_often_has_an_index(engine):
     }
     assert indexes == {
         ("predictions", ("made_at",)),
+        ("predictions", ("confidence",)),
+        ("outcomes", ("day",)),
         ("predictions", ("visitor", "made_at")),
         ("outbox", ("prediction_id",)),
     }

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, delete, select
 
+from vibecheck.records import summaries
 from vibecheck.records.images import Images
 from vibecheck.records.tables import outbox, predictions
 from vibecheck.records.transactions import reading, writing
@@ -50,6 +51,7 @@ def _oldest(engine: Engine, older_than: datetime) -> list[tuple[str, bool]]:
 def _delete_rows(engine: Engine, ids: list[str]) -> int:
     # The outbox comes second: from the first deletion on, nothing new can hang on these predictions.
     with writing(engine) as connection:
+        summaries.forget(connection, ids)
         rows = connection.execute(delete(predictions).where(predictions.c.id.in_(ids))).rowcount
         connection.execute(delete(outbox).where(outbox.c.prediction_id.in_(ids)))
     return rows

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine, RowMapping, Table, func, insert, sele
 from sqlalchemy.dialects import postgresql, sqlite
 
 from vibecheck.errors import RecordsError, UnknownPrediction
-from vibecheck.records import outbox
+from vibecheck.records import outbox, summaries
+from vibecheck.records.counting import Counting
 from vibecheck.records.database import open_database, prove_writable
 from vibecheck.records.images import Images
 from vibecheck.records.purge import purge
@@ -73,6 +74,7 @@ class Store:
                 version = ModelVersion(prediction.model_version, model_origin, prediction.made_at)
                 _insert_if_new(connection, model_versions, asdict(version))
                 outbox.enqueue(connection, prediction)
+                summaries.count(connection, prediction.id)
             undo.pop_all()
 
     def label(
@@ -91,6 +93,7 @@ class Store:
             given = Feedback(prediction_id, _next_n(last), label, source, given_by, now)
             connection.execute(insert(feedback).values(asdict(given)))
             outbox.enqueue(connection, given)
+            summaries.judge(connection, [prediction_id])
         return given
 
     def played(
@@ -111,6 +114,7 @@ class Store:
             play = Play(prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now)
             connection.execute(insert(plays).values(asdict(play)))
             outbox.enqueue(connection, play)
+            summaries.count_play(connection, prediction_id, again)
         return play
 
     def get(self, prediction_id: str) -> Prediction:
@@ -153,6 +157,11 @@ class Store:
         """How many predictions are stored."""
         with reading(self._engine) as connection:
             return connection.execute(select(func.count()).select_from(predictions)).scalar_one()
+
+    @property
+    def counting(self) -> Counting:
+        """What the dashboard asks: see `counting.py`."""
+        return Counting(self._engine)
 
     def queued(self, limit: int = 100) -> list[outbox.Outgoing]:
         """The first `limit` rows of the outbox, oldest first."""
