@@ -6,8 +6,9 @@ Each command imports what it needs itself: `--help` and `predict` should not wai
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +19,9 @@ from rich.table import Table
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.errors import NoFace, PictureError, VibeCheckError
 from vibecheck.settings import Settings
+
+if TYPE_CHECKING:
+    from vibecheck.analytics.overview import Overview, Standing
 
 PICTURE_SUFFIXES = frozenset([".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".mpo"])
 COULD_NOT_READ = 1
@@ -80,6 +84,60 @@ def compile_model(
 
     worst = compile_folder(folder, face_probes())
     typer.echo(f"{folder / 'model.onnx'}: probabilities differ from PyTorch's by at most {worst:.1g}.")
+
+
+@app.command()
+def stats(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    period: Annotated[str, typer.Option(help="week, 4 weeks, 12 weeks or all.")] = "week",
+) -> None:
+    """Say how good the model is with users, and whether it is time to retrain."""
+    from vibecheck.analytics.report import figures, sentences
+
+    overview, standing = _known(period)
+    if as_json:
+        typer.echo(json.dumps(figures(overview, standing)))
+        return
+    for sentence in sentences(overview, standing):
+        typer.echo(sentence)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="The file to write.", show_default=False)],
+    period: Annotated[str, typer.Option(help="week, 4 weeks, 12 weeks or all.")] = "4 weeks",
+    step: Annotated[str, typer.Option(help="day, week or month.")] = "week",
+    model: Annotated[str | None, typer.Option(help="Only this model version.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only predictions of this source.")] = None,
+) -> None:
+    """Write the dashboard as one HTML file that needs nothing else."""
+    from vibecheck.analytics.report import page
+
+    out.write_text(page(*_known(period, model, source, step)), encoding="utf-8")
+    typer.echo(f"{out} is written.")
+
+
+def _known(
+    period: str, model: str | None = None, source: str | None = None, step: str = "week"
+) -> "tuple[Overview, Standing]":
+    """What the records say of a time, and of the model in use."""
+    from vibecheck.analytics.accuracy import STEPS
+    from vibecheck.analytics.overview import PERIODS, Champion, look, stand
+    from vibecheck.classifier import EMBEDDED
+    from vibecheck.manifest import Manifest
+    from vibecheck.records.store import Store
+
+    for option, value, allowed in (("--period", period, tuple(PERIODS)), ("--step", step, STEPS)):
+        if value not in allowed:
+            raise typer.BadParameter(f"{value!r} is not one of: {', '.join(allowed)}.", param_hint=option)
+    manifest, today = Manifest.read(EMBEDDED), datetime.now(UTC).date()
+    store = Store.open(Settings.load())
+    try:
+        champion = Champion(manifest.version, manifest.promised_accuracy)
+        overview = look(store.counting, today, period, model, source, step)
+        return overview, stand(store.counting, champion, today)
+    finally:
+        store.close()
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

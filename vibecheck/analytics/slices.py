@@ -38,7 +38,7 @@ class Slice:
 
 
 def slices(groups: Sequence[Group], cells: Sequence[Cell]) -> list[Slice]:
-    """All slices, worst first, from audits counted by group and by label and mood.
+    """All slices, surely worst first, from audits counted by group and by label and mood.
 
     A group that holds all audits or none compares with nothing and is left out of the correction.
     """
@@ -67,7 +67,8 @@ def slices(groups: Sequence[Group], cells: Sequence[Cell]) -> list[Slice]:
     found += [
         Slice(TITLES[g.what], g.name, share(g.correct, g.n), None, False) for g in merged if g.n == total
     ]
-    return sorted(found, key=lambda each: (each.accuracy.value, -each.accuracy.n))
+    # By the upper bound: two wrong answers are not worse than a hundred of which half are wrong.
+    return sorted(found, key=lambda each: (each.accuracy.high, each.accuracy.value))
 
 
 def _coarse(groups: Sequence[Group]) -> list[Group]:
