@@ -41,7 +41,7 @@ def fill(
     moments = np.sort(rng.random(count) ** 0.8) * (days - 0.01) * 86_400
     names = ["embedded-1", *(f"face-{number}" for number in range(2, versions + 1))][:versions]
     # Of all labels a third is audits' answers, which are a sixth of all checks at most.
-    wanted = min(1.0, labels / max(count, 1) / 0.42)
+    wanted = min(1.0, labels / max(count, 1) / 0.37)
     ids: list[str] = []
     with writing(engine) as connection:
         for first in range(0, count, CHUNK):
@@ -74,7 +74,7 @@ def _chunk(
     light = np.where(dark, rng.uniform(15, 59, n), rng.uniform(62, 210, n))
     yaw = rng.normal(0, 12, n)
     spoilt = rng.random(n) < 0.4 * dark + 0.3 * (abs(yaw) > 25) + 0.06 - 0.06 * age
-    mood = np.array([rng.choice(7, p=SHOWN[t]) for t in truth])
+    mood = np.minimum((SHOWN.cumsum(axis=1)[truth] < rng.random((n, 1))).sum(axis=1), 6)
     mood = np.where(spoilt, rng.integers(0, 7, n), mood)
     right = mood == truth
     confidence = np.clip(np.where(right, rng.beta(6, 1.6, n), rng.beta(4, 2.4, n)), 0.24, 0.995)

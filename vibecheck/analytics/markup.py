@@ -83,7 +83,7 @@ def versions_table(standing: Standing) -> str:
             version.name + now,
             f"{_day(version.first_day)} to {_day(last)}"
             if last
-            else f"from {_day(version.first_day)}, nothing kept",
+            else f"{_day(version.first_day)}, all deleted",
             f"{version.predictions:,}",
             f"{accuracy.value:.0%} ({interval(accuracy)})" if accuracy.n else "–",
             f"{accuracy.n:,}",

@@ -1,10 +1,9 @@
 """Which pictures fail: accuracy by light, sharpness, size, turn, mood, confidence, source and model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vibecheck.analytics.shares import ALPHA, Share, fisher, holm, share
-from vibecheck.emotions import BY_NAME
 from vibecheck.records.bins import SIGNALS
 from vibecheck.records.counting import Cell, Group
 
@@ -13,6 +12,9 @@ TITLES = {signal.column: signal.title for signal in SIGNALS} | {
     "source": "Source",
     "model_version": "Model",
 }
+SOURCES = {"live": "Live video", "photo": "Photo taken", "upload": "Upload", "import": "Imported"}
+# Slices of fewer audits than this come last, whatever they say: it is not much.
+FEW = 10
 # Fifteen bins of confidence are too fine to compare: they are taken by threes.
 CONFIDENCE_STEP = 3
 
@@ -47,11 +49,15 @@ def slices(groups: Sequence[Group], cells: Sequence[Cell]) -> list[Slice]:
     for cell in cells:
         moods.setdefault(cell.mood, []).append(cell)
     by_mood = [
-        Group("mood", BY_NAME[mood].title, sum(c.n for c in here), sum(c.n for c in here if c.label == mood))
+        Group("mood", f"Shown as {mood}", sum(c.n for c in here), sum(c.n for c in here if c.label == mood))
         for mood, here in moods.items()
     ]
     merged = [*_coarse([g for g in groups if g.what == "confidence"]), *by_mood]
-    merged += [group for group in groups if group.what != "confidence"]
+    merged += [
+        replace(group, name=SOURCES.get(group.name, group.name)) if group.what == "source" else group
+        for group in groups
+        if group.what != "confidence"
+    ]
     kept = [group for group in merged if 0 < group.n < total]
     p_values = holm([fisher(g.correct, g.n, correct - g.correct, total - g.n) for g in kept])
     found = [
@@ -68,7 +74,7 @@ def slices(groups: Sequence[Group], cells: Sequence[Cell]) -> list[Slice]:
         Slice(TITLES[g.what], g.name, share(g.correct, g.n), None, False) for g in merged if g.n == total
     ]
     # By the upper bound: two wrong answers are not worse than a hundred of which half are wrong.
-    return sorted(found, key=lambda each: (each.accuracy.high, each.accuracy.value))
+    return sorted(found, key=lambda each: (each.accuracy.n < FEW, each.accuracy.high))
 
 
 def _coarse(groups: Sequence[Group]) -> list[Group]:

@@ -50,7 +50,7 @@ def on_accuracy(found: Accuracy, period: str) -> Answer:
             question,
             f"{found.missing} more answers",
             "",
-            f"{so_far} From {ENOUGH} answers on there is a figure here. {audits}.",
+            f"{so_far} From {ENOUGH} answers on there is a figure here.",
         )
     return Answer(question, f"{audited.value:.0%}", interval(audited), f"{audits}{_change(found, period)}")
 

@@ -158,6 +158,8 @@ def use(shown: Shown) -> None:
         _title("Vibe checks a day", f"{found.predictions:,} in all{answered}")
         if found.days:
             _draw(charts.volume(found.days))
+        else:
+            theme.quiet("There are none in this time.")
     with music, st.container(key="card-music", height="stretch"):
         _title("Another one, please", "playlists asked for again, by mood shown")
         st.html(markup.again_rows(found.plays))
