@@ -112,7 +112,7 @@ def test_a_history_fills_every_card_and_the_filters_choose(store, tmp_path):
     words = said(test)
     assert "Accuracy with users over all time" in words and "more than noise" in words
     before = words.count('class="vcd-face')
-    assert before == 14
+    assert before == 12
     test.selectbox(key="only-source").set_value("photo").run()
     assert not test.exception and said(test) != words
 

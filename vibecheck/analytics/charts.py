@@ -21,6 +21,8 @@ RIGHT, WRONG = "#6EA8FF", "#FF9F5A"
 SHADES = ["#1A2830", "#214049", "#2B5A60", "#357577", "#409192", "#4CC2C4"]
 
 PICK = "cell"
+# Seven names side by side have room for five letters each.
+SHORT = "slice(datum.label, 0, 5)"
 TITLES = [emotion.title for emotion in EMOTIONS]
 Chart = alt.LayerChart | alt.Chart
 
@@ -70,7 +72,7 @@ def accuracy_line(
             y=y, tooltip=tooltip
         ),
     ]
-    if len(rows) <= 30:
+    if len(rows) <= 18:
         below = base.transform_filter("datum.n > 0").mark_text(color=QUIET, fontSize=10, baseline="bottom")
         layers.append(below.encode(y=alt.value("height"), text="n:Q"))
     if points:
@@ -88,7 +90,7 @@ def confusion_matrix(found: Confusion) -> Chart:
             "share": share,
             "count": found.counts[i][j],
             "text": f"{share * 100:.0f}" if found.counts[i][j] else "",
-            "light": share > 0.55,
+            "light": share > 0.7,
             "top": top is not None and i != j and {NAMES[i], NAMES[j]} == {top.first, top.second},
         }
         for i, row in enumerate(found.rows)
@@ -99,7 +101,7 @@ def confusion_matrix(found: Confusion) -> Chart:
     axis = {"labelColor": QUIET, "ticks": False, "domain": False, "grid": False, "labelPadding": 6}
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X(
-            "mood:N", sort=TITLES, title="What was shown", axis=alt.Axis(orient="top", labelAngle=0, **axis),
+            "mood:N", sort=TITLES, title="What was shown", axis=alt.Axis(orient="top", labelAngle=0, labelExpr=SHORT, **axis),
             scale=alt.Scale(domain=TITLES, paddingInner=0.06),
         ),
         y=alt.Y(

@@ -7,14 +7,18 @@ predictions, feedback or plays calls, in the same transaction, the function here
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
+    Delete,
+    Insert,
     Integer,
     Select,
     and_,
+    bindparam,
     case,
     cast,
     delete,
@@ -37,16 +41,18 @@ KEY = tuple(column.name for column in daily.primary_key)
 COUNTERS = tuple(column.name for column in daily.columns if not column.primary_key)
 
 
+# The predictions that a statement is about, given when it is executed.
+THESE = bindparam("these", expanding=True)
+
+
 def count(connection: Connection, prediction_id: str) -> None:
     """Counts a prediction that was just stored."""
-    _add(connection, _counted(connection, predictions.c.id == prediction_id))
+    connection.execute(_count(connection.dialect.name, 1), {"these": [prediction_id]})
 
 
 def count_play(connection: Connection, prediction_id: str, again: bool) -> None:
     """Counts a playlist that was just suggested for a prediction."""
-    mine = {"plays": literal(1, Integer), "agains": literal(int(again), Integer)}
-    counters = (mine.get(name, literal(0, daily.c[name].type)).label(name) for name in COUNTERS)
-    _add(connection, select(*_key(connection), *counters).where(predictions.c.id == prediction_id))
+    connection.execute(_count_play(connection.dialect.name), {"these": [prediction_id], "again": int(again)})
 
 
 def forget(connection: Connection, prediction_ids: Sequence[str]) -> None:
@@ -57,21 +63,22 @@ def forget(connection: Connection, prediction_ids: Sequence[str]) -> None:
     """
     these = predictions.c.id.in_(prediction_ids)
     connection.execute(select(predictions.c.id).where(these).order_by(predictions.c.id).with_for_update())
-    _add(connection, _counted(connection, these, sign=-1))
+    connection.execute(_count(connection.dialect.name, -1), {"these": prediction_ids})
 
 
 def judge(connection: Connection, prediction_ids: Sequence[str]) -> None:
     """Says anew what the labels of these predictions mean: call it after any change of their feedback."""
-    connection.execute(delete(outcomes).where(outcomes.c.prediction_id.in_(prediction_ids)))
-    _insert_outcomes(connection, feedback.c.prediction_id.in_(prediction_ids))
+    connection.execute(_unjudge(), {"these": prediction_ids})
+    connection.execute(_judge(connection.dialect.name), {"these": prediction_ids})
 
 
 def rebuild(connection: Connection) -> None:
     """Makes both summaries anew."""
     connection.execute(delete(daily))
     connection.execute(delete(outcomes))
-    _add(connection, _counted(connection, true()))
-    _insert_outcomes(connection, true())
+    dialect = connection.dialect.name
+    connection.execute(_added(dialect, _counted(dialect, true(), 1)))
+    connection.execute(_judged(dialect, true()))
 
 
 def label_counts() -> ColumnElement[bool]:
@@ -102,13 +109,40 @@ def label_holds() -> ColumnElement[bool]:
     return ~exists().where(other.c.prediction_id == feedback.c.prediction_id, better)
 
 
-def _insert_outcomes(connection: Connection, which: ColumnElement[bool]) -> None:
+# To write these statements out takes SQLAlchemy ten times as long as the database needs to execute them:
+# they are made once.
+
+
+@cache
+def _count(dialect: str, sign: int) -> Insert:
+    return _added(dialect, _counted(dialect, predictions.c.id.in_(THESE), sign))
+
+
+@cache
+def _count_play(dialect: str) -> Insert:
+    mine = {"plays": literal(1, Integer), "agains": bindparam("again", type_=Integer)}
+    counters = (mine.get(name, literal(0, daily.c[name].type)).label(name) for name in COUNTERS)
+    return _added(dialect, select(*_key(dialect), *counters).where(predictions.c.id.in_(THESE)))
+
+
+@cache
+def _unjudge() -> Delete:
+    return delete(outcomes).where(outcomes.c.prediction_id.in_(THESE))
+
+
+@cache
+def _judge(dialect: str) -> Insert:
+    return _judged(dialect, feedback.c.prediction_id.in_(THESE))
+
+
+def _judged(dialect: str, which: ColumnElement[bool]) -> Insert:
+    """Inserts the outcomes of some labels."""
     # Only one of the seven moods can be right or wrong: other labels make no row.
     values = {
         "prediction_id": feedback.c.prediction_id,
         "n": feedback.c.n,
         "kind": feedback.c.source,
-        "day": _day(connection),
+        "day": _day(dialect),
         "model_version": predictions.c.model_version,
         "source": predictions.c.source,
         "mood": predictions.c.mood,
@@ -128,10 +162,10 @@ def _insert_outcomes(connection: Connection, which: ColumnElement[bool]) -> None
         .join_from(feedback, predictions)
         .where(which, feedback.c.label.in_(NAMES), or_(label_counts(), label_holds()))
     )
-    connection.execute(outcomes.insert().from_select(list(values), query))
+    return outcomes.insert().from_select(list(values), query)
 
 
-def _counted(connection: Connection, which: ColumnElement[bool], sign: int = 1) -> Select:
+def _counted(dialect: str, which: ColumnElement[bool], sign: int) -> Select:
     """The rows of `daily` for some predictions, each number times `sign`."""
 
     def number(name: str, total: ColumnElement) -> ColumnElement:
@@ -143,7 +177,7 @@ def _counted(connection: Connection, which: ColumnElement[bool], sign: int = 1) 
         for signal in SIGNALS
         for index in range(len(signal.names))
     )
-    key = _key(connection)
+    key = _key(dialect)
     return (
         select(
             *key,
@@ -160,24 +194,22 @@ def _counted(connection: Connection, which: ColumnElement[bool], sign: int = 1) 
     )
 
 
-def _add(connection: Connection, rows: Select) -> None:
+def _added(dialect: str, rows: Select) -> Insert:
     """Adds rows of counts to `daily`, in the order of its key: so no two writers wait for each other."""
-    insert = INSERTS[connection.dialect.name](daily)
-    insert = insert.from_select(
-        [*KEY, *COUNTERS], rows.order_by(*(rows.selected_columns[name] for name in KEY))
-    )
+    rows = rows.order_by(*(rows.selected_columns[name] for name in KEY))
+    insert = INSERTS[dialect](daily).from_select([*KEY, *COUNTERS], rows)
     sums = {name: daily.c[name] + insert.excluded[name] for name in COUNTERS}
-    connection.execute(insert.on_conflict_do_update(index_elements=list(KEY), set_=sums))
+    return insert.on_conflict_do_update(index_elements=list(KEY), set_=sums)
 
 
-def _key(connection: Connection) -> tuple[ColumnElement, ...]:
+def _key(dialect: str) -> tuple[ColumnElement, ...]:
     of = predictions.c
-    return _day(connection).label("day"), of.model_version, of.source, of.mood
+    return _day(dialect).label("day"), of.model_version, of.source, of.mood
 
 
-def _day(connection: Connection) -> ColumnElement:
+def _day(dialect: str) -> ColumnElement:
     """The day in UTC on which a prediction was made."""
-    if connection.dialect.name == "sqlite":
+    if dialect == "sqlite":
         return func.date(predictions.c.made_at, type_=Date)
     return cast(func.timezone("UTC", predictions.c.made_at), Date)
 

@@ -11,7 +11,7 @@ from vibecheck.ui import app, dashboard_trace, theme
 from vibecheck.ui.dashboard import Shown
 
 LISTS = {"mistakes": "Mistakes", "unsure": "Least sure", "doubtful": "Labels that look wrong"}
-TILES = 14
+TILES = 12
 
 
 def gallery(shown: Shown, cell: tuple[str, str] | None) -> list[Example]:
