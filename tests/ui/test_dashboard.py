@@ -91,7 +91,7 @@ def test_all_right_has_no_confused_pair(store):
 def test_the_trace_of_an_address_shows_labels_and_model(store):
     (prediction_id,) = answered(store, 1, "sad")
     words = said(page(prediction_id=prediction_id))
-    assert "Sad · audit" in words and "no model yet" in words and "Light 120" in words
+    assert "Sad · audit" in words and "None yet." in words and "Light 120" in words
 
 
 def test_an_id_that_is_none_is_said(store):

@@ -101,7 +101,8 @@ def confusion_matrix(found: Confusion) -> Chart:
     axis = {"labelColor": QUIET, "ticks": False, "domain": False, "grid": False, "labelPadding": 6}
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X(
-            "mood:N", sort=TITLES, title="What was shown", axis=alt.Axis(orient="top", labelAngle=0, labelExpr=SHORT, **axis),
+            "mood:N", sort=TITLES, title="What was shown",
+            axis=alt.Axis(orient="top", labelAngle=0, labelExpr=SHORT, **axis),
             scale=alt.Scale(domain=TITLES, paddingInner=0.06),
         ),
         y=alt.Y(

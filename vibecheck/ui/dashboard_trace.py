@@ -60,12 +60,12 @@ def _dialog(
         else:
             st.image(picture, width=260)
         _quality(prediction)
+        _labels(labels)
+        _music(plays)
+        st.markdown("**Models trained on it**")
+        theme.quiet(", ".join(trained(prediction_id)) or "None yet.")
     with known:
         theme.mood_card(prediction.mood, prediction.confidence, prediction.probabilities)
-    _labels(labels)
-    _music(plays)
-    versions = ", ".join(trained(prediction_id))
-    st.markdown(f"**Trained on it** · {versions}" if versions else "**Trained on it** · no model yet")
     if address := link(prediction_id):
         st.link_button("Open in Comet", address, icon=":material/open_in_new:")
 
@@ -90,7 +90,7 @@ def _labels(labels: Sequence[Feedback]) -> None:
         theme.quiet("Nobody has said what it was.")
     for label in labels:
         mood = BY_NAME.get(label.label)
-        name = f"{mood.emoji} {mood.title}" if mood else str(label.label)
+        name = mood.title if mood else str(label.label)
         theme.quiet(f"{label.n}. {name} · {label.source} · {label.given_at:%-d %b %Y, %H:%M} UTC")
 
 
