@@ -65,7 +65,7 @@ def _examples(shown: Shown, chosen: str, cell: tuple[str, str] | None) -> list[E
 def _tile(example: Example) -> None:
     emotion = BY_NAME[example.mood]
     said = f" → {BY_NAME[example.label].title.lower()}" if example.label else ""
-    with st.container(width=112, gap=None, key=f"tile-{example.prediction_id}"):
+    with st.container(width=96, gap=None, key=f"tile-{example.prediction_id}"):
         st.html(_face(example.prediction_id, emotion.emoji))
         st.button(
             f"{emotion.title}{said} {example.confidence:.0%}",
