@@ -119,3 +119,13 @@ def test_doubtful_labels_are_those_that_contradict_a_sure_model(known):
     assert all(s.confidence >= 0.8 and s.label != s.mood for s in standing.suspects)
     doubts = [s.label_probability for s in standing.suspects]
     assert doubts == sorted(doubts)
+
+
+def test_three_years_with_gaps_make_a_line_without_gaps(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'long.db'}")
+    fill(engine, 300, 120, 3 * 365, TODAY)
+    for step, most in (("month", 38), ("week", 158), ("day", 1096)):
+        points = look(Counting(engine), TODAY, "all", step=step).line
+        assert most - 40 < len(points) <= most
+        assert sum(point.predictions for point in points) == 300
+    engine.dispose()

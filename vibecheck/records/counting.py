@@ -272,13 +272,14 @@ class Counting:
     ) -> list[Example]:
         """Predictions whose label, which holds, says they were wrong, those that were surest first.
 
-        With `label` and `mood`: those of one cell of the confusion matrix, right or wrong.
+        With `label` and `mood`: the audits of that cell of the confusion matrix, right or wrong.
         """
-        query = _within(select(outcomes), outcomes, scope).where(outcomes.c.holds)
         if label and mood:
+            query = _audits(select(outcomes), scope)
             query = query.where(outcomes.c.label == label, outcomes.c.mood == mood)
         else:
-            query = query.where(~outcomes.c.correct)
+            query = _within(select(outcomes), outcomes, scope)
+            query = query.where(outcomes.c.holds, ~outcomes.c.correct)
         surest = outcomes.c.confidence.desc(), outcomes.c.prediction_id
         return self._examples(query.order_by(*surest).limit(limit))
 

@@ -55,8 +55,10 @@ def matrix(shown: Shown) -> tuple[str, str] | None:
         if not shown.overview.confusion.total:
             theme.quiet("It takes answers from people who were asked.")
             return None
+        chart = charts.confusion_matrix(shown.overview.confusion)
         event = st.altair_chart(
-            charts.confusion_matrix(shown.overview.confusion),
+            chart,
+            alt=chart.description,
             theme=None, on_select="rerun", selection_mode=charts.PICK, key="matrix",
         )  # fmt: skip
         picked = event.selection.get(charts.PICK) or []
@@ -196,4 +198,4 @@ def _title(title: str, note: str) -> None:
 
 
 def _draw(chart: charts.Chart) -> None:
-    st.altair_chart(chart, theme=None, width="stretch")
+    st.altair_chart(chart, theme=None, width="stretch", alt=chart.description)

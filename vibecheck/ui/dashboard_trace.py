@@ -48,7 +48,7 @@ def _dialog(
     except RecordsError as error:
         st.warning(str(error), icon="🔎")
         return
-    st.code(prediction_id, language=None)
+    st.html(f'<code class="vcd-id">{prediction_id}</code>')
     seen, known = st.columns([1, 1.2], gap="medium")
     with seen:
         if picture is None:
