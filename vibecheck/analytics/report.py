@@ -9,7 +9,7 @@ from vibecheck.analytics import charts, markup, words
 from vibecheck.analytics.drift import Shift
 from vibecheck.analytics.overview import Overview, Standing
 
-CHART_WIDTH = 820
+CHART_WIDTH = 800
 
 STYLE = """
 :root { color-scheme: dark; }
@@ -143,4 +143,6 @@ def _section(title: str, note: str, chart: charts.Chart | None, inner: str = "")
 
 def _svg(chart: charts.Chart) -> str:
     """The chart as a picture in the text; no script, so that it prints and can be sent by mail."""
-    return vl_convert.vegalite_to_svg(chart.properties(width=CHART_WIDTH).to_dict(), show_warnings=False)
+    return vl_convert.vegalite_to_svg(
+        chart.properties(width=CHART_WIDTH, padding=14).to_dict(), show_warnings=False
+    )

@@ -40,14 +40,14 @@ def start_page(title: str) -> None:
         theme.quiet(f"Model: {reader().classifier.version}. It reads expressions, not feelings.")
 
 
-def end_page() -> None:
-    """The last call of every page."""
+def end_page(loaded: str = "app") -> None:
+    """The last call of every page. `loaded` names what it has loaded that other pages have not."""
     remember()
-    _settle()
+    _settle(loaded)
 
 
 @st.cache_resource(show_spinner=False)
-def _settle() -> None:
+def _settle(loaded: str) -> None:
     """Take what was loaded by now out of the garbage collector's sight.
 
     Streamlit collects garbage after every run of a page or fragment: 75 ms over everything that was
