@@ -1,7 +1,7 @@
 """Statistics → charts (Altair), on the dark page, in the colours of `emotions.py`."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import altair as alt
 
@@ -21,6 +21,8 @@ RIGHT, WRONG = "#6EA8FF", "#FF9F5A"
 SHADES = ["#1A2830", "#214049", "#2B5A60", "#357577", "#409192", "#4CC2C4"]
 
 PICK = "cell"
+# More bars than this are hairs.
+MOST_DAYS = 180
 # Seven names side by side have room for five letters each.
 SHORT = "slice(datum.label, 0, 5)"
 TITLES = [emotion.title for emotion in EMOTIONS]
@@ -254,20 +256,32 @@ def drift_bars(shift: Shift) -> Chart:
     )
 
 
+def volume_step(days: Sequence[Day]) -> str:
+    """Whether `volume` draws a bar a day or, where those would be hairs, a bar a week."""
+    return "week" if len(days) > MOST_DAYS else "day"
+
+
 def volume(days: Sequence[Day]) -> Chart:
-    """Vibe checks a day."""
-    rows = [{"day": day.day.isoformat(), "n": day.n} for day in days]
+    """Vibe checks a day, or a week (from Monday)."""
+    step = volume_step(days)
+    sums: dict[date, int] = {}
+    for day in days:
+        start = day.day - timedelta(days=day.day.weekday()) if step == "week" else day.day
+        sums[start] = sums.get(start, 0) + day.n
+    rows = [{"start": start.isoformat(), "n": n} for start, n in sums.items()]
     chart = alt.Chart(alt.Data(values=rows)).mark_bar(color="#55607A")
+    unit = "yearmonthdate" if step == "day" else "yearweek"
     return _finish(
         chart.encode(
-            x=alt.X(
-                "yearmonthdate(day):T", title=None, axis=alt.Axis(format="%-d %b", grid=False, tickCount=8)
-            ),
+            x=alt.X(f"{unit}(start):T", title=None, axis=alt.Axis(format="%-d %b", grid=False, tickCount=8)),
             y=alt.Y("n:Q", title=None, axis=alt.Axis(tickCount=4)),
-            tooltip=[alt.Tooltip("day:T", title="Day"), alt.Tooltip("n:Q", title="Vibe checks")],
+            tooltip=[
+                alt.Tooltip("start:T", title=f"{step.title()} from"),
+                alt.Tooltip("n:Q", title="Vibe checks"),
+            ],
         ),
         190,
-        "Vibe checks a day",
+        f"Vibe checks a {step}",
     )
 
 

@@ -111,7 +111,11 @@ def page(overview: Overview, standing: Standing) -> str:
     parts.append(_section("Models side by side", "", None, markup.versions_table(standing)))
     if overview.days:
         parts.append(
-            _section("Vibe checks a day", f"{overview.predictions:,} in all.", charts.volume(overview.days))
+            _section(
+                f"Vibe checks a {charts.volume_step(overview.days)}",
+                f"{overview.predictions:,} in all.",
+                charts.volume(overview.days),
+            )
         )
     parts.append(_section("Another one, please", "By mood shown.", None, markup.again_rows(overview.plays)))
     return (

@@ -178,9 +178,12 @@ class Counting:
             Group(signal.column, signal.names[index], n, correct)
             for (signal, index), n, correct in zip(places, row, row[len(places) :], strict=False)
         ]
-        for column in (outcomes.c.source, outcomes.c.model_version):
-            query = _audits(select(column, func.count(), _correct()), scope).group_by(column).order_by(column)
-            found += [Group(column.name, name, n, int(right)) for name, n, right in self._rows(query)]
+        key = outcomes.c.source, outcomes.c.model_version
+        both = self._rows(_audits(select(*key, func.count(), _correct()), scope).group_by(*key))
+        for what, place in (("source", 0), ("model_version", 1)):
+            for name in sorted({row[place] for row in both}):
+                mine = [row for row in both if row[place] == name]
+                found.append(Group(what, name, sum(row[2] for row in mine), sum(int(row[3]) for row in mine)))
         return [group for group in found if group.n]
 
     def bins(self, scope: Scope) -> list[Bin]:

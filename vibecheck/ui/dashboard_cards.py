@@ -157,7 +157,7 @@ def use(shown: Shown) -> None:
     with volume, st.container(key="card-volume", height="stretch"):
         response = found.accuracy.response
         answered = f" · {response.k:,} of {response.n:,} audits answered" if response.n else ""
-        _title("Vibe checks a day", f"{found.predictions:,} in all{answered}")
+        _title(f"Vibe checks a {charts.volume_step(found.days)}", f"{found.predictions:,} in all{answered}")
         if found.days:
             _draw(charts.volume(found.days))
         else:
