@@ -46,6 +46,13 @@ def test_a_week_without_answers_has_an_estimate_and_no_accuracy():
     assert (first["accuracy"], first["low"], first["estimate"]) == (None, None, 0.7)
 
 
+@pytest.mark.parametrize("number", [1, 18, 19, 157])
+def test_there_is_room_for_the_counts_below_the_line(number):
+    points = [Point(MONDAY + timedelta(days=7 * i), share(3, 4), 9, 0.7) for i in range(number)]
+    values = charts.accuracy_line(points).to_dict()["data"]["values"]
+    assert 1 <= sum(row["counted"] == "4" for row in values) <= 18
+
+
 @pytest.mark.parametrize(("number", "step", "bars"), [(30, "day", 30), (400, "week", 58)])
 def test_many_days_are_drawn_as_weeks(number, step, bars):
     spec = charts.volume(days(number)).to_dict()

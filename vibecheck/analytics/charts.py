@@ -21,6 +21,8 @@ RIGHT, WRONG = "#6EA8FF", "#FF9F5A"
 SHADES = ["#1A2830", "#214049", "#2B5A60", "#357577", "#409192", "#4CC2C4"]
 
 PICK = "cell"
+# More counts side by side than this run into each other.
+MOST_COUNTS = 18
 # More bars than this are hairs.
 MOST_DAYS = 180
 # Seven names side by side have room for five letters each.
@@ -33,6 +35,7 @@ def accuracy_line(
     points: Sequence[Point], live: Sequence[tuple[date, str]] = (), step: str = "week"
 ) -> Chart:
     """Audited accuracy with its 95% band, the estimate dashed, answers below, and when models went live."""
+    every = -(-len(points) // MOST_COUNTS) or 1
     rows = [
         {
             "start": point.start.isoformat(),
@@ -41,9 +44,10 @@ def accuracy_line(
             "high": point.audited.high if point.audited.n else None,
             "estimate": point.estimate,
             "n": point.audited.n,
+            "counted": str(point.audited.n) if point.audited.n and number % every == 0 else "",
             "predictions": point.predictions,
         }
-        for point in points
+        for number, point in enumerate(points)
     ]
     x = alt.X(
         "start:T",
@@ -74,9 +78,8 @@ def accuracy_line(
             y=y, tooltip=tooltip
         ),
     ]
-    if len(rows) <= 18:
-        below = base.transform_filter("datum.n > 0").mark_text(color=QUIET, fontSize=10, baseline="bottom")
-        layers.append(below.encode(y=alt.value("height"), text="n:Q"))
+    below = base.mark_text(color=QUIET, fontSize=10, baseline="bottom")
+    layers.append(below.encode(y=alt.value("height"), text="counted:N"))
     if points:
         layers += _went_live(live, points)
     return _finish(alt.layer(*layers), 250, "Accuracy by " + step)
