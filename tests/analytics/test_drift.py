@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from vibecheck.analytics.drift import drift
 from vibecheck.records.bins import SIGNALS
-from vibecheck.records.counting import Mix
+from vibecheck.records.counts import Mix
 
 EVEN = (100,) * 7
 

@@ -13,7 +13,8 @@ from benchmarks.history import fill
 from vibecheck.analytics.overview import Champion, Overview, Standing, look, stand
 from vibecheck.analytics.report import figures, page, sentences
 from vibecheck.analytics.tables import tables, to_csv
-from vibecheck.records.counting import Counting, Scope
+from vibecheck.records.counting import Counting
+from vibecheck.records.counts import Scope
 from vibecheck.records.database import open_database
 
 TODAY = datetime.now(UTC).date()

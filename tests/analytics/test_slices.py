@@ -2,7 +2,7 @@ import numpy as np
 from scipy.stats import fisher_exact
 
 from vibecheck.analytics.slices import slices
-from vibecheck.records.counting import Cell, Group
+from vibecheck.records.counts import Cell, Group
 
 
 def cells(correct: int, wrong: int) -> list[Cell]:

@@ -9,7 +9,7 @@ import pytest
 from tests.records.examples import NOON, a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.records.bins import CONFIDENCE, SIGNALS
-from vibecheck.records.counting import Scope
+from vibecheck.records.counts import Scope
 from vibecheck.records.store import Store
 from vibecheck.records.values import Feedback, Prediction
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, delete, insert, select, text
 from tests.records.examples import NOON, a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.records import summaries
-from vibecheck.records.counting import Scope
+from vibecheck.records.counts import Scope
 from vibecheck.records.database import open_database
 from vibecheck.records.store import Store
 from vibecheck.records.tables import daily, feedback, outcomes

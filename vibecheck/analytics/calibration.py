@@ -7,7 +7,7 @@ import numpy as np
 
 from vibecheck.analytics.shares import Share, share
 from vibecheck.records.bins import CONFIDENCE_BINS
-from vibecheck.records.counting import Bin
+from vibecheck.records.counts import Bin
 
 # Times that the answers are drawn anew for the interval of the error.
 DRAWS = 2000

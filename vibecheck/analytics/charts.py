@@ -11,7 +11,7 @@ from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import Shift
 from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.records.bins import CONFIDENCE_BINS
-from vibecheck.records.counting import Day
+from vibecheck.records.counts import Day
 
 TEXT, QUIET, GRID, CARD = "#F2F4F8", "#98A2B3", "#2A3040", "#161A23"
 ACCENT, WARM = "#8E7BFF", "#FFC94D"

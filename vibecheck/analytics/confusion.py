@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vibecheck.analytics.shares import Share, share
 from vibecheck.emotions import NAMES
-from vibecheck.records.counting import Cell
+from vibecheck.records.counts import Cell
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from vibecheck.analytics.shares import ALPHA, Share, fisher, holm, share
 from vibecheck.records.bins import SIGNALS
-from vibecheck.records.counting import Cell, Group
+from vibecheck.records.counts import Cell, Group
 
 TITLES = {signal.column: signal.title for signal in SIGNALS} | {
     "mood": "Mood shown",

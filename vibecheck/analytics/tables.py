@@ -7,7 +7,7 @@ from typing import Any
 
 from vibecheck.analytics.overview import Overview, Standing
 from vibecheck.emotions import NAMES
-from vibecheck.records.counting import Example
+from vibecheck.records.counts import Example
 from vibecheck.spreadsheet import harmless
 
 Rows = list[dict[str, Any]]
