@@ -1,4 +1,4 @@
-"""python -m benchmarks live | inference [--json]"""
+"""python -m benchmarks …"""
 
 import json
 import logging
@@ -45,6 +45,21 @@ def inference(
     _print(run(threads, rounds, keep), as_json)
 
 
+@app.command()
+def store(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    predictions: Annotated[int, typer.Option(help="How many vibe checks.")] = 1_000_000,
+    labels: Annotated[int, typer.Option(help="About how many labels.")] = 200_000,
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep the database here, and measure the one that is here.")
+    ] = None,
+) -> None:
+    """Time and memory of the dashboard's data, with three years of records in SQLite."""
+    from benchmarks.store import run
+
+    _print(run(predictions, labels, folder), as_json)
+
+
 def _print(rows: list[dict], as_json: bool) -> None:
     """Rows as lines of JSON, or as a table with a column a row, which fits the screen better."""
     if as_json:
@@ -53,9 +68,12 @@ def _print(rows: list[dict], as_json: bool) -> None:
         return
     table = Table("", *(str(number) for number in range(1, len(rows) + 1)))
     for name in rows[0]:
-        cells = (row[name] for row in rows)
-        table.add_row(name, *(cell if isinstance(cell, str) else f"{cell:.3g}" for cell in cells))
+        table.add_row(name, *(_cell(row[name]) for row in rows))
     Console().print(table)
+
+
+def _cell(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.3g}"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from finetune.ferplus import Faces
-from finetune.metrics import calibration_error, prior_weights, report
+from finetune.metrics import prior_weights, report
+from vibecheck.analytics.calibration import calibration_error
 from vibecheck.classifier import Classifier
 
 

@@ -5,23 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, recall_score
 
+from vibecheck.analytics.calibration import calibration_error
 from vibecheck.emotions import NAMES
-
-BINS = 15
-
-
-def calibration_error(
-    probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None
-) -> float:
-    """Expected calibration error of the top label, 0 to 1, in 15 equal bins (Guo et al. 2017).
-
-    `probabilities` is N x 7, `truth` N indices; `weights`, N, count a case for more or less than one.
-    """
-    weights = np.ones(len(truth)) if weights is None else weights
-    confidence = probabilities.max(axis=1)
-    gap = (probabilities.argmax(axis=1) == truth) - confidence
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    return float(np.abs(np.bincount(bins, weights * gap, minlength=BINS)).sum() / weights.sum())
 
 
 def prior_weights(truth: np.ndarray, prior: Sequence[float]) -> np.ndarray:

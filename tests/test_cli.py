@@ -378,3 +378,21 @@ def test_a_long_row_of_pictures_is_read_in_order(tmp_path):
         Image.fromarray(np.full((40, 40), i * 8, np.uint8)).save(tmp_path / f"{i:02}.png")
     run = vibecheck("predict", "--json", tmp_path, cwd=tmp_path)
     assert [Path(line["path"]).stem for line in lines(run)] == [f"{i:02}" for i in range(30)]
+
+
+def test_stats_of_a_new_installation_say_what_is_missing(tmp_path):
+    run = vibecheck("stats", "--json", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    (found,) = lines(run)
+    assert found["accuracy"] is None and found["audits"] == 0 and found["retrain"]["recommended"] is False
+
+
+def test_the_report_is_one_file(tmp_path):
+    run = vibecheck("report", "--out", "report.html", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "How good is it, really?" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_time_that_is_none_is_refused_with_those_that_are(tmp_path):
+    run = vibecheck("stats", "--period", "century", cwd=tmp_path)
+    assert run.returncode != 0 and "12 weeks" in run.stderr and "Traceback" not in run.stderr

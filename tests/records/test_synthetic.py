@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from tests.records.examples import JPEG, NOON, a_prediction
 from vibecheck.errors import RecordsError
-from vibecheck.records import bulk
+from vibecheck.records import bulk, summaries
 from vibecheck.records.database import open_database
 from vibecheck.records.store import Store
 from vibecheck.records.synthetic import ORIGIN
@@ -86,6 +86,7 @@ def test_writing_many_at_once_leaves_what_writing_one_by_one_leaves(settings, tm
     with writing(at_once) as connection:
         bulk.write_versions(connection, [ModelVersion(first.model_version, "tests", NOON)])
         bulk.write(connection, bulk.Records([first, second, bare], labels, plays))
+        summaries.rebuild(connection)
     assert contents(at_once) == contents(open_database(settings.records_url))
 
 

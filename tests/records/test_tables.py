@@ -88,6 +88,8 @@ def test_what_is_asked_often_has_an_index(engine):
         ("predictions", ("model_version", "made_at")),
         ("predictions", ("mood", "confidence")),
         ("predictions", ("mood", "made_at")),
+        ("predictions", ("confidence",)),
+        ("outcomes", ("day",)),
         ("predictions", ("visitor", "made_at")),
         ("outbox", ("prediction_id",)),
         ("trained_on", ("prediction_id",)),

@@ -10,7 +10,7 @@ from vibecheck.demo import history
 from vibecheck.demo.portraits import Portraits
 from vibecheck.demo.world import Plan
 from vibecheck.errors import RecordsError
-from vibecheck.records import bulk
+from vibecheck.records import bulk, summaries
 from vibecheck.records.database import open_database
 from vibecheck.records.images import Images
 from vibecheck.records.synthetic import is_synthetic
@@ -110,6 +110,8 @@ def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Calla
             plays += len(part.records.plays)
             pictures += len(part.pictures)
             progress(predictions)
+        with writing(engine) as connection:
+            summaries.rebuild(connection)
     finally:
         engine.dispose()
     return Made(predictions, feedback, plays, pictures)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
-from vibecheck.records import outbox
+from vibecheck.records import outbox, summaries
 from vibecheck.records.lookup import locked
 from vibecheck.records.rows import feedback_of
 from vibecheck.records.tables import feedback, predictions
@@ -85,3 +85,4 @@ def note(connection: Connection, prediction_id: str, **changes: int) -> None:
         .where(predictions.c.id == prediction_id)
         .values(label=last.label if last else None, judged=judged, **changes)
     )
+    summaries.judge(connection, [prediction_id])

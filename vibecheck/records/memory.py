@@ -4,15 +4,16 @@ Nothing that is here is changed, nothing that was deleted here comes back, and n
 the outbox, since it came from where the outbox leads.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from vibecheck.records import labels, queue
+from vibecheck.records import labels, queue, summaries
 from vibecheck.records.rows import feedback_of, play_of, prediction_row
 from vibecheck.records.synthetic import refuse_real
 from vibecheck.records.tables import feedback, forgotten, model_versions, plays, predictions
@@ -91,10 +92,15 @@ def _merge(connection: Connection, batch: Sequence[Remembered]) -> Merged:
         connection.execute(INSERTS[connection.dialect.name](predictions).on_conflict_do_nothing(), rows)
         _models(connection, new)
     given = _parts(connection, feedback, feedback_of, {key: each.feedback for key, each in wanted.items()})
-    for prediction_id in given:
+    played = _parts(connection, plays, play_of, {key: each.plays for key, each in wanted.items()})
+    for each in new:
+        summaries.count(connection, each.prediction.id)
+    for row in played:
+        if row["prediction_id"] in before:
+            summaries.count_play(connection, row["prediction_id"], row["again"])
+    for prediction_id in dict.fromkeys(row["prediction_id"] for row in given):
         labels.came(connection, prediction_id)
-    _parts(connection, plays, play_of, {key: each.plays for key, each in wanted.items()})
-    return Merged(len(new), sum(given.values()))
+    return Merged(len(new), len(given))
 
 
 def _models(connection: Connection, new: Iterable[Remembered]) -> None:
@@ -113,14 +119,14 @@ def _models(connection: Connection, new: Iterable[Remembered]) -> None:
 
 def _parts(
     connection: Connection, table: Table, value_of: Callable[..., Feedback | Play], told: Mapping[str, tuple]
-) -> dict[str, int]:
-    """Adds labels or plays that are not here; returns how many of which predictions.
+) -> list[dict[str, Any]]:
+    """Adds labels or plays that are not here; returns the rows that were new.
 
     One is the same as another if everything but its number is. Two that were given in different places
     under the same number are both kept, the later one under the next number.
     """
     if not any(told.values()):
-        return {}
+        return []
     here: dict[str, dict[int, tuple]] = defaultdict(dict)
     for row in connection.execute(select(table).where(table.c.prediction_id.in_(told))).mappings():
         value = value_of(row)
@@ -136,7 +142,7 @@ def _parts(
             rows.append(asdict(value) | {"n": n})
     if rows:
         connection.execute(insert(table), rows)
-    return Counter(row["prediction_id"] for row in rows)
+    return rows
 
 
 def _content(value: Feedback | Play) -> tuple:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, Select, delete, select
 
 from vibecheck.records import outbox as telling
-from vibecheck.records import queue
+from vibecheck.records import queue, summaries
 from vibecheck.records.images import Images
 from vibecheck.records.tables import outbox, predictions
 from vibecheck.records.transactions import reading, writing
@@ -95,6 +95,7 @@ def _delete(
         here = {row.id: row.made_at for row in late}
         unsent = set() if tell_all else _unsent(connection, ids)
         # The outbox comes second: from the first deletion on, nothing new can hang on these predictions.
+        summaries.forget(connection, list(here))
         connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
         queue.withdraw(connection, list(here))
         for prediction_id in sorted(here.keys() - unsent):

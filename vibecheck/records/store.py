@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine, RowMapping, Table, and_, func, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 from vibecheck.errors import RecordsError
-from vibecheck.records import corrections, labels, lookup, outbox, purge
+from vibecheck.records import corrections, labels, lookup, outbox, purge, summaries
+from vibecheck.records.counting import Counting
 from vibecheck.records.database import open_database, prove_writable
 from vibecheck.records.images import Images
 from vibecheck.records.rows import feedback_of, model_version_of, play_of, prediction_of, prediction_row
@@ -87,6 +88,7 @@ class Store:
                 version = ModelVersion(prediction.model_version, model_origin, prediction.made_at)
                 _insert_if_new(connection, model_versions, asdict(version))
                 outbox.enqueue(connection, prediction)
+                summaries.count(connection, prediction.id)
             undo.pop_all()
 
     def label(
@@ -152,6 +154,7 @@ class Store:
             play = Play(prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now)
             connection.execute(insert(plays).values(asdict(play)))
             outbox.enqueue(connection, play)
+            summaries.count_play(connection, prediction_id, again)
         return play
 
     def get(self, prediction_id: str) -> Prediction:
@@ -265,6 +268,11 @@ class Store:
         """Whether the records are made up, see `synthetic.py`."""
         with reading(self._engine) as connection:
             return is_synthetic(connection)
+
+    @property
+    def counting(self) -> Counting:
+        """What the dashboard asks: see `counting.py`."""
+        return Counting(self._engine)
 
     def queued(self, limit: int = 100) -> list[outbox.Outgoing]:
         """The first `limit` rows of the outbox, oldest first."""

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Double,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 )
 
 from vibecheck.emotions import NAMES
+from vibecheck.records.bins import SIGNALS
 
 # One column for each of the seven probabilities, in the order of EMOTIONS.
 PROBABILITIES: tuple[str, ...] = tuple(f"p_{name}" for name in NAMES)
@@ -106,6 +108,7 @@ predictions = Table(
     Column("labels_given", Integer, nullable=False, server_default=text("0")),
     Column("judged", Boolean, nullable=False, server_default=false()),
     Index(None, "made_at"),
+    Index(None, "confidence"),
     Index(None, "visitor", "made_at"),
     Index(None, "mood", "made_at"),
     Index(None, "model_version", "made_at"),
@@ -244,4 +247,47 @@ forgotten = Table(
     metadata,
     Column("prediction_id", String(32), primary_key=True),
     Column("forgotten_at", UtcDateTime, nullable=False),
+)
+
+# What `daily` counts in each bin of each signal: confidence_0, confidence_1, … yaw_2.
+BIN_COUNTERS: tuple[str, ...] = tuple(
+    f"{signal.column}_{number}" for signal in SIGNALS for number in range(len(signal.names))
+)
+
+# Summaries of the tables above, kept up to date by the transactions that change those: see summaries.py.
+daily = Table(
+    "daily",
+    metadata,
+    Column("day", Date, primary_key=True),  # in UTC
+    Column("model_version", String, primary_key=True),
+    Column("source", String, primary_key=True),
+    Column("mood", String, primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("audits", Integer, nullable=False),
+    Column("plays", Integer, nullable=False),
+    Column("agains", Integer, nullable=False),
+    Column("confidence_sum", Double, nullable=False),
+    Column("latency_sum", Double, nullable=False),  # ms
+    *(Column(name, Integer, nullable=False) for name in BIN_COUNTERS),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    _prediction_id(),
+    Column("n", Integer, primary_key=True, autoincrement=False),  # of the label
+    Column("kind", String, nullable=False),  # the source of the label
+    Column("day", Date, nullable=False),  # of the prediction, in UTC
+    Column("model_version", String, nullable=False),
+    Column("source", String, nullable=False),  # of the prediction
+    Column("mood", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("correct", Boolean, nullable=False),
+    Column("counts", Boolean, nullable=False),  # in the statistics of its kind
+    Column("holds", Boolean, nullable=False),  # of this prediction's labels, the one to believe
+    Column("confidence", Double, nullable=False),
+    Column("label_probability", Double, nullable=False),  # what the model gave the label
+    *(Column(f"{signal.column}_bin", Integer, nullable=False) for signal in SIGNALS),
+    Column("given_at", UtcDateTime, nullable=False),
+    Index(None, "day"),
 )

@@ -41,8 +41,8 @@ def start_page(title: str) -> None:
         gate.greet()
 
 
-def end_page() -> None:
-    """The last call of every page."""
+def end_page(loaded: str = "app") -> None:
+    """The last call of every page. `loaded` names what it has loaded that other pages have not."""
     if synthetic():
         with st.session_state.banner.container(key="synthetic"):
             st.info(
@@ -54,11 +54,11 @@ def end_page() -> None:
         _sending().ensure()
         comet_state.draw(gate.role() >= Role.ANALYST, store)
     remember()
-    _settle()
+    _settle(loaded)
 
 
 @st.cache_resource(show_spinner=False)
-def _settle() -> None:
+def _settle(loaded: str) -> None:
     """Take what was loaded by now out of the garbage collector's sight.
 
     Streamlit collects garbage after every run of a page or fragment: 75 ms over everything that was

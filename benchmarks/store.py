@@ -1,0 +1,116 @@
+"""The records at size: how long the dashboard's data takes, and what it costs in memory."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+PREDICTIONS, LABELS, DAYS = 1_000_000, 200_000, 3 * 365
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One step: seconds by the clock, seconds of a core, and how much the process grew since it began."""
+
+    step: str
+    wall_s: float
+    cpu_s: float
+    grown_mb: float
+
+
+def run(predictions: int, labels: int, folder: Path | None) -> list[dict]:
+    """Fills a SQLite file where `folder` has none, then measures in a process of its own."""
+    with tempfile.TemporaryDirectory() as temporary:
+        place = folder or Path(temporary)
+        place.mkdir(parents=True, exist_ok=True)
+        file = place / "vibecheck.db"
+        if not file.is_file():
+            _fill(file, predictions, labels)
+        command = [sys.executable, "-m", "benchmarks.store", str(file)]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        if answer.returncode:
+            raise RuntimeError(answer.stderr)
+        return json.loads(answer.stdout)
+
+
+def measure(file: Path) -> list[Measured]:
+    """What the dashboard's page asks and computes: first of a new process, then after other filters."""
+    from vibecheck.records.database import open_database
+
+    engine = open_database(f"sqlite:///{file}")
+    process = psutil.Process()
+    before = process.memory_info().rss
+    rows: list[Measured] = []
+
+    def timed(step: str, what: Callable[[], object]) -> None:
+        wall, cpu = time.perf_counter(), time.process_time()
+        what()
+        grown = (process.memory_info().rss - before) / MB
+        rows.append(Measured(step, time.perf_counter() - wall, time.process_time() - cpu, grown))
+
+    def cold() -> None:
+        _standing(engine)
+        _page(engine, "all")
+
+    timed("all, cold, with imports", cold)
+    timed("this week", lambda: _page(engine, "week"))
+    timed("4 weeks", lambda: _page(engine, "4 weeks"))
+    timed("12 weeks, one model", lambda: _page(engine, "12 weeks", "face-3"))
+    timed("all, one source", lambda: _page(engine, "all", None, "live"))
+    timed("where the models stand", lambda: _standing(engine))
+    return rows
+
+
+def _page(engine: object, period: str, model: str | None = None, source: str | None = None) -> None:
+    """Everything of the page but Streamlit: counting, statistics, words, charts as JSON, the pictures' ids.
+
+    Where the models stand does not depend on the filters, and the page keeps it for a minute.
+    """
+    from vibecheck.analytics import charts, markup
+    from vibecheck.analytics.overview import look
+    from vibecheck.records.counting import Counting
+
+    counting = Counting(engine)
+    found = look(counting, datetime.now(UTC).date(), period, model, source)
+    counting.mistakes(found.scope, 14)
+    counting.least_sure(found.scope, 14)
+    drawn = [
+        charts.accuracy_line(found.line, (), "week"),
+        charts.confusion_matrix(found.confusion),
+        charts.pair_bars(found.confusion),
+        charts.reliability(found.calibration),
+        charts.confidence_histogram(found.calibration),
+        charts.volume(found.days),
+        *map(charts.drift_bars, found.drift.shifts[:1]),
+    ]
+    for chart in drawn:
+        chart.to_json()
+    markup.slice_rows(found.slices, len(found.slices))
+
+
+def _standing(engine: object) -> None:
+    from vibecheck.analytics.overview import Champion, stand
+    from vibecheck.records.counting import Counting
+
+    stand(Counting(engine), Champion("face-3", 0.8), datetime.now(UTC).date())
+
+
+def _fill(file: Path, predictions: int, labels: int) -> None:
+    from benchmarks.history import fill
+    from vibecheck.records.database import open_database
+
+    engine = open_database(f"sqlite:///{file}")
+    fill(engine, predictions, labels, DAYS, datetime.now(UTC).date())
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps([asdict(row) for row in measure(Path(sys.argv[1]))]))

@@ -1,0 +1,89 @@
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from vibecheck.analytics.accuracy import accuracy, believable, first_day, line, next_step
+from vibecheck.records.counts import Answers, Bin, Day
+
+TODAY = date(2026, 3, 31)
+
+
+def a_day(ago: int, n: int = 10, audits: int = 3, bin_: int = 10) -> Day:
+    bins = tuple(n if number == bin_ else 0 for number in range(15))
+    return Day(TODAY - timedelta(days=ago), n, audits, n, n * 0.7, bins)
+
+
+def answered(ago: int, n: int, correct: int, kind: str = "audit") -> Answers:
+    return Answers(TODAY - timedelta(days=ago), kind, n, correct)
+
+
+def test_only_audits_make_the_headline():
+    answers = [answered(0, 40, 30), answered(1, 50, 5, "volunteered"), answered(1, 9, 3, "import")]
+    found = accuracy([a_day(0, 100, 80)], answers, [answered(8, 40, 29)])
+    assert (found.audited.k, found.audited.n) == (30, 40)
+    assert (found.volunteered.k, found.volunteered.n) == (5, 50)
+    assert found.response.value == 0.5 and found.missing == 0
+    assert not found.change.more_than_noise
+
+
+def test_too_few_answers_say_how_many_are_missing():
+    assert accuracy([], [answered(0, 12, 9)]).missing == 18
+    empty = accuracy([], [])
+    assert (empty.missing, empty.audited.value, empty.change) == (30, None, None)
+
+
+def test_the_last_week_is_this_week_and_gaps_are_shown():
+    points = line(
+        [a_day(0), a_day(6), a_day(7), a_day(30)], [answered(6, 4, 3), answered(30, 2, 1)], [], TODAY
+    )
+    assert [p.start for p in points] == [TODAY - timedelta(days=7 * w + 6) for w in (4, 3, 2, 1, 0)]
+    assert [p.predictions for p in points] == [10, 0, 0, 10, 20]
+    assert [p.audited.n for p in points] == [2, 0, 0, 0, 4]
+    assert points[1].estimate is None
+
+
+@pytest.mark.parametrize("step", ["day", "week", "month"])
+def test_the_steps_cover_every_day_once(step):
+    for ago in range(120):
+        day = TODAY - timedelta(days=ago)
+        start = first_day(day, TODAY, step)
+        assert start <= day < next_step(start, step)
+        assert first_day(start, TODAY, step) == start
+
+
+def test_where_nobody_answered_the_estimate_is_the_confidence():
+    (point,) = line([a_day(0)], [], [], TODAY)
+    assert point.estimate == pytest.approx(10.5 / 15)
+
+
+def test_answers_outweigh_the_confidence():
+    believed = believable([Bin("m", 10, 990, 495, 700.0)])
+    assert believed[10] == pytest.approx(0.5, abs=0.01)
+    assert believed[3] == pytest.approx(3.5 / 15)
+
+
+def test_no_days_make_no_line():
+    assert line([], [], [], TODAY) == []
+
+
+def test_with_biased_volunteering_the_audited_interval_covers_the_truth():
+    """A known truth, 1,000 times: users label 70% of wrong and 15% of right answers; a quarter is asked.
+
+    The sizes are those of a small installation: 600 checks a week, of whose audits 60% answer.
+    """
+    rng, truth, covered, biased = np.random.default_rng(7), 0.52, 0, 0
+    for _ in range(1000):
+        right = rng.random(600) < truth
+        audit = rng.random(600) < 0.25
+        answer = audit & (rng.random(600) < 0.6)
+        volunteer = ~audit & (rng.random(600) < np.where(right, 0.15, 0.7))
+        answers = [
+            answered(0, int(answer.sum()), int((answer & right).sum())),
+            answered(0, int(volunteer.sum()), int((volunteer & right).sum()), "volunteered"),
+        ]
+        found = accuracy([a_day(0, 600, int(audit.sum()))], answers)
+        covered += found.audited.low <= truth <= found.audited.high
+        biased += found.volunteered.low <= truth <= found.volunteered.high
+    assert 930 <= covered <= 970
+    assert biased == 0

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from vibecheck.analytics.calibration import calibration, calibration_error
+from vibecheck.emotions import NAMES
+from vibecheck.records.counts import Bin
+
+
+def confident(answer: int, confidence: float) -> np.ndarray:
+    shares = np.full(len(NAMES), (1 - confidence) / 6)
+    shares[answer] = confidence
+    return shares
+
+
+def test_calibration_error_by_hand():
+    # two bins: 0.9 right half of the time, 0.5 right all of the time
+    shares = np.array([confident(0, 0.9)] * 4 + [confident(1, 0.5)] * 4)
+    truth = np.array([0, 0, 2, 2, 1, 1, 1, 1])
+    assert calibration_error(shares, truth) == pytest.approx(0.5 * 0.4 + 0.5 * 0.5)
+
+
+def test_answers_drawn_from_the_probabilities_are_calibrated():
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.full(7, 0.5), size=40_000)
+    truth = (shares.cumsum(axis=1) > rng.random((40_000, 1))).argmax(axis=1)
+    assert calibration_error(shares, truth) < 0.01
+    overconfident = shares**3 / (shares**3).sum(axis=1, keepdims=True)
+    assert calibration_error(overconfident, truth) > 0.1
+
+
+def test_a_case_may_count_for_more_than_one():
+    shares = np.array([confident(0, 0.9), confident(0, 0.9)])
+    truth = np.array([0, 1])
+    assert calibration_error(shares, truth, np.array([9.0, 1.0])) == pytest.approx(0, abs=1e-9)
+
+
+def counted(shares: np.ndarray, truth: np.ndarray) -> list[Bin]:
+    """The same cases, counted as the database counts them."""
+    top, right = shares.max(axis=1), shares.argmax(axis=1) == truth
+    numbers = np.minimum((top * 15).astype(int), 14)
+    return [
+        Bin("m", int(i), int((numbers == i).sum()), int(right[numbers == i].sum()), top[numbers == i].sum())
+        for i in np.unique(numbers)
+    ]
+
+
+def test_counted_answers_have_the_error_of_the_answers_themselves():
+    rng = np.random.default_rng(1)
+    shares = rng.dirichlet(np.full(7, 0.4), size=500)
+    truth = rng.integers(0, 7, 500)
+    found = calibration(counted(shares, truth))
+    assert found.error == pytest.approx(calibration_error(shares, truth))
+    right = shares.argmax(axis=1) == truth
+    assert found.bias == pytest.approx(shares.max(axis=1).mean() - right.mean())
+    assert sum(step.accuracy.n for step in found.steps) == found.n == 500
+
+
+def test_the_interval_is_that_of_drawing_the_answers_anew():
+    rng = np.random.default_rng(2)
+    shares = rng.dirichlet(np.full(7, 0.3), size=400)
+    truth = rng.integers(0, 7, 400)
+    picks = rng.integers(0, 400, (1000, 400))
+    errors = [calibration_error(shares[pick], truth[pick]) for pick in picks]
+    found = calibration(counted(shares, truth))
+    assert (found.low, found.high) == pytest.approx(np.quantile(errors, [0.025, 0.975]), abs=0.008)
+
+
+def test_without_answers_there_is_no_error():
+    found = calibration([])
+    assert (found.n, found.error, found.bias, found.steps) == (0, None, None, ())
+
+
+def test_one_answer_and_all_wrong_have_one():
+    assert calibration([Bin("m", 13, 1, 1, 0.9)]).error == pytest.approx(0.1)
+    wrong = calibration([Bin("m", 13, 40, 0, 36.0)])
+    assert (wrong.error, wrong.low, wrong.high) == pytest.approx((0.9, 0.9, 0.9))
+
+
+def test_models_are_taken_together():
+    both = calibration([Bin("a", 13, 10, 9, 9.0), Bin("b", 13, 10, 5, 9.0)])
+    assert both.error == pytest.approx(0.2) and len(both.steps) == 1

@@ -1,0 +1,76 @@
+"""What the charts show, as Vega-Lite; that they can be drawn is tested with the report."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from vibecheck.analytics import charts
+from vibecheck.analytics.accuracy import Point
+from vibecheck.analytics.calibration import calibration
+from vibecheck.analytics.confusion import confusion
+from vibecheck.analytics.shares import share
+from vibecheck.records.counts import Bin, Cell, Day
+
+MONDAY = date(2026, 3, 30)
+CELLS = [Cell("sad", "neutral", 19), Cell("sad", "sad", 40), Cell("happy", "happy", 9)]
+
+
+def days(number: int) -> list[Day]:
+    return [Day(MONDAY - timedelta(days=i), 2, 1, 1, 1.4, (0,) * 15) for i in range(number)]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, as the contrast of WCAG 2 has it."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_matrix_grows_lighter_and_its_figures_can_be_read():
+    lights = [luminance(shade) for shade in charts.SHADES]
+    assert lights == sorted(lights)
+    assert (luminance(charts.TEXT) + 0.05) / (luminance(charts.SHADES[3]) + 0.05) > 4.5
+    assert (lights[-1] + 0.05) / (luminance("#0D0A22") + 0.05) > 4.5
+
+
+def test_the_top_pair_is_marked_both_ways_and_rows_without_labels_are_empty():
+    rows = charts.confusion_matrix(confusion(CELLS)).to_dict()["data"]["values"]
+    assert {(row["label"], row["mood"]) for row in rows if row["top"]} == {("Sad", "Neutral")}
+    assert {row["label"] for row in rows} == {"Happy", "Sad"}
+    assert next(r["text"] for r in rows if (r["label"], r["mood"]) == ("Sad", "Neutral")) == "32"
+
+
+def test_a_week_without_answers_has_an_estimate_and_no_accuracy():
+    points = [Point(MONDAY - timedelta(days=7), share(0, 0), 9, 0.7), Point(MONDAY, share(3, 4), 9, 0.7)]
+    first = charts.accuracy_line(points).to_dict()["data"]["values"][0]
+    assert (first["accuracy"], first["low"], first["estimate"]) == (None, None, 0.7)
+
+
+@pytest.mark.parametrize("number", [1, 18, 19, 157])
+def test_there_is_room_for_the_counts_below_the_line(number):
+    points = [Point(MONDAY + timedelta(days=7 * i), share(3, 4), 9, 0.7) for i in range(number)]
+    values = charts.accuracy_line(points).to_dict()["data"]["values"]
+    assert 1 <= sum(row["counted"] == "4" for row in values) <= 18
+
+
+@pytest.mark.parametrize(("number", "step", "bars"), [(30, "day", 30), (400, "week", 58)])
+def test_many_days_are_drawn_as_weeks(number, step, bars):
+    spec = charts.volume(days(number)).to_dict()
+    values = spec["data"]["values"]
+    assert charts.volume_step(days(number)) == step and len(values) == bars
+    assert sum(row["n"] for row in values) == 2 * number
+
+
+@pytest.mark.parametrize(
+    "chart",
+    [
+        charts.accuracy_line([]),
+        charts.confusion_matrix(confusion([])),
+        charts.pair_bars(confusion([])),
+        charts.reliability(calibration([])),
+        charts.confidence_histogram(calibration([Bin("m", 3, 1, 0, 0.2)])),
+        charts.volume([]),
+    ],
+)
+def test_every_chart_can_be_empty_and_has_a_name(chart):
+    assert chart.to_dict()["description"]

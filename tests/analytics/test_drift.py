@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vibecheck.analytics.drift import drift
+from vibecheck.records.bins import SIGNALS
+from vibecheck.records.counts import Mix
+
+EVEN = (100,) * 7
+
+
+def mix(moods: tuple[int, ...], light: tuple[int, ...] | None = None) -> Mix:
+    n = sum(moods)
+    signals = {s.column: (n, *(0,) * (len(s.names) - 1)) for s in SIGNALS}
+    return Mix(n, moods, signals | ({"light": light} if light else {}))
+
+
+def test_the_same_mix_does_not_drift():
+    found = drift(mix(EVEN), mix(tuple(3 * n for n in EVEN)))
+    assert found.enough and found.drifting == ()
+    assert {shift.distance for shift in found.shifts} == {0.0}
+
+
+def test_a_darker_room_drifts_and_is_named():
+    found = drift(mix(EVEN, (400, 100, 200, 0)), mix(EVEN, (100, 100, 500, 0)))
+    (light,) = found.drifting
+    assert light.title == "Light" and light.names[light.grown].startswith("Dark")
+
+
+def test_with_many_predictions_a_small_difference_is_of_no_account():
+    found = drift(mix((105_000, *(100_000,) * 6)), mix((100_000,) * 7))
+    moods = next(s for s in found.shifts if s.title == "Moods shown")
+    assert moods.p_value < 0.05 and found.drifting == ()
+
+
+def test_with_few_predictions_nothing_is_said():
+    assert not drift(mix((7,) * 7), mix(EVEN)).enough
+    assert not drift(mix((0,) * 7), mix((0,) * 7)).enough
+
+
+@given(
+    st.lists(st.integers(10, 500), min_size=7, max_size=7),
+    st.lists(st.integers(10, 500), min_size=7, max_size=7),
+)
+def test_the_distance_is_jensen_and_shannons(here, there):
+    p, q = np.array(here) / sum(here), np.array(there) / sum(there)
+    m = (p + q) / 2
+    divergence = (p * np.log2(p / m)).sum() / 2 + (q * np.log2(q / m)).sum() / 2
+    found = drift(mix(tuple(here)), mix(tuple(there)))
+    moods = next(s for s in found.shifts if s.title == "Moods shown")
+    assert moods.distance == pytest.approx(np.sqrt(max(divergence, 0)), abs=1e-6)
+    assert 0 <= moods.p_value <= 1

@@ -1,0 +1,132 @@
+"""The report and the figures, over real records with a history."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from benchmarks.history import fill
+from vibecheck.analytics.overview import Champion, Overview, Standing, look, stand
+from vibecheck.analytics.report import figures, page, sentences
+from vibecheck.analytics.tables import tables, to_csv
+from vibecheck.records.counting import Counting
+from vibecheck.records.counts import Scope
+from vibecheck.records.database import open_database
+
+TODAY = datetime.now(UTC).date()
+CHAMPION = Champion("face-3", 0.99)
+
+
+@pytest.fixture(scope="module")
+def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
+    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('records') / 'vibecheck.db'}")
+    fill(engine, 4000, 1500, 200, TODAY)
+    yield Counting(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def known(counting: Counting) -> tuple[Overview, Standing]:
+    return look(counting, TODAY, "12 weeks"), stand(counting, CHAMPION, TODAY)
+
+
+def test_the_parts_of_an_overview_agree(known):
+    overview, _ = known
+    audits = overview.accuracy.audited
+    assert overview.confusion.total == overview.calibration.n == audits.n > 100
+    assert audits.n - overview.confusion.mistakes == audits.k
+    for what in ("Light", "Sharpness", "Face size", "Turn", "Mood shown", "Confidence", "Source"):
+        assert sum(s.accuracy.n for s in overview.slices if s.what == what) == audits.n
+    assert sum(day.n for day in overview.days) == overview.predictions
+
+
+def test_the_last_point_of_the_line_is_this_week(counting):
+    week = look(counting, TODAY, "week")
+    assert week.line[-1].audited == week.accuracy.audited
+    assert len(week.line) == 12
+
+
+def test_filters_split_what_they_filter(counting):
+    everything = look(counting, TODAY, "all").accuracy.audited
+    parts = [look(counting, TODAY, "all", source=source).accuracy.audited for source in counting.sources()]
+    assert sum(part.n for part in parts) == everything.n
+    assert sum(part.k for part in parts) == everything.k
+
+
+def test_a_time_ends_today_and_has_its_length(counting):
+    since = TODAY - timedelta(days=6)
+    days = counting.days(Scope(since, TODAY))
+    assert look(counting, TODAY, "week").predictions == sum(day.n for day in days)
+    assert all(since <= day.day <= TODAY for day in days)
+
+
+def test_the_figures_are_json_with_every_name(known):
+    found = json.loads(json.dumps(figures(*known)))
+    assert {
+        "accuracy",
+        "ci_low",
+        "ci_high",
+        "audits",
+        "response_rate",
+        "top_confusion",
+        "ece",
+        "drift",
+    } < set(found)
+    assert found["ci_low"] < found["accuracy"] < found["ci_high"]
+    assert set(found["retrain"]) == {"recommended", "reasons"}
+    assert found["retrain"]["recommended"] and any("promised 99%" in r for r in found["retrain"]["reasons"])
+
+
+def test_without_records_the_figures_are_null_and_the_report_makes_sense(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'empty.db'}")
+    known = look(Counting(engine), TODAY), stand(Counting(engine), CHAMPION, TODAY)
+    found = figures(*known)
+    assert [found[key] for key in ("accuracy", "ci_low", "top_confusion", "ece")] == [None] * 4
+    assert found["audits"] == 0 and found["retrain"]["recommended"] is False
+    assert "30 more answers" in " ".join(sentences(*known)) and "30 more answers" in page(*known)
+    engine.dispose()
+
+
+def test_the_report_needs_nothing_else(known):
+    text = page(*known)
+    assert text.count("<svg") >= 6
+    assert "<script" not in text and "url(http" not in text
+    links = set(re.findall(r"""(?:src|href)=["']?([^"'> ]+)""", text))
+    assert not {link for link in links if not link.startswith("#")}
+
+
+def test_what_comes_from_the_records_is_escaped_in_the_report(counting):
+    overview = look(counting, TODAY, "week", model_version="<script>alert(1)</script>")
+    assert "<script" not in page(overview, stand(counting, CHAMPION, TODAY))
+
+
+def test_every_table_comes_as_csv_that_reads_back(known):
+    for name, rows in tables(*known).items():
+        back = list(csv.DictReader(io.StringIO(to_csv(rows))))
+        assert len(back) == len(rows), name
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_made_text():
+    assert to_csv([{"model": "=HYPERLINK(0)", "n": -3}]) == "model,n\r\n'=HYPERLINK(0),-3\r\n"
+
+
+def test_doubtful_labels_are_those_that_contradict_a_sure_model(known):
+    _, standing = known
+    assert standing.suspect_count >= len(standing.suspects) > 0
+    assert all(s.confidence >= 0.8 and s.label != s.mood for s in standing.suspects)
+    doubts = [s.label_probability for s in standing.suspects]
+    assert doubts == sorted(doubts)
+
+
+def test_three_years_with_gaps_make_a_line_without_gaps(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'long.db'}")
+    fill(engine, 300, 120, 3 * 365, TODAY)
+    for step, most in (("month", 38), ("week", 158), ("day", 1096)):
+        points = look(Counting(engine), TODAY, "all", step=step).line
+        assert most - 40 < len(points) <= most
+        assert sum(point.predictions for point in points) == 300
+    engine.dispose()

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest, hypergeom
+
+from vibecheck.analytics.shares import change, fisher, holm, share
+
+COUNTS = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(COUNTS)
+def test_the_interval_is_wilsons(counts):
+    found = share(*counts)
+    interval = binomtest(*counts).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx(tuple(interval), abs=1e-9)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_of_nothing_anything_may_be_true():
+    assert (share(0, 0).value, share(0, 0).low, share(0, 0).high) == (None, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(("k", "n"), [(3, 2), (-1, 2), (1, 0)])
+def test_what_is_no_share_is_refused(k, n):
+    with pytest.raises(ValueError, match="no share"):
+        share(k, n)
+
+
+@given(COUNTS, COUNTS)
+def test_fishers_test_is_the_sum_over_rarer_tables(one, other):
+    (k1, n1), (k2, n2) = one, other
+    ways = hypergeom(n1 + n2, k1 + k2, n1)
+    chances = ways.pmf(np.arange(0, n1 + 1))
+    expected = chances[chances <= ways.pmf(k1) * (1 + 1e-7)].sum()
+    assert fisher(k1, n1, k2, n2) == pytest.approx(min(1, expected), abs=1e-6)
+
+
+def test_a_change_may_be_noise_or_more():
+    assert not change(share(70, 100), share(74, 100)).more_than_noise
+    large = change(share(60, 100), share(85, 100))
+    assert large.more_than_noise and large.points == pytest.approx(0.25)
+    assert change(share(0, 0), share(3, 4)) is None
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=20))
+def test_holm_keeps_the_order_and_never_makes_smaller(p_values):
+    corrected = holm(p_values)
+    assert all(p <= c <= 1 for p, c in zip(p_values, corrected, strict=True))
+    order = np.argsort(p_values, kind="stable")
+    assert all(np.diff(np.array(corrected)[order]) >= 0)

@@ -1,0 +1,75 @@
+from datetime import date
+
+import pytest
+
+from tests.analytics.test_drift import EVEN, mix
+from vibecheck.analytics import words
+from vibecheck.analytics.accuracy import accuracy
+from vibecheck.analytics.calibration import calibration
+from vibecheck.analytics.confusion import confusion
+from vibecheck.analytics.drift import drift
+from vibecheck.records.counts import Answers, Bin, Cell, Day
+
+DAY = date(2026, 3, 31)
+
+
+def known(correct: int, n: int, before: tuple[int, int] = (0, 0), asked: int = 200):
+    bins = (0,) * 10 + (500,) + (0,) * 4
+    return accuracy(
+        [Day(DAY, 500, asked, 0, 350.0, bins)],
+        [Answers(DAY, "audit", n, correct), Answers(DAY, "volunteered", 50, 10)],
+        [Answers(DAY, "audit", before[1], before[0])],
+    )
+
+
+def test_the_headline_has_the_figure_its_interval_and_what_it_rests_on():
+    said = words.on_accuracy(known(95, 128, (94, 129)), "week")
+    assert (said.figure, said.interval) == ("74%", "66–81%")
+    assert said.detail == "128 audits · 64% answered · +1 pt on last week, within noise"
+
+
+def test_a_fall_that_is_more_than_noise_is_said():
+    detail = words.on_accuracy(known(60, 128, (100, 128)), "4 weeks").detail
+    assert "−31 pts on the 4 weeks before, more than noise" in detail
+
+
+@pytest.mark.parametrize(("n", "missing"), [(0, 30), (12, 18), (29, 1)])
+def test_with_too_few_answers_it_says_how_many_are_missing(n, missing):
+    said = words.on_accuracy(known(n, n), "week")
+    assert said.figure == f"{missing} more answers" and "%" not in said.figure
+
+
+def test_all_time_compares_with_nothing():
+    assert "noise" not in words.on_accuracy(known(95, 128, (94, 129)), "all").detail
+
+
+def test_what_is_volunteered_is_called_biased():
+    assert "Biased" in words.on_bias(known(1, 2)) and "20% right of 50" in words.on_bias(known(1, 2))
+    assert words.on_bias(accuracy([], [])) == ""
+
+
+def test_the_pair_is_named_with_its_count_and_interval():
+    cells = [Cell("sad", "neutral", 19), Cell("neutral", "sad", 12), Cell("fear", "surprise", 65)]
+    said = words.on_confusion(confusion(cells))
+    assert said.figure == "Fear and surprise" and said.detail.startswith("65 of 96 mistakes (")
+    assert said.moods == ("fear", "surprise")
+
+
+def test_all_right_and_nothing_at_all_are_said():
+    assert words.on_confusion(confusion([Cell("happy", "happy", 9)])).figure == "None"
+    assert words.on_confusion(confusion([])).figure == "Not known yet"
+
+
+def test_confidence_is_trusted_doubted_or_unknown():
+    assert words.on_calibration(calibration([Bin("m", 13, 100, 90, 90.0)])).figure.startswith("Yes")
+    said = words.on_calibration(calibration([Bin("m", 13, 100, 50, 90.0)]))
+    assert said.figure == "Off by 40 points" and "too sure of itself where it says 90%" in said.detail
+    assert words.on_calibration(calibration([])).figure == "Not known yet"
+
+
+def test_drift_is_named_or_denied_or_unknown():
+    assert words.on_drift(drift(mix(EVEN), mix(EVEN))).startswith("No.")
+    assert words.on_drift(drift(mix(EVEN, (400, 100, 200, 0)), mix(EVEN, (100, 100, 500, 0)))) == (
+        "Yes: light (Dark (under 60): 14% → 57%)."
+    )
+    assert "it takes 50 vibe checks" in words.on_drift(drift(mix((1,) * 7), mix(EVEN)))

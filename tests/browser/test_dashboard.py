@@ -1,0 +1,44 @@
+"""The dashboard in a real browser: what can be pressed leads to pictures, and pictures to their trace."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from benchmarks.history import fill
+from tests.browser.conftest import look
+from vibecheck.records.database import open_database
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_cell_opens_its_pictures_and_a_picture_its_trace(start_app, open_browser, tmp_path: Path):
+    engine = open_database(f"sqlite:///{tmp_path / 'vibecheck.db'}")
+    fill(engine, 2000, 700, 60, datetime.now(UTC).date())
+    engine.dispose()
+    app = start_app(VIBECHECK_DATA=str(tmp_path))
+    page = open_browser().new_page()
+    page.goto(f"{app.url}/Dashboard")
+    page.get_by_role("radio", name="All").click()
+    expect(page.get_by_text("Accuracy with users over all time")).to_be_visible()
+    matrix = page.locator('.st-key-matrix [role="graphics-document"], .st-key-matrix canvas').first
+    matrix.scroll_into_view_if_needed()
+    place = matrix.bounding_box()
+    # The cell in the middle: people said happy, happy was shown.
+    matrix.click(position={"x": place["width"] * 0.57, "y": place["height"] * 0.56})
+    expect(page.get_by_text("said happy, shown happy")).to_be_visible()
+    page.locator('[class*="st-key-trace-"] button').first.click()
+    expect(page.get_by_role("dialog").get_by_text("Models trained on it")).to_be_visible()
+    look(page, "dashboard-trace")
+
+
+def test_the_trace_of_a_link_opens_by_itself(start_app, open_browser, tmp_path: Path):
+    engine = open_database(f"sqlite:///{tmp_path / 'vibecheck.db'}")
+    (prediction_id, *_) = fill(engine, 20, 10, 5, datetime.now(UTC).date())
+    engine.dispose()
+    app = start_app(VIBECHECK_DATA=str(tmp_path))
+    page = open_browser().new_page()
+    page.goto(f"{app.url}/Dashboard?prediction_id={prediction_id}")
+    expect(page.get_by_role("dialog").get_by_text(prediction_id)).to_be_visible()
+    look(page, "dashboard-few")

@@ -1,0 +1,119 @@
+"""Parts of the dashboard that are words with a little shape: HTML, for the page and for the report.
+
+Everything that comes from the records is escaped.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from html import escape
+
+from vibecheck.analytics.overview import Standing
+from vibecheck.analytics.retrain import Advice
+from vibecheck.analytics.slices import Slice
+from vibecheck.analytics.words import Answer, interval
+from vibecheck.emotions import BY_NAME
+from vibecheck.records.counts import MoodPlays
+
+MARKS = {True: ("✓", "good", "done"), False: ("✗", "bad", "missing"), None: ("!", "look", "look at this")}
+
+
+def answer_card(answer: Answer) -> str:
+    """A question with its answer in large; the moods in it wear their colours."""
+    figure = escape(answer.figure)
+    for mood in answer.moods:
+        for word in (BY_NAME[mood].title, mood):
+            span = f'<span style="color:{BY_NAME[mood].colour}">{word}</span>'
+            figure = figure.replace(word, span) if span not in figure else figure
+    size = "vcd-number" if answer.figure.endswith("%") else "vcd-phrase"
+    return (
+        f'<div class="vcd-answer"><div class="vcd-question">{escape(answer.question)}</div>'
+        f'<div><span class="{size}">{figure}</span> '
+        f'<span class="vcd-interval">{escape(answer.interval)}</span></div>'
+        f'<div class="vcd-detail">{escape(answer.detail)}</div></div>'
+    )
+
+
+def slice_rows(slices: Sequence[Slice], limit: int) -> str:
+    """The worst slices with a strip for the interval; those that differ by more than noise are marked."""
+    if not slices:
+        return _nothing("No answers to compare yet.")
+    return '<div class="vcd-slices">' + "".join(map(_slice_row, slices[:limit])) + "</div>"
+
+
+def checklist(advice: Advice) -> str:
+    """The list of what speaks for retraining, and what is missing."""
+    items = []
+    for check in advice.checks:
+        mark, kind, spoken = MARKS[check.passed]
+        items.append(
+            f'<li><span class="vcd-{kind}" role="img" aria-label="{spoken}">{mark}</span> '
+            f"{escape(check.reason)}</li>"
+        )
+    return f'<ul class="vcd-checks">{"".join(items)}</ul>'
+
+
+def _slice_row(each: Slice) -> str:
+    accuracy = each.accuracy
+    kind = (" bad" if each.worse else " good") if each.stands_out else ""
+    note = " · more than noise" if each.stands_out else ""
+    spoken = f"{accuracy.value:.0%} right, {interval(accuracy)}, {accuracy.n} audits{note}"
+    return (
+        f'<span class="vcd-name{kind}" title="{escape(each.what)}">{escape(each.name)}</span>'
+        f'<span class="vcd-strip" role="img" aria-label="{spoken}" title="{spoken}">'
+        f'<i class="{kind}" style="left:{accuracy.low:.1%};width:{accuracy.high - accuracy.low:.1%}"></i>'
+        f'<b style="left:{accuracy.value:.1%}"></b></span>'
+        f'<span class="vcd-value">{accuracy.value:.0%}{" *" if each.stands_out else ""}</span>'
+        f'<span class="vcd-n">n {accuracy.n:,}</span>'
+    )
+
+
+def _nothing(text: str) -> str:
+    return f'<div class="vcd-detail">{escape(text)}</div>'
+
+
+def versions_table(standing: Standing) -> str:
+    """The models side by side; the one in use is marked."""
+    heads = ("Model", "Live", "Vibe checks", "Accuracy", "Audits", "Calibration error", "Latency")
+    rows = []
+    for version in standing.versions:
+        accuracy = version.accuracy
+        now = " · in use" if version.name == standing.champion.version else ""
+        last = version.last_day
+        cells = (
+            version.name + now,
+            f"{_day(version.first_day)} to {_day(last)}"
+            if last
+            else f"{_day(version.first_day)}, all deleted",
+            f"{version.predictions:,}",
+            f"{accuracy.value:.0%} ({interval(accuracy)})" if accuracy.n else "–",
+            f"{accuracy.n:,}",
+            f"{version.calibration.error * 100:.1f} points" if version.calibration.error is not None else "–",
+            f"{version.latency_ms:.0f} ms" if version.latency_ms is not None else "–",
+        )
+        rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return (
+        f'<div class="vcd-wide"><table class="vcd-table"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def again_rows(plays: Sequence[MoodPlays]) -> str:
+    """By mood: the share of playlists that were asked for because the one before did not fit."""
+    shown = [each for each in plays if each.plays]
+    if not shown:
+        return _nothing("No playlist has been suggested yet.")
+    rows = []
+    for each in shown:
+        mood, again = BY_NAME[each.mood], each.agains / each.plays
+        look = f"left:0;width:{again:.1%};background:{mood.colour}"
+        rows.append(
+            f'<span class="vcd-name">{mood.title}</span>'
+            f'<span class="vcd-strip"><i style="{look}"></i></span>'
+            f'<span class="vcd-value">{again:.0%}</span><span class="vcd-n">n {each.plays:,}</span>'
+        )
+    return '<div class="vcd-slices">' + "".join(rows) + "</div>"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"

@@ -1,0 +1,152 @@
+"""The whole dashboard as one HTML file that needs nothing else, and its headline as figures."""
+
+from html import escape
+from typing import Any
+
+import vl_convert
+
+from vibecheck.analytics import charts, markup, words
+from vibecheck.analytics.drift import Shift
+from vibecheck.analytics.overview import Overview, Standing
+
+CHART_WIDTH = 800
+
+STYLE = """
+:root { color-scheme: dark; }
+body { background: #0E1016; color: #F2F4F8; font: 15px/1.55 system-ui, sans-serif; margin: 0 auto;
+  max-width: 900px; padding: 2rem 1.2rem 4rem; }
+section, .vcd-answer { background: #161A23; border: 1px solid #2A3040; border-radius: 18px; padding: 1.3rem;
+  margin: 1rem 0; break-inside: avoid; }
+h1 { font-size: 28px; margin: 0; } h2 { font-size: 17px; margin: 0 0 .6rem; }
+p, .vcd-question, .vcd-detail { color: #98A2B3; } svg { max-width: 100%; height: auto; }
+.vcd-number { font-size: 44px; font-weight: 700; } .vcd-phrase { font-size: 26px; font-weight: 700; }
+.vcd-interval { color: #98A2B3; font-size: 18px; }
+.vcd-slices { display: grid; grid-template-columns: auto 1fr 3rem 5rem; gap: .5rem .7rem;
+  align-items: center; }
+.vcd-name.bad { color: #FF9F5A; } .vcd-name.good { color: #6EA8FF; }
+.vcd-value, .vcd-n { text-align: right; } .vcd-n { color: #98A2B3; }
+.vcd-strip { position: relative; height: 8px; border-radius: 4px; background: #1E2330; }
+.vcd-strip i, .vcd-strip b { position: absolute; top: 0; height: 100%; border-radius: 4px;
+  background: #55607A; }
+.vcd-strip b { width: 2px; background: #F2F4F8; } .vcd-strip i.bad { background: #B8622C; }
+.vcd-strip i.good { background: #3E6DB3; }
+ul { list-style: none; padding: 0; margin: 0; }
+table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .3rem .7rem .3rem 0; }
+.vcd-wide { overflow-x: auto; } th { color: #98A2B3; font-weight: 400; }
+"""
+
+
+def figures(overview: Overview, standing: Standing) -> dict[str, Any]:
+    """The headline figures as plain JSON; what is not known yet is null."""
+    accuracy, confusion, drift = overview.accuracy, overview.confusion, overview.drift
+    audited, top = accuracy.audited, confusion.pairs[0] if confusion.pairs else None
+    return {
+        "period": overview.period,
+        "predictions": overview.predictions,
+        "accuracy": audited.value,
+        "ci_low": audited.low if audited.n else None,
+        "ci_high": audited.high if audited.n else None,
+        "audits": audited.n,
+        "response_rate": accuracy.response.value,
+        "top_confusion": None
+        if top is None
+        else {
+            "moods": [top.first, top.second],
+            "mistakes": top.of_mistakes.k,
+            "of": top.of_mistakes.n,
+            "ci_low": top.of_mistakes.low,
+            "ci_high": top.of_mistakes.high,
+        },
+        "ece": overview.calibration.error,
+        "drift": {
+            "verdict": bool(drift.drifting) if drift.enough else None,
+            "signals": {shift.title: round(shift.distance, 4) for shift in drift.shifts},
+        },
+        "retrain": {
+            "recommended": standing.retrain.recommended,
+            "reasons": [check.reason for check in standing.retrain.checks],
+        },
+    }
+
+
+def sentences(overview: Overview, standing: Standing) -> list[str]:
+    """The headline for people, a line each."""
+    lines = [
+        f"{answer.question}: {' '.join(filter(None, (answer.figure, answer.interval)))}. {answer.detail}"
+        for answer in _answers(overview)
+    ]
+    drifts = f"Is something drifting? {words.on_drift(overview.drift)}"
+    return [*lines, drifts, f"Time to retrain? {standing.retrain.sentence}"]
+
+
+def page(overview: Overview, standing: Standing) -> str:
+    """The report: words, and charts as pictures in the text. It loads nothing and runs nothing."""
+    scope = overview.scope
+    only = "".join(f" · {escape(each)}" for each in (scope.model_version, scope.source) if each)
+    live = [(version.first_day, version.name) for version in standing.versions]
+    verdict = "Yes." if standing.retrain.recommended else "Not yet."
+    parts = [
+        "".join(map(markup.answer_card, _answers(overview))),
+        _section(
+            "Accuracy over time",
+            "Band: 95%. Dashed: estimate without labels. Below: audits. " + words.on_bias(overview.accuracy),
+            charts.accuracy_line(overview.line, live, overview.step) if overview.line else None,
+        ),
+    ]
+    if overview.confusion.total:
+        matrix = charts.confusion_matrix(overview.confusion)
+        parts.append(_section("Where it goes", "Row: what people said; per cent of the row.", matrix))
+    if overview.confusion.pairs:
+        parts.append(_section("Taken for each other", "", charts.pair_bars(overview.confusion)))
+    slices = markup.slice_rows(overview.slices, len(overview.slices))
+    parts.append(_section("Where it fails", "Worst first; *: more than noise.", None, slices))
+    if overview.calibration.n:
+        found = overview.calibration
+        note = f"Expected calibration error {found.error:.3f} ({found.low:.3f} to {found.high:.3f})."
+        parts.append(_section("Can its confidence be trusted?", note, charts.reliability(found)))
+        parts.append(_section("Confidence of right and wrong", "", charts.confidence_histogram(found)))
+    moved = overview.drift.drifting or overview.drift.shifts[:1]
+    parts.append(_section("Is something drifting?", words.on_drift(overview.drift), _drifted(moved)))
+    parts.append(_section("Time to retrain?", verdict, None, markup.checklist(standing.retrain)))
+    parts.append(_section("Models side by side", "", None, markup.versions_table(standing)))
+    if overview.days:
+        parts.append(
+            _section(
+                f"Vibe checks a {charts.volume_step(overview.days)}",
+                f"{overview.predictions:,} in all.",
+                charts.volume(overview.days),
+            )
+        )
+    parts.append(_section("Another one, please", "By mood shown.", None, markup.again_rows(overview.plays)))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck: how good is it, really?'
+        '</title><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head><body><h1>How good is it, really?</h1>"
+        f"<p>VibeCheck, {words.PERIODS[overview.period]}, as of {overview.today}{only}. Answers come "
+        "from vibe checks picked at random and asked about.</p>" + "".join(parts) + "</body></html>"
+    )
+
+
+def _answers(overview: Overview) -> tuple[words.Answer, ...]:
+    return (
+        words.on_accuracy(overview.accuracy, overview.period),
+        words.on_confusion(overview.confusion),
+        words.on_calibration(overview.calibration),
+    )
+
+
+def _drifted(shifts: tuple[Shift, ...]) -> charts.Chart | None:
+    return charts.drift_bars(shifts[0]) if shifts else None
+
+
+def _section(title: str, note: str, chart: charts.Chart | None, inner: str = "") -> str:
+    drawn = _svg(chart) if chart is not None else ""
+    said = f"<p>{escape(note)}</p>" if note else ""
+    return f"<section><h2>{escape(title)}</h2>{said}{drawn}{inner}</section>"
+
+
+def _svg(chart: charts.Chart) -> str:
+    """The chart as a picture in the text; no script, so that it prints and can be sent by mail."""
+    return vl_convert.vegalite_to_svg(
+        chart.properties(width=CHART_WIDTH, padding=14).to_dict(), show_warnings=False
+    )

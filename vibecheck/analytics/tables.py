@@ -1,0 +1,132 @@
+"""Every table of the dashboard as rows, and as CSV."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from vibecheck.analytics.overview import Overview, Standing
+from vibecheck.emotions import NAMES
+from vibecheck.records.counts import Example
+from vibecheck.spreadsheet import harmless
+
+Rows = list[dict[str, Any]]
+
+
+def tables(overview: Overview, standing: Standing, examples: Sequence[Example] = ()) -> dict[str, Rows]:
+    """All tables by name."""
+    confusion = overview.confusion
+    return {
+        "accuracy": [
+            {
+                "from": point.start,
+                "accuracy": point.audited.value,
+                "low": point.audited.low if point.audited.n else None,
+                "high": point.audited.high if point.audited.n else None,
+                "audits": point.audited.n,
+                "right": point.audited.k,
+                "predictions": point.predictions,
+                "estimate": point.estimate,
+            }
+            for point in overview.line
+        ],
+        "confusion": [
+            {"label": label, **dict(zip(NAMES, row, strict=True))}
+            for label, row in zip(NAMES, confusion.counts, strict=True)
+        ],
+        "pairs": [
+            {
+                "first": pair.first,
+                "second": pair.second,
+                "mistakes": pair.of_mistakes.k,
+                "of": pair.of_mistakes.n,
+                "low": pair.of_mistakes.low,
+                "high": pair.of_mistakes.high,
+            }
+            for pair in confusion.pairs
+        ],
+        "slices": [
+            {
+                "what": each.what,
+                "slice": each.name,
+                "accuracy": each.accuracy.value,
+                "low": each.accuracy.low,
+                "high": each.accuracy.high,
+                "audits": each.accuracy.n,
+                "p_value_holm": each.p_value,
+                "more_than_noise": each.stands_out,
+            }
+            for each in overview.slices
+        ],
+        "calibration": [
+            {
+                "confidence": step.confidence,
+                "accuracy": step.accuracy.value,
+                "low": step.accuracy.low,
+                "high": step.accuracy.high,
+                "audits": step.accuracy.n,
+            }
+            for step in overview.calibration.steps
+        ],
+        "drift": [
+            {"signal": shift.title, "bin": name, "now": now, "before": before, "distance": shift.distance,
+             "p_value_holm": shift.p_value, "drifts": shift.drifts}
+            for shift in overview.drift.shifts
+            for name, now, before in zip(shift.names, shift.now, shift.before, strict=True)
+        ],
+        "models": [
+            {
+                "model": version.name,
+                "origin": version.origin,
+                "first_day": version.first_day,
+                "last_day": version.last_day,
+                "predictions": version.predictions,
+                "accuracy": version.accuracy.value,
+                "low": version.accuracy.low if version.accuracy.n else None,
+                "high": version.accuracy.high if version.accuracy.n else None,
+                "audits": version.accuracy.n,
+                "calibration_error": version.calibration.error,
+                "latency_ms": version.latency_ms,
+            }
+            for version in standing.versions
+        ],
+        "days": [
+            {"day": day.day, "predictions": day.n, "audits": day.audits, "plays": day.plays}
+            for day in overview.days
+        ],
+        "music": [
+            {"mood": each.mood, "predictions": each.predictions, "plays": each.plays, "again": each.agains}
+            for each in overview.plays
+        ],
+        "examples": _examples(examples),
+        "doubtful_labels": _examples(standing.suspects),
+    }  # fmt: skip
+
+
+def to_csv(rows: Rows) -> str:
+    """Rows as CSV; a cell that a spreadsheet would run is made text."""
+    file = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\r\n")
+        writer.writeheader()
+        writer.writerows(
+            {name: harmless("" if v is None else str(v)) for name, v in row.items()} for row in rows
+        )
+    return file.getvalue()
+
+
+def _examples(examples: Sequence[Example]) -> Rows:
+    return [
+        {
+            "prediction_id": each.prediction_id,
+            "day": each.day,
+            "model": each.model_version,
+            "source": each.source,
+            "mood": each.mood,
+            "confidence": each.confidence,
+            "label": each.label,
+            "label_source": each.kind,
+            "label_probability": each.label_probability,
+        }
+        for each in examples
+    ]

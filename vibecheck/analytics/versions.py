@@ -1,0 +1,43 @@
+"""The models that were live here, side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from vibecheck.analytics.calibration import Calibration, calibration
+from vibecheck.analytics.shares import Share, share
+from vibecheck.records.counts import Bin, VersionUse
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One model: when it was live, how much it did, how right and how honest it was, how quick."""
+
+    name: str
+    origin: str
+    first_day: date
+    last_day: date | None
+    predictions: int
+    accuracy: Share
+    calibration: Calibration
+    latency_ms: float | None
+
+
+def side_by_side(uses: Sequence[VersionUse], bins: Sequence[Bin]) -> list[Version]:
+    """All models, the newest first; `bins` are all their audits."""
+    result = []
+    for use in reversed(uses):
+        mine = [each for each in bins if each.model_version == use.version]
+        result.append(
+            Version(
+                name=use.version,
+                origin=use.origin,
+                first_day=use.first_used_at.date(),
+                last_day=use.last_day,
+                predictions=use.n,
+                accuracy=share(sum(b.correct for b in mine), sum(b.n for b in mine)),
+                calibration=calibration(mine),
+                latency_ms=use.latency_ms,
+            )
+        )
+    return result

@@ -1,0 +1,133 @@
+"""What the figures mean, in sentences: the same on the page, in the report and on the command line."""
+
+from dataclasses import dataclass
+
+from vibecheck.analytics.accuracy import ENOUGH, Accuracy
+from vibecheck.analytics.calibration import Calibration
+from vibecheck.analytics.confusion import Confusion
+from vibecheck.analytics.drift import ENOUGH as ENOUGH_FOR_DRIFT
+from vibecheck.analytics.drift import Drift
+from vibecheck.analytics.shares import Share
+
+PERIODS = {"week": "this week", "4 weeks": "in 4 weeks", "12 weeks": "in 12 weeks", "all": "over all time"}
+BEFORE = {"week": "last week", "4 weeks": "the 4 weeks before", "12 weeks": "the 12 weeks before"}
+
+# An error of calibration under this is called small.
+HONEST = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a question: the figure in large, its interval, and what stands under it.
+
+    `moods` are the names of moods that the figure is about.
+    """
+
+    question: str
+    figure: str
+    interval: str
+    detail: str
+    moods: tuple[str, ...] = ()
+
+
+def interval(share: Share) -> str:
+    """A share's interval in per cent, as 66–81%."""
+    return f"{share.low * 100:.0f}–{share.high * 100:.0f}%"
+
+
+def on_accuracy(found: Accuracy, period: str) -> Answer:
+    """How often it was right."""
+    question = f"Accuracy with users {PERIODS[period]}"
+    audited = found.audited
+    audits = f"{audited.n:,} audit{'s' * (audited.n != 1)}"
+    if found.response.n:
+        audits += f" · {found.response.value:.0%} answered"
+    if found.missing:
+        so_far = (
+            f"{audited.k} of {audited.n} right so far." if audited.n else "Nobody who was asked answered yet."
+        )
+        return Answer(
+            question,
+            f"{found.missing} more answers",
+            "",
+            f"{so_far} From {ENOUGH} answers on there is a figure here.",
+        )
+    return Answer(question, f"{audited.value:.0%}", interval(audited), f"{audits}{_change(found, period)}")
+
+
+def on_bias(found: Accuracy) -> str:
+    """What was said unasked, and by labellers, kept apart."""
+    parts = []
+    if found.volunteered.n:
+        parts.append(
+            f"Volunteered: {found.volunteered.value:.0%} right of {found.volunteered.n:,}. Biased: who sees "
+            "a mistake corrects it, who sees none moves on."
+        )
+    if found.labelled.n:
+        parts.append(
+            f"Labellers: {found.labelled.value:.0%} right of {found.labelled.n:,} that they looked at."
+        )
+    return " ".join(parts)
+
+
+def on_confusion(found: Confusion) -> Answer:
+    """Which two moods are most often confused."""
+    question = "Most often confused"
+    if not found.total:
+        return Answer(question, "Not known yet", "", "It takes answers from people who were asked.")
+    if not found.pairs:
+        return Answer(question, "None", "", f"All {found.total:,} answers said that it was right.")
+    top = found.pairs[0]
+    share = top.of_mistakes
+    mistakes = f"{share.k:,} of {share.n:,} mistake{'s' * (share.n != 1)}"
+    return Answer(
+        question, f"{top.first.title()} and {top.second}", "", f"{mistakes} ({interval(share)})",
+        (top.first, top.second),
+    )  # fmt: skip
+
+
+def on_calibration(found: Calibration) -> Answer:
+    """Whether its confidence can be trusted."""
+    question = "Can its confidence be trusted?"
+    if found.error is None or found.n < ENOUGH:
+        return Answer(question, "Not known yet", "", f"{found.n} of the {ENOUGH} answers that it takes.")
+    points = f"{found.error * 100:.0f} point{'s' * (round(found.error * 100) != 1)}"
+    figure = f"Yes, within {points}" if found.error < HONEST else f"Off by {points}"
+    return Answer(question, figure, f"{found.low * 100:.0f}–{found.high * 100:.0f}", _direction(found))
+
+
+def on_drift(found: Drift) -> str:
+    """Whether something is drifting, and what."""
+    if not found.enough:
+        return (
+            f"Not known yet: it takes {ENOUGH_FOR_DRIFT} vibe checks now and as many before "
+            f"(there are {found.now:,} and {found.before:,})."
+        )
+    if not found.drifting:
+        return "No. What comes in is what came in before, within noise or by too little to matter."
+    parts = [
+        f"{shift.title.lower()} ({shift.names[shift.grown]}: {shift.before[shift.grown]:.0%} → "
+        f"{shift.now[shift.grown]:.0%})"
+        for shift in found.drifting
+    ]
+    return f"Yes: {', '.join(parts)}."
+
+
+def _change(found: Accuracy, period: str) -> str:
+    if found.change is None or period not in BEFORE:
+        return ""
+    points = round(found.change.points * 100)
+    size = f"{points:+d} pt{'s' * (abs(points) != 1)}".replace("-", "−")
+    noise = "more than noise" if found.change.more_than_noise else "within noise"
+    return f" · {size} on {BEFORE[period]}, {noise}"
+
+
+def _direction(found: Calibration) -> str:
+    sure = [step for step in found.steps if step.accuracy.n >= 10 and step.confidence > step.accuracy.high]
+    if sure and found.bias > 0:
+        return f"It is too sure of itself where it says {sure[-1].confidence:.0%}"
+    if found.bias < -HONEST:
+        return "It is right more often than it says"
+    if found.bias > HONEST:
+        return "It is too sure of itself"
+    return "On average it says what it is"

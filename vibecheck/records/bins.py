@@ -1,0 +1,51 @@
+"""How the numbers of a prediction are cut into bins, so that the database can count them.
+
+The bins are those that people are told about: their edges are the thresholds of `FaceQuality.hints`.
+Changing an edge needs a migration that counts the summaries anew.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+# The bins of the expected calibration error (Guo et al. 2017).
+CONFIDENCE_BINS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A number of a prediction: its column, its name for people, and its bins from low to high.
+
+    A value that equals an edge belongs to the bin above it. Of an `absolute` signal the sign is dropped.
+    """
+
+    column: str
+    title: str
+    edges: tuple[float, ...]
+    names: tuple[str, ...]
+    absolute: bool = False
+
+    def bin(self, value: float) -> int:
+        """The bin of a value, from 0."""
+        return bisect_right(self.edges, abs(value) if self.absolute else value)
+
+
+CONFIDENCE = Signal(
+    "confidence",
+    "Confidence",
+    tuple(edge / CONFIDENCE_BINS for edge in range(1, CONFIDENCE_BINS)),
+    tuple(
+        f"{low / CONFIDENCE_BINS:.0%} to {(low + 1) / CONFIDENCE_BINS:.0%}" for low in range(CONFIDENCE_BINS)
+    ),
+)
+LIGHT = Signal(
+    "light",
+    "Light",
+    (60, 100, 215),
+    ("Dark (under 60)", "Dim (60 to 100)", "Good light", "Bright (over 215)"),
+)
+BLUR = Signal("blur", "Sharpness", (25, 100), ("Blurred (under 25)", "Soft (25 to 100)", "Sharp"))
+SIZE = Signal("size", "Face size", (64, 128), ("Face under 64 px", "Face 64 to 128 px", "Face over 128 px"))
+YAW = Signal("yaw", "Turn", (10, 25), ("Facing the camera", "Turned 10 to 25°", "Turned over 25°"), True)
+
+QUALITY: tuple[Signal, ...] = (LIGHT, BLUR, SIZE, YAW)
+SIGNALS: tuple[Signal, ...] = (CONFIDENCE, *QUALITY)
