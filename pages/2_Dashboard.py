@@ -3,7 +3,7 @@
 import streamlit as st
 
 from vibecheck.access import Role
-from vibecheck.ui import app, gate, theme
+from vibecheck.ui import app, comet_state, gate, theme
 
 app.start_page("Dashboard")
 gate.require(Role.ANALYST)
@@ -44,5 +44,6 @@ with drift:
 dashboard_cards.models(shown)
 dashboard_cards.use(shown)
 dashboard_cards.downloads(shown, examples)
+comet_state.fetch_button(app.store)
 dashboard_trace.trace_if_asked()
 app.end_page("dashboard")

@@ -123,6 +123,12 @@ class Registry:
         with reading(self._engine) as connection:
             return sorted(connection.execute(query).scalars())
 
+    def learned_from(self, prediction_id: str) -> list[str]:
+        """The versions that were trained on this prediction's picture, sorted."""
+        query = select(trained_on.c.version).where(trained_on.c.prediction_id == prediction_id)
+        with reading(self._engine) as connection:
+            return sorted(connection.execute(query).scalars())
+
     def aliases(self) -> dict[str, str]:
         """Which version each alias names; an alias that names none is not in it."""
         with reading(self._engine) as connection:

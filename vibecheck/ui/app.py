@@ -13,6 +13,7 @@ from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.music import Music
 from vibecheck.records.store import Store
 from vibecheck.records.sweeper import Sweeper
+from vibecheck.registry import Registry
 from vibecheck.ui import comet_state, gate, model, theme
 from vibecheck.ui.configuration import settings
 from vibecheck.ui.visitor import remember
@@ -89,6 +90,12 @@ def _sending() -> SendingProcess:
 @st.cache_resource(show_spinner=False)
 def _store() -> Store:
     return Store.open(settings())
+
+
+@st.cache_resource(show_spinner=False, on_release=Registry.close)
+def registry() -> Registry:
+    """The versions of the model. Raises RecordsError while the records cannot be opened."""
+    return Registry.open(settings())
 
 
 def store() -> Store:

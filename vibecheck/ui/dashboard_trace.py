@@ -1,9 +1,10 @@
 """The trace: everything that is known of one vibe check, by its prediction_id."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
+from vibecheck.comet.state import experiment_link
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import RecordsError
 from vibecheck.records.values import Feedback, Play, Prediction, is_prediction_id
@@ -18,33 +19,26 @@ def ask(prediction_id: str) -> None:
     st.session_state.trace = prediction_id
 
 
-def trace_if_asked(
-    link: Callable[[str], str | None] = lambda _: None,
-    trained: Callable[[str], Sequence[str]] = lambda _: (),
-) -> None:
-    """The trace, where a picture was pressed, an id searched for, or the page's address names one.
-
-    `link` gives the address of a prediction elsewhere, `trained` the versions of the models that were
-    trained on it.
-    """
+def trace_if_asked() -> None:
+    """The trace, where a picture was pressed, an id searched for, or the page's address names one."""
     linked = st.query_params.get(PARAMETER, "")
     if linked and st.session_state.get("linked") != linked:
         st.session_state.linked = linked
         if is_prediction_id(linked):
             ask(linked)
     if prediction_id := st.session_state.pop("trace", None):
-        _dialog(prediction_id, link, trained)
+        _dialog(prediction_id)
 
 
 @st.dialog("Trace", width="large")
-def _dialog(
-    prediction_id: str, link: Callable[[str], str | None], trained: Callable[[str], Sequence[str]]
-) -> None:
+def _dialog(prediction_id: str) -> None:
     store = app.store()
     try:
         prediction = store.get(prediction_id)
         labels, plays = store.feedback_of(prediction_id), store.plays_of(prediction_id)
         picture = store.picture(prediction_id)
+        learned = app.registry().learned_from(prediction_id)
+        address = experiment_link(store, app.settings(), prediction)
     except RecordsError as error:
         st.warning(str(error), icon="🔎")
         return
@@ -63,10 +57,10 @@ def _dialog(
         _labels(labels)
         _music(plays)
         st.markdown("**Models trained on it**")
-        theme.quiet(", ".join(trained(prediction_id)) or "None yet.")
+        theme.quiet(", ".join(learned) or "None yet.")
     with known:
         theme.mood_card(prediction.mood, prediction.confidence, prediction.probabilities)
-    if address := link(prediction_id):
+    if address:
         st.link_button("Open in Comet", address, icon=":material/open_in_new:")
 
 
@@ -90,7 +84,7 @@ def _labels(labels: Sequence[Feedback]) -> None:
         theme.quiet("Nobody has said what it was.")
     for label in labels:
         mood = BY_NAME.get(label.label)
-        name = mood.title if mood else str(label.label)
+        name = mood.title if mood else "Can't tell"
         theme.quiet(f"{label.n}. {name} · {label.source} · {label.given_at:%-d %b %Y, %H:%M} UTC")
 
 
