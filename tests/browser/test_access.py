@@ -106,7 +106,7 @@ def test_the_link_opens_all_pages_and_leaves_the_address_at_once(app, open_brows
     page = context.new_page()
     page.goto(f"{app.url}/Dashboard")
     expect_shut(page)
-    assert urlsplit(link(app)).path == "/"  # no Dashboard among VibeCheck's own pages: Home
+    assert urlsplit(link(app)).path == "/Dashboard"
     token = link(app).split("access=")[1]
 
     page.goto(f"{app.url}/Dashboard?access={token}&week=3")

@@ -36,6 +36,8 @@ def test_registering_again_adds_to_what_is_known(registry):
     found = registry.get("a")
     assert found.metrics == {"n": 7, "accuracy": 0.5} and found.registered_at == NOW
     assert registry.trained_on("a") == IDS
+    assert all("a" in registry.learned_from(each) for each in IDS)
+    assert registry.learned_from("f" * 32) == []
 
 
 def test_a_new_installation_has_no_champion(engine):
