@@ -44,7 +44,7 @@ def bfloat16(folder: Path, threads: int) -> Run:
     from vibecheck.compiler import open_folder
 
     torch.set_num_threads(threads)
-    model, _ = open_folder(folder, grey=False)
+    model, _ = open_folder(folder, Manifest.read(folder))
 
     def run(face: np.ndarray) -> object:
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
@@ -87,7 +87,7 @@ def compiled(folder: Path, fp32: Path, int8: Path) -> None:
         target.mkdir()
         for name in ("config.json", "vibecheck.json"):
             shutil.copy(folder / name, target)
-    model, side = open_folder(folder, grey=False)
+    model, side = open_folder(folder, Manifest.read(folder))
     graph = export(model, torch.zeros((2, side, side, 3), dtype=torch.uint8), optimise=True)
     del model
     onnx_format.save(graph, fp32 / "model.onnx")

@@ -21,8 +21,10 @@ def finetune() -> None:
 def pretrain(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
     out: Annotated[Path, typer.Option(help="Folder of the model; its name becomes the version.")],
-    epochs: Annotated[int, typer.Option(min=1)] = 28,
+    architecture: Annotated[str, typer.Option(help="One of finetune/architectures.py.")] = "resnet",
+    epochs: Annotated[int, typer.Option(min=1)] = 60,
     side: Annotated[int, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = 80,
+    small_share: Annotated[float, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")] = 0.6,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     minutes: Annotated[float, typer.Option(help="Stop after so many; the same command goes on.")] = math.inf,
 ) -> None:
@@ -34,7 +36,7 @@ def pretrain(
     from finetune.pretrain import Recipe, as_line, pretrain
 
     train, valid = read(data / "train.parquet"), read(data / "valid.parquet")
-    recipe = Recipe(epochs=epochs, side=side, seed=seed)
+    recipe = Recipe(architecture, epochs, side, small_share=small_share, seed=seed)
     done = pretrain(train, valid, out, recipe, lambda event: typer.echo(as_line(event)), minutes)
     if not done:
         typer.echo("Not finished yet: the same command goes on from here.", err=True)
@@ -48,18 +50,32 @@ def evaluate(
         float | None,
         typer.Option(min=0, max=1, help="Strength of the prior's correction; else the model's."),
     ] = None,
+    alter: Annotated[bool, typer.Option("--alter", help="Also on darker, blurred, turned … copies.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Judge a model on FER+ faces, as it runs in the app."""
-    from finetune.evaluate import evaluate
+    from finetune.evaluate import altered, evaluate
     from finetune.ferplus import read
 
-    result = evaluate(model, read(data), prior)
+    faces = read(data)
+    result = evaluate(model, faces, prior)
+    if alter:
+        result["altered"] = altered(model, faces)
     if as_json:
         typer.echo(json.dumps(result))
         return
     for name, value in result.items():
-        typer.echo(f"{name:26} {value:.4f}" if isinstance(value, float) else f"{name:26} {value}")
+        if isinstance(value, dict):
+            typer.echo(f"{name}:")
+            for row, scores in value.items():
+                columns = "  ".join(f"{column} {_short(score)}" for column, score in scores.items())
+                typer.echo(f"  {row:24} {columns}")
+        else:
+            typer.echo(f"{name:26} {_short(value)}")
+
+
+def _short(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,24 @@ def augment(faces: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return _hidden(faces, generator)
 
 
+def mixed(
+    faces: torch.Tensor, goals: torch.Tensor, alpha: float, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each face laid over another of its batch, and the goals (N x ...) in the same proportion.
+
+    The batch's proportion is drawn from Beta(alpha, alpha); 0 mixes nothing. Mixup: Zhang et al. 2018,
+    arXiv:1710.09412.
+    """
+    if alpha == 0:
+        return faces, goals
+    # torch.distributions.Beta takes no generator.
+    where = {"generator": generator, "device": faces.device}
+    order = torch.randperm(len(faces), **where)
+    parts = torch._standard_gamma(torch.full((2,), alpha, device=faces.device), generator=generator)
+    share = float(parts.max() / parts.sum())
+    return share * faces + (1 - share) * faces[order], share * goals + (1 - share) * goals[order]
+
+
 def _uniform(shape: tuple[int, ...], low: float, high: float, like: torch.Tensor, g: torch.Generator):
     return torch.rand(shape, generator=g, device=like.device) * (high - low) + low
 

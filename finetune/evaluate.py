@@ -5,17 +5,34 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from finetune.alterations import ALTERATIONS
 from finetune.ferplus import Faces
 from finetune.metrics import prior_weights, report
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.classifier import Classifier
 
 
-def as_input(pictures: np.ndarray, side: int) -> np.ndarray:
-    """Grey faces (N x S x S uint8) as a model takes them: N x side x side x 3 uint8 RGB."""
+def as_input(pictures: np.ndarray, side: int, alteration: str = "unaltered") -> np.ndarray:
+    """Grey faces (N x S x S uint8) as a model takes them: N x side x side x 3 uint8 RGB.
+
+    Before they are scaled, each is altered by one of ALTERATIONS.
+    """
+    alter = ALTERATIONS[alteration]
     how = cv2.INTER_LINEAR if pictures.shape[1] <= side else cv2.INTER_AREA
-    resized = [cv2.resize(picture, (side, side), interpolation=how) for picture in pictures]
-    return np.repeat(np.stack(resized)[..., np.newaxis], 3, axis=3)
+    coloured = (alter(np.repeat(picture[..., np.newaxis], 3, axis=2)) for picture in pictures)
+    return np.stack([cv2.resize(picture, (side, side), interpolation=how) for picture in coloured])
+
+
+def altered(folder: Path, faces: Faces, threads: int = 2) -> dict[str, dict[str, float]]:
+    """`accuracy`, `balanced_accuracy` and `ece` on the faces under each of ALTERATIONS, as shipped."""
+    classifier = Classifier.load(folder, threads)
+    clear = faces.take(faces.truth >= 0)
+    rows = {}
+    for name in ALTERATIONS:
+        answers = classifier.probabilities(as_input(clear.pictures, classifier.side, name))
+        scores = report(answers, clear.truth)
+        rows[name] = {each: scores[each] for each in ("accuracy", "balanced_accuracy", "ece")}
+    return rows
 
 
 def evaluate(folder: Path, faces: Faces, prior: float | None = None, threads: int = 2) -> dict:

@@ -1,7 +1,10 @@
 """Trains the embedded model from scratch on FER+, so that it can be made again by anybody.
 
-Each face's target is the distribution of its votes, mixed with FER2013's own label; an average of the
-weights over the run (EMA) is what is kept. A run that was interrupted goes on from its checkpoint.
+FER+ has two opinions on each face: the votes of ten people, and the label of FER2013's collectors, who
+saw far more fear and disgust. The network learns both, with a head for each. When it is finished the two
+heads are folded into one, by a mix that is chosen on the validation part: the mean of two layers' weights
+answers with the (normalised) geometric mean of their probabilities. An average of the weights over the run
+(EMA) is what is kept. A run that was interrupted goes on from its checkpoint.
 """
 
 import json
@@ -15,12 +18,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 from torch import nn
-from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessor
+from transformers import PreTrainedModel, ViTImageProcessor
 
-from finetune.augment import augment
+from finetune.architectures import ARCHITECTURES, build, head
+from finetune.augment import augment, mixed
 from finetune.ferplus import Faces
 from finetune.metrics import report
+from vibecheck.classifier import without_prior
 from vibecheck.compiler import compile_folder
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
@@ -30,52 +36,32 @@ from vibecheck.probes import face_probes
 MEAN, STD = 0.5, 0.25
 CHECKPOINT = "checkpoint.pt"
 CROP_SCALE = 0.85
+# Names of the outputs while two heads are trained: first the votes', then the label's.
+OUTPUTS = [f"{head} {name}" for head in ("votes", "label") for name in NAMES]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What decides the outcome of a run, beside the data.
 
-    `label_share` of the target is FER2013's label, the rest the votes. Faces are drawn in proportion to
-    the frequency of their label to the power of -`balance`. `rate` is the highest learning rate,
-    reached after a tenth of the run.
+    The first `small_share` of the epochs see pictures of `small_side` px, the rest `side`, which is what
+    the model takes. The loss of FER2013's label counts `label_weight`, that of the votes 1. Faces are
+    drawn in proportion to the frequency of their expression to the power of -`balance`. `mixup` is the
+    alpha of the mixing of pairs (Zhang et al. 2018), `average` the decay of the weights' mean. The
+    learning rate rises over the first tenth of the run, then falls.
     """
 
-    epochs: int = 28
+    architecture: str = "resnet"
+    epochs: int = 60
     side: int = 80
-    widths: tuple[int, ...] = (64, 128, 192, 320)
-    depths: tuple[int, ...] = (2, 2, 2, 2)
+    small_side: int = 64
+    small_share: float = 0.6
     batch: int = 128
-    rate: float = 0.1
-    decay: float = 5e-4
-    label_share: float = 0.2
+    label_weight: float = 0.5
     balance: float = 0.25
-    dropout: float = 0.2
+    mixup: float = 0.2
     average: float = 0.998
     seed: int = 0
-
-
-def build(recipe: Recipe) -> ResNetForImageClassification:
-    """An untrained model."""
-    config = ResNetConfig(
-        num_channels=3,
-        embedding_size=recipe.widths[0],
-        hidden_sizes=list(recipe.widths),
-        depths=list(recipe.depths),
-        layer_type="basic",
-        id2label=dict(enumerate(NAMES)),
-        label2id={name: i for i, name in enumerate(NAMES)},
-    )
-    model = ResNetForImageClassification(config)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return model
-
-
-def targets(faces: Faces, label_share: float) -> np.ndarray:
-    """N x 7: what the model is to answer for each face."""
-    return (1 - label_share) * faces.shares + label_share * np.eye(len(NAMES))[faces.label]
 
 
 def usable(faces: Faces) -> np.ndarray:
@@ -103,9 +89,9 @@ def pretrain(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
     train = train.take(usable(train))
-    goal = targets(train, recipe.label_share)
-    weights = _draw_weights(goal, recipe.balance)
-    run = _Run(recipe, train, goal, weights, device)
+    goals = opinions(train)
+    weights = _draw_weights(goals.mean(axis=1), recipe.balance)
+    run = _Run(recipe, train, goals, weights, device)
     out.mkdir(parents=True, exist_ok=True)
     first = run.resume(out / CHECKPOINT)
     for epoch in range(first, recipe.epochs):
@@ -126,9 +112,14 @@ def pretrain(
         )
         if elapsed > minutes * 60 and epoch + 1 < recipe.epochs:
             return False
-    prior = (weights / weights.sum()) @ goal
-    tell(finish(run.average.module, recipe, prior, valid, out))
+    priors = np.einsum("n,nhm->hm", weights / weights.sum(), goals)
+    tell(finish(run.average.module, recipe, priors, valid, out))
     return True
+
+
+def opinions(faces: Faces) -> np.ndarray:
+    """N x 2 x 7: what the two heads are to answer for each face, the votes and FER2013's label."""
+    return np.stack([faces.shares, np.eye(len(NAMES))[faces.label]], axis=1)
 
 
 def _draw_weights(goal: np.ndarray, balance: float) -> np.ndarray:
@@ -141,42 +132,42 @@ class _Run:
     """The moving parts of a run: model, average, optimiser, schedule, randomness."""
 
     def __init__(
-        self, recipe: Recipe, faces: Faces, goal: np.ndarray, weights: np.ndarray, device: torch.device
+        self, recipe: Recipe, faces: Faces, goals: np.ndarray, weights: np.ndarray, device: torch.device
     ) -> None:
         self.recipe, self.device = recipe, device
-        self.pictures = _as_tensor(faces.pictures, recipe.side)
-        self.goal = torch.from_numpy(goal).float()
+        self.faces = torch.from_numpy(faces.pictures).unsqueeze(1)
+        self.goals = torch.from_numpy(goals).float()
         self.weights = torch.from_numpy(weights)
         self.steps = len(faces) // recipe.batch
         if self.steps == 0:
             raise VibeCheckError(f"{len(faces)} faces are fewer than one batch of {recipe.batch}.")
-        self.model = build(recipe).to(device).to(memory_format=torch.channels_last)
-        self.dropout = nn.Dropout(recipe.dropout)
+        torch.manual_seed(recipe.seed)
+        model = build(recipe.architecture, recipe.side, OUTPUTS)
+        self.model = model.to(device).to(memory_format=torch.channels_last)
         keep = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
         self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=keep, use_buffers=True)
-        # Biases and the scales of normalisation are not drawn to zero.
-        flat = [p for p in self.model.parameters() if p.ndim < 2]
-        rest = [p for p in self.model.parameters() if p.ndim >= 2]
-        groups = [{"params": rest, "weight_decay": recipe.decay}, {"params": flat, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.SGD(groups, lr=recipe.rate, momentum=0.9, nesterov=True)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, recipe.rate, recipe.epochs * self.steps, pct_start=0.1, cycle_momentum=False
-        )
+        self.optimiser, self.schedule = _optimiser(self.model, recipe, self.steps)
         self._parts = (self.model, self.average, self.optimiser, self.schedule)  # what a checkpoint holds
 
     def epoch(self, number: int) -> float:
         """One pass; returns the mean loss. Its randomness depends on its number alone."""
-        torch.manual_seed(self.recipe.seed * 1000 + number)  # dropout's
-        dice = torch.Generator().manual_seed(self.recipe.seed * 1000 + number)
-        here = dice if self.device.type == "cpu" else torch.Generator(self.device).manual_seed(number)
+        recipe = self.recipe
+        side = recipe.small_side if number < recipe.small_share * recipe.epochs else recipe.side
+        seed = recipe.seed * 1000 + number
+        torch.manual_seed(seed)  # that of layers which drop something
+        dice = torch.Generator().manual_seed(seed)
+        here = dice if self.device.type == "cpu" else torch.Generator(self.device).manual_seed(seed)
         self.model.train()
         losses = []
-        drawn = torch.multinomial(self.weights, self.steps * self.recipe.batch, True, generator=dice)
-        for batch in drawn.view(self.steps, self.recipe.batch):
-            pictures = augment(self.pictures[batch].to(self.device), here)
-            with _half(self.device):
-                logits = self._logits(self.model, pictures)
-                loss = F.cross_entropy(logits.float(), self.goal[batch].to(self.device))
+        drawn = torch.multinomial(self.weights, self.steps * recipe.batch, True, generator=dice)
+        for batch in drawn.view(self.steps, recipe.batch):
+            pictures = augment(_scaled(self.faces[batch].to(self.device), side), here)
+            pictures, goals = mixed(pictures, self.goals[batch].to(self.device), recipe.mixup, here)
+            with torch.autocast(self.device.type, dtype=torch.bfloat16):
+                logits = self.model(pixel_values=_normal(pictures)).logits
+            votes, label = logits.float().split(len(NAMES), dim=1)
+            loss = F.cross_entropy(votes, goals[:, 0])
+            loss = loss + recipe.label_weight * F.cross_entropy(label, goals[:, 1])
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -186,14 +177,10 @@ class _Run:
             losses.append(loss.item())
         return float(np.mean(losses))
 
-    def _logits(self, model: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
-        features = model.resnet(_normal(pictures)).pooler_output.flatten(1)
-        return model.classifier[1](self.dropout(features))
-
     def answers(self, faces: Faces) -> np.ndarray:
-        """N x 7 probabilities of the averaged model."""
+        """N x 7 probabilities by the votes' head of the averaged model."""
         logits = logits_of(self.average.module, faces, self.recipe.side)
-        return logits.softmax(1).numpy()
+        return logits[:, : len(NAMES)].softmax(1).numpy()
 
     def save(self, path: Path, epoch: int) -> None:
         """Keep all that is needed to go on, whole or not at all."""
@@ -215,56 +202,113 @@ class _Run:
         return state["epoch"]
 
 
-def finish(model: nn.Module, recipe: Recipe, prior: np.ndarray, valid: Faces, out: Path) -> dict:
+def _optimiser(
+    model: nn.Module, recipe: Recipe, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """The optimiser that suits the architecture, and a learning rate that rises once and falls."""
+    how = ARCHITECTURES[recipe.architecture]
+    # Biases and the scales of normalisation are not drawn to zero.
+    flat = [p for p in model.parameters() if p.ndim < 2]
+    rest = [p for p in model.parameters() if p.ndim >= 2]
+    groups = [{"params": rest, "weight_decay": how.decay}, {"params": flat, "weight_decay": 0.0}]
+    if how.optimiser == "sgd":
+        optimiser = torch.optim.SGD(groups, lr=how.rate, momentum=0.9, nesterov=True)
+    else:
+        optimiser = torch.optim.AdamW(groups, lr=how.rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, how.rate, recipe.epochs * steps, pct_start=0.1, cycle_momentum=False
+    )
+    return optimiser, schedule
+
+
+def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Faces, out: Path) -> dict:
     """Write the model folder: weights, ONNX, and a manifest whose corrections are chosen on `valid`.
 
-    The temperature has the highest likelihood of the votes; the strength of the correction for the
-    class prior the highest mean of accuracy by votes and balanced accuracy by FER2013's label.
+    `priors` is 2 x 7: the mix of moods that each head was trained under. The mix of the heads and the
+    strength of the correction for the class prior are those with the highest mean of accuracy by votes
+    and balanced accuracy by FER2013's label; under the temperature the mood with most votes is most likely.
     """
-    model = model.half()
-    model.save_pretrained(out)
+    clear = valid.truth >= 0
+    both = logits_of(model, valid, recipe.side).double().numpy()
+    best = (-1.0, 0.0, 0.0, 1.0)
+    for share in np.linspace(0, 1, 11):
+        logits = (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
+        prior = _between(priors, share)
+        temperature = _temperature(logits[clear], valid.truth[clear])
+        answers = softmax(logits / temperature, axis=1)
+        for strength in np.linspace(0, 1, 11):
+            score = _score(without_prior(answers, prior, strength), valid)
+            best = max(best, (score, float(share), float(strength), temperature))
+    _, share, strength, temperature = best
+    folded = fold(model, recipe, share).half()
+    folded.save_pretrained(out)
     ViTImageProcessor(
         size={"height": recipe.side, "width": recipe.side}, image_mean=[MEAN] * 3, image_std=[STD] * 3
     ).save_pretrained(out)
-    logits = logits_of(model.float(), valid, recipe.side).double().numpy()
-    clear = valid.truth >= 0
-    temperature = minimize_scalar(
-        lambda t: -(np.log(_corrected(logits / t, prior, 0.0)[clear]) * valid.shares[clear]).sum(1).mean(),
-        bounds=(0.3, 3.0),
-        method="bounded",
-    ).x
-    scores = {s: _score(_corrected(logits / temperature, prior, s), valid) for s in np.linspace(0, 1, 11)}
-    strength = max(scores, key=scores.get)
+    prior = _between(priors, share)
     manifest = Manifest(
         version=out.name,
         origin="trained on FER+ by python -m finetune pretrain",
         grey=True,
         crop_scale=CROP_SCALE,
-        temperature=round(float(temperature), 4),
-        class_prior=tuple(round(float(share), 4) for share in prior),
-        prior_strength=round(float(strength), 2),
+        temperature=round(temperature, 4),
+        class_prior=tuple(round(float(part), 4) for part in prior),
+        prior_strength=round(strength, 2),
     )
     manifest.write(out)
     worst = compile_folder(out, face_probes(50))
-    return {"finished": str(out), "manifest": manifest.model_dump(), "onnx_differs_by": worst}
+    return {
+        "finished": str(out),
+        "label_share": round(share, 2),
+        "manifest": manifest.model_dump(),
+        "onnx_differs_by": worst,
+    }
+
+
+def fold(model: PreTrainedModel, recipe: Recipe, share: float) -> PreTrainedModel:
+    """The model with one head: (1 - share) of the votes', `share` of the label's."""
+    one = build(recipe.architecture, recipe.side, list(NAMES))
+    state = model.state_dict()
+    ours, theirs = head(one), head(model)
+    (name,) = (name for name, module in model.named_modules() if module is theirs)
+    for part in ("weight", "bias"):
+        votes, label = state[f"{name}.{part}"].split(len(NAMES))
+        state[f"{name}.{part}"] = (1 - share) * votes + share * label
+    assert ours.out_features == len(NAMES)
+    one.load_state_dict(state)
+    return one
+
+
+def _between(priors: np.ndarray, share: float) -> np.ndarray:
+    """The prior of folded heads: as their answers, the geometric mean, normalised."""
+    prior = priors[0] ** (1 - share) * priors[1] ** share
+    return prior / prior.sum()
+
+
+def _temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+    """The divisor of the logits (N x 7) under which the truth (N indices) is most likely (Guo et al. 2017).
+
+    Under the one for which the votes are most likely, the model is right more often than it says.
+    """
+    answer = minimize_scalar(
+        lambda t: -log_softmax(logits / t, axis=1)[np.arange(len(truth)), truth].mean(),
+        bounds=(0.3, 3.0),
+        method="bounded",
+    )
+    return float(answer.x)
 
 
 def logits_of(model: nn.Module, faces: Faces, side: int) -> torch.Tensor:
-    """N x 7 logits of a model in full precision, without any correction."""
+    """Logits (N x outputs) of a model in full precision, without any correction."""
     device = next(model.parameters()).device
     model.eval()
+    pictures = torch.from_numpy(faces.pictures).unsqueeze(1)
     with torch.inference_mode():
         parts = [
-            model(pixel_values=_normal(batch.to(device))).logits.float().cpu()
-            for batch in _as_tensor(faces.pictures, side).split(256)
+            model(pixel_values=_normal(_scaled(batch.to(device), side))).logits.float().cpu()
+            for batch in pictures.split(256)
         ]
     return torch.cat(parts)
-
-
-def _corrected(logits: np.ndarray, prior: np.ndarray, strength: float) -> np.ndarray:
-    shifted = logits - strength * np.log(prior)
-    shares = np.exp(shifted - shifted.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
 
 
 def _score(shares: np.ndarray, faces: Faces) -> float:
@@ -273,9 +317,9 @@ def _score(shares: np.ndarray, faces: Faces) -> float:
     return (by_votes + report(shares, faces.label)["balanced_accuracy"]) / 2
 
 
-def _as_tensor(pictures: np.ndarray, side: int) -> torch.Tensor:
-    """N x 1 x side x side float, 0 to 1."""
-    values = torch.from_numpy(pictures).unsqueeze(1).float() / 255
+def _scaled(pictures: torch.Tensor, side: int) -> torch.Tensor:
+    """Grey uint8 pictures as N x 1 x side x side float, 0 to 1."""
+    values = pictures.float() / 255
     return F.interpolate(values, size=(side, side), mode="bilinear", antialias=True).clamp(0, 1)
 
 
@@ -283,10 +327,6 @@ def _normal(pictures: torch.Tensor) -> torch.Tensor:
     """What the model's preprocessor makes of grey pictures: three equal channels about 0."""
     values = ((pictures - MEAN) / STD).expand(-1, 3, -1, -1)
     return values.contiguous(memory_format=torch.channels_last)
-
-
-def _half(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def as_line(event: dict) -> str:

@@ -34,7 +34,7 @@ def prepared(candidates, source: Path, folder: Path, faces=None, others=None, mo
     if not (folder / "vibecheck.json").exists():
         Manifest(version=folder.name).write(folder)
     manifest = Manifest.read(folder)
-    opened, side = compiler.open_folder(folder, manifest.grey)
+    opened, side = compiler.open_folder(folder, manifest)
     faces = face_crops(manifest, side) if faces is None else faces(side)
     others = face_crops(manifest, side, 50, seed=1) if others is None else others(side)
     work = folder / "work"

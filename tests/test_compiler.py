@@ -11,6 +11,7 @@ from tests.standins.models import small_vit
 from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
+from vibecheck.manifest import Manifest
 from vibecheck.probes import face_probes
 
 pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
@@ -26,14 +27,14 @@ def compiler():
 def pytorch_probabilities(compiler, folder: Path, crops: np.ndarray) -> np.ndarray:
     import torch
 
-    model, _ = compiler.open_folder(folder, grey=Classifier.load(folder).manifest.grey)
+    model, _ = compiler.open_folder(folder, Manifest.read(folder))
     with torch.inference_mode():
         return model(torch.from_numpy(crops)).softmax(1).numpy()
 
 
 def plain(classifier: Classifier) -> Classifier:
-    """The classifier without its corrections, which PyTorch knows nothing of."""
-    classifier.manifest = classifier.manifest.model_copy(update={"temperature": 1.0, "prior_strength": 0.0})
+    """The classifier without the prior's correction, which is no part of the graph."""
+    classifier.manifest = classifier.manifest.model_copy(update={"prior_strength": 0.0})
     return classifier
 
 
@@ -49,8 +50,8 @@ def test_the_embedded_model_answers_as_pytorch_does_on_real_faces(compiler, astr
 def test_compiling_the_embedded_model_again_changes_no_answer(compiler, tmp_path):
     folder = shutil.copytree(EMBEDDED, tmp_path / "model", ignore=shutil.ignore_patterns("model.onnx"))
     assert compiler.compile_folder(folder, face_probes(20)) < 1e-5
-    crops = compiler._resized(face_probes(20), 64)
     again, shipped = Classifier.load(folder), Classifier.load(EMBEDDED)
+    crops = compiler._resized(face_probes(20), shipped.side)
     assert again.manifest == shipped.manifest
     assert again.probabilities(crops) == pytest.approx(shipped.probabilities(crops), abs=1e-6)
     assert (folder / "model.onnx").stat().st_size < 1.1 * (folder / "model.safetensors").stat().st_size
@@ -86,6 +87,26 @@ def test_colour_matters_to_a_model_in_colour_and_not_to_a_grey_one(compiler, tmp
         changes.append(change)
     in_colour, in_grey = changes
     assert in_colour > 5 * in_grey
+
+
+def test_the_temperature_softens_the_answers_inside_the_graph(compiler, tmp_path):
+    crops = compiler._resized(face_probes(5), 32)
+    logits = []
+    for temperature in (1.0, 2.5):
+        folder = small_vit(tmp_path / f"vit-{temperature}", NAMES)
+        Manifest(version="v", temperature=temperature).write(folder)
+        compiler.compile_folder(folder, face_probes(5))
+        shares = Classifier.load(folder).probabilities(crops)
+        logits.append(np.log(shares) - np.log(shares).mean(1, keepdims=True))
+    assert logits[0] == pytest.approx(2.5 * logits[1], abs=1e-3)
+
+
+def test_a_temperature_that_was_changed_afterwards_is_refused(compiler, tmp_path):
+    folder = small_vit(tmp_path / "vit", NAMES)
+    compiler.compile_folder(folder, face_probes(5))
+    Manifest(version="v", temperature=1.7).write(folder)
+    with pytest.raises(ModelError, match="another temperature"):
+        Classifier.load(folder)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def _made(
             _link_or_copy(path, part / path.name, settings.data)
     (part / FILE_NAME).unlink(missing_ok=True)  # which may be another name of a file that stays as it is
     manifest.write(part)
-    model, side = compiler.open_folder(part, manifest.grey)
+    model, side = compiler.open_folder(part, manifest)
     store = _store(settings)
     faces = face_crops(manifest, side, FACES, store=store)
     others = face_crops(manifest, side, OTHERS, seed=1)

@@ -20,6 +20,8 @@ from vibecheck.manifest import Manifest
 
 EMBEDDED = Path(__file__).parent / "models" / "embedded"
 ONNX_FILE = "model.onnx"
+# Under this name the graph notes by what its logits are divided.
+TEMPERATURE = "vibecheck.temperature"
 # Pictures to a run, so that a folder of thousands takes no more memory than one of these.
 BATCH = 32
 
@@ -78,6 +80,7 @@ class Classifier:
                 f"{path} is damaged. Make it again with: python -m vibecheck compile {folder} --in-place"
             ) from error
         _check_shapes(session, len(mapping), path)
+        _check_temperature(session, manifest.temperature, path)
         return cls(session, mapping, manifest)
 
     @property
@@ -92,9 +95,8 @@ class Classifier:
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Seven probabilities a face, N x 7 float64, in the order of EMOTIONS; each row sums to 1.
 
-        `crops` is N x side x side x 3 uint8 RGB. softmax(logits / temperature), then, if the model
-        recorded the prior p it was trained under, divided by p ** strength and normalised again
-        (logit adjustment after training, Menon et al. 2021, arXiv:2007.07314).
+        `crops` is N x side x side x 3 uint8 RGB. The graph's logits are calibrated already; if the model
+        recorded the prior it was trained under, the answers are corrected for it (`without_prior`).
         """
         with self._lock:
             parts = [
@@ -103,11 +105,21 @@ class Classifier:
             ]
         if not parts:
             return np.empty((0, len(EMOTIONS)))
-        logits = np.concatenate(parts).astype(np.float64) / self.manifest.temperature
+        logits = np.concatenate(parts).astype(np.float64)
         shares = np.exp(logits - logits.max(axis=1, keepdims=True)) @ self._to_moods
-        if self.manifest.class_prior is not None:
-            shares /= np.asarray(self.manifest.class_prior) ** self.manifest.prior_strength
-        return shares / shares.sum(axis=1, keepdims=True)
+        prior = self.manifest.class_prior or [1.0] * len(EMOTIONS)
+        return without_prior(shares, np.asarray(prior), self.manifest.prior_strength)
+
+
+def without_prior(shares: np.ndarray, prior: np.ndarray, strength: float) -> np.ndarray:
+    """Probabilities (N x 7, up to a factor a row) as a model would give them that knew less of the prior.
+
+    Each is divided by its prior ** strength, and the rows are made to sum to 1: at 0 they stay as they
+    are, at 1 every mood was equally likely to begin with (logit adjustment after training, Menon et al.
+    2021, arXiv:2007.07314).
+    """
+    corrected = shares / prior**strength
+    return corrected / corrected.sum(axis=1, keepdims=True)
 
 
 def _check_shapes(session: onnxruntime.InferenceSession, labels: int, path: Path) -> None:
@@ -126,6 +138,16 @@ def _check_shapes(session: onnxruntime.InferenceSession, labels: int, path: Path
         raise ModelError(
             f"{path} was not made by VibeCheck. "
             f"Make it with: python -m vibecheck compile {path.parent} --in-place"
+        )
+
+
+def _check_temperature(session: onnxruntime.InferenceSession, temperature: float, path: Path) -> None:
+    """Refuse a graph whose calibration is not the manifest's: its confidence would mean nothing."""
+    noted = session.get_modelmeta().custom_metadata_map.get(TEMPERATURE)
+    if noted != str(temperature):
+        raise ModelError(
+            f"{path} was made for another temperature than vibecheck.json names. "
+            f"Make it again with: python -m vibecheck compile {path.parent}"
         )
 
 

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 
-from vibecheck.classifier import ONNX_FILE, labels_of
+from vibecheck.classifier import ONNX_FILE, TEMPERATURE, labels_of
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError
 from vibecheck.manifest import FILE_NAME, Manifest
@@ -31,12 +31,16 @@ TOLERANCE = 1e-4
 
 
 class WithPixels(torch.nn.Module):
-    """A model together with what it wants done to its pixels: N x S x S x 3 uint8 RGB to logits."""
+    """A model with all that belongs round it: N x S x S x 3 uint8 RGB to calibrated logits.
 
-    def __init__(self, model: torch.nn.Module, processor: dict, grey: bool) -> None:
+    Before it, what it wants done to its pixels; behind it, its temperature (Guo et al. 2017).
+    """
+
+    def __init__(self, model: torch.nn.Module, processor: dict, grey: bool, temperature: float) -> None:
         super().__init__()
         self.model = model
         self.grey = grey
+        self.temperature = temperature
         factor = processor.get("rescale_factor", 1 / 255) if processor.get("do_rescale", True) else 1.0
         normalise = processor.get("do_normalize", True)
         mean = processor.get("image_mean", [0.5] * 3) if normalise else [0.0] * 3
@@ -50,11 +54,11 @@ class WithPixels(torch.nn.Module):
         if self.grey:
             values = (values * self.luma).sum(dim=3, keepdim=True).expand(-1, -1, -1, 3)
         values = values * self.scale + self.shift
-        return self.model(pixel_values=values.permute(0, 3, 1, 2)).logits
+        return self.model(pixel_values=values.permute(0, 3, 1, 2)).logits / self.temperature
 
 
-def open_folder(folder: Path, grey: bool) -> tuple[WithPixels, int]:
-    """The folder's PyTorch model in full precision, and the side of its input in px.
+def open_folder(folder: Path, manifest: Manifest) -> tuple[WithPixels, int]:
+    """The folder's PyTorch model in full precision, calibrated, and the side of its input in px.
 
     Weights come from safetensors only, and no code from the folder runs. Raises ModelError.
     """
@@ -71,7 +75,7 @@ def open_folder(folder: Path, grey: bool) -> tuple[WithPixels, int]:
     side = size.get("height") or size.get("shortest_edge") or getattr(config, "image_size", None)
     if not isinstance(side, int) or not 16 <= side <= 1024:
         raise ModelError(f"{folder}/preprocessor_config.json does not say the size of the model's input.")
-    return WithPixels(model, processor, grey).eval(), side
+    return WithPixels(model, processor, manifest.grey, manifest.temperature).eval(), side
 
 
 def compile_folder(folder: Path, faces: np.ndarray) -> float:
@@ -82,7 +86,7 @@ def compile_folder(folder: Path, faces: np.ndarray) -> float:
     TOLERANCE; otherwise ModelError.
     """
     manifest = Manifest.read(folder) if (folder / FILE_NAME).exists() else Manifest(version=folder.name)
-    model, side = open_folder(folder, manifest.grey)
+    model, side = open_folder(folder, manifest)
     probe = _resized(faces, side)
     graph = _in_half_where_exact(export(model, torch.from_numpy(probe[:2])))
 
@@ -128,6 +132,7 @@ def export(model: WithPixels, example: torch.Tensor, optimise: bool = False) -> 
             output_names=["logits"],
             dynamic_shapes=({0: torch.export.Dim("faces", min=1, max=1024)},),
         )
+    helper.set_model_props(program.model_proto, {TEMPERATURE: str(model.temperature)})
     return program.model_proto
 
 

@@ -3,7 +3,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from finetune.augment import augment  # noqa: E402
+from finetune.augment import augment, mixed  # noqa: E402
 from vibecheck.probes import face_probes  # noqa: E402
 
 
@@ -57,3 +57,19 @@ def test_every_face_is_altered_and_still_more_like_itself_than_like_another(face
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_batches_may_be_small(faces, count):
     assert altered(faces[:count]).shape == faces[:count].shape
+
+
+def test_mixed_faces_and_their_goals_are_mixed_alike(faces):
+    goals = torch.arange(len(faces)).float().view(-1, 1)
+    coded = goals.view(-1, 1, 1, 1).expand_as(faces) / len(faces)
+    pictures, answers = mixed(coded, goals, 0.2, torch.Generator().manual_seed(0))
+    assert torch.allclose(pictures[:, 0, 0, 0] * len(faces), answers[:, 0], atol=1e-3)
+    # at least half of each is its own
+    strange = (answers - goals).abs().max()
+    assert 0 < strange < len(faces) / 2
+
+
+def test_without_mixing_everything_stays(faces):
+    goals = torch.rand(len(faces), 2, 7)
+    pictures, answers = mixed(faces, goals, 0.0, torch.Generator())
+    assert pictures is faces and answers is goals

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from finetune.ferplus import read
-from vibecheck.classifier import Classifier
+from vibecheck.classifier import Classifier, without_prior
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
 from vibecheck.manifest import Manifest
@@ -29,16 +29,21 @@ def pretrain():
 
 @pytest.fixture(scope="module")
 def small(pretrain):
-    return pretrain.Recipe(
-        epochs=3,
-        side=32,
-        widths=(16, 16, 24, 32),
-        depths=(1, 1, 1, 1),
-        batch=50,
-        rate=0.1,
-        dropout=0.1,
-        average=0.9,
+    """A recipe for a network that learns within seconds."""
+    from transformers import ResNetConfig
+
+    from finetune.architectures import ARCHITECTURES, Architecture
+
+    def config(side):
+        return ResNetConfig(
+            embedding_size=16, hidden_sizes=[16, 16, 24, 32], depths=[1] * 4, layer_type="basic"
+        )
+
+    ARCHITECTURES["tiny"] = Architecture(config, "sgd", 0.1, 5e-4)
+    yield pretrain.Recipe(
+        architecture="tiny", epochs=3, side=32, small_side=24, small_share=0.4, batch=50, average=0.9
     )
+    del ARCHITECTURES["tiny"]
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +84,9 @@ def test_the_finished_folder_runs_in_the_app_as_it_was_trained(pretrain, trained
     assert told[-1]["finished"] == str(out) and told[-1]["onnx_differs_by"] < 1e-4
     valid = splits[1]
     model = AutoModelForImageClassification.from_pretrained(out, dtype=torch.float32)
-    logits = pretrain.logits_of(model, valid, small.side).double().numpy() / manifest.temperature
-    expected = pretrain._corrected(logits, np.array(manifest.class_prior), manifest.prior_strength)
+    logits = pretrain.logits_of(model, valid, small.side).double() / manifest.temperature
+    prior = np.array(manifest.class_prior)
+    expected = without_prior(logits.softmax(1).numpy(), prior, manifest.prior_strength)
     answers = classifier.probabilities(as_input(valid.pictures, classifier.side))
     assert (answers.argmax(1) == expected.argmax(1)).mean() > 0.97
     assert np.abs(answers - expected).mean() < 0.02  # two ways to scale 48 px to 32
@@ -112,12 +118,39 @@ def test_fewer_faces_than_a_batch_are_refused(pretrain, small, splits, tmp_path)
         pretrain.pretrain(train.take(np.arange(10)), valid, tmp_path, small)
 
 
-def test_targets_are_the_votes_mixed_with_the_label(pretrain, splits):
+def test_the_two_heads_learn_the_votes_and_the_label(pretrain, splits):
     train = splits[0]
-    mixed = pretrain.targets(train, 0.2)
-    assert mixed.sum(axis=1) == pytest.approx(1)
-    assert pretrain.targets(train, 0.0) == pytest.approx(train.shares)
-    assert (pretrain.targets(train, 1.0).argmax(1) == train.label).all()
+    votes, label = pretrain.opinions(train).transpose(1, 0, 2)
+    assert votes == pytest.approx(train.shares)
+    assert (label.argmax(1) == train.label).all() and label.sum(1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_folded_heads_answer_with_the_geometric_mean_of_both(pretrain, small, splits, share):
+    import torch
+
+    valid = splits[1]
+    torch.manual_seed(0)
+    both = pretrain.build(small.architecture, small.side, pretrain.OUTPUTS)
+    torch.nn.init.normal_(pretrain.head(both).weight, std=3.0)
+    votes, label = pretrain.logits_of(both, valid, small.side).log_softmax(1).split(7, dim=1)
+    expected = ((1 - share) * votes.log_softmax(1) + share * label.log_softmax(1)).softmax(1)
+    folded = pretrain.fold(both, small, share)
+    answers = pretrain.logits_of(folded, valid, small.side).softmax(1)
+    assert answers.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
+    assert answers.std(0).max() > 0.01
+
+
+def test_every_architecture_can_be_built_and_trained_by_one_step(pretrain):
+    import torch
+
+    from finetune.architectures import ARCHITECTURES, build, head
+
+    for name in ARCHITECTURES:
+        model = build(name, 64, pretrain.OUTPUTS).train()
+        assert head(model).out_features == 14
+        model(pixel_values=torch.rand(2, 3, 64, 64)).logits.sum().backward()
+        assert 1e3 < sum(p.numel() for p in model.parameters()) < 12e6
 
 
 def test_rare_expressions_are_drawn_more_often(pretrain):
@@ -167,6 +200,16 @@ def test_evaluate_prints_what_it_promises(ferplus, trained):
         ).stdout
     )
     assert corrected["prior"] == 1.0
+
+
+def test_evaluate_tells_how_altered_faces_are_read(ferplus, trained):
+    out, _ = trained
+    arguments = ("evaluate", "--model", out, "--data", ferplus / "test.parquet", "--alter")
+    rows = json.loads(finetune(*arguments, "--json").stdout)["altered"]
+    assert set(rows) >= {"unaltered", "40% darker", "turned 20° left", "box 15% wider", "warm light"}
+    assert all(set(row) == {"accuracy", "balanced_accuracy", "ece"} for row in rows.values())
+    assert rows["turned 20° left"]["ece"] != rows["unaltered"]["ece"]
+    assert "warm light" in finetune(*arguments).stdout
 
 
 def test_what_is_missing_is_a_sentence(tmp_path):

@@ -1,0 +1,95 @@
+"""Networks to choose from for the embedded model, each small enough for a frame on one core.
+
+All are built by transformers, from scratch, so that `AutoModelForImageClassification` loads them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+from transformers import (
+    AutoModelForImageClassification,
+    ConvNextV2Config,
+    EfficientNetConfig,
+    MobileViTV2Config,
+    PretrainedConfig,
+    PreTrainedModel,
+    ResNetConfig,
+    ViTConfig,
+)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network, and how such networks are usually trained: `optimiser` is "sgd" or "adamw".
+
+    `config` makes the configuration for pictures of a side in px; `rate` is the highest learning rate
+    and `decay` the decay of weights that suit the optimiser.
+    """
+
+    config: Callable[[int], PretrainedConfig]
+    optimiser: str
+    rate: float
+    decay: float
+
+
+ARCHITECTURES = {
+    "resnet": Architecture(
+        lambda side: ResNetConfig(
+            embedding_size=64, hidden_sizes=[64, 128, 192, 240], depths=[2, 2, 2, 2], layer_type="basic"
+        ),
+        "sgd",
+        0.1,
+        5e-4,
+    ),
+    "convnextv2": Architecture(
+        lambda side: ConvNextV2Config(
+            patch_size=4, hidden_sizes=[48, 96, 192, 320], depths=[2, 2, 4, 2], drop_path_rate=0.05
+        ),
+        "adamw",
+        2e-3,
+        0.05,
+    ),
+    "efficientnet": Architecture(
+        lambda side: EfficientNetConfig(
+            width_coefficient=1.0, depth_coefficient=1.0, image_size=side, hidden_dim=1280
+        ),
+        "sgd",
+        0.05,
+        1e-4,
+    ),
+    "mobilevitv2": Architecture(
+        lambda side: MobileViTV2Config(width_multiplier=0.75, image_size=side), "adamw", 2e-3, 0.05
+    ),
+    "vit": Architecture(
+        lambda side: ViTConfig(
+            image_size=side,
+            patch_size=8,
+            hidden_size=192,
+            num_hidden_layers=9,
+            num_attention_heads=3,
+            intermediate_size=768,
+        ),
+        "adamw",
+        1e-3,
+        0.05,
+    ),
+}
+
+
+def build(name: str, side: int, labels: list[str]) -> PreTrainedModel:
+    """An untrained network of ARCHITECTURES with one output for each of `labels`."""
+    config = ARCHITECTURES[name].config(side)
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: i for i, label in enumerate(labels)}
+    model = AutoModelForImageClassification.from_config(config)
+    if isinstance(config, ResNetConfig):
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return model
+
+
+def head(model: PreTrainedModel) -> nn.Linear:
+    """The last layer, which gives the logits."""
+    return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
