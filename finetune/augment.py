@@ -9,16 +9,19 @@ import torch
 import torch.nn.functional as F
 
 
-def augment(faces: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def augment(faces: torch.Tensor, generator: torch.Generator, share: float = 1.0) -> torch.Tensor:
     """A batch of grey faces (N x 1 x S x S float, 0 to 1), each altered in its own way.
 
     Mirrored, turned (20 degrees), shifted, cropped 20% tighter or wider, blurred or seen from afar
-    (down to 20 px), darker, brighter, flatter, noisy, partly hidden.
+    (down to 20 px), darker, brighter, flatter, noisy, partly hidden. The first `share` of the batch are
+    altered so, the rest are no more than mirrored.
     """
-    faces = _moved(faces, generator)
-    faces = _blurred(faces, generator)
-    faces = _lit(faces, generator)
-    return _hidden(faces, generator)
+    count = round(share * len(faces))
+    altered = _moved(faces[:count], generator)
+    altered = _blurred(altered, generator)
+    altered = _lit(altered, generator)
+    altered = _hidden(altered, generator)
+    return torch.cat([altered, _mirrored(faces[count:], generator)])
 
 
 def mixed(
@@ -41,6 +44,11 @@ def mixed(
 
 def _uniform(shape: tuple[int, ...], low: float, high: float, like: torch.Tensor, g: torch.Generator):
     return torch.rand(shape, generator=g, device=like.device) * (high - low) + low
+
+
+def _mirrored(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+    chosen = torch.rand(len(faces), generator=g, device=faces.device) < 0.5
+    return torch.where(chosen[:, None, None, None], faces.flip(3), faces)
 
 
 def _moved(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:

@@ -54,6 +54,16 @@ def test_every_face_is_altered_and_still_more_like_itself_than_like_another(face
     assert np.median(mirrored) > np.median(strangers) + 0.15
 
 
+def test_beyond_the_share_faces_are_no_more_than_mirrored(faces):
+    out = augment(faces, torch.Generator().manual_seed(0), share=0.5)
+    half = len(faces) // 2
+    kept = [torch.equal(a, b) for a, b in zip(out, faces, strict=True)]
+    mirrored = [torch.equal(a, b.flip(2)) for a, b in zip(out, faces, strict=True)]
+    assert not any(kept[:half]) and not any(mirrored[:half])
+    assert all(a or b for a, b in zip(kept[half:], mirrored[half:], strict=True))
+    assert any(kept[half:]) and any(mirrored[half:])
+
+
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_batches_may_be_small(faces, count):
     assert altered(faces[:count]).shape == faces[:count].shape
