@@ -57,7 +57,7 @@ def test_a_folder_as_json(pictures):
     assert sum(happy["probabilities"].values()) == pytest.approx(1)
     assert happy["confidence"] == happy["probabilities"]["happy"]
     assert set(happy["face"]) == {"x", "y", "width", "height"}
-    assert happy["model"] == "embedded-1"
+    assert happy["model"] == "embedded-2"
     assert nobody["error"] and {nobody[key] for key in KEYS - {"path", "error", "probabilities"}} == {None}
 
 

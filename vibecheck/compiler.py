@@ -132,8 +132,9 @@ def export(model: WithPixels, example: torch.Tensor, optimise: bool = False) -> 
             output_names=["logits"],
             dynamic_shapes=({0: torch.export.Dim("faces", min=1, max=1024)},),
         )
-    helper.set_model_props(program.model_proto, {TEMPERATURE: str(model.temperature)})
-    return program.model_proto
+    graph = program.model_proto  # made anew each time it is asked for
+    helper.set_model_props(graph, {TEMPERATURE: str(model.temperature)})
+    return graph
 
 
 def _in_half_where_exact(graph: onnx.ModelProto) -> onnx.ModelProto:

@@ -33,7 +33,7 @@ def test_a_row_has_the_columns_that_were_promised():
         "confidence": "0.700000",
         "ground_truth_mood": "sad",
         "source": "volunteered",
-        "model_version": "embedded-1",
+        "model_version": "embedded-2",
         "image": f"input_{EXAMPLE.id}.jpg",
     }
     assert (bare["ground_truth_mood"], bare["source"], bare["image"]) == ("", "", "")
@@ -43,7 +43,7 @@ def test_a_row_has_the_columns_that_were_promised():
     ("cell", "expected"),
     [
         ("", ""),
-        ("embedded-1", "embedded-1"),
+        ("embedded-2", "embedded-2"),
         ("=1+1", "'=1+1"),
         ("+1", "'+1"),
         ("-1", "'-1"),
