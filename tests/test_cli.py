@@ -150,7 +150,7 @@ def test_the_doctor_says_whether_the_live_model_can_be_had(tmp_path):
     assert "Meanwhile the embedded model runs" in run.stdout
     with serving_hub(EMBEDDED) as hub:
         run = vibecheck("doctor", cwd=tmp_path, HF_ENDPOINT=hub.url, **settings)
-    assert "owner/name can be fetched (13 MB, commit 0123456789ab)" in run.stdout
+    assert "owner/name can be fetched (8 MB, commit 0123456789ab)" in run.stdout
 
 
 def test_the_doctor_says_when_comet_cannot_be_reached_or_refuses(tmp_path):

@@ -15,7 +15,7 @@ def test_about_is_a_press_away_and_names_the_settings_and_the_model(start_app, o
     page.get_by_role("link", name="About").click()
     expect(page.get_by_role("heading", name="Expressions, not feelings")).to_be_visible()
     expect(page.get_by_text("After 7 days")).to_be_visible()
-    expect(page.get_by_role("cell", name="FER+ test, accuracy")).to_be_visible()
+    expect(page.get_by_role("cell", name="recall: angry")).to_be_visible()
     look(page, "about")
     page.get_by_role("link", name="Home").click()
     expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()

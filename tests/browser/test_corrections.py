@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def app(start_app):
-    return start_app()
+    return start_app(VIBECHECK_OWN_MACHINE="1")
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_a_model_on_its_way_shows_how_far_it_is(start_app, open_browser, tmp_pat
         page = open_browser().new_page()
         page.goto(app.url)
         sidebar = page.get_by_test_id("stSidebar")
-        expect(sidebar).to_contain_text(re.compile(r"Fetching owner/name: [1-9]\d* of 13 MB"))
+        expect(sidebar).to_contain_text(re.compile(r"Fetching owner/name: [1-9]\d* of 8 MB"))
         expect(sidebar.get_by_role("progressbar")).to_be_visible()
         expect(sidebar).to_contain_text("Model: embedded-2")
         look(page, "model-fetching")

@@ -1,0 +1,40 @@
+"""The model that ships, on faces that it was not trained on: what its card says is so."""
+
+import re
+
+import pytest
+
+from finetune.evaluate import evaluate
+from finetune.ferplus import read
+from vibecheck.classifier import EMBEDDED
+
+pytestmark = pytest.mark.shared_data
+
+
+@pytest.fixture(scope="module")
+def figures(shared):
+    faces = read(shared / "data" / "ferplus" / "test.parquet")
+    return evaluate(EMBEDDED, faces, prior=0.0), evaluate(EMBEDDED, faces)
+
+
+def test_it_is_as_good_as_it_was_when_it_was_chosen(figures):
+    plain, shipped = figures
+    assert plain["accuracy"] > 0.82 and plain["ece"] < 0.03
+    assert shipped["balanced_accuracy"] > 0.75 and shipped["ece_reweighted"] < 0.04
+
+
+def test_the_card_has_these_figures(figures):
+    card = (EMBEDDED / "README.md").read_text(encoding="utf-8")
+    rows = {
+        "accuracy": "accuracy",
+        "mean recall of the seven": "balanced_accuracy",
+        "expected calibration error (15 bins)": "ece",
+        "the same, of a truth with the corrected mix": "ece_reweighted",
+        "accuracy by FER2013's own labels": "fer2013_accuracy",
+        "mean recall by FER2013's own labels": "fer2013_balanced_accuracy",
+    }
+    for title, name in rows.items():
+        said = re.search(rf"^\| {re.escape(title)} \| (\S+) \| (\S+) \|$", card, re.M)
+        assert said, title
+        for text, measured in zip(said.groups(), figures, strict=True):
+            assert float(text) == pytest.approx(measured[name], abs=0.0025), title
