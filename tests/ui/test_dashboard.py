@@ -10,9 +10,11 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.history import fill
 from tests.records.examples import JPEG, a_prediction
+from vibecheck.access import Role
 from vibecheck.records.database import open_database
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
+from vibecheck.ui import gate
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "2_Dashboard.py")
 NOW = datetime.now(UTC)
@@ -20,7 +22,8 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """The records that the page will open, still empty."""
+    """The records that the page will open, still empty, as an analyst."""
+    monkeypatch.setattr(gate, "role", lambda: Role.ANALYST)
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path))
     monkeypatch.setenv("VIBECHECK_RETENTION_DAYS", "3650")
     st.cache_data.clear()
@@ -137,4 +140,4 @@ def test_nobody_below_an_analyst_sees_it(store, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(gate, "role", lambda: Role.LABELLER)
     answered(store, 1, "sad")
     test = visited().run()
-    assert "How good is it" not in said(test) and not test.button
+    assert "How good is it" not in said(test) and not test.main.button
