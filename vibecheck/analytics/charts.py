@@ -5,6 +5,10 @@ from datetime import date, timedelta
 
 import altair as alt
 
+# Altair looks into pandas as soon as anybody has begun to import it, and Streamlit does so in the midst of
+# a page: another session's page would find it half there.
+import pandas  # noqa: F401
+
 from vibecheck.analytics.accuracy import Point
 from vibecheck.analytics.calibration import Calibration
 from vibecheck.analytics.confusion import Confusion
