@@ -60,6 +60,14 @@ def store(
     _print(run(predictions, labels, folder), as_json)
 
 
+@app.command()
+def proof(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
+    """How often a worse or better challenger would be promoted, by which labels judge it (simulated)."""
+    from benchmarks.proof import run
+
+    _print(run(), as_json)
+
+
 def _print(rows: list[dict], as_json: bool) -> None:
     """Rows as lines of JSON, or as a table with a column a row, which fits the screen better."""
     if as_json:
