@@ -335,10 +335,15 @@ def test_twenty_visitors_come_and_go_and_leave_nothing_behind(reader):
         for _ in range(8):
             come_and_go(door, loop)
         threads, tracks, memory = left()
-        for _ in range(20):
-            come_and_go(door, loop)
-        wait_for(lambda: left()[0] <= threads, f"the threads to end: {left()[0] - threads}")
-        wait_for(lambda: left()[1] <= tracks, "the tracks to go")
-        assert analyser.streams == ()
-        assert left()[2] - memory < 25e6
+        grown = []
+        # What leaks does so each time; what else this process remembers of other tests comes and goes.
+        while len(grown) < 3 and not any(each < 25e6 for each in grown):
+            for _ in range(20):
+                come_and_go(door, loop)
+            wait_for(lambda: left()[0] <= threads, f"the threads to end: {left()[0] - threads}")
+            wait_for(lambda: left()[1] <= tracks, "the tracks to go")
+            assert analyser.streams == ()
+            before, memory = memory, left()[2]
+            grown.append(memory - before)
+        assert min(grown) < 25e6, grown
     analyser.stop()
