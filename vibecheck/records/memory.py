@@ -11,16 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from vibecheck.records import labels, queue, summaries
 from vibecheck.records.rows import feedback_of, play_of, prediction_row
 from vibecheck.records.synthetic import refuse_real
 from vibecheck.records.tables import feedback, forgotten, model_versions, plays, predictions
-from vibecheck.records.transactions import reading, writing
+from vibecheck.records.transactions import INSERTS, insert_if_new, reading, writing
 from vibecheck.records.values import Feedback, Play, Prediction
 
-INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 # Predictions that one transaction merges: others wait for it some hundredths of a second.
 BATCH = 200
 # For how long the id of a deleted prediction is remembered: longer than any reading back takes.
@@ -60,7 +58,7 @@ def merge(engine: Engine, remembered: Sequence[Remembered]) -> Merged:
 def forget(connection: Connection, prediction_id: str, now: datetime) -> None:
     """Notes that a prediction is deleted everywhere, and drops old notes of this kind."""
     row = {"prediction_id": prediction_id, "forgotten_at": now}
-    connection.execute(INSERTS[connection.dialect.name](forgotten).values(row).on_conflict_do_nothing())
+    insert_if_new(connection, forgotten, row)
     connection.execute(delete(forgotten).where(forgotten.c.forgotten_at < now - REMEMBER_FORGOTTEN))
 
 
@@ -110,9 +108,7 @@ def _models(connection: Connection, new: Iterable[Remembered]) -> None:
         first.setdefault(each.prediction.model_version, each)
     for version, each in first.items():
         row = {"version": version, "origin": each.origin, "first_used_at": each.prediction.made_at}
-        connection.execute(
-            INSERTS[connection.dialect.name](model_versions).values(row).on_conflict_do_nothing()
-        )
+        insert_if_new(connection, model_versions, row)
         later = model_versions.c.version == version, model_versions.c.first_used_at > each.prediction.made_at
         connection.execute(update(model_versions).where(*later).values(first_used_at=each.prediction.made_at))
 

@@ -3,14 +3,13 @@
 What a method acknowledges by returning is on disk, together with its row in the outbox.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import Connection, Engine, RowMapping, Table, and_, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from vibecheck.errors import RecordsError
 from vibecheck.records import corrections, labels, lookup, outbox, purge, summaries
@@ -20,12 +19,9 @@ from vibecheck.records.images import Images
 from vibecheck.records.rows import feedback_of, model_version_of, play_of, prediction_of, prediction_row
 from vibecheck.records.synthetic import is_synthetic, refuse_real
 from vibecheck.records.tables import feedback, model_versions, plays, predictions
-from vibecheck.records.transactions import place, reading, writing
+from vibecheck.records.transactions import insert_if_new, place, reading, writing
 from vibecheck.records.values import Feedback, ModelVersion, PictureKept, Play, Prediction, is_prediction_id
 from vibecheck.settings import Settings
-
-# "Insert, unless it is there" is no standard SQL; both databases have it, each in SQLAlchemy's own insert.
-INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 # Predictions that one question for all of them brings.
 PAGE = 1000
@@ -82,11 +78,11 @@ class Store:
                 self._images.put(prediction.id, picture)
                 undo.callback(self._discard, prediction.id)
             with writing(self._engine) as connection:
-                if not _insert_if_new(connection, predictions, prediction_row(prediction)):
+                if not insert_if_new(connection, predictions, prediction_row(prediction)):
                     undo.pop_all()  # someone stored the id just now, and the picture belongs to that row
                     raise _already_stored(prediction)
                 version = ModelVersion(prediction.model_version, model_origin, prediction.made_at)
-                _insert_if_new(connection, model_versions, asdict(version))
+                insert_if_new(connection, model_versions, asdict(version))
                 outbox.enqueue(connection, prediction)
                 summaries.count(connection, prediction.id)
             undo.pop_all()
@@ -323,10 +319,3 @@ def _already_stored(prediction: Prediction) -> RecordsError:
 def _next_n(connection: Connection, prediction_id: str) -> int:
     query = select(func.max(plays.c.n)).where(plays.c.prediction_id == prediction_id)
     return (connection.execute(query).scalar_one() or 0) + 1
-
-
-def _insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """Inserts the row unless its key is there, whoever put it there; returns whether it was new."""
-    statement = INSERTS[connection.dialect.name](table).values(row).on_conflict_do_nothing()
-    # Of an INSERT, SQLAlchemy asks for the count only when told to.
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1

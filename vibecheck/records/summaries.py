@@ -29,13 +29,11 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from vibecheck.emotions import NAMES
 from vibecheck.records.bins import SIGNALS, Signal
 from vibecheck.records.tables import daily, feedback, outcomes, plays, predictions
-
-INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+from vibecheck.records.transactions import INSERTS
 
 KEY = tuple(column.name for column in daily.primary_key)
 COUNTERS = tuple(column.name for column in daily.columns if not column.primary_key)

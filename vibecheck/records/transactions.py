@@ -1,9 +1,11 @@
-"""Transactions: `reading` and `writing`, and the sentence that each failure of a database becomes."""
+"""Transactions: `reading`, `writing`, `insert_if_new`, and the sentence for each failure of a database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, Table
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
@@ -11,6 +13,9 @@ from vibecheck.errors import RecordsError
 
 # How long a writer waits for another one on SQLite, before it gives up.
 BUSY_SECONDS = 5.0
+
+# "Insert, unless it is there" is no standard SQL; both databases have it, each in SQLAlchemy's own insert.
+INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 # The execution option that `database.py` turns into BEGIN IMMEDIATE on SQLite.
 WRITING = "vibecheck_writing"
@@ -93,3 +98,10 @@ def _sentence(error: DBAPIError, url: URL) -> str:
     advice = next((advice for start, advice in table.items() if code.startswith(start)), "refused a request")
     reason = " ".join(str(error.orig).split()).removesuffix(".")
     return f"The {place(url)} {advice} ({reason})."
+
+
+def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Inserts the row unless its key is there, whoever put it there; returns whether it was new."""
+    statement = INSERTS[connection.dialect.name](table).values(row).on_conflict_do_nothing()
+    # Of an INSERT, SQLAlchemy asks for the count only when told to.
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
