@@ -22,7 +22,11 @@ def soon(condition, seconds=60):
 
 def test_what_was_checked_here_is_there_again_on_a_new_disk(start_app, open_browser, astronaut):
     with comet_standin() as comet:
-        account = {"COMET_API_KEY": "k", "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/"}
+        account = {
+            "COMET_API_KEY": "k",
+            "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/",
+            "VIBECHECK_AUDIT_SHARE": "1",  # each check asks "Was this right?"
+        }
         first = start_app(**account)
         page = open_browser().new_page()
         page.goto(first.url)
