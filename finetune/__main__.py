@@ -25,6 +25,11 @@ def pretrain(
     epochs: Annotated[int, typer.Option(min=1)] = 60,
     side: Annotated[int, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = 80,
     small_share: Annotated[float, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")] = 0.6,
+    teacher: Annotated[
+        Path | None, typer.Option(help="The --out of an earlier run, to begin with and to learn from.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.001, help="Factor of the learning rate.")] = 1.0,
+    calm_share: Annotated[float, typer.Option(min=0, max=1, help="Share of epochs with plain faces.")] = 0.25,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     minutes: Annotated[float, typer.Option(help="Stop after so many; the same command goes on.")] = math.inf,
 ) -> None:
@@ -36,8 +41,10 @@ def pretrain(
     from finetune.pretrain import Recipe, as_line, pretrain
 
     train, valid = read(data / "train.parquet"), read(data / "valid.parquet")
-    recipe = Recipe(architecture, epochs, side, small_share=small_share, seed=seed)
-    done = pretrain(train, valid, out, recipe, lambda event: typer.echo(as_line(event)), minutes)
+    recipe = Recipe(
+        architecture, epochs, side, small_share=small_share, calm_share=calm_share, rate=rate, seed=seed
+    )
+    done = pretrain(train, valid, out, recipe, lambda event: typer.echo(as_line(event)), minutes, teacher)
     if not done:
         typer.echo("Not finished yet: the same command goes on from here.", err=True)
 

@@ -4,7 +4,9 @@ FER+ has two opinions on each face: the votes of ten people, and the label of FE
 saw far more fear and disgust. The network learns both, with a head for each. When it is finished the two
 heads are folded into one, by a mix that is chosen on the validation part: the mean of two layers' weights
 answers with the (normalised) geometric mean of their probabilities. An average of the weights over the run
-(EMA) is what is kept. A run that was interrupted goes on from its checkpoint.
+(EMA) is what is kept. A run that was interrupted goes on from its checkpoint. A run may have an earlier
+one as its teacher: it begins with the teacher's weights and learns in part what the teacher answers, which
+is softer and less noisy than labels (born-again networks, Furlanello et al. 2018, arXiv:1805.04770).
 """
 
 import json
@@ -50,7 +52,8 @@ class Recipe:
     alpha of the mixing of pairs (Zhang et al. 2018), `average` the decay of the weights' mean. In the last
     `calm_share` of the epochs nothing is mixed and half of the faces are no more than mirrored, so that
     the model ends on faces as they are (as Ge et al. 2021, arXiv:2107.08430, end without mosaics). The
-    learning rate rises over the first tenth of the run, then falls.
+    learning rate rises over the first tenth of the run to `rate` times what suits the architecture, then
+    falls. `teacher_share` is the share of a teacher's answer in what is learned, if there is a teacher.
     """
 
     architecture: str = "resnet"
@@ -64,6 +67,8 @@ class Recipe:
     mixup: float = 0.2
     calm_share: float = 0.25
     average: float = 0.998
+    rate: float = 1.0
+    teacher_share: float = 0.5
     seed: int = 0
 
 
@@ -80,13 +85,16 @@ def pretrain(
     recipe: Recipe,
     tell: Callable[[dict], None] = lambda event: None,
     minutes: float = math.inf,
+    teacher: Path | None = None,
 ) -> bool:
     """Train, and write the finished model folder into `out`; returns whether it is finished.
+
+    `teacher` is the folder of an earlier, finished run of the same architecture.
 
     Stops after an epoch that ends later than `minutes` after the start: call it again with the same
     recipe to go on. `tell` gets a dict after each epoch, and one at the end. The same recipe, data,
     machine and number of threads give the same model. Raises VibeCheckError if `out` holds a
-    checkpoint of another recipe.
+    checkpoint of another recipe, or `teacher` none of this architecture.
     """
     began = time.monotonic()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -95,6 +103,8 @@ def pretrain(
     goals = opinions(train)
     weights = _draw_weights(goals.mean(axis=1), recipe.balance)
     run = _Run(recipe, train, goals, weights, device)
+    if teacher is not None:
+        run.follow(teacher / CHECKPOINT)
     out.mkdir(parents=True, exist_ok=True)
     first = run.resume(out / CHECKPOINT)
     for epoch in range(first, recipe.epochs):
@@ -138,7 +148,7 @@ class _Run:
         self, recipe: Recipe, faces: Faces, goals: np.ndarray, weights: np.ndarray, device: torch.device
     ) -> None:
         self.recipe, self.device = recipe, device
-        self.faces = torch.from_numpy(faces.pictures).unsqueeze(1)
+        self.faces = pictures_of(faces)
         self.goals = torch.from_numpy(goals).float()
         self.weights = torch.from_numpy(weights)
         self.steps = len(faces) // recipe.batch
@@ -182,9 +192,30 @@ class _Run:
             losses.append(loss.item())
         return float(np.mean(losses))
 
+    def follow(self, checkpoint: Path) -> None:
+        """Begin with the weights of a teacher, and learn in part what it answers.
+
+        It is asked for each face and for its mirror image.
+        """
+        if not checkpoint.exists():
+            raise VibeCheckError(f"{checkpoint} is not there: a teacher is the --out of a finished run.")
+        state = torch.load(checkpoint, map_location=self.device, weights_only=True)
+        if state["recipe"]["architecture"] != self.recipe.architecture:
+            raise VibeCheckError(f"{checkpoint} is not of the architecture {self.recipe.architecture}.")
+        prefix = "module."  # under which the average keeps its model
+        weights = {name.removeprefix(prefix): part for name, part in state["parts"][1].items()}
+        del weights["n_averaged"]
+        self.model.load_state_dict(weights)
+        self.average.module.load_state_dict(weights)
+        answers = [
+            logits_of(self.model, pictures, self.recipe.side).view(len(pictures), -1, len(NAMES)).softmax(2)
+            for pictures in (self.faces, self.faces.flip(3))
+        ]
+        self.goals = torch.lerp(self.goals, sum(answers) / 2, self.recipe.teacher_share)
+
     def answers(self, faces: Faces) -> np.ndarray:
         """N x 7 probabilities by the votes' head of the averaged model."""
-        logits = logits_of(self.average.module, faces, self.recipe.side)
+        logits = logits_of(self.average.module, pictures_of(faces), self.recipe.side)
         return logits[:, : len(NAMES)].softmax(1).numpy()
 
     def save(self, path: Path, epoch: int) -> None:
@@ -221,7 +252,7 @@ def _optimiser(
     else:
         optimiser = torch.optim.AdamW(groups, lr=how.rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, how.rate, recipe.epochs * steps, pct_start=0.1, cycle_momentum=False
+        optimiser, recipe.rate * how.rate, recipe.epochs * steps, pct_start=0.1, cycle_momentum=False
     )
     return optimiser, schedule
 
@@ -234,7 +265,7 @@ def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Fa
     and balanced accuracy by FER2013's label; under the temperature the mood with most votes is most likely.
     """
     clear = valid.truth >= 0
-    both = logits_of(model, valid, recipe.side).double().numpy()
+    both = logits_of(model, pictures_of(valid), recipe.side).double().numpy()
     best = (-1.0, 0.0, 0.0, 1.0)
     for share in np.linspace(0, 1, 11):
         logits = (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
@@ -303,11 +334,10 @@ def _temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     return float(answer.x)
 
 
-def logits_of(model: nn.Module, faces: Faces, side: int) -> torch.Tensor:
-    """Logits (N x outputs) of a model in full precision, without any correction."""
+def logits_of(model: nn.Module, pictures: torch.Tensor, side: int) -> torch.Tensor:
+    """Logits (N x outputs) of a model for grey faces (N x 1 x S x S uint8), without any correction."""
     device = next(model.parameters()).device
     model.eval()
-    pictures = torch.from_numpy(faces.pictures).unsqueeze(1)
     with torch.inference_mode():
         parts = [
             model(pixel_values=_normal(_scaled(batch.to(device), side))).logits.float().cpu()
@@ -320,6 +350,11 @@ def _score(shares: np.ndarray, faces: Faces) -> float:
     clear = faces.truth >= 0
     by_votes = report(shares[clear], faces.truth[clear])["accuracy"]
     return (by_votes + report(shares, faces.label)["balanced_accuracy"]) / 2
+
+
+def pictures_of(faces: Faces) -> torch.Tensor:
+    """The faces' pictures, N x 1 x S x S uint8."""
+    return torch.from_numpy(faces.pictures).unsqueeze(1)
 
 
 def _scaled(pictures: torch.Tensor, side: int) -> torch.Tensor:

@@ -84,9 +84,11 @@ def test_the_finished_folder_runs_in_the_app_as_it_was_trained(pretrain, trained
     assert told[-1]["finished"] == str(out) and told[-1]["onnx_differs_by"] < 1e-4
     valid = splits[1]
     model = AutoModelForImageClassification.from_pretrained(out, dtype=torch.float32)
-    logits = pretrain.logits_of(model, valid, small.side).double() / manifest.temperature
+    logits = (
+        pretrain.logits_of(model, pretrain.pictures_of(valid), small.side).double() / manifest.temperature
+    )
     prior = np.array(manifest.class_prior)
-    expected = without_prior(logits.softmax(1).numpy(), prior, manifest.prior_strength)
+    expected = without_prior(logits.double().softmax(1).numpy(), prior, manifest.prior_strength)
     answers = classifier.probabilities(as_input(valid.pictures, classifier.side))
     assert (answers.argmax(1) == expected.argmax(1)).mean() > 0.97
     assert np.abs(answers - expected).mean() < 0.02  # two ways to scale 48 px to 32
@@ -112,6 +114,42 @@ def test_a_checkpoint_of_another_recipe_is_refused(pretrain, small, splits, tmp_
         pretrain.pretrain(*splits, tmp_path, replace(small, seed=1))
 
 
+def test_a_pupil_begins_where_its_teacher_ended_and_learns_what_it_answers(
+    pretrain, trained, splits, small, tmp_path
+):
+    from dataclasses import replace
+
+    teacher, told = trained
+    pupil = tmp_path / "small-2"
+    gentle = replace(small, epochs=1, small_share=0, rate=0.01)
+    epochs = []
+    assert pretrain.pretrain(*splits, pupil, gentle, epochs.append, teacher=teacher)
+    assert epochs[0]["accuracy"] > told[-2]["accuracy"] - 0.02  # one epoch from nothing is far from that
+
+    import torch
+
+    train = splits[0]
+    goals = pretrain.opinions(train)
+    run = pretrain._Run(small, train, goals, np.ones(len(train)), torch.device("cpu"))
+    run.follow(teacher / pretrain.CHECKPOINT)
+    assert torch.allclose(run.goals.sum(2), torch.ones(len(train), 2), atol=1e-5)
+    learned = (run.goals.numpy() - (1 - small.teacher_share) * goals) / small.teacher_share
+    assert (learned[:, 0].argmax(1) == goals[:, 0].argmax(1)).mean() > 0.5
+    assert (learned >= -1e-6).all() and (learned[:, 0].max(1) < 1).all()
+
+
+def test_a_teacher_that_is_not_there_or_of_another_architecture_is_refused(
+    pretrain, trained, splits, small, tmp_path
+):
+    from dataclasses import replace
+
+    with pytest.raises(VibeCheckError, match="finished run"):
+        pretrain.pretrain(*splits, tmp_path / "a", small, teacher=tmp_path / "nowhere")
+    with pytest.raises(VibeCheckError, match="not of the architecture resnet"):
+        other = replace(small, architecture="resnet")
+        pretrain.pretrain(*splits, tmp_path / "b", other, teacher=trained[0])
+
+
 def test_fewer_faces_than_a_batch_are_refused(pretrain, small, splits, tmp_path):
     train, valid = splits
     with pytest.raises(VibeCheckError, match="fewer than one batch"):
@@ -129,14 +167,14 @@ def test_the_two_heads_learn_the_votes_and_the_label(pretrain, splits):
 def test_folded_heads_answer_with_the_geometric_mean_of_both(pretrain, small, splits, share):
     import torch
 
-    valid = splits[1]
+    faces = pretrain.pictures_of(splits[1])
     torch.manual_seed(0)
     both = pretrain.build(small.architecture, small.side, pretrain.OUTPUTS)
     torch.nn.init.normal_(pretrain.head(both).weight, std=3.0)
-    votes, label = pretrain.logits_of(both, valid, small.side).log_softmax(1).split(7, dim=1)
+    votes, label = pretrain.logits_of(both, faces, small.side).log_softmax(1).split(7, dim=1)
     expected = ((1 - share) * votes.log_softmax(1) + share * label.log_softmax(1)).softmax(1)
     folded = pretrain.fold(both, small, share)
-    answers = pretrain.logits_of(folded, valid, small.side).softmax(1)
+    answers = pretrain.logits_of(folded, faces, small.side).softmax(1)
     assert answers.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
     assert answers.std(0).max() > 0.01
 
