@@ -33,7 +33,7 @@ test: $(VENV)/.tools
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses 2 --dist loadgroup --durations 20
 
 lint: $(VENV)/.tools
 	$(PY) -m ruff check --fix .

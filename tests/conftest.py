@@ -14,6 +14,16 @@ from vibecheck.reading import Reader
 SHARED = Path(__file__).parents[2] / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs beside what: the tests of a file one after the other, as do all that drive a browser.
+
+    Two browsers with live video at once would be more than two cores can do in time.
+    """
+    for item in items:
+        group = "browser" if item.get_closest_marker("browser") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def missing(what: str) -> None:
     """Skip a test for want of `what`; where everything has to be there (CI), fail it."""
     if os.environ.get("CI"):

@@ -61,9 +61,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningApp]]:
-    """Starts apps, each with an empty data folder and the settings it is given; ends them at last.
+    """Starts apps, each with an empty data folder and the settings it is given; ends them with the module.
 
     `home` is the folder of the app's pages, `address` what it listens at.
     """
