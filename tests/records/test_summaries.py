@@ -75,6 +75,7 @@ def test_the_migration_fills_them_with_what_the_code_would(busy, engine, databas
         for table in (outcomes, daily):
             table.drop(connection)
         connection.execute(text("DROP INDEX ix_predictions_confidence"))
+        connection.execute(text("ALTER TABLE predictions DROP COLUMN side"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
     open_database(database_url).dispose()
     assert contents(engine) == kept

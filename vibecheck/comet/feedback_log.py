@@ -25,7 +25,7 @@ FORMULA = ("=", "+", "-", "@")
 
 
 def row(prediction: Prediction, label: Feedback | None) -> tuple[str, ...]:
-    """The row of a prediction and its last label.
+    """The row of a prediction and the label that holds.
 
     `ground_truth_mood` and `source` (who gave the label: see FEEDBACK_SOURCES) are empty without one,
     `image` is empty where no picture is kept.

@@ -10,6 +10,7 @@ from vibecheck.comet.client import Comet
 from vibecheck.comet.days import read_day
 from vibecheck.comet.layout import FEEDBACK_LOG, Asset
 from vibecheck.emotions import NAMES
+from vibecheck.records.holding import holds
 
 
 def roll_up(comet: Comet, day: date) -> None:
@@ -17,10 +18,7 @@ def roll_up(comet: Comet, day: date) -> None:
     assets = comet.assets(day)
     _remove_copies(comet, day, assets)
     found = read_day(assets).found()
-    rows = (
-        feedback_log.row(each.prediction, each.feedback[-1] if each.feedback else None)
-        for each in reversed(found)
-    )
+    rows = (feedback_log.row(each.prediction, holds(each.feedback)) for each in reversed(found))
     content = "".join(feedback_log.lines(rows)).encode()
     digest = hashlib.sha256(content).hexdigest()
     logs = [asset for asset in assets if asset.name == FEEDBACK_LOG]

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from vibecheck.records.holding import holds
 from vibecheck.records.rows import prediction_row
 from vibecheck.records.tables import feedback, model_versions, plays, predictions
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
@@ -48,8 +49,9 @@ def _prediction_rows(records: Records) -> Iterator[dict[str, Any]]:
         given[label.prediction_id].append(label)
     for prediction in records.predictions:
         labels = given[prediction.id]
+        label = holds(labels)
         yield prediction_row(prediction) | {
-            "label": labels[-1].label if labels else None,
+            "label": label.label if label else None,
             "labels_given": len(labels),
             "judged": any(label.queue == "random" for label in labels),
         }

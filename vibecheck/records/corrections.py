@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from vibecheck.emotions import NAMES
+from vibecheck.records.holding import holds
 from vibecheck.records.rows import feedback_of, prediction_of
 from vibecheck.records.tables import UNSURE, feedback, predictions
 from vibecheck.records.values import CANT_TELL, Feedback, Prediction
@@ -41,8 +42,8 @@ class Labelled:
 
     @property
     def label(self) -> Feedback | None:
-        """The label that holds: the last one."""
-        return self.labels[-1] if self.labels else None
+        """The label that holds."""
+        return holds(self.labels)
 
     @property
     def place(self) -> "Place":

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from vibecheck.records import outbox, summaries
+from vibecheck.records.holding import holds
 from vibecheck.records.lookup import locked
 from vibecheck.records.rows import feedback_of
 from vibecheck.records.tables import feedback, predictions
@@ -78,11 +79,12 @@ def _last(connection: Connection, prediction_id: str) -> Feedback | None:
 
 def note(connection: Connection, prediction_id: str, **changes: int) -> None:
     """Writes what the labels say now into the prediction's own row, and what else changes in it."""
-    last = _last(connection, prediction_id)
+    given = connection.execute(select(feedback).where(feedback.c.prediction_id == prediction_id)).mappings()
+    label = holds(map(feedback_of, given))
     judged = exists().where(feedback.c.prediction_id == prediction_id, feedback.c.queue == "random")
     connection.execute(
         update(predictions)
         .where(predictions.c.id == prediction_id)
-        .values(label=last.label if last else None, judged=judged, **changes)
+        .values(label=label.label if label else None, judged=judged, **changes)
     )
     summaries.judge(connection, [prediction_id])

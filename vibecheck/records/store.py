@@ -15,6 +15,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.records import corrections, labels, lookup, outbox, purge, summaries
 from vibecheck.records.counting import Counting
 from vibecheck.records.database import open_database, prove_writable
+from vibecheck.records.holding import holds
 from vibecheck.records.images import Images
 from vibecheck.records.rows import feedback_of, model_version_of, play_of, prediction_of, prediction_row
 from vibecheck.records.synthetic import is_synthetic, refuse_real
@@ -169,7 +170,7 @@ class Store:
         return self._images.get(prediction_id) if self.get(prediction_id).picture_kept else None
 
     def feedback_of(self, prediction_id: str) -> list[Feedback]:
-        """All labels of a prediction, oldest first; the last one holds. Raises UnknownPrediction."""
+        """All labels of a prediction, oldest first. Raises UnknownPrediction."""
         return [feedback_of(row) for row in self._all_of(feedback, prediction_id)]
 
     def plays_of(self, prediction_id: str) -> list[Play]:
@@ -228,7 +229,7 @@ class Store:
             return [model_version_of(row) for row in connection.execute(query).mappings()]
 
     def history(self) -> Iterator[tuple[Prediction, Feedback | None]]:
-        """All predictions, oldest first, each with its last label or None."""
+        """All predictions, oldest first, each with the label that holds or None."""
         order = predictions.c.made_at, predictions.c.id
         after: tuple[datetime, str] | None = None
         while True:
@@ -242,9 +243,10 @@ class Store:
                 found = [prediction_of(row) for row in connection.execute(query).mappings()]
                 ids = [prediction.id for prediction in found]
                 given = select(feedback).where(feedback.c.prediction_id.in_(ids)).order_by(feedback.c.n)
-                rows = connection.execute(given).mappings()
-                last = {row["prediction_id"]: feedback_of(row) for row in rows}
-            yield from ((prediction, last.get(prediction.id)) for prediction in found)
+                labels: dict[str, list[Feedback]] = {each: [] for each in ids}
+                for row in connection.execute(given).mappings():
+                    labels[row["prediction_id"]].append(feedback_of(row))
+            yield from ((prediction, holds(labels[prediction.id])) for prediction in found)
             if len(found) < PAGE:
                 return
             after = found[-1].made_at, found[-1].id

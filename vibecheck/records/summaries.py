@@ -32,6 +32,7 @@ from sqlalchemy import (
 
 from vibecheck.emotions import NAMES
 from vibecheck.records.bins import SIGNALS, Signal
+from vibecheck.records.holding import label_holds
 from vibecheck.records.tables import daily, feedback, outcomes, plays, predictions
 from vibecheck.records.transactions import INSERTS
 
@@ -94,17 +95,6 @@ def label_counts() -> ColumnElement[bool]:
         or_(and_(audit, other.c.n < feedback.c.n), and_(~audit, other.c.n > feedback.c.n)),
     )
     return and_(~overruled, or_(~audit, predictions.c.audit))
-
-
-def label_holds() -> ColumnElement[bool]:
-    """Whether a label is the one to believe: the newest; a labeller's over a visitor's."""
-    other = feedback.alias("better")
-    labeller = feedback.c.source == "labeller"
-    better = or_(
-        and_(other.c.source == "labeller", ~labeller),
-        and_((other.c.source == "labeller") == labeller, other.c.n > feedback.c.n),
-    )
-    return ~exists().where(other.c.prediction_id == feedback.c.prediction_id, better)
 
 
 # To write these statements out takes SQLAlchemy ten times as long as the database needs to execute them:

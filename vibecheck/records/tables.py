@@ -107,6 +107,8 @@ predictions = Table(
     Column("label", String),
     Column("labels_given", Integer, nullable=False, server_default=text("0")),
     Column("judged", Boolean, nullable=False, server_default=false()),
+    # Whether its picture trains models or judges them ("train", "held_out"), once that was drawn; it stays.
+    Column("side", String),
     Index(None, "made_at"),
     Index(None, "confidence"),
     Index(None, "visitor", "made_at"),

@@ -103,7 +103,8 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A label for a prediction. Several may be given for one: `n` counts them from 1, the last holds.
+    """A label for a prediction. Several may be given for one: `n` counts them from 1;
+    `holding.py` says which one is believed.
 
     `label` is one of the seven moods, or CANT_TELL. `given_by` is the hashed id of the visitor who gave
     it. `queue` is the queue in which a labeller found the prediction ("useful", "random"), or None. A
