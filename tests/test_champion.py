@@ -90,7 +90,7 @@ def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(champion, r
     thread = threading.Thread(target=stream)
     thread.start()
     wait_for(lambda: len(readings) > 3, "the first frames")
-    registry.promote("second", "a test", NOW)
+    registry.promote("second", "a test", NOW, override=True)
     wait_for(lambda: champion.manifest.version == "second", "the new champion")
     count = len(readings)
     wait_for(lambda: len(readings) > count + 3, "frames read by it")
@@ -106,7 +106,7 @@ def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(champion, r
 def test_the_old_model_goes_and_what_stays_is_out_of_the_collector_s_sight(champion, registry, settings):
     champion.look()
     install(settings, registry, "second")
-    registry.promote("second", "a test", NOW)
+    registry.promote("second", "a test", NOW, override=True)
     old = weakref.ref(champion.reader.classifier)
     gc.freeze()
     champion.look()
@@ -119,7 +119,7 @@ def test_a_damaged_model_that_cannot_be_made_again_does_not_run(champion, regist
     champion.look()
     folder = install(settings, registry, "second")
     (folder / "model.onnx").write_bytes(b"damaged")
-    registry.promote("second", "a test", NOW)
+    registry.promote("second", "a test", NOW, override=True)
     champion.look()
     assert champion.change.wanted == "second" and champion.change.state.running
     wait_for(lambda: champion.look() or not champion.change.state.running, "the end of it", 180)

@@ -15,6 +15,7 @@ from PIL import Image
 from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.records.store import Store
+from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 
 KEYS = {"path", "face", "mood", "confidence", "probabilities", "model", "error"}
@@ -308,8 +309,6 @@ def test_a_model_is_compiled_listed_promoted_and_rolled_back(tmp_path):
     assert (tmp_path / "mine" / "config.json").read_bytes() == config
     assert not (tmp_path / "mine" / "vibecheck.json").exists()
 
-    run = vibecheck("models", "promote", version, cwd=tmp_path)
-    assert run.returncode == 2 and "--why" in run.stderr
     run = vibecheck("models", "promote", "unknown", "--why", "it is better", cwd=tmp_path)
     assert run.returncode == 1 and "models list" in run.stderr and "Traceback" not in run.stderr
     run = vibecheck("models", "promote", version, "--why", "it is better", cwd=tmp_path)
@@ -318,6 +317,27 @@ def test_a_model_is_compiled_listed_promoted_and_rolled_back(tmp_path):
     assert "champion" in run.stdout and "it is better" in run.stdout
     run = vibecheck("models", "rollback", cwd=tmp_path)
     assert run.returncode == 1 and "nothing to go back to" in run.stderr
+
+
+def test_what_is_not_proved_is_promoted_only_for_a_reason_and_a_challenger_discarded(tmp_path):
+    registry = Registry.open(Settings(data=tmp_path / "data"))
+    now = datetime.now(UTC)
+    for version in ("old", "new", "other"):
+        registry.register(version, "a test", str(tmp_path / version), {}, now)
+    registry.begin("old", "the first", now)
+    registry.challenge("other")
+    run = vibecheck("models", "promote", "new", "--why", "it feels better", cwd=tmp_path)
+    assert run.returncode == 1 and '--override "REASON"' in run.stderr and "finetune judge new" in run.stderr
+    assert registry.champion().version == "old"
+    run = vibecheck("models", "promote", "new", "--override", "the old one fails in the dark", cwd=tmp_path)
+    assert run.returncode == 0 and "new is the champion in place of old" in run.stdout
+    run = vibecheck("models", "discard", "other", cwd=tmp_path)
+    assert run.returncode == 0 and run.stdout == "other is discarded.\n"
+    run = vibecheck("models", "discard", "new", cwd=tmp_path)
+    assert run.returncode == 1 and "is the champion" in run.stderr
+    shown = vibecheck("models", "list", cwd=tmp_path).stdout
+    assert "overrode for new: the old one fails in the dark" in shown and "discarded" in shown
+    registry.close()
 
 
 @pytest.fixture
@@ -350,6 +370,18 @@ def test_what_is_forgotten_is_gone_and_what_is_not_there_is_said(records, tmp_pa
         f"There is no vibe check {first!r}.",
         "There is no vibe check '[red]\\n../etc'.",
     ]
+
+
+def test_who_deletes_is_told_which_models_learned_from_it(records, tmp_path):
+    _, (first, second, third) = records
+    registry = Registry.open(Settings(data=tmp_path / "data"))
+    registry.register("tuned", "a test", "here", {}, datetime.now(UTC), [first, second, third])
+    run = vibecheck("forget", first, cwd=tmp_path)
+    assert run.stdout.splitlines()[-1] == "tuned learned from 1 of them, and is marked."
+    run = vibecheck("purge", cwd=tmp_path)
+    assert run.stdout.splitlines()[-1] == "tuned learned from 1 of them, and is marked."
+    assert "3 predictions, 2 deleted since" in vibecheck("models", "list", cwd=tmp_path).stdout
+    registry.close()
 
 
 def test_a_purge_takes_what_is_old(records, tmp_path):

@@ -5,7 +5,7 @@ Each command imports what it needs itself: `--help` and `predict` should not wai
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,13 +93,16 @@ def forget(
 
     Exits with 1 if one of them was not there, else with 0.
     """
+    now = datetime.now(UTC)
     with _store() as store:
-        forgotten = store.forget(prediction_ids, datetime.now(UTC))
+        forgotten = store.forget(prediction_ids, now)
+        marked = store.marked_since(now)
     for prediction_id in dict.fromkeys(prediction_ids):
         gone = prediction_id in forgotten
         # As Python writes it: what was typed may hold anything.
         sentence = f"{prediction_id} is deleted." if gone else f"There is no vibe check {prediction_id!r}."
         typer.echo(sentence, err=not gone)
+    _tell_marked(marked)
     raise typer.Exit(0 if forgotten.issuperset(prediction_ids) else 1)
 
 
@@ -114,9 +117,18 @@ def purge(
 ) -> None:
     """Delete all vibe checks that are older than some days, wherever they went."""
     days = Settings.load().retention_days if older_than is None else older_than
+    now = datetime.now(UTC)
     with _store() as store:
-        deleted = store.purge(datetime.now(UTC) - timedelta(days=days))
+        deleted = store.purge(now - timedelta(days=days))
+        marked = store.marked_since(now)
     typer.echo(f"{deleted} vibe checks older than {days} days are deleted.")
+    _tell_marked(marked)
+
+
+def _tell_marked(marked: Mapping[str, int]) -> None:
+    """What was deleted stays in the models that learned from it: which those are."""
+    for version, count in marked.items():
+        typer.echo(f"{version} learned from {count} of them, and is marked.")
 
 
 @contextmanager

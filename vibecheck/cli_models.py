@@ -1,4 +1,4 @@
-"""The commands about models: compile, models list, models promote, models rollback."""
+"""The commands about models: compile, models list, promote, rollback, discard."""
 
 import contextlib
 import json
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # How far a model that is made ready behind the app steps back: a tenth of a busy core is left to it.
 NICE = 10
+
+VERSION = Annotated[str, typer.Argument(help="A version that models list shows.", show_default=False)]
+TOLD = {"first": "began with", "promotion": "promoted", "override": "overrode for", "rollback": "back to"}
 
 app = typer.Typer(no_args_is_help=True, help="Which models there are, and which of them runs.")
 
@@ -68,18 +71,20 @@ def list_models(
 
     settings = Settings.load()
     registry, shelf = Registry.open(settings), Shelf(settings.data)
-    aliases = registry.aliases()
     rows = [
         {
-            "version": each.version,
-            "aliases": sorted(alias for alias, version in aliases.items() if version == each.version),
-            "origin": each.origin,
-            "registered_at": each.registered_at.isoformat(),
-            "trained_on": each.trained_on,
-            "metrics": dict(each.metrics),
-            "here": shelf.find(each.version) is not None,
+            "version": entry.version.version,
+            "aliases": list(entry.aliases),
+            "origin": entry.version.origin,
+            "registered_at": entry.version.registered_at.isoformat(),
+            "trained_on": entry.version.trained_on,
+            "deleted_since": entry.version.deleted,
+            "proved": bool(entry.version.proof and entry.version.proof.proved),
+            "discarded": entry.discarded_at is not None,
+            "metrics": dict(entry.version.metrics),
+            "here": shelf.find(entry.version.version) is not None,
         }
-        for each in registry.versions()
+        for entry in reversed(registry.history())
     ]
     if as_json:
         for row in rows:
@@ -88,29 +93,57 @@ def list_models(
     if not rows:
         typer.echo("No model is registered yet: the app registers its first one when it starts.")
         return
-    table = Table("version", "", "on this machine", "registered", "trained on", box=None, pad_edge=False)
+    headings = "version", "", "on this machine", "registered", "trained on", "trial"
+    table = Table(*headings, box=None, pad_edge=False)
     for row in rows:
         here = "ready" if row["here"] else "not made yet"
-        count = f"{row['trained_on']} predictions" if row["trained_on"] else "–"
         when = row["registered_at"][:16].replace("T", " ")
-        table.add_row(escape(row["version"]), ", ".join(row["aliases"]), here, when, count)
+        names = ", ".join([*row["aliases"], *(["discarded"] if row["discarded"] else [])])
+        table.add_row(escape(row["version"]), names, here, when, _learned(row), _tried(row))
     console = Console()
     console.print(table)
     for each in registry.promotions():
-        told = "back to" if each.kind == "rollback" else "promoted"
-        line = f"{each.made_at:%Y-%m-%d %H:%M} UTC  {told} {each.version}: {each.why}"
+        line = f"{each.made_at:%Y-%m-%d %H:%M} UTC  {TOLD[each.kind]} {each.version}: {each.why}"
         console.print(escape(line), soft_wrap=True, highlight=False)
+
+
+def _learned(row: dict[str, Any]) -> str:
+    """What a version learned from here, and how much of that is deleted since."""
+    if not row["trained_on"]:
+        return "–"
+    gone = f", {row['deleted_since']} deleted since" if row["deleted_since"] else ""
+    return f"{row['trained_on']} predictions{gone}"
+
+
+def _tried(row: dict[str, Any]) -> str:
+    if "proof" not in row["metrics"]:
+        return "–"
+    return "proved better" if row["proved"] else "not proved"
 
 
 @app.command()
 def promote(
-    version: Annotated[str, typer.Argument(help="A version that models list shows.")],
-    why: Annotated[str, typer.Option(help="The reason, which is kept with the promotion.")],
+    version: VERSION,
+    why: Annotated[
+        str, typer.Option(help="The reason, which is kept. Default: what its trial said.", show_default=False)
+    ] = "",
+    override: Annotated[
+        str,
+        typer.Option(
+            metavar="REASON", help="Though it is not proved better, for this reason.", show_default=False
+        ),
+    ] = "",
 ) -> None:
-    """Make a version the champion: every running app changes to it within seconds."""
+    """Make a version the champion: every running app changes to it within seconds.
+
+    It has to be proved better than the champion: see python -m finetune judge.
+    """
     from vibecheck.registry import Registry
 
-    done = Registry.open(Settings.load()).promote(version, why, datetime.now(UTC))
+    registry = Registry.open(Settings.load())
+    proof = registry.get(version).proof
+    why = override or why or (proof.reason if proof else "Promoted by a command.")
+    done = registry.promote(version, why, datetime.now(UTC), override=bool(override))
     before = f" in place of {done.replaced}" if done.replaced else ""
     typer.echo(f"{done.version} is the champion{before}. python -m vibecheck models rollback undoes it.")
 
@@ -124,6 +157,15 @@ def rollback(
 
     done = Registry.open(Settings.load()).rollback(datetime.now(UTC), why)
     typer.echo(f"{done.version} is the champion again, in place of {done.replaced}.")
+
+
+@app.command()
+def discard(version: VERSION) -> None:
+    """Say that a challenger is not wanted; what is known of it stays."""
+    from vibecheck.registry import Registry
+
+    Registry.open(Settings.load()).discard(version, datetime.now(UTC))
+    typer.echo(f"{version} is discarded.")
 
 
 def _compile_in_place(folder: Path) -> None:
@@ -156,7 +198,7 @@ def _for_people(model: str, again: bool) -> None:
             f"probabilities off by {each['mean_difference']:.2g}; {verdict}"
         )
     typer.echo(f"It is in {there.folder}.")
-    typer.echo(f"To run it: python -m vibecheck models promote {there.version} --why …")
+    typer.echo(f"To try it against the champion: python -m finetune judge {there.version}")
 
 
 def _as_json(model: str, again: bool) -> None:

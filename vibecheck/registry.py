@@ -7,23 +7,24 @@ the promotion that says why.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, text
+from sqlalchemy import Engine, func, select
 
 from vibecheck.errors import ModelError
-from vibecheck.records import outbox
+from vibecheck.proofs import PROOF, Proof, proof_of, refusal
+from vibecheck.records import outbox, registered
 from vibecheck.records.database import open_database
-from vibecheck.records.tables import model_aliases, promotions, registered_models, trained_on
+from vibecheck.records.registered import CHALLENGER, CHAMPION, PREVIOUS
+from vibecheck.records.tables import promotions, registered_models, trained_on
 from vibecheck.records.transactions import reading, writing
 from vibecheck.records.values import Promotion
 from vibecheck.settings import Settings
 
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-# Held in Postgres while aliases move: any number that nothing else in the database uses as its own.
-LOCK = 0x76696266
+# Under this name it stands among a version's metrics when somebody said that it is not wanted.
+DISCARDED = "discarded_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Version:
     """A model that may run. `source` is what `python -m vibecheck compile` makes it from.
 
     `metrics` are what is known of it, as plain JSON. `trained_on` counts the predictions whose pictures
-    it learned from here.
+    it learned from here, `deleted` those of them that were deleted since.
     """
 
     version: str
@@ -40,6 +41,25 @@ class Version:
     metrics: Mapping[str, Any]
     registered_at: datetime
     trained_on: int = 0
+    deleted: int = 0
+
+    @property
+    def proof(self) -> Proof | None:
+        """What its trial said, or None where it was never judged."""
+        return proof_of(self.metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A version with its place in history: its aliases, and how it became champion, newest first.
+
+    `discarded_at` is when somebody said that it is not wanted, or None.
+    """
+
+    version: Version
+    aliases: tuple[str, ...]
+    promotions: tuple[Promotion, ...]
+    discarded_at: datetime | None
 
 
 class Registry:
@@ -74,31 +94,19 @@ class Registry:
         Of one that is there already, the new metrics are added to the old, and the predictions too.
         """
         with writing(self._engine) as connection:
-            _lock(connection)
-            there = connection.execute(
-                select(registered_models.c.metrics).where(registered_models.c.version == version)
-            ).scalar_one_or_none()
-            row = {"origin": origin, "source": source, "metrics": dict(there or {}) | dict(metrics)}
-            if there is None:
-                connection.execute(
-                    insert(registered_models).values(version=version, registered_at=now, **row)
-                )
-            else:
-                same = registered_models.c.version == version
-                connection.execute(registered_models.update().where(same).values(row))
-            known = set(
-                connection.execute(
-                    select(trained_on.c.prediction_id).where(trained_on.c.version == version)
-                ).scalars()
-            )
-            if new := sorted(set(predictions) - known):
-                rows = [{"version": version, "prediction_id": prediction_id} for prediction_id in new]
-                connection.execute(insert(trained_on), rows)
+            registered.lock(connection)
+            registered.add(connection, version, origin, source, metrics, now)
+            registered.learn(connection, version, predictions)
+            outbox.tell_model(connection, version)
 
     def versions(self) -> list[Version]:
         """All versions, the one that came first, first."""
         query = (
-            select(registered_models, func.count(trained_on.c.prediction_id).label("trained_on"))
+            select(
+                registered_models,
+                func.count(trained_on.c.prediction_id).label("trained_on"),
+                func.count(trained_on.c.deleted_at).label("deleted"),
+            )
             .outerjoin(trained_on, trained_on.c.version == registered_models.c.version)
             .group_by(registered_models.c.version)
             .order_by(registered_models.c.registered_at, registered_models.c.version)
@@ -110,12 +118,15 @@ class Registry:
     def get(self, version: str) -> Version:
         """One version. Raises ModelError if it is not registered."""
         query = select(registered_models).where(registered_models.c.version == version)
-        learned = select(func.count()).select_from(trained_on).where(trained_on.c.version == version)
+        learned = select(func.count(), func.count(trained_on.c.deleted_at)).where(
+            trained_on.c.version == version
+        )
         with reading(self._engine) as connection:
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
-                raise _unknown(version)
-            return Version(**row, trained_on=connection.execute(learned).scalar_one())
+                raise registered.unknown(version)
+            count, deleted = connection.execute(learned).one()
+            return Version(**row, trained_on=count, deleted=deleted)
 
     def trained_on(self, version: str) -> list[str]:
         """The ids of the predictions that a version learned from, some of them deleted since, sorted."""
@@ -132,7 +143,7 @@ class Registry:
     def aliases(self) -> dict[str, str]:
         """Which version each alias names; an alias that names none is not in it."""
         with reading(self._engine) as connection:
-            return _aliases(connection)
+            return registered.aliases_of(connection)
 
     def champion(self) -> Version | None:
         """The version that runs, or None in a new installation."""
@@ -146,29 +157,76 @@ class Registry:
         with reading(self._engine) as connection:
             return [Promotion(**row) for row in connection.execute(query).mappings()]
 
+    def history(self) -> list[Entry]:
+        """All versions, newest first, with all that happened to each."""
+        aliases, made = self.aliases(), self.promotions()
+        return [
+            Entry(
+                each,
+                tuple(sorted(alias for alias, version in aliases.items() if version == each.version)),
+                tuple(promotion for promotion in made if promotion.version == each.version),
+                _moment(each.metrics.get(DISCARDED)),
+            )
+            for each in reversed(self.versions())
+        ]
+
     def challenge(self, version: str) -> None:
         """Makes a version the challenger. Raises ModelError if it is not registered or is the champion."""
         with writing(self._engine) as connection:
-            _lock(connection)
-            _check_registered(connection, version)
-            if _aliases(connection).get(CHAMPION) == version:
+            registered.lock(connection)
+            metrics = registered.metrics_of(connection, version)
+            aliases = registered.aliases_of(connection)
+            if aliases.get(CHAMPION) == version:
                 raise ModelError(f"{version} is the champion already.")
-            _set(connection, CHALLENGER, version)
+            registered.set_alias(connection, CHALLENGER, version)
+            registered.note(connection, version, metrics | {DISCARDED: None})
+            if (before := aliases.get(CHALLENGER)) not in (None, version):
+                outbox.tell_model(connection, before)
 
-    def promote(self, version: str, why: str, now: datetime) -> Promotion:
+    def prove(self, version: str, proof: Proof) -> None:
+        """Keeps the proof with its version, in place of an earlier one. Raises ModelError if unknown."""
+        with writing(self._engine) as connection:
+            registered.lock(connection)
+            registered.note(
+                connection, version, registered.metrics_of(connection, version) | {PROOF: proof.plain()}
+            )
+
+    def discard(self, version: str, now: datetime) -> None:
+        """Says that a version is not wanted: it is no longer the challenger; what is known of it stays.
+
+        Raises ModelError if it is not registered, or is the champion or the one to roll back to.
+        """
+        with writing(self._engine) as connection:
+            registered.lock(connection)
+            metrics = registered.metrics_of(connection, version)
+            for alias in (CHAMPION, PREVIOUS):
+                if registered.aliases_of(connection).get(alias) == version:
+                    raise ModelError(f"{version} is the {alias} model: promote another one first.")
+            registered.clear_alias(connection, CHALLENGER, version)
+            registered.note(connection, version, metrics | {DISCARDED: now.isoformat()})
+
+    def promote(self, version: str, why: str, now: datetime, override: bool = False) -> Promotion:
         """Makes a version the champion; the one before becomes `previous`.
 
-        Raises ModelError if it is not registered, is the champion already, or no reason is given.
+        It has to be proved better than the champion that it replaces (see `prove`). With `override` it
+        need not be: `why` is then the reason, and the promotion is kept as an override. Raises
+        ModelError if it is not registered, not proved, the champion already, or no reason is given.
         """
         if not why.strip():
             raise ModelError("A promotion needs a reason: say why.")
         with writing(self._engine) as connection:
-            _lock(connection)
-            _check_registered(connection, version)
-            before = _aliases(connection).get(CHAMPION)
+            registered.lock(connection)
+            metrics = registered.metrics_of(connection, version)
+            before = registered.aliases_of(connection).get(CHAMPION)
             if before == version:
                 raise ModelError(f"{version} is the champion already.")
-            return _promoted(connection, Promotion(version, before, "promotion", why.strip(), now))
+            refused = refusal(version, metrics, before)
+            if refused and not override:
+                raise ModelError(refused)
+            if DISCARDED in metrics:
+                registered.note(connection, version, metrics | {DISCARDED: None})
+            kind = "override" if refused else "promotion"
+            return registered.promoted(connection, Promotion(version, before, kind, why.strip(), now))
 
     def begin(self, version: str, why: str, now: datetime, stood_in: str | None = None) -> bool:
         """Makes a version the champion if there is none; returns whether it did.
@@ -177,13 +235,13 @@ class Registry:
         together, one does it. Raises ModelError if one of them is not registered.
         """
         with writing(self._engine) as connection:
-            _lock(connection)
-            _check_registered(connection, version)
-            if stood_in is not None:
-                _check_registered(connection, stood_in)
-            if CHAMPION in _aliases(connection):
+            registered.lock(connection)
+            for each in (version, stood_in):
+                if each is not None:
+                    registered.metrics_of(connection, each)
+            if CHAMPION in registered.aliases_of(connection):
                 return False
-            _promoted(connection, Promotion(version, stood_in, "promotion", why, now))
+            registered.promoted(connection, Promotion(version, stood_in, "first", why, now))
             return True
 
     def rollback(self, now: datetime, why: str = "") -> Promotion:
@@ -192,49 +250,14 @@ class Registry:
         Raises ModelError if there was no champion before.
         """
         with writing(self._engine) as connection:
-            _lock(connection)
-            aliases = _aliases(connection)
+            registered.lock(connection)
+            aliases = registered.aliases_of(connection)
             if PREVIOUS not in aliases:
                 raise ModelError("There was no champion before this one, so there is nothing to go back to.")
             before = aliases[CHAMPION]
             why = why.strip() or f"back from {before}"
-            return _promoted(connection, Promotion(aliases[PREVIOUS], before, "rollback", why, now))
+            return registered.promoted(connection, Promotion(aliases[PREVIOUS], before, "rollback", why, now))
 
 
-def _promoted(connection: Connection, promotion: Promotion) -> Promotion:
-    _set(connection, CHAMPION, promotion.version)
-    if promotion.replaced is not None:
-        _set(connection, PREVIOUS, promotion.replaced)
-    done = (model_aliases.c.alias == CHALLENGER) & (model_aliases.c.version == promotion.version)
-    connection.execute(delete(model_aliases).where(done))
-    connection.execute(insert(promotions).values(asdict(promotion)))
-    outbox.enqueue(connection, promotion)
-    return promotion
-
-
-def _lock(connection: Connection) -> None:
-    """Keeps others from moving aliases until the transaction ends; on SQLite, `writing` does."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-
-
-def _aliases(connection: Connection) -> dict[str, str]:
-    return {row.alias: row.version for row in connection.execute(select(model_aliases))}
-
-
-def _set(connection: Connection, alias: str, version: str) -> None:
-    connection.execute(delete(model_aliases).where(model_aliases.c.alias == alias))
-    connection.execute(insert(model_aliases).values(alias=alias, version=version))
-
-
-def _check_registered(connection: Connection, version: str) -> None:
-    query = select(registered_models.c.version).where(registered_models.c.version == version)
-    if connection.execute(query).one_or_none() is None:
-        raise _unknown(version)
-
-
-def _unknown(version: str) -> ModelError:
-    return ModelError(
-        f"{version} is not registered. python -m vibecheck models list shows what is; "
-        "python -m vibecheck compile MODEL adds one."
-    )
+def _moment(written: object) -> datetime | None:
+    return datetime.fromisoformat(written) if isinstance(written, str) else None

@@ -76,7 +76,7 @@ def test_a_new_champion_runs_within_seconds_while_the_video_goes_on(start_app, o
 
     registry = install(app.data, "second")
     before = frame.evaluate(FRAMES)
-    registry.promote("second", "a test", datetime.now(UTC))
+    registry.promote("second", "a test", datetime.now(UTC), override=True)
     expect(sidebar).to_contain_text("Model: second", timeout=20_000)
     page.wait_for_timeout(2000)
     assert frame.evaluate(FRAMES) - before > 15
@@ -114,7 +114,7 @@ def test_with_a_vit_b16_the_app_stays_under_600_mb_and_without_torch(start_app, 
     expect(sidebar).to_contain_text("Model: embedded-2")
     start(page)
     expect(mood(page)).to_have_text(MOODS)
-    registry.promote("vit", "a test", datetime.now(UTC))
+    registry.promote("vit", "a test", datetime.now(UTC), override=True)
     registry.close()
     expect(sidebar).to_contain_text("Model: vit")
     for _ in range(10):

@@ -4,7 +4,9 @@ from threading import Barrier
 
 import pytest
 
+from tests.records.examples import a_prediction
 from vibecheck.errors import ModelError
+from vibecheck.proofs import Proof
 from vibecheck.records.outbox import pending
 from vibecheck.records.transactions import reading
 from vibecheck.registry import Registry
@@ -19,6 +21,11 @@ def registry(engine) -> Registry:
     for number, version in enumerate(("a", "b", "c")):
         registry.register(version, f"from {version}", version, {"n": number}, NOW + timedelta(number))
     return registry
+
+
+def proof(**changes) -> Proof:
+    plain = {"proved": True, "reason": "Proved better.", "needed": 0, "against": "a", "n": 90}
+    return Proof(**plain | {"champion": 40, "challenger": 60, "p": 0.001, "judged_at": NOW} | changes)
 
 
 def test_a_version_is_kept_with_all_that_is_known_of_it(registry):
@@ -49,6 +56,7 @@ def test_a_promotion_moves_the_aliases_and_says_why(registry):
     registry.promote("a", "the first", NOW)
     registry.challenge("b")
     assert registry.aliases() == {"champion": "a", "challenger": "b"}
+    registry.prove("b", proof(against="a"))
     done = registry.promote("b", " better \n", NOW + timedelta(1))
     assert registry.aliases() == {"champion": "b", "previous": "a"}
     assert registry.champion().version == "b"
@@ -59,7 +67,7 @@ def test_a_promotion_moves_the_aliases_and_says_why(registry):
 
 def test_rolling_back_goes_to_the_one_before_and_again_back(registry):
     registry.promote("a", "first", NOW)
-    registry.promote("b", "better", NOW)
+    registry.promote("b", "better", NOW, override=True)
     assert registry.rollback(NOW).version == "a"
     assert registry.aliases() == {"champion": "a", "previous": "b"}
     assert registry.promotions()[0].kind == "rollback"
@@ -87,18 +95,121 @@ def test_what_cannot_be_promoted_changes_nothing(registry):
     assert registry.aliases() == {"champion": "a"} and len(registry.promotions()) == 1
 
 
+def test_a_version_becomes_champion_only_if_it_was_proved_better_than_the_one_that_runs(registry):
+    registry.promote("a", "first", NOW)
+    with pytest.raises(ModelError, match=r"never judged against a.*finetune judge b.*--override"):
+        registry.promote("b", "it is better", NOW)
+    registry.prove("b", proof(proved=False, reason="Not proved: about 40 more audits needed.", needed=40))
+    with pytest.raises(ModelError, match=r"about 40 more audits needed.*--override \"REASON\""):
+        registry.promote("b", "it is better", NOW)
+    registry.prove("b", proof(against="c"))
+    with pytest.raises(ModelError, match="proved better than c, but a runs now"):
+        registry.promote("b", "it is better", NOW)
+    assert registry.champion().version == "a" and len(registry.promotions()) == 1
+    registry.prove("b", proof())
+    assert registry.get("b").proof == proof()
+    assert registry.promote("b", "it is better", NOW).kind == "promotion"
+
+
+def test_an_override_is_kept_as_one_with_its_reason_and_is_none_where_none_was_needed(registry):
+    registry.promote("a", "first", NOW, override=True)
+    registry.promote("b", "the old one fails in the dark", NOW, override=True)
+    registry.prove("c", proof(against="b"))
+    registry.promote("c", "better", NOW, override=True)
+    kinds = [(each.version, each.kind, each.why) for each in registry.promotions()]
+    assert kinds == [
+        ("c", "promotion", "better"),
+        ("b", "override", "the old one fails in the dark"),
+        ("a", "promotion", "first"),
+    ]
+    with pytest.raises(ModelError, match="reason"):
+        registry.promote("a", " ", NOW, override=True)
+
+
+def test_what_is_kept_as_a_proof_and_is_none_proves_nothing(registry):
+    registry.promote("a", "first", NOW)
+    for wrong in ({"proved": True}, "proved", {**proof().plain(), "n": "many"}):
+        registry.register("b", "from b", "b", {"proof": wrong}, NOW)
+        assert registry.get("b").proof is None
+        with pytest.raises(ModelError, match="never judged"):
+            registry.promote("b", "better", NOW)
+
+
+def test_a_challenger_that_is_not_wanted_is_discarded_and_may_come_back(registry):
+    registry.promote("a", "first", NOW)
+    registry.challenge("b")
+    registry.discard("b", NOW)
+    assert registry.aliases() == {"champion": "a"}
+    newest = {entry.version.version: entry for entry in registry.history()}
+    assert newest["b"].discarded_at == NOW and newest["c"].discarded_at is None
+    registry.challenge("b")
+    assert registry.history()[1].discarded_at is None
+    registry.discard("b", NOW)
+    registry.promote("b", "after all", NOW, override=True)
+    assert registry.history()[1].discarded_at is None
+    for version in ("a", "b"):
+        with pytest.raises(ModelError, match="promote another one first"):
+            registry.discard(version, NOW)
+    with pytest.raises(ModelError, match="not registered"):
+        registry.discard("unknown", NOW)
+
+
+def test_history_tells_of_each_version_what_happened_to_it(registry):
+    registry.begin("a", "the first", NOW)
+    registry.promote("b", "better", NOW, override=True)
+    registry.rollback(NOW)
+    newest, middle, oldest = registry.history()
+    assert [entry.version.version for entry in (newest, middle, oldest)] == ["c", "b", "a"]
+    assert (middle.aliases, oldest.aliases, newest.aliases) == (("previous",), ("champion",), ())
+    assert [each.kind for each in oldest.promotions] == ["rollback", "first"]
+    assert newest.promotions == ()
+
+
+def test_a_version_says_how_much_of_what_it_learned_from_was_deleted_since(engine, store, registry):
+    one, two, other = (a_prediction() for _ in range(3))
+    for each in (one, two, other):
+        store.add(each, None)
+    registry.register("d", "tuned", "/models/d", {}, NOW, [one.id, two.id, "f" * 32])
+    registry.register("e", "tuned", "/models/e", {}, NOW, [other.id])
+    began = datetime.now(UTC)
+    store.forget([one.id], began)
+    assert (registry.get("d").trained_on, registry.get("d").deleted) == (3, 1)
+    assert store.marked_since(began) == {"d": 1}
+    store.purge(datetime.now(UTC))
+    found = {each.version: (each.trained_on, each.deleted) for each in registry.versions()}
+    assert (found["d"], found["e"], found["a"]) == ((3, 2), (1, 1), (0, 0))
+    assert store.marked_since(began) == {"d": 2, "e": 1}
+    assert one.id in registry.trained_on("d")
+
+
+def test_what_was_deleted_while_a_model_learned_from_it_is_marked_too(store, registry):
+    prediction = a_prediction()
+    store.add(prediction, None)
+    store.forget([prediction.id], NOW)
+    registry.register("d", "tuned", "/models/d", {}, NOW, [prediction.id])
+    assert registry.get("d").deleted == 1
+
+
+def test_comet_is_told_of_a_version_once_however_often_it_changes(registry, engine):
+    registry.challenge("b")
+    registry.prove("b", proof())
+    registry.discard("b", NOW)
+    with reading(engine) as connection:
+        rows = [row for row in pending(connection, 10) if row.kind == "model"]
+    assert [row.payload for row in rows] == [{"version": each} for each in "abc"]
+
+
 def test_each_promotion_is_queued_for_comet_in_its_transaction(registry, engine):
     registry.promote("a", "first", NOW)
-    registry.promote("b", "better", NOW)
+    registry.promote("b", "better", NOW, override=True)
     registry.rollback(NOW)
     with reading(engine) as connection:
-        rows = pending(connection, 10)
-    assert {row.kind for row in rows} == {"promotion"}
+        rows = [row for row in pending(connection, 10) if row.kind == "promotion"]
     assert [row.payload["version"] for row in rows] == ["a", "b", "a"]
     assert rows[1].payload == {
         "version": "b",
         "replaced": "a",
-        "kind": "promotion",
+        "kind": "override",
         "why": "better",
         "made_at": NOW.isoformat(),
     }
@@ -114,7 +225,7 @@ def test_a_promotion_that_fails_half_way_never_happened(registry, engine, monkey
 
     monkeypatch.setattr(module.outbox, "enqueue", fails)
     with pytest.raises(RuntimeError):
-        registry.promote("b", "better", NOW)
+        registry.promote("b", "better", NOW, override=True)
     assert registry.aliases() == {"champion": "a"} and len(registry.promotions()) == 1
 
 
@@ -137,7 +248,7 @@ def test_promotions_at_once_leave_one_order_of_events(registry):
 
     def promote(version):
         together.wait()
-        return registry.promote(version, "better", NOW)
+        return registry.promote(version, "better", NOW, override=True)
 
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(promote, "bc"))

@@ -9,6 +9,7 @@ inside a value as an object, tuples as lists, times as ISO 8601 in UTC. For exam
 So a row can be sent without reading anything else, whatever became of the tables meanwhile.
 """
 
+import hashlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +30,9 @@ from vibecheck.records.values import (
 
 Told = Prediction | Feedback | FeedbackUndone | Play | PictureKept | Deletion | Promotion
 
+# News of a model: see `tell_model`.
+MODEL = "model"
+
 # What `Outgoing` holds; the rest of a row is the business of `queue.py`.
 COLUMNS = (outbox.c.id, outbox.c.kind, outbox.c.prediction_id, outbox.c.payload, outbox.c.created_at)
 
@@ -40,7 +44,8 @@ class Outgoing:
     `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept", "deletion" or
     "promotion": a value of `values.py` each. After a "deletion" nothing more is told about its prediction.
 
-    A promotion belongs to no prediction: its `prediction_id` is empty.
+    A promotion belongs to no prediction: its `prediction_id` is empty. Of kind "model" is what
+    `tell_model` adds.
     `id` grows with time and is never given out twice. `created_at` is the time of what is told.
     """
 
@@ -80,6 +85,21 @@ def enqueue(connection: Connection, value: Told) -> None:
             kind=kind, prediction_id=prediction_id, payload=payload_of(value), created_at=created_at
         )
     )
+
+
+def tell_model(connection: Connection, version: str) -> None:
+    """Has what Comet knows of a model brought up to date: once, however much is changed meanwhile.
+
+    The payload is {"version": …}; what is sent is read from the registry then. In the place of a
+    prediction's id is a number of the version's own, so that one sender has it in hand at a time.
+    """
+    if is_synthetic(connection):
+        return
+    subject = hashlib.sha256(version.encode()).hexdigest()[:32]
+    same = outbox.c.kind == MODEL, outbox.c.prediction_id == subject, outbox.c.claimed_by.is_(None)
+    if connection.execute(select(outbox.c.id).where(*same)).first() is None:
+        row = {"kind": MODEL, "prediction_id": subject, "payload": {"version": version}}
+        connection.execute(insert(outbox).values(**row, created_at=datetime.now(UTC)))
 
 
 def pending(connection: Connection, limit: int) -> list[Outgoing]:

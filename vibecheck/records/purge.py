@@ -1,7 +1,8 @@
 """Deletes what is older than it may be kept, and what somebody wants to be forgotten.
 
 A deletion takes the picture, the row, its feedback and plays, and what of it still waits in the outbox.
-What may have been sent before is told to the outbox as a Deletion, in the same transaction.
+What may have been sent before is told to the outbox as a Deletion, in the same transaction, and the
+models that learned from it are marked.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,8 +10,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, Select, delete, select
 
+from vibecheck.records import learned, queue, summaries
 from vibecheck.records import outbox as telling
-from vibecheck.records import queue, summaries
 from vibecheck.records.images import Images
 from vibecheck.records.tables import outbox, predictions
 from vibecheck.records.transactions import reading, writing
@@ -97,6 +98,7 @@ def _delete(
         # The outbox comes second: from the first deletion on, nothing new can hang on these predictions.
         summaries.forget(connection, list(here))
         connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
+        learned.mark(connection, list(here), now)
         queue.withdraw(connection, list(here))
         for prediction_id in sorted(here.keys() - unsent):
             telling.enqueue(connection, Deletion(prediction_id, here[prediction_id], now))

@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine, RowMapping, Table, and_, func, insert, or_, select, update
 
 from vibecheck.errors import RecordsError
-from vibecheck.records import corrections, labels, lookup, outbox, purge, summaries
+from vibecheck.records import corrections, labels, learned, lookup, outbox, purge, summaries
 from vibecheck.records.counting import Counting
 from vibecheck.records.database import open_database, prove_writable
 from vibecheck.records.holding import holds
@@ -291,6 +291,10 @@ class Store:
     def forget_visitor(self, visitor: str, now: datetime) -> int:
         """Deletes all that a visitor gave, wherever it went; returns how many predictions that were."""
         return purge.forget_visitor(self._engine, self._images, visitor, now)
+
+    def marked_since(self, since: datetime) -> dict[str, int]:
+        """How many predictions each model learned from that were deleted at `since` or later."""
+        return learned.marked_since(self._engine, since)
 
     def check(self) -> str:
         """Tries whether the database can be written; returns where it is and what it holds."""

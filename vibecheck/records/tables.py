@@ -190,6 +190,7 @@ trained_on = Table(
     Column("version", ForeignKey(registered_models.c.version, ondelete="CASCADE"), primary_key=True),
     # No foreign key: that a model learned from a picture stays true when the picture is deleted.
     Column("prediction_id", String(32), primary_key=True),
+    Column("deleted_at", UtcDateTime),  # when the prediction was deleted, if it was
     Index(None, "prediction_id"),
 )
 

@@ -21,7 +21,8 @@ LABELS = (*NAMES, CANT_TELL)
 # without looking at any answer, and shown without it; only these labels count when models are judged.
 QUEUES = ("useful", "random")
 PLAY_MODES = ("match", "lift")
-PROMOTION_KINDS = ("promotion", "rollback")
+# "first": a new installation begins with it. "override": not proved, for a reason that somebody gave.
+PROMOTION_KINDS = ("first", "promotion", "override", "rollback")
 PLAY_FINDERS = ("search", "catalogue")
 
 
@@ -224,7 +225,8 @@ class ModelVersion:
 class Promotion:
     """A model became champion: which, in place of which (None the first time), why and when.
 
-    `kind` is "promotion", or "rollback" where the champion before came back.
+    `kind` is "promotion", "first" where a new installation began with it, "override" where it was not
+    proved better and somebody decided so, or "rollback" where the champion before came back.
     """
 
     version: str

@@ -1,0 +1,98 @@
+"""The rows of the registry, within a transaction: aliases, what is known of a version, promotions.
+
+What they mean is said in `vibecheck/registry.py`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, text, update
+
+from vibecheck.errors import ModelError
+from vibecheck.records import learned, outbox
+from vibecheck.records.tables import model_aliases, promotions, registered_models, trained_on
+from vibecheck.records.transactions import insert_if_new
+from vibecheck.records.values import Promotion
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+# Held in Postgres while aliases move: any number that nothing else in the database uses as its own.
+LOCK = 0x76696266
+
+
+def add(
+    connection: Connection, version: str, origin: str, source: str, metrics: Mapping[str, Any], now: datetime
+) -> None:
+    """Adds a version; of one that is there already, the new metrics are added to the old."""
+    row = {"version": version, "origin": origin, "source": source, "registered_at": now}
+    if insert_if_new(connection, registered_models, row | {"metrics": dict(metrics)}):
+        return
+    known = metrics_of(connection, version) | dict(metrics)
+    values = {"origin": origin, "source": source, "metrics": known}
+    connection.execute(update(registered_models).where(registered_models.c.version == version).values(values))
+
+
+def learn(connection: Connection, version: str, predictions: Iterable[str]) -> None:
+    """Keeps the ids of the predictions that a version was trained on, with those that are kept already."""
+    ids = select(trained_on.c.prediction_id).where(trained_on.c.version == version)
+    if new := sorted(set(predictions) - set(connection.execute(ids).scalars())):
+        rows = [{"version": version, "prediction_id": prediction_id} for prediction_id in new]
+        connection.execute(insert(trained_on), rows)
+        learned.mark_gone(connection, version)
+
+
+def promoted(connection: Connection, promotion: Promotion) -> Promotion:
+    set_alias(connection, CHAMPION, promotion.version)
+    if promotion.replaced is not None:
+        set_alias(connection, PREVIOUS, promotion.replaced)
+    clear_alias(connection, CHALLENGER, promotion.version)
+    connection.execute(insert(promotions).values(asdict(promotion)))
+    outbox.enqueue(connection, promotion)
+    outbox.tell_model(connection, promotion.version)
+    return promotion
+
+
+def lock(connection: Connection) -> None:
+    """Keeps others from moving aliases until the transaction ends; on SQLite, `writing` does."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+
+
+def aliases_of(connection: Connection) -> dict[str, str]:
+    return {row.alias: row.version for row in connection.execute(select(model_aliases))}
+
+
+def set_alias(connection: Connection, alias: str, version: str) -> None:
+    connection.execute(delete(model_aliases).where(model_aliases.c.alias == alias))
+    connection.execute(insert(model_aliases).values(alias=alias, version=version))
+
+
+def clear_alias(connection: Connection, alias: str, version: str) -> None:
+    """The alias names nothing, if it named this version."""
+    named = (model_aliases.c.alias == alias) & (model_aliases.c.version == version)
+    connection.execute(delete(model_aliases).where(named))
+
+
+def metrics_of(connection: Connection, version: str) -> dict[str, Any]:
+    """What is known of a version. Raises ModelError if it is not registered."""
+    query = select(registered_models.c.metrics).where(registered_models.c.version == version)
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        raise unknown(version)
+    return dict(found.metrics)
+
+
+def note(connection: Connection, version: str, metrics: Mapping[str, Any]) -> None:
+    """Keeps what is known of a version now, and has Comet told."""
+    known = {name: value for name, value in metrics.items() if value is not None}
+    same = registered_models.c.version == version
+    connection.execute(update(registered_models).where(same).values(metrics=known))
+    outbox.tell_model(connection, version)
+
+
+def unknown(version: str) -> ModelError:
+    return ModelError(
+        f"{version} is not registered. python -m vibecheck models list shows what is; "
+        "python -m vibecheck compile MODEL adds one."
+    )
