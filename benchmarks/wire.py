@@ -7,7 +7,7 @@ hundredth of a Chromium, so that hundreds can come, and it can send what no page
 import json
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import requests
@@ -57,15 +57,19 @@ class Visitor:
         parts = urlsplit(self.url)
         token = self.http.cookies.get("_streamlit_xsrf", "")
         jar = self.http.cookies.get_dict() | dict(cookies or {})
-        self._socket = connect(
-            f"ws://{parts.netloc}/_stcore/stream",
-            origin=f"{parts.scheme}://{parts.netloc}",
-            subprotocols=["streamlit", *filter(None, (token, session))],
-            additional_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())},
-            max_size=None,
-            open_timeout=patience,
-            close_timeout=1,
-            compression=None,
+        self._open = ExitStack()
+        self._open.enter_context(self.http)
+        self._socket = self._open.enter_context(
+            connect(
+                f"ws://{parts.netloc}/_stcore/stream",
+                origin=f"{parts.scheme}://{parts.netloc}",
+                subprotocols=["streamlit", *filter(None, (token, session))],
+                additional_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())},
+                max_size=None,
+                open_timeout=patience,
+                close_timeout=1,
+                compression=None,
+            )
         )
         try:
             self.rerun()
@@ -75,8 +79,7 @@ class Visitor:
 
     def close(self) -> None:
         """Close the tab."""
-        self._socket.close()
-        self.http.close()
+        self._open.close()
 
     def __enter__(self) -> "Visitor":
         return self
