@@ -22,11 +22,12 @@ PIP := $(PY) -m pip --disable-pip-version-check
 run: $(VENV)/.app
 	VIBECHECK_OWN_MACHINE=1 $(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
 
-# The history ends when it was made, so one of last week is made anew. Its database is named, lest a setting
-# name the real one.
+# The history ends when it was made, so one of last week is made anew. Its database and pictures are named, lest
+# a setting name the real ones.
 demo: $(VENV)/.tools
 	@[ -n "$$(find "$(DEMO)/DEMO" -mtime -7 2>/dev/null)" ] || $(PY) -m vibecheck demo --out "$(DEMO)" --replace
 	VIBECHECK_OWN_MACHINE=1 VIBECHECK_DATA="$(DEMO)" VIBECHECK_DATABASE_URL="sqlite:///$(abspath $(DEMO))/vibecheck.db" \
+	  VIBECHECK_IMAGES_URL="$(abspath $(DEMO))/images" \
 	  $(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
 
 test: $(VENV)/.tools

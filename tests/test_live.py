@@ -164,6 +164,32 @@ def test_an_error_in_the_model_is_said_and_the_video_and_the_others_go_on(script
     wait_for(lambda: not unlucky.view().problem, "the problem to pass")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_analyser_whose_thread_died_is_started_again_and_that_is_said(scripted, seen, caplog):
+    reader, analyser = scripted
+    stream = Stream(analyser)
+
+    def script(value: int) -> Reading:
+        if value == 13:
+            raise SystemExit  # which ends a thread without a word
+        return seen
+
+    reader.script = script
+    take(stream, frame(13))
+    wait_for(lambda: not analyser._thread.is_alive(), "the thread to die")
+    reader.gate.clear()
+    video = frame(1)
+    assert take(stream, video) is video
+    assert "Moods were not read for a moment" in stream.view().problem
+    assert "started again" in caplog.text
+    reader.gate.set()
+    wait_for(lambda: stream.view().mood is not None, "the mood")
+    assert stream.view().problem == ""
+    analyser.stop()
+    take(stream, frame(2))
+    assert not analyser._thread.is_alive(), "who stopped it meant it"
+
+
 def test_an_error_in_drawing_gives_the_frame_back_as_it_came(scripted, monkeypatch):
     stream = Stream(scripted[1])
     take(stream, frame(1))

@@ -221,8 +221,7 @@ class Analyser:
         self._changed = threading.Condition()
         self._work = False
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="analyser", daemon=True)
-        self._thread.start()
+        self._thread = self._started()
 
     @property
     def streams(self) -> Sequence[Stream]:
@@ -246,6 +245,8 @@ class Analyser:
         with self._changed:
             self._work = True
             self._changed.notify()
+            if not (self._thread.is_alive() or self._stopped):
+                self._revive()
 
     def stop(self) -> None:
         """End the thread."""
@@ -253,6 +254,18 @@ class Analyser:
             self._stopped = True
             self._changed.notify()
         self._thread.join()
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run, name="analyser", daemon=True)
+        thread.start()
+        return thread
+
+    def _revive(self) -> None:
+        """Whatever ended the thread, moods are read again, and each visitor is told until the next one."""
+        log.error("The analyser had stopped, and was started again")
+        for stream in self._streams:
+            stream.report("reading", "Moods were not read for a moment. It goes on by itself.")
+        self._thread = self._started()
 
     def _run(self) -> None:
         while True:

@@ -84,6 +84,13 @@ class Settings(BaseSettings):
         description="Database of the records, as SQLAlchemy writes it (`postgresql+psycopg://…`). "
         "Default: SQLite in the data folder.",
     )
+    images: str | None = Field(
+        None,
+        validation_alias="VIBECHECK_IMAGES_URL",
+        repr=False,  # it may hold a password
+        description="Where kept pictures go: a folder, or object storage as fsspec writes it "
+        "(`s3://bucket/folder`). Default: `images` in the data folder.",
+    )
     model: str = Field(
         "dima806/facial_emotions_image_detection",
         description="The first model of a new installation: a Hub id (`owner/name`, `owner/name@revision`), "
@@ -212,7 +219,7 @@ class Settings(BaseSettings):
     @property
     def images_url(self) -> str:
         """Where kept pictures go, as fsspec takes it: a path or a URL."""
-        return str(self.data.absolute() / "images")
+        return self.images or str(self.data.absolute() / "images")
 
 
 def environment_name(field: str) -> str:

@@ -240,3 +240,38 @@ def test_video_that_does_not_get_through_is_said_after_some_seconds(app, open_br
     expect(page.get_by_test_id("stAlert")).to_contain_text("does not get through")
     expect(page.locator("input[type=file]")).to_be_attached()
     look(page, "live-unconnected")
+
+
+# What a browser does when the network to the app is gone: nothing arrives any more, and seconds later the
+# connection has failed.
+BREAK_OFF = """
+const Connection = window.RTCPeerConnection;
+window.RTCPeerConnection = function (...options) {
+  const connection = new Connection(...options);
+  window.breakOff = async () => {
+    for (const sender of connection.getSenders()) await sender.replaceTrack(null);
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    Object.defineProperty(connection, "connectionState", { value: "failed" });
+    connection.dispatchEvent(new Event("connectionstatechange"));
+  };
+  return connection;
+};
+"""
+
+
+def test_video_that_breaks_off_is_said_and_can_be_started_again(app, open_browser, webcam):
+    context = open_browser(webcam)
+    context.add_init_script(BREAK_OFF)
+    page = context.new_page()
+    page.goto(app.url)
+    frame = start(page)
+    expect(mood(page)).to_have_text(re.compile("Angry|Disgust|Fear|Happy|Neutral|Sad|Surprise"))
+    frame.evaluate("window.breakOff()")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("The video broke off")
+    expect(page.locator("input[type=file]")).to_be_attached()
+    look(page, "live-broke-off")
+    start(page)
+    expect(page.get_by_text("The video broke off")).to_have_count(0)
+    video_frame(page).get_by_role("button", name="STOP").click()
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_disabled()
+    expect(page.get_by_text("The video broke off")).to_have_count(0)  # it was meant

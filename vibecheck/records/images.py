@@ -22,6 +22,11 @@ from vibecheck.records.values import is_prediction_id
 # A file that is being written: left behind only by a process that died, and swept up by `remove_strays`.
 UNFINISHED = ".part"
 
+# How long S3 may take to answer, and how often it is asked. Left alone its driver waits a minute, and
+# tries five times: longer than anybody waits for a page.
+S3_PATIENCE = {"connect_timeout": 3, "read_timeout": 5, "retries": {"max_attempts": 0}}
+S3_TRIES = 2
+
 
 class Images:
     """The pictures at `location`: a path, or a URL as fsspec takes it (`s3://bucket/folder`).
@@ -35,7 +40,10 @@ class Images:
         self._shown = re.sub(r"//[^/]*@", "//", location)  # without user and password
         try:
             # Other processes add and delete pictures, so a listing must not be remembered.
-            fs, root = url_to_fs(location, use_listings_cache=False)
+            options = {"config_kwargs": S3_PATIENCE} if location.startswith(("s3://", "s3a://")) else {}
+            fs, root = url_to_fs(location, use_listings_cache=False, **options)
+            if options:
+                fs.retries = S3_TRIES
         except (ImportError, ValueError) as error:
             raise RecordsError(f"Pictures cannot be kept at {self._shown}: {error}.") from error
         self._fs: AbstractFileSystem = fs
@@ -85,7 +93,7 @@ class Images:
         left alone.
         """
         removed = 0
-        for shard in (f"{number:02x}" for number in range(256)):
+        for shard in self._shards():
             owners = {path: owner for path in self._list(shard) if (owner := _owner(path)) is not None}
             if not owners:
                 continue
@@ -111,7 +119,12 @@ class Images:
             raise UnknownPrediction(f"{prediction_id!r} is not the id of a prediction.")
         return f"{self._root}/{prediction_id[:2]}/input_{prediction_id}.jpg"
 
-    def _list(self, shard: str) -> list[str]:
+    def _shards(self) -> list[str]:
+        """The folders that there are, of the 256 that there may be."""
+        names = (path.rstrip("/").rpartition("/")[2] for path in self._list())
+        return sorted(name for name in names if re.fullmatch(r"[0-9a-f]{2}", name))
+
+    def _list(self, shard: str = "") -> list[str]:
         with self._explained("listed"):
             try:
                 return self._fs.ls(f"{self._root}/{shard}", detail=False)
@@ -137,11 +150,17 @@ class Images:
         try:
             yield
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise RecordsError(
-                f"A picture could not be {done} at {self._shown} ({reason}): check the space and the "
-                "permissions there, or set VIBECHECK_DATA to another folder."
-            ) from error
+            raise self._failed(done, error.strerror or str(error)) from error
+        except Exception as error:  # a driver of object storage has exceptions of its own
+            raise self._failed(done, str(error) or type(error).__name__) from error
+
+    def _failed(self, done: str, reason: str) -> RecordsError:
+        advice = "the space and the permissions there, or set VIBECHECK_DATA to another folder"
+        if not self._local:
+            advice = "VIBECHECK_IMAGES_URL, the access keys, and whether that storage can be reached"
+        return RecordsError(
+            f"A picture could not be {done} at {self._shown} ({reason.rstrip('.')}): check {advice}."
+        )
 
 
 def _owner(path: str) -> str | None:

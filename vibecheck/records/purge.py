@@ -6,7 +6,7 @@ models that learned from it are marked.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, Select, delete, select
 
@@ -20,6 +20,10 @@ from vibecheck.records.values import Deletion, is_prediction_id
 # Predictions that one transaction deletes: it takes milliseconds, so others hardly wait.
 BATCH = 200
 
+# A picture is written before its row, milliseconds earlier. One that has no row after this long never
+# will: nobody was shown its id, and nobody could ask for it to be deleted.
+STRAY_AFTER = timedelta(hours=1)
+
 # Ids in one question to the database; SQLite takes 32,766 values in a statement, Postgres 65,535.
 QUESTION = 5000
 
@@ -28,7 +32,8 @@ def purge(engine: Engine, images: Images, older_than: datetime) -> int:
     """Deletes all predictions made before `older_than`, with all that hangs on them; returns how many.
 
     Each picture goes before its row: if the process dies between, the row still names the picture's
-    prediction, and the next purge deletes it. Pictures that lost their row, or never got one, go too.
+    prediction, and the next purge deletes it. Pictures that lost their row, or never got one, go too,
+    as soon as they are an hour old.
     A Deletion is told only of what was sent: where the prediction itself still waits in the outbox,
     it never will be. Works in small batches, and may run in several processes at once. Raises
     RecordsError, and ValueError for a time without a zone.
@@ -39,7 +44,8 @@ def purge(engine: Engine, images: Images, older_than: datetime) -> int:
     deleted = 0
     while batch := _found(engine, oldest):
         deleted += len(_delete(engine, images, batch, datetime.now(UTC), tell_all=False))
-    images.remove_strays(older_than, lambda ids: _stored(engine, ids))
+    lost = max(older_than, datetime.now(UTC) - STRAY_AFTER)
+    images.remove_strays(lost, lambda ids: _stored(engine, ids))
     return deleted
 
 

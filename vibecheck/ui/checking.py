@@ -105,9 +105,11 @@ def suggest(mode: str, again: bool = False) -> Suggestion:
     return suggestion
 
 
-def answer(label: str) -> None:
-    """Record what the visitor says the mood was: as an answer where they were asked, else volunteered."""
-    prediction = st.session_state.result.prediction
+def answer(prediction: Prediction, label: str) -> None:
+    """Record what the visitor says the mood was: as an answer where they were asked, else volunteered.
+
+    The prediction is the one that was answered for: a newer one may have taken its place meanwhile.
+    """
     source = "audit" if prediction.audit else "volunteered"
     try:
         app.store().label(prediction.id, label, source, visitor(), datetime.now(UTC))

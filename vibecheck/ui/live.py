@@ -28,6 +28,8 @@ TROUBLE = {
     "unconnected": "The video does not get through. A host on the internet needs a camera relay "
     "(python -m vibecheck doctor says which settings), and some networks block video altogether. "
     "Meanwhile, upload a picture.",
+    "broken": "The video broke off: no more pictures came from the camera. Press START to go on; if it "
+    "happens again, look at the network and at what else uses the camera, or upload a picture.",
 }
 
 _camera_watch = st.components.v2.component(
@@ -78,6 +80,7 @@ def video() -> tuple[bool, str]:
             "media_api_not_available": TROUBLE["insecure"],
         },
         media_toggle_controls=False,
+        on_change=_changed,
     )
     seen = _camera_watch(key="camera_watch", on_trouble_change=lambda: None)
     trouble = getattr(seen, "trouble", None) or ""
@@ -91,7 +94,18 @@ def video() -> tuple[bool, str]:
             trouble = trouble or "unconnected"
     else:
         st.session_state.pop("connecting_since", None)
+        if st.session_state.get("broke_off"):
+            trouble = trouble or "broken"
     return False, trouble if trouble in TROUBLE else ""
+
+
+def _changed() -> None:
+    """The browser says that the video began or ended. Whoever presses STOP has a picture until then."""
+    state = st.session_state.live.state
+    played, st.session_state.played = st.session_state.get("played", False), state.playing
+    st.session_state.broke_off = (
+        played and not state.playing and not state.signalling and stream().view().frames_in == 0
+    )
 
 
 def watch_connection() -> None:

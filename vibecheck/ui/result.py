@@ -4,6 +4,7 @@ import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.music import Suggestion
+from vibecheck.records.values import Prediction
 from vibecheck.ui import checking, keeping, theme
 from vibecheck.ui.visitor import timezone
 
@@ -72,9 +73,9 @@ def _question() -> None:
         return
     key = f"answer-{prediction.id}"
     if prediction.audit:
-        _answers("Was this right?", [prediction.mood, *_other_moods(prediction.mood)], key)
+        _answers("Was this right?", prediction, [prediction.mood, *_other_moods(prediction.mood)], key)
     elif st.toggle("Not right?", key=f"wrong-{prediction.id}"):
-        _answers("What was it?", _other_moods(prediction.mood), key)
+        _answers("What was it?", prediction, _other_moods(prediction.mood), key)
     label = st.session_state.get(key)
     if problem := st.session_state.note:
         st.warning(problem, icon="⚠️")
@@ -85,16 +86,16 @@ def _question() -> None:
     keeping.ask(prediction, label)
 
 
-def _answers(question: str, moods: list[str], key: str) -> None:
+def _answers(question: str, prediction: Prediction, moods: list[str], key: str) -> None:
     """A pill for each mood; the model's own says Yes."""
-    mood = checking.result().prediction.mood
 
     def title(name: str) -> str:
-        return ":material/check: Yes" if name == mood else f"{BY_NAME[name].emoji} {BY_NAME[name].title}"
+        own = name == prediction.mood
+        return ":material/check: Yes" if own else f"{BY_NAME[name].emoji} {BY_NAME[name].title}"
 
     def answered() -> None:
         if label := st.session_state[key]:
-            checking.answer(label)
+            checking.answer(prediction, label)
 
     st.pills(question, moods, format_func=title, key=key, on_change=answered, wrap=True, required=True)
 

@@ -1,0 +1,91 @@
+"""Pictures in object storage, by the real driver against a real server on this machine."""
+
+import signal
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from s3fs import S3FileSystem
+
+from tests.records.examples import JPEG, a_prediction
+from tests.standins.object_storage import ObjectStorage, object_storage
+from vibecheck.errors import RecordsError
+from vibecheck.records.images import S3_PATIENCE, Images
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def storage():
+    with object_storage() as running:
+        yield running
+
+
+@pytest.fixture
+def images(storage: ObjectStorage, monkeypatch) -> Images:
+    for name, value in storage.environment.items():
+        monkeypatch.setenv(name, value)
+    S3FileSystem.clear_instance_cache()  # drivers are remembered with the server they first had
+    return Images(Settings.load().images_url)
+
+
+def test_what_is_put_can_be_got_and_deleted_and_is_an_object_of_its_own(images, storage):
+    prediction = a_prediction()
+    images.put(prediction.id, JPEG)
+    name = f"faces/{prediction.id[:2]}/{prediction.picture_name}"
+    assert name in storage.names() and storage.get(name) == JPEG
+    assert images.get(prediction.id) == JPEG and images.exists(prediction.id)
+    images.delete(prediction.id)
+    images.delete(prediction.id)
+    assert images.get(prediction.id) is None and not images.exists(prediction.id)
+    assert name not in storage.names()
+
+
+def test_a_check_writes_reads_and_leaves_nothing(images, storage):
+    before = storage.names()
+    assert images.check() == "s3://vibes/faces can be written and read."
+    assert storage.names() == before
+
+
+def test_a_store_keeps_purges_and_sweeps_there(images, storage, tmp_path):
+    settings = Settings.load().model_copy(update={"data": tmp_path, "database_url": None})
+    store = Store.open(settings)
+    kept, lost = a_prediction(made_at=datetime.now(UTC), picture_kept=True), a_prediction()
+    store.add(kept, JPEG)
+    images.put(lost.id, JPEG)
+    assert store.picture(kept.id) == JPEG
+    assert not (tmp_path / "images").exists()
+    assert len(storage.names()) == 2
+    assert store.purge(datetime.now(UTC) + timedelta(hours=1)) == 1
+    assert storage.names() == []
+    store.close()
+
+
+def test_a_bucket_that_is_not_there_is_a_sentence(images):
+    with pytest.raises(RecordsError, match=r"written at s3://nowhere/faces .*VIBECHECK_IMAGES_URL"):
+        Images("s3://nowhere/faces").put(a_prediction().id, JPEG)
+
+
+def test_storage_that_hangs_or_is_gone_is_a_sentence_within_seconds(images, storage, monkeypatch):
+    monkeypatch.setitem(S3_PATIENCE, "read_timeout", 1)
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    S3FileSystem.clear_instance_cache()
+    elsewhere = Images("s3://vibes/elsewhere")
+    began = time.monotonic()
+    with pytest.raises(RecordsError, match=r"could not be written .*VIBECHECK_IMAGES_URL"):
+        elsewhere.put(a_prediction().id, JPEG)
+    assert time.monotonic() - began < 5
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", storage.url)
+    S3FileSystem.clear_instance_cache()
+    storage.process.send_signal(signal.SIGSTOP)  # it still accepts, and answers nothing
+    try:
+        began = time.monotonic()
+        with pytest.raises(RecordsError, match=r"could not be read .*VIBECHECK_IMAGES_URL"):
+            Images("s3://vibes/faces").get(a_prediction().id)
+        assert time.monotonic() - began < 5
+    finally:
+        storage.process.send_signal(signal.SIGCONT)

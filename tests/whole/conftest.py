@@ -1,0 +1,66 @@
+"""The whole app in processes of its own, with real servers beside it, and visitors who come over the wire."""
+
+import time
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from skimage import data
+
+from benchmarks.running import RunningApp
+from benchmarks.wire import Visitor
+
+UPLOAD, NUMBERS, FACE, NOTHING = 2, 0, 1, 2
+
+
+@pytest.fixture(scope="module")
+def run_app(tmp_path_factory) -> Iterator[Callable[..., RunningApp]]:
+    """Starts apps, each with a data folder of its own and the settings it is given; ends them at last."""
+    running = []
+
+    def start(**environment: str) -> RunningApp:
+        folder = tmp_path_factory.mktemp("app")
+        plain = {
+            "VIBECHECK_DATA": str(folder / "data"),
+            "VIBECHECK_MODEL": "embedded",
+            "VIBECHECK_AUDIT_SHARE": "1",
+        }
+        running.append(RunningApp(folder / "log", **plain | environment))
+        running[-1].data = Path((plain | environment)["VIBECHECK_DATA"])
+        return running[-1]
+
+    yield start
+    for app in running:
+        app.stop()
+
+
+def photo(light: float = 1.0) -> bytes:
+    """Somebody smiling, as a phone sends it."""
+    file = BytesIO()
+    Image.fromarray(data.astronaut()).point(lambda value: value * light).save(file, "JPEG")
+    return file.getvalue()
+
+
+def check_vibe(tab: Visitor, keep: int = FACE, content: bytes | None = None) -> str:
+    """Upload a photo and check it; returns the id that is shown."""
+    tab.pick("way", UPLOAD)
+    tab.pick("keep", keep)
+    tab.upload("upload", "me.jpg", content or photo())
+    tab.press("check")
+    assert tab.errors() == []
+    return tab.find("answer-").id.rpartition("-")[2]
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+    """Waits until it holds."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, f"waited in vain for {what}"
+        time.sleep(0.05)
+
+
+def said(app: RunningApp) -> str:
+    """What the app wrote to its terminal."""
+    return app.log.read_text(encoding="utf-8", errors="replace")
