@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from finetune.judge_command import judge
 from vibecheck.cli import run
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(judge)
 
 
 @app.callback()

@@ -97,7 +97,7 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
 
 def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, again: bool) -> Installed:
     if not folder.is_dir():
-        raise ModelError(f"{folder} is not a folder: check VIBECHECK_MODEL.")
+        return _from_elsewhere(settings, shelf, folder, tell, again)
     labels_of(folder)  # which says what is missing
     content = content_of(folder)
     if (folder / FILE_NAME).exists():
@@ -115,6 +115,31 @@ def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, aga
     with shelf.building(manifest.version) as part:
         source = "embedded" if folder == EMBEDDED else str(folder)
         return whole() or _made(settings, shelf, folder, part, manifest, source, tell)
+
+
+def _from_elsewhere(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, again: bool) -> Installed:
+    """The version that was made from a folder which is not here (any more), as far as the registry knows."""
+    from vibecheck import elsewhere
+
+    known = elsewhere.made_from(settings, folder)
+    if known is None:
+        raise ModelError(f"{folder} is not a folder: check VIBECHECK_MODEL.")
+    version = known.version
+    if not again and (there := shelf.find(version)):
+        return there
+    with shelf.building(version) as part:
+        if not again and (there := shelf.find(version)):
+            return there
+        files = shelf.material(version)
+        if files is None:
+            files = shelf.downloads(version)
+            tell(Progress("fetching", 0, 0))
+            elsewhere.fetch(
+                settings, known, files, lambda done, total: tell(Progress("fetching", done, total))
+            )
+        done = _made(settings, shelf, files, part, Manifest.read(files), str(folder), tell)
+        shutil.rmtree(shelf.downloads(version), ignore_errors=True)
+    return done
 
 
 def _made(

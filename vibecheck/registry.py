@@ -153,7 +153,7 @@ class Registry:
     def promotions(self) -> list[Promotion]:
         """All promotions and rollbacks, newest first."""
         columns = [column for column in promotions.c if column.name != "id"]
-        query = select(*columns).order_by(promotions.c.id.desc())
+        query = select(*columns).order_by(promotions.c.made_at.desc(), promotions.c.id.desc())
         with reading(self._engine) as connection:
             return [Promotion(**row) for row in connection.execute(query).mappings()]
 

@@ -2,7 +2,7 @@
 
 Proved against comet_ml 3.58. What it keeps can be looked at in `experiments`, what it was asked in
 `log`. `fault` makes it fail: with a status, slowly, or by hanging up before or after it did what it
-was asked. It deletes, refuses keys that it does not know, and has workspaces.
+was asked. It deletes, refuses keys that it does not know, has workspaces and a registry of models.
 """
 
 import gzip
@@ -24,6 +24,7 @@ from uuid import uuid4
 WORKSPACE = "standin"
 Answer = tuple[int, Any]
 MISSING: Answer = (400, {"msg": "No such experiment", "code": 400, "sdk_error_code": 0})
+NO_MODEL: Answer = (400, {"msg": "No such registry model", "code": 400, "sdk_error_code": 0})
 OK = {"msg": "ok", "code": 200}
 
 
@@ -37,6 +38,7 @@ class StoredAsset:
     metadata: str | None
     content: bytes
     created_at: int
+    group: str | None = None  # the model that the file belongs to
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Experiment:
     tags: list[str] = field(default_factory=list)
     assets: dict[str, StoredAsset] = field(default_factory=dict)
     metrics: list[dict[str, Any]] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
 
     def named(self, name: str) -> list[StoredAsset]:
         """The assets of this name."""
@@ -81,6 +84,7 @@ class CometStandin:
         self.keys: set[str] | None = None  # None: any key is known
         self.workspaces = [WORKSPACE]
         self.experiments: dict[str, Experiment] = {}
+        self.registry: dict[str, list[dict[str, Any]]] = {}  # versions by the name of the model
         self.faults: list[Fault] = []
         self.log: list[tuple[str, str, dict[str, str]]] = []
         self.lock = threading.RLock()
@@ -127,7 +131,10 @@ class CometStandin:
         call = re.sub(r"^(clientlib|api/rest/v2)/", "", re.sub("/+", "/", path).strip("/"))
         if call == "write/experiment/upload-asset":
             form = _multipart(headers["Content-Type"], raw)
-            return self._known(headers) or self._upload(query, form)
+            return self._known(headers) or self._upload(query["experimentKey"], query, form)
+        if call == "asset/upload":  # what an experiment that is open sends behind the back
+            key = query.get("experimentId") or query.get("experimentKey") or ""
+            return self._upload(key, query, _multipart(headers["Content-Type"], raw))
         body = _json(headers, raw)
         if path.strip("/").startswith("api/") and (refused := self._known(headers)):
             return refused
@@ -141,8 +148,8 @@ class CometStandin:
             return None
         return 401, {"msg": "API key is not registered", "code": 401}
 
-    def _upload(self, query: dict[str, str], form: dict[str, bytes]) -> Answer:
-        experiment = self.experiments.get(query["experimentKey"])
+    def _upload(self, key: str, query: dict[str, str], form: dict[str, bytes]) -> Answer:
+        experiment = self.experiments.get(key)
         if experiment is None:
             return MISSING
         metadata = form.get("metadata")
@@ -153,6 +160,7 @@ class CometStandin:
             metadata.decode() if metadata is not None else None,
             form["file"],
             self.now(),
+            query.get("groupingName"),
         )
         experiment.assets[asset.id] = asset
         return 200, {"assetId": asset.id, "imageId": asset.id, "link": ""}
@@ -299,6 +307,56 @@ def _points(comet, query, body):
         return MISSING
     wanted = [m for m in experiment.metrics if m["metricName"] == query["metricName"]]
     return 200, {"metrics": [m | {"metricValue": str(m["metricValue"])} for m in wanted]}
+
+
+@call("write/experiment/parameter")
+def _parameter(comet, query, body):
+    experiment = comet.experiments.get(body["experimentKey"])
+    if experiment is None:
+        return MISSING
+    experiment.parameters[body["parameterName"]] = body["parameterValue"]
+    return 200, OK
+
+
+@call("write/registry-model/item/create")
+def _register(comet, query, body):
+    experiment = comet.experiments.get(body["experimentKey"])
+    group = body["experimentModelName"]
+    if experiment is None or not any(asset.group == group for asset in experiment.assets.values()):
+        return 400, {"msg": "no such model in the experiment", "code": 400, "sdk_error_code": 0}
+    if not re.fullmatch(r"\d+\.\d+\.\d+", body["version"]):
+        return 400, {"msg": "not a semantic version", "code": 400, "sdk_error_code": 90304}
+    versions = comet.registry.setdefault(body["registryModelName"], [])
+    if any(each["version"] == body["version"] for each in versions):
+        return 400, {"msg": "version already exists", "code": 400, "sdk_error_code": 0}
+    about = {"experimentKey": experiment.key, "modelName": group}
+    item = {"registryModelItemId": uuid4().hex, "experimentModel": about, "version": body["version"]}
+    versions.insert(0, item | {"comment": body["versionComment"], "tags": body["tags"] or []})
+    return 200, {"registryModelItemId": item["registryModelItemId"], "registryModelId": "r"}
+
+
+@call("registry-model/details")
+def _registered(comet, query, body):
+    if query["modelName"] not in comet.registry:
+        return NO_MODEL
+    return 200, {"modelName": query["modelName"], "versions": comet.registry[query["modelName"]]}
+
+
+@call("registry-model/compact-details")
+def _registered_shortly(comet, query, body):
+    return (200, {"registryModelId": "r"}) if query["modelName"] in comet.registry else NO_MODEL
+
+
+@call("registry-model/item/download-instructions")
+def _instructions(comet, query, body):
+    versions = comet.registry.get(query["modelName"], [])
+    found = [each for each in versions if each["version"] == query["version"]]
+    if not found:
+        return NO_MODEL
+    about = found[0]["experimentModel"]
+    assets = comet.experiments[about["experimentKey"]].assets.values()
+    rows = [_row(asset) for asset in assets if asset.group == about["modelName"]]
+    return 200, {"versions": [found[0] | {"assets": rows}]}
 
 
 def _metadata(experiment: Experiment) -> dict[str, Any]:

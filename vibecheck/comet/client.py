@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vibecheck.comet import layout
-from vibecheck.comet.layout import Asset
+from vibecheck.comet.layout import Asset, Place
 from vibecheck.comet.trouble import explained
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
+    from comet_ml import CometExperiment
     from comet_ml.api import API, APIExperiment
 
 # What the SDK reads from the environment. Its own retries would repeat an upload without looking
@@ -58,10 +59,10 @@ class Comet:
     """One deployment's experiments. `Comet.open` is the way to get one; threads may share it."""
 
     def __init__(self, api: "API", account: Account, deployment: str) -> None:
-        self._api = api
+        self.api = api
         self.account = account
-        self._deployment = deployment
-        self._known: dict[date, APIExperiment] = {}
+        self.deployment = deployment
+        self._known: dict[Place, APIExperiment] = {}
 
     @classmethod
     def open(cls, settings: Settings) -> "Comet":
@@ -94,7 +95,7 @@ class Comet:
     def project_exists(self) -> bool:
         """Whether the project is there; the first record makes it."""
         with explained("look for the project"):
-            return self.account.project in (self._api.get_projects(self.account.workspace) or ())
+            return self.account.project in (self.api.get_projects(self.account.workspace) or ())
 
     def days(self) -> list[date]:
         """The days of which this deployment has an experiment, newest first: a request for each thousand."""
@@ -107,7 +108,7 @@ class Comet:
                     raise
                 return []
             for experiment in experiments:
-                if (day := layout.day_of_key(self._deployment, experiment.key)) is not None:
+                if (day := layout.day_of_key(self.deployment, experiment.key)) is not None:
                     self._known[day] = experiment
                     found.add(day)
             if len(experiments) < PAGE:
@@ -116,7 +117,7 @@ class Comet:
 
     def _page(self, number: int) -> "list[APIExperiment]":
         with explained("list the experiments"):
-            return self._api.get_experiments(
+            return self.api.get_experiments(
                 self.account.workspace,
                 self.account.project,
                 page=number,
@@ -125,7 +126,7 @@ class Comet:
                 sort_order="desc",
             )
 
-    def assets(self, day: date) -> list[Asset]:
+    def assets(self, day: Place) -> list[Asset]:
         """All assets of a day, in one request; none where the day has no experiment."""
         experiment = self._find(day)
         if experiment is None:
@@ -134,7 +135,7 @@ class Comet:
             listed = experiment.get_asset_list(timeout=LIST_SECONDS)
             return [Asset.of(item) for item in listed or ()]
 
-    def has(self, day: date, name: str) -> bool:
+    def has(self, day: Place, name: str) -> bool:
         """Whether an asset of this name is there."""
         experiment = self._find(day)
         if experiment is None:
@@ -142,9 +143,9 @@ class Comet:
         with explained("look for an asset"):
             return bool(experiment.get_assets_by_name(name))
 
-    def put(self, day: date, name: str, content: bytes, metadata: Mapping[str, Any], kind: str) -> None:
+    def put(self, day: Place, name: str, content: bytes, metadata: Mapping[str, Any], kind: str) -> None:
         """Uploads an asset; `kind` is "image" or "asset". On return Comet has it."""
-        experiment = self._day(day)
+        experiment = self.experiment(day)
         with tempfile.TemporaryDirectory(prefix="vibecheck-") as folder:
             file = Path(folder) / "asset"  # the SDK uploads files only
             file.write_bytes(content)
@@ -153,7 +154,7 @@ class Comet:
         if not isinstance(answer, Mapping) or not answer.get("assetId"):
             raise CometUnavailable(f"Comet answered the upload of {name} without saying that it has it.")
 
-    def get(self, day: date, asset: Asset) -> bytes:
+    def get(self, day: Place, asset: Asset) -> bytes:
         """The content of an asset."""
         experiment = self._find(day)
         if experiment is None:
@@ -161,7 +162,7 @@ class Comet:
         with explained(f"download {asset.name}"):
             return bytes(experiment.get_asset(asset.id, return_type="binary"))
 
-    def delete(self, day: date, asset: Asset) -> None:
+    def delete(self, day: Place, asset: Asset) -> None:
         """Deletes an asset; one that is gone already is no error."""
         from comet_ml.exceptions import NotFound
 
@@ -173,13 +174,13 @@ class Comet:
                 except NotFound:
                     return
 
-    def metric(self, day: date, name: str, value: float, at: datetime) -> None:
+    def metric(self, day: Place, name: str, value: float, at: datetime) -> None:
         """Adds a point to a metric of the day."""
-        experiment = self._day(day)
+        experiment = self.experiment(day)
         with explained(f"log {name}", gone=lambda: self._gone(day)):
             experiment.log_metric(name, value, timestamp=at.timestamp())
 
-    def has_point(self, day: date, name: str, at: datetime) -> bool:
+    def has_point(self, day: Place, name: str, at: datetime) -> bool:
         """Whether a metric of the day has a point of this moment, to the millisecond."""
         experiment = self._find(day)
         if experiment is None:
@@ -189,19 +190,19 @@ class Comet:
             wanted = at.timestamp() * 1000
             return any(abs(float(point.get("timestamp") or 0) - wanted) < 1 for point in points)
 
-    def _find(self, day: date) -> "APIExperiment | None":
+    def _find(self, day: Place) -> "APIExperiment | None":
         """The day's experiment, or None where there is none."""
         if day not in self._known:
-            key = layout.experiment_key(self._deployment, day)
+            key = layout.experiment_key(self.deployment, day)
             with explained("look for the day's experiment"):
-                found = self._api.get_experiment_by_key(key)
+                found = self.api.get_experiment_by_key(key)
             if found is None:
                 return None
             self._known[day] = found
         return self._known[day]
 
-    def _day(self, day: date) -> "APIExperiment":
-        """The day's experiment, made where there is none."""
+    def experiment(self, day: Place) -> "APIExperiment":
+        """The experiment of a day or another place, made where there is none."""
         found = self._find(day)
         if found is None:
             try:
@@ -214,13 +215,23 @@ class Comet:
                 raise _not_created(trouble, self.account)
         return found
 
-    def _create(self, day: date) -> str:
+    def _create(self, day: Place) -> str:
         """Asks Comet for an experiment under our key; returns what the SDK complained about."""
+        with _overheard("comet_ml") as said, explained("make the day's experiment"), self.live(day):
+            pass
+        return " ".join(said)
+
+    @contextmanager
+    def live(self, day: Place) -> "Iterator[CometExperiment]":
+        """An experiment that is open, for what only such a one can do; at the end it is closed.
+
+        What is logged to it is sent behind the back, so whoever logs has to look whether it arrived.
+        """
         import comet_ml
 
         config = comet_ml.ExperimentConfig(
-            name=layout.experiment_name(self._deployment, day),
-            tags=[layout.TAG, self._deployment],
+            name=layout.experiment_name(self.deployment, day),
+            tags=[layout.TAG, self.deployment],
             log_code=False,
             log_graph=False,
             log_git_metadata=False,
@@ -232,22 +243,23 @@ class Comet:
             parse_args=False,
             display_summary_level=0,
         )
-        with _overheard("comet_ml") as said, explained("make the day's experiment"):
-            experiment = comet_ml.start(
-                api_key=self._api.api_key,
-                workspace=self.account.workspace,
-                project_name=self.account.project,
-                experiment_key=layout.experiment_key(self._deployment, day),
-                mode="get_or_create",
-                online=True,
-                experiment_config=config,
-            )
+        experiment = comet_ml.start(
+            api_key=self.api.api_key,
+            workspace=self.account.workspace,
+            project_name=self.account.project,
+            experiment_key=layout.experiment_key(self.deployment, day),
+            mode="get_or_create",
+            online=True,
+            experiment_config=config,
+        )
+        try:
+            yield experiment
+        finally:
             # Of one that is not alive nothing is sent, and `end` would wait for it.
             if experiment.alive:
                 experiment.end()
-        return " ".join(said)
 
-    def _gone(self, day: date) -> bool:
+    def _gone(self, day: Place) -> bool:
         """Whether the day's experiment, which was there, is not there any more."""
         self._known.pop(day, None)
         return self._find(day) is None

@@ -138,8 +138,11 @@ class Delivery:
     def _promotion(self, claimed: Claimed) -> None:
         payload = claimed.row.payload
         name = layout.promotion_name(payload)
-        day = layout.day_of(claimed.row.created_at)
-        self._put(claimed, day, name, layout.as_json(payload), payload, "asset")
+        known = {asset.name for asset in self._comet.assets(layout.MODELS)}
+        # That it began with some model on a new disk is no news where there was history before.
+        began_anew = payload["kind"] == "first" and any(map(layout.PROMOTION_NAME.fullmatch, known))
+        if name not in known and not began_anew:
+            self._comet.put(layout.MODELS, name, layout.as_json(payload), payload, "asset")
 
     def _rollup(self, claimed: Claimed) -> None:
         roll_up(self._comet, date.fromisoformat(claimed.row.payload["day"]))

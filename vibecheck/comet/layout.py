@@ -4,8 +4,13 @@
     prediction_{id}.json        the prediction, where no picture is kept
     feedback_{id}_{n}.json      a label
     play_{id}_{n}.json          a playlist that was suggested
-    promotion_{…}.json          a model that went live, or was taken back
     feedback_log.csv            the day in one table, rolled up
+
+Beside the days a deployment has an experiment for its models, and each model that was made here has one
+of its own (see `models.py`):
+
+    model_{…}.json              what the registry knows of a version
+    promotion_{…}.json          a model that went live, or was taken back
 
 All that is about a prediction lies in the experiment of the UTC day on which it was made, so that
 one list of a day's assets tells everything about it, and a deletion has one place to look in.
@@ -21,12 +26,18 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from vibecheck.records.values import Feedback, Play, Prediction
+from vibecheck.records.values import Feedback, Play, Prediction, Promotion
+
+# What has an experiment of its own: a day, or something with a name of letters and digits, 17 at most.
+Place = date | str
+MODELS: Place = "models"
 
 FEEDBACK_LOG = "feedback_log.csv"
 TAG = "production"
 
 PREDICTION_NAME = re.compile(r"(?:input_([0-9a-f]{32})\.jpg|prediction_([0-9a-f]{32})\.json)")
+PROMOTION_NAME = re.compile(r"promotion_[0-9a-f]{32}\.json")
+MODEL_NAME = re.compile(r"model_[0-9a-f]{32}\.json")
 PART_NAME = re.compile(r"(feedback|play)_([0-9a-f]{32})_([1-9][0-9]{0,8})\.json")
 
 # Comet takes 32 to 50 letters and digits as the key of an experiment.
@@ -36,13 +47,20 @@ _PREFIX = "vibecheck"
 _PREDICTION = TypeAdapter(Prediction)
 _FEEDBACK = TypeAdapter(Feedback)
 _PLAY = TypeAdapter(Play)
+_PROMOTION = TypeAdapter(Promotion)
 _INNER = ("face", "quality", "probabilities")
 _TIMES = ("made_at", "given_at", "suggested_at")
 
 
-def experiment_key(deployment: str, day: date) -> str:
-    """The key of a day's experiment: the same for every copy and every start of a deployment."""
-    return f"{_deployment_part(deployment)}{day:%Y%m%d}"
+def experiment_key(deployment: str, place: Place) -> str:
+    """The key of a place's experiment: the same for every copy and every start of a deployment."""
+    name = place if isinstance(place, str) else f"{place:%Y%m%d}"
+    return f"{_deployment_part(deployment)}{name}"
+
+
+def place_of_model(version: str) -> Place:
+    """The experiment of a model that was made here."""
+    return f"m{hashlib.sha256(version.encode()).hexdigest()[:15]}"
 
 
 def day_of_key(deployment: str, key: str) -> date | None:
@@ -56,9 +74,9 @@ def day_of_key(deployment: str, key: str) -> date | None:
         return None
 
 
-def experiment_name(deployment: str, day: date) -> str:
-    """What people read."""
-    return f"{deployment} {day.isoformat()}"
+def experiment_name(deployment: str, place: Place) -> str:
+    """What people read, to begin with."""
+    return f"{deployment} {place}"
 
 
 def day_of(moment: datetime) -> date:
@@ -79,6 +97,16 @@ def part_name(kind: str, prediction_id: str, n: int) -> str:
 def promotion_name(payload: Mapping[str, Any]) -> str:
     """The name of a promotion: the same each time that the same one is sent."""
     return f"promotion_{hashlib.sha256(as_json(payload)).hexdigest()[:32]}.json"
+
+
+def model_name(version: str) -> str:
+    """The name of the record of a version."""
+    return f"model_{hashlib.sha256(version.encode()).hexdigest()[:32]}.json"
+
+
+def promotion_from(metadata: Mapping[str, Any]) -> Promotion:
+    """The promotion in an asset's metadata. Raises ValueError for anything that is not one."""
+    return _PROMOTION.validate_python(_plain(metadata))
 
 
 def as_json(value: Mapping[str, Any]) -> bytes:

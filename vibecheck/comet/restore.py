@@ -1,5 +1,7 @@
 """Reads what Comet remembers back into the store: the newest day first, numbers before pictures.
 
+The registry of models comes first of all: it is small, and names the champion.
+
 A day's records come with one list of its assets, so history costs a request a day. Pictures come one
 by one, after all the numbers are there, and those that are here already are not asked for. So it may
 be stopped and started again at any time.
@@ -13,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from vibecheck.comet.client import Comet
 from vibecheck.comet.days import read_day
 from vibecheck.comet.layout import Asset, day_of
+from vibecheck.comet.remembered import restore_models
 from vibecheck.comet.rollup import needs_rollup
 from vibecheck.comet.state import Restoring
 from vibecheck.errors import CometRejected
@@ -40,11 +43,12 @@ class _Picture:
 def restore(
     comet: Comet, store: Store, since: datetime, say: Callable[[Restoring], None] = lambda _: None
 ) -> Restoring:
-    """Merges into the store what Comet has of predictions made at or after `since`.
+    """Merges into the store what Comet has of models, and of predictions made at or after `since`.
 
     `say` is told after each step how far it is. Raises CometError and RecordsError; what was read
     before stays.
     """
+    restore_models(comet, store.engine)
     days = [day for day in comet.days() if day >= day_of(since)]
     at = replace(NOTHING, days=len(days))
     say(at)

@@ -23,6 +23,7 @@ from vibecheck.comet.deliver import Delivery
 from vibecheck.comet.state import ASKED, SENDER, SPEAKS_EVERY
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable, RecordsError
 from vibecheck.records.notes import read_note, write_note
+from vibecheck.records.outbox import MODEL
 from vibecheck.records.queue import LEASE, RESTORE, Claimed, Queue
 from vibecheck.records.store import Store
 from vibecheck.records.transactions import reading, writing
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 # Rows taken at once. They are sent one after the other, so a claim must outlast all of them; it is
 # renewed when a third of it is over.
 BATCH = 16
+# What other threads of the process do.
+OTHERS = (RESTORE, MODEL)
 # After so many attempts without any progress, who only wanted the queue emptied is told why it is not.
 ATTEMPTS = 5
 
@@ -85,7 +88,7 @@ class Sender:
                 log.warning("The outbox cannot be read: %s", error)
                 self._sleep(self._pace.longest_pause / 10)
                 continue
-            if until_empty and not self._queue.anything_due(but=(RESTORE,)):
+            if until_empty and not self._queue.anything_due(but=OTHERS):
                 return
             self._sleep(self._pace.poll)
 
@@ -124,7 +127,7 @@ class Sender:
             self._speak(False, str(error))
             raise
         self._speak(True, "")
-        while not self.stop.is_set() and (batch := self._queue.claim(BATCH, but=(RESTORE,))):
+        while not self.stop.is_set() and (batch := self._queue.claim(BATCH, but=OTHERS)):
             self._send(delivery, batch)
             self._speak(True, "")
 

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-from vibecheck.comet import fetcher
+from vibecheck.comet import fetcher, model_sender
 from vibecheck.comet.sender import Sender
 from vibecheck.errors import SettingsError
 from vibecheck.records.store import Store
@@ -38,7 +38,12 @@ def serve(settings: Settings, until_empty: bool = False, with_parent: bool = Fal
             target=fetcher.run, args=(settings, store, sender.stop), name="comet-fetcher", daemon=True
         )
         fetching.start()
+        threading.Thread(
+            target=model_sender.run, args=(settings, store, sender.stop), name="comet-models", daemon=True
+        ).start()
     sender.run(until_empty)
+    if until_empty:
+        model_sender.send_all(settings, store)
 
 
 def _follow_parent(stop: threading.Event) -> None:

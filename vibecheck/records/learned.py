@@ -4,7 +4,7 @@ What a model learned cannot be taken out of it again, so the model says so: `tra
 set in the transaction that deletes the prediction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, func, or_, select, update
@@ -13,6 +13,9 @@ from vibecheck.records.outbox import tell_model
 from vibecheck.records.queue import moment
 from vibecheck.records.tables import forgotten, outbox, trained_on
 from vibecheck.records.transactions import reading
+
+# Ids in one question to the database; SQLite takes 32,766 values in a statement, Postgres 65,535.
+QUESTION = 5000
 
 
 def mark(connection: Connection, prediction_ids: Sequence[str], now: datetime) -> None:
@@ -35,6 +38,15 @@ def mark_gone(connection: Connection, version: str) -> None:
     )
     theirs = trained_on.c.version == version, trained_on.c.deleted_at.is_(None), gone
     connection.execute(update(trained_on).where(*theirs).values(deleted_at=moment(connection)))
+
+
+def mark_these(connection: Connection, version: str, prediction_ids: Collection[str], now: datetime) -> None:
+    """Marks what a version learned from that is known to be deleted."""
+    for start in range(0, len(prediction_ids), QUESTION):
+        some = list(prediction_ids)[start : start + QUESTION]
+        theirs = trained_on.c.version == version, trained_on.c.prediction_id.in_(some)
+        unmarked = trained_on.c.deleted_at.is_(None)
+        connection.execute(update(trained_on).where(*theirs, unmarked).values(deleted_at=now))
 
 
 def marked_since(engine: Engine, since: datetime) -> dict[str, int]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, Select, delete, select
 
-from vibecheck.records import learned, queue, summaries
+from vibecheck.records import learned, queue, reports, summaries
 from vibecheck.records import outbox as telling
 from vibecheck.records.images import Images
 from vibecheck.records.tables import outbox, predictions
@@ -46,6 +46,7 @@ def purge(engine: Engine, images: Images, older_than: datetime) -> int:
         deleted += len(_delete(engine, images, batch, datetime.now(UTC), tell_all=False))
     lost = max(older_than, datetime.now(UTC) - STRAY_AFTER)
     images.remove_strays(lost, lambda ids: _stored(engine, ids))
+    reports.redact(engine)
     return deleted
 
 
@@ -60,6 +61,7 @@ def forget(engine: Engine, images: Images, ids: Iterable[str], now: datetime) ->
     for start in range(0, len(wanted), BATCH):
         batch = _found(engine, _kept().where(predictions.c.id.in_(wanted[start : start + BATCH])))
         forgotten |= _delete(engine, images, batch, now, tell_all=True)
+    reports.redact(engine)
     return forgotten
 
 
@@ -72,6 +74,7 @@ def forget_visitor(engine: Engine, images: Images, visitor: str, now: datetime) 
     deleted = 0
     while batch := _found(engine, theirs):
         deleted += len(_delete(engine, images, batch, now, tell_all=True))
+    reports.redact(engine)
     return deleted
 
 

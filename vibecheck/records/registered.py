@@ -68,9 +68,11 @@ def set_alias(connection: Connection, alias: str, version: str) -> None:
     connection.execute(insert(model_aliases).values(alias=alias, version=version))
 
 
-def clear_alias(connection: Connection, alias: str, version: str) -> None:
-    """The alias names nothing, if it named this version."""
-    named = (model_aliases.c.alias == alias) & (model_aliases.c.version == version)
+def clear_alias(connection: Connection, alias: str, version: str | None = None) -> None:
+    """The alias names nothing; or, with a version, if it named this one."""
+    named = model_aliases.c.alias == alias
+    if version is not None:
+        named &= model_aliases.c.version == version
     connection.execute(delete(model_aliases).where(named))
 
 

@@ -1,0 +1,79 @@
+"""python -m finetune judge: a version, or a model folder, against the champion."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vibecheck.errors import ModelError
+from vibecheck.settings import Settings
+from vibecheck.trial import HTML_FILE, Report
+
+
+def judge(
+    challenger: Annotated[
+        str, typer.Argument(help="A version that models list shows, or a model folder.", show_default=False)
+    ],
+    champion: Annotated[
+        str, typer.Option(help="The version to be better than. Default: the champion.", show_default=False)
+    ] = "",
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled pictures of your own, of which it may lose a hundredth.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the report. Default: in VIBECHECK_DATA.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
+) -> None:
+    """Try a model against the champion on held-out labels that nobody's answer steered.
+
+    Writes report.json and report.html; a registered version keeps what they say as its proof.
+    """
+    from finetune.collect import collect
+
+    settings = Settings.load()
+    rows = collect(settings, "store", None).rows
+    report, folder = tried(settings, challenger, champion, reference, out, rows)
+    if as_json:
+        typer.echo(json.dumps(report.plain()))
+        return
+    typer.echo(report.reason)
+    typer.echo(f"The report is in {folder / HTML_FILE}.")
+    if report.proved:
+        typer.echo(f"To make it the champion: python -m vibecheck models promote {report.challenger}")
+
+
+def tried(
+    settings: Settings, challenger: str, champion: str, reference: Path | None, out: Path | None, rows
+) -> tuple[Report, Path]:
+    """The report of a trial of `rows`, which are labelled predictions, and its folder.
+
+    Raises VibeCheckError.
+    """
+    from finetune.judgement import judge_challenger
+    from vibecheck.installed import Shelf
+    from vibecheck.manifest import Manifest
+    from vibecheck.registry import Registry
+
+    registry = Registry.open(settings)
+    try:
+        against = champion or getattr(registry.champion(), "version", None)
+        if against is None:
+            raise ModelError("There is no champion yet: start the app once, or name one with --champion.")
+        there = Path(challenger)
+        model = there if there.is_dir() and challenger not in Shelf(settings.data).versions() else challenger
+        version = Manifest.read(model).version if isinstance(model, Path) else model
+        if version == against:
+            raise ModelError(f"{version} is the champion itself: name another one.")
+        folder = out or settings.data / "trials" / Shelf(settings.data).folder(version).name
+        learned = registry.trained_on(version)
+    finally:
+        registry.close()
+    now = datetime.now(UTC)
+    return judge_challenger(settings, against, model, rows, reference, folder, learned, now), folder

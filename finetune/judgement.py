@@ -1,0 +1,277 @@
+"""A challenger's trial: it and the champion answer the same pictures, as they run in the app.
+
+Held-out labels that nobody's answer steered decide (see `proof`); a reference set of the operator's own
+may forbid. What comes out is a `Report`, written beside the model and kept with its version.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from finetune.proof import compare, judge
+from finetune.report import write
+from vibecheck import labelled
+from vibecheck.analytics.calibration import calibration_error
+from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.emotions import NAMES
+from vibecheck.errors import ModelError, PictureError, RecordsError, UnknownPrediction
+from vibecheck.faces import Face, FaceDetector, whole
+from vibecheck.installed import Shelf
+from vibecheck.manifest import Manifest
+from vibecheck.pictures import decode, read_file
+from vibecheck.reading import STILL_SIDE
+from vibecheck.records.store import Store
+from vibecheck.registry import Registry
+from vibecheck.settings import Settings
+from vibecheck.trial import Changed, Pair, Report, Scores, Tally
+
+HELD_OUT = "held_out"
+# Pictures that are decoded and read at once, so that a large set takes no more memory than so many.
+AT_ONCE = 256
+
+
+class HeldOut(Protocol):
+    """A labelled prediction with its picture, as `finetune.collect` gives it."""
+
+    prediction_id: str
+    label: str
+    source: str
+    queue: str | None
+    picture: bytes
+    side: str
+
+
+def may_judge(row: HeldOut) -> bool:
+    """Whether a label was asked for without looking at any model's answer, of a picture held out."""
+    drawn = row.source in ("audit", "import") or (row.source == "labeller" and row.queue == "random")
+    return drawn and row.side == HELD_OUT
+
+
+def judge_challenger(
+    settings: Settings,
+    champion: str,
+    challenger: Path | str,
+    held_out: Sequence[HeldOut],
+    reference: Path | None,
+    out: Path,
+    trained_on: Collection[str],
+    now: datetime,
+) -> Report:
+    """Try a challenger (a model folder that runs, or a version) against the champion, a version.
+
+    `held_out` are labels of which those that may judge do; `reference` is a folder of labelled pictures
+    or a CSV file (see `vibecheck.labelled`), or None; `trained_on` are the ids of all predictions that
+    the challenger learned from, which judge nothing. Writes `report.json` and `report.html` into `out`,
+    and keeps the proof with the version if it is registered. Raises VibeCheckError.
+    """
+    models = [Classifier.load(_folder(settings, each), settings.threads) for each in (champion, challenger)]
+    with closing(Registry.open(settings)) as registry:
+        learned = set(trained_on) | set(registry.trained_on(champion))
+        rows, left_out = _judging(held_out, learned)
+        judged = _Judged(models, _faces_of(settings))
+        pictures: dict[str, bytes] = {}
+        for row in rows:
+            try:
+                judged.take(row.prediction_id, row.label, decode(row.picture, name="A kept picture"))
+            except PictureError:
+                left_out["unreadable picture"] += 1
+            else:
+                pictures[row.prediction_id] = row.picture
+        judged.finish()
+        own = _reference(models, reference) if reference else None
+        report = _report(models, judged, own, len(set(trained_on)), left_out, now)
+        pages = write(report, out, pictures)
+        if any(each.version == report.challenger for each in registry.versions()):
+            registry.prove(report.challenger, report.proof(str(pages.resolve())))
+    return report
+
+
+def _folder(settings: Settings, model: Path | str) -> Path:
+    """Where a model that is named, or lies in a folder, runs from."""
+    if isinstance(model, Path):
+        return model
+    if there := Shelf(settings.data).find(model):
+        return there.folder
+    if model == Manifest.read(EMBEDDED).version:
+        return EMBEDDED
+    raise ModelError(
+        f"{model} is not ready on this machine: python -m vibecheck compile makes it so, models list shows "
+        "what is."
+    )
+
+
+def _judging(rows: Iterable[HeldOut], learned: set[str]) -> tuple[list[HeldOut], Counter[str]]:
+    """The labels that judge, one a prediction, and why others do not."""
+    found: dict[str, HeldOut] = {}
+    left_out: Counter[str] = Counter()
+    for row in rows:
+        if not may_judge(row):
+            left_out["not drawn at random" if row.side == HELD_OUT else "trains"] += 1
+        elif row.label not in NAMES:
+            left_out["not a mood"] += 1
+        elif row.prediction_id in learned:
+            left_out["one of the models learned from it"] += 1
+        elif row.prediction_id in found:
+            left_out["twice"] += 1
+        else:
+            found[row.prediction_id] = row
+    return list(found.values()), left_out
+
+
+class _Faces:
+    """Where the face is in a picture: as the records say, else sought, else all of it."""
+
+    def __init__(self, store: Store | None) -> None:
+        self._store = store
+        self._detector = FaceDetector()
+
+    def of(self, prediction_id: str, picture: np.ndarray) -> Face:
+        if self._store is not None:
+            try:
+                return self._store.get(prediction_id).face
+            except UnknownPrediction:
+                pass
+        found = self._detector.find(picture) or self._detector.find(picture, STILL_SIDE)
+        return self._detector.refine(picture, found[0]) if found else whole(picture)
+
+
+def _faces_of(settings: Settings) -> _Faces:
+    try:
+        return _Faces(Store.open(settings))
+    except RecordsError:  # the pictures came from elsewhere, then
+        return _Faces(None)
+
+
+class _Judged:
+    """The truth, and what both models say, of pictures that are taken one by one."""
+
+    def __init__(self, models: Sequence[Classifier], faces: _Faces) -> None:
+        self._models = models
+        self._faces = faces
+        self.ids: list[str] = []
+        self._labels: list[int] = []
+        self._waiting: list[list[np.ndarray]] = [[] for _ in models]
+        self._said: list[list[np.ndarray]] = [[np.empty((0, len(NAMES)))] for _ in models]
+
+    def take(self, name: str, label: str, picture: np.ndarray) -> None:
+        face = self._faces.of(name, picture)
+        for model, crops in zip(self._models, self._waiting, strict=True):
+            crops.append(model.cut(picture, face))
+        self.ids.append(name)
+        self._labels.append(NAMES.index(label))
+        if len(self._waiting[0]) >= AT_ONCE:
+            self.finish()
+
+    def finish(self) -> None:
+        """Have the models read what waits."""
+        for model, crops, said in zip(self._models, self._waiting, self._said, strict=True):
+            if crops:
+                said.append(model.probabilities(np.stack(crops)))
+                crops.clear()
+
+    @property
+    def truth(self) -> np.ndarray:
+        """N indices of moods."""
+        return np.array(self._labels, int)
+
+    @property
+    def probabilities(self) -> list[np.ndarray]:
+        """N x 7 of each model."""
+        return [np.concatenate(said) for said in self._said]
+
+
+def _reference(models: Sequence[Classifier], source: Path) -> _Judged:
+    """Both models on the operator's own labelled pictures. Raises LabelsError where there are none."""
+    judged = _Judged(models, _Faces(None))
+    for each in labelled.read(source):
+        if isinstance(each, labelled.Refused):
+            continue
+        try:
+            judged.take(str(each.path), each.label, read_file(each.path))
+        except PictureError:
+            continue
+    judged.finish()
+    if not judged.ids:
+        raise labelled.LabelsError(f"{source} holds no labelled picture that can be read.")
+    return judged
+
+
+def _report(
+    models: Sequence[Classifier],
+    judged: _Judged,
+    own: _Judged | None,
+    trained_on: int,
+    left_out: Counter[str],
+    now: datetime,
+) -> Report:
+    held_out = _compared(judged)
+    reference = _compared(own) if own else None
+    verdict = judge(held_out, reference)
+    return Report(
+        challenger=models[1].version,
+        champion=models[0].version,
+        made_at=now,
+        proved=verdict.proved,
+        reason=verdict.reason,
+        needed=verdict.needed,
+        trained_on=trained_on,
+        left_out=dict(left_out),
+        held_out=Tally(**asdict(held_out)),
+        reference=Tally(**asdict(reference)) if reference else None,
+        scores=_pair(judged) if judged.ids else None,
+        reference_scores=_pair(own) if own else None,
+        changed=_changed(judged),
+    )
+
+
+def _compared(judged: _Judged):
+    champion, challenger = (said.argmax(axis=1) for said in judged.probabilities)
+    return compare(champion, challenger, judged.truth)
+
+
+def _pair(judged: _Judged) -> Pair:
+    champion, challenger = (scores(said, judged.truth) for said in judged.probabilities)
+    return Pair(champion, challenger)
+
+
+def scores(probabilities: np.ndarray, truth: np.ndarray) -> Scores:
+    """How good N x 7 probabilities are, against N indices of moods; N is at least 1."""
+    answer = probabilities.argmax(axis=1)
+    right = answer == truth
+    confusion = np.zeros((len(NAMES), len(NAMES)), int)
+    np.add.at(confusion, (truth, answer), 1)
+    n, recognised = confusion.sum(axis=1), confusion.diagonal()
+    return Scores(
+        n=len(truth),
+        right=int(right.sum()),
+        accuracy=float(right.mean()),
+        balanced_accuracy=float((recognised[n > 0] / n[n > 0]).mean()),
+        ece=min(1.0, calibration_error(probabilities, truth)),
+        bias=float(probabilities.max(axis=1).mean() - right.mean()),
+        per_class={name: (int(k), int(of)) for name, k, of in zip(NAMES, recognised, n, strict=True)},
+        confusion=tuple(tuple(map(int, row)) for row in confusion),
+    )
+
+
+def _changed(judged: _Judged) -> tuple[Changed, ...]:
+    """The pictures on which one model is right and the other wrong; the lost ones first, surest first."""
+    champion, challenger = judged.probabilities
+    rows = [
+        Changed(
+            name,
+            NAMES[label],
+            NAMES[first.argmax()],
+            float(first.max()),
+            NAMES[second.argmax()],
+            float(second.max()),
+        )
+        for name, label, first, second in zip(judged.ids, judged.truth, champion, challenger, strict=True)
+        if (first.argmax() == label) != (second.argmax() == label)
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.won, -row.challenger_confidence, row.prediction_id)))

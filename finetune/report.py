@@ -1,0 +1,259 @@
+"""The report of a trial, for programs (`report.json`) and for people (`report.html`).
+
+The page is one file that loads nothing and runs nothing. The pictures that changed sides are in it, each
+marked with its prediction's id, so that a picture that its visitor deletes can be taken out again
+(see `vibecheck/records/reports.py`).
+"""
+
+import os
+import tempfile
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from vibecheck.analytics.shares import Share, share
+from vibecheck.emotions import BY_NAME, EMOTIONS
+from vibecheck.errors import ModelError, PictureError
+from vibecheck.pictures import decode, thumbnail
+from vibecheck.trial import HTML_FILE, JSON_FILE, Changed, Pair, Report, Scores, Tally
+
+# Pictures shown of each kind, and their side in px: a page of some hundred KB.
+SHOWN = 24
+SIDE = 128
+
+STYLE = """
+:root { color-scheme: dark; }
+* { box-sizing: border-box; }
+body { background: #0E1016; color: #F2F4F8; font: 15px/1.55 system-ui, sans-serif; margin: 0 auto;
+  max-width: 920px; padding: 2rem 1.1rem 4rem; }
+h1 { font-size: 28px; line-height: 1.2; margin: 0; } h2 { font-size: 17px; margin: 0 0 .7rem; }
+p { color: #98A2B3; margin: .3rem 0; overflow-wrap: anywhere; }
+section { background: #161A23; border: 1px solid #2A3040; border-radius: 18px; padding: 1.3rem;
+  margin: 1rem 0; break-inside: avoid; }
+.verdict { font-size: 34px; font-weight: 700; line-height: 1.2; } .yes { color: #7BD389; }
+.no { color: #FFC94D; } .bad { color: #FF7A6B; }
+.two { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+.two h3, .name { font-size: 14px; font-weight: 400; color: #98A2B3; margin: 0; overflow-wrap: anywhere; }
+.number { font-size: 44px; font-weight: 700; line-height: 1.15; } .small { color: #98A2B3; font-size: 13px; }
+.duel { display: flex; height: 12px; border-radius: 6px; overflow: hidden; margin: .7rem 0 .3rem;
+  background: #1E2330; }
+.duel i { background: #7BD389; } .duel b { background: #FF7A6B; margin-left: auto; }
+.ends { display: flex; justify-content: space-between; gap: 1rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
+td, th { padding: .32rem .6rem .32rem 0; text-align: left; font-variant-numeric: tabular-nums; }
+th { color: #98A2B3; font-weight: 400; } td.n, th.n { text-align: right; }
+.strip { display: block; position: relative; height: 8px; min-width: 90px; border-radius: 4px;
+  background: #1E2330; }
+.strip i { position: absolute; inset: 0 auto 0 0; border-radius: 4px; }
+.strip b { position: absolute; top: -3px; height: 14px; width: 2px; background: #F2F4F8; }
+.matrix td, .matrix th { padding: 2px; text-align: center; font-size: 12px; }
+.matrix th[scope=row] { text-align: right; padding-right: 6px; }
+.matrix td { height: 30px; min-width: 30px; border-radius: 5px; }
+.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: .8rem; }
+figure { margin: 0; font-size: 13px; line-height: 1.4; } figure img, .none { width: 100%;
+  aspect-ratio: 1; border-radius: 12px; background: #1E2330; object-fit: cover; display: block;
+  margin-bottom: .35rem; }
+@media (max-width: 560px) { .two { grid-template-columns: 1fr; } .number { font-size: 36px; } }
+@media print { body { max-width: none; } }
+"""
+
+
+def write(report: Report, out: Path, pictures: Mapping[str, bytes]) -> Path:
+    """Write both files into the folder `out`; returns the path of the page.
+
+    `pictures` are JPEGs by prediction id. Each file is there whole or not at all. Raises ModelError.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write(out / JSON_FILE, report.as_json())
+        _write(out / HTML_FILE, page(report, pictures))
+    except OSError as error:
+        raise ModelError(f"The report cannot be written to {out} ({error.strerror}).") from error
+    return out / HTML_FILE
+
+
+def page(report: Report, pictures: Mapping[str, bytes] | None = None) -> str:
+    """The report for people as HTML; without `pictures`, those that changed sides are named only."""
+    parts = [
+        _verdict(report),
+        _numbers("On held-out labels", report.held_out, report.scores),
+        _numbers("On the reference set", report.reference, report.reference_scores),
+    ]
+    if report.scores:
+        parts += [_classes(report.scores), _confusions(report), _calibration(report.scores)]
+    lost = [each for each in report.changed if not each.won]
+    won = [each for each in report.changed if each.won]
+    parts += [_faces("Lost", lost, pictures), _faces("Won", won, pictures), _judged(report)]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck: is it better?</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head><body><h1>Is it better?</h1>"
+        f"<p>{escape(report.challenger)} against {escape(report.champion)}, "
+        f"{report.made_at:%-d %b %Y, %H:%M} UTC</p>" + "".join(parts) + "</body></html>\n"
+    )
+
+
+def _verdict(report: Report) -> str:
+    word, kind = ("Proved better", "yes") if report.proved else ("Not proved", "no")
+    return _section("", f'<div class="verdict {kind}">{word}</div><p>{escape(report.reason)}</p>')
+
+
+def _numbers(title: str, tally: Tally | None, pair: Pair | None) -> str:
+    if tally is None or pair is None:
+        return ""
+    both = "".join(
+        f"<div><h3>{role}</h3><div class=number>{scores.accuracy:.1%}</div>"
+        f'<div class="small">{scores.right:,} of {scores.n:,} right, 95%: {_interval(scores)}</div></div>'
+        for role, scores in (("Champion", pair.champion), ("Challenger", pair.challenger))
+    )
+    differ = tally.won + tally.lost
+    duel = "<p>They never differ in being right.</p>"
+    if differ:
+        duel = (
+            f'<div class="duel" role="img" aria-label="won {tally.won}, lost {tally.lost}">'
+            f'<i style="width:{tally.won / differ:.2%}"></i><b style="width:{tally.lost / differ:.2%}"></b>'
+            f'</div><div class="ends"><span class="yes">won {tally.won:,}</span>'
+            f'<span class="bad">lost {tally.lost:,}</span></div>'
+            f"<p>Only pictures on which one is right and the other wrong tell them apart. Were both equally "
+            f"good, so many wins or more would come by chance in {_chance(tally.p)} of trials.</p>"
+        )
+    return _section(title, f'<div class="two">{both}</div>{duel}')
+
+
+def _classes(pair: Pair) -> str:
+    rows = []
+    for emotion in EMOTIONS:
+        before, n = pair.champion.per_class.get(emotion.name, (0, 0))
+        after, _ = pair.challenger.per_class.get(emotion.name, (0, 0))
+        if not n:
+            rows.append(f'<tr><td>{emotion.title}</td><td class="n">0</td><td colspan=3>–</td></tr>')
+            continue
+        change = after - before
+        kind = "yes" if change > 0 else "bad" if change < 0 else ""
+        rows.append(
+            f'<tr><td style="color:{emotion.colour}">{emotion.title}</td><td class="n">{n:,}</td>'
+            f'<td class="n">{before / n:.0%}</td><td class="n">{after / n:.0%} '
+            f'<span class="{kind}">{change:+d}</span></td><td><span class="strip">'
+            f'<i style="width:{after / n:.1%};background:{emotion.colour}"></i>'
+            f'<b style="left:{before / n:.1%}"></b></span></td></tr>'
+        )
+    heads = ("Mood", ""), ("Labels", "n"), ("Champion", "n"), ("Challenger", "n"), ("", "")
+    head = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in heads)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    note = "How many of each mood were recognised. Bar: challenger; mark: champion."
+    return _section("Mood by mood", f'<p>{note}</p><div class="wide">{table}</div>')
+
+
+def _confusions(report: Report) -> str:
+    assert report.scores is not None
+    both = "".join(
+        f'<div><h3>{role}</h3><div class="wide">{_matrix(scores)}</div></div>'
+        for role, scores in (("Champion", report.scores.champion), ("Challenger", report.scores.challenger))
+    )
+    return _section(
+        "What is taken for what", f'<p>Row: the label. Column: the answer.</p><div class="two">{both}</div>'
+    )
+
+
+def _matrix(scores: Scores) -> str:
+    head = "".join(f'<th scope="col" title="{each.title}">{each.emoji}</th>' for each in EMOTIONS)
+    rows = []
+    for emotion, counts in zip(EMOTIONS, scores.confusion, strict=True):
+        total = sum(counts)
+        cells = "".join(
+            f'<td style="background:rgba({_tint(each is emotion)},{count / total if total else 0:.2f})">'
+            f"{count or ''}</td>"
+            for each, count in zip(EMOTIONS, counts, strict=True)
+        )
+        rows.append(f'<tr><th scope="row">{emotion.title}</th>{cells}</tr>')
+    return (
+        f'<table class="matrix"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
+
+
+def _tint(right: bool) -> str:
+    return "62,130,90" if right else "184,80,60"
+
+
+def _calibration(pair: Pair) -> str:
+    rows = "".join(
+        f'<div><h3>{role}</h3><div class="number">{scores.ece * 100:.1f}</div><div class="small">points off, '
+        f"{'too sure' if scores.bias > 0 else 'not sure enough'} by {abs(scores.bias) * 100:.1f} on the whole"
+        "</div></div>"
+        for role, scores in (("Champion", pair.champion), ("Challenger", pair.challenger))
+    )
+    note = "<p>How far its confidence is from how often it is right (expected calibration error).</p>"
+    return _section("Can its confidence be trusted?", f'{note}<div class="two">{rows}</div>')
+
+
+def _faces(title: str, rows: Sequence[Changed], pictures: Mapping[str, bytes] | None) -> str:
+    if not rows:
+        return ""
+    what = "the champion was right, the challenger is wrong" if title == "Lost" else "the other way round"
+    more = f" Shown: the first {SHOWN}." if len(rows) > SHOWN else ""
+    figures = "".join(_figure(each, (pictures or {}).get(each.prediction_id)) for each in rows[:SHOWN])
+    count = f"{len(rows):,} picture{'s' if len(rows) != 1 else ''}"
+    return _section(f"{title}: {count}", f'<p>Here {what}.{more}</p><div class="faces">{figures}</div>')
+
+
+def _figure(row: Changed, picture: bytes | None) -> str:
+    shown = '<div class="none"></div>'
+    if picture is not None and (data := _small(picture)) is not None:
+        shown = (
+            f'<img data-prediction="{escape(row.prediction_id)}" alt="Labelled {escape(row.label)}" '
+            f'src="data:image/jpeg;base64,{data}">'
+        )
+    said = (
+        f"champion {BY_NAME[row.champion].title} {row.champion_confidence:.0%}<br>"
+        f"challenger {BY_NAME[row.challenger].title} {row.challenger_confidence:.0%}"
+    )
+    caption = f'{_mood(row.label)}<br><span class="small">{said}</span>'
+    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
+
+
+def _small(picture: bytes) -> str | None:
+    try:
+        return b64encode(thumbnail(decode(picture, name="A kept picture"), SIDE)).decode()
+    except PictureError:
+        return None
+
+
+def _mood(name: str) -> str:
+    return f'<span style="color:{BY_NAME[name].colour}">{BY_NAME[name].title}</span>'
+
+
+def _judged(report: Report) -> str:
+    lines = [
+        f"{report.held_out.n:,} held-out labels judged: audits, imports and the labellers' random queue, of "
+        "people whose pictures no model learned from.",
+        f"The challenger learned from {report.trained_on:,} vibe checks.",
+        *(f"Left out, {escape(reason)}: {count:,}." for reason, count in sorted(report.left_out.items())),
+    ]
+    return _section("What judged", "".join(f"<p>{line}</p>" for line in lines))
+
+
+def _section(title: str, inner: str) -> str:
+    head = f"<h2>{escape(title)}</h2>" if title else ""
+    return f"<section>{head}{inner}</section>"
+
+
+def _interval(scores: Scores) -> str:
+    found: Share = share(scores.right, scores.n)
+    return f"{found.low:.0%} to {found.high:.0%}"
+
+
+def _chance(p: float) -> str:
+    return f"{p:.1%}" if p >= 0.001 else "under 0.1%"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all. It may show faces: only its owner reads it."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

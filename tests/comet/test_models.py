@@ -1,0 +1,335 @@
+"""Models in Comet: sent once with all that belongs to them, fetched whole or not at all, and remembered."""
+
+import json
+import shutil
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from tests.comet.conftest import FAST
+from tests.records.examples import a_prediction
+from vibecheck.build import build
+from vibecheck.classifier import EMBEDDED
+from vibecheck.comet import layout, model_sender, models
+from vibecheck.comet.client import Comet
+from vibecheck.comet.model_sender import send_all
+from vibecheck.comet.remembered import restore_models
+from vibecheck.comet.sender import Sender
+from vibecheck.emotions import NAMES
+from vibecheck.errors import CometError, HubUnreachable, ModelError
+from vibecheck.installed import Shelf
+from vibecheck.manifest import Manifest
+from vibecheck.records.reports import PICTURE
+from vibecheck.records.store import Store
+from vibecheck.records.tables import outbox
+from vibecheck.records.transactions import writing
+from vibecheck.registry import Registry
+from vibecheck.sources import ModelFolder
+from vibecheck.trial import Changed, Report, Tally
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+IDS = [f"{number:032x}" for number in range(3)]
+TUNED = "tuned-1"
+KEY = layout.experiment_key("main", layout.place_of_model(TUNED))
+TRAINING = {
+    "epochs": [{"epoch": 1, "loss": 1.5, "accuracy": 0.5}, {"epoch": 2, "loss": 1.0, "accuracy": 0.6}],
+    "recipe": {"rate": 0.001, "stages": "head, all"},
+}
+
+
+@pytest.fixture
+def registry(store) -> Registry:
+    return Registry(store.engine)
+
+
+@pytest.fixture
+def folder(settings) -> Path:
+    """A model that was made here, with the report of its trial beside it."""
+    folder = settings.data / "models" / TUNED
+    folder.mkdir(parents=True)
+    for name in ("config.json", "preprocessor_config.json", "model.safetensors", "README.md"):
+        shutil.copy(EMBEDDED / name, folder)
+    Manifest.read(EMBEDDED).model_copy(update={"version": TUNED}).write(folder)
+    return folder
+
+
+@pytest.fixture
+def tuned(registry, folder, tmp_path) -> Registry:
+    """The registry with a first champion and a challenger that was trained here."""
+    registry.register("embedded-2", "ships", "embedded", {}, NOW)
+    registry.begin("embedded-2", "the first", NOW)
+    changed = Changed(IDS[0], "happy", "sad", 0.5, "happy", 0.7)
+    tally = Tally(30, 10, 25, 16, 1, 0.001)
+    report = Report(
+        TUNED, "embedded-2", NOW, True, "Proved better.", 0, 3, {}, tally, None, None, None, (changed,)
+    )
+    page = f'<p>Proved</p><img data-prediction="{IDS[0]}" src="data:image/jpeg;base64,AAAA">'
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "report.json").write_text(report.as_json())
+    (out / "report.html").write_text(page)
+    proof = report.proof(str(out / "report.html"))
+    registry.register(TUNED, "tuned", str(folder), {"training": TRAINING}, NOW + timedelta(1), IDS)
+    registry.prove(TUNED, proof)
+    registry.challenge(TUNED)
+    return registry
+
+
+def due_now(store):
+    with writing(store.engine) as connection:
+        connection.execute(update(outbox).values(next_attempt_at=None))
+
+
+def waiting(store):
+    return [row.payload["version"] for row in store.queued() if row.kind == "model"]
+
+
+def test_a_model_goes_to_comet_with_all_that_belongs_to_it(settings, store, comet, tuned, folder):
+    send_all(settings, store)
+    assert waiting(store) == []
+    experiment = comet.experiments[KEY]
+    (version,) = comet.registry["vibecheck-main"]
+    assert (version["version"], version["comment"]) == ("1.0.0", TUNED)
+    assert version["experimentModel"]["experimentKey"] == KEY
+    assert {a.name for a in experiment.assets.values() if a.group} == {
+        "config.json", "preprocessor_config.json", "vibecheck.json", "README.md", "model.safetensors"
+    }  # fmt: skip
+    (weights,) = experiment.named("model.safetensors")
+    assert weights.content == (folder / "model.safetensors").read_bytes()
+    curve = [(m["metricName"], m["metricValue"], m["step"]) for m in experiment.metrics]
+    assert sorted(curve) == [("accuracy", 0.5, 1), ("accuracy", 0.6, 2), ("loss", 1.0, 2), ("loss", 1.5, 1)]
+    assert experiment.parameters == {"rate": 0.001, "stages": "head, all"}
+    assert json.loads(experiment.named("trained_on.json")[0].content) == IDS
+    assert Report.parse(experiment.named("report.json")[0].content).proved
+
+
+def test_no_face_goes_along_with_the_report(settings, store, comet, tuned):
+    send_all(settings, store)
+    (page,) = comet.experiments[KEY].named("report.html")
+    assert b"Proved" in page.content and not PICTURE.search(page.content.decode())
+    assert b"base64" not in page.content
+
+
+def test_a_matrix_goes_along_where_there_is_one(settings, store, comet, tuned, folder):
+    eye = [[int(row == column) for column in range(7)] for row in range(7)]
+    files = models.files_of(folder)
+    models.upload(Comet.open(settings), TUNED, folder, files, (eye, list(NAMES)))
+    (matrix,) = comet.experiments[KEY].named("confusion-matrix.json")
+    assert json.loads(matrix.content)["labels"] == list(NAMES)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"path": "asset/upload", "status": 500, "times": 50},
+        {"path": "registry-model/item/create", "status": 500},
+        {"path": "registry-model/item/create", "cut": "after"},
+        {"path": "write/experiment/upload-asset", "cut": "after"},
+        {"path": "account-details", "status": 503},
+        {"path": "experiment/asset/list", "status": 429},
+    ],
+    ids=lambda fault: " ".join(map(str, fault.values())),
+)
+def test_what_fails_is_tried_again_and_nothing_is_there_twice(
+    settings, store, comet, tuned, fault, monkeypatch
+):
+    monkeypatch.setenv("COMET_RETRY_BACKOFF_MAX", "0")
+    comet.fault(**fault)
+    for _ in range(12):
+        due_now(store)
+        try:
+            send_all(settings, store)
+        except CometError as error:
+            assert str(error)
+            comet.faults = [each for each in comet.faults if each.times < 40]
+    assert waiting(store) == []
+    names = [asset.name for asset in comet.experiments[KEY].assets.values()]
+    assert len(names) == len(set(names)) and len(comet.registry["vibecheck-main"]) == 1
+    assert len(comet.experiments[KEY].metrics) == 4
+
+
+def test_two_models_have_two_numbers_and_a_number_that_is_taken_is_left(
+    settings, store, comet, tuned, folder
+):
+    other = folder.parent / "other"
+    shutil.copytree(folder, other)
+    Manifest.read(folder).model_copy(update={"version": "tuned-2"}).write(other)
+    tuned.register("tuned-2", "tuned", str(other), {}, NOW + timedelta(2))
+    send_all(settings, store)
+    assert [each["version"] for each in comet.registry["vibecheck-main"]] == ["2.0.0", "1.0.0"]
+    tuned.discard(TUNED, NOW)
+    send_all(settings, store)
+    assert len(comet.registry["vibecheck-main"]) == 2
+
+
+def test_a_machine_without_the_files_leaves_them_to_the_one_that_has_them(
+    settings, store, comet, tuned, tmp_path, monkeypatch
+):
+    elsewhere = settings.model_copy(update={"data": tmp_path / "elsewhere"})
+    (settings.data / "models").rename(tmp_path / "hidden")
+    send_all(elsewhere, store)
+    assert waiting(store) == [TUNED] and "vibecheck-main" not in comet.registry
+    (tmp_path / "hidden").rename(settings.data / "models")
+    due_now(store)
+    send_all(settings, store)
+    assert waiting(store) == [] and comet.registry["vibecheck-main"]
+
+
+def test_files_that_no_machine_has_any_more_are_set_aside_in_the_end(
+    settings, store, comet, tuned, monkeypatch
+):
+    shutil.rmtree(settings.data / "models")
+    monkeypatch.setattr(model_sender, "PATIENCE", 2)
+    for _ in range(3):
+        send_all(settings, store)
+        with writing(store.engine) as connection:
+            connection.execute(
+                update(outbox).where(outbox.c.set_aside_at.is_(None)).values(next_attempt_at=None)
+            )
+    with store.engine.connect() as connection:
+        reasons = connection.execute(outbox.select().where(outbox.c.set_aside_at.is_not(None))).all()
+    assert ["on no machine" in row.reason for row in reasons] == [True]
+
+
+def test_it_is_sent_beside_the_sender_by_itself(settings, store, comet, tuned, monkeypatch):
+    monkeypatch.setattr(model_sender, "LOOKS_EVERY", 0.02)
+    stop = threading.Event()
+    thread = threading.Thread(target=model_sender.run, args=(settings, store, stop))
+    thread.start()
+    try:
+        for _ in range(1500):
+            if not waiting(store):
+                break
+            threading.Event().wait(0.02)
+    finally:
+        stop.set()
+        thread.join()
+    assert waiting(store) == [] and comet.registry["vibecheck-main"]
+
+
+@pytest.fixture
+def elsewhere(settings, tmp_path):
+    """A machine with nothing but the same database and the same account."""
+    return settings.model_copy(update={"data": tmp_path / "elsewhere"})
+
+
+def test_what_was_made_on_one_machine_runs_on_another(settings, store, comet, tuned, folder, elsewhere):
+    send_all(settings, store)
+    there = tuned.get(TUNED)
+    content = (folder / "model.safetensors").read_bytes()
+    (settings.data / "models").rename(settings.data / "gone")
+    said = []
+    made = build(elsewhere, ModelFolder(Path(there.source)), said.append)
+    assert made.version == TUNED and (made.folder / "model.onnx").is_file()
+    assert (made.folder / "model.safetensors").read_bytes() == content
+    assert made.report["source"] == there.source
+    assert {step.step for step in said} == {"fetching", "compiling", "checking"}
+    assert not Shelf(elsewhere.data).downloads(TUNED).exists()
+
+
+def test_what_is_not_what_the_records_say_is_not_taken(settings, store, comet, tuned, folder, tmp_path):
+    send_all(settings, store)
+    client, files = Comet.open(settings), tuned.get(TUNED).metrics["comet_files"]
+    (weights,) = comet.experiments[KEY].named("model.safetensors")
+    good, weights.content = weights.content, b"something else"
+    with pytest.raises(ModelError, match="damaged"):
+        models.fetch(client, TUNED, files, tmp_path / "there", lambda done, total: None)
+    assert not (tmp_path / "there" / "model.safetensors").exists()
+    weights.content = good
+    comet.log.clear()
+    models.fetch(client, TUNED, files, tmp_path / "there", lambda done, total: None)
+    assert comet.asked("get-asset") == 1, "what is there whole is not fetched again"
+    with pytest.raises(ModelError, match="which no model has"):
+        models.fetch(client, TUNED, files | {"../run.sh": "0"}, tmp_path / "there", lambda *_: None)
+    with pytest.raises(ModelError, match="not in Comet's model registry"):
+        models.fetch(client, "unknown", files, tmp_path / "there", lambda *_: None)
+
+
+def test_what_is_not_in_comet_yet_is_waited_for_and_without_an_account_said(
+    settings, store, comet, tuned, elsewhere
+):
+    source = ModelFolder(Path(tuned.get(TUNED).source))
+    (settings.data / "models").rename(settings.data / "gone")
+    with pytest.raises(HubUnreachable, match="not in Comet's model registry yet"):
+        build(elsewhere, source, lambda step: None)
+    with pytest.raises(ModelError, match="COMET_API_KEY"):
+        build(elsewhere.model_copy(update={"comet_api_key": None}), source, lambda step: None)
+    with pytest.raises(ModelError, match="is not a folder: check VIBECHECK_MODEL"):
+        build(elsewhere, ModelFolder(Path("/nowhere")), lambda step: None)
+
+
+@pytest.fixture
+def new_disk(settings, tmp_path):
+    """A store with nothing in it, and its registry."""
+    store = Store.open(settings.model_copy(update={"data": tmp_path / "new", "database_url": None}))
+    yield store
+    store.close()
+
+
+def sent(settings, store):
+    Sender(settings, store, FAST).run(until_empty=True)
+    send_all(settings, store)
+
+
+def test_an_empty_disk_gets_its_registry_back(settings, store, comet, tuned, new_disk):
+    prediction = replace(a_prediction(), id=IDS[0])
+    store.add(prediction, None)
+    tuned.promote(TUNED, "proved", NOW + timedelta(2))
+    tuned.register("tuned-2", "tuned", "/somewhere", {}, NOW + timedelta(3), IDS[:1])
+    store.forget([IDS[0]], NOW)
+    tuned.challenge("tuned-2")
+    with writing(store.engine) as connection:  # its files are nowhere, and it is remembered all the same
+        connection.execute(outbox.delete().where(outbox.c.payload["version"].as_string() == "tuned-2"))
+    tuned.register("tuned-2", "tuned", "owner/name@" + "0" * 40, {}, NOW + timedelta(3))
+    sent(settings, store)
+    assert restore_models(Comet.open(settings), new_disk.engine) == 3
+    back = Registry(new_disk.engine)
+    assert back.versions() == tuned.versions() and back.get(TUNED).deleted == 1
+    assert back.aliases() == tuned.aliases()
+    assert back.aliases() == {"champion": TUNED, "previous": "embedded-2", "challenger": "tuned-2"}
+    assert back.promotions() == tuned.promotions()
+    assert back.trained_on(TUNED) == IDS and back.get(TUNED).proof.proved
+    assert restore_models(Comet.open(settings), new_disk.engine) == 0
+    assert back.promotions() == tuned.promotions()
+    assert not [row for row in new_disk.queued() if row.kind == "model"], "what came from Comet is not news"
+
+
+def test_what_a_new_disk_began_with_gives_way_to_what_was_decided_before(
+    settings, store, comet, tuned, new_disk
+):
+    tuned.promote(TUNED, "proved", NOW + timedelta(2))
+    sent(settings, store)
+    back = Registry(new_disk.engine)
+    back.register("embedded-2", "ships", "embedded", {}, NOW + timedelta(9))
+    back.begin("embedded-2", "the first", NOW + timedelta(9))
+    sent(settings, new_disk)
+    restore_models(Comet.open(settings), new_disk.engine)
+    assert back.aliases() == {"champion": TUNED, "previous": "embedded-2"}
+    assert [each.kind for each in back.promotions()] == ["promotion", "first"]
+    assert len([name for name in comet.names() if name.startswith("promotion_")]) == 2
+
+
+def test_what_was_decided_here_stays_when_more_is_fetched(settings, store, comet, tuned, new_disk):
+    tuned.promote(TUNED, "proved", NOW + timedelta(2))
+    sent(settings, store)
+    mine = Registry(new_disk.engine)
+    for version in ("mine", "other"):
+        mine.register(version, "mine", "embedded", {}, NOW)
+    mine.begin("mine", "the first", NOW)
+    mine.promote("other", "mine to decide", NOW, override=True)
+    restore_models(Comet.open(settings), new_disk.engine)
+    assert mine.aliases() == {"champion": "other", "previous": "mine"}
+    assert TUNED in {each.version for each in mine.versions()}
+
+
+def test_what_somebody_else_put_there_is_left_out(settings, store, comet, new_disk):
+    client = Comet.open(settings)
+    client.put(layout.MODELS, layout.model_name("a"), b"{}", {}, "asset")
+    client.put(layout.MODELS, f"model_{'0' * 32}.json", b"not json", {}, "asset")
+    client.put(layout.MODELS, f"promotion_{'0' * 32}.json", b"{}", {"version": "a"}, "asset")
+    assert restore_models(client, new_disk.engine) == 0
+    assert Registry(new_disk.engine).promotions() == []

@@ -1,0 +1,200 @@
+"""A trial with real models: the one that ships, and a copy of it that takes every mood for another."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finetune.judgement import judge_challenger, may_judge, scores
+from tests.records.examples import a_prediction
+from vibecheck.classifier import EMBEDDED
+from vibecheck.emotions import NAMES
+from vibecheck.errors import LabelsError, ModelError
+from vibecheck.faces import keepsake
+from vibecheck.manifest import Manifest
+from vibecheck.pictures import encode_jpeg
+from vibecheck.records.store import Store
+from vibecheck.registry import Registry
+from vibecheck.settings import Settings
+from vibecheck.trial import Report
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SHIPPED = Manifest.read(EMBEDDED).version
+
+
+@dataclass(frozen=True)
+class Row:
+    prediction_id: str
+    label: str
+    picture: bytes
+    source: str = "audit"
+    queue: str | None = None
+    side: str = "held_out"
+
+
+@pytest.fixture(scope="module")
+def confused(tmp_path_factory) -> Path:
+    """A model folder whose answers are always wrong where the embedded model's are right."""
+    folder = tmp_path_factory.mktemp("models") / "confused"
+    shutil.copytree(EMBEDDED, folder)
+    config = json.loads((folder / "config.json").read_text())
+    labels = [config["id2label"][str(i)] for i in range(len(config["id2label"]))]
+    config["id2label"] = {str(i): label for i, label in enumerate(labels[1:] + labels[:1])}
+    (folder / "config.json").write_text(json.dumps(config))
+    manifest = Manifest.read(folder).model_copy(update={"version": "confused", "prior_strength": 0.0})
+    manifest.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def smile(astronaut, detector) -> bytes:
+    """What would be kept of the astronaut: she smiles."""
+    kept, _ = keepsake(astronaut, detector.find(astronaut)[0])
+    return encode_jpeg(kept)
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(data=tmp_path / "data", model="embedded")
+
+
+@pytest.fixture
+def registry(settings):
+    registry = Registry.open(settings)
+    registry.register(SHIPPED, "ships", "embedded", {}, NOW)
+    registry.begin(SHIPPED, "the first", NOW)
+    yield registry
+    registry.close()
+
+
+def rows(smile, count=8, **changes):
+    return [Row(f"{number:032x}", "happy", smile, **changes) for number in range(count)]
+
+
+def judged(settings, smile, champion, challenger, given=None, reference=None, trained_on=()):
+    given = rows(smile) if given is None else given
+    out = settings.data / "trial"
+    return judge_challenger(settings, champion, challenger, given, reference, out, trained_on, NOW)
+
+
+def install_as_champion(settings, registry, folder):
+    """The confused model runs, as if it had been made ready and promoted."""
+    from vibecheck.installed import Shelf
+
+    with Shelf(settings.data).building("confused") as part:
+        for path in folder.iterdir():
+            shutil.copy(path, part)
+        Shelf(settings.data).place("confused", part, {})
+    registry.register("confused", "a test", str(folder), {}, NOW)
+    registry.promote("confused", "a test", NOW, override=True)
+
+
+def test_one_that_is_better_is_proved_and_may_be_promoted(settings, registry, smile, confused):
+    install_as_champion(settings, registry, confused)
+    report = judged(settings, smile, "confused", SHIPPED)
+    assert report.proved and "Proved better" in report.reason
+    assert (report.held_out.n, report.held_out.champion, report.held_out.challenger) == (8, 0, 8)
+    assert report.scores.challenger.per_class["happy"] == (8, 8)
+    assert report.scores.challenger.confusion[NAMES.index("happy")][NAMES.index("happy")] == 8
+    assert all(each.won for each in report.changed) and len(report.changed) == 8
+    assert registry.get(SHIPPED).proof.proved and registry.get(SHIPPED).proof.against == "confused"
+    assert registry.promote(SHIPPED, "proved", NOW).kind == "promotion"
+
+
+def test_one_that_is_worse_is_not_and_few_labels_prove_nothing(settings, registry, smile, confused):
+    report = judged(settings, smile, SHIPPED, confused)
+    assert not report.proved and report.needed is None and report.held_out.lost == 8
+    assert not any(each.won for each in report.changed)
+    install_as_champion(settings, registry, confused)
+    few = judged(settings, smile, "confused", SHIPPED, rows(smile, 4))
+    assert not few.proved and few.needed and "more audits needed" in few.reason
+    assert registry.get(SHIPPED).proof.needed == few.needed
+    nothing = judged(settings, smile, "confused", SHIPPED, [])
+    assert not nothing.proved and nothing.scores is None
+
+
+def test_the_report_is_written_and_read_back_as_it_was(settings, registry, smile, confused):
+    report = judged(settings, smile, SHIPPED, confused)
+    out = settings.data / "trial"
+    assert Report.parse((out / "report.json").read_bytes()) == report
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg;base64,") == 8 and "Not proved" in page
+    assert {path.name for path in out.iterdir()} == {"report.json", "report.html"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"source": "volunteered"}, "not drawn at random"),
+        ({"source": "labeller", "queue": "useful"}, "not drawn at random"),
+        ({"side": "train"}, "trains"),
+        ({"label": "cant_tell"}, "not a mood"),
+        ({"picture": b"no picture"}, "unreadable picture"),
+    ],
+)
+def test_what_may_not_judge_does_not_and_is_counted(settings, registry, smile, confused, changes, reason):
+    other = Row(**{"prediction_id": "f" * 32, "label": "happy", "picture": smile} | changes)
+    report = judged(settings, smile, SHIPPED, confused, [*rows(smile, 3), other])
+    assert report.held_out.n == 3 and report.left_out == {reason: 1}
+
+
+@pytest.mark.parametrize("changes", [{}, {"source": "import"}, {"source": "labeller", "queue": "random"}])
+def test_what_was_drawn_without_looking_at_an_answer_judges(smile, changes):
+    assert may_judge(rows(smile, 1, **changes)[0])
+
+
+def test_what_a_model_learned_from_judges_neither_it_nor_another(settings, registry, smile, confused):
+    given = rows(smile, 5)
+    registry.register(SHIPPED, "ships", "embedded", {}, NOW, [given[0].prediction_id])
+    learned = [given[1].prediction_id]
+    report = judged(settings, smile, SHIPPED, confused, [*given, given[2]], trained_on=learned)
+    assert report.held_out.n == 3 and report.trained_on == 1
+    assert report.left_out == {"one of the models learned from it": 2, "twice": 1}
+
+
+def test_a_face_that_the_records_know_is_cut_where_it_was_seen(settings, registry, smile, confused):
+    corner = replace(a_prediction().face, x=0.0, y=0.0, width=20.0, height=20.0)
+    known = replace(a_prediction(picture_kept=True), face=corner)
+    store = Store.open(settings)
+    store.add(known, smile)
+    store.close()
+    given = [Row(known.id, "happy", smile), *rows(smile, 1)]
+    report = judged(settings, smile, SHIPPED, confused, given)
+    sure = {each.prediction_id: each.champion_confidence for each in report.changed}
+    assert sure[known.id] < sure[given[1].prediction_id] - 0.1, "a corner is no smile"
+
+
+def test_the_reference_set_may_forbid(settings, registry, smile, confused, tmp_path):
+    install_as_champion(settings, registry, confused)
+    sure = judged(settings, smile, SHIPPED, confused)
+    shown = sure.changed[0].challenger  # what the confused model takes a smile for
+    own = tmp_path / "own"
+    for mood in ("happy", shown):
+        (own / mood).mkdir(parents=True)
+        (own / mood / "1.jpg").write_bytes(smile)
+    shutil.copy(own / shown / "1.jpg", own / shown / "2.jpg")
+    report = judged(settings, smile, "confused", SHIPPED, reference=own)
+    assert report.reference.n == 3 and (report.reference.champion, report.reference.challenger) == (2, 1)
+    assert not report.proved and "of the reference set of 3 pictures" in report.reason
+    (tmp_path / "empty" / "happy").mkdir(parents=True)
+    with pytest.raises(LabelsError, match="no labelled picture"):
+        judged(settings, smile, "confused", SHIPPED, reference=tmp_path / "empty")
+
+
+def test_a_version_that_is_not_here_is_a_sentence(settings, registry, smile):
+    with pytest.raises(ModelError, match="is not ready on this machine"):
+        judged(settings, smile, SHIPPED, "elsewhere")
+
+
+def test_scores_say_what_was_right_and_how_sure_it_was():
+    probabilities = np.full((4, 7), 0.05)
+    probabilities[np.arange(4), [0, 0, 1, 3]] = 0.7
+    found = scores(probabilities, np.array([0, 1, 1, 3]))
+    assert (found.n, found.right, found.accuracy) == (4, 3, 0.75)
+    assert found.per_class["angry"] == (1, 1) and found.per_class["disgust"] == (1, 2)
+    assert found.balanced_accuracy == pytest.approx((1 + 0.5 + 1) / 3)
+    assert found.ece == pytest.approx(0.05) and found.bias == pytest.approx(-0.05)

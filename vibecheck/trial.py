@@ -1,0 +1,177 @@
+"""A trial: a challenger and the champion on the same labelled pictures, as `report.json` tells it.
+
+    format        1
+    challenger    version
+    champion      version
+    made_at       ISO 8601, UTC
+    proved        may the challenger go live?
+    reason        why, or why not, in a sentence
+    needed        about how many more audits would prove it; null where it is not ahead
+    trained_on    how many predictions the challenger learned from
+    left_out      held-out labels that could not judge: reason → how many
+    held_out      the comparison that decides: n, champion, challenger (right of n), won, lost, p
+    reference     the same on the operator's own pictures, or null
+    scores        of both models on the held-out labels (null without any), and on the reference set:
+                  n, right, accuracy, balanced_accuracy, ece, bias, per_class: mood → [right, n],
+                  confusion: 7 x 7, rows the truth, columns the answer, in the order of EMOTIONS
+    changed       held-out pictures that one model got right and the other wrong: prediction_id, label,
+                  and of each model the answer and its confidence; those that were lost come first
+
+It is made by `python -m finetune`, in another process and perhaps on another machine, so it is outside
+input when it is read: `Report.parse` takes nothing that does not fit.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
+from vibecheck.emotions import NAMES
+from vibecheck.errors import ModelError
+from vibecheck.proofs import Proof
+
+FORMAT = 1
+JSON_FILE, HTML_FILE = "report.json", "report.html"
+LARGEST = 10_000_000  # bytes
+
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
+VersionName = Annotated[str, Field(pattern=r"^[\w.@/-]{1,120}$")]
+Mood = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
+_STRICT = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Two models on the same `n` pictures: how many each got right, and on how many only one did.
+
+    `p` is the chance of so many wins or more were both equally good.
+    """
+
+    n: Count
+    champion: Count
+    challenger: Count
+    won: Count
+    lost: Count
+    p: Share
+
+    def __post_init__(self) -> None:
+        if self.challenger - self.champion != self.won - self.lost or self.won + self.lost > self.n:
+            raise ValueError("the counts do not add up")
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One model on `n` pictures. `ece` is its calibration error, `bias` mean confidence minus accuracy.
+
+    `per_class` has for each mood how many of its pictures were recognised, and how many there are.
+    `balanced_accuracy` is over the moods that occur.
+    """
+
+    n: Count
+    right: Count
+    accuracy: Share
+    balanced_accuracy: Share
+    ece: Share
+    bias: Annotated[float, Field(ge=-1, le=1)]
+    per_class: dict[Mood, tuple[Count, Count]]
+    confusion: Annotated[
+        tuple[Annotated[tuple[Count, ...], Field(min_length=7, max_length=7)], ...],
+        Field(min_length=7, max_length=7),
+    ]
+
+    def __post_init__(self) -> None:
+        if self.right > self.n or any(k > n for k, n in self.per_class.values()):
+            raise ValueError("more are right than there are")
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same of both models."""
+
+    champion: Scores
+    challenger: Scores
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A picture that changed sides: one model's answer is the label, the other's is not."""
+
+    prediction_id: Annotated[str, Field(max_length=64, pattern=r"^[\w.-]*$")]
+    label: Mood
+    champion: Mood
+    champion_confidence: Share
+    challenger: Mood
+    challenger_confidence: Share
+
+    @property
+    def won(self) -> bool:
+        """Whether it is the challenger that is right."""
+        return self.challenger == self.label
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a trial found; see the head of this module."""
+
+    challenger: VersionName
+    champion: VersionName
+    made_at: datetime
+    proved: bool
+    reason: Text
+    needed: Count | None
+    trained_on: Count
+    left_out: Annotated[dict[Text, Count], Field(max_length=50)]
+    held_out: Tally
+    reference: Tally | None
+    scores: Pair | None
+    reference_scores: Pair | None
+    changed: Annotated[tuple[Changed, ...], Field(max_length=20_000)]
+    format: Literal[1] = FORMAT
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> "Report":
+        """The report in the text of a `report.json`. Raises ModelError for anything that is not one."""
+        if len(text) > LARGEST:
+            raise ModelError("A report of this size was not made by python -m finetune.")
+        try:
+            return _REPORT.validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"])) or "as a whole"
+            raise ModelError(f"The report cannot be read ({where}: {first['msg']}).") from error
+
+    def plain(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self) | {"made_at": self.made_at.isoformat()}
+
+    def as_json(self) -> str:
+        """The text of `report.json`."""
+        return json.dumps(self.plain(), indent=1) + "\n"
+
+    def proof(self, report: str = "") -> Proof:
+        """What the registry keeps of it; `report` is the path of the report for people."""
+        seen = self.held_out
+        return Proof(
+            self.proved,
+            self.reason,
+            self.needed,
+            self.champion,
+            seen.n,
+            seen.champion,
+            seen.challenger,
+            seen.p,
+            self.made_at,
+            report,
+        )
+
+
+_REPORT = TypeAdapter(Report)
