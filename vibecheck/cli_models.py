@@ -69,7 +69,7 @@ def list_models(
     settings = Settings.load()
     registry, shelf = Registry.open(settings), Shelf(settings.data)
     aliases = registry.aliases()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "version": each.version,
             "aliases": sorted(alias for alias, version in aliases.items() if version == each.version),
