@@ -34,6 +34,7 @@ test: $(VENV)/.tools
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
+	$(PY) -m mypy
 	$(PY) -m pytest --numprocesses 2 --dist loadgroup --durations 20
 
 lint: $(VENV)/.tools
@@ -69,4 +70,4 @@ $(VENV)/.tools: requirements-dev.txt $(VENV)/.app
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache .mypy_cache

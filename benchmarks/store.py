@@ -9,8 +9,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 PREDICTIONS, LABELS, DAYS = 1_000_000, 200_000, 3 * 365
 MB = 1_000_000
@@ -69,12 +73,12 @@ def measure(file: Path) -> list[Measured]:
     return rows
 
 
-def _page(engine: object, period: str, model: str | None = None, source: str | None = None) -> None:
+def _page(engine: "Engine", period: str, model: str | None = None, source: str | None = None) -> None:
     """Everything of the page but Streamlit: counting, statistics, words, charts as JSON, the pictures' ids.
 
     Where the models stand does not depend on the filters, and the page keeps it for a minute.
     """
-    from vibecheck.analytics import charts, markup
+    from vibecheck.analytics import charts, markup, time_charts
     from vibecheck.analytics.overview import look
     from vibecheck.records.counting import Counting
 
@@ -83,12 +87,12 @@ def _page(engine: object, period: str, model: str | None = None, source: str | N
     counting.mistakes(found.scope, 14)
     counting.least_sure(found.scope, 14)
     drawn = [
-        charts.accuracy_line(found.line, (), "week"),
+        time_charts.accuracy_line(found.line, (), "week"),
         charts.confusion_matrix(found.confusion),
         charts.pair_bars(found.confusion),
         charts.reliability(found.calibration),
         charts.confidence_histogram(found.calibration),
-        charts.volume(found.days),
+        time_charts.volume(found.days),
         *map(charts.drift_bars, found.drift.shifts[:1]),
     ]
     for chart in drawn:
@@ -96,7 +100,7 @@ def _page(engine: object, period: str, model: str | None = None, source: str | N
     markup.slice_rows(found.slices, len(found.slices))
 
 
-def _standing(engine: object) -> None:
+def _standing(engine: "Engine") -> None:
     from vibecheck.analytics.overview import Champion, stand
     from vibecheck.records.counting import Counting
 

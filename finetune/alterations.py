@@ -32,7 +32,7 @@ def _box(times: float) -> Alteration:
     def cut(picture: np.ndarray) -> np.ndarray:
         side = picture.shape[0]
         beyond = side // 2
-        padded = cv2.copyMakeBorder(picture, *[beyond] * 4, cv2.BORDER_REPLICATE)
+        padded = cv2.copyMakeBorder(picture, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE)
         centre = (padded.shape[0] - 1) / 2
         new = round(side * times)
         patch = cv2.getRectSubPix(padded, (new, new), (centre, centre))

@@ -9,7 +9,7 @@ from vibecheck.analytics.calibration import calibration_error
 from vibecheck.emotions import NAMES
 
 
-def prior_weights(truth: np.ndarray, prior: Sequence[float]) -> np.ndarray:
+def prior_weights(truth: np.ndarray, prior: Sequence[float] | np.ndarray) -> np.ndarray:
     """What each case counts for, so that the truth has the class mix `prior` instead of its own."""
     own = np.bincount(truth, minlength=len(NAMES)) / len(truth)
     wanted = np.asarray(prior) / np.sum(prior)

@@ -72,6 +72,7 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
         commit = hub.resolve(source, token)
         source = commit.model
     version = source.version
+    assert version is not None  # a commit has one
     with shelf.building(version) as part:
         # Another process may have made it while this one waited.
         if there := whole(version):

@@ -88,7 +88,7 @@ class Champion:
     def report(self) -> dict[str, Any] | None:
         """What was measured when the model that runs now was made ready; None as it shipped."""
         there = self._shelf.find(self.manifest.version, ())
-        return there and there.report
+        return there.report if there else None
 
     def read_still(self, picture: np.ndarray) -> Reading:
         """See `Reader.read_still`."""
@@ -104,7 +104,7 @@ class Champion:
             self._registry = Registry.open(self._settings)
         champion = self._registry.champion()
         if champion is None:
-            self._begin()
+            self._begin(self._registry)
         elif champion.version == self.manifest.version:
             self._not_before.clear()
             self._settle(None)
@@ -125,9 +125,9 @@ class Champion:
                 self.change = Change(wanted, State("failed", sentence=sentence))
             self._stopped.wait(self._look_every)
 
-    def _begin(self) -> None:
+    def _begin(self, registry: Registry) -> None:
         """In a new installation, the setting names the first champion."""
-        registry, now = self._registry, datetime.now(UTC)
+        now = datetime.now(UTC)
         source = self._settings.source
         shipped = Manifest.read(EMBEDDED)
         if isinstance(source, Embedded):

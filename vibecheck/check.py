@@ -40,8 +40,9 @@ def predict(
         raise NoFace("No face was found. Look at the camera, come a little closer, and try again.")
     version = seen[-1].model.version
     seen = [reading for reading in seen if reading.model.version == version]
-    best = max(seen, key=lambda reading: reading.quality.score)
-    mean = np.mean([reading.probabilities for reading in seen], axis=0)
+    best = max(seen, key=lambda reading: reading.quality.score if reading.quality else 0.0)
+    assert best.quality is not None and best.kept_face is not None  # as of every face that was read
+    mean = np.mean([reading.probabilities or () for reading in seen], axis=0)
     top = int(mean.argmax())
     prediction = Prediction(
         id=uuid.uuid4().hex,
@@ -67,5 +68,6 @@ def record(store: Store, prediction: Prediction, best: Reading, keep_picture: bo
     Raises RecordsError.
     """
     kept = replace(prediction, picture_kept=keep_picture)
-    store.add(kept, encode_jpeg(best.kept) if keep_picture else None, best.model.origin)
+    face = encode_jpeg(best.kept) if keep_picture and best.kept is not None else None
+    store.add(kept, face, best.model.origin)
     return kept

@@ -71,7 +71,7 @@ def list_models(
 
     settings = Settings.load()
     registry, shelf = Registry.open(settings), Shelf(settings.data)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "version": entry.version.version,
             "aliases": list(entry.aliases),

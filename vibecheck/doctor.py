@@ -60,7 +60,8 @@ def _live_model(settings: Settings) -> str:
         from vibecheck import hub  # takes a moment
 
         try:
-            commit = hub.resolve(source, settings.hf_token and settings.hf_token.get_secret_value())
+            token = settings.hf_token.get_secret_value() if settings.hf_token else None
+            commit = hub.resolve(source, token)
         except VibeCheckError as error:
             raise VibeCheckError(f"{error} Meanwhile the embedded model runs.") from error
         what = f"{commit.size / 1e6:.0f} MB, commit {commit.sha[:12]}"

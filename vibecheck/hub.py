@@ -101,12 +101,17 @@ def resolve(model: HubModel, token: str | None) -> Commit:
     return commit
 
 
+def _from(done: int, total: int, tell: Callable[[int, int], None]) -> Callable[[int], None]:
+    """Tells how many bytes there are in all, of what one file adds to those before it."""
+    return lambda count: tell(done + count, total)
+
+
 def fetch(
     commit: Commit,
     folder: Path,
     token: str | None,
     tell: Callable[[int, int], None],
-    look: Callable[[Path], None] = lambda folder: None,
+    look: Callable[[Path], object] = lambda folder: None,
 ) -> None:
     """Bring the files of a commit into `folder`; what is there whole already is not fetched again.
 
@@ -126,7 +131,7 @@ def fetch(
                 local_dir=folder,
                 token=token or None,
                 etag_timeout=TIMEOUT,
-                tqdm_class=_meter(lambda count, before=done: tell(before + count, commit.size)),
+                tqdm_class=_meter(_from(done, commit.size, tell)),
             )
         _verify(folder / file.name, file, commit)
         done += file.size

@@ -64,7 +64,7 @@ class Shelf:
             return None
         names = tuple(name for name in report["files"] if name != RUN_FILES[0])
         there = self.find(version, names)
-        return there and there.folder
+        return there.folder if there else None
 
     def versions(self) -> list[str]:
         """The versions that have a folder here, whole or not."""

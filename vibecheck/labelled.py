@@ -125,7 +125,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
 def _rows(file: TextIO, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     header = file.readline(LONGEST_CELL)
     delimiter, columns = _columns(header, path)
-    cells: Sequence[str]
+    cells: Sequence[str] | None
     lines = csv.reader(_short(file, path), delimiter=delimiter, strict=True)
     for row in itertools.count(2):
         try:

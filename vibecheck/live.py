@@ -12,13 +12,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import av
 import numpy as np
 
 from vibecheck import overlay
 from vibecheck.faces import Face, same_face
-from vibecheck.reading import Reader, Reading
+from vibecheck.reading import Reading
 from vibecheck.smoothing import Smoothed, Smoother
 
 # What "Check my vibe" looks back on.
@@ -110,7 +111,8 @@ class Stream:
         self._analyser.wake()
         if reading is not None and reading.faces:
             picture = picture.copy()  # the analyser may be reading the other
-            overlay.draw(picture, reading.faces, mood and mood.mood, mood and mood.confidence)
+            shown = (mood.mood, mood.confidence) if mood else (None, None)
+            overlay.draw(picture, reading.faces, *shown)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         with self._lock:
             self._tick("out", self._clock(), 1)
@@ -121,10 +123,10 @@ class Stream:
         now = self._clock()
         with self._lock:
             reading = self._newest(now)
-            rates = [self._rate(name, now) for name in ("in", "out", "read")]
+            came, went, read = (self._rate(name, now) for name in ("in", "out", "read"))
             age = now - self._readings[-1].at if self._readings else None
             problem = self._problems["reading"] or self._problems["drawing"]
-            return View(self._mood if reading else None, reading, *rates, age, problem)
+            return View(self._mood if reading else None, reading, came, went, read, age, problem)
 
     def moment(self) -> list[Reading]:
         """The readings of the last 1.5 s that saw the face that is there now, oldest first."""
@@ -133,7 +135,7 @@ class Stream:
             recent = [reading for reading in self._readings if current and reading.faces]
         moment: list[Reading] = []
         for reading in reversed(recent):
-            if moment and not same_face(moment[-1].face, reading.face):
+            if moment and not same_face(moment[-1].faces[0], reading.faces[0]):
                 break
             moment.append(reading)
         return moment[::-1]
@@ -209,13 +211,20 @@ class Stream:
         return (len(recent) - 1) / span if span > 0 else 0.0
 
 
+class ReadsFrames(Protocol):
+    """What the analyser asks of a reader: see `Reader.read_frame`."""
+
+    def read_frame(self, picture: np.ndarray, at: float, before: Face | None, closely: bool) -> Reading:
+        """What one frame shows."""
+
+
 class Analyser:
     """Reads the newest frame of each stream, in turn, in one thread for all visitors.
 
     `reader` may be replaced while it runs: the next frame is read by the new one.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: ReadsFrames) -> None:
         self.reader = reader
         self._streams: list[Stream] = []
         self._changed = threading.Condition()

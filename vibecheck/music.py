@@ -45,7 +45,7 @@ NO_ANSWER = "Spotify did not answer, so this one comes from the built-in catalog
 NOTHING_FOUND = "Spotify found nothing that fits, so this one comes from the built-in catalogue."
 
 Mode = Literal["match", "lift"]
-Mood = Literal[NAMES]
+Mood = Annotated[str, StringConstraints(pattern=f"^({'|'.join(NAMES)})$")]
 Line = Annotated[str, StringConstraints(pattern=r"^\S.*\S$", max_length=120)]
 
 log = logging.getLogger(__name__)

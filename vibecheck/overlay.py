@@ -31,7 +31,7 @@ def draw(
         _box(picture, faces[0], QUIET, line)
         return
     emotion = BY_NAME[mood]
-    _box(picture, faces[0], ImageColor.getrgb(emotion.colour), line)
+    _box(picture, faces[0], ImageColor.getrgb(emotion.colour)[:3], line)
     text = emotion.title if confidence is None else f"{emotion.title} {confidence:.0%}"
     _paste(picture, label(text, emotion.colour, 11 * line), faces[0], line)
 

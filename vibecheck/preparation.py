@@ -87,7 +87,7 @@ class Preparation:
 
     def _listen(self) -> None:
         with self._process:
-            for line in self._process.stdout:
+            for line in self._process.stdout or ():
                 try:
                     self.state = _state(json.loads(line))
                 except (ValueError, TypeError):

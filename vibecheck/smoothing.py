@@ -90,6 +90,9 @@ class Smoother:
         self.hold = hold
         self.forget = forget
         self._clock = -math.inf
+        self._face: Face | None
+        self._smoothed: Smoothed | None
+        self._read_at: float
         self._start_afresh()
 
     def update(
@@ -121,13 +124,13 @@ class Smoother:
         return self._smoothed
 
     def _start_afresh(self) -> None:
-        self._face: Face | None = None
+        self._face = None
         self._read_at = math.inf  # so that nothing is too long ago
         self._mean = np.zeros(len(NAMES))
         self._weight = 0.0
         self._observed = 0.0  # seconds that the readings stand for, without the first
         self._behind = 0.0  # of them, the latest, in which the mood shown was behind
-        self._smoothed: Smoothed | None = None
+        self._smoothed = None
 
     def _take(self, at: float, reading: np.ndarray) -> None:
         if self._smoothed is None:
@@ -135,6 +138,7 @@ class Smoother:
             self._mean = reading
             self._show(int(reading.argmax()))
             return
+        shown = NAMES.index(self._smoothed.mood)
         age = at - self._read_at
         span = min(age, LONGEST_SPAN)
         weight = -math.expm1(-span / self.time_constant)
@@ -143,11 +147,11 @@ class Smoother:
         self._read_at = at
         self._weight = before + weight
         self._mean = self._mean + (reading - self._mean) * (weight / self._weight)
-        self._show(self._mood_after(span))
+        self._show(self._mood_after(shown, span))
 
-    def _mood_after(self, span: float) -> int:
-        """Which mood to show, `span` seconds after the last time this was asked."""
-        shown, top = NAMES.index(self._smoothed.mood), int(self._mean.argmax())
+    def _mood_after(self, shown: int, span: float) -> int:
+        """Which mood to show after `shown`, `span` seconds after the last time this was asked."""
+        top = int(self._mean.argmax())
         settled = self._observed >= self.hold
         self._observed += span
         if self._mean[top] - self._mean[shown] < self.margin or top == shown:

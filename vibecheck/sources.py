@@ -21,8 +21,9 @@ class HubModel:
     @property
     def version(self) -> str | None:
         """The version that is written with every prediction, if `revision` is a commit."""
-        pinned = self.revision is not None and _COMMIT.fullmatch(self.revision)
-        return f"{self.repo}@{self.revision[:12]}" if pinned else None
+        if self.revision is None or not _COMMIT.fullmatch(self.revision):
+            return None
+        return f"{self.repo}@{self.revision[:12]}"
 
     def __str__(self) -> str:
         return self.repo if self.revision is None else f"{self.repo}@{self.revision}"

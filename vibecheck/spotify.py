@@ -129,16 +129,17 @@ def _explain(step: str, error: BaseException) -> Trouble:
     """What went wrong, what to do about it, and how long to leave Spotify alone."""
     # spotipy has three ways to hide the HTTP answer, but it stands in the chain of what was raised.
     cause: BaseException | None = error
-    while cause is not None and getattr(cause, "response", None) is None:
-        cause = cause.__context__
+    response = None
+    while cause is not None and response is None:
+        response, cause = getattr(cause, "response", None), cause.__context__
     what, pause = f"{type(error).__name__}, {error}", PAUSE
     advice = f"{NETWORK}, and both settings for typing errors"
-    if cause is not None:
-        text = cause.response.text[:2000]
+    if response is not None:
+        text = response.text[:2000]
         said = re.findall(r'"(?:error|error_description|message|reason)"\s*:\s*"(.*?)"', text) or [text]
-        what = f"{cause.response.status_code}, {', '.join(said)}"
-        advice = ADVICE.get(cause.response.status_code, "Try again later")
-        asked = cause.response.headers.get("Retry-After", "")
+        what = f"{response.status_code}, {', '.join(said)}"
+        advice = ADVICE.get(response.status_code, "Try again later")
+        asked = response.headers.get("Retry-After", "")
         if re.fullmatch(r"[0-9]+", asked):
             pause = min(max(float(asked), 1.0), LONGEST_PAUSE)
     return Trouble(f"{SPOTIFY} failed while {step}: {clean_text(what, 240)}. {advice}; {MEANWHILE}", pause)

@@ -144,7 +144,7 @@ def _within(counted: Day | Answers, scope: Scope) -> bool:
 
 def _before(counting: Counting, scope: Scope) -> list[Answers]:
     """The answers of the time of the same length before the scope."""
-    if scope.since is None:
+    if scope.since is None or scope.until is None:
         return []
     length = scope.until - scope.since + timedelta(days=1)
     return counting.answers(replace(scope, since=scope.since - length, until=scope.since - timedelta(days=1)))
@@ -152,8 +152,8 @@ def _before(counting: Counting, scope: Scope) -> list[Answers]:
 
 def _drift(counting: Counting, scope: Scope) -> Drift:
     """The scope against the time before it; all of the time: its last four weeks against the rest."""
-    since, until = scope.since, scope.until
-    start = None
+    until = scope.until or date.max
+    since, start = scope.since, None
     if since is None:
         since = until - timedelta(days=27)
     else:

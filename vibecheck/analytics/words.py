@@ -91,9 +91,10 @@ def on_calibration(found: Calibration) -> Answer:
     question = "Can its confidence be trusted?"
     if found.error is None or found.n < ENOUGH:
         return Answer(question, "Not known yet", "", f"{found.n} of the {ENOUGH} answers that it takes.")
+    low, high = (found.low or 0.0) * 100, (found.high or 0.0) * 100
     points = f"{found.error * 100:.0f} point{'s' * (round(found.error * 100) != 1)}"
     figure = f"Yes, within {points}" if found.error < HONEST else f"Off by {points}"
-    return Answer(question, figure, f"{found.low * 100:.0f}–{found.high * 100:.0f}", _direction(found))
+    return Answer(question, figure, f"{low:.0f}–{high:.0f}", _direction(found))
 
 
 def on_drift(found: Drift) -> str:
@@ -124,10 +125,11 @@ def _change(found: Accuracy, period: str) -> str:
 
 def _direction(found: Calibration) -> str:
     sure = [step for step in found.steps if step.accuracy.n >= 10 and step.confidence > step.accuracy.high]
-    if sure and found.bias > 0:
+    bias = found.bias or 0.0
+    if sure and bias > 0:
         return f"It is too sure of itself where it says {sure[-1].confidence:.0%}"
-    if found.bias < -HONEST:
+    if bias < -HONEST:
         return "It is right more often than it says"
-    if found.bias > HONEST:
+    if bias > HONEST:
         return "It is too sure of itself"
     return "On average it says what it is"

@@ -279,8 +279,12 @@ def _not_created(said: str, account: Account) -> CometError:
 def _overheard(name: str) -> Iterator[list[str]]:
     """What a logger says of warnings and errors meanwhile."""
     said: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: said.append(record.getMessage())
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    handler = Listener(logging.WARNING)
     logger = logging.getLogger(name)
     logger.addHandler(handler)
     try:

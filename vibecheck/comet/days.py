@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from vibecheck.comet import layout
 from vibecheck.comet.layout import PART_NAME, PREDICTION_NAME, Asset
 from vibecheck.records.memory import Remembered
 from vibecheck.records.values import Feedback, Play, Prediction
+
+Part = TypeVar("Part", Feedback, Play)
 
 
 @dataclass(slots=True)
@@ -59,10 +62,16 @@ def _read(asset: Asset, day: Day) -> None:
             day.pictures[prediction.id] = asset
     elif match := PART_NAME.fullmatch(asset.name):
         kind, prediction_id, n = match[1], match[2], int(match[3])
-        part_from = layout.feedback_from if kind == "feedback" else layout.play_from
-        part = part_from(asset.metadata)
-        if (part.prediction_id, part.n) != (prediction_id, n):
-            raise ValueError("its name and its content do not agree")
-        parts = (day.feedback if kind == "feedback" else day.plays).setdefault(prediction_id, [])
-        if part not in parts:
-            parts.append(part)
+        if kind == "feedback":
+            _add(layout.feedback_from(asset.metadata), prediction_id, n, day.feedback)
+        else:
+            _add(layout.play_from(asset.metadata), prediction_id, n, day.plays)
+
+
+def _add(part: Part, prediction_id: str, n: int, parts: dict[str, list[Part]]) -> None:
+    """Adds a label or a play to those of its prediction, once."""
+    if (part.prediction_id, part.n) != (prediction_id, n):
+        raise ValueError("its name and its content do not agree")
+    there = parts.setdefault(prediction_id, [])
+    if part not in there:
+        there.append(part)

@@ -120,12 +120,13 @@ class Delivery:
         if not is_prediction_id(prediction_id):
             raise ValueError(f"{prediction_id!r} is not the id of a prediction")
         made_at = claimed.row.payload.get("made_at")
+        day: date | None
         if made_at is not None:
             day = layout.day_of(datetime.fromisoformat(made_at))
         else:
             day = self._whereabouts.day_of(prediction_id, claimed.row.created_at)
         for asset in self._comet.assets(day) if day else ():
-            if prediction_id in asset.name:
+            if day and prediction_id in asset.name:
                 self._comet.delete(day, asset)
 
         def then(connection: Connection, now: datetime) -> None:

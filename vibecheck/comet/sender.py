@@ -108,7 +108,7 @@ class Sender:
             return self.stop.is_set() or (give_up and state.attempt_number >= ATTEMPTS)
 
         def end(state: RetryCallState) -> None:
-            if not self.stop.is_set():
+            if not self.stop.is_set() and state.outcome:
                 state.outcome.result()  # raises what the last attempt did
 
         return Retrying(
@@ -185,8 +185,9 @@ class Sender:
 
     def _speak(self, works: bool, sentence: str) -> None:
         """Tells the app how it goes: at each change, and now and then so that it knows of this process."""
-        new = self._spoke is None or (works, sentence) != self._spoke[1:]
-        if not new and time.monotonic() - self._spoke[0] < SPEAKS_EVERY:
+        last = self._spoke
+        new = last is None or (works, sentence) != last[1:]
+        if last and not new and time.monotonic() - last[0] < SPEAKS_EVERY:
             return
         if new:
             log.log(logging.INFO if works else logging.WARNING, "Comet: %s", sentence or "connected.")

@@ -122,7 +122,7 @@ def _labels(
         label = _heard(truth, ERRS, rng)
         labels.append(Feedback(prediction.id, 1, label, source, prediction.visitor, when))
     if prediction.picture_kept and rng.random() < LABELLED:
-        by = _somebody(plan, "labeller", rng.integers(LABELLERS))
+        by = _somebody(plan, "labeller", int(rng.integers(LABELLERS)))
         when = _working_hours(prediction.made_at + timedelta(days=int(rng.integers(1, 7))), rng)
         label = _heard(truth, LABELLER_ERRS, rng)
         queue = "random" if rng.random() < AT_RANDOM else "useful"

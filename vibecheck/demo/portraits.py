@@ -87,7 +87,7 @@ def _framed(face: np.ndarray) -> np.ndarray:
     inner = round(KEEPSAKE_SIDE * SHARE)
     border = (KEEPSAKE_SIDE - inner) // 2
     large = cv2.resize(face, (inner, inner), interpolation=cv2.INTER_CUBIC)
-    padded = cv2.copyMakeBorder(large, *[border] * 4, cv2.BORDER_REPLICATE)
+    padded = cv2.copyMakeBorder(large, border, border, border, border, cv2.BORDER_REPLICATE)
     oval = _oval()
     grey = padded * oval + (0.5 * face.mean() + 12) * (1 - oval)
     return np.clip(grey[..., np.newaxis] * (1.08, 1.0, 0.9), 0, 255).astype(np.uint8)

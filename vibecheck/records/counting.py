@@ -166,9 +166,9 @@ class Counting:
         ]
         if not sure:
             return 0, []
-        doubt = (outcomes.c.holds, ~outcomes.c.correct, outcomes.c.kind != "labeller", or_(*sure))
+        doubt = [outcomes.c.holds, ~outcomes.c.correct, outcomes.c.kind != "labeller", or_(*sure)]
         if since is not None:
-            doubt += (outcomes.c.given_at > since,)
+            doubt.append(outcomes.c.given_at > since)
         worst = outcomes.c.label_probability, outcomes.c.prediction_id
         number = self._rows(select(func.count()).where(*doubt))[0][0]
         return number, self._examples(select(outcomes).where(*doubt).order_by(*worst).limit(limit))

@@ -8,8 +8,10 @@ predictions, feedback or plays calls, in the same transaction, the function here
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Date,
@@ -41,7 +43,7 @@ COUNTERS = tuple(column.name for column in daily.columns if not column.primary_k
 
 
 # The predictions that a statement is about, given when it is executed.
-THESE = bindparam("these", expanding=True)
+THESE: BindParameter[str] = bindparam("these", expanding=True)
 
 
 def count(connection: Connection, prediction_id: str) -> None:
@@ -203,6 +205,6 @@ def _day(dialect: str) -> ColumnElement:
 
 
 def _bin(signal: Signal) -> ColumnElement[int]:
-    value = predictions.c[signal.column]
-    value = func.abs(value) if signal.absolute else value
+    column = predictions.c[signal.column]
+    value: ColumnElement[Any] = func.abs(column) if signal.absolute else column
     return case(*((value < edge, index) for index, edge in enumerate(signal.edges)), else_=len(signal.edges))

@@ -1,6 +1,6 @@
 """Transactions: `reading`, `writing`, `insert_if_new`, and the sentence for each failure of a database."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,10 @@ from vibecheck.errors import RecordsError
 BUSY_SECONDS = 5.0
 
 # "Insert, unless it is there" is no standard SQL; both databases have it, each in SQLAlchemy's own insert.
-INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 
 # The execution option that `database.py` turns into BEGIN IMMEDIATE on SQLite.
 WRITING = "vibecheck_writing"

@@ -9,7 +9,7 @@ import streamlit as st
 
 from vibecheck import check, overlay
 from vibecheck.errors import RecordsError
-from vibecheck.music import Suggestion
+from vibecheck.music import Mode, Suggestion
 from vibecheck.pictures import encode_jpeg
 from vibecheck.reading import Reading
 from vibecheck.records.values import Prediction
@@ -82,7 +82,7 @@ def result() -> Result | None:
     return st.session_state.get("result")
 
 
-def suggest(mode: str, again: bool = False) -> Suggestion:
+def suggest(mode: Mode, again: bool = False) -> Suggestion:
     """The next playlist for the newest vibe check, recorded as a play."""
     given: list[Suggestion] = st.session_state.suggestions
     prediction = st.session_state.result.prediction

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime
+from typing import Literal
 
 import streamlit as st
 
@@ -137,7 +138,7 @@ def _ask_to_keep() -> None:
         return
     with suppress(UnknownPrediction):  # deleted meanwhile
         found = labelling.look_up(waiting)
-        keeping.ask(found.prediction, found.label and found.label.label)
+        keeping.ask(found.prediction, found.label.label if found.label else None)
 
 
 def _facts(current: Labelled, blind: bool) -> str:
@@ -155,7 +156,7 @@ def _buttons(view: str, shown: Shown) -> None:
     onward = labelling.onward(view, shown)
     seeable = prediction.picture_kept or prediction.visitor == visitor()
 
-    def button(label: str, name: str, key: str, kind: str = "secondary") -> None:
+    def button(label: str, name: str, key: str, kind: Literal["primary", "secondary"] = "secondary") -> None:
         st.button(
             label,
             key=f"{key}-{prediction.id}",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import NoReturn
 
 import streamlit as st
 
@@ -81,6 +82,6 @@ def _search() -> None:
         )
 
 
-def _stop(error: RecordsError) -> None:
+def _stop(error: RecordsError) -> NoReturn:
     st.error(str(error), icon="⚠️")
     st.stop()

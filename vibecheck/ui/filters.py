@@ -47,6 +47,15 @@ def chosen_filters() -> Filters:
             on_change=start,
             key="filter-model",
         )
-        days = st.date_input("Days", value=(), on_change=start, key="filter-days")
+        days = st.date_input("Days", value=[], on_change=start, key="filter-days")
     since, before = labelling.days(days, timezone())
-    return Filters(mood=mood, model_version=model, since=since, before=before, **dict.fromkeys(flags, True))
+    return Filters(
+        mood=mood,
+        model_version=model,
+        since=since,
+        before=before,
+        unlabelled="unlabelled" in flags,
+        unsure="unsure" in flags,
+        disagreed="disagreed" in flags,
+        with_picture="with_picture" in flags,
+    )

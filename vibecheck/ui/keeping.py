@@ -29,7 +29,7 @@ def let_go() -> None:
 def waiting() -> str | None:
     """The id of the vibe check whose crop is held now."""
     crop = _held().crop()
-    return crop and crop.prediction_id
+    return crop.prediction_id if crop else None
 
 
 def ask(prediction: Prediction, label: str | None) -> None:

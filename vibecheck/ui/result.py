@@ -3,12 +3,15 @@
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS
-from vibecheck.music import Suggestion
+from vibecheck.music import Mode, Suggestion
 from vibecheck.records.values import Prediction
 from vibecheck.ui import checking, keeping, theme
 from vibecheck.ui.visitor import timezone
 
-MODES = {"match": ":material/graphic_eq: Match my mood", "lift": ":material/trending_up: Lift my mood"}
+MODES: dict[Mode, str] = {
+    "match": ":material/graphic_eq: Match my mood",
+    "lift": ":material/trending_up: Lift my mood",
+}
 PLAYER_HEIGHT = 352
 
 
@@ -53,7 +56,7 @@ def result_card() -> None:
             theme.quiet(suggestion.note)
 
 
-def _suggestion(mode: str, another: bool) -> Suggestion:
+def _suggestion(mode: Mode, another: bool) -> Suggestion:
     """What is playing, or the next one where the visitor asked for it."""
     given = st.session_state.suggestions
     if another or not given:

@@ -1,0 +1,124 @@
+"""Statistics → charts (Altair) that run over days: the accuracy, and how much VibeCheck is used."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import altair as alt
+
+from vibecheck.analytics.accuracy import Point
+from vibecheck.analytics.chart_style import ACCENT, QUIET, WARM, Chart, finish
+from vibecheck.records.counts import Day
+
+# More counts side by side than this run into each other.
+MOST_COUNTS = 18
+# More bars than this are hairs.
+MOST_DAYS = 180
+
+
+def accuracy_line(
+    points: Sequence[Point], live: Sequence[tuple[date, str]] = (), step: str = "week"
+) -> Chart:
+    """Audited accuracy with its 95% band, the estimate dashed, answers below, and when models went live."""
+    every = -(-len(points) // MOST_COUNTS) or 1
+    rows = [
+        {
+            "start": point.start.isoformat(),
+            "accuracy": point.audited.value,
+            "low": point.audited.low if point.audited.n else None,
+            "high": point.audited.high if point.audited.n else None,
+            "estimate": point.estimate,
+            "n": point.audited.n,
+            "counted": str(point.audited.n) if point.audited.n and number % every == 0 else "",
+            "predictions": point.predictions,
+        }
+        for number, point in enumerate(points)
+    ]
+    x = alt.X(
+        "start:T",
+        scale=alt.Scale(padding=14),
+        title=None,
+        axis=alt.Axis(format="%-d %b", grid=False, labelOverlap=True, tickCount=8),
+    )
+    tooltip = [
+        alt.Tooltip("start:T", title=f"{step.title()} from"),
+        alt.Tooltip("accuracy:Q", title="Accuracy", format=".0%"),
+        alt.Tooltip("low:Q", title="At least", format=".0%"),
+        alt.Tooltip("high:Q", title="At most", format=".0%"),
+        alt.Tooltip("estimate:Q", title="Estimate without labels", format=".0%"),
+        alt.Tooltip("n:Q", title="Audits"),
+        alt.Tooltip("predictions:Q", title="Vibe checks"),
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(x=x)
+    scale = alt.Scale(domain=_range(points), nice=False, clamp=True)
+    y = alt.Y("accuracy:Q", title=None, axis=alt.Axis(format=".0%", tickCount=5), scale=scale)
+    layers = [
+        base.mark_area(color=ACCENT, opacity=0.22).encode(
+            y=alt.Y("low:Q", scale=scale, title=None), y2="high:Q"
+        ),
+        base.mark_line(color="#C9D0DC", strokeDash=[4, 4], strokeWidth=1.5).encode(
+            y=alt.Y("estimate:Q", scale=scale)
+        ),
+        base.mark_line(color=ACCENT, strokeWidth=2.5, point=alt.OverlayMarkDef(color=ACCENT, size=36)).encode(
+            y=y, tooltip=tooltip
+        ),
+    ]
+    below = base.mark_text(color=QUIET, fontSize=10, baseline="bottom")
+    layers.append(below.encode(y=alt.value("height"), text="counted:N"))
+    if points:
+        layers += _went_live(live, points)
+    return finish(alt.layer(*layers), 250, "Accuracy by " + step)
+
+
+def volume_step(days: Sequence[Day]) -> str:
+    """Whether `volume` draws a bar a day or, where those would be hairs, a bar a week."""
+    return "week" if len(days) > MOST_DAYS else "day"
+
+
+def volume(days: Sequence[Day]) -> Chart:
+    """Vibe checks a day, or a week (from Monday)."""
+    step = volume_step(days)
+    sums: dict[date, int] = {}
+    for day in days:
+        start = day.day - timedelta(days=day.day.weekday()) if step == "week" else day.day
+        sums[start] = sums.get(start, 0) + day.n
+    rows = [{"start": start.isoformat(), "n": n} for start, n in sums.items()]
+    chart = alt.Chart(alt.Data(values=rows)).mark_bar(color="#55607A")
+    unit = "yearmonthdate" if step == "day" else "yearweek"
+    return finish(
+        chart.encode(
+            x=alt.X(f"{unit}(start):T", title=None, axis=alt.Axis(format="%-d %b", grid=False, tickCount=8)),
+            y=alt.Y("n:Q", title=None, axis=alt.Axis(tickCount=4)),
+            tooltip=[
+                alt.Tooltip("start:T", title=f"{step.title()} from"),
+                alt.Tooltip("n:Q", title="Vibe checks"),
+            ],
+        ),
+        190,
+        f"Vibe checks a {step}",
+    )
+
+
+def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> list[alt.Chart]:
+    rows = [{"start": day.isoformat(), "model": name} for day, name in live if day > points[0].start]
+    if not rows:
+        return []
+    base = alt.Chart(alt.Data(values=rows)).encode(x="start:T")
+    words = base.mark_text(color=WARM, align="left", dx=5, fontSize=11, baseline="top", limit=130)
+    return [
+        base.mark_rule(color=WARM, strokeDash=[2, 4]).encode(tooltip=["model:N", "start:T"]),
+        words.encode(text="model:N", y=alt.value(2)),
+    ]
+
+
+def _range(points: Sequence[Point]) -> list[float]:
+    """What the line's axis shows, with room for the counts below."""
+    lows = [p.audited.low for p in points if p.audited.n] + [
+        p.estimate for p in points if p.estimate is not None
+    ]
+    highs = [p.audited.high for p in points if p.audited.n] + [
+        p.estimate for p in points if p.estimate is not None
+    ]
+    if not lows:
+        return [0.0, 1.0]
+    low, high = min(lows), max(highs)
+    return [max(0.0, low - 0.2 * (high - low) - 0.02), min(1.0, high + 0.08 * (high - low))]

@@ -1,0 +1,84 @@
+"""python -m vibecheck stats, report: how good the model is with users, in the terminal or as a file."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vibecheck.settings import Settings
+
+if TYPE_CHECKING:
+    from vibecheck.analytics.overview import Overview, Standing
+    from vibecheck.manifest import Manifest
+
+
+def stats(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    period: Annotated[str, typer.Option(help="week, 4 weeks, 12 weeks or all.")] = "week",
+) -> None:
+    """Say how good the model is with users, and whether it is time to retrain."""
+    from vibecheck.analytics.report import figures, sentences
+
+    overview, standing = _known(period)
+    if as_json:
+        typer.echo(json.dumps(figures(overview, standing)))
+        return
+    for sentence in sentences(overview, standing):
+        typer.echo(sentence)
+
+
+def report(
+    out: Annotated[Path, typer.Option(help="The file to write.", show_default=False)],
+    period: Annotated[str, typer.Option(help="week, 4 weeks, 12 weeks or all.")] = "4 weeks",
+    step: Annotated[str, typer.Option(help="day, week or month.")] = "week",
+    model: Annotated[str | None, typer.Option(help="Only this model version.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only predictions of this source.")] = None,
+) -> None:
+    """Write the dashboard as one HTML file that needs nothing else."""
+    from vibecheck.analytics.report import page
+
+    out.write_text(page(*_known(period, model, source, step)), encoding="utf-8")
+    typer.echo(f"{out} is written.")
+
+
+def _known(
+    period: str, model: str | None = None, source: str | None = None, step: str = "week"
+) -> "tuple[Overview, Standing]":
+    """What the records say of a time, and of the model in use."""
+    from vibecheck.analytics.accuracy import STEPS
+    from vibecheck.analytics.overview import PERIODS, Champion, look, stand
+    from vibecheck.records.store import Store
+
+    for option, value, allowed in (("--period", period, tuple(PERIODS)), ("--step", step, STEPS)):
+        if value not in allowed:
+            raise typer.BadParameter(f"{value!r} is not one of: {', '.join(allowed)}.", param_hint=option)
+    settings, today = Settings.load(), datetime.now(UTC).date()
+    store = Store.open(settings)
+    try:
+        manifest = _champion(settings)
+        champion = Champion(manifest.version, manifest.promised_accuracy)
+        overview = look(store.counting, today, period, model, source, step)
+        return overview, stand(store.counting, champion, today)
+    finally:
+        store.close()
+
+
+def _champion(settings: Settings) -> "Manifest":
+    """What is known of the model in use: the registry's champion, else the embedded one."""
+    from vibecheck.classifier import EMBEDDED
+    from vibecheck.installed import Shelf
+    from vibecheck.manifest import Manifest
+    from vibecheck.registry import Registry
+
+    registry = Registry.open(settings)
+    try:
+        champion = registry.champion()
+    finally:
+        registry.close()
+    embedded = Manifest.read(EMBEDDED)
+    if champion is None or champion.version == embedded.version:
+        return embedded
+    here = Shelf(settings.data).find(champion.version)
+    return Manifest.read(here.folder) if here else Manifest(version=champion.version)
