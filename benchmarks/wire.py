@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -18,6 +19,7 @@ from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 PATIENCE = 60.0  # s; for one run of a page
 WORDS = ("label", "body", "src", "url", "message")
@@ -62,8 +64,8 @@ class Visitor:
         self._socket = self._open.enter_context(
             connect(
                 f"ws://{parts.netloc}/_stcore/stream",
-                origin=f"{parts.scheme}://{parts.netloc}",
-                subprotocols=["streamlit", *filter(None, (token, session))],
+                origin=Origin(f"{parts.scheme}://{parts.netloc}"),
+                subprotocols=[Subprotocol(each) for each in ("streamlit", token, session) if each],
                 additional_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())},
                 max_size=None,
                 open_timeout=patience,
@@ -133,7 +135,7 @@ class Visitor:
             self.use(key, string_value=choice)
         return choice
 
-    def use(self, key: str, **value: object) -> None:
+    def use(self, key: str, **value: Any) -> None:
         """Give a widget any value, as a field of WidgetState, and let the page run."""
         widget, fragment = self._found(key)
         self._widgets[widget.id] = WidgetState(id=widget.id, **value)

@@ -32,7 +32,7 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
 from vibecheck.proofs import Proof
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 JSON_FILE, HTML_FILE = "report.json", "report.html"
 LARGEST = 10_000_000  # bytes
 

@@ -87,10 +87,7 @@ def fetch(comet: Comet, version: str, files: Mapping[str, str], folder: Path, te
     for name, digest in files.items():
         path = folder / name
         if checksum(path) != digest:
-            before = done
-            _download(
-                comet, version, listed[name], path, lambda count, start=before: tell(start + count, total)
-            )
+            _download(comet, version, listed[name], path, _after(done, total, tell))
             if checksum(path) != digest:
                 path.unlink()
                 raise ModelError(f"{name} of {version} arrived damaged from Comet, or was changed there.")
@@ -170,6 +167,11 @@ def _registered_files(comet: Comet, version: str) -> dict[str, _File]:
     with explained("list the model's files"):
         model = comet.api.get_model(comet.account.workspace, registry_name(comet.deployment))
         return {each.name: each for each in map(_File, model.get_assets(number))}
+
+
+def _after(done: int, total: int, tell: Tell) -> Callable[[int], None]:
+    """Tells of the bytes of one file, when those of others are done."""
+    return lambda count: tell(done + count, total)
 
 
 def _download(comet: Comet, version: str, file: _File, path: Path, tell: Callable[[int], None]) -> None:

@@ -49,9 +49,9 @@ def _prediction_rows(records: Records) -> Iterator[dict[str, Any]]:
         given[label.prediction_id].append(label)
     for prediction in records.predictions:
         labels = given[prediction.id]
-        label = holds(labels)
+        held = holds(labels)
         yield prediction_row(prediction) | {
-            "label": label.label if label else None,
+            "label": held.label if held else None,
             "labels_given": len(labels),
             "judged": any(label.queue == "random" for label in labels),
         }
