@@ -23,7 +23,10 @@ HOLDS_BACK = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """A mix of the old weights (0) and the new ones (1), and how good it is on the validation part."""
+    """A mix of the old weights (0) and the new ones (1), and how good it is on the validation part.
+
+    `nll` is how unlikely its labels are, each mood counted as in training.
+    """
 
     mix: float
     nll: float
@@ -51,7 +54,7 @@ def choose(
         student.load_state_dict(between(old, new, mix))
         answers, truth = log_answers(student, valid)
         right = float((answers.argmax(1) == truth).mean())
-        blends.append(Blend(mix, _nll(answers, truth), right))
+        blends.append(Blend(mix, _nll(answers, truth, student.weights.cpu().numpy()), right))
         tell(blends[-1])
     best = min(blends, key=lambda blend: blend.nll)
     student.load_state_dict(between(old, new, best.mix))
@@ -86,5 +89,7 @@ def temperature(answers: np.ndarray, truth: np.ndarray, shift: np.ndarray) -> fl
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.25), np.log(4)), method="bounded").x))
 
 
-def _nll(answers: np.ndarray, truth: np.ndarray) -> float:
-    return float(-answers[np.arange(len(truth)), truth].mean())
+def _nll(answers: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """How unlikely the truth is by the answers; `weights` (7) say what each mood counts for."""
+    each = None if weights is None else weights[truth]
+    return float(np.average(-answers[np.arange(len(truth)), truth], weights=each))

@@ -53,9 +53,8 @@ def train(
     if not first:
         return None
     student.to("cpu")
-    best = blend.choose(
-        student, old, valid, lambda each: tell({"event": "blend", "mix": each.mix, "accuracy": each.accuracy})
-    )
+    best = blend.choose(student, old, valid, lambda each: _tell_blend(tell, each, chosen=False))
+    _tell_blend(tell, best, chosen=True)
     answers, truth = blend.log_answers(student, valid)
     factor = blend.temperature(answers, truth, student.shift.numpy())
     about = {
@@ -70,6 +69,10 @@ def train(
     # Those of the validation part chose the model, so they cannot judge it either.
     ids = (*rows["prediction_id"], *valid["prediction_id"])
     return Learned(student, about["temperature"], ids, about)
+
+
+def _tell_blend(tell: Tell, each: blend.Blend, chosen: bool) -> None:
+    tell({"event": "blend", "mix": each.mix, "accuracy": each.accuracy, "chosen": chosen})
 
 
 def write(learned: Learned, base: Model, version: str, folder: Path) -> None:

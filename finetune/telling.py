@@ -43,6 +43,8 @@ class Terminal:
                     f"Training {event['base']} on {event['device']}, at most {event['epochs']} passes. "
                     "Ctrl+C stops it; the same command with the same --out goes on."
                 )
+            case "blend" if event["chosen"]:
+                self._say(f"{event['mix']:.0%} of what was learned is kept.")
             case "exported":
                 self.close()
                 self._say(f"{event['version']} is compiled and waits as challenger.")

@@ -148,7 +148,7 @@ def _arguments(
         save_strategy="epoch",
         save_total_limit=1,
         load_best_model_at_end=True,
-        metric_for_best_model="nll",
+        metric_for_best_model="loss",
         greater_is_better=False,
         logging_strategy="epoch",
         disable_tqdm=True,
