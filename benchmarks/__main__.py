@@ -68,6 +68,19 @@ def proof(as_json: Annotated[bool, typer.Option("--json", help="One JSON object 
     _print(run(), as_json)
 
 
+@app.command()
+def finetune(
+    data: Annotated[Path, typer.Option(help="Folder with FER+'s valid.parquet and test.parquet.")],
+    runs: Annotated[int, typer.Option(min=1, help="Runs with other faces, with right and wrong labels.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """What fine-tuning costs, and what it brings on the faces of another camera."""
+    from benchmarks.finetune import camera, cost
+
+    for rows in (cost(data), camera(data, runs)):
+        _print(rows, as_json)
+
+
 def _print(rows: list[dict], as_json: bool) -> None:
     """Rows as lines of JSON, or as a table with a column a row, which fits the screen better."""
     if as_json:

@@ -7,16 +7,13 @@ from typing import Annotated
 
 import typer
 
+from finetune.command import fine_tune
 from finetune.judge_command import judge
 from vibecheck.cli import run
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.callback(invoke_without_command=True)(fine_tune)
 app.command()(judge)
-
-
-@app.callback()
-def finetune() -> None:
-    """Train models, and judge them."""
 
 
 @app.command()

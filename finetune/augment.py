@@ -10,16 +10,19 @@ import torch.nn.functional as F
 
 
 def augment(faces: torch.Tensor, generator: torch.Generator, share: float = 1.0) -> torch.Tensor:
-    """A batch of grey faces (N x 1 x S x S float, 0 to 1), each altered in its own way.
+    """A batch of faces (N x 1 x S x S float, 0 to 1; N x 3 x S x S in colour), each altered in its own way.
 
     Mirrored, turned (20 degrees), shifted, cropped 20% tighter or wider, blurred or seen from afar
-    (down to 20 px), darker, brighter, flatter, noisy, partly hidden. The first `share` of the batch are
-    altered so, the rest are no more than mirrored.
+    (down to 20 px), darker, brighter, flatter, noisy, partly hidden; where they are in
+    colour, in light of another tint. The first `share` of the batch are altered so, the rest are no more
+    than mirrored.
     """
     count = round(share * len(faces))
     altered = _moved(faces[:count], generator)
     altered = _blurred(altered, generator)
     altered = _lit(altered, generator)
+    if faces.shape[1] == 3:
+        altered = (altered * _uniform((count, 3, 1, 1), 0.7, 1.15, faces, generator)).clamp(0, 1)
     altered = _hidden(altered, generator)
     return torch.cat([altered, _mirrored(faces[count:], generator)])
 
@@ -82,8 +85,10 @@ def _blurred(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:
     reach = max(1, math.ceil(2 * sigma))
     line = torch.exp(-(torch.arange(-reach, reach + 1, device=faces.device) ** 2) / (2 * sigma**2))
     line = (line / line.sum()).to(faces.dtype)
-    padded = F.pad(faces[soft], (reach,) * 4, mode="replicate")
-    faces[soft] = F.conv2d(F.conv2d(padded, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
+    channels = faces[soft].reshape(-1, 1, side, side)
+    padded = F.pad(channels, (reach,) * 4, mode="replicate")
+    channels = F.conv2d(F.conv2d(padded, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
+    faces[soft] = channels.reshape(faces[soft].shape)
     return faces
 
 

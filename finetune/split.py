@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 
 TRAIN, HELD_OUT = "train", "held_out"
 HELD_OUT_SHARE = 0.2
+# Of what is trained on, the part that chooses when to stop and how much of what was learned to keep.
+VALIDATION_SHARE, VALIDATION_MOST = 0.2, 0.35
 FEWEST_VISITORS = 10
 # A visit is over when nothing was checked for so long.
 VISIT_GAP = timedelta(minutes=30)
@@ -35,9 +37,8 @@ def split(rows: Sequence[Row]) -> tuple[dict[str, str], bool]:
     visitor counts for itself.
     """
     by_visit = len({row.visitor for row in rows if row.visitor is not None}) < FEWEST_VISITORS
-    groups = _visits(rows) if by_visit else _visitors(rows)
     sides = {}
-    for unit, members in groups:
+    for unit, members in _groups(rows, by_visit):
         known = {row.side for row in members if row.side is not None}
         if known:
             theirs = TRAIN if TRAIN in known else HELD_OUT
@@ -48,10 +49,35 @@ def split(rows: Sequence[Row]) -> tuple[dict[str, str], bool]:
     return sides, by_visit
 
 
+def validation(rows: Sequence[Row], by_visit: bool) -> set[str]:
+    """The ids of those rows, all of the train side, that choose among ways to train instead of training.
+
+    About a fifth of the rows, whole visitors (or visits), in the order of a hash; so the same rows give the
+    same part. A unit with too many rows is passed over, and where every unit is, rows are taken singly.
+    """
+    wanted, most = round(VALIDATION_SHARE * len(rows)), VALIDATION_MOST * len(rows)
+    singly = [(row.prediction_id, [row]) for row in rows]
+    for groups in (_groups(rows, by_visit), singly):
+        chosen: set[str] = set()
+        for _, members in sorted(groups, key=lambda group: _number(f"validation of {group[0]}")):
+            if len(chosen) < wanted and len(chosen) + len(members) <= most:
+                chosen.update(row.prediction_id for row in members)
+        if len(chosen) >= wanted / 2:
+            break
+    return chosen
+
+
 def _drawn(unit: str) -> str:
     """The side of a visitor or visit of which nothing has a side yet."""
-    number = int.from_bytes(hashlib.sha256(f"side of {unit}".encode()).digest()[:8])
-    return HELD_OUT if number < HELD_OUT_SHARE * 2**64 else TRAIN
+    return HELD_OUT if _number(f"side of {unit}") < HELD_OUT_SHARE * 2**64 else TRAIN
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+
+
+def _groups(rows: Iterable[Row], by_visit: bool) -> list[tuple[str, list[Row]]]:
+    return _visits(rows) if by_visit else _visitors(rows)
 
 
 def _visitors(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:

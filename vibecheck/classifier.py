@@ -15,7 +15,7 @@ import onnxruntime
 
 from vibecheck.emotions import EMOTIONS, map_labels
 from vibecheck.errors import ModelError
-from vibecheck.faces import Face, crop
+from vibecheck.faces import Face, crop, is_whole
 from vibecheck.manifest import Manifest
 
 EMBEDDED = Path(__file__).parent / "models" / "embedded"
@@ -90,7 +90,7 @@ class Classifier:
 
     def cut(self, picture: np.ndarray, face: Face) -> np.ndarray:
         """The face as this model wants it: side x side x 3 uint8 RGB from an H x W x 3 picture."""
-        return crop(picture, face, self.side, self.manifest.crop_scale, self.manifest.upright)
+        return cut(picture, face, self.side, self.manifest)
 
     def probabilities(self, crops: np.ndarray) -> np.ndarray:
         """Seven probabilities a face, N x 7 float64, in the order of EMOTIONS; each row sums to 1.
@@ -109,6 +109,16 @@ class Classifier:
         shares = np.exp(logits - logits.max(axis=1, keepdims=True)) @ self._to_moods
         prior = self.manifest.class_prior or [1.0] * len(EMOTIONS)
         return without_prior(shares, np.asarray(prior), self.manifest.prior_strength)
+
+
+def cut(picture: np.ndarray, face: Face, side: int, manifest: Manifest) -> np.ndarray:
+    """The face as a model of `manifest` wants it: side x side x 3 uint8 RGB from H x W x 3 uint8 RGB.
+
+    Of a picture that was a face crop when it came, the whole crop.
+    """
+    if is_whole(face):
+        return crop(picture, face, side, upright=False)
+    return crop(picture, face, side, manifest.crop_scale, manifest.upright)
 
 
 def without_prior(shares: np.ndarray, prior: np.ndarray, strength: float) -> np.ndarray:

@@ -254,6 +254,11 @@ def whole(picture: np.ndarray) -> Face:
     return Face(0.0, 0.0, float(width), float(height), tuple((x * width, y * height) for x, y in places), 1.0)
 
 
+def is_whole(face: Face) -> bool:
+    """Whether a face was made by `whole`: no detector is so sure and sees the eyes so level."""
+    return face.score == 1.0 and face.roll == 0.0
+
+
 def _to_square(face: Face, side: int, scale: float, upright: bool) -> np.ndarray:
     """The 2x3 affine matrix from the picture to the square round the face."""
     angle = math.radians(face.roll) if upright else 0.0

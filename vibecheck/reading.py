@@ -11,7 +11,6 @@ from vibecheck.faces import (
     Face,
     FaceDetector,
     FaceQuality,
-    crop,
     keepsake,
     measure,
     same_face,
@@ -89,8 +88,7 @@ class Reader:
         """Read a picture that is a face crop already: nothing is sought, the whole of it is the face."""
         start = time.perf_counter()
         face = whole(picture)
-        cut = crop(picture, face, self.classifier.side, upright=False)
-        return self._reading(picture, (face,), cut, 0.0, start)
+        return self._reading(picture, (face,), self.classifier.cut(picture, face), 0.0, start)
 
     def _reading(
         self, picture: np.ndarray, faces: tuple[Face, ...], cut: np.ndarray, at: float, start: float

@@ -1,0 +1,169 @@
+"""Fine-tuning as a command: how long it takes, and what it brings on FER+ faces of another camera.
+
+Each run is a process of its own, `python -m finetune`, on a folder of face crops and with a data folder of
+its own, so time and memory are those that anybody would see.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from finetune.alterations import another_camera
+from finetune.ferplus import Faces, read
+from finetune.metrics import report
+from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.emotions import NAMES
+
+ROOT = Path(__file__).parents[1]
+LABELLED = 600
+WRONG = 0.2
+CROPS, CROPS_VIT = 1000, 500
+
+
+def camera(data: Path, runs: int = 3, threads: int = 2) -> list[dict]:
+    """What 600 labels of another camera's faces bring, with none and with a fifth of them wrong.
+
+    Faces are drawn from FER+'s valid part, other ones of the test part judge, both as that camera has them
+    and as they are.
+    """
+    valid, test = _clear(read(data / "valid.parquet")), _clear(read(data / "test.parquet"))
+    before = _accuracy(Classifier.load(EMBEDDED, threads), test)
+    rows = []
+    for wrong in (0.0, WRONG):
+        for seed in range(runs):
+            rng = np.random.default_rng(seed)
+            faces = valid.take(rng.permutation(len(valid))[:LABELLED])
+            labels = faces.truth
+            mistaken = rng.random(LABELLED) < wrong
+            labels = np.where(mistaken, (labels + rng.integers(1, len(NAMES), LABELLED)) % len(NAMES), labels)
+            with tempfile.TemporaryDirectory() as folder:
+                pictures = Path(folder) / "pictures"
+                _write(pictures, map(another_camera, _colour(faces)), labels)
+                done = finetune(Path(folder), pictures, "embedded")
+                after = _accuracy(Classifier.load(done["folder"], threads), test)
+            rows.append(
+                {"labels wrong": wrong, "run": seed + 1, "kept of what was learned": done["mix"]}
+                | {f"{where} before": before[where][0] for where in before}
+                | {f"{where}, points won": 100 * (after[where][0] - before[where][0]) for where in before}
+                | {
+                    f"{where}, mean recall, points won": 100 * (after[where][1] - before[where][1])
+                    for where in before
+                }
+            )
+    return rows
+
+
+def cost(data: Path) -> list[dict]:
+    """Minutes, core minutes and memory of a run: the embedded model, and a ViT-B/16."""
+    faces = _clear(read(data / "valid.parquet"))
+    rows = []
+    for name, count in (("embedded", CROPS), ("ViT-B/16", CROPS_VIT)):
+        with tempfile.TemporaryDirectory() as folder:
+            some = faces.take(np.arange(count))
+            _write(Path(folder) / "pictures", _colour(some), some.truth)
+            base = name if name == "embedded" else str(_vit(Path(folder) / "vit-b16"))
+            done = finetune(Path(folder), Path(folder) / "pictures", base)
+        rows.append(
+            {
+                "model": name,
+                "face crops": count,
+                "minutes": done["minutes"],
+                "core minutes": done["core_minutes"],
+                "memory at its peak, MB": done["peak_mb"],
+                "estimated minutes": done["estimate"]["minutes"],
+                "estimated memory, MB": done["estimate"]["memory_mb"],
+            }
+        )
+    return rows
+
+
+def finetune(folder: Path, pictures: Path, base: str) -> dict:
+    """Run the command in an empty data folder below `folder`; returns what it told and what it took."""
+    data = folder / "data"
+    command = [sys.executable, "-m", "finetune", "--source", str(pictures), "--crops", "--base", base]
+    environment = os.environ | {"VIBECHECK_DATA": str(data), "PYTHONPATH": str(ROOT)}
+    planned = _lines([*command, "--dry-run", "--json"], environment)[-1]
+    began = time.monotonic()
+    events, core_seconds, peak = _measured([*command, "--no-proof", "--json"], environment)
+    minutes = (time.monotonic() - began) / 60
+    made = next(event for event in events if event["event"] == "exported")
+    blends = [event for event in events if event["event"] == "blend" and event.get("chosen")]
+    return {
+        "folder": data / "models" / made["version"],
+        "mix": blends[-1]["mix"],
+        "minutes": minutes,
+        "core_minutes": core_seconds / 60,
+        "peak_mb": peak,
+        "estimate": planned["estimate"],
+    }
+
+
+def _lines(command: Sequence[str], environment: dict[str, str]) -> list[dict]:
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _measured(command: Sequence[str], environment: dict[str, str]) -> tuple[list[dict], float, float]:
+    """The events of a process, its seconds of processor time, and its memory at its peak in MB."""
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        events = [json.loads(line) for line in process.stdout]
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed: {events[-1:]}")
+    kilobytes = used.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return events, used.ru_utime + used.ru_stime, kilobytes / 1000
+
+
+def _clear(faces: Faces) -> Faces:
+    return faces.take(faces.truth >= 0)
+
+
+def _colour(faces: Faces) -> list[np.ndarray]:
+    return [np.repeat(picture[..., np.newaxis], 3, axis=2) for picture in faces.pictures]
+
+
+def _write(folder: Path, pictures, labels: np.ndarray) -> None:
+    """Face crops, a folder a mood."""
+    for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        path = folder / NAMES[label] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path)
+
+
+def _accuracy(model: Classifier, faces: Faces) -> dict[str, tuple[float, float]]:
+    """Accuracy and mean recall on the faces as another camera has them, and as they are."""
+
+    def answers(alter: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        side = (model.side, model.side)
+        pictures = (alter(picture) for picture in _colour(faces))
+        return model.probabilities(np.stack([cv2.resize(picture, side) for picture in pictures]))
+
+    ways = {"other camera": another_camera, "clean": lambda picture: picture}
+    scores = {name: report(answers(alter), faces.truth) for name, alter in ways.items()}
+    return {name: (each["accuracy"], each["balanced_accuracy"]) for name, each in scores.items()}
+
+
+def _vit(folder: Path) -> Path:
+    """A ViT-B/16 of random weights: right for time and memory, and for nothing else."""
+    import torch
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
+
+    torch.manual_seed(0)
+    labels = dict(enumerate(NAMES))
+    config = ViTConfig(id2label=labels, label2id={name: number for number, name in labels.items()})
+    ViTForImageClassification(config).save_pretrained(folder)
+    ViTImageProcessor().save_pretrained(folder)
+    return folder

@@ -1,0 +1,63 @@
+"""The model that training starts from, and the champion: as folders on this machine."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from vibecheck.classifier import EMBEDDED
+from vibecheck.errors import ModelError
+from vibecheck.installed import Shelf
+from vibecheck.manifest import Manifest
+from vibecheck.registry import Registry
+from vibecheck.settings import Settings
+from vibecheck.sources import EMBEDDED_NAME, parse_source
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model folder with weights, and what is known of it."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        return self.manifest.version
+
+
+def champion(settings: Settings) -> Model:
+    """The registry's champion; the embedded model where none is named. Raises VibeCheckError."""
+    with closing(Registry.open(settings)) as registry:
+        version = registry.champion()
+    return _embedded() if version is None else named(settings, version.version)
+
+
+def named(settings: Settings, name: str) -> Model:
+    """A model by what `--base` takes: a version, a Hub id, a folder, or embedded.
+
+    It is fetched and made ready where it is not here yet. Raises VibeCheckError.
+    """
+    shipped = _embedded()
+    if name in (EMBEDDED_NAME, shipped.version):
+        return shipped
+    shelf = Shelf(settings.data)
+    with closing(Registry.open(settings)) as registry:
+        registered = {each.version: each.source for each in registry.versions()}
+    if name in registered and (folder := shelf.material(name)):
+        return Model(folder, Manifest.read(folder))
+    try:
+        source = parse_source(registered.get(name, name))
+    except ValueError:
+        raise ModelError(
+            f"{name!r} is no model: --base takes a version that python -m vibecheck models list shows, a Hub "
+            "id (owner/name), a folder, or embedded."
+        ) from None
+    from vibecheck.build import build
+
+    there = build(settings, source, lambda progress: None)
+    return Model(there.folder, Manifest.read(there.folder))
+
+
+def _embedded() -> Model:
+    return Model(EMBEDDED, Manifest.read(EMBEDDED))

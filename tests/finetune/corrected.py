@@ -1,0 +1,50 @@
+"""Stores of labelled faces to learn from, made of the faces that scikit-image ships."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from skimage import data
+
+from tests.records.examples import a_prediction
+from vibecheck.emotions import NAMES
+from vibecheck.faces import keepsake, whole
+from vibecheck.pictures import encode_jpeg
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def face(mood: int, number: int) -> np.ndarray:
+    """A face, 96 x 96 x 3, that shows its mood by a bright bar in a place of its own."""
+    faces = (data.lfw_subset()[:100] * 160).astype(np.uint8)
+    picture = faces[number % len(faces)].repeat(4, 0).repeat(4, 1)[2:98, 2:98].copy()
+    picture[12 * mood + 6 : 12 * mood + 18, 8:88] = 255
+    return picture[..., np.newaxis].repeat(3, 2)
+
+
+def fill(
+    settings: Settings, count: int, visitors: int = 12, source: str = "audit", noise: float = 0.0
+) -> list[str]:
+    """Store `count` labelled predictions of so many visitors; returns their ids."""
+    rng = np.random.default_rng(count)
+    store = Store.open(settings)
+    ids = []
+    for number in range(count):
+        mood = number % len(NAMES)
+        kept, where = keepsake(face(mood, number), whole(face(mood, number)))
+        made = a_prediction(
+            id=hashlib.md5(str(number).encode()).hexdigest(),
+            visitor=f"visitor {number % visitors}",
+            made_at=NOON + timedelta(minutes=number),
+            face=where,
+            audit=source == "audit",
+            picture_kept=True,
+        )
+        store.add(made, encode_jpeg(kept))
+        label = NAMES[int(rng.integers(7))] if rng.random() < noise else NAMES[mood]
+        store.label(made.id, label, source, made.visitor, NOON + timedelta(days=1))
+        ids.append(made.id)
+    store.close()
+    return ids

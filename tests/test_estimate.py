@@ -1,0 +1,103 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.standins.models import small_vit
+from vibecheck import estimate
+from vibecheck.classifier import EMBEDDED
+from vibecheck.emotions import NAMES
+from vibecheck.errors import ModelError
+from vibecheck.estimate import Passes, Size
+
+SMALL = Size(4_000_000, 80, 4.0, 10.0)
+LARGE = Size(86_000_000, 224, 450.0, 160.0)
+
+
+def test_the_size_of_the_embedded_model():
+    size = estimate.size_of(EMBEDDED)
+    assert size.parameters == pytest.approx(3.95e6, rel=0.02) and size.side == 80
+    assert 1 < size.forward_ms < 20 and 1 < size.activations_mb < 50
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_size_of_a_transformer_grows_with_its_places(tmp_path):
+    small = estimate.size_of(small_vit(tmp_path / "small", NAMES, 32))
+    large = estimate.size_of(small_vit(tmp_path / "large", NAMES, 64))
+    assert small.parameters < large.parameters < 1.5 * small.parameters
+    assert 3 < large.forward_ms / small.forward_ms < 6
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_was_measured_here_goes_before_what_others_took(tmp_path):
+    folder = small_vit(tmp_path / "model", NAMES)
+    (folder / "report.json").write_text(json.dumps({"pytorch_ms": 250.0, "threads": 2}))
+    assert estimate.size_of(folder).forward_ms == 500.0
+    (folder / "report.json").write_text("damaged")
+    assert estimate.size_of(folder).forward_ms < 10
+
+
+def test_a_folder_that_is_no_model(tmp_path):
+    with pytest.raises(ModelError, match="not a model folder"):
+        estimate.size_of(tmp_path)
+    for name in ("config.json", "preprocessor_config.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(ModelError, match="no weights"):
+        estimate.size_of(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
+    with pytest.raises(ModelError, match="damaged"):
+        estimate.size_of(tmp_path)
+
+
+def test_more_pictures_passes_or_layers_that_learn_take_longer():
+    passes = Passes(2, 4, 8, 0.5)
+    plain = estimate.of(LARGE, 400, 100, passes).minutes
+    assert estimate.of(LARGE, 800, 100, passes).minutes > plain
+    assert estimate.of(LARGE, 400, 100, Passes(2, 8, 8, 0.5)).minutes > plain
+    assert estimate.of(LARGE, 400, 100, Passes(2, 4, 8, 0.0)).minutes > plain
+    assert estimate.of(LARGE, 400, 100, passes, "cuda").minutes < plain
+    assert estimate.of(SMALL, 400, 100, passes).minutes < plain
+
+
+def test_memory_grows_with_the_model_and_the_batch():
+    small, large = (estimate.of(size, 400, 100, Passes(2, 4, 8, 0.5)).memory_mb for size in (SMALL, LARGE))
+    assert 750 < small < 1200 and 3000 < large < 6000
+    assert estimate.of(LARGE, 400, 100, Passes(2, 4, 32, 0.5)).memory_mb > large
+    assert estimate.of(LARGE, 2, 1, Passes(2, 4, 32, 0.5)).memory_mb < large
+
+
+def test_a_machine_that_is_too_small_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr(estimate, "free_mb", lambda: 1000)
+    needs = estimate.of(LARGE, 400, 100, Passes(2, 4, 8, 0.5))
+    assert not needs.enough
+    assert "1.0 GB are free here" in needs.refusal and "--base embedded" in needs.refusal
+    monkeypatch.setattr(estimate, "free_mb", lambda: 100_000)
+    assert estimate.of(LARGE, 400, 100, Passes(2, 4, 8, 0.5)).enough
+
+
+def test_a_container_may_allow_less_than_the_machine_has(tmp_path, monkeypatch):
+    most, used = tmp_path / "max", tmp_path / "current"
+    monkeypatch.setattr(estimate, "CGROUP", (most, used))
+    free = estimate.free_mb()
+    assert free > 0
+    used.write_text("300000000\n")
+    most.write_text("max\n")
+    assert estimate.free_mb() == pytest.approx(free, rel=0.5)
+    most.write_text("500000000\n")
+    assert estimate.free_mb() == 200
+
+
+def test_large_models_learn_in_fewer_passes_and_smaller_batches():
+    small, large = estimate.passes_for(SMALL), estimate.passes_for(LARGE)
+    assert small.all > large.all and small.batch > large.batch and small.frozen < large.frozen
+    assert estimate.passes_for(SMALL, 3) == Passes(small.head, 3, small.batch, small.frozen)
+
+
+def test_it_needs_no_torch():
+    code = (
+        "import sys; from vibecheck import estimate; from vibecheck.classifier import EMBEDDED; "
+        "estimate.of(estimate.size_of(EMBEDDED), 100, 20, estimate.Passes(1, 1, 8, 0.0)); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
