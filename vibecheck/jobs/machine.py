@@ -1,0 +1,95 @@
+"""What this machine has to give a training run, and how the run gives way to the live video."""
+
+import contextlib
+import os
+import platform
+from pathlib import Path
+
+import psutil
+
+CGROUP = Path("/sys/fs/cgroup")
+MB = 1024 * 1024
+
+
+def cores() -> int:
+    """Cores that this process may use: those of the machine, or what its container is held to."""
+    if hasattr(os, "sched_getaffinity"):
+        there = len(os.sched_getaffinity(0))
+    else:
+        there = os.cpu_count() or 1
+    quota, _, period = _first_line(CGROUP / "cpu.max").partition(" ")
+    if quota.isdigit() and period.isdigit() and int(period):
+        there = min(there, max(1, round(int(quota) / int(period))))
+    return there
+
+
+def threads() -> int:
+    """Threads for training: one core is left to the live video, where there is more than one."""
+    return max(1, cores() - 1)
+
+
+def memory_mb() -> int:
+    """Memory that is free for a training run, in MB: of the machine, or of its container."""
+    free = psutil.virtual_memory().available
+    limit, used = _first_line(CGROUP / "memory.max"), _first_line(CGROUP / "memory.current")
+    if limit.isdigit() and used.isdigit():
+        free = min(free, max(0, int(limit) - int(used) + _cached()))
+    return free // MB
+
+
+def host() -> str:
+    """This machine's name, for people."""
+    return platform.node() or "this machine"
+
+
+def pid_space() -> str:
+    """What process numbers are numbers in: another one after a restart, and in each container."""
+    boot = _first_line(Path("/proc/sys/kernel/random/boot_id"))
+    try:
+        namespace = Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        namespace = ""
+    return " ".join(filter(None, (platform.node(), boot or f"{psutil.boot_time():.0f}", namespace)))
+
+
+def runs(pid: int | None, job_id: str) -> bool:
+    """Whether the process with this number is that of the job, whose id is in its command line.
+
+    The id tells more than the time of its start does: no other process ever has it.
+    """
+    if pid is None:
+        return False
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and any(job_id in part for part in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def give_way(pid: int) -> None:
+    """Let every other process go before this one: processor, then disk. What a system lacks is left out."""
+    with contextlib.suppress(psutil.Error, OSError, ValueError):
+        psutil.Process(pid).nice(19 if os.name == "posix" else psutil.IDLE_PRIORITY_CLASS)
+    if hasattr(os, "SCHED_IDLE"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    if hasattr(psutil, "IOPRIO_CLASS_IDLE"):
+        with contextlib.suppress(psutil.Error, OSError):
+            psutil.Process(pid).ionice(psutil.IOPRIO_CLASS_IDLE)
+
+
+def _cached() -> int:
+    """Bytes that the container's count of used memory has for files, which it gives back when asked."""
+    try:
+        text = (CGROUP / "memory.stat").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    found = dict(line.split() for line in text.splitlines() if len(line.split()) == 2)
+    return int(found.get("inactive_file", 0))
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").split("\n", 1)[0].strip()
+    except OSError:
+        return ""
