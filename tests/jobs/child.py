@@ -9,13 +9,14 @@ from pathlib import Path
 
 
 def say(**event: object) -> None:
-    print(json.dumps(event), flush=True)
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
     options = dict(each[2:].partition("=")[::2] for each in sys.argv[1:])
     play, out = options["base"], Path(options["out"])
-    print(f"playing {play}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"playing {play}\n")
     say(event="collected", rows=120, train=80, validation=16, held_out=24, judging=20,
         left_out={"can't tell": 3}, by_class={"happy": 70, "sad": 50}, unit="visitor")  # fmt: skip
     say(event="started", stages=["head", "all"], epochs=4, device="cpu", base=play)
@@ -25,8 +26,9 @@ def main() -> None:
     if play == "crashes":
         raise SystemError("the memory is gone")
     if play == "junk":
-        print("\n".join(["", "null", "[1]", '{"event": 3}', '{"event": "step", "done": NaN}', "{" * 5000]))
-        print("x" * 200_000)
+        sys.stdout.write('\nnull\n[1]\n{"event": 3}\n{"event": "step", "done": NaN}\n' + "{" * 5000 + "\n")
+        sys.stdout.write("x" * 200_000 + "\n")
+        sys.stdout.flush()
         sys.stdout.buffer.write(b'\xff\xfe{"event"\n')
         sys.stdout.buffer.flush()
     if play == "stubborn":
@@ -42,7 +44,16 @@ def main() -> None:
             balanced_accuracy=0.5, minutes=0.1, minutes_left=0.1)  # fmt: skip
     say(event="blend", mix=0.7, accuracy=0.71)
     say(event="exported", version="tuned-1")
-    say(event="judged", proved=True, reason="Proved better.", needed=0, n=20, champion={}, challenger={}, p=0.01)
+    say(
+        event="judged",
+        proved=True,
+        reason="Proved better.",
+        needed=0,
+        n=20,
+        champion={},
+        challenger={},
+        p=0.01,
+    )
     out.mkdir(parents=True)
     (out / "report.json").write_text(json.dumps({"proved": True, "pid": os.getpid()}))
     (out / "report.html").write_text("<p>the report</p>")

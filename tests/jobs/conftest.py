@@ -10,6 +10,7 @@ import pytest
 
 from tests.records.conftest import (  # noqa: F401  these are fixtures
     database_url,
+    engine,
     postgres_server,
     postgres_url,
     settings,
@@ -72,5 +73,3 @@ def _family(pid: int) -> list[psutil.Process]:
         return [*process.children(recursive=True), process]
     except psutil.NoSuchProcess:
         return []
-
-

@@ -86,7 +86,7 @@ def accuracy_line(
     layers.append(below.encode(y=alt.value("height"), text="counted:N"))
     if points:
         layers += _went_live(live, points)
-    return _finish(alt.layer(*layers), 250, "Accuracy by " + step)
+    return finish(alt.layer(*layers), 250, "Accuracy by " + step)
 
 
 def confusion_matrix(found: Confusion) -> Chart:
@@ -133,7 +133,7 @@ def confusion_matrix(found: Confusion) -> Chart:
     words = base.mark_text(fontSize=12).encode(
         text="text:N", color=alt.condition("datum.light", alt.value("#0D0A22"), alt.value(TEXT))
     )
-    return _finish(alt.layer(cells.add_params(pick), words), 300, "Confusion matrix")
+    return finish(alt.layer(cells.add_params(pick), words), 300, "Confusion matrix")
 
 
 def pair_bars(found: Confusion, limit: int = 6) -> Chart:
@@ -162,7 +162,7 @@ def pair_bars(found: Confusion, limit: int = 6) -> Chart:
         x=alt.X("share:Q", title="Share of all mistakes", axis=axis)
     )
     whiskers = base.mark_rule(color=TEXT, strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
-    return _finish(alt.layer(bars, whiskers), 60 + 30 * len(rows), "Most confused pairs")
+    return finish(alt.layer(bars, whiskers), 60 + 30 * len(rows), "Most confused pairs")
 
 
 def reliability(found: Calibration) -> Chart:
@@ -193,7 +193,7 @@ def reliability(found: Calibration) -> Chart:
         alt.Tooltip("high:Q", title="At most", format=".0%"),
         alt.Tooltip("n:Q", title="Audits"),
     ]
-    return _finish(
+    return finish(
         alt.layer(
             diagonal.mark_line(color=QUIET, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y),
             base.mark_rule(color=ACCENT, opacity=0.7).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
@@ -219,7 +219,7 @@ def confidence_histogram(found: Calibration) -> Chart:
         for answer, n in (("right", step.accuracy.k), ("wrong", step.accuracy.n - step.accuracy.k))
     ]
     chart = alt.Chart(alt.Data(values=rows)).mark_bar(stroke=CARD)
-    return _finish(
+    return finish(
         chart.encode(
             x=alt.X(
                 "from:Q", bin="binned", title="How sure it was", axis=alt.Axis(format=".0%", tickCount=5)
@@ -246,7 +246,7 @@ def drift_bars(shift: Shift) -> Chart:
         for name, share in zip(shift.names, shares, strict=True)
     ]
     chart = alt.Chart(alt.Data(values=rows)).mark_bar(cornerRadius=3)
-    return _finish(
+    return finish(
         chart.encode(
             y=alt.Y("bin:N", sort=list(shift.names), title=None, axis=alt.Axis(ticks=False, domain=False)),
             yOffset=alt.YOffset("when:N", sort=["now", "before"]),
@@ -278,7 +278,7 @@ def volume(days: Sequence[Day]) -> Chart:
     rows = [{"start": start.isoformat(), "n": n} for start, n in sums.items()]
     chart = alt.Chart(alt.Data(values=rows)).mark_bar(color="#55607A")
     unit = "yearmonthdate" if step == "day" else "yearweek"
-    return _finish(
+    return finish(
         chart.encode(
             x=alt.X(f"{unit}(start):T", title=None, axis=alt.Axis(format="%-d %b", grid=False, tickCount=8)),
             y=alt.Y("n:Q", title=None, axis=alt.Axis(tickCount=4)),
@@ -318,7 +318,8 @@ def _range(points: Sequence[Point]) -> list[float]:
     return [max(0.0, low - 0.2 * (high - low) - 0.02), min(1.0, high + 0.08 * (high - low))]
 
 
-def _finish(chart: Chart, height: int, name: str) -> Chart:
+def finish(chart: Chart, height: int, name: str) -> Chart:
+    """A chart on the dark page, as wide as its place; `name` is read to who cannot see it."""
     return (
         chart.properties(width="container", height=height, background="transparent", description=name)
         .configure_view(stroke=None)

@@ -183,5 +183,3 @@ class Jobs:
 def log_of(jobs: Jobs, job: Job) -> str:
     """The end of a run's log: from its folder, where that is here, or as the records have it."""
     return jobs.folder(job.id).log_end() or job.log
-
-

@@ -12,7 +12,7 @@ from typing import Any
 LOG_BYTES = 16 * 1024
 LOG_LINES = 60
 # A larger report is not copied into the records; it stays in the folder.
-LARGEST_REPORT = 400_000
+LARGEST_REPORT = 1_000_000
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")

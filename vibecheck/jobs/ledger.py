@@ -172,5 +172,3 @@ def _job(row: Any, connection: Connection) -> Job:
         report=row["report"],
         age=moment(connection) - row["renewed_at"],
     )
-
-

@@ -98,6 +98,8 @@ class Runner:
         finally:
             kill_group(child.pid, signal.SIGKILL)  # what it left behind
         listening.join(5)
+        if not listening.is_alive():  # else something that left the group still holds the other end
+            child.stdout.close()
         return self._end(*self._outcome(status))
 
     def _watch(self, child: "subprocess.Popen[bytes]") -> int:

@@ -1,4 +1,4 @@
-"""The tables: a row a prediction, a label, a playlist, a model, a promotion, a run, a thing to be sent, a note.
+"""The tables: one row a prediction, label, playlist, model, promotion, run, thing to be sent, or note.
 
 `metadata` is what the code expects; `migrations/` is how a database gets there. A test holds the two
 together. Everything the dashboard counts is a column of its own, so that the database can count it.
