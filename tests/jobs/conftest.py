@@ -35,10 +35,9 @@ def open_desk(settings: Settings) -> Iterator[Callable[[], Jobs]]:  # noqa: F811
 
     yield open_one
     for desk in opened:
-        for child in desk._children:
-            for process in _family(child.pid):
+        if (job := desk.running()) and job.pid:
+            for process in _family(job.pid):
                 process.kill()
-            child.wait()
         desk.close()
 
 

@@ -5,5 +5,6 @@ runner.py       python -m vibecheck.jobs FOLDER: starts the training command and
 events.py       what the command says, line by line → Progress
 ledger.py       the table in which every copy of the app sees how a run goes
 folder.py       the folder of a run: what was asked, what was said, the log, what came out
-machine.py      cores, memory, process numbers, and giving way to the live video
+machine.py      cores, process numbers, and giving way to the live video
+bases.py        how long a run will take, and how much memory
 """

@@ -76,8 +76,6 @@ class Jobs:
         self._engine = engine
         self._ledger = Ledger(engine)
         self._root = folders.root_of(settings.data)
-        self._children: list[subprocess.Popen[bytes]] = []
-        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, settings: Settings, command: Sequence[str] | None = None) -> Self:
@@ -116,8 +114,6 @@ class Jobs:
 
         One whose process is gone is noted as ended, as its folder says, or as lost.
         """
-        with self._lock:
-            self._children = [child for child in self._children if child.poll() is None]
         job = self._ledger.running()
         if job is None or self._alive(job):
             return job
@@ -131,7 +127,7 @@ class Jobs:
         else:
             self._end_orphans(folder)
             told = "Its process is gone: the machine was restarted, or it was killed (too little memory?)."
-            self._ledger.end(job.id, LOST, told, heard_in(folder), folder.log_end())
+            note_end(self._ledger, folder, LOST, told, heard_in(folder))
         return self._ledger.running()
 
     def get(self, job_id: str) -> Job:
@@ -162,8 +158,8 @@ class Jobs:
                 stderr=errors,
                 start_new_session=True,
             )
-        with self._lock:
-            self._children.append(child)
+        # Its end is waited for, or a process that is gone would go on being listed.
+        threading.Thread(target=child.wait, name="job-end", daemon=True).start()
         return child.pid
 
     def _alive(self, job: Job) -> bool:

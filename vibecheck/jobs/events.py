@@ -94,7 +94,7 @@ class Epoch(_Told):
 
     event: Literal["epoch"] = "epoch"
     stage: Text = ""
-    epoch: Count
+    epoch: Annotated[float, Field(ge=0, le=10**6)]
     of: Count = 0
     loss: float | None = None
     accuracy: Share | None = None
@@ -134,8 +134,8 @@ class Finished(_Told):
 
     event: Literal["finished"] = "finished"
     version: Text
-    report: Text = ""
-    html: Text = ""
+    report: Text | None = None
+    html: Text | None = None
     proved: bool | None = None
     promoted: bool = False
 

@@ -44,6 +44,10 @@ class JobFolder:
     def leave_out(self) -> Path:
         return self.path / "leave_out.txt"
 
+    def clear(self) -> None:
+        """Deletes what an unfinished run leaves behind: the faces in it are kept in the records alone."""
+        shutil.rmtree(self.out, ignore_errors=True)
+
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Writes a JSON file whole or not at all."""
         part = self.path / f".{name}"

@@ -1,4 +1,4 @@
-"""What this machine has to give a training run, and how the run gives way to the live video."""
+"""Which cores a training run gets, which process is its own, and how it gives way to the live video."""
 
 import contextlib
 import os
@@ -8,7 +8,6 @@ from pathlib import Path
 import psutil
 
 CGROUP = Path("/sys/fs/cgroup")
-MB = 1024 * 1024
 
 
 def cores() -> int:
@@ -26,15 +25,6 @@ def cores() -> int:
 def threads() -> int:
     """Threads for training: one core is left to the live video, where there is more than one."""
     return max(1, cores() - 1)
-
-
-def memory_mb() -> int:
-    """Memory that is free for a training run, in MB: of the machine, or of its container."""
-    free = psutil.virtual_memory().available
-    limit, used = _first_line(CGROUP / "memory.max"), _first_line(CGROUP / "memory.current")
-    if limit.isdigit() and used.isdigit():
-        free = min(free, max(0, int(limit) - int(used) + _cached()))
-    return free // MB
 
 
 def host() -> str:
@@ -76,16 +66,6 @@ def give_way(pid: int) -> None:
     if hasattr(psutil, "IOPRIO_CLASS_IDLE"):
         with contextlib.suppress(psutil.Error, OSError):
             psutil.Process(pid).ionice(psutil.IOPRIO_CLASS_IDLE)
-
-
-def _cached() -> int:
-    """Bytes that the container's count of used memory has for files, which it gives back when asked."""
-    try:
-        text = (CGROUP / "memory.stat").read_text(encoding="ascii")
-    except OSError:
-        return 0
-    found = dict(line.split() for line in text.splitlines() if len(line.split()) == 2)
-    return int(found.get("inactive_file", 0))
 
 
 def _first_line(path: Path) -> str:

@@ -170,6 +170,8 @@ class Runner:
 def note_end(ledger: Ledger, folder: JobFolder, state: str, sentence: str, progress: Progress | None) -> None:
     """Tells the records how a run ended, with its log and its report. Raises RecordsError."""
     report = folder.report() if state == FINISHED else None
+    if state != FINISHED:
+        folder.clear()
     ledger.end(folder.id, state, sentence, progress, folder.log_end(), report)
 
 

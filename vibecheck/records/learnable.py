@@ -38,12 +38,15 @@ class Learnable:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def counts(self, since: datetime | None = None) -> list[LabelCount]:
-        """How many there are of each mood, in the order of EMOTIONS, of those given since a moment."""
+    def counts(self, since: datetime | None = None, made_since: datetime | None = None) -> list[LabelCount]:
+        """How many there are of each mood, in the order of EMOTIONS.
+
+        Only of labels given since a moment, and of predictions made since another.
+        """
         query = (
             select(outcomes.c.label, func.count(), func.count().filter(outcomes.c.correct))
             .join_from(outcomes, predictions)
-            .where(*_usable(since))
+            .where(*_usable(since, made_since))
             .group_by(outcomes.c.label)
         )
         with reading(self._engine) as connection:
@@ -79,6 +82,10 @@ class Learnable:
             return tuple(connection.execute(query).scalars())
 
 
-def _usable(since: datetime | None) -> Sequence[ColumnElement[bool]]:
+def _usable(since: datetime | None, made_since: datetime | None = None) -> Sequence[ColumnElement[bool]]:
     conditions = [outcomes.c.holds, predictions.c.picture_kept]
-    return conditions if since is None else [*conditions, outcomes.c.given_at >= since]
+    if since is not None:
+        conditions.append(outcomes.c.given_at >= since)
+    if made_since is not None:
+        conditions.append(predictions.c.made_at >= made_since)
+    return conditions

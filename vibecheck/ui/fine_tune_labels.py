@@ -55,7 +55,8 @@ def _nothing(known: Known) -> None:
     else:
         words = f"Nothing was labelled since {fine_tune.spoken(known.new_since)}. Corrections is the place."
     theme.empty("🏷️", "Nothing to learn from yet", words)
-    st.page_link("pages/1_Corrections.py", label="To Corrections", icon=":material/edit:")
+    if st.button("To Corrections", icon=":material/edit:", key="ft-to-corrections"):
+        st.switch_page("pages/1_Corrections.py")
 
 
 def _bars(counts: list[LabelCount]) -> str:

@@ -19,6 +19,7 @@ from vibecheck.ui.fine_tune_start import spoken_minutes
 LOOKS_EVERY = 1.0
 # From then on the silence of a run is mentioned.
 SILENT = 40
+STAGES = {"head": "Learning: the last layer", "all": "Learning: all layers"}
 WORDS = {
     RUNNING: "running", FINISHED: "finished", FAILED: "failed", CANCELLED: "cancelled", LOST: "lost",
 }  # fmt: skip
@@ -78,7 +79,7 @@ def _curve(points: DataFrame, drawn: dict[str, Any], key: str) -> None:
 def _stage(job: Job) -> str:
     if job.cancelling:
         return "Cancelling"
-    stage = job.progress.stage
+    stage = STAGES.get(job.progress.stage, job.progress.stage)
     return stage[:1].upper() + stage[1:]
 
 
@@ -122,7 +123,7 @@ def facts(job: Job) -> str:
     ]
     spans = [f"<span><b>{n:,}</b> {what}</span>" for n, what in parts]
     if left_out := sum(found.left_out.values()):
-        why = ", ".join(f"{n:,} {escape(reason)}" for reason, n in found.left_out.items())
+        why = ", ".join(f"{n:,} {escape(reason.replace('_', ' '))}" for reason, n in found.left_out.items())
         spans.append(f'<span title="{why}"><b>{left_out:,}</b> left out</span>')
     if started and started.device:
         spans.append(f"<span>on <b>{escape(started.device)}</b></span>")

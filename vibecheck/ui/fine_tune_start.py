@@ -7,9 +7,8 @@ import streamlit as st
 
 from vibecheck.analytics.retrain import NEEDED_LABELS
 from vibecheck.errors import JobError, RecordsError
-from vibecheck.estimate import Estimate, estimate
-from vibecheck.jobs import bases, machine
-from vibecheck.jobs.bases import Size
+from vibecheck.estimate import Estimate
+from vibecheck.jobs import bases
 from vibecheck.jobs.desk import Request
 from vibecheck.records.learnable import LabelCount
 from vibecheck.sources import EMBEDDED_NAME, HubModel, parse_source
@@ -19,8 +18,6 @@ from vibecheck.ui.fine_tune import Known
 
 HUB = "A model on the Hub …"
 SOURCES = {"store": "The records of this app", "comet": "Comet", "files": "A folder, or a table of labels"}
-# Epochs that the command takes where none are asked for.
-USUAL_EPOCHS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,8 @@ def launch(known: Known) -> None:
         try:
             with st.expander("Advanced"):
                 asked = _asked(base)
-            counts = fine_tune.learnable().counts(fine_tune.beginning_of(asked.request.since))
+            made_since = fine_tune.beginning_of(asked.request.since)
+            counts = fine_tune.learnable().counts(made_since=made_since)
         except RecordsError as error:
             fine_tune.stop(error)
         problem = asked.problem or _too_few(asked.request, counts)
@@ -116,15 +114,15 @@ def _asked(base: str) -> Asked:
         elif not Path(source).exists():
             problem = f"{source} is not there: name a folder, or a file, on the machine that runs VibeCheck."
     since = st.date_input(
-        "Labels given since", value=None, key="ft-since", format="YYYY-MM-DD",
-        help="Empty: all labels. Old ones help too, unless the camera or the people have changed.",
+        "Vibe checks since", value=None, key="ft-since", format="YYYY-MM-DD",
+        help="Empty: all of them. Old ones help too, unless the camera or the people have changed.",
     )  # fmt: skip
     epochs = st.number_input(
         "Epochs at most",
         min_value=1,
         max_value=200,
         value=None,
-        placeholder=f"{USUAL_EPOCHS}",
+        placeholder="By the model's size",
         key="ft-epochs",
     )
     reference = st.text_input(
@@ -167,21 +165,18 @@ def _estimate(request: Request, rows: int) -> Estimate | None:
     """Says what the run will take, and returns it; None where that cannot be known beforehand."""
     if not request.base or request.source != "store" or not rows:
         return None
-    size = bases.size_of(request.base, settings().data, app.reader().embedded)
-    takes = estimate(rows, size.parameters, size.side, request.epochs or USUAL_EPOCHS, machine.threads())
-    st.html(_facts(rows, size, takes))
-    return takes
-
-
-def _facts(rows: int, size: Size, takes: Estimate) -> str:
-    about = "" if size.known else " (as most on the Hub)"
-    return (
+    here = bases.size_of(request.base, settings().data, app.reader().embedded)
+    size = here or bases.USUAL
+    takes = bases.estimate_of(size, rows, request.epochs)
+    about = "" if here else " (as most on the Hub)"
+    st.html(
         '<div class="vcf-facts">'
         f"<span><b>{rows:,}</b> labels</span>"
         f"<span><b>{size.parameters / 1e6:,.1f} M</b> weights, {size.side} px{about}</span>"
-        f"<span>about <b>{spoken_minutes(takes.minutes)}</b></span>"
+        f"<span>at most <b>{spoken_minutes(takes.minutes)}</b></span>"
         f"<span><b>{takes.memory_mb / 1000:.1f} GB</b> of memory</span></div>"
     )
+    return takes
 
 
 def spoken_minutes(minutes: float) -> str:
@@ -194,13 +189,12 @@ def spoken_minutes(minutes: float) -> str:
 
 
 def _too_small(takes: Estimate | None) -> str:
-    free = machine.memory_mb()
-    if takes is None or takes.memory_mb <= free:
+    if takes is None or takes.enough:
         return ""
     return (
         f"This machine is too small for it: it takes about {takes.memory_mb / 1000:.1f} GB of memory, and "
-        f"{free / 1000:.1f} GB are free. Start from the embedded model, or run python -m finetune on a "
-        "larger machine with the same database."
+        f"{takes.available_mb / 1000:.1f} GB are free. Start from the embedded model, or "
+        "run python -m finetune on a larger machine with the same database."
     )
 
 
