@@ -14,6 +14,7 @@ to change or which step to take. Pages and commands show it as it is.
     │   └── HubUnreachable       the Hugging Face Hub did not answer; later it may
     ├── RecordsError             predictions, feedback or pictures could not be stored or read
     │   └── UnknownPrediction    no prediction has this id
+    ├── JobError                 a training run cannot be started, or ended
     ├── MusicError               the catalogue, or Spotify with its credentials, cannot be used
     └── CometError               Comet did not do what it was asked
         ├── CometUnavailable     not now: no network, a failing server, too many requests
@@ -64,6 +65,10 @@ class RecordsError(VibeCheckError):
 
 class UnknownPrediction(RecordsError):
     """No prediction has this id."""
+
+
+class JobError(VibeCheckError):
+    """A training run cannot be started, or ended."""
 
 
 class MusicError(VibeCheckError):

@@ -60,7 +60,7 @@ class Preparation:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  read when the process has ended
         self._process = subprocess.Popen(
             [sys.executable, "-m", "vibecheck", "compile", "--json", "--behind", "--", source],
-            env=_environment(settings),
+            env=environment(settings),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -119,8 +119,8 @@ def _state(line: dict[str, Any]) -> State:
             return State(str(step), int(line["done"]), int(line["total"]))
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """The settings as they are here, wherever they came from."""
+def environment(settings: Settings) -> dict[str, str]:
+    """For a process of VibeCheck's: the settings as they are here, wherever they came from."""
     ours = {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "VIBECHECK_DATA": str(settings.data.absolute()),

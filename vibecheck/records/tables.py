@@ -1,4 +1,4 @@
-"""The tables: one row a prediction, a label, a playlist, a model, a promotion, a thing to be sent, a note.
+"""The tables: one row a prediction, label, playlist, model, promotion, run, thing to be sent, or note.
 
 `metadata` is what the code expects; `migrations/` is how a database gets there. A test holds the two
 together. Everything the dashboard counts is a column of its own, so that the database can count it.
@@ -210,6 +210,35 @@ promotions = Table(
     Column("kind", String, nullable=False),
     Column("why", String, nullable=False),
     Column("made_at", UtcDateTime, nullable=False),
+)
+
+# Training runs (see `vibecheck.jobs`), so that every copy of the app sees how each goes and went.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("state", String, nullable=False),
+    Column("asked", JSON, nullable=False),
+    # Where it runs: a name for people, and what its process number is a number in.
+    Column("host", String, nullable=False),
+    Column("pid_space", String, nullable=False),
+    Column("pid", Integer),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("renewed_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("cancel_asked_at", UtcDateTime),
+    Column("progress", JSON),
+    Column("sentence", String),
+    Column("log", String),
+    Column("report", JSON),
+    # At most one runs, whatever two copies that start at once believe.
+    Index(
+        "ix_jobs_one_running",
+        "state",
+        unique=True,
+        postgresql_where=text("state = 'running'"),
+        sqlite_where=text("state = 'running'"),
+    ),
 )
 
 outbox = Table(

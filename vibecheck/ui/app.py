@@ -10,6 +10,7 @@ from vibecheck.access import Role
 from vibecheck.champion import Champion
 from vibecheck.comet.child import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
+from vibecheck.jobs.desk import Jobs
 from vibecheck.music import Music
 from vibecheck.records.store import Store
 from vibecheck.records.sweeper import Sweeper
@@ -96,6 +97,12 @@ def _store() -> Store:
 def registry() -> Registry:
     """The versions of the model. Raises RecordsError while the records cannot be opened."""
     return Registry.open(settings())
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> Jobs:
+    """The training runs. Raises RecordsError while the records cannot be opened."""
+    return Jobs(settings(), _store().engine)
 
 
 def store() -> Store:

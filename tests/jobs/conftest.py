@@ -1,0 +1,74 @@
+"""Training runs of a command that only speaks as the real one does, over each database in turn."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.records.conftest import (  # noqa: F401  these are fixtures
+    database_url,
+    engine,
+    postgres_server,
+    postgres_url,
+    settings,
+    sqlite_url,
+)
+from vibecheck.jobs.desk import Jobs
+from vibecheck.jobs.ledger import Job
+from vibecheck.settings import Settings
+
+CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
+
+
+@pytest.fixture
+def open_desk(settings: Settings) -> Iterator[Callable[[], Jobs]]:  # noqa: F811
+    """Opens the runs, as each copy of the app does; ends what is still running at last."""
+    opened = []
+
+    def open_one(data: Path | None = None, command: Sequence[str] = CHILD) -> Jobs:
+        mine = settings if data is None else settings.model_copy(update={"data": data})
+        opened.append(Jobs.open(mine, command))
+        return opened[-1]
+
+    yield open_one
+    for desk in opened:
+        if (job := desk.running()) and job.pid:
+            for process in _family(job.pid):
+                process.kill()
+        desk.close()
+
+
+@pytest.fixture
+def desk(open_desk: Callable[[], Jobs]) -> Jobs:
+    return open_desk()
+
+
+def until(condition: Callable[[], object], seconds: float = 40) -> None:
+    """Waits until something is true."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def ended(desk: Jobs, job: Job) -> Job:
+    """The run, once it has ended."""
+    until(lambda: desk.running() is None)
+    return desk.get(job.id)
+
+
+def command_of(desk: Jobs, job: Job) -> psutil.Process:
+    """The process of the training command, once it runs."""
+    until(lambda: desk.folder(job.id).read("child.json"))
+    return psutil.Process(desk.folder(job.id).read("child.json")["pid"])
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(pid)
+        return [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return []

@@ -1,0 +1,67 @@
+"""Runs over several copies of the app that share a database of either kind."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from threading import Barrier
+
+import pytest
+
+from tests.jobs.conftest import ended, until
+from vibecheck.errors import JobError
+from vibecheck.jobs.desk import Request, log_of
+from vibecheck.jobs.ledger import LEASE
+from vibecheck.records.tables import jobs as table
+from vibecheck.records.transactions import writing
+
+
+def test_a_run_goes_through_to_its_report(desk):
+    job = ended(desk, desk.start(Request("quick", since=date(2026, 1, 2), epochs=4)))
+    assert (job.state, job.sentence) == ("finished", "tuned-1 is ready.")
+    assert job.progress.finished.version == "tuned-1" and job.progress.judged.proved
+    assert [epoch.accuracy for epoch in job.progress.epochs] == [0.55, 0.6, 0.65, 0.7]
+    assert job.progress.collected.by_class == {"happy": 70, "sad": 50}
+    assert job.report["proved"] and desk.folder(job.id).report_html() == b"<p>the report</p>"
+    assert job.asked["since"] == "2026-01-02" and "playing quick" in log_of(desk, job)
+    assert [each.id for each in desk.history()] == [job.id]
+
+
+def test_another_copy_of_the_app_sees_it_and_cancels_it(open_desk, tmp_path):
+    here, elsewhere = open_desk(), open_desk(tmp_path / "another disk")
+    job = here.start(Request("slow"))
+    until(lambda: elsewhere.running().progress.collected)
+    with pytest.raises(JobError, match="under way already"):
+        elsewhere.start(Request("quick"))
+    elsewhere.cancel(job.id)
+    assert ended(here, job).state == "cancelled"
+    assert "playing slow" in log_of(elsewhere, elsewhere.get(job.id))
+
+
+def test_of_many_that_start_at_once_one_does(open_desk):
+    desks = [open_desk() for _ in range(4)]
+    together = Barrier(len(desks))
+
+    def start(desk):
+        together.wait()
+        try:
+            return desk.start(Request("slow"))
+        except JobError:
+            return None
+
+    with ThreadPoolExecutor(len(desks)) as threads:
+        started = [job for job in threads.map(start, desks) if job]
+    assert len(started) == 1
+    assert desks[0].running().id == started[0].id
+
+
+def test_one_of_another_machine_is_lost_once_nothing_is_heard_of_it(desk, monkeypatch):
+    job = desk.start(Request("slow"))
+    desk.cancel(job.id)
+    ended(desk, job)
+    with writing(desk._engine) as connection:
+        elsewhere = {"pid_space": "another", "host": "away", "state": "running", "ended_at": None}
+        connection.execute(table.update().values(elsewhere))
+    assert desk.running().host == "away"
+    with writing(desk._engine) as connection:
+        connection.execute(table.update().values(renewed_at=job.started_at - 2 * LEASE))
+    assert desk.running() is None
+    assert "Nothing was heard of it on away" in desk.get(job.id).sentence

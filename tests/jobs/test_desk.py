@@ -1,0 +1,139 @@
+"""Runs as the page starts them: they outlive the app, and there is one at a time."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.jobs.conftest import CHILD, command_of, ended, until
+from vibecheck.errors import JobError
+from vibecheck.jobs.desk import FOLDERS_KEPT, Request
+from vibecheck.jobs.folder import JobFolder
+from vibecheck.jobs.ledger import LOST
+
+
+@pytest.fixture
+def database_url(sqlite_url):
+    """Processes are what is tried here, so one kind of database is enough; see test_copies.py."""
+    return sqlite_url
+
+
+# An app that starts a run, says so, and lives on.
+APP = """
+import sys
+from pathlib import Path
+from vibecheck.jobs.desk import Jobs, Request
+from vibecheck.settings import Settings
+desk = Jobs.open(Settings(data=Path(sys.argv[1]), database_url=sys.argv[2]), sys.argv[4:])
+print(desk.start(Request(sys.argv[3])).id, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_it_is_asked_reaches_the_command_as_values_never_as_options():
+    request = Request("--out=/etc", since=date(2026, 1, 2), epochs=3, leave_out=("a" * 32,))
+    assert request.options(JobFolder(Path("/jobs/1"))) == [
+        "--json", "--source=store", "--base=--out=/etc", "--out=/jobs/1/out", "--since=2026-01-02",
+        "--epochs=3", "--leave-out=/jobs/1/leave_out.txt",
+    ]  # fmt: skip
+
+
+def test_only_ids_of_predictions_are_left_out(desk):
+    job = ended(desk, desk.start(Request("quick", leave_out=("a" * 32, "../x", "b" * 32))))
+    assert desk.folder(job.id).leave_out.read_text() == f"{'a' * 32}\n{'b' * 32}\n"
+    assert job.asked["left_out"] == 3
+
+
+def test_why_it_failed_is_what_the_command_says(desk):
+    job = ended(desk, desk.start(Request("fails")))
+    assert (job.state, job.sentence) == ("failed", "There are too few labels: 12 of the 50 that it takes.")
+
+
+def test_of_a_crash_the_end_of_the_log_is_kept(desk):
+    job = ended(desk, desk.start(Request("crashes")))
+    assert job.state == "failed" and "exit status 1" in job.sentence
+    assert job.log.endswith("SystemError: the memory is gone")
+
+
+def test_a_command_that_is_killed_is_reported_with_the_likely_reason(desk):
+    job = desk.start(Request("slow"))
+    command_of(desk, job).kill()
+    job = ended(desk, job)
+    assert job.state == "failed" and "SIGKILL" in job.sentence and "memory" in job.sentence
+
+
+def test_a_command_that_is_not_there_is_said(open_desk):
+    desk = open_desk(command=["/nowhere/python"])
+    job = ended(desk, desk.start(Request("quick")))
+    assert job.state == "failed" and "cannot be started" in job.sentence
+
+
+def test_junk_is_left_out_and_the_rest_is_heard(desk):
+    job = ended(desk, desk.start(Request("junk")))
+    assert job.state == "finished" and len(job.progress.epochs) == 4
+
+
+def test_it_is_cancelled_within_seconds(desk):
+    job = desk.start(Request("slow"))
+    command = command_of(desk, job)
+    until(lambda: desk.get(job.id).progress.losses)
+    desk.cancel(job.id)
+    job = ended(desk, job)
+    assert (job.state, job.sentence) == ("cancelled", "It was cancelled.")
+    until(lambda: not command.is_running())
+
+
+def test_it_gives_way_to_everything_else(desk):
+    command = command_of(desk, desk.start(Request("slow")))
+    until(lambda: command.nice() == 19)
+    assert os.sched_getscheduler(command.pid) == os.SCHED_IDLE
+    assert command.ionice().ioclass == psutil.IOPRIO_CLASS_IDLE
+    assert int(command.environ()["OMP_NUM_THREADS"]) == max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+def test_it_lives_on_when_the_app_is_killed_and_is_found_by_the_next(settings, open_desk):
+    words = [str(settings.data), settings.records_url, "slow", *CHILD]
+    app = subprocess.Popen([sys.executable, "-c", APP, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    job_id = app.stdout.readline().decode().strip()
+    app.kill()
+    app.communicate()
+    desk = open_desk()
+    job = desk.running()
+    assert job.id == job_id
+    losses = len(job.progress.losses)
+    until(lambda: len(desk.running().progress.losses) > losses)
+    desk.cancel(job.id)
+    assert ended(desk, job).state == "cancelled"
+
+
+def test_one_whose_runner_was_killed_is_reported_with_its_log_and_leaves_nothing_behind(desk):
+    job = desk.start(Request("slow"))
+    command = command_of(desk, job)
+    until(lambda: desk.get(job.id).progress.collected)
+    os.kill(desk.get(job.id).pid, signal.SIGKILL)
+    job = ended(desk, job)
+    assert job.state == LOST and "Its process is gone" in job.sentence
+    assert job.progress.collected.rows == 120 and "playing slow" in job.log
+    until(lambda: not command.is_running())
+    assert ended(desk, desk.start(Request("quick"))).state == "finished"
+
+
+def test_folders_of_old_runs_are_deleted_and_of_the_last_ones_kept(desk):
+    for number in range(FOLDERS_KEPT + 1):
+        old = desk.folder(f"{number:032x}").path
+        old.mkdir(parents=True)
+    (desk.folder("a" * 32).path.parent / "notes").mkdir()
+    job = ended(desk, desk.start(Request("quick")))
+    assert {path.name for path in desk.folder(job.id).path.parent.iterdir()} == {job.id, "notes"}
+
+
+def test_a_disk_that_takes_nothing_is_said_and_holds_nobody_up(settings, desk):
+    (settings.data / "jobs").write_text("in the way")
+    with pytest.raises(JobError, match="cannot be started"):
+        desk.start(Request("quick"))
+    assert desk.running() is None and desk.history()[0].state == "failed"

@@ -1,0 +1,122 @@
+"""Whatever the training command prints, the page has something with a shape."""
+
+import io
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vibecheck.jobs.events import (
+    LONGEST_LINE,
+    LONGEST_TEXT,
+    MOST_POINTS,
+    Collected,
+    Epoch,
+    Failed,
+    Progress,
+    Step,
+    lines,
+    parse,
+    read_progress,
+)
+
+
+def heard(*events: dict) -> Progress:
+    progress = Progress()
+    for event in events:
+        told = parse(json.dumps(event).encode())
+        progress = progress.heard(told) if told else progress
+    return progress
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"", b"null", b"[]", b"3", b'"step"', b"{}", b'{"event":null}', b'{"event":"unknown"}', b"\xff\xfe",
+        b'{"event":"step","done":2}', b'{"event":"step","done":NaN}', b'{"event":"step","loss":Infinity}',
+        b'{"event":"epoch"}', b'{"event":"epoch","epoch":-1}', b'{"event":"epoch","epoch":1e400}',
+        b'{"event":"judged","proved":[1]}', b'{"event":"finished"}', b'{"event":"collected","rows":"many"}',
+        b'{"event":"step","done":0.5', b"{" * 10_000, b"9" * 60_000, b'{"event":"failed","error":{"a":1}}',
+    ],
+)  # fmt: skip
+def test_what_tells_nothing_is_nothing(line):
+    assert parse(line) is None
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_it(line):
+    parse(line)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5), st.lists, max_leaves=5))
+def test_no_value_breaks_it(value):
+    for name in ("collected", "started", "step", "epoch", "blend", "judged", "finished", "failed"):
+        event = {"event": name, "rows": value, "epoch": value, "done": value, "loss": value, "error": value}
+        told = parse(json.dumps(event).encode())
+        if told:
+            Progress.model_validate_json(Progress().heard(told).model_dump_json())
+
+
+def test_what_is_told_beside_the_point_does_not_spoil_an_event():
+    told = parse(b'{"event":"collected","rows":3,"left_out":[1],"by_class":{"happy":"x"},"more":{"a":[]}}')
+    assert told == Collected(rows=3)
+
+
+def test_text_is_cut_and_has_no_control_characters():
+    told = parse(json.dumps({"event": "failed", "error": "a\x1b[31m\nb" + "x" * 5000}).encode())
+    assert told.error.startswith("a [31m b") and len(told.error) == LONGEST_TEXT
+
+
+def test_progress_gathers_what_was_said():
+    progress = heard(
+        {"event": "collected", "rows": 10, "train": 8},
+        {"event": "started", "epochs": 2, "device": "cpu"},
+        {"event": "step", "stage": "head", "done": 0.25, "loss": 2.0, "minutes_left": 3},
+        {"event": "epoch", "stage": "head", "epoch": 1, "of": 2, "accuracy": 0.5},
+        {"event": "step", "stage": "all", "done": 0.75, "loss": 1.0},
+    )
+    assert progress.losses == ((0.25, 2.0), (0.75, 1.0)) and progress.done == 0.75
+    assert progress.epochs == (Epoch(stage="head", epoch=1, of=2, accuracy=0.5),)
+    assert read_progress(progress.model_dump(mode="json")) == progress
+
+
+@pytest.mark.parametrize(
+    ("events", "stage"),
+    [
+        ([], "Collecting labels"),
+        ([{"event": "collected", "rows": 1}], "Opening the base model"),
+        ([{"event": "started"}], "Beginning to train"),
+        ([{"event": "started"}, {"event": "step", "stage": "head"}], "head"),
+        ([{"event": "blend", "mix": 0.5}], "Making the model ready to run"),
+        ([{"event": "exported"}], "Judging it against the champion"),
+        ([{"event": "judged", "proved": False}], "Writing the report"),
+    ],
+)
+def test_the_stage_is_what_was_said_last(events, stage):
+    assert heard(*events).stage == stage
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_ends():
+    progress = Progress()
+    for number in range(5000):
+        progress = progress.heard(Step(done=number / 5000, loss=math.exp(-number / 5000)))
+    assert len(progress.losses) <= MOST_POINTS
+    assert progress.losses[0][0] == 0 and progress.losses[-1][0] == 4999 / 5000
+    assert list(progress.losses) == sorted(progress.losses)
+
+
+def test_lines_come_whole_however_they_arrive():
+    stream = io.BytesIO(b'{"a":1}\n\n{"b":2}\r\n{"half":')
+    one_by_one = list(lines(stream, lambda _: stream.read(1)))
+    assert one_by_one == [b'{"a":1}', b"", b'{"b":2}\r', b'{"half":']
+
+
+def test_a_line_that_is_too_long_is_left_out_and_the_next_is_heard():
+    long = b"x" * (3 * LONGEST_LINE)
+    assert list(lines(io.BytesIO(b"a\n" + long + b"\nb\n" + long))) == [b"a", b"b"]
+
+
+def test_a_failure_says_why():
+    assert heard({"event": "failed", "error": "no labels"}).failed == Failed(error="no labels")

@@ -1,0 +1,111 @@
+import pytest
+
+from vibecheck.errors import JobError
+from vibecheck.jobs.events import Progress, Step
+from vibecheck.jobs.ledger import CANCELLED, FINISHED, LEASE, LOST, REMEMBERED, Ledger
+from vibecheck.records.tables import jobs
+from vibecheck.records.transactions import writing
+
+A, B = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def ledger(engine) -> Ledger:
+    return Ledger(engine)
+
+
+def silence(engine, job_id: str) -> None:
+    """Let nothing have been heard of a run for longer than its lease."""
+    with writing(engine) as connection:
+        before = ledger_time(connection, job_id) - 2 * LEASE
+        connection.execute(jobs.update().where(jobs.c.id == job_id).values(renewed_at=before))
+
+
+def ledger_time(connection, job_id: str):
+    return connection.execute(jobs.select().where(jobs.c.id == job_id)).one().renewed_at
+
+
+def test_a_second_run_waits_for_the_end_of_the_first(ledger):
+    ledger.begin(A, {"base": "x"}, "here", "1")
+    with pytest.raises(JobError, match="under way already"):
+        ledger.begin(B, {}, "there", "2")
+    ledger.end(A, FINISHED, "done")
+    ledger.begin(B, {}, "there", "2")
+    assert ledger.running().id == B and [job.id for job in ledger.history(5)] == [B, A]
+
+
+def test_what_was_told_is_what_is_read(ledger):
+    ledger.begin(A, {"base": "x"}, "here", "1")
+    progress = Progress().heard(Step(stage="head", done=0.5, loss=1.25))
+    assert ledger.renew(A, 42, progress, "the log")
+    job = ledger.get(A)
+    assert (job.pid, job.progress, job.log, job.asked, job.host) == (
+        42,
+        progress,
+        "the log",
+        {"base": "x"},
+        "here",
+    )
+
+
+def test_one_that_was_given_up_goes_on_when_it_is_heard_of_again(engine, ledger):
+    ledger.begin(A, {}, "here", "1")
+    ledger.lost(A, "nothing was heard")
+    assert ledger.get(A).running  # within the lease
+    silence(engine, A)
+    ledger.lost(A, "nothing was heard")
+    assert ledger.get(A).state == LOST
+    assert ledger.renew(A) and ledger.get(A).running and ledger.get(A).sentence == ""
+
+
+def test_one_that_was_given_up_does_not_go_on_beside_another(engine, ledger):
+    ledger.begin(A, {}, "here", "1")
+    silence(engine, A)
+    ledger.lost(A, "nothing was heard")
+    ledger.begin(B, {}, "there", "2")
+    assert not ledger.renew(A)
+    assert ledger.running().id == B
+
+
+def test_an_end_stays_what_it_was(ledger):
+    ledger.begin(A, {}, "here", "1")
+    ledger.end(A, CANCELLED, "It was cancelled.")
+    ledger.end(A, LOST, "Its process is gone.")
+    ledger.end(A, FINISHED, "done")
+    assert ledger.get(A).state == CANCELLED and not ledger.renew(A)
+
+
+def test_a_lost_one_may_still_say_how_it_ended(engine, ledger):
+    ledger.begin(A, {}, "here", "1")
+    silence(engine, A)
+    ledger.lost(A, "nothing was heard")
+    ledger.end(A, FINISHED, "done", report={"proved": True})
+    assert ledger.get(A).state == FINISHED and ledger.get(A).report == {"proved": True}
+
+
+def test_only_one_that_runs_is_cancelled(ledger):
+    ledger.begin(A, {}, "here", "1")
+    assert not ledger.cancel_asked(A)
+    ledger.ask_cancel(A)
+    assert ledger.cancel_asked(A) and ledger.get(A).cancelling
+    ledger.end(A, CANCELLED, "It was cancelled.")
+    ledger.begin(B, {}, "here", "1")
+    ledger.end(B, FINISHED, "done")
+    ledger.ask_cancel(B)
+    assert not ledger.cancel_asked(B)
+
+
+def test_old_runs_are_forgotten(ledger):
+    for number in range(REMEMBERED + 3):
+        ledger.begin(f"{number:032x}", {}, "here", "1")
+        ledger.end(f"{number:032x}", FINISHED, "done")
+    assert len(ledger.history(1000)) == REMEMBERED
+    with pytest.raises(JobError, match="not remembered"):
+        ledger.get(f"{0:032x}")
+
+
+def test_progress_of_another_version_of_the_app_is_no_obstacle(engine, ledger):
+    ledger.begin(A, {}, "here", "1")
+    with writing(engine) as connection:
+        connection.execute(jobs.update().values(progress={"losses": "none"}))
+    assert ledger.get(A).progress == Progress()

@@ -1,0 +1,54 @@
+import threading
+
+import pytest
+
+from tests.jobs.conftest import CHILD, until
+from vibecheck.errors import RecordsError
+from vibecheck.jobs.folder import JobFolder
+from vibecheck.jobs.ledger import Ledger
+from vibecheck.jobs.runner import Runner
+
+ID = "a" * 32
+
+
+@pytest.fixture
+def database_url(sqlite_url):
+    return sqlite_url
+
+
+@pytest.fixture
+def folder(tmp_path) -> JobFolder:
+    made = JobFolder(tmp_path / ID)
+    made.path.mkdir()
+    return made
+
+
+def test_a_command_that_will_not_end_is_ended(engine, folder):
+    ledger = Ledger(engine)
+    ledger.begin(ID, {}, "here", "1")
+    runner, states = Runner(folder, ledger, grace=0.3), []
+    command = [*CHILD, "--base=stubborn", f"--out={folder.out}"]
+    thread = threading.Thread(target=lambda: states.append(runner.run(command, {})))
+    thread.start()
+    until(lambda: folder.events.exists() and b'"step"' in folder.events.read_bytes())
+    runner.stop("It was cancelled.")
+    thread.join(30)
+    assert states == ["cancelled"] and ledger.get(ID).sentence == "It was cancelled."
+
+
+def test_what_cannot_be_told_to_the_records_is_told_later(engine, folder, monkeypatch):
+    ledger = Ledger(engine)
+    ledger.begin(ID, {}, "here", "1")
+    end, tries = ledger.end, []
+
+    def away_at_first(*arguments):
+        tries.append(1)
+        if len(tries) == 1:
+            raise RecordsError("The database cannot be reached.")
+        end(*arguments)
+
+    monkeypatch.setattr(ledger, "end", away_at_first)
+    monkeypatch.setattr("vibecheck.jobs.runner.time.sleep", lambda _: None)
+    assert Runner(folder, ledger).run([*CHILD, "--base=quick", f"--out={folder.out}"], {}) == "finished"
+    assert len(tries) == 2 and ledger.get(ID).report["proved"]
+    assert folder.read("end.json")["state"] == "finished"

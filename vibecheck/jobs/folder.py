@@ -1,0 +1,110 @@
+"""The folder of a run: `job.json` (what was asked), `events.jsonl`, `log.txt`, `end.json`, and `out`."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Of the log, this much is shown.
+LOG_BYTES = 16 * 1024
+LOG_LINES = 60
+# A larger report is not copied into the records; it stays in the folder.
+LARGEST_REPORT = 1_000_000
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """Where one run keeps its files."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def out(self) -> Path:
+        return self.path / "out"
+
+    @property
+    def leave_out(self) -> Path:
+        return self.path / "leave_out.txt"
+
+    def clear(self) -> None:
+        """Deletes what an unfinished run leaves behind: the faces in it are kept in the records alone."""
+        shutil.rmtree(self.out, ignore_errors=True)
+
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        """Writes a JSON file whole or not at all."""
+        part = self.path / f".{name}"
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        part.replace(self.path / name)
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """A JSON file, or None where there is none that can be read."""
+        return read_json(self.path / name)
+
+    def log_end(self) -> str:
+        """The last lines of the log, as plain text."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(0, 2)
+                file.seek(max(0, file.tell() - LOG_BYTES))
+                text = file.read().decode(errors="replace")
+        except OSError:
+            return ""
+        # A progress bar draws over itself: what it showed last is what counts.
+        lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in _ESCAPES.sub("", text).split("\n")]
+        return "\n".join(_CONTROL.sub(" ", line)[:500] for line in lines[-LOG_LINES:]).strip()
+
+    def report(self) -> dict[str, Any] | None:
+        """What `out/report.json` says, or None."""
+        path = self.out / "report.json"
+        try:
+            return read_json(path) if path.stat().st_size <= LARGEST_REPORT else None
+        except OSError:
+            return None
+
+    def report_html(self) -> bytes | None:
+        """The report as a page, or None where it is not here."""
+        try:
+            return (self.out / "report.html").read_bytes()
+        except OSError:
+            return None
+
+
+def root_of(data: Path) -> Path:
+    """Where all runs of a data folder are."""
+    return data.absolute() / "jobs"
+
+
+def clean(root: Path, keep: Iterable[str]) -> None:
+    """Deletes the folders of all runs but those with these ids. What cannot be deleted stays."""
+    keep = set(keep)
+    if not root.is_dir():
+        return
+    for path in root.iterdir():
+        if re.fullmatch(r"[0-9a-f]{32}", path.name) and path.name not in keep and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None

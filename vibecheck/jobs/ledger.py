@@ -1,0 +1,174 @@
+"""The table of runs, which every copy of the app shares: at most one of them is running.
+
+A run holds its row by renewing it. One that was not renewed for `LEASE` is lost: its process died, or
+its machine, or it cannot reach the database. Should it come back before another was started, it goes on.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, exists, select, update
+
+from vibecheck.errors import JobError
+from vibecheck.jobs.events import Progress, read_progress
+from vibecheck.records.queue import moment
+from vibecheck.records.tables import jobs
+from vibecheck.records.transactions import insert_if_new, reading, writing
+
+RUNNING, FINISHED, FAILED, CANCELLED, LOST = "running", "finished", "failed", "cancelled", "lost"
+STATES = (RUNNING, FINISHED, FAILED, CANCELLED, LOST)
+LEASE = timedelta(seconds=90)
+# Runs that are remembered.
+REMEMBERED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run, as the records know it. `age` is for how long nothing was heard of it, by their clock.
+
+    `sentence` says how it ended, `log` are the last lines of its log, `report` is what its report says.
+    """
+
+    id: str
+    state: str
+    asked: dict[str, Any]
+    host: str
+    pid_space: str
+    pid: int | None
+    started_at: datetime
+    ended_at: datetime | None
+    cancelling: bool
+    progress: Progress
+    sentence: str
+    log: str
+    report: dict[str, Any] | None
+    age: timedelta
+
+    @property
+    def running(self) -> bool:
+        return self.state == RUNNING
+
+
+class Ledger:
+    """All runs. Every method raises RecordsError where the database fails."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def begin(self, job_id: str, asked: dict[str, Any], host: str, pid_space: str) -> None:
+        """Notes a run as running. Raises JobError where one is running already."""
+        with writing(self._engine) as connection:
+            now = moment(connection)
+            row = {
+                "id": job_id,
+                "state": RUNNING,
+                "asked": asked,
+                "host": host,
+                "pid_space": pid_space,
+                "started_at": now,
+                "renewed_at": now,
+            }
+            if not insert_if_new(connection, jobs, row):
+                raise JobError("A training run is under way already: wait for its end, or cancel it.")
+            newest = select(jobs.c.id).order_by(jobs.c.started_at.desc(), jobs.c.id).limit(REMEMBERED)
+            connection.execute(delete(jobs).where(jobs.c.id.not_in(newest), jobs.c.state != RUNNING))
+
+    def renew(
+        self, job_id: str, pid: int | None = None, progress: Progress | None = None, log: str | None = None
+    ) -> bool:
+        """Holds the row of a run, and notes what is new; returns whether it may go on.
+
+        One that was given up meanwhile is taken up again, unless another runs by now.
+        """
+        changes: dict[str, Any] = {"pid": pid} if pid is not None else {}
+        if progress is not None:
+            changes["progress"] = progress.model_dump(mode="json")
+        if log is not None:
+            changes["log"] = log
+        other = jobs.alias("other")
+        free = ~exists().where(other.c.state == RUNNING, other.c.id != job_id)
+        mine = jobs.c.id == job_id, jobs.c.state.in_((RUNNING, LOST)), free
+        with writing(self._engine) as connection:
+            now = moment(connection)
+            values = changes | {"renewed_at": now, "state": RUNNING, "ended_at": None, "sentence": None}
+            return connection.execute(update(jobs).where(*mine).values(values)).rowcount == 1
+
+    def end(
+        self,
+        job_id: str,
+        state: str,
+        sentence: str,
+        progress: Progress | None = None,
+        log: str | None = None,
+        report: dict[str, Any] | None = None,
+    ) -> None:
+        """Notes how a run ended. One that has ended already stays as it is, unless it was only lost."""
+        changes = {"state": state, "sentence": sentence, "log": log, "report": report}
+        if progress is not None:
+            changes["progress"] = progress.model_dump(mode="json")
+        changes = {name: value for name, value in changes.items() if value is not None}
+        open_ones = jobs.c.state.in_((RUNNING,) if state == LOST else (RUNNING, LOST))
+        with writing(self._engine) as connection:
+            values = changes | {"ended_at": moment(connection)}
+            connection.execute(update(jobs).where(jobs.c.id == job_id, open_ones).values(values))
+
+    def lost(self, job_id: str, sentence: str) -> None:
+        """Notes that a run is lost, unless it was heard of within the lease after all."""
+        with writing(self._engine) as connection:
+            now = moment(connection)
+            silent = jobs.c.state == RUNNING, jobs.c.renewed_at < now - LEASE
+            values = {"state": LOST, "sentence": sentence, "ended_at": now}
+            connection.execute(update(jobs).where(jobs.c.id == job_id, *silent).values(values))
+
+    def ask_cancel(self, job_id: str) -> None:
+        """Asks whoever runs it to end it."""
+        with writing(self._engine) as connection:
+            running = jobs.c.id == job_id, jobs.c.state == RUNNING
+            now = moment(connection)
+            connection.execute(update(jobs).where(*running).values(cancel_asked_at=now))
+
+    def cancel_asked(self, job_id: str) -> bool:
+        """Whether somebody has asked to end it."""
+        with reading(self._engine) as connection:
+            query = select(jobs.c.cancel_asked_at).where(jobs.c.id == job_id)
+            return connection.execute(query).scalar_one_or_none() is not None
+
+    def running(self) -> Job | None:
+        """The run that is under way, as far as the records know."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(jobs).where(jobs.c.state == RUNNING)).mappings().one_or_none()
+            return None if row is None else _job(row, connection)
+
+    def get(self, job_id: str) -> Job:
+        """One run. Raises JobError where it is not remembered."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().one_or_none()
+            if row is None:
+                raise JobError("This training run is not remembered any more.")
+            return _job(row, connection)
+
+    def history(self, limit: int) -> list[Job]:
+        """The last runs, newest first."""
+        query = select(jobs).order_by(jobs.c.started_at.desc(), jobs.c.id).limit(limit)
+        with reading(self._engine) as connection:
+            return [_job(row, connection) for row in connection.execute(query).mappings()]
+
+
+def _job(row: Any, connection: Connection) -> Job:
+    return Job(
+        id=row["id"],
+        state=row["state"],
+        asked=dict(row["asked"]),
+        host=row["host"],
+        pid_space=row["pid_space"],
+        pid=row["pid"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        cancelling=row["cancel_asked_at"] is not None,
+        progress=read_progress(row["progress"]),
+        sentence=row["sentence"] or "",
+        log=row["log"] or "",
+        report=row["report"],
+        age=moment(connection) - row["renewed_at"],
+    )

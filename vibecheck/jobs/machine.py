@@ -1,0 +1,75 @@
+"""Which cores a training run gets, which process is its own, and how it gives way to the live video."""
+
+import contextlib
+import os
+import platform
+from pathlib import Path
+
+import psutil
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def cores() -> int:
+    """Cores that this process may use: those of the machine, or what its container is held to."""
+    if hasattr(os, "sched_getaffinity"):
+        there = len(os.sched_getaffinity(0))
+    else:
+        there = os.cpu_count() or 1
+    quota, _, period = _first_line(CGROUP / "cpu.max").partition(" ")
+    if quota.isdigit() and period.isdigit() and int(period):
+        there = min(there, max(1, round(int(quota) / int(period))))
+    return there
+
+
+def threads() -> int:
+    """Threads for training: one core is left to the live video, where there is more than one."""
+    return max(1, cores() - 1)
+
+
+def host() -> str:
+    """This machine's name, for people."""
+    return platform.node() or "this machine"
+
+
+def pid_space() -> str:
+    """What process numbers are numbers in: another one after a restart, and in each container."""
+    boot = _first_line(Path("/proc/sys/kernel/random/boot_id"))
+    try:
+        namespace = Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        namespace = ""
+    return " ".join(filter(None, (platform.node(), boot or f"{psutil.boot_time():.0f}", namespace)))
+
+
+def runs(pid: int | None, job_id: str) -> bool:
+    """Whether the process with this number is that of the job, whose id is in its command line.
+
+    The id tells more than the time of its start does: no other process ever has it.
+    """
+    if pid is None:
+        return False
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and any(job_id in part for part in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def give_way(pid: int) -> None:
+    """Let every other process go before this one: processor, then disk. What a system lacks is left out."""
+    with contextlib.suppress(psutil.Error, OSError, ValueError):
+        psutil.Process(pid).nice(19 if os.name == "posix" else psutil.IDLE_PRIORITY_CLASS)
+    if hasattr(os, "SCHED_IDLE"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    if hasattr(psutil, "IOPRIO_CLASS_IDLE"):
+        with contextlib.suppress(psutil.Error, OSError):
+            psutil.Process(pid).ionice(psutil.IOPRIO_CLASS_IDLE)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").split("\n", 1)[0].strip()
+    except OSError:
+        return ""
