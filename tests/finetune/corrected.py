@@ -25,13 +25,18 @@ def face(mood: int, number: int) -> np.ndarray:
 
 
 def fill(
-    settings: Settings, count: int, visitors: int = 12, source: str = "audit", noise: float = 0.0
+    settings: Settings,
+    count: int,
+    visitors: int = 12,
+    source: str = "audit",
+    noise: float = 0.0,
+    start: int = 0,
 ) -> list[str]:
-    """Store `count` labelled predictions of so many visitors; returns their ids."""
+    """Store `count` labelled predictions of so many visitors, numbered from `start`; returns their ids."""
     rng = np.random.default_rng(count)
     store = Store.open(settings)
     ids = []
-    for number in range(count):
+    for number in range(start, start + count):
         mood = number % len(NAMES)
         kept, where = keepsake(face(mood, number), whole(face(mood, number)))
         made = a_prediction(

@@ -1,0 +1,75 @@
+"""The whole loop: see, ask, correct, retrain, prove, go live, and trace it back."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from benchmarks.wire import Visitor
+from tests.finetune.corrected import fill
+from tests.whole.conftest import check_vibe, wait_for
+from vibecheck.records.store import Store
+from vibecheck.registry import CHAMPION, PREVIOUS, Registry
+from vibecheck.settings import Settings
+
+pytestmark = pytest.mark.browser  # alone beside other tests: it trains while an app runs
+ROOT = Path(__file__).parents[2]
+
+
+def finetune(data: Path, *options: str) -> list[dict]:
+    """What python -m finetune says, told apart by its events."""
+    environment = {"VIBECHECK_DATA": str(data), "VIBECHECK_MODEL": "embedded", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "finetune", "--json", *options],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_what_people_say_becomes_a_better_model_that_goes_live(run_app):
+    app = run_app(VIBECHECK_OWN_MACHINE="1")
+    settings = Settings(data=app.data, model="embedded")
+    with Visitor(app.ready()) as tab:
+        mine = check_vibe(tab)
+        tab.pick("answer-", 0)  # "Yes", to an audit
+        audited = fill(settings, 168, visitors=42)
+        corrected = fill(settings, 42, visitors=12, source="volunteered", start=168)
+        with closing(Store.open(settings)) as store:
+            before = store.get(mine)
+        events = finetune(app.data, "--source", "store", "--epochs", "6", "--promote-if-better")
+        collected, finished = events[0], events[-1]
+        assert collected["rows"] == 1 + len(audited) + len(corrected)
+        assert finished["proved"] and finished["promoted"]
+        with closing(Registry.open(settings)) as registry:
+            new = finished["version"]
+            aliases = registry.aliases()
+            assert (aliases[CHAMPION], aliases[PREVIOUS]) == (new, before.model_version)
+            learned = registry.trained_on(new)
+            (promotion, *_) = registry.promotions()
+        assert promotion.kind == "promotion" and "Proved better" in promotion.why
+        assert collected["train"] + collected["validation"] == len(learned)
+        assert set(learned) < {mine, *audited, *corrected}
+        judging = next(event for event in events if event["event"] == "judged")
+        assert judging["n"] <= len(set(audited) - set(learned)) + 1  # nobody's who was trained on
+
+        versions = set()
+
+        def swapped() -> bool:
+            with closing(Store.open(settings)) as store:
+                versions.add(store.get(check_vibe(tab)).model_version)
+            return new in versions
+
+        wait_for(swapped, "the running app to change to the new champion")
+        assert versions <= {before.model_version, new}
+    with Visitor(app.url, page="Dashboard") as analyst:
+        analyst.use("searched", string_value=learned[0])
+        assert analyst.errors() == []
+        assert "Models trained on it" in analyst.text() and new in analyst.text()
