@@ -9,6 +9,7 @@ inside a value as an object, tuples as lists, times as ISO 8601 in UTC. For exam
 So a row can be sent without reading anything else, whatever became of the tables meanwhile.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,9 +26,10 @@ from vibecheck.records.values import (
     Play,
     Prediction,
     Promotion,
+    SideDrawn,
 )
 
-Told = Prediction | Feedback | FeedbackUndone | Play | PictureKept | Deletion | Promotion
+Told = Prediction | Feedback | FeedbackUndone | Play | PictureKept | SideDrawn | Deletion | Promotion
 
 # What `Outgoing` holds; the rest of a row is the business of `queue.py`.
 COLUMNS = (outbox.c.id, outbox.c.kind, outbox.c.prediction_id, outbox.c.payload, outbox.c.created_at)
@@ -37,8 +39,9 @@ COLUMNS = (outbox.c.id, outbox.c.kind, outbox.c.prediction_id, outbox.c.payload,
 class Outgoing:
     """One row of the outbox.
 
-    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept", "deletion" or
-    "promotion": a value of `values.py` each. After a "deletion" nothing more is told about its prediction.
+    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept", "side",
+    "deletion" or "promotion": a value of `values.py` each. After a "deletion" nothing more is told about its
+    prediction.
 
     A promotion belongs to no prediction: its `prediction_id` is empty.
     `id` grows with time and is never given out twice. `created_at` is the time of what is told.
@@ -58,8 +61,17 @@ def payload_of(value: Told) -> dict[str, Any]:
 
 def enqueue(connection: Connection, value: Told) -> None:
     """Adds the value to the outbox, in the transaction of `connection`; of a synthetic history, nothing."""
-    if is_synthetic(connection):
-        return
+    enqueue_all(connection, [value])
+
+
+def enqueue_all(connection: Connection, values: Iterable[Told]) -> None:
+    """Adds many values at once, as `enqueue` adds one."""
+    rows = [_row(value) for value in values]
+    if rows and not is_synthetic(connection):
+        connection.execute(insert(outbox), rows)
+
+
+def _row(value: Told) -> dict[str, Any]:
     match value:
         case Prediction():
             kind, prediction_id, created_at = "prediction", value.id, value.made_at
@@ -71,15 +83,14 @@ def enqueue(connection: Connection, value: Told) -> None:
             kind, prediction_id, created_at = "feedback_undone", value.prediction_id, value.undone_at
         case PictureKept():
             kind, prediction_id, created_at = "picture_kept", value.prediction.id, value.kept_at
+        case SideDrawn():
+            kind, prediction_id, created_at = "side", value.prediction_id, value.drawn_at
         case Deletion():
             kind, prediction_id, created_at = "deletion", value.prediction_id, value.deleted_at
         case Promotion():
             kind, prediction_id, created_at = "promotion", "", value.made_at
-    connection.execute(
-        insert(outbox).values(
-            kind=kind, prediction_id=prediction_id, payload=payload_of(value), created_at=created_at
-        )
-    )
+    payload = payload_of(value)
+    return {"kind": kind, "prediction_id": prediction_id, "payload": payload, "created_at": created_at}
 
 
 def pending(connection: Connection, limit: int) -> list[Outgoing]:
