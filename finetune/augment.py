@@ -18,6 +18,8 @@ def augment(faces: torch.Tensor, generator: torch.Generator, share: float = 1.0)
     than mirrored.
     """
     count = round(share * len(faces))
+    if count == 0:
+        return _mirrored(faces, generator)
     altered = _moved(faces[:count], generator)
     altered = _blurred(altered, generator)
     altered = _lit(altered, generator)

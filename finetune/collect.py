@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from finetune import sources, split
@@ -141,7 +141,7 @@ def collect(
         rows = [split.Row(each.prediction_id, each.visitor, each.made_at, each.side) for each in usable]
         sides, by_visit = split.split(rows)
         if keep_sides:
-            sides = training.draw(store.engine, sides)
+            sides = training.draw(store.engine, sides, datetime.now(UTC))
     finally:
         store.close()
     chosen = [

@@ -133,6 +133,8 @@ def _start(settings: Settings, request: Request, device: str, tell: Tell) -> _St
     recipe = recipe_of(size, request.epochs)
     wanted = plan.asked(request.source, base, champion, request.since, recipe)
     before = plan.read(out)
+    if before is not None and not (out / plan.DATA).is_dir():
+        raise VibeCheckError(f"The run in {out} is finished: name another folder with --out.")
     if before is None:
         check(collected)
         tell(told(collected))

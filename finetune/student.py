@@ -146,6 +146,6 @@ def class_weights(counts: Sequence[int], balance: float) -> np.ndarray:
     `balance` is the power of the frequency: 0 counts all labels alike, 1 all moods. A mood that was labelled
     less than a hundredth of the time counts as one that was labelled as often as that.
     """
-    mix = np.maximum(np.asarray(counts) / max(1, sum(counts)), 0.01)
-    weights = mix**-balance
+    mix = np.asarray(counts) / max(1, sum(counts))
+    weights = np.maximum(mix, 0.01) ** -balance
     return weights / (weights * mix).sum()

@@ -17,6 +17,7 @@ from vibecheck.comet.restore import restore
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.state import comet_state, fetch
 from vibecheck.errors import CometRefuses, CometUnavailable
+from vibecheck.records import training
 from vibecheck.records.outbox import payload_of
 from vibecheck.records.queue import RESTORE, ROLLUP
 from vibecheck.records.store import Store
@@ -110,6 +111,20 @@ class Opened:
 
     def __exit__(self, *raised) -> None:
         self._store.close()
+
+
+def test_the_sides_of_predictions_come_back_and_those_here_stay(settings, store, comet, elsewhere):
+    made = [a_prediction() for _ in range(2)]
+    for each in made:
+        store.add(each, None)
+    first, second = (each.id for each in made)
+    training.draw(store.engine, {first: "held_out", second: "train"}, NOON)
+    Sender(settings, store, FAST).run(until_empty=True)
+    with Opened(elsewhere) as new:
+        new.add(made[1], None)
+        training.draw(new.engine, {second: "held_out"}, NOON)
+        read_back(elsewhere, new)
+        assert training.sides(new.engine, [first, second]) == {first: "held_out", second: "held_out"}
 
 
 def test_it_changes_nothing_when_done_again_and_fetches_no_picture_twice(settings, store, comet):

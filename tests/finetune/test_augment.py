@@ -83,3 +83,16 @@ def test_without_mixing_everything_stays(faces):
     goals = torch.rand(len(faces), 2, 7)
     pictures, answers = mixed(faces, goals, 0.0, torch.Generator())
     assert pictures is faces and answers is goals
+
+
+def test_a_single_face_may_be_left_as_it_is():
+    face = torch.rand(1, 1, 24, 24)
+    same = augment(face, torch.Generator().manual_seed(0), share=0.5)
+    assert torch.equal(same, face) or torch.equal(same, face.flip(3))
+
+
+def test_faces_in_colour_are_lit_in_other_tints():
+    faces = torch.full((40, 3, 24, 24), 0.5)
+    altered = augment(faces, torch.Generator().manual_seed(0))
+    assert altered.shape == faces.shape and altered.min() >= 0 and altered.max() <= 1
+    assert (altered.mean((2, 3)).std(1) > 0.01).float().mean() > 0.9

@@ -214,7 +214,7 @@ def test_a_picture_that_is_in_the_store_keeps_its_side(settings, store, folder):
     store.add(made, held.picture)
     from vibecheck.records import training
 
-    training.draw(store.engine, {made.id: split.HELD_OUT})
+    training.draw(store.engine, {made.id: split.HELD_OUT}, NOON)
     again = collect(settings, str(folder), crops=True)
     assert next(row.side for row in again.rows if row.prediction_id == made.id) == split.HELD_OUT
 

@@ -55,8 +55,8 @@ def test_a_label_was_drawn_when_nobody_looked_at_the_answer(engine, labelled, la
 
 def test_a_side_is_given_once_and_stays(engine, labelled):
     made = labelled(("sad", "audit"))
-    assert training.draw(engine, {made.id: "held_out"}) == {made.id: "held_out"}
-    assert training.draw(engine, {made.id: "train"}) == {made.id: "held_out"}
+    assert training.draw(engine, {made.id: "held_out"}, NOON) == {made.id: "held_out"}
+    assert training.draw(engine, {made.id: "train"}, NOON) == {made.id: "held_out"}
     assert training.cases(engine)[0].side == "held_out"
     assert training.sides(engine, [made.id, "f" * 32]) == {made.id: "held_out"}
 
@@ -65,20 +65,20 @@ def test_what_a_model_learned_from_never_judges(engine, labelled):
     made, gone = labelled(("sad", "audit")), "e" * 32
     Registry(engine).register("m-1", "here", "folder", {}, NOON, [made.id, gone])
     assert training.cases(engine)[0].learned
-    assert training.draw(engine, {made.id: "held_out"}) == {made.id: "train"}
+    assert training.draw(engine, {made.id: "held_out"}, NOON) == {made.id: "train"}
     assert training.cases(engine)[0].side == "train"
     assert training.sides(engine, [gone]) == {gone: "train"}
 
 
 def test_ids_without_a_prediction_keep_the_side_that_was_wanted(engine):
     wanted = {"a" * 32: "train", "b" * 32: "held_out"}
-    assert training.draw(engine, wanted) == wanted
+    assert training.draw(engine, wanted, NOON) == wanted
     assert training.sides(engine, wanted) == {}
 
 
 def test_a_side_goes_with_its_prediction(store, engine, labelled):
     made = labelled(("sad", "audit"))
-    training.draw(engine, {made.id: "held_out"})
+    training.draw(engine, {made.id: "held_out"}, NOON)
     store.forget([made.id], NOON)
     store.add(replace(made), JPEG)
     store.label(made.id, "sad", "audit", None, NOON)

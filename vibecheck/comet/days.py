@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from vibecheck.comet import layout
-from vibecheck.comet.layout import PART_NAME, PREDICTION_NAME, Asset
+from vibecheck.comet.layout import PART_NAME, PREDICTION_NAME, SIDE_NAME, Asset
 from vibecheck.records.memory import Remembered
-from vibecheck.records.values import Feedback, Play, Prediction
+from vibecheck.records.values import Feedback, Play, Prediction, SideDrawn
 
 Part = TypeVar("Part", Feedback, Play)
 
@@ -21,6 +21,7 @@ class Day:
     pictures: dict[str, Asset] = field(default_factory=dict)
     feedback: dict[str, list[Feedback]] = field(default_factory=dict)
     plays: dict[str, list[Play]] = field(default_factory=dict)
+    sides: dict[str, SideDrawn] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
 
     def found(self) -> list[Remembered]:
@@ -33,6 +34,7 @@ class Day:
                 tuple(
                     sorted(self.plays.get(prediction.id, ()), key=lambda each: (each.n, each.suggested_at))
                 ),
+                self.sides[prediction.id].side if prediction.id in self.sides else None,
             )
             for prediction in sorted(self.predictions.values(), key=lambda each: each.made_at, reverse=True)
         ]
@@ -60,6 +62,13 @@ def _read(asset: Asset, day: Day) -> None:
             day.origins[prediction.id] = str(asset.metadata.get("model_origin") or "unknown")
         if match[1]:
             day.pictures[prediction.id] = asset
+    elif match := SIDE_NAME.fullmatch(asset.name):
+        side = layout.side_from(asset.metadata)
+        if side.prediction_id != match[1]:
+            raise ValueError("its name and its content do not agree")
+        # The first that was drawn is the one that a model may have learned by.
+        before = day.sides.setdefault(match[1], side)
+        day.sides[match[1]] = min(before, side, key=lambda each: each.drawn_at)
     elif match := PART_NAME.fullmatch(asset.name):
         kind, prediction_id, n = match[1], match[2], int(match[3])
         if kind == "feedback":

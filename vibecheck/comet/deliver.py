@@ -40,6 +40,7 @@ class Delivery:
             "feedback": self._feedback,
             "feedback_undone": self._undone,
             "play": self._play,
+            "side": self._side,
             "deletion": self._deletion,
             "promotion": self._promotion,
             queue.ROLLUP: self._rollup,
@@ -114,6 +115,12 @@ class Delivery:
 
     def _play(self, claimed: Claimed) -> None:
         self._put_part(claimed, "play", self._store.get(claimed.row.prediction_id))
+
+    def _side(self, claimed: Claimed) -> None:
+        prediction = self._store.get(claimed.row.prediction_id)
+        day, name = layout.day_of(prediction.made_at), layout.side_name(prediction.id)
+        payload = claimed.row.payload
+        self._put(claimed, day, name, layout.as_json(payload), payload, "asset")
 
     def _deletion(self, claimed: Claimed) -> Then:
         prediction_id = claimed.row.prediction_id

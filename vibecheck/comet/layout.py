@@ -4,6 +4,7 @@
     prediction_{id}.json        the prediction, where no picture is kept
     feedback_{id}_{n}.json      a label
     play_{id}_{n}.json          a playlist that was suggested
+    side_{id}.json              whether its picture trains models or judges them
     feedback_log.csv            the day in one table, rolled up
 
 Beside the days a deployment has an experiment for its models, and each model that was made here has one
@@ -26,7 +27,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from vibecheck.records.values import Feedback, Play, Prediction, Promotion
+from vibecheck.records.values import Feedback, Play, Prediction, Promotion, SideDrawn
 
 # What has an experiment of its own: a day, or something with a name of letters and digits, 17 at most.
 Place = date | str
@@ -40,6 +41,8 @@ PROMOTION_NAME = re.compile(r"promotion_[0-9a-f]{32}\.json")
 MODEL_NAME = re.compile(r"model_[0-9a-f]{32}\.json")
 PART_NAME = re.compile(r"(feedback|play)_([0-9a-f]{32})_([1-9][0-9]{0,8})\.json")
 
+SIDE_NAME = re.compile(r"side_([0-9a-f]{32})\.json")
+
 # Comet takes 32 to 50 letters and digits as the key of an experiment.
 _PREFIX = "vibecheck"
 
@@ -48,8 +51,9 @@ _PREDICTION = TypeAdapter(Prediction)
 _FEEDBACK = TypeAdapter(Feedback)
 _PLAY = TypeAdapter(Play)
 _PROMOTION = TypeAdapter(Promotion)
+_SIDE = TypeAdapter(SideDrawn)
 _INNER = ("face", "quality", "probabilities")
-_TIMES = ("made_at", "given_at", "suggested_at")
+_TIMES = ("made_at", "given_at", "suggested_at", "drawn_at")
 
 
 def experiment_key(deployment: str, place: Place) -> str:
@@ -92,6 +96,11 @@ def prediction_name(prediction_id: str, picture: bool) -> str:
 def part_name(kind: str, prediction_id: str, n: int) -> str:
     """The name of a label ("feedback") or of a suggested playlist ("play")."""
     return f"{kind}_{prediction_id}_{n}.json"
+
+
+def side_name(prediction_id: str) -> str:
+    """The name of the side of a prediction."""
+    return f"side_{prediction_id}.json"
 
 
 def promotion_name(payload: Mapping[str, Any]) -> str:
@@ -153,6 +162,11 @@ def feedback_from(metadata: Mapping[str, Any]) -> Feedback:
 def play_from(metadata: Mapping[str, Any]) -> Play:
     """The play in an asset's metadata. Raises ValueError for anything that is not one."""
     return _PLAY.validate_python(_plain(metadata))
+
+
+def side_from(metadata: Mapping[str, Any]) -> SideDrawn:
+    """The side in an asset's metadata. Raises ValueError for anything that is not one."""
+    return _SIDE.validate_python(_plain(metadata))
 
 
 def _deployment_part(deployment: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from vibecheck.comet import feedback_log
 from vibecheck.comet.client import Comet
 from vibecheck.comet.days import read_day
-from vibecheck.comet.layout import FEEDBACK_LOG, Asset
+from vibecheck.comet.layout import FEEDBACK_LOG, SIDE_NAME, Asset
 from vibecheck.emotions import NAMES
 from vibecheck.records.holding import holds
 
@@ -39,7 +39,11 @@ def roll_up(comet: Comet, day: date) -> None:
 def needs_rollup(assets: list[Asset]) -> bool:
     """Whether a day holds something that came after its last feedback_log.csv."""
     logged = max((asset.created_at for asset in assets if asset.name == FEEDBACK_LOG), default=None)
-    others = [asset.created_at for asset in assets if asset.name != FEEDBACK_LOG]
+    others = [
+        asset.created_at
+        for asset in assets
+        if asset.name != FEEDBACK_LOG and not SIDE_NAME.fullmatch(asset.name)  # which it does not tell
+    ]
     return bool(others) and (logged is None or max(others) > logged)
 
 

@@ -27,12 +27,13 @@ REMEMBER_FORGOTTEN = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A prediction as it was told elsewhere: where its model came from, its labels, its playlists."""
+    """A prediction as it was told elsewhere: its model's origin, its labels, its playlists, its side."""
 
     prediction: Prediction
     origin: str
     feedback: tuple[Feedback, ...]
     plays: tuple[Play, ...]
+    side: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def _merge(connection: Connection, batch: Sequence[Remembered]) -> Merged:
         _models(connection, new)
     given = _parts(connection, feedback, feedback_of, {key: each.feedback for key, each in wanted.items()})
     played = _parts(connection, plays, play_of, {key: each.plays for key, each in wanted.items()})
+    _sides(connection, wanted.values())
     for each in new:
         summaries.count(connection, each.prediction.id)
     for row in played:
@@ -99,6 +101,14 @@ def _merge(connection: Connection, batch: Sequence[Remembered]) -> Merged:
     for prediction_id in dict.fromkeys(row["prediction_id"] for row in given):
         labels.came(connection, prediction_id)
     return Merged(len(new), len(given))
+
+
+def _sides(connection: Connection, wanted: Iterable[Remembered]) -> None:
+    """Notes on which side predictions are, of which that is not known here."""
+    for each in wanted:
+        if each.side is not None:
+            mine = predictions.c.id == each.prediction.id, predictions.c.side.is_(None)
+            connection.execute(update(predictions).where(*mine).values(side=each.side))
 
 
 def _models(connection: Connection, new: Iterable[Remembered]) -> None:

@@ -10,6 +10,7 @@ So a row can be sent without reading anything else, whatever became of the table
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,9 +27,10 @@ from vibecheck.records.values import (
     Play,
     Prediction,
     Promotion,
+    SideDrawn,
 )
 
-Told = Prediction | Feedback | FeedbackUndone | Play | PictureKept | Deletion | Promotion
+Told = Prediction | Feedback | FeedbackUndone | Play | PictureKept | SideDrawn | Deletion | Promotion
 
 # News of a model: see `tell_model`.
 MODEL = "model"
@@ -41,8 +43,9 @@ COLUMNS = (outbox.c.id, outbox.c.kind, outbox.c.prediction_id, outbox.c.payload,
 class Outgoing:
     """One row of the outbox.
 
-    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept", "deletion" or
-    "promotion": a value of `values.py` each. After a "deletion" nothing more is told about its prediction.
+    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept", "side",
+    "deletion" or "promotion": a value of `values.py` each. After a "deletion" nothing more is told about its
+    prediction.
 
     A promotion belongs to no prediction: its `prediction_id` is empty. Of kind "model" is what
     `tell_model` adds.
@@ -63,8 +66,17 @@ def payload_of(value: Told) -> dict[str, Any]:
 
 def enqueue(connection: Connection, value: Told) -> None:
     """Adds the value to the outbox, in the transaction of `connection`; of a synthetic history, nothing."""
-    if is_synthetic(connection):
-        return
+    enqueue_all(connection, [value])
+
+
+def enqueue_all(connection: Connection, values: Iterable[Told]) -> None:
+    """Adds many values at once, as `enqueue` adds one."""
+    rows = [_row(value) for value in values]
+    if rows and not is_synthetic(connection):
+        connection.execute(insert(outbox), rows)
+
+
+def _row(value: Told) -> dict[str, Any]:
     match value:
         case Prediction():
             kind, prediction_id, created_at = "prediction", value.id, value.made_at
@@ -76,15 +88,14 @@ def enqueue(connection: Connection, value: Told) -> None:
             kind, prediction_id, created_at = "feedback_undone", value.prediction_id, value.undone_at
         case PictureKept():
             kind, prediction_id, created_at = "picture_kept", value.prediction.id, value.kept_at
+        case SideDrawn():
+            kind, prediction_id, created_at = "side", value.prediction_id, value.drawn_at
         case Deletion():
             kind, prediction_id, created_at = "deletion", value.prediction_id, value.deleted_at
         case Promotion():
             kind, prediction_id, created_at = "promotion", "", value.made_at
-    connection.execute(
-        insert(outbox).values(
-            kind=kind, prediction_id=prediction_id, payload=payload_of(value), created_at=created_at
-        )
-    )
+    payload = payload_of(value)
+    return {"kind": kind, "prediction_id": prediction_id, "payload": payload, "created_at": created_at}
 
 
 def tell_model(connection: Connection, version: str) -> None:

@@ -3,14 +3,16 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, Update, bindparam, select, update
 
+from vibecheck.records import outbox
 from vibecheck.records.holding import holds
 from vibecheck.records.rows import feedback_of, prediction_of
 from vibecheck.records.tables import feedback, predictions, trained_on
 from vibecheck.records.transactions import reading, writing
-from vibecheck.records.values import Feedback, Prediction
+from vibecheck.records.values import Feedback, Prediction, SideDrawn
 
 # Ids in one question to the database; SQLite takes 32,766 values in a statement, Postgres 65,535.
 QUESTION = 5000
@@ -82,17 +84,21 @@ def sides(engine: Engine, prediction_ids: Collection[str]) -> dict[str, str]:
         return _sides(connection, prediction_ids)
 
 
-def draw(engine: Engine, wanted: Mapping[str, str]) -> dict[str, str]:
+def draw(engine: Engine, wanted: Mapping[str, str], now: datetime) -> dict[str, str]:
     """Gives predictions a side by their ids, all at once; returns the sides that they have now.
 
     A side that is there already, perhaps given by another process just now, stays.
     """
     with writing(engine) as connection:
+        before = _drawn(connection, wanted)
         learned = _learned(connection, wanted)
         rows = [{"the_id": each, "the_side": "train" if each in learned else wanted[each]} for each in wanted]
         if rows:
             connection.execute(_mark(), rows)
-        return dict(wanted) | _sides(connection, wanted)
+        drawn = _drawn(connection, wanted)
+        new = (SideDrawn(each, side, now) for each, side in drawn.items() if each not in before)
+        outbox.enqueue_all(connection, new)
+    return dict(wanted) | dict.fromkeys(learned, "train") | drawn
 
 
 def _mark() -> Update:
@@ -101,7 +107,11 @@ def _mark() -> Update:
 
 
 def _sides(connection: Connection, prediction_ids: Collection[str]) -> dict[str, str]:
-    found = dict.fromkeys(_learned(connection, prediction_ids), "train")
+    return dict.fromkeys(_learned(connection, prediction_ids), "train") | _drawn(connection, prediction_ids)
+
+
+def _drawn(connection: Connection, prediction_ids: Collection[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
     for some in _parts(prediction_ids):
         drawn = select(predictions.c.id, predictions.c.side).where(
             predictions.c.id.in_(some), predictions.c.side.is_not(None)

@@ -20,6 +20,8 @@ LABELS = (*NAMES, CANT_TELL)
 # Where a labeller found what they labelled. "useful": what a model learns most from. "random": drawn
 # without looking at any answer, and shown without it; only these labels count when models are judged.
 QUEUES = ("useful", "random")
+# What a labelled picture is for: to train models, or to judge them.
+SIDES = ("train", "held_out")
 PLAY_MODES = ("match", "lift")
 # "first": a new installation begins with it. "override": not proved, for a reason that somebody gave.
 PROMOTION_KINDS = ("first", "promotion", "override", "rollback")
@@ -165,6 +167,20 @@ class PictureKept:
         _check_time("kept_at", self.kept_at)
         if not self.prediction.picture_kept:
             raise ValueError("the prediction must say that its picture is kept")
+
+
+@dataclass(frozen=True, slots=True)
+class SideDrawn:
+    """It was decided for ever whether a prediction's picture trains models or judges them."""
+
+    prediction_id: str
+    side: str
+    drawn_at: datetime
+
+    def __post_init__(self) -> None:
+        _check_id(self.prediction_id)
+        _check_one_of("side", self.side, SIDES)
+        _check_time("drawn_at", self.drawn_at)
 
 
 @dataclass(frozen=True, slots=True)

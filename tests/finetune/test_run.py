@@ -1,0 +1,198 @@
+"""python -m finetune, from labels to a challenger that runs. Imports torch."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.finetune.corrected import face, fill
+from tests.standins.models import small_vit
+from vibecheck.classifier import Classifier
+from vibecheck.emotions import NAMES
+from vibecheck.installed import Shelf
+from vibecheck.manifest import Manifest
+from vibecheck.registry import CHALLENGER, Registry
+from vibecheck.settings import Settings
+
+pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
+ROOT = Path(__file__).parents[2]
+
+
+def environment(settings: Settings, **more: str) -> dict[str, str]:
+    ours = {"VIBECHECK_DATA": str(settings.data), "OMP_NUM_THREADS": "1"}
+    return {name: value for name, value in os.environ.items() if name != "COMET_API_KEY"} | ours | more
+
+
+def finetune(settings: Settings, *arguments: object) -> tuple[int, list[dict], str]:
+    """The exit status, the events and what was said on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "finetune", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+@pytest.fixture(scope="module")
+def vit(tmp_path_factory):
+    """A small transformer, which learns fast and labels one mood twice."""
+    return small_vit(tmp_path_factory.mktemp("vit") / "vit", [*NAMES, "contempt"])
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A run with the embedded model on the faces of a store, with what it told."""
+    settings = Settings(data=tmp_path_factory.mktemp("run") / "data")
+    ids = fill(settings, 84, visitors=14)
+    status, events, errors = finetune(settings, "--epochs", 2, "--no-proof", "--base", "embedded")
+    assert status == 0, errors
+    return settings, ids, events
+
+
+def test_it_tells_how_far_it_is(ran):
+    _, _, events = ran
+    kinds = [event["event"] for event in events]
+    assert kinds[:2] == ["collected", "started"] and kinds[-2:] == ["exported", "finished"]
+    collected = events[0]
+    assert collected["rows"] == 84 == sum(collected["by_class"].values())
+    assert collected["train"] + collected["validation"] + collected["held_out"] == 84
+    assert collected["unit"] == "visitor" and collected["judging"] == collected["held_out"] > 0
+    assert events[1]["stages"] == ["head", "all"] and events[1]["base"] == "embedded-2"
+    epochs = [event for event in events if event["event"] == "epoch"]
+    assert [event["epoch"] for event in epochs if event["stage"] == "all"] == [1, 2]
+    assert all(0 <= event["done"] <= 1 and event["minutes_left"] >= 0 for event in epochs)
+    assert {"loss", "accuracy", "balanced_accuracy", "minutes"} <= set(epochs[0])
+    assert sum(event["event"] == "blend" and event["chosen"] for event in events) == 1
+
+
+def test_the_challenger_runs_and_says_what_it_learned_from(ran):
+    settings, ids, events = ran
+    version = events[-1]["version"]
+    there = Shelf(settings.data).find(version)
+    classifier = Classifier.load(there.folder)
+    assert classifier.version == version and classifier.side == 80
+    answers = classifier.probabilities(np.stack([face(0, 0)[8:88, 8:88]]))
+    assert answers.sum() == pytest.approx(1)
+    manifest = Manifest.read(there.folder)
+    assert manifest.grey and manifest.class_prior and "embedded-2" in manifest.origin
+    with closing(Registry.open(settings)) as registry:
+        assert registry.aliases()[CHALLENGER] == version
+        learned = registry.trained_on(version)
+        about = registry.get(version)
+    assert len(learned) == events[0]["train"] + events[0]["validation"] and set(learned) < set(ids)
+    assert about.source == str(there.folder)
+    assert about.metrics["fine_tuning"]["mix"] == next(e["mix"] for e in events if e.get("chosen"))
+
+
+def test_no_picture_is_left_outside_the_records(ran):
+    _, _, events = ran
+    out = Path(events[-1]["out"])
+    assert sorted(path.name for path in out.iterdir()) == ["model", "plan.json"]
+
+
+def test_a_finished_run_is_not_done_again(ran):
+    settings, _, events = ran
+    arguments = ("--epochs", 2, "--no-proof", "--base", "embedded", "--out", events[-1]["out"])
+    status, again, _ = finetune(settings, *arguments)
+    assert status == 1 and "finished" in again[-1]["error"]
+
+
+def test_a_dry_run_changes_nothing(tmp_path, vit):
+    settings = Settings(data=tmp_path / "data")
+    fill(settings, 28)
+    before = sorted(path for path in settings.data.rglob("*") if path.is_file())
+    status, (planned,), errors = finetune(settings, "--dry-run", "--json", "--base", "embedded")
+    assert status == 0, errors
+    assert planned["event"] == "planned" and planned["rows"] == 28
+    assert planned["estimate"]["minutes"] > 0 and planned["estimate"]["enough"]
+    assert [path for path in before if not path.exists()] == []
+    assert not (settings.data / "fine-tuning").exists() and not (settings.data / "models").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "There are no labelled pictures"),
+        (("--source", "nowhere"), "--source takes"),
+        (("--device", "abacus"), "--device takes"),
+        (("--reference", "nowhere"), "--reference takes"),
+        (("--base", "no such model"), "is no model"),
+        (("--source", "comet"), "COMET_API_KEY"),
+    ],
+)
+def test_what_is_in_the_way_is_said_in_a_sentence(tmp_path, arguments, sentence):
+    from typer.testing import CliRunner
+
+    from finetune.__main__ import app
+
+    env = environment(Settings(data=tmp_path / "data"), COMET_API_KEY="")
+    done = CliRunner().invoke(app, list(arguments), env=env)
+    assert done.exit_code == 1
+    event = json.loads(done.stdout.splitlines()[-1])
+    assert event["event"] == "failed" and sentence in event["error"]
+
+
+def test_a_killed_run_goes_on_and_a_stopped_one_says_so(tmp_path, vit):
+    settings = Settings(data=tmp_path / "data")
+    fill(settings, 84)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "finetune", "--base", str(vit), "--out", str(out), "--no-proof"]
+    command += ["--epochs", "40"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(settings), stdout=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "epoch" and event["stage"] == "all" and event["epoch"] >= 2:
+                process.kill()
+                break
+    assert process.returncode == -signal.SIGKILL
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(settings), stdout=subprocess.PIPE, text=True
+    ) as process:
+        events = []
+        for line in process.stdout:
+            events.append(json.loads(line))
+            if events[-1]["event"] == "epoch":
+                process.send_signal(signal.SIGTERM)
+                break
+        process.stdout.read()
+    assert process.returncode == 130
+    # The head had learned, and of the other stage two passes at least were kept.
+    first = next(event for event in events if event["event"] == "epoch")
+    assert first["stage"] == "all" and first["epoch"] > 2
+    status, (failed,), _ = finetune(settings, *command[3:-1], "41")
+    assert status == 1 and "asked for something else" in failed["error"]
+
+
+def test_two_processes_train_one_model(tmp_path, vit):
+    settings = Settings(data=tmp_path / "data")
+    fill(settings, 84)
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2", "--cpu"]
+    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    launch += ["--main_process_port", "0", "-m", "finetune"]
+    arguments = ["--base", str(vit), "--epochs", "2", "--no-proof", "--device", "cpu"]
+    began = time.monotonic()
+    done = subprocess.run(
+        [*launch, *arguments],
+        cwd=ROOT,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [event["event"] for event in events].count("finished") == 1, time.monotonic() - began
+    with closing(Registry.open(settings)) as registry:
+        assert list(registry.aliases()) == [CHALLENGER]

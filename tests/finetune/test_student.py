@@ -1,0 +1,196 @@
+"""A model that learns: what it answers, what it is told, and what of it may change. Imports torch."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.standins.models import small_vit
+from vibecheck.classifier import EMBEDDED, Classifier, labels_of
+from vibecheck.emotions import NAMES, map_labels
+from vibecheck.manifest import Manifest
+from vibecheck.probes import face_crops
+
+pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
+
+
+@pytest.fixture(scope="module")
+def torch():
+    import torch
+
+    return torch
+
+
+def student_of(folder, manifest, distill=0.5, share=0.5, weights=(1.0,) * 7):
+    from finetune.student import Student
+    from vibecheck.compiler import open_folder
+
+    inner, side = open_folder(folder, manifest)
+    mapping = map_labels(labels_of(folder))
+    return Student(inner, mapping, manifest, weights, distill, share), side
+
+
+@pytest.fixture
+def embedded():
+    return student_of(EMBEDDED, Manifest.read(EMBEDDED))[0]
+
+
+def test_it_answers_as_the_app_does(torch, embedded):
+    manifest = Manifest.read(EMBEDDED)
+    faces = face_crops(manifest, 80, 12)
+    expected = Classifier.load(EMBEDDED).probabilities(faces)
+    with torch.inference_mode():
+        answers = embedded.eval().answers(torch.from_numpy(faces)).exp().numpy()
+    assert answers == pytest.approx(expected, abs=1e-4)
+
+
+def test_labels_that_share_a_mood_are_added_up(torch, tmp_path):
+    labels = [*NAMES, "contempt"]
+    student, side = student_of(small_vit(tmp_path / "vit", labels), Manifest(version="m-1"))
+    faces = torch.randint(0, 255, (4, side, side, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        answers = student.eval().answers(faces).exp()
+        plain = student.inner(faces).softmax(1)
+    assert answers.sum(1).numpy() == pytest.approx(np.ones(4), abs=1e-5)
+    assert answers[:, 1].numpy() == pytest.approx((plain[:, 1] + plain[:, 7]).numpy(), abs=1e-5)
+
+
+def test_what_the_champion_said_counts_beside_the_label(torch, embedded):
+    faces = torch.from_numpy(face_crops(Manifest.read(EMBEDDED), 80, 8))
+    labels = torch.arange(8) % 7
+    teacher = torch.full((8, 7), 1 / 7)
+    losses = {}
+    for distill in (0.0, 0.5, 1.0):
+        embedded.distill, embedded.share = distill, 0.0
+        torch.manual_seed(0)
+        losses[distill] = embedded.train()(faces, labels, teacher)["loss"].item()
+    assert losses[0.5] == pytest.approx((losses[0.0] + losses[1.0]) / 2, rel=1e-4)
+    assert losses[0.0] != pytest.approx(losses[1.0])
+    # Judged by the labels alone.
+    embedded.eval()
+    assert embedded(faces, labels, teacher)["loss"] == embedded(faces, labels)["loss"]
+
+
+def test_rare_moods_count_more(torch):
+    from finetune.student import class_weights
+
+    counts = [10, 0, 40, 50, 0, 0, 0]
+    assert class_weights(counts, 0.0) == pytest.approx(np.ones(7))
+    weights = class_weights(counts, 1.0)
+    assert weights[0] / weights[3] == pytest.approx(5)
+    assert (weights * counts).sum() == pytest.approx(100)
+    assert class_weights(counts, 0.5)[0] / class_weights(counts, 0.5)[3] == pytest.approx(5**0.5)
+    assert weights[1] == weights[4] == pytest.approx(weights[0] * 10)  # no more than at one in a hundred
+
+
+def test_statistics_of_batches_stay_as_they_were(torch, embedded):
+    before = {name: value.clone() for name, value in embedded.named_buffers()}
+    faces = torch.from_numpy(face_crops(Manifest.read(EMBEDDED), 80, 8))
+    embedded.train()(faces, torch.arange(8) % 7)["loss"].backward()
+    assert all(torch.equal(value, before[name]) for name, value in embedded.named_buffers())
+
+
+def test_first_only_the_head_learns_and_then_all_but_the_first_blocks(torch, embedded):
+    from finetune.student import but_the_first, only_head
+
+    model = embedded.inner.model
+
+    def may_change():
+        return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+    everything = {name for name, _ in model.named_parameters()}
+    only_head(model)
+    assert may_change() == {"classifier.1.weight", "classifier.1.bias"}
+    but_the_first(model, 0.0)
+    assert may_change() == everything
+    but_the_first(model, 0.5)
+    stays = everything - may_change()
+    assert any("embedder" in name for name in stays)
+    assert {name.split("stages.")[1][0] for name in stays if "stages." in name} == {"0", "1"}
+
+
+def test_the_first_blocks_of_a_transformer(torch, tmp_path):
+    from finetune.student import blocks, but_the_first
+
+    folder = small_vit(tmp_path / "vit", NAMES, num_hidden_layers=4)
+    student, _ = student_of(folder, Manifest(version="m-1"))
+    model = student.inner.model
+    assert len(blocks(model)) == 4
+    but_the_first(model, 0.5)
+    stays = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    assert any("patch_embeddings" in name for name in stays)
+    assert any("cls_token" in name for name in stays) and not any("classifier" in name for name in stays)
+
+
+@pytest.mark.parametrize("grey", [True, False])
+def test_pictures_are_altered_in_grey_or_in_colour(torch, embedded, grey):
+    embedded.grey, embedded.share = grey, 1.0
+    faces = torch.full((40, 80, 80, 3), 100, dtype=torch.uint8)
+    faces[:, 20:60, 20:60] = torch.tensor([200, 150, 50], dtype=torch.uint8)
+    torch.manual_seed(0)
+    altered = embedded._altered(faces)
+    assert altered.shape == faces.shape and altered.min() >= 0 and altered.max() <= 255
+    apart = (altered[..., 0] - altered[..., 2]).abs().mean()
+    assert (apart == 0) if grey else (apart > 20)
+    torch.manual_seed(0)
+    assert torch.equal(altered, embedded._altered(faces))
+
+
+def test_some_are_no_more_than_mirrored(torch, embedded):
+    embedded.grey, embedded.share = False, 0.5
+    faces = torch.randint(0, 255, (40, 80, 80, 3), dtype=torch.uint8)
+    altered = embedded._altered(faces)
+    plain = faces.float()
+    same = [
+        bool(torch.allclose(after, before, atol=0.01) or torch.allclose(after, before.flip(1), atol=0.01))
+        for after, before in zip(altered, plain, strict=True)
+    ]
+    assert sum(same) == 20
+
+
+def test_a_mix_of_weights_lies_between_them(torch, embedded):
+    from finetune.blend import between
+
+    old = {"w": torch.zeros(3), "n": torch.tensor(3)}
+    new = {"w": torch.ones(3), "n": torch.tensor(5)}
+    assert between(old, new, 0.0)["w"].sum() == 0 and between(old, new, 1.0)["w"].sum() == 3
+    assert between(old, new, 0.3)["w"][0] == pytest.approx(0.3) and between(old, new, 0.3)["n"] == 5
+
+
+def test_the_temperature_makes_confidence_honest_and_few_labels_hardly_move_it(torch):
+    from finetune.blend import temperature
+
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 7, 2000)
+    said = np.where(rng.random(2000) < 0.6, truth, rng.integers(0, 7, 2000))
+    answers = np.log(np.full((2000, 7), 0.01 / 6))
+    answers[np.arange(2000), said] = np.log(0.99)  # far too sure
+    found = temperature(answers, truth, np.zeros(7))
+    assert found > 2
+    assert 1 < temperature(answers[:10], truth[:10], np.zeros(7)) < found
+    assert temperature(answers[said == truth], truth[said == truth], np.zeros(7)) < 1
+
+
+def test_the_mix_with_the_likeliest_labels_is_chosen(torch, embedded):
+    from datasets import Dataset
+
+    from finetune import blend
+    from finetune.dataset import FEATURES
+
+    faces = face_crops(Manifest.read(EMBEDDED), 80, 20)
+    old = {name: value.clone() for name, value in embedded.state_dict().items()}
+    with torch.inference_mode():
+        labels = embedded.eval().answers(torch.from_numpy(faces)).argmax(1).tolist()
+    rows = [
+        {"prediction_id": str(i), "label": label, "pixels": face.tobytes(), "teacher": [1 / 7] * 7}
+        for i, (face, label) in enumerate(zip(faces, labels, strict=True))
+    ]
+    valid = Dataset.from_list(rows, features=FEATURES)
+    with torch.no_grad():
+        for parameter in embedded.parameters():
+            parameter.mul_(0.5)  # what was learned is nonsense
+    told = []
+    best = blend.choose(embedded, old, valid, told.append)
+    assert [each.mix for each in told] == list(blend.MIXES)
+    assert best.nll == min(each.nll for each in told) and best.mix < 0.5 and best.accuracy > 0.8
+    assert replace(best) in told
