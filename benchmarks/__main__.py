@@ -68,6 +68,17 @@ def proof(as_json: Annotated[bool, typer.Option("--json", help="One JSON object 
     _print(run(), as_json)
 
 
+@app.command()
+def noise(
+    runs: Annotated[int, typer.Option(min=1, help="How often labels are dealt out.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Whether a model that learned from labels given at random is ever promoted."""
+    from benchmarks.noise import run
+
+    _print(run(runs), as_json)
+
+
 def _print(rows: list[dict], as_json: bool) -> None:
     """Rows as lines of JSON, or as a table with a column a row, which fits the screen better."""
     if as_json:

@@ -12,8 +12,8 @@ from sqlalchemy import update
 
 from tests.comet.conftest import FAST
 from tests.records.examples import a_prediction
+from tests.standins.models import small_vit
 from vibecheck.build import build
-from vibecheck.classifier import EMBEDDED
 from vibecheck.comet import layout, model_sender, models
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
@@ -51,11 +51,8 @@ def registry(store) -> Registry:
 @pytest.fixture
 def folder(settings) -> Path:
     """A model that was made here, with the report of its trial beside it."""
-    folder = settings.data / "models" / TUNED
-    folder.mkdir(parents=True)
-    for name in ("config.json", "preprocessor_config.json", "model.safetensors", "README.md"):
-        shutil.copy(EMBEDDED / name, folder)
-    Manifest.read(EMBEDDED).model_copy(update={"version": TUNED}).write(folder)
+    folder = small_vit(settings.data / "models" / TUNED, NAMES)
+    Manifest(version=TUNED).write(folder)
     return folder
 
 
@@ -65,7 +62,7 @@ def tuned(registry, folder, tmp_path) -> Registry:
     registry.register("embedded-2", "ships", "embedded", {}, NOW)
     registry.begin("embedded-2", "the first", NOW)
     changed = Changed(IDS[0], "happy", "sad", 0.5, "happy", 0.7)
-    tally = Tally(30, 10, 25, 16, 1, 0.001)
+    tally = Tally(30, 10, 25, 16, 1, 0.001, 0.0)
     report = Report(
         TUNED, "embedded-2", NOW, True, "Proved better.", 0, 3, {}, tally, None, None, None, (changed,)
     )
@@ -98,7 +95,7 @@ def test_a_model_goes_to_comet_with_all_that_belongs_to_it(settings, store, come
     assert (version["version"], version["comment"]) == ("1.0.0", TUNED)
     assert version["experimentModel"]["experimentKey"] == KEY
     assert {a.name for a in experiment.assets.values() if a.group} == {
-        "config.json", "preprocessor_config.json", "vibecheck.json", "README.md", "model.safetensors"
+        "config.json", "preprocessor_config.json", "vibecheck.json", "model.safetensors"
     }  # fmt: skip
     (weights,) = experiment.named("model.safetensors")
     assert weights.content == (folder / "model.safetensors").read_bytes()
