@@ -60,7 +60,7 @@ class Tally:
     won: Count
     lost: Count
     p: Share
-    dealt: Share
+    dealt: Share = 0.0
 
     def __post_init__(self) -> None:
         if self.challenger - self.champion != self.won - self.lost or self.won + self.lost > self.n:

@@ -27,6 +27,7 @@ from sqlalchemy import select, update
 from vibecheck.comet import layout, models
 from vibecheck.comet.client import Comet
 from vibecheck.comet.remembered import Record, put_current, record_of, remember
+from vibecheck.comet.state import FILES
 from vibecheck.comet.trouble import explained
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError, RecordsError
@@ -51,9 +52,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0  # s
 # A machine without the files leaves them to the one that has them; after so many looks nobody has.
 ELSEWHERE = timedelta(minutes=1)
 PATIENCE = 30
-# Under this name it stands among a version's metrics where its files are in Comet: their SHA-256 by name.
-FILES = "comet_files"
-# And under this one, what its training noted of itself.
+# Under this name stands among a version's metrics what its training noted of itself.
 TRAINING = "fine_tuning"
 # Epochs and numbers of each that are sent, whatever is recorded.
 MOST_EPOCHS, MOST_CURVES = 1000, 12
