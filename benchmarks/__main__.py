@@ -61,14 +61,6 @@ def store(
 
 
 @app.command()
-def proof(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
-    """How often a worse or better challenger would be promoted, by which labels judge it (simulated)."""
-    from benchmarks.proof import run
-
-    _print(run(), as_json)
-
-
-@app.command()
 def noise(
     runs: Annotated[int, typer.Option(min=1, help="How often labels are dealt out.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -77,6 +69,14 @@ def noise(
     from benchmarks.noise import run
 
     _print(run(runs), as_json)
+
+
+@app.command()
+def proof(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
+    """How often a worse or better challenger would be promoted, by which labels judge it (simulated)."""
+    from benchmarks.proof import run
+
+    _print(run(), as_json)
 
 
 def _print(rows: list[dict], as_json: bool) -> None:
