@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from tests.comet.conftest import FAST
+from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import a_prediction
 from tests.standins.models import small_vit
 from vibecheck.build import build
@@ -19,6 +19,7 @@ from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
 from vibecheck.comet.remembered import restore_models
 from vibecheck.comet.sender import Sender
+from vibecheck.comet.state import model_link
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, HubUnreachable, ModelError
 from vibecheck.installed import Shelf
@@ -51,7 +52,10 @@ def registry(store) -> Registry:
 @pytest.fixture
 def folder(settings) -> Path:
     """A model that was made here, with the report of its trial beside it."""
-    folder = small_vit(settings.data / "models" / TUNED, NAMES)
+    folder = settings.data / "models" / TUNED
+    folder.mkdir(parents=True)
+    for name in ("config.json", "preprocessor_config.json", "model.safetensors"):
+        (folder / name).write_bytes(name.encode() * 1000)
     Manifest(version=TUNED).write(folder)
     return folder
 
@@ -215,7 +219,15 @@ def elsewhere(settings, tmp_path):
     return settings.model_copy(update={"data": tmp_path / "elsewhere"})
 
 
+def test_its_page_in_comet_can_be_opened_once_it_is_there(settings, store, comet, tuned):
+    assert model_link(store, settings, TUNED, tuned.get(TUNED).metrics) is None
+    sent(settings, store)
+    link = model_link(store, settings, TUNED, tuned.get(TUNED).metrics)
+    assert link == f"{comet.url}/standin/vibecheck/{KEY}"
+
+
 def test_what_was_made_on_one_machine_runs_on_another(settings, store, comet, tuned, folder, elsewhere):
+    small_vit(folder, NAMES)
     send_all(settings, store)
     there = tuned.get(TUNED)
     content = (folder / "model.safetensors").read_bytes()
@@ -273,6 +285,7 @@ def sent(settings, store):
     send_all(settings, store)
 
 
+@both_databases
 def test_an_empty_disk_gets_its_registry_back(settings, store, comet, tuned, new_disk):
     prediction = replace(a_prediction(), id=IDS[0])
     store.add(prediction, None)

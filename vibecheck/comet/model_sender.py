@@ -34,6 +34,7 @@ from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelE
 from vibecheck.installed import Shelf
 from vibecheck.manifest import FILE_NAME, Manifest
 from vibecheck.proofs import proof_of
+from vibecheck.records import registered
 from vibecheck.records.outbox import MODEL
 from vibecheck.records.queue import Claimed, Queue
 from vibecheck.records.reports import without_pictures
@@ -255,7 +256,8 @@ def _note_files(store: Store, version: str, files: Mapping[str, str]) -> None:
     """Keeps with the version what of it is in Comet; whoever fetches it there holds it against this."""
     same = registered_models.c.version == version
     with writing(store.engine) as connection:
-        query = select(registered_models.c.metrics).where(same).with_for_update()
+        registered.lock(connection)
+        query = select(registered_models.c.metrics).where(same)
         known = connection.execute(query).scalar_one_or_none()
         if known is not None:
             values = {"metrics": dict(known) | {FILES: dict(files)}}
