@@ -61,6 +61,17 @@ def store(
 
 
 @app.command()
+def noise(
+    runs: Annotated[int, typer.Option(min=1, help="How often labels are dealt out.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Whether a model that learned from labels given at random is ever promoted."""
+    from benchmarks.noise import run
+
+    _print(run(runs), as_json)
+
+
+@app.command()
 def proof(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
     """How often a worse or better challenger would be promoted, by which labels judge it (simulated)."""
     from benchmarks.proof import run

@@ -20,13 +20,12 @@ from vibecheck import labelled
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.emotions import NAMES
-from vibecheck.errors import ModelError, PictureError, RecordsError, UnknownPrediction
-from vibecheck.faces import Face, FaceDetector, whole
+from vibecheck.errors import ModelError, PictureError
+from vibecheck.faces import Face, FaceDetector, crop, whole
 from vibecheck.installed import Shelf
 from vibecheck.manifest import Manifest
 from vibecheck.pictures import decode, read_file
 from vibecheck.reading import STILL_SIDE
-from vibecheck.records.store import Store
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.trial import Changed, Pair, Report, Scores, Tally
@@ -37,13 +36,17 @@ AT_ONCE = 256
 
 
 class HeldOut(Protocol):
-    """A labelled prediction with its picture, as `finetune.collect` gives it."""
+    """A labelled prediction with its picture, as `finetune.collect` gives it.
+
+    `face` is where the face is in the picture; None where the picture is a face crop already.
+    """
 
     prediction_id: str
     label: str
     source: str
     queue: str | None
     picture: bytes
+    face: Face | None
     side: str
 
 
@@ -74,11 +77,13 @@ def judge_challenger(
     with closing(Registry.open(settings)) as registry:
         learned = set(trained_on) | set(registry.trained_on(champion))
         rows, left_out = _judging(held_out, learned)
-        judged = _Judged(models, _faces_of(settings))
+        judged = _Judged(models)
         pictures: dict[str, bytes] = {}
         for row in rows:
             try:
-                judged.take(row.prediction_id, row.label, decode(row.picture, name="A kept picture"))
+                judged.take(
+                    row.prediction_id, row.label, decode(row.picture, name="A kept picture"), row.face
+                )
             except PictureError:
                 left_out["unreadable picture"] += 1
             else:
@@ -124,45 +129,23 @@ def _judging(rows: Iterable[HeldOut], learned: set[str]) -> tuple[list[HeldOut],
     return list(found.values()), left_out
 
 
-class _Faces:
-    """Where the face is in a picture: as the records say, else sought, else all of it."""
-
-    def __init__(self, store: Store | None) -> None:
-        self._store = store
-        self._detector = FaceDetector()
-
-    def of(self, prediction_id: str, picture: np.ndarray) -> Face:
-        if self._store is not None:
-            try:
-                return self._store.get(prediction_id).face
-            except UnknownPrediction:
-                pass
-        found = self._detector.find(picture) or self._detector.find(picture, STILL_SIDE)
-        return self._detector.refine(picture, found[0]) if found else whole(picture)
-
-
-def _faces_of(settings: Settings) -> _Faces:
-    try:
-        return _Faces(Store.open(settings))
-    except RecordsError:  # the pictures came from elsewhere, then
-        return _Faces(None)
-
-
 class _Judged:
     """The truth, and what both models say, of pictures that are taken one by one."""
 
-    def __init__(self, models: Sequence[Classifier], faces: _Faces) -> None:
+    def __init__(self, models: Sequence[Classifier]) -> None:
         self._models = models
-        self._faces = faces
         self.ids: list[str] = []
         self._labels: list[int] = []
         self._waiting: list[list[np.ndarray]] = [[] for _ in models]
         self._said: list[list[np.ndarray]] = [[np.empty((0, len(NAMES)))] for _ in models]
 
-    def take(self, name: str, label: str, picture: np.ndarray) -> None:
-        face = self._faces.of(name, picture)
+    def take(self, name: str, label: str, picture: np.ndarray, face: Face | None) -> None:
+        """Have a picture read, whose face is there; None: it is a face crop."""
         for model, crops in zip(self._models, self._waiting, strict=True):
-            crops.append(model.cut(picture, face))
+            if face is None:
+                crops.append(crop(picture, whole(picture), model.side, upright=False))
+            else:
+                crops.append(model.cut(picture, face))
         self.ids.append(name)
         self._labels.append(NAMES.index(label))
         if len(self._waiting[0]) >= AT_ONCE:
@@ -188,12 +171,15 @@ class _Judged:
 
 def _reference(models: Sequence[Classifier], source: Path) -> _Judged:
     """Both models on the operator's own labelled pictures. Raises LabelsError where there are none."""
-    judged = _Judged(models, _Faces(None))
+    judged, detector = _Judged(models), FaceDetector()
     for each in labelled.read(source):
         if isinstance(each, labelled.Refused):
             continue
         try:
-            judged.take(str(each.path), each.label, read_file(each.path))
+            picture = read_file(each.path)
+            found = detector.find(picture) or detector.find(picture, STILL_SIDE)
+            face = detector.refine(picture, found[0]) if found else None
+            judged.take(str(each.path), each.label, picture, face)
         except PictureError:
             continue
     judged.finish()

@@ -6,6 +6,9 @@ asked for without looking at an answer (audits, imports, the labellers' random q
 pictures were never trained on. Both models answer the same pictures, and only those matter on which one
 is right and the other wrong: were they equally good, each would win half of them (McNemar's test, exact
 and one-sided; McNemar 1947, Fagerland et al. 2013, doi:10.1186/1471-2288-13-91).
+
+Labels that were given at random say nothing about either model, and by luck one of them may still look
+better on them. So the challenger has to agree with the labels far beyond what chance would do.
 """
 
 import math
@@ -16,6 +19,8 @@ from scipy.stats import binomtest, norm
 
 SIGNIFICANCE = 0.05
 POWER = 0.8
+# So rarely may labels that are dealt out at random agree as much with the challenger.
+DEALT = 0.001
 # Accuracy that may be lost on a reference set, as a share of its pictures.
 MAY_LOSE = 0.01
 
@@ -25,7 +30,8 @@ class Comparison:
     """Two models on the same `n` pictures.
 
     `champion` and `challenger` are how many each got right; `won` how many only the challenger, `lost`
-    how many only the champion. `p` is the chance of so many wins or more were both equally good.
+    how many only the champion. `p` is the chance of so many wins or more were both equally good;
+    `dealt` that of so many right answers of the challenger were the labels dealt out anew at random.
     """
 
     n: int
@@ -34,6 +40,7 @@ class Comparison:
     won: int
     lost: int
     p: float
+    dealt: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +58,34 @@ def compare(champion: np.ndarray, challenger: np.ndarray, truth: np.ndarray) -> 
     first, second = champion == truth, challenger == truth
     won, lost = int((second & ~first).sum()), int((first & ~second).sum())
     p = float(binomtest(won, won + lost, 0.5, alternative="greater").pvalue) if won + lost else 1.0
-    return Comparison(len(truth), int(first.sum()), int(second.sum()), won, lost, p)
+    dealt = dealt_at_random(challenger, truth)
+    return Comparison(len(truth), int(first.sum()), int(second.sum()), won, lost, p, dealt)
+
+
+def dealt_at_random(answers: np.ndarray, truth: np.ndarray) -> float:
+    """The chance of so many right answers were the labels dealt out anew, as many of each as there are.
+
+    By the mean and the variance of that number, and the normal distribution. 1 where the labels or the
+    answers are all the same, which tells nothing.
+    """
+    n, kinds = len(truth), int(max(answers.max(initial=0), truth.max(initial=0))) + 1
+    said, true = (np.bincount(each, minlength=kinds).astype(float) for each in (answers, truth))
+    if n < 2:
+        return 1.0
+    both = said * true
+    mean = both.sum() / n
+    pairs = both.sum() ** 2 - (both * (said + true - 1)).sum()
+    variance = pairs / (n * (n - 1)) + mean - mean**2
+    if variance < 1e-9:
+        return 1.0
+    return float(norm.sf(((answers == truth).sum() - 0.5 - mean) / math.sqrt(variance)))
 
 
 def judge(held_out: Comparison, reference: Comparison | None = None) -> Verdict:
     """May the challenger go live?
 
-    It has to be better on the held-out labels (p at most 0.05) and, where the operator gives a
-    reference set of labelled pictures, lose no more than one point of accuracy on it.
+    It has to be better on the held-out labels (p at most 0.05), agree with them beyond chance, and, where
+    the operator gives a reference set of labelled pictures, lose no more than one point of accuracy on it.
     """
     if held_out.n == 0:
         return Verdict(False, "There are no held-out labels yet that were asked for at random.", None)
@@ -71,6 +98,9 @@ def judge(held_out: Comparison, reference: Comparison | None = None) -> Verdict:
         f"{held_out.champion}; where they differ it won {held_out.won} and lost {held_out.lost} "
         f"(p = {held_out.p:.3g})"
     )
+    if held_out.p <= SIGNIFICANCE and held_out.dealt > DEALT:
+        reason = "Not proved: it agrees with these labels hardly more than chance would. Look at them"
+        return Verdict(False, f"{reason}, or wait for more. {seen}.", None)
     if held_out.p <= SIGNIFICANCE:
         return Verdict(True, f"Proved better. {seen}.", 0)
     needed = more_labels(held_out)

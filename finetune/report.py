@@ -54,7 +54,8 @@ th { color: #98A2B3; font-weight: 400; } td.n, th.n { text-align: right; }
 figure { margin: 0; font-size: 13px; line-height: 1.4; } figure img, .none { width: 100%;
   aspect-ratio: 1; border-radius: 12px; background: #1E2330; object-fit: cover; display: block;
   margin-bottom: .35rem; }
-@media (max-width: 560px) { .two { grid-template-columns: 1fr; } .number { font-size: 36px; } }
+@media (max-width: 560px) { .two { grid-template-columns: 1fr; } .number { font-size: 36px; }
+  .bars td:last-child, .bars th:last-child { display: none; } }
 @media print { body { max-width: none; } }
 """
 
@@ -96,7 +97,9 @@ def page(report: Report, pictures: Mapping[str, bytes] | None = None) -> str:
 
 def _verdict(report: Report) -> str:
     word, kind = ("Proved better", "yes") if report.proved else ("Not proved", "no")
-    return _section("", f'<div class="verdict {kind}">{word}</div><p>{escape(report.reason)}</p>')
+    reason = report.reason.removeprefix(word).lstrip(".: ")  # which the heading says already
+    said = escape(reason[:1].upper() + reason[1:])
+    return _section("", f'<div class="verdict {kind}">{word}</div><p>{said}</p>')
 
 
 def _numbers(title: str, tally: Tally | None, pair: Pair | None) -> str:
@@ -140,7 +143,7 @@ def _classes(pair: Pair) -> str:
         )
     heads = ("Mood", ""), ("Labels", "n"), ("Champion", "n"), ("Challenger", "n"), ("", "")
     head = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in heads)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    table = f"<table class=bars><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     note = "How many of each mood were recognised. Bar: challenger; mark: champion."
     return _section("Mood by mood", f'<p>{note}</p><div class="wide">{table}</div>')
 
@@ -190,11 +193,14 @@ def _calibration(pair: Pair) -> str:
 def _faces(title: str, rows: Sequence[Changed], pictures: Mapping[str, bytes] | None) -> str:
     if not rows:
         return ""
-    what = "the champion was right, the challenger is wrong" if title == "Lost" else "the other way round"
+    right, wrong = ("champion", "challenger") if title == "Lost" else ("challenger", "champion")
     more = f" Shown: the first {SHOWN}." if len(rows) > SHOWN else ""
     figures = "".join(_figure(each, (pictures or {}).get(each.prediction_id)) for each in rows[:SHOWN])
     count = f"{len(rows):,} picture{'s' if len(rows) != 1 else ''}"
-    return _section(f"{title}: {count}", f'<p>Here {what}.{more}</p><div class="faces">{figures}</div>')
+    return _section(
+        f"{title}: {count}",
+        f'<p>Here the {right} is right and the {wrong} is wrong.{more}</p><div class="faces">{figures}</div>',
+    )
 
 
 def _figure(row: Changed, picture: bytes | None) -> str:

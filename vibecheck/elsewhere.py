@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vibecheck.comet import models
 from vibecheck.comet.client import Comet
-from vibecheck.comet.model_sender import FILES
+from vibecheck.comet.state import FILES
 from vibecheck.errors import CometUnavailable, HubUnreachable, ModelError
 from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry, Version

@@ -9,7 +9,8 @@
     needed        about how many more audits would prove it; null where it is not ahead
     trained_on    how many predictions the challenger learned from
     left_out      held-out labels that could not judge: reason → how many
-    held_out      the comparison that decides: n, champion, challenger (right of n), won, lost, p
+    held_out      the comparison that decides: n, champion, challenger (right of n), won, lost,
+                  and two chances, p and dealt: see Tally
     reference     the same on the operator's own pictures, or null
     scores        of both models on the held-out labels (null without any), and on the reference set:
                   n, right, accuracy, balanced_accuracy, ece, bias, per_class: mood → [right, n],
@@ -49,7 +50,8 @@ _STRICT = ConfigDict(extra="ignore", allow_inf_nan=False)
 class Tally:
     """Two models on the same `n` pictures: how many each got right, and on how many only one did.
 
-    `p` is the chance of so many wins or more were both equally good.
+    `p` is the chance of so many wins or more were both equally good; `dealt` that of so many right
+    answers of the challenger were the labels dealt out anew at random.
     """
 
     n: Count
@@ -58,6 +60,7 @@ class Tally:
     won: Count
     lost: Count
     p: Share
+    dealt: Share = 0.0
 
     def __post_init__(self) -> None:
         if self.challenger - self.champion != self.won - self.lost or self.won + self.lost > self.n:

@@ -4,14 +4,13 @@ import csv
 import io
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.records.examples import EXAMPLE, NOON
-from vibecheck.comet import feedback_log
-from vibecheck.comet.feedback_log import COLUMNS, harmless, lines, row
+from vibecheck.comet.feedback_log import COLUMNS, lines, row
 from vibecheck.records.values import Feedback
+from vibecheck.spreadsheet import harmless
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -37,36 +36,6 @@ def test_a_row_has_the_columns_that_were_promised():
         "image": f"input_{EXAMPLE.id}.jpg",
     }
     assert (bare["ground_truth_mood"], bare["source"], bare["image"]) == ("", "", "")
-
-
-@pytest.mark.parametrize(
-    ("cell", "expected"),
-    [
-        ("", ""),
-        ("embedded-2", "embedded-2"),
-        ("=1+1", "'=1+1"),
-        ("+1", "'+1"),
-        ("-1", "'-1"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "' =1"),
-        ("\n=1", "' =1"),
-        ("\0x", "' x"),
-        ("\x1bx", "'\x1bx"),
-        (" =1", "' =1"),
-        ("a=1", "a=1"),
-    ],
-)
-def test_a_cell_that_could_be_a_formula_is_made_harmless(cell, expected):
-    assert harmless(cell) == expected
-
-
-@given(st.text())
-def test_no_cell_begins_like_a_formula_or_with_a_control_character(cell):
-    made = harmless(cell)
-    assert made.strip()[:1] not in feedback_log.FORMULA or not made.strip()
-    assert not made[:1] or made[0].isprintable()
-    assert not {"\r", "\n", "\0"} & set(made)
 
 
 @given(st.text(st.characters(codec="utf-8")))

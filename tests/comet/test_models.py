@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from tests.comet.conftest import FAST
+from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import a_prediction
+from tests.standins.models import small_vit
 from vibecheck.build import build
-from vibecheck.classifier import EMBEDDED
 from vibecheck.comet import layout, model_sender, models
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
 from vibecheck.comet.remembered import restore_models
 from vibecheck.comet.sender import Sender
+from vibecheck.comet.state import model_link
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, HubUnreachable, ModelError
 from vibecheck.installed import Shelf
@@ -37,7 +38,9 @@ TUNED = "tuned-1"
 KEY = layout.experiment_key("main", layout.place_of_model(TUNED))
 TRAINING = {
     "epochs": [{"epoch": 1, "loss": 1.5, "accuracy": 0.5}, {"epoch": 2, "loss": 1.0, "accuracy": 0.6}],
-    "recipe": {"rate": 0.001, "stages": "head, all"},
+    "mix": 0.4,
+    "base": "embedded-2",
+    "by_class": {"happy": 3},
 }
 
 
@@ -51,9 +54,9 @@ def folder(settings) -> Path:
     """A model that was made here, with the report of its trial beside it."""
     folder = settings.data / "models" / TUNED
     folder.mkdir(parents=True)
-    for name in ("config.json", "preprocessor_config.json", "model.safetensors", "README.md"):
-        shutil.copy(EMBEDDED / name, folder)
-    Manifest.read(EMBEDDED).model_copy(update={"version": TUNED}).write(folder)
+    for name in ("config.json", "preprocessor_config.json", "model.safetensors"):
+        (folder / name).write_bytes(name.encode() * 1000)
+    Manifest(version=TUNED).write(folder)
     return folder
 
 
@@ -63,7 +66,7 @@ def tuned(registry, folder, tmp_path) -> Registry:
     registry.register("embedded-2", "ships", "embedded", {}, NOW)
     registry.begin("embedded-2", "the first", NOW)
     changed = Changed(IDS[0], "happy", "sad", 0.5, "happy", 0.7)
-    tally = Tally(30, 10, 25, 16, 1, 0.001)
+    tally = Tally(30, 10, 25, 16, 1, 0.001, 0.0)
     report = Report(
         TUNED, "embedded-2", NOW, True, "Proved better.", 0, 3, {}, tally, None, None, None, (changed,)
     )
@@ -73,7 +76,7 @@ def tuned(registry, folder, tmp_path) -> Registry:
     (out / "report.json").write_text(report.as_json())
     (out / "report.html").write_text(page)
     proof = report.proof(str(out / "report.html"))
-    registry.register(TUNED, "tuned", str(folder), {"training": TRAINING}, NOW + timedelta(1), IDS)
+    registry.register(TUNED, "tuned", str(folder), {"fine_tuning": TRAINING}, NOW + timedelta(1), IDS)
     registry.prove(TUNED, proof)
     registry.challenge(TUNED)
     return registry
@@ -96,13 +99,13 @@ def test_a_model_goes_to_comet_with_all_that_belongs_to_it(settings, store, come
     assert (version["version"], version["comment"]) == ("1.0.0", TUNED)
     assert version["experimentModel"]["experimentKey"] == KEY
     assert {a.name for a in experiment.assets.values() if a.group} == {
-        "config.json", "preprocessor_config.json", "vibecheck.json", "README.md", "model.safetensors"
+        "config.json", "preprocessor_config.json", "vibecheck.json", "model.safetensors"
     }  # fmt: skip
     (weights,) = experiment.named("model.safetensors")
     assert weights.content == (folder / "model.safetensors").read_bytes()
     curve = [(m["metricName"], m["metricValue"], m["step"]) for m in experiment.metrics]
     assert sorted(curve) == [("accuracy", 0.5, 1), ("accuracy", 0.6, 2), ("loss", 1.0, 2), ("loss", 1.5, 1)]
-    assert experiment.parameters == {"rate": 0.001, "stages": "head, all"}
+    assert experiment.parameters == {"mix": 0.4, "base": "embedded-2"}
     assert json.loads(experiment.named("trained_on.json")[0].content) == IDS
     assert Report.parse(experiment.named("report.json")[0].content).proved
 
@@ -125,7 +128,7 @@ def test_a_matrix_goes_along_where_there_is_one(settings, store, comet, tuned, f
 @pytest.mark.parametrize(
     "fault",
     [
-        {"path": "asset/upload", "status": 500, "times": 50},
+        {"path": "clientlib/asset/upload", "status": 400, "times": 2},
         {"path": "registry-model/item/create", "status": 500},
         {"path": "registry-model/item/create", "cut": "after"},
         {"path": "write/experiment/upload-asset", "cut": "after"},
@@ -145,7 +148,6 @@ def test_what_fails_is_tried_again_and_nothing_is_there_twice(
             send_all(settings, store)
         except CometError as error:
             assert str(error)
-            comet.faults = [each for each in comet.faults if each.times < 40]
     assert waiting(store) == []
     names = [asset.name for asset in comet.experiments[KEY].assets.values()]
     assert len(names) == len(set(names)) and len(comet.registry["vibecheck-main"]) == 1
@@ -217,7 +219,15 @@ def elsewhere(settings, tmp_path):
     return settings.model_copy(update={"data": tmp_path / "elsewhere"})
 
 
+def test_its_page_in_comet_can_be_opened_once_it_is_there(settings, store, comet, tuned):
+    assert model_link(store, settings, TUNED, tuned.get(TUNED).metrics) is None
+    sent(settings, store)
+    link = model_link(store, settings, TUNED, tuned.get(TUNED).metrics)
+    assert link == f"{comet.url}/standin/vibecheck/{KEY}"
+
+
 def test_what_was_made_on_one_machine_runs_on_another(settings, store, comet, tuned, folder, elsewhere):
+    small_vit(folder, NAMES)
     send_all(settings, store)
     there = tuned.get(TUNED)
     content = (folder / "model.safetensors").read_bytes()
@@ -275,6 +285,7 @@ def sent(settings, store):
     send_all(settings, store)
 
 
+@both_databases
 def test_an_empty_disk_gets_its_registry_back(settings, store, comet, tuned, new_disk):
     prediction = replace(a_prediction(), id=IDS[0])
     store.add(prediction, None)

@@ -228,10 +228,12 @@ def test_a_day_is_rolled_up_when_today_is_over(settings, store, comet, added):
 
 
 def test_a_promotion_is_kept(settings, store, comet):
-    tell(store, "promotion", "promotion", {"version": "tuned-2", "why": "better"})
+    payload = {"version": "tuned-2", "kind": "promotion", "why": "better"}
+    tell(store, "promotion", "promotion", payload)
     send(settings, store)
-    (name,) = comet.names()
-    assert name == layout.promotion_name({"version": "tuned-2", "why": "better"})
+    experiment = comet.experiments[layout.experiment_key("main", layout.MODELS)]
+    (asset,) = experiment.assets.values()
+    assert asset.name == layout.promotion_name(payload) and json.loads(asset.metadata) == payload
 
 
 def test_a_kind_that_nobody_knows_is_set_aside_and_the_rest_goes_on(settings, store, comet, added):

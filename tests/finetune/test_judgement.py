@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from finetune.judgement import judge_challenger, may_judge, scores
-from tests.records.examples import a_prediction
 from vibecheck.classifier import EMBEDDED
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, ModelError
-from vibecheck.faces import keepsake
+from vibecheck.faces import Face, FaceDetector, keepsake
 from vibecheck.manifest import Manifest
-from vibecheck.pictures import encode_jpeg
-from vibecheck.records.store import Store
+from vibecheck.pictures import decode, encode_jpeg
+from vibecheck.probes import lfw_faces
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.trial import Report
@@ -31,6 +31,7 @@ class Row:
     prediction_id: str
     label: str
     picture: bytes
+    face: Face | None
     source: str = "audit"
     queue: str | None = None
     side: str = "held_out"
@@ -51,10 +52,11 @@ def confused(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def smile(astronaut, detector) -> bytes:
-    """What would be kept of the astronaut: she smiles."""
+def pictures(astronaut, detector) -> tuple[bytes, bytes]:
+    """What would be kept of the astronaut, who picturess; and a face crop of somebody who does not."""
     kept, _ = keepsake(astronaut, detector.find(astronaut)[0])
-    return encode_jpeg(kept)
+    frown = cv2.resize(lfw_faces()[22], (100, 100))
+    return encode_jpeg(kept), encode_jpeg(np.repeat(frown[..., np.newaxis], 3, axis=2))
 
 
 @pytest.fixture
@@ -71,12 +73,19 @@ def registry(settings):
     registry.close()
 
 
-def rows(smile, count=8, **changes):
-    return [Row(f"{number:032x}", "happy", smile, **changes) for number in range(count)]
+def rows(pictures, count=16, **changes):
+    """Held-out labels that the embedded model would give too: smiles, and every other one a frown."""
+    smile, frown = pictures
+    (face,) = FaceDetector().find(decode(smile))
+    smiles = [Row(f"{number:032x}", "happy", smile, face, **changes) for number in range(count)]
+    return [
+        replace(row, picture=frown, face=None, label="angry") if number % 2 else row
+        for number, row in enumerate(smiles)
+    ]
 
 
-def judged(settings, smile, champion, challenger, given=None, reference=None, trained_on=()):
-    given = rows(smile) if given is None else given
+def judged(settings, pictures, champion, challenger, given=None, reference=None, trained_on=()):
+    given = rows(pictures) if given is None else given
     out = settings.data / "trial"
     return judge_challenger(settings, champion, challenger, given, reference, out, trained_on, NOW)
 
@@ -93,36 +102,36 @@ def install_as_champion(settings, registry, folder):
     registry.promote("confused", "a test", NOW, override=True)
 
 
-def test_one_that_is_better_is_proved_and_may_be_promoted(settings, registry, smile, confused):
+def test_one_that_is_better_is_proved_and_may_be_promoted(settings, registry, pictures, confused):
     install_as_champion(settings, registry, confused)
-    report = judged(settings, smile, "confused", SHIPPED)
+    report = judged(settings, pictures, "confused", SHIPPED)
     assert report.proved and "Proved better" in report.reason
-    assert (report.held_out.n, report.held_out.champion, report.held_out.challenger) == (8, 0, 8)
+    assert (report.held_out.n, report.held_out.champion, report.held_out.challenger) == (16, 0, 16)
     assert report.scores.challenger.per_class["happy"] == (8, 8)
     assert report.scores.challenger.confusion[NAMES.index("happy")][NAMES.index("happy")] == 8
-    assert all(each.won for each in report.changed) and len(report.changed) == 8
+    assert all(each.won for each in report.changed) and len(report.changed) == 16
     assert registry.get(SHIPPED).proof.proved and registry.get(SHIPPED).proof.against == "confused"
     assert registry.promote(SHIPPED, "proved", NOW).kind == "promotion"
 
 
-def test_one_that_is_worse_is_not_and_few_labels_prove_nothing(settings, registry, smile, confused):
-    report = judged(settings, smile, SHIPPED, confused)
-    assert not report.proved and report.needed is None and report.held_out.lost == 8
+def test_one_that_is_worse_is_not_and_few_labels_prove_nothing(settings, registry, pictures, confused):
+    report = judged(settings, pictures, SHIPPED, confused)
+    assert not report.proved and report.needed is None and report.held_out.lost == 16
     assert not any(each.won for each in report.changed)
     install_as_champion(settings, registry, confused)
-    few = judged(settings, smile, "confused", SHIPPED, rows(smile, 4))
+    few = judged(settings, pictures, "confused", SHIPPED, rows(pictures, 4))
     assert not few.proved and few.needed and "more audits needed" in few.reason
     assert registry.get(SHIPPED).proof.needed == few.needed
-    nothing = judged(settings, smile, "confused", SHIPPED, [])
+    nothing = judged(settings, pictures, "confused", SHIPPED, [])
     assert not nothing.proved and nothing.scores is None
 
 
-def test_the_report_is_written_and_read_back_as_it_was(settings, registry, smile, confused):
-    report = judged(settings, smile, SHIPPED, confused)
+def test_the_report_is_written_and_read_back_as_it_was(settings, registry, pictures, confused):
+    report = judged(settings, pictures, SHIPPED, confused)
     out = settings.data / "trial"
     assert Report.parse((out / "report.json").read_bytes()) == report
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/jpeg;base64,") == 8 and "Not proved" in page
+    assert page.count("data:image/jpeg;base64,") == 16 and "Not proved" in page
     assert {path.name for path in out.iterdir()} == {"report.json", "report.html"}
 
 
@@ -136,58 +145,57 @@ def test_the_report_is_written_and_read_back_as_it_was(settings, registry, smile
         ({"picture": b"no picture"}, "unreadable picture"),
     ],
 )
-def test_what_may_not_judge_does_not_and_is_counted(settings, registry, smile, confused, changes, reason):
-    other = Row(**{"prediction_id": "f" * 32, "label": "happy", "picture": smile} | changes)
-    report = judged(settings, smile, SHIPPED, confused, [*rows(smile, 3), other])
+def test_what_may_not_judge_does_not_and_is_counted(settings, registry, pictures, confused, changes, reason):
+    given = rows(pictures, 4)
+    given[3] = replace(given[3], **changes)
+    report = judged(settings, pictures, SHIPPED, confused, given)
     assert report.held_out.n == 3 and report.left_out == {reason: 1}
 
 
 @pytest.mark.parametrize("changes", [{}, {"source": "import"}, {"source": "labeller", "queue": "random"}])
-def test_what_was_drawn_without_looking_at_an_answer_judges(smile, changes):
-    assert may_judge(rows(smile, 1, **changes)[0])
+def test_what_was_drawn_without_looking_at_an_answer_judges(pictures, changes):
+    assert may_judge(rows(pictures, 1, **changes)[0])
 
 
-def test_what_a_model_learned_from_judges_neither_it_nor_another(settings, registry, smile, confused):
-    given = rows(smile, 5)
+def test_what_a_model_learned_from_judges_neither_it_nor_another(settings, registry, pictures, confused):
+    given = rows(pictures, 5)
     registry.register(SHIPPED, "ships", "embedded", {}, NOW, [given[0].prediction_id])
     learned = [given[1].prediction_id]
-    report = judged(settings, smile, SHIPPED, confused, [*given, given[2]], trained_on=learned)
+    report = judged(settings, pictures, SHIPPED, confused, [*given, given[2]], trained_on=learned)
     assert report.held_out.n == 3 and report.trained_on == 1
     assert report.left_out == {"one of the models learned from it": 2, "twice": 1}
 
 
-def test_a_face_that_the_records_know_is_cut_where_it_was_seen(settings, registry, smile, confused):
-    corner = replace(a_prediction().face, x=0.0, y=0.0, width=20.0, height=20.0)
-    known = replace(a_prediction(picture_kept=True), face=corner)
-    store = Store.open(settings)
-    store.add(known, smile)
-    store.close()
-    given = [Row(known.id, "happy", smile), *rows(smile, 1)]
-    report = judged(settings, smile, SHIPPED, confused, given)
+def test_a_face_is_cut_where_it_was_seen_and_a_crop_is_taken_whole(settings, registry, pictures, confused):
+    given = rows(pictures, 6)[::2]
+    corner = replace(given[0].face, x=0.0, y=0.0, width=20.0, height=20.0)
+    given[0], given[1] = replace(given[0], face=corner), replace(given[1], face=None)
+    report = judged(settings, pictures, SHIPPED, confused, given)
     sure = {each.prediction_id: each.champion_confidence for each in report.changed}
-    assert sure[known.id] < sure[given[1].prediction_id] - 0.1, "a corner is no smile"
+    apart = {round(sure.get(each.prediction_id, 0.0), 3) for each in given}
+    assert len(apart) == 3
 
 
-def test_the_reference_set_may_forbid(settings, registry, smile, confused, tmp_path):
+def test_the_reference_set_may_forbid(settings, registry, pictures, confused, tmp_path):
     install_as_champion(settings, registry, confused)
-    sure = judged(settings, smile, SHIPPED, confused)
-    shown = sure.changed[0].challenger  # what the confused model takes a smile for
+    sure = judged(settings, pictures, SHIPPED, confused)
+    shown = next(row.challenger for row in sure.changed if row.label == "happy")
     own = tmp_path / "own"
     for mood in ("happy", shown):
         (own / mood).mkdir(parents=True)
-        (own / mood / "1.jpg").write_bytes(smile)
+        (own / mood / "1.jpg").write_bytes(pictures[0])
     shutil.copy(own / shown / "1.jpg", own / shown / "2.jpg")
-    report = judged(settings, smile, "confused", SHIPPED, reference=own)
+    report = judged(settings, pictures, "confused", SHIPPED, reference=own)
     assert report.reference.n == 3 and (report.reference.champion, report.reference.challenger) == (2, 1)
     assert not report.proved and "of the reference set of 3 pictures" in report.reason
     (tmp_path / "empty" / "happy").mkdir(parents=True)
     with pytest.raises(LabelsError, match="no labelled picture"):
-        judged(settings, smile, "confused", SHIPPED, reference=tmp_path / "empty")
+        judged(settings, pictures, "confused", SHIPPED, reference=tmp_path / "empty")
 
 
-def test_a_version_that_is_not_here_is_a_sentence(settings, registry, smile):
+def test_a_version_that_is_not_here_is_a_sentence(settings, registry, pictures):
     with pytest.raises(ModelError, match="is not ready on this machine"):
-        judged(settings, smile, SHIPPED, "elsewhere")
+        judged(settings, pictures, SHIPPED, "elsewhere")
 
 
 def test_scores_say_what_was_right_and_how_sure_it_was():

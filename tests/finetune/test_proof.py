@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.proof import compare, judge, more_labels
+from finetune.proof import compare, dealt_at_random, judge, more_labels
 
 
 def models(rng, n, first, second, seven=7):
@@ -20,10 +20,10 @@ def models(rng, n, first, second, seven=7):
 
 def counts(won, lost, both=40, neither=20):
     n = won + lost + both + neither
-    truth = np.zeros(n, int)
+    truth = np.arange(n) % 7
     champion = np.repeat([1, 0, 0, 1], [won, lost, both, neither])
     challenger = np.repeat([0, 1, 0, 1], [won, lost, both, neither])
-    return compare(champion, challenger, truth)
+    return compare((truth + champion) % 7, (truth + challenger) % 7, truth)
 
 
 def test_only_pictures_on_which_they_differ_decide():
@@ -73,6 +73,33 @@ def test_an_equal_challenger_is_promoted_in_at_most_5_percent_of_runs():
     rng = np.random.default_rng(0)
     promoted = np.mean([judge(compare(*models(rng, 200, 0.6, 0.6))).proved for _ in range(2000)])
     assert promoted <= 0.05
+
+
+def test_labels_that_were_dealt_out_at_random_prove_nothing_however_lucky_one_is():
+    rng = np.random.default_rng(3)
+    lucky = proved = 0
+    for _ in range(3000):
+        truth, champion, challenger = rng.integers(0, 7, (3, 120))
+        seen = compare(champion, challenger, truth)
+        lucky += seen.p <= 0.05
+        proved += judge(seen).proved
+    assert lucky > 30 and proved <= 6
+
+
+def test_who_always_says_the_same_proves_nothing():
+    truth = np.array([0, 1, 2, 3] * 5 + [3] * 30)
+    verdict = judge(compare((truth + 1) % 7, np.full(50, 3), truth))
+    assert not verdict.proved and "hardly more than chance" in verdict.reason
+    assert not judge(compare(np.ones(20, int), np.zeros(20, int), np.zeros(20, int))).proved
+
+
+@given(st.integers(2, 40), st.integers(0, 2**32 - 1))
+def test_the_chance_is_that_of_labels_dealt_out_anew(n, seed):
+    rng = np.random.default_rng(seed)
+    truth, answers = rng.integers(0, 3, (2, n))
+    dealt = [(answers == rng.permutation(truth)).sum() for _ in range(300)]
+    share = np.mean(np.array(dealt) >= (answers == truth).sum())
+    assert abs(dealt_at_random(answers, truth) - share) < 0.2 or len(set(dealt)) <= 3
 
 
 def test_so_many_labels_more_prove_a_true_difference_in_about_80_percent_of_runs():

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from vibecheck.records.values import Feedback, Prediction
+from vibecheck.spreadsheet import harmless
 
 COLUMNS = (
     "prediction_id",
@@ -20,8 +21,6 @@ COLUMNS = (
     "model_version",
     "image",
 )
-# What makes a spreadsheet take a cell for a formula. A tab or a line break before it does not stop it.
-FORMULA = ("=", "+", "-", "@")
 
 
 def row(prediction: Prediction, label: Feedback | None) -> tuple[str, ...]:
@@ -41,19 +40,6 @@ def row(prediction: Prediction, label: Feedback | None) -> tuple[str, ...]:
         prediction.picture_name if prediction.picture_kept else "",
     )
     return tuple(map(harmless, cells))
-
-
-def harmless(cell: str) -> str:
-    """The cell, so that no spreadsheet runs it: behind a ' where it could be taken for a formula.
-
-    So it is where it begins, after what a spreadsheet may skip, with = + - @ or where it begins with a
-    control character. Line breaks and NUL become spaces.
-    """
-    seen = cell.replace("\r", " ").replace("\n", " ").replace("\0", " ")
-    start = seen.lstrip()
-    if start.startswith(FORMULA) or (cell[:1] and not cell[0].isprintable()):
-        return "'" + seen
-    return seen
 
 
 def lines(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

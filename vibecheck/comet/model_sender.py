@@ -27,12 +27,14 @@ from sqlalchemy import select, update
 from vibecheck.comet import layout, models
 from vibecheck.comet.client import Comet
 from vibecheck.comet.remembered import Record, put_current, record_of, remember
+from vibecheck.comet.state import FILES
 from vibecheck.comet.trouble import explained
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError, RecordsError
 from vibecheck.installed import Shelf
 from vibecheck.manifest import FILE_NAME, Manifest
 from vibecheck.proofs import proof_of
+from vibecheck.records import registered
 from vibecheck.records.outbox import MODEL
 from vibecheck.records.queue import Claimed, Queue
 from vibecheck.records.reports import without_pictures
@@ -51,8 +53,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0  # s
 # A machine without the files leaves them to the one that has them; after so many looks nobody has.
 ELSEWHERE = timedelta(minutes=1)
 PATIENCE = 30
-# Under this name it stands among a version's metrics where its files are in Comet: their SHA-256 by name.
-FILES = "comet_files"
+# Under this name stands among a version's metrics what its training noted of itself.
+TRAINING = "fine_tuning"
 # Epochs and numbers of each that are sent, whatever is recorded.
 MOST_EPOCHS, MOST_CURVES = 1000, 12
 
@@ -182,8 +184,8 @@ def _tell_trial(comet: Comet, record: Record, report: Report, page: str) -> None
 
 
 def _tell_training(comet: Comet, record: Record) -> None:
-    """Curves and parameters, from what the training noted of itself: {"epochs": [{…}], "recipe": {…}}."""
-    noted = record.metrics.get("training")
+    """Curves and parameters, from what the training noted of itself: {"epochs": [{…}, …], name: value …}."""
+    noted = record.metrics.get(TRAINING)
     noted = noted if isinstance(noted, Mapping) else {}
     place = layout.place_of_model(record.version)
     experiment = comet.experiment(place)
@@ -198,10 +200,9 @@ def _tell_training(comet: Comet, record: Record) -> None:
             for step, row in enumerate(rows[:MOST_EPOCHS], 1):
                 if step not in there and _is_number(row.get(name)):
                     experiment.log_metric(name, row[name], step=step, epoch=step)
-    recipe = noted.get("recipe")
     with explained("log the parameters"):
-        for name, value in (recipe if isinstance(recipe, Mapping) else {}).items():
-            if value is None or isinstance(value, str | int | float):
+        for name, value in noted.items():
+            if isinstance(value, str | int | float):
                 experiment.log_parameter(str(name), value)
         experiment.log_other("version", record.version)
 
@@ -219,7 +220,10 @@ def _bring_files(
     waits: bool,
 ) -> Record:
     """The record, with the sums of the files that are in Comet's registry now."""
-    if FILES in record.metrics:
+    matrix = None
+    if report is not None and report[0].scores is not None:
+        matrix = [list(row) for row in report[0].scores.challenger.confusion], list(NAMES)
+    if FILES in record.metrics and (matrix is None or _sent(comet, record, models.MATRIX)):
         return record
     folder = _folder(settings, record)
     if folder is None:
@@ -227,9 +231,6 @@ def _bring_files(
             raise Elsewhere
         raise CometRejected(f"The files of {record.version} are on no machine that sends to Comet.")
     files = models.files_of(folder)
-    matrix = None
-    if report is not None and report[0].scores is not None:
-        matrix = [list(row) for row in report[0].scores.challenger.confusion], list(NAMES)
     models.upload(comet, record.version, folder, files, matrix)
     _note_files(store, record.version, files)
     done = record_of(store.engine, record.version)
@@ -255,7 +256,8 @@ def _note_files(store: Store, version: str, files: Mapping[str, str]) -> None:
     """Keeps with the version what of it is in Comet; whoever fetches it there holds it against this."""
     same = registered_models.c.version == version
     with writing(store.engine) as connection:
-        query = select(registered_models.c.metrics).where(same).with_for_update()
+        registered.lock(connection)
+        query = select(registered_models.c.metrics).where(same)
         known = connection.execute(query).scalar_one_or_none()
         if known is not None:
             values = {"metrics": dict(known) | {FILES: dict(files)}}

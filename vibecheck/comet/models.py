@@ -18,6 +18,7 @@ from vibecheck.installed import MATERIAL, WEIGHTS, checksum
 
 # The group of files in an experiment that makes a model of Comet's.
 GROUP = "vibecheck"
+MATRIX = "confusion-matrix.json"
 FILE = re.compile(
     r"(?:config|preprocessor_config|vibecheck)\.json|README\.md"
     r"|model(?:-\d{5}-of-\d{5})?\.safetensors(?:\.index\.json)?"
@@ -65,9 +66,6 @@ def upload(comet: Comet, version: str, folder: Path, files: Mapping[str, str], m
         if left := _missing(comet, version, missing):
             raise CometUnavailable(f"Of the model, {', '.join(left)} did not arrive in Comet.")
     _register(comet, version)
-
-
-MATRIX = "confusion-matrix.json"
 
 
 def fetch(comet: Comet, version: str, files: Mapping[str, str], folder: Path, tell: Tell) -> None:

@@ -1,5 +1,6 @@
 """How it stands with Comet, as anybody can read it from the records, without asking Comet."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -7,7 +8,7 @@ from urllib.parse import quote
 from vibecheck.comet import layout
 from vibecheck.errors import RecordsError
 from vibecheck.records import queue
-from vibecheck.records.notes import read_note, write_note
+from vibecheck.records.notes import Note, read_note, write_note
 from vibecheck.records.queue import Waiting
 from vibecheck.records.store import Store
 from vibecheck.records.transactions import reading, writing
@@ -18,6 +19,9 @@ from vibecheck.settings import Settings
 SENDER = "comet-sender"
 ASKED = "comet-asked"
 RESTORING = "comet-restoring"
+
+# Under this name it stands among a version's metrics where its files are in Comet: their SHA-256 by name.
+FILES = "comet_files"
 
 # Seconds after which the sender says again how it is, and after which nobody believes that it lives.
 SPEAKS_EVERY = 30.0
@@ -95,10 +99,29 @@ def experiment_link(store: Store, settings: Settings, prediction: Prediction) ->
             unsent = queue.waits(connection, prediction.id, "prediction")
     except RecordsError:
         return None
-    account = said.content.get("account") if said else None
-    if unsent or not account:
+    return None if unsent else _link(settings, said, layout.day_of(prediction.made_at))
+
+
+def model_link(store: Store, settings: Settings, version: str, metrics: Mapping[str, Any]) -> str | None:
+    """The page in Comet of a model that was made here: its training and its trial; None before it was sent.
+
+    `metrics` are what the registry knows of the version.
+    """
+    if FILES not in metrics:
         return None
-    key = layout.experiment_key(settings.deployment, layout.day_of(prediction.made_at))
+    try:
+        with reading(store.engine) as connection:
+            said = read_note(connection, SENDER)
+    except RecordsError:
+        return None
+    return _link(settings, said, layout.place_of_model(version))
+
+
+def _link(settings: Settings, said: Note | None, place: layout.Place) -> str | None:
+    account = said.content.get("account") if said else None
+    if not account:
+        return None
+    key = layout.experiment_key(settings.deployment, place)
     return f"{account['url']}/{quote(account['workspace'])}/{quote(account['project'])}/{key}"
 
 

@@ -41,9 +41,12 @@ def _confirm() -> None:
 
 def _delete() -> None:
     keeping.let_go()
-    count = app.store().forget_visitor(visitor(), datetime.now(UTC))
+    now = datetime.now(UTC)
+    count = app.store().forget_visitor(visitor(), now)
+    learned = app.store().marked_since(now)
     for key in REMEMBERED:
         st.session_state.pop(key, None)
     become_another()
     checks = "1 vibe check is" if count == 1 else f"{count} vibe checks are"
-    st.session_state.deleted = f"{checks} deleted. This browser is a new visitor now."
+    marked = " What a model learned from it stays in the model, which is marked." if learned else ""
+    st.session_state.deleted = f"{checks} deleted. This browser is a new visitor now.{marked}"

@@ -1,0 +1,59 @@
+"""Which two models python -m finetune judge tries, and where the report goes."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from finetune.judge_command import tried
+from vibecheck.classifier import EMBEDDED
+from vibecheck.errors import ModelError
+from vibecheck.manifest import Manifest
+from vibecheck.registry import Registry
+from vibecheck.settings import Settings
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SHIPPED = Manifest.read(EMBEDDED).version
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(data=tmp_path / "data", model="embedded")
+
+
+@pytest.fixture
+def champion(settings) -> str:
+    registry = Registry.open(settings)
+    registry.register(SHIPPED, "ships", "embedded", {}, NOW)
+    registry.begin(SHIPPED, "the first", NOW)
+    registry.close()
+    return SHIPPED
+
+
+@pytest.fixture
+def other(tmp_path) -> Path:
+    folder = tmp_path / "other"
+    shutil.copytree(EMBEDDED, folder)
+    Manifest.read(EMBEDDED).model_copy(update={"version": "other"}).write(folder)
+    return folder
+
+
+def test_a_folder_is_tried_against_the_champion(settings, champion, other):
+    report, folder = tried(settings, str(other), "", None, None, [])
+    assert (report.challenger, report.champion, report.proved) == ("other", champion, False)
+    assert folder == settings.data / "trials" / "other" and (folder / "report.html").is_file()
+
+
+def test_the_report_goes_where_it_is_told_to(settings, champion, other, tmp_path):
+    _, folder = tried(settings, str(other), champion, None, tmp_path / "here", [])
+    assert folder == tmp_path / "here" and (folder / "report.json").is_file()
+
+
+def test_who_cannot_be_tried_is_told_why(settings, other):
+    with pytest.raises(ModelError, match="--champion"):
+        tried(settings, str(other), "", None, None, [])
+    with pytest.raises(ModelError, match="is not ready on this machine"):
+        tried(settings, "unknown", SHIPPED, None, None, [])
+    with pytest.raises(ModelError, match="is the champion itself"):
+        tried(settings, SHIPPED, SHIPPED, None, None, [])
