@@ -74,7 +74,6 @@ def _take_up() -> None:
     """What the dashboard's button brought along becomes what the card begins with."""
     if brought := st.session_state.pop("fine_tune", None):
         st.session_state["ft-since"] = brought.get("labels_since")
-        st.session_state["ft-leave-out"] = bool(brought.get("suspects_left_out"))
 
 
 def _base(known: Known) -> str:
@@ -141,9 +140,9 @@ def _left_out(kind: str) -> tuple[str, ...]:
     if not doubtful:
         return ()
     several = len(doubtful) != 1
+    st.session_state.setdefault("ft-leave-out", True)
     wanted = st.toggle(
         f"Leave out {len(doubtful):,} label{'s' * several} that look{'s' * (not several)} wrong",
-        value=True,
         key="ft-leave-out",
         help="They contradict a model that was very sure. The dashboard shows them.",
     )
