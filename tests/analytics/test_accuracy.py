@@ -87,3 +87,16 @@ def test_with_biased_volunteering_the_audited_interval_covers_the_truth():
         biased += found.volunteered.low <= truth <= found.volunteered.high
     assert 930 <= covered <= 970
     assert biased == 0
+
+
+def test_the_labellers_random_queue_stands_apart_from_audits_and_from_the_rest_of_their_labels():
+    answers = [answered(0, 40, 30), answered(0, 20, 9, "labeller"), answered(0, 12, 9, "random")]
+    found = accuracy([a_day(0, 100, 80)], answers)
+    assert (found.drawn.k, found.drawn.n) == (9, 12)
+    assert (found.audited.n, found.labelled.n) == (40, 20)
+
+
+def test_a_few_labels_of_the_random_queue_make_no_point_of_the_line():
+    answers = [answered(0, 12, 9, "random"), answered(7, 3, 3, "random")]
+    before, now = line([a_day(0), a_day(7)], answers, [], TODAY)
+    assert before.drawn is None and (now.drawn.k, now.drawn.n) == (9, 12)

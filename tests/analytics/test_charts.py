@@ -74,3 +74,11 @@ def test_many_days_are_drawn_as_weeks(number, step, bars):
 )
 def test_every_chart_can_be_empty_and_has_a_name(chart):
     assert chart.to_dict()["description"]
+
+
+def test_the_random_queue_is_a_line_where_it_says_enough():
+    plain = [Point(MONDAY + timedelta(days=7 * i), share(3, 4), 9, 0.7) for i in range(3)]
+    drawn = [*plain[:2], Point(MONDAY + timedelta(days=14), share(3, 4), 9, 0.7, share(1, 10))]
+    fields = [str(charts.accuracy_line(points).to_dict()).count("'drawn'") for points in (plain, drawn)]
+    assert fields[1] > fields[0]
+    assert charts._range(drawn)[0] < 0.1 < charts._range(plain)[0]

@@ -48,6 +48,12 @@ def test_what_is_volunteered_is_called_biased():
     assert words.on_bias(accuracy([], [])) == ""
 
 
+def test_what_was_drawn_for_labellers_has_its_interval():
+    answers = [Answers(date(2026, 3, 31), kind, n, n // 2) for kind, n in (("labeller", 40), ("random", 20))]
+    assert "Of these, 20 were drawn at random" in words.on_bias(accuracy([], answers))
+    assert "50% right (30–70%)" in words.on_bias(accuracy([], answers))
+
+
 def test_the_pair_is_named_with_its_count_and_interval():
     cells = [Cell("sad", "neutral", 19), Cell("neutral", "sad", 12), Cell("fear", "surprise", 65)]
     said = words.on_confusion(confusion(cells))

@@ -36,17 +36,11 @@ sys.stdin.read()
 
 
 def test_what_it_is_asked_reaches_the_command_as_values_never_as_options():
-    request = Request("--out=/etc", since=date(2026, 1, 2), epochs=3, leave_out=("a" * 32,))
+    request = Request("--out=/etc", since=date(2026, 1, 2), epochs=3)
     assert request.options(JobFolder(Path("/jobs/1"))) == [
         "--json", "--source=store", "--base=--out=/etc", "--out=/jobs/1/out", "--since=2026-01-02",
-        "--epochs=3", "--leave-out=/jobs/1/leave_out.txt",
+        "--epochs=3",
     ]  # fmt: skip
-
-
-def test_only_ids_of_predictions_are_left_out(desk):
-    job = ended(desk, desk.start(Request("quick", leave_out=("a" * 32, "../x", "b" * 32))))
-    assert desk.folder(job.id).leave_out.read_text() == f"{'a' * 32}\n{'b' * 32}\n"
-    assert job.asked["left_out"] == 3
 
 
 def test_why_it_failed_is_what_the_command_says(desk):

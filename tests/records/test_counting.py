@@ -142,3 +142,17 @@ def test_new_labels_are_those_given_since(store, known):
     for label, mean in means.items():
         mine = [share for name, share in given if name == label]
         assert mean == pytest.approx(sum(mine) / len(mine))
+
+
+def test_only_labels_of_the_random_queue_were_drawn(store):
+    random, useful, audit, relabelled = (a_prediction(made_at=NOON) for _ in range(4))
+    for prediction in (random, useful, audit, relabelled):
+        store.add(prediction, None)
+    store.label(random.id, "happy", "labeller", "a", NOON, "random")
+    store.label(useful.id, "sad", "labeller", "a", NOON, "useful")
+    store.label(audit.id, "sad", "audit", "a", NOON)
+    store.label(relabelled.id, "happy", "labeller", "a", NOON, "random")
+    store.label(relabelled.id, "sad", "labeller", "b", NOON, "random")
+    (answers,) = store.counting.drawn(Scope())
+    assert (answers.day, answers.kind, answers.n, answers.correct) == (NOON.date(), "random", 2, 1)
+    assert store.counting.drawn(Scope(model_version="another")) == []

@@ -10,6 +10,9 @@ from vibecheck.records.counts import Answers, Bin, Day
 # Fewer answers than this say nothing that a headline should repeat: the interval is ±18 points.
 ENOUGH = 30
 
+# Fewer labels from the random queue than this make no point of their own on the line.
+ENOUGH_DRAWN = 10
+
 # How many answers the model's own confidence weighs against, in a bin where people answered.
 PRIOR_ANSWERS = 10
 
@@ -21,7 +24,8 @@ class Accuracy:
     """The accuracy of a time, and what it rests on.
 
     `audited` is the accuracy, `response` the share of those asked who answered, `change` that against
-    the time before, `volunteered` the share of right ones among labels that nobody asked for.
+    the time before, `volunteered` the share of right ones among labels that nobody asked for, `drawn` that
+    among labels of the labellers' random queue.
     """
 
     audited: Share
@@ -29,6 +33,7 @@ class Accuracy:
     change: Change | None
     volunteered: Share
     labelled: Share
+    drawn: Share
 
     @property
     def missing(self) -> int:
@@ -41,13 +46,14 @@ class Point:
     """One step of the line: its first day, what was audited, how many predictions, and the estimate.
 
     `estimate` is what the calibrated confidence makes expect, with labels or without; None without
-    predictions.
+    predictions. `drawn` is what the labellers' random queue says; None where it says too little.
     """
 
     start: date
     audited: Share
     predictions: int
     estimate: float | None
+    drawn: Share | None = None
 
 
 def accuracy(days: Sequence[Day], answers: Sequence[Answers], before: Sequence[Answers] = ()) -> Accuracy:
@@ -61,6 +67,7 @@ def accuracy(days: Sequence[Day], answers: Sequence[Answers], before: Sequence[A
         change=change(_share(before, "audit"), audited),
         volunteered=_share(answers, "volunteered"),
         labelled=_share(answers, "labeller"),
+        drawn=_share(answers, "random"),
     )
 
 
@@ -87,7 +94,9 @@ def line(
         n = sum(day.n for day in here)
         sums = [sum(column) for column in zip(*(day.bins for day in here), strict=True)]
         estimate = sum(a * b for a, b in zip(sums, believed, strict=True)) / n if n else None
-        points.append(Point(start, _share(audits, "audit"), n, estimate))
+        drawn = _share(audits, "random")
+        enough = drawn if drawn.n >= ENOUGH_DRAWN else None
+        points.append(Point(start, _share(audits, "audit"), n, estimate, enough))
         start = next_step(start, step)
     return points
 

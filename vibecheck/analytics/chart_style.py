@@ -10,6 +10,8 @@ import pandas  # noqa: F401
 
 TEXT, QUIET, GRID, CARD = "#F2F4F8", "#98A2B3", "#2A3040", "#161A23"
 ACCENT, WARM = "#8E7BFF", "#FFC94D"
+# Right and wrong in blue and orange, which everybody tells apart.
+RIGHT, WRONG = "#6EA8FF", "#FF9F5A"
 Chart: TypeAlias = alt.LayerChart | alt.Chart
 
 

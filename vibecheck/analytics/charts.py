@@ -3,14 +3,12 @@
 import altair as alt
 
 from vibecheck.analytics.calibration import Calibration
-from vibecheck.analytics.chart_style import ACCENT, CARD, QUIET, TEXT, WARM, Chart, finish
+from vibecheck.analytics.chart_style import ACCENT, CARD, QUIET, RIGHT, TEXT, WARM, WRONG, Chart, finish
 from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import Shift
 from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.records.bins import CONFIDENCE_BINS
 
-# Right and wrong in blue and orange, which everybody tells apart.
-RIGHT, WRONG = "#6EA8FF", "#FF9F5A"
 # One hue from dark to light: it reads the same to those who see no red or green, and in grey.
 SHADES = ["#1A2830", "#214049", "#2B5A60", "#357577", "#409192", "#4CC2C4"]
 

@@ -9,8 +9,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from vibecheck.analytics.chart_style import ACCENT, QUIET, finish
-from vibecheck.analytics.charts import RIGHT
+from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, finish
 
 HEIGHT = 200
 

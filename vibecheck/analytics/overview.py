@@ -83,7 +83,7 @@ def look(
     """Asks the records and computes all about a scope. Raises RecordsError where they cannot be read."""
     scope = scope_of(period, today, model_version, source)
     shown = _line_scope(scope, today)
-    days, answers = counting.days(shown), counting.answers(shown)
+    days, answers = counting.days(shown), counting.answers(shown) + counting.drawn(shown)
     cells, bins = counting.cells(scope), counting.bins(scope)
     inside = [day for day in days if _within(day, scope)]
     return Overview(

@@ -27,6 +27,8 @@ def tables(overview: Overview, standing: Standing, examples: Sequence[Example] =
                 "right": point.audited.k,
                 "predictions": point.predictions,
                 "estimate": point.estimate,
+                "random_queue": point.drawn.value if point.drawn else None,
+                "random_queue_labels": point.drawn.n if point.drawn else None,
             }
             for point in overview.line
         ],

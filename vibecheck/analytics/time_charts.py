@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import altair as alt
 
 from vibecheck.analytics.accuracy import Point
-from vibecheck.analytics.chart_style import ACCENT, QUIET, WARM, Chart, finish
+from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, WARM, Chart, finish
 from vibecheck.records.counts import Day
 
 # More counts side by side than this run into each other.
@@ -18,7 +18,10 @@ MOST_DAYS = 180
 def accuracy_line(
     points: Sequence[Point], live: Sequence[tuple[date, str]] = (), step: str = "week"
 ) -> Chart:
-    """Audited accuracy with its 95% band, the estimate dashed, answers below, and when models went live."""
+    """Audited accuracy with its 95% band, the estimate dashed, answers below, and when models went live.
+
+    What the labellers' random queue says, where it says enough, is a line of its own.
+    """
     every = -(-len(points) // MOST_COUNTS) or 1
     rows = [
         {
@@ -30,6 +33,7 @@ def accuracy_line(
             "n": point.audited.n,
             "counted": str(point.audited.n) if point.audited.n and number % every == 0 else "",
             "predictions": point.predictions,
+            "drawn": point.drawn.value if point.drawn else None,
         }
         for number, point in enumerate(points)
     ]
@@ -46,6 +50,7 @@ def accuracy_line(
         alt.Tooltip("high:Q", title="At most", format=".0%"),
         alt.Tooltip("estimate:Q", title="Estimate without labels", format=".0%"),
         alt.Tooltip("n:Q", title="Audits"),
+        alt.Tooltip("drawn:Q", title="Labellers' random queue", format=".0%"),
         alt.Tooltip("predictions:Q", title="Vibe checks"),
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(x=x)
@@ -62,6 +67,9 @@ def accuracy_line(
             y=y, tooltip=tooltip
         ),
     ]
+    if any(point.drawn for point in points):
+        queue = base.mark_line(color=RIGHT, strokeWidth=2, point=alt.OverlayMarkDef(color=RIGHT, size=25))
+        layers.append(queue.encode(y=alt.Y("drawn:Q", scale=scale, title=None), tooltip=tooltip))
     below = base.mark_text(color=QUIET, fontSize=10, baseline="bottom")
     layers.append(below.encode(y=alt.value("height"), text="counted:N"))
     if points:
@@ -112,12 +120,10 @@ def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> lis
 
 def _range(points: Sequence[Point]) -> list[float]:
     """What the line's axis shows, with room for the counts below."""
-    lows = [p.audited.low for p in points if p.audited.n] + [
-        p.estimate for p in points if p.estimate is not None
-    ]
-    highs = [p.audited.high for p in points if p.audited.n] + [
-        p.estimate for p in points if p.estimate is not None
-    ]
+    shown = [p.estimate for p in points if p.estimate is not None]
+    shown += [p.drawn.value for p in points if p.drawn]
+    lows = [p.audited.low for p in points if p.audited.n] + shown
+    highs = [p.audited.high for p in points if p.audited.n] + shown
     if not lows:
         return [0.0, 1.0]
     low, high = min(lows), max(highs)

@@ -67,6 +67,11 @@ def on_bias(found: Accuracy) -> str:
         parts.append(
             f"Labellers: {found.labelled.value:.0%} right of {found.labelled.n:,} that they looked at."
         )
+    if found.drawn.n:
+        parts.append(
+            f"Of these, {found.drawn.n:,} were drawn at random, the answer out of sight: "
+            f"{found.drawn.value:.0%} right ({interval(found.drawn)})."
+        )
     return " ".join(parts)
 
 

@@ -20,7 +20,6 @@ from vibecheck.jobs.ledger import CANCELLED, FAILED, FINISHED, LEASE, LOST, Job,
 from vibecheck.jobs.runner import heard_in, kill_group, note_end
 from vibecheck.preparation import environment
 from vibecheck.records.database import open_database
-from vibecheck.records.values import is_prediction_id
 from vibecheck.settings import Settings
 
 COMMAND = (sys.executable, "-m", "finetune")
@@ -32,14 +31,13 @@ STARTS_WITHIN = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a run is asked to do; None leaves it to the command. `leave_out` are ids of predictions."""
+    """What a run is asked to do; None leaves it to the command."""
 
     base: str
     source: str = "store"
     since: date | None = None
     epochs: int | None = None
     reference: str | None = None
-    leave_out: tuple[str, ...] = ()
 
     def options(self, folder: JobFolder) -> list[str]:
         """As the command takes it. A value never passes for an option: it stands behind a =."""
@@ -50,7 +48,6 @@ class Request:
             "since": self.since and self.since.isoformat(),
             "epochs": self.epochs,
             "reference": self.reference,
-            "leave-out": folder.leave_out if self.leave_out else None,
         }
         return ["--json", *(f"--{name}={value}" for name, value in given.items() if value is not None)]
 
@@ -62,7 +59,6 @@ class Request:
             "since": self.since and self.since.isoformat(),
             "epochs": self.epochs,
             "reference": self.reference,
-            "left_out": len(self.leave_out),
         }
 
 
@@ -94,9 +90,6 @@ class Jobs:
         folder = self.folder(job_id)
         try:
             folder.path.mkdir(parents=True)
-            if request.leave_out:
-                ids = filter(is_prediction_id, request.leave_out)
-                folder.leave_out.write_text("".join(f"{each}\n" for each in ids), encoding="ascii")
             command = [*(self._command or COMMAND), *request.options(folder)]
             folder.write("job.json", {"command": command, "asked": request.noted(), "host": machine.host()})
             pid = self._launch(folder)

@@ -40,10 +40,6 @@ class JobFolder:
     def out(self) -> Path:
         return self.path / "out"
 
-    @property
-    def leave_out(self) -> Path:
-        return self.path / "leave_out.txt"
-
     def clear(self) -> None:
         """Deletes what an unfinished run leaves behind: the faces in it are kept in the records alone."""
         shutil.rmtree(self.out, ignore_errors=True)

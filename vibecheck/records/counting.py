@@ -21,7 +21,7 @@ from vibecheck.records.counts import (
     Scope,
     VersionUse,
 )
-from vibecheck.records.tables import daily, model_versions, outcomes, predictions
+from vibecheck.records.tables import daily, feedback, model_versions, outcomes, predictions
 from vibecheck.records.transactions import reading
 
 
@@ -59,6 +59,17 @@ class Counting:
         query = _within(select(*key, func.count(), _correct()), outcomes, scope).where(outcomes.c.counts)
         rows = self._rows(query.group_by(*key).order_by(*key))
         return [Answers(day, kind, n, int(correct)) for day, kind, n, correct in rows]
+
+    def drawn(self, scope: Scope) -> list[Answers]:
+        """Labels that labellers gave in the random queue, by day: like audits, they were drawn blindly."""
+        key = outcomes.c.day, outcomes.c.kind
+        same = (feedback.c.prediction_id == outcomes.c.prediction_id) & (feedback.c.n == outcomes.c.n)
+        query = _within(select(outcomes.c.day, func.count(), _correct()), outcomes, scope).join_from(
+            outcomes, feedback, same
+        )
+        query = query.where(outcomes.c.kind == "labeller", outcomes.c.counts, feedback.c.queue == "random")
+        rows = self._rows(query.group_by(*key).order_by(*key))
+        return [Answers(day, "random", n, int(correct)) for day, n, correct in rows]
 
     def cells(self, scope: Scope) -> list[Cell]:
         """Audits by label and mood."""

@@ -35,7 +35,9 @@ def trend(shown: Shown) -> None:
     found = shown.overview
     with st.container(key="card-trend", height="stretch"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            _title("Accuracy over time", "band: 95% · dashed: estimate without labels · below: audits")
+            note = "band: 95% · dashed: estimate without labels · below: audits"
+            blue = " · blue: labellers' random queue" * any(point.drawn for point in found.line)
+            _title("Accuracy over time", note + blue)
             st.segmented_control(
                 "Step", list(STEPS), format_func=STEPS.get, default="week", required=True, key="step",
                 label_visibility="collapsed", width="content",

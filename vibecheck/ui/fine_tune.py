@@ -15,7 +15,7 @@ from vibecheck.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.ui import app
 
 STYLES = (Path(__file__).with_name("dashboard.css"), Path(__file__).with_name("fine_tune.css"))
-# Labels in doubt that can be left out at once.
+# Labels in doubt that are looked at.
 MOST_SUSPECTS = 5000
 
 
@@ -65,14 +65,11 @@ def learnable() -> Learnable:
     return Learnable(app.store().engine)
 
 
-def suspects() -> tuple[str, ...]:
-    """The ids of predictions that would be learned from, though their label looks wrong.
-
-    Raises RecordsError.
-    """
+def suspects() -> int:
+    """How many labels that would be learned from look wrong. Raises RecordsError."""
     counting = app.store().counting
     _, found = counting.suspects(thresholds(counting.mean_label_probability()), MOST_SUSPECTS)
-    return learnable().among(each.prediction_id for each in found)
+    return len(learnable().among(each.prediction_id for each in found))
 
 
 def beginning_of(day: date | None) -> datetime | None:

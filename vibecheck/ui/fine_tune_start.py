@@ -1,6 +1,6 @@
 """The card that starts a training run: from what, with which labels, and what it will take."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -39,10 +39,11 @@ def launch(known: Known) -> None:
                 asked = _asked(base)
             made_since = fine_tune.beginning_of(asked.request.since)
             counts = fine_tune.learnable().counts(made_since=made_since)
+            doubtful = fine_tune.suspects() if asked.request.source == "store" else 0
         except RecordsError as error:
             fine_tune.stop(error)
         problem = asked.problem or _too_few(asked.request, counts)
-        rows = max(0, sum(each.n for each in counts) - len(asked.request.leave_out))
+        rows = sum(each.n for each in counts)
         problem = problem or _too_small(_estimate(asked.request, rows))
         if problem:
             st.warning(problem, icon="✋")
@@ -51,6 +52,8 @@ def launch(known: Known) -> None:
                 f"With fewer than {NEEDED_LABELS} labels a challenger seldom gets better, and it "
                 "cannot be proved."
             )
+        if doubtful:
+            _doubt(doubtful)
         if known.running:
             theme.quiet("One run at a time: the one above has to end first.")
         st.button(
@@ -74,7 +77,6 @@ def _take_up() -> None:
     """What the dashboard's button brought along becomes what the card begins with."""
     if brought := st.session_state.pop("fine_tune", None):
         st.session_state["ft-since"] = brought.get("labels_since")
-        st.session_state["ft-leave-out"] = bool(brought.get("suspects_left_out"))
 
 
 def _base(known: Known) -> str:
@@ -132,22 +134,16 @@ def _asked(base: str) -> Asked:
     ).strip()  # fmt: skip
     if reference and not Path(reference).exists():
         problem = problem or f"{reference} is not there: name a folder on the machine that runs VibeCheck."
-    request = Request(base, source, since, epochs, reference or None)
-    return Asked(replace(request, leave_out=_left_out(kind)), problem)
+    return Asked(Request(base, source, since, epochs, reference or None), problem)
 
 
-def _left_out(kind: str) -> tuple[str, ...]:
-    doubtful = fine_tune.suspects() if kind == "store" else ()
-    if not doubtful:
-        return ()
-    several = len(doubtful) != 1
-    wanted = st.toggle(
-        f"Leave out {len(doubtful):,} label{'s' * several} that look{'s' * (not several)} wrong",
-        value=True,
-        key="ft-leave-out",
-        help="They contradict a model that was very sure. The dashboard shows them.",
+def _doubt(count: int) -> None:
+    """That labels look wrong, and what settles them."""
+    looks = "label looks" if count == 1 else "labels look"
+    theme.quiet(
+        f"{count:,} {looks} wrong: a model that was very sure says otherwise. The dashboard shows them, and "
+        "a labeller's word settles each."
     )
-    return doubtful if wanted else ()
 
 
 def _too_few(request: Request, counts: list[LabelCount]) -> str:

@@ -98,13 +98,8 @@ def _actions(entry: Entry, job: Job | None, refused: str | None) -> None:
                     "Why, though it is not proved?", key="ft-why", max_chars=500,
                     help="The reason is kept with the promotion, for ever.",
                 )  # fmt: skip
-                st.button(
-                    "Promote",
-                    key="ft-override",
-                    disabled=not why.strip(),
-                    on_click=_promote,
-                    args=[entry, why],
-                )
+                if st.button("Promote", key="ft-override"):
+                    _override(entry, why)
         if job:
             st.button(
                 "Keep for later", key="ft-keep", on_click=_put_away, args=[job.id],
@@ -129,6 +124,14 @@ def _promote(entry: Entry, why: str) -> None:
         st.toast(str(error), icon="⚠️")
     else:
         st.toast(f"{version} goes live within seconds.", icon="🚀")
+
+
+def _override(entry: Entry, why: str) -> None:
+    if not why.strip():
+        st.toast("Say why first.", icon="✋")
+        return
+    _promote(entry, why)
+    st.rerun()
 
 
 def _discard(version: str) -> None:
