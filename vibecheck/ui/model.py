@@ -24,15 +24,14 @@ def news(champion: Champion) -> None:
 def _line(champion: Champion) -> None:
     theme.quiet(f"Model: {champion.manifest.version}. It reads expressions, not feelings.")
     _news(champion)
+    change = champion.change
+    if change and change.state.step == "failed":
+        theme.quiet(f"{told(change)}; {champion.manifest.version} stays.")
 
 
 def _news(champion: Champion) -> None:
     change = champion.change
-    if change is None:
-        return
-    if change.state.step == "failed":
-        theme.quiet(f"{told(change)}; {champion.manifest.version} stays.")
-    else:
+    if change and change.state.step != "failed":
         st.progress(change.state.share, text=told(change))
 
 
