@@ -16,14 +16,14 @@ from pathlib import Path
 
 import requests
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from skimage import data
 
 from tests.browser.conftest import CHROMIUM, FLAGS, OURS, SPOTIFY_STUB, free_port
 
 ROOT = Path(__file__).parents[1]
-WIDE = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE = ViewportSize(width=1440, height=900)
+PHONE = ViewportSize(width=390, height=844)
 START_SECONDS = 120
 SECONDS = 60
 
@@ -76,7 +76,7 @@ def _figures(page: Page) -> None:
     page.wait_for_timeout(6000)  # charts are drawn one after another
 
 
-def _open(browser: Browser, size: dict, address: str) -> Page:
+def _open(browser: Browser, size: ViewportSize, address: str) -> Page:
     context = browser.new_context(viewport=size, permissions=["camera"], timezone_id="Europe/Berlin")
     context.route(
         "**://open.spotify.com/**",

@@ -1,4 +1,7 @@
-"""The look that `.streamlit/config.toml` cannot give: cards, bars, and the colour of each mood."""
+"""The look that `.streamlit/config.toml` cannot give: cards, bars, and the colour of each mood.
+
+It knows no records and computes nothing.
+"""
 
 from html import escape
 from pathlib import Path
