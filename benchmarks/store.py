@@ -78,7 +78,7 @@ def _page(engine: "Engine", period: str, model: str | None = None, source: str |
 
     Where the models stand does not depend on the filters, and the page keeps it for a minute.
     """
-    from vibecheck.analytics import charts, markup, time_charts
+    from vibecheck.analytics import charts, markup
     from vibecheck.analytics.overview import look
     from vibecheck.records.counting import Counting
 
@@ -87,12 +87,12 @@ def _page(engine: "Engine", period: str, model: str | None = None, source: str |
     counting.mistakes(found.scope, 14)
     counting.least_sure(found.scope, 14)
     drawn = [
-        time_charts.accuracy_line(found.line, (), "week"),
+        charts.accuracy_line(found.line, (), "week"),
         charts.confusion_matrix(found.confusion),
         charts.pair_bars(found.confusion),
         charts.reliability(found.calibration),
         charts.confidence_histogram(found.calibration),
-        time_charts.volume(found.days),
+        charts.volume(found.days),
         *map(charts.drift_bars, found.drift.shifts[:1]),
     ]
     for chart in drawn:

@@ -23,7 +23,8 @@ from tests.browser.conftest import CHROMIUM, FLAGS, OURS, SPOTIFY_STUB, free_por
 
 ROOT = Path(__file__).parents[1]
 WIDE = ViewportSize(width=1440, height=900)
-PHONE = ViewportSize(width=390, height=844)
+TALL = ViewportSize(width=1440, height=1340)  # with the playlist
+PHONE = ViewportSize(width=390, height=1180)
 START_SECONDS = 120
 SECONDS = 60
 
@@ -37,21 +38,26 @@ def main(folder: Path) -> None:
         history = Path(made) / "history"
         made_up = [sys.executable, "-m", "vibecheck", "demo", "--out", str(history), "--pictures", "400"]
         subprocess.run(made_up, cwd=ROOT, check=True)
-        with _running(history) as address:
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM, args=[*FLAGS, f"--use-file-for-fake-video-capture={webcam}"]
-            )
-            for name, size, path, prepare in (
-                ("home", WIDE, "/", _live),
-                ("corrections", WIDE, "/Corrections", _labelling),
-                ("dashboard", WIDE, "/Dashboard", _figures),
-                ("phone", PHONE, "/", _live),
-            ):
-                page = _open(browser, size, address + path)
-                prepare(page)
-                _keep(page.screenshot(), folder / f"{name}.png")
-                page.context.close()
-            browser.close()
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, f"--use-file-for-fake-video-capture={webcam}"]
+        )
+        for records, shots in (
+            (Path(made) / "new", (("home", TALL, "/", _live), ("phone", PHONE, "/", _live))),
+            (
+                history,
+                (
+                    ("corrections", WIDE, "/Corrections", _labelling),
+                    ("dashboard", WIDE, "/Dashboard", _figures),
+                ),
+            ),
+        ):
+            with _running(records) as address:
+                for name, size, path, prepare in shots:
+                    page = _open(browser, size, address + path)
+                    prepare(page)
+                    _keep(page.screenshot(), folder / f"{name}.png")
+                    page.context.close()
+        browser.close()
 
 
 def _live(page: Page) -> None:
@@ -105,11 +111,11 @@ def _webcam(path: Path) -> Path:
 
 
 @contextmanager
-def _running(history: Path) -> Iterator[str]:
+def _running(records: Path) -> Iterator[str]:
     """The app on these records, and its address."""
     port = free_port()
     own = {
-        "VIBECHECK_DATA": str(history),
+        "VIBECHECK_DATA": str(records),
         "VIBECHECK_MODEL": "embedded",
         "VIBECHECK_OWN_MACHINE": "1",
         "VIBECHECK_AUDIT_SHARE": "1",

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from vibecheck.analytics import charts, time_charts
+from vibecheck.analytics import charts
 from vibecheck.analytics.accuracy import Point
 from vibecheck.analytics.calibration import calibration
 from vibecheck.analytics.confusion import confusion
@@ -42,35 +42,41 @@ def test_the_top_pair_is_marked_both_ways_and_rows_without_labels_are_empty():
 
 def test_a_week_without_answers_has_an_estimate_and_no_accuracy():
     points = [Point(MONDAY - timedelta(days=7), share(0, 0), 9, 0.7), Point(MONDAY, share(3, 4), 9, 0.7)]
-    first = time_charts.accuracy_line(points).to_dict()["data"]["values"][0]
+    first = charts.accuracy_line(points).to_dict()["data"]["values"][0]
     assert (first["accuracy"], first["low"], first["estimate"]) == (None, None, 0.7)
 
 
 @pytest.mark.parametrize("number", [1, 18, 19, 157])
 def test_there_is_room_for_the_counts_below_the_line(number):
     points = [Point(MONDAY + timedelta(days=7 * i), share(3, 4), 9, 0.7) for i in range(number)]
-    values = time_charts.accuracy_line(points).to_dict()["data"]["values"]
+    values = charts.accuracy_line(points).to_dict()["data"]["values"]
     assert 1 <= sum(row["counted"] == "4" for row in values) <= 18
 
 
 @pytest.mark.parametrize(("number", "step", "bars"), [(30, "day", 30), (400, "week", 58)])
 def test_many_days_are_drawn_as_weeks(number, step, bars):
-    spec = time_charts.volume(days(number)).to_dict()
+    spec = charts.volume(days(number)).to_dict()
     values = spec["data"]["values"]
-    assert time_charts.volume_step(days(number)) == step and len(values) == bars
+    assert charts.volume_step(days(number)) == step and len(values) == bars
     assert sum(row["n"] for row in values) == 2 * number
 
 
 @pytest.mark.parametrize(
     "chart",
     [
-        time_charts.accuracy_line([]),
+        charts.accuracy_line([]),
         charts.confusion_matrix(confusion([])),
         charts.pair_bars(confusion([])),
         charts.reliability(calibration([])),
         charts.confidence_histogram(calibration([Bin("m", 3, 1, 0, 0.2)])),
-        time_charts.volume([]),
+        charts.volume([]),
     ],
 )
 def test_every_chart_can_be_empty_and_has_a_name(chart):
     assert chart.to_dict()["description"]
+
+
+def test_a_single_estimate_does_not_make_an_axis_of_tenths_of_a_point():
+    point = Point(MONDAY, share(0, 0), 3, 0.954)
+    low, high = charts.accuracy_line([point]).to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert low <= 0.954 <= high and high - low > 0.2

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vibecheck.analytics import chart_style
+from tests.analytics.test_charts import luminance
+from vibecheck.analytics import charts
 from vibecheck.emotions import EMOTIONS
 from vibecheck.overlay import INK
 from vibecheck.ui import theme
@@ -19,13 +20,6 @@ PAGE, CARD, SIDEBAR = (
     THEME["sidebar"]["backgroundColor"],
 )
 AA = 4.5  # WCAG 2.2, 1.4.3: contrast of text of any size
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance of #RRGGBB, as WCAG defines it."""
-    shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def contrast(one: str, other: str) -> float:
@@ -55,7 +49,7 @@ def test_charts_have_the_colours_of_the_moods_in_their_order():
 
 
 @pytest.mark.parametrize("background", [PAGE, CARD, SIDEBAR])
-@pytest.mark.parametrize("colour", [THEME["textColor"], THEME["linkColor"], chart_style.QUIET])
+@pytest.mark.parametrize("colour", [THEME["textColor"], THEME["linkColor"], charts.QUIET])
 def test_text_can_be_read(colour, background):
     assert contrast(colour, background) >= AA
 

@@ -1,23 +1,94 @@
-"""Statistics → charts (Altair): what is confused, how sure it is, what drifts."""
+"""Statistics → charts (Altair), on the dark page, in the colours of `emotions.py`."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import TypeAlias
 
 import altair as alt
 
+# Altair looks into pandas as soon as anybody has begun to import it, and Streamlit does so in the midst of
+# a page: another session's page would find it half there.
+import pandas  # noqa: F401
+
+from vibecheck.analytics.accuracy import Point
 from vibecheck.analytics.calibration import Calibration
-from vibecheck.analytics.chart_style import ACCENT, CARD, QUIET, TEXT, WARM, Chart, finish
 from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import Shift
 from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.records.bins import CONFIDENCE_BINS
+from vibecheck.records.counts import Day
 
+TEXT, QUIET, GRID, CARD = "#F2F4F8", "#98A2B3", "#2A3040", "#161A23"
+ACCENT, WARM = "#8E7BFF", "#FFC94D"
 # Right and wrong in blue and orange, which everybody tells apart.
 RIGHT, WRONG = "#6EA8FF", "#FF9F5A"
 # One hue from dark to light: it reads the same to those who see no red or green, and in grey.
 SHADES = ["#1A2830", "#214049", "#2B5A60", "#357577", "#409192", "#4CC2C4"]
 
 PICK = "cell"
+# More counts side by side than this run into each other.
+MOST_COUNTS = 18
+# More bars than this are hairs.
+MOST_DAYS = 180
+LEAST_RANGE = 0.3
 # Seven names side by side have room for five letters each.
 SHORT = "slice(datum.label, 0, 5)"
 TITLES = [emotion.title for emotion in EMOTIONS]
+Chart: TypeAlias = alt.LayerChart | alt.Chart
+
+
+def accuracy_line(
+    points: Sequence[Point], live: Sequence[tuple[date, str]] = (), step: str = "week"
+) -> Chart:
+    """Audited accuracy with its 95% band, the estimate dashed, answers below, and when models went live."""
+    every = -(-len(points) // MOST_COUNTS) or 1
+    rows = [
+        {
+            "start": point.start.isoformat(),
+            "accuracy": point.audited.value,
+            "low": point.audited.low if point.audited.n else None,
+            "high": point.audited.high if point.audited.n else None,
+            "estimate": point.estimate,
+            "n": point.audited.n,
+            "counted": str(point.audited.n) if point.audited.n and number % every == 0 else "",
+            "predictions": point.predictions,
+        }
+        for number, point in enumerate(points)
+    ]
+    x = alt.X(
+        "start:T",
+        scale=alt.Scale(padding=14),
+        title=None,
+        axis=alt.Axis(format="%-d %b", grid=False, labelOverlap=True, tickCount=8),
+    )
+    tooltip = [
+        alt.Tooltip("start:T", title=f"{step.title()} from"),
+        alt.Tooltip("accuracy:Q", title="Accuracy", format=".0%"),
+        alt.Tooltip("low:Q", title="At least", format=".0%"),
+        alt.Tooltip("high:Q", title="At most", format=".0%"),
+        alt.Tooltip("estimate:Q", title="Estimate without labels", format=".0%"),
+        alt.Tooltip("n:Q", title="Audits"),
+        alt.Tooltip("predictions:Q", title="Vibe checks"),
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(x=x)
+    scale = alt.Scale(domain=_range(points), nice=False, clamp=True)
+    y = alt.Y("accuracy:Q", title=None, axis=alt.Axis(format=".0%", tickCount=5), scale=scale)
+    layers = [
+        base.mark_area(color=ACCENT, opacity=0.22).encode(
+            y=alt.Y("low:Q", scale=scale, title=None), y2="high:Q"
+        ),
+        base.mark_line(color="#C9D0DC", strokeDash=[4, 4], strokeWidth=1.5).encode(
+            y=alt.Y("estimate:Q", scale=scale)
+        ),
+        base.mark_line(color=ACCENT, strokeWidth=2.5, point=alt.OverlayMarkDef(color=ACCENT, size=36)).encode(
+            y=y, tooltip=tooltip
+        ),
+    ]
+    below = base.mark_text(color=QUIET, fontSize=10, baseline="bottom")
+    layers.append(below.encode(y=alt.value("height"), text="counted:N"))
+    if points:
+        layers += _went_live(live, points)
+    return _finish(alt.layer(*layers), 250, "Accuracy by " + step)
 
 
 def confusion_matrix(found: Confusion) -> Chart:
@@ -64,7 +135,7 @@ def confusion_matrix(found: Confusion) -> Chart:
     words = base.mark_text(fontSize=12).encode(
         text="text:N", color=alt.condition("datum.light", alt.value("#0D0A22"), alt.value(TEXT))
     )
-    return finish(alt.layer(cells.add_params(pick), words), 300, "Confusion matrix")
+    return _finish(alt.layer(cells.add_params(pick), words), 300, "Confusion matrix")
 
 
 def pair_bars(found: Confusion, limit: int = 6) -> Chart:
@@ -93,7 +164,7 @@ def pair_bars(found: Confusion, limit: int = 6) -> Chart:
         x=alt.X("share:Q", title="Share of all mistakes", axis=axis)
     )
     whiskers = base.mark_rule(color=TEXT, strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
-    return finish(alt.layer(bars, whiskers), 60 + 30 * len(rows), "Most confused pairs")
+    return _finish(alt.layer(bars, whiskers), 60 + 30 * len(rows), "Most confused pairs")
 
 
 def reliability(found: Calibration) -> Chart:
@@ -124,7 +195,7 @@ def reliability(found: Calibration) -> Chart:
         alt.Tooltip("high:Q", title="At most", format=".0%"),
         alt.Tooltip("n:Q", title="Audits"),
     ]
-    return finish(
+    return _finish(
         alt.layer(
             diagonal.mark_line(color=QUIET, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y),
             base.mark_rule(color=ACCENT, opacity=0.7).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
@@ -150,7 +221,7 @@ def confidence_histogram(found: Calibration) -> Chart:
         for answer, n in (("right", step.accuracy.k), ("wrong", step.accuracy.n - step.accuracy.k))
     ]
     chart = alt.Chart(alt.Data(values=rows)).mark_bar(stroke=CARD)
-    return finish(
+    return _finish(
         chart.encode(
             x=alt.X(
                 "from:Q", bin="binned", title="How sure it was", axis=alt.Axis(format=".0%", tickCount=5)
@@ -177,7 +248,7 @@ def drift_bars(shift: Shift) -> Chart:
         for name, share in zip(shift.names, shares, strict=True)
     ]
     chart = alt.Chart(alt.Data(values=rows)).mark_bar(cornerRadius=3)
-    return finish(
+    return _finish(
         chart.encode(
             y=alt.Y("bin:N", sort=list(shift.names), title=None, axis=alt.Axis(ticks=False, domain=False)),
             yOffset=alt.YOffset("when:N", sort=["now", "before"]),
@@ -192,3 +263,73 @@ def drift_bars(shift: Shift) -> Chart:
         70 + 30 * len(shift.names),
         shift.title,
     )
+
+
+def volume_step(days: Sequence[Day]) -> str:
+    """Whether `volume` draws a bar a day or, where those would be hairs, a bar a week."""
+    return "week" if len(days) > MOST_DAYS else "day"
+
+
+def volume(days: Sequence[Day]) -> Chart:
+    """Vibe checks a day, or a week (from Monday)."""
+    step = volume_step(days)
+    sums: dict[date, int] = {}
+    for day in days:
+        start = day.day - timedelta(days=day.day.weekday()) if step == "week" else day.day
+        sums[start] = sums.get(start, 0) + day.n
+    rows = [{"start": start.isoformat(), "n": n} for start, n in sums.items()]
+    chart = alt.Chart(alt.Data(values=rows)).mark_bar(color="#55607A")
+    unit = "yearmonthdate" if step == "day" else "yearweek"
+    return _finish(
+        chart.encode(
+            x=alt.X(f"{unit}(start):T", title=None, axis=alt.Axis(format="%-d %b", grid=False, tickCount=8)),
+            y=alt.Y("n:Q", title=None, axis=alt.Axis(tickCount=4)),
+            tooltip=[
+                alt.Tooltip("start:T", title=f"{step.title()} from"),
+                alt.Tooltip("n:Q", title="Vibe checks"),
+            ],
+        ),
+        190,
+        f"Vibe checks a {step}",
+    )
+
+
+def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> list[alt.Chart]:
+    rows = [{"start": day.isoformat(), "model": name} for day, name in live if day > points[0].start]
+    if not rows:
+        return []
+    base = alt.Chart(alt.Data(values=rows)).encode(x="start:T")
+    words = base.mark_text(color=WARM, align="left", dx=5, fontSize=11, baseline="top", limit=130)
+    return [
+        base.mark_rule(color=WARM, strokeDash=[2, 4]).encode(tooltip=["model:N", "start:T"]),
+        words.encode(text="model:N", y=alt.value(2)),
+    ]
+
+
+def _range(points: Sequence[Point]) -> list[float]:
+    """What the line's axis shows, with room for the counts below."""
+    lows = [p.audited.low for p in points if p.audited.n] + [
+        p.estimate for p in points if p.estimate is not None
+    ]
+    highs = [p.audited.high for p in points if p.audited.n] + [
+        p.estimate for p in points if p.estimate is not None
+    ]
+    if not lows:
+        return [0.0, 1.0]
+    low, high = min(lows), max(highs)
+    # A single estimate is no range: its axis would show tenths of a point.
+    middle, half = (low + high) / 2, max(high - low, LEAST_RANGE) / 2
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return [max(0.0, low - 0.2 * (high - low) - 0.02), min(1.0, high + 0.08 * (high - low))]
+
+
+def _finish(chart: Chart, height: int, name: str) -> Chart:
+    return (
+        chart.properties(width="container", height=height, background="transparent", description=name)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=QUIET, titleColor=QUIET, gridColor=GRID, domainColor=GRID, tickColor=GRID,
+            labelFontSize=11, titleFontSize=11, titleFontWeight="normal", titlePadding=8,
+        )
+        .configure_legend(labelColor=QUIET, symbolType="square")
+    )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 import vl_convert
 
-from vibecheck.analytics import charts, markup, time_charts, words
+from vibecheck.analytics import charts, markup, words
 from vibecheck.analytics.drift import Shift
 from vibecheck.analytics.overview import Overview, Standing
 
@@ -90,7 +90,7 @@ def page(overview: Overview, standing: Standing) -> str:
         _section(
             "Accuracy over time",
             "Band: 95%. Dashed: estimate without labels. Below: audits. " + words.on_bias(overview.accuracy),
-            time_charts.accuracy_line(overview.line, live, overview.step) if overview.line else None,
+            charts.accuracy_line(overview.line, live, overview.step) if overview.line else None,
         ),
     ]
     if overview.confusion.total:
@@ -112,9 +112,9 @@ def page(overview: Overview, standing: Standing) -> str:
     if overview.days:
         parts.append(
             _section(
-                f"Vibe checks a {time_charts.volume_step(overview.days)}",
+                f"Vibe checks a {charts.volume_step(overview.days)}",
                 f"{overview.predictions:,} in all.",
-                time_charts.volume(overview.days),
+                charts.volume(overview.days),
             )
         )
     parts.append(_section("Another one, please", "By mood shown.", None, markup.again_rows(overview.plays)))

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from vibecheck.analytics import charts, markup, time_charts, words
-from vibecheck.analytics.chart_style import Chart
+from vibecheck.analytics import charts, markup, words
 from vibecheck.analytics.tables import tables
 from vibecheck.emotions import BY_NAME
 from vibecheck.ui import theme
@@ -42,7 +41,7 @@ def trend(shown: Shown) -> None:
             )  # fmt: skip
         if found.line:
             live = [(version.first_day, version.name) for version in shown.standing.versions]
-            _draw(time_charts.accuracy_line(found.line, live, found.step))
+            _draw(charts.accuracy_line(found.line, live, found.step))
         else:
             theme.quiet("The line begins with the first vibe check.")
         if bias := words.on_bias(found.accuracy):
@@ -158,10 +157,9 @@ def use(shown: Shown) -> None:
     with volume, st.container(key="card-volume", height="stretch"):
         response = found.accuracy.response
         answered = f" · {response.k:,} of {response.n:,} audits answered" if response.n else ""
-        step = time_charts.volume_step(found.days)
-        _title(f"Vibe checks a {step}", f"{found.predictions:,} in all{answered}")
+        _title(f"Vibe checks a {charts.volume_step(found.days)}", f"{found.predictions:,} in all{answered}")
         if found.days:
-            _draw(time_charts.volume(found.days))
+            _draw(charts.volume(found.days))
         else:
             theme.quiet("There are none in this time.")
     with music, st.container(key="card-music", height="stretch"):
@@ -199,5 +197,5 @@ def _title(title: str, note: str) -> None:
     )
 
 
-def _draw(chart: Chart) -> None:
+def _draw(chart: charts.Chart) -> None:
     st.altair_chart(chart, theme=None, width="stretch", alt=chart.description)
