@@ -11,11 +11,11 @@ theme.intro("What's your vibe?", "Your face, your mood, a playlist. What is kept
 with st.container(key="card-consent"):
     keep = consent.choose()
 
-camera_column, mood_column = st.columns([1.6, 1], gap="medium")
-with camera_column, st.container(key="card-camera"):
+camera_column, mood_column = st.columns([1.6, 1], gap="small")
+with camera_column, st.container(key="card-camera", height="stretch"):
     shown = camera.choose()
     found = st.container(key="found")
-with mood_column, st.container(key="card-mood"):
+with mood_column, st.container(key="card-mood", height="stretch"):
     camera.check(shown, keep)
 with found:
     camera.found(shown.photo)

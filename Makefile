@@ -1,6 +1,8 @@
 # make run    starts VibeCheck on this machine
 # make demo   starts it on a made-up history of some months, in a folder of its own
 # make test   runs every test
+# make screenshots   takes the pictures of the README, of the real app
+# make docs   writes the settings table, and the list of pages
 # All install what they need into .venv first; nothing is installed twice.
 
 PYTHON ?= python3
@@ -15,7 +17,7 @@ DEMO ?= data-demo
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
-.PHONY: run demo test lint format clean
+.PHONY: run demo test lint format screenshots docs clean
 .DELETE_ON_ERROR:
 
 # For one's own machine: all pages are open to it, while ADDRESS is loopback and no proxy is in front.
@@ -42,6 +44,12 @@ lint: $(VENV)/.tools
 
 format: $(VENV)/.tools
 	$(PY) -m ruff format .
+
+screenshots: $(VENV)/.tools
+	$(PY) -m docs.screenshots docs
+
+docs: $(VENV)/.app
+	$(PY) -m docs.lists
 
 # The stamps are written last, so an installation that was interrupted is taken up again.
 $(PY):

@@ -19,7 +19,7 @@ theme.intro(
 shown = dashboard.filters()
 dashboard_cards.headline(shown)
 
-line, goes = st.columns([1.4, 1], gap="medium")
+line, goes = st.columns([1.4, 1], gap="small")
 with line:
     dashboard_cards.trend(shown)
 with goes:
@@ -27,13 +27,13 @@ with goes:
 
 examples = dashboard_gallery.gallery(shown, cell)
 
-slices, advice = st.columns([1.4, 1], gap="medium")
+slices, advice = st.columns([1.4, 1], gap="small")
 with slices:
     dashboard_cards.fails(shown)
 with advice:
     dashboard_cards.retrain(shown)
 
-pairs, trust, drift = st.columns(3, gap="medium")
+pairs, trust, drift = st.columns(3, gap="small")
 with pairs:
     dashboard_cards.pairs(shown)
 with trust:

@@ -9,8 +9,8 @@ theme.intro(
     "Expressions, not feelings", "What VibeCheck sees, what it must not be used for, and what it keeps."
 )
 
-sees, keeps = st.columns(2, gap="medium")
-with sees, st.container(key="card-sees"):
+sees, keeps = st.columns(2, gap="small")
+with sees, st.container(key="card-sees", height="stretch"):
     st.subheader("What it sees", anchor=False)
     st.markdown(
         "A model looks at the largest face and says how much its expression resembles those that people "
@@ -24,7 +24,7 @@ with sees, st.container(key="card-sees"):
         "anybody who has not agreed. In the European Union, reading emotions at workplaces and in education "
         "is forbidden (AI Act, Article 5), and elsewhere people must be told (Article 50)."
     )
-with keeps, st.container(key="card-keeps"):
+with keeps, st.container(key="card-keeps", height="stretch"):
     st.subheader("What it keeps", anchor=False)
     st.markdown(
         f"""

@@ -1,50 +1,90 @@
-"""The README says what is there."""
+"""README.md and docs/ say what is there, and what they tell one to type works."""
 
 import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
 
 from benchmarks.__main__ import app as benchmarks
+from docs.lists import list_of_pages, settings_table
 from finetune.__main__ import app as finetune
 from vibecheck.cli import app as vibecheck
 from vibecheck.settings import Settings, environment_name
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    str(page.relative_to(ROOT)): page.read_text(encoding="utf-8")
+    for page in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
+}
+TEXT = "\n".join(PAGES.values())
+APPS = {"vibecheck": vibecheck, "finetune": finetune, "benchmarks": benchmarks}
+SOURCE = re.sub(
+    r'"\s*\n\s*f?"',
+    "",
+    "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "vibecheck").rglob("*.py"))
+    + (ROOT / "Makefile").read_text(encoding="utf-8"),
+)
 
 
-def settings_table() -> str:
-    """The table of all settings, as the README has to have it."""
-    rows = ["| setting | default | what it is |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
-        rows.append(f"| `{environment_name(name)}` | {default} | {field.description} |")
-    return "\n".join(rows)
+def commands_in(text: str) -> list[str]:
+    """What its blocks of shell tell one to type, without the comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [re.sub(r"\s#.*", "", line).strip() for block in blocks for line in block.splitlines()]
+    return [line for line in dict.fromkeys(lines) if line and not line.startswith("#")]
+
+
+def part(page: str, name: str) -> str:
+    """What stands between the comments `<!-- name -->` and `<!-- /name -->`."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", PAGES[page], re.DOTALL)
+    assert found, f"{page} lacks {name}"
+    return found[1]
 
 
 def test_the_settings_table_is_the_settings():
-    table = re.search(r"<!-- settings -->\n(.*?)\n<!-- /settings -->", README, re.DOTALL)
-    assert table and table[1] == settings_table()
+    assert part("docs/settings.md", "settings") == settings_table(), "make docs writes it"
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#:]+)\)", README))
-def test_what_it_links_to_is_there(path):
-    assert (ROOT / path).is_file()
+def test_the_readme_leads_to_every_page():
+    assert part("README.md", "pages") == list_of_pages(), "make docs writes it"
 
 
 @pytest.mark.parametrize(
-    ("package", "app"), [("vibecheck", vibecheck), ("finetune", finetune), ("benchmarks", benchmarks)]
+    ("page", "target"),
+    [(page, target) for page, text in PAGES.items() for target in re.findall(r"\]\(([^)\s]+)\)", text)],
 )
-def test_every_command_is_in_it_and_no_other(package, app):
+def test_what_a_page_links_to_is_there(page, target):
+    path, _, heading = target.partition("#")
+    if ":" in path:
+        return
+    there = (ROOT / page).parent / path if path else ROOT / page
+    assert there.exists()
+    if heading:
+        titles = re.findall(r"^#+ (.*)", there.read_text(encoding="utf-8"), re.MULTILINE)
+        assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_pictures_it_shows_are_small():
+    for picture in re.findall(r"docs/\w+\.png", README):
+        assert (ROOT / picture).stat().st_size < 400_000
+
+
+@pytest.mark.parametrize(("package", "app"), APPS.items())
+def test_every_command_is_documented_and_no_other(package, app):
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
     commands |= {group.name for group in app.registered_groups}
-    assert set(re.findall(rf"python -m {package} ([a-z][a-z-]*)", README)) == commands
+    assert set(re.findall(rf"python -m {package} ([a-z][a-z-]*)", TEXT)) == commands
 
 
-@pytest.mark.parametrize("name", re.findall(r"`(VIBECHECK_\w+)`", README))
-def test_every_setting_it_names_exists(name):
-    assert name in {environment_name(field) for field in Settings.model_fields}
+@pytest.mark.parametrize("name", dict.fromkeys(re.findall(r"`(VIBECHECK_\w+)`", TEXT)))
+def test_every_setting_that_is_named_exists(name):
+    known = {environment_name(field) for field in Settings.model_fields}
+    assert name in known | {"VIBECHECK_TEST_CHROMIUM"}
 
 
 @pytest.mark.parametrize(
@@ -55,5 +95,76 @@ def test_every_setting_it_names_exists(name):
         for command in group.typer_instance.registered_commands
     ],
 )
-def test_every_command_of_a_group_is_in_it(group, command):
-    assert re.search(rf"python -m vibecheck {group} {command}\b", README)
+def test_every_command_of_a_group_is_documented(group, command):
+    assert re.search(rf"python -m vibecheck {group} {command}\b", TEXT)
+
+
+@pytest.mark.parametrize("line", [line for line in commands_in(TEXT) if line.startswith("python -m ")])
+def test_every_documented_command_takes_the_options_it_is_shown_with(line):
+    _, _, package, *words = shlex.split(line)
+    command = typer.main.get_command(APPS[package])
+    while words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
+    assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
+
+
+# What the README tells one to type: each line is run here, or is here with the reason why not.
+ELSEWHERE = {
+    "python3 -m venv .venv": "installs",
+    ".venv/bin/pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu": "installs",
+    ".venv/bin/pip install -r requirements.txt": "installs",
+    "VIBECHECK_OWN_MACHINE=1 .venv/bin/streamlit run Home.py --server.address 127.0.0.1": "the browser tests",
+}
+
+
+@pytest.mark.parametrize("line", [line for line in commands_in(README) if line not in ELSEWHERE])
+def test_what_the_readme_tells_one_to_type_works(line, tmp_path, monkeypatch):
+    monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("VIBECHECK_MODEL", "embedded")
+    program, *words = shlex.split(line)
+    if program == "make":
+        # Only what it would do: that would be this test run, among others.
+        dry = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True)
+        assert dry.returncode == 0, dry.stderr
+        return
+    assert (program, words[0]) == ("python", "-m"), "what this is, nobody told this test"
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(APPS[words[1]], words[2:])
+    assert done.exit_code == 0, done.output
+
+
+def test_what_is_not_run_here_is_still_in_the_readme():
+    assert set(ELSEWHERE) <= set(commands_in(README))
+
+
+def test_predict_works_as_documented(astronaut, tmp_path, monkeypatch):
+    monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(astronaut).save("face.jpg")
+    lines = [line for line in commands_in(PAGES["docs/commands.md"]) if " predict " in line]
+    assert len(lines) == 3
+    for line in lines:
+        words = [word if re.match("-|predict", word) else "face.jpg" for word in shlex.split(line)[3:]]
+        done = CliRunner().invoke(vibecheck, words)
+        assert done.exit_code == 0, done.output
+        assert "face.jpg" in done.output
+
+
+# Streamlit says it, or the next page does.
+OTHERS_SAY = {"Port 8501 is not available", "loading"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        said.strip(" .")
+        for row in re.findall(r"^\| (.*?) \|", PAGES["docs/troubleshooting.md"], re.MULTILINE)
+        for quoted in re.findall(r'"([^"]+)"', row)
+        if quoted not in OTHERS_SAY
+        for said in quoted.split("…")
+        if said.strip()
+    ],
+)
+def test_what_troubleshooting_quotes_is_what_the_app_says(said):
+    assert said.lower() in SOURCE.lower()

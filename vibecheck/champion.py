@@ -3,6 +3,8 @@
 The app starts at once on the embedded model. A thread looks at the registry every two seconds; a
 champion whose files are not here yet is made ready in a process of its own, and until then, or where
 that fails, the model that runs goes on.
+
+It knows no page, and nothing of how a model is made.
 """
 
 import gc

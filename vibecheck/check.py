@@ -1,6 +1,8 @@
 """A vibe check: a moment of video, a snapshot or an upload becomes one Prediction.
 
 A photo is a moment of one reading, so all ways share this code.
+
+It knows no page; the clock and chance are passed in.
 """
 
 import random

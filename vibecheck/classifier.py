@@ -3,6 +3,8 @@
 The folder is a Hugging Face one (config.json, preprocessor_config.json, model.safetensors) with two
 files more: `model.onnx`, which is what runs, and `vibecheck.json` (see `manifest`). Both are made by
 `python -m vibecheck compile`. No torch is imported here.
+
+It knows cut-out faces, not where they came from; and runs without PyTorch.
 """
 
 import json

@@ -1,6 +1,8 @@
 """The seven moods: their fixed order, looks, and the names that other models give them.
 
 Everything in VibeCheck that holds seven numbers holds them in the order of `EMOTIONS`.
+
+It knows nothing else of VibeCheck but its errors.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""Finds faces in a picture, cuts them out, and says how good they are to read."""
+"""Finds faces in a picture, cuts them out, and says how good they are to read.
+
+It knows no model and no mood.
+"""
 
 import math
 import threading

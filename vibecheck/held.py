@@ -1,4 +1,7 @@
-"""A face crop that may not be kept yet: it waits in memory for a yes, and not for long."""
+"""A face crop that may not be kept yet: it waits in memory for a yes, and not for long.
+
+It knows no record and no page.
+"""
 
 import threading
 from dataclasses import dataclass

@@ -2,6 +2,8 @@
 
 Whatever Spotify does, a visitor gets a playlist, after five seconds at the very most: searches run in
 threads of their own, and once one has failed nobody waits again until another has succeeded.
+
+It knows moods, not faces, visitors or records.
 """
 
 import logging

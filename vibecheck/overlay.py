@@ -1,4 +1,7 @@
-"""Draws what was read onto a picture: the box in the mood's colour, the label, thin other boxes."""
+"""Draws what was read onto a picture: the box in the mood's colour, the label, thin other boxes.
+
+It knows pixels and moods, and nothing of video or pages.
+"""
 
 from functools import lru_cache
 

@@ -3,6 +3,8 @@
 A visitor's upload, a camera snapshot, a file on the command line: all are hostile until parsed. Pillow
 opens only the kinds named here, and nothing is unpacked before its header has told its size. No
 setting of Pillow is changed, and any number of threads may decode at once.
+
+It knows no face, and trusts no byte.
 """
 
 import re

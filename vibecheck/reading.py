@@ -1,4 +1,7 @@
-"""One picture, read once: which faces are in it, and what the largest of them shows."""
+"""One picture, read once: which faces are in it, and what the largest of them shows.
+
+It knows no page, no visitor and no record: what is read is not kept here.
+"""
 
 import time
 from dataclasses import dataclass

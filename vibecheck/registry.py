@@ -4,6 +4,8 @@ It lives in the records' database, so that all copies of the app share it; the f
 made on each machine (see `build`), from its `source`. Three aliases name versions: `champion` runs,
 `previous` ran before it, `challenger` waits for its proof. They move in one transaction, together with
 the promotion that says why.
+
+It knows versions, not files, and never loads a model.
 """
 
 from collections.abc import Iterable, Mapping

@@ -2,6 +2,8 @@
 
 On one's own machine none is needed. From the internet a relay (TURN) usually is: Cloudflare's, or
 Twilio's. Only settings of this app are sent, and only to the service they belong to.
+
+It knows settings, and nothing of video.
 """
 
 from dataclasses import dataclass

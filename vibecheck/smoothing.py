@@ -2,6 +2,8 @@
 
 Two things are kept apart. How probable each mood is now: a mean of the readings, in which a reading
 fades with its age. Which mood is shown: it changes only when another has been ahead for a while.
+
+It knows no clock, no video and no page: the times are given to it.
 """
 
 import math

@@ -79,6 +79,12 @@ def test_every_chart_can_be_empty_and_has_a_name(chart):
 def test_the_random_queue_is_a_line_where_it_says_enough():
     plain = [Point(MONDAY + timedelta(days=7 * i), share(3, 4), 9, 0.7) for i in range(3)]
     drawn = [*plain[:2], Point(MONDAY + timedelta(days=14), share(3, 4), 9, 0.7, share(1, 10))]
-    fields = [str(charts.accuracy_line(points).to_dict()).count("'drawn'") for points in (plain, drawn)]
+    fields = [str(time_charts.accuracy_line(points).to_dict()).count("'drawn'") for points in (plain, drawn)]
     assert fields[1] > fields[0]
-    assert charts._range(drawn)[0] < 0.1 < charts._range(plain)[0]
+    assert time_charts._range(drawn)[0] < 0.1 < time_charts._range(plain)[0]
+
+
+def test_a_single_estimate_does_not_make_an_axis_of_tenths_of_a_point():
+    point = Point(MONDAY, share(0, 0), 3, 0.954)
+    low, high = time_charts.accuracy_line([point]).to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert low <= 0.954 <= high and high - low > 0.2

@@ -62,7 +62,15 @@ def test_a_model_on_its_way_shows_how_far_it_is(start_app, open_browser, tmp_pat
         expect(sidebar).to_contain_text(re.compile(r"Fetching owner/name: [1-9]\d* of 8 MB"))
         expect(sidebar.get_by_role("progressbar")).to_be_visible()
         expect(sidebar).to_contain_text("Model: embedded-2")
+        # On a phone the sidebar is folded, so the page itself tells; here it need not.
+        expect(page.locator(".st-key-model-news")).to_be_hidden()
         look(page, "model-fetching")
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.reload()
+        told = page.locator(".st-key-model-news")
+        expect(told.get_by_role("progressbar")).to_be_visible()
+        expect(told).to_contain_text(re.compile("Fetching owner/name|Compiling|Checking"))
+        look(page, "model-fetching-phone")
 
 
 def test_a_new_champion_runs_within_seconds_while_the_video_goes_on(start_app, open_browser, tmp_path):

@@ -13,6 +13,7 @@ from vibecheck.records.counts import Day
 MOST_COUNTS = 18
 # More bars than this are hairs.
 MOST_DAYS = 180
+LEAST_RANGE = 0.3
 
 
 def accuracy_line(
@@ -127,4 +128,7 @@ def _range(points: Sequence[Point]) -> list[float]:
     if not lows:
         return [0.0, 1.0]
     low, high = min(lows), max(highs)
+    # A single estimate is no range: its axis would show tenths of a point.
+    middle, half = (low + high) / 2, max(high - low, LEAST_RANGE) / 2
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
     return [max(0.0, low - 0.2 * (high - low) - 0.02), min(1.0, high + 0.08 * (high - low))]

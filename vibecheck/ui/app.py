@@ -41,6 +41,7 @@ def start_page(title: str) -> None:
     with st.sidebar:
         model.line(reader())
         gate.greet()
+    model.news(reader())
 
 
 def end_page(loaded: str = "app") -> None:

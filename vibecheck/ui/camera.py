@@ -1,4 +1,7 @@
-"""The ways in: live video, a photo, an upload; and the card with the mood."""
+"""The ways in: live video, a photo, an upload; and the card with the mood.
+
+It reads no picture itself: checking.py does.
+"""
 
 from dataclasses import dataclass
 

@@ -35,7 +35,7 @@ def open_asked_for() -> None:
         if asked is not None:
             found = labelling.look_up(asked)
             here.picked = asked
-            st.session_state.view = "mine" if found.prediction.visitor == visitor() else labelling.views()[0]
+            st.session_state.view = "mine" if found.prediction.visitor == visitor() else "all"
     except RecordsError as error:
         here.note = str(error)
 
@@ -77,6 +77,7 @@ def _choose() -> tuple[str, Filters]:
             on_change=labelling.progress().start,
             label_visibility="collapsed",
             persist_state="session",
+            wrap=True,
         )
         filters = (
             chosen_filters() if view == "all" else Filters(visitor=visitor() if view == "mine" else None)

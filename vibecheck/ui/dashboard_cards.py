@@ -25,7 +25,7 @@ def headline(shown: Shown) -> None:
         words.on_confusion(found.confusion),
         words.on_calibration(found.calibration),
     )
-    for column, answer in zip(st.columns(3, gap="medium"), answers, strict=True):
+    for column, answer in zip(st.columns(3, gap="small"), answers, strict=True):
         with column, st.container(key=f"card-answer-{answers.index(answer)}", height="stretch"):
             st.html(markup.answer_card(answer))
 
@@ -156,12 +156,13 @@ def models(shown: Shown) -> None:
 def use(shown: Shown) -> None:
     """How much it is used, and what people do with the music."""
     found = shown.overview
-    volume, music = st.columns([1.6, 1], gap="medium")
+    volume, music = st.columns([1.6, 1], gap="small")
     with volume, st.container(key="card-volume", height="stretch"):
         response = found.accuracy.response
         answered = f" · {response.k:,} of {response.n:,} audits answered" if response.n else ""
-        step = time_charts.volume_step(found.days)
-        _title(f"Vibe checks a {step}", f"{found.predictions:,} in all{answered}")
+        _title(
+            f"Vibe checks a {time_charts.volume_step(found.days)}", f"{found.predictions:,} in all{answered}"
+        )
         if found.days:
             _draw(time_charts.volume(found.days))
         else:

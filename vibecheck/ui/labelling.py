@@ -18,10 +18,10 @@ from vibecheck.ui.visitor import visitor
 PAGE = 27  # thumbnails: three rows on a wide screen, nine on a phone
 
 VIEWS = {
-    "mine": ":material/person: Mine",
-    "all": ":material/group: Everyone's",
     "useful": ":material/school: Most useful",
     "random": ":material/casino: Random",
+    "all": ":material/group: Everyone's",
+    "mine": ":material/person: Mine",
 }
 NOT_TO_BE_SEEN = "There is no vibe check with this id that you may see: it may be deleted, or another's."
 
@@ -70,7 +70,7 @@ def is_labeller() -> bool:
 
 def views() -> list[str]:
     """The views that this session may open; the first is where it starts."""
-    return ["all", "useful", "random", "mine"] if is_labeller() else ["mine"]
+    return ["useful", "random", "all", "mine"] if is_labeller() else ["mine"]
 
 
 def asked_for(values: Sequence[Any]) -> str | None:

@@ -15,14 +15,23 @@ def line(champion: Champion) -> None:
     st.fragment(_line, run_every=LOOK_EVERY)(champion)
 
 
+def news(champion: Champion) -> None:
+    """The one that is on its way, on the page itself: seen only where the sidebar is folded."""
+    with st.container(key="model-news"):
+        st.fragment(_news, run_every=LOOK_EVERY)(champion)
+
+
 def _line(champion: Champion) -> None:
     theme.quiet(f"Model: {champion.manifest.version}. It reads expressions, not feelings.")
+    _news(champion)
     change = champion.change
-    if change is None:
-        return
-    if change.state.step == "failed":
+    if change and change.state.step == "failed":
         theme.quiet(f"{told(change)}; {champion.manifest.version} stays.")
-    else:
+
+
+def _news(champion: Champion) -> None:
+    change = champion.change
+    if change and change.state.step != "failed":
         st.progress(change.state.share, text=told(change))
 
 

@@ -1,4 +1,7 @@
-"""The look that `.streamlit/config.toml` cannot give: cards, bars, and the colour of each mood."""
+"""The look that `.streamlit/config.toml` cannot give: cards, bars, and the colour of each mood.
+
+It knows no records and computes nothing.
+"""
 
 from html import escape
 from pathlib import Path
@@ -8,11 +11,14 @@ import streamlit as st
 from vibecheck.emotions import BY_NAME, EMOTIONS
 
 STYLE = Path(__file__).with_name("style.css")
+ARRIVAL = "@keyframes vc-arrive-{} {{ from {{ transform: scale(.4) rotate(-12deg); opacity: 0; }} }}"
 
 
 def apply() -> None:
     """Put the style sheet into the page."""
     st.html(STYLE)
+    # A mood's emoji arrives once, when the mood changes: an animation starts anew only by another name.
+    st.html("<style>" + "".join(ARRIVAL.format(emotion.name) for emotion in EMOTIONS) + "</style>")
 
 
 def plain(text: str) -> None:
@@ -48,7 +54,8 @@ def mood_card(mood: str, confidence: float, probabilities: tuple[float, ...]) ->
         for each, share in zip(EMOTIONS, probabilities, strict=True)
     )
     _card(
-        f'<span class="vc-emoji" role="img" aria-label="{emotion.title}">{emotion.emoji}</span>'
+        f'<span class="vc-emoji" role="img" aria-label="{emotion.title}" style="{_arrives(mood)}">'
+        f"{emotion.emoji}</span>"
         f'<span class="name" style="color:{emotion.colour}">{emotion.title}</span>'
         f'<span class="vc-lead"><span>Confidence</span><span>{confidence:.0%}</span></span>'
         f"{_bar(confidence, emotion.colour, 'Confidence')}{rows}"
@@ -70,7 +77,7 @@ def feels_like(mood: str) -> None:
     emotion = BY_NAME[mood]
     st.markdown(
         f'<div class="vc-feels">Feels like <span style="color:{emotion.colour}">{emotion.title.lower()}'
-        f'</span> <span class="vc-emoji">{emotion.emoji}</span></div>',
+        f'</span> <span class="vc-emoji" style="{_arrives(mood)}">{emotion.emoji}</span></div>',
         unsafe_allow_html=True,
     )
 
@@ -94,6 +101,10 @@ def empty(emoji: str, title: str, text: str) -> None:
         f"<span>{escape(text)}</span></div>",
         unsafe_allow_html=True,
     )
+
+
+def _arrives(mood: str) -> str:
+    return f"animation-name:vc-arrive-{mood}"
 
 
 def _card(inner: str) -> None:

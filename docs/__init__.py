@@ -1,0 +1,1 @@
+"""Pages about VibeCheck, and the commands that write parts of them."""

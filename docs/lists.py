@@ -1,0 +1,48 @@
+"""python -m docs.lists: writes the settings table and the README's list of pages, from where they come from.
+
+The table comes from `vibecheck/settings.py`, the list from the first lines of each page. A test compares.
+"""
+
+import re
+from pathlib import Path
+
+from vibecheck.settings import Settings, environment_name
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+
+
+def settings_table() -> str:
+    """One row a setting: its name in the environment, its default, and what it is."""
+    rows = ["| setting | default | what it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `{environment_name(name)}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def list_of_pages() -> str:
+    """One row a page of docs/: its title, and the paragraph below it up to its first full stop."""
+    rows = ["| page | what is in it |", "|---|---|"]
+    for page in sorted(DOCS.glob("*.md")):
+        title, _, text = page.read_text(encoding="utf-8").partition("\n")
+        paragraph = " ".join(text.strip().partition("\n\n")[0].split())
+        sentence = re.match(r"(.*?\.)(?=\s|$)", paragraph)
+        rows.append(
+            f"| [{title.removeprefix('# ')}](docs/{page.name}) | {sentence[1] if sentence else paragraph} |"
+        )
+    return "\n".join(rows)
+
+
+def write(page: Path, name: str, text: str) -> None:
+    """Puts the text between the comments `<!-- name -->` and `<!-- /name -->` of a page."""
+    before, start, rest = page.read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- /{name} -->")
+    if not (start and end):
+        raise SystemExit(f"{page} lacks the comments <!-- {name} --> and <!-- /{name} -->.")
+    page.write_text(f"{before}{start}{text}\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(DOCS / "settings.md", "settings", settings_table())
+    write(ROOT / "README.md", "pages", list_of_pages())

@@ -1,0 +1,147 @@
+"""python -m docs.screenshots FOLDER: the pictures in README.md, taken of the real app on made-up records.
+
+The visitor is Eileen Collins (NASA, public domain), as scikit-image ships her; the camera is a file that
+Chromium plays. It needs requirements-dev.txt and Chromium (VIBECHECK_TEST_CHROMIUM names another one).
+"""
+
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from PIL import Image
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from skimage import data
+
+from tests.browser.conftest import CHROMIUM, FLAGS, OURS, SPOTIFY_STUB, free_port
+
+ROOT = Path(__file__).parents[1]
+WIDE = ViewportSize(width=1440, height=900)
+TALL = ViewportSize(width=1440, height=1340)  # with the playlist
+PHONE = ViewportSize(width=390, height=1180)
+START_SECONDS = 120
+SECONDS = 60
+
+
+def main(folder: Path) -> None:
+    """Takes all pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=SECONDS * 1000)
+    with tempfile.TemporaryDirectory() as made, sync_playwright() as playwright:
+        webcam = _webcam(Path(made) / "webcam.mjpeg")
+        history = Path(made) / "history"
+        made_up = [sys.executable, "-m", "vibecheck", "demo", "--out", str(history), "--pictures", "400"]
+        subprocess.run(made_up, cwd=ROOT, check=True)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, f"--use-file-for-fake-video-capture={webcam}"]
+        )
+        for records, shots in (
+            (Path(made) / "new", (("home", TALL, "/", _live), ("phone", PHONE, "/", _live))),
+            (
+                history,
+                (
+                    ("corrections", WIDE, "/Corrections", _labelling),
+                    ("dashboard", WIDE, "/Dashboard", _figures),
+                ),
+            ),
+        ):
+            with _running(records) as address:
+                for name, size, path, prepare in shots:
+                    page = _open(browser, size, address + path)
+                    prepare(page)
+                    _keep(page.screenshot(), folder / f"{name}.png")
+                    page.context.close()
+        browser.close()
+
+
+def _live(page: Page) -> None:
+    frame = page.frame_locator('iframe[title*="webrtc"]')
+    frame.get_by_role("button", name="START").click()
+    expect(page.locator(".vc-mood .name")).to_have_text("Happy")
+    page.wait_for_timeout(4000)  # the video, and the bars, have settled
+    page.get_by_role("button", name="Check my vibe").click()
+    expect(page.locator(".vc-feels")).to_be_visible()
+    page.wait_for_timeout(2000)
+
+
+def _labelling(page: Page) -> None:
+    expect(page.locator(".vc-thumb").first).to_be_visible()
+    page.wait_for_timeout(2000)
+
+
+def _figures(page: Page) -> None:
+    page.get_by_role("radio", name="4 weeks").click()
+    expect(page.locator(".vcd-number")).to_be_visible()
+    expect(page.locator("canvas, .stVegaLiteChart svg").first).to_be_visible()
+    page.wait_for_timeout(6000)  # charts are drawn one after another
+
+
+def _open(browser: Browser, size: ViewportSize, address: str) -> Page:
+    context = browser.new_context(viewport=size, permissions=["camera"], timezone_id="Europe/Berlin")
+    context.route(
+        "**://open.spotify.com/**",
+        lambda route: route.fulfill(status=200, content_type="text/html", body=SPOTIFY_STUB),
+    )
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator("h1")).to_be_visible()
+    return page
+
+
+def _keep(png: bytes, path: Path) -> None:
+    """256 colours are enough for a page, and a quarter of the bytes."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size // 1024} kB")  # noqa: T201
+
+
+def _webcam(path: Path) -> Path:
+    """A portrait that sways a little, as a camera that Chromium plays over and over."""
+    room = Image.fromarray(data.astronaut()).crop((0, 0, 448, 336)).resize((672, 504))
+    with path.open("wb") as out:
+        for step in (*range(30), *range(30, 0, -1)):
+            room.crop((step // 3, 8, step // 3 + 640, 488)).save(out, "JPEG", quality=92)
+    return path
+
+
+@contextmanager
+def _running(records: Path) -> Iterator[str]:
+    """The app on these records, and its address."""
+    port = free_port()
+    own = {
+        "VIBECHECK_DATA": str(records),
+        "VIBECHECK_MODEL": "embedded",
+        "VIBECHECK_OWN_MACHINE": "1",
+        "VIBECHECK_AUDIT_SHARE": "1",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", "Home.py", "--server.headless", "true"]
+    command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    with subprocess.Popen(command, cwd=ROOT, env=clean | own) as process:
+        address = f"http://127.0.0.1:{port}"
+        try:
+            _wait_for(address)
+            yield address
+        finally:
+            process.terminate()
+
+
+def _wait_for(address: str) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up:
+        try:
+            if requests.get(f"{address}/_stcore/health", timeout=2).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    raise SystemExit("The app did not start.")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
