@@ -146,7 +146,8 @@ def test_a_tab_that_is_closed_in_the_middle_of_a_check_leaves_nothing_behind(app
     assert store.count() > before
     process = psutil.Process(app.pid)
     wait_for(lambda: process.num_threads() <= threads + 5, "their threads to end")
-    wait_for(lambda: process.num_fds() <= files + 10, "their connections to close")
+    # Streamlit keeps the session of a closed tab for two minutes, in which it may come back; each has three.
+    wait_for(lambda: process.num_fds() <= files + 3 * 21 + 10, "their connections to close")
 
 
 def test_after_all_that_nothing_raised(app):
