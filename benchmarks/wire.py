@@ -101,6 +101,11 @@ class Visitor:
                 words += [str(getattr(getattr(element, kind), name, "")) for name in WORDS]
         return "\n".join(filter(None, words))
 
+    @staticmethod
+    def id_of(element: Element) -> str:
+        """The id of an element that is a widget; else nothing."""
+        return getattr(getattr(element, element.WhichOneof("type") or "empty"), "id", "")
+
     def errors(self) -> list[str]:
         """Exceptions that the page shows instead of what should be there."""
         shown = [element for element in self.elements if element.WhichOneof("type") == "exception"]
