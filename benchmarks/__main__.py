@@ -2,11 +2,13 @@
 
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -92,6 +94,42 @@ def finetune(
         _print(rows, as_json)
 
 
+@app.command()
+def soak(
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long the camera stays on.")] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Memory of the real app while a real Chromium streams to it for half an hour."""
+    from benchmarks.soak import run
+
+    with _progress() as bar:
+        task = bar.add_task("Streaming", total=minutes)
+        rows = run(minutes, lambda done, mb: bar.update(task, completed=done, description=f"{mb:.0f} MB"))
+    _print(rows, as_json)
+
+
+@app.command()
+def crash(
+    kills: Annotated[int, typer.Option(min=1, help="How often the app is killed.")] = 100,
+    seed: Annotated[int, typer.Option(help="Draws the moments.")] = 1,
+    database: Annotated[str, typer.Option(help="URL of an empty database; else SQLite.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Kill the real app amid vibe checks and labels; look whether all that was acknowledged is there."""
+    from benchmarks.crash import run
+
+    with _progress() as bar:
+        task = bar.add_task("Killing", total=kills)
+        rows = run(kills, seed, database_url=database, tell=lambda done: bar.update(task, completed=done))
+    _print(rows, as_json)
+    if rows[0]["faultless"] != "True":
+        raise typer.Exit(1)
+
+
+def _progress() -> Progress:
+    return Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+
+
 def _print(rows: list[dict], as_json: bool) -> None:
     """Rows as lines of JSON, or as a table with a column a row, which fits the screen better."""
     if as_json:
@@ -104,7 +142,9 @@ def _print(rows: list[dict], as_json: bool) -> None:
     Console().print(table)
 
 
-def _cell(value: str | float) -> str:
+def _cell(value: str | float | list[str]) -> str:
+    if isinstance(value, list):
+        return "\n".join(value) or "none"
     return value if isinstance(value, str) else f"{value:.3g}"
 
 

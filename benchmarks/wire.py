@@ -6,7 +6,7 @@ hundredth of a Chromium, so that hundreds can come, and it can send what no page
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -103,6 +103,11 @@ class Visitor:
                 words += [str(getattr(getattr(element, kind), name, "")) for name in WORDS]
         return "\n".join(filter(None, words))
 
+    @staticmethod
+    def id_of(element: Element) -> str:
+        """The id of an element that is a widget; else nothing."""
+        return getattr(getattr(element, element.WhichOneof("type") or "empty"), "id", "")
+
     def errors(self) -> list[str]:
         """Exceptions that the page shows instead of what should be there."""
         shown = [element for element in self.elements if element.WhichOneof("type") == "exception"]
@@ -168,14 +173,17 @@ class Visitor:
         self._widgets[widget.id] = state
         self.rerun(fragment)
 
-    def rerun(self, fragment: str = "") -> None:
-        """Let the page run, or only a fragment of it, and wait for its end."""
+    def rerun(self, fragment: str = "", also: Sequence[WidgetState] = ()) -> None:
+        """Let the page run, or only a fragment of it, and wait for its end.
+
+        `also` are states of widgets that the page does not have, as a slow browser may send them.
+        """
         request = BackMsg()
         state = request.rerun_script
         state.query_string, state.page_name, state.fragment_id = self.query, self.page, fragment
         state.context_info.timezone = "UTC"
         state.context_info.url = f"{self.url}/{self.page}"
-        state.widget_states.widgets.extend(self._widgets.values())
+        state.widget_states.widgets.extend([*self._widgets.values(), *also])
         self.send(request.SerializeToString())
         for name, used in list(self._widgets.items()):
             if used.WhichOneof("value") in TRIGGERS:

@@ -66,6 +66,7 @@ class Preparation:
             stderr=self._errors,
             text=True,
             encoding="utf-8",
+            errors="replace",  # a library's own words among ours are not to end the listening
         )
         self._thread = threading.Thread(target=self._listen, name="preparation", daemon=True)
         self._thread.start()
@@ -88,9 +89,9 @@ class Preparation:
     def _listen(self) -> None:
         with self._process:
             for line in self._process.stdout or ():
-                try:
-                    self.state = _state(json.loads(line))
-                except (ValueError, TypeError):
+                if state := state_of(line):
+                    self.state = state
+                else:
                     log.warning("Not understood while a model was made ready: %s", line.strip())
         if self.state.running:
             self._errors.seek(0)
@@ -108,8 +109,15 @@ class Preparation:
         self._errors.close()
 
 
+def state_of(line: str) -> State | None:
+    """The state that a line of the process tells; None for what tells none, whatever it is."""
+    try:
+        return _state(json.loads(line))
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
+        return None
+
+
 def _state(line: dict[str, Any]) -> State:
-    """The state that a line of the process tells."""
     match line["step"]:
         case "ready":
             return State("ready", version=str(line["version"]))

@@ -79,6 +79,7 @@ def forget() -> None:
     for opened in (
         configuration.settings,
         access_pass._link,
+        app._opening,
         app._store,
         app._sweeper,
         app.synthetic,

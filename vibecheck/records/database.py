@@ -14,11 +14,14 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from vibecheck.errors import RecordsError
+from vibecheck.records.rest import Rest
 from vibecheck.records.tables import outbox
 from vibecheck.records.transactions import BUSY_SECONDS, WRITING, place, writing
 
 # How long a Postgres server may take to answer a new connection.
-CONNECT_SECONDS = 5
+CONNECT_SECONDS = 3
+# After how many milliseconds without a sign of life a connection to a host that vanished is given up.
+SILENCE = 10_000
 
 SQLITE_DRIVERS = ("sqlite", "sqlite+pysqlite")
 POSTGRES_DRIVERS = ("postgresql+psycopg", "postgresql", "postgres")  # hosts hand out the last two
@@ -111,7 +114,16 @@ def _postgres(url: URL) -> Engine:
     options: dict[str, object] = {"prepare_threshold": None}
     if "connect_timeout" not in url.query:
         options["connect_timeout"] = CONNECT_SECONDS
-    return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
+    if "tcp_user_timeout" not in url.query:
+        options["tcp_user_timeout"] = SILENCE
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
+    rest = Rest()
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect, record, args, parameters):
+        return rest.attempt(lambda: dialect.connect(*args, **parameters))
+
+    return engine
 
 
 def _sqlite(url: URL) -> Engine:

@@ -12,6 +12,7 @@ from vibecheck.comet.child import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.jobs.desk import Jobs
 from vibecheck.music import Music
+from vibecheck.records.rest import Rest
 from vibecheck.records.store import Store
 from vibecheck.records.sweeper import Sweeper
 from vibecheck.registry import Registry
@@ -90,8 +91,13 @@ def _sending() -> SendingProcess:
 
 
 @st.cache_resource(show_spinner=False)
+def _opening() -> Rest:
+    return Rest()
+
+
+@st.cache_resource(show_spinner=False)
 def _store() -> Store:
-    return Store.open(settings())
+    return _opening().attempt(lambda: Store.open(settings()))
 
 
 @st.cache_resource(show_spinner=False, on_release=Registry.close)

@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit_webrtc import WebRtcMode, webrtc_streamer
+from streamlit_webrtc.relay import get_global_relay
 
 from vibecheck import access
 from vibecheck.live import Analyser, Stream, View
+from vibecheck.newest import hand_on_the_newest
 from vibecheck.relay import Relay, find_relay
 from vibecheck.ui import app, theme
 
@@ -40,6 +42,7 @@ _camera_watch = st.components.v2.component(
 @st.cache_resource(show_spinner=False)
 def analyser() -> Analyser:
     """The one analyser of this process."""
+    hand_on_the_newest(get_global_relay())
     return Analyser(app.reader())
 
 

@@ -1,0 +1,130 @@
+"""A long stream: does the running app keep its memory, and the video its rate?
+
+The real app, and a real Chromium with a fake webcam in front of it, as a visitor who leaves the camera on.
+A vibe is checked every so often. The memory of the app's process is written down all the while.
+"""
+
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image
+from playwright.sync_api import Frame, Page, sync_playwright
+
+from benchmarks.running import RunningApp
+from benchmarks.visitors import moving_head
+
+CHROMIUM = os.environ.get("VIBECHECK_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-networking",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+)
+FRAMES = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
+CHECK_EVERY = 10.0  # s
+SAMPLE_EVERY = 1.0  # s
+# A start fills caches and pools; what is counted begins after this share of the time.
+WARM_UP = 0.3
+
+
+@dataclass(frozen=True)
+class Soak:
+    """One long stream. `grown_mb` is how far a straight line through the memory rises from the warm-up to the
+    end, `grown_mb_an_hour` that rise in an hour, `frames_back` how many pictures a second were shown.
+    """
+
+    minutes: float
+    checks: int
+    frames_back: float
+    resident_mb: float
+    highest_mb: float
+    grown_mb: float
+    grown_mb_an_hour: float
+    threads: int
+
+
+def soak(minutes: float, folder: Path, tell: Callable[[float, float], None] = lambda done, mb: None) -> Soak:
+    """Stream for so long to an app with its data in `folder`. `tell` is told minutes and megabytes."""
+    app = RunningApp(folder / "log", VIBECHECK_DATA=str(folder / "data"), VIBECHECK_MODEL="embedded")
+    try:
+        app.ready()
+        with sync_playwright() as playwright:
+            flags = [*FLAGS, f"--use-file-for-fake-video-capture={_webcam(folder)}"]
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+            page = browser.new_context(permissions=["camera"]).new_page()
+            page.route("**://open.spotify.com/**", lambda route: route.fulfill(status=200, body="Spotify"))
+            page.goto(app.url)
+            result = _stream(page, app, minutes * 60, tell)
+            browser.close()
+            return result
+    finally:
+        app.stop()
+
+
+def run(minutes: float, tell: Callable[[float, float], None] = lambda done, mb: None) -> list[dict]:
+    """One row, see `soak`."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [asdict(soak(minutes, Path(folder), tell))]
+
+
+def _stream(page: Page, app: RunningApp, seconds: float, tell: Callable[[float, float], None]) -> Soak:
+    frame = _start(page)
+    process = psutil.Process(app.pid)
+    began = next_check = time.monotonic()
+    shown = frame.evaluate(FRAMES)
+    times, megabytes, checks = [], [], 0
+    while (now := time.monotonic() - began) < seconds:
+        times.append(now)
+        megabytes.append(process.memory_info().rss / (1 << 20))
+        tell(now / 60, megabytes[-1])
+        if time.monotonic() >= next_check:
+            page.get_by_role("button", name="Check my vibe").click()
+            checks, next_check = checks + 1, next_check + CHECK_EVERY
+        page.wait_for_timeout(SAMPLE_EVERY * 1000)
+    took = time.monotonic() - began
+    frames = frame.evaluate(FRAMES) - shown
+    warm = [(at, mb) for at, mb in zip(times, megabytes, strict=True) if at >= WARM_UP * seconds]
+    slope = float(np.polyfit(*zip(*warm, strict=True), deg=1)[0])  # MB a second
+    return Soak(
+        minutes=took / 60,
+        checks=checks,
+        frames_back=frames / took,
+        resident_mb=statistics.median(mb for _, mb in warm),
+        highest_mb=max(megabytes),
+        grown_mb=slope * (1 - WARM_UP) * seconds,
+        grown_mb_an_hour=slope * 3600,
+        threads=process.num_threads(),
+    )
+
+
+def _start(page: Page) -> Frame:
+    """Press START and wait until video comes back."""
+    page.set_default_timeout(90_000)
+    page.locator('iframe[title*="webrtc"]').wait_for()
+    page.wait_for_timeout(500)
+    frame = next(frame for frame in page.frames if "webrtc" in frame.url)
+    frame.get_by_role("button", name="START").click()
+    frame.wait_for_selector("video")
+    frame.wait_for_function(f"{FRAMES} > 5")
+    page.locator(".vc-mood .name").wait_for()
+    return frame
+
+
+def _webcam(folder: Path) -> Path:
+    """A file that Chromium plays as its webcam, again and again."""
+    path = folder / "webcam.mjpeg"
+    with path.open("wb") as out:
+        for picture in moving_head(steps=90):
+            Image.fromarray(picture).save(out, "JPEG", quality=90)
+    return path

@@ -1,0 +1,136 @@
+"""A thousand hostile inputs at every door that is a function: what cannot be used is refused in a sentence.
+
+The doors that are pages are in tests/whole/test_hostile_visitors.py; labels.csv, and pictures that were
+damaged on purpose, are in tests/test_labelled.py and tests/test_pictures.py.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from vibecheck.errors import LabelsError, PictureError, RecordsError, SettingsError, VibeCheckError
+from vibecheck.labelled import read
+from vibecheck.pictures import decode
+from vibecheck.preparation import State, state_of
+from vibecheck.records.database import open_database
+from vibecheck.records.images import Images
+from vibecheck.records.values import is_prediction_id
+from vibecheck.settings import Settings, environment_name
+from vibecheck.spotify import parse_search
+from vibecheck.ui.consent import CHOICES, parse
+
+A_THOUSAND = settings(
+    max_examples=1000,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+ALMOST = st.fixed_dictionaries(
+    {"step": st.sampled_from(["ready", "failed", "fetching", ""]) | JSON},
+    optional=dict.fromkeys(("done", "total", "version", "sentence", "later"), JSON),
+)
+# What an environment can hold: no NUL, nothing that is no character.
+WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
+URLS = (
+    WORDS | WORDS.map("postgresql://".__add__) | WORDS.map("sqlite:///".__add__) | WORDS.map("s3://".__add__)
+)
+
+
+@A_THOUSAND
+@given(st.text(max_size=200) | JSON.map(json.dumps) | ALMOST.map(json.dumps) | st.just("[" * 100_000))
+def test_a_line_of_events_is_a_state_or_nothing(line):
+    state = state_of(line)
+    assert state is None or isinstance(state, State)
+
+
+@A_THOUSAND
+@given(st.sampled_from(sorted(map(environment_name, Settings.model_fields))), WORDS | URLS)
+def test_a_setting_is_taken_or_refused_by_its_name(name, value):
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        loaded = Settings.load()
+        assert loaded.records_url and loaded.images_url and loaded.source
+    except SettingsError as error:
+        assert name in str(error) and not isinstance(error, ValidationError)
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
+
+
+@A_THOUSAND
+@given(st.text(max_size=300) | st.binary(max_size=300).map(lambda some: some.decode("latin-1")))
+def test_a_file_of_settings_is_read_or_refused(tmp_path, text):
+    here = Path.cwd()
+    (tmp_path / ".streamlit").mkdir(exist_ok=True)
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(text, encoding="utf-8", errors="replace")
+    (tmp_path / ".env").write_text(text, encoding="utf-8", errors="replace")
+    os.chdir(tmp_path)
+    try:
+        Settings.load()
+    except SettingsError as error:
+        assert str(error)
+    finally:
+        os.chdir(here)
+
+
+@A_THOUSAND
+@given(URLS.filter(lambda url: not url.startswith(("sqlite", "postgres"))))
+def test_a_database_that_is_none_is_refused_before_anything_is_opened(url):
+    with pytest.raises(RecordsError, match="VIBECHECK_DATABASE_URL"):
+        open_database(url)
+
+
+@A_THOUSAND
+@given(st.text(max_size=60))
+def test_nothing_but_an_id_names_a_picture(tmp_path, name):
+    if not is_prediction_id(name):
+        with pytest.raises(RecordsError):
+            Images(str(tmp_path)).get(name)
+
+
+@A_THOUSAND
+@given(st.binary(max_size=2000))
+def test_an_upload_is_a_picture_or_a_sentence(content):
+    with pytest.raises(PictureError, match=r"^me\.jpg "):
+        decode(content, name="me.jpg")
+
+
+@A_THOUSAND
+@given(st.binary(max_size=400) | st.text(max_size=200).map(lambda text: f"path,label\n{text}".encode()))
+def test_a_list_of_labels_is_read_or_refused(tmp_path, content):
+    (tmp_path / "labels.csv").write_bytes(content)
+    try:
+        list(read(tmp_path / "labels.csv"))
+    except LabelsError as error:
+        assert str(error)
+
+
+@A_THOUSAND
+@given(st.none() | st.text(max_size=60))
+def test_a_cookie_is_a_choice_that_there_is(text):
+    assert parse(text) in CHOICES
+
+
+@A_THOUSAND
+@given(JSON)
+def test_an_answer_of_spotifys_is_a_list_of_playlists(answer):
+    assert isinstance(parse_search(answer, "happy"), tuple)
+
+
+def test_every_refusal_is_of_our_own_tree():
+    assert all(
+        issubclass(each, VibeCheckError) for each in (LabelsError, PictureError, RecordsError, SettingsError)
+    )

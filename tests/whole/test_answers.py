@@ -1,0 +1,27 @@
+"""An answer belongs to the vibe check it was given for, whatever became of the page meanwhile."""
+
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+
+from benchmarks.wire import Visitor
+from tests.whole.conftest import check_vibe
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+
+
+def test_an_answer_that_arrives_after_the_next_check_is_for_the_one_it_was_given_for(run_app):
+    app = run_app()
+    app.ready()
+    with Visitor(app.url) as tab:
+        first = check_vibe(tab)
+        widget = tab.find("answer-")
+        late = WidgetState(id=widget.id)
+        late.string_array_value.data.append(
+            f"{widget.options[1].content_icon} {widget.options[1].content}".strip()
+        )
+        second = check_vibe(tab)
+        tab.rerun(also=[late])
+        tab.rerun()
+    store = Store.open(Settings(data=app.data, model="embedded"))
+    assert store.feedback_of(second) == []
+    assert len(store.feedback_of(first)) <= 1
+    store.close()

@@ -1,0 +1,56 @@
+"""The machine's clock is moved back an hour under the running app (libfaketime gives it another)."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from benchmarks.wire import Visitor
+from tests.conftest import missing
+from tests.whole.conftest import check_vibe, said
+from vibecheck.records.store import Store
+from vibecheck.registry import Registry
+from vibecheck.settings import Settings
+
+HOUR = timedelta(hours=1)
+
+
+def library() -> str:
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if not found:
+        missing("libfaketime is not installed: apt install faketime")
+    return str(found[0])
+
+
+def test_after_the_clock_was_moved_back_an_hour_everything_goes_on(run_app, tmp_path):
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n")
+    app = run_app(
+        LD_PRELOAD=library(),
+        FAKETIME_TIMESTAMP_FILE=str(clock),
+        FAKETIME_NO_CACHE="1",
+        DONT_FAKE_MONOTONIC="1",
+    )
+    app.ready()
+    person = {"vibecheck_visitor": uuid.uuid4().hex}
+    store = Store.open(Settings(data=app.data, model="embedded"))
+    with Visitor(app.url, cookies=person) as tab:
+        before = check_vibe(tab)
+        tab.pick("answer-", 0)
+        clock.write_text("-1h\n")
+        after = check_vibe(tab)
+        assert datetime.now(UTC) - store.get(after).made_at > HOUR * 0.9, "the app lives an hour ago"
+        tab.pick("answer-", 1)
+        assert "Noted:" in tab.text()
+    with Visitor(app.url, page="Corrections", cookies=person) as tab:
+        assert tab.errors() == []
+        tab.press(f"6-{before}")  # a label that is older than its vibe check
+    assert [each.label for each in store.feedback_of(before)] == ["happy", "sad"]
+    assert [each.n for each in store.feedback_of(before)] == [1, 2]
+    assert len(store.feedback_of(after)) == 1
+    registry = Registry.open(Settings(data=app.data, model="embedded"))
+    assert registry.champion().version == "embedded-2"
+    registry.close()
+    assert store.purge(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert store.picture(before) and store.picture(after)
+    store.close()
+    assert "Traceback" not in said(app)

@@ -1,0 +1,224 @@
+"""One part fails under the running app: what happened is said in a sentence, and the rest keeps working."""
+
+import re
+import resource
+import shutil
+import socket
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psutil
+import pytest
+
+from benchmarks.running import RunningApp
+from benchmarks.wire import Visitor
+from tests.standins.postgres import PostgresServer, postgres_of_its_own
+from tests.whole.conftest import FACE, NUMBERS, UPLOAD, check_vibe, photo, said, wait_for
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def app(run_app) -> RunningApp:
+    """On SQLite, as on a laptop."""
+    running = run_app()
+    running.ready()
+    return running
+
+
+@pytest.fixture
+def tab(app) -> Iterator[Visitor]:
+    with Visitor(app.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(app) -> Iterator[Store]:
+    opened = Store.open(Settings(data=app.data, model="embedded"))
+    yield opened
+    opened.close()
+
+
+def check_without_record(tab: Visitor, keep: int = FACE) -> str:
+    """A vibe check that cannot be recorded: there is a mood and music, and one sentence; returns the page."""
+    tab.pick("way", UPLOAD)
+    tab.pick("keep", keep)
+    tab.upload("upload", "me.jpg", photo())
+    tab.press("check")
+    page = tab.text()
+    assert tab.errors() == []
+    assert "Happy" in page and "open.spotify.com/embed/playlist/" in page
+    assert not tab.has("answer-"), "what is not recorded has no id that anybody could be shown"
+    return page
+
+
+def check_with_record(tab: Visitor, store: Store) -> None:
+    mine = check_vibe(tab)
+    tab.pick("answer-", 0)
+    assert store.feedback_of(mine)[0].label == "happy" and store.picture(mine)
+
+
+def test_the_database_is_locked_by_another_program(app, tab, store):
+    with closing(sqlite3.connect(app.data / "vibecheck.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        page = check_without_record(tab)
+        assert "was held by another program for more than 5 seconds" in page
+        assert time.monotonic() - began < 20
+        with Visitor(app.url, page="About") as other_tab:
+            assert other_tab.errors() == [] and "Expressions, not feelings" in other_tab.text()
+        other.execute("ROLLBACK")
+    check_with_record(tab, store)
+
+
+@contextmanager
+def a_full_disk(app: RunningApp) -> Iterator[None]:
+    """For this app alone: nothing can be written beyond the first 4 KB of a file."""
+    before = resource.prlimit(app.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(app.pid, resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(app.pid, resource.RLIMIT_FSIZE, before)
+
+
+def test_the_disk_is_full(app, tab, store):
+    check_with_record(tab, store)
+    stored = store.count()
+    with a_full_disk(app):
+        assert re.search(r"A picture could not be written .*check the space", check_without_record(tab, FACE))
+        assert re.search(r"SQLite database .* check its disk", check_without_record(tab, NUMBERS))
+    assert store.count() == stored
+    pictures = {path.name for path in (app.data / "images").rglob("*") if path.is_file()}
+    assert len(pictures) == len(store.pictured(1000)), (
+        "no picture is left without its row, and no half of one"
+    )
+    check_with_record(tab, store)
+
+
+def test_the_place_of_the_pictures_is_gone(app, tab, store):
+    mine = check_vibe(tab)
+    images = app.data / "images"
+    images.rename(app.data / "elsewhere")
+    images.write_text("a file is in the way")
+    try:
+        assert re.search(r"A picture could not be written .*VIBECHECK_DATA", check_without_record(tab))
+        person = {"vibecheck_visitor": uuid.uuid4().hex}
+        with Visitor(app.url, cookies=person) as other:
+            without = check_vibe(other, NUMBERS)
+            other.pick("answer-", 1)
+        assert store.feedback_of(without), "numbers and answers are kept all the same"
+        with Visitor(app.url, page="Corrections", cookies=person) as other:
+            assert other.errors() == [] and other.has(f"1-{without}")
+    finally:
+        images.unlink()
+        (app.data / "elsewhere").rename(images)
+    assert store.picture(mine)
+    check_with_record(tab, store)
+
+
+def test_the_folder_of_the_pictures_was_deleted(app, tab, store):
+    mine = check_vibe(tab)
+    shutil.rmtree(app.data / "images")
+    assert store.picture(mine) is None
+    check_with_record(tab, store)
+
+
+def test_a_tab_that_is_closed_in_the_middle_of_a_check_leaves_nothing_behind(app, store):
+    threads, files = psutil.Process(app.pid).num_threads(), psutil.Process(app.pid).num_fds()
+    before = store.count()
+    for _ in range(20):
+        leaving = Visitor(app.url)
+        leaving.pick("way", UPLOAD)
+        leaving.upload("upload", "me.jpg", photo())
+        closing_soon = threading.Timer(0.05, leaving.close)
+        closing_soon.start()
+        with pytest.raises((OSError, EOFError)):
+            for _ in range(100):
+                leaving.press("check")
+        closing_soon.join()
+    with Visitor(app.url) as tab:
+        check_with_record(tab, store)
+    assert store.count() > before
+    process = psutil.Process(app.pid)
+    wait_for(lambda: process.num_threads() <= threads + 5, "their threads to end")
+    # Streamlit keeps the session of a closed tab for two minutes, in which it may come back; each has three.
+    wait_for(lambda: process.num_fds() <= files + 3 * 21 + 10, "their connections to close")
+
+
+def test_after_all_that_nothing_raised(app):
+    assert "Traceback" not in said(app)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_of_its_own() as server:
+        yield server
+
+
+@pytest.mark.postgres
+def test_postgres_is_restarted(postgres, run_app):
+    app = run_app(VIBECHECK_DATABASE_URL=postgres.url)
+    app.ready()
+    with Visitor(app.url) as tab:
+        before = check_vibe(tab)
+        postgres.stop()
+        page = check_without_record(tab)
+        assert re.search(r"The Postgres database postgres on 127.0.0.1 .*VIBECHECK_DATABASE_URL", page)
+        began = time.monotonic()
+        with Visitor(app.url, page="About") as other:
+            assert other.errors() == []
+        assert time.monotonic() - began < 5, "pages that need no records do not wait for them"
+        with Visitor(app.url, page="Corrections") as other:
+            assert other.errors() == [] and "The Postgres database" in other.text()
+        postgres.start()
+        after = check_vibe(tab)
+        tab.pick("answer-", 0)
+    store = Store.open(Settings(data=app.data, database_url=postgres.url))
+    assert {before, after} == {prediction.id for prediction, _ in store.history()}
+    assert store.feedback_of(after)[0].label == "happy"
+    store.close()
+    assert "Traceback" not in said(app)
+
+
+@pytest.fixture(scope="module")
+def silence() -> Iterator[str]:
+    """A server that accepts, and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        yield f"127.0.0.1:{silent.getsockname()[1]}"
+
+
+def test_spotify_comet_and_the_hub_hang_at_once(silence, run_app):
+    app = run_app(
+        VIBECHECK_MODEL="somebody/some-model",
+        HF_ENDPOINT=f"http://{silence}",
+        COMET_API_KEY="key",
+        COMET_URL_OVERRIDE=f"http://{silence}/clientlib/",
+        SPOTIPY_CLIENT_ID="id",
+        SPOTIPY_CLIENT_SECRET="secret",
+        HTTPS_PROXY=f"http://{silence}",
+        NO_PROXY="127.0.0.1",
+    )
+    app.ready()
+    with Visitor(app.url) as tab:
+        check_vibe(tab)  # the first one waits for Spotify, at most five seconds
+        assert "Spotify did not answer" in tab.text()
+        took = []
+        for _ in range(3):
+            began = time.monotonic()
+            check_vibe(tab)
+            took.append(time.monotonic() - began)
+            began = time.monotonic()
+            with Visitor(app.url) as other:
+                assert other.errors() == []
+            took.append(time.monotonic() - began)
+        assert max(took) < 5, f"nobody waits for any of them again: {took}"
+        assert "Model: embedded-2." in tab.text()
+    store = Store.open(Settings(data=app.data, model="embedded"))
+    assert len([row for row in store.queued() if row.kind == "prediction"]) == store.count() == 4
+    store.close()
+    assert "Traceback" not in said(app)

@@ -1,0 +1,36 @@
+"""Nothing acknowledged is lost when the app is killed. The benchmark `crash` does it a hundred times."""
+
+import pytest
+
+from benchmarks.crash import Shown, crash
+
+
+def test_what_visitors_were_shown_is_there_once_and_whole_after_the_app_was_killed(tmp_path):
+    found = crash(2, seed=4, folder=tmp_path)
+    assert found.shown > 0 and found.stored >= found.shown
+    assert (found.lost, found.altered, found.twice, found.half_written, found.unserved) == (
+        [],
+        [],
+        [],
+        [],
+        [],
+    )
+    assert found.faultless
+
+
+@pytest.mark.parametrize(
+    ("answers", "on_its_way", "labels", "allowed"),
+    [
+        ([], None, [], True),
+        (["sad"], None, ["sad"], True),
+        (["sad"], None, [], False),
+        (["sad"], None, ["sad", "sad"], False),
+        (["sad", "sad"], None, ["sad"], True),
+        (["sad"], "happy", ["sad"], True),
+        (["sad"], "happy", ["sad", "happy"], True),
+        (["sad"], "happy", ["happy"], False),
+        ([], None, ["sad"], False),
+    ],
+)
+def test_which_labels_the_records_may_hold_after_a_kill(answers, on_its_way, labels, allowed):
+    assert Shown("0" * 32, True, answers, on_its_way).allows(labels) == allowed
