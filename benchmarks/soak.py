@@ -95,7 +95,8 @@ def _stream(page: Page, app: RunningApp, seconds: float, tell: Callable[[float, 
     took = time.monotonic() - began
     frames = frame.evaluate(FRAMES) - shown
     warm = [(at, mb) for at, mb in zip(times, megabytes, strict=True) if at >= WARM_UP * seconds]
-    slope = float(np.polyfit(*zip(*warm, strict=True), deg=1)[0])  # MB a second
+    seconds_in, megabytes_then = zip(*warm, strict=True)
+    slope = float(np.polyfit(seconds_in, megabytes_then, deg=1)[0])  # MB a second
     return Soak(
         minutes=took / 60,
         checks=checks,

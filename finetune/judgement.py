@@ -41,13 +41,20 @@ class HeldOut(Protocol):
     `face` is where the face is in the picture; None where the picture is a face crop already.
     """
 
-    prediction_id: str
-    label: str
-    source: str
-    queue: str | None
-    picture: bytes
-    face: Face | None
-    side: str
+    @property
+    def prediction_id(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def queue(self) -> str | None: ...
+    @property
+    def picture(self) -> bytes: ...
+    @property
+    def face(self) -> Face | None: ...
+    @property
+    def side(self) -> str: ...
 
 
 def may_judge(row: HeldOut) -> bool:

@@ -57,7 +57,7 @@ def train(
     _tell_blend(tell, best, chosen=True)
     answers, truth = blend.log_answers(student, valid)
     factor = blend.temperature(answers, truth, student.shift.numpy())
-    about = {
+    about: dict[str, Any] = {
         "version": of.version,
         "trained_on": len(rows),
         "validation": len(valid),

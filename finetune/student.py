@@ -34,7 +34,7 @@ class Student(nn.Module):
         inner: WithPixels,
         mapping: Sequence[int],
         manifest: Manifest,
-        weights: Sequence[float],
+        weights: np.ndarray,
         distill: float,
         share: float,
     ) -> None:
@@ -140,7 +140,7 @@ def learning(model: nn.Module) -> Iterator[nn.Parameter]:
     return (parameter for parameter in model.parameters() if parameter.requires_grad)
 
 
-def class_weights(counts: Sequence[int], balance: float) -> np.ndarray:
+def class_weights(counts: Sequence[int] | np.ndarray, balance: float) -> np.ndarray:
     """What a label of each mood counts for: the rarer, the more; 1 on average over the labels.
 
     `balance` is the power of the frequency: 0 counts all labels alike, 1 all moods. A mood that was labelled

@@ -122,7 +122,7 @@ def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> lis
 def _range(points: Sequence[Point]) -> list[float]:
     """What the line's axis shows, with room for the counts below."""
     shown = [p.estimate for p in points if p.estimate is not None]
-    shown += [p.drawn.value for p in points if p.drawn]
+    shown += [p.drawn.value for p in points if p.drawn and p.drawn.value is not None]
     lows = [p.audited.low for p in points if p.audited.n] + shown
     highs = [p.audited.high for p in points if p.audited.n] + shown
     if not lows:

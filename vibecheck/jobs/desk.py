@@ -115,8 +115,9 @@ class Jobs:
             told = f"Nothing was heard of it on {job.host} for {LEASE.seconds} seconds."
             self._ledger.lost(job.id, told)
         elif end := folder.read("end.json"):
-            state = end.get("state") if end.get("state") in (FINISHED, FAILED, CANCELLED) else LOST
-            note_end(self._ledger, folder, state, str(end.get("sentence", "")), heard_in(folder))
+            state = end.get("state")
+            known = state if state in (FINISHED, FAILED, CANCELLED) else LOST
+            note_end(self._ledger, folder, str(known), str(end.get("sentence", "")), heard_in(folder))
         else:
             self._end_orphans(folder)
             told = "Its process is gone: the machine was restarted, or it was killed (too little memory?)."

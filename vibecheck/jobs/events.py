@@ -218,7 +218,8 @@ def lines(stream: BinaryIO, read: Callable[[int], bytes] | None = None) -> Itera
 
     Each comes as soon as it is whole. A last line without an end comes when the stream ends.
     """
-    read = read or getattr(stream, "read1", stream.read)
+    if read is None:
+        read = getattr(stream, "read1", stream.read)
     held, too_long = bytearray(), False
     while chunk := read(CHUNK):
         *whole, rest = chunk.split(b"\n")

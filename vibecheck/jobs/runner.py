@@ -15,6 +15,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from vibecheck.errors import RecordsError
 from vibecheck.jobs import events, machine
@@ -46,7 +47,7 @@ class Listener:
     progress: Progress = field(default_factory=Progress)
     written: int = 0
 
-    def listen(self, stream: "subprocess.IO[bytes]", path: Path) -> None:
+    def listen(self, stream: BinaryIO, path: Path) -> None:
         """Writes down what is said until nothing more comes."""
         with path.open("ab") as file:
             for line in events.lines(stream):
@@ -98,7 +99,9 @@ class Runner:
         finally:
             kill_group(child.pid, signal.SIGKILL)  # what it left behind
         listening.join(5)
-        if not listening.is_alive():  # else something that left the group still holds the other end
+        if (
+            child.stdout and not listening.is_alive()
+        ):  # else something that left the group still holds the other end
             child.stdout.close()
         return self._end(*self._outcome(status))
 

@@ -83,7 +83,7 @@ class Learnable:
 
 
 def _usable(since: datetime | None, made_since: datetime | None = None) -> Sequence[ColumnElement[bool]]:
-    conditions = [outcomes.c.holds, predictions.c.picture_kept]
+    conditions: list[ColumnElement[bool]] = [outcomes.c.holds, predictions.c.picture_kept]
     if since is not None:
         conditions.append(outcomes.c.given_at >= since)
     if made_since is not None:

@@ -74,7 +74,7 @@ def suspects() -> int:
 
 def beginning_of(day: date | None) -> datetime | None:
     """When a day began, in UTC."""
-    return day and datetime.combine(day, time(), UTC)
+    return datetime.combine(day, time(), UTC) if day else None
 
 
 def spoken(day: datetime | date) -> str:
