@@ -99,9 +99,8 @@ class Runner:
         finally:
             kill_group(child.pid, signal.SIGKILL)  # what it left behind
         listening.join(5)
-        if (
-            child.stdout and not listening.is_alive()
-        ):  # else something that left the group still holds the other end
+        # Where it listens still, something that left the group holds the other end.
+        if child.stdout and not listening.is_alive():
             child.stdout.close()
         return self._end(*self._outcome(status))
 
