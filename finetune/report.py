@@ -54,6 +54,8 @@ th { color: #98A2B3; font-weight: 400; } td.n, th.n { text-align: right; }
 figure { margin: 0; font-size: 13px; line-height: 1.4; } figure img, .none { width: 100%;
   aspect-ratio: 1; border-radius: 12px; background: #1E2330; object-fit: cover; display: block;
   margin-bottom: .35rem; }
+.none { display: grid; place-items: center; color: #667085; font-size: 12px; }
+.none::after { content: "no picture"; }
 @media (max-width: 560px) { .two { grid-template-columns: 1fr; } .number { font-size: 36px; }
   .bars td:last-child, .bars th:last-child { display: none; } }
 @media print { body { max-width: none; } }
@@ -197,10 +199,11 @@ def _faces(title: str, rows: Sequence[Changed], pictures: Mapping[str, bytes] | 
     more = f" Shown: the first {SHOWN}." if len(rows) > SHOWN else ""
     figures = "".join(_figure(each, (pictures or {}).get(each.prediction_id)) for each in rows[:SHOWN])
     count = f"{len(rows):,} picture{'s' if len(rows) != 1 else ''}"
-    return _section(
-        f"{title}: {count}",
-        f'<p>Here the {right} is right and the {wrong} is wrong.{more}</p><div class="faces">{figures}</div>',
+    note = (
+        f"Here the {right} is right and the {wrong} is wrong. Before: what the champion says; after: the "
+        f"challenger.{more}"
     )
+    return _section(f"{title}: {count}", f'<p>{note}</p><div class="faces">{figures}</div>')
 
 
 def _figure(row: Changed, picture: bytes | None) -> str:
@@ -211,8 +214,8 @@ def _figure(row: Changed, picture: bytes | None) -> str:
             f'src="data:image/jpeg;base64,{data}">'
         )
     said = (
-        f"champion {BY_NAME[row.champion].title} {row.champion_confidence:.0%}<br>"
-        f"challenger {BY_NAME[row.challenger].title} {row.challenger_confidence:.0%}"
+        f"before {BY_NAME[row.champion].title} {row.champion_confidence:.0%}<br>"
+        f"after {BY_NAME[row.challenger].title} {row.challenger_confidence:.0%}"
     )
     caption = f'{_mood(row.label)}<br><span class="small">{said}</span>'
     return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"

@@ -226,7 +226,11 @@ def test_its_page_in_comet_can_be_opened_once_it_is_there(settings, store, comet
     assert link == f"{comet.url}/standin/vibecheck/{KEY}"
 
 
-def test_what_was_made_on_one_machine_runs_on_another(settings, store, comet, tuned, folder, elsewhere):
+def test_what_was_made_on_one_machine_runs_on_another(
+    settings, store, comet, tuned, folder, elsewhere, monkeypatch
+):
+    for name in ("FACES", "OTHERS"):
+        monkeypatch.setattr(f"vibecheck.build.{name}", 12)  # how well it is measured is asked elsewhere
     small_vit(folder, NAMES)
     send_all(settings, store)
     there = tuned.get(TUNED)
