@@ -51,10 +51,12 @@ def _note(known: Known) -> str:
 
 def _nothing(known: Known) -> None:
     if known.new_since is None:
+        title = "Nothing to learn from yet"
         words = "A model learns from labels with a picture. Give some under Corrections, or import your own."
     else:
+        title = "No new labels"
         words = f"Nothing was labelled since {fine_tune.spoken(known.new_since)}. Corrections is the place."
-    theme.empty("🏷️", "Nothing to learn from yet", words)
+    theme.empty("🏷️", title, words)
     if st.button("To Corrections", icon=":material/edit:", key="ft-to-corrections"):
         st.switch_page("pages/1_Corrections.py")
 

@@ -1,0 +1,46 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from vibecheck.jobs import machine
+
+ID = "c" * 32
+
+
+@pytest.mark.parametrize(
+    ("written", "cores"),
+    [
+        ("max 100000", 4),
+        ("200000 100000", 2),
+        ("7800 100000", 1),
+        ("900000 100000", 4),
+        ("junk", 4),
+        (None, 4),
+    ],
+)
+def test_a_container_has_the_cores_that_it_is_held_to(tmp_path, monkeypatch, written, cores):
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    if written is not None:
+        (tmp_path / "cpu.max").write_text(f"{written}\n")
+    assert machine.cores() == cores
+    assert machine.threads() == max(1, cores - 1)
+
+
+def test_a_process_is_a_runs_only_if_it_says_so():
+    assert not machine.runs(None, ID)
+    assert not machine.runs(os.getpid(), ID)
+    command = [sys.executable, "-c", "input()", f"--out=/jobs/{ID}/out"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as sleeper:
+        assert machine.runs(sleeper.pid, ID) and not machine.runs(sleeper.pid, "d" * 32)
+        sleeper.kill()
+        os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet asked after
+        assert not machine.runs(sleeper.pid, ID)
+    assert not machine.runs(sleeper.pid, ID)
+
+
+def test_numbers_of_processes_are_told_apart_by_machine_start_and_container():
+    assert machine.pid_space() == machine.pid_space() != ""
+    assert machine.host()
