@@ -52,12 +52,6 @@ def sent(page) -> str:
     return str([element.proto for element in page.main])
 
 
-def everyones(open_page):
-    """The page of a labeller who went to everyone's vibe checks."""
-    page = open_page(PAGE_FILE, Role.LABELLER)
-    return page.segmented_control(key="view").set_value("all").run()
-
-
 def views(page):
     return [each.options for each in page.segmented_control]
 
@@ -141,21 +135,13 @@ def test_a_labeller_sees_everyones_and_what_others_said(open_page, add, store):
     made = add(visitor="somebody", mood="angry")
     store.label(made.id, "fear", "volunteered", "somebody", NOON)
     store.label(made.id, CANT_TELL, "labeller", "beef" * 16, NOON, "useful")
-    page = everyones(open_page)
+    page = open_page(PAGE_FILE, Role.LABELLER)
     assert "Its visitor said fear (unasked)" in text(page)
     assert "Labeller beef said can&#x27;t tell (useful queue)" in text(page)
     assert "beefbeef" not in text(page)
     press(page, "3")
     given = store.feedback_of(made.id)[-1]
     assert (given.label, given.source, given.given_by, given.queue) == ("fear", "labeller", ME, None)
-
-
-def test_a_labeller_begins_where_every_vibe_check_has_its_picture(open_page, add):
-    add(visitor="somebody", mood="sad", kept=False)
-    add(visitor="somebody", mood="angry", minutes=-1)
-    page = open_page(PAGE_FILE, Role.LABELLER)
-    assert page.segmented_control(key="view").value == "useful"
-    assert "Feels like" in text(page) and "angry" in text(page)
 
 
 @pytest.mark.parametrize("queue", ["useful", "random"])
@@ -172,7 +158,7 @@ def test_a_label_carries_its_queue(open_page, add, store, queue):
 def test_the_random_queue_does_not_send_what_the_model_said(open_page, add, store):
     made = add(visitor="somebody", mood="disgust")
     store.label(made.id, "fear", "audit", "somebody", NOON)
-    page = everyones(open_page)
+    page = open_page(PAGE_FILE, Role.LABELLER)
     assert "disgust" in text(page)
     page = page.segmented_control(key="view").set_value("random").run()
     words = text(page).lower()
@@ -184,16 +170,24 @@ def test_the_random_queue_does_not_send_what_the_model_said(open_page, add, stor
 def test_the_filters_find(open_page, add):
     add(visitor="a", mood="angry")
     add(visitor="b", mood="sad", minutes=-1)
-    page = everyones(open_page)
+    page = open_page(PAGE_FILE, Role.LABELLER)
     page = page.selectbox(key="filter-mood").set_value("sad").run()
     assert "sad" in text(page) and "angry" not in text(page)
     page = page.selectbox(key="filter-mood").set_value("fear").run()
     assert "Nothing fits" in text(page)
 
 
+def test_a_labeller_begins_with_the_newest_that_has_its_picture(open_page, add):
+    add(visitor="somebody", mood="sad", kept=False)
+    add(visitor="somebody", mood="angry", minutes=-1)
+    add(visitor="somebody", mood="fear", minutes=-2)
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    assert "angry" in text(page) and "only its visitor can say" not in text(page)
+
+
 def test_without_its_picture_only_its_visitor_can_label(open_page, add):
     add(visitor="somebody", kept=False)
-    page = everyones(open_page)
+    page = open_page(PAGE_FILE, Role.LABELLER)
     assert "only its visitor can say" in text(page)
     assert all(each.disabled for each in page.button if each.key and each.key[0] in "1234567")
 

@@ -155,7 +155,7 @@ def _buttons(view: str, shown: Shown) -> None:
     labels the same one again, never the next one unseen."""
     prediction = shown.current.prediction
     onward = labelling.onward(view, shown)
-    seeable = prediction.picture_kept or prediction.visitor == visitor()
+    seeable = labelling.may_label(shown.current)
 
     def button(label: str, name: str, key: str, kind: Literal["primary", "secondary"] = "secondary") -> None:
         st.button(

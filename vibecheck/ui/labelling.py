@@ -18,10 +18,10 @@ from vibecheck.ui.visitor import visitor
 PAGE = 27  # thumbnails: three rows on a wide screen, nine on a phone
 
 VIEWS = {
+    "mine": ":material/person: Mine",
+    "all": ":material/group: Everyone's",
     "useful": ":material/school: Most useful",
     "random": ":material/casino: Random",
-    "all": ":material/group: Everyone's",
-    "mine": ":material/person: Mine",
 }
 NOT_TO_BE_SEEN = "There is no vibe check with this id that you may see: it may be deleted, or another's."
 
@@ -70,7 +70,7 @@ def is_labeller() -> bool:
 
 def views() -> list[str]:
     """The views that this session may open; the first is where it starts."""
-    return ["useful", "random", "all", "mine"] if is_labeller() else ["mine"]
+    return ["all", "useful", "random", "mine"] if is_labeller() else ["mine"]
 
 
 def asked_for(values: Sequence[Any]) -> str | None:
@@ -120,15 +120,21 @@ def shown(view: str, filters: Filters) -> Shown:
 
 
 def _current(picked: str | None, around: Sequence[Labelled]) -> Labelled | None:
-    """The one that was picked, wherever it stands, else the first."""
+    """The one that was picked, wherever it stands, else the first that may be labelled, else the first."""
     known = next((each for each in around if each.prediction.id == picked), None)
-    if known or picked is None:
-        return known or next(iter(around), None)
-    try:
-        return look_up(picked)
-    except UnknownPrediction as error:
-        progress().note, progress().picked = str(error), None
-        return next(iter(around), None)
+    if known:
+        return known
+    if picked is not None:
+        try:
+            return look_up(picked)
+        except UnknownPrediction as error:
+            progress().note, progress().picked = str(error), None
+    return next((each for each in around if may_label(each)), next(iter(around), None))
+
+
+def may_label(found: Labelled) -> bool:
+    """Whether this session could say what it showed: from its picture, or from having been there."""
+    return found.prediction.picture_kept or found.prediction.visitor == visitor()
 
 
 def label(view: str, prediction_id: str, onward: str | Place | None, name: str) -> None:
