@@ -42,10 +42,12 @@ WARM_UP = 0.3
 class Soak:
     """One long stream. `grown_mb` is how far a straight line through the memory rises from the warm-up to the
     end, `grown_mb_an_hour` that rise in an hour, `frames_back` how many pictures a second were shown.
+    `broke_off` is how often the video ended by itself, and was started again.
     """
 
     minutes: float
     checks: int
+    broke_off: int
     frames_back: float
     resident_mb: float
     highest_mb: float
@@ -82,24 +84,29 @@ def _stream(page: Page, app: RunningApp, seconds: float, tell: Callable[[float, 
     frame = _start(page)
     process = psutil.Process(app.pid)
     began = next_check = time.monotonic()
-    shown = frame.evaluate(FRAMES)
-    times, megabytes, checks = [], [], 0
+    frames = -frame.evaluate(FRAMES)
+    times, megabytes, checks, broke_off, last = [], [], 0, 0, 0
     while (now := time.monotonic() - began) < seconds:
         times.append(now)
         megabytes.append(process.memory_info().rss / (1 << 20))
         tell(now / 60, megabytes[-1])
-        if time.monotonic() >= next_check:
+        if frame.get_by_role("button", name="START").count():
+            frame, broke_off = _start(page), broke_off + 1  # a new element, which counts from nought
+            frames += last
+        last = frame.evaluate(FRAMES) if frame.locator("video").count() else 0
+        if time.monotonic() >= next_check and page.get_by_role("button", name="Check my vibe").is_enabled():
             page.get_by_role("button", name="Check my vibe").click()
-            checks, next_check = checks + 1, next_check + CHECK_EVERY
+            checks, next_check = checks + 1, time.monotonic() + CHECK_EVERY
         page.wait_for_timeout(SAMPLE_EVERY * 1000)
     took = time.monotonic() - began
-    frames = frame.evaluate(FRAMES) - shown
+    frames += last
     warm = [(at, mb) for at, mb in zip(times, megabytes, strict=True) if at >= WARM_UP * seconds]
     seconds_in, megabytes_then = zip(*warm, strict=True)
     slope = float(np.polyfit(seconds_in, megabytes_then, deg=1)[0])  # MB a second
     return Soak(
         minutes=took / 60,
         checks=checks,
+        broke_off=broke_off,
         frames_back=frames / took,
         resident_mb=statistics.median(mb for _, mb in warm),
         highest_mb=max(megabytes),
