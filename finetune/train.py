@@ -23,7 +23,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_callback import TRAINER_STATE_NAME
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 
 from finetune.metrics import report
@@ -48,13 +48,13 @@ class Recipe:
     """
 
     head_epochs: int = 5
-    epochs: int = 20
+    epochs: int = 12
     patience: int = 5
     batch: int = 32
     rate: float | None = None
     frozen: float = 0.25
-    distill: float = 0.5
-    altered: float = 0.5
+    distill: float = 0.3
+    altered: float = 0.25
     balance: float = 0.5
     decay: float = 0.01
     seed: int = 0
