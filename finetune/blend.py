@@ -47,17 +47,34 @@ def between(old: State, new: State, mix: float) -> dict[str, torch.Tensor]:
 def choose(
     student: Student, old: State, valid: Dataset, tell: Callable[[Blend], None] = lambda _: None
 ) -> Blend:
-    """Mix the student's weights with the `old` ones so that the labels of `valid` are most likely."""
+    """Mix the student's weights with the `old` ones, as `careful` finds it on `valid`."""
     new = {name: value.clone() for name, value in student.state_dict().items()}
-    blends = []
+    blends, losses = [], []
     for mix in MIXES:
         student.load_state_dict(between(old, new, mix))
         answers, truth = log_answers(student, valid)
         right = float((answers.argmax(1) == truth).mean())
-        blends.append(Blend(mix, _nll(answers, truth, student.weights.cpu().numpy()), right))
+        weights = student.weights.cpu().numpy()[truth]
+        losses.append(-answers[np.arange(len(truth)), truth] * weights / weights.mean())
+        blends.append(Blend(mix, float(losses[-1].mean()), right))
         tell(blends[-1])
-    best = min(blends, key=lambda blend: blend.nll)
+    best = blends[careful(np.stack(losses))]
     student.load_state_dict(between(old, new, best.mix))
+    return best
+
+
+def careful(losses: np.ndarray) -> int:
+    """Which of several mixes to take, the old weights first: `losses` is mixes x N labels.
+
+    The one with the lowest loss is often further from the old weights than it has to be, and forgets more
+    than it gains. So it is the nearest one that is no worse by more than one standard error of the
+    difference, and not less than half as far.
+    """
+    best = int(losses.mean(axis=1).argmin())
+    for mix in range((best + 1) // 2, best):
+        worse = losses[mix] - losses[best]
+        if len(worse) > 1 and worse.mean() <= worse.std(ddof=1) / np.sqrt(len(worse)):
+            return mix
     return best
 
 
@@ -89,7 +106,5 @@ def temperature(answers: np.ndarray, truth: np.ndarray, shift: np.ndarray) -> fl
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.25), np.log(4)), method="bounded").x))
 
 
-def _nll(answers: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """How unlikely the truth is by the answers; `weights` (7) say what each mood counts for."""
-    each = None if weights is None else weights[truth]
-    return float(np.average(-answers[np.arange(len(truth)), truth], weights=each))
+def _nll(answers: np.ndarray, truth: np.ndarray) -> float:
+    return float(-answers[np.arange(len(truth)), truth].mean())

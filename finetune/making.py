@@ -16,6 +16,8 @@ from vibecheck.classifier import labels_of
 from vibecheck.compiler import open_folder
 from vibecheck.emotions import NAMES, map_labels
 
+# Of each epoch, what is kept with the version.
+CURVES = ("loss", "accuracy", "balanced_accuracy")
 # What describes a model's input, copied as it is.
 PREPROCESSOR = "preprocessor_config.json"
 
@@ -49,7 +51,15 @@ def train(
     weights = class_weights(counts, recipe.balance)
     student = Student(inner, mapping, base.manifest, weights, recipe.distill, recipe.altered)
     old = {name: value.clone() for name, value in student.state_dict().items()}
-    fit(student, rows, valid, recipe, out / plan.CHECKPOINTS, device, tell)
+    curves: list[dict[str, float]] = []
+
+    def noting(event: dict[str, Any]) -> None:
+        if event["event"] == "epoch":
+            scores = {name: event[name] for name in CURVES if event[name] is not None}
+            curves.append({"epoch": len(curves) + 1} | scores)
+        tell(event)
+
+    fit(student, rows, valid, recipe, out / plan.CHECKPOINTS, device, noting)
     if not first:
         return None
     student.to("cpu")
@@ -65,6 +75,7 @@ def train(
         "mix": best.mix,
         "validation_accuracy": best.accuracy,
         "temperature": round(factor * base.manifest.temperature, 4),
+        "epochs": curves,
     }
     # Those of the validation part chose the model, so they cannot judge it either.
     ids = (*rows["prediction_id"], *valid["prediction_id"])

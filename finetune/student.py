@@ -1,9 +1,9 @@
 """A model that learns from corrections: what it sees, what it is to answer, and what of it may change.
 
 It answers as it will in the app: its temperature and the correction for its class prior are inside the
-loss, so the old weights and the new ones can be mixed afterwards. What it is to answer is a mean of the
-label and of what the champion says of the same picture (learning without forgetting, Li and Hoiem 2016,
-arXiv:1606.09282), so a wrong label pulls only half as hard.
+loss, so the old weights and the new ones can be mixed afterwards. What it is to answer lies between
+the label and what the champion says of the same picture (learning without forgetting, Li and Hoiem 2016,
+arXiv:1606.09282), so a wrong label pulls less.
 """
 
 from collections.abc import Iterator, Sequence

@@ -4,6 +4,7 @@ A head that is still wrong pulls the body the wrong way, so it learns first (LP-
 arXiv:2202.10054). Afterwards old and new weights are mixed (see `blend`).
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 
 from finetune.metrics import report
 from finetune.student import Student, but_the_first, has_batch_norm, learning, only_head
@@ -46,13 +48,13 @@ class Recipe:
     """
 
     head_epochs: int = 5
-    epochs: int = 20
+    epochs: int = 12
     patience: int = 5
     batch: int = 32
     rate: float | None = None
     frozen: float = 0.25
-    distill: float = 0.5
-    altered: float = 0.5
+    distill: float = 0.3
+    altered: float = 0.25
     balance: float = 0.5
     decay: float = 0.01
     seed: int = 0
@@ -114,13 +116,28 @@ def _stage(
         callbacks=[EarlyStoppingCallback(recipe.patience), progress],
     )
     trainer.remove_callback(PrinterCallback)  # what it prints is told by `progress`
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(folder) if folder.is_dir() else None)
+    trainer.train(resume_from_checkpoint=_checkpoint(folder))
     # As Trainer keeps the best checkpoint's weights, they are the student's now.
     if trainer.is_world_process_zero():
         torch.save(student.state_dict(), folder / f"{DONE}.part")
         (folder / f"{DONE}.part").replace(folder / DONE)
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.free_memory()
+
+
+def _checkpoint(folder: Path) -> str | None:
+    """The last checkpoint that is whole: Trainer writes its state last."""
+    there = [path for path in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*") if _is_whole(path)]
+    last = max(there, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return None if last is None else str(last)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _done(student: Student, folder: Path) -> bool:

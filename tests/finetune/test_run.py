@@ -53,7 +53,7 @@ def vit(tmp_path_factory):
 def ran(tmp_path_factory):
     """A run with the embedded model on the faces of a store, with what it told."""
     settings = Settings(data=tmp_path_factory.mktemp("run") / "data")
-    ids = fill(settings, 84, visitors=14)
+    ids = fill(settings, 84, visitors=28)
     status, events, errors = finetune(settings, "--epochs", 2, "--no-proof", "--base", "embedded")
     assert status == 0, errors
     return settings, ids, events
@@ -91,6 +91,9 @@ def test_the_challenger_runs_and_says_what_it_learned_from(ran):
         about = registry.get(version)
     assert len(learned) == events[0]["train"] + events[0]["validation"] and set(learned) < set(ids)
     assert about.source == str(there.folder)
+    rows = about.metrics["fine_tuning"]["epochs"]
+    assert len(rows) == sum(event["event"] == "epoch" for event in events)
+    assert set(rows[0]) == {"epoch", "loss", "accuracy", "balanced_accuracy"}
     assert about.metrics["fine_tuning"]["mix"] == next(e["mix"] for e in events if e.get("chosen"))
 
 
@@ -117,6 +120,20 @@ def test_a_dry_run_changes_nothing(tmp_path, vit):
     assert planned["estimate"]["minutes"] > 0 and planned["estimate"]["enough"]
     assert [path for path in before if not path.exists()] == []
     assert not (settings.data / "fine-tuning").exists() and not (settings.data / "models").exists()
+
+
+def test_a_checkpoint_that_was_being_written_is_passed_over(tmp_path):
+    from finetune.train import _checkpoint
+
+    assert _checkpoint(tmp_path) is None
+    for step in (9, 10):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    assert _checkpoint(tmp_path) is None
+    (tmp_path / "checkpoint-9" / "trainer_state.json").write_text("{}")
+    (tmp_path / "checkpoint-10" / "trainer_state.json").write_text('{"epoch": ')
+    assert _checkpoint(tmp_path) == str(tmp_path / "checkpoint-9")
+    (tmp_path / "checkpoint-10" / "trainer_state.json").write_text("{}")
+    assert _checkpoint(tmp_path) == str(tmp_path / "checkpoint-10")
 
 
 @pytest.mark.parametrize(
@@ -168,9 +185,9 @@ def test_a_killed_run_goes_on_and_a_stopped_one_says_so(tmp_path, vit):
                 break
         process.stdout.read()
     assert process.returncode == 130
-    # The head had learned, and of the other stage two passes at least were kept.
+    # The head had learned, and of the other stage a pass at least was kept.
     first = next(event for event in events if event["event"] == "epoch")
-    assert first["stage"] == "all" and first["epoch"] > 2
+    assert first["stage"] == "all" and first["epoch"] >= 2
     status, (failed,), _ = finetune(settings, *command[3:-1], "41")
     assert status == 1 and "asked for something else" in failed["error"]
 
