@@ -118,7 +118,8 @@ def test_the_old_model_goes_and_what_stays_is_out_of_the_collector_s_sight(champ
 def test_a_damaged_model_that_cannot_be_made_again_does_not_run(champion, registry, settings):
     champion.look()
     folder = install(settings, registry, "second")
-    (folder / "model.onnx").write_bytes(b"damaged")
+    for name in ("model.onnx", "model.safetensors"):  # with the weights whole, it would be made from them
+        (folder / name).write_bytes(b"damaged")
     registry.promote("second", "a test", NOW, override=True)
     champion.look()
     assert champion.change.wanted == "second" and champion.change.state.running

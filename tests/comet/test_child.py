@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.records.examples import JPEG, a_prediction
-from vibecheck.comet import child
+from tests.records.examples import JPEG, NOON, a_prediction
+from vibecheck.comet import child, layout
 from vibecheck.comet.child import SendingProcess
 from vibecheck.records.store import Store
+from vibecheck.registry import Registry
 
 PROJECT = Path(__file__).parents[2]
 SLEEPER = (sys.executable, "-c", "import sys; sys.stdin.read()")
@@ -111,6 +112,12 @@ def test_it_sends_from_the_store_of_the_settings(environment, settings, store, c
     store.add(prediction, JPEG)
     process().ensure()
     soon(lambda: comet.names() == [prediction.picture_name])
+
+
+def test_it_sends_models_beside_the_records(environment, store, comet, process):
+    Registry(store.engine).register("a", "a test", "owner/name", {}, NOON)
+    process().ensure()
+    soon(lambda: comet.names() == [layout.model_name("a")])
 
 
 def test_a_vibe_check_is_as_fast_while_comet_hangs(environment, settings, store, comet, process):
