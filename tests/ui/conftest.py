@@ -80,6 +80,8 @@ def forget() -> None:
         configuration.settings,
         access_pass._link,
         app._store,
+        app.registry,
+        app.jobs,
         app._sweeper,
         app.synthetic,
         app.music,
