@@ -35,6 +35,17 @@ def live(
 
 
 @app.command()
+def beside(
+    turns: Annotated[int, typer.Option(min=1, help="Times without and with training.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Live video without and with a training run on the same machine: the rate it keeps."""
+    from benchmarks.beside import run
+
+    _print(run(turns), as_json)
+
+
+@app.command()
 def inference(
     threads: Annotated[int, typer.Option(min=1, help="Threads of each way.")] = 2,
     rounds: Annotated[int, typer.Option(min=2, help="Faces for each way.")] = 30,

@@ -93,4 +93,5 @@ def test_what_is_asked_often_has_an_index(engine):
         ("predictions", ("visitor", "made_at")),
         ("outbox", ("prediction_id",)),
         ("trained_on", ("prediction_id",)),
+        ("jobs", ("state",)),
     }

@@ -81,6 +81,8 @@ def forget() -> None:
         access_pass._link,
         app._opening,
         app._store,
+        app.registry,
+        app.jobs,
         app._sweeper,
         app.synthetic,
         app.music,

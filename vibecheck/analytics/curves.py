@@ -22,7 +22,7 @@ def loss_points(losses: Sequence[tuple[float, float]]) -> pd.DataFrame:
 def loss_curve() -> dict[str, Any]:
     """Loss by how much of the run is done; Vega-Lite without its points."""
     x = alt.X("done:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5))
-    y = alt.Y("loss:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4))
+    y = alt.Y("loss:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4, format=".2f"))
     line = alt.Chart().mark_line(color=RIGHT, strokeWidth=2)
     tooltip = [alt.Tooltip("done:Q", title="Done", format=".0%"), alt.Tooltip("loss:Q", format=".3f")]
     return _plain(line.encode(x=x, y=y, tooltip=tooltip), "Loss")

@@ -1,6 +1,5 @@
 """Starts, cancels and lists training runs: what the page asks, on any copy of the app."""
 
-import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ from vibecheck.jobs import folder as folders
 from vibecheck.jobs import machine
 from vibecheck.jobs.folder import JobFolder
 from vibecheck.jobs.ledger import CANCELLED, FAILED, FINISHED, LEASE, LOST, Job, Ledger
-from vibecheck.jobs.runner import heard_in, kill_group, note_end
+from vibecheck.jobs.runner import KILL, heard_in, kill_group, note_end
 from vibecheck.preparation import environment
 from vibecheck.records.database import open_database
 from vibecheck.settings import Settings
@@ -167,7 +166,7 @@ class Jobs:
         """Ends the training command of a run whose runner was killed, where it still is."""
         pid = (folder.read("child.json") or {}).get("pid")
         if isinstance(pid, int) and machine.runs(pid, folder.id):
-            kill_group(pid, signal.SIGKILL)
+            kill_group(pid, KILL)
 
 
 def log_of(jobs: Jobs, job: Job) -> str:

@@ -36,6 +36,7 @@ MOST_WRITTEN = 20_000_000
 # How long a database that is away is asked to note the end.
 PATIENCE = 3600.0
 CANCELLED_STATUS = 130
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class Runner:
         try:
             status = self._watch(child)
         finally:
-            kill_group(child.pid, signal.SIGKILL)  # what it left behind
+            kill_group(child.pid, KILL)  # what it left behind
         listening.join(5)
         # Where it listens still, something that left the group holds the other end.
         if child.stdout and not listening.is_alive():
@@ -115,7 +116,7 @@ class Runner:
                 deadline = time.monotonic() + self._grace
                 kill_group(child.pid, signal.SIGTERM)
             elif deadline is not None and time.monotonic() > deadline:
-                kill_group(child.pid, signal.SIGKILL)
+                kill_group(child.pid, KILL)
 
     def _tell(self) -> None:
         """Tells the records what is new, and hears from them whether to go on."""

@@ -1,5 +1,6 @@
 """A training run on the page: live while it goes, and in the list of past ones."""
 
+import math
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -58,20 +59,22 @@ def _live(job_id: str) -> None:
     loss, accuracy = st.columns(2, gap="medium")
     with loss:
         st.html('<h2 class="vcd-title">Loss <span>on the training part</span></h2>')
-        _curve(curves.loss_points(progress.losses), curves.loss_curve(), "ft-loss")
+        _curve(curves.loss_points(progress.losses), curves.loss_curve(), "ft-loss", "In a moment.")
     with accuracy:
         st.html('<h2 class="vcd-title">Accuracy <span>on the validation part · dashed: balanced</span></h2>')
         rows = [(e.stage, e.accuracy, e.balanced_accuracy) for e in progress.epochs if e.accuracy is not None]
-        _curve(curves.accuracy_points(rows), curves.accuracy_curve(), "ft-accuracy")
+        _curve(
+            curves.accuracy_points(rows), curves.accuracy_curve(), "ft-accuracy", "From the second epoch on."
+        )
     st.html(facts(job))
     with st.expander("Log"):
         st.code(log_of(app.jobs(), job) or "Nothing yet.", language=None, height=220)
 
 
-def _curve(points: DataFrame, drawn: dict[str, Any], key: str) -> None:
+def _curve(points: DataFrame, drawn: dict[str, Any], key: str, begins: str) -> None:
     """Drawn once; from then on the browser is given new points, and nothing flickers."""
     if len(points) < 2:  # a chart that begins without points stays empty
-        st.html('<div class="vcf-wait">It begins with the second point.</div>')
+        st.html(f'<div class="vcf-wait">{begins}</div>')
         return
     st.vega_lite_chart(points, drawn, theme=None, width="stretch", key=key)
 
@@ -95,7 +98,7 @@ def _left(job: Job) -> str:
     step = job.progress.step
     parts = []
     if step and step.of:
-        parts.append(f"Epoch {min(step.epoch, step.of):.0f} of {step.of:.0f}")
+        parts.append(f"Epoch {min(max(1, math.ceil(step.epoch)), step.of):.0f} of {step.of:.0f}")
     parts.append(f"{job.progress.done:.0%}")
     left = minutes_left(job.progress)
     if left is not None:

@@ -1,0 +1,61 @@
+"""Live video while a model is trained on the same machine: does it keep its rate?
+
+Turn by turn without and with training, so that what else the machine does falls on both alike.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks.live import measure
+from vibecheck.classifier import EMBEDDED
+from vibecheck.jobs import machine
+
+# Trains all of the embedded model on noise, as fast as it can, for ever.
+TRAINING = """
+import sys, torch
+from transformers import AutoModelForImageClassification
+model = AutoModelForImageClassification.from_pretrained(sys.argv[1], local_files_only=True).float().train()
+pictures = torch.randn(32, 3, 80, 80)
+labels, optimiser = torch.randint(0, 7, (32,)), torch.optim.AdamW(model.parameters(), lr=1e-6)
+steps = 0
+while True:
+    optimiser.zero_grad()
+    loss = torch.nn.functional.cross_entropy(model(pixel_values=pictures).logits, labels)
+    loss.backward()
+    optimiser.step()
+    steps += 1
+    if steps == 1:
+        print("it trains", flush=True)
+"""
+
+
+@contextmanager
+def training() -> Iterator[None]:
+    """A training process that gives way as a run started by the page does."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(machine.threads()), "OMP_WAIT_POLICY": "passive"}
+    command = [sys.executable, "-c", TRAINING, str(EMBEDDED)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        machine.give_way(process.pid)
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def run(turns: int = 5, fps: float = 15.0, seconds: float = 10.0) -> list[dict]:
+    """One row: the medians of both, and their ratio."""
+    alone, beside = [], []
+    for _ in range(turns):
+        alone.append(measure(0.0, fps, seconds))
+        with training():
+            beside.append(measure(0.0, fps, seconds))
+    row = {"cores": machine.cores(), "turns": turns}
+    for name in ("frames_out", "readings", "age_median_ms"):
+        for what, runs in (("alone", alone), ("beside", beside)):
+            row[f"{name}_{what}"] = statistics.median(getattr(each, name) for each in runs)
+    return [row | {"ratio": row["frames_out_beside"] / row["frames_out_alone"]}]
