@@ -23,7 +23,7 @@ from tests.browser.conftest import CHROMIUM, FLAGS, OURS, free_port
 
 ROOT = Path(__file__).parents[1]
 WIDE = ViewportSize(width=1440, height=900)
-TALL = ViewportSize(width=1440, height=1340)  # with the playlist
+TALL = ViewportSize(width=1440, height=1400)  # with the playlist
 PHONE = ViewportSize(width=390, height=1180)
 START_SECONDS = 120
 SECONDS = 60
@@ -74,6 +74,8 @@ def _live(page: Page) -> None:
 
 
 def _labelling(page: Page) -> None:
+    page.get_by_role("radio", name="Most useful").click()
+    expect(page.get_by_role("button", name="Older")).to_have_count(0)
     expect(page.locator(".vc-thumb").first).to_be_visible()
     page.wait_for_timeout(2000)
 
