@@ -42,8 +42,13 @@ _camera_watch = st.components.v2.component(
 @st.cache_resource(show_spinner=False)
 def analyser() -> Analyser:
     """The one analyser of this process."""
-    hand_on_the_newest(get_global_relay())
     return Analyser(app.reader())
+
+
+@st.cache_resource(show_spinner=False)
+def _newest_only() -> None:
+    """From the first video on: streamlit-webrtc has one relay for all of them."""
+    hand_on_the_newest(get_global_relay())
 
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=Stream.close)
@@ -103,8 +108,10 @@ def video() -> tuple[bool, str]:
 
 
 def _changed() -> None:
-    """The browser says that the video began or ended. Whoever presses STOP has a picture until then."""
+    """The browser says that the video begins or ended. Whoever presses STOP has a picture until then."""
     state = st.session_state.live.state
+    if state.signalling:
+        _newest_only()  # before its tracks are made
     played, st.session_state.played = st.session_state.get("played", False), state.playing
     st.session_state.broke_off = (
         played and not state.playing and not state.signalling and stream().view().frames_in == 0
