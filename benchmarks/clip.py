@@ -1,0 +1,69 @@
+"""A webcam's recording, encoded once, so that many visitors can stream it at no cost of theirs."""
+
+import asyncio
+import fractions
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from aiortc import MediaStreamTrack
+
+from benchmarks.visitors import CLOCK, moving_head, stamp
+
+RECORDED = Path(__file__).parents[2] / "shared" / "video" / "cremad_1001_six_emotions.mp4"
+BITRATE = 600_000
+
+
+def recording(fps: int, size: tuple[int, int] = (640, 480)) -> list[np.ndarray]:
+    """The recorded actor at `fps` frames a second, as W x H; a moving portrait where he is not here.
+
+    Each picture is H x W x 3 uint8 RGB and carries its number (see `visitors.stamp`).
+    """
+    if not RECORDED.is_file():
+        return [stamp(picture, number) for number, picture in enumerate(moving_head(size[::-1], 4 * fps))]
+    pictures: list[np.ndarray] = []
+    with av.open(str(RECORDED)) as video:
+        for frame in video.decode(video=0):
+            if frame.time * fps >= len(pictures):
+                picture = cv2.resize(frame.to_ndarray(format="rgb24"), size, interpolation=cv2.INTER_LINEAR)
+                pictures.append(stamp(picture, len(pictures)))
+    return pictures
+
+
+def encode(pictures: Sequence[np.ndarray], fps: int) -> list[bytes]:
+    """The pictures as frames of VP8, as a browser encodes them; each second begins anew."""
+    height, width = pictures[0].shape[:2]
+    codec = av.CodecContext.create("libvpx", "w")
+    codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
+    codec.time_base = fractions.Fraction(1, fps)
+    codec.bit_rate, codec.gop_size = BITRATE, fps
+    codec.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "error-resilient": "1"}
+    packets: list[bytes] = []
+    for picture in pictures:
+        packets += map(bytes, codec.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+    packets += map(bytes, codec.encode(None))
+    return packets
+
+
+class Playback(MediaStreamTrack):
+    """A webcam that plays frames of VP8 round and round, `fps` a second."""
+
+    kind = "video"
+
+    def __init__(self, frames: Sequence[bytes], fps: float) -> None:
+        super().__init__()
+        self._frames = frames
+        self._fps = fps
+        self._start = time.monotonic()
+        self.sent = 0
+
+    async def recv(self) -> av.Packet:
+        await asyncio.sleep(max(0.0, self._start + self.sent / self._fps - time.monotonic()))
+        packet = av.Packet(self._frames[self.sent % len(self._frames)])
+        packet.pts = round(self.sent / self._fps * CLOCK)
+        packet.time_base = fractions.Fraction(1, CLOCK)
+        self.sent += 1
+        return packet

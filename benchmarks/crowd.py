@@ -1,0 +1,96 @@
+"""Many visitors at once in the running app: each an open page and a real WebRTC connection."""
+
+import asyncio
+import re
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+
+from benchmarks.app import RunningApp
+from benchmarks.clip import Playback
+from benchmarks.session import Session, open_session
+from benchmarks.visitors import read_stamp
+
+STATUS = re.compile(r"live · (\d+) frames/s in, (\d+) out · (\d+) readings/s · ([\d.]+) s old")
+PATIENCE = 60.0  # s
+
+
+@dataclass
+class Visitor:
+    """One visitor: what they send and what comes back."""
+
+    session: Session
+    connection: RTCPeerConnection
+    camera: Playback
+    returned: int = 0  # different frames that came back
+    marks: int = 0  # messages on what to draw
+    tasks: list[asyncio.Task] = field(default_factory=list)
+
+    def status(self) -> tuple[float, ...] | None:
+        """What the page says now: frames in, frames out and readings a second, the mood's age in s."""
+        for text in self.session.texts.values():
+            if found := STATUS.search(text):
+                return tuple(map(float, found.groups()))
+        return None
+
+    async def count(self, track: MediaStreamTrack) -> None:
+        """Count the different frames that come back, until no more do."""
+        last = -1
+        while True:
+            try:
+                frame = await track.recv()
+            except MediaStreamError:
+                return
+            number = read_stamp(frame.to_ndarray(format="rgb24"))
+            self.returned += number != last
+            last = number
+
+
+async def join(session: Session, frames: Sequence[bytes], fps: float) -> Visitor:
+    """Press START on an open page: stream the frames, until `leave`."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    camera = Playback(frames, fps)
+    visitor = Visitor(session, connection, camera)
+    connection.addTrack(camera)
+    sends_only = session.arguments["mode"] == "SENDONLY"
+    connection.getTransceivers()[0].direction = "sendonly" if sends_only else "sendrecv"
+    connected = asyncio.Event()
+
+    @connection.on("track")
+    def on_track(track: MediaStreamTrack) -> None:
+        visitor.tasks.append(asyncio.create_task(visitor.count(track)))
+
+    @connection.on("connectionstatechange")
+    def on_state() -> None:
+        if connection.connectionState == "connected":
+            connected.set()
+
+    await connection.setLocalDescription(await connection.createOffer())
+    offer = {"type": "offer", "sdp": connection.localDescription.sdp}
+    await session.say({"playing": False, "sdpOffer": offer, "iceCandidates": {}})
+    await session.until(lambda: session.arguments.get("sdp_answer_json"))
+    answer = RTCSessionDescription(**_json(session.arguments["sdp_answer_json"]))
+    await connection.setRemoteDescription(answer)
+    async with asyncio.timeout(PATIENCE):
+        await connected.wait()
+    await session.say({"playing": True, "sdpOffer": "", "iceCandidates": {}})
+    return visitor
+
+
+async def leave(visitor: Visitor) -> None:
+    """Close the connection, as a browser does whose tab is closed."""
+    await visitor.connection.close()
+    for task in visitor.tasks:
+        task.cancel()
+
+
+def _json(text: str) -> dict:
+    import json
+
+    return json.loads(text)
