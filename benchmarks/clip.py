@@ -3,7 +3,7 @@
 import asyncio
 import fractions
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -48,22 +48,41 @@ def encode(pictures: Sequence[np.ndarray], fps: int) -> list[bytes]:
     return packets
 
 
+def encodings(rates: Sequence[int] = (5, 8, 10, 12, 15)) -> dict[int, list[bytes]]:
+    """The recording at some rates: whole seconds of it, all as many."""
+    found = {rate: encode(recording(rate), rate) for rate in rates}
+    seconds = min(len(frames) // rate for rate, frames in found.items())
+    return {rate: frames[: seconds * rate] for rate, frames in found.items()}
+
+
 class Playback(MediaStreamTrack):
-    """A webcam that plays frames of VP8 round and round, `fps` a second."""
+    """A webcam that plays a recording round and round, at a rate that may be changed each second.
+
+    `recordings` are those of `encodings`; `wanted` is the rate that the app asks for (see `marks.pace`).
+    """
 
     kind = "video"
 
-    def __init__(self, frames: Sequence[bytes], fps: float) -> None:
+    def __init__(self, recordings: Mapping[int, Sequence[bytes]]) -> None:
         super().__init__()
-        self._frames = frames
-        self._fps = fps
+        self._recordings = recordings
         self._start = time.monotonic()
+        self._second, self._queue = 0, []
+        self.wanted = max(recordings)
         self.sent = 0
 
     async def recv(self) -> av.Packet:
-        await asyncio.sleep(max(0.0, self._start + self.sent / self._fps - time.monotonic()))
-        packet = av.Packet(self._frames[self.sent % len(self._frames)])
-        packet.pts = round(self.sent / self._fps * CLOCK)
+        if not self._queue:
+            rate = min((each for each in self._recordings if each >= self.wanted), default=15)
+            frames = self._recordings[rate]
+            first = self._second * rate % len(frames)
+            times = (self._second + i / rate for i in range(rate))
+            self._queue = list(zip(times, frames[first : first + rate], strict=True))
+            self._second += 1
+        due, data = self._queue.pop(0)
+        await asyncio.sleep(max(0.0, self._start + due - time.monotonic()))
+        packet = av.Packet(data)
+        packet.pts = round(due * CLOCK)
         packet.time_base = fractions.Fraction(1, CLOCK)
         self.sent += 1
         return packet

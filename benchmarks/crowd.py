@@ -1,23 +1,20 @@
 """Many visitors at once in the running app: each an open page and a real WebRTC connection."""
 
 import asyncio
+import json
 import re
-import statistics
-import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
-from benchmarks.app import RunningApp
 from benchmarks.clip import Playback
 from benchmarks.session import Session, open_session
 from benchmarks.visitors import read_stamp
+from vibecheck.marks import CHANNEL
 
-STATUS = re.compile(r"live · (\d+) frames/s in, (\d+) out · (\d+) readings/s · ([\d.]+) s old")
+STATUS = re.compile(r"live · (\d+) frames/s(?: in, \d+ out)? · (\d+) readings/s · ([\d.]+) s old")
 PATIENCE = 60.0  # s
 
 
@@ -33,11 +30,16 @@ class Visitor:
     tasks: list[asyncio.Task] = field(default_factory=list)
 
     def status(self) -> tuple[float, ...] | None:
-        """What the page says now: frames in, frames out and readings a second, the mood's age in s."""
+        """What the page says now: frames in and readings a second, the mood's age in s."""
         for text in self.session.texts.values():
             if found := STATUS.search(text):
                 return tuple(map(float, found.groups()))
         return None
+
+    def take(self, message: str) -> None:
+        """A mark, as `stage.js` takes it."""
+        self.marks += 1
+        self.camera.wanted = json.loads(message)["frames"]
 
     async def count(self, track: MediaStreamTrack) -> None:
         """Count the different frames that come back, until no more do."""
@@ -52,14 +54,19 @@ class Visitor:
             last = number
 
 
-async def join(session: Session, frames: Sequence[bytes], fps: float) -> Visitor:
-    """Press START on an open page: stream the frames, until `leave`."""
+async def join(session: Session, recordings: Mapping[int, Sequence[bytes]]) -> Visitor:
+    """Press START on an open page: stream the recordings (see `clip.encodings`), until `leave`."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    camera = Playback(frames, fps)
+    camera = Playback(recordings)
     visitor = Visitor(session, connection, camera)
     connection.addTrack(camera)
     sends_only = session.arguments["mode"] == "SENDONLY"
     connection.getTransceivers()[0].direction = "sendonly" if sends_only else "sendrecv"
+    if sends_only:
+        channel = connection.createDataChannel(
+            "marks", negotiated=True, id=CHANNEL, ordered=False, maxRetransmits=0
+        )
+        channel.on("message", visitor.take)
     connected = asyncio.Event()
 
     @connection.on("track")
@@ -75,7 +82,7 @@ async def join(session: Session, frames: Sequence[bytes], fps: float) -> Visitor
     offer = {"type": "offer", "sdp": connection.localDescription.sdp}
     await session.say({"playing": False, "sdpOffer": offer, "iceCandidates": {}})
     await session.until(lambda: session.arguments.get("sdp_answer_json"))
-    answer = RTCSessionDescription(**_json(session.arguments["sdp_answer_json"]))
+    answer = RTCSessionDescription(**json.loads(session.arguments["sdp_answer_json"]))
     await connection.setRemoteDescription(answer)
     async with asyncio.timeout(PATIENCE):
         await connected.wait()
@@ -89,8 +96,3 @@ async def leave(visitor: Visitor) -> None:
     for task in visitor.tasks:
         task.cancel()
 
-
-def _json(text: str) -> dict:
-    import json
-
-    return json.loads(text)

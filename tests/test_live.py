@@ -40,7 +40,7 @@ class ScriptedReader:
         self.gate = threading.Event()
         self.gate.set()
 
-    def read_frame(self, picture, at, before, closely):
+    def read_frame(self, picture, at, before, closely, follow):
         assert self.gate.wait(20)
         value = int(picture[0, 0, 0])
         self.seen.append(value)
