@@ -15,18 +15,21 @@ from benchmarks.visitors import CLOCK, moving_head, stamp
 
 RECORDED = Path(__file__).parents[2] / "shared" / "video" / "cremad_1001_six_emotions.mp4"
 BITRATE = 600_000
+SECONDS = 6
 
 
-def recording(fps: int, size: tuple[int, int] = (640, 480)) -> list[np.ndarray]:
+def recording(fps: int, size: tuple[int, int] = (640, 480), seconds: int = SECONDS) -> list[np.ndarray]:
     """The recorded actor at `fps` frames a second, as W x H; a moving portrait where he is not here.
 
     Each picture is H x W x 3 uint8 RGB and carries its number (see `visitors.stamp`).
     """
     if not RECORDED.is_file():
-        return [stamp(picture, number) for number, picture in enumerate(moving_head(size[::-1], 4 * fps))]
+        return [stamp(picture, number) for number, picture in enumerate(moving_head(size[::-1], seconds * fps))]
     pictures: list[np.ndarray] = []
     with av.open(str(RECORDED)) as video:
         for frame in video.decode(video=0):
+            if len(pictures) == seconds * fps:
+                break
             if frame.time * fps >= len(pictures):
                 picture = cv2.resize(frame.to_ndarray(format="rgb24"), size, interpolation=cv2.INTER_LINEAR)
                 pictures.append(stamp(picture, len(pictures)))
@@ -40,6 +43,7 @@ def encode(pictures: Sequence[np.ndarray], fps: int) -> list[bytes]:
     codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
     codec.time_base = fractions.Fraction(1, fps)
     codec.bit_rate, codec.gop_size = BITRATE, fps
+    codec.thread_count = 1
     codec.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "error-resilient": "1"}
     packets: list[bytes] = []
     for picture in pictures:
@@ -73,7 +77,7 @@ class Playback(MediaStreamTrack):
 
     async def recv(self) -> av.Packet:
         if not self._queue:
-            rate = min((each for each in self._recordings if each >= self.wanted), default=15)
+            rate = min((each for each in self._recordings if each >= self.wanted), default=max(self._recordings))
             frames = self._recordings[rate]
             first = self._second * rate % len(frames)
             times = (self._second + i / rate for i in range(rate))

@@ -29,8 +29,12 @@ class Visitor:
     marks: int = 0  # messages on what to draw
     tasks: list[asyncio.Task] = field(default_factory=list)
 
+    def counts(self) -> tuple[int, int, int]:
+        """Frames sent, different frames that came back, and marks, so far."""
+        return self.camera.sent, self.returned, self.marks
+
     def status(self) -> tuple[float, ...] | None:
-        """What the page says now: frames in and readings a second, the mood's age in s."""
+        """What the page says now: frames in and readings a second, the mood's age in s; None before the first."""
         for text in self.session.texts.values():
             if found := STATUS.search(text):
                 return tuple(map(float, found.groups()))
