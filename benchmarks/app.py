@@ -24,7 +24,7 @@ MB = 1_000_000
 
 @dataclass(frozen=True)
 class Used:
-    """What the app's processes hold at one moment: core seconds so far, MB, threads, open files and sockets."""
+    """What the app's processes hold now: core seconds so far, MB, threads, open files and sockets."""
 
     cpu_s: float
     resident_mb: float
@@ -34,10 +34,11 @@ class Used:
 
 @dataclass(frozen=True)
 class RunningApp:
-    """A running app: where it is, its process, and what it wrote."""
+    """A running app: where it is, its process, its data folder, and what it wrote."""
 
     url: str
     process: psutil.Process
+    data: Path
     log: Path
 
     def used(self) -> Used:
@@ -71,7 +72,11 @@ def running_app(
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         clean = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
-        plain = {"VIBECHECK_DATA": str(folder / "data"), "VIBECHECK_MODEL": "embedded", "PYTHONPATH": str(ROOT)}
+        plain = {
+            "VIBECHECK_DATA": str(folder / "data"),
+            "VIBECHECK_MODEL": "embedded",
+            "PYTHONPATH": str(ROOT),
+        }
         command = [*before, sys.executable, "-m", "streamlit", "run", str(page), "--server.headless", "true"]
         command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
         log = folder / "log"
@@ -82,7 +87,7 @@ def running_app(
         try:
             url = f"http://127.0.0.1:{port}"
             _wait(url, process, log)
-            yield RunningApp(url, psutil.Process(process.pid), log)
+            yield RunningApp(url, psutil.Process(process.pid), folder / "data", log)
         finally:
             _end(process)
 

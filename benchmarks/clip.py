@@ -24,7 +24,9 @@ def recording(fps: int, size: tuple[int, int] = (640, 480), seconds: int = SECON
     Each picture is H x W x 3 uint8 RGB and carries its number (see `visitors.stamp`).
     """
     if not RECORDED.is_file():
-        return [stamp(picture, number) for number, picture in enumerate(moving_head(size[::-1], seconds * fps))]
+        return [
+            stamp(picture, number) for number, picture in enumerate(moving_head(size[::-1], seconds * fps))
+        ]
     pictures: list[np.ndarray] = []
     with av.open(str(RECORDED)) as video:
         for frame in video.decode(video=0):
@@ -77,7 +79,9 @@ class Playback(MediaStreamTrack):
 
     async def recv(self) -> av.Packet:
         if not self._queue:
-            rate = min((each for each in self._recordings if each >= self.wanted), default=max(self._recordings))
+            rate = min(
+                (each for each in self._recordings if each >= self.wanted), default=max(self._recordings)
+            )
             frames = self._recordings[rate]
             first = self._second * rate % len(frames)
             times = (self._second + i / rate for i in range(rate))

@@ -10,7 +10,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import MediaStreamError
 
 from benchmarks.clip import Playback
-from benchmarks.session import Session, open_session
+from benchmarks.session import Session
 from benchmarks.visitors import read_stamp
 from vibecheck.marks import CHANNEL
 
@@ -34,7 +34,7 @@ class Visitor:
         return self.camera.sent, self.returned, self.marks
 
     def status(self) -> tuple[float, ...] | None:
-        """What the page says now: frames in and readings a second, the mood's age in s; None before the first."""
+        """What the page says: frames in and readings a second, the mood's age in s; None before the first."""
         for text in self.session.texts.values():
             if found := STATUS.search(text):
                 return tuple(map(float, found.groups()))
@@ -99,4 +99,3 @@ async def leave(visitor: Visitor) -> None:
     await visitor.connection.close()
     for task in visitor.tasks:
         task.cancel()
-

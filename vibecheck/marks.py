@@ -24,8 +24,9 @@ FULL = 4096  # bytes
 
 
 def mark(reading: Reading, mood: Smoothed | None, size: tuple[int, int], keep: float, frames: int) -> str:
-    """One reading as JSON: `faces` (x, y, width, height in shares of the picture, the one that was read first),
-    the `text` and `colour` of its tag, for how many seconds to `keep` it, how many `frames` a second to send.
+    """One reading as JSON: `faces` (x, y, width, height in shares of the picture, first the one that was
+    read), the `text` and `colour` of its tag, for how many seconds to `keep` it, how many `frames` a second
+    to send.
 
     `size` is the picture's height and width in px.
     """
@@ -64,7 +65,7 @@ class Line:
         self._call(self._open)
 
     def send(self, text: str) -> None:
-        """Send a text, unless the line is not open (yet, or any more) or is stuck: a newer one will follow."""
+        """Send a text, unless the line is not open (yet, or any more) or is stuck: a newer one follows."""
         self._call(lambda: self._send(text))
 
     def _call(self, what: Callable[[], None]) -> None:
