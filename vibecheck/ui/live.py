@@ -17,7 +17,10 @@ from vibecheck.ui import app, theme
 
 # Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
 VIDEO = {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}}
-READOUT_EVERY = 0.25  # s
+# A run of the readout costs as much as reading a frame. While more visitors are here
+# than FEW, each gets it half as often: the bars glide, and the mood stands on the video all the time.
+READOUT_EVERY, READOUT_WHILE_BUSY = 0.25, 0.5  # s
+FEW = 2
 # Connecting takes a second or two; after this many, something is in the way.
 PATIENCE = 8.0
 
@@ -142,7 +145,8 @@ def watch_connection() -> None:
 
 def readout() -> None:
     """Mood, bars and hints beside the video: a few times a second, without running the page again."""
-    st.fragment(_readout, run_every=READOUT_EVERY)()
+    busy = len(analyser().streams) > FEW
+    st.fragment(_readout, run_every=READOUT_WHILE_BUSY if busy else READOUT_EVERY)()
 
 
 def _readout() -> None:
