@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -21,17 +22,36 @@ def benchmarks() -> None:
     logging.disable(logging.WARNING)
 
 
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Record = Annotated[bool, typer.Option("--record", help="Write the figures into benchmarks/README.md.")]
+
+
 @app.command()
 def live(
     model: Annotated[
         Path | None, typer.Option(help="A model folder to run instead of the embedded one.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    visitors: Annotated[
+        str, typer.Option(help="Measure so many visitors of the running app at once, such as 1,2,4,8.")
+    ] = "",
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Also with returned video and no following, to compare.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="How long each number of visitors is measured.")] = 8,
+    joins: Annotated[int, typer.Option(min=0, help="How many visitors come and go at last.")] = 100,
+    fps: Annotated[int, typer.Option(min=5, max=15, help="Frames a second of each camera.")] = 15,
+    as_json: Json = False,
+    record: Record = False,
 ) -> None:
-    """Frames returned of those sent, and the age of the mood drawn on them, over real WebRTC."""
-    from benchmarks.live import run
+    """Frames and the age of the mood over real WebRTC; with --visitors, many visitors of the running app."""
+    from benchmarks import live as one
+    from benchmarks import many, path
 
-    _print(run(model), as_json)
+    if visitors:
+        _show("many", many.run(_numbers(visitors), plain, seconds, joins, fps), as_json, record)
+    else:
+        _show("path", path.run(), as_json, record)
+        _show("live", one.run(model), as_json, record)
 
 
 @app.command()
@@ -50,27 +70,69 @@ def inference(
     threads: Annotated[int, typer.Option(min=1, help="Threads of each way.")] = 2,
     rounds: Annotated[int, typer.Option(min=2, help="Faces for each way.")] = 30,
     keep: Annotated[Path | None, typer.Option(help="Leave the ViT in 8 bits in this new folder.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Json = False,
+    record: Record = False,
 ) -> None:
     """A ViT-B/16 by transformers.pipeline, PyTorch and ONNX Runtime, and the embedded model, side by side."""
     from benchmarks.inference import run
 
-    _print(run(threads, rounds, keep), as_json)
+    _show("inference", run(threads, rounds, keep), as_json, record)
 
 
 @app.command()
 def store(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    rows: Annotated[
+        str,
+        typer.Option(help="How cost grows instead, with so many vibe checks: 10000,100000,1000000."),
+    ] = "",
+    as_json: Json = False,
+    record: Record = False,
     predictions: Annotated[int, typer.Option(help="How many vibe checks.")] = 1_000_000,
     labels: Annotated[int, typer.Option(help="About how many labels.")] = 200_000,
     folder: Annotated[
         Path | None, typer.Option(help="Keep the database here, and measure the one that is here.")
     ] = None,
 ) -> None:
-    """Time and memory of the dashboard's data, with three years of records in SQLite."""
+    """Time and memory of the dashboard's data with three years of records; with --rows, how cost grows."""
+    from benchmarks import growth
     from benchmarks.store import run
 
-    _print(run(predictions, labels, folder), as_json)
+    if rows:
+        _show("growth", growth.run(_numbers(rows)), as_json, record)
+    else:
+        _show("store", run(predictions, labels, folder), as_json, record)
+
+
+@app.command()
+def startup(
+    vit: Annotated[
+        Path | None, typer.Option(help="A ViT in 8 bits, to run in 1 GB (inference --keep FOLDER makes one).")
+    ] = None,
+    as_json: Json = False,
+    record: Record = False,
+) -> None:
+    """From `streamlit run` to a page that can be used, and what the app holds in memory."""
+    from benchmarks.startup import run
+
+    _show("startup", run(vit), as_json, record)
+
+
+@app.command("all")
+def everything(as_json: Json = False, record: Record = False) -> None:
+    """All of it at sizes that take some minutes; the other commands measure larger ones."""
+    from benchmarks import growth, inference, many, path, proof
+    from benchmarks import live as one
+    from benchmarks import startup as start
+
+    with tempfile.TemporaryDirectory() as name:
+        vit = Path(name) / "vit"
+        _show("path", path.run(), as_json, record)
+        _show("live", one.run(None), as_json, record)
+        _show("inference", inference.run(1, 6, vit), as_json, record)
+        _show("startup", start.run(vit), as_json, record)
+    _show("many", many.run((1, 2, 4, 8), True, 8, 100), as_json, record)
+    _show("growth", growth.run((10_000, 100_000)), as_json, record)
+    _show("proof", proof.run(), as_json, False)
 
 
 @app.command()
@@ -141,6 +203,23 @@ def _progress() -> Progress:
     return Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
+def _numbers(text: str) -> list[int]:
+    """Whole numbers, separated by commas."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"Write whole numbers with commas, as 1,2,4; not {text!r}.") from None
+
+
+def _show(name: str, rows: list[dict], as_json: bool, record: bool) -> None:
+    """Print what was measured, and keep it in the README where that is wanted."""
+    _print([{"benchmark": name} | row for row in rows] if as_json else rows, as_json)
+    if record:
+        from benchmarks.record import write
+
+        write(name, rows)
+
+
 def _print(rows: list[dict], as_json: bool) -> None:
     """Rows as lines of JSON, or as a table with a column a row, which fits the screen better."""
     if as_json:
@@ -148,15 +227,15 @@ def _print(rows: list[dict], as_json: bool) -> None:
             typer.echo(json.dumps(row))
         return
     table = Table("", *(str(number) for number in range(1, len(rows) + 1)))
-    for name in rows[0]:
-        table.add_row(name, *(_cell(row[name]) for row in rows))
+    for name in dict.fromkeys(name for row in rows for name in row):
+        table.add_row(name, *(_cell(row.get(name)) for row in rows))
     Console().print(table)
 
 
-def _cell(value: str | float | list[str]) -> str:
+def _cell(value: str | float | list[str] | None) -> str:
     if isinstance(value, list):
         return "\n".join(value) or "none"
-    return value if isinstance(value, str) else f"{value:.3g}"
+    return value if isinstance(value, str) else "" if value is None else f"{value:,.4g}"
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class SlowReader(Reader):
         return super().read_frame(*args, **kwargs)
 
 
-def measure(delay: float, fps: float = 30.0, seconds: float = 15.0, folder: Path = EMBEDDED) -> Live:
+def measure(delay: float, fps: float = 30.0, seconds: float = 10.0, folder: Path = EMBEDDED) -> Live:
     """One visitor at 640x480, read by the model of a folder, which takes `delay` seconds more."""
     reader = Reader(FaceDetector(), Classifier.load(folder))
     analyser = Analyser(SlowReader(reader, delay) if delay else reader)

@@ -61,19 +61,19 @@ def measure(file: Path) -> list[Measured]:
         rows.append(Measured(step, time.perf_counter() - wall, time.process_time() - cpu, grown))
 
     def cold() -> None:
-        _standing(engine)
-        _page(engine, "all")
+        standing(engine)
+        page(engine, "all")
 
     timed("all, cold, with imports", cold)
-    timed("this week", lambda: _page(engine, "week"))
-    timed("4 weeks", lambda: _page(engine, "4 weeks"))
-    timed("12 weeks, one model", lambda: _page(engine, "12 weeks", "face-3"))
-    timed("all, one source", lambda: _page(engine, "all", None, "live"))
-    timed("where the models stand", lambda: _standing(engine))
+    timed("this week", lambda: page(engine, "week"))
+    timed("4 weeks", lambda: page(engine, "4 weeks"))
+    timed("12 weeks, one model", lambda: page(engine, "12 weeks", "face-3"))
+    timed("all, one source", lambda: page(engine, "all", None, "live"))
+    timed("where the models stand", lambda: standing(engine))
     return rows
 
 
-def _page(engine: "Engine", period: str, model: str | None = None, source: str | None = None) -> None:
+def page(engine: "Engine", period: str, model: str | None = None, source: str | None = None) -> None:
     """Everything of the page but Streamlit: counting, statistics, words, charts as JSON, the pictures' ids.
 
     Where the models stand does not depend on the filters, and the page keeps it for a minute.
@@ -100,7 +100,7 @@ def _page(engine: "Engine", period: str, model: str | None = None, source: str |
     markup.slice_rows(found.slices, len(found.slices))
 
 
-def _standing(engine: "Engine") -> None:
+def standing(engine: "Engine") -> None:
     from vibecheck.analytics.overview import Champion, stand
     from vibecheck.records.counting import Counting
 

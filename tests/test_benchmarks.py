@@ -1,6 +1,10 @@
 """The measurements run, at a size that takes no time; what they find is in benchmarks/README.md."""
 
-from benchmarks import noise
+import pytest
+
+from benchmarks import growth, many, noise, path
+from benchmarks.clip import SECONDS, encodings
+from benchmarks.record import table, write
 from benchmarks.store import run
 
 
@@ -14,3 +18,49 @@ def test_the_dashboards_data_is_measured_step_by_step(tmp_path):
 def test_labels_that_are_pure_noise_promote_nothing():
     (found,) = noise.run(20, 200)
     assert found["runs"] == 20 and found["promoted"] == 0
+
+
+def test_growth_is_measured_at_each_size(tmp_path):
+    rows = growth.run([100, 300], postgres="postgresql+psycopg://nobody@127.0.0.1:9/none")
+    assert [(row["database"], row["vibe_checks"]) for row in rows] == [("SQLite", 100), ("SQLite", 300)]
+    assert all(row["checks_a_second"] > 0 and row["dashboard_all_ms"] > 0 for row in rows)
+
+
+def test_a_frame_s_way_is_the_sum_of_its_steps():
+    *steps, added = path.run(frames=6)
+    assert [row["step"] for row in steps] == ["decode", "overlay", "encode"]
+    assert added["p95_ms"] >= added["p50_ms"] >= max(row["p50_ms"] for row in steps)
+
+
+def test_recordings_of_all_rates_are_as_long():
+    found = encodings((5, 10))
+    assert {rate: len(frames) for rate, frames in found.items()} == {5: 5 * SECONDS, 10: 10 * SECONDS}
+
+
+def test_visitors_of_the_running_app_are_read_and_leave(monkeypatch):
+    """The real app, real pages, real WebRTC: what each gets is counted at both ends."""
+    monkeypatch.setattr(many, "SETTLE", 1.0)
+    monkeypatch.setattr(many, "WARM_UP", many.AT_ONCE)
+    here, gone = many.run([2], plain=False, seconds=4, joins=2, fps=5)
+    assert here["visitors"] == 2 and here["frames_sent"] > 0
+    assert here["marks"] > 0 and here["frames_back"] == 0
+    assert here["core_share"] > 0
+    assert gone["visitors"] == 2 and gone["threads_left"] <= 5
+
+
+def test_figures_are_written_where_they_belong(tmp_path):
+    file = tmp_path / "README.md"
+    file.write_text("# B\n\n<!-- live -->\nold\n<!-- /live -->\n\nafter\n")
+    write("live", [{"step": "a|b", "p50_ms": 1234.56, "none": None}, {"step": "c", "more": True}], file)
+    text = file.read_text()
+    assert "old" not in text and text.startswith("# B\n") and text.endswith("<!-- /live -->\n\nafter\n")
+    assert "| a\\|b | 1,235 |  |  |" in text and "| c |  |  | True |" in text
+    assert "Python 3" in text and "commit" in text
+    write("live", [{"step": "again"}], file)
+    assert file.read_text().count("commit") == 1
+    with pytest.raises(LookupError, match="<!-- store -->"):
+        write("store", [], file)
+
+
+def test_a_table_has_a_line_a_row():
+    assert table([{"a": 1, "b": "x"}]).splitlines() == ["| a | b |", "| --- | --- |", "| 1 | x |"]

@@ -102,6 +102,27 @@ def test_a_second_look_sees_how_far_the_head_is_tilted(astronaut, detector, degr
     assert (twice.x, twice.y, twice.width, twice.height) == (face.x, face.y, face.width, face.height)
 
 
+@pytest.mark.parametrize(
+    ("moved", "grown", "degrees"), [(0, 1.0, 0), (30, 1.0, 10), (-5, 1.1, -10), (5, 0.9, 0)]
+)
+def test_a_face_is_followed_to_where_it_is_now(astronaut, detector, moved, grown, degrees):
+    then = pasted((640, 640), (astronaut, 60, 60))
+    before = detector.refine(then, detector.find(then)[0])
+    now = turned(pasted((640, 640), (scaled(astronaut, grown), 60 + moved, 60)), degrees)
+    searched = detector.find(now)[0]
+    followed = detector.follow(now, before)
+    assert followed.centre == pytest.approx(searched.centre, abs=0.08 * searched.side)
+    assert followed.side == pytest.approx(searched.side, rel=0.1)
+    assert followed.roll == pytest.approx(detector.refine(now, searched).roll, abs=8)
+
+
+def test_a_face_that_is_gone_or_elsewhere_is_not_followed(astronaut, detector):
+    before = detector.find(astronaut)[0]
+    assert detector.follow(np.zeros_like(astronaut), before) is None
+    elsewhere = pasted((512, 1024), (astronaut, 500, 0))
+    assert detector.follow(elsewhere, before) is None
+
+
 @pytest.mark.parametrize("degrees", [-25, 25])
 def test_the_crop_is_upright_however_the_head_is_tilted(astronaut, detector, degrees):
     def error(picture: np.ndarray, face: Face, upright: bool) -> float:

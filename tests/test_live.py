@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import json
 import os
 import threading
 import time
@@ -18,6 +19,7 @@ from benchmarks.visitors import Door, event_loop, moving_head, visit
 from vibecheck import overlay
 from vibecheck.emotions import NAMES
 from vibecheck.live import MOMENT, Analyser, Stream
+from vibecheck.marks import FASTEST, SLOWEST
 from vibecheck.reading import Reader, Reading
 
 
@@ -40,7 +42,7 @@ class ScriptedReader:
         self.gate = threading.Event()
         self.gate.set()
 
-    def read_frame(self, picture, at, before, closely):
+    def read_frame(self, picture, at, before, closely, follow):
         assert self.gate.wait(20)
         value = int(picture[0, 0, 0])
         self.seen.append(value)
@@ -113,6 +115,66 @@ def test_frames_that_came_together_count_as_many_and_the_newest_goes_back(script
     first, newest = frame(1), frame(2)
     assert take(stream, first, newest) is newest
     assert [len(stream._ticks[name]) for name in ("in", "out")] == [2, 1]
+
+
+def test_frames_that_need_not_go_back_are_read_too_and_the_page_is_told(scripted, seen):
+    reader, analyser = scripted
+    stream, told = Stream(analyser), []
+    stream.tell_to(told.append)
+    stream.receive(frame(7, (480, 640)))
+    wait_for(lambda: told, "a mark")
+    said = json.loads(told[0])
+    assert reader.seen == [7]
+    assert said["faces"][0] == pytest.approx(
+        [seen.face.x / 640, seen.face.y / 480, seen.face.width / 640, seen.face.height / 480], abs=1e-4
+    )
+    assert said["text"].startswith("Happy ") and said["keep"] >= 0.9
+    stream.tell_to(None)
+    stream.receive(frame(8))
+    wait_for(lambda: reader.seen == [7, 8], "another reading")
+    stream.close()
+    assert len(told) == 1
+
+
+def test_of_the_frames_that_came_meanwhile_only_the_newest_is_turned_into_a_picture(scripted):
+    reader, analyser = scripted
+    stream = Stream(analyser)
+    reader.gate.clear()
+    stream.receive(frame(0))
+    wait_for(lambda: stream._waiting is None, "the analyser to be at work")
+    for value in range(1, 30):
+        stream.receive(frame(value))
+    reader.gate.set()
+    wait_for(lambda: reader.seen == [0, 29], "the newest frame")
+
+
+def test_a_camera_is_asked_for_fewer_frames_while_few_are_read(scripted, seen):
+    clock = Clock()
+    stream, told = Stream(scripted[1], clock), []
+    stream.tell_to(told.append)
+    scripted[0].gate.clear()
+    for tick in range(80):
+        clock.now += 0.1
+        stream.receive(frame())
+        if tick % 5 == 0:
+            stream.add(replace(seen, at=clock.now))
+            stream.tell((48, 64))
+    assert json.loads(told[0])["frames"] == FASTEST
+    assert json.loads(told[-1])["frames"] == SLOWEST
+
+
+def test_one_face_is_followed_for_half_a_second_and_several_are_searched(scripted, seen):
+    clock = Clock()
+    stream = Stream(scripted[1], clock)
+    assert not stream.may_follow(clock.now), "nobody was there yet"
+    followed = []
+    for _ in range(14):
+        stream.add(replace(seen, at=clock.now))
+        clock.now += 0.09
+        followed.append(stream.may_follow(clock.now))
+    assert followed == ([True] * 5 + [False]) * 2 + [True] * 2
+    stream.add(replace(seen, at=clock.now, faces=(seen.face, replace(seen.face, x=400.0))))
+    assert not stream.may_follow(clock.now + 0.05)
 
 
 def test_rates_are_a_second(scripted):

@@ -19,6 +19,11 @@ def pixels_of(picture: np.ndarray, colour: str) -> int:
     return int((np.abs(picture.astype(int) - ImageColor.getrgb(colour)).max(axis=2) < 12).sum())
 
 
+def test_a_tag_says_the_mood_and_how_sure():
+    assert overlay.tag("happy", 0.876) == ("Happy 88%", "#FFC94D")
+    assert overlay.tag("sad", None)[0] == "Sad"
+
+
 @pytest.mark.parametrize("emotion", EMOTIONS, ids=lambda emotion: emotion.name)
 def test_the_box_and_its_label_have_the_mood_s_colour(emotion):
     picture = blank()

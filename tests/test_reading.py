@@ -45,6 +45,20 @@ def test_the_largest_face_is_read_first(reader, astronaut):
     assert reading.faces[0].x > 300 > reading.faces[1].x
 
 
+def test_a_face_that_is_followed_reads_as_one_that_was_searched(reader, astronaut):
+    searched = reader.read_frame(astronaut, 0.0, None, False)
+    followed = reader.read_frame(astronaut, 0.1, searched.face, False, follow=True)
+    assert top(followed) == top(searched) == "happy"
+    assert followed.face.centre == pytest.approx(searched.face.centre, abs=8)
+    assert followed.face != searched.face, "it was looked at anew"
+
+
+def test_a_face_that_cannot_be_followed_is_searched(reader, astronaut):
+    before = reader.read_frame(astronaut, 0.0, None, False).face
+    elsewhere = pasted((512, 1024), (astronaut, 500, 0))
+    assert reader.read_frame(elsewhere, 0.1, before, False, follow=True).face.x > 500
+
+
 def test_two_people_of_one_size_do_not_take_turns(reader, astronaut):
     head = astronaut[20:220, 130:300]
     frame = pasted((480, 640), (scaled(head, 1.05), 20, 100), (head, 350, 100))

@@ -96,9 +96,11 @@ class Champion:
         """See `Reader.read_still`."""
         return self.reader.read_still(picture)
 
-    def read_frame(self, picture: np.ndarray, at: float, before: Face | None, closely: bool) -> Reading:
+    def read_frame(
+        self, picture: np.ndarray, at: float, before: Face | None, closely: bool, follow: bool = False
+    ) -> Reading:
         """See `Reader.read_frame`."""
-        return self.reader.read_frame(picture, at, before, closely)
+        return self.reader.read_frame(picture, at, before, closely, follow)
 
     def look(self) -> None:
         """Look at the registry once, and do what it takes to run its champion. Raises RecordsError."""

@@ -26,6 +26,13 @@ SMALLEST_PICTURE = 64
 # 150 px YuNet gives an average face's landmarks: a head tilted by 20 degrees seems to be tilted by
 # 4. At this size it sees three quarters of the tilt, so twice looked, nearly all of it.
 LANDMARK_SIDE = 256
+# A face that was found a moment ago is looked for where it was: in a picture of this many px that shows
+# FOLLOW_SCALE times its box, turned upright. One such look gives its box and landmarks. On a recorded actor,
+# searched anew every half second, the box then jitters as before (1.7% of its side, 1.6% when every frame is
+# searched), and the moods' probabilities move by 0.05 on average: less than the 0.07 by which they move when
+# the search itself looks at 480 px instead of 320. Smaller or larger pictures, or other scales, do worse.
+FOLLOW_SIDE = 160
+FOLLOW_SCALE = 1.6
 # Nothing smaller than this can be read: at 24 px there are ten pixels between the eyes.
 SMALLEST_FACE = 16
 
@@ -207,6 +214,16 @@ class FaceDetector:
             return face
         back = cv2.invertAffineTransform(matrix)
         return replace(face, landmarks=found[0].moved(back).landmarks)
+
+    def follow(self, picture: np.ndarray, before: Face) -> Face | None:
+        """The face that was `before` a moment ago, looked for where it was; None if it is not there.
+
+        It takes a sixth of the time of finding and refining it. It sees no other faces.
+        """
+        matrix = _to_square(before, FOLLOW_SIDE, FOLLOW_SCALE, upright=True)
+        back = cv2.invertAffineTransform(matrix)
+        near = (face.moved(back) for face in self.find(_warp(picture, matrix, FOLLOW_SIDE), FOLLOW_SIDE))
+        return next((face for face in near if same_face(before, face)), None)
 
 
 def _face(row: np.ndarray, ratio: np.ndarray) -> Face:

@@ -1,7 +1,10 @@
 """Live video: each visitor has a Stream, one Analyser reads for all of them.
 
-    camera → Stream.take → (newest frame) → Analyser → reading → Stream → drawn on every frame
+    camera → Stream.receive → (newest frame) → Analyser → reading → Stream → told to the visitor's page
+    camera → Stream.take    → (newest frame) → Analyser → reading → Stream → drawn on every frame
 
+`receive` is for pages that show the camera themselves and draw what they are told, which costs less than
+half: no picture is turned into an array unless it is read, and none is sent back. `take` gives frames back.
 Frames are never queued: a stream holds at most one frame that waits to be read, and a newer one
 takes its place. So a slow model makes the mood older, never the video slower.
 """
@@ -17,7 +20,7 @@ from typing import Protocol
 import av
 import numpy as np
 
-from vibecheck import overlay
+from vibecheck import marks, overlay
 from vibecheck.faces import Face, same_face
 from vibecheck.reading import Reading
 from vibecheck.smoothing import Smoothed, Smoother
@@ -34,16 +37,27 @@ LONGEST_GAP = 5.0
 # every so many seconds while there is nobody.
 SMALL_FACE = 64
 CLOSE_LOOK_EVERY = 0.5
+# While one face is followed, the whole picture is searched this often (s): others may have come.
+SEARCH_EVERY = 0.5
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture (H x W x 3 uint8 RGB) and when it arrived, in seconds of a monotonic clock."""
+    """A frame and when it arrived, in seconds of a monotonic clock.
 
-    picture: np.ndarray
+    `content` is the frame as it came, or its picture where that was made already.
+    """
+
+    content: av.VideoFrame | np.ndarray
     at: float
+
+    def picture(self) -> np.ndarray:
+        """H x W x 3 uint8 RGB."""
+        if isinstance(self.content, np.ndarray):
+            return self.content
+        return self.content.to_ndarray(format="rgb24")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +93,27 @@ class Stream:
         self._good_until = 0.0  # and until when it is shown
         self._ticks: dict[str, deque[float]] = {name: deque() for name in ("in", "out", "read")}
         self._looked_closely = -CLOSE_LOOK_EVERY
+        self._searched = -SEARCH_EVERY
+        self._tell: Callable[[str], None] | None = None
+        self._frames, self._paced = marks.FASTEST, 0.0  # asked for, and when that was thought over
         self._problems = {"reading": "", "drawing": ""}
         self._closed = False
         analyser.join(self)
+
+    def receive(self, frame: av.VideoFrame) -> None:
+        """Take a frame that need not go back. Called on the event loop, so it only notes the frame."""
+        now = self._clock()
+        with self._lock:
+            self._tick("in", now, 1)
+            if not self._closed:
+                self._waiting = Frame(frame, now)
+        self._analyser.wake()
+
+    def tell_to(self, tell: Callable[[str], None] | None) -> None:
+        """From now on, tell this what to draw after each reading (see `marks.mark`); None tells nobody."""
+        with self._lock:
+            self._tell = tell
+            self._frames, self._paced = marks.FASTEST, self._clock()
 
     async def take(self, frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
         """Take the frames that have come since the last call, and give back the newest, drawn on.
@@ -157,6 +189,7 @@ class Stream:
         self._analyser.leave(self)
         with self._lock:
             self._closed = True
+            self._tell = None
         self.forget()
 
     # the analyser's side
@@ -180,6 +213,18 @@ class Stream:
                 self._looked_closely = at
             return before, closely
 
+    def may_follow(self, at: float) -> bool:
+        """Whether a frame taken at `at` may be read by following the one face there was, or else has to
+        be searched, since that was not done for a while or several faces were there.
+        """
+        with self._lock:
+            newest = self._newest(at)
+            alone = newest is not None and len(newest.faces) == 1
+            if alone and at - self._searched < SEARCH_EVERY:
+                return True
+            self._searched = at
+            return False
+
     def add(self, reading: Reading) -> None:
         """Take in a reading of one of this stream's frames."""
         with self._lock:
@@ -194,6 +239,18 @@ class Stream:
                 self._readings.popleft()
             self._tick("read", now, 1)
             self._problems["reading"] = ""
+
+    def tell(self, size: tuple[int, int]) -> None:
+        """Tell the page about the newest reading, of a picture of this height and width in px."""
+        with self._lock:
+            tell, now = self._tell, self._clock()
+            if tell is None or self._closed or not self._readings:
+                return
+            if now - self._paced >= RATE_WINDOW:
+                self._paced = now
+                self._frames = marks.pace(self._frames, self._rate("in", now), self._rate("read", now))
+            text = marks.mark(self._readings[-1], self._mood, size, self._good_until - now, self._frames)
+        tell(text)
 
     def _newest(self, now: float) -> Reading | None:
         """The newest reading, unless it is so old that the face may have gone elsewhere."""
@@ -214,7 +271,9 @@ class Stream:
 class ReadsFrames(Protocol):
     """What the analyser asks of a reader: see `Reader.read_frame`."""
 
-    def read_frame(self, picture: np.ndarray, at: float, before: Face | None, closely: bool) -> Reading:
+    def read_frame(
+        self, picture: np.ndarray, at: float, before: Face | None, closely: bool, follow: bool = False
+    ) -> Reading:
         """What one frame shows."""
 
 
@@ -293,7 +352,10 @@ class Analyser:
         """Read one frame. What goes wrong is said to its visitor, and the others go on."""
         try:
             before, closely = stream.expectations(frame.at)
-            stream.add(self.reader.read_frame(frame.picture, frame.at, before, closely))
+            follow = stream.may_follow(frame.at)
+            picture = frame.picture()
+            stream.add(self.reader.read_frame(picture, frame.at, before, closely, follow))
+            stream.tell(picture.shape[:2])
         except Exception as error:
             log.exception("A frame could not be read")
             problem = f"The mood could not be read ({type(error).__name__}). Reload the page to try again."

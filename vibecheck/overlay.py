@@ -33,10 +33,15 @@ def draw(
     if mood is None:
         _box(picture, faces[0], QUIET, line)
         return
+    text, colour = tag(mood, confidence)
+    _box(picture, faces[0], ImageColor.getrgb(colour)[:3], line)
+    _paste(picture, label(text, colour, 11 * line), faces[0], line)
+
+
+def tag(mood: str, confidence: float | None) -> tuple[str, str]:
+    """What stands at a face's box, and in which colour (#RRGGBB)."""
     emotion = BY_NAME[mood]
-    _box(picture, faces[0], ImageColor.getrgb(emotion.colour)[:3], line)
-    text = emotion.title if confidence is None else f"{emotion.title} {confidence:.0%}"
-    _paste(picture, label(text, emotion.colour, 11 * line), faces[0], line)
+    return emotion.title if confidence is None else f"{emotion.title} {confidence:.0%}", emotion.colour
 
 
 def fitted(picture: np.ndarray, faces: tuple[Face, ...], mood: str, confidence: float) -> np.ndarray:

@@ -70,13 +70,18 @@ class Reader:
         face = self.detector.refine(picture, self.detector.refine(picture, faces[0]))
         return self._reading(picture, (face, *faces[1:]), self.classifier.cut(picture, face), 0.0, start)
 
-    def read_frame(self, picture: np.ndarray, at: float, before: Face | None, closely: bool) -> Reading:
+    def read_frame(
+        self, picture: np.ndarray, at: float, before: Face | None, closely: bool, follow: bool = False
+    ) -> Reading:
         """Read a frame of video (H x W x 3 uint8 RGB) taken at `at` seconds.
 
         `before` is the face that was read in the frame before, if any. `closely` allows the search
-        for small faces, which takes four times as long, where no other is found.
+        for small faces, which takes four times as long, where no other is found. With `follow` that
+        face is looked for where it was, and the rest of the picture only if it is not there.
         """
         start = time.perf_counter()
+        if follow and before is not None and (face := self.detector.follow(picture, before)):
+            return self._reading(picture, (face,), self.classifier.cut(picture, face), at, start)
         faces = self.detector.find(picture)
         if not faces and closely:
             faces = self.detector.find(picture, CLOSE_SIDE)

@@ -3,21 +3,27 @@
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
-from streamlit_webrtc import WebRtcMode, webrtc_streamer
+from streamlit_webrtc import VideoSinkTrack, WebRtcMode, WebRtcStreamerContext, webrtc_streamer
+from streamlit_webrtc.eventloop import get_global_event_loop
 from streamlit_webrtc.relay import get_global_relay
 
 from vibecheck import access
 from vibecheck.live import Analyser, Stream, View
+from vibecheck.marks import Line
 from vibecheck.newest import hand_on_the_newest
 from vibecheck.relay import Relay, find_relay
 from vibecheck.ui import app, theme
 
 # Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
 VIDEO = {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}}
-READOUT_EVERY = 0.25  # s
+# A run of the readout costs as much as reading a frame. While more visitors are here
+# than FEW, each gets it half as often: the bars glide, and the mood stands on the video all the time.
+READOUT_EVERY, READOUT_WHILE_BUSY = 0.25, 0.5  # s
+FEW = 2
 # Connecting takes a second or two; after this many, something is in the way.
 PATIENCE = 8.0
 
@@ -36,6 +42,10 @@ TROUBLE = {
 
 _camera_watch = st.components.v2.component(
     "vibecheck_camera_watch", js=Path(__file__).with_name("camera_watch.js").read_text(encoding="utf-8")
+)
+
+_stage = st.components.v2.component(
+    "vibecheck_stage", js=Path(__file__).with_name("stage.js").read_text(encoding="utf-8")
 )
 
 
@@ -68,28 +78,7 @@ def video() -> tuple[bool, str]:
 
     Returns whether it is playing, and what is in the way of it (a key of TROUBLE, or nothing).
     """
-    context = webrtc_streamer(
-        key="live",
-        mode=WebRtcMode.SENDRECV,
-        # Always given: without it, streamlit-webrtc would send a token for models to a relay service.
-        rtc_configuration={"iceServers": [] if _on_this_machine() else list(relay().servers)},
-        media_stream_constraints={"video": VIDEO, "audio": False},
-        queued_video_frames_callback=stream().take,
-        video_html_attrs={
-            "autoPlay": True,
-            "controls": False,
-            "muted": True,
-            "playsInline": True,
-            "style": {"width": "100%", "borderRadius": "12px"},
-        },
-        translations={
-            "device_access_denied": TROUBLE["refused"],
-            "device_not_available": TROUBLE["missing"],
-            "media_api_not_available": TROUBLE["insecure"],
-        },
-        media_toggle_controls=False,
-        on_change=_changed,
-    )
+    context = _returned() if app.settings().video == "returned" else _own()
     seen = _camera_watch(key="camera_watch", on_trouble_change=lambda: None)
     trouble = getattr(seen, "trouble", None) or ""
     if context.state.playing:
@@ -118,6 +107,54 @@ def _changed() -> None:
     )
 
 
+def _own() -> WebRtcStreamerContext:
+    """The browser shows its own camera and sends it here; back go only the marks to draw on it."""
+    _stage(key="stage")
+    context = _streamer(
+        mode=WebRtcMode.SENDONLY,
+        # Made at each run, used by the one that opens the connection.
+        sink_video_track=VideoSinkTrack(stream().receive),
+    )
+    worker = context._get_worker()  # nothing public leads to the connection
+    line = st.session_state.get("line")
+    if worker is None:
+        st.session_state.pop("line", None)
+        stream().tell_to(None)
+    elif line is None or line.connection is not worker.pc:
+        st.session_state.line = line = Line(worker.pc, get_global_event_loop())
+        stream().tell_to(line.send)
+    return context
+
+
+def _returned() -> WebRtcStreamerContext:
+    """The app draws on the frames and sends them back."""
+    return _streamer(mode=WebRtcMode.SENDRECV, queued_video_frames_callback=stream().take)
+
+
+def _streamer(**how: Any) -> WebRtcStreamerContext:
+    return webrtc_streamer(
+        key="live",
+        # Always given: without it, streamlit-webrtc would send a token for models to a relay service.
+        rtc_configuration={"iceServers": [] if _on_this_machine() else list(relay().servers)},
+        media_stream_constraints={"video": VIDEO, "audio": False},
+        video_html_attrs={
+            "autoPlay": True,
+            "controls": False,
+            "muted": True,
+            "playsInline": True,
+            "style": {"width": "100%", "borderRadius": "12px"},
+        },
+        translations={
+            "device_access_denied": TROUBLE["refused"],
+            "device_not_available": TROUBLE["missing"],
+            "media_api_not_available": TROUBLE["insecure"],
+        },
+        media_toggle_controls=False,
+        on_change=_changed,
+        **how,
+    )
+
+
 def watch_connection() -> None:
     """While the video is connecting, look at the clock, so that a failure is noticed at all."""
     since = st.session_state.get("connecting_since")
@@ -133,7 +170,8 @@ def watch_connection() -> None:
 
 def readout() -> None:
     """Mood, bars and hints beside the video: a few times a second, without running the page again."""
-    st.fragment(_readout, run_every=READOUT_EVERY)()
+    busy = len(analyser().streams) > FEW
+    st.fragment(_readout, run_every=READOUT_WHILE_BUSY if busy else READOUT_EVERY)()
 
 
 def _readout() -> None:
@@ -157,10 +195,10 @@ def _hint(view: View) -> str:
 
 def _status(view: View) -> str:
     age = "–" if view.age is None else f"{view.age:.1f} s"
-    return (
-        f"live · {view.frames_in:.0f} frames/s in, {view.frames_out:.0f} out · "
-        f"{view.readings:.0f} readings/s · {age} old"
-    )
+    frames = f"{view.frames_in:.0f} frames/s"
+    if app.settings().video == "returned":
+        frames += f" in, {view.frames_out:.0f} out"
+    return f"live · {frames} · {view.readings:.0f} readings/s · {age} old"
 
 
 def _on_this_machine() -> bool:

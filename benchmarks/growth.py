@@ -1,0 +1,119 @@
+"""How cost grows with the number of records: writes, labels, and the dashboard's data, in each database."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+from benchmarks.history import fill
+from benchmarks.store import DAYS, page, standing
+from vibecheck.faces import Face, FaceQuality
+from vibecheck.records.store import Store
+from vibecheck.records.values import Prediction
+from vibecheck.settings import Settings
+
+# A server on this machine that lets this user in through its socket.
+POSTGRES = "postgresql+psycopg:///postgres?host=/var/run/postgresql"
+WRITES = 200
+LANDMARKS = ((100.0, 120.0), (220.0, 120.0), (160.0, 170.0), (110.0, 220.0), (210.0, 220.0))
+
+
+def run(sizes: Sequence[int], postgres: str = POSTGRES) -> list[dict]:
+    """A row for each database and number of vibe checks; each holds a fifth as many labels.
+
+    Postgres is left out where no server lets this user in.
+    """
+    rows = []
+    for size in sizes:
+        with TemporaryDirectory() as name:
+            rows.append(_measure("SQLite", size, f"sqlite:///{name}/vibecheck.db", Path(name)))
+        with TemporaryDirectory() as name, _schema(postgres) as url:
+            if url:
+                rows.append(_measure("Postgres", size, url, Path(name)))
+    return sorted(rows, key=lambda row: row["database"], reverse=True)
+
+
+def _measure(kind: str, size: int, url: str, folder: Path) -> dict:
+    """Fill an empty database, then time what the app does with it."""
+    store = Store.open(Settings(data=folder, database_url=url))
+    try:
+        fill(store.engine, size, size // 5, DAYS, datetime.now(UTC).date())
+        added = [_example() for _ in range(WRITES)]
+        now = datetime.now(UTC)
+        row = {"database": kind, "vibe_checks": size}
+        row["checks_a_second"] = _rate(lambda each: store.add(each, None), added)
+        row["labels_a_second"] = _rate(
+            lambda each: store.label(each.id, "sad", "volunteered", None, now), added
+        )
+        engine = store.engine
+        if kind == "Postgres":
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("ANALYZE"))  # the server does so by itself within a minute
+        page(engine, "week")  # what is imported once is imported
+        for name, what in {
+            "dashboard_week_ms": lambda: page(engine, "week"),
+            "dashboard_all_ms": lambda: page(engine, "all"),
+            "standing_ms": lambda: standing(engine),
+            "queue_ms": lambda: (store.queue("useful", 10), store.queue("random", 10)),
+            "recent_ms": lambda: store.recent("nobody", 20),
+        }.items():
+            row[name] = _ms(what)
+        return row
+    finally:
+        store.close()
+
+
+def _example() -> Prediction:
+    quality = FaceQuality(light=120.0, blur=300.0, size=220.0, yaw=-4.5, roll=2.0)
+    face = Face(60.0, 50.0, 200.0, 220.0, LANDMARKS, 0.9)
+    shares = (0.05, 0.05, 0.05, 0.7, 0.05, 0.05, 0.05)
+    example = Prediction(
+        "0" * 32, datetime.now(UTC), "live", "happy", 0.7, shares, "face-3", "a1b2", face, quality, 12.5,
+        audit=False, picture_kept=False,
+    )  # fmt: skip
+    return replace(example, id=uuid4().hex)
+
+
+def _rate(what: Callable[[Prediction], object], each: Sequence[Prediction]) -> float:
+    start = time.perf_counter()
+    for one in each:
+        what(one)
+    return len(each) / (time.perf_counter() - start)
+
+
+def _ms(what: Callable[[], object], times: int = 3) -> float:
+    """The fastest of some: other work on the machine only ever adds."""
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        what()
+        found.append((time.perf_counter() - start) * 1000)
+    return min(found)
+
+
+@contextmanager
+def _schema(server: str) -> Iterator[str]:
+    """The URL of an empty schema on a server, dropped afterwards; empty where there is no server."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 5})
+    name = f"vibecheck_benchmark_{uuid4().hex}"
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE SCHEMA {name}"))
+    except OperationalError:
+        engine.dispose()
+        yield ""
+        return
+    try:
+        url = make_url(server).update_query_dict({"options": f"-c search_path={name}"})
+        yield url.render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
+        engine.dispose()

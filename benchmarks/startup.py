@@ -1,0 +1,157 @@
+"""From `streamlit run` to a page that can be used, and what the app holds then, with a limit or without."""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.app import RunningApp, running_app
+from benchmarks.clip import encodings
+from benchmarks.crowd import join, leave
+from benchmarks.session import open_session
+from vibecheck.installed import Shelf
+from vibecheck.manifest import Manifest
+from vibecheck.registry import Registry
+from vibecheck.settings import Settings
+
+GROUPS = Path("/sys/fs/cgroup")
+LIMIT = 1_000_000_000  # bytes: a free machine of Streamlit Community Cloud
+STREAMED = 6.0  # s
+
+
+def run(vit: Path | None = None) -> list[dict]:
+    """The embedded model, started twice (the second is the warm one); then a ViT-B/16 in 8 bits in 1 GB.
+
+    `vit` is the folder of one (`inference --keep FOLDER` makes it); without it that part is left out.
+    """
+    recordings = encodings((15,))
+    rows = []
+    for name in ("first start", "warm start"):
+        start = time.perf_counter()
+        with running_app() as app:
+            rows.append(_row(name, app, start, recordings))
+    if vit is not None:
+        with _limited(LIMIT) as (before, kind), running_app(before=before, VIBECHECK_MODEL="embedded") as app:
+            start = time.perf_counter()
+            _install(app.data, vit)
+            row = _row(f"ViT-B/16 int8, 1 GB by {kind}", app, start, recordings, "vit")
+            rows.append(row | {"healthy_s": None, "usable_s": None})
+    return rows
+
+
+def _row(
+    name: str,
+    app: RunningApp,
+    start: float,
+    recordings: Mapping[int, Sequence[bytes]],
+    version: str = "",
+) -> dict:
+    """What happened to one app: when it answered, when its page could be used (and after how
+    many seconds of a core), what it held. `ends` says whether it was still there at last.
+    """
+    healthy = time.perf_counter() - start
+    row = {
+        "start": name,
+        "healthy_s": healthy,
+        "usable_s": None,
+        "core_s": None,
+        "idle_mb": None,
+        "streaming_mb": None,
+    }
+    try:
+        row |= asyncio.run(_use(app, start, recordings, version))
+        ends = "runs"
+    except (OSError, RuntimeError, TimeoutError) as error:
+        ends = f"{type(error).__name__}: {error}"
+    if not app.process.is_running() or app.process.status() == "zombie":
+        ends = "was killed"
+    return row | {"ends": ends}
+
+
+async def _use(
+    app: RunningApp, start: float, recordings: Mapping[int, Sequence[bytes]], version: str
+) -> dict[str, float]:
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(open_session(app.url))
+        await session.until(lambda: "mode" in session.arguments)
+        usable, core = time.perf_counter() - start, app.used().cpu_s
+        if version:
+            await _until_it_runs(app, version)
+        idle = app.used().resident_mb
+        visitor = await join(session, recordings)
+        stack.push_async_callback(leave, visitor)
+        await session.until(lambda: visitor.status() is not None)
+        most, end = 0.0, time.monotonic() + STREAMED
+        while time.monotonic() < end:
+            most = max(most, app.used().resident_mb)
+            await asyncio.sleep(0.25)
+        return {"usable_s": usable, "core_s": core, "idle_mb": idle, "streaming_mb": most}
+
+
+async def _until_it_runs(app: RunningApp, version: str) -> None:
+    """Promote a version that is installed, and wait until the app has changed to it."""
+    registry = Registry.open(Settings(data=app.data))
+    try:
+        registry.promote(version, "a measurement", datetime.now(UTC))
+    finally:
+        registry.close()
+    async with asyncio.timeout(90):
+        while True:
+            await asyncio.sleep(2)
+            async with open_session(app.url) as another:
+                if any(f"Model: {version}" in text for text in another.texts.values()):
+                    return
+
+
+def _install(data: Path, folder: Path) -> None:
+    """Make a folder's model known to the app of a data folder, as the version "vit"."""
+    with Shelf(data).building("vit") as part:
+        for path in folder.iterdir():
+            shutil.copy(path, part)
+        Manifest.read(folder).model_copy(update={"version": "vit"}).write(part)
+        chosen = {"name": "int8", "ms": 0.0, "agreement": 1.0, "mean_difference": 0.0}
+        report = {"candidate": "int8", "candidates": [chosen], "faces": 0, "pytorch_ms": 0.0}
+        Shelf(data).place("vit", part, report)
+    registry = Registry.open(Settings(data=data))
+    registry.register("vit", "a model of random weights", "here", {}, datetime.now(UTC))
+    registry.close()
+
+
+@contextmanager
+def _limited(limit: int) -> Iterator[tuple[list[str], str]]:
+    """A command to put before another one, which then gets no more memory than `limit` bytes; and by what.
+
+    By a control group, of version 1 or 2, where this user may make one; else by nothing.
+    """
+    for parent, file, kind in (
+        (GROUPS / "memory", "memory.limit_in_bytes", "cgroup v1"),
+        (GROUPS, "memory.max", "cgroup v2"),
+    ):
+        group = parent / f"vibecheck-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            if (group / file).exists():
+                (group / file).write_text(str(limit))
+                enter = f'echo $$ > "{group / "cgroup.procs"}" && exec "$@"'
+                yield ["sh", "-c", enter, "sh"], kind
+                return
+        finally:
+            _remove(group)
+    yield [], "nothing (no control group can be made here)"
+
+
+def _remove(group: Path) -> None:
+    """Remove a control group once its last process has gone."""
+    for _ in range(50):
+        try:
+            group.rmdir()
+            return
+        except OSError:
+            time.sleep(0.1)

@@ -1,0 +1,96 @@
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection
+
+from vibecheck.marks import CHANNEL, FASTEST, SLOWEST, Line, mark, pace
+from vibecheck.smoothing import Smoothed
+
+
+@pytest.fixture(scope="module")
+def seen(reader, astronaut):
+    return reader.read_frame(astronaut, 0.0, None, False)
+
+
+def test_a_mark_is_in_shares_of_the_picture_and_small(seen):
+    other = replace(seen.face, x=0.0, y=256.0, width=128.0, height=64.0)
+    reading = replace(seen, faces=(seen.face, other))
+    text = mark(reading, Smoothed("happy", 0.81, (0.0,) * 7), (512, 512), 1.0667, 15)
+    said = json.loads(text)
+    assert len(text) < 300
+    assert said["faces"][1] == [0.0, 0.5, 0.25, 0.125]
+    assert (said["text"], said["colour"]) == ("Happy 81%", "#FFC94D")
+    assert (said["keep"], said["frames"]) == (1.07, 15)
+
+
+def test_a_mark_of_nobody_says_so(reader, empty_room):
+    nobody = reader.read_frame(empty_room, 0.0, None, False)
+    said = json.loads(mark(nobody, None, (400, 600), 1.0, 15))
+    assert (said["faces"], said["text"]) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "came", "read", "wanted"),
+    [
+        (15, 15, 15, 15),
+        (15, 15, 8, 10),
+        (15, 15, 3, SLOWEST),
+        (15, 15, 12, 15),  # nearly all are read
+        (10, 10, 8, 10),
+        (10, 10, 10, 13),
+        (13, 13, 13, FASTEST),
+        (5, 5, 5, 7),
+        (15, 30, 15, 15),  # a camera that sends more than it was asked for
+        (10, 0, 0, 10),
+    ],
+)
+def test_a_camera_is_asked_for_a_quarter_more_frames_than_are_read(asked, came, read, wanted):
+    assert pace(asked, came, read) == wanted
+
+
+async def connected(channel: bool) -> tuple[RTCPeerConnection, RTCPeerConnection, list[str]]:
+    """A visitor's connection and the app's, and what the visitor is told."""
+    visitor, app = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
+    told: list[str] = []
+    visitor.addTransceiver("video", "sendonly")
+    if channel:
+        visitor.createDataChannel("marks", negotiated=True, id=CHANNEL).on("message", told.append)
+    await visitor.setLocalDescription(await visitor.createOffer())
+    await app.setRemoteDescription(visitor.localDescription)
+    await app.setLocalDescription(await app.createAnswer())
+    await visitor.setRemoteDescription(app.localDescription)
+    return visitor, app, told
+
+
+def test_a_line_reaches_the_visitor_from_any_thread():
+    async def talk() -> list[str]:
+        visitor, app, told = await connected(channel=True)
+        line = Line(app, asyncio.get_running_loop())
+        async with asyncio.timeout(30):
+            while (
+                not told
+            ):  # what is said before the line is open is lost, and said again by the next reading
+                await asyncio.to_thread(line.send, "a mark")
+                await asyncio.sleep(0.05)
+        await app.close()
+        line.send("to nobody")
+        await asyncio.sleep(0)
+        await visitor.close()
+        return told
+
+    assert set(asyncio.run(talk())) == {"a mark"}
+
+
+def test_a_page_without_a_channel_is_told_nothing():
+    async def talk() -> object:
+        visitor, app, _ = await connected(channel=False)
+        line = Line(app, asyncio.get_running_loop())
+        line.send("to nobody")
+        await asyncio.sleep(0.05)
+        await app.close()
+        await visitor.close()
+        return app.sctp
+
+    assert asyncio.run(talk()) is None
