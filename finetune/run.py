@@ -62,7 +62,7 @@ class Looked:
 
 
 def look(settings: Settings, request: Request) -> Looked:
-    """What would be done. Raises VibeCheckError."""
+    """What would be done. Raises VibeCheckError, also where there is nothing to learn from."""
     base = _base(settings, request)
     collected = collect(
         settings,
@@ -72,6 +72,7 @@ def look(settings: Settings, request: Request) -> Looked:
         crops=request.crops,
         keep_sides=False,
     )
+    check(collected)
     device = device_of(request.device)
     return Looked(collected, base, device, _needs(base, collected, request.epochs, device))
 

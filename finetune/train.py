@@ -44,7 +44,7 @@ class Recipe:
     are. `distill` is how much the champion's answer counts beside the label. `altered` is the share of each
     batch that is turned, lit, blurred …; `balance` how much more a rare mood counts (see
     `student.class_weights`). `rate` is the highest rate of learning, None for the one that suits the
-    network.
+    network. What the defaults were chosen by is in docs/fine-tuning.md.
     """
 
     head_epochs: int = 5
