@@ -17,6 +17,8 @@ def main() -> None:
     options = dict(each[2:].partition("=")[::2] for each in sys.argv[1:])
     play, out = options["base"], Path(options["out"])
     sys.stderr.write(f"playing {play}\n")
+    out.mkdir(parents=True)
+    (out / "faces").write_bytes(b"what is learned from")
     say(event="collected", rows=120, train=80, validation=16, held_out=24, judging=20,
         left_out={"can't tell": 3}, by_class={"happy": 70, "sad": 50}, unit="visitor")  # fmt: skip
     say(event="started", stages=["head", "all"], epochs=4, device="cpu", base=play)
@@ -54,7 +56,6 @@ def main() -> None:
         challenger={},
         p=0.01,
     )
-    out.mkdir(parents=True)
     (out / "report.json").write_text(json.dumps({"proved": True, "pid": os.getpid()}))
     (out / "report.html").write_text("<p>the report</p>")
     say(event="finished", version="tuned-1", out=str(out), report=str(out / "report.json"),

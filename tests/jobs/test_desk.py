@@ -80,6 +80,7 @@ def test_it_is_cancelled_within_seconds(desk):
     job = ended(desk, job)
     assert (job.state, job.sentence) == ("cancelled", "It was cancelled.")
     until(lambda: not command.is_running())
+    assert not desk.folder(job.id).out.exists()  # with the faces in it
 
 
 def test_it_gives_way_to_everything_else(desk):
@@ -113,6 +114,7 @@ def test_one_whose_runner_was_killed_is_reported_with_its_log_and_leaves_nothing
     job = ended(desk, job)
     assert job.state == LOST and "Its process is gone" in job.sentence
     assert job.progress.collected.rows == 120 and "playing slow" in job.log
+    assert not desk.folder(job.id).out.exists()
     until(lambda: not command.is_running())
     assert ended(desk, desk.start(Request("quick"))).state == "finished"
 
