@@ -77,7 +77,7 @@ def test_storage_that_hangs_or_is_gone_is_a_sentence_within_seconds(images, stor
     began = time.monotonic()
     with pytest.raises(RecordsError, match=r"could not be written .*VIBECHECK_IMAGES_URL"):
         elsewhere.put(a_prediction().id, JPEG)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", storage.url)
     S3FileSystem.clear_instance_cache()
@@ -86,6 +86,6 @@ def test_storage_that_hangs_or_is_gone_is_a_sentence_within_seconds(images, stor
         began = time.monotonic()
         with pytest.raises(RecordsError, match=r"could not be read .*VIBECHECK_IMAGES_URL"):
             Images("s3://vibes/faces").get(a_prediction().id)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
     finally:
         storage.process.send_signal(signal.SIGCONT)

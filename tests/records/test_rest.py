@@ -54,5 +54,5 @@ def test_of_a_server_that_stops_answering_only_the_first_is_kept_waiting(monkeyp
             with pytest.raises(RecordsError, match="cannot be reached"), reading(engine):
                 pass
             took.append(time.monotonic() - began)
-    assert took[0] > 1.5 and max(took[1:]) < 0.5, took
+    assert took[0] > 1.5 and max(took[1:]) < took[0] / 2, took
     engine.dispose()

@@ -19,7 +19,7 @@ from tests.whole.conftest import UPLOAD, check_vibe, photo, said
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
-MANY = int(os.environ.get("VIBECHECK_TEST_HOSTILE", "40"))
+MANY = int(os.environ.get("VIBECHECK_TEST_HOSTILE", "24"))
 NASTY = (
     "' OR 1=1 --",
     "../../../../etc/passwd",

@@ -162,10 +162,10 @@ def test_a_promotion_is_seen_by_both_copies(copies, store):
                 tab.rerun()
             return all(f"Model: {version}." in tab.text() for tab in tabs)
 
-        wait_for(lambda: both_run("second"), "both copies to run the new champion", 20)
+        wait_for(lambda: both_run("second"), "both copies to run the new champion")
         assert {store.get(check_vibe(tab)).model_version for tab in tabs} == {"second"}
         registry.rollback(datetime.now(UTC))
-        wait_for(lambda: both_run("embedded-2"), "both copies to go back", 20)
+        wait_for(lambda: both_run("embedded-2"), "both copies to go back")
     finally:
         registry.close()
         for tab in tabs:
