@@ -24,12 +24,12 @@ MB = 1_000_000
 
 @dataclass(frozen=True)
 class Used:
-    """What the app's processes hold now: core seconds so far, MB, threads, open files and sockets."""
+    """What the app's processes hold now: core seconds so far, MB, threads, and sockets of WebRTC (UDP)."""
 
     cpu_s: float
     resident_mb: float
     threads: int
-    files: int
+    sockets: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class RunningApp:
             sum(each.user + each.system for each in times),
             sum(each.memory_info().rss for each in family) / MB,
             sum(each.num_threads() for each in family),
-            sum(each.num_fds() for each in family),
+            sum(len(each.net_connections("udp")) for each in family),
         )
 
 

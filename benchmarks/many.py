@@ -135,7 +135,7 @@ async def _come_and_go(app: RunningApp, joins: int, recordings: Recordings) -> d
         "design": "joined and left",
         "visitors": joins,
         "threads_left": after.threads - before.threads,
-        "files_left": after.files - before.files,
+        "sockets_left": after.sockets - before.sockets,
         "mb_left": after.resident_mb - before.resident_mb,
     }
 
@@ -146,6 +146,6 @@ async def _quiet(app: RunningApp, like: Used | None = None) -> Used:
     while True:
         await asyncio.sleep(3)
         used = app.used()
-        gone = like is None or (used.threads <= like.threads and used.files <= like.files)
+        gone = like is None or (used.threads <= like.threads and used.sockets <= like.sockets)
         if gone or time.monotonic() - start > 30:
             return used
