@@ -61,9 +61,9 @@ def settings(key: str | None, secret: str | None) -> Settings:
 
 
 def until(happened: Callable[[], object]) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     while not happened():
-        assert time.monotonic() < end, "this did not happen within 5 s"
+        assert time.monotonic() < end, "this did not happen within 20 s"
         time.sleep(0.01)
 
 
@@ -460,13 +460,14 @@ def test_after_a_failure_spotify_is_left_alone_as_long_as_it_asks(
 
 
 def test_in_an_outage_nobody_waits_twice(spotify, clock):
-    player = Music(read_catalogue(), spotify.client(TIMEOUT), patience=TIMEOUT, clock=clock)
+    long = 1.5
+    player = Music(read_catalogue(), spotify.client(long), patience=long, clock=clock)
     spotify.search_answer = standin.HANG
-    assert seconds(lambda: player.suggest("happy")) >= TIMEOUT - 0.05
+    assert seconds(lambda: player.suggest("happy")) >= long - 0.05
     for _ in range(2):
         until(at_rest)
         clock.now += 61
-        assert seconds(lambda: [player.suggest(mood) for mood in NAMES]) < TIMEOUT / 2
+        assert seconds(lambda: [player.suggest(mood) for mood in NAMES]) < long
     until(at_rest)
     assert len(spotify.searches) > 2  # it was tried again, with nobody waiting for it
 
