@@ -69,11 +69,11 @@ def test_a_line_reaches_the_visitor_from_any_thread():
         visitor, app, told = await connected(channel=True)
         line = Line(app, asyncio.get_running_loop())
         async with asyncio.timeout(30):
-            while (
-                not told
-            ):  # what is said before the line is open is lost, and said again by the next reading
+            # What is said before the line is open is lost, and said again by the next reading.
+            while not told:
                 await asyncio.to_thread(line.send, "a mark")
                 await asyncio.sleep(0.05)
+        assert line.unheard() == 0
         await app.close()
         line.send("to nobody")
         await asyncio.sleep(0)
@@ -89,6 +89,7 @@ def test_a_page_without_a_channel_is_told_nothing():
         line = Line(app, asyncio.get_running_loop())
         line.send("to nobody")
         await asyncio.sleep(0.05)
+        assert line.unheard() >= 0.05  # so the app sends the video back instead
         await app.close()
         await visitor.close()
         return app.sctp

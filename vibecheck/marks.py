@@ -7,6 +7,7 @@ encoded. `ui/stage.js` draws it.
 import asyncio
 import json
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -62,7 +63,13 @@ class Line:
         self.connection = connection
         self._loop = loop
         self._channel: Any = None
+        self._made = time.monotonic()
         self._call(self._open)
+
+    def unheard(self) -> float:
+        """For how many seconds the page has not opened its end; 0 once it has."""
+        opened = self._channel is not None and self._channel.readyState != "connecting"
+        return 0.0 if opened else time.monotonic() - self._made
 
     def send(self, text: str) -> None:
         """Send a text, unless the line is not open (yet, or any more) or is stuck: a newer one follows."""

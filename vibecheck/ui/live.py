@@ -36,6 +36,8 @@ TROUBLE = {
     "unconnected": "The video does not get through. A host on the internet needs a camera relay "
     "(python -m vibecheck doctor says which settings), and some networks block video altogether. "
     "Meanwhile, upload a picture.",
+    "unmarked": "This browser does not draw on its own video, so from now on the app sends it back with the "
+    "box drawn on it. Press START again.",
     "broken": "The video broke off: no more pictures came from the camera. Press START to go on; if it "
     "happens again, look at the network and at what else uses the camera, or upload a picture.",
 }
@@ -78,11 +80,12 @@ def video() -> tuple[bool, str]:
 
     Returns whether it is playing, and what is in the way of it (a key of TROUBLE, or nothing).
     """
-    context = _returned() if app.settings().video == "returned" else _own()
+    context = _returned() if _is_returned() else _own()
     seen = _camera_watch(key="camera_watch", on_trouble_change=lambda: None)
     trouble = getattr(seen, "trouble", None) or ""
     if context.state.playing:
         st.session_state.pop("connecting_since", None)
+        st.session_state.to_tell = ""
         return True, ""
     stream().forget()
     if context.state.signalling:
@@ -91,20 +94,33 @@ def video() -> tuple[bool, str]:
             trouble = trouble or "unconnected"
     else:
         st.session_state.pop("connecting_since", None)
-        if st.session_state.get("broke_off"):
-            trouble = trouble or "broken"
+        trouble = trouble or st.session_state.get("to_tell", "")
     return False, trouble if trouble in TROUBLE else ""
 
 
 def _changed() -> None:
     """The browser says that the video begins or ended. Whoever presses STOP has a picture until then."""
-    state = st.session_state.live.state
+    state = st.session_state[_key()].state
     if state.signalling:
         _newest_only()  # before its tracks are made
     played, st.session_state.played = st.session_state.get("played", False), state.playing
-    st.session_state.broke_off = (
-        played and not state.playing and not state.signalling and stream().view().frames_in == 0
-    )
+    if played and not state.playing and not state.signalling and stream().view().frames_in == 0:
+        st.session_state.to_tell = "broken"
+
+
+def _is_returned() -> bool:
+    """Whether the app sends the video back: by its setting, or because this browser would show nothing."""
+    return app.settings().video == "returned" or "unmarked" in st.session_state
+
+
+def _key() -> str:
+    return "live-returned" if _is_returned() else "live"
+
+
+def _own_fails() -> bool:
+    """Whether video comes, but the page never opened its end of the line on which marks are told."""
+    line = st.session_state.get("line")
+    return not _is_returned() and line is not None and line.unheard() > PATIENCE
 
 
 def _own() -> WebRtcStreamerContext:
@@ -133,7 +149,7 @@ def _returned() -> WebRtcStreamerContext:
 
 def _streamer(**how: Any) -> WebRtcStreamerContext:
     return webrtc_streamer(
-        key="live",
+        key=_key(),
         # Always given: without it, streamlit-webrtc would send a token for models to a relay service.
         rtc_configuration={"iceServers": [] if _on_this_machine() else list(relay().servers)},
         media_stream_constraints={"video": VIDEO, "audio": False},
@@ -176,6 +192,11 @@ def readout() -> None:
 
 def _readout() -> None:
     view = stream().view()
+    if view.frames_in and _own_fails():
+        st.session_state.unmarked, st.session_state.to_tell = True, "unmarked"
+        del st.session_state.line
+        stream().tell_to(None)
+        st.rerun()
     if view.mood is None:
         waiting = view.age is None
         theme.empty_mood_card("👀", "Looking…" if waiting else "No face", "Look into the camera.")
@@ -196,7 +217,7 @@ def _hint(view: View) -> str:
 def _status(view: View) -> str:
     age = "–" if view.age is None else f"{view.age:.1f} s"
     frames = f"{view.frames_in:.0f} frames/s"
-    if app.settings().video == "returned":
+    if _is_returned():
         frames += f" in, {view.frames_out:.0f} out"
     return f"live · {frames} · {view.readings:.0f} readings/s · {age} old"
 
