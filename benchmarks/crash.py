@@ -20,7 +20,7 @@ import numpy as np
 import requests
 from PIL import Image
 
-from benchmarks.running import RunningApp
+from benchmarks.running import ROOT, RunningApp
 from benchmarks.visitors import portrait
 from benchmarks.wire import NotThere, Visitor
 from vibecheck.emotions import BY_NAME, NAMES
@@ -173,7 +173,7 @@ def crash(
     served = 0
     for killed in range(kills):
         before = len(crowd.seen)
-        _life(crowd, rng, RunningApp(folder / "log", **environment))
+        _life(crowd, rng, RunningApp(folder / "log", ROOT / "Home.py", **environment))
         served += len(crowd.seen) > before
         tell(killed + 1)
     settings = Settings(data=folder / "data", database_url=database_url or None, model="embedded")

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.app import ROOT, RunningApp, Used, running_app
 from benchmarks.clip import encodings
 from benchmarks.crowd import Visitor, join, leave
+from benchmarks.running import ROOT, RunningApp, Used, running_app
 from benchmarks.session import open_session
 
 SETTLE = 4.0  # s: rates are counted over three

@@ -1,36 +1,66 @@
-"""The app in a process of its own, as whoever starts it has it."""
+"""The app in processes of its own, as whoever starts it has it: started, watched, ended."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import requests
 
 ROOT = Path(__file__).parents[1]
-OURS = ("VIBECHECK_", "SPOTIPY_", "COMET_", "HF_", "AWS_")
-PATIENCE = 90.0  # s; for a start on a busy machine
+# Settings of whoever measures would change what is measured.
+OURS = ("VIBECHECK_", "SPOTIPY_", "COMET_", "HF_", "AWS_", "STREAMLIT_")
+PATIENCE = 120.0  # s; for a start on a busy machine
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Used:
+    """What the app's processes hold now: core seconds so far, MB, threads, and sockets of WebRTC (UDP)."""
+
+    cpu_s: float
+    resident_mb: float
+    threads: int
+    sockets: int
 
 
 class RunningApp:
-    """`streamlit run Home.py` on a free port of this machine, with the settings of `environment` alone."""
+    """`streamlit run` of a page on a free port of this machine, with the settings of `environment` alone.
 
-    def __init__(self, log: Path, **environment: str) -> None:
-        """Starts it and returns at once; `ready` waits for it. What it prints is added to `log`."""
+    `data` is its data folder, where `environment` names one.
+    """
+
+    def __init__(
+        self, log: Path, page: Path = ROOT / "Home.py", before: Sequence[str] = (), **environment: str
+    ) -> None:
+        """Starts it and returns at once; `ready` waits for it. What it prints is added to `log`.
+
+        `before` is put before the command, such as one that limits its memory.
+        """
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
-        command = [sys.executable, "-m", "streamlit", "run", "Home.py", "--server.headless", "true"]
+        self.data = Path(environment.get("VIBECHECK_DATA", ROOT / "data"))
+        command = [*before, sys.executable, "-m", "streamlit", "run", str(page), "--server.headless", "true"]
         command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=clean | environment, stdout=output, stderr=subprocess.STDOUT
+                command,
+                cwd=ROOT,
+                env=clean | {"PYTHONPATH": str(ROOT)} | environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
 
     @property
@@ -47,8 +77,20 @@ class RunningApp:
                     return self.url
             except requests.RequestException:
                 pass
-            time.sleep(0.05)
-        raise RuntimeError(f"The app did not start:\n{self.log.read_text()}")
+            time.sleep(0.02)
+        raise RuntimeError(f"The app did not start:\n{self.log.read_text(errors='replace')[-4000:]}")
+
+    def used(self) -> Used:
+        """What the web process and its children use now."""
+        process = psutil.Process(self.pid)
+        family = [process, *process.children(recursive=True)]
+        times = [each.cpu_times() for each in family]
+        return Used(
+            sum(each.user + each.system for each in times),
+            sum(each.memory_info().rss for each in family) / MB,
+            sum(each.num_threads() for each in family),
+            sum(len(each.net_connections("udp")) for each in family),
+        )
 
     def kill(self) -> None:
         """End it as a power cut would (SIGKILL)."""
@@ -59,6 +101,21 @@ class RunningApp:
         """End it as whoever started it would."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(10)
+            self.process.wait(15)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+@contextmanager
+def running_app(
+    page: Path = ROOT / "Home.py", before: Sequence[str] = (), **settings: str
+) -> Iterator[RunningApp]:
+    """An app that answers, with an empty data folder, the embedded model, and settings; ended afterwards."""
+    with tempfile.TemporaryDirectory() as name:
+        plain = {"VIBECHECK_DATA": str(Path(name) / "data"), "VIBECHECK_MODEL": "embedded"}
+        app = RunningApp(Path(name) / "log", page, before, **plain | settings)
+        try:
+            app.ready()
+            yield app
+        finally:
+            app.stop()

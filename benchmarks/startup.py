@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.app import RunningApp, running_app
 from benchmarks.clip import encodings
 from benchmarks.crowd import join, leave
+from benchmarks.running import RunningApp, running_app
 from benchmarks.session import open_session
 from vibecheck.installed import Shelf
 from vibecheck.manifest import Manifest
@@ -67,7 +67,7 @@ def _row(
         ends = "runs"
     except (OSError, RuntimeError, TimeoutError) as error:
         ends = f"{type(error).__name__}: {error}"
-    if not app.process.is_running() or app.process.status() == "zombie":
+    if app.process.poll() is not None:
         ends = "was killed"
     return row | {"ends": ends}
 

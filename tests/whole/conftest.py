@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -28,7 +27,6 @@ def run_app(tmp_path_factory) -> Iterator[Callable[..., RunningApp]]:
             "VIBECHECK_AUDIT_SHARE": "1",
         }
         running.append(RunningApp(folder / "log", **plain | environment))
-        running[-1].data = Path((plain | environment)["VIBECHECK_DATA"])
         return running[-1]
 
     yield start
