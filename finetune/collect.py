@@ -62,8 +62,7 @@ class Labelled:
     @property
     def judges(self) -> bool:
         """Whether a model may be judged by it: held out, and labelled without looking at an answer."""
-        drawn = self.source in ("audit", "import") or self.queue == "random"
-        return self.side == split.HELD_OUT and drawn
+        return self.side == split.HELD_OUT and split.asked_at_random(self.source, self.queue)
 
 
 @dataclass(frozen=True, slots=True)

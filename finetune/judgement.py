@@ -16,6 +16,7 @@ import numpy as np
 
 from finetune.proof import compare, judge
 from finetune.report import write
+from finetune.split import HELD_OUT, asked_at_random
 from vibecheck import labelled
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.classifier import EMBEDDED, Classifier
@@ -30,7 +31,6 @@ from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.trial import Changed, Pair, Report, Scores, Tally
 
-HELD_OUT = "held_out"
 # Pictures that are decoded and read at once, so that a large set takes no more memory than so many.
 AT_ONCE = 256
 
@@ -59,8 +59,7 @@ class HeldOut(Protocol):
 
 def may_judge(row: HeldOut) -> bool:
     """Whether a label was asked for without looking at any model's answer, of a picture held out."""
-    drawn = row.source in ("audit", "import") or (row.source == "labeller" and row.queue == "random")
-    return drawn and row.side == HELD_OUT
+    return row.side == HELD_OUT and asked_at_random(row.source, row.queue)
 
 
 def judge_challenger(

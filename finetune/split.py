@@ -29,6 +29,11 @@ class Row:
     side: str | None = None
 
 
+def asked_at_random(source: str, queue: str | None) -> bool:
+    """Whether a label was asked for without looking at any model's answer: only such labels may judge."""
+    return source in ("audit", "import") or (source == "labeller" and queue == "random")
+
+
 def split(rows: Sequence[Row]) -> tuple[dict[str, str], bool]:
     """The side of each row by its prediction's id, and whether visits were split instead of visitors.
 
