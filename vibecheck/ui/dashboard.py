@@ -34,7 +34,7 @@ def filters() -> Shown:
         sources = app.store().counting.sources()
     except RecordsError as error:
         _stop(error)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
+    with st.container(horizontal=True, vertical_alignment="top", key="filters"):
         period = st.segmented_control(
             "Time", list(PERIODS), format_func=PERIODS.get, default="week", required=True, key="period"
         )
