@@ -163,8 +163,8 @@ def finetune(
     """What fine-tuning costs, and what it brings on the faces of another camera."""
     from benchmarks.finetune import camera, cost
 
-    for rows in (cost(data), camera(data, runs)):
-        _print(rows, as_json)
+    _print(cost(data), as_json)
+    _print(camera(data, runs), as_json)
 
 
 @app.command()

@@ -1,6 +1,8 @@
 """What every test may use: real pictures of faces, the model that ships, and what is beside the project."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "browser" if item.get_closest_marker("browser") else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[None]:
+    """Commands silence the log of their process, which here is that of the next test as well."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def missing(what: str) -> None:

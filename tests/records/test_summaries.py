@@ -12,7 +12,7 @@ from vibecheck.records import summaries
 from vibecheck.records.counts import Scope
 from vibecheck.records.database import open_database
 from vibecheck.records.store import Store
-from vibecheck.records.tables import daily, feedback, outcomes
+from vibecheck.records.tables import daily, feedback, jobs, outcomes
 from vibecheck.records.transactions import reading, writing
 
 PLAY = {"playlist_id": "p", "playlist_name": "P", "mode": "match", "found_by": "catalogue"}
@@ -72,10 +72,11 @@ def test_they_are_what_is_counted_anew(busy, engine):
 def test_the_migration_fills_them_with_what_the_code_would(busy, engine, database_url):
     kept = contents(engine)
     with writing(engine) as connection:
-        for table in (outcomes, daily):
+        for table in (outcomes, daily, jobs):
             table.drop(connection)
         connection.execute(text("DROP INDEX ix_predictions_confidence"))
         connection.execute(text("ALTER TABLE predictions DROP COLUMN side"))
+        connection.execute(text("ALTER TABLE trained_on DROP COLUMN deleted_at"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
     open_database(database_url).dispose()
     assert contents(engine) == kept

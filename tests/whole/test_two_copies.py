@@ -155,7 +155,7 @@ def test_a_promotion_is_seen_by_both_copies(copies, store):
     tabs = [visitor_at(copies, app, uuid.uuid4().hex) for app in (copies.first, copies.second)]
     try:
         assert all("Model: embedded-2." in tab.text() for tab in tabs)
-        registry.promote("second", "a test", datetime.now(UTC))
+        registry.promote("second", "a test", datetime.now(UTC), override=True)
 
         def both_run(version: str) -> bool:
             for tab in tabs:
