@@ -165,7 +165,7 @@ def test_what_the_dashboard_brings_along_is_taken_up(store, page):
     labelled(store, "sad", 2, at)
     labelled(store, "sad", 2)
     labelled(store, "fear", 1)
-    test = page(fine_tune={"labels_since": date.today() - timedelta(days=3), "suspects_left_out": 0})
+    test = page(fine_tune={"labels_since": date.today() - timedelta(days=3)})
     assert test.date_input(key="ft-since").value == date.today() - timedelta(days=3)
     assert "<b>3</b> labels" in said(test)
 

@@ -99,7 +99,7 @@ def retrain(shown: Shown) -> None:
         _title("Time to retrain?", f"for {standing.champion.version}")
         st.html(f'<div class="vcd-verdict">{"Yes." if advice.recommended else "Not yet."}</div>')
         st.html(markup.checklist(advice))
-        if Path(FINE_TUNE).is_file() and st.button(
+        if st.button(
             "Fine-tune with these labels",
             type="primary" if advice.recommended else "secondary",
             key="retrain",
@@ -107,7 +107,7 @@ def retrain(shown: Shown) -> None:
             since = next(
                 (v.first_day for v in standing.versions if v.name == standing.champion.version), None
             )
-            st.session_state.fine_tune = {"labels_since": since, "suspects_left_out": standing.suspect_count}
+            st.session_state.fine_tune = {"labels_since": since}
             st.switch_page(FINE_TUNE)
 
 
