@@ -96,7 +96,7 @@ async def _until_it_runs(app: RunningApp, version: str) -> None:
     """Promote a version that is installed, and wait until the app has changed to it."""
     registry = Registry.open(Settings(data=app.data))
     try:
-        registry.promote(version, "a measurement", datetime.now(UTC))
+        registry.promote(version, "a measurement", datetime.now(UTC), override=True)
     finally:
         registry.close()
     async with asyncio.timeout(90):

@@ -7,7 +7,6 @@ encoded. `ui/stage.js` draws it.
 import asyncio
 import json
 import math
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -63,13 +62,12 @@ class Line:
         self.connection = connection
         self._loop = loop
         self._channel: Any = None
-        self._made = time.monotonic()
         self._call(self._open)
 
-    def unheard(self) -> float:
-        """For how many seconds the page has not opened its end; 0 once it has."""
-        opened = self._channel is not None and self._channel.readyState != "connecting"
-        return 0.0 if opened else time.monotonic() - self._made
+    @property
+    def wanted(self) -> bool:
+        """Whether the page asked for a line, as one does that can draw; known as soon as video comes."""
+        return self.connection.sctp is not None
 
     def send(self, text: str) -> None:
         """Send a text, unless the line is not open (yet, or any more) or is stuck: a newer one follows."""
@@ -81,7 +79,7 @@ class Line:
 
     def _open(self) -> None:
         # A page that asked for no channel has none: one that is made now would never open.
-        if self.connection.sctp is None or self.connection.connectionState == "closed":
+        if not self.wanted or self.connection.connectionState == "closed":
             return
         self._channel = self.connection.createDataChannel(
             "marks", ordered=False, maxRetransmits=0, negotiated=True, id=CHANNEL

@@ -118,9 +118,9 @@ def _key() -> str:
 
 
 def _own_fails() -> bool:
-    """Whether video comes, but the page never opened its end of the line on which marks are told."""
+    """Whether the page whose video comes asked for no line on which it is told what to draw."""
     line = st.session_state.get("line")
-    return not _is_returned() and line is not None and line.unheard() > PATIENCE
+    return not _is_returned() and line is not None and not line.wanted
 
 
 def _own() -> WebRtcStreamerContext:
