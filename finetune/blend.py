@@ -16,7 +16,8 @@ from scipy.special import log_softmax
 from finetune.student import Student
 from finetune.train import collate
 
-MIXES = tuple(round(0.1 * tenth, 1) for tenth in range(11))
+# No further than halfway: what is won is won by then, and beyond it more is forgotten (docs/fine-tuning.md).
+MIXES = tuple(round(0.1 * tenth, 1) for tenth in range(6))
 # A temperature is doubled or halved only if so many pictures say so: it is held back as by this many.
 HOLDS_BACK = 20.0
 
@@ -104,6 +105,23 @@ def temperature(answers: np.ndarray, truth: np.ndarray, shift: np.ndarray) -> fl
         return _nll(corrected, truth) * len(truth) + HOLDS_BACK * log_t**2
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.25), np.log(4)), method="bounded").x))
+
+
+def strength(answers: np.ndarray, truth: np.ndarray, prior: np.ndarray, before: float) -> float:
+    """How far the correction for the class prior is to be taken (0 to 1), so that the truth is most likely.
+
+    A model that ships does not know whom it will see, so it is corrected for an even mix of moods; these
+    labels say which mix there is. `answers` are the logarithms of N x 7 probabilities corrected with the
+    strength `before`, `prior` (7) the logarithms of the mix it was trained under. With few labels the
+    answer stays near `before`.
+    """
+    logits = answers + before * prior
+
+    def loss(tried: float) -> float:
+        corrected = log_softmax(logits - tried * prior, axis=1)
+        return _nll(corrected, truth) * len(truth) + HOLDS_BACK * (tried - before) ** 2
+
+    return float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x)
 
 
 def _nll(answers: np.ndarray, truth: np.ndarray) -> float:

@@ -50,6 +50,11 @@ def train(
     mapping = map_labels(labels_of(base.folder))
     weights = class_weights(counts, recipe.balance)
     student = Student(inner, mapping, base.manifest, weights, recipe.distill, recipe.altered)
+    strength = base.manifest.prior_strength
+    if base.manifest.class_prior:
+        answers, truth = blend.log_answers(student, rows)
+        strength = round(blend.strength(answers, truth, student.prior.numpy(), strength), 2)
+        student.meet(strength, of.asked["champion"] == base.version)
     old = {name: value.clone() for name, value in student.state_dict().items()}
     curves: list[dict[str, float]] = []
 
@@ -74,6 +79,7 @@ def train(
         "by_class": dict(zip(NAMES, counts.tolist(), strict=True)),
         "mix": best.mix,
         "validation_accuracy": best.accuracy,
+        "prior_strength": strength,
         "temperature": round(factor * base.manifest.temperature, 4),
         "epochs": curves,
     }
@@ -99,6 +105,7 @@ def write(learned: Learned, base: Model, version: str, folder: Path) -> None:
             "version": version,
             "origin": f"fine-tuned here from {base.version} on {count} labelled pictures"[:300],
             "temperature": learned.temperature,
+            "prior_strength": learned.about["prior_strength"],
             "promised_accuracy": None,
         }
     )

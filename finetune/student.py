@@ -46,7 +46,9 @@ class Student(nn.Module):
             [i for i, mood in enumerate(mapping) if mood == number] for number in range(len(NAMES))
         ]
         prior = torch.tensor(manifest.class_prior or [1 / len(NAMES)] * len(NAMES))
+        self.register_buffer("prior", prior.log(), persistent=False)
         self.register_buffer("shift", manifest.prior_strength * prior.log(), persistent=False)
+        self.register_buffer("unlike", torch.zeros(len(NAMES)), persistent=False)
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
         self.register_buffer("luma", torch.tensor(LUMA), persistent=False)
 
@@ -65,10 +67,18 @@ class Student(nn.Module):
             return {"logits": answers}
         truth = F.one_hot(labels, len(NAMES)).to(answers.dtype)
         if teacher is not None and self.training:
+            teacher = (teacher.clamp_min(1e-9).log() + self.unlike).softmax(1)
             truth = (1 - self.distill) * truth + self.distill * teacher
         loss = -(truth * answers).sum(1)
         weights = self.weights[labels]
         return {"loss": (loss * weights).sum() / weights.sum(), "logits": answers}
+
+    def meet(self, strength: float, teacher_is_like: bool) -> None:
+        """Take another strength of the correction for the prior; `teacher_is_like` says whether what the
+        teacher answered was corrected as this model was, and is to be corrected anew with it."""
+        shift = strength * self.prior
+        self.unlike.copy_(self.shift - shift if teacher_is_like else torch.zeros_like(shift))
+        self.shift.copy_(shift)
 
     def answers(self, pixels: torch.Tensor) -> torch.Tensor:
         """The logarithms of N x 7 probabilities."""
