@@ -16,6 +16,7 @@ from vibecheck.reading import Reader
 SHARED = Path(__file__).parents[2] / "shared"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs beside what: the tests of a file one after the other, as do all that drive a browser.
 
