@@ -2,25 +2,31 @@
 
 import streamlit as st
 
-from vibecheck.ui import app, camera, consent, live, theme
-from vibecheck.ui.result import result_card
+from vibecheck.ui.serving import serving
 
-app.start_page("Home")
-theme.intro("What's your vibe?", "Your face, your mood, a playlist. What is kept is yours to say.")
+if __name__ == "__main__":
+    from vibecheck.ui import app, camera, consent, live, theme
+    from vibecheck.ui.result import result_card
 
-with st.container(key="card-consent"):
-    keep = consent.choose()
+    app.start_page("Home")
+    theme.intro("What's your vibe?", "Your face, your mood, a playlist. What is kept is yours to say.")
 
-camera_column, mood_column = st.columns([1.6, 1], gap="small")
-with camera_column, st.container(key="card-camera", height="stretch"):
-    shown = camera.choose()
-    found = st.container(key="found")
-with mood_column, st.container(key="card-mood", height="stretch"):
-    camera.check(shown, keep)
-with found:
-    camera.found(shown.photo)
+    with st.container(key="card-consent"):
+        keep = consent.choose()
 
-result_card()
-live.watch_connection()
-consent.remember(keep)
-app.end_page()
+    camera_column, mood_column = st.columns([1.6, 1], gap="small")
+    with camera_column, st.container(key="card-camera", height="stretch"):
+        shown = camera.choose()
+        found = st.container(key="found")
+    with mood_column, st.container(key="card-mood", height="stretch"):
+        camera.check(shown, keep)
+    with found:
+        camera.found(shown.photo)
+
+    result_card()
+    live.watch_connection()
+    consent.remember(keep)
+    app.end_page()
+else:
+    # `streamlit run Home.py` finds this and serves it: what is above is then the script of its first page.
+    server = st.App(__file__, lifespan=serving)

@@ -167,11 +167,15 @@ def check(collected: Collected) -> None:
         )
     train = collected.by_class(collected.train)
     moods = [name for name, count in train.items() if count]
-    if len(moods) < 2:
-        seen = f"only {moods[0]}" if moods else "no mood at all"
+    if not moods:
         raise LabelsError(
-            f"There is {seen} among the {sum(train.values())} pictures to learn from: label pictures of "
-            "two moods or more first."
+            f"Each of the {len(collected.rows)} labelled pictures is of a visitor who is kept apart to judge "
+            "models by, so there is nothing to learn from: let more people correct answers first."
+        )
+    if len(moods) < 2:
+        raise LabelsError(
+            f"There is only {moods[0]} among the {sum(train.values())} pictures to learn from: label "
+            "pictures of two moods or more first."
         )
     if not collected.valid:
         raise LabelsError(

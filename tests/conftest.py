@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from skimage import data
 
+from tests.records import examples
 from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.faces import FaceDetector
 from vibecheck.reading import Reader
@@ -25,6 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "browser" if item.get_closest_marker("browser") else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The same ids in every run."""
+    examples.ids.seed(item.nodeid)
 
 
 @pytest.fixture(autouse=True)

@@ -65,18 +65,20 @@ def free_port() -> int:
 def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RunningApp]]:
     """Starts apps, each with an empty data folder and the settings it is given; ends them with the module.
 
-    `home` is the folder of the app's pages, `address` what it listens at.
+    `home` is the folder of the app's pages, `address` what it listens at, `flags` are more of Streamlit's.
     """
     running = []
 
-    def start(*, home: Path = ROOT, address: str = "127.0.0.1", **environment: str) -> RunningApp:
+    def start(
+        *, home: Path = ROOT, address: str = "127.0.0.1", flags: Sequence[str] = (), **environment: str
+    ) -> RunningApp:
         folder = tmp_path_factory.mktemp("app")
         port = free_port()
         clean = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         plain = {"VIBECHECK_DATA": str(folder / "data"), "VIBECHECK_MODEL": "embedded"}
         log = folder / "log"
         command = [sys.executable, "-m", "streamlit", "run", "Home.py", "--server.headless", "true"]
-        command += ["--server.address", address, "--server.port", str(port)]
+        command += ["--server.address", address, "--server.port", str(port), *flags]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,

@@ -67,7 +67,7 @@ def browser(open_browser) -> BrowserContext:
 
 
 def link(app: RunningApp) -> str:
-    """The access link, as the terminal shows it. It is there once somebody has opened a page."""
+    """The access link, as the terminal shows it."""
     give_up = time.monotonic() + PATIENCE
     while not (found := re.findall(r"http://\S+\?access=\S+", app.log.read_text())):
         assert time.monotonic() < give_up, app.log.read_text()
@@ -86,6 +86,29 @@ def expect_shut(page: Page, role: str = "analyst") -> None:
 def expect_open(page: Page, title: str = "Dashboard") -> None:
     expect(page.get_by_role("heading", name=f"{title} is open")).to_be_visible()
     expect(page.get_by_text("secret-number")).to_be_visible()
+
+
+def test_the_terminal_shows_the_link_before_anybody_opens_a_page(start_app, open_browser):
+    app = start_app()  # the pages that ship
+    token = link(app).split("access=")[1]
+    page = open_browser().new_page()
+    page.goto(f"{app.url}/Dashboard?access={token}")
+    expect(page.get_by_text("Models side by side")).to_be_visible()
+    assert link(app)
+
+
+def test_on_ones_own_machine_a_browser_opens_and_no_link_is_shown(start_app, tmp_path):
+    opened = tmp_path / "opened"
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    program.chmod(0o755)
+    app = start_app(flags=["--server.headless", "false"], VIBECHECK_OWN_MACHINE="1", BROWSER=str(program))
+    give_up = time.monotonic() + PATIENCE
+    while not (opened.exists() and opened.read_text()):
+        assert time.monotonic() < give_up, app.log.read_text()
+        time.sleep(0.1)
+    assert opened.read_text().strip() == app.url
+    assert "access=" not in app.log.read_text()
 
 
 def test_with_nothing_configured_other_pages_are_shut_and_say_where_the_link_is(app, browser):

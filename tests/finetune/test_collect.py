@@ -237,8 +237,19 @@ def test_nothing_to_learn_from(settings, store):
         check(collect(settings, "store"))
 
 
+def test_a_single_visit_may_be_kept_apart_as_a_whole(settings, store):
+    number = next(
+        n
+        for n in range(1000)
+        if split.split([split.Row(f"{n:032x}", "me", NOON)])[0][f"{n:032x}"] == split.HELD_OUT
+    )
+    add(store, ("sad", "audit", "me"), id=f"{number:032x}", visitor="me", made_at=NOON)
+    with pytest.raises(LabelsError, match=r"Each of the 1 .* of a visitor who is kept apart"):
+        check(collect(settings, "store"))
+
+
 def test_one_mood_only(settings, store):
     for number in range(10):
-        add(store, ("sad", "audit", "me"), number=number)
+        add(store, ("sad", "audit", "me"), number=number, visitor=f"visitor {number}")
     with pytest.raises(LabelsError, match=r"only sad among .* two moods or more"):
         check(collect(settings, "store"))

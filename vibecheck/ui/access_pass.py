@@ -48,6 +48,11 @@ class Visit:
     script: str = ""
 
 
+def say() -> None:
+    """Print the link in the terminal, unless this process has done so."""
+    _link()
+
+
 def has_pass() -> bool:
     """Whether this session came by the access link, now or earlier in this browser."""
     visit, now = _visit(), time.time()
@@ -108,17 +113,17 @@ def _link() -> AccessLink:
     token = settings().access_token
     link = AccessLink(token.get_secret_value() if token else None)
     pages = (page for page in ("Dashboard", "Corrections") if list(PAGES.glob(f"*_{page}.py")))
-    address = f"{_address()}/{next(pages, '')}?{PARAMETER}="
+    start = f"{address()}/{next(pages, '')}?{PARAMETER}="
     if token:
-        typer.echo(f"\n  All pages open with {address} followed by VIBECHECK_ACCESS_TOKEN.\n", err=True)
+        typer.echo(f"\n  All pages open with {start} followed by VIBECHECK_ACCESS_TOKEN.\n", err=True)
     else:
         typer.echo(
-            f"\n  All pages open with this link, until the next start:\n  {address}{link.token}\n", err=True
+            f"\n  All pages open with this link, until the next start:\n  {start}{link.token}\n", err=True
         )
     return link
 
 
-def _address() -> str:
+def address() -> str:
     """Where this app can be reached, as far as Streamlit knows."""
     listens = st.get_option("server.address")
     # This is what Streamlit takes where none is set.

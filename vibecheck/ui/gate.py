@@ -7,12 +7,22 @@ sidebar lists every page, and an address can be typed.
 from collections.abc import Mapping
 
 import streamlit as st
+import typer
 
 from vibecheck import access
 from vibecheck.access import PAGES, Guests, Provider, Role
 from vibecheck.errors import SettingsError
 from vibecheck.ui import access_pass, theme
 from vibecheck.ui.configuration import settings
+
+
+def announce() -> None:
+    """Say in the terminal how the pages are opened, where that takes a link."""
+    try:
+        if not settings().own_machine and not _providers():
+            access_pass.say()
+    except SettingsError as error:  # every page says so too
+        typer.echo(f"\n  {error}\n", err=True)
 
 
 def role() -> Role:
