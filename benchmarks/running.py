@@ -32,6 +32,13 @@ class Used:
     sockets: int
 
 
+def free_port() -> int:
+    """A port of this machine that nothing listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class RunningApp:
     """`streamlit run` of a page on a free port of this machine, with the settings of `environment` alone.
 
@@ -39,25 +46,30 @@ class RunningApp:
     """
 
     def __init__(
-        self, log: Path, page: Path = ROOT / "Home.py", before: Sequence[str] = (), **environment: str
+        self,
+        log: Path,
+        page: Path = ROOT / "Home.py",
+        before: Sequence[str] = (),
+        address: str = "127.0.0.1",
+        flags: Sequence[str] = (),
+        **environment: str,
     ) -> None:
         """Starts it and returns at once; `ready` waits for it. What it prints is added to `log`.
 
         `before` is put before the command, such as one that limits its memory.
+        `address` is what it listens at, `flags` are more of Streamlit's.
         """
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
         self.data = Path(environment.get("VIBECHECK_DATA", ROOT / "data"))
         command = [*before, sys.executable, "-m", "streamlit", "run", str(page), "--server.headless", "true"]
-        command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+        command += ["--server.address", address, "--server.port", str(port), *flags]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=page.parent,
                 env=clean | {"PYTHONPATH": str(ROOT)} | environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -5,27 +5,21 @@ Chromium plays. It needs requirements-dev.txt and Chromium (VIBECHECK_TEST_CHROM
 """
 
 import io
-import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import requests
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from skimage import data
 
-from tests.browser.conftest import CHROMIUM, FLAGS, OURS, free_port
+from benchmarks.running import ROOT, running_app
+from tests.browser.conftest import CHROMIUM, FLAGS
 
-ROOT = Path(__file__).parents[1]
 WIDE = ViewportSize(width=1440, height=900)
 TALL = ViewportSize(width=1440, height=1400)  # with the playlist
 PHONE = ViewportSize(width=390, height=1180)
-START_SECONDS = 120
 SECONDS = 60
 # Spotify's player is Spotify's, and needs the network: its place is marked.
 PLAYER = """<body style="margin:0;height:100vh;display:grid;place-items:center;border-radius:12px;
@@ -54,9 +48,11 @@ def main(folder: Path) -> None:
                 ),
             ),
         ):
-            with _running(records) as address:
+            with running_app(
+                VIBECHECK_DATA=str(records), VIBECHECK_OWN_MACHINE="1", VIBECHECK_AUDIT_SHARE="1"
+            ) as app:
                 for name, size, path, prepare in shots:
-                    page = _open(browser, size, address + path)
+                    page = _open(browser, size, app.url + path)
                     prepare(page)
                     _keep(page.screenshot(), folder / f"{name}.png")
                     page.context.close()
@@ -113,39 +109,6 @@ def _webcam(path: Path) -> Path:
         for step in (*range(30), *range(30, 0, -1)):
             room.crop((step // 3, 8, step // 3 + 640, 488)).save(out, "JPEG", quality=92)
     return path
-
-
-@contextmanager
-def _running(records: Path) -> Iterator[str]:
-    """The app on these records, and its address."""
-    port = free_port()
-    own = {
-        "VIBECHECK_DATA": str(records),
-        "VIBECHECK_MODEL": "embedded",
-        "VIBECHECK_OWN_MACHINE": "1",
-        "VIBECHECK_AUDIT_SHARE": "1",
-    }
-    command = [sys.executable, "-m", "streamlit", "run", "Home.py", "--server.headless", "true"]
-    command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    with subprocess.Popen(command, cwd=ROOT, env=clean | own) as process:
-        address = f"http://127.0.0.1:{port}"
-        try:
-            _wait_for(address)
-            yield address
-        finally:
-            process.terminate()
-
-
-def _wait_for(address: str) -> None:
-    give_up = time.monotonic() + START_SECONDS
-    while time.monotonic() < give_up:
-        try:
-            if requests.get(f"{address}/_stcore/health", timeout=2).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.2)
-    raise SystemExit("The app did not start.")
 
 
 if __name__ == "__main__":

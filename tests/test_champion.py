@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 
 from tests.standins.hub import REPO, SHA, VERSION, serving_hub
 from tests.standins.models import small_vit
+from tests.waiting import wait_for
 from vibecheck.champion import Champion
 from vibecheck.classifier import EMBEDDED
 from vibecheck.emotions import NAMES
@@ -58,13 +59,6 @@ def install(settings: Settings, registry: Registry, version: str) -> Path:
         there = Shelf(settings.data).place(version, part, report)
     registry.register(version, "a test", str(settings.data / "gone"), {}, NOW)
     return there.folder
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, f"waited in vain for {what}"
-        time.sleep(0.01)
 
 
 def test_a_new_installation_starts_at_once_on_the_embedded_model(champion, registry, astronaut):

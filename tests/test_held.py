@@ -1,5 +1,6 @@
 import time
 
+from tests.waiting import wait_for
 from vibecheck.held import Crop, HeldCrop
 
 CROP, OTHER = Crop("0" * 32, b"a face"), Crop("1" * 32, b"another")
@@ -26,10 +27,7 @@ def test_only_the_newest_is_held():
 def test_it_goes_by_itself():
     held = HeldCrop(seconds=0.05)
     held.hold(CROP)
-    give_up = time.monotonic() + 10
-    while held.crop() is not None and time.monotonic() < give_up:
-        time.sleep(0.01)
-    assert held.crop() is None
+    wait_for(lambda: held.crop() is None)
 
 
 def test_the_end_of_an_older_one_does_not_take_the_newer():

@@ -16,6 +16,7 @@ import pytest
 from aiortc import MediaStreamTrack
 
 from benchmarks.visitors import Door, event_loop, moving_head, visit
+from tests.waiting import wait_for
 from vibecheck import overlay
 from vibecheck.emotions import NAMES
 from vibecheck.live import MOMENT, Analyser, Stream
@@ -56,13 +57,6 @@ def frame(value: int = 0, size: tuple[int, int] = (48, 64)) -> av.VideoFrame:
 def take(stream: Stream, *frames: av.VideoFrame) -> av.VideoFrame:
     (back,) = asyncio.run(stream.take(list(frames)))
     return back
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, f"waited in vain for {what}"
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import pytest
 
 from tests.standins import spotify as standin
 from tests.standins.spotify import Answer, SpotifyStandin, error, item, key_of
+from tests.waiting import wait_for
 from vibecheck import music
 from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
@@ -58,13 +59,6 @@ def player(spotify: SpotifyStandin, clock: Clock) -> Music:
 
 def settings(key: str | None, secret: str | None) -> Settings:
     return Settings(_env_file=None, spotify_client_id=key, spotify_client_secret=secret)
-
-
-def until(happened: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not happened():
-        assert time.monotonic() < end, "this did not happen within 20 s"
-        time.sleep(0.01)
 
 
 def at_rest() -> bool:
@@ -449,11 +443,11 @@ def test_after_a_failure_spotify_is_left_alone_as_long_as_it_asks(
     clock.now += pause - 0.5
     assert player.suggest("happy").note == NO_ANSWER
     assert player.suggest("sad").note == NO_ANSWER
-    until(at_rest)
+    wait_for(at_rest)
     assert len(spotify.searches) == before
     clock.now += 0.5
     player.suggest("happy")
-    until(at_rest)
+    wait_for(at_rest)
     assert len(spotify.searches) == before + 1
     assert player.suggest("happy").playlist.found_by == "search"
     assert player.check().startswith("Spotify answers")
@@ -465,10 +459,10 @@ def test_in_an_outage_nobody_waits_twice(spotify, clock):
     spotify.search_answer = standin.HANG
     assert seconds(lambda: player.suggest("happy")) >= long - 0.05
     for _ in range(2):
-        until(at_rest)
+        wait_for(at_rest)
         clock.now += 61
         assert seconds(lambda: [player.suggest(mood) for mood in NAMES]) < long
-    until(at_rest)
+    wait_for(at_rest)
     assert len(spotify.searches) > 2  # it was tried again, with nobody waiting for it
 
 
@@ -478,7 +472,7 @@ def test_when_spotify_is_back_its_search_is_used_again(spotify, player, clock):
     spotify.search_answer = None
     clock.now += 60
     assert player.suggest("happy").note == NO_ANSWER  # nobody waits to see whether it is back
-    until(at_rest)
+    wait_for(at_rest)
     assert player.suggest("happy").playlist.found_by == "search"
     assert player.suggest("sad").playlist.found_by == "search"
 
@@ -505,7 +499,7 @@ def test_a_pause_that_spotify_asked_for_outlasts_what_other_searches_do(spotify,
     spotify.answers["sad songs"] = standin.QUOTA_EXCEEDED
     with ThreadPoolExecutor(2) as pool:
         late, broken = (pool.submit(player.suggest, mood) for mood in ("happy", "neutral"))
-        until(lambda: len(spotify.searches) == 2)
+        wait_for(lambda: len(spotify.searches) == 2)
         assert player.suggest("sad").note == NO_ANSWER
         assert late.result().playlist.name == "Late"
         assert broken.result().note == NO_ANSWER
@@ -546,7 +540,7 @@ def test_a_trouble_is_logged_once_and_without_the_secret(spotify, player, clock,
     with caplog.at_level(logging.WARNING, logger="vibecheck"):
         for _ in range(3):
             player.suggest("happy")
-            until(at_rest)
+            wait_for(at_rest)
             clock.now += 60
     assert len(spotify.searches) == 3
     (record,) = [each for each in caplog.records if each.name == "vibecheck.music"]
@@ -563,7 +557,7 @@ def test_even_a_fault_of_our_own_leaves_nobody_waiting(spotify, player, clock, m
         patch.setattr(music, "search_spotify", faulty)
         assert seconds(lambda: player.suggest("happy")) < SLACK
         assert player.suggest("happy").note == NO_ANSWER
-        until(at_rest)
+        wait_for(at_rest)
     clock.now += 60
     assert player.check().startswith("Spotify answers")
 
@@ -598,7 +592,7 @@ def test_whoever_comes_late_does_not_wait_longer_than_the_first(spotify, clock):
     spotify.search_answer = standin.HANG
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(player.suggest, "happy")
-        until(lambda: spotify.searches)
+        wait_for(lambda: spotify.searches)
         time.sleep(0.35)
         assert seconds(lambda: player.suggest("happy")) < 0.5
         assert first.result().note == NO_ANSWER
@@ -610,7 +604,7 @@ def test_signing_in_and_searching_share_one_wait(spotify, clock):
     spotify.search_answer = Answer(standin.page(item("H" * 22, "Late")).body, delay=0.5)
     took = seconds(lambda: player.suggest("happy"))
     assert 0.35 < took < 0.7
-    until(at_rest)
+    wait_for(at_rest)
     assert player.suggest("happy").playlist.name == "Late"  # what came late is not lost
 
 
@@ -627,7 +621,7 @@ def test_a_mood_that_hangs_does_not_hold_up_the_others(spotify, player):
     spotify.answers["happy vibes"] = standin.HANG
     with ThreadPoolExecutor(1) as pool:
         hanging = pool.submit(player.suggest, "happy")
-        until(lambda: len(spotify.searches) == 2)
+        wait_for(lambda: len(spotify.searches) == 2)
         assert seconds(lambda: player.suggest("sad")) < TIMEOUT / 2
         assert player.suggest("angry").playlist.found_by == "search"
         assert not hanging.done()

@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.standins.hub import REPO, VERSION, serving_hub
+from tests.waiting import wait_for
 from vibecheck.classifier import EMBEDDED
 from vibecheck.preparation import Preparation, State, _state
 from vibecheck.settings import Settings
@@ -28,13 +27,6 @@ def hub(tmp_path, monkeypatch):
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     return Settings(data=tmp_path / "data", model=REPO)
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 180.0) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, f"waited in vain for {what}"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

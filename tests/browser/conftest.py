@@ -6,24 +6,17 @@ Debian's Chromium: `apt install chromium`. Another one is named by VIBECHECK_TES
 import io
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-import requests
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
+from benchmarks.running import ROOT, RunningApp
 from tests.conftest import missing
 
-ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("VIBECHECK_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = [
     "--no-sandbox",
@@ -38,27 +31,10 @@ FLAGS = [
     "--disable-gpu",
     "--disable-dev-shm-usage",
 ]
-OURS = ("VIBECHECK_", "SPOTIPY_", "COMET_", "HF_")
 SPOTIFY_STUB = "<body style='background:#282828;color:#fff;font:16px sans-serif'>Spotify</body>"
 # What a page needs at most to show something, on two busy cores.
 PATIENCE = 60
 expect.set_options(timeout=PATIENCE * 1000)
-
-
-@dataclass(frozen=True)
-class RunningApp:
-    """A running app: where it is, its process, and its data folder."""
-
-    url: str
-    pid: int
-    data: Path
-    log: Path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -73,42 +49,17 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
         *, home: Path = ROOT, address: str = "127.0.0.1", flags: Sequence[str] = (), **environment: str
     ) -> RunningApp:
         folder = tmp_path_factory.mktemp("app")
-        port = free_port()
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
         plain = {"VIBECHECK_DATA": str(folder / "data"), "VIBECHECK_MODEL": "embedded"}
-        log = folder / "log"
-        command = [sys.executable, "-m", "streamlit", "run", "Home.py", "--server.headless", "true"]
-        command += ["--server.address", address, "--server.port", str(port), *flags]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=home,
-                env=clean | plain | {"PYTHONPATH": str(ROOT)} | environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        running.append(process)
-        url = f"http://127.0.0.1:{port}"
-        give_up = time.monotonic() + PATIENCE
-        while True:
-            try:
-                if requests.get(f"{url}/_stcore/health", timeout=2).ok:
-                    return RunningApp(url, process.pid, folder / "data", log)
-            except requests.ConnectionError:
-                pass
-            if process.poll() is not None or time.monotonic() > give_up:
-                raise AssertionError(f"The app did not start:\n{log.read_text()}")
-            time.sleep(0.1)
+        app = RunningApp(
+            folder / "log", home / "Home.py", address=address, flags=flags, **plain | environment
+        )
+        running.append(app)
+        app.ready()
+        return app
 
     yield start
-    for process in running:
-        process.send_signal(signal.SIGTERM)
-    for process in running:
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    for app in running:
+        app.stop()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,8 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import PATIENCE, ROOT, RunningApp, look
+from tests.browser.conftest import ROOT, RunningApp, look
 from tests.standins.oidc import identity_provider
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -68,10 +68,7 @@ def browser(open_browser) -> BrowserContext:
 
 def link(app: RunningApp) -> str:
     """The access link, as the terminal shows it."""
-    give_up = time.monotonic() + PATIENCE
-    while not (found := re.findall(r"http://\S+\?access=\S+", app.log.read_text())):
-        assert time.monotonic() < give_up, app.log.read_text()
-        time.sleep(0.1)
+    found = wait_for(lambda: re.findall(r"http://\S+\?access=\S+", app.log.read_text()), "the link")
     assert len(found) == 1, "it is printed once"
     return found[0]
 
@@ -103,10 +100,7 @@ def test_on_ones_own_machine_a_browser_opens_and_no_link_is_shown(start_app, tmp
     program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     program.chmod(0o755)
     app = start_app(flags=["--server.headless", "false"], VIBECHECK_OWN_MACHINE="1", BROWSER=str(program))
-    give_up = time.monotonic() + PATIENCE
-    while not (opened.exists() and opened.read_text()):
-        assert time.monotonic() < give_up, app.log.read_text()
-        time.sleep(0.1)
+    wait_for(lambda: opened.exists() and opened.read_text(), "a browser")
     assert opened.read_text().strip() == app.url
     assert "access=" not in app.log.read_text()
 

@@ -1,23 +1,15 @@
 """The loop with the disk thrown away: check a vibe, let it be sent, start elsewhere, find it again."""
 
-import time
-
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import check_my_vibe, jpeg, look, upload
 from tests.standins.comet import comet_standin
+from tests.waiting import wait_for
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 pytestmark = pytest.mark.browser
-
-
-def soon(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.1)
 
 
 def test_what_was_checked_here_is_there_again_on_a_new_disk(start_app, open_browser, astronaut):
@@ -36,16 +28,18 @@ def test_what_was_checked_here_is_there_again_on_a_new_disk(start_app, open_brow
         expect(page.locator(".vc-mood .name")).to_have_text("Happy")
         page.get_by_role("radio", name="Yes").click()
         look(page, "comet-home")
-        soon(lambda: sum(name.startswith(("input_", "feedback_", "play_")) for name in comet.names()) == 3)
+        wait_for(
+            lambda: sum(name.startswith(("input_", "feedback_", "play_")) for name in comet.names()) == 3
+        )
         page.close()
 
         second = start_app(**account)
         page = open_browser().new_page()
         page.goto(second.url)  # the app starts with its first visitor
         before, after = (Store.open(Settings(data=app.data)) for app in (first, second))
-        soon(lambda: after.count() == 1)
+        wait_for(lambda: after.count() == 1)
         (made,) = [prediction for prediction, _ in before.history()]
-        soon(lambda: after.picture(made.id) is not None)
+        wait_for(lambda: after.picture(made.id) is not None)
         assert after.get(made.id) == made
         assert after.picture(made.id) == before.picture(made.id)
         assert after.feedback_of(made.id) == before.feedback_of(made.id) != []

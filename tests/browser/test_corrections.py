@@ -1,7 +1,6 @@
 """A labeller with a keyboard, and three hundred faces."""
 
 import sqlite3
-import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import look
 from tests.ui.examples import fill
+from tests.waiting import wait_for
 from vibecheck.emotions import BY_NAME
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -51,9 +51,8 @@ def labels(app) -> list[tuple]:
 
 
 def await_labels(app, count: int) -> list[tuple]:
-    give_up = time.monotonic() + 30
-    while len(found := labels(app)) < count and time.monotonic() < give_up:
-        time.sleep(0.1)
+    wait_for(lambda: len(labels(app)) >= count, f"{count} labels")
+    found = labels(app)
     assert len(found) == count
     return found
 

@@ -7,9 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import look
-from tests.jobs.conftest import CHILD, until
+from tests.jobs.conftest import CHILD
 from tests.records.examples import a_prediction
 from tests.ui.examples import face
+from tests.waiting import wait_for
 from vibecheck.jobs.desk import Jobs, Request
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -40,7 +41,7 @@ def test_a_run_is_watched_left_found_again_and_cancelled(start_app, open_browser
     jobs = Jobs.open(Settings(data=tmp_path), CHILD)
     try:
         job = jobs.start(Request("slow"))
-        until(lambda: len(jobs.get(job.id).progress.losses) > 2)
+        wait_for(lambda: len(jobs.get(job.id).progress.losses) > 2)
         page = open_browser().new_page()
         page.goto(f"{app.url}/Fine_tune")
         card = page.locator(".st-key-card-run")
@@ -48,7 +49,7 @@ def test_a_run_is_watched_left_found_again_and_cancelled(start_app, open_browser
         expect(card.get_by_text("Learning: the last layer")).to_be_visible()
         page.evaluate(WATCH)
         heard = len(jobs.get(job.id).progress.losses)
-        until(lambda: len(jobs.get(job.id).progress.losses) > heard + 30)
+        wait_for(lambda: len(jobs.get(job.id).progress.losses) > heard + 30)
         page.wait_for_timeout(2000)
         assert page.evaluate("() => window.gone") == 0
         look(page, "fine-tune-live")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.records.examples import JPEG, NOON, a_prediction
+from tests.waiting import wait_for
 from vibecheck.comet import child, layout
 from vibecheck.comet.child import SendingProcess
 from vibecheck.records.store import Store
@@ -28,13 +29,6 @@ def alive(pid: int) -> bool:
         return False
     state = Path(f"/proc/{pid}/stat")
     return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def soon(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -75,7 +69,7 @@ def test_one_that_dies_is_started_again_but_not_at_once(process, monkeypatch):
     sending = process(DIES)
     sending.ensure()
     first = sending.pid
-    soon(lambda: not alive(first))
+    wait_for(lambda: not alive(first))
     sending.ensure()
     assert sending.pid == first
     time.sleep(0.3)
@@ -104,20 +98,20 @@ def test_it_ends_with_the_app_however_the_app_ends(environment, store):
         pid = int(parent.stdout.readline())
         assert alive(pid)
         parent.send_signal(signal.SIGKILL)
-    soon(lambda: not alive(pid))
+    wait_for(lambda: not alive(pid))
 
 
 def test_it_sends_from_the_store_of_the_settings(environment, settings, store, comet, process):
     prediction = a_prediction(picture_kept=True)
     store.add(prediction, JPEG)
     process().ensure()
-    soon(lambda: comet.names() == [prediction.picture_name])
+    wait_for(lambda: comet.names() == [prediction.picture_name])
 
 
 def test_it_sends_models_beside_the_records(environment, store, comet, process):
     Registry(store.engine).register("a", "a test", "owner/name", {}, NOON)
     process().ensure()
-    soon(lambda: comet.names() == [layout.model_name("a")])
+    wait_for(lambda: comet.names() == [layout.model_name("a")])
 
 
 def test_a_vibe_check_is_as_fast_while_comet_hangs(environment, settings, store, comet, process):
@@ -129,7 +123,7 @@ def test_a_vibe_check_is_as_fast_while_comet_hangs(environment, settings, store,
     without = statistics.median(took(store) for _ in range(40))
     comet.fault("", times=10**6, seconds=60)
     process().ensure()
-    soon(lambda: comet.asked("account-details"))
+    wait_for(lambda: comet.asked("account-details"))
     hanging = statistics.median(took(store) for _ in range(40))
     assert hanging < 3 * without + 0.05
 

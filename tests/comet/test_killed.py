@@ -13,6 +13,7 @@ import pytest
 
 from tests.comet.conftest import both_databases
 from tests.records.examples import JPEG, NOON, a_prediction
+from tests.waiting import wait_for
 from vibecheck.comet import layout
 from vibecheck.comet.rollup import roll_up
 from vibecheck.records.queue import CHORES
@@ -95,9 +96,7 @@ def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_a_hund
             arrived += len(comet.names()) > there
         assert arrived > kills / 5, "it was killed before it could do anything"
         sender = victim.start()
-        end = time.monotonic() + 60
-        while left(store) and time.monotonic() < end:
-            time.sleep(0.05)
+        wait_for(lambda: not left(store), "the rest to arrive")
         victim.kill(sender)
     finally:
         victim.close()

@@ -11,6 +11,7 @@ from sqlalchemy import delete
 
 from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import JPEG, NOON, a_prediction
+from tests.waiting import wait_for
 from vibecheck.comet import fetcher, layout
 from vibecheck.comet.client import Comet
 from vibecheck.comet.restore import restore
@@ -281,15 +282,15 @@ def test_an_empty_store_fills_itself_and_one_that_is_not_waits_to_be_asked(
     fetcher.begin_if_empty(store)
     stop, thread = fetching(settings, store)
     try:
-        wait(lambda: (at := comet_state(store).restoring) and at.done)
-        wait(lambda: not store.queued())
+        wait_for(lambda: (at := comet_state(store).restoring) and at.done)
+        wait_for(lambda: not store.queued())
         assert store.count() == 1
         fetcher.begin_if_empty(store)
         assert store.queued() == []
         remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
         fetch(store)
-        wait(lambda: store.count() == 2)
-        wait(lambda: not store.queued())
+        wait_for(lambda: store.count() == 2)
+        wait_for(lambda: not store.queued())
     finally:
         stop.set()
         thread.join()
@@ -304,17 +305,10 @@ def test_reading_back_that_fails_says_why_and_is_tried_again(settings, store, co
     seen = []
     stop, thread = fetching(settings, store)
     try:
-        wait(lambda: seen.append(comet_state(store).restoring) or store.count() == 1)
-        wait(lambda: comet_state(store).restoring.done)
+        wait_for(lambda: seen.append(comet_state(store).restoring) or store.count() == 1)
+        wait_for(lambda: comet_state(store).restoring.done)
         assert any(at and "problem of its own" in at.sentence for at in seen)
-        wait(lambda: not [row for row in store.queued() if row.kind == RESTORE])
+        wait_for(lambda: not [row for row in store.queued() if row.kind == RESTORE])
     finally:
         stop.set()
         thread.join()
-
-
-def wait(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.01)

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 
 from tests.comet.conftest import API_KEY, FAST, both_databases
 from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
+from tests.waiting import wait_for
 from vibecheck.comet import layout
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.state import comet_state, try_again
@@ -49,14 +50,6 @@ def send_meanwhile(settings, store, pace=FAST):
     thread = threading.Thread(target=sender.run)
     thread.start()
     return sender, thread
-
-
-def soon(condition, seconds=20):
-    """Waits until the condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -299,7 +292,7 @@ def test_other_calls_may_fail_too(settings, store, comet, first, path, fault):
 def until_sent(settings, store, pace=FAST):
     sender, thread = send_meanwhile(settings, store, pace)
     try:
-        soon(lambda: not waiting(store))
+        wait_for(lambda: not waiting(store))
     finally:
         sender.stop.set()
         thread.join()
@@ -310,9 +303,9 @@ def test_retry_after_is_obeyed(settings, store, comet, added):
     begun = time.monotonic()
     sender, thread = send_meanwhile(settings, store)
     try:
-        soon(lambda: "more slowly" in comet_state(store).sentence)
+        wait_for(lambda: "more slowly" in comet_state(store).sentence)
         assert not comet_state(store).connected
-        soon(lambda: not waiting(store))
+        wait_for(lambda: not waiting(store))
     finally:
         sender.stop.set()
         thread.join()
@@ -335,7 +328,7 @@ def trouble(settings, store, words):
     """Lets a sender run into trouble; everything must still be queued, and the words said."""
     sender, thread = send_meanwhile(settings, store)
     try:
-        soon(lambda: words in comet_state(store).sentence)
+        wait_for(lambda: words in comet_state(store).sentence)
         state = comet_state(store)
         assert not state.connected
         assert state.waiting.queued > 0 and state.waiting.set_aside == {}
@@ -357,14 +350,14 @@ def test_with_a_wrong_key_everything_waits_for_the_right_one(settings, store, co
 def test_a_key_that_is_withdrawn_amid_the_work_is_said(settings, store, comet, added):
     sender, thread = send_meanwhile(settings, store)
     try:
-        soon(lambda: not waiting(store))
+        wait_for(lambda: not waiting(store))
         comet.keys = set()
         store.label(added.id, "sad", "audit", None, NOON)
-        soon(lambda: "COMET_API_KEY" in comet_state(store).sentence)
+        wait_for(lambda: "COMET_API_KEY" in comet_state(store).sentence)
         assert API_KEY not in comet_state(store).sentence
         comet.keys = None
-        soon(lambda: not waiting(store))
-        soon(lambda: comet_state(store).connected)
+        wait_for(lambda: not waiting(store))
+        wait_for(lambda: comet_state(store).connected)
     finally:
         sender.stop.set()
         thread.join()
@@ -443,10 +436,10 @@ def test_a_mistake_of_our_own_sets_one_row_aside_and_the_rest_goes_on(
 def test_an_experiment_that_somebody_deletes_is_made_anew(settings, store, comet, added):
     sender, thread = send_meanwhile(settings, store)
     try:
-        soon(lambda: not waiting(store))
+        wait_for(lambda: not waiting(store))
         comet.experiments.clear()
         store.label(added.id, "sad", "audit", None, NOON)
-        soon(lambda: not waiting(store))
+        wait_for(lambda: not waiting(store))
     finally:
         sender.stop.set()
         thread.join()
@@ -465,7 +458,7 @@ def test_a_sender_that_is_told_to_end_leaves_nothing_claimed(settings, store, co
         store.add(a_prediction(), None)
     comet.fault(UPLOAD, seconds=0.3, times=10)
     sender, thread = send_meanwhile(settings, store)
-    soon(lambda: comet.asked(UPLOAD))
+    wait_for(lambda: comet.asked(UPLOAD))
     sender.stop.set()
     thread.join()
     with reading(store.engine) as connection:
@@ -481,7 +474,7 @@ def test_two_copies_at_once_send_everything_once(settings, store, comet):
         store.label(prediction.id, "sad", "audit", None, NOON)
     copies = [send_meanwhile(settings, store) for _ in range(2)]
     try:
-        soon(lambda: not waiting(store), 60)
+        wait_for(lambda: not waiting(store), 60)
     finally:
         for sender, thread in copies:
             sender.stop.set()
@@ -496,9 +489,9 @@ def test_somebody_who_asks_to_try_again_need_not_wait(settings, store, comet, ad
     comet.fault("account-details", status=500)
     sender, thread = send_meanwhile(settings, store, replace(FAST, first_pause=60, longest_pause=60))
     try:
-        soon(lambda: "problem of its own" in comet_state(store).sentence)
+        wait_for(lambda: "problem of its own" in comet_state(store).sentence)
         try_again(store)
-        soon(lambda: not waiting(store), 5)
+        wait_for(lambda: not waiting(store), 5)
     finally:
         sender.stop.set()
         thread.join()

@@ -1,7 +1,6 @@
 """Training runs of a command that only speaks as the real one does, over each database in turn."""
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.records.conftest import (  # noqa: F401  these are fixtures
     settings,
     sqlite_url,
 )
+from tests.waiting import wait_for
 from vibecheck.jobs.desk import Jobs
 from vibecheck.jobs.ledger import Job
 from vibecheck.settings import Settings
@@ -46,23 +46,15 @@ def desk(open_desk: Callable[[], Jobs]) -> Jobs:
     return open_desk()
 
 
-def until(condition: Callable[[], object], seconds: float = 40) -> None:
-    """Waits until something is true."""
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, "it did not come to pass"
-        time.sleep(0.05)
-
-
 def ended(desk: Jobs, job: Job) -> Job:
     """The run, once it has ended."""
-    until(lambda: desk.running() is None)
+    wait_for(lambda: desk.running() is None)
     return desk.get(job.id)
 
 
 def command_of(desk: Jobs, job: Job) -> psutil.Process:
     """The process of the training command, once it runs."""
-    until(lambda: desk.folder(job.id).read("child.json"))
+    wait_for(lambda: desk.folder(job.id).read("child.json"))
     return psutil.Process(desk.folder(job.id).read("child.json")["pid"])
 
 

@@ -6,7 +6,8 @@ from threading import Barrier
 
 import pytest
 
-from tests.jobs.conftest import ended, until
+from tests.jobs.conftest import ended
+from tests.waiting import wait_for
 from vibecheck.errors import JobError
 from vibecheck.jobs.desk import Request, log_of
 from vibecheck.jobs.ledger import LEASE
@@ -28,7 +29,7 @@ def test_a_run_goes_through_to_its_report(desk):
 def test_another_copy_of_the_app_sees_it_and_cancels_it(open_desk, tmp_path):
     here, elsewhere = open_desk(), open_desk(tmp_path / "another disk")
     job = here.start(Request("slow"))
-    until(lambda: elsewhere.running().progress.collected)
+    wait_for(lambda: elsewhere.running().progress.collected)
     with pytest.raises(JobError, match="under way already"):
         elsewhere.start(Request("quick"))
     elsewhere.cancel(job.id)

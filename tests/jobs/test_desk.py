@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.jobs.conftest import CHILD, command_of, ended, until
+from tests.jobs.conftest import CHILD, command_of, ended
+from tests.waiting import wait_for
 from vibecheck.errors import JobError
 from vibecheck.jobs.desk import FOLDERS_KEPT, Request
 from vibecheck.jobs.folder import JobFolder
@@ -75,17 +76,17 @@ def test_junk_is_left_out_and_the_rest_is_heard(desk):
 def test_it_is_cancelled_within_seconds(desk):
     job = desk.start(Request("slow"))
     command = command_of(desk, job)
-    until(lambda: desk.get(job.id).progress.losses)
+    wait_for(lambda: desk.get(job.id).progress.losses)
     desk.cancel(job.id)
     job = ended(desk, job)
     assert (job.state, job.sentence) == ("cancelled", "It was cancelled.")
-    until(lambda: not command.is_running())
+    wait_for(lambda: not command.is_running())
     assert not desk.folder(job.id).out.exists()  # with the faces in it
 
 
 def test_it_gives_way_to_everything_else(desk):
     command = command_of(desk, desk.start(Request("slow")))
-    until(lambda: command.nice() == 19)
+    wait_for(lambda: command.nice() == 19)
     assert os.sched_getscheduler(command.pid) == os.SCHED_IDLE
     assert command.ionice().ioclass == psutil.IOPRIO_CLASS_IDLE
     assert int(command.environ()["OMP_NUM_THREADS"]) == max(1, len(os.sched_getaffinity(0)) - 1)
@@ -101,7 +102,7 @@ def test_it_lives_on_when_the_app_is_killed_and_is_found_by_the_next(settings, o
     job = desk.running()
     assert job.id == job_id
     losses = len(job.progress.losses)
-    until(lambda: len(desk.running().progress.losses) > losses)
+    wait_for(lambda: len(desk.running().progress.losses) > losses)
     desk.cancel(job.id)
     assert ended(desk, job).state == "cancelled"
 
@@ -109,13 +110,13 @@ def test_it_lives_on_when_the_app_is_killed_and_is_found_by_the_next(settings, o
 def test_one_whose_runner_was_killed_is_reported_with_its_log_and_leaves_nothing_behind(desk):
     job = desk.start(Request("slow"))
     command = command_of(desk, job)
-    until(lambda: desk.get(job.id).progress.collected)
+    wait_for(lambda: desk.get(job.id).progress.collected)
     os.kill(desk.get(job.id).pid, signal.SIGKILL)
     job = ended(desk, job)
     assert job.state == LOST and "Its process is gone" in job.sentence
     assert job.progress.collected.rows == 120 and "playing slow" in job.log
     assert not desk.folder(job.id).out.exists()
-    until(lambda: not command.is_running())
+    wait_for(lambda: not command.is_running())
     assert ended(desk, desk.start(Request("quick"))).state == "finished"
 
 

@@ -2,7 +2,8 @@ import threading
 
 import pytest
 
-from tests.jobs.conftest import CHILD, until
+from tests.jobs.conftest import CHILD
+from tests.waiting import wait_for
 from vibecheck.errors import RecordsError
 from vibecheck.jobs.folder import JobFolder
 from vibecheck.jobs.ledger import Ledger
@@ -30,7 +31,7 @@ def test_a_command_that_will_not_end_is_ended(engine, folder):
     command = [*CHILD, "--base=stubborn", f"--out={folder.out}"]
     thread = threading.Thread(target=lambda: states.append(runner.run(command, {})))
     thread.start()
-    until(lambda: folder.events.exists() and b'"step"' in folder.events.read_bytes())
+    wait_for(lambda: folder.events.exists() and b'"step"' in folder.events.read_bytes())
     runner.stop("It was cancelled.")
     thread.join(30)
     assert states == ["cancelled"] and ledger.get(ID).sentence == "It was cancelled."

@@ -2,17 +2,11 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from tests.records.examples import JPEG, a_prediction
+from tests.waiting import wait_for
 from vibecheck.errors import RecordsError
 from vibecheck.records.sweeper import Sweeper
 
 DAY = timedelta(days=1)
-
-
-def wait_until(condition):
-    give_up = time.monotonic() + 20
-    while not condition() and time.monotonic() < give_up:
-        time.sleep(0.02)
-    assert condition()
 
 
 def test_it_sweeps_at_once_and_again(store):
@@ -21,9 +15,9 @@ def test_it_sweeps_at_once_and_again(store):
     store.add(young, JPEG)
     store.add(a_prediction(made_at=now - 91 * DAY), None)
     sweeper = Sweeper(store, retention=90 * DAY, every=timedelta(seconds=0.05))
-    wait_until(lambda: store.count() == 1)
+    wait_for(lambda: store.count() == 1)
     store.add(a_prediction(made_at=now - 91 * DAY), None)
-    wait_until(lambda: store.count() == 1)
+    wait_for(lambda: store.count() == 1)
     sweeper.stop()
     assert store.get(young.id) == young
 
@@ -39,7 +33,7 @@ def test_a_failure_is_said_and_tried_again(store, monkeypatch, caplog):
 
     monkeypatch.setattr(store, "purge", fail_once)
     sweeper = Sweeper(store, retention=90 * DAY, every=timedelta(seconds=0.05))
-    wait_until(lambda: store.count() == 0)
+    wait_for(lambda: store.count() == 0)
     sweeper.stop()
     assert "The disk is full." in caplog.text
 

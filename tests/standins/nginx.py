@@ -3,16 +3,14 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import requests
-
+from benchmarks.running import free_port
 from tests.conftest import missing
+from tests.waiting import wait_for_server
 
 OURS = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 # What Debian's nginx.conf has around a file in conf.d, with all that it writes in a folder of the test's.
@@ -48,9 +46,7 @@ def nginx_before(ports: Sequence[int], folder: Path) -> Iterator[Nginx]:
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         missing("nginx is not installed: apt install nginx")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     text = OURS.read_text(encoding="utf-8")
     for written, meant in zip((8501, 8502), ports, strict=True):
         assert f"server 127.0.0.1:{written} " in text
@@ -64,14 +60,7 @@ def nginx_before(ports: Sequence[int], folder: Path) -> Iterator[Nginx]:
         [program, "-c", folder / "nginx.conf", "-p", folder, "-e", folder / "error.log"]
     ) as process:
         try:
-            give_up = time.monotonic() + 20
-            while True:
-                try:
-                    requests.get(f"http://127.0.0.1:{port}/", timeout=2)
-                    break
-                except requests.RequestException:
-                    assert process.poll() is None and time.monotonic() < give_up, "nginx did not start"
-                    time.sleep(0.05)
+            wait_for_server(f"http://127.0.0.1:{port}/", process)
             yield Nginx(f"http://127.0.0.1:{port}", folder)
         finally:
             process.terminate()

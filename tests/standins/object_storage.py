@@ -1,16 +1,16 @@
 """A server of object storage on this machine (moto's S3), in a process of its own."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import boto3
-import requests
+
+from benchmarks.running import free_port
+from tests.waiting import wait_for_server
 
 BUCKET = "vibes"
 
@@ -58,22 +58,13 @@ class ObjectStorage:
 @contextmanager
 def object_storage() -> Iterator[ObjectStorage]:
     """A server with an empty bucket."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdout=quiet, stderr=quiet, env=os.environ.copy()) as process:
         try:
             storage = ObjectStorage(f"http://127.0.0.1:{port}", process)
-            give_up = time.monotonic() + 60
-            while True:
-                try:
-                    requests.get(f"{storage.url}/moto-api/", timeout=1)
-                    break
-                except requests.RequestException:
-                    assert process.poll() is None and time.monotonic() < give_up, "moto did not start"
-                    time.sleep(0.05)
+            wait_for_server(f"{storage.url}/moto-api/", process)
             storage.make_bucket()
             yield storage
         finally:

@@ -3,13 +3,13 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.running import free_port
 from tests.conftest import missing
 
 BINARIES = "/usr/lib/postgresql"
@@ -50,9 +50,7 @@ def postgres_of_its_own() -> Iterator[PostgresServer]:
     found = sorted(Path(BINARIES).glob("*/bin/initdb"))
     if not found:
         missing("PostgreSQL is not installed: apt install postgresql")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="vibecheck-postgres-"))
     if os.geteuid() == 0:
         owner = pwd.getpwnam(OWNER)

@@ -4,9 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tests.jobs.conftest import CHILD, until
+from tests.jobs.conftest import CHILD
 from tests.records.examples import a_prediction
 from tests.ui.examples import face
+from tests.waiting import wait_for
 from vibecheck.access import Role
 from vibecheck.classifier import EMBEDDED
 from vibecheck.jobs.desk import Jobs
@@ -156,7 +157,7 @@ def test_a_press_starts_a_run_that_is_seen_until_its_end(store, page, jobs):
     assert not test.exception and len(jobs.history()) == 1
     asked = jobs.history()[0].asked
     assert (asked["base"], asked["source"], asked["since"]) == (CHAMP, "store", None)
-    until(lambda: test.run() and "tuned-1 is ready" in said(test))
+    wait_for(lambda: test.run() and "tuned-1 is ready" in said(test))
     assert "Past runs" in said(test) and not button(test, "ft-start").disabled
 
 

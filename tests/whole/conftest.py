@@ -1,6 +1,5 @@
 """The whole app in processes of its own, with real servers beside it, and visitors who come over the wire."""
 
-import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 
@@ -49,14 +48,6 @@ def check_vibe(tab: Visitor, keep: int = FACE, content: bytes | None = None) -> 
     tab.press("check")
     assert tab.errors() == []
     return tab.find("answer-").id.rpartition("-")[2]
-
-
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    """Waits until it holds."""
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, f"waited in vain for {what}"
-        time.sleep(0.05)
 
 
 def said(app: RunningApp) -> str:

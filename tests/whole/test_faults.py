@@ -18,7 +18,8 @@ import pytest
 from benchmarks.running import RunningApp
 from benchmarks.wire import Visitor
 from tests.standins.postgres import PostgresServer, postgres_of_its_own
-from tests.whole.conftest import FACE, NUMBERS, UPLOAD, check_vibe, photo, said, wait_for
+from tests.waiting import wait_for
+from tests.whole.conftest import FACE, NUMBERS, UPLOAD, check_vibe, photo, said
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 

@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks.wire import Visitor
 from tests.finetune.corrected import fill
-from tests.whole.conftest import check_vibe, wait_for
+from tests.waiting import wait_for
+from tests.whole.conftest import check_vibe
 from vibecheck.records.store import Store
 from vibecheck.registry import CHAMPION, PREVIOUS, Registry
 from vibecheck.settings import Settings

@@ -18,7 +18,8 @@ from tests.standins.nginx import Nginx, nginx_before
 from tests.standins.object_storage import ObjectStorage, object_storage
 from tests.standins.postgres import postgres_of_its_own
 from tests.test_champion import install
-from tests.whole.conftest import check_vibe, said, wait_for
+from tests.waiting import wait_for
+from tests.whole.conftest import check_vibe, said
 from vibecheck.records.queue import CHORES
 from vibecheck.records.store import Store
 from vibecheck.registry import Registry
