@@ -128,9 +128,7 @@ def _numbers(title: str, tally: Tally | None, pair: Pair | None) -> str:
 
 def _classes(pair: Pair) -> str:
     rows = []
-    for emotion in EMOTIONS:
-        before, n = pair.champion.per_class.get(emotion.name, (0, 0))
-        after, _ = pair.challenger.per_class.get(emotion.name, (0, 0))
+    for emotion, n, before, after in pair.by_mood():
         if not n:
             rows.append(f'<tr><td>{emotion.title}</td><td class="n">0</td><td colspan=3>–</td></tr>')
             continue

@@ -18,8 +18,9 @@ from aiortc import MediaStreamTrack
 from benchmarks.visitors import Door, event_loop, moving_head, visit
 from tests.waiting import wait_for
 from vibecheck import overlay
+from vibecheck.analyser import Analyser
 from vibecheck.emotions import NAMES
-from vibecheck.live import MOMENT, Analyser, Stream
+from vibecheck.live import MOMENT, Stream
 from vibecheck.marks import FASTEST, SLOWEST
 from vibecheck.reading import Reader, Reading
 

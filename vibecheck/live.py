@@ -1,4 +1,4 @@
-"""Live video: each visitor has a Stream, one Analyser reads for all of them.
+"""Live video: each visitor has a Stream; one Analyser (see `analyser`) reads for all of them.
 
     camera → Stream.receive → (newest frame) → Analyser → reading → Stream → told to the visitor's page
     camera → Stream.take    → (newest frame) → Analyser → reading → Stream → drawn on every frame
@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,10 +78,23 @@ class View:
     problem: str
 
 
+class ReadsStreams(Protocol):
+    """What a stream asks of its analyser."""
+
+    def join(self, stream: "Stream") -> None:
+        """Read this stream too."""
+
+    def leave(self, stream: "Stream") -> None:
+        """Read this stream no more."""
+
+    def wake(self) -> None:
+        """Some stream has a new frame."""
+
+
 class Stream:
     """One visitor's video. Every method may be called from any thread."""
 
-    def __init__(self, analyser: "Analyser", clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, analyser: ReadsStreams, clock: Callable[[], float] = time.monotonic) -> None:
         self._analyser = analyser
         self._clock = clock
         self._lock = threading.Lock()
@@ -266,97 +279,3 @@ class Stream:
         recent = [tick for tick in self._ticks[name] if now - tick <= RATE_WINDOW]
         span = now - recent[0] if recent else 0.0
         return (len(recent) - 1) / span if span > 0 else 0.0
-
-
-class ReadsFrames(Protocol):
-    """What the analyser asks of a reader: see `Reader.read_frame`."""
-
-    def read_frame(
-        self, picture: np.ndarray, at: float, before: Face | None, closely: bool, follow: bool = False
-    ) -> Reading:
-        """What one frame shows."""
-
-
-class Analyser:
-    """Reads the newest frame of each stream, in turn, in one thread for all visitors.
-
-    `reader` may be replaced while it runs: the next frame is read by the new one.
-    """
-
-    def __init__(self, reader: ReadsFrames) -> None:
-        self.reader = reader
-        self._streams: list[Stream] = []
-        self._changed = threading.Condition()
-        self._work = False
-        self._stopped = False
-        self._thread = self._started()
-
-    @property
-    def streams(self) -> Sequence[Stream]:
-        """The streams that are read, at this moment."""
-        with self._changed:
-            return tuple(self._streams)
-
-    def join(self, stream: Stream) -> None:
-        """Read this stream too."""
-        with self._changed:
-            self._streams.append(stream)
-
-    def leave(self, stream: Stream) -> None:
-        """Read this stream no more. Leaving twice is no mistake."""
-        with self._changed:
-            if stream in self._streams:
-                self._streams.remove(stream)
-
-    def wake(self) -> None:
-        """Some stream has a new frame."""
-        with self._changed:
-            self._work = True
-            self._changed.notify()
-            if not (self._thread.is_alive() or self._stopped):
-                self._revive()
-
-    def stop(self) -> None:
-        """End the thread."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify()
-        self._thread.join()
-
-    def _started(self) -> threading.Thread:
-        thread = threading.Thread(target=self._run, name="analyser", daemon=True)
-        thread.start()
-        return thread
-
-    def _revive(self) -> None:
-        """Whatever ended the thread, moods are read again, and each visitor is told until the next one."""
-        log.error("The analyser had stopped, and was started again")
-        for stream in self._streams:
-            stream.report("reading", "Moods were not read for a moment. It goes on by itself.")
-        self._thread = self._started()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._work or self._stopped)
-                if self._stopped:
-                    return
-                self._work = False
-                streams = tuple(self._streams)
-            # One frame of each in a round: nobody waits for longer than one reading of each other.
-            for stream in streams:
-                if frame := stream.next_frame():
-                    self._read(stream, frame)
-
-    def _read(self, stream: Stream, frame: Frame) -> None:
-        """Read one frame. What goes wrong is said to its visitor, and the others go on."""
-        try:
-            before, closely = stream.expectations(frame.at)
-            follow = stream.may_follow(frame.at)
-            picture = frame.picture()
-            stream.add(self.reader.read_frame(picture, frame.at, before, closely, follow))
-            stream.tell(picture.shape[:2])
-        except Exception as error:
-            log.exception("A frame could not be read")
-            problem = f"The mood could not be read ({type(error).__name__}). Reload the page to try again."
-            stream.report("reading", problem)

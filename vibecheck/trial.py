@@ -29,7 +29,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
-from vibecheck.emotions import NAMES
+from vibecheck.emotions import EMOTIONS, NAMES, Emotion
 from vibecheck.errors import ModelError
 from vibecheck.proofs import Proof
 
@@ -100,6 +100,15 @@ class Pair:
 
     champion: Scores
     challenger: Scores
+
+    def by_mood(self) -> list[tuple[Emotion, int, int, int]]:
+        """Each mood, how many labels it has, and how many of them champion and challenger recognised."""
+        rows = []
+        for emotion in EMOTIONS:
+            before, n = self.champion.per_class.get(emotion.name, (0, 0))
+            after, _ = self.challenger.per_class.get(emotion.name, (0, 0))
+            rows.append((emotion, n, before, after))
+        return rows
 
 
 @with_config(_STRICT)

@@ -28,6 +28,13 @@ def pretrain():
 
 
 @pytest.fixture(scope="module")
+def finishing():
+    from finetune import finishing
+
+    return finishing
+
+
+@pytest.fixture(scope="module")
 def small(pretrain):
     """A recipe for a network that learns within seconds."""
     from transformers import ResNetConfig
@@ -69,7 +76,7 @@ def test_it_learns_what_can_be_learned(trained):
     assert epochs[-1]["accuracy"] > 0.5  # one in seven by guessing
 
 
-def test_the_finished_folder_runs_in_the_app_as_it_was_trained(pretrain, trained, splits, small):
+def test_the_finished_folder_runs_in_the_app_as_it_was_trained(finishing, trained, splits, small):
     import torch
     from transformers import AutoModelForImageClassification
 
@@ -84,11 +91,10 @@ def test_the_finished_folder_runs_in_the_app_as_it_was_trained(pretrain, trained
     assert told[-1]["finished"] == str(out) and told[-1]["onnx_differs_by"] < 1e-4
     valid = splits[1]
     model = AutoModelForImageClassification.from_pretrained(out, dtype=torch.float32)
-    logits = (
-        pretrain.logits_of(model, pretrain.pictures_of(valid), small.side).double() / manifest.temperature
-    )
+    logits = finishing.logits_of(model, finishing.pictures_of(valid), small.side, mirror=True)
+    logits = logits.double() / manifest.temperature
     prior = np.array(manifest.class_prior)
-    expected = without_prior(logits.double().softmax(1).numpy(), prior, manifest.prior_strength)
+    expected = without_prior(logits.softmax(1).numpy(), prior, manifest.prior_strength)
     answers = classifier.probabilities(as_input(valid.pictures, classifier.side))
     assert (answers.argmax(1) == expected.argmax(1)).mean() > 0.97
     assert np.abs(answers - expected).mean() < 0.02  # two ways to scale 48 px to 32
@@ -131,7 +137,7 @@ def test_a_pupil_begins_where_its_teacher_ended_and_learns_what_it_answers(
     train = splits[0]
     goals = pretrain.opinions(train)
     run = pretrain._Run(small, train, goals, np.ones(len(train)), torch.device("cpu"))
-    run.follow(teacher / pretrain.CHECKPOINT)
+    run.follow(teacher)
     assert torch.allclose(run.goals.sum(2), torch.ones(len(train), 2), atol=1e-5)
     learned = (run.goals.numpy() - (1 - small.teacher_share) * goals) / small.teacher_share
     assert (learned[:, 0].argmax(1) == goals[:, 0].argmax(1)).mean() > 0.5
@@ -143,11 +149,70 @@ def test_a_teacher_that_is_not_there_or_of_another_architecture_is_refused(
 ):
     from dataclasses import replace
 
-    with pytest.raises(VibeCheckError, match="finished run"):
+    with pytest.raises(VibeCheckError, match="--out of a run"):
         pretrain.pretrain(*splits, tmp_path / "a", small, teacher=tmp_path / "nowhere")
     with pytest.raises(VibeCheckError, match="not of the architecture resnet"):
         other = replace(small, architecture="resnet")
         pretrain.pretrain(*splits, tmp_path / "b", other, teacher=trained[0])
+
+
+def test_with_the_mirror_a_face_and_its_image_are_answered_alike(finishing, trained, splits, small):
+    from transformers import AutoModelForImageClassification
+
+    model = AutoModelForImageClassification.from_pretrained(trained[0]).float()
+    faces = finishing.pictures_of(splits[1])
+    once, other = (
+        finishing.logits_of(model, each, small.side, mirror=False) for each in (faces, faces.flip(3))
+    )
+    both = finishing.logits_of(model, faces, small.side, mirror=True)
+    assert both.numpy() == pytest.approx(((once + other) / 2).numpy(), abs=1e-5)
+    assert (once - other).abs().max() > 0.1
+
+
+@pytest.fixture(scope="module")
+def pupils(pretrain, trained, splits, small, tmp_path_factory):
+    """Two runs with the same teacher, and one that knows nothing."""
+    from dataclasses import replace
+
+    folder = tmp_path_factory.mktemp("pupils")
+    for seed in (1, 2):
+        gentle = replace(small, epochs=2, small_share=0, rate=0.1, seed=seed)
+        assert pretrain.pretrain(*splits, folder / str(seed), gentle, teacher=trained[0])
+    assert pretrain.pretrain(*splits, folder / "stranger", replace(small, epochs=1, seed=3))
+    return folder
+
+
+def test_a_soup_is_the_mean_of_runs_that_gain_by_it(pretrain, splits, pupils, tmp_path):
+    from finetune.soup import soup
+
+    told = []
+    runs = [pupils / name for name in ("stranger", "1", "2")]
+    soup(runs, *splits, tmp_path / "soup-1", told.append)
+    *tried, finished = told
+    assert [Path(each["run"]).name for each in tried][-1] == "stranger"
+    assert [each["accuracy"] for each in tried] == sorted((each["accuracy"] for each in tried), reverse=True)
+    best = tried[0]["accuracy"]
+    for each in tried[1:]:
+        assert each["joins"] is (each["together"] >= best)
+        best = max(best, each["together"])
+    assert finished["finished"] == str(tmp_path / "soup-1")
+    assert Classifier.load(tmp_path / "soup-1").manifest.mirror
+    assert finished["accuracy"] == best
+    soup(runs[1:2], *splits, tmp_path / "alone")
+    alone, run = (Path(each, "model.safetensors").read_bytes() for each in (tmp_path / "alone", runs[1]))
+    assert alone == run, "of one run it is that run"
+
+
+def test_a_soup_of_other_networks_is_refused(pretrain, small, splits, pupils, tmp_path):
+    from dataclasses import replace
+
+    from finetune.soup import soup
+
+    assert pretrain.pretrain(*splits, tmp_path / "a", replace(small, epochs=1, side=40))
+    with pytest.raises(VibeCheckError, match="another network or side"):
+        soup([pupils / "1", tmp_path / "a"], *splits, tmp_path / "b")
+    with pytest.raises(VibeCheckError, match="--out of a run"):
+        soup([tmp_path / "nowhere"], *splits, tmp_path / "b")
 
 
 def test_fewer_faces_than_a_batch_are_refused(pretrain, small, splits, tmp_path):
@@ -164,38 +229,38 @@ def test_the_two_heads_learn_the_votes_and_the_label(pretrain, splits):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_folded_heads_answer_with_the_geometric_mean_of_both(pretrain, small, splits, share):
+def test_folded_heads_answer_with_the_geometric_mean_of_both(finishing, small, splits, share):
     import torch
 
-    faces = pretrain.pictures_of(splits[1])
+    faces = finishing.pictures_of(splits[1])
     torch.manual_seed(0)
-    both = pretrain.build(small.architecture, small.side, pretrain.OUTPUTS)
-    torch.nn.init.normal_(pretrain.head(both).weight, std=3.0)
-    votes, label = pretrain.logits_of(both, faces, small.side).log_softmax(1).split(7, dim=1)
+    both = finishing.build(small.architecture, small.side, finishing.OUTPUTS)
+    torch.nn.init.normal_(finishing.head(both).weight, std=3.0)
+    votes, label = finishing.logits_of(both, faces, small.side, mirror=False).log_softmax(1).split(7, dim=1)
     expected = ((1 - share) * votes.log_softmax(1) + share * label.log_softmax(1)).softmax(1)
-    folded = pretrain.fold(both, small, share)
-    answers = pretrain.logits_of(folded, faces, small.side).softmax(1)
+    folded = finishing.fold(both, small, share)
+    answers = finishing.logits_of(folded, faces, small.side, mirror=False).softmax(1)
     assert answers.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
     assert answers.std(0).max() > 0.01
 
 
-def test_every_architecture_can_be_built_and_trained_by_one_step(pretrain):
+def test_every_architecture_can_be_built_and_trained_by_one_step(finishing):
     import torch
 
     from finetune.architectures import ARCHITECTURES, build, head
 
     for name in ARCHITECTURES:
-        model = build(name, 64, pretrain.OUTPUTS).train()
+        model = build(name, 64, finishing.OUTPUTS).train()
         assert head(model).out_features == 14
         model(pixel_values=torch.rand(2, 3, 64, 64)).logits.sum().backward()
         assert 1e3 < sum(p.numel() for p in model.parameters()) < 12e6
 
 
 def test_rare_expressions_are_drawn_more_often(pretrain):
-    goal = np.eye(7)[[3] * 90 + [1] * 10]
-    even = pretrain._draw_weights(goal, 0.0)
+    goals = np.eye(7)[[3] * 90 + [1] * 10][:, np.newaxis].repeat(2, 1)
+    even = pretrain.draw_weights(goals, 0.0)
     assert even == pytest.approx(np.ones(100))
-    full = pretrain._draw_weights(goal, 1.0)
+    full = pretrain.draw_weights(goals, 1.0)
     assert full[95] / full[0] == pytest.approx(9, rel=0.05)
 
 

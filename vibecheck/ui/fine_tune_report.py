@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from vibecheck.emotions import BY_NAME, EMOTIONS
+from vibecheck.emotions import BY_NAME
 from vibecheck.errors import ModelError, RecordsError
 from vibecheck.jobs.ledger import Job
 from vibecheck.trial import Changed, Pair, Report, Tally
@@ -74,9 +74,7 @@ def _reference(found: Tally) -> str:
 
 def _moods(pair: Pair) -> str:
     rows = []
-    for emotion in EMOTIONS:
-        before, n = pair.champion.per_class.get(emotion.name, (0, 0))
-        after, _ = pair.challenger.per_class.get(emotion.name, (0, 0))
+    for emotion, n, before, after in pair.by_mood():
         if not n:
             continue
         spoken = f"{emotion.title}: {after} of {n} recognised, by the champion {before}"

@@ -12,7 +12,8 @@ from streamlit_webrtc.eventloop import get_global_event_loop
 from streamlit_webrtc.relay import get_global_relay
 
 from vibecheck import access
-from vibecheck.live import Analyser, Stream, View
+from vibecheck.analyser import Analyser
+from vibecheck.live import Stream, View
 from vibecheck.marks import Line
 from vibecheck.newest import hand_on_the_newest
 from vibecheck.relay import Relay, find_relay

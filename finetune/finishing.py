@@ -1,0 +1,150 @@
+"""From a trained network with two heads to a model folder: one head, corrections, ONNX.
+
+The heads, of FER+'s votes and of FER2013's label, are folded into one by a mix that is chosen on the
+validation part: the mean of two layers' weights answers with the (normalised) geometric mean of their
+probabilities.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from torch import nn
+from transformers import PreTrainedModel, ViTImageProcessor
+
+from finetune.architectures import build, head
+from finetune.ferplus import Faces
+from finetune.metrics import report
+from finetune.recipe import Recipe
+from vibecheck.classifier import without_prior
+from vibecheck.compiler import compile_folder
+from vibecheck.emotions import NAMES
+from vibecheck.manifest import Manifest
+from vibecheck.probes import face_probes
+
+MEAN, STD = 0.5, 0.25
+CROP_SCALE = 0.85
+# Names of the outputs while two heads are trained: first the votes', then the label's.
+OUTPUTS = [f"{head} {name}" for head in ("votes", "label") for name in NAMES]
+
+
+def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Faces, out: Path) -> dict:
+    """Write the model folder: weights, ONNX, and a manifest whose corrections are chosen on `valid`.
+
+    `priors` is 2 x 7: the mix of moods that each head was trained under. The mix of the heads and the
+    strength of the correction for the class prior are those with the highest mean of accuracy by votes
+    and balanced accuracy by FER2013's label; under the temperature the mood with most votes is most likely.
+    """
+    clear = valid.truth >= 0
+    both = logits_of(model, pictures_of(valid), recipe.side, recipe.mirror).double().numpy()
+    best = (-1.0, 0.0, 0.0, 1.0)
+    for share in np.linspace(0, 1, 11):
+        logits = (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
+        prior = _between(priors, share)
+        temperature = _temperature(logits[clear], valid.truth[clear])
+        answers = softmax(logits / temperature, axis=1)
+        for strength in np.linspace(0, 1, 11):
+            score = _score(without_prior(answers, prior, strength), valid)
+            best = max(best, (score, float(share), float(strength), temperature))
+    _, share, strength, temperature = best
+    folded = fold(model, recipe, share).half()
+    folded.save_pretrained(out)
+    ViTImageProcessor(
+        size={"height": recipe.side, "width": recipe.side}, image_mean=[MEAN] * 3, image_std=[STD] * 3
+    ).save_pretrained(out)
+    prior = _between(priors, share)
+    manifest = Manifest(
+        version=out.name,
+        origin="trained on FER+ by python -m finetune pretrain",
+        grey=True,
+        mirror=recipe.mirror,
+        crop_scale=CROP_SCALE,
+        temperature=round(temperature, 4),
+        class_prior=tuple(round(float(part), 4) for part in prior),
+        prior_strength=round(strength, 2),
+    )
+    manifest.write(out)
+    worst = compile_folder(out, face_probes(50))
+    return {
+        "finished": str(out),
+        "label_share": round(share, 2),
+        "manifest": manifest.model_dump(),
+        "onnx_differs_by": worst,
+    }
+
+
+def fold(model: PreTrainedModel, recipe: Recipe, share: float) -> PreTrainedModel:
+    """The model with one head: (1 - share) of the votes', `share` of the label's."""
+    one = build(recipe.architecture, recipe.side, list(NAMES))
+    state = model.state_dict()
+    ours, theirs = head(one), head(model)
+    (name,) = (name for name, module in model.named_modules() if module is theirs)
+    for part in ("weight", "bias"):
+        votes, label = state[f"{name}.{part}"].split(len(NAMES))
+        state[f"{name}.{part}"] = (1 - share) * votes + share * label
+    assert ours.out_features == len(NAMES)
+    one.load_state_dict(state)
+    return one
+
+
+def _between(priors: np.ndarray, share: float) -> np.ndarray:
+    """The prior of folded heads: as their answers, the geometric mean, normalised."""
+    prior = priors[0] ** (1 - share) * priors[1] ** share
+    return prior / prior.sum()
+
+
+def _temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+    """The divisor of the logits (N x 7) under which the truth (N indices) is most likely (Guo et al. 2017).
+
+    Under the one for which the votes are most likely, the model is right more often than it says.
+    """
+    answer = minimize_scalar(
+        lambda t: -log_softmax(logits / t, axis=1)[np.arange(len(truth)), truth].mean(),
+        bounds=(0.3, 3.0),
+        method="bounded",
+    )
+    return float(answer.x)
+
+
+def logits_of(model: nn.Module, pictures: torch.Tensor, side: int, mirror: bool) -> torch.Tensor:
+    """Logits (N x outputs) of a model for grey faces (N x 1 x S x S uint8), without any correction.
+
+    With `mirror`, the mean of those for the faces and for their mirror images.
+    """
+    if mirror:
+        both = (logits_of(model, each, side, False) for each in (pictures, pictures.flip(3)))
+        return sum(both, start=torch.zeros(())) / 2
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.inference_mode():
+        parts = [
+            model(pixel_values=normal(scaled(batch.to(device), side))).logits.float().cpu()
+            for batch in pictures.split(256)
+        ]
+    return torch.cat(parts)
+
+
+def _score(shares: np.ndarray, faces: Faces) -> float:
+    clear = faces.truth >= 0
+    by_votes = report(shares[clear], faces.truth[clear])["accuracy"]
+    return (by_votes + report(shares, faces.label)["balanced_accuracy"]) / 2
+
+
+def pictures_of(faces: Faces) -> torch.Tensor:
+    """The faces' pictures, N x 1 x S x S uint8."""
+    return torch.from_numpy(faces.pictures).unsqueeze(1)
+
+
+def scaled(pictures: torch.Tensor, side: int) -> torch.Tensor:
+    """Grey uint8 pictures as N x 1 x side x side float, 0 to 1."""
+    values = pictures.float() / 255
+    return F.interpolate(values, size=(side, side), mode="bilinear", antialias=True).clamp(0, 1)
+
+
+def normal(pictures: torch.Tensor) -> torch.Tensor:
+    """What the model's preprocessor makes of grey pictures: three equal channels about 0."""
+    values = ((pictures - MEAN) / STD).expand(-1, 3, -1, -1)
+    return values.contiguous(memory_format=torch.channels_last)

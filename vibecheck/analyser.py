@@ -1,0 +1,108 @@
+"""Reads the newest frame of each visitor's stream, for all of them in one thread."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from vibecheck.faces import Face
+from vibecheck.live import Frame, Stream
+from vibecheck.reading import Reading
+
+log = logging.getLogger(__name__)
+
+
+class ReadsFrames(Protocol):
+    """What the analyser asks of a reader: see `Reader.read_frame`."""
+
+    def read_frame(
+        self, picture: np.ndarray, at: float, before: Face | None, closely: bool, follow: bool = False
+    ) -> Reading:
+        """What one frame shows."""
+
+
+class Analyser:
+    """Reads the newest frame of each stream, in turn, in one thread for all visitors.
+
+    `reader` may be replaced while it runs: the next frame is read by the new one.
+    """
+
+    def __init__(self, reader: ReadsFrames) -> None:
+        self.reader = reader
+        self._streams: list[Stream] = []
+        self._changed = threading.Condition()
+        self._work = False
+        self._stopped = False
+        self._thread = self._started()
+
+    @property
+    def streams(self) -> Sequence[Stream]:
+        """The streams that are read, at this moment."""
+        with self._changed:
+            return tuple(self._streams)
+
+    def join(self, stream: Stream) -> None:
+        """Read this stream too."""
+        with self._changed:
+            self._streams.append(stream)
+
+    def leave(self, stream: Stream) -> None:
+        """Read this stream no more. Leaving twice is no mistake."""
+        with self._changed:
+            if stream in self._streams:
+                self._streams.remove(stream)
+
+    def wake(self) -> None:
+        """Some stream has a new frame."""
+        with self._changed:
+            self._work = True
+            self._changed.notify()
+            if not (self._thread.is_alive() or self._stopped):
+                self._revive()
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run, name="analyser", daemon=True)
+        thread.start()
+        return thread
+
+    def _revive(self) -> None:
+        """Whatever ended the thread, moods are read again, and each visitor is told until the next one."""
+        log.error("The analyser had stopped, and was started again")
+        for stream in self._streams:
+            stream.report("reading", "Moods were not read for a moment. It goes on by itself.")
+        self._thread = self._started()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._work or self._stopped)
+                if self._stopped:
+                    return
+                self._work = False
+                streams = tuple(self._streams)
+            # One frame of each in a round: nobody waits for longer than one reading of each other.
+            for stream in streams:
+                if frame := stream.next_frame():
+                    self._read(stream, frame)
+
+    def _read(self, stream: Stream, frame: Frame) -> None:
+        """Read one frame. What goes wrong is said to its visitor, and the others go on."""
+        try:
+            before, closely = stream.expectations(frame.at)
+            follow = stream.may_follow(frame.at)
+            picture = frame.picture()
+            stream.add(self.reader.read_frame(picture, frame.at, before, closely, follow))
+            stream.tell(picture.shape[:2])
+        except Exception as error:
+            log.exception("A frame could not be read")
+            problem = f"The mood could not be read ({type(error).__name__}). Reload the page to try again."
+            stream.report("reading", problem)
