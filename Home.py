@@ -1,8 +1,10 @@
 """Home: show your face, see your mood, hear a playlist."""
 
+from pathlib import Path
+
 import streamlit as st
 
-from vibecheck.ui.serving import serving
+from vibecheck.ui.serving import doors, serving
 
 if __name__ == "__main__":
     from vibecheck.ui import app, camera, consent, live, theme
@@ -29,4 +31,5 @@ if __name__ == "__main__":
     app.end_page()
 else:
     # `streamlit run Home.py` finds this and serves it: what is above is then the script of its first page.
-    server = st.App(__file__, lifespan=serving)
+    pages = Path(__file__).parent.glob("pages/*.py")
+    server = st.App(__file__, lifespan=serving, routes=doors(pages))

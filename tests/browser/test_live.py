@@ -43,6 +43,17 @@ def as_webcam(path: Path) -> Path:
     return path
 
 
+# What a browser says once its user has said no.
+DENIED = """
+const query = navigator.permissions.query.bind(navigator.permissions);
+navigator.permissions.query = async (what) => {
+  const status = await query(what);
+  if (what.name === "camera") Object.defineProperty(status, "state", { value: "denied" });
+  return status;
+};
+"""
+
+
 @pytest.fixture(scope="module")
 def app(start_app):
     return start_app(VIBECHECK_AUDIT_SHARE="1")
@@ -193,16 +204,7 @@ def test_nobody_in_front_of_the_camera(app, open_browser, tmp_path, empty_room):
 
 def test_a_refused_camera_offers_an_upload_at_once(app, open_browser):
     context = open_browser(permissions=[])
-    context.add_init_script(
-        """
-        const query = navigator.permissions.query.bind(navigator.permissions);
-        navigator.permissions.query = async (what) => {
-          const status = await query(what);
-          if (what.name === "camera") Object.defineProperty(status, "state", { value: "denied" });
-          return status;
-        };
-        """
-    )
+    context.add_init_script(DENIED)
     page = context.new_page()
     page.goto(app.url)
     expect(page.get_by_test_id("stAlert")).to_contain_text("The camera is not allowed")
@@ -211,7 +213,8 @@ def test_a_refused_camera_offers_an_upload_at_once(app, open_browser):
 
 
 def test_without_a_camera_an_upload_is_offered_at_once(app, open_browser):
-    context = open_browser()
+    context = open_browser(permissions=[])
+    context.add_init_script(DENIED)  # as some browsers say where there is nothing to allow
     context.add_init_script("navigator.mediaDevices.enumerateDevices = async () => [];")
     page = context.new_page()
     page.goto(app.url)

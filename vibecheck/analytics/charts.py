@@ -13,8 +13,8 @@ from vibecheck.records.bins import CONFIDENCE_BINS
 SHADES = ["#1A2830", "#214049", "#2B5A60", "#357577", "#409192", "#4CC2C4"]
 
 PICK = "cell"
-# Seven names side by side have room for five letters each.
-SHORT = "slice(datum.label, 0, 5)"
+# Seven names side by side have room for five letters each, unless the cells are wide (px).
+SHORT = "bandwidth('x') < 56 ? slice(datum.label, 0, 5) : datum.label"
 TITLES = [emotion.title for emotion in EMOTIONS]
 
 

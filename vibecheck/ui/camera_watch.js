@@ -10,9 +10,10 @@ export default function ({ setStateValue }) {
   };
   const look = async () => {
     if (!navigator.mediaDevices?.getUserMedia) return tell("insecure");
-    if (permission?.state === "denied") return tell("refused");
+    // A camera is listed, if without a name, before it is allowed: where there is none, that comes first.
     const devices = await navigator.mediaDevices.enumerateDevices();
-    tell(devices.some((device) => device.kind === "videoinput") ? "" : "missing");
+    if (!devices.some((device) => device.kind === "videoinput")) return tell("missing");
+    tell(permission?.state === "denied" ? "refused" : "");
   };
   // Not every browser knows a permission for the camera; then only the rest is told.
   navigator.permissions
