@@ -24,15 +24,8 @@ def pretrain(
     epochs: Annotated[int, typer.Option(min=1)] = 60,
     side: Annotated[int, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = 80,
     small_share: Annotated[float, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")] = 0.6,
-    teacher: Annotated[
-        Path | None, typer.Option(help="The --out of an earlier run, to begin with and to learn from.")
-    ] = None,
     rate: Annotated[float, typer.Option(min=0.001, help="Factor of the learning rate.")] = 1.0,
     calm_share: Annotated[float, typer.Option(min=0, max=1, help="Share of epochs with plain faces.")] = 0.25,
-    teacher_share: Annotated[
-        float, typer.Option(min=0, max=1, help="How much of what is learned is the teacher's answer.")
-    ] = 0.5,
-    mirror: Annotated[bool, typer.Option(help="Answer with the mean of a face and its mirror image.")] = True,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     minutes: Annotated[float, typer.Option(help="Stop after so many; the same command goes on.")] = math.inf,
 ) -> None:
@@ -52,28 +45,11 @@ def pretrain(
         small_share=small_share,
         calm_share=calm_share,
         rate=rate,
-        teacher_share=teacher_share,
-        mirror=mirror,
         seed=seed,
     )
-    done = pretrain(train, valid, out, recipe, lambda event: typer.echo(as_line(event)), minutes, teacher)
+    done = pretrain(train, valid, out, recipe, lambda event: typer.echo(as_line(event)), minutes)
     if not done:
         typer.echo("Not finished yet: the same command goes on from here.", err=True)
-
-
-@app.command()
-def average(
-    runs: Annotated[list[Path], typer.Argument(help="The --out of finished runs with the same teacher.")],
-    data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
-    out: Annotated[Path, typer.Option(help="Folder of the model; its name becomes the version.")],
-) -> None:
-    """Make one model of several runs of pretrain, by the mean of their weights where that helps."""
-    from finetune.ferplus import read
-    from finetune.pretrain import as_line
-    from finetune.soup import soup
-
-    train, valid = read(data / "train.parquet"), read(data / "valid.parquet")
-    soup(runs, train, valid, out, lambda event: typer.echo(as_line(event)))
 
 
 @app.command()

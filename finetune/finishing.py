@@ -39,7 +39,7 @@ def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Fa
     and balanced accuracy by FER2013's label; under the temperature the mood with most votes is most likely.
     """
     clear = valid.truth >= 0
-    both = logits_of(model, pictures_of(valid), recipe.side, recipe.mirror).double().numpy()
+    both = logits_of(model, pictures_of(valid), recipe.side).double().numpy()
     best = (-1.0, 0.0, 0.0, 1.0)
     for share in np.linspace(0, 1, 11):
         logits = (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
@@ -60,7 +60,6 @@ def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Fa
         version=out.name,
         origin="trained on FER+ by python -m finetune pretrain",
         grey=True,
-        mirror=recipe.mirror,
         crop_scale=CROP_SCALE,
         temperature=round(temperature, 4),
         class_prior=tuple(round(float(part), 4) for part in prior),
@@ -109,14 +108,8 @@ def _temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     return float(answer.x)
 
 
-def logits_of(model: nn.Module, pictures: torch.Tensor, side: int, mirror: bool) -> torch.Tensor:
-    """Logits (N x outputs) of a model for grey faces (N x 1 x S x S uint8), without any correction.
-
-    With `mirror`, the mean of those for the faces and for their mirror images.
-    """
-    if mirror:
-        both = (logits_of(model, each, side, False) for each in (pictures, pictures.flip(3)))
-        return sum(both, start=torch.zeros(())) / 2
+def logits_of(model: nn.Module, pictures: torch.Tensor, side: int) -> torch.Tensor:
+    """Logits (N x outputs) of a model for grey faces (N x 1 x S x S uint8), without any correction."""
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():

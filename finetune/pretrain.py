@@ -3,9 +3,7 @@
 FER+ has two opinions on each face: the votes of ten people, and the label of FER2013's collectors, who
 saw far more fear and disgust. The network learns both, with a head for each; an average of the weights over
 the run (EMA) is what is kept, and made a model folder by `finishing`. A run that was interrupted goes on
-from its checkpoint. A run may have an earlier one as its teacher: it begins with the teacher's weights and
-learns in part what the teacher answers, which is softer and less noisy than labels (born-again networks,
-Furlanello et al. 2018, arXiv:1805.04770).
+from its checkpoint.
 """
 
 import json
@@ -45,16 +43,13 @@ def pretrain(
     recipe: Recipe,
     tell: Callable[[dict], None] = lambda event: None,
     minutes: float = math.inf,
-    teacher: Path | None = None,
 ) -> bool:
     """Train, and write the finished model folder into `out`; returns whether it is finished.
-
-    `teacher` is the folder of an earlier, finished run of the same architecture.
 
     Stops after an epoch that ends later than `minutes` after the start: call it again with the same
     recipe to go on. `tell` gets a dict after each epoch, and one at the end. The same recipe, data,
     machine and number of threads give the same model. Raises VibeCheckError if `out` holds a
-    checkpoint of another recipe, or `teacher` none of this architecture.
+    checkpoint of another recipe.
     """
     began = time.monotonic()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -63,8 +58,6 @@ def pretrain(
     goals = opinions(train)
     weights = draw_weights(goals, recipe.balance)
     run = _Run(recipe, train, goals, weights, device)
-    if teacher is not None:
-        run.follow(teacher)
     out.mkdir(parents=True, exist_ok=True)
     first = run.resume(out / CHECKPOINT)
     for epoch in range(first, recipe.epochs):
@@ -104,18 +97,6 @@ def draw_weights(goals: np.ndarray, balance: float) -> np.ndarray:
 def priors(goals: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """2 x 7: the mix of moods that each head is trained under."""
     return np.einsum("n,nhm->hm", weights / weights.sum(), goals)
-
-
-def averaged(run: Path) -> tuple[Recipe, dict[str, torch.Tensor]]:
-    """The recipe of a run (its --out), and the average of its weights. Raises VibeCheckError."""
-    path = run / CHECKPOINT
-    if not path.exists():
-        raise VibeCheckError(f"{path} is not there: it is in the --out of a run of pretrain.")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    prefix = "module."  # under which the average keeps its model
-    weights = {name.removeprefix(prefix): part for name, part in state["parts"][1].items()}
-    del weights["n_averaged"]
-    return Recipe(**state["recipe"]), weights
 
 
 class _Run:
@@ -169,28 +150,10 @@ class _Run:
             losses.append(loss.item())
         return float(np.mean(losses))
 
-    def follow(self, teacher: Path) -> None:
-        """Begin with the weights of a teacher, and learn in part what it answers.
-
-        It is asked for each face and for its mirror image.
-        """
-        recipe, weights = averaged(teacher)
-        if recipe.architecture != self.recipe.architecture:
-            raise VibeCheckError(f"{teacher} is not of the architecture {self.recipe.architecture}.")
-        self.model.load_state_dict(weights)
-        self.average.module.load_state_dict(weights)
-        answers = [
-            logits_of(self.model, pictures, self.recipe.side, False)
-            .view(len(pictures), -1, len(NAMES))
-            .softmax(2)
-            for pictures in (self.faces, self.faces.flip(3))
-        ]
-        self.goals = torch.lerp(self.goals, sum(answers) / 2, self.recipe.teacher_share)
-
     def answers(self, faces: Faces) -> np.ndarray:
         """N x 7 probabilities by the votes' head of the averaged model."""
         recipe = self.recipe
-        logits = logits_of(self.average.module, pictures_of(faces), recipe.side, recipe.mirror)
+        logits = logits_of(self.average.module, pictures_of(faces), recipe.side)
         return logits[:, : len(NAMES)].softmax(1).numpy()
 
     def save(self, path: Path, epoch: int) -> None:

@@ -17,8 +17,7 @@ class Recipe:
     `calm_share` of the epochs nothing is mixed and half of the faces are no more than mirrored, so that
     the model ends on faces as they are (as Ge et al. 2021, arXiv:2107.08430, end without mosaics). The
     learning rate rises over the first tenth of the run to `rate` times what suits the architecture, then
-    falls. `teacher_share` is the share of a teacher's answer in what is learned, if there is a teacher.
-    With `mirror` the finished model answers with the mean of a face and its mirror image.
+    falls.
     """
 
     architecture: str = "resnet"
@@ -33,6 +32,4 @@ class Recipe:
     calm_share: float = 0.25
     average: float = 0.998
     rate: float = 1.0
-    teacher_share: float = 0.5
-    mirror: bool = True
     seed: int = 0

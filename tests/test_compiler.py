@@ -89,22 +89,6 @@ def test_colour_matters_to_a_model_in_colour_and_not_to_a_grey_one(compiler, tmp
     assert in_colour > 5 * in_grey
 
 
-def test_with_the_mirror_a_face_and_its_image_are_answered_alike(compiler, tmp_path):
-    crops = compiler._resized(face_probes(5), 32)
-    answers = {}
-    for mirror in (False, True):
-        folder = small_vit(tmp_path / f"vit-{mirror}", NAMES)
-        (folder / "vibecheck.json").write_text(json.dumps({"version": "v", "mirror": mirror}))
-        assert compiler.compile_folder(folder, face_probes(5)) < 1e-4
-        classifier = Classifier.load(folder)
-        answers[mirror] = [classifier.probabilities(each) for each in (crops, crops[:, :, ::-1].copy())]
-    once, image = answers[False]
-    assert np.abs(once - image).max() > 1e-3
-    both = np.sqrt(once * image)
-    for each in answers[True]:
-        assert each == pytest.approx(both / both.sum(1, keepdims=True), abs=1e-4)
-
-
 def test_the_temperature_softens_the_answers_inside_the_graph(compiler, tmp_path):
     crops = compiler._resized(face_probes(5), 32)
     logits = []

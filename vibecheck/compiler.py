@@ -33,14 +33,14 @@ TOLERANCE = 1e-4
 class WithPixels(torch.nn.Module):
     """A model with all that belongs round it: N x S x S x 3 uint8 RGB to calibrated logits.
 
-    Before it, what it wants done to its pixels; behind it, its temperature (Guo et al. 2017). While it is
-    trained each face is looked at once, also where the manifest wants its mirror image looked at too.
+    Before it, what it wants done to its pixels; behind it, its temperature (Guo et al. 2017).
     """
 
-    def __init__(self, model: torch.nn.Module, processor: dict, manifest: Manifest) -> None:
+    def __init__(self, model: torch.nn.Module, processor: dict, grey: bool, temperature: float) -> None:
         super().__init__()
         self.model = model
-        self.grey, self.mirror, self.temperature = manifest.grey, manifest.mirror, manifest.temperature
+        self.grey = grey
+        self.temperature = temperature
         factor = processor.get("rescale_factor", 1 / 255) if processor.get("do_rescale", True) else 1.0
         normalise = processor.get("do_normalize", True)
         mean = processor.get("image_mean", [0.5] * 3) if normalise else [0.0] * 3
@@ -53,11 +53,8 @@ class WithPixels(torch.nn.Module):
         values = pixels.to(torch.float32)
         if self.grey:
             values = (values * self.luma).sum(dim=3, keepdim=True).expand(-1, -1, -1, 3)
-        values = (values * self.scale + self.shift).permute(0, 3, 1, 2)
-        if not self.mirror or self.training:
-            return self.model(pixel_values=values).logits / self.temperature
-        logits = self.model(pixel_values=torch.cat([values, values.flip(3)])).logits
-        return logits.unflatten(0, (2, -1)).mean(0) / self.temperature
+        values = values * self.scale + self.shift
+        return self.model(pixel_values=values.permute(0, 3, 1, 2)).logits / self.temperature
 
 
 def open_folder(folder: Path, manifest: Manifest) -> tuple[WithPixels, int]:
@@ -78,7 +75,7 @@ def open_folder(folder: Path, manifest: Manifest) -> tuple[WithPixels, int]:
     side = size.get("height") or size.get("shortest_edge") or getattr(config, "image_size", None)
     if not isinstance(side, int) or not 16 <= side <= 1024:
         raise ModelError(f"{folder}/preprocessor_config.json does not say the size of the model's input.")
-    return WithPixels(model, processor, manifest).eval(), side
+    return WithPixels(model, processor, manifest.grey, manifest.temperature).eval(), side
 
 
 def compile_folder(folder: Path, faces: np.ndarray) -> float:

@@ -25,7 +25,6 @@ class Manifest(BaseModel):
     version: str = Field(pattern=r"^[\w.@/-]{1,120}$", description="Written with every prediction it makes.")
     origin: str = Field("", max_length=300, description="Where it came from, for people.")
     grey: bool = Field(False, description="It was trained on grey pictures: luma goes into all channels.")
-    mirror: bool = Field(False, description="The answer is the mean of those to a face and its mirror image.")
     crop_scale: float = Field(
         1.0, gt=0.3, le=3, description="Side of its crop, in longer sides of the face box."
     )

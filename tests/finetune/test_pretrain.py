@@ -91,7 +91,7 @@ def test_the_finished_folder_runs_in_the_app_as_it_was_trained(finishing, traine
     assert told[-1]["finished"] == str(out) and told[-1]["onnx_differs_by"] < 1e-4
     valid = splits[1]
     model = AutoModelForImageClassification.from_pretrained(out, dtype=torch.float32)
-    logits = finishing.logits_of(model, finishing.pictures_of(valid), small.side, mirror=True)
+    logits = finishing.logits_of(model, finishing.pictures_of(valid), small.side)
     logits = logits.double() / manifest.temperature
     prior = np.array(manifest.class_prior)
     expected = without_prior(logits.softmax(1).numpy(), prior, manifest.prior_strength)
@@ -120,101 +120,6 @@ def test_a_checkpoint_of_another_recipe_is_refused(pretrain, small, splits, tmp_
         pretrain.pretrain(*splits, tmp_path, replace(small, seed=1))
 
 
-def test_a_pupil_begins_where_its_teacher_ended_and_learns_what_it_answers(
-    pretrain, trained, splits, small, tmp_path
-):
-    from dataclasses import replace
-
-    teacher, told = trained
-    pupil = tmp_path / "small-2"
-    gentle = replace(small, epochs=1, small_share=0, rate=0.01)
-    epochs = []
-    assert pretrain.pretrain(*splits, pupil, gentle, epochs.append, teacher=teacher)
-    assert epochs[0]["accuracy"] > told[-2]["accuracy"] - 0.02  # one epoch from nothing is far from that
-
-    import torch
-
-    train = splits[0]
-    goals = pretrain.opinions(train)
-    run = pretrain._Run(small, train, goals, np.ones(len(train)), torch.device("cpu"))
-    run.follow(teacher)
-    assert torch.allclose(run.goals.sum(2), torch.ones(len(train), 2), atol=1e-5)
-    learned = (run.goals.numpy() - (1 - small.teacher_share) * goals) / small.teacher_share
-    assert (learned[:, 0].argmax(1) == goals[:, 0].argmax(1)).mean() > 0.5
-    assert (learned >= -1e-6).all() and (learned[:, 0].max(1) < 1).all()
-
-
-def test_a_teacher_that_is_not_there_or_of_another_architecture_is_refused(
-    pretrain, trained, splits, small, tmp_path
-):
-    from dataclasses import replace
-
-    with pytest.raises(VibeCheckError, match="--out of a run"):
-        pretrain.pretrain(*splits, tmp_path / "a", small, teacher=tmp_path / "nowhere")
-    with pytest.raises(VibeCheckError, match="not of the architecture resnet"):
-        other = replace(small, architecture="resnet")
-        pretrain.pretrain(*splits, tmp_path / "b", other, teacher=trained[0])
-
-
-def test_with_the_mirror_a_face_and_its_image_are_answered_alike(finishing, trained, splits, small):
-    from transformers import AutoModelForImageClassification
-
-    model = AutoModelForImageClassification.from_pretrained(trained[0]).float()
-    faces = finishing.pictures_of(splits[1])
-    once, other = (
-        finishing.logits_of(model, each, small.side, mirror=False) for each in (faces, faces.flip(3))
-    )
-    both = finishing.logits_of(model, faces, small.side, mirror=True)
-    assert both.numpy() == pytest.approx(((once + other) / 2).numpy(), abs=1e-5)
-    assert (once - other).abs().max() > 0.1
-
-
-@pytest.fixture(scope="module")
-def pupils(pretrain, trained, splits, small, tmp_path_factory):
-    """Two runs with the same teacher, and one that knows nothing."""
-    from dataclasses import replace
-
-    folder = tmp_path_factory.mktemp("pupils")
-    for seed in (1, 2):
-        gentle = replace(small, epochs=2, small_share=0, rate=0.1, seed=seed)
-        assert pretrain.pretrain(*splits, folder / str(seed), gentle, teacher=trained[0])
-    assert pretrain.pretrain(*splits, folder / "stranger", replace(small, epochs=1, seed=3))
-    return folder
-
-
-def test_a_soup_is_the_mean_of_runs_that_gain_by_it(pretrain, splits, pupils, tmp_path):
-    from finetune.soup import soup
-
-    told = []
-    runs = [pupils / name for name in ("stranger", "1", "2")]
-    soup(runs, *splits, tmp_path / "soup-1", told.append)
-    *tried, finished = told
-    assert [Path(each["run"]).name for each in tried][-1] == "stranger"
-    assert [each["accuracy"] for each in tried] == sorted((each["accuracy"] for each in tried), reverse=True)
-    best = tried[0]["accuracy"]
-    for each in tried[1:]:
-        assert each["joins"] is (each["together"] >= best)
-        best = max(best, each["together"])
-    assert finished["finished"] == str(tmp_path / "soup-1")
-    assert Classifier.load(tmp_path / "soup-1").manifest.mirror
-    assert finished["accuracy"] == best
-    soup(runs[1:2], *splits, tmp_path / "alone")
-    alone, run = (Path(each, "model.safetensors").read_bytes() for each in (tmp_path / "alone", runs[1]))
-    assert alone == run, "of one run it is that run"
-
-
-def test_a_soup_of_other_networks_is_refused(pretrain, small, splits, pupils, tmp_path):
-    from dataclasses import replace
-
-    from finetune.soup import soup
-
-    assert pretrain.pretrain(*splits, tmp_path / "a", replace(small, epochs=1, side=40))
-    with pytest.raises(VibeCheckError, match="another network or side"):
-        soup([pupils / "1", tmp_path / "a"], *splits, tmp_path / "b")
-    with pytest.raises(VibeCheckError, match="--out of a run"):
-        soup([tmp_path / "nowhere"], *splits, tmp_path / "b")
-
-
 def test_fewer_faces_than_a_batch_are_refused(pretrain, small, splits, tmp_path):
     train, valid = splits
     with pytest.raises(VibeCheckError, match="fewer than one batch"):
@@ -236,10 +141,10 @@ def test_folded_heads_answer_with_the_geometric_mean_of_both(finishing, small, s
     torch.manual_seed(0)
     both = finishing.build(small.architecture, small.side, finishing.OUTPUTS)
     torch.nn.init.normal_(finishing.head(both).weight, std=3.0)
-    votes, label = finishing.logits_of(both, faces, small.side, mirror=False).log_softmax(1).split(7, dim=1)
+    votes, label = finishing.logits_of(both, faces, small.side).log_softmax(1).split(7, dim=1)
     expected = ((1 - share) * votes.log_softmax(1) + share * label.log_softmax(1)).softmax(1)
     folded = finishing.fold(both, small, share)
-    answers = finishing.logits_of(folded, faces, small.side, mirror=False).softmax(1)
+    answers = finishing.logits_of(folded, faces, small.side).softmax(1)
     assert answers.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
     assert answers.std(0).max() > 0.01
 
