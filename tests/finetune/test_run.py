@@ -11,13 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
 from tests.finetune.corrected import face, fill
+from tests.standins.comet import comet_standin
 from tests.standins.models import small_vit
 from vibecheck.classifier import Classifier
+from vibecheck.comet.sender import Pace, Sender
 from vibecheck.emotions import NAMES
 from vibecheck.installed import Shelf
 from vibecheck.manifest import Manifest
+from vibecheck.records.store import Store
 from vibecheck.registry import CHALLENGER, Registry
 from vibecheck.settings import Settings
 
@@ -30,12 +34,12 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "COMET_API_KEY"} | ours | more
 
 
-def finetune(settings: Settings, *arguments: object) -> tuple[int, list[dict], str]:
-    """The exit status, the events and what was said on standard error."""
+def finetune(settings: Settings, *arguments: object, **more: str) -> tuple[int, list[dict], str]:
+    """The exit status, the events and what was said on standard error; `more` is added to the environment."""
     done = subprocess.run(
         [sys.executable, "-m", "finetune", *map(str, arguments)],
         cwd=ROOT,
-        env=environment(settings),
+        env=environment(settings, **more),
         capture_output=True,
         text=True,
         timeout=600,
@@ -101,6 +105,32 @@ def test_no_picture_is_left_outside_the_records(ran):
     _, _, events = ran
     out = Path(events[-1]["out"])
     assert sorted(path.name for path in out.iterdir()) == ["model", "plan.json"]
+
+
+def test_with_an_empty_folder_and_comet_alone_it_fetches_what_it_learns_from(tmp_path):
+    first, second = (Settings(data=tmp_path / name) for name in ("first", "second"))
+    with comet_standin() as comet:
+        account = {
+            "VIBECHECK_DEPLOYMENT": first.deployment,
+            "COMET_API_KEY": "key",
+            "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/",
+        }
+        ids = fill(first, 70, visitors=35)
+        with closing(Store.open(first)) as store:
+            there = first.model_copy(
+                update={
+                    "comet_api_key": SecretStr("key"),
+                    "comet_url_override": account["COMET_URL_OVERRIDE"],
+                }
+            )
+            Sender(there, store, Pace(poll=0.02)).run(until_empty=True)
+        arguments = ("--source", "comet", "--base", "embedded", "--epochs", 1, "--no-proof")
+        status, events, errors = finetune(second, *arguments, **account)
+        assert status == 0, errors
+    assert events[0]["event"] == "collected" and events[0]["rows"] == 70
+    with closing(Registry.open(second)) as registry:
+        learned = registry.trained_on(events[-1]["version"])
+    assert len(learned) == events[0]["train"] + events[0]["validation"] and set(learned) < set(ids)
 
 
 def test_a_finished_run_is_not_done_again(ran):

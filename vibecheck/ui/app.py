@@ -65,8 +65,8 @@ def end_page(loaded: str = "app") -> None:
 def _settle(loaded: str) -> None:
     """Take what was loaded by now out of the garbage collector's sight.
 
-    Streamlit collects garbage after every run of a page or fragment: 75 ms over everything that was
-    ever imported, in which the video stands still. What is here now is here to stay.
+    To look through all that was ever imported takes 75 ms, in which the video stands still. What is here now
+    is here to stay.
     """
     gc.collect()
     gc.freeze()

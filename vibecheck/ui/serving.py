@@ -1,9 +1,10 @@
 """The server that Streamlit runs: its start, and what a browser shows before a page is there."""
 
 import asyncio
+import contextlib
+import gc
 import webbrowser
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +13,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 INDEX = Path(st.__file__).parent / "static" / "index.html"
+TIDY = 15.0  # s
 LOGO = Path(__file__).with_name("logo.svg")
 # Streamlit's own page is white and empty until 2 MB of scripts are there: a minute on a slow phone.
 # What stands in #root is replaced by the app.
@@ -22,7 +24,7 @@ SPLASH = """<style>html, body {{ background: #0E1016; margin: 0; }}
 <div class="vc-splash" role="status">{logo}<span>Loading the page…</span></div>"""
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def serving(server: st.App) -> AsyncIterator[None]:
     """As long as the server runs, whose runtime is there by now."""
     # Not at the top: what is cached, and components, have to be imported where there is a runtime.
@@ -31,7 +33,16 @@ async def serving(server: st.App) -> AsyncIterator[None]:
     gate.announce()
     if not st.get_option("server.headless"):  # Streamlit opens none for a server of this kind
         asyncio.get_running_loop().run_in_executor(None, webbrowser.open, access_pass.address())
+    tidying = asyncio.create_task(_tidy())
     yield
+    tidying.cancel()
+
+
+async def _tidy() -> None:
+    """Collect what pages and visitors left behind in circles, in place of Streamlit (see its config.toml)."""
+    while True:
+        await asyncio.sleep(TIDY)
+        gc.collect()
 
 
 def doors(pages: Iterable[Path]) -> list[Route]:
