@@ -41,6 +41,8 @@ def test_visitors_of_the_running_app_are_read_and_leave(monkeypatch):
     """The real app, real pages, real WebRTC: what each gets is counted at both ends."""
     monkeypatch.setattr(many, "SETTLE", 1.0)
     monkeypatch.setattr(many, "WARM_UP", many.AT_ONCE)
+    monkeypatch.setattr(many, "REMEMBERED", 1)
+    monkeypatch.setattr(many, "TIDY", 0.0)
     here, gone = many.run([2], plain=False, seconds=4, joins=2, fps=5)
     assert here["visitors"] == 2 and here["frames_sent"] > 0
     assert here["marks"] > 0 and here["frames_back"] == 0
