@@ -6,6 +6,7 @@ The pages of this app are small ones; the gate in them is the real one.
 import re
 import shutil
 import socket
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -33,6 +34,17 @@ st.write("secret-" + "number")
 st.button("Again")
 app.end_page()
 """
+# As the app's own: a script, and what serves it.
+HOME = """
+from vibecheck.ui.serving import serving
+
+if __name__ == "__main__":
+{page}
+else:
+    import streamlit as st
+
+    server = st.App(__file__, lifespan=serving)
+"""
 PAGES = {"1_Corrections": "VISITOR", "2_Dashboard": "ANALYST", "3_Fine_tune": "TRAINER"}
 
 
@@ -42,7 +54,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     shutil.copytree(ROOT / ".streamlit", folder / ".streamlit")
     (folder / ".streamlit" / "secrets.toml").unlink(missing_ok=True)
-    (folder / "Home.py").write_text(PAGE.format(title="Home", role="VISITOR"))
+    page = textwrap.indent(PAGE.format(title="Home", role="VISITOR"), "    ")
+    (folder / "Home.py").write_text(HOME.format(page=page))
     (folder / "pages").mkdir()
     for name, role in PAGES.items():
         (folder / "pages" / f"{name}.py").write_text(PAGE.format(title=name[2:], role=role))

@@ -31,8 +31,12 @@ def fill(
     source: str = "audit",
     noise: float = 0.0,
     start: int = 0,
+    since: datetime = NOON,
 ) -> list[str]:
-    """Store `count` labelled predictions of so many visitors, numbered from `start`; returns their ids."""
+    """Store `count` labelled predictions of so many visitors, numbered from `start`; returns their ids.
+
+    The first is made at `since`, each other one a minute after the one before.
+    """
     rng = np.random.default_rng(count)
     store = Store.open(settings)
     ids = []
@@ -42,14 +46,14 @@ def fill(
         made = a_prediction(
             id=hashlib.md5(str(number).encode()).hexdigest(),
             visitor=f"visitor {number % visitors}",
-            made_at=NOON + timedelta(minutes=number),
+            made_at=since + timedelta(minutes=number),
             face=where,
             audit=source == "audit",
             picture_kept=True,
         )
         store.add(made, encode_jpeg(kept))
         label = NAMES[int(rng.integers(7))] if rng.random() < noise else NAMES[mood]
-        store.label(made.id, label, source, made.visitor, NOON + timedelta(days=1))
+        store.label(made.id, label, source, made.visitor, since + timedelta(days=1))
         ids.append(made.id)
     store.close()
     return ids

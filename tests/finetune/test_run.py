@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,8 @@ def test_with_an_empty_folder_and_comet_alone_it_fetches_what_it_learns_from(tmp
             "COMET_API_KEY": "key",
             "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/",
         }
-        ids = fill(first, 70, visitors=35)
+        # What is older than it may be kept here is not fetched.
+        ids = fill(first, 70, visitors=35, since=datetime.now(UTC) - timedelta(days=3))
         with closing(Store.open(first)) as store:
             there = first.model_copy(
                 update={

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import NOON, a_prediction
-from tests.ui.conftest import ME
+from tests.ui.conftest import COOKIE, ME
 from tests.ui.examples import face, shares
 from vibecheck.access import Role
 from vibecheck.emotions import EMOTIONS, NAMES
@@ -89,6 +90,24 @@ def test_the_newest_comes_first_and_the_next_one_after_each_label(open_page, add
     page = press(page, "1")
     page = press(page, "2")
     assert [store.feedback_of(each.id)[0].label for each in (newest, older)] == ["angry", "disgust"]
+
+
+def test_a_button_of_what_was_shown_before_labels_nothing(add, store):
+    """One key may reach a button that a slow browser has not taken away yet, besides the one in its place."""
+    before, now = add(minutes=-1), add()
+
+    def stale_and_new(before, now):
+        from vibecheck.ui import labelling
+
+        labelling.progress().drawn = now
+        labelling.label("mine", before, None, "happy")
+        labelling.label("mine", now, None, "happy")
+
+    session = AppTest.from_function(stale_and_new, args=(before.id, now.id), default_timeout=60)
+    session.session_state["visitor"], session.session_state["new_visitor"] = COOKIE, False
+    session.run()
+    assert not session.exception
+    assert [len(store.feedback_of(each.id)) for each in (before, now)] == [0, 1]
 
 
 def test_after_the_last_of_a_page_comes_the_next_page(open_page, add, store):

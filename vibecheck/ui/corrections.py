@@ -152,8 +152,9 @@ def _facts(current: Labelled, blind: bool) -> str:
 
 def _buttons(view: str, shown: Shown) -> None:
     """Right, the seven moods, can't tell, undo. Each belongs to what is shown: a second press in haste
-    labels the same one again, never the next one unseen."""
+    never labels the next one unseen."""
     prediction = shown.current.prediction
+    labelling.progress().drawn = prediction.id
     onward = labelling.onward(view, shown)
     seeable = labelling.may_label(shown.current)
 

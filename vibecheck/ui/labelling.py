@@ -37,10 +37,12 @@ class Done:
 
 @dataclass(slots=True)
 class Progress:
-    """Where a session is. `trail` holds the place after which each page begins that led here."""
+    """Where a session is. `trail` holds the place after which each page begins that led here; `drawn` is the
+    id of the one whose buttons were drawn last."""
 
     trail: list[Place | None] = field(default_factory=lambda: [None])
     picked: str | None = None
+    drawn: str | None = None
     done: list[Done] = field(default_factory=list)
     note: str = ""
 
@@ -145,6 +147,10 @@ def label(view: str, prediction_id: str, onward: str | Place | None, name: str) 
     """
     here = progress()
     here.note = ""
+    if here.drawn not in (None, prediction_id):
+        # A button of what was shown before, which a slow browser had not taken away yet: one key pressed once
+        # reached both it and the one that took its place.
+        return
     try:
         look_up(prediction_id)  # what may not be seen may not be labelled
         source = "volunteered" if view == "mine" else "labeller"
