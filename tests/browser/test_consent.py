@@ -32,7 +32,10 @@ def rows(app, query: str) -> list[tuple]:
 
 
 def count(app) -> int:
-    return rows(app, "SELECT count(*) FROM predictions")[0][0] if app.data.exists() else 0
+    try:
+        return rows(app, "SELECT count(*) FROM predictions")[0][0]
+    except sqlite3.OperationalError:  # the records are not made yet, or are being made
+        return 0
 
 
 def test_where_nothing_is_kept_there_is_a_mood_and_music_and_no_row(app, page, astronaut):
