@@ -23,11 +23,13 @@ from finetune.augment import augment, mixed
 from finetune.ferplus import Faces
 from finetune.finishing import OUTPUTS, finish, logits_of, normal, pictures_of, scaled
 from finetune.metrics import report
-from finetune.recipe import CALM_SHARE, Recipe
+from finetune.recipe import Recipe
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
 
 CHECKPOINT = "checkpoint.pt"
+# Of the faces in a calm epoch, the share that is altered.
+CALM_SHARE = 0.5
 
 
 def usable(faces: Faces) -> np.ndarray:
@@ -152,8 +154,7 @@ class _Run:
 
     def answers(self, faces: Faces) -> np.ndarray:
         """N x 7 probabilities by the votes' head of the averaged model."""
-        recipe = self.recipe
-        logits = logits_of(self.average.module, pictures_of(faces), recipe.side)
+        logits = logits_of(self.average.module, pictures_of(faces), self.recipe.side)
         return logits[:, : len(NAMES)].softmax(1).numpy()
 
     def save(self, path: Path, epoch: int) -> None:

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-# Of the faces in a calm epoch, the share that is altered.
-CALM_SHARE = 0.5
-
 
 @dataclass(frozen=True)
 class Recipe:

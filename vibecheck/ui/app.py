@@ -2,7 +2,6 @@
 
 import gc
 from datetime import timedelta
-from pathlib import Path
 
 import streamlit as st
 
@@ -18,9 +17,8 @@ from vibecheck.records.sweeper import Sweeper
 from vibecheck.registry import Registry
 from vibecheck.ui import comet_state, gate, model, theme
 from vibecheck.ui.configuration import settings
+from vibecheck.ui.serving import LOGO
 from vibecheck.ui.visitor import remember
-
-LOGO = Path(__file__).with_name("logo.svg")
 
 
 def start_page(title: str) -> None:
