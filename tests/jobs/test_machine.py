@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from vibecheck.jobs import machine
@@ -39,6 +40,18 @@ def test_a_process_is_a_runs_only_if_it_says_so():
         os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet asked after
         assert not machine.runs(sleeper.pid, ID)
     assert not machine.runs(sleeper.pid, ID)
+
+
+def test_a_process_that_was_just_started_may_have_no_command_line_yet(monkeypatch):
+    answers = iter([[], [], ["python", f"/jobs/{ID}"]])
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: next(answers))
+    assert machine.runs(os.getpid(), ID)
+
+
+def test_a_process_that_never_has_a_command_line_is_no_runs(monkeypatch):
+    monkeypatch.setattr(machine, "BORN_WITHIN", 0.05)
+    monkeypatch.setattr(psutil.Process, "cmdline", lambda _: [])
+    assert not machine.runs(os.getpid(), ID)
 
 
 def test_numbers_of_processes_are_told_apart_by_machine_start_and_container():

@@ -3,11 +3,15 @@
 import contextlib
 import os
 import platform
+import time
 from pathlib import Path
 
 import psutil
 
 CGROUP = Path("/sys/fs/cgroup")
+# Linux lets a parent go on before the child's command line can be read: on a busy machine one in four
+# processes that were just started has none for some ms. Kernel threads never have one.
+BORN_WITHIN = 1.0
 
 
 def cores() -> int:
@@ -51,7 +55,10 @@ def runs(pid: int | None, job_id: str) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and any(job_id in part for part in process.cmdline())
+        give_up = time.monotonic() + BORN_WITHIN
+        while not (command := process.cmdline()) and time.monotonic() < give_up:
+            time.sleep(0.01)
+        return process.status() != psutil.STATUS_ZOMBIE and any(job_id in part for part in command)
     except psutil.Error:
         return False
 
