@@ -12,7 +12,7 @@ import psutil
 from benchmarks.visitors import moving_head, visit_from_elsewhere
 from vibecheck.analyser import Analyser
 from vibecheck.classifier import EMBEDDED, Classifier
-from vibecheck.faces import FaceDetector
+from vibecheck.detector import FaceDetector
 from vibecheck.live import Stream
 from vibecheck.reading import Reader
 

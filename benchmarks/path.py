@@ -12,7 +12,7 @@ from aiortc.jitterbuffer import JitterFrame
 from benchmarks.clip import encode, recording
 from benchmarks.visitors import CLOCK
 from vibecheck import overlay
-from vibecheck.faces import FaceDetector
+from vibecheck.detector import FaceDetector
 
 FPS = 15
 

@@ -20,9 +20,11 @@ from finetune.split import HELD_OUT, asked_at_random
 from vibecheck import labelled
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.crops import crop
+from vibecheck.detector import FaceDetector
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError, PictureError
-from vibecheck.faces import Face, FaceDetector, crop, whole
+from vibecheck.faces import Face, whole
 from vibecheck.installed import Shelf
 from vibecheck.manifest import Manifest
 from vibecheck.pictures import decode, read_file

@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from vibecheck import labelled
+from vibecheck.crops import KEEPSAKE_SIDE, keepsake
+from vibecheck.detector import FaceDetector
 from vibecheck.errors import LabelsError, NoFace, PictureError, SettingsError
-from vibecheck.faces import KEEPSAKE_SIDE, Face, FaceDetector, keepsake
+from vibecheck.faces import Face
 from vibecheck.importing import RIVAL, id_of
 from vibecheck.labelled import LabelledPicture, Refused
 from vibecheck.pictures import decode, encode_jpeg, read_bytes

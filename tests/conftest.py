@@ -11,7 +11,7 @@ from skimage import data
 
 from tests.records import examples
 from vibecheck.classifier import EMBEDDED, Classifier
-from vibecheck.faces import FaceDetector
+from vibecheck.detector import FaceDetector
 from vibecheck.reading import Reader
 
 SHARED = Path(__file__).parents[2] / "shared"

@@ -2,19 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vibecheck.faces import (
-    CLOSE_SIDE,
-    KEEPSAKE_SIDE,
-    Face,
-    FaceDetector,
-    FaceQuality,
-    crop,
-    keepsake,
-    measure,
-    same_face,
-    weights_file,
-    whole,
-)
+from vibecheck.crops import KEEPSAKE_SIDE, crop, keepsake, measure
+from vibecheck.detector import CLOSE_SIDE, FaceDetector, weights_file
+from vibecheck.faces import Face, FaceQuality, same_face, whole
 
 GOOD = FaceQuality(light=130, blur=300, size=160, yaw=0, roll=0)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vibecheck import check
-from vibecheck.faces import crop
+from vibecheck.crops import crop
 from vibecheck.manifest import Manifest
 from vibecheck.probes import face_crops
 from vibecheck.records.store import Store

@@ -19,8 +19,9 @@ from typing import Any, Self
 import numpy as np
 
 from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.detector import FaceDetector
 from vibecheck.errors import ModelError, RecordsError, VibeCheckError
-from vibecheck.faces import Face, FaceDetector
+from vibecheck.faces import Face
 from vibecheck.installed import Shelf, content_of
 from vibecheck.manifest import Manifest
 from vibecheck.preparation import Preparation, State

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from vibecheck.crops import crop
 from vibecheck.emotions import EMOTIONS, map_labels
 from vibecheck.errors import ModelError
-from vibecheck.faces import Face, crop, is_whole
+from vibecheck.faces import Face, is_whole
 from vibecheck.manifest import Manifest
 
 EMBEDDED = Path(__file__).parent / "models" / "embedded"

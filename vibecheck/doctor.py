@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from vibecheck.access import providers
 from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.detector import FaceDetector, weights_file
 from vibecheck.errors import SettingsError, VibeCheckError
-from vibecheck.faces import FaceDetector, weights_file
 from vibecheck.installed import Shelf
 from vibecheck.music import Music
 from vibecheck.records.images import Images

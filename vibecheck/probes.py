@@ -6,8 +6,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from vibecheck.crops import crop
+from vibecheck.detector import FaceDetector
 from vibecheck.errors import PictureError, RecordsError, VibeCheckError
-from vibecheck.faces import FaceDetector, crop
 from vibecheck.manifest import Manifest
 from vibecheck.pictures import decode
 from vibecheck.records.store import Store

@@ -9,16 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vibecheck.classifier import Classifier
-from vibecheck.faces import (
-    CLOSE_SIDE,
-    Face,
-    FaceDetector,
-    FaceQuality,
-    keepsake,
-    measure,
-    same_face,
-    whole,
-)
+from vibecheck.crops import keepsake, measure
+from vibecheck.detector import CLOSE_SIDE, FaceDetector
+from vibecheck.faces import Face, FaceQuality, same_face, whole
 from vibecheck.manifest import Manifest
 
 # Where no face is found in a still, smaller ones are sought in a copy of this longer side.
@@ -34,7 +27,7 @@ class Reading:
 
     `faces` are in the picture's pixels; the first is the one that was read, the others largest first. Without
     a face the rest is None. `probabilities` are seven, in the order of EMOTIONS. `kept` is what may
-    be kept of the picture (see `faces.keepsake`), `kept_face` the face in it. `at` is when the
+    be kept of the picture (see `crops.keepsake`), `kept_face` the face in it. `at` is when the
     picture was taken, in seconds of a monotonic clock; `took_ms` how long the reading took; `model`
     is what read it.
     """

@@ -7,8 +7,9 @@ import numpy as np
 from skimage import data
 
 from tests.records.examples import a_prediction
+from vibecheck.crops import keepsake
 from vibecheck.emotions import NAMES
-from vibecheck.faces import keepsake, whole
+from vibecheck.faces import whole
 from vibecheck.pictures import encode_jpeg
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings

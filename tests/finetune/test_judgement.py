@@ -12,9 +12,11 @@ import pytest
 
 from finetune.judgement import judge_challenger, may_judge, scores
 from vibecheck.classifier import EMBEDDED
+from vibecheck.crops import keepsake
+from vibecheck.detector import FaceDetector
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, ModelError
-from vibecheck.faces import Face, FaceDetector, keepsake
+from vibecheck.faces import Face
 from vibecheck.manifest import Manifest
 from vibecheck.pictures import decode, encode_jpeg
 from vibecheck.probes import lfw_faces

@@ -31,7 +31,7 @@ def demo(
     from vibecheck.demo.folder import build, refuse_others
     from vibecheck.demo.portraits import Portraits
     from vibecheck.demo.world import Plan
-    from vibecheck.faces import FaceDetector
+    from vibecheck.detector import FaceDetector
     from vibecheck.reading import Reader
 
     plan = Plan(_moment(until), seed, days, predictions, pictures)

@@ -101,7 +101,7 @@ def import_labels(
     """
     from vibecheck import labelled
     from vibecheck.classifier import EMBEDDED, Classifier
-    from vibecheck.faces import FaceDetector
+    from vibecheck.detector import FaceDetector
     from vibecheck.importing import Importer
     from vibecheck.reading import Reader
     from vibecheck.records.store import Store

@@ -53,7 +53,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 def _answers(files: Iterable[Path], detect: bool) -> Iterator[tuple[dict, bool]]:
     """For each file what is said of it, and whether it could not be read."""
     from vibecheck.classifier import EMBEDDED, Classifier
-    from vibecheck.faces import FaceDetector
+    from vibecheck.detector import FaceDetector
     from vibecheck.pictures import read_file
     from vibecheck.reading import Reader
 

@@ -9,7 +9,8 @@ from functools import cache
 import cv2
 import numpy as np
 
-from vibecheck.faces import KEEPSAKE_SCALE, KEEPSAKE_SIDE, Face, FaceQuality
+from vibecheck.crops import KEEPSAKE_SCALE, KEEPSAKE_SIDE
+from vibecheck.faces import Face, FaceQuality
 from vibecheck.pictures import encode_jpeg
 from vibecheck.probes import lfw_faces
 from vibecheck.reading import Reader
@@ -69,7 +70,7 @@ def unseen_face(quality: FaceQuality) -> Face:
 
 
 def kept_side(size: float) -> int:
-    """Side of what may be kept of a picture with a face of this size, px (see `faces.keepsake`)."""
+    """Side of what may be kept of a picture with a face of this size, px (see `crops.keepsake`)."""
     return int(min(KEEPSAKE_SIDE, max(32, round(size * KEEPSAKE_SCALE))))
 
 
