@@ -44,7 +44,7 @@ def _measure(kind: str, size: int, url: str, folder: Path) -> dict:
     """Fill an empty database, then time what the app does with it."""
     store = Store.open(Settings(data=folder, database_url=url))
     try:
-        fill(store.engine, size, size // 5, DAYS, datetime.now(UTC).date())
+        fill(store.engine, size, size // 5, DAYS, datetime.now(UTC).date(), pictured=True)
         added = [_example() for _ in range(WRITES)]
         now = datetime.now(UTC)
         row = {"database": kind, "vibe_checks": size}

@@ -33,9 +33,19 @@ SHOWN = np.array(
 
 
 def fill(
-    engine: Engine, count: int, labels: int, days: int, last: date, seed: int = 0, versions: int = 3
+    engine: Engine,
+    count: int,
+    labels: int,
+    days: int,
+    last: date,
+    seed: int = 0,
+    versions: int = 3,
+    pictured: bool = False,
 ) -> list[str]:
-    """Writes `count` predictions over `days` days up to `last`, about `labels` labels; returns the ids."""
+    """Writes `count` predictions over `days` days up to `last`, about `labels` labels; returns the ids.
+
+    With `pictured` the rows say that their pictures were kept, of which there are none.
+    """
     rng = np.random.default_rng(seed)
     start = datetime.combine(last - timedelta(days=days - 1), datetime.min.time(), UTC)
     moments = np.sort(rng.random(count) ** 0.8) * (days - 0.01) * 86_400
@@ -46,6 +56,7 @@ def fill(
     with writing(engine) as connection:
         for first in range(0, count, CHUNK):
             rows, given, played = _chunk(rng, start, moments[first : first + CHUNK], names, days, wanted)
+            rows = [row | {"picture_kept": pictured} for row in rows]
             ids += [row["id"] for row in rows]
             connection.execute(insert(predictions), rows)
             if given:
@@ -109,17 +120,20 @@ def _chunk(
             "latency_ms": float(rng.normal(28, 4)),
             "audit": bool(audit[i]),
             "picture_kept": False,
+            "label": None,
+            "labels_given": 0,
         }
         rows.append(row)
         # Audits are answered evenly, mistakes volunteered far more than what was right.
         chance = 0.62 if audit[i] else 0.15 if right[i] else 0.7
         if asks[i] < chance * wanted:
-            label = truth[i] if rng.random() < 0.97 else rng.integers(0, 7)
+            label = NAMES[truth[i] if rng.random() < 0.97 else rng.integers(0, 7)]
+            row |= {"label": label, "labels_given": 1}
             given.append(
                 {
                     "prediction_id": row["id"],
                     "n": 1,
-                    "label": NAMES[label],
+                    "label": label,
                     "source": "audit" if audit[i] else "volunteered",
                     "given_by": None,
                     "given_at": made + timedelta(seconds=20),

@@ -75,6 +75,8 @@ def test_the_migration_fills_them_with_what_the_code_would(busy, engine, databas
         for table in (outcomes, daily, jobs):
             table.drop(connection)
         connection.execute(text("DROP INDEX ix_predictions_confidence"))
+        connection.execute(text("DROP INDEX ix_feedback_labellers"))
+        connection.execute(text("CREATE INDEX ix_feedback_source_given_by ON feedback (source, given_by)"))
         connection.execute(text("ALTER TABLE predictions DROP COLUMN side"))
         connection.execute(text("ALTER TABLE trained_on DROP COLUMN deleted_at"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))

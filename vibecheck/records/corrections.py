@@ -161,7 +161,7 @@ def labellers(connection: Connection) -> list[LabellerCount]:
     count = func.count().label("labels")
     query = (
         select(feedback.c.given_by, feedback.c.queue, count)
-        .where(feedback.c.source == "labeller")
+        .where(feedback.c.source == literal_column("'labeller'"))
         .group_by(feedback.c.given_by, feedback.c.queue)
         .order_by(count.desc(), feedback.c.given_by, feedback.c.queue)
     )
@@ -181,7 +181,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     asked = [
         (filters.visitor is not None, columns.visitor == filters.visitor),
         (filters.unlabelled, columns.label.is_(None)),
-        # A number that is written out: SQLite cannot tell that a parameter fits a partial index.
+        # Written out, here and in `labellers`: SQLite cannot tell that a parameter fits a partial index.
         (filters.unsure, columns.confidence < literal_column(str(UNSURE))),
         (filters.disagreed, and_(columns.label != columns.mood, columns.label != CANT_TELL)),
         (filters.with_picture, columns.picture_kept),

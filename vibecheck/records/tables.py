@@ -114,7 +114,8 @@ predictions = Table(
     Index(None, "visitor", "made_at"),
     Index(None, "mood", "made_at"),
     Index(None, "model_version", "made_at"),
-    Index(None, "label"),
+    # Of those that have one: SQLite would list here those that have none, and sort them all.
+    _partial("ix_predictions_label", "label", where="label IS NOT NULL"),
     _partial("ix_predictions_unlabelled", "made_at", where="label IS NULL"),
     _partial("ix_predictions_disagreed", "made_at", where="label <> mood"),
     _partial("ix_predictions_unsure", "made_at", where=f"confidence < {UNSURE}"),
@@ -149,7 +150,8 @@ feedback = Table(
     Column("given_by", String),
     Column("given_at", UtcDateTime, nullable=False),
     Column("queue", String),
-    Index(None, "source", "given_by"),
+    # No index may begin with the source: SQLite would look there for the other labels of a prediction.
+    _partial("ix_feedback_labellers", "given_by", "queue", where="source = 'labeller'"),
 )
 
 plays = Table(

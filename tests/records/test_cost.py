@@ -1,0 +1,116 @@
+"""What one thing costs does not grow with what is there: counted in steps of SQLite, not in seconds."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+import pytest
+from sqlalchemy import event
+
+from benchmarks.history import fill
+from tests.records.examples import NOON, a_prediction
+from vibecheck.records import corrections
+from vibecheck.records.corrections import Filters
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+
+FEW, MANY = 1_000, 10_000
+A_STEP = 10  # of SQLite's instructions
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory) -> dict[int, Store]:
+    """One with few vibe checks of half a year, and one with ten times as many; a third has a label."""
+    found = {}
+    for count in (FEW, MANY):
+        found[count] = Store.open(Settings(data=tmp_path_factory.mktemp("records")))
+        fill(found[count].engine, count, count // 3, 180, date(2026, 6, 30), pictured=True)
+    yield found
+    for store in found.values():
+        store.close()
+
+
+def label(store: Store, now: datetime) -> Callable[[], object]:
+    prediction = a_prediction(audit=True)
+    store.add(prediction, None)
+    return lambda: store.label(prediction.id, "sad", "audit", None, now)
+
+
+def undo(store: Store, now: datetime) -> Callable[[], object]:
+    prediction = a_prediction(audit=True)
+    store.add(prediction, None)
+    store.label(prediction.id, "sad", "audit", "somebody", now)
+    return lambda: store.undo_label(prediction.id, 1, "somebody", now)
+
+
+def play(store: Store, now: datetime) -> Callable[[], object]:
+    prediction = a_prediction()
+    store.add(prediction, None)
+    return lambda: store.played(
+        prediction.id,
+        playlist_id="p",
+        playlist_name="P",
+        mode="match",
+        again=False,
+        found_by="catalogue",
+        now=now,
+    )
+
+
+def delete(store: Store, now: datetime) -> Callable[[], object]:
+    prediction = a_prediction(visitor="somebody")
+    store.add(prediction, None)
+    store.label(prediction.id, "sad", "volunteered", None, now)
+    return lambda: store.forget([prediction.id], now)
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda store, now: lambda: store.add(a_prediction(), None),
+        label,
+        undo,
+        play,
+        delete,
+        lambda store, now: lambda: store.recent("nobody", 20),
+        lambda store, now: lambda: store.page(Filters(disagreed=True), None, 20),
+        lambda store, now: lambda: store.page(Filters(unlabelled=True), None, 20),
+        lambda store, now: lambda: store.queue("useful", 10),
+        lambda store, now: lambda: store.queue("random", 10),
+        lambda store, now: store.labellers,
+    ],
+    ids=[
+        "check",
+        "label",
+        "undo",
+        "play",
+        "delete",
+        "recent",
+        "disagreed",
+        "unlabelled",
+        "useful",
+        "random",
+        "labellers",
+    ],
+)
+def test_it_costs_the_same_with_ten_times_as_many(stores, prepare, monkeypatch):
+    monkeypatch.setattr(corrections, "MANY", 10)  # so that there are many labels of each mood here, too
+    few, many = (steps(store, prepare(store, NOON + timedelta(minutes=1))) for store in stores.values())
+    assert many < 1.5 * few + 20
+
+
+def steps(store: Store, what: Callable[[], object]) -> int:
+    """How many steps the database takes for it."""
+    taken = 0
+
+    def step() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    def watch(connection, *_) -> None:
+        connection.set_progress_handler(step, A_STEP)
+
+    event.listen(store.engine, "checkout", watch)
+    what()
+    event.remove(store.engine, "checkout", watch)
+    return taken
