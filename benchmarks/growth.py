@@ -44,7 +44,11 @@ def _measure(kind: str, size: int, url: str, folder: Path) -> dict:
     """Fill an empty database, then time what the app does with it."""
     store = Store.open(Settings(data=folder, database_url=url))
     try:
-        fill(store.engine, size, size // 5, DAYS, datetime.now(UTC).date(), pictured=True)
+        engine = store.engine
+        fill(engine, size, size // 5, DAYS, datetime.now(UTC).date(), pictured=True)
+        if kind == "Postgres":
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("ANALYZE"))  # the server does so by itself within a minute
         added = [_example() for _ in range(WRITES)]
         now = datetime.now(UTC)
         row = {"database": kind, "vibe_checks": size}
@@ -52,10 +56,6 @@ def _measure(kind: str, size: int, url: str, folder: Path) -> dict:
         row["labels_a_second"] = _rate(
             lambda each: store.label(each.id, "sad", "volunteered", None, now), added
         )
-        engine = store.engine
-        if kind == "Postgres":
-            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.execute(text("ANALYZE"))  # the server does so by itself within a minute
         page(engine, "week")  # what is imported once is imported
         for name, what in {
             "dashboard_week_ms": lambda: page(engine, "week"),
