@@ -63,4 +63,4 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, bool | str):
         return str(value).replace("|", "\\|").replace("\n", " ")
-    return f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"

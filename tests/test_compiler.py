@@ -2,9 +2,12 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 
 from tests.standins.models import small_vit
@@ -56,6 +59,20 @@ def test_compiling_the_embedded_model_again_changes_no_answer(compiler, tmp_path
     assert again.probabilities(crops) == pytest.approx(shipped.probabilities(crops), abs=1e-6)
     assert (folder / "model.onnx").stat().st_size < 1.1 * (folder / "model.safetensors").stat().st_size
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in EMBEDDED.iterdir())
+
+
+def test_of_a_layer_nothing_is_left_to_compute_for_each_face_but_its_convolution(compiler, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(EMBEDDED, folder)
+    compiler.compile_folder(folder, face_probes(2))
+    for path in (EMBEDDED / "model.onnx", folder / "model.onnx"):
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.optimized_model_filepath = str(tmp_path / "as_it_runs.onnx")
+        onnxruntime.InferenceSession(path, options)
+        left = Counter(node.op_type for node in onnx.load(tmp_path / "as_it_runs.onnx").graph.node)
+        assert left["FusedConv"] + left["Conv"] == 20
+        assert not left["BatchNormalization"] and left["Cast"] == 1  # that of the pixels
 
 
 def test_a_vision_transformer_in_colour_with_other_names_for_the_moods(compiler, tmp_path):
