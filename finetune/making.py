@@ -10,6 +10,7 @@ import torch
 
 from finetune import blend, plan
 from finetune.bases import Model
+from finetune.settling import settle
 from finetune.student import Student, class_weights
 from finetune.train import Recipe, Tell, fit
 from vibecheck.classifier import labels_of
@@ -50,6 +51,7 @@ def train(
     mapping = map_labels(labels_of(base.folder))
     weights = class_weights(counts, recipe.balance)
     student = Student(inner, mapping, base.manifest, weights, recipe.distill, recipe.altered)
+    settled = settle(student, rows)
     strength = base.manifest.prior_strength
     if base.manifest.class_prior:
         answers, truth = blend.log_answers(student, rows)
@@ -77,6 +79,7 @@ def train(
         "trained_on": len(rows),
         "validation": len(valid),
         "by_class": dict(zip(NAMES, counts.tolist(), strict=True)),
+        "settled": settled,
         "mix": best.mix,
         "validation_accuracy": best.accuracy,
         "prior_strength": strength,

@@ -7,6 +7,7 @@ arXiv:1606.09282), so a wrong label pulls less.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,11 +88,10 @@ class Student(nn.Module):
         return (moods - self.shift).log_softmax(1)
 
     def train(self, mode: bool = True) -> "Student":
-        """As in any module, but what normalises by a batch keeps the statistics of its first training."""
+        """As in any module, but what normalises by a batch goes on with the statistics it has."""
         super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.eval()
+        for norm in norms(self):
+            norm.eval()
         return self
 
     def _altered(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -140,9 +140,14 @@ def but_the_first(model: nn.Module, share: float) -> None:
             parameter.requires_grad_(False)
 
 
+def norms(model: nn.Module) -> list[Any]:
+    """The layers that normalise by a batch, in order."""
+    return [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+
+
 def has_batch_norm(model: nn.Module) -> bool:
     """Whether it is a network of convolutions of the kind that takes large steps."""
-    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+    return bool(norms(model))
 
 
 def learning(model: nn.Module) -> Iterator[nn.Parameter]:

@@ -1,0 +1,94 @@
+"""A network gets used to another camera before it learns from a label. Imports torch."""
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.finetune.test_student import student_of
+from tests.standins.models import small_vit
+from vibecheck.classifier import EMBEDDED
+from vibecheck.emotions import NAMES
+from vibecheck.manifest import Manifest
+from vibecheck.probes import face_crops
+
+pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
+
+COUNT = 120
+
+
+@pytest.fixture
+def embedded():
+    return student_of(EMBEDDED, Manifest.read(EMBEDDED))[0]
+
+
+@pytest.fixture(scope="module")
+def faces() -> np.ndarray:
+    return face_crops(Manifest.read(EMBEDDED), 80, COUNT)
+
+
+def another_cameras(faces: np.ndarray) -> np.ndarray:
+    return np.stack([cv2.GaussianBlur((face * 0.15).astype(np.uint8), (0, 0), 3) for face in faces])
+
+
+def said(student, faces: np.ndarray) -> np.ndarray:
+    import torch
+
+    with torch.inference_mode():
+        return student.eval().answers(torch.from_numpy(faces)).argmax(1).numpy()
+
+
+def rows_of(faces: np.ndarray, labels: np.ndarray):
+    from datasets import Dataset
+
+    columns = {
+        "pixels": [face.tobytes() for face in faces],
+        "label": labels.tolist(),
+        "teacher": [[1 / 7] * len(NAMES)] * len(faces),
+    }
+    return Dataset.from_dict(columns)
+
+
+def state_of(student) -> dict:
+    return {name: value.clone() for name, value in student.state_dict().items()}
+
+
+def test_on_another_cameras_pictures_it_says_more_often_what_it_says_of_the_faces_as_they_are(
+    embedded, faces
+):
+    from finetune.settling import settle
+
+    truth = said(embedded, faces)
+    before = state_of(embedded)
+    agreed = (said(embedded, another_cameras(faces)) == truth).mean()
+    share = settle(embedded, rows_of(another_cameras(faces), truth))
+    assert share > 0
+    assert (said(embedded, another_cameras(faces)) == truth).mean() > agreed + 0.1
+    changed = {name for name, value in embedded.state_dict().items() if not value.equal(before[name])}
+    assert changed and all(name.endswith(("running_mean", "running_var")) for name in changed)
+
+
+def test_pictures_of_the_kind_it_knows_change_little(embedded, faces):
+    from finetune.settling import settle
+
+    truth = said(embedded, faces)
+    settle(embedded, rows_of(faces, truth))
+    assert (said(embedded, faces) == truth).mean() > 0.95
+
+
+def test_a_few_pictures_say_nothing_of_a_camera(embedded, faces):
+    from finetune.settling import FEWEST, settle
+
+    dark = another_cameras(faces[: FEWEST - 1])
+    before = state_of(embedded)
+    assert settle(embedded, rows_of(dark, np.zeros(len(dark), int))) == 0
+    assert all(value.equal(before[name]) for name, value in embedded.state_dict().items())
+
+
+def test_a_network_without_such_statistics_stays_as_it_is(tmp_path):
+    from finetune.settling import settle
+
+    student, side = student_of(small_vit(tmp_path / "vit", list(NAMES)), Manifest(version="m-1"))
+    faces = np.zeros((60, side, side, 3), np.uint8)
+    before = state_of(student)
+    assert settle(student, rows_of(faces, np.zeros(60, int))) == 0
+    assert all(value.equal(before[name]) for name, value in student.state_dict().items())
