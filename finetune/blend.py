@@ -13,6 +13,7 @@ from datasets import Dataset
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from finetune.metrics import unlikely
 from finetune.student import Student
 from finetune.train import collate
 
@@ -56,7 +57,7 @@ def choose(
         answers, truth = log_answers(student, valid)
         right = float((answers.argmax(1) == truth).mean())
         weights = student.weights.cpu().numpy()[truth]
-        losses.append(-answers[np.arange(len(truth)), truth] * weights / weights.mean())
+        losses.append(unlikely(answers, truth) * weights / weights.mean())
         blends.append(Blend(mix, float(losses[-1].mean()), right))
         tell(blends[-1])
     best = blends[careful(np.stack(losses))]
@@ -92,37 +93,15 @@ def log_answers(student: Student, dataset: Dataset, batch: int = 64) -> tuple[np
     return np.concatenate(answers), np.concatenate(truth)
 
 
-def temperature(answers: np.ndarray, truth: np.ndarray, shift: np.ndarray) -> float:
-    """By what to divide the logits further, so that the truth is most likely (Guo et al. 2017).
+def temperature(answers: np.ndarray, truth: np.ndarray, least: float = 0.25) -> float:
+    """By what to divide `answers`, so that the truth is most likely (Guo et al. 2017); from `least` to 4.
 
-    `answers` are the logarithms of N x 7 corrected probabilities, `shift` (7) the correction in them,
-    which stays as it is. With few labels the answer stays near 1.
+    `answers` are the logarithms of N x 7 corrected probabilities: it changes how sure they are, and never
+    which mood is most likely. With few labels it stays near 1.
     """
-    logits = answers + shift
 
     def loss(log_t: float) -> float:
-        corrected = log_softmax(logits / np.exp(log_t) - shift, axis=1)
-        return _nll(corrected, truth) * len(truth) + HOLDS_BACK * log_t**2
+        cooled = log_softmax(answers / np.exp(log_t), axis=1)
+        return -cooled[np.arange(len(truth)), truth].sum() + HOLDS_BACK * log_t**2
 
-    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.25), np.log(4)), method="bounded").x))
-
-
-def strength(answers: np.ndarray, truth: np.ndarray, prior: np.ndarray, before: float) -> float:
-    """How far the correction for the class prior is to be taken (0 to 1), so that the truth is most likely.
-
-    A model that ships does not know whom it will see, so it is corrected for an even mix of moods; these
-    labels say which mix there is. `answers` are the logarithms of N x 7 probabilities corrected with the
-    strength `before`, `prior` (7) the logarithms of the mix it was trained under. With few labels the
-    answer stays near `before`.
-    """
-    logits = answers + before * prior
-
-    def loss(tried: float) -> float:
-        corrected = log_softmax(logits - tried * prior, axis=1)
-        return _nll(corrected, truth) * len(truth) + HOLDS_BACK * (tried - before) ** 2
-
-    return float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x)
-
-
-def _nll(answers: np.ndarray, truth: np.ndarray) -> float:
-    return float(-answers[np.arange(len(truth)), truth].mean())
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(least), np.log(4)), method="bounded").x))

@@ -10,7 +10,7 @@ import torch
 
 from finetune import blend, plan
 from finetune.bases import Model
-from finetune.settling import settle
+from finetune.settling import settle, strength
 from finetune.student import Student, class_weights
 from finetune.train import Recipe, Tell, fit
 from vibecheck.classifier import labels_of
@@ -52,11 +52,11 @@ def train(
     weights = class_weights(counts, recipe.balance)
     student = Student(inner, mapping, base.manifest, weights, recipe.distill, recipe.altered)
     settled = settle(student, rows)
-    strength = base.manifest.prior_strength
+    corrected = base.manifest.prior_strength
     if base.manifest.class_prior:
         answers, truth = blend.log_answers(student, rows)
-        strength = round(blend.strength(answers, truth, student.prior.numpy(), strength), 2)
-        student.meet(strength, of.asked["champion"] == base.version)
+        corrected = round(strength(answers, truth, student.prior.numpy(), corrected), 2)
+        student.meet(corrected, of.asked["champion"] == base.version)
     old = {name: value.clone() for name, value in student.state_dict().items()}
     curves: list[dict[str, float]] = []
 
@@ -73,7 +73,7 @@ def train(
     best = blend.choose(student, old, valid, lambda each: _tell_blend(tell, each, chosen=False))
     _tell_blend(tell, best, chosen=True)
     answers, truth = blend.log_answers(student, valid)
-    factor = blend.temperature(answers, truth, student.shift.numpy())
+    factor = blend.temperature(answers, truth, max(0.25, corrected))  # no strength may exceed 1
     about: dict[str, Any] = {
         "version": of.version,
         "trained_on": len(rows),
@@ -82,13 +82,21 @@ def train(
         "settled": settled,
         "mix": best.mix,
         "validation_accuracy": best.accuracy,
-        "prior_strength": strength,
-        "temperature": round(factor * base.manifest.temperature, 4),
+        **cooled(base.manifest.temperature, corrected, factor),
         "epochs": curves,
     }
     # Those of the validation part chose the model, so they cannot judge it either.
     ids = (*rows["prediction_id"], *valid["prediction_id"])
     return Learned(student, about["temperature"], ids, about)
+
+
+def cooled(temperature: float, strength: float, factor: float) -> dict[str, float]:
+    """The `temperature` and `prior_strength` of a manifest under which answers are divided by `factor`.
+
+    What is divided is corrected for the prior already, and the correction comes behind the temperature: so
+    both change.
+    """
+    return {"temperature": round(factor * temperature, 4), "prior_strength": round(strength / factor, 4)}
 
 
 def _tell_blend(tell: Tell, each: blend.Blend, chosen: bool) -> None:
@@ -126,7 +134,9 @@ Fine-tuned by VibeCheck from {base.version} on labelled pictures of its own visi
 |---|---|
 {rows}
 
-{learned.about["validation"]} more chose when to stop, how much of what was learned to keep
-({learned.about["mix"]:.1f} of 1) and how sure to be (temperature {learned.temperature}). Whether it is
-better than the model before is said by the report of the run, on pictures of people that it never saw.
+Before it learned, what it takes for usual in a picture moved {learned.about["settled"]:.1f} of the
+way to what is usual in these. {learned.about["validation"]} more chose when to stop, how much of what
+was learned to keep ({learned.about["mix"]:.1f} of 1) and how sure to be (temperature {learned.temperature}).
+Whether it is better than the model before is said by the report of the run, on pictures of people that it
+never saw.
 """

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, recall_score
 
 from vibecheck.analytics.calibration import calibration_error
@@ -38,3 +39,18 @@ def report(probabilities: np.ndarray, truth: np.ndarray) -> dict:
         "ece": calibration_error(probabilities, truth),
         "confusion": confusion_matrix(truth, answer, labels=labels).tolist(),
     }
+
+
+def unlikely(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """How unlikely each of N labels is (nats), by the logarithms of N x 7 probabilities.
+
+    Some share of the labels is taken to be any mood, by chance: the share, half at most, under which all of
+    them are most likely.
+    """
+    said = np.exp(answers[np.arange(len(truth)), truth])
+
+    def loss(noise: float) -> np.ndarray:
+        return -np.log((1 - noise) * said + noise / answers.shape[1])
+
+    best = minimize_scalar(lambda noise: loss(noise).mean(), bounds=(0.0, 0.5), method="bounded")
+    return loss(best.x)

@@ -1,9 +1,14 @@
-"""Gets a network of convolutions used to another camera's pictures, before it learns from any label.
+"""Before it learns from any label: a model gets used to other pictures, and to another mix of moods.
 
-Batch normalisation takes off, and divides by, what a network saw on average in its first training. A darker
-or blurrier camera differs in just that, from the first layer on, and it can be measured without labels
-(AdaBN: Li et al. 2016, arXiv:1603.04779). How far to follow it is chosen by the labels, before they are
-learned from.
+The pictures: batch normalisation takes off, and divides by, what a network of convolutions saw on average in
+its first training. A darker or blurrier camera differs in just that, from the first layer on, and it can be
+measured without labels (AdaBN: Li et al. 2016, arXiv:1603.04779).
+
+The mix: a model that ships does not know whom it will see, so it is corrected for an even mix of moods; the
+labels say which mix there is.
+
+How far to go in both is chosen by how likely the labels are. Some labels are wrong, and under those a model
+that is sure of anything is unlikely: so a share of them is taken to say nothing (see `metrics.unlikely`).
 """
 
 import copy
@@ -12,8 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
 from finetune.blend import careful, log_answers
+from finetune.metrics import unlikely
 from finetune.student import Student, norms
 from finetune.train import collate
 
@@ -22,6 +30,8 @@ from finetune.train import collate
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 # Fewer pictures say too little about a camera.
 FEWEST = 50
+# The correction for the prior moves by a half only if so many labels say so: it is held back as by this many.
+HOLDS_BACK = 20.0
 BATCH = 128
 
 
@@ -38,10 +48,25 @@ def settle(student: Student, rows: Dataset) -> float:
     for share in SHARES:
         _between(student, old, new, share)
         answers, truth = log_answers(student, rows)
-        losses.append(-answers[np.arange(len(truth)), truth])
+        losses.append(unlikely(answers, truth))
     best = SHARES[careful(np.stack(losses))]
     _between(student, old, new, best)
     return best
+
+
+def strength(answers: np.ndarray, truth: np.ndarray, prior: np.ndarray, before: float) -> float:
+    """How far the correction for the class prior is to be taken (0 to 1), so that the truth is most likely.
+
+    `answers` are the logarithms of N x 7 probabilities corrected with the strength `before`, `prior` (7) the
+    logarithms of the mix it was trained under. With few labels the answer stays near `before`.
+    """
+    logits = answers + before * prior
+
+    def loss(tried: float) -> float:
+        corrected = log_softmax(logits - tried * prior, axis=1)
+        return unlikely(corrected, truth).sum() + HOLDS_BACK * (tried - before) ** 2
+
+    return float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x)
 
 
 def _measured(student: Student, rows: Dataset) -> Student:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.metrics import prior_weights, report
+from finetune.metrics import prior_weights, report, unlikely
 from vibecheck.emotions import NAMES
 
 
@@ -33,3 +33,29 @@ def test_the_report_by_hand():
     assert confusion.shape == (7, 7) and confusion.sum() == 6
     assert confusion[NAMES.index("angry"), NAMES.index("happy")] == 1
     assert result["ece"] == pytest.approx(abs(4 / 6 - 0.8))
+
+
+def answers_that_are_honest(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The logarithms of N x 7 probabilities, and labels that are drawn from these."""
+    shares = rng.dirichlet(np.full(7, 0.3), count)
+    truth = (shares.cumsum(axis=1) < rng.random((count, 1))).sum(axis=1)
+    return np.log(np.maximum(shares, 1e-12)), np.minimum(truth, 6)
+
+
+def test_of_labels_that_are_right_none_is_taken_for_chance():
+    answers, truth = answers_that_are_honest(np.random.default_rng(0), 4000)
+    assert unlikely(answers, truth).mean() == pytest.approx(-answers[np.arange(4000), truth].mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.2, 0.4])
+def test_an_honest_model_is_not_found_worse_than_a_vague_one_because_labels_are_wrong(wrong):
+    rng = np.random.default_rng(1)
+    answers, truth = answers_that_are_honest(rng, 4000)
+    labels = np.where(rng.random(4000) < wrong, rng.integers(0, 7, 4000), truth)
+    vague = answers / 3 - np.logaddexp.reduce(answers / 3, axis=1, keepdims=True)
+    assert unlikely(answers, labels).mean() < unlikely(vague, labels).mean()
+
+
+def test_no_label_is_impossible():
+    answers = np.log(np.array([[1.0, *[1e-300] * 6]] * 10))
+    assert np.isfinite(unlikely(answers, np.array([0] * 5 + [1] * 5))).all()

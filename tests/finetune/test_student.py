@@ -163,10 +163,22 @@ def test_the_temperature_makes_confidence_honest_and_few_labels_hardly_move_it(t
     said = np.where(rng.random(2000) < 0.6, truth, rng.integers(0, 7, 2000))
     answers = np.log(np.full((2000, 7), 0.01 / 6))
     answers[np.arange(2000), said] = np.log(0.99)  # far too sure
-    found = temperature(answers, truth, np.zeros(7))
+    found = temperature(answers, truth)
     assert found > 2
-    assert 1 < temperature(answers[:10], truth[:10], np.zeros(7)) < found
-    assert temperature(answers[said == truth], truth[said == truth], np.zeros(7)) < 1
+    assert 1 < temperature(answers[:10], truth[:10]) < found
+    assert temperature(answers[said == truth], truth[said == truth]) < 1
+
+
+def test_dividing_what_is_corrected_changes_no_answer(torch, embedded):
+    from finetune.making import cooled
+
+    manifest = Manifest.read(EMBEDDED)
+    faces = torch.from_numpy(face_crops(manifest, 80, 30))
+    changed = cooled(manifest.temperature, manifest.prior_strength, 1.7)
+    student, _ = student_of(EMBEDDED, manifest.model_copy(update=changed))
+    with torch.inference_mode():
+        before, after = (each.eval().answers(faces) for each in (embedded, student))
+    assert after.numpy() == pytest.approx((before / 1.7).log_softmax(1).numpy(), abs=1e-3)
 
 
 def test_the_mix_with_the_likeliest_labels_is_chosen(torch, embedded):
