@@ -13,7 +13,6 @@ from datasets import Dataset
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from finetune.metrics import unlikely
 from finetune.student import Student
 from finetune.train import collate
 
@@ -57,7 +56,7 @@ def choose(
         answers, truth = log_answers(student, valid)
         right = float((answers.argmax(1) == truth).mean())
         weights = student.weights.cpu().numpy()[truth]
-        losses.append(unlikely(answers, truth) * weights / weights.mean())
+        losses.append(-answers[np.arange(len(truth)), truth] * weights / weights.mean())
         blends.append(Blend(mix, float(losses[-1].mean()), right))
         tell(blends[-1])
     best = blends[careful(np.stack(losses))]

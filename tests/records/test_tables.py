@@ -81,7 +81,7 @@ def test_what_is_asked_often_has_an_index(engine):
         for index in found.get_indexes(table)
     }
     assert indexes == {
-        ("feedback", ("source", "given_by")),
+        ("feedback", ("given_by", "queue")),
         ("predictions", ("id",)),
         ("predictions", ("label",)),
         ("predictions", ("made_at",)),
