@@ -65,7 +65,7 @@ def test_on_another_cameras_pictures_it_says_more_often_what_it_says_of_the_face
     agreed = (said(embedded, another_cameras(faces)) == truth).mean()
     share = settle(embedded, rows_of(another_cameras(faces), labels))
     assert share > 0
-    assert (said(embedded, another_cameras(faces)) == truth).mean() > agreed + 0.1
+    assert (said(embedded, another_cameras(faces)) == truth).mean() > agreed + 0.05
     changed = {name for name, value in embedded.state_dict().items() if not value.equal(before[name])}
     assert changed and all(name.endswith(("running_mean", "running_var")) for name in changed)
 
