@@ -55,8 +55,8 @@ def fill(
     ids: list[str] = []
     with writing(engine) as connection:
         for first in range(0, count, CHUNK):
-            rows, given, played = _chunk(rng, start, moments[first : first + CHUNK], names, days, wanted)
-            rows = [row | {"picture_kept": pictured} for row in rows]
+            some = moments[first : first + CHUNK]
+            rows, given, played = _chunk(rng, start, some, names, days, wanted, pictured)
             ids += [row["id"] for row in rows]
             connection.execute(insert(predictions), rows)
             if given:
@@ -77,6 +77,7 @@ def _chunk(
     names: list[str],
     days: int,
     wanted: float,
+    pictured: bool,
 ) -> tuple[list[dict], list[dict], list[dict]]:
     n = len(moments)
     age = moments / 86_400 / days
@@ -119,7 +120,7 @@ def _chunk(
             "roll": float(rng.normal(0, 6)),
             "latency_ms": float(rng.normal(28, 4)),
             "audit": bool(audit[i]),
-            "picture_kept": False,
+            "picture_kept": pictured,
             "label": None,
             "labels_given": 0,
         }

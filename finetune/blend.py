@@ -18,7 +18,8 @@ from finetune.train import collate
 
 # No further than halfway: what is won is won by then, and beyond it more is forgotten (docs/fine-tuning.md).
 MIXES = tuple(round(0.1 * tenth, 1) for tenth in range(6))
-# A temperature is doubled or halved only if so many pictures say so: it is held back as by this many.
+# What was there before speaks as so many labels do: the temperature is held back so, and in `settling` the
+# strength of the correction for the prior.
 HOLDS_BACK = 20.0
 
 

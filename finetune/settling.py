@@ -20,7 +20,7 @@ from datasets import Dataset
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from finetune.blend import careful, log_answers
+from finetune.blend import HOLDS_BACK, careful, log_answers
 from finetune.metrics import unlikely
 from finetune.student import Student, norms
 from finetune.train import collate
@@ -30,8 +30,6 @@ from finetune.train import collate
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 # Fewer pictures say too little about a camera.
 FEWEST = 50
-# The correction for the prior moves by a half only if so many labels say so: it is held back as by this many.
-HOLDS_BACK = 20.0
 BATCH = 128
 
 

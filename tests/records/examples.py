@@ -9,6 +9,8 @@ from vibecheck.faces import Face, FaceQuality
 from vibecheck.records.values import Prediction
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+# A playlist that was suggested, as `Store.played` is told of it.
+PLAY = {"playlist_id": "p", "playlist_name": "P", "mode": "match", "found_by": "catalogue"}
 JPEG = b"\xff\xd8 a face \xff\xd9"
 
 EXAMPLE = Prediction(

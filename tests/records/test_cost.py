@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from benchmarks.history import fill
-from tests.records.examples import NOON, a_prediction
+from tests.records.examples import NOON, PLAY, a_prediction
 from vibecheck.records import corrections
 from vibecheck.records.corrections import Filters
 from vibecheck.records.store import Store
@@ -29,38 +29,32 @@ def stores(tmp_path_factory) -> dict[int, Store]:
         store.close()
 
 
-def label(store: Store, now: datetime) -> Callable[[], object]:
-    prediction = a_prediction(audit=True)
+def added(store: Store) -> str:
+    prediction = a_prediction(audit=True, visitor="somebody")
     store.add(prediction, None)
-    return lambda: store.label(prediction.id, "sad", "audit", None, now)
+    return prediction.id
+
+
+def label(store: Store, now: datetime) -> Callable[[], object]:
+    mine = added(store)
+    return lambda: store.label(mine, "sad", "audit", None, now)
 
 
 def undo(store: Store, now: datetime) -> Callable[[], object]:
-    prediction = a_prediction(audit=True)
-    store.add(prediction, None)
-    store.label(prediction.id, "sad", "audit", "somebody", now)
-    return lambda: store.undo_label(prediction.id, 1, "somebody", now)
+    mine = added(store)
+    store.label(mine, "sad", "audit", "somebody", now)
+    return lambda: store.undo_label(mine, 1, "somebody", now)
 
 
 def play(store: Store, now: datetime) -> Callable[[], object]:
-    prediction = a_prediction()
-    store.add(prediction, None)
-    return lambda: store.played(
-        prediction.id,
-        playlist_id="p",
-        playlist_name="P",
-        mode="match",
-        again=False,
-        found_by="catalogue",
-        now=now,
-    )
+    mine = added(store)
+    return lambda: store.played(mine, again=False, now=now, **PLAY)
 
 
 def delete(store: Store, now: datetime) -> Callable[[], object]:
-    prediction = a_prediction(visitor="somebody")
-    store.add(prediction, None)
-    store.label(prediction.id, "sad", "volunteered", None, now)
-    return lambda: store.forget([prediction.id], now)
+    mine = added(store)
+    store.label(mine, "sad", "volunteered", None, now)
+    return lambda: store.forget([mine], now)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.records.examples import NOON, a_prediction
+from tests.records.examples import NOON, PLAY, a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.records.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.counts import Scope
@@ -14,7 +14,6 @@ from vibecheck.records.store import Store
 from vibecheck.records.values import Feedback, Prediction
 
 ALL = Scope()
-PLAY = {"playlist_id": "p", "playlist_name": "P", "mode": "match", "found_by": "catalogue"}
 SCOPES = [ALL, Scope(date(2026, 2, 2), date(2026, 2, 4)), Scope(model_version="b"), Scope(source="photo")]
 Known = list[tuple[Prediction, Feedback | None]]
 

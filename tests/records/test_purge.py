@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, insert, select, text
 
-from tests.records.examples import JPEG, NOON, a_prediction
+from tests.records.examples import JPEG, NOON, PLAY, a_prediction
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records import purge as purge_module
 from vibecheck.records.images import Images
@@ -24,15 +24,7 @@ def add(store, made_at, picture=JPEG):
     prediction = a_prediction(made_at=made_at, picture_kept=picture is not None)
     store.add(prediction, picture)
     store.label(prediction.id, "sad", "audit", None, made_at)
-    store.played(
-        prediction.id,
-        playlist_id="37i9",
-        playlist_name="Calm",
-        mode="match",
-        again=False,
-        found_by="search",
-        now=made_at,
-    )
+    store.played(prediction.id, again=False, now=made_at, **PLAY)
     return prediction
 
 

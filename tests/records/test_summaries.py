@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import Engine, delete, insert, select, text
 
-from tests.records.examples import NOON, a_prediction
+from tests.records.examples import NOON, PLAY, a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.records import summaries
 from vibecheck.records.counts import Scope
@@ -14,8 +14,6 @@ from vibecheck.records.database import open_database
 from vibecheck.records.store import Store
 from vibecheck.records.tables import daily, feedback, jobs, outcomes
 from vibecheck.records.transactions import reading, writing
-
-PLAY = {"playlist_id": "p", "playlist_name": "P", "mode": "match", "found_by": "catalogue"}
 
 
 def contents(engine: Engine) -> tuple[list, list]:
