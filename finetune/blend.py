@@ -10,14 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from datasets import Dataset
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
+from finetune.metrics import unlikely
 from finetune.student import Student
 from finetune.train import collate
 
-# No further than halfway: what is won is won by then, and beyond it more is forgotten (docs/fine-tuning.md).
-MIXES = tuple(round(0.1 * tenth, 1) for tenth in range(6))
+MIXES = tuple(round(0.1 * tenth, 1) for tenth in range(11))
+# As a rule, what is won is won halfway, and beyond it more is forgotten (docs/fine-tuning.md). So the mix
+# goes further only where that is better by so many standard errors: a model may have been wrong before
+# nearly everywhere.
+HALFWAY = MIXES.index(0.5)
+FAR_BETTER = 3.0
 # What was there before speaks as so many labels do: the temperature is held back so, and in `settling` the
 # strength of the correction for the prior.
 HOLDS_BACK = 20.0
@@ -49,20 +52,37 @@ def between(old: State, new: State, mix: float) -> dict[str, torch.Tensor]:
 def choose(
     student: Student, old: State, valid: Dataset, tell: Callable[[Blend], None] = lambda _: None
 ) -> Blend:
-    """Mix the student's weights with the `old` ones, as `careful` finds it on `valid`."""
+    """Mix the student's weights with the `old` ones, as is best on `valid` (see `chosen`)."""
     new = {name: value.clone() for name, value in student.state_dict().items()}
-    blends, losses = [], []
+    truth = np.asarray(valid["label"])
+    answers = []
     for mix in MIXES:
         student.load_state_dict(between(old, new, mix))
-        answers, truth = log_answers(student, valid)
-        right = float((answers.argmax(1) == truth).mean())
-        weights = student.weights.cpu().numpy()[truth]
-        losses.append(-answers[np.arange(len(truth)), truth] * weights / weights.mean())
-        blends.append(Blend(mix, float(losses[-1].mean()), right))
-        tell(blends[-1])
-    best = blends[careful(np.stack(losses))]
+        answers.append(log_answers(student, valid)[0])
+    weights = student.weights.cpu().numpy()[truth]
+    losses = unlikely(np.stack(answers), truth) * weights / weights.mean()
+    blends = [
+        Blend(mix, float(loss.mean()), float((answer.argmax(1) == truth).mean()))
+        for mix, loss, answer in zip(MIXES, losses, answers, strict=True)
+    ]
+    for each in blends:
+        tell(each)
+    best = blends[chosen(losses)]
     student.load_state_dict(between(old, new, best.mix))
     return best
+
+
+def chosen(losses: np.ndarray) -> int:
+    """Which of MIXES to take: the `careful` one, further than halfway only where that is far better.
+
+    `losses` is mixes x N labels.
+    """
+    best = careful(losses)
+    if best <= HALFWAY:
+        return best
+    worse = losses[HALFWAY] - losses[best]
+    by_chance = worse.std(ddof=1) / np.sqrt(len(worse)) if len(worse) > 1 else np.inf
+    return best if worse.mean() > FAR_BETTER * by_chance else careful(losses[: HALFWAY + 1])
 
 
 def careful(losses: np.ndarray) -> int:
@@ -91,17 +111,3 @@ def log_answers(student: Student, dataset: Dataset, batch: int = 64) -> tuple[np
             answers.append(student.answers(some["pixels"].to(device)).double().cpu().numpy())
             truth.append(some["labels"].numpy())
     return np.concatenate(answers), np.concatenate(truth)
-
-
-def temperature(answers: np.ndarray, truth: np.ndarray, least: float = 0.25) -> float:
-    """By what to divide `answers`, so that the truth is most likely (Guo et al. 2017); from `least` to 4.
-
-    `answers` are the logarithms of N x 7 corrected probabilities: it changes how sure they are, and never
-    which mood is most likely. With few labels it stays near 1.
-    """
-
-    def loss(log_t: float) -> float:
-        cooled = log_softmax(answers / np.exp(log_t), axis=1)
-        return -cooled[np.arange(len(truth)), truth].sum() + HOLDS_BACK * log_t**2
-
-    return float(np.exp(minimize_scalar(loss, bounds=(np.log(least), np.log(4)), method="bounded").x))

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from torch import nn
 from transformers import PreTrainedModel, ViTImageProcessor
 
 from finetune.architectures import build, head
 from finetune.ferplus import Faces
-from finetune.metrics import report
+from finetune.metrics import report, temperature
 from finetune.recipe import Recipe
 from vibecheck.classifier import without_prior
 from vibecheck.compiler import compile_folder
@@ -44,12 +43,12 @@ def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Fa
     for share in np.linspace(0, 1, 11):
         logits = (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
         prior = _between(priors, share)
-        temperature = _temperature(logits[clear], valid.truth[clear])
-        answers = softmax(logits / temperature, axis=1)
+        cool = temperature(logits[clear], valid.truth[clear])
+        answers = softmax(logits / cool, axis=1)
         for strength in np.linspace(0, 1, 11):
             score = _score(without_prior(answers, prior, strength), valid)
-            best = max(best, (score, float(share), float(strength), temperature))
-    _, share, strength, temperature = best
+            best = max(best, (score, float(share), float(strength), cool))
+    _, share, strength, cool = best
     folded = fold(model, recipe, share).half()
     folded.save_pretrained(out)
     ViTImageProcessor(
@@ -61,7 +60,7 @@ def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Fa
         origin="trained on FER+ by python -m finetune pretrain",
         grey=True,
         crop_scale=CROP_SCALE,
-        temperature=round(temperature, 4),
+        temperature=round(cool, 4),
         class_prior=tuple(round(float(part), 4) for part in prior),
         prior_strength=round(strength, 2),
     )
@@ -93,19 +92,6 @@ def _between(priors: np.ndarray, share: float) -> np.ndarray:
     """The prior of folded heads: as their answers, the geometric mean, normalised."""
     prior = priors[0] ** (1 - share) * priors[1] ** share
     return prior / prior.sum()
-
-
-def _temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The divisor of the logits (N x 7) under which the truth (N indices) is most likely (Guo et al. 2017).
-
-    Under the one for which the votes are most likely, the model is right more often than it says.
-    """
-    answer = minimize_scalar(
-        lambda t: -log_softmax(logits / t, axis=1)[np.arange(len(truth)), truth].mean(),
-        bounds=(0.3, 3.0),
-        method="bounded",
-    )
-    return float(answer.x)
 
 
 def logits_of(model: nn.Module, pictures: torch.Tensor, side: int) -> torch.Tensor:

@@ -10,6 +10,7 @@ import torch
 
 from finetune import blend, plan
 from finetune.bases import Model
+from finetune.metrics import temperature
 from finetune.settling import settle, strength
 from finetune.student import Student, class_weights
 from finetune.train import Recipe, Tell, fit
@@ -73,7 +74,8 @@ def train(
     best = blend.choose(student, old, valid, lambda each: _tell_blend(tell, each, chosen=False))
     _tell_blend(tell, best, chosen=True)
     answers, truth = blend.log_answers(student, valid)
-    factor = blend.temperature(answers, truth, max(0.25, corrected))  # no strength may exceed 1
+    least = max(0.25, corrected)  # no strength may exceed 1
+    factor = temperature(answers, truth, blend.HOLDS_BACK, least)
     about: dict[str, Any] = {
         "version": of.version,
         "trained_on": len(rows),

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, recall_score
 
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.emotions import NAMES
+
+# Shares of the labels that may say nothing.
+NOISES = np.linspace(0, 0.5, 51)
 
 
 def prior_weights(truth: np.ndarray, prior: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -42,15 +46,28 @@ def report(probabilities: np.ndarray, truth: np.ndarray) -> dict:
 
 
 def unlikely(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """How unlikely each of N labels is (nats), by the logarithms of N x 7 probabilities.
+    """How unlikely each of N labels is (nats), by the logarithms of probabilities of M models (M x N x 7).
 
-    Some share of the labels is taken to be any mood, by chance: the share, half at most, under which all of
-    them are most likely.
+    M x N. Some share of the labels is taken to be any mood, by chance: the share, half at most, under which
+    they are most likely by the best of the models. It is one for all, as it is the labels' and not a model's:
+    what contradicts one model may be what another has learned.
     """
-    said = np.exp(answers[np.arange(len(truth)), truth])
+    said = np.maximum(np.exp(answers[:, np.arange(len(truth)), truth]), 1e-12)
 
     def loss(noise: float) -> np.ndarray:
-        return -np.log((1 - noise) * said + noise / answers.shape[1])
+        return -np.log((1 - noise) * said + noise / answers.shape[2])
 
-    best = minimize_scalar(lambda noise: loss(noise).mean(), bounds=(0.0, 0.5), method="bounded")
-    return loss(best.x)
+    return loss(min(NOISES, key=lambda noise: loss(noise).mean(axis=1).min()))
+
+
+def temperature(answers: np.ndarray, truth: np.ndarray, held_back: float = 0.0, least: float = 0.25) -> float:
+    """By what to divide logits (N x 7), so that the truth (N) is most likely (Guo et al. 2017).
+
+    From `least` to 4. `held_back` is how many labels speak for 1: with fewer it stays near that.
+    """
+
+    def loss(log_t: float) -> float:
+        cooled = log_softmax(answers / np.exp(log_t), axis=1)
+        return -cooled[np.arange(len(truth)), truth].sum() + held_back * log_t**2
+
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(least), np.log(4)), method="bounded").x))

@@ -42,12 +42,11 @@ def settle(student: Student, rows: Dataset) -> float:
     if not norms(student) or len(rows) < FEWEST:
         return 0.0
     old, new = copy.deepcopy(norms(student)), norms(_measured(student, rows))
-    losses = []
+    answers = []
     for share in SHARES:
         _between(student, old, new, share)
-        answers, truth = log_answers(student, rows)
-        losses.append(unlikely(answers, truth))
-    best = SHARES[careful(np.stack(losses))]
+        answers.append(log_answers(student, rows)[0])
+    best = SHARES[careful(unlikely(np.stack(answers), np.asarray(rows["label"])))]
     _between(student, old, new, best)
     return best
 
@@ -62,7 +61,7 @@ def strength(answers: np.ndarray, truth: np.ndarray, prior: np.ndarray, before: 
 
     def loss(tried: float) -> float:
         corrected = log_softmax(logits - tried * prior, axis=1)
-        return unlikely(corrected, truth).sum() + HOLDS_BACK * (tried - before) ** 2
+        return unlikely(corrected[np.newaxis], truth).sum() + HOLDS_BACK * (tried - before) ** 2
 
     return float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x)
 

@@ -155,20 +155,6 @@ def test_a_mix_of_weights_lies_between_them(torch, embedded):
     assert between(old, new, 0.3)["w"][0] == pytest.approx(0.3) and between(old, new, 0.3)["n"] == 5
 
 
-def test_the_temperature_makes_confidence_honest_and_few_labels_hardly_move_it(torch):
-    from finetune.blend import temperature
-
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, 7, 2000)
-    said = np.where(rng.random(2000) < 0.6, truth, rng.integers(0, 7, 2000))
-    answers = np.log(np.full((2000, 7), 0.01 / 6))
-    answers[np.arange(2000), said] = np.log(0.99)  # far too sure
-    found = temperature(answers, truth)
-    assert found > 2
-    assert 1 < temperature(answers[:10], truth[:10]) < found
-    assert temperature(answers[said == truth], truth[said == truth]) < 1
-
-
 def test_dividing_what_is_corrected_changes_no_answer(torch, embedded):
     from finetune.making import cooled
 
@@ -205,6 +191,13 @@ def test_the_mix_with_the_likeliest_labels_is_chosen(torch, embedded):
     assert best in told and best.mix < 0.5 and best.accuracy > 0.8
 
 
+def losses_of(means: list[float], spread: float) -> np.ndarray:
+    """So unlikely are 100 labels on average by each mix; `spread` is the deviation of each."""
+    noise = np.random.default_rng(0).normal(0, 1, (len(means), 100))
+    noise -= noise.mean(axis=1, keepdims=True)
+    return np.array(means)[:, None] + spread * noise
+
+
 @pytest.mark.parametrize(
     ("means", "spread", "expected"),
     [
@@ -217,6 +210,19 @@ def test_the_mix_with_the_likeliest_labels_is_chosen(torch, embedded):
 def test_no_more_is_changed_than_has_to_be(torch, means, spread, expected):
     from finetune.blend import careful
 
-    noise = np.random.default_rng(0).normal(0, 1, (5, 100))
-    noise -= noise.mean(axis=1, keepdims=True)
-    assert careful(np.array(means)[:, None] + spread * noise) == expected
+    assert careful(losses_of(means, spread)) == expected
+
+
+@pytest.mark.parametrize(
+    ("gain", "expected"),
+    [
+        (0.1, 0.5),  # a little better beyond halfway, perhaps by chance
+        (1.5, 1.0),  # wrong nearly everywhere before
+    ],
+)
+def test_more_than_half_of_what_was_learned_is_kept_only_where_that_is_far_better(torch, gain, expected):
+    from finetune.blend import HALFWAY, MIXES, chosen
+
+    falling = [3.0 - 0.3 * step for step in range(HALFWAY + 1)]
+    beyond = [falling[-1] - gain * step / 5 for step in range(1, 6)]
+    assert MIXES[chosen(losses_of(falling + beyond, 0.5))] == pytest.approx(expected, abs=0.11)
