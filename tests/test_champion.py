@@ -136,13 +136,24 @@ def test_without_records_the_embedded_model_runs_on(tmp_path, astronaut):
     champion.stop()
 
 
-def test_an_embedded_model_of_another_release_gives_way_to_the_one_that_came_along(champion, registry):
+def test_after_an_update_the_embedded_model_that_came_with_it_is_the_champion(champion, registry):
     registry.register("embedded-0", "ships with VibeCheck", "embedded", {}, NOW)
     registry.begin("embedded-0", "first", NOW)
     champion.look()
+    assert champion.manifest.version == "embedded-2" and champion.change is None
+    assert registry.aliases() == {"champion": "embedded-2", "previous": "embedded-0"}
+    (promotion, _) = registry.promotions()
+    assert promotion.why == "It came with an update of VibeCheck, in place of embedded-0."
+
+
+def test_an_embedded_model_that_did_not_come_along_is_not_changed_to(champion, registry):
+    champion.look()  # in this release's installation, a copy of another release promotes its own
+    registry.register("embedded-99", "ships with VibeCheck", "embedded", {}, NOW)
+    registry.promote("embedded-99", "It came with an update.", NOW, override=True)
+    champion.look()
     assert champion.manifest.version == "embedded-2"
-    assert "embedded-0 did not come with this version" in champion.change.state.sentence
-    assert registry.champion().version == "embedded-0"
+    assert "embedded-99 did not come with this version" in champion.change.state.sentence
+    assert registry.champion().version == "embedded-99"
 
 
 def test_offline_the_default_stays_on_the_embedded_model_and_one_line_says_why(

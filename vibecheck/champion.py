@@ -7,6 +7,7 @@ that fails, the model that runs goes on.
 It knows no page, and nothing of how a model is made.
 """
 
+import contextlib
 import gc
 import logging
 import threading
@@ -113,6 +114,8 @@ class Champion:
         elif champion.version == self.manifest.version:
             self._not_before.clear()
             self._settle(None)
+        elif champion.source == EMBEDDED_NAME and self._newly_came_along(self._registry, champion):
+            self.look()
         else:
             self._change_to(champion)
 
@@ -143,6 +146,21 @@ class Champion:
         if version := self._prepared(wanted, wanted):
             registry.register(shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
             registry.begin(version, "The first model, named by VIBECHECK_MODEL.", now, shipped.version)
+
+    def _newly_came_along(self, registry: Registry, before: Version) -> bool:
+        """After an update: the embedded model is another one, and the one before is not here to run.
+
+        The new one takes its place, once: of copies of two releases each would otherwise have its own.
+        """
+        shipped = Manifest.read(EMBEDDED)
+        if shipped.version in {each.version for each in registry.versions()}:
+            return False
+        now = datetime.now(UTC)
+        registry.register(shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
+        why = f"It came with an update of VibeCheck, in place of {before.version}."
+        with contextlib.suppress(ModelError):  # another copy may have been quicker
+            registry.promote(shipped.version, why, now, override=True)
+        return True
 
     def _change_to(self, champion: Version) -> None:
         """Run another model, as soon as its files are here."""
