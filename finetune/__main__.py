@@ -9,6 +9,7 @@ import typer
 
 from finetune.command import fine_tune
 from finetune.judge_command import judge
+from finetune.recipe import Recipe
 from vibecheck.cli import run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -20,13 +21,19 @@ app.command()(judge)
 def pretrain(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
     out: Annotated[Path, typer.Option(help="Folder of the model; its name becomes the version.")],
-    architecture: Annotated[str, typer.Option(help="One of finetune/architectures.py.")] = "resnet",
-    epochs: Annotated[int, typer.Option(min=1)] = 60,
-    side: Annotated[int, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = 80,
-    small_share: Annotated[float, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")] = 0.6,
-    rate: Annotated[float, typer.Option(min=0.001, help="Factor of the learning rate.")] = 1.0,
-    calm_share: Annotated[float, typer.Option(min=0, max=1, help="Share of epochs with plain faces.")] = 0.25,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    architecture: Annotated[
+        str, typer.Option(help="One of finetune/architectures.py.")
+    ] = Recipe.architecture,
+    epochs: Annotated[int, typer.Option(min=1)] = Recipe.epochs,
+    side: Annotated[int, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = Recipe.side,
+    small_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")
+    ] = Recipe.small_share,
+    rate: Annotated[float, typer.Option(min=0.001, help="Factor of the learning rate.")] = Recipe.rate,
+    calm_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of epochs with plain faces.")
+    ] = Recipe.calm_share,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = Recipe.seed,
     minutes: Annotated[float, typer.Option(help="Stop after so many; the same command goes on.")] = math.inf,
 ) -> None:
     """Train the embedded model from scratch on FER+; prints a line of JSON after each epoch.
@@ -35,7 +42,6 @@ def pretrain(
     """
     from finetune.ferplus import read
     from finetune.pretrain import as_line, pretrain
-    from finetune.recipe import Recipe
 
     train, valid = read(data / "train.parquet"), read(data / "valid.parquet")
     recipe = Recipe(

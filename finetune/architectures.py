@@ -42,6 +42,14 @@ ARCHITECTURES = {
         0.1,
         5e-4,
     ),
+    "resnet18": Architecture(
+        lambda side: ResNetConfig(
+            embedding_size=64, hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic"
+        ),
+        "sgd",
+        0.1,
+        5e-4,
+    ),
     "convnextv2": Architecture(
         lambda side: ConvNextV2Config(
             patch_size=4, hidden_sizes=[48, 96, 192, 320], depths=[2, 2, 4, 2], drop_path_rate=0.05
@@ -88,8 +96,3 @@ def build(name: str, side: int, labels: list[str]) -> PreTrainedModel:
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return model
-
-
-def head(model: PreTrainedModel) -> nn.Linear:
-    """The last layer, which gives the logits."""
-    return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]

@@ -14,12 +14,12 @@ from scipy.special import softmax
 from torch import nn
 from transformers import PreTrainedModel, ViTImageProcessor
 
-from finetune.architectures import build, head
+from finetune.architectures import build
 from finetune.ferplus import Faces
 from finetune.metrics import report, temperature
 from finetune.recipe import Recipe
 from vibecheck.classifier import without_prior
-from vibecheck.compiler import compile_folder
+from vibecheck.compiler import compile_folder, last_layer
 from vibecheck.emotions import NAMES
 from vibecheck.manifest import Manifest
 from vibecheck.probes import face_probes
@@ -78,7 +78,7 @@ def fold(model: PreTrainedModel, recipe: Recipe, share: float) -> PreTrainedMode
     """The model with one head: (1 - share) of the votes', `share` of the label's."""
     one = build(recipe.architecture, recipe.side, list(NAMES))
     state = model.state_dict()
-    ours, theirs = head(one), head(model)
+    ours, theirs = last_layer(one), last_layer(model)
     (name,) = (name for name, module in model.named_modules() if module is theirs)
     for part in ("weight", "bias"):
         votes, label = state[f"{name}.{part}"].split(len(NAMES))

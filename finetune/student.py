@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from finetune.augment import augment
-from vibecheck.compiler import LUMA, WithPixels
+from vibecheck.compiler import LUMA, WithPixels, last_layer
 from vibecheck.emotions import NAMES
 from vibecheck.manifest import Manifest
 
@@ -106,11 +106,6 @@ class Student(nn.Module):
         return faces.expand(-1, -1, -1, 3)
 
 
-def head(model: nn.Module) -> nn.Linear:
-    """The last layer, which gives the logits."""
-    return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
-
-
 def blocks(model: nn.Module) -> list[nn.Module]:
     """The body of a network, from its input to its head: its stages or layers, in order."""
     lists = [each for each in model.modules() if isinstance(each, nn.ModuleList | nn.Sequential)]
@@ -120,7 +115,7 @@ def blocks(model: nn.Module) -> list[nn.Module]:
 def only_head(model: nn.Module) -> None:
     """Let nothing but the head learn."""
     model.requires_grad_(False)
-    head(model).requires_grad_(True)
+    last_layer(model).requires_grad_(True)
 
 
 def but_the_first(model: nn.Module, share: float) -> None:

@@ -60,6 +60,11 @@ class WithPixels(torch.nn.Module):
         return self.model(pixel_values=values.permute(0, 3, 1, 2)).logits / self.temperature
 
 
+def last_layer(model: torch.nn.Module) -> torch.nn.Linear:
+    """The layer that gives the logits."""
+    return [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-1]
+
+
 def open_folder(folder: Path, manifest: Manifest) -> tuple[WithPixels, int]:
     """The folder's PyTorch model in full precision, calibrated, and the side of its input in px.
 

@@ -140,7 +140,7 @@ def test_folded_heads_answer_with_the_geometric_mean_of_both(finishing, small, s
     faces = finishing.pictures_of(splits[1])
     torch.manual_seed(0)
     both = finishing.build(small.architecture, small.side, finishing.OUTPUTS)
-    torch.nn.init.normal_(finishing.head(both).weight, std=3.0)
+    torch.nn.init.normal_(finishing.last_layer(both).weight, std=3.0)
     votes, label = finishing.logits_of(both, faces, small.side).log_softmax(1).split(7, dim=1)
     expected = ((1 - share) * votes.log_softmax(1) + share * label.log_softmax(1)).softmax(1)
     folded = finishing.fold(both, small, share)
@@ -152,11 +152,12 @@ def test_folded_heads_answer_with_the_geometric_mean_of_both(finishing, small, s
 def test_every_architecture_can_be_built_and_trained_by_one_step(finishing):
     import torch
 
-    from finetune.architectures import ARCHITECTURES, build, head
+    from finetune.architectures import ARCHITECTURES, build
+    from vibecheck.compiler import last_layer
 
     for name in ARCHITECTURES:
         model = build(name, 64, finishing.OUTPUTS).train()
-        assert head(model).out_features == 14
+        assert last_layer(model).out_features == 14
         model(pixel_values=torch.rand(2, 3, 64, 64)).logits.sum().backward()
         assert 1e3 < sum(p.numel() for p in model.parameters()) < 12e6
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.finetune.test_student import student_of
+from tests.finetune.test_student import SIDE, student_of
 from tests.standins.models import small_vit
 from vibecheck.classifier import EMBEDDED
 from vibecheck.emotions import NAMES
@@ -23,7 +23,7 @@ def embedded():
 
 @pytest.fixture(scope="module")
 def faces() -> np.ndarray:
-    return face_crops(Manifest.read(EMBEDDED), 80, COUNT)
+    return face_crops(Manifest.read(EMBEDDED), SIDE, COUNT)
 
 
 def another_cameras(faces: np.ndarray) -> np.ndarray:

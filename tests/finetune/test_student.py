@@ -6,9 +6,11 @@ import pytest
 from tests.standins.models import small_vit
 from vibecheck.classifier import EMBEDDED, Classifier, labels_of
 from vibecheck.emotions import NAMES, map_labels
+from vibecheck.estimate import size_of
 from vibecheck.manifest import Manifest
 from vibecheck.probes import face_crops
 
+SIDE = size_of(EMBEDDED).side
 pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
 
 
@@ -35,7 +37,7 @@ def embedded():
 
 def test_it_answers_as_the_app_does(torch, embedded):
     manifest = Manifest.read(EMBEDDED)
-    faces = face_crops(manifest, 80, 12)
+    faces = face_crops(manifest, SIDE, 12)
     expected = Classifier.load(EMBEDDED).probabilities(faces)
     with torch.inference_mode():
         answers = embedded.eval().answers(torch.from_numpy(faces)).exp().numpy()
@@ -54,7 +56,7 @@ def test_labels_that_share_a_mood_are_added_up(torch, tmp_path):
 
 
 def test_what_the_champion_said_counts_beside_the_label(torch, embedded):
-    faces = torch.from_numpy(face_crops(Manifest.read(EMBEDDED), 80, 8))
+    faces = torch.from_numpy(face_crops(Manifest.read(EMBEDDED), SIDE, 8))
     labels = torch.arange(8) % 7
     teacher = torch.full((8, 7), 1 / 7)
     losses = {}
@@ -83,7 +85,7 @@ def test_rare_moods_count_more(torch):
 
 def test_statistics_of_batches_stay_as_they_were(torch, embedded):
     before = {name: value.clone() for name, value in embedded.named_buffers()}
-    faces = torch.from_numpy(face_crops(Manifest.read(EMBEDDED), 80, 8))
+    faces = torch.from_numpy(face_crops(Manifest.read(EMBEDDED), SIDE, 8))
     embedded.train()(faces, torch.arange(8) % 7)["loss"].backward()
     assert all(torch.equal(value, before[name]) for name, value in embedded.named_buffers())
 
@@ -159,7 +161,7 @@ def test_dividing_what_is_corrected_changes_no_answer(torch, embedded):
     from finetune.making import cooled
 
     manifest = Manifest.read(EMBEDDED)
-    faces = torch.from_numpy(face_crops(manifest, 80, 30))
+    faces = torch.from_numpy(face_crops(manifest, SIDE, 30))
     changed = cooled(manifest.temperature, manifest.prior_strength, 1.7)
     student, _ = student_of(EMBEDDED, manifest.model_copy(update=changed))
     with torch.inference_mode():
@@ -173,7 +175,7 @@ def test_the_mix_with_the_likeliest_labels_is_chosen(torch, embedded):
     from finetune import blend
     from finetune.dataset import FEATURES
 
-    faces = face_crops(Manifest.read(EMBEDDED), 80, 20)
+    faces = face_crops(Manifest.read(EMBEDDED), SIDE, 20)
     old = {name: value.clone() for name, value in embedded.state_dict().items()}
     with torch.inference_mode():
         labels = embedded.eval().answers(torch.from_numpy(faces)).argmax(1).tolist()
