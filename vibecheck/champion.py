@@ -139,12 +139,12 @@ class Champion:
         source = self._settings.source
         shipped = Manifest.read(EMBEDDED)
         if isinstance(source, Embedded):
-            registry.register(shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
+            _register(registry, shipped, now)
             registry.begin(shipped.version, "The first model, named by VIBECHECK_MODEL.", now)
             return
         wanted = str(source)
         if version := self._prepared(wanted, wanted):
-            registry.register(shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
+            _register(registry, shipped, now)
             registry.begin(version, "The first model, named by VIBECHECK_MODEL.", now, shipped.version)
 
     def _newly_came_along(self, registry: Registry, before: Version) -> bool:
@@ -156,7 +156,7 @@ class Champion:
         if shipped.version in {each.version for each in registry.versions()}:
             return False
         now = datetime.now(UTC)
-        registry.register(shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
+        _register(registry, shipped, now)
         why = f"It came with an update of VibeCheck, in place of {before.version}."
         with contextlib.suppress(ModelError):  # another copy may have been quicker
             registry.promote(shipped.version, why, now, override=True)
@@ -242,3 +242,8 @@ class Champion:
         except (VibeCheckError, OSError):
             pass
         return EMBEDDED
+
+
+def _register(registry: Registry, shipped: Manifest, now: datetime) -> None:
+    """Make the model that ships with VibeCheck known."""
+    registry.register(shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
