@@ -15,12 +15,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
-from streamlit_webrtc.webrtc import WebRtcMode, WebRtcWorker
+
+if TYPE_CHECKING:
+    from streamlit_webrtc.webrtc import WebRtcWorker
 
 CLOCK = 90_000  # ticks a second of video time stamps
 BLOCK = 16  # px of a block of the strip
@@ -133,8 +136,11 @@ class Door:
         self._loop = loop
         self._relay = MediaRelay()
 
-    def open(self, offer: str, take: Take) -> tuple[WebRtcWorker, str]:
+    def open(self, offer: str, take: Take) -> tuple["WebRtcWorker", str]:
         """Let a visitor in, whose frames go to `take`; returns the worker and the answer."""
+        # Not above: a visitor's own process needs nothing of Streamlit, which warns that no app runs there.
+        from streamlit_webrtc.webrtc import WebRtcMode, WebRtcWorker
+
         worker = WebRtcWorker(
             mode=WebRtcMode.SENDRECV,
             rtc_configuration=RTCConfiguration(iceServers=[]),
