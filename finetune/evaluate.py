@@ -39,9 +39,10 @@ def evaluate(folder: Path, faces: Faces, prior: float | None = None, threads: in
     """The report of `metrics.report` on the faces whose most votes went to one of the seven.
 
     `prior` is the strength of the correction for the class prior, 0 to 1 (default: the model's own).
-    Beside it: `prior` as used, `model`, `fer2013_accuracy` and `fer2013_balanced_accuracy` against
-    FER2013's labels of all faces, and `ece_reweighted`: the calibration error where the truth has the
-    mix of moods that the corrected answers are meant for.
+    Beside it: `prior` as used, `model`, `agreed_accuracy` on the faces that most people agree on (see
+    `Faces.agreed`), `fer2013_accuracy` and `fer2013_balanced_accuracy` against FER2013's labels of all
+    faces, and `ece_reweighted`: the calibration error where the truth has the mix of moods that the
+    corrected answers are meant for.
     """
     classifier = Classifier.load(folder, threads)
     manifest = classifier.manifest
@@ -50,12 +51,14 @@ def evaluate(folder: Path, faces: Faces, prior: float | None = None, threads: in
     probabilities = classifier.probabilities(as_input(faces.pictures, classifier.side))
     clear = faces.truth >= 0
     result = report(probabilities[clear], faces.truth[clear])
+    agreed = report(probabilities[faces.agreed], faces.truth[faces.agreed])
     by_label = report(probabilities, faces.label)
     trained = np.asarray(manifest.class_prior or [1 / 7] * 7)
     meant_for = trained ** (1 - manifest.prior_strength)
     weights = prior_weights(faces.truth[clear], meant_for)
     return result | {
         "ece_reweighted": calibration_error(probabilities[clear], faces.truth[clear], weights),
+        "agreed_accuracy": agreed["accuracy"],
         "fer2013_accuracy": by_label["accuracy"],
         "fer2013_balanced_accuracy": by_label["balanced_accuracy"],
         "prior": manifest.prior_strength if manifest.class_prior else 0.0,

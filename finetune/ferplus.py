@@ -60,6 +60,16 @@ class Faces:
         moods[COLUMNS] = np.arange(len(NAMES))
         return moods[winner]
 
+    @property
+    def agreed(self) -> np.ndarray:
+        """A mask of the faces that papers on FER+ judge models by: one of the seven won more than half.
+
+        Not counted are the votes of one person alone, as in the majority mode of Barsoum et al. (2016,
+        arXiv:1608.01041; github.com/microsoft/FERPlus).
+        """
+        counted = np.where(self.votes > 1, self.votes, 0)
+        return (self.truth >= 0) & (counted.max(axis=1) * 2 > counted.sum(axis=1))
+
     def take(self, chosen: np.ndarray) -> "Faces":
         """The faces that a mask or a list of indices chooses."""
         return Faces(self.pictures[chosen], self.votes[chosen], self.label[chosen])

@@ -41,6 +41,19 @@ def test_pictures_that_are_mostly_something_else_have_no_truth(tmp_path, other):
     assert faces.truth[0] == -1
 
 
+def test_papers_judge_by_the_faces_that_more_than_half_agree_on_but_for_single_votes(tmp_path):
+    # In the order of VOTES: neutral, happy, surprise, sad, angry, disgust, fear, contempt, unknown, no face.
+    rows = {
+        (5, 1, 1, 1, 1, 1, 0, 0, 0, 0): True,  # half of all, but of two or more votes all
+        (5, 5, 0, 0, 0, 0, 0, 0, 0, 0): False,
+        (4, 3, 3, 0, 0, 0, 0, 0, 0, 0): False,
+        (6, 4, 0, 0, 0, 0, 0, 0, 0, 0): True,
+        (2, 0, 0, 0, 0, 0, 0, 8, 0, 0): False,  # most to contempt
+    }
+    faces = read(split(tmp_path / "a.parquet", *((list(votes), "sad") for votes in rows)))
+    assert faces.agreed.tolist() == list(rows.values())
+
+
 def test_shares_sum_to_one_even_without_a_vote(tmp_path):
     faces = read(
         split(tmp_path / "a.parquet", ([1, 2, 3, 0, 1, 0, 1, 2, 0, 0], "fear"), ([0] * 9 + [10], "sad"))
