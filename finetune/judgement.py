@@ -19,16 +19,15 @@ from finetune.report import write
 from finetune.split import HELD_OUT, asked_at_random
 from vibecheck import labelled
 from vibecheck.analytics.calibration import calibration_error
-from vibecheck.classifier import EMBEDDED, Classifier
+from vibecheck.classifier import Classifier
 from vibecheck.crops import crop
 from vibecheck.detector import FaceDetector
 from vibecheck.emotions import NAMES
-from vibecheck.errors import ModelError, PictureError
+from vibecheck.errors import PictureError
 from vibecheck.faces import Face, whole
-from vibecheck.installed import Shelf
-from vibecheck.manifest import Manifest
 from vibecheck.pictures import decode, read_file
 from vibecheck.reading import STILL_SIDE
+from vibecheck.ready import folder_of
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.trial import Changed, Pair, Report, Scores, Tally
@@ -81,7 +80,10 @@ def judge_challenger(
     the challenger learned from, which judge nothing. Writes `report.json` and `report.html` into `out`,
     and keeps the proof with the version if it is registered. Raises VibeCheckError.
     """
-    models = [Classifier.load(_folder(settings, each), settings.threads) for each in (champion, challenger)]
+    folders = (
+        each if isinstance(each, Path) else folder_of(each, settings.data) for each in (champion, challenger)
+    )
+    models = [Classifier.load(folder, settings.threads) for folder in folders]
     with closing(Registry.open(settings)) as registry:
         learned = set(trained_on) | set(registry.trained_on(champion))
         rows, left_out = _judging(held_out, learned)
@@ -103,20 +105,6 @@ def judge_challenger(
         if any(each.version == report.challenger for each in registry.versions()):
             registry.prove(report.challenger, report.proof(str(pages.resolve())))
     return report
-
-
-def _folder(settings: Settings, model: Path | str) -> Path:
-    """Where a model that is named, or lies in a folder, runs from."""
-    if isinstance(model, Path):
-        return model
-    if there := Shelf(settings.data).find(model):
-        return there.folder
-    if model == Manifest.read(EMBEDDED).version:
-        return EMBEDDED
-    raise ModelError(
-        f"{model} is not ready on this machine: python -m vibecheck compile makes it so, models list shows "
-        "what is."
-    )
 
 
 def _judging(rows: Iterable[HeldOut], learned: set[str]) -> tuple[list[HeldOut], Counter[str]]:

@@ -1,7 +1,6 @@
 """The model that runs follows the registry: real records, real files, real processes."""
 
 import gc
-import shutil
 import subprocess
 import sys
 import threading
@@ -15,13 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.standins.hub import REPO, SHA, VERSION, serving_hub
-from tests.standins.models import small_vit
+from tests.standins.models import install, small_vit
 from tests.waiting import wait_for
 from vibecheck.champion import Champion
-from vibecheck.classifier import EMBEDDED
 from vibecheck.emotions import NAMES
-from vibecheck.installed import Shelf, content_of
-from vibecheck.manifest import Manifest
+from vibecheck.installed import Shelf
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 
@@ -47,18 +44,6 @@ def champion(settings) -> Iterator[Champion]:
     yield champion
     champion.stop()
     gc.unfreeze()
-
-
-def install(settings: Settings, registry: Registry, version: str) -> Path:
-    """Put the embedded model there under another name, as if it had been made ready."""
-    with Shelf(settings.data).building(version) as part:
-        for path in EMBEDDED.iterdir():
-            shutil.copy(path, part)
-        Manifest.read(EMBEDDED).model_copy(update={"version": version}).write(part)
-        report = {"content": content_of(EMBEDDED), "candidate": "fp32", "candidates": []}
-        there = Shelf(settings.data).place(version, part, report)
-    registry.register(version, "a test", str(settings.data / "gone"), {}, NOW)
-    return there.folder
 
 
 def test_a_new_installation_starts_at_once_on_the_embedded_model(champion, registry, astronaut):

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.standins.models import install
 from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.records.store import Store
@@ -95,6 +97,27 @@ def test_an_empty_folder_is_said(tmp_path):
     run = vibecheck("predict", "--json", tmp_path, cwd=tmp_path)
     assert run.returncode == 1 and run.stdout == ""
     assert "no pictures" in run.stderr
+
+
+def test_any_model_that_is_ready_here_can_be_asked(pictures):
+    settings = Settings(data=pictures / "data")
+    with closing(Registry.open(settings)) as registry:
+        install(settings, registry, "better-1")
+        registry.begin("better-1", "a test", datetime.now(UTC))
+
+    def asked(model: str) -> subprocess.CompletedProcess:
+        return vibecheck("predict", "--json", "--model", model, "a.jpg", cwd=pictures)
+
+    named = {model: lines(asked(model))[0]["model"] for model in ("better-1", "champion", "embedded")}
+    assert named == {"better-1": "better-1", "champion": "better-1", "embedded": "embedded-2"}
+    run = asked("worse-1")
+    assert run.returncode == 1 and "worse-1 is not ready on this machine" in run.stderr
+    assert "Traceback" not in run.stderr and run.stdout == ""
+
+
+def test_predicting_leaves_nothing_behind(pictures):
+    assert vibecheck("predict", "a.jpg", cwd=pictures).returncode == 0
+    assert not (pictures / "data").exists()
 
 
 def test_predicting_imports_neither_torch_nor_streamlit(pictures):

@@ -143,9 +143,11 @@ def test_predict_works_as_documented(astronaut, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.fromarray(astronaut).save("face.jpg")
     lines = [line for line in commands_in(PAGES["docs/commands.md"]) if " predict " in line]
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:
-        words = [word if re.match("-|predict", word) else "face.jpg" for word in shlex.split(line)[3:]]
+        words = [
+            word if re.match("-|predict|champion", word) else "face.jpg" for word in shlex.split(line)[3:]
+        ]
         done = CliRunner().invoke(vibecheck, words)
         assert done.exit_code == 0, done.output
         assert "face.jpg" in done.output

@@ -23,10 +23,11 @@ from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.detector import FaceDetector
 from vibecheck.errors import ModelError, RecordsError, VibeCheckError
 from vibecheck.faces import Face
-from vibecheck.installed import Shelf, content_of
+from vibecheck.installed import Shelf
 from vibecheck.manifest import Manifest
 from vibecheck.preparation import Preparation, State
 from vibecheck.reading import Reader, Reading
+from vibecheck.ready import folder_of
 from vibecheck.registry import Registry, Version
 from vibecheck.settings import Settings
 from vibecheck.sources import EMBEDDED_NAME, Embedded
@@ -114,10 +115,8 @@ class Champion:
         elif champion.version == self.manifest.version:
             self._not_before.clear()
             self._settle(None)
-        elif champion.source == EMBEDDED_NAME and self._newly_came_along(self._registry, champion):
-            self.look()
         else:
-            self._change_to(champion)
+            self._change_to(champion, self._registry)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -162,11 +161,13 @@ class Champion:
             registry.promote(shipped.version, why, now, override=True)
         return True
 
-    def _change_to(self, champion: Version) -> None:
+    def _change_to(self, champion: Version, registry: Registry) -> None:
         """Run another model, as soon as its files are here."""
         if champion.source == EMBEDDED_NAME:
             if champion.version == self.embedded:
                 self._swap(self._embedded_folder())
+            elif self._newly_came_along(registry, champion):
+                self.look()
             else:
                 sentence = f"{champion.version} did not come with this version of VibeCheck."
                 self._settle(Change(champion.version, State("failed", sentence=sentence)))
@@ -236,12 +237,9 @@ class Champion:
     def _embedded_folder(self) -> Path:
         """Where the embedded model is: the way it runs best here, if that was found out, or as shipped."""
         try:
-            there = self._shelf.find(self.embedded)
-            if there and there.report["content"] == content_of(EMBEDDED):
-                return there.folder
+            return folder_of(self.embedded, self._settings.data)
         except (VibeCheckError, OSError):
-            pass
-        return EMBEDDED
+            return EMBEDDED
 
 
 def _register(registry: Registry, shipped: Manifest, now: datetime) -> None:

@@ -2,11 +2,18 @@
 
 import json
 import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 from PIL import Image
 
+from tests.standins.models import install
 from tests.test_cli import vibecheck
+from vibecheck.classifier import EMBEDDED
+from vibecheck.manifest import Manifest
+from vibecheck.registry import Registry
+from vibecheck.settings import Settings
 
 
 @pytest.fixture
@@ -36,6 +43,21 @@ def test_an_import_tells_what_became_of_each_line(labelled):
     database.close()
     assert [row[:4] for row in found] == [("import", "happy", "happy", "import")]
     assert "Ann" not in found[0][4]
+
+
+def test_the_champion_reads_and_the_embedded_model_until_it_is_ready_here(labelled):
+    settings = Settings(data=labelled / "data")
+    with closing(Registry.open(settings)) as registry:
+        now = datetime.now(UTC)
+        registry.register("elsewhere-1", "a test", "gone", {}, now)
+        registry.begin("elsewhere-1", "a test", now)
+        run = vibecheck("import", "labels.csv", "--json", cwd=labelled)
+        assert json.loads(run.stdout)["model"] == Manifest.read(EMBEDDED).version
+        assert "elsewhere-1 is not ready" in run.stderr and "Meanwhile the embedded model" in run.stderr
+        install(settings, registry, "better-1")
+        registry.promote("better-1", "a test", now, override=True)
+    run = vibecheck("import", "labels.csv", "--json", cwd=labelled)
+    assert json.loads(run.stdout)["model"] == "better-1" and run.stderr == ""
 
 
 def test_for_people_it_is_a_sentence_and_a_table_and_no_picture_is_stored_twice(labelled):

@@ -1,7 +1,15 @@
-"""Small real models, made on the spot."""
+"""Small real models, made on the spot, and the one that ships under other names."""
 
+import shutil
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+
+from vibecheck.classifier import EMBEDDED
+from vibecheck.installed import Shelf, content_of
+from vibecheck.manifest import Manifest
+from vibecheck.registry import Registry
+from vibecheck.settings import Settings
 
 
 def small_vit(folder: Path, labels: Sequence[str], side: int = 32, **changes) -> Path:
@@ -28,3 +36,17 @@ def small_vit(folder: Path, labels: Sequence[str], side: int = 32, **changes) ->
     ViTForImageClassification(config).save_pretrained(folder)
     ViTImageProcessor(size={"height": side, "width": side}).save_pretrained(folder)
     return folder
+
+
+def install(settings: Settings, registry: Registry, version: str) -> Path:
+    """Put the embedded model there under another name, as if it had been made ready."""
+    with Shelf(settings.data).building(version) as part:
+        for path in EMBEDDED.iterdir():
+            shutil.copy(path, part)
+        Manifest.read(EMBEDDED).model_copy(update={"version": version}).write(part)
+        report = {"content": content_of(EMBEDDED), "candidate": "fp32", "candidates": []}
+        there = Shelf(settings.data).place(version, part, report)
+    registry.register(
+        version, "a test", str(settings.data / "gone"), {}, datetime(2026, 11, 22, 12, tzinfo=UTC)
+    )
+    return there.folder

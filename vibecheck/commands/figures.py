@@ -66,19 +66,13 @@ def _known(
 
 
 def _champion(settings: Settings) -> "Manifest":
-    """What is known of the model in use: the registry's champion, else the embedded one."""
-    from vibecheck.classifier import EMBEDDED
-    from vibecheck.installed import Shelf
+    """What is known of the model in use; its version alone where it is not ready on this machine."""
+    from vibecheck import ready
+    from vibecheck.errors import ModelError
     from vibecheck.manifest import Manifest
-    from vibecheck.registry import Registry
 
-    registry = Registry.open(settings)
+    version = ready.champion(settings)
     try:
-        champion = registry.champion()
-    finally:
-        registry.close()
-    embedded = Manifest.read(EMBEDDED)
-    if champion is None or champion.version == embedded.version:
-        return embedded
-    here = Shelf(settings.data).find(champion.version)
-    return Manifest.read(here.folder) if here else Manifest(version=champion.version)
+        return Manifest.read(ready.folder_of(version, settings.data))
+    except ModelError:
+        return Manifest(version=version)

@@ -15,6 +15,9 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from vibecheck.errors import ModelError
+from vibecheck.settings import Settings
+
 if TYPE_CHECKING:
     from vibecheck.importing import Imported
     from vibecheck.labelled import Refused
@@ -25,8 +28,9 @@ SHOWN = 20  # refusals in the summary for people; --json has them all
 
 @dataclass
 class Summary:
-    """What became of the pictures, counted; and the refusals one by one."""
+    """What became of the pictures that `model` read, counted; and the refusals one by one."""
 
+    model: str
     fates: Counter[str] = field(default_factory=Counter)
     agreed: int = 0
     refused: list["Refused"] = field(default_factory=list)
@@ -50,7 +54,7 @@ class Summary:
         """One object, with all refusals."""
         counts = {name: self.fates[name] for name in ("new", "known", "relabelled")}
         refused = [asdict(each) for each in self.refused]
-        return json.dumps(counts | {"agreed": self.agreed, "refused": refused})
+        return json.dumps(counts | {"agreed": self.agreed, "model": self.model, "refused": refused})
 
     def show(self) -> None:
         """For people."""
@@ -62,7 +66,7 @@ class Summary:
             sentence += f", {relabelled} there already and labelled anew"
         typer.echo(f"{sentence}, {len(self.refused)} refused.")
         if self.imported:
-            typer.echo(f"The model sees what the label says in {self.agreed / self.imported:.0%} of them.")
+            typer.echo(f"{self.model} sees what the label says in {self.agreed / self.imported:.0%} of them.")
         if not self.refused:
             return
         table = Table("row", "picture", "refused because", box=None, pad_edge=False)
@@ -100,23 +104,25 @@ def import_labels(
     Exits with 0 if every picture is in the records now; else with 1.
     """
     from vibecheck import labelled
-    from vibecheck.classifier import EMBEDDED, Classifier
+    from vibecheck.classifier import Classifier
     from vibecheck.detector import FaceDetector
     from vibecheck.importing import Importer
     from vibecheck.reading import Reader
     from vibecheck.records.store import Store
-    from vibecheck.settings import Settings
 
     total = labelled.count(labels)
     settings = Settings.load()
+    store = Store.open(settings)
+    classifier = Classifier.load(_model(settings), settings.threads)
     importer = Importer(
-        Store.open(settings),
-        Reader(FaceDetector(), Classifier.load(EMBEDDED, settings.threads)),
+        store,
+        Reader(FaceDetector(), classifier),
         crops=crops,
         now=datetime.now(UTC),
         retention_days=settings.retention_days,
     )
-    summary = _with_progress(importer.run(labelled.read(labels, pictures)), total)
+    summary = Summary(classifier.version)
+    _count(summary, importer.run(labelled.read(labels, pictures)), total)
     if as_json:
         typer.echo(summary.as_json())
     else:
@@ -125,15 +131,25 @@ def import_labels(
         raise typer.Exit(REFUSED_SOME)
 
 
-def _with_progress(outcomes: Iterable["Imported | Refused"], total: int) -> Summary:
+def _model(settings: Settings) -> Path:
+    """Where the champion runs from, which reads visitors' photos; the embedded model until it is ready."""
+    from vibecheck import ready
+    from vibecheck.classifier import EMBEDDED
+
+    try:
+        return ready.folder_of(ready.champion(settings), settings.data)
+    except ModelError as error:
+        typer.echo(f"{error} Meanwhile the embedded model reads the pictures.", err=True)
+        return EMBEDDED
+
+
+def _count(summary: Summary, outcomes: Iterable["Imported | Refused"], total: int) -> None:
     """Count the outcomes, with a progress bar on a terminal while they come."""
-    summary = Summary()
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Importing", total=total)
         for outcome in outcomes:
             summary.note(outcome)
             progress.advance(task)
-    return summary
 
 
 def _pictures(count: int) -> str:

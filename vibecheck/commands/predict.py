@@ -15,6 +15,7 @@ from rich.table import Table
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.errors import NoFace, PictureError
 from vibecheck.settings import Settings
+from vibecheck.sources import EMBEDDED_NAME
 
 COULD_NOT_READ = 1
 
@@ -22,6 +23,9 @@ COULD_NOT_READ = 1
 def predict(
     paths: Annotated[list[Path], typer.Argument(help="Pictures, and folders.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    model: Annotated[
+        str, typer.Option(help="embedded, champion, or a version that models list shows as ready.")
+    ] = EMBEDDED_NAME,
     no_detect: Annotated[
         bool, typer.Option("--no-detect", help="Each picture is a face crop already: read the whole of it.")
     ] = False,
@@ -31,7 +35,7 @@ def predict(
     Exits with 0 if every file could be read as a picture, whether or not it shows a face; else with 1.
     """
     files = list(_files(paths))
-    reading = _answers(files, detect=not no_detect)
+    reading = _answers(files, model, detect=not no_detect)
     answers = list(_printed(reading)) if as_json else _with_table(reading, len(files))
     if not files:
         typer.echo(f"There are no pictures in {', '.join(map(str, paths))}.", err=True)
@@ -50,14 +54,15 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def _answers(files: Iterable[Path], detect: bool) -> Iterator[tuple[dict, bool]]:
+def _answers(files: Iterable[Path], model: str, detect: bool) -> Iterator[tuple[dict, bool]]:
     """For each file what is said of it, and whether it could not be read."""
-    from vibecheck.classifier import EMBEDDED, Classifier
+    from vibecheck.classifier import Classifier
     from vibecheck.detector import FaceDetector
     from vibecheck.pictures import read_file
     from vibecheck.reading import Reader
 
-    reader = Reader(FaceDetector(), Classifier.load(EMBEDDED, Settings.load().threads))
+    settings = Settings.load()
+    reader = Reader(FaceDetector(), Classifier.load(_folder(model, settings), settings.threads))
     keys = ("path", "face", "mood", "confidence", "probabilities", "model", "error")
     for path in files:
         answer = dict.fromkeys(keys) | {"path": str(path)}
@@ -83,6 +88,18 @@ def _answers(files: Iterable[Path], detect: bool) -> Iterator[tuple[dict, bool]]
                 "model": reader.classifier.version,
             }
         yield answer, unreadable
+
+
+def _folder(model: str, settings: Settings) -> Path:
+    """Where the named model runs from. Raises ModelError. The embedded one needs no records to be found."""
+    from vibecheck.classifier import EMBEDDED
+
+    if model == EMBEDDED_NAME:
+        return EMBEDDED
+    from vibecheck import ready
+    from vibecheck.registry import CHAMPION
+
+    return ready.folder_of(ready.champion(settings) if model == CHAMPION else model, settings.data)
 
 
 def _printed(answers: Iterable[tuple[dict, bool]]) -> Iterator[tuple[dict, bool]]:
