@@ -7,7 +7,6 @@ can read: therefore the cookie holds a pass and never the token.
 import hashlib
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import streamlit as st
 import typer
@@ -16,7 +15,6 @@ from vibecheck.access_link import AccessLink, Tries
 from vibecheck.ui.configuration import settings
 
 PARAMETER = "access"
-PAGES = Path(__file__).parents[2] / "pages"
 
 # Takes the token out of the address bar and out of this entry of the browser's history. Streamlit's
 # own way (del st.query_params[…]) would leave an entry with the token behind.
@@ -112,8 +110,7 @@ def _link() -> AccessLink:
     """The link of this process, said once in its terminal."""
     token = settings().access_token
     link = AccessLink(token.get_secret_value() if token else None)
-    pages = (page for page in ("Dashboard", "Corrections") if list(PAGES.glob(f"*_{page}.py")))
-    start = f"{address()}/{next(pages, '')}?{PARAMETER}="
+    start = f"{address()}/Dashboard?{PARAMETER}="
     if token:
         typer.echo(f"\n  All pages open with {start} followed by VIBECHECK_ACCESS_TOKEN.\n", err=True)
     else:
