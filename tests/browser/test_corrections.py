@@ -35,6 +35,7 @@ def page(app, made, open_browser) -> Page:
     page = open_browser(viewport={"width": 1440, "height": 1400}).new_page()
     page.goto(f"{app.url}/Corrections")
     expect(page.locator(".vc-thumb")).to_have_count(PAGE)
+    is_drawn(page)
     return page
 
 
@@ -61,8 +62,14 @@ def current(page: Page):
     return page.locator(".vc-thumb[aria-current]")
 
 
+def is_drawn(page: Page) -> None:
+    """Nothing of the page is being drawn."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def is_current(page: Page, number: int) -> None:
     expect(page.locator(".vc-thumb").nth(number)).to_have_attribute("aria-current", "true")
+    is_drawn(page)
 
 
 def test_one_key_a_label_and_on_to_the_next(app, made, page):
@@ -97,6 +104,33 @@ def test_a_key_pressed_twice_in_haste_labels_no_picture_unseen(app, made, page):
     is_current(page, at + 1)
     page.wait_for_timeout(1500)
     assert await_labels(app, before + 1)[-1][0] == made[at].id
+
+
+def test_no_key_is_lost_however_soon_it_follows_a_press(app, made, page):
+    first = next(n for n, each in enumerate(made) if each.picture_kept)
+    before = len(labels(app))
+    for delay in range(0, 120, 10):
+        page.locator(".vc-thumb").nth(first).click()
+        page.wait_for_timeout(delay)  # the page is being drawn again
+        page.keyboard.press("2")
+        is_current(page, first + 1)
+        assert await_labels(app, before + 1)[-1][:2] == (made[first].id, "disgust")
+        page.keyboard.press("u")
+        is_current(page, first)
+        await_labels(app, before)
+
+
+def test_what_a_browser_may_have_forgotten_is_sent_again(app, made, open_browser):
+    page = open_browser().new_page()
+    grids = []
+    page.on("websocket", lambda ws: ws.on("framereceived", lambda data: grids.append(len(data) > 50_000)))
+    page.goto(f"{app.url}/Corrections")
+    expect(page.locator(".vc-thumb")).to_have_count(PAGE)
+    for at in (3, 4, 3):  # the last is what came before, to the byte
+        grids.clear()
+        page.locator(".vc-thumb").nth(at).click()
+        is_current(page, at)
+        assert any(grids)
 
 
 def test_enter_on_a_button_presses_that_button(app, page):

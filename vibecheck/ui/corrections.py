@@ -213,10 +213,8 @@ def _around(view: str, shown: Shown) -> None:
         return
     uris = faces.thumbnails([each.prediction for each in shown.around])
     with st.container(key="around"):
-        picked = faces.grid([_thumb(each, uris[each.prediction.id], shown.current) for each in shown.around])
-    if picked:
-        labelling.pick(picked)
-        st.rerun(scope="fragment")
+        thumbs = [_thumb(each, uris[each.prediction.id], shown.current) for each in shown.around]
+        faces.grid(thumbs, labelling.pick)
     if view in QUEUES:
         return
     with st.container(horizontal=True, horizontal_alignment="distribute"):

@@ -5,7 +5,7 @@ own `st.image` would put each under an address of the server, which opens for wh
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
@@ -20,6 +20,7 @@ from vibecheck.ui import app
 
 SIDE = 320  # px, as pictures are kept
 THUMBNAIL = 112  # px: sharp at the size of a thumb on most screens, and 3 kB
+GRID = "face_grid"  # the key of the grid, which a page has once
 
 _grid = st.components.v2.component(
     "vibecheck_face_grid",
@@ -65,12 +66,15 @@ def thumbnails(shown: Sequence[Prediction]) -> dict[str, str]:
     return made
 
 
-def grid(thumbs: Sequence[Thumb]) -> str | None:
-    """Draw the pictures; returns the id of the one that was pressed just now, if any."""
-    result = _grid(
-        key="face_grid", data={"thumbs": [asdict(thumb) for thumb in thumbs]}, on_picked_change=lambda: None
-    )
-    return pressed(result.picked, [thumb.id for thumb in thumbs])
+def grid(thumbs: Sequence[Thumb], pick: Callable[[str], None]) -> None:
+    """Draw the pictures; `pick` is told the id of the one that was pressed, before all is drawn again."""
+
+    def picked() -> None:
+        found = pressed(st.session_state[GRID].picked, [thumb.id for thumb in thumbs])
+        if found is not None:
+            pick(found)
+
+    _grid(key=GRID, data={"thumbs": [asdict(thumb) for thumb in thumbs]}, on_picked_change=picked)
 
 
 def pressed(picked: Any, shown: Sequence[str]) -> str | None:
