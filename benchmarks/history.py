@@ -49,7 +49,7 @@ def fill(
     rng = np.random.default_rng(seed)
     start = datetime.combine(last - timedelta(days=days - 1), datetime.min.time(), UTC)
     moments = np.sort(rng.random(count) ** 0.8) * (days - 0.01) * 86_400
-    names = ["embedded-2", *(f"face-{number}" for number in range(2, versions + 1))][:versions]
+    names = ["embedded-3", *(f"face-{number}" for number in range(2, versions + 1))][:versions]
     # Of all labels a third is audits' answers, which are a sixth of all checks at most.
     wanted = min(1.0, labels / max(count, 1) / 0.37)
     ids: list[str] = []

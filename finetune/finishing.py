@@ -35,17 +35,18 @@ def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Fa
 
     `priors` is 2 x 7: the mix of moods that each head was trained under. The mix of the heads and the
     strength of the correction for the class prior are those with the highest mean of accuracy by votes
-    and balanced accuracy by FER2013's label; under the temperature the mood with most votes is most likely.
+    and balanced accuracy by FER2013's label; under the temperature the mood with most votes is most likely
+    by the answers that people will see.
     """
     clear = valid.truth >= 0
-    both = logits_of(model, pictures_of(valid), recipe.side).double().numpy()
+    both = logits_of(model, pictures_of(valid), recipe.side, recipe.mirrored).double().numpy()
     best = (-1.0, 0.0, 0.0, 1.0)
     for share in np.linspace(0, 1, 11):
         logits = (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
         prior = _between(priors, share)
-        cool = temperature(logits[clear], valid.truth[clear])
-        answers = softmax(logits / cool, axis=1)
         for strength in np.linspace(0, 1, 11):
+            cool = temperature(logits[clear], valid.truth[clear], prior=prior, strength=strength)
+            answers = softmax(logits / cool, axis=1)
             score = _score(without_prior(answers, prior, strength), valid)
             best = max(best, (score, float(share), float(strength), cool))
     _, share, strength, cool = best
@@ -60,6 +61,7 @@ def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Fa
         origin="trained on FER+ by python -m finetune pretrain",
         grey=True,
         crop_scale=CROP_SCALE,
+        mirrored=recipe.mirrored,
         temperature=round(cool, 4),
         class_prior=tuple(round(float(part), 4) for part in prior),
         prior_strength=round(strength, 2),
@@ -94,8 +96,13 @@ def _between(priors: np.ndarray, share: float) -> np.ndarray:
     return prior / prior.sum()
 
 
-def logits_of(model: nn.Module, pictures: torch.Tensor, side: int) -> torch.Tensor:
-    """Logits (N x outputs) of a model for grey faces (N x 1 x S x S uint8), without any correction."""
+def logits_of(model: nn.Module, pictures: torch.Tensor, side: int, mirrored: bool = False) -> torch.Tensor:
+    """Logits (N x outputs) of a model for grey faces (N x 1 x S x S uint8), without any correction.
+
+    If `mirrored`, the mean of those for each face and for its mirror image.
+    """
+    if mirrored:
+        return (logits_of(model, pictures, side) + logits_of(model, pictures.flip(3), side)) / 2
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():

@@ -60,14 +60,26 @@ def unlikely(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return loss(min(NOISES, key=lambda noise: loss(noise).mean(axis=1).min()))
 
 
-def temperature(answers: np.ndarray, truth: np.ndarray, held_back: float = 0.0, least: float = 0.25) -> float:
+def temperature(
+    answers: np.ndarray,
+    truth: np.ndarray,
+    held_back: float = 0.0,
+    least: float = 0.25,
+    prior: np.ndarray | None = None,
+    strength: float = 0.0,
+) -> float:
     """By what to divide logits (N x 7), so that the truth (N) is most likely (Guo et al. 2017).
 
-    From `least` to 4. `held_back` is how many labels speak for 1: with fewer it stays near that.
+    From `least` to 4. `held_back` is how many labels speak for 1: with fewer it stays near that. Where the
+    answers are to be corrected for a `prior` with `strength` afterwards, what counts is how likely they are
+    then, of a truth with the mix that they are meant for.
     """
+    shift, weights = 0.0, np.ones(len(truth))
+    if prior is not None:
+        shift, weights = strength * np.log(prior), prior_weights(truth, prior ** (1 - strength))
 
     def loss(log_t: float) -> float:
-        cooled = log_softmax(answers / np.exp(log_t), axis=1)
-        return -cooled[np.arange(len(truth)), truth].sum() + held_back * log_t**2
+        cooled = log_softmax(answers / np.exp(log_t) - shift, axis=1)
+        return -(weights * cooled[np.arange(len(truth)), truth]).sum() + held_back * log_t**2
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(least), np.log(4)), method="bounded").x))

@@ -89,7 +89,7 @@ def test_a_model_that_changes_when_it_is_exported_is_refused(candidates, tmp_pat
         def __init__(self, model):
             super().__init__()
             self.model = model
-            self.temperature = model.temperature
+            self.manifest = model.manifest
 
         def forward(self, pixels):
             logits = self.model(pixels)

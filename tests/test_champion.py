@@ -47,10 +47,10 @@ def champion(settings) -> Iterator[Champion]:
 
 
 def test_a_new_installation_starts_at_once_on_the_embedded_model(champion, registry, astronaut):
-    assert champion.manifest.version == "embedded-2"
-    assert champion.read_still(astronaut).model.version == "embedded-2"
+    assert champion.manifest.version == "embedded-3"
+    assert champion.read_still(astronaut).model.version == "embedded-3"
     champion.look()
-    assert registry.champion().version == "embedded-2"
+    assert registry.champion().version == "embedded-3"
     assert "VIBECHECK_MODEL" in registry.promotions()[0].why
     champion.look()
     assert champion.change is None and len(registry.promotions()) == 1
@@ -74,12 +74,12 @@ def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(champion, r
     count = len(readings)
     wait_for(lambda: len(readings) > count + 3, "frames read by it")
     registry.rollback(NOW)
-    wait_for(lambda: champion.manifest.version == "embedded-2", "the old one")
+    wait_for(lambda: champion.manifest.version == "embedded-3", "the old one")
     stop.set()
     thread.join()
     assert all(max(reading.probabilities) > 0.5 for reading in readings)
     versions = [version for version, _ in groupby(reading.model.version for reading in readings)]
-    assert versions in (["embedded-2", "second"], ["embedded-2", "second", "embedded-2"])
+    assert versions in (["embedded-3", "second"], ["embedded-3", "second", "embedded-3"])
 
 
 def test_the_old_model_goes_and_what_stays_is_out_of_the_collector_s_sight(champion, registry, settings):
@@ -104,7 +104,7 @@ def test_a_damaged_model_that_cannot_be_made_again_does_not_run(champion, regist
     assert champion.change.wanted == "second" and champion.change.state.running
     wait_for(lambda: champion.look() or not champion.change.state.running, "the end of it", 180)
     assert champion.change.state.step == "failed" and "is not a folder" in champion.change.state.sentence
-    assert champion.manifest.version == "embedded-2"
+    assert champion.manifest.version == "embedded-3"
     champion.look()
     assert champion.change.state.step == "failed", "it is not tried again and again"
     registry.rollback(NOW)
@@ -116,7 +116,7 @@ def test_without_records_the_embedded_model_runs_on(tmp_path, astronaut):
     (tmp_path / "file").write_text("in the way")
     champion = Champion(Settings(data=tmp_path / "file", model="embedded"), look_every=0.05).follow()
     time.sleep(0.3)
-    assert champion.read_still(astronaut).model.version == "embedded-2"
+    assert champion.read_still(astronaut).model.version == "embedded-3"
     assert champion.change is None
     champion.stop()
 
@@ -125,8 +125,8 @@ def test_after_an_update_the_embedded_model_that_came_with_it_is_the_champion(ch
     registry.register("embedded-0", "ships with VibeCheck", "embedded", {}, NOW)
     registry.begin("embedded-0", "first", NOW)
     champion.look()
-    assert champion.manifest.version == "embedded-2" and champion.change is None
-    assert registry.aliases() == {"champion": "embedded-2", "previous": "embedded-0"}
+    assert champion.manifest.version == "embedded-3" and champion.change is None
+    assert registry.aliases() == {"champion": "embedded-3", "previous": "embedded-0"}
     (promotion, _) = registry.promotions()
     assert promotion.why == "It came with an update of VibeCheck, in place of embedded-0."
 
@@ -136,7 +136,7 @@ def test_an_embedded_model_that_did_not_come_along_is_not_changed_to(champion, r
     registry.register("embedded-99", "ships with VibeCheck", "embedded", {}, NOW)
     registry.promote("embedded-99", "It came with an update.", NOW, override=True)
     champion.look()
-    assert champion.manifest.version == "embedded-2"
+    assert champion.manifest.version == "embedded-3"
     assert "embedded-99 did not come with this version" in champion.change.state.sentence
     assert registry.champion().version == "embedded-99"
 
@@ -149,7 +149,7 @@ def test_offline_the_default_stays_on_the_embedded_model_and_one_line_says_why(
     monkeypatch.delenv("VIBECHECK_MODEL", raising=False)
     champion = Champion(Settings(data=tmp_path / "data"), look_every=0.05).follow()
     try:
-        assert champion.read_still(astronaut).model.version == "embedded-2"
+        assert champion.read_still(astronaut).model.version == "embedded-3"
         wait_for(lambda: champion.change and not champion.change.state.running, "the answer", 180)
         state = champion.change.state
         assert state.later and "\n" not in state.sentence
@@ -158,7 +158,7 @@ def test_offline_the_default_stays_on_the_embedded_model_and_one_line_says_why(
         time.sleep(0.3)
         assert champion.change is pause, "it is left alone for a while"
         assert registry.champion() is None
-        assert champion.read_still(astronaut).model.version == "embedded-2"
+        assert champion.read_still(astronaut).model.version == "embedded-3"
     finally:
         champion.stop()
 
@@ -175,7 +175,7 @@ def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, re
             "from vibecheck.champion import Champion; from vibecheck.settings import Settings\n"
             "from skimage import data\n"
             "c = Champion(Settings(data=Path(sys.argv[1]), model=sys.argv[2]), look_every=0.02).follow()\n"
-            "while c.manifest.version == 'embedded-2':\n"
+            "while c.manifest.version == 'embedded-3':\n"
             "    if c.change: print(c.change.state.step)\n"
             "    assert not c.change or c.change.state.step != 'failed', c.change\n"
             "    time.sleep(0.01)\n"
@@ -197,7 +197,7 @@ def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, re
     ] or set(steps) >= {"fetching", "compiling"}
     assert last == f"{VERSION} None"
     assert registry.champion().source == f"{REPO}@{SHA}"
-    assert registry.aliases() == {"champion": VERSION, "previous": "embedded-2"}
+    assert registry.aliases() == {"champion": VERSION, "previous": "embedded-3"}
     # Another app with the same records, and no network, runs it from its files.
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     champion = Champion(Settings(data=tmp_path / "data", model=REPO))

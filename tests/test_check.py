@@ -70,7 +70,7 @@ def test_frames_without_a_face_do_not_count(seen, unseen):
 
 
 def test_a_prediction_is_of_one_model_and_says_which(seen):
-    assert predict([seen])[0].model_version == "embedded-2"
+    assert predict([seen])[0].model_version == "embedded-3"
     newer = Manifest(version="newer", origin="elsewhere")
     before, after = certain(seen, "sad"), replace(certain(seen, "happy", 0.9), model=newer)
     prediction, best = predict([before, before, after])

@@ -60,7 +60,7 @@ def test_a_folder_as_json(pictures):
     assert sum(happy["probabilities"].values()) == pytest.approx(1)
     assert happy["confidence"] == happy["probabilities"]["happy"]
     assert set(happy["face"]) == {"x", "y", "width", "height"}
-    assert happy["model"] == "embedded-2"
+    assert happy["model"] == "embedded-3"
     assert nobody["error"] and {nobody[key] for key in KEYS - {"path", "error", "probabilities"}} == {None}
 
 
@@ -109,7 +109,7 @@ def test_any_model_that_is_ready_here_can_be_asked(pictures):
         return vibecheck("predict", "--json", "--model", model, "a.jpg", cwd=pictures)
 
     named = {model: lines(asked(model))[0]["model"] for model in ("better-1", "champion", "embedded")}
-    assert named == {"better-1": "better-1", "champion": "better-1", "embedded": "embedded-2"}
+    assert named == {"better-1": "better-1", "champion": "better-1", "embedded": "embedded-3"}
     run = asked("worse-1")
     assert run.returncode == 1 and "worse-1 is not ready on this machine" in run.stderr
     assert "Traceback" not in run.stderr and run.stdout == ""

@@ -16,7 +16,7 @@ EMPTY = tuple((0,) * 7 for _ in range(7))
 SCORES = Scores(2, 1, 0.5, 0.5, 0.1, -0.1, {"happy": (1, 2)}, EMPTY)
 REPORT = Report(
     challenger="owner/name@0123-ft",
-    champion="embedded-2",
+    champion="embedded-3",
     made_at=NOW,
     proved=False,
     reason="Not proved: about 40 more audits needed.",
@@ -87,7 +87,7 @@ def test_metrics_of_any_shape_hold_no_proof(value):
 def test_a_report_becomes_a_proof_that_the_registry_can_keep():
     proof = REPORT.proof("/somewhere/report.html")
     assert proof_of({"proof": json.loads(json.dumps(proof.plain()))}) == proof
-    assert (proof.against, proof.n, proof.needed, proof.proved) == ("embedded-2", 2, 40, False)
+    assert (proof.against, proof.n, proof.needed, proof.proved) == ("embedded-3", 2, 40, False)
 
 
 def test_the_first_champion_needs_no_proof():

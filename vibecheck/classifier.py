@@ -23,8 +23,6 @@ from vibecheck.manifest import Manifest
 
 EMBEDDED = Path(__file__).parent / "models" / "embedded"
 ONNX_FILE = "model.onnx"
-# Under this name the graph notes by what its logits are divided.
-TEMPERATURE = "vibecheck.temperature"
 # Pictures to a run, so that a folder of thousands takes no more memory than one of these.
 BATCH = 32
 
@@ -83,7 +81,7 @@ class Classifier:
                 f"{path} is damaged. Make it again with: python -m vibecheck compile {folder} --in-place"
             ) from error
         _check_shapes(session, len(mapping), path)
-        _check_temperature(session, manifest.temperature, path)
+        _check_made_with(session, manifest, path)
         return cls(session, mapping, manifest)
 
     @property
@@ -154,14 +152,22 @@ def _check_shapes(session: onnxruntime.InferenceSession, labels: int, path: Path
         )
 
 
-def _check_temperature(session: onnxruntime.InferenceSession, temperature: float, path: Path) -> None:
-    """Refuse a graph whose calibration is not the manifest's: its confidence would mean nothing."""
-    noted = session.get_modelmeta().custom_metadata_map.get(TEMPERATURE)
-    if noted != str(temperature):
-        raise ModelError(
-            f"{path} was made for another temperature than vibecheck.json names. "
-            f"Make it again with: python -m vibecheck compile {path.parent}"
-        )
+def made_with(manifest: Manifest) -> dict[str, str]:
+    """What of a manifest is inside the graph, as the graph notes it."""
+    noted = {"vibecheck.temperature": str(manifest.temperature)}
+    return noted | ({"vibecheck.mirrored": "True"} if manifest.mirrored else {})
+
+
+def _check_made_with(session: onnxruntime.InferenceSession, manifest: Manifest, path: Path) -> None:
+    """Refuse a graph that was made for another manifest: its confidence would mean nothing."""
+    noted = session.get_modelmeta().custom_metadata_map
+    expected = made_with(manifest)
+    for name in ("temperature", "mirrored"):
+        if noted.get(f"vibecheck.{name}") != expected.get(f"vibecheck.{name}"):
+            raise ModelError(
+                f"{path} was made with another `{name}` than vibecheck.json names. "
+                f"Make it again with: python -m vibecheck compile {path.parent} --in-place"
+            )
 
 
 # ONNX Runtime raises its own classes, which share no base but Exception.

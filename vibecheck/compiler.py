@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 
-from vibecheck.classifier import ONNX_FILE, TEMPERATURE, labels_of
+from vibecheck.classifier import ONNX_FILE, labels_of, made_with
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError
 from vibecheck.manifest import FILE_NAME, Manifest
@@ -36,28 +36,36 @@ SMALL = 2048
 class WithPixels(torch.nn.Module):
     """A model with all that belongs round it: N x S x S x 3 uint8 RGB to calibrated logits.
 
-    Before it, what it wants done to its pixels; behind it, its temperature (Guo et al. 2017).
+    Before it, what it wants done to its pixels, and the mirror image beside them if its manifest says so;
+    behind it, its temperature (Guo et al. 2017). While it learns, it sees no mirror image.
     """
 
-    def __init__(self, model: torch.nn.Module, processor: dict, grey: bool, temperature: float) -> None:
+    def __init__(self, model: torch.nn.Module, processor: dict, manifest: Manifest) -> None:
         super().__init__()
         self.model = model
-        self.grey = grey
-        self.temperature = temperature
+        self.manifest = manifest
         factor = processor.get("rescale_factor", 1 / 255) if processor.get("do_rescale", True) else 1.0
         normalise = processor.get("do_normalize", True)
         mean = processor.get("image_mean", [0.5] * 3) if normalise else [0.0] * 3
         std = processor.get("image_std", [0.5] * 3) if normalise else [1.0] * 3
         self.register_buffer("luma", torch.tensor(LUMA), persistent=False)
-        self.register_buffer("scale", factor / torch.tensor(std), persistent=False)
-        self.register_buffer("shift", -torch.tensor(mean) / torch.tensor(std), persistent=False)
+        scale, shift = factor / torch.tensor(std), -torch.tensor(mean) / torch.tensor(std)
+        self.register_buffer("scale", scale.view(-1, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.view(-1, 1, 1), persistent=False)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         values = pixels.to(torch.float32)
-        if self.grey:
-            values = (values * self.luma).sum(dim=3, keepdim=True).expand(-1, -1, -1, 3)
-        values = values * self.scale + self.shift
-        return self.model(pixel_values=values.permute(0, 3, 1, 2)).logits / self.temperature
+        if self.manifest.grey:
+            values = (values * self.luma).sum(dim=3, keepdim=True)
+        values = values.permute(0, 3, 1, 2)
+        values = values * self.scale + self.shift  # one grey channel becomes three
+        mirrored = self.manifest.mirrored and not self.training
+        if mirrored:
+            values = torch.cat([values, values.flip(3)])
+        logits = self.model(pixel_values=values).logits
+        if mirrored:
+            logits = logits.unflatten(0, (2, -1)).mean(0)
+        return logits / self.manifest.temperature
 
 
 def last_layer(model: torch.nn.Module) -> torch.nn.Linear:
@@ -83,7 +91,7 @@ def open_folder(folder: Path, manifest: Manifest) -> tuple[WithPixels, int]:
     side = size.get("height") or size.get("shortest_edge") or getattr(config, "image_size", None)
     if not isinstance(side, int) or not 16 <= side <= 1024:
         raise ModelError(f"{folder}/preprocessor_config.json does not say the size of the model's input.")
-    return WithPixels(model, processor, manifest.grey, manifest.temperature).eval(), side
+    return WithPixels(model, processor, manifest).eval(), side
 
 
 def compile_folder(folder: Path, faces: np.ndarray) -> float:
@@ -145,7 +153,7 @@ def export(model: WithPixels, example: torch.Tensor, optimise: bool = False) -> 
         onnxscript.optimizer.fold_constants(program.model, input_size_limit=SMALL, output_size_limit=SMALL)
         onnxscript.optimizer.remove_unused_nodes(program.model)
     graph = program.model_proto  # made anew each time it is asked for
-    helper.set_model_props(graph, {TEMPERATURE: str(model.temperature)})
+    helper.set_model_props(graph, made_with(model.manifest))
     return graph
 
 

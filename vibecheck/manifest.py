@@ -29,6 +29,9 @@ class Manifest(BaseModel):
         1.0, gt=0.3, le=3, description="Side of its crop, in longer sides of the face box."
     )
     upright: bool = Field(True, description="The crop is turned upright by the eyes.")
+    mirrored: bool = Field(
+        False, description="It answers with the mean of its logits for the face and for its mirror image."
+    )
     temperature: float = Field(1.0, gt=0.05, le=20, description="The graph divides its logits by this.")
     class_prior: tuple[Share, ...] | None = Field(
         None, description="Mix of the seven moods it was trained under, in VibeCheck's order."

@@ -45,8 +45,8 @@ def test_offline_the_default_model_is_one_quiet_line(start_app, open_browser, tm
     page = open_browser().new_page()
     page.goto(app.url)
     sidebar = page.get_by_test_id("stSidebar")
-    expect(sidebar).to_contain_text("Model: embedded-2. It reads expressions, not feelings.")
-    expect(sidebar).to_contain_text(re.compile(r"The Hub cannot be reached for dima806/.*embedded-2 stays\."))
+    expect(sidebar).to_contain_text("Model: embedded-3. It reads expressions, not feelings.")
+    expect(sidebar).to_contain_text(re.compile(r"The Hub cannot be reached for dima806/.*embedded-3 stays\."))
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     look(page, "model-offline")
@@ -61,7 +61,7 @@ def test_a_model_on_its_way_shows_how_far_it_is(start_app, open_browser, tmp_pat
         sidebar = page.get_by_test_id("stSidebar")
         expect(sidebar).to_contain_text(re.compile(r"Fetching owner/name: [1-9]\d* of 8 MB"))
         expect(sidebar.get_by_role("progressbar")).to_be_visible()
-        expect(sidebar).to_contain_text("Model: embedded-2")
+        expect(sidebar).to_contain_text("Model: embedded-3")
         # On a phone the sidebar is folded, so the page itself tells; here it need not.
         expect(page.locator(".st-key-model-news")).to_be_hidden()
         look(page, "model-fetching")
@@ -80,7 +80,7 @@ def test_a_new_champion_runs_within_seconds_while_the_video_goes_on(start_app, o
     frame = start(page)
     expect(mood(page)).to_have_text(MOODS)
     sidebar = page.get_by_test_id("stSidebar")
-    expect(sidebar).to_contain_text("Model: embedded-2")
+    expect(sidebar).to_contain_text("Model: embedded-3")
 
     registry = install(app.data, "second")
     before = frame.evaluate(FRAMES)
@@ -97,7 +97,7 @@ def test_a_new_champion_runs_within_seconds_while_the_video_goes_on(start_app, o
     expect(page.get_by_text("On this machine it runs as fp32")).to_be_visible()
     look(page, "model-about")
     registry.rollback(datetime.now(UTC))
-    expect(sidebar).to_contain_text("Model: embedded-2", timeout=20_000)
+    expect(sidebar).to_contain_text("Model: embedded-3", timeout=20_000)
     registry.close()
 
 
@@ -119,7 +119,7 @@ def test_with_a_vit_b16_the_app_stays_under_600_mb_and_without_torch(start_app, 
     page = open_browser(as_webcam(tmp_path / "webcam.mjpeg")).new_page()
     page.goto(app.url)
     sidebar = page.get_by_test_id("stSidebar")
-    expect(sidebar).to_contain_text("Model: embedded-2")
+    expect(sidebar).to_contain_text("Model: embedded-3")
     start(page)
     expect(mood(page)).to_have_text(MOODS)
     registry.promote("vit", "a test", datetime.now(UTC), override=True)

@@ -32,7 +32,7 @@ def test_a_row_has_the_columns_that_were_promised():
         "confidence": "0.700000",
         "ground_truth_mood": "sad",
         "source": "volunteered",
-        "model_version": "embedded-2",
+        "model_version": "embedded-3",
         "image": f"input_{EXAMPLE.id}.jpg",
     }
     assert (bare["ground_truth_mood"], bare["source"], bare["image"]) == ("", "", "")

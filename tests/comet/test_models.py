@@ -39,7 +39,7 @@ KEY = layout.experiment_key("main", layout.place_of_model(TUNED))
 TRAINING = {
     "epochs": [{"epoch": 1, "loss": 1.5, "accuracy": 0.5}, {"epoch": 2, "loss": 1.0, "accuracy": 0.6}],
     "mix": 0.4,
-    "base": "embedded-2",
+    "base": "embedded-3",
     "by_class": {"happy": 3},
 }
 
@@ -63,12 +63,12 @@ def folder(settings) -> Path:
 @pytest.fixture
 def tuned(registry, folder, tmp_path) -> Registry:
     """The registry with a first champion and a challenger that was trained here."""
-    registry.register("embedded-2", "ships", "embedded", {}, NOW)
-    registry.begin("embedded-2", "the first", NOW)
+    registry.register("embedded-3", "ships", "embedded", {}, NOW)
+    registry.begin("embedded-3", "the first", NOW)
     changed = Changed(IDS[0], "happy", "sad", 0.5, "happy", 0.7)
     tally = Tally(30, 10, 25, 16, 1, 0.001, 0.0)
     report = Report(
-        TUNED, "embedded-2", NOW, True, "Proved better.", 0, 3, {}, tally, None, None, None, (changed,)
+        TUNED, "embedded-3", NOW, True, "Proved better.", 0, 3, {}, tally, None, None, None, (changed,)
     )
     page = f'<p>Proved</p><img data-prediction="{IDS[0]}" src="data:image/jpeg;base64,AAAA">'
     out = tmp_path / "out"
@@ -105,7 +105,7 @@ def test_a_model_goes_to_comet_with_all_that_belongs_to_it(settings, store, come
     assert weights.content == (folder / "model.safetensors").read_bytes()
     curve = [(m["metricName"], m["metricValue"], m["step"]) for m in experiment.metrics]
     assert sorted(curve) == [("accuracy", 0.5, 1), ("accuracy", 0.6, 2), ("loss", 1.0, 2), ("loss", 1.5, 1)]
-    assert experiment.parameters == {"mix": 0.4, "base": "embedded-2"}
+    assert experiment.parameters == {"mix": 0.4, "base": "embedded-3"}
     assert json.loads(experiment.named("trained_on.json")[0].content) == IDS
     assert Report.parse(experiment.named("report.json")[0].content).proved
 
@@ -305,7 +305,7 @@ def test_an_empty_disk_gets_its_registry_back(settings, store, comet, tuned, new
     back = Registry(new_disk.engine)
     assert back.versions() == tuned.versions() and back.get(TUNED).deleted == 1
     assert back.aliases() == tuned.aliases()
-    assert back.aliases() == {"champion": TUNED, "previous": "embedded-2", "challenger": "tuned-2"}
+    assert back.aliases() == {"champion": TUNED, "previous": "embedded-3", "challenger": "tuned-2"}
     assert back.promotions() == tuned.promotions()
     assert back.trained_on(TUNED) == IDS and back.get(TUNED).proof.proved
     assert restore_models(Comet.open(settings), new_disk.engine) == 0
@@ -319,11 +319,11 @@ def test_what_a_new_disk_began_with_gives_way_to_what_was_decided_before(
     tuned.promote(TUNED, "proved", NOW + timedelta(2))
     sent(settings, store)
     back = Registry(new_disk.engine)
-    back.register("embedded-2", "ships", "embedded", {}, NOW + timedelta(9))
-    back.begin("embedded-2", "the first", NOW + timedelta(9))
+    back.register("embedded-3", "ships", "embedded", {}, NOW + timedelta(9))
+    back.begin("embedded-3", "the first", NOW + timedelta(9))
     sent(settings, new_disk)
     restore_models(Comet.open(settings), new_disk.engine)
-    assert back.aliases() == {"champion": TUNED, "previous": "embedded-2"}
+    assert back.aliases() == {"champion": TUNED, "previous": "embedded-3"}
     assert [each.kind for each in back.promotions()] == ["promotion", "first"]
     assert len([name for name in comet.names() if name.startswith("promotion_")]) == 2
 

@@ -19,14 +19,15 @@ def figures(shared):
 
 def test_it_is_as_good_as_it_was_when_it_was_chosen(figures):
     plain, shipped = figures
-    assert plain["accuracy"] > 0.82 and plain["ece"] < 0.03
-    assert shipped["balanced_accuracy"] > 0.75 and shipped["ece_reweighted"] < 0.04
+    assert plain["accuracy"] > 0.83 and plain["ece"] < 0.02
+    assert shipped["balanced_accuracy"] > 0.75 and shipped["ece_reweighted"] < 0.045
 
 
 def test_the_card_has_these_figures(figures):
     card = (EMBEDDED / "README.md").read_text(encoding="utf-8")
     rows = {
         "accuracy": "accuracy",
+        "accuracy where most people agree": "agreed_accuracy",
         "mean recall of the seven": "balanced_accuracy",
         "expected calibration error (15 bins)": "ece",
         "the same, of a truth with the corrected mix": "ece_reweighted",

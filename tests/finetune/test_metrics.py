@@ -83,3 +83,14 @@ def test_the_temperature_makes_confidence_honest_and_few_labels_hardly_move_it()
     assert found > 2
     assert 1 < temperature(answers[:10], truth[:10], held_back=20) < found
     assert temperature(answers[said == truth], truth[said == truth]) < 1
+
+
+def test_the_temperature_is_that_of_what_is_seen_after_the_correction():
+    """Logits of a mix of moods, made too sure: by how much is found, whatever is corrected afterwards."""
+    random = np.random.default_rng(0)
+    prior = np.array([0.05, 0.05, 0.1, 0.3, 0.3, 0.1, 0.1])
+    truth = random.choice(7, 40_000, p=prior)
+    honest = np.log(prior) + 2 * np.eye(7)[truth] + random.normal(0, 2**0.5, (len(truth), 7))
+    for strength in (0.0, 0.5, 1.0):
+        found = temperature(1.7 * honest, truth, prior=prior, strength=strength)
+        assert found == pytest.approx(1.7, rel=0.05)

@@ -72,7 +72,7 @@ def test_it_tells_how_far_it_is(ran):
     assert collected["rows"] == 84 == sum(collected["by_class"].values())
     assert collected["train"] + collected["validation"] + collected["held_out"] == 84
     assert collected["unit"] == "visitor" and collected["judging"] == collected["held_out"] > 0
-    assert events[1]["stages"] == ["head", "all"] and events[1]["base"] == "embedded-2"
+    assert events[1]["stages"] == ["head", "all"] and events[1]["base"] == "embedded-3"
     epochs = [event for event in events if event["event"] == "epoch"]
     assert [event["epoch"] for event in epochs if event["stage"] == "all"] == [1, 2]
     assert all(0 <= event["done"] <= 1 and event["minutes_left"] >= 0 for event in epochs)
@@ -89,7 +89,7 @@ def test_the_challenger_runs_and_says_what_it_learned_from(ran):
     answers = classifier.probabilities(np.stack([face(0, 0)[8:88, 8:88]]))
     assert answers.sum() == pytest.approx(1)
     manifest = Manifest.read(there.folder)
-    assert manifest.grey and manifest.class_prior and "embedded-2" in manifest.origin
+    assert manifest.grey and manifest.class_prior and "embedded-3" in manifest.origin
     with closing(Registry.open(settings)) as registry:
         assert registry.aliases()[CHALLENGER] == version
         learned = registry.trained_on(version)

@@ -20,7 +20,7 @@ EXAMPLE = Prediction(
     mood="happy",
     confidence=0.7,
     probabilities=(0.05, 0.05, 0.05, 0.7, 0.05, 0.05, 0.05),
-    model_version="embedded-2",
+    model_version="embedded-3",
     visitor="a1b2",
     face=Face(60.0, 50.0, 200.0, 220.0, ((100, 120), (220, 120), (160, 170), (110, 220), (210, 220)), 0.9),
     quality=FaceQuality(light=120.0, blur=300.0, size=220.0, yaw=-4.5, roll=2.0),

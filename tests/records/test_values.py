@@ -125,4 +125,4 @@ def test_a_play_that_cannot_be_is_refused(changes, words):
 
 def test_a_model_version_knows_its_time_zone():
     with pytest.raises(ValueError, match="time zone"):
-        ModelVersion("embedded-2", "ships with VibeCheck", NAIVE)
+        ModelVersion("embedded-3", "ships with VibeCheck", NAIVE)

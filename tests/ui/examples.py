@@ -43,7 +43,7 @@ def fill(store: Store, count: int, visitor: str | None = None, seed: int = 0) ->
             made_at=now - 7 * number * MINUTE,
             **shares(rng.choice(NAMES), rng.uniform(0.3, 0.99)),
             visitor=visitor or f"{number % 20:064x}",
-            model_version="embedded-2" if number % 5 else "tuned-2",
+            model_version="embedded-3" if number % 5 else "tuned-2",
             picture_kept=kept,
         )
         store.add(prediction, jpeg if kept else None)

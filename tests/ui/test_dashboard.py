@@ -76,7 +76,7 @@ def test_without_records_it_says_what_is_missing(store):
 def test_one_vibe_check_that_nobody_answered_makes_a_page(store):
     store.add(a_prediction(made_at=NOW), None)
     words = said(page())
-    assert "30 more answers" in words and "embedded-2" in words
+    assert "30 more answers" in words and "embedded-3" in words
 
 
 def test_all_wrong_and_one_class_only_make_a_page(store):

@@ -224,7 +224,7 @@ def test_spotify_comet_and_the_hub_hang_at_once(silence, run_app):
                 assert other.errors() == []
             took.append(time.monotonic() - began)
         assert statistics.median(took) < 5, f"nobody waits for any of them again: {took}"
-        assert "Model: embedded-2." in tab.text()
+        assert "Model: embedded-3." in tab.text()
     store = Store.open(Settings(data=app.data, model="embedded"))
     assert len([row for row in store.queued() if row.kind == "prediction"]) == store.count() == 4
     store.close()

@@ -155,7 +155,7 @@ def test_a_promotion_is_seen_by_both_copies(copies, store):
         install(copies.settings(app), registry, "second")
     tabs = [visitor_at(copies, app, uuid.uuid4().hex) for app in (copies.first, copies.second)]
     try:
-        assert all("Model: embedded-2." in tab.text() for tab in tabs)
+        assert all("Model: embedded-3." in tab.text() for tab in tabs)
         registry.promote("second", "a test", datetime.now(UTC), override=True)
 
         def both_run(version: str) -> bool:
@@ -166,7 +166,7 @@ def test_a_promotion_is_seen_by_both_copies(copies, store):
         wait_for(lambda: both_run("second"), "both copies to run the new champion")
         assert {store.get(check_vibe(tab)).model_version for tab in tabs} == {"second"}
         registry.rollback(datetime.now(UTC))
-        wait_for(lambda: both_run("embedded-2"), "both copies to go back")
+        wait_for(lambda: both_run("embedded-3"), "both copies to go back")
     finally:
         registry.close()
         for tab in tabs:
