@@ -13,6 +13,7 @@ from vibecheck.emotions import BY_NAME
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.ui.labelling import PAGE
+from vibecheck.ui.model import LOOK_EVERY
 
 pytestmark = pytest.mark.browser
 
@@ -72,6 +73,20 @@ def is_current(page: Page, number: int) -> None:
     is_drawn(page)
 
 
+def typed(key: str) -> str:
+    """JavaScript that types a key in the same step as what stands before it."""
+    event = f"{{ key: '{key}', keyCode: {ord(key.upper())}, bubbles: true }}"
+    return (
+        f"for (const type of ['keydown', 'keyup']) document.dispatchEvent(new KeyboardEvent(type, {event}));"
+    )
+
+
+def press_while_fragments_are_due(page: Page, key: str) -> None:
+    """Press a key in a browser that had no time for so long that every fragment has to run by itself."""
+    busy = (LOOK_EVERY + 0.5) * 1000
+    page.evaluate(f"() => {{ const end = Date.now() + {busy}; while (Date.now() < end); {typed(key)} }}")
+
+
 def test_one_key_a_label_and_on_to_the_next(app, made, page):
     look(page, "corrections-full")
     before = len(labels(app))
@@ -118,6 +133,40 @@ def test_no_key_is_lost_however_soon_it_follows_a_press(app, made, page):
         page.keyboard.press("u")
         is_current(page, first)
         await_labels(app, before)
+
+
+def test_a_key_at_the_moment_another_face_is_chosen_labels_nothing_unseen(app, made, page):
+    before = labels(app)
+    page.evaluate(f"() => {{ document.querySelectorAll('.vc-thumb')[5].click(); {typed('2')} }}")
+    is_current(page, 5)
+    expect(page.get_by_text("Nothing was labelled")).to_be_visible()
+    assert labels(app) == before
+    # The current one is chosen already: to press it takes nothing away from a label given at once.
+    page.locator(".vc-thumb").nth(5).click()
+    page.keyboard.press("2")
+    is_current(page, 6)
+    await_labels(app, len(before) + 1)
+    page.keyboard.press("u")
+    is_current(page, 5)
+    await_labels(app, len(before))
+
+
+def test_a_press_while_a_fragment_is_due_counts_once(app, made, page):
+    before = labels(app)
+    for at in (6, 7):
+        page.locator(".vc-thumb").nth(at).click()
+        is_current(page, at)
+        page.keyboard.press("2")
+        is_current(page, at + 1)
+    await_labels(app, len(before) + 2)
+    press_while_fragments_are_due(page, "u")
+    is_current(page, 7)
+    assert len(await_labels(app, len(before) + 1)) == len(before) + 1
+    page.wait_for_timeout(1000)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    page.keyboard.press("u")
+    is_current(page, 6)
+    await_labels(app, len(before))
 
 
 def test_what_a_browser_may_have_forgotten_is_sent_again(app, made, open_browser):

@@ -10,6 +10,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.records.store import Store
 from vibecheck.ui import theme
 from vibecheck.ui.configuration import settings
+from vibecheck.ui.presses import once
 
 # Seconds between looks: an operator who watches a queue sees it move.
 LOOKS_EVERY = 5.0
@@ -59,7 +60,7 @@ def _state(records: Records) -> None:
             theme.quiet(line)
         if state.waiting.set_aside or (state.waiting.queued and not state.connected):
             st.button(
-                "Try again", key="comet-try-again", on_click=_try_again, args=[records], width="stretch"
+                "Try again", key="comet-try-again", on_click=once(_try_again), args=[records], width="stretch"
             )
 
 

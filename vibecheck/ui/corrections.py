@@ -8,11 +8,12 @@ import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError, UnknownPrediction
-from vibecheck.records.corrections import Filters, Labelled
+from vibecheck.records.corrections import Filters, Labelled, Place
 from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
 from vibecheck.ui import app, faces, keeping, labelling, theme
 from vibecheck.ui.filters import chosen_filters
 from vibecheck.ui.labelling import Shown
+from vibecheck.ui.presses import once
 from vibecheck.ui.visitor import timezone, visitor
 
 QUEUE_WORDS = {
@@ -20,6 +21,9 @@ QUEUE_WORDS = {
     "random": "Drawn without looking at any answer, and shown without it. Only these labels count when "
     "models are judged: label each one, and say so where you can't tell.",
 }
+TOO_SOON = (
+    "Nothing was labelled: another face was chosen at the same moment. This is the one that was chosen."
+)
 SOURCES = {"audit": "when asked", "volunteered": "unasked", "import": "imported"}
 
 
@@ -164,7 +168,7 @@ def _buttons(view: str, shown: Shown) -> None:
             key=f"{key}-{prediction.id}",
             shortcut=key,
             type=kind,
-            on_click=labelling.label,
+            on_click=once(_label),
             args=(view, prediction.id, onward, name),
             disabled=not seeable,
         )
@@ -183,9 +187,18 @@ def _buttons(view: str, shown: Shown) -> None:
             key=f"undo-{len(labelling.progress().done)}",
             icon=":material/undo:",
             shortcut="U",
-            on_click=labelling.undo,
+            on_click=once(labelling.undo),
             disabled=not labelling.progress().done,
         )
+
+
+def _label(view: str, prediction_id: str, onward: str | Place | None, name: str) -> None:
+    """Label what was shown. Where a face was chosen so shortly before or after that both came at once, nobody
+    can say which of the two was meant."""
+    if faces.just_pressed() is None:
+        labelling.label(view, prediction_id, onward, name)
+    else:
+        labelling.progress().note = TOO_SOON
 
 
 def _said(given: Feedback, current: Labelled) -> str:
@@ -219,12 +232,12 @@ def _around(view: str, shown: Shown) -> None:
         return
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.button(
-            "Newer", key="newer", icon=":material/chevron_left:", on_click=labelling.go_newer,
+            "Newer", key="newer", icon=":material/chevron_left:", on_click=once(labelling.go_newer),
             disabled=len(labelling.progress().trail) == 1,
         )  # fmt: skip
         st.button(
             "Older", key="older", icon=":material/chevron_right:", icon_position="right",
-            on_click=labelling.go_older, args=(shown.around[-1].place,), disabled=not shown.older,
+            on_click=once(labelling.go_older), args=(shown.around[-1].place,), disabled=not shown.older,
         )  # fmt: skip
 
 

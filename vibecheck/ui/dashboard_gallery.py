@@ -9,6 +9,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.records.counts import Example
 from vibecheck.ui import app, dashboard_trace, theme
 from vibecheck.ui.dashboard import Shown
+from vibecheck.ui.presses import once
 
 LISTS = {"mistakes": "Mistakes", "unsure": "Least sure", "doubtful": "Labels that look wrong"}
 TILES = 12
@@ -72,7 +73,7 @@ def _tile(example: Example) -> None:
             key=f"trace-{example.prediction_id}",
             type="tertiary",
             help=f"Trace of {example.prediction_id}",
-            on_click=dashboard_trace.ask,
+            on_click=once(dashboard_trace.ask),
             args=(example.prediction_id,),
         )
 

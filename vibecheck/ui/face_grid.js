@@ -1,4 +1,4 @@
-// A grid of small pictures that are buttons; tells the page which one was pressed.
+// A grid of small pictures that are buttons; tells the page which one was pressed, unless it is the current one.
 // Everything is set as text or as a property, never as markup.
 function element(name, className, text) {
   const made = document.createElement(name);
@@ -24,7 +24,7 @@ function tile(thumb, press) {
   title.style.color = thumb.colour;
   button.append(title);
   if (thumb.mark) button.append(element("span", "mark vc-emoji", thumb.mark));
-  button.addEventListener("click", () => press(thumb.id));
+  if (!thumb.current) button.addEventListener("click", () => press(thumb.id));
   return button;
 }
 

@@ -70,11 +70,16 @@ def grid(thumbs: Sequence[Thumb], pick: Callable[[str], None]) -> None:
     """Draw the pictures; `pick` is told the id of the one that was pressed, before all is drawn again."""
 
     def picked() -> None:
-        found = pressed(st.session_state[GRID].picked, [thumb.id for thumb in thumbs])
+        found = pressed(just_pressed(), [thumb.id for thumb in thumbs])
         if found is not None:
             pick(found)
 
     _grid(key=GRID, data={"thumbs": [asdict(thumb) for thumb in thumbs]}, on_picked_change=picked)
+
+
+def just_pressed() -> Any:
+    """What the browser says was pressed in the grid just now, as it came; None in every other run."""
+    return getattr(st.session_state.get(GRID), "picked", None)
 
 
 def pressed(picked: Any, shown: Sequence[str]) -> str | None:

@@ -16,6 +16,7 @@ from vibecheck.jobs.ledger import CANCELLED, FAILED, FINISHED, LOST, RUNNING, Jo
 from vibecheck.ui import app, fine_tune
 from vibecheck.ui.fine_tune import Known
 from vibecheck.ui.fine_tune_start import spoken_minutes
+from vibecheck.ui.presses import once
 
 LOOKS_EVERY = 1.0
 # From then on the silence of a run is mentioned.
@@ -52,7 +53,7 @@ def _live(job_id: str) -> None:
             key="ft-cancel",
             disabled=job.cancelling,
             width="stretch",
-            on_click=_cancel,
+            on_click=once(_cancel),
             args=[job.id],
         )
     st.progress(progress.done, text=_left(job))

@@ -15,6 +15,7 @@ from vibecheck.sources import EMBEDDED_NAME, HubModel, parse_source
 from vibecheck.ui import app, fine_tune, theme
 from vibecheck.ui.configuration import settings
 from vibecheck.ui.fine_tune import Known
+from vibecheck.ui.presses import once
 
 HUB = "A model on the Hub …"
 SOURCES = {"store": "The records of this app", "comet": "Comet", "files": "A folder, or a table of labels"}
@@ -62,7 +63,7 @@ def launch(known: Known) -> None:
             key="ft-start",
             width="stretch",
             disabled=bool(problem or known.running or not asked.request.base),
-            on_click=_start,
+            on_click=once(_start),
             args=[asked.request],
         )
         theme.quiet(

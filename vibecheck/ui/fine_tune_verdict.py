@@ -14,6 +14,7 @@ from vibecheck.proofs import Proof, refusal
 from vibecheck.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.ui import app, fine_tune_report, theme
 from vibecheck.ui.fine_tune import Known
+from vibecheck.ui.presses import once
 
 HEADLINES = {FINISHED: "It is ready", CANCELLED: "The last run was cancelled"}
 
@@ -40,7 +41,7 @@ def _unfinished(job: Job) -> None:
         if log := log_of(app.jobs(), job):
             with st.expander("The end of its log"):
                 st.code(log, language=None, height=260)
-        st.button("Put away", key="ft-put-away-button", on_click=_put_away, args=[job.id])
+        st.button("Put away", key="ft-put-away-button", on_click=once(_put_away), args=[job.id])
 
 
 def verdict(known: Known, entry: Entry, job: Job | None) -> None:
@@ -91,7 +92,7 @@ def _actions(entry: Entry, job: Job | None, refused: str | None) -> None:
     version = entry.version.version
     with st.container(horizontal=True, key="ft-actions"):
         if refused is None:
-            st.button("Promote", type="primary", key="ft-promote", on_click=_promote, args=[entry, ""])
+            st.button("Promote", type="primary", key="ft-promote", on_click=once(_promote), args=[entry, ""])
         else:
             with st.popover("Promote all the same"):
                 why = st.text_area(
@@ -102,10 +103,10 @@ def _actions(entry: Entry, job: Job | None, refused: str | None) -> None:
                     _override(entry, why)
         if job:
             st.button(
-                "Keep for later", key="ft-keep", on_click=_put_away, args=[job.id],
+                "Keep for later", key="ft-keep", on_click=once(_put_away), args=[job.id],
                 help="It stays in the list of versions, where it can be promoted once there is proof.",
             )  # fmt: skip
-        st.button("Discard", key="ft-discard", on_click=_discard, args=[version])
+        st.button("Discard", key="ft-discard", on_click=once(_discard), args=[version])
         html = job and app.jobs().folder(job.id).report_html()
         if html:
             st.download_button(

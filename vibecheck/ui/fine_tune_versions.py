@@ -9,6 +9,7 @@ from vibecheck.errors import ModelError, RecordsError
 from vibecheck.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.ui import app, fine_tune, fine_tune_verdict, theme
 from vibecheck.ui.fine_tune import Known
+from vibecheck.ui.presses import once
 
 SHOWN = 8
 KINDS = {
@@ -29,7 +30,7 @@ def versions(known: Known) -> None:
                     f"Roll back to {known.previous.version.version}",
                     icon=":material/undo:",
                     key="ft-rollback",
-                    on_click=_roll_back,
+                    on_click=once(_roll_back),
                 )
         if not known.entries:
             theme.quiet("The first one is registered as soon as it runs; that takes a moment.")

@@ -14,6 +14,7 @@ from vibecheck.access import PAGES, Guests, Provider, Role
 from vibecheck.errors import SettingsError
 from vibecheck.ui import access_pass, theme
 from vibecheck.ui.configuration import settings
+from vibecheck.ui.presses import once
 
 
 def announce() -> None:
@@ -69,7 +70,7 @@ def greet() -> None:
         st.button("Sign out", key="sign_out", on_click=st.logout)
     elif held > Role.VISITOR:
         theme.quiet("Opened by the access link: all pages are open.")
-        st.button("Sign out", key="sign_out", on_click=access_pass.give_up)
+        st.button("Sign out", key="sign_out", on_click=once(access_pass.give_up))
     else:
         _sign_in_buttons("sidebar")
 

@@ -9,6 +9,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.held import Crop, HeldCrop
 from vibecheck.records.values import Prediction
 from vibecheck.ui import app, faces, theme
+from vibecheck.ui.presses import once
 
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=HeldCrop.let_go)
@@ -48,8 +49,8 @@ def ask(prediction: Prediction, label: str | None) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="content"):
                 faces.small(crop.jpeg, "The face crop")
-            st.button("Keep it", key="keep_it", icon=":material/check:", on_click=_keep, args=(crop,))
-            st.button("No", key="keep_not", on_click=let_go)
+            st.button("Keep it", key="keep_it", icon=":material/check:", on_click=once(_keep), args=(crop,))
+            st.button("No", key="keep_not", on_click=once(let_go))
         theme.quiet("This is all that would be kept. Without a yes it is gone in ten minutes.")
         if problem := st.session_state.pop("keeping_problem", ""):
             st.warning(problem, icon="⚠️")
