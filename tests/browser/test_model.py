@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from benchmarks.inference import compiled, random_vit
 from tests.browser.conftest import check_my_vibe, look
-from tests.browser.test_live import FRAMES, as_webcam, mood, start
+from tests.browser.test_live import FRAMES, MOODS, as_webcam, mood, start
 from tests.standins.hub import REPO, serving_hub
 from vibecheck.classifier import EMBEDDED
 from vibecheck.installed import Shelf
@@ -23,7 +23,6 @@ from vibecheck.settings import Settings
 
 pytestmark = pytest.mark.browser
 NOWHERE = "http://127.0.0.1:9"
-MOODS = re.compile("Angry|Disgust|Fear|Happy|Neutral|Sad|Surprise")
 
 
 def install(data: Path, version: str, folder: Path = EMBEDDED) -> Registry:

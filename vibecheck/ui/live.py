@@ -198,9 +198,12 @@ def _readout() -> None:
         del st.session_state.line
         stream().tell_to(None)
         st.rerun()
-    if view.mood is None:
-        waiting = view.age is None
-        theme.empty_mood_card("👀", "Looking…" if waiting else "No face", "Look into the camera.")
+    if view.mood is None and view.age is None:
+        theme.empty_mood_card("👀", "Looking…", "Look into the camera.")
+    elif view.mood is None and view.frames_in == 0:
+        theme.empty_mood_card("⏳", "Waiting…", "No pictures come from the camera just now.")
+    elif view.mood is None:
+        theme.empty_mood_card("👀", "No face", "Look into the camera.")
     else:
         theme.mood_card(view.mood.mood, view.mood.confidence, view.mood.probabilities)
     theme.hint(_hint(view))

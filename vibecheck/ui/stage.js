@@ -95,6 +95,11 @@ function stage() {
 
   const accompany = (connection) => {
     asked = 0;
+    // "disconnected" is a moment without answers, on a poor network or a busy machine: the video goes on by itself
+    // when it is over, but streamlit-webrtc would end it. A browser that gives up says "failed".
+    connection.addEventListener("connectionstatechange", (event) => {
+      if (connection.connectionState === "disconnected") event.stopImmediatePropagation();
+    });
     const add = connection.addTrack;
     connection.addTrack = function (track, ...streams) {
       show(streams[0] ?? new MediaStream([track]));
