@@ -1,9 +1,9 @@
 """How good probabilities are, against what people said."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, recall_score
 
@@ -12,6 +12,8 @@ from vibecheck.emotions import NAMES
 
 # Shares of the labels that may say nothing.
 NOISES = np.linspace(0, 0.5, 51)
+# Logits are divided by this at most.
+MOST = 4.0
 
 
 def prior_weights(truth: np.ndarray, prior: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -74,12 +76,42 @@ def temperature(
     answers are to be corrected for a `prior` with `strength` afterwards, what counts is how likely they are
     then, of a truth with the mix that they are meant for.
     """
+    unlikely_as_seen = _as_seen(truth, prior, strength)
+
+    def loss(log_t: float) -> float:
+        return unlikely_as_seen(answers / np.exp(log_t)) + held_back * log_t**2
+
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(least), np.log(MOST)), method="bounded").x))
+
+
+def bias_corrected(
+    answers: np.ndarray, truth: np.ndarray, prior: np.ndarray, strength: float, held_back: float
+) -> tuple[float, np.ndarray]:
+    """By what to divide logits (N x 7), and what to add to each class afterwards, as in `temperature`.
+
+    What is added (7) makes good where a mood is said more or less often than it is right; `held_back` is how
+    many labels speak for adding nothing (bias-corrected temperature scaling: Alexandari et al. 2020,
+    arXiv:1901.06852).
+    """
+    unlikely_as_seen = _as_seen(truth, prior, strength)
+
+    def loss(found: np.ndarray) -> float:
+        log_t, added = found[0], found[1:]
+        return unlikely_as_seen(answers / np.exp(log_t) + added) + held_back * (added**2).sum()
+
+    bounds = [(-np.log(MOST), np.log(MOST)), *[(None, None)] * answers.shape[1]]
+    found = minimize(loss, np.zeros(1 + answers.shape[1]), bounds=bounds).x
+    return float(np.exp(found[0])), found[1:]
+
+
+def _as_seen(truth: np.ndarray, prior: np.ndarray | None, strength: float) -> Callable[[np.ndarray], float]:
+    """How unlikely the truth is (nats) by logits, once these are corrected for a prior: see `temperature`."""
     shift, weights = 0.0, np.ones(len(truth))
     if prior is not None:
         shift, weights = strength * np.log(prior), prior_weights(truth, prior ** (1 - strength))
 
-    def loss(log_t: float) -> float:
-        cooled = log_softmax(answers / np.exp(log_t) - shift, axis=1)
-        return -(weights * cooled[np.arange(len(truth)), truth]).sum() + held_back * log_t**2
+    def loss(logits: np.ndarray) -> float:
+        said = log_softmax(logits - shift, axis=1)
+        return float(-(weights * said[np.arange(len(truth)), truth]).sum())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(np.log(least), np.log(4)), method="bounded").x))
+    return loss

@@ -19,8 +19,8 @@ def figures(shared):
 
 def test_it_is_as_good_as_it_was_when_it_was_chosen(figures):
     plain, shipped = figures
-    assert plain["accuracy"] > 0.83 and plain["ece"] < 0.02
-    assert shipped["balanced_accuracy"] > 0.75 and shipped["ece_reweighted"] < 0.045
+    assert plain["accuracy"] > 0.83 and plain["ece"] < 0.03
+    assert shipped["balanced_accuracy"] > 0.78 and shipped["ece_reweighted"] < 0.035
 
 
 def test_the_card_has_these_figures(figures):

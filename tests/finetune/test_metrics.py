@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.metrics import prior_weights, report, temperature, unlikely
+from finetune.metrics import bias_corrected, prior_weights, report, temperature, unlikely
 from vibecheck.emotions import NAMES
 
 
@@ -94,3 +94,18 @@ def test_the_temperature_is_that_of_what_is_seen_after_the_correction():
     for strength in (0.0, 0.5, 1.0):
         found = temperature(1.7 * honest, truth, prior=prior, strength=strength)
         assert found == pytest.approx(1.7, rel=0.05)
+
+
+def test_a_mood_that_is_said_too_often_is_found_and_few_labels_hardly_move_it():
+    random = np.random.default_rng(0)
+    prior = np.array([0.05, 0.05, 0.1, 0.3, 0.3, 0.1, 0.1])
+    truth = random.choice(7, 40_000, p=prior)
+    honest = np.log(prior) + 2 * np.eye(7)[truth] + random.normal(0, 2**0.5, (len(truth), 7))
+    tilt = np.array([0.5, -0.5, 0.0, 0.3, -0.3, 0.0, 0.0])
+    for strength in (0.0, 0.8):
+        divisor, added = bias_corrected(1.7 * (honest + tilt), truth, prior, strength, held_back=10)
+        assert divisor == pytest.approx(1.7, rel=0.05)
+        assert added == pytest.approx(-tilt, abs=0.07)
+    some = slice(0, 100)
+    _, added = bias_corrected(1.7 * (honest + tilt)[some], truth[some], prior, 0.0, held_back=1000)
+    assert np.abs(added).max() < 0.05
