@@ -222,6 +222,23 @@ def test_a_moment_without_connection_does_not_end_the_video(app, open_browser, w
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
+def test_while_no_pictures_arrive_the_page_says_so(app, open_browser, webcam):
+    context = open_browser(webcam)
+    context.add_init_script(CONNECTIONS)
+    page = context.new_page()
+    page.goto(app.url)
+    frame = start(page)
+    expect(mood(page)).to_have_text(MOODS)
+    frame.evaluate("window.sender = connections[0].getSenders()[0]; window.held = sender.track")
+    frame.evaluate("sender.replaceTrack(null)")
+    expect(mood(page)).to_have_text("Waiting…")
+    page.get_by_role("button", name="Check my vibe").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("No pictures arrive just now")
+    look(page, "live-waiting")
+    frame.evaluate("sender.replaceTrack(held)")
+    expect(mood(page)).to_have_text(MOODS)
+
+
 def test_nobody_in_front_of_the_camera(app, open_browser, tmp_path, empty_room):
     empty = tmp_path / "empty.mjpeg"
     file = io.BytesIO()

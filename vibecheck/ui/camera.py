@@ -90,7 +90,7 @@ def check(shown: Input, keep: Keep) -> None:
 
 def _check(shown: Input, keep: Keep) -> None:
     if shown.playing:
-        checking.check_moment(live.stream().moment(), keep)
+        checking.check_moment(live.moment(), keep)
     else:
         photo = shown.photo
         picture = pictures.decode(photo.data, name=photo.name)

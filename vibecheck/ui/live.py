@@ -13,9 +13,11 @@ from streamlit_webrtc.relay import get_global_relay
 
 from vibecheck import access
 from vibecheck.analyser import Analyser
+from vibecheck.errors import PictureError
 from vibecheck.live import Stream, View
 from vibecheck.marks import Line
 from vibecheck.newest import hand_on_the_newest
+from vibecheck.reading import Reading
 from vibecheck.relay import Relay, find_relay
 from vibecheck.ui import app, theme
 
@@ -42,6 +44,9 @@ TROUBLE = {
     "broken": "The video broke off: no more pictures came from the camera. Press START to go on; if it "
     "happens again, look at the network and at what else uses the camera, or upload a picture.",
 }
+
+# While the video plays: on a poor network, or where the camera is held up.
+NOTHING_COMES = "No pictures arrive just now. It goes on by itself as soon as they do."
 
 _camera_watch = st.components.v2.component(
     "vibecheck_camera_watch", js=Path(__file__).with_name("camera_watch.js").read_text(encoding="utf-8")
@@ -172,6 +177,14 @@ def _streamer(**how: Any) -> WebRtcStreamerContext:
     )
 
 
+def moment() -> list[Reading]:
+    """What a vibe check of the video looks back on. Raises PictureError while no pictures arrive."""
+    readings = stream().moment()
+    if not readings and stream().view().frames_in == 0:
+        raise PictureError(NOTHING_COMES)
+    return readings
+
+
 def watch_connection() -> None:
     """While the video is connecting, look at the clock, so that a failure is noticed at all."""
     since = st.session_state.get("connecting_since")
@@ -201,7 +214,7 @@ def _readout() -> None:
     if view.mood is None and view.age is None:
         theme.empty_mood_card("👀", "Looking…", "Look into the camera.")
     elif view.mood is None and view.frames_in == 0:
-        theme.empty_mood_card("⏳", "Waiting…", "No pictures come from the camera just now.")
+        theme.empty_mood_card("⏳", "Waiting…", NOTHING_COMES)
     elif view.mood is None:
         theme.empty_mood_card("👀", "No face", "Look into the camera.")
     else:
