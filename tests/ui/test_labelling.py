@@ -9,6 +9,7 @@ from tests.records.examples import a_prediction
 from vibecheck.errors import UnknownPrediction
 from vibecheck.records.corrections import Labelled
 from vibecheck.records.values import is_prediction_id
+from vibecheck.ui import labelling
 from vibecheck.ui.labelling import Shown, asked_for, days, onward
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.lists(st.text())
@@ -60,3 +61,15 @@ def test_what_comes_after_a_label(view, at, older, expected):
         assert found == around[expected].prediction.id
     else:
         assert found == (around[-1].place if expected else None)
+
+
+def test_an_undo_that_was_drawn_before_takes_nothing_back(monkeypatch):
+    done = [labelling.Done("0" * 32, n, "mine") for n in (1, 2)]
+    here = labelling.Progress(done=list(done), undoable=2)
+    monkeypatch.setattr(labelling, "progress", lambda: here)
+    labelling.undo(1)
+    labelling.undo(3)
+    assert here.done == done
+    here.done, here.undoable = [], 0
+    labelling.undo(0)
+    assert here.done == []

@@ -158,7 +158,8 @@ def _buttons(view: str, shown: Shown) -> None:
     """Right, the seven moods, can't tell, undo. Each belongs to what is shown: a second press in haste
     never labels the next one unseen."""
     prediction = shown.current.prediction
-    labelling.progress().drawn = prediction.id
+    here = labelling.progress()
+    here.drawn, here.undoable = prediction.id, len(here.done)
     onward = labelling.onward(view, shown)
     seeable = labelling.may_label(shown.current)
 
@@ -184,11 +185,12 @@ def _buttons(view: str, shown: Shown) -> None:
         button("🤷 Can't tell, or no face", CANT_TELL, "0")
         st.button(
             "Undo",
-            key=f"undo-{len(labelling.progress().done)}",
+            key=f"undo-{here.undoable}",
             icon=":material/undo:",
             shortcut="U",
             on_click=once(labelling.undo),
-            disabled=not labelling.progress().done,
+            args=(here.undoable,),
+            disabled=not here.undoable,
         )
 
 

@@ -38,11 +38,12 @@ class Done:
 @dataclass(slots=True)
 class Progress:
     """Where a session is. `trail` holds the place after which each page begins that led here; `drawn` is the
-    id of the one whose buttons were drawn last."""
+    id of the one whose buttons were drawn last, `undoable` how many labels were done then."""
 
     trail: list[Place | None] = field(default_factory=lambda: [None])
     picked: str | None = None
     drawn: str | None = None
+    undoable: int = 0
     done: list[Done] = field(default_factory=list)
     note: str = ""
 
@@ -168,9 +169,11 @@ def label(view: str, prediction_id: str, onward: str | Place | None, name: str) 
         here.picked = onward
 
 
-def undo() -> None:
-    """Take back the label that this session gave last, and go back to where it was given."""
+def undo(count: int) -> None:
+    """Take back the label that this session gave last, the `count`th, and go back to where it was given."""
     here = progress()
+    if count != here.undoable or not here.done:
+        return  # a button of before, which a slow browser had not taken away yet: see `label`
     last = here.done.pop()
     try:
         taken = app.store().undo_label(last.prediction_id, last.n, visitor(), datetime.now(UTC))
