@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
-from playwright.sync_api import Frame, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Frame, Locator, Page, expect
 
+from benchmarks.running import RunningApp
 from benchmarks.visitors import moving_head, portrait
 from tests.browser.conftest import look, mark, marked, spotify_player
 from tests.conftest import SHARED
@@ -77,7 +78,14 @@ def webcam(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def page(app, open_browser, webcam) -> Page:
-    page = open_browser(webcam).new_page()
+    return opened(app, open_browser(webcam))
+
+
+def opened(app: RunningApp, context: BrowserContext, *scripts: str) -> Page:
+    """The page in a browser that runs these scripts before any of a page's own."""
+    for script in scripts:
+        context.add_init_script(script)
+    page = context.new_page()
     page.goto(app.url)
     return page
 
@@ -200,10 +208,7 @@ def test_stop_leaves_the_page_ready_for_another_start(page):
 
 
 def test_a_moment_without_connection_does_not_end_the_video(app, open_browser, webcam):
-    context = open_browser(webcam)
-    context.add_init_script(CONNECTIONS)
-    page = context.new_page()
-    page.goto(app.url)
+    page = opened(app, open_browser(webcam), CONNECTIONS)
     frame = start(page)
     expect(mood(page)).to_have_text(MOODS)
     state = "connections.at(-1).connectionState"
@@ -223,10 +228,7 @@ def test_a_moment_without_connection_does_not_end_the_video(app, open_browser, w
 
 
 def test_while_no_pictures_arrive_the_page_says_so(app, open_browser, webcam):
-    context = open_browser(webcam)
-    context.add_init_script(CONNECTIONS)
-    page = context.new_page()
-    page.goto(app.url)
+    page = opened(app, open_browser(webcam), CONNECTIONS)
     frame = start(page)
     expect(mood(page)).to_have_text(MOODS)
     frame.evaluate("window.sender = connections[0].getSenders()[0]; window.held = sender.track")
@@ -244,8 +246,7 @@ def test_nobody_in_front_of_the_camera(app, open_browser, tmp_path, empty_room):
     file = io.BytesIO()
     Image.fromarray(empty_room).resize((640, 480)).save(file, "JPEG")
     empty.write_bytes(file.getvalue() * 30)
-    page = open_browser(empty).new_page()
-    page.goto(app.url)
+    page = opened(app, open_browser(empty))
     start(page)
     expect(mood(page)).to_have_text("No face")
     look(page, "live-nobody")
@@ -254,32 +255,23 @@ def test_nobody_in_front_of_the_camera(app, open_browser, tmp_path, empty_room):
 
 
 def test_a_refused_camera_offers_an_upload_at_once(app, open_browser):
-    context = open_browser(permissions=[])
-    context.add_init_script(DENIED)
-    page = context.new_page()
-    page.goto(app.url)
+    page = opened(app, open_browser(permissions=[]), DENIED)
     expect(page.get_by_test_id("stAlert")).to_contain_text("The camera is not allowed")
     expect(page.locator("input[type=file]")).to_be_attached()
     look(page, "live-refused")
 
 
 def test_without_a_camera_an_upload_is_offered_at_once(app, open_browser):
-    context = open_browser(permissions=[])
-    context.add_init_script(DENIED)  # as some browsers say where there is nothing to allow
-    context.add_init_script("navigator.mediaDevices.enumerateDevices = async () => [];")
-    page = context.new_page()
-    page.goto(app.url)
+    nothing = "navigator.mediaDevices.enumerateDevices = async () => [];"
+    # Some browsers say "denied" where there is nothing to allow.
+    page = opened(app, open_browser(permissions=[]), DENIED, nothing)
     expect(page.get_by_test_id("stAlert")).to_contain_text("No camera was found")
     expect(page.locator("input[type=file]")).to_be_attached()
 
 
 def test_video_that_does_not_get_through_is_said_after_some_seconds(app, open_browser, webcam):
-    context = open_browser(webcam)
-    context.add_init_script(
-        "RTCPeerConnection.prototype.setRemoteDescription = async function () {};"  # the answer is lost
-    )
-    page = context.new_page()
-    page.goto(app.url)
+    lost = "RTCPeerConnection.prototype.setRemoteDescription = async function () {};"  # the answer
+    page = opened(app, open_browser(webcam), lost)
     video_frame(page).get_by_role("button", name="START").click()
     expect(page.get_by_test_id("stAlert")).to_contain_text("does not get through")
     expect(page.locator("input[type=file]")).to_be_attached()
@@ -304,10 +296,7 @@ window.RTCPeerConnection = function (...options) {
 
 
 def test_video_that_breaks_off_is_said_and_can_be_started_again(app, open_browser, webcam):
-    context = open_browser(webcam)
-    context.add_init_script(BREAK_OFF)
-    page = context.new_page()
-    page.goto(app.url)
+    page = opened(app, open_browser(webcam), BREAK_OFF)
     frame = start(page)
     expect(mood(page)).to_have_text(MOODS)
     frame.evaluate("window.breakOff()")
@@ -322,11 +311,9 @@ def test_video_that_breaks_off_is_said_and_can_be_started_again(app, open_browse
 
 
 def test_where_the_page_cannot_draw_on_its_own_video_the_app_sends_it_back(app, open_browser, webcam):
-    context = open_browser(webcam)
     # The script that would draw finds that it is there already, and does nothing.
-    context.add_init_script("Object.defineProperty(window, 'vibecheckStage', {value: true})")
-    page = context.new_page()
-    page.goto(app.url)
+    there = "Object.defineProperty(window, 'vibecheckStage', {value: true})"
+    page = opened(app, open_browser(webcam), there)
     video_frame(page).get_by_role("button", name="START").click()
     expect(page.get_by_test_id("stAlert")).to_contain_text("Press START again")
     look(page, "live-unmarked")

@@ -85,22 +85,25 @@ def test_the_temperature_makes_confidence_honest_and_few_labels_hardly_move_it()
     assert temperature(answers[said == truth], truth[said == truth]) < 1
 
 
-def test_the_temperature_is_that_of_what_is_seen_after_the_correction():
-    """Logits of a mix of moods, made too sure: by how much is found, whatever is corrected afterwards."""
+def logits_of_a_mix() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Honest logits (N x 7), the truth that they are of, and the mix of moods it was drawn from."""
     random = np.random.default_rng(0)
     prior = np.array([0.05, 0.05, 0.1, 0.3, 0.3, 0.1, 0.1])
     truth = random.choice(7, 40_000, p=prior)
     honest = np.log(prior) + 2 * np.eye(7)[truth] + random.normal(0, 2**0.5, (len(truth), 7))
+    return honest, truth, prior
+
+
+def test_the_temperature_is_that_of_what_is_seen_after_the_correction():
+    """Logits of a mix of moods, made too sure: by how much is found, whatever is corrected afterwards."""
+    honest, truth, prior = logits_of_a_mix()
     for strength in (0.0, 0.5, 1.0):
         found = temperature(1.7 * honest, truth, prior=prior, strength=strength)
         assert found == pytest.approx(1.7, rel=0.05)
 
 
 def test_a_mood_that_is_said_too_often_is_found_and_few_labels_hardly_move_it():
-    random = np.random.default_rng(0)
-    prior = np.array([0.05, 0.05, 0.1, 0.3, 0.3, 0.1, 0.1])
-    truth = random.choice(7, 40_000, p=prior)
-    honest = np.log(prior) + 2 * np.eye(7)[truth] + random.normal(0, 2**0.5, (len(truth), 7))
+    honest, truth, prior = logits_of_a_mix()
     tilt = np.array([0.5, -0.5, 0.0, 0.3, -0.3, 0.0, 0.0])
     for strength in (0.0, 0.8):
         divisor, added = bias_corrected(1.7 * (honest + tilt), truth, prior, strength, held_back=10)
