@@ -211,14 +211,14 @@ def _readout() -> None:
         del st.session_state.line
         stream().tell_to(None)
         st.rerun()
-    if view.mood is None and view.age is None:
-        theme.empty_mood_card("👀", "Looking…", "Look into the camera.")
-    elif view.mood is None and view.frames_in == 0:
-        theme.empty_mood_card("⏳", "Waiting…", NOTHING_COMES)
-    elif view.mood is None:
-        theme.empty_mood_card("👀", "No face", "Look into the camera.")
-    else:
+    if view.mood is not None:
         theme.mood_card(view.mood.mood, view.mood.confidence, view.mood.probabilities)
+    elif view.age is None:
+        theme.empty_mood_card("👀", "Looking…", "Look into the camera.")
+    elif view.frames_in == 0:
+        theme.empty_mood_card("⏳", "Waiting…", NOTHING_COMES)
+    else:
+        theme.empty_mood_card("👀", "No face", "Look into the camera.")
     theme.hint(_hint(view))
     theme.quiet(_status(view))
 
