@@ -2,7 +2,6 @@
 
 import multiprocessing
 import re
-import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +13,9 @@ from playwright.sync_api import expect
 from benchmarks.inference import compiled, random_vit
 from tests.browser.conftest import check_my_vibe, look
 from tests.browser.test_live import FRAMES, MOODS, as_webcam, mood, start
+from tests.standins import models
 from tests.standins.hub import REPO, serving_hub
 from vibecheck.classifier import EMBEDDED
-from vibecheck.installed import Shelf
-from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 
@@ -27,15 +25,9 @@ NOWHERE = "http://127.0.0.1:9"
 
 def install(data: Path, version: str, folder: Path = EMBEDDED) -> Registry:
     """Make a folder's model ready there under a name; returns the registry that knows it."""
-    with Shelf(data).building(version) as part:
-        for path in folder.iterdir():
-            shutil.copy(path, part)
-        Manifest.read(folder).model_copy(update={"version": version}).write(part)
-        chosen = {"name": "fp32", "ms": 3.0, "agreement": 1.0, "mean_difference": 0.0}
-        report = {"candidate": "fp32", "candidates": [chosen], "faces": 200, "pytorch_ms": 9.0}
-        Shelf(data).place(version, part, report)
-    registry = Registry.open(Settings(data=data))
-    registry.register(version, "https://example.org/second", "nowhere", {}, datetime.now(UTC))
+    settings = Settings(data=data)
+    registry = Registry.open(settings)
+    models.install(settings, registry, version, folder)
     return registry
 
 

@@ -38,13 +38,15 @@ def small_vit(folder: Path, labels: Sequence[str], side: int = 32, **changes) ->
     return folder
 
 
-def install(settings: Settings, registry: Registry, version: str) -> Path:
-    """Put the embedded model there under another name, as if it had been made ready."""
+def install(settings: Settings, registry: Registry, version: str, folder: Path = EMBEDDED) -> Path:
+    """Put a folder's model there under another name, as if it had been made ready."""
     with Shelf(settings.data).building(version) as part:
-        for path in EMBEDDED.iterdir():
+        for path in folder.iterdir():
             shutil.copy(path, part)
-        Manifest.read(EMBEDDED).model_copy(update={"version": version}).write(part)
-        report = {"content": content_of(EMBEDDED), "candidate": "fp32", "candidates": []}
+        Manifest.read(folder).model_copy(update={"version": version}).write(part)
+        chosen = {"name": "fp32", "ms": 3.0, "agreement": 1.0, "mean_difference": 0.0}
+        report = {"content": content_of(folder), "candidate": "fp32", "candidates": [chosen]}
+        report |= {"faces": 200, "pytorch_ms": 9.0}
         there = Shelf(settings.data).place(version, part, report)
     registry.register(
         version, "a test", str(settings.data / "gone"), {}, datetime(2026, 11, 22, 12, tzinfo=UTC)
