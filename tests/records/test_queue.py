@@ -101,6 +101,14 @@ def test_a_claim_that_is_renewed_holds_on(engine):
     assert take(engine, by="other", now=NOON + LEASE) == []
 
 
+def test_a_sender_that_looked_at_the_clock_before_another_one_took_rows_leaves_them_to_that_one(engine):
+    tell(engine, A, B)
+    _, postponed = take(engine, by="other")
+    with writing(engine) as connection:
+        queue.postpone(connection, "other", postponed, NOON + LONGEST_PAUSE, "no network")
+    assert take(engine, by="me", now=NOON - timedelta(milliseconds=1)) == []
+
+
 @pytest.mark.parametrize("back", [timedelta(minutes=3), timedelta(days=1), timedelta(days=4000)])
 def test_a_claim_is_taken_up_though_the_clock_was_set_back(engine, back):
     tell(engine, A)

@@ -6,6 +6,8 @@ claimed while an earlier one is there, whether it waits, is being sent, or is se
 
 Times are the database's, so senders on several machines agree. A claim, or a pause, that reaches
 further into the future than any can is left from before the clock was set back, and does not count.
+A sender learns the time first and looks after that (on Postgres without a lock): what another one took
+in between reaches as much further, and does count.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -36,6 +38,8 @@ from vibecheck.records.transactions import reading, writing
 LEASE = timedelta(minutes=2)
 # The longest pause between two attempts at a row.
 LONGEST_PAUSE = timedelta(hours=1)
+# The longest time between a sender's look at the clock and its look at the rows.
+SLOWEST_LOOK = timedelta(minutes=1)
 # Rows that are work to do, and not news to tell: a day's roll-up, reading back. Nobody waits for them.
 ROLLUP = "rollup"
 RESTORE = "restore"
@@ -271,12 +275,12 @@ def _takeable(
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    c = outbox.c
-    unclaimed = or_(c.claimed_until.is_(None), c.claimed_until <= now, c.claimed_until > now + LEASE)
+    c, latest = outbox.c, now + SLOWEST_LOOK
+    unclaimed = or_(c.claimed_until.is_(None), c.claimed_until <= now, c.claimed_until > latest + LEASE)
     time_has_come = or_(
         c.next_attempt_at.is_(None),
         c.next_attempt_at <= now,
-        and_(c.attempts > 0, c.next_attempt_at > now + LONGEST_PAUSE),
+        and_(c.attempts > 0, c.next_attempt_at > latest + LONGEST_PAUSE),
     )
     return and_(c.set_aside_at.is_(None), unclaimed, time_has_come)
 
