@@ -41,7 +41,7 @@ class Student(nn.Module):
     ) -> None:
         super().__init__()
         self.inner = inner
-        self.grey = manifest.grey
+        self.grey, self.mirrored = manifest.grey, manifest.mirrored
         self.distill, self.share = distill, share
         self._groups = [
             [i for i, mood in enumerate(mapping) if mood == number] for number in range(len(NAMES))
@@ -82,8 +82,11 @@ class Student(nn.Module):
         self.shift.copy_(shift)
 
     def answers(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The logarithms of N x 7 probabilities."""
-        shares = self.inner(pixels).float().log_softmax(1)
+        """The logarithms of N x 7 probabilities; while it learns, without mirror images."""
+        logits = self.inner(pixels)
+        if self.mirrored and not self.training:
+            logits = (logits + self.inner(pixels.flip(2))) / 2
+        shares = logits.float().log_softmax(1)
         moods = torch.stack([shares[:, group].logsumexp(1) for group in self._groups], dim=1)
         return (moods - self.shift).log_softmax(1)
 

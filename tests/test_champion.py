@@ -64,7 +64,7 @@ def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(champion, r
 
     def stream() -> None:
         while not stop.is_set():
-            readings.append(champion.read_frame(astronaut, time.monotonic(), None, False))
+            readings.append(champion.read_frame(astronaut, time.monotonic()))
 
     thread = threading.Thread(target=stream)
     thread.start()

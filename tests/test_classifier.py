@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibecheck.classifier import BATCH, EMBEDDED, Classifier, labels_of
+from vibecheck.classifier import BATCH, EMBEDDED, Classifier, labels_of, mirror_images
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
 from vibecheck.manifest import Manifest
-from vibecheck.probes import face_probes
+from vibecheck.probes import face_crops, face_probes
 
 
 @pytest.fixture
@@ -63,6 +63,22 @@ def test_any_number_of_faces_in_one_call(classifier):
     one_by_one = np.concatenate([classifier.probabilities(crop[np.newaxis]) for crop in crops])
     assert together == pytest.approx(one_by_one, abs=1e-5)
     assert classifier.probabilities(crops[:0]).shape == (0, 7)
+
+
+def test_a_mirrored_model_answers_with_the_mean_for_a_face_and_its_mirror_image(folder):
+    crops = face_crops(Manifest.read(folder), Classifier.load(folder).side, 40)
+
+    def logits(*asked, mirrored=True) -> np.ndarray:
+        rewrite(folder, "vibecheck.json", mirrored=mirrored)
+        said = np.log(Classifier.load(folder).probabilities(*asked))
+        return said - said.mean(axis=1, keepdims=True)
+
+    face, mirror = (logits(each, mirrored=False) for each in (crops, mirror_images(crops)))
+    assert np.abs(face - mirror).max() > 0.1
+    assert logits(crops) == pytest.approx((face + mirror) / 2, abs=1e-4)
+    assert logits(crops, False) == pytest.approx(face, abs=1e-4)
+    assert logits(crops, True) == pytest.approx(mirror, abs=1e-4)
+    assert logits(crops, True, mirrored=False) == pytest.approx(face, abs=1e-4), "not what it is meant for"
 
 
 def test_threads_may_share_it(classifier):

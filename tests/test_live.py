@@ -44,7 +44,7 @@ class ScriptedReader:
         self.gate = threading.Event()
         self.gate.set()
 
-    def read_frame(self, picture, at, before, closely, follow):
+    def read_frame(self, picture, at, expected):
         assert self.gate.wait(20)
         value = int(picture[0, 0, 0])
         self.seen.append(value)
@@ -62,12 +62,12 @@ def take(stream: Stream, *frames: av.VideoFrame) -> av.VideoFrame:
 
 @pytest.fixture(scope="module")
 def seen(reader, astronaut) -> Reading:
-    return reader.read_frame(astronaut, 0.0, None, False)
+    return reader.read_frame(astronaut, 0.0)
 
 
 @pytest.fixture(scope="module")
 def unseen(reader, empty_room) -> Reading:
-    return reader.read_frame(empty_room, 0.0, None, False)
+    return reader.read_frame(empty_room, 0.0)
 
 
 @pytest.fixture
@@ -161,15 +161,27 @@ def test_a_camera_is_asked_for_fewer_frames_while_few_are_read(scripted, seen):
 def test_one_face_is_followed_for_half_a_second_and_several_are_searched(scripted, seen):
     clock = Clock()
     stream = Stream(scripted[1], clock)
-    assert not stream.may_follow(clock.now), "nobody was there yet"
+    assert not stream.expected(clock.now).follow, "nobody was there yet"
     followed = []
     for _ in range(14):
         stream.add(replace(seen, at=clock.now))
         clock.now += 0.09
-        followed.append(stream.may_follow(clock.now))
+        followed.append(stream.expected(clock.now).follow)
     assert followed == ([True] * 5 + [False]) * 2 + [True] * 2
     stream.add(replace(seen, at=clock.now, faces=(seen.face, replace(seen.face, x=400.0))))
-    assert not stream.may_follow(clock.now + 0.05)
+    assert not stream.expected(clock.now + 0.05).follow
+
+
+def test_a_face_that_stays_is_read_as_it_is_and_mirrored_by_turns(scripted, seen):
+    clock = Clock()
+    stream = Stream(scripted[1], clock)
+    sides = []
+    for step in range(6):
+        sides.append(stream.expected(clock.now).mirrored)
+        stream.add(replace(seen, at=clock.now))
+        clock.now += 5.0 if step == 4 else 0.1  # after which nobody knows who is there
+    assert sides[0] is sides[5] is None
+    assert sides[1:5] in ([True, False, True, False], [False, True, False, True])
 
 
 def test_rates_are_a_second(scripted):
@@ -314,14 +326,16 @@ def test_small_faces_are_looked_for_now_and_then_and_while_there_is_one(scripted
     stream = Stream(scripted[1], clock)
     closely = []
     for _ in range(12):
-        closely.append(stream.expectations(clock.now)[1])
+        closely.append(stream.expected(clock.now).closely)
         clock.now += 0.09
     assert closely == [True, False, False, False, False, False] * 2
     small = replace(seen, at=clock.now, faces=(replace(seen.face, width=40, height=45),))
     stream.add(small)
-    assert stream.expectations(clock.now + 0.05) == (small.face, True)
+    expected = stream.expected(clock.now + 0.05)
+    assert (expected.before, expected.closely) == (small.face, True)
     stream.add(replace(seen, at=clock.now + 0.1))
-    assert stream.expectations(clock.now + 0.15) == (seen.face, False)
+    expected = stream.expected(clock.now + 0.15)
+    assert (expected.before, expected.closely) == (seen.face, False)
 
 
 def test_a_visitor_who_left_is_read_no_more_and_their_pictures_are_dropped(scripted):
@@ -372,8 +386,8 @@ def test_an_actor_s_moods_are_steady_and_change(reader, shared):
             if i % 2:
                 continue
             clock.now = 100.0 + picture.time
-            before, closely = stream.expectations(clock.now)
-            reading = reader.read_frame(picture.to_ndarray(format="rgb24"), clock.now, before, closely)
+            expected = stream.expected(clock.now)
+            reading = reader.read_frame(picture.to_ndarray(format="rgb24"), clock.now, expected)
             stream.add(reading)
             assert reading.face is not None
             shown.append(stream.view().mood.mood)

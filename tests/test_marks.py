@@ -11,7 +11,7 @@ from vibecheck.smoothing import Smoothed
 
 @pytest.fixture(scope="module")
 def seen(reader, astronaut):
-    return reader.read_frame(astronaut, 0.0, None, False)
+    return reader.read_frame(astronaut, 0.0)
 
 
 def test_a_mark_is_in_shares_of_the_picture_and_small(seen):
@@ -26,7 +26,7 @@ def test_a_mark_is_in_shares_of_the_picture_and_small(seen):
 
 
 def test_a_mark_of_nobody_says_so(reader, empty_room):
-    nobody = reader.read_frame(empty_room, 0.0, None, False)
+    nobody = reader.read_frame(empty_room, 0.0)
     said = json.loads(mark(nobody, None, (400, 600), 1.0, 15))
     assert (said["faces"], said["text"]) == ([], "")
 

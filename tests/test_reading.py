@@ -4,6 +4,7 @@ import pytest
 from tests.test_faces import pasted, scaled, turned
 from vibecheck.emotions import NAMES
 from vibecheck.faces import Face
+from vibecheck.reading import Expected
 
 
 def top(reading) -> str:
@@ -20,7 +21,8 @@ def test_a_photo_is_read(reader, astronaut):
 
 
 def test_nobody_is_no_mistake(reader, empty_room):
-    for reading in (reader.read_still(empty_room), reader.read_frame(empty_room, 1.0, None, True)):
+    frame = reader.read_frame(empty_room, 1.0, Expected(closely=True))
+    for reading in (reader.read_still(empty_room), frame):
         assert reading.face is None
         assert (reading.probabilities, reading.quality, reading.kept) == (None, None, None)
 
@@ -34,45 +36,55 @@ def test_a_small_face_in_a_photo_gets_a_second_look(reader, astronaut):
 
 def test_a_small_face_in_a_frame_is_found_when_it_is_worth_it(reader, astronaut):
     frame = pasted((480, 640), (scaled(astronaut[20:220, 130:300], 40 / 112), 300, 100))
-    assert reader.read_frame(frame, 0.0, None, closely=False).face is None
-    assert reader.read_frame(frame, 0.0, None, closely=True).face.side == pytest.approx(40, rel=0.15)
+    assert reader.read_frame(frame, 0.0).face is None
+    assert reader.read_frame(frame, 0.0, Expected(closely=True)).face.side == pytest.approx(40, rel=0.15)
 
 
 def test_the_largest_face_is_read_first(reader, astronaut):
     head = astronaut[20:220, 130:300]
     frame = pasted((480, 640), (head, 20, 200), (scaled(head, 1.6), 330, 80))
-    reading = reader.read_frame(frame, 0.0, None, False)
+    reading = reader.read_frame(frame, 0.0)
     assert reading.faces[0].x > 300 > reading.faces[1].x
 
 
 def test_a_face_that_is_followed_reads_as_one_that_was_searched(reader, astronaut):
-    searched = reader.read_frame(astronaut, 0.0, None, False)
-    followed = reader.read_frame(astronaut, 0.1, searched.face, False, follow=True)
+    searched = reader.read_frame(astronaut, 0.0)
+    followed = reader.read_frame(astronaut, 0.1, Expected(searched.face, follow=True))
     assert top(followed) == top(searched) == "happy"
     assert followed.face.centre == pytest.approx(searched.face.centre, abs=8)
     assert followed.face != searched.face, "it was looked at anew"
 
 
+def test_a_frame_and_the_next_one_mirrored_say_what_both_of_one_would(reader, astronaut):
+    """The mean of logits: a correction for the prior is the same for both."""
+    sides = (None, False, True)
+    readings = [reader.read_frame(astronaut, 0.0, Expected(mirrored=side)) for side in sides]
+    both, face, mirror = (np.log(reading.probabilities) for reading in readings)
+    mean = (face + mirror) / 2
+    assert both - both.mean() == pytest.approx(mean - mean.mean(), abs=1e-4)
+    assert np.abs(face - mirror).max() > 0.1
+
+
 def test_a_face_that_cannot_be_followed_is_searched(reader, astronaut):
-    before = reader.read_frame(astronaut, 0.0, None, False).face
+    before = reader.read_frame(astronaut, 0.0).face
     elsewhere = pasted((512, 1024), (astronaut, 500, 0))
-    assert reader.read_frame(elsewhere, 0.1, before, False, follow=True).face.x > 500
+    assert reader.read_frame(elsewhere, 0.1, Expected(before, follow=True)).face.x > 500
 
 
 def test_two_people_of_one_size_do_not_take_turns(reader, astronaut):
     head = astronaut[20:220, 130:300]
     frame = pasted((480, 640), (scaled(head, 1.05), 20, 100), (head, 350, 100))
-    left, right = reader.read_frame(frame, 0.0, None, False).faces
+    left, right = reader.read_frame(frame, 0.0).faces
     assert left.x < right.x
     # whoever was read before is read again
-    assert reader.read_frame(frame, 0.1, right, False).face.x > 300
-    assert reader.read_frame(frame, 0.1, left, False).face.x < 300
+    assert reader.read_frame(frame, 0.1, Expected(right)).face.x > 300
+    assert reader.read_frame(frame, 0.1, Expected(left)).face.x < 300
     # until the other is clearly larger
     nearer = pasted((480, 640), (scaled(head, 1.5), 20, 100), (head, 350, 100))
-    assert reader.read_frame(nearer, 0.2, right, False).face.x < 300
+    assert reader.read_frame(nearer, 0.2, Expected(right)).face.x < 300
     # or they are gone
     gone = Face(600, 400, 30, 30, ((0, 0),) * 5, 1.0)
-    assert reader.read_frame(frame, 0.3, gone, False).face.x < 300
+    assert reader.read_frame(frame, 0.3, Expected(gone)).face.x < 300
 
 
 @pytest.mark.parametrize("degrees", [-25, 25])

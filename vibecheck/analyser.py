@@ -7,9 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from vibecheck.faces import Face
 from vibecheck.live import Frame, Stream
-from vibecheck.reading import Reading
+from vibecheck.reading import Expected, Reading
 
 log = logging.getLogger(__name__)
 
@@ -17,9 +16,7 @@ log = logging.getLogger(__name__)
 class ReadsFrames(Protocol):
     """What the analyser asks of a reader: see `Reader.read_frame`."""
 
-    def read_frame(
-        self, picture: np.ndarray, at: float, before: Face | None, closely: bool, follow: bool = False
-    ) -> Reading:
+    def read_frame(self, picture: np.ndarray, at: float, expected: Expected) -> Reading:
         """What one frame shows."""
 
 
@@ -97,10 +94,9 @@ class Analyser:
     def _read(self, stream: Stream, frame: Frame) -> None:
         """Read one frame. What goes wrong is said to its visitor, and the others go on."""
         try:
-            before, closely = stream.expectations(frame.at)
-            follow = stream.may_follow(frame.at)
+            expected = stream.expected(frame.at)
             picture = frame.picture()
-            stream.add(self.reader.read_frame(picture, frame.at, before, closely, follow))
+            stream.add(self.reader.read_frame(picture, frame.at, expected))
             stream.tell(picture.shape[:2])
         except Exception as error:
             log.exception("A frame could not be read")

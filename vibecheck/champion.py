@@ -22,11 +22,10 @@ import numpy as np
 from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.detector import FaceDetector
 from vibecheck.errors import ModelError, RecordsError, VibeCheckError
-from vibecheck.faces import Face
 from vibecheck.installed import Shelf
 from vibecheck.manifest import Manifest
 from vibecheck.preparation import Preparation, State
-from vibecheck.reading import Reader, Reading
+from vibecheck.reading import NOTHING_EXPECTED, Expected, Reader, Reading
 from vibecheck.ready import folder_of
 from vibecheck.registry import Registry, Version
 from vibecheck.settings import Settings
@@ -99,11 +98,9 @@ class Champion:
         """See `Reader.read_still`."""
         return self.reader.read_still(picture)
 
-    def read_frame(
-        self, picture: np.ndarray, at: float, before: Face | None, closely: bool, follow: bool = False
-    ) -> Reading:
+    def read_frame(self, picture: np.ndarray, at: float, expected: Expected = NOTHING_EXPECTED) -> Reading:
         """See `Reader.read_frame`."""
-        return self.reader.read_frame(picture, at, before, closely, follow)
+        return self.reader.read_frame(picture, at, expected)
 
     def look(self) -> None:
         """Look at the registry once, and do what it takes to run its champion. Raises RecordsError."""

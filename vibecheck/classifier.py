@@ -93,23 +93,42 @@ class Classifier:
         """The face as this model wants it: side x side x 3 uint8 RGB from an H x W x 3 picture."""
         return cut(picture, face, self.side, self.manifest)
 
-    def probabilities(self, crops: np.ndarray) -> np.ndarray:
+    def probabilities(self, crops: np.ndarray, mirrored: bool | None = None) -> np.ndarray:
         """Seven probabilities a face, N x 7 float64, in the order of EMOTIONS; each row sums to 1.
 
         `crops` is N x side x side x 3 uint8 RGB. The graph's logits are calibrated already; if the model
         recorded the prior it was trained under, the answers are corrected for it (`without_prior`).
+
+        A model that is to see mirror images too answers with the mean of its logits for both. With
+        `mirrored` it sees only those (True) or only the faces as they are (False), in half the time: for
+        frames of a video, whose answers are averaged anyway. Any other model sees the faces as they are.
         """
+        if not len(crops):
+            return np.empty((0, len(EMOTIONS)))
+        if not self.manifest.mirrored:
+            logits = self._logits(crops)
+        elif mirrored is None:
+            both = np.concatenate([crops, mirror_images(crops)])
+            logits = self._logits(both).reshape(2, len(crops), -1).mean(axis=0)
+        else:
+            logits = self._logits(mirror_images(crops) if mirrored else crops)
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True)) @ self._to_moods
+        prior = self.manifest.class_prior or [1.0] * len(EMOTIONS)
+        return without_prior(shares, np.asarray(prior), self.manifest.prior_strength)
+
+    def _logits(self, crops: np.ndarray) -> np.ndarray:
+        """N x labels float64, what the graph says."""
         with self._lock:
             parts = [
                 self._session.run(None, {self._input: crops[start : start + BATCH]})[0]
                 for start in range(0, len(crops), BATCH)
             ]
-        if not parts:
-            return np.empty((0, len(EMOTIONS)))
-        logits = np.concatenate(parts).astype(np.float64)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True)) @ self._to_moods
-        prior = self.manifest.class_prior or [1.0] * len(EMOTIONS)
-        return without_prior(shares, np.asarray(prior), self.manifest.prior_strength)
+        return np.concatenate(parts).astype(np.float64)
+
+
+def mirror_images(crops: np.ndarray) -> np.ndarray:
+    """Each of N x H x W x 3 pictures with left and right changed about."""
+    return np.ascontiguousarray(crops[:, :, ::-1])
 
 
 def cut(picture: np.ndarray, face: Face, side: int, manifest: Manifest) -> np.ndarray:
@@ -154,20 +173,17 @@ def _check_shapes(session: onnxruntime.InferenceSession, labels: int, path: Path
 
 def made_with(manifest: Manifest) -> dict[str, str]:
     """What of a manifest is inside the graph, as the graph notes it."""
-    noted = {"vibecheck.temperature": str(manifest.temperature)}
-    return noted | ({"vibecheck.mirrored": "True"} if manifest.mirrored else {})
+    return {"vibecheck.temperature": str(manifest.temperature)}
 
 
 def _check_made_with(session: onnxruntime.InferenceSession, manifest: Manifest, path: Path) -> None:
     """Refuse a graph that was made for another manifest: its confidence would mean nothing."""
     noted = session.get_modelmeta().custom_metadata_map
-    expected = made_with(manifest)
-    for name in ("temperature", "mirrored"):
-        if noted.get(f"vibecheck.{name}") != expected.get(f"vibecheck.{name}"):
-            raise ModelError(
-                f"{path} was made with another `{name}` than vibecheck.json names. "
-                f"Make it again with: python -m vibecheck compile {path.parent} --in-place"
-            )
+    if not made_with(manifest).items() <= noted.items():
+        raise ModelError(
+            f"{path} was made with another temperature than vibecheck.json names. "
+            f"Make it again with: python -m vibecheck compile {path.parent} --in-place"
+        )
 
 
 # ONNX Runtime raises its own classes, which share no base but Exception.

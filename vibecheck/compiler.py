@@ -36,8 +36,7 @@ SMALL = 2048
 class WithPixels(torch.nn.Module):
     """A model with all that belongs round it: N x S x S x 3 uint8 RGB to calibrated logits.
 
-    Before it, what it wants done to its pixels, and the mirror image beside them if its manifest says so;
-    behind it, its temperature (Guo et al. 2017). While it learns, it sees no mirror image.
+    Before it, what it wants done to its pixels; behind it, its temperature (Guo et al. 2017).
     """
 
     def __init__(self, model: torch.nn.Module, processor: dict, manifest: Manifest) -> None:
@@ -59,13 +58,7 @@ class WithPixels(torch.nn.Module):
             values = (values * self.luma).sum(dim=3, keepdim=True)
         values = values.permute(0, 3, 1, 2)
         values = values * self.scale + self.shift  # one grey channel becomes three
-        mirrored = self.manifest.mirrored and not self.training
-        if mirrored:
-            values = torch.cat([values, values.flip(3)])
-        logits = self.model(pixel_values=values).logits
-        if mirrored:
-            logits = logits.unflatten(0, (2, -1)).mean(0)
-        return logits / self.manifest.temperature
+        return self.model(pixel_values=values).logits / self.manifest.temperature
 
 
 def last_layer(model: torch.nn.Module) -> torch.nn.Linear:

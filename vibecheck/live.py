@@ -21,8 +21,8 @@ import av
 import numpy as np
 
 from vibecheck import marks, overlay
-from vibecheck.faces import Face, same_face
-from vibecheck.reading import Reading
+from vibecheck.faces import same_face
+from vibecheck.reading import Expected, Reading
 from vibecheck.smoothing import Smoothed, Smoother
 
 # What "Check my vibe" looks back on.
@@ -107,6 +107,7 @@ class Stream:
         self._ticks: dict[str, deque[float]] = {name: deque() for name in ("in", "out", "read")}
         self._looked_closely = -CLOSE_LOOK_EVERY
         self._searched = -SEARCH_EVERY
+        self._mirrored = False  # whether the frame before was read so
         self._tell: Callable[[str], None] | None = None
         self._frames, self._paced = marks.FASTEST, 0.0  # asked for, and when that was thought over
         self._problems = {"reading": "", "drawing": ""}
@@ -213,9 +214,12 @@ class Stream:
             frame, self._waiting = self._waiting, None
             return frame
 
-    def expectations(self, at: float) -> tuple[Face | None, bool]:
-        """What is known before a frame taken at `at` is read: the face there was, if it was a moment
-        ago, and whether small faces are worth looking for (while there is one, else now and then).
+    def expected(self, at: float) -> Expected:
+        """What is known before a frame taken at `at` is read.
+
+        Small faces are worth looking for while there is one, else now and then. One face alone is followed,
+        unless the whole picture was not searched for a while. Of a face that was there already, frames are
+        read as they are and mirrored by turns: together they say what both of each would, at half the cost.
         """
         with self._lock:
             newest = self._newest(at)
@@ -224,19 +228,12 @@ class Stream:
             closely = small or (before is None and at - self._looked_closely >= CLOSE_LOOK_EVERY)
             if closely:
                 self._looked_closely = at
-            return before, closely
-
-    def may_follow(self, at: float) -> bool:
-        """Whether a frame taken at `at` may be read by following the one face there was, or else has to
-        be searched, since that was not done for a while or several faces were there.
-        """
-        with self._lock:
-            newest = self._newest(at)
             alone = newest is not None and len(newest.faces) == 1
-            if alone and at - self._searched < SEARCH_EVERY:
-                return True
-            self._searched = at
-            return False
+            follow = alone and at - self._searched < SEARCH_EVERY
+            if not follow:
+                self._searched = at
+            self._mirrored = not self._mirrored
+            return Expected(before, closely, follow, self._mirrored if before else None)
 
     def add(self, reading: Reading) -> None:
         """Take in a reading of one of this stream's frames."""

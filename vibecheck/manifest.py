@@ -30,7 +30,7 @@ class Manifest(BaseModel):
     )
     upright: bool = Field(True, description="The crop is turned upright by the eyes.")
     mirrored: bool = Field(
-        False, description="It answers with the mean of its logits for the face and for its mirror image."
+        False, description="Its answer is the mean of its logits for the face and for its mirror image."
     )
     temperature: float = Field(1.0, gt=0.05, le=20, description="The graph divides its logits by this.")
     class_prior: tuple[Share, ...] | None = Field(

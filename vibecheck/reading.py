@@ -47,6 +47,25 @@ class Reading:
         return self.faces[0] if self.faces else None
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is known of a frame of video before it is read.
+
+    `before` is the face that was read in the frame before, if there was one a moment ago. `closely` allows
+    the search for small faces, which takes four times as long, where no other is found. With `follow` that
+    face is looked for where it was, and the rest of the picture only if it is not there. `mirrored` is as
+    in `Classifier.probabilities`.
+    """
+
+    before: Face | None = None
+    closely: bool = False
+    follow: bool = False
+    mirrored: bool | None = None
+
+
+NOTHING_EXPECTED = Expected()
+
+
 class Reader:
     """Reads pictures with one detector and one model. May be shared by threads."""
 
@@ -61,41 +80,44 @@ class Reader:
         if not faces:
             return self._nobody(0.0, start)
         face = self.detector.refine(picture, self.detector.refine(picture, faces[0]))
-        return self._reading(picture, (face, *faces[1:]), self.classifier.cut(picture, face), 0.0, start)
+        return self._reading(picture, (face, *faces[1:]), 0.0, start)
 
-    def read_frame(
-        self, picture: np.ndarray, at: float, before: Face | None, closely: bool, follow: bool = False
-    ) -> Reading:
-        """Read a frame of video (H x W x 3 uint8 RGB) taken at `at` seconds.
-
-        `before` is the face that was read in the frame before, if any. `closely` allows the search
-        for small faces, which takes four times as long, where no other is found. With `follow` that
-        face is looked for where it was, and the rest of the picture only if it is not there.
-        """
+    def read_frame(self, picture: np.ndarray, at: float, expected: Expected = NOTHING_EXPECTED) -> Reading:
+        """Read a frame of video (H x W x 3 uint8 RGB) taken at `at` seconds."""
         start = time.perf_counter()
-        if follow and before is not None and (face := self.detector.follow(picture, before)):
-            return self._reading(picture, (face,), self.classifier.cut(picture, face), at, start)
-        faces = self.detector.find(picture)
-        if not faces and closely:
-            faces = self.detector.find(picture, CLOSE_SIDE)
-        if not faces:
-            return self._nobody(at, start)
-        first = _to_read(faces, before)
-        face = self.detector.refine(picture, first)
-        others = tuple(other for other in faces if other is not first)
-        return self._reading(picture, (face, *others), self.classifier.cut(picture, face), at, start)
+        if faces := self._faces(picture, expected):
+            return self._reading(picture, faces, at, start, expected.mirrored)
+        return self._nobody(at, start)
 
     def read_crop(self, picture: np.ndarray) -> Reading:
         """Read a picture that is a face crop already: nothing is sought, the whole of it is the face."""
         start = time.perf_counter()
-        face = whole(picture)
-        return self._reading(picture, (face,), self.classifier.cut(picture, face), 0.0, start)
+        return self._reading(picture, (whole(picture),), 0.0, start)
+
+    def _faces(self, picture: np.ndarray, expected: Expected) -> tuple[Face, ...]:
+        """The faces in a frame, first the one to read."""
+        before = expected.before
+        if expected.follow and before is not None and (face := self.detector.follow(picture, before)):
+            return (face,)
+        faces = self.detector.find(picture)
+        if not faces and expected.closely:
+            faces = self.detector.find(picture, CLOSE_SIDE)
+        if not faces:
+            return ()
+        first = _to_read(faces, before)
+        return (self.detector.refine(picture, first), *(other for other in faces if other is not first))
 
     def _reading(
-        self, picture: np.ndarray, faces: tuple[Face, ...], cut: np.ndarray, at: float, start: float
+        self,
+        picture: np.ndarray,
+        faces: tuple[Face, ...],
+        at: float,
+        start: float,
+        mirrored: bool | None = None,
     ) -> Reading:
         model = self.classifier.manifest
-        shares = tuple(map(float, self.classifier.probabilities(cut[np.newaxis])[0]))
+        cut = self.classifier.cut(picture, faces[0])
+        shares = tuple(map(float, self.classifier.probabilities(cut[np.newaxis], mirrored)[0]))
         kept, kept_face = keepsake(picture, faces[0])
         return Reading(
             at, faces, shares, measure(picture, faces[0]), kept, kept_face, _ms_since(start), model
