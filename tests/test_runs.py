@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 
-from benchmarks.running import ROOT, RunningApp
+from benchmarks.running import ROOT, running_app
 from benchmarks.session import open_session
 from tests.waiting import wait_for
 
@@ -24,21 +24,17 @@ with notes.open("a") as file:
 def test_one_visitor_s_page_runs_once_at_a_time(tmp_path):
     (tmp_path / "Home.py").write_text(PAGE)
     shutil.copytree(ROOT / ".streamlit", tmp_path / ".streamlit")
-    app = RunningApp(tmp_path / "log", tmp_path / "Home.py")
 
     def noted() -> list[str]:
         return (tmp_path / "notes").read_text().split()
 
-    async def presses() -> None:
-        async with open_session(app.url) as session:
+    async def presses(url: str) -> None:
+        async with open_session(url) as session:
             await session.run()
             await asyncio.sleep(0.2)
             await session.run()
             await asyncio.to_thread(wait_for, lambda: noted().count("ends") == 3, "the last run")
 
-    try:
-        app.ready()
-        asyncio.run(presses())
-    finally:
-        app.stop()
+    with running_app(tmp_path / "Home.py") as app:
+        asyncio.run(presses(app.url))
     assert noted() == ["begins", "ends"] * 3
