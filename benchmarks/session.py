@@ -28,6 +28,7 @@ class Session:
         self._states: dict[str, WidgetState] = {}
         self._repeats: dict[str, asyncio.Task] = {}
         self._webrtc = self._page = ""
+        self._drawn = False  # streamlit-webrtc's component, in this run of the page
         self._news = asyncio.Event()
         self.arguments: dict[str, Any] = {}  # of streamlit-webrtc's component
         self.texts: dict[tuple[int, ...], str] = {}  # by place
@@ -83,18 +84,23 @@ class Session:
             self._show(tuple(message.metadata.delta_path), message.delta.new_element)
         elif kind == "navigation":
             self._page = message.navigation.page_script_hash
+        elif kind == "new_session" and not message.metadata.run.fragment_ids:
+            self._drawn = False
         elif kind == "auto_rerun":
             self._repeat(message.auto_rerun.fragment_id, message.auto_rerun.interval)
         elif kind == "stop_auto_rerun":
             if task := self._repeats.pop(message.stop_auto_rerun.fragment_id, None):
                 task.cancel()
-        elif kind == "script_finished":
-            self.runs += message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+        elif kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+            self.runs += 1
+            if not self._drawn:
+                self._states.clear()
 
     def _show(self, place: tuple[int, ...], element) -> None:
         kind = element.WhichOneof("type")
         if kind == "component_instance" and WEBRTC in element.component_instance.component_name:
             self._webrtc = element.component_instance.id
+            self._drawn = True
             self.arguments = json.loads(element.component_instance.json_args)
         elif kind == "markdown":
             self.texts[place] = element.markdown.body

@@ -2,10 +2,13 @@
 
 import asyncio
 import shutil
+from pathlib import Path
 
 from benchmarks.running import ROOT, running_app
 from benchmarks.session import open_session
 from tests.waiting import wait_for
+
+SETTINGS = ROOT / ".streamlit"
 
 # Notes when it begins and ends; what takes long in between gives Streamlit no chance to stop it.
 PAGE = """
@@ -23,7 +26,7 @@ with notes.open("a") as file:
 
 def test_one_visitor_s_page_runs_once_at_a_time(tmp_path):
     (tmp_path / "Home.py").write_text(PAGE)
-    shutil.copytree(ROOT / ".streamlit", tmp_path / ".streamlit")
+    shutil.copytree(SETTINGS, tmp_path / ".streamlit")
 
     def noted() -> list[str]:
         return (tmp_path / "notes").read_text().split()
@@ -38,3 +41,68 @@ def test_one_visitor_s_page_runs_once_at_a_time(tmp_path):
     with running_app(tmp_path / "Home.py") as app:
         asyncio.run(presses(app.url))
     assert noted() == ["begins", "ends"] * 3
+
+
+# Live video, which each run draws but one.
+VIDEO = """
+import time
+
+import streamlit as st
+from streamlit.runtime import get_instance
+
+from vibecheck.ui import live
+
+st.session_state.number = number = st.session_state.get("number", 0) + 1
+words = st.empty()
+playing = number != NOT_DRAWN and live.video()[0]
+words.markdown(f"Run {number}: {'plays' if playing else 'nothing plays'}")
+"""
+# While the end of the third run is on its way out, the fourth runs.
+CLOSELY = """
+runtime = get_instance()
+send = runtime._send_message
+
+
+def send_slowly(visitor, message):
+    if message.WhichOneof("type") == "script_finished":
+        runtime._send_message = send
+        visitor.session.request_rerun(None)
+        time.sleep(0.5)
+    send(visitor, message)
+
+
+if number == 3:
+    runtime._send_message = send_slowly
+"""
+
+
+def runs_with_video(folder: Path, page: str, asked: int) -> list[str]:
+    """What a page says at the end of each run after the one in which its video began to play."""
+    (folder / "Home.py").write_text(page)
+    shutil.copytree(SETTINGS, folder / ".streamlit")
+
+    async def visit(url: str) -> list[str]:
+        said = []
+        async with open_session(url) as session:
+            await session.say({"playing": True})
+            await session.until(lambda: session.runs == 2)
+            for _ in range(asked):
+                await session.run()
+                await session.until(lambda before=session.runs: session.runs > before)
+                await asyncio.sleep(1)  # in which another run may end, too
+                said += session.texts.values()
+        return said
+
+    with running_app(folder / "Home.py") as app:
+        return asyncio.run(visit(app.url))
+
+
+def test_video_goes_on_when_runs_follow_each_other_closely(tmp_path):
+    page = VIDEO.replace("NOT_DRAWN", "0") + CLOSELY
+    assert runs_with_video(tmp_path, page, 2) == ["Run 4: plays", "Run 5: plays"]
+
+
+def test_video_that_was_not_drawn_is_over(tmp_path):
+    page = VIDEO.replace("NOT_DRAWN", "4")
+    said = ["Run 3: plays", "Run 4: nothing plays", "Run 5: nothing plays"]
+    assert runs_with_video(tmp_path, page, 3) == said

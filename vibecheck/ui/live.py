@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit_webrtc import VideoSinkTrack, WebRtcMode, WebRtcStreamerContext, webrtc_streamer
+from streamlit_webrtc.component import generate_frontend_component_key
 from streamlit_webrtc.eventloop import get_global_event_loop
 from streamlit_webrtc.relay import get_global_relay
 
@@ -29,6 +30,8 @@ READOUT_EVERY, READOUT_WHILE_BUSY = 0.25, 0.5  # s
 FEW = 2
 # Connecting takes a second or two; after this many, something is in the way.
 PATIENCE = 8.0
+# As the count of runs when something was drawn last: it was not drawn in the last one.
+NEVER = -2
 
 TROUBLE = {
     "insecure": "A browser gives the camera only to pages that came by HTTPS, or from this very machine. "
@@ -153,7 +156,23 @@ def _returned() -> WebRtcStreamerContext:
     return _streamer(mode=WebRtcMode.SENDRECV, queued_video_frames_callback=stream().take)
 
 
+def _tell_whether_drawn() -> None:
+    """Tell streamlit-webrtc whether the video it knows was on the page until now.
+
+    Where it was not, its connection is of before and must go. streamlit-webrtc (0.79) finds that out by how
+    many runs have ended since it was drawn last. But Streamlit counts an end when that is sent: of two runs
+    that follow each other closely, the second is drawn with the count from before the first, and in the run
+    after that, video that was playing was stopped without a word. What is sure: Streamlit keeps a component's
+    value exactly as long as each whole run draws it.
+    """
+    context = st.session_state.get(_key())
+    if context is not None:
+        drawn = generate_frontend_component_key(_key()) in st.session_state
+        context._last_rendered_run_count = None if drawn else NEVER
+
+
 def _streamer(**how: Any) -> WebRtcStreamerContext:
+    _tell_whether_drawn()
     return webrtc_streamer(
         key=_key(),
         # Always given: without it, streamlit-webrtc would send a token for models to a relay service.
