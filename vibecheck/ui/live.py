@@ -30,8 +30,7 @@ READOUT_EVERY, READOUT_WHILE_BUSY = 0.25, 0.5  # s
 FEW = 2
 # Connecting takes a second or two; after this many, something is in the way.
 PATIENCE = 8.0
-# As the count of runs when something was drawn last: it was not drawn in the last one.
-NEVER = -2
+NEVER = -2  # the count of runs when something was drawn last, if it was not drawn in the last one
 
 TROUBLE = {
     "insecure": "A browser gives the camera only to pages that came by HTTPS, or from this very machine. "
