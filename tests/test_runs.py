@@ -2,14 +2,24 @@
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.running import ROOT, running_app
+from benchmarks.running import ROOT, RunningApp, running_app
 from benchmarks.session import open_session
 from tests.waiting import wait_for
 
-SETTINGS = ROOT / ".streamlit"
+
+@contextmanager
+def running(folder: Path, page: str) -> Iterator[RunningApp]:
+    """An app whose only page is `page`, with Streamlit's configuration and nobody's secrets."""
+    (folder / "Home.py").write_text(page)
+    (folder / ".streamlit").mkdir()
+    shutil.copy(ROOT / ".streamlit" / "config.toml", folder / ".streamlit")
+    with running_app(folder / "Home.py") as app:
+        yield app
+
 
 # Notes when it begins and ends; what takes long in between gives Streamlit no chance to stop it.
 PAGE = """
@@ -26,9 +36,6 @@ with notes.open("a") as file:
 
 
 def test_one_visitor_s_page_runs_once_at_a_time(tmp_path):
-    (tmp_path / "Home.py").write_text(PAGE)
-    shutil.copytree(SETTINGS, tmp_path / ".streamlit")
-
     def noted() -> list[str]:
         return (tmp_path / "notes").read_text().split()
 
@@ -39,17 +46,14 @@ def test_one_visitor_s_page_runs_once_at_a_time(tmp_path):
             await session.run()
             await asyncio.to_thread(wait_for, lambda: noted().count("ends") == 3, "the last run")
 
-    with running_app(tmp_path / "Home.py") as app:
+    with running(tmp_path, PAGE) as app:
         asyncio.run(presses(app.url))
     assert noted() == ["begins", "ends"] * 3
 
 
 # Live video, which each run draws but one.
 VIDEO = """
-import time
-
 import streamlit as st
-from streamlit.runtime import get_instance
 
 from vibecheck.ui import live
 
@@ -60,6 +64,10 @@ words.markdown(f"Run {number}: {'plays' if playing else 'nothing plays'}")
 """
 # While the end of the third run is on its way out, the fourth runs.
 CLOSELY = """
+import time
+
+from streamlit.runtime import get_instance
+
 runtime = get_instance()
 send = runtime._send_message
 
@@ -79,8 +87,6 @@ if number == 3:
 
 def runs_with_video(folder: Path, page: str, ends: Sequence[int]) -> list[str]:
     """What a page says when its video plays and, each time that a run is asked for, so many have ended."""
-    (folder / "Home.py").write_text(page)
-    shutil.copytree(SETTINGS, folder / ".streamlit")
 
     async def visit(url: str) -> list[str]:
         said = []
@@ -93,7 +99,7 @@ def runs_with_video(folder: Path, page: str, ends: Sequence[int]) -> list[str]:
                 said += session.texts.values()
         return said
 
-    with running_app(folder / "Home.py") as app:
+    with running(folder, page) as app:
         return asyncio.run(visit(app.url))
 
 
