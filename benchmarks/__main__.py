@@ -215,7 +215,7 @@ def _show(name: str, rows: list[dict], as_json: bool, record: bool) -> None:
     """Print what was measured, and keep it in the README where that is wanted."""
     _print([{"benchmark": name} | row for row in rows] if as_json else rows, as_json)
     if record:
-        from benchmarks.record import write
+        from benchmarks.harness.record import write
 
         write(name, rows)
 

@@ -20,9 +20,9 @@ import numpy as np
 import requests
 from PIL import Image
 
-from benchmarks.running import ROOT, RunningApp
-from benchmarks.visitors import portrait
-from benchmarks.wire import NotThere, Visitor
+from benchmarks.harness.running import ROOT, RunningApp
+from benchmarks.harness.visitors import portrait
+from benchmarks.harness.wire import NotThere, Visitor
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.pictures import decode
 from vibecheck.records.store import Store

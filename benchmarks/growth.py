@@ -12,7 +12,7 @@ from uuid import uuid4
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from benchmarks.history import fill
+from benchmarks.harness.history import fill
 from benchmarks.store import DAYS, page, standing
 from vibecheck.faces import Face, FaceQuality
 from vibecheck.records.store import Store

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import psutil
 
-from benchmarks.visitors import moving_head, visit_from_elsewhere
+from benchmarks.harness.visitors import moving_head, visit_from_elsewhere
 from vibecheck.analyser import Analyser
 from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.detector import FaceDetector

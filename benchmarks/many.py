@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.clip import encodings
-from benchmarks.crowd import Visitor, join, leave
-from benchmarks.running import ROOT, RunningApp, Used, running_app
-from benchmarks.session import open_session
+from benchmarks.harness.clip import encodings
+from benchmarks.harness.crowd import Visitor, join, leave
+from benchmarks.harness.running import ROOT, RunningApp, Used, running_app
+from benchmarks.harness.session import open_session
 from vibecheck.ui.serving import TIDY
 
 SETTLE = 4.0  # s: rates are counted over three

@@ -9,8 +9,8 @@ import numpy as np
 from aiortc.codecs.vpx import Vp8Decoder, Vp8Encoder
 from aiortc.jitterbuffer import JitterFrame
 
-from benchmarks.clip import encode, recording
-from benchmarks.visitors import CLOCK
+from benchmarks.harness.clip import encode, recording
+from benchmarks.harness.visitors import CLOCK
 from vibecheck import overlay
 from vibecheck.detector import FaceDetector
 

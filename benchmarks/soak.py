@@ -18,8 +18,8 @@ import psutil
 from PIL import Image
 from playwright.sync_api import Frame, Page, sync_playwright
 
-from benchmarks.running import RunningApp
-from benchmarks.visitors import moving_head
+from benchmarks.harness.running import RunningApp
+from benchmarks.harness.visitors import moving_head
 
 CHROMIUM = os.environ.get("VIBECHECK_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = (

@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.clip import encodings
-from benchmarks.crowd import join, leave
-from benchmarks.running import RunningApp, running_app
-from benchmarks.session import open_session
+from benchmarks.harness.clip import encodings
+from benchmarks.harness.crowd import join, leave
+from benchmarks.harness.running import RunningApp, running_app
+from benchmarks.harness.session import open_session
 from vibecheck.installed import Shelf
 from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry

@@ -108,7 +108,7 @@ def standing(engine: "Engine") -> None:
 
 
 def _fill(file: Path, predictions: int, labels: int) -> None:
-    from benchmarks.history import fill
+    from benchmarks.harness.history import fill
     from vibecheck.records.database import open_database
 
     engine = open_database(f"sqlite:///{file}")

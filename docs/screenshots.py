@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from skimage import data
 
-from benchmarks.running import ROOT, running_app
+from benchmarks.harness.running import ROOT, running_app
 from tests.browser.conftest import CHROMIUM, FLAGS
 
 WIDE = ViewportSize(width=1440, height=900)

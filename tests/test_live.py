@@ -15,7 +15,7 @@ import psutil
 import pytest
 from aiortc import MediaStreamTrack
 
-from benchmarks.visitors import Door, event_loop, moving_head, visit
+from benchmarks.harness.visitors import Door, event_loop, moving_head, visit
 from tests.waiting import wait_for
 from vibecheck import overlay
 from vibecheck.analyser import Analyser

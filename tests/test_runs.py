@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.running import ROOT, RunningApp, running_app
-from benchmarks.session import open_session
+from benchmarks.harness.running import ROOT, RunningApp, running_app
+from benchmarks.harness.session import open_session
 from tests.waiting import wait_for
 
 

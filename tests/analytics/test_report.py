@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from benchmarks.history import fill
+from benchmarks.harness.history import fill
 from vibecheck.analytics.overview import Champion, Overview, Standing, look, stand
 from vibecheck.analytics.report import figures, page, sentences
 from vibecheck.analytics.tables import tables, to_csv

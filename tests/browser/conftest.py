@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
-from benchmarks.running import ROOT, RunningApp
+from benchmarks.harness.running import ROOT, RunningApp
 from tests.conftest import missing
 
 CHROMIUM = os.environ.get("VIBECHECK_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks.history import fill
+from benchmarks.harness.history import fill
 from tests.browser.conftest import look
 from vibecheck.records.database import open_database
 

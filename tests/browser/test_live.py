@@ -14,8 +14,8 @@ import pytest
 from PIL import Image, ImageColor
 from playwright.sync_api import BrowserContext, Frame, Locator, Page, expect
 
-from benchmarks.running import RunningApp
-from benchmarks.visitors import moving_head, portrait
+from benchmarks.harness.running import RunningApp
+from benchmarks.harness.visitors import moving_head, portrait
 from tests.browser.conftest import look, mark, marked, spotify_player
 from tests.conftest import SHARED
 from vibecheck.emotions import EMOTIONS

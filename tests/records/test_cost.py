@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import event
 
-from benchmarks.history import fill
+from benchmarks.harness.history import fill
 from tests.records.examples import NOON, PLAY, a_prediction
 from vibecheck.records import corrections
 from vibecheck.records.corrections import Filters

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.running import free_port
+from benchmarks.harness.running import free_port
 from tests.conftest import missing
 from tests.waiting import wait_for_server
 

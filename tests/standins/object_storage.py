@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import boto3
 
-from benchmarks.running import free_port
+from benchmarks.harness.running import free_port
 from tests.waiting import wait_for_server
 
 BUCKET = "vibes"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.running import free_port
+from benchmarks.harness.running import free_port
 from tests.conftest import missing
 
 BINARIES = "/usr/lib/postgresql"

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from benchmarks.history import fill
+from benchmarks.harness.history import fill
 from tests.records.examples import JPEG, a_prediction
 from vibecheck.access import Role
 from vibecheck.records.database import open_database

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from benchmarks.running import RunningApp
-from benchmarks.wire import Visitor
+from benchmarks.harness.running import RunningApp
+from benchmarks.harness.wire import Visitor
 
 UPLOAD, NUMBERS, FACE, NOTHING = 2, 0, 1, 2
 

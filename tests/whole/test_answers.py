@@ -2,7 +2,7 @@
 
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from benchmarks.wire import Visitor
+from benchmarks.harness.wire import Visitor
 from tests.whole.conftest import check_vibe
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings

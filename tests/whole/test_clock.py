@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from benchmarks.wire import Visitor
+from benchmarks.harness.wire import Visitor
 from tests.conftest import missing
 from tests.whole.conftest import check_vibe, said
 from vibecheck.records.store import Store

@@ -15,8 +15,8 @@ from contextlib import closing, contextmanager
 import psutil
 import pytest
 
-from benchmarks.running import RunningApp
-from benchmarks.wire import Visitor
+from benchmarks.harness.running import RunningApp
+from benchmarks.harness.wire import Visitor
 from tests.standins.postgres import PostgresServer, postgres_of_its_own
 from tests.waiting import wait_for
 from tests.whole.conftest import FACE, NUMBERS, UPLOAD, check_vibe, photo, said

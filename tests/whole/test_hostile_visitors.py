@@ -13,8 +13,8 @@ from urllib.parse import quote
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from benchmarks.running import ROOT, RunningApp
-from benchmarks.wire import Visitor
+from benchmarks.harness.running import ROOT, RunningApp
+from benchmarks.harness.wire import Visitor
 from tests.whole.conftest import UPLOAD, check_vibe, photo, said
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.wire import Visitor
+from benchmarks.harness.wire import Visitor
 from tests.finetune.corrected import fill
 from tests.waiting import wait_for
 from tests.whole.conftest import check_vibe

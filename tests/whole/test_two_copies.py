@@ -9,8 +9,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from benchmarks.running import RunningApp
-from benchmarks.wire import Visitor
+from benchmarks.harness.running import RunningApp
+from benchmarks.harness.wire import Visitor
 from tests.browser.conftest import open_browser, playwright  # noqa: F401
 from tests.browser.test_live import FRAMES, as_webcam, mood, start
 from tests.standins.comet import CometStandin, comet_standin

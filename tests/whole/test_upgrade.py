@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from benchmarks.wire import Visitor
+from benchmarks.harness.wire import Visitor
 from tests.standins.postgres import postgres_of_its_own
 from tests.whole.conftest import check_vibe, photo, said
 from vibecheck.records.counting import Scope

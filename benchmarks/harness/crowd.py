@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
-from benchmarks.clip import Playback
-from benchmarks.session import Session
-from benchmarks.visitors import read_stamp
+from benchmarks.harness.clip import Playback
+from benchmarks.harness.session import Session
+from benchmarks.harness.visitors import read_stamp
 from vibecheck.marks import CHANNEL
 
 STATUS = re.compile(r"live · (\d+) frames/s(?: in, \d+ out)? · (\d+) readings/s · ([\d.]+) s old")

@@ -13,7 +13,7 @@ import psutil
 from vibecheck import __version__
 
 README = Path(__file__).with_name("README.md")
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def write(name: str, rows: Sequence[dict], file: Path = README) -> None:

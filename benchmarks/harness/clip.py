@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from aiortc import MediaStreamTrack
 
-from benchmarks.visitors import CLOCK, moving_head, stamp
+from benchmarks.harness.visitors import CLOCK, moving_head, stamp
 
-RECORDED = Path(__file__).parents[2] / "shared" / "video" / "cremad_1001_six_emotions.mp4"
+RECORDED = Path(__file__).parents[3] / "shared" / "video" / "cremad_1001_six_emotions.mp4"
 BITRATE = 600_000
 SECONDS = 6
 

@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks import growth, many, noise, path
-from benchmarks.clip import SECONDS, encodings
-from benchmarks.record import table, write
+from benchmarks.harness.clip import SECONDS, encodings
+from benchmarks.harness.record import table, write
 from benchmarks.store import run
 
 
