@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vibecheck.access import Role
+from vibecheck.access.roles import Role
 from vibecheck.ui import app, gate, theme
 
 app.start_page("Fine-tune")

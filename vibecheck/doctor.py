@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from vibecheck.access import providers
+from vibecheck.access.roles import providers
 from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.detector import FaceDetector, weights_file
 from vibecheck.errors import SettingsError, VibeCheckError

@@ -18,8 +18,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from vibecheck.access import guest_list
-from vibecheck.access_link import check_token
+from vibecheck.access.link import check_token
+from vibecheck.access.roles import guest_list
 from vibecheck.errors import SettingsError
 from vibecheck.sources import Source, parse_source
 

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from vibecheck.access import Role
+from vibecheck.access.roles import Role
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings, environment_name
 from vibecheck.ui import access_pass, app, configuration, gate

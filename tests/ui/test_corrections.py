@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from tests.records.examples import NOON, a_prediction
 from tests.ui.conftest import COOKIE, ME
 from tests.ui.examples import face, shares
-from vibecheck.access import Role
+from vibecheck.access.roles import Role
 from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.held import Crop, HeldCrop
 from vibecheck.records.values import CANT_TELL

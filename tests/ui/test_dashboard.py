@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.harness.history import fill
 from tests.records.examples import JPEG, a_prediction
-from vibecheck.access import Role
+from vibecheck.access.roles import Role
 from vibecheck.records.database import open_database
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -134,7 +134,7 @@ def test_records_that_cannot_be_read_are_a_sentence(store, tmp_path, monkeypatch
 
 
 def test_nobody_below_an_analyst_sees_it(store, monkeypatch: pytest.MonkeyPatch):
-    from vibecheck.access import Role
+    from vibecheck.access.roles import Role
     from vibecheck.ui import gate
 
     monkeypatch.setattr(gate, "role", lambda: Role.LABELLER)

@@ -8,7 +8,7 @@ from tests.jobs.conftest import CHILD
 from tests.records.examples import a_prediction
 from tests.ui.examples import face
 from tests.waiting import wait_for
-from vibecheck.access import Role
+from vibecheck.access.roles import Role
 from vibecheck.classifier import EMBEDDED
 from vibecheck.jobs.desk import Jobs
 from vibecheck.jobs.events import Collected, Finished, Progress, Step

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf.text_format import MessageToString
 
 from tests.ui.conftest import AUTH, sign_in
-from vibecheck.access import Role
+from vibecheck.access.roles import Role
 
 TOKEN = "a-token-for-the-tests"
 
@@ -13,7 +13,7 @@ def dashboard() -> None:
     """A page for analysts."""
     import streamlit as st
 
-    from vibecheck.access import Role
+    from vibecheck.access.roles import Role
     from vibecheck.ui import gate
 
     with st.sidebar:
@@ -227,7 +227,7 @@ def test_an_email_of_any_shape_is_shown_harmlessly(set_up, page_of, email):
 
 
 def test_every_page_that_a_session_cannot_open_has_a_lock_beside_it(set_up, page_of):
-    from vibecheck.access import PAGES
+    from vibecheck.access.roles import PAGES
     from vibecheck.ui.gate import _locks
 
     assert [page for page in PAGES if f"/{page}" in _locks(Role.VISITOR)] == ["Dashboard", "Fine_tune"]

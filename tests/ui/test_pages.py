@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.ui.conftest import sign_in
-from vibecheck.access import PAGES, Role
+from vibecheck.access.roles import PAGES, Role
 from vibecheck.records.images import Images
 from vibecheck.records.store import Store
 
@@ -64,7 +64,7 @@ def shut(session: AppTest) -> bool:
 
 
 def test_every_page_says_who_may_open_it():
-    assert set(FILES) <= set(PAGES), "vibecheck/access.py lacks a page"
+    assert set(FILES) <= set(PAGES), "vibecheck/access/roles.py lacks a page"
 
 
 @pytest.mark.parametrize("role", Role, ids=lambda role: role.title)
@@ -98,7 +98,7 @@ def needed(source: str) -> Role:
     return next(wanted, Role.VISITOR)
 
 
-SHUT = '"""A page."""\nfrom vibecheck.access import Role\nfrom vibecheck.ui import app, gate\n\n'
+SHUT = '"""A page."""\nfrom vibecheck.access.roles import Role\nfrom vibecheck.ui import app, gate\n\n'
 READ = "found = app.store().get('0' * 32)\n"
 START = "app.start_page('Numbers')\n"
 ASK = "gate.require(Role.ANALYST)\n"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 import typer
 
-from vibecheck.access_link import AccessLink, Tries
+from vibecheck.access.link import AccessLink, Tries
 from vibecheck.ui.configuration import settings
 
 PARAMETER = "access"

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from vibecheck.access import Role
+from vibecheck.access.roles import Role
 from vibecheck.champion import Champion
 from vibecheck.comet.child import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import streamlit as st
 import typer
 
-from vibecheck import access
-from vibecheck.access import PAGES, Guests, Provider, Role
+from vibecheck.access import roles
+from vibecheck.access.roles import PAGES, Guests, Provider, Role
 from vibecheck.errors import SettingsError
 from vibecheck.ui import access_pass, theme
 from vibecheck.ui.configuration import settings
@@ -35,14 +35,14 @@ def role() -> Role:
     except SettingsError:  # which `require` shows
         return Role.VISITOR
     if known:
-        return _guests().role(access.verified_email(st.user, known) or "")
+        return _guests().role(roles.verified_email(st.user, known) or "")
     return Role.TRAINER if access_pass.has_pass() else Role.VISITOR
 
 
 def name() -> str | None:
     """The verified e-mail with which somebody signed in, or None."""
     try:
-        return access.verified_email(st.user, _providers())
+        return roles.verified_email(st.user, _providers())
     except SettingsError:
         return None
 
@@ -65,7 +65,7 @@ def greet() -> None:
     if _on_own_machine():
         theme.quiet("Started for this machine: all pages are open.")
     elif claims := _claims():
-        email = access.normal_email(claims.get("email"))
+        email = roles.normal_email(claims.get("email"))
         theme.quiet(f"Signed in as {email or 'somebody without an e-mail address'} ({held.title}).")
         st.button("Sign out", key="sign_out", on_click=st.logout)
     elif held > Role.VISITOR:
@@ -149,12 +149,12 @@ def _on_own_machine() -> bool:
         return False
     sent = st.context.headers
     headers = [(each, value) for each in sent for value in sent.get_all(each)]
-    return access.on_own_machine(st.get_option("server.address"), headers)
+    return roles.on_own_machine(st.get_option("server.address"), headers)
 
 
 def _providers() -> tuple[Provider, ...]:
     """The identity providers that are configured. Raises SettingsError."""
-    return access.providers(st.secrets.get("auth") if st.secrets.load_if_toml_exists() else None)
+    return roles.providers(st.secrets.get("auth") if st.secrets.load_if_toml_exists() else None)
 
 
 def _guests() -> Guests:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from vibecheck.access import Role
+from vibecheck.access.roles import Role
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.corrections import Filters, Labelled, Place
 from vibecheck.records.values import QUEUES, is_prediction_id

@@ -12,7 +12,7 @@ from streamlit_webrtc.component import generate_frontend_component_key
 from streamlit_webrtc.eventloop import get_global_event_loop
 from streamlit_webrtc.relay import get_global_relay
 
-from vibecheck import access
+from vibecheck.access import roles
 from vibecheck.analyser import Analyser
 from vibecheck.errors import PictureError
 from vibecheck.live import Stream, View
@@ -263,4 +263,4 @@ def _on_this_machine() -> bool:
         host = urlsplit(st.context.url or "").hostname or ""
     except ValueError:  # the browser says what its address is, and may say anything
         return False
-    return access.is_loopback(host) or host.endswith(".localhost")
+    return roles.is_loopback(host) or host.endswith(".localhost")

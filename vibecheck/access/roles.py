@@ -2,7 +2,7 @@
 
 A session has one role. It gets more than a visitor's in one of three ways: it is on the machine that
 VibeCheck was started for, its e-mail is on a list, or it came by the access link
-(vibecheck/access_link.py). Everything here is outside input until it is parsed: headers, e-mails,
+(vibecheck/access/link.py). Everything here is outside input until it is parsed: headers, e-mails,
 the claims of an identity provider.
 """
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.conftest import missing
-from vibecheck.access import (
+from vibecheck.access.roles import (
     Guests,
     Provider,
     Role,
@@ -242,7 +242,7 @@ def test_a_browser_on_ones_own_machine_is_known(address, host):
 def test_make_run_is_for_ones_own_machine():
     if not shutil.which("make"):
         missing("make is not installed")
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     run = subprocess.run(["make", "--dry-run", "run"], cwd=root, capture_output=True, text=True, check=True)
     (line,) = (line for line in run.stdout.splitlines() if "streamlit run" in line)
     assert "VIBECHECK_OWN_MACHINE=1" in line and "--server.address 127.0.0.1 " in line

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vibecheck.access_link import (
+from vibecheck.access.link import (
     BURST,
     FREE_TRIES,
     LONGEST_WAIT,
