@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.live import measure
-from vibecheck.classifier import EMBEDDED
 from vibecheck.jobs import machine
+from vibecheck.vision.classifier import EMBEDDED
 
 # Trains all of the embedded model on noise, as fast as it can, for ever.
 TRAINING = """

@@ -20,8 +20,8 @@ from PIL import Image
 from finetune.alterations import another_camera
 from finetune.ferplus import Faces, read
 from finetune.metrics import report
-from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.emotions import NAMES
+from vibecheck.vision.classifier import EMBEDDED, Classifier
 
 ROOT = Path(__file__).parents[1]
 LABELLED = 600

@@ -14,10 +14,10 @@ from sqlalchemy.exc import OperationalError
 
 from benchmarks.harness.history import fill
 from benchmarks.store import DAYS, page, standing
-from vibecheck.faces import Face, FaceQuality
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.settings import Settings
+from vibecheck.vision.faces import Face, FaceQuality
 
 # A server on this machine that lets this user in through its socket.
 POSTGRES = "postgresql+psycopg:///postgres?host=/var/run/postgresql"

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.emotions import NAMES
-from vibecheck.manifest import Manifest
+from vibecheck.vision.classifier import EMBEDDED, Classifier
+from vibecheck.vision.manifest import Manifest
 
 SIDE = 224
 MEGABYTE = 1 << 20

@@ -11,10 +11,10 @@ import psutil
 
 from benchmarks.harness.visitors import moving_head, visit_from_elsewhere
 from vibecheck.analyser import Analyser
-from vibecheck.classifier import EMBEDDED, Classifier
-from vibecheck.detector import FaceDetector
 from vibecheck.live import Stream
-from vibecheck.reading import Reader
+from vibecheck.vision.classifier import EMBEDDED, Classifier
+from vibecheck.vision.detector import FaceDetector
+from vibecheck.vision.reader import Reader
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from finetune.proof import SIGNIFICANCE, compare, judge
-from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.emotions import NAMES
-from vibecheck.probes import face_crops
+from vibecheck.vision.classifier import EMBEDDED, Classifier
+from vibecheck.vision.sample_faces import face_crops
 
 TRAINS = 0.7
 

@@ -11,8 +11,8 @@ from aiortc.jitterbuffer import JitterFrame
 
 from benchmarks.harness.clip import encode, recording
 from benchmarks.harness.visitors import CLOCK
-from vibecheck import overlay
-from vibecheck.detector import FaceDetector
+from vibecheck.vision import drawing
+from vibecheck.vision.detector import FaceDetector
 
 FPS = 15
 
@@ -35,7 +35,7 @@ def run(frames: int = 150) -> list[dict]:
 
     def draw(i: int) -> None:
         picture = decoded[i].to_ndarray(format="rgb24")
-        overlay.draw(picture, found[i], "happy", 0.8)
+        drawing.draw(picture, found[i], "happy", 0.8)
         drawn.append(av.VideoFrame.from_ndarray(picture, format="rgb24"))
 
     def send(i: int) -> None:

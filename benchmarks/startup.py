@@ -14,9 +14,9 @@ from benchmarks.harness.crowd import join, leave
 from benchmarks.harness.running import RunningApp, running_app
 from benchmarks.harness.session import open_session
 from vibecheck.installed import Shelf
-from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
+from vibecheck.vision.manifest import Manifest
 
 GROUPS = Path("/sys/fs/cgroup")
 LIMIT = 1_000_000_000  # bytes: a free machine of Streamlit Community Cloud

@@ -4,13 +4,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from vibecheck.classifier import EMBEDDED
 from vibecheck.errors import ModelError
 from vibecheck.installed import Shelf
-from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
-from vibecheck.sources import EMBEDDED_NAME, parse_source
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.model_source import EMBEDDED_NAME, parse_source
 
 
 @dataclass(frozen=True, slots=True)

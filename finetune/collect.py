@@ -17,12 +17,12 @@ from finetune import sources, split
 from finetune.sources import Found
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
-from vibecheck.faces import Face
-from vibecheck.pictures import decode
 from vibecheck.records import training
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
 from vibecheck.settings import Settings
+from vibecheck.vision.faces import Face
+from vibecheck.vision.images import decode
 
 REASONS = {
     "cant_tell": "nobody can tell the mood",

@@ -10,11 +10,11 @@ from datasets import Sequence as Several
 from datasets.arrow_writer import ArrowWriter
 
 from finetune.collect import Labelled
-from vibecheck.classifier import Classifier, cut
 from vibecheck.emotions import NAMES
-from vibecheck.faces import whole
-from vibecheck.manifest import Manifest
-from vibecheck.pictures import decode
+from vibecheck.vision.classifier import Classifier, cut
+from vibecheck.vision.faces import whole
+from vibecheck.vision.images import decode
+from vibecheck.vision.manifest import Manifest
 
 FEATURES = Features(
     {

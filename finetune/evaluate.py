@@ -9,7 +9,7 @@ from finetune.alterations import ALTERATIONS
 from finetune.ferplus import Faces
 from finetune.metrics import prior_weights, report
 from vibecheck.analytics.calibration import calibration_error
-from vibecheck.classifier import Classifier
+from vibecheck.vision.classifier import Classifier
 
 
 def as_input(pictures: np.ndarray, side: int, alteration: str = "unaltered") -> np.ndarray:

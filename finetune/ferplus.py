@@ -13,7 +13,7 @@ from pyarrow import ArrowException
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
-from vibecheck.pictures import decode
+from vibecheck.vision.images import decode
 
 VOTES = (
     "neutral",

@@ -18,11 +18,11 @@ from finetune.architectures import build
 from finetune.ferplus import Faces
 from finetune.metrics import bias_corrected, report, temperature
 from finetune.recipe import Recipe
-from vibecheck.classifier import without_prior
 from vibecheck.compiler import compile_folder, last_layer
 from vibecheck.emotions import NAMES
-from vibecheck.manifest import Manifest
-from vibecheck.probes import face_probes
+from vibecheck.vision.classifier import without_prior
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.sample_faces import face_probes
 
 MEAN, STD = 0.5, 0.25
 CROP_SCALE = 0.85

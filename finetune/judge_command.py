@@ -58,8 +58,8 @@ def tried(
     """
     from finetune.judgement import judge_challenger
     from vibecheck.installed import Shelf
-    from vibecheck.manifest import Manifest
     from vibecheck.registry import Registry
+    from vibecheck.vision.manifest import Manifest
 
     registry = Registry.open(settings)
     try:

@@ -19,18 +19,18 @@ from finetune.report import write
 from finetune.split import HELD_OUT, asked_at_random
 from vibecheck import labelled
 from vibecheck.analytics.calibration import calibration_error
-from vibecheck.classifier import Classifier
-from vibecheck.crops import crop
-from vibecheck.detector import FaceDetector
 from vibecheck.emotions import NAMES
 from vibecheck.errors import PictureError
-from vibecheck.faces import Face, whole
-from vibecheck.pictures import decode, read_file
-from vibecheck.reading import STILL_SIDE
 from vibecheck.ready import folder_of
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.trial import Changed, Pair, Report, Scores, Tally
+from vibecheck.vision.classifier import Classifier
+from vibecheck.vision.crops import crop
+from vibecheck.vision.detector import FaceDetector
+from vibecheck.vision.faces import Face, whole
+from vibecheck.vision.images import decode, read_file
+from vibecheck.vision.reader import STILL_SIDE
 
 # Pictures that are decoded and read at once, so that a large set takes no more memory than so many.
 AT_ONCE = 256

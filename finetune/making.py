@@ -14,9 +14,9 @@ from finetune.metrics import temperature
 from finetune.settling import settle, strength
 from finetune.student import Student, class_weights
 from finetune.train import Recipe, Tell, fit
-from vibecheck.classifier import labels_of
 from vibecheck.compiler import open_folder
 from vibecheck.emotions import NAMES, map_labels
+from vibecheck.vision.classifier import labels_of
 
 # Of each epoch, what is kept with the version.
 CURVES = ("loss", "accuracy", "balanced_accuracy")

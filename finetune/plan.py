@@ -14,8 +14,8 @@ from finetune import dataset
 from finetune.bases import Model
 from finetune.collect import Collected
 from finetune.train import Recipe
-from vibecheck.classifier import Classifier
 from vibecheck.errors import VibeCheckError
+from vibecheck.vision.classifier import Classifier
 
 FILE_NAME = "plan.json"
 FORMAT = 1

@@ -15,8 +15,8 @@ from pathlib import Path
 from vibecheck.analytics.shares import Share, share
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import ModelError, PictureError
-from vibecheck.pictures import decode, thumbnail
 from vibecheck.trial import HTML_FILE, JSON_FILE, Changed, Pair, Report, Scores, Tally
+from vibecheck.vision.images import decode, thumbnail
 
 # Pictures shown of each kind, and their side in px: a page of some hundred KB.
 SHOWN = 24

@@ -17,13 +17,13 @@ from finetune.bases import Model
 from finetune.collect import Collected, check, collect
 from finetune.train import Recipe, Tell
 from vibecheck import estimate
-from vibecheck.classifier import Classifier
 from vibecheck.errors import VibeCheckError
 from vibecheck.installed import Installed
-from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
-from vibecheck.sources import ModelFolder
+from vibecheck.vision.classifier import Classifier
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.model_source import ModelFolder
 
 if TYPE_CHECKING:
     from finetune.making import Learned

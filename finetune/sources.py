@@ -8,19 +8,19 @@ from functools import partial
 from pathlib import Path
 
 from vibecheck import labelled
-from vibecheck.crops import KEEPSAKE_SIDE, keepsake
-from vibecheck.detector import FaceDetector
 from vibecheck.errors import LabelsError, NoFace, PictureError, SettingsError
-from vibecheck.faces import Face
 from vibecheck.importing import RIVAL, id_of
 from vibecheck.labelled import LabelledPicture, Refused
-from vibecheck.pictures import decode, encode_jpeg, read_bytes
-from vibecheck.reading import STILL_SIDE
 from vibecheck.records import training
 from vibecheck.records.holding import OVERRULES
 from vibecheck.records.store import Store
 from vibecheck.records.visitors import hash_of
 from vibecheck.settings import Settings
+from vibecheck.vision.crops import KEEPSAKE_SIDE, keepsake
+from vibecheck.vision.detector import FaceDetector
+from vibecheck.vision.faces import Face
+from vibecheck.vision.images import decode, encode_jpeg, read_bytes
+from vibecheck.vision.reader import STILL_SIDE
 
 
 @dataclass(frozen=True, slots=True)

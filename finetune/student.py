@@ -17,7 +17,7 @@ from torch import nn
 from finetune.augment import augment
 from vibecheck.compiler import LUMA, WithPixels, last_layer
 from vibecheck.emotions import NAMES
-from vibecheck.manifest import Manifest
+from vibecheck.vision.manifest import Manifest
 
 # Fewer blocks in a row are no body of a network.
 FEWEST_BLOCKS = 3

@@ -27,10 +27,10 @@ known = fine_tune.known()
 fine_tune_run.live(known)
 fine_tune_verdict.last(known)
 
-labels, start = st.columns([1.35, 1], gap="medium")
-with labels:
+left, right = st.columns([1.35, 1], gap="medium")
+with left:
     fine_tune_labels.new(known)
-with start:
+with right:
     fine_tune_start.launch(known)
 
 fine_tune_versions.versions(known)

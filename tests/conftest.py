@@ -10,9 +10,9 @@ import pytest
 from skimage import data
 
 from tests.records import examples
-from vibecheck.classifier import EMBEDDED, Classifier
-from vibecheck.detector import FaceDetector
-from vibecheck.reading import Reader
+from vibecheck.vision.classifier import EMBEDDED, Classifier
+from vibecheck.vision.detector import FaceDetector
+from vibecheck.vision.reader import Reader
 
 SHARED = Path(__file__).parents[2] / "shared"
 

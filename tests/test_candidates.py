@@ -8,11 +8,11 @@ import pytest
 from finetune import ferplus
 from tests.conftest import missing
 from tests.standins.models import small_vit
-from vibecheck.classifier import EMBEDDED, Classifier
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
-from vibecheck.manifest import Manifest
-from vibecheck.probes import face_crops
+from vibecheck.vision.classifier import EMBEDDED, Classifier
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.sample_faces import face_crops
 
 pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from vibecheck import check
 from vibecheck.emotions import NAMES
 from vibecheck.errors import NoFace
-from vibecheck.faces import Face, FaceQuality
-from vibecheck.manifest import Manifest
-from vibecheck.pictures import decode
-from vibecheck.reading import Reading
 from vibecheck.records.images import Images
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
+from vibecheck.vision.faces import Face, FaceQuality
+from vibecheck.vision.images import decode
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.reader import Reading
 
 FACE = Face(0, 0, 9, 9, ((1, 1),) * 5, 1.0)
 FINE = FaceQuality(light=130, blur=200, size=120, yaw=0, roll=0)

@@ -165,7 +165,7 @@ def test_the_doctor_says_what_to_set_when_something_needed_is_broken(tmp_path):
 
 def test_the_doctor_says_whether_the_live_model_can_be_had(tmp_path):
     from tests.standins.hub import REPO, serving_hub
-    from vibecheck.classifier import EMBEDDED
+    from vibecheck.vision.classifier import EMBEDDED
 
     settings = {"VIBECHECK_MODEL": REPO, "HF_HOME": str(tmp_path / "hf")}
     run = vibecheck("doctor", cwd=tmp_path, HF_ENDPOINT="http://127.0.0.1:9", **settings)
@@ -273,7 +273,7 @@ def test_without_an_account_comet_is_not_asked(tmp_path, command):
 
 
 def test_compiling_in_place_says_how_near_it_came_and_refuses_in_a_sentence(tmp_path):
-    from vibecheck.classifier import EMBEDDED
+    from vibecheck.vision.classifier import EMBEDDED
 
     shutil.copytree(EMBEDDED, tmp_path / "model", ignore=shutil.ignore_patterns("model.onnx"))
     run = vibecheck("compile", "model", "--in-place", cwd=tmp_path)

@@ -6,10 +6,10 @@ import pytest
 
 from tests.standins.models import small_vit
 from vibecheck import estimate
-from vibecheck.classifier import EMBEDDED
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
 from vibecheck.estimate import Passes, Size
+from vibecheck.vision.classifier import EMBEDDED
 
 SMALL = Size(4_000_000, 80, 4.0, 10.0)
 LARGE = Size(86_000_000, 224, 450.0, 160.0)
@@ -96,7 +96,7 @@ def test_large_models_learn_in_fewer_passes_and_smaller_batches():
 
 def test_it_needs_no_torch():
     code = (
-        "import sys; from vibecheck import estimate; from vibecheck.classifier import EMBEDDED; "
+        "import sys; from vibecheck import estimate; from vibecheck.vision.classifier import EMBEDDED; "
         "estimate.of(estimate.size_of(EMBEDDED), 100, 20, estimate.Passes(1, 1, 8, 0.0)); "
         "sys.exit('torch' in sys.modules)"
     )

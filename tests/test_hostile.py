@@ -1,7 +1,7 @@
 """A thousand hostile inputs at every door that is a function: what cannot be used is refused in a sentence.
 
 The doors that are pages are in tests/whole/test_hostile_visitors.py; labels.csv, and pictures that were
-damaged on purpose, are in tests/test_labelled.py and tests/test_pictures.py.
+damaged on purpose, are in tests/test_labelled.py and tests/vision/test_images.py.
 """
 
 import json
@@ -15,7 +15,6 @@ from pydantic import ValidationError
 
 from vibecheck.errors import LabelsError, PictureError, RecordsError, SettingsError, VibeCheckError
 from vibecheck.labelled import read
-from vibecheck.pictures import decode
 from vibecheck.preparation import State, state_of
 from vibecheck.records.database import open_database
 from vibecheck.records.images import Images
@@ -23,6 +22,7 @@ from vibecheck.records.values import is_prediction_id
 from vibecheck.settings import Settings, environment_name
 from vibecheck.spotify import parse_search
 from vibecheck.ui.consent import CHOICES, parse
+from vibecheck.vision.images import decode
 
 A_THOUSAND = settings(
     max_examples=1000,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.standins.hub import REPO, SHA, Hub, serving_hub
-from vibecheck.classifier import EMBEDDED
+from vibecheck.vision.classifier import EMBEDDED
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = "model.safetensors"

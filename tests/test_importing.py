@@ -11,9 +11,9 @@ from PIL import Image
 from vibecheck.errors import RecordsError
 from vibecheck.importing import Fate, Imported, Importer
 from vibecheck.labelled import LabelledPicture, Refused
-from vibecheck.pictures import decode
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
+from vibecheck.vision.images import decode
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -17,12 +17,12 @@ from aiortc import MediaStreamTrack
 
 from benchmarks.harness.visitors import Door, event_loop, moving_head, visit
 from tests.waiting import wait_for
-from vibecheck import overlay
 from vibecheck.analyser import Analyser
 from vibecheck.emotions import NAMES
 from vibecheck.live import MOMENT, Stream
 from vibecheck.marks import FASTEST, SLOWEST
-from vibecheck.reading import Reader, Reading
+from vibecheck.vision import drawing
+from vibecheck.vision.reader import Reader, Reading
 
 
 class Clock:
@@ -267,7 +267,7 @@ def test_an_error_in_drawing_gives_the_frame_back_as_it_came(scripted, monkeypat
     def broken(*args):
         raise ValueError("no paint")
 
-    monkeypatch.setattr(overlay, "draw", broken)
+    monkeypatch.setattr(drawing, "draw", broken)
     video = frame(2)
     assert take(stream, video) is video
     wait_for(lambda: scripted[0].seen[-1:] == [2], "the reading of that frame, which works")

@@ -6,7 +6,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
 from vibecheck.marks import CHANNEL, FASTEST, SLOWEST, Line, mark, pace
-from vibecheck.smoothing import Smoothed
+from vibecheck.vision.smoothing import Smoothed
 
 
 @pytest.fixture(scope="module")

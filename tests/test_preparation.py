@@ -9,9 +9,9 @@ import pytest
 
 from tests.standins.hub import REPO, VERSION, serving_hub
 from tests.waiting import wait_for
-from vibecheck.classifier import EMBEDDED
 from vibecheck.preparation import Preparation, State, _state
 from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED
 
 ROOT = Path(__file__).parents[1]
 

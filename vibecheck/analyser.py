@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from vibecheck.live import Frame, Stream
-from vibecheck.reading import Expected, Reading
+from vibecheck.vision.reader import Expected, Reading
 
 log = logging.getLogger(__name__)
 

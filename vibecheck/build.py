@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vibecheck.classifier import EMBEDDED, labels_of
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError, RecordsError
 from vibecheck.installed import MATERIAL, WEIGHTS, Installed, Shelf, content_of
-from vibecheck.manifest import FILE_NAME, Manifest
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
-from vibecheck.sources import Embedded, HubModel, Source
+from vibecheck.vision.classifier import EMBEDDED, labels_of
+from vibecheck.vision.manifest import FILE_NAME, Manifest
+from vibecheck.vision.model_source import Embedded, HubModel, Source
 
 # Faces that candidates are measured on, and others that scales are taken from.
 FACES, OTHERS = 200, 100
@@ -148,7 +148,7 @@ def _made(
 ) -> Installed:
     """Fill the folder `part` from `files` and the best candidate, and put it where the version stands."""
     from vibecheck import candidates, compiler
-    from vibecheck.probes import face_crops
+    from vibecheck.vision.sample_faces import face_crops
 
     for path in (*(files / name for name in (*MATERIAL, "README.md")), *sorted(files.glob(WEIGHTS))):
         if path.is_file():

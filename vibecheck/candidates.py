@@ -33,11 +33,11 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from vibecheck.classifier import ONNX_FILE, Classifier, labels_of
 from vibecheck.compiler import WithPixels, export
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError
-from vibecheck.manifest import FILE_NAME, Manifest
+from vibecheck.vision.classifier import ONNX_FILE, Classifier, labels_of
+from vibecheck.vision.manifest import FILE_NAME, Manifest
 
 # A candidate is taken if the top mood is PyTorch's on at least so many of the faces …
 AGREEMENT = 0.99

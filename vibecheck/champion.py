@@ -19,17 +19,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from vibecheck.classifier import EMBEDDED, Classifier
-from vibecheck.detector import FaceDetector
 from vibecheck.errors import ModelError, RecordsError, VibeCheckError
 from vibecheck.installed import Shelf
-from vibecheck.manifest import Manifest
 from vibecheck.preparation import Preparation, State
-from vibecheck.reading import NOTHING_EXPECTED, Expected, Reader, Reading
 from vibecheck.ready import folder_of
 from vibecheck.registry import Registry, Version
 from vibecheck.settings import Settings
-from vibecheck.sources import EMBEDDED_NAME, Embedded
+from vibecheck.vision.classifier import EMBEDDED, Classifier
+from vibecheck.vision.detector import FaceDetector
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded
+from vibecheck.vision.reader import NOTHING_EXPECTED, Expected, Reader, Reading
 
 LOOK_EVERY = 2.0  # s
 # After a failure that may pass, the same model is tried again no sooner than this.

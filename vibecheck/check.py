@@ -15,10 +15,10 @@ import numpy as np
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import NoFace
-from vibecheck.pictures import encode_jpeg
-from vibecheck.reading import Reading
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
+from vibecheck.vision.images import encode_jpeg
+from vibecheck.vision.reader import Reading
 
 
 def predict(

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from vibecheck.errors import HubUnreachable, ModelError, VibeCheckError
 from vibecheck.settings import Settings
-from vibecheck.sources import parse_source
+from vibecheck.vision.model_source import parse_source
 
 if TYPE_CHECKING:
     from vibecheck.build import Progress
@@ -170,7 +170,7 @@ def discard(version: VERSION) -> None:
 
 def _compile_in_place(folder: Path) -> None:
     from vibecheck.compiler import compile_folder
-    from vibecheck.probes import face_probes
+    from vibecheck.vision.sample_faces import face_probes
 
     worst = compile_folder(folder, face_probes())
     typer.echo(f"{folder / 'model.onnx'}: probabilities differ from PyTorch's by at most {worst:.1g}.")
@@ -226,8 +226,8 @@ def _built(model: str, again: bool, tell: Callable[["Progress"], None]) -> "Inst
     logging.disable(logging.WARNING)
     os.environ.setdefault("TQDM_DISABLE", "1")
     from vibecheck.build import build
-    from vibecheck.manifest import Manifest
     from vibecheck.registry import Registry
+    from vibecheck.vision.manifest import Manifest
 
     try:
         source = parse_source(model)

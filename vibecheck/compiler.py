@@ -19,10 +19,10 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 
-from vibecheck.classifier import ONNX_FILE, labels_of, made_with
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError
-from vibecheck.manifest import FILE_NAME, Manifest
+from vibecheck.vision.classifier import ONNX_FILE, labels_of, made_with
+from vibecheck.vision.manifest import FILE_NAME, Manifest
 
 # ITU-R BT.601 luma, as Pillow's "L" and OpenCV's RGB2GRAY have it.
 LUMA = (0.299, 0.587, 0.114)

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vibecheck.access.roles import providers
-from vibecheck.classifier import EMBEDDED, Classifier
-from vibecheck.detector import FaceDetector, weights_file
 from vibecheck.errors import SettingsError, VibeCheckError
 from vibecheck.installed import Shelf
 from vibecheck.music import Music
@@ -14,7 +12,9 @@ from vibecheck.records.store import Store
 from vibecheck.registry import Registry
 from vibecheck.relay import find_relay
 from vibecheck.settings import Settings, read_secrets
-from vibecheck.sources import EMBEDDED_NAME, HubModel
+from vibecheck.vision.classifier import EMBEDDED, Classifier
+from vibecheck.vision.detector import FaceDetector, weights_file
+from vibecheck.vision.model_source import EMBEDDED_NAME, HubModel
 
 
 @dataclass(frozen=True, slots=True)

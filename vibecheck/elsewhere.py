@@ -8,9 +8,9 @@ from vibecheck.comet import models
 from vibecheck.comet.client import Comet
 from vibecheck.comet.state import FILES
 from vibecheck.errors import CometUnavailable, HubUnreachable, ModelError
-from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry, Version
 from vibecheck.settings import Settings
+from vibecheck.vision.manifest import Manifest
 
 
 def made_from(settings: Settings, folder: Path) -> Version | None:

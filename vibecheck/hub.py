@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vibecheck.errors import HubUnreachable, ModelError
-from vibecheck.sources import HubModel
+from vibecheck.vision.model_source import HubModel
 
 # Plain HTTP takes a download up again where the line was cut, and is what the tests run.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")

@@ -15,11 +15,11 @@ from pathlib import Path
 from vibecheck import check
 from vibecheck.errors import NoFace, PictureError, UnknownPrediction
 from vibecheck.labelled import LabelledPicture, Refused
-from vibecheck.pictures import decode, read_bytes
-from vibecheck.reading import Reader, Reading
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.records.visitors import hash_of
+from vibecheck.vision.images import decode, read_bytes
+from vibecheck.vision.reader import Reader, Reading
 
 SOURCE = "import"
 # The label belongs to the largest face, unless another is nearly as large: this share of its area.

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from vibecheck.emotions import NAMES, name_of
 from vibecheck.errors import LabelsError
-from vibecheck.pictures import SUFFIXES
+from vibecheck.vision.images import SUFFIXES
 
 NEEDED = ("path", "label")
 OPTIONAL = ("visitor", "timestamp")

@@ -20,10 +20,11 @@ from typing import Protocol
 import av
 import numpy as np
 
-from vibecheck import marks, overlay
-from vibecheck.faces import same_face
-from vibecheck.reading import Expected, Reading
-from vibecheck.smoothing import Smoothed, Smoother
+from vibecheck import marks
+from vibecheck.vision import drawing
+from vibecheck.vision.faces import same_face
+from vibecheck.vision.reader import Expected, Reading
+from vibecheck.vision.smoothing import Smoothed, Smoother
 
 # What "Check my vibe" looks back on.
 MOMENT = 1.5
@@ -158,7 +159,7 @@ class Stream:
         if reading is not None and reading.faces:
             picture = picture.copy()  # the analyser may be reading the other
             shown = (mood.mood, mood.confidence) if mood else (None, None)
-            overlay.draw(picture, reading.faces, *shown)
+            drawing.draw(picture, reading.faces, *shown)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         with self._lock:
             self._tick("out", self._clock(), 1)

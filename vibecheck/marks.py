@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from vibecheck.overlay import tag
-from vibecheck.reading import Reading
-from vibecheck.smoothing import Smoothed
+from vibecheck.vision.drawing import tag
+from vibecheck.vision.reader import Reading
+from vibecheck.vision.smoothing import Smoothed
 
 # Both ends open this data channel by its number, so neither has to wait for the other's.
 CHANNEL = 0

@@ -3,12 +3,12 @@
 from contextlib import closing
 from pathlib import Path
 
-from vibecheck.classifier import EMBEDDED
 from vibecheck.errors import ModelError
 from vibecheck.installed import Shelf, content_of
-from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
 
 
 def champion(settings: Settings) -> str:

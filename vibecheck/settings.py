@@ -21,7 +21,7 @@ from pydantic_settings import (
 from vibecheck.access.link import check_token
 from vibecheck.access.roles import guest_list
 from vibecheck.errors import SettingsError
-from vibecheck.sources import Source, parse_source
+from vibecheck.vision.model_source import Source, parse_source
 
 # Later files win, as in Streamlit.
 SECRETS_FILES = ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")

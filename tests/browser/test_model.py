@@ -15,9 +15,9 @@ from tests.browser.conftest import check_my_vibe, look
 from tests.browser.test_live import FRAMES, MOODS, as_webcam, mood, start
 from tests.standins import models
 from tests.standins.hub import REPO, serving_hub
-from vibecheck.classifier import EMBEDDED
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED
 
 pytestmark = pytest.mark.browser
 NOWHERE = "http://127.0.0.1:9"

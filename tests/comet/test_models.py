@@ -23,14 +23,14 @@ from vibecheck.comet.state import model_link
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, HubUnreachable, ModelError
 from vibecheck.installed import Shelf
-from vibecheck.manifest import Manifest
 from vibecheck.records.reports import PICTURE
 from vibecheck.records.store import Store
 from vibecheck.records.tables import outbox
 from vibecheck.records.transactions import writing
 from vibecheck.registry import Registry
-from vibecheck.sources import ModelFolder
 from vibecheck.trial import Changed, Report, Tally
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.model_source import ModelFolder
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 IDS = [f"{number:032x}" for number in range(3)]

@@ -10,10 +10,10 @@ from PIL import Image
 
 from tests.standins.models import install
 from tests.test_cli import vibecheck
-from vibecheck.classifier import EMBEDDED
-from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
 
 
 @pytest.fixture

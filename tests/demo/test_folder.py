@@ -12,9 +12,9 @@ from vibecheck.demo.folder import Made, build
 from vibecheck.demo.portraits import Portraits
 from vibecheck.demo.world import VERSIONS, Plan
 from vibecheck.errors import RecordsError
-from vibecheck.pictures import decode
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
+from vibecheck.vision.images import decode
 
 PLAN = Plan(datetime(2026, 11, 22, 18, tzinfo=UTC), checks=400, days=30, pictures=40)
 

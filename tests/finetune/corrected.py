@@ -7,12 +7,12 @@ import numpy as np
 from skimage import data
 
 from tests.records.examples import a_prediction
-from vibecheck.crops import keepsake
 from vibecheck.emotions import NAMES
-from vibecheck.faces import whole
-from vibecheck.pictures import encode_jpeg
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
+from vibecheck.vision.crops import keepsake
+from vibecheck.vision.faces import whole
+from vibecheck.vision.images import encode_jpeg
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from finetune.alterations import ALTERATIONS
-from vibecheck.probes import face_probes
+from vibecheck.vision.sample_faces import face_probes
 
 
 @pytest.fixture(scope="module")

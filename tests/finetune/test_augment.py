@@ -4,7 +4,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from finetune.augment import augment, mixed  # noqa: E402
-from vibecheck.probes import face_probes  # noqa: E402
+from vibecheck.vision.sample_faces import face_probes  # noqa: E402
 
 
 @pytest.fixture(scope="module")

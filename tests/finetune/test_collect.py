@@ -15,13 +15,13 @@ from tests.finetune.corrected import NOON, face, fill
 from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, SettingsError
-from vibecheck.faces import whole
 from vibecheck.importing import id_of
-from vibecheck.pictures import encode_jpeg
 from vibecheck.records.store import Store
 from vibecheck.records.tables import predictions
 from vibecheck.records.values import CANT_TELL
 from vibecheck.settings import Settings
+from vibecheck.vision.faces import whole
+from vibecheck.vision.images import encode_jpeg
 
 
 @pytest.fixture

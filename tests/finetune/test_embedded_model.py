@@ -6,7 +6,7 @@ import pytest
 
 from finetune.evaluate import evaluate
 from finetune.ferplus import read
-from vibecheck.classifier import EMBEDDED
+from vibecheck.vision.classifier import EMBEDDED
 
 pytestmark = pytest.mark.shared_data
 

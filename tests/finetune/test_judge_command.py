@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from finetune.judge_command import tried
-from vibecheck.classifier import EMBEDDED
 from vibecheck.errors import ModelError
-from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SHIPPED = Manifest.read(EMBEDDED).version

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 
 from finetune.judgement import judge_challenger, may_judge, scores
-from vibecheck.classifier import EMBEDDED
-from vibecheck.crops import keepsake
-from vibecheck.detector import FaceDetector
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, ModelError
-from vibecheck.faces import Face
-from vibecheck.manifest import Manifest
-from vibecheck.pictures import decode, encode_jpeg
-from vibecheck.probes import lfw_faces
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.trial import Report
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.crops import keepsake
+from vibecheck.vision.detector import FaceDetector
+from vibecheck.vision.faces import Face
+from vibecheck.vision.images import decode, encode_jpeg
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.sample_faces import lfw_faces
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SHIPPED = Manifest.read(EMBEDDED).version

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from finetune.ferplus import read
-from vibecheck.classifier import Classifier, without_prior
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
-from vibecheck.manifest import Manifest
+from vibecheck.vision.classifier import Classifier, without_prior
+from vibecheck.vision.manifest import Manifest
 
 pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ from finetune.report import SHOWN, page, write
 from tests.records.examples import JPEG
 from tests.test_trial import REPORT
 from vibecheck.errors import ModelError
-from vibecheck.pictures import encode_jpeg
 from vibecheck.trial import Changed, Report
+from vibecheck.vision.images import encode_jpeg
 
 
 @pytest.fixture(scope="module")

@@ -17,14 +17,14 @@ from pydantic import SecretStr
 from tests.finetune.corrected import face, fill
 from tests.standins.comet import comet_standin
 from tests.standins.models import small_vit
-from vibecheck.classifier import Classifier
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.emotions import NAMES
 from vibecheck.installed import Shelf
-from vibecheck.manifest import Manifest
 from vibecheck.records.store import Store
 from vibecheck.registry import CHALLENGER, Registry
 from vibecheck.settings import Settings
+from vibecheck.vision.classifier import Classifier
+from vibecheck.vision.manifest import Manifest
 
 pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
 ROOT = Path(__file__).parents[2]

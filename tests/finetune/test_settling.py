@@ -6,10 +6,10 @@ import pytest
 
 from tests.finetune.test_student import SIDE, student_of
 from tests.standins.models import small_vit
-from vibecheck.classifier import EMBEDDED
 from vibecheck.emotions import NAMES
-from vibecheck.manifest import Manifest
-from vibecheck.probes import face_crops
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.sample_faces import face_crops
 
 pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from tests.standins.models import small_vit
-from vibecheck.classifier import EMBEDDED, Classifier, labels_of
 from vibecheck.emotions import NAMES, map_labels
 from vibecheck.estimate import size_of
-from vibecheck.manifest import Manifest
-from vibecheck.probes import face_crops
+from vibecheck.vision.classifier import EMBEDDED, Classifier, labels_of
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.sample_faces import face_crops
 
 SIDE = size_of(EMBEDDED).side
 pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend

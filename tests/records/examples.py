@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from vibecheck.faces import Face, FaceQuality
 from vibecheck.records.values import Prediction
+from vibecheck.vision.faces import Face, FaceQuality
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 # A playlist that was suggested, as `Store.played` is told of it.

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.records.examples import EXAMPLE, NOON
-from vibecheck.faces import FaceQuality
 from vibecheck.records.outbox import Outgoing, count_pending, enqueue, payload_of, pending
 from vibecheck.records.transactions import reading, writing
 from vibecheck.records.values import Deletion, Feedback, FeedbackUndone, PictureKept, Play, Promotion
+from vibecheck.vision.faces import FaceQuality
 
 FEEDBACK = Feedback(EXAMPLE.id, 1, "sad", "audit", None, NOON)
 PLAY = Play(EXAMPLE.id, 2, "37i9", "Sérénité 🎧", "lift", True, "catalogue", NOON)

@@ -163,8 +163,8 @@ def test_taking_a_label_back_takes_its_outcome_back(store, engine):
 
 
 def test_the_bins_of_the_database_are_those_of_the_code(store, engine):
-    from vibecheck.faces import FaceQuality
     from vibecheck.records.bins import SIGNALS
+    from vibecheck.vision.faces import FaceQuality
 
     for number in range(40):
         quality = FaceQuality(

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vibecheck.classifier import EMBEDDED
 from vibecheck.installed import Shelf, content_of
-from vibecheck.manifest import Manifest
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
 
 
 def small_vit(folder: Path, labels: Sequence[str], side: int = 32, **changes) -> Path:

@@ -7,10 +7,10 @@ import numpy as np
 
 from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES
-from vibecheck.pictures import encode_jpeg
-from vibecheck.probes import face_probes
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL, Prediction
+from vibecheck.vision.images import encode_jpeg
+from vibecheck.vision.sample_faces import face_probes
 
 MINUTE = timedelta(minutes=1)
 

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from tests.analytics.test_charts import luminance
 from vibecheck.analytics import charts
 from vibecheck.emotions import EMOTIONS
-from vibecheck.overlay import INK
 from vibecheck.ui import theme
+from vibecheck.vision.drawing import INK
 
 CONFIG = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 THEME = CONFIG["theme"]

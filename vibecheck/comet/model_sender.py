@@ -32,7 +32,6 @@ from vibecheck.comet.trouble import explained
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError, RecordsError
 from vibecheck.installed import Shelf
-from vibecheck.manifest import FILE_NAME, Manifest
 from vibecheck.proofs import proof_of
 from vibecheck.records import registered
 from vibecheck.records.outbox import MODEL
@@ -42,8 +41,9 @@ from vibecheck.records.store import Store
 from vibecheck.records.tables import registered_models
 from vibecheck.records.transactions import writing
 from vibecheck.settings import Settings
-from vibecheck.sources import ModelFolder, parse_source
 from vibecheck.trial import JSON_FILE, Report
+from vibecheck.vision.manifest import FILE_NAME, Manifest
+from vibecheck.vision.model_source import ModelFolder, parse_source
 
 log = logging.getLogger(__name__)
 

@@ -27,12 +27,12 @@ def demo(
     ] = False,
 ) -> None:
     """Make up some months of history, clearly marked, to see the dashboard alive."""
-    from vibecheck.classifier import EMBEDDED, Classifier
     from vibecheck.demo.folder import build, refuse_others
     from vibecheck.demo.portraits import Portraits
     from vibecheck.demo.world import Plan
-    from vibecheck.detector import FaceDetector
-    from vibecheck.reading import Reader
+    from vibecheck.vision.classifier import EMBEDDED, Classifier
+    from vibecheck.vision.detector import FaceDetector
+    from vibecheck.vision.reader import Reader
 
     plan = Plan(_moment(until), seed, days, predictions, pictures)
     refuse_others(out, replace)

@@ -11,7 +11,7 @@ from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
     from vibecheck.analytics.overview import Overview, Standing
-    from vibecheck.manifest import Manifest
+    from vibecheck.vision.manifest import Manifest
 
 
 def stats(
@@ -69,7 +69,7 @@ def _champion(settings: Settings) -> "Manifest":
     """What is known of the model in use; its version alone where it is not ready on this machine."""
     from vibecheck import ready
     from vibecheck.errors import ModelError
-    from vibecheck.manifest import Manifest
+    from vibecheck.vision.manifest import Manifest
 
     version = ready.champion(settings)
     try:

@@ -104,11 +104,11 @@ def import_labels(
     Exits with 0 if every picture is in the records now; else with 1.
     """
     from vibecheck import labelled
-    from vibecheck.classifier import Classifier
-    from vibecheck.detector import FaceDetector
     from vibecheck.importing import Importer
-    from vibecheck.reading import Reader
     from vibecheck.records.store import Store
+    from vibecheck.vision.classifier import Classifier
+    from vibecheck.vision.detector import FaceDetector
+    from vibecheck.vision.reader import Reader
 
     total = labelled.count(labels)
     settings = Settings.load()
@@ -134,7 +134,7 @@ def import_labels(
 def _model(settings: Settings) -> Path:
     """Where the champion runs from, which reads visitors' photos; the embedded model until it is ready."""
     from vibecheck import ready
-    from vibecheck.classifier import EMBEDDED
+    from vibecheck.vision.classifier import EMBEDDED
 
     try:
         return ready.folder_of(ready.champion(settings), settings.data)

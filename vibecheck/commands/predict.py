@@ -15,7 +15,7 @@ from rich.table import Table
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.errors import NoFace, PictureError
 from vibecheck.settings import Settings
-from vibecheck.sources import EMBEDDED_NAME
+from vibecheck.vision.model_source import EMBEDDED_NAME
 
 COULD_NOT_READ = 1
 
@@ -45,7 +45,7 @@ def predict(
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     """The pictures in folders, and whatever else was named, in order."""
-    from vibecheck.pictures import SUFFIXES
+    from vibecheck.vision.images import SUFFIXES
 
     for path in paths:
         if path.is_dir():
@@ -56,10 +56,10 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _answers(files: Iterable[Path], model: str, detect: bool) -> Iterator[tuple[dict, bool]]:
     """For each file what is said of it, and whether it could not be read."""
-    from vibecheck.classifier import Classifier
-    from vibecheck.detector import FaceDetector
-    from vibecheck.pictures import read_file
-    from vibecheck.reading import Reader
+    from vibecheck.vision.classifier import Classifier
+    from vibecheck.vision.detector import FaceDetector
+    from vibecheck.vision.images import read_file
+    from vibecheck.vision.reader import Reader
 
     settings = Settings.load()
     reader = Reader(FaceDetector(), Classifier.load(_folder(model, settings), settings.threads))
@@ -92,7 +92,7 @@ def _answers(files: Iterable[Path], model: str, detect: bool) -> Iterator[tuple[
 
 def _folder(model: str, settings: Settings) -> Path:
     """Where the named model runs from. Raises ModelError. The embedded one needs no records to be found."""
-    from vibecheck.classifier import EMBEDDED
+    from vibecheck.vision.classifier import EMBEDDED
 
     if model == EMBEDDED_NAME:
         return EMBEDDED

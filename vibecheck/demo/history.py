@@ -12,11 +12,11 @@ from vibecheck.demo import world as worlds
 from vibecheck.demo.portraits import Portraits, unseen_face
 from vibecheck.demo.world import Plan, World
 from vibecheck.emotions import NAMES
-from vibecheck.faces import FaceQuality
 from vibecheck.music import read_catalogue
 from vibecheck.records.bulk import Records
 from vibecheck.records.synthetic import ORIGIN
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
+from vibecheck.vision.faces import FaceQuality
 
 # What everything that names somebody begins with.
 MARK = "demo"

@@ -9,11 +9,11 @@ from functools import cache
 import cv2
 import numpy as np
 
-from vibecheck.crops import KEEPSAKE_SCALE, KEEPSAKE_SIDE
-from vibecheck.faces import Face, FaceQuality
-from vibecheck.pictures import encode_jpeg
-from vibecheck.probes import lfw_faces
-from vibecheck.reading import Reader
+from vibecheck.vision.crops import KEEPSAKE_SCALE, KEEPSAKE_SIDE
+from vibecheck.vision.faces import Face, FaceQuality
+from vibecheck.vision.images import encode_jpeg
+from vibecheck.vision.reader import Reader
+from vibecheck.vision.sample_faces import lfw_faces
 
 # In the middle of the picture, the portrait has this share of its side.
 SHARE = 1 / KEEPSAKE_SCALE

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from vibecheck import estimate
-from vibecheck.classifier import EMBEDDED
 from vibecheck.errors import ModelError
 from vibecheck.estimate import Estimate, Size
 from vibecheck.installed import Shelf
 from vibecheck.jobs import machine
-from vibecheck.sources import EMBEDDED_NAME
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.model_source import EMBEDDED_NAME
 
 # A ViT-B/16 with seven classes, which most models of expressions on the Hub are.
 USUAL = Size(parameters=85_804_039, side=224, forward_ms=452.0, activations_mb=160.0)

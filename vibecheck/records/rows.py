@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from vibecheck.faces import Face, FaceQuality
 from vibecheck.records.tables import PROBABILITIES
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
+from vibecheck.vision.faces import Face, FaceQuality
 
 
 def prediction_row(prediction: Prediction) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from vibecheck.emotions import NAMES
-from vibecheck.faces import Face, FaceQuality
+from vibecheck.vision.faces import Face, FaceQuality
 
 PREDICTION_SOURCES = ("live", "photo", "upload", "import")
 FEEDBACK_SOURCES = ("audit", "volunteered", "labeller", "import")

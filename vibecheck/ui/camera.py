@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from vibecheck import pictures
 from vibecheck.errors import PictureError
 from vibecheck.ui import checking, live, theme
 from vibecheck.ui.consent import Keep
+from vibecheck.vision import images
 
 WAYS = {
     "live": ":material/videocam: Live",
@@ -93,7 +93,7 @@ def _check(shown: Input, keep: Keep) -> None:
         checking.check_moment(live.moment(), keep)
     else:
         photo = shown.photo
-        picture = pictures.decode(photo.data, name=photo.name)
+        picture = images.decode(photo.data, name=photo.name)
         checking.check_photo(picture, photo.source, photo.key, keep)
 
 

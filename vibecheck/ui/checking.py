@@ -7,15 +7,16 @@ from datetime import UTC, datetime
 import numpy as np
 import streamlit as st
 
-from vibecheck import check, overlay
+from vibecheck import check
 from vibecheck.errors import RecordsError
 from vibecheck.music import Mode, Suggestion
-from vibecheck.pictures import encode_jpeg
-from vibecheck.reading import Reading
 from vibecheck.records.values import Prediction
 from vibecheck.ui import app, keeping
 from vibecheck.ui.consent import Keep
 from vibecheck.ui.visitor import visitor
+from vibecheck.vision import drawing
+from vibecheck.vision.images import encode_jpeg
+from vibecheck.vision.reader import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def check_photo(picture: np.ndarray, source: str, key: str, keep: Keep) -> None:
     """A vibe check of one picture (H x W x 3 uint8 RGB). Raises NoFace."""
     reading = app.reader().read_still(picture)
     result = _checked([reading], source, keep)
-    drawn = overlay.fitted(picture, reading.faces, result.prediction.mood, result.prediction.confidence)
+    drawn = drawing.fitted(picture, reading.faces, result.prediction.mood, result.prediction.confidence)
     _remember(replace(result, photo=key, picture=drawn))
 
 

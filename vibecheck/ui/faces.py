@@ -13,10 +13,10 @@ from typing import Any
 
 import streamlit as st
 
-from vibecheck import pictures
 from vibecheck.errors import PictureError, RecordsError
 from vibecheck.records.values import Prediction, is_prediction_id
 from vibecheck.ui import app
+from vibecheck.vision import images
 
 SIDE = 320  # px, as pictures are kept
 THUMBNAIL = 112  # px: sharp at the size of a thumb on most screens, and 3 kB
@@ -53,7 +53,7 @@ def data_uri(prediction: Prediction, side: int) -> str:
         jpeg = app.store().picture(prediction.id)
         if jpeg is None:
             return ""
-        return _as_data(pictures.thumbnail(pictures.decode(jpeg), side))
+        return _as_data(images.thumbnail(images.decode(jpeg), side))
     except (PictureError, RecordsError):  # damaged, or deleted since the page was read
         return ""
 

@@ -11,11 +11,11 @@ from vibecheck.estimate import Estimate
 from vibecheck.jobs import bases
 from vibecheck.jobs.desk import Request
 from vibecheck.records.learnable import LabelCount
-from vibecheck.sources import EMBEDDED_NAME, HubModel, parse_source
 from vibecheck.ui import app, fine_tune, theme
 from vibecheck.ui.configuration import settings
 from vibecheck.ui.fine_tune import Known
 from vibecheck.ui.presses import once
+from vibecheck.vision.model_source import EMBEDDED_NAME, HubModel, parse_source
 
 HUB = "A model on the Hub …"
 SOURCES = {"store": "The records of this app", "comet": "Comet", "files": "A folder, or a table of labels"}

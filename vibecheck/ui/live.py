@@ -18,9 +18,9 @@ from vibecheck.errors import PictureError
 from vibecheck.live import Stream, View
 from vibecheck.marks import Line
 from vibecheck.newest import hand_on_the_newest
-from vibecheck.reading import Reading
 from vibecheck.relay import Relay, find_relay
 from vibecheck.ui import app, theme
+from vibecheck.vision.reader import Reading
 
 # Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
 VIDEO = {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}}

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from vibecheck.champion import Champion, Change
-from vibecheck.classifier import EMBEDDED
 from vibecheck.ui import theme
+from vibecheck.vision.classifier import EMBEDDED
 
 MEGABYTE = 1e6
 LOOK_EVERY = 2.0  # s

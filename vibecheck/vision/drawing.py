@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from vibecheck.emotions import BY_NAME
-from vibecheck.faces import Face
+from vibecheck.vision.faces import Face
 
 INK = (13, 10, 34)  # text on a mood's colour
 FITTED_SIDE = 1280

@@ -17,7 +17,7 @@ from PIL import Image, ImageFile
 from skimage.data import astronaut
 
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
-from vibecheck.pictures import (
+from vibecheck.vision.images import (
     MAX_BYTES,
     MAX_KEPT_PIXELS,
     MAX_PIXELS,

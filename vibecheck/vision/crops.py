@@ -8,7 +8,7 @@ import math
 import cv2
 import numpy as np
 
-from vibecheck.faces import Face, FaceQuality
+from vibecheck.vision.faces import Face, FaceQuality
 
 # Nothing smaller than this can be read: at 24 px there are ten pixels between the eyes.
 SMALLEST_FACE = 16

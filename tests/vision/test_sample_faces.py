@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from vibecheck import check
-from vibecheck.crops import crop
-from vibecheck.manifest import Manifest
-from vibecheck.probes import face_crops
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
+from vibecheck.vision.crops import crop
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.sample_faces import face_crops
 
 MANIFEST = Manifest(version="m", crop_scale=0.85)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

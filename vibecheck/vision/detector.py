@@ -11,9 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vibecheck.crops import SMALLEST_FACE, to_square, warp
 from vibecheck.errors import ModelError
-from vibecheck.faces import Face, same_face
+from vibecheck.vision.crops import SMALLEST_FACE, to_square, warp
+from vibecheck.vision.faces import Face, same_face
 
 # The detector looks at a copy of this longer side: 4.5 ms on one thread, where 640 px would be 19.
 DETECTOR_SIDE = 320

@@ -6,12 +6,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from vibecheck.crops import crop
-from vibecheck.detector import FaceDetector
 from vibecheck.errors import PictureError, RecordsError, VibeCheckError
-from vibecheck.manifest import Manifest
-from vibecheck.pictures import decode
 from vibecheck.records.store import Store
+from vibecheck.vision.crops import crop
+from vibecheck.vision.detector import FaceDetector
+from vibecheck.vision.images import decode
+from vibecheck.vision.manifest import Manifest
 
 # Of the faces of scikit-image, every so many is the astronaut's, in colour and sharp.
 SHARP_EVERY = 4

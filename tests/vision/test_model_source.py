@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from vibecheck.sources import Embedded, HubModel, ModelFolder, parse_source
+from vibecheck.vision.model_source import Embedded, HubModel, ModelFolder, parse_source
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vibecheck.emotions import NAMES
-from vibecheck.faces import Face, same_face
+from vibecheck.vision.faces import Face, same_face
 
 # The defaults, chosen by simulation. Readings were drawn round a true distribution at uneven times,
 # 12 a second, each for itself (Dirichlet, concentration 6) / correlated over 0.3 s. Changes of the

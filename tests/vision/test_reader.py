@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from tests.test_faces import pasted, scaled, turned
+from tests.vision.test_faces import pasted, scaled, turned
 from vibecheck.emotions import NAMES
-from vibecheck.faces import Face
-from vibecheck.reading import Expected
+from vibecheck.vision.faces import Face
+from vibecheck.vision.reader import Expected
 
 
 def top(reading) -> str:

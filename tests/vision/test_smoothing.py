@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vibecheck.emotions import NAMES
-from vibecheck.faces import Face
-from vibecheck.smoothing import FORGET, HOLD, LONGEST_SPAN, MARGIN, TIME_CONSTANT, Smoothed, Smoother
+from vibecheck.vision.faces import Face
+from vibecheck.vision.smoothing import FORGET, HOLD, LONGEST_SPAN, MARGIN, TIME_CONSTANT, Smoothed, Smoother
 
 RATES = (5, 12, 30)  # readings a second: many visitors on a small machine, the usual, a fast laptop
 

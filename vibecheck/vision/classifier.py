@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from vibecheck.crops import crop
 from vibecheck.emotions import EMOTIONS, map_labels
 from vibecheck.errors import ModelError
-from vibecheck.faces import Face, is_whole
-from vibecheck.manifest import Manifest
+from vibecheck.vision.crops import crop
+from vibecheck.vision.faces import Face, is_whole
+from vibecheck.vision.manifest import Manifest
 
-EMBEDDED = Path(__file__).parent / "models" / "embedded"
+EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
 ONNX_FILE = "model.onnx"
 # Pictures to a run, so that a folder of thousands takes no more memory than one of these.
 BATCH = 32

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibecheck.classifier import BATCH, EMBEDDED, Classifier, labels_of, mirror_images
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
-from vibecheck.manifest import Manifest
-from vibecheck.probes import face_crops, face_probes
+from vibecheck.vision.classifier import BATCH, EMBEDDED, Classifier, labels_of, mirror_images
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.sample_faces import face_crops, face_probes
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_no_torch_is_imported_to_classify():
     import sys
 
     code = (
-        "import sys; from vibecheck.classifier import *; Classifier.load(EMBEDDED)\n"
+        "import sys; from vibecheck.vision.classifier import *; Classifier.load(EMBEDDED)\n"
         "assert not {'torch', 'transformers', 'onnx', 'streamlit'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

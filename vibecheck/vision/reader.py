@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vibecheck.classifier import Classifier
-from vibecheck.crops import keepsake, measure
-from vibecheck.detector import CLOSE_SIDE, FaceDetector
-from vibecheck.faces import Face, FaceQuality, same_face, whole
-from vibecheck.manifest import Manifest
+from vibecheck.vision.classifier import Classifier
+from vibecheck.vision.crops import keepsake, measure
+from vibecheck.vision.detector import CLOSE_SIDE, FaceDetector
+from vibecheck.vision.faces import Face, FaceQuality, same_face, whole
+from vibecheck.vision.manifest import Manifest
 
 # Where no face is found in a still, smaller ones are sought in a copy of this longer side.
 STILL_SIDE = 960

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import ImageColor
 
-from vibecheck import overlay
 from vibecheck.emotions import EMOTIONS
-from vibecheck.faces import Face
+from vibecheck.vision import drawing
+from vibecheck.vision.faces import Face
 
 
 def face(x=200.0, y=150.0, side=160.0) -> Face:
@@ -20,14 +20,14 @@ def pixels_of(picture: np.ndarray, colour: str) -> int:
 
 
 def test_a_tag_says_the_mood_and_how_sure():
-    assert overlay.tag("happy", 0.876) == ("Happy 88%", "#FFC94D")
-    assert overlay.tag("sad", None)[0] == "Sad"
+    assert drawing.tag("happy", 0.876) == ("Happy 88%", "#FFC94D")
+    assert drawing.tag("sad", None)[0] == "Sad"
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS, ids=lambda emotion: emotion.name)
 def test_the_box_and_its_label_have_the_mood_s_colour(emotion):
     picture = blank()
-    overlay.draw(picture, (face(),), emotion.name, 0.87)
+    drawing.draw(picture, (face(),), emotion.name, 0.87)
     assert pixels_of(picture, emotion.colour) > 2000
     assert (picture[200:260, 240:320] == 30).all(), "the face itself stays free"
     assert pixels_of(picture[100:150], emotion.colour) > 500, "the label is above the box"
@@ -35,8 +35,8 @@ def test_the_box_and_its_label_have_the_mood_s_colour(emotion):
 
 def test_only_the_first_face_has_a_label_and_a_thick_box():
     alone, together = blank(), blank()
-    overlay.draw(alone, (face(),), "happy", 0.5)
-    overlay.draw(together, (face(), face(450, 200, 80)), "happy", 0.5)
+    drawing.draw(alone, (face(),), "happy", 0.5)
+    drawing.draw(together, (face(), face(450, 200, 80)), "happy", 0.5)
     assert pixels_of(alone, "#FFC94D") == pixels_of(together, "#FFC94D")
     changed = (alone != together).any(axis=2)
     assert 200 < changed.sum() < 1200
@@ -44,14 +44,14 @@ def test_only_the_first_face_has_a_label_and_a_thick_box():
 
 def test_without_a_mood_yet_the_box_is_grey():
     picture = blank()
-    overlay.draw(picture, (face(),))
+    drawing.draw(picture, (face(),))
     coloured = picture.max(axis=2).astype(int) - picture.min(axis=2)
     assert (picture != 30).any() and coloured.max() < 40
 
 
 def test_nobody_leaves_the_picture_as_it_is():
     picture = blank()
-    overlay.draw(picture, (), "happy", 0.9)
+    drawing.draw(picture, (), "happy", 0.9)
     assert (picture == 30).all()
 
 
@@ -59,12 +59,12 @@ def test_nobody_leaves_the_picture_as_it_is():
 @pytest.mark.parametrize("shape", [(480, 640), (30, 30), (1, 1)])
 def test_faces_at_and_over_the_edge(x, y, shape):
     picture = np.zeros((*shape, 3), np.uint8)
-    overlay.draw(picture, (face(x, y), face(y, x)), "surprise", 1.0)
+    drawing.draw(picture, (face(x, y), face(y, x)), "surprise", 1.0)
 
 
 def test_the_copy_that_is_shown_of_a_photo_is_small_and_the_photo_untouched():
     photo = np.full((3000, 4000, 3), 30, np.uint8)
-    shown = overlay.fitted(photo, (face(1000, 800, 900),), "sad", 0.4)
+    shown = drawing.fitted(photo, (face(1000, 800, 900),), "sad", 0.4)
     assert shown.shape == (960, 1280, 3)
     assert (photo == 30).all()
     assert pixels_of(shown[256:545, 320:610], "#6EA8FF") > 500

@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vibecheck.crops import KEEPSAKE_SIDE, crop, keepsake, measure
-from vibecheck.detector import CLOSE_SIDE, FaceDetector, weights_file
-from vibecheck.faces import Face, FaceQuality, same_face, whole
+from vibecheck.vision.crops import KEEPSAKE_SIDE, crop, keepsake, measure
+from vibecheck.vision.detector import CLOSE_SIDE, FaceDetector, weights_file
+from vibecheck.vision.faces import Face, FaceQuality, same_face, whole
 
 GOOD = FaceQuality(light=130, blur=300, size=160, yaw=0, roll=0)
 
