@@ -2,15 +2,15 @@
 
 Real faces (scikit-image's, in other light and other cuts) and the model that ships; their labels are dealt
 out at random. Of each run's faces 70% train a challenger, a last layer put on the champion's answers and
-fitted to the noise; the rest judges the two by the rule of `finetune.proof`. What takes long in a real
+fitted to the noise; the rest judges the two by the rule of `vibecheck.evaluation.compare`. What takes long in a real
 run, training the whole network, is left out: it could fit the noise better, not the noise of the rest.
 """
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from finetune.proof import SIGNIFICANCE, compare, judge
 from vibecheck.emotions import NAMES
+from vibecheck.evaluation.compare import SIGNIFICANCE, compare, judge
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.sample_faces import face_crops
 

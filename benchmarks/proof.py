@@ -6,7 +6,7 @@ answers and 15% of the right ones, while audits ask at random.
 
 import numpy as np
 
-from finetune.proof import compare, judge
+from vibecheck.evaluation.compare import compare, judge
 
 MOODS = 7
 CHAMPION = 0.6

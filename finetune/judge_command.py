@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from vibecheck.errors import ModelError
+from vibecheck.evaluation.report import HTML_FILE, Report
 from vibecheck.settings import Settings
-from vibecheck.trial import HTML_FILE, Report
 
 
 def judge(

@@ -14,17 +14,17 @@ from typing import Protocol
 
 import numpy as np
 
-from finetune.proof import compare, judge
 from finetune.report import write
 from finetune.split import HELD_OUT, asked_at_random
 from vibecheck import labelled
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.emotions import NAMES
 from vibecheck.errors import PictureError
+from vibecheck.evaluation.compare import compare, judge
+from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
 from vibecheck.ready import folder_of
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
-from vibecheck.trial import Changed, Pair, Report, Scores, Tally
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.crops import crop
 from vibecheck.vision.detector import FaceDetector

@@ -15,7 +15,7 @@ from pathlib import Path
 from vibecheck.analytics.shares import Share, share
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import ModelError, PictureError
-from vibecheck.trial import HTML_FILE, JSON_FILE, Changed, Pair, Report, Scores, Tally
+from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, Changed, Pair, Report, Scores, Tally
 from vibecheck.vision.images import decode, thumbnail
 
 # Pictures shown of each kind, and their side in px: a page of some hundred KB.

@@ -16,7 +16,7 @@ from typing import Any, Self
 from sqlalchemy import Engine, func, select
 
 from vibecheck.errors import ModelError
-from vibecheck.proofs import PROOF, Proof, proof_of, refusal
+from vibecheck.evaluation.proof import PROOF, Proof, proof_of, refusal
 from vibecheck.records import outbox, registered
 from vibecheck.records.database import open_database
 from vibecheck.records.registered import CHALLENGER, CHAMPION, PREVIOUS

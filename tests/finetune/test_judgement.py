@@ -13,9 +13,9 @@ import pytest
 from finetune.judgement import judge_challenger, may_judge, scores
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, ModelError
+from vibecheck.evaluation.report import Report
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings
-from vibecheck.trial import Report
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.crops import keepsake
 from vibecheck.vision.detector import FaceDetector

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from finetune.report import SHOWN, page, write
+from tests.evaluation.test_report import REPORT
 from tests.records.examples import JPEG
-from tests.test_trial import REPORT
 from vibecheck.errors import ModelError
-from vibecheck.trial import Changed, Report
+from vibecheck.evaluation.report import Changed, Report
 from vibecheck.vision.images import encode_jpeg
 
 

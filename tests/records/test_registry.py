@@ -6,7 +6,7 @@ import pytest
 
 from tests.records.examples import a_prediction
 from vibecheck.errors import ModelError
-from vibecheck.proofs import Proof
+from vibecheck.evaluation.proof import Proof
 from vibecheck.records.outbox import pending
 from vibecheck.records.transactions import reading
 from vibecheck.registry import Registry

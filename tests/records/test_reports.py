@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.evaluation.test_report import REPORT
 from tests.records.examples import JPEG, a_prediction
-from tests.test_trial import REPORT
 from vibecheck.records.reports import without_pictures
 from vibecheck.registry import Registry
 

@@ -9,13 +9,13 @@ from tests.records.examples import a_prediction
 from tests.ui.examples import face
 from tests.waiting import wait_for
 from vibecheck.access.roles import Role
+from vibecheck.evaluation.proof import Proof
+from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
 from vibecheck.jobs.desk import Jobs
 from vibecheck.jobs.events import Collected, Finished, Progress, Step
 from vibecheck.jobs.ledger import FAILED, FINISHED
-from vibecheck.proofs import Proof
 from vibecheck.registry import CHALLENGER, CHAMPION, Registry
 from vibecheck.settings import Settings
-from vibecheck.trial import Changed, Pair, Report, Scores, Tally
 from vibecheck.ui import fine_tune_start
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest

@@ -31,8 +31,9 @@ from vibecheck.comet.state import FILES
 from vibecheck.comet.trouble import explained
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError, RecordsError
+from vibecheck.evaluation.proof import proof_of
+from vibecheck.evaluation.report import JSON_FILE, Report
 from vibecheck.installed import Shelf
-from vibecheck.proofs import proof_of
 from vibecheck.records import registered
 from vibecheck.records.outbox import MODEL
 from vibecheck.records.queue import Claimed, Queue
@@ -41,7 +42,6 @@ from vibecheck.records.store import Store
 from vibecheck.records.tables import registered_models
 from vibecheck.records.transactions import writing
 from vibecheck.settings import Settings
-from vibecheck.trial import JSON_FILE, Report
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 from vibecheck.vision.model_source import ModelFolder, parse_source
 

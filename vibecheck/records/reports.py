@@ -13,10 +13,10 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 
 from vibecheck.errors import RecordsError
-from vibecheck.proofs import proof_of
+from vibecheck.evaluation.proof import proof_of
+from vibecheck.evaluation.report import HTML_FILE
 from vibecheck.records.tables import predictions, registered_models
 from vibecheck.records.transactions import reading
-from vibecheck.trial import HTML_FILE
 
 PICTURE = re.compile(r'<img data-prediction="([^"]*)"[^>]*>')
 GONE = '<div class="none"></div>'

@@ -8,9 +8,9 @@ import streamlit as st
 from vibecheck.analytics.shares import Share, share
 from vibecheck.analytics.words import interval
 from vibecheck.errors import ModelError, RecordsError
+from vibecheck.evaluation.proof import Proof, refusal
 from vibecheck.jobs.desk import log_of
 from vibecheck.jobs.ledger import CANCELLED, FINISHED, Job
-from vibecheck.proofs import Proof, refusal
 from vibecheck.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.ui import app, fine_tune_report, theme
 from vibecheck.ui.fine_tune import Known

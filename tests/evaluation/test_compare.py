@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.proof import compare, dealt_at_random, judge, more_labels
+from vibecheck.evaluation.compare import compare, dealt_at_random, judge, more_labels
 
 
 def models(rng, n, first, second, seven=7):

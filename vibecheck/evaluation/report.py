@@ -31,7 +31,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 
 from vibecheck.emotions import EMOTIONS, NAMES, Emotion
 from vibecheck.errors import ModelError
-from vibecheck.proofs import Proof
+from vibecheck.evaluation.proof import Proof
 
 FORMAT: Literal[1] = 1
 JSON_FILE, HTML_FILE = "report.json", "report.html"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vibecheck.errors import ModelError
-from vibecheck.proofs import Proof, proof_of, refusal
-from vibecheck.trial import Changed, Pair, Report, Scores, Tally
+from vibecheck.evaluation.proof import Proof, proof_of, refusal
+from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EMPTY = tuple((0,) * 7 for _ in range(7))
