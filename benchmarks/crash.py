@@ -24,10 +24,10 @@ from benchmarks.harness.running import ROOT, RunningApp
 from benchmarks.harness.visitors import portrait
 from benchmarks.harness.wire import NotThere, Visitor
 from vibecheck.emotions import BY_NAME, NAMES
+from vibecheck.records.db.tables import daily, outcomes
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.stats.summaries import rebuild
 from vibecheck.records.store import Store
-from vibecheck.records.summaries import rebuild
-from vibecheck.records.tables import daily, outcomes
-from vibecheck.records.transactions import reading, writing
 from vibecheck.records.values import Prediction
 from vibecheck.settings import Settings
 from vibecheck.vision.images import decode

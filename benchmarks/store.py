@@ -47,7 +47,7 @@ def run(predictions: int, labels: int, folder: Path | None) -> list[dict]:
 
 def measure(file: Path) -> list[Measured]:
     """What the dashboard's page asks and computes: first of a new process, then after other filters."""
-    from vibecheck.records.database import open_database
+    from vibecheck.records.db.connect import open_database
 
     engine = open_database(f"sqlite:///{file}")
     process = psutil.Process()
@@ -80,7 +80,7 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
     """
     from vibecheck.analytics import charts, markup, time_charts
     from vibecheck.analytics.overview import look
-    from vibecheck.records.counting import Counting
+    from vibecheck.records.stats.queries import Counting
 
     counting = Counting(engine)
     found = look(counting, datetime.now(UTC).date(), period, model, source)
@@ -102,14 +102,14 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
 
 def standing(engine: "Engine") -> None:
     from vibecheck.analytics.overview import Champion, stand
-    from vibecheck.records.counting import Counting
+    from vibecheck.records.stats.queries import Counting
 
     stand(Counting(engine), Champion("face-3", 0.8), datetime.now(UTC).date())
 
 
 def _fill(file: Path, predictions: int, labels: int) -> None:
     from benchmarks.harness.history import fill
-    from vibecheck.records.database import open_database
+    from vibecheck.records.db.connect import open_database
 
     engine = open_database(f"sqlite:///{file}")
     fill(engine, predictions, labels, DAYS, datetime.now(UTC).date())

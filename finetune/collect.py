@@ -17,7 +17,7 @@ from finetune import sources, split
 from finetune.sources import Found
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
-from vibecheck.records import training
+from vibecheck.records.labels import training_sets
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
 from vibecheck.settings import Settings
@@ -135,12 +135,12 @@ def collect(
         usable = _readable(_decided(found, left_out), left_out, tell)
         usable = _once(usable, left_out)
         known = {each.prediction_id for each in usable if each.side is None}
-        drawn_before = training.sides(store.engine, known) if source not in ("store", "comet") else {}
+        drawn_before = training_sets.sides(store.engine, known) if source not in ("store", "comet") else {}
         usable = [replace(each, side=each.side or drawn_before.get(each.prediction_id)) for each in usable]
         rows = [split.Row(each.prediction_id, each.visitor, each.made_at, each.side) for each in usable]
         sides, by_visit = split.split(rows)
         if keep_sides:
-            sides = training.draw(store.engine, sides, datetime.now(UTC))
+            sides = training_sets.draw(store.engine, sides, datetime.now(UTC))
     finally:
         store.close()
     chosen = [

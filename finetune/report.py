@@ -2,7 +2,7 @@
 
 The page is one file that loads nothing and runs nothing. The pictures that changed sides are in it, each
 marked with its prediction's id, so that a picture that its visitor deletes can be taken out again
-(see `vibecheck/records/reports.py`).
+(see `vibecheck/records/deletion/redact_reports.py`).
 """
 
 import os

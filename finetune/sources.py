@@ -11,8 +11,8 @@ from vibecheck import labelled
 from vibecheck.errors import LabelsError, NoFace, PictureError, SettingsError
 from vibecheck.importing import RIVAL, id_of
 from vibecheck.labelled import LabelledPicture, Refused
-from vibecheck.records import training
-from vibecheck.records.holding import OVERRULES
+from vibecheck.records.labels import training_sets
+from vibecheck.records.labels.which_counts import OVERRULES
 from vibecheck.records.store import Store
 from vibecheck.records.visitors import hash_of
 from vibecheck.settings import Settings
@@ -48,10 +48,10 @@ class Found:
 
 def from_store(store: Store) -> list[Found]:
     """Everything labelled in the store, oldest first. Raises RecordsError."""
-    return [_of_case(case, store) for case in training.cases(store.engine)]
+    return [_of_case(case, store) for case in training_sets.cases(store.engine)]
 
 
-def _of_case(case: training.Case, store: Store) -> Found:
+def _of_case(case: training_sets.Case, store: Store) -> Found:
     prediction, told = case.prediction, case.drawn_by or case.label
     # What only claims to be an audit was volunteered.
     source = "volunteered" if told.source == "audit" and not prediction.audit else told.source

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from vibecheck import check
 from vibecheck.emotions import NAMES
 from vibecheck.errors import NoFace
-from vibecheck.records.images import Images
+from vibecheck.records.pictures import Images
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.faces import Face, FaceQuality

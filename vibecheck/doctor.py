@@ -7,7 +7,7 @@ from vibecheck.access.roles import providers
 from vibecheck.errors import SettingsError, VibeCheckError
 from vibecheck.installed import Shelf
 from vibecheck.music import Music
-from vibecheck.records.images import Images
+from vibecheck.records.pictures import Images
 from vibecheck.records.store import Store
 from vibecheck.registry import Registry
 from vibecheck.relay import find_relay

@@ -17,11 +17,12 @@ from sqlalchemy import Engine, func, select
 
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import PROOF, Proof, proof_of, refusal
-from vibecheck.records import outbox, registered
-from vibecheck.records.database import open_database
+from vibecheck.records import registered
+from vibecheck.records.db.connect import open_database
+from vibecheck.records.db.tables import promotions, registered_models, trained_on
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.outbox import messages
 from vibecheck.records.registered import CHALLENGER, CHAMPION, PREVIOUS
-from vibecheck.records.tables import promotions, registered_models, trained_on
-from vibecheck.records.transactions import reading, writing
 from vibecheck.records.values import Promotion
 from vibecheck.settings import Settings
 
@@ -99,7 +100,7 @@ class Registry:
             registered.lock(connection)
             registered.add(connection, version, origin, source, metrics, now)
             registered.learn(connection, version, predictions)
-            outbox.tell_model(connection, version)
+            messages.tell_model(connection, version)
 
     def versions(self) -> list[Version]:
         """All versions, the one that came first, first."""
@@ -183,7 +184,7 @@ class Registry:
             registered.set_alias(connection, CHALLENGER, version)
             registered.note(connection, version, metrics | {DISCARDED: None})
             if (before := aliases.get(CHALLENGER)) not in (None, version):
-                outbox.tell_model(connection, before)
+                messages.tell_model(connection, before)
 
     def prove(self, version: str, proof: Proof) -> None:
         """Keeps the proof with its version, in place of an earlier one. Raises ModelError if unknown."""

@@ -11,9 +11,9 @@ import numpy as np
 from sqlalchemy import Engine, insert
 
 from vibecheck.emotions import NAMES
-from vibecheck.records import summaries
-from vibecheck.records.tables import PROBABILITIES, feedback, model_versions, plays, predictions
-from vibecheck.records.transactions import writing
+from vibecheck.records.db.tables import PROBABILITIES, feedback, model_versions, plays, predictions
+from vibecheck.records.db.transactions import writing
+from vibecheck.records.stats import summaries
 
 CHUNK = 20_000
 LANDMARKS = json.loads("[[100.5, 120.25], [220.5, 120.25], [160.5, 170.5], [110.5, 220.5], [210.5, 220.5]]")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vibecheck.analytics.accuracy import accuracy, believable, first_day, line, next_step
-from vibecheck.records.counts import Answers, Bin, Day
+from vibecheck.records.stats.results import Answers, Bin, Day
 
 TODAY = date(2026, 3, 31)
 

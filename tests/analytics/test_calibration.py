@@ -3,7 +3,7 @@ import pytest
 
 from vibecheck.analytics.calibration import calibration, calibration_error
 from vibecheck.emotions import NAMES
-from vibecheck.records.counts import Bin
+from vibecheck.records.stats.results import Bin
 
 
 def confident(answer: int, confidence: float) -> np.ndarray:

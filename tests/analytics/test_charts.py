@@ -9,7 +9,7 @@ from vibecheck.analytics.accuracy import Point
 from vibecheck.analytics.calibration import calibration
 from vibecheck.analytics.confusion import confusion
 from vibecheck.analytics.shares import share
-from vibecheck.records.counts import Bin, Cell, Day
+from vibecheck.records.stats.results import Bin, Cell, Day
 
 MONDAY = date(2026, 3, 30)
 CELLS = [Cell("sad", "neutral", 19), Cell("sad", "sad", 40), Cell("happy", "happy", 9)]

@@ -6,7 +6,7 @@ from sklearn.metrics import confusion_matrix
 
 from vibecheck.analytics.confusion import confusion
 from vibecheck.emotions import NAMES
-from vibecheck.records.counts import Cell
+from vibecheck.records.stats.results import Cell
 
 
 def counted(pairs: list[tuple[int, int]]) -> list[Cell]:

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vibecheck.analytics.drift import drift
-from vibecheck.records.bins import SIGNALS
-from vibecheck.records.counts import Mix
+from vibecheck.records.stats.bins import SIGNALS
+from vibecheck.records.stats.results import Mix
 
 EVEN = (100,) * 7
 

@@ -13,9 +13,9 @@ from benchmarks.harness.history import fill
 from vibecheck.analytics.overview import Champion, Overview, Standing, look, stand
 from vibecheck.analytics.report import figures, page, sentences
 from vibecheck.analytics.tables import tables, to_csv
-from vibecheck.records.counting import Counting
-from vibecheck.records.counts import Scope
-from vibecheck.records.database import open_database
+from vibecheck.records.db.connect import open_database
+from vibecheck.records.stats.queries import Counting
+from vibecheck.records.stats.results import Scope
 
 TODAY = datetime.now(UTC).date()
 CHAMPION = Champion("face-3", 0.99)

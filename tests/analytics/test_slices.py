@@ -2,7 +2,7 @@ import numpy as np
 from scipy.stats import fisher_exact
 
 from vibecheck.analytics.slices import slices
-from vibecheck.records.counts import Cell, Group
+from vibecheck.records.stats.results import Cell, Group
 
 
 def cells(correct: int, wrong: int) -> list[Cell]:
@@ -37,7 +37,7 @@ def test_what_holds_everything_compares_with_nothing():
 
 
 def test_fifteen_bins_of_confidence_are_taken_by_threes():
-    from vibecheck.records.bins import CONFIDENCE
+    from vibecheck.records.stats.bins import CONFIDENCE
 
     groups = [Group("confidence", name, 10, 5) for name in CONFIDENCE.names]
     found = [s for s in slices(groups, cells(75, 75)) if s.what == "Confidence"]

@@ -8,7 +8,7 @@ from vibecheck.analytics.accuracy import accuracy
 from vibecheck.analytics.calibration import calibration
 from vibecheck.analytics.confusion import confusion
 from vibecheck.analytics.drift import drift
-from vibecheck.records.counts import Answers, Bin, Cell, Day
+from vibecheck.records.stats.results import Answers, Bin, Cell, Day
 
 DAY = date(2026, 3, 31)
 

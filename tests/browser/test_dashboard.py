@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from benchmarks.harness.history import fill
 from tests.browser.conftest import look
-from vibecheck.records.database import open_database
+from vibecheck.records.db.connect import open_database
 
 pytestmark = pytest.mark.browser
 

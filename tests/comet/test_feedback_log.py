@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.records.examples import EXAMPLE, NOON
 from vibecheck.comet.feedback_log import COLUMNS, lines, row
+from vibecheck.records.csv_safety import harmless
 from vibecheck.records.values import Feedback
-from vibecheck.spreadsheet import harmless
 
 
 def read(text: str) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from tests.records.examples import JPEG, NOON, a_prediction
 from tests.waiting import wait_for
 from vibecheck.comet import layout
 from vibecheck.comet.rollup import roll_up
-from vibecheck.records.queue import CHORES
+from vibecheck.records.outbox.queue import CHORES
 
 PROJECT = Path(__file__).parents[2]
 
@@ -110,7 +110,7 @@ def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_a_hund
 def test_a_day_that_arrived_twice_is_mended_when_it_is_rolled_up(settings, store, comet):
     """What no look beforehand can prevent: the upload of a sender that died arrives after its heir's."""
     from vibecheck.comet.client import Comet
-    from vibecheck.records.outbox import payload_of
+    from vibecheck.records.outbox.messages import payload_of
 
     day = layout.day_of(NOON)
     comet.experiment(layout.experiment_key("main", day), "vibecheck")

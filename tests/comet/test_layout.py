@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.records.examples import EXAMPLE, NOON
 from vibecheck.comet import layout
 from vibecheck.comet.layout import Asset
-from vibecheck.records.outbox import payload_of
+from vibecheck.records.outbox.messages import payload_of
 from vibecheck.records.values import Feedback, Play
 
 FEEDBACK = Feedback(EXAMPLE.id, 2, "sad", "audit", "a1b2", NOON)

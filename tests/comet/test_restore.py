@@ -18,12 +18,12 @@ from vibecheck.comet.restore import restore
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.state import comet_state, fetch
 from vibecheck.errors import CometRefuses, CometUnavailable
-from vibecheck.records import training
-from vibecheck.records.outbox import payload_of
-from vibecheck.records.queue import RESTORE, ROLLUP
+from vibecheck.records.db.tables import predictions as predictions_table
+from vibecheck.records.db.transactions import writing
+from vibecheck.records.labels import training_sets
+from vibecheck.records.outbox.messages import payload_of
+from vibecheck.records.outbox.queue import RESTORE, ROLLUP
 from vibecheck.records.store import Store
-from vibecheck.records.tables import predictions as predictions_table
-from vibecheck.records.transactions import writing
 from vibecheck.settings import Settings
 
 LONG_AGO = NOON - timedelta(days=3650)
@@ -119,13 +119,13 @@ def test_the_sides_of_predictions_come_back_and_those_here_stay(settings, store,
     for each in made:
         store.add(each, None)
     first, second = (each.id for each in made)
-    training.draw(store.engine, {first: "held_out", second: "train"}, NOON)
+    training_sets.draw(store.engine, {first: "held_out", second: "train"}, NOON)
     Sender(settings, store, FAST).run(until_empty=True)
     with Opened(elsewhere) as new:
         new.add(made[1], None)
-        training.draw(new.engine, {second: "held_out"}, NOON)
+        training_sets.draw(new.engine, {second: "held_out"}, NOON)
         read_back(elsewhere, new)
-        assert training.sides(new.engine, [first, second]) == {first: "held_out", second: "held_out"}
+        assert training_sets.sides(new.engine, [first, second]) == {first: "held_out", second: "held_out"}
 
 
 def test_it_changes_nothing_when_done_again_and_fetches_no_picture_twice(settings, store, comet):

@@ -13,7 +13,7 @@ from vibecheck.comet.client import Comet
 from vibecheck.comet.layout import Asset
 from vibecheck.comet.rollup import needs_rollup, roll_up
 from vibecheck.comet.whereabouts import Whereabouts
-from vibecheck.records.outbox import payload_of
+from vibecheck.records.outbox.messages import payload_of
 from vibecheck.records.values import Feedback
 
 DAY = layout.day_of(NOON)

@@ -16,10 +16,10 @@ from vibecheck.comet import layout
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.state import comet_state, try_again
 from vibecheck.errors import CometUnavailable
-from vibecheck.records.outbox import payload_of
-from vibecheck.records.queue import CHORES
-from vibecheck.records.tables import outbox
-from vibecheck.records.transactions import reading, writing
+from vibecheck.records.db.tables import outbox
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.outbox.messages import payload_of
+from vibecheck.records.outbox.queue import CHORES
 from vibecheck.records.values import Feedback
 
 DAY = layout.day_of(NOON)
@@ -145,7 +145,7 @@ def test_a_picture_that_was_allowed_later_takes_the_place_of_the_numbers(setting
 
 
 def store_table(name):
-    from vibecheck.records import tables
+    from vibecheck.records.db import tables
 
     return getattr(tables, name)
 
@@ -154,7 +154,7 @@ def delete(store, prediction_id, **payload):
     """Deletes a prediction as the corrections page does."""
     from sqlalchemy import delete as delete_from
 
-    from vibecheck.records import queue
+    from vibecheck.records.outbox import queue
 
     with writing(store.engine) as connection:
         table = store_table("predictions")
@@ -499,7 +499,7 @@ def test_somebody_who_asks_to_try_again_need_not_wait(settings, store, comet, ad
 
 def test_the_sender_outlives_a_store_that_fails(settings, store, comet, added, monkeypatch):
     from vibecheck.errors import RecordsError
-    from vibecheck.records.queue import Queue
+    from vibecheck.records.outbox.queue import Queue
 
     claim, failures = Queue.claim, [True, True]
 

@@ -9,8 +9,8 @@ from tests.records.examples import NOON, a_prediction
 from vibecheck.comet import layout
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.state import comet_state, experiment_link, fetch
-from vibecheck.records.tables import notes
-from vibecheck.records.transactions import writing
+from vibecheck.records.db.tables import notes
+from vibecheck.records.db.transactions import writing
 
 
 @both_databases

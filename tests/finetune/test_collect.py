@@ -16,8 +16,8 @@ from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, SettingsError
 from vibecheck.importing import id_of
+from vibecheck.records.db.tables import predictions
 from vibecheck.records.store import Store
-from vibecheck.records.tables import predictions
 from vibecheck.records.values import CANT_TELL
 from vibecheck.settings import Settings
 from vibecheck.vision.faces import whole
@@ -212,9 +212,9 @@ def test_a_picture_that_is_in_the_store_keeps_its_side(settings, store, folder):
     held = next(row for row in first.rows if row.side == split.TRAIN)
     made = a_prediction(id=held.prediction_id, picture_kept=True)
     store.add(made, held.picture)
-    from vibecheck.records import training
+    from vibecheck.records.labels import training_sets
 
-    training.draw(store.engine, {made.id: split.HELD_OUT}, NOON)
+    training_sets.draw(store.engine, {made.id: split.HELD_OUT}, NOON)
     again = collect(settings, str(folder), crops=True)
     assert next(row.side for row in again.rows if row.prediction_id == made.id) == split.HELD_OUT
 

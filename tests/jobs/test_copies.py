@@ -11,8 +11,8 @@ from tests.waiting import wait_for
 from vibecheck.errors import JobError
 from vibecheck.jobs.desk import Request, log_of
 from vibecheck.jobs.ledger import LEASE
-from vibecheck.records.tables import jobs as table
-from vibecheck.records.transactions import writing
+from vibecheck.records.db.tables import jobs as table
+from vibecheck.records.db.transactions import writing
 
 
 def test_a_run_goes_through_to_its_report(desk):

@@ -3,8 +3,8 @@ import pytest
 from vibecheck.errors import JobError
 from vibecheck.jobs.events import Progress, Step
 from vibecheck.jobs.ledger import CANCELLED, FINISHED, LEASE, LOST, REMEMBERED, Ledger
-from vibecheck.records.tables import jobs
-from vibecheck.records.transactions import writing
+from vibecheck.records.db.tables import jobs
+from vibecheck.records.db.transactions import writing
 
 A, B = "a" * 32, "b" * 32
 

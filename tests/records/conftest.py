@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from vibecheck.records.database import open_database
+from vibecheck.records.db.connect import open_database
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 

@@ -8,8 +8,8 @@ from sqlalchemy import event
 
 from benchmarks.harness.history import fill
 from tests.records.examples import NOON, PLAY, a_prediction
-from vibecheck.records import corrections
-from vibecheck.records.corrections import Filters
+from vibecheck.records.labels import queues
+from vibecheck.records.labels.queues import Filters
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
@@ -87,7 +87,7 @@ def delete(store: Store, now: datetime) -> Callable[[], object]:
     ],
 )
 def test_it_costs_the_same_with_ten_times_as_many(stores, prepare, monkeypatch):
-    monkeypatch.setattr(corrections, "MANY", 10)  # so that there are many labels of each mood here, too
+    monkeypatch.setattr(queues, "MANY", 10)  # so that there are many labels of each mood here, too
     few, many = (steps(store, prepare(store, NOON + timedelta(minutes=1))) for store in stores.values())
     assert many < 1.5 * few + 20
 

@@ -11,7 +11,7 @@ from s3fs import S3FileSystem
 from tests.records.examples import JPEG, a_prediction
 from tests.standins.object_storage import ObjectStorage, object_storage
 from vibecheck.errors import RecordsError
-from vibecheck.records.images import S3_PATIENCE, Images
+from vibecheck.records.pictures import S3_PATIENCE, Images
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 

@@ -7,8 +7,8 @@ import pytest
 from tests.records.examples import a_prediction
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import Proof
-from vibecheck.records.outbox import pending
-from vibecheck.records.transactions import reading
+from vibecheck.records.db.transactions import reading
+from vibecheck.records.outbox.messages import pending
 from vibecheck.registry import Registry
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -13,11 +13,11 @@ from sqlalchemy import event, text
 from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError, UnknownPrediction
-from vibecheck.records.database import open_database
-from vibecheck.records.images import Images
-from vibecheck.records.outbox import payload_of
+from vibecheck.records.db.connect import open_database
+from vibecheck.records.db.transactions import writing
+from vibecheck.records.outbox.messages import payload_of
+from vibecheck.records.pictures import Images
 from vibecheck.records.store import Store
-from vibecheck.records.transactions import writing
 from vibecheck.records.values import PREDICTION_SOURCES, ModelVersion, Play
 from vibecheck.vision.faces import Face, FaceQuality
 

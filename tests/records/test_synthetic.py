@@ -7,12 +7,13 @@ from sqlalchemy import select
 
 from tests.records.examples import JPEG, NOON, a_prediction
 from vibecheck.errors import RecordsError
-from vibecheck.records import bulk, summaries
-from vibecheck.records.database import open_database
+from vibecheck.records import bulk
+from vibecheck.records.db.connect import open_database
+from vibecheck.records.db.tables import metadata
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.stats import summaries
 from vibecheck.records.store import Store
 from vibecheck.records.synthetic import ORIGIN
-from vibecheck.records.tables import metadata
-from vibecheck.records.transactions import reading, writing
 from vibecheck.records.values import Feedback, ModelVersion, Play
 
 VERSION = ModelVersion("demo-1", ORIGIN, NOON)

@@ -9,10 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import a_prediction
 from vibecheck.comet.state import ASKED, RESTORING, SENDER
-from vibecheck.records.notes import read_note, write_note
+from vibecheck.records.db.tables import outbox
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.outbox.notes import read_note, write_note
 from vibecheck.records.store import Store
-from vibecheck.records.tables import outbox
-from vibecheck.records.transactions import reading, writing
 from vibecheck.settings import Settings
 
 PAGE = """

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from benchmarks.harness.history import fill
 from tests.records.examples import JPEG, a_prediction
 from vibecheck.access.roles import Role
-from vibecheck.records.database import open_database
+from vibecheck.records.db.connect import open_database
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.ui import gate

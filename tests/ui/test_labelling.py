@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.records.examples import a_prediction
 from vibecheck.errors import UnknownPrediction
-from vibecheck.records.corrections import Labelled
+from vibecheck.records.labels.queues import Labelled
 from vibecheck.records.values import is_prediction_id
 from vibecheck.ui import labelling
 from vibecheck.ui.labelling import Shown, asked_for, days, onward

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.ui.conftest import sign_in
 from vibecheck.access.roles import PAGES, Role
-from vibecheck.records.images import Images
+from vibecheck.records.pictures import Images
 from vibecheck.records.store import Store
 
 ROOT = Path(__file__).parents[2]

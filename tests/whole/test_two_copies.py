@@ -20,7 +20,7 @@ from tests.standins.postgres import postgres_of_its_own
 from tests.test_champion import install
 from tests.waiting import wait_for
 from tests.whole.conftest import check_vibe, said
-from vibecheck.records.queue import CHORES
+from vibecheck.records.outbox.queue import CHORES
 from vibecheck.records.store import Store
 from vibecheck.registry import Registry
 from vibecheck.settings import Settings

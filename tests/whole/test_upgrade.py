@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from benchmarks.harness.wire import Visitor
 from tests.standins.postgres import postgres_of_its_own
 from tests.whole.conftest import check_vibe, photo, said
-from vibecheck.records.counting import Scope
+from vibecheck.records.stats.queries import Scope
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from vibecheck.analytics.shares import Change, Share, change, share
-from vibecheck.records.counts import Answers, Bin, Day
+from vibecheck.records.stats.results import Answers, Bin, Day
 
 # Fewer answers than this say nothing that a headline should repeat: the interval is ±18 points.
 ENOUGH = 30

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vibecheck.analytics.shares import Share, share
-from vibecheck.records.bins import CONFIDENCE_BINS
-from vibecheck.records.counts import Bin
+from vibecheck.records.stats.bins import CONFIDENCE_BINS
+from vibecheck.records.stats.results import Bin
 
 # Times that the answers are drawn anew for the interval of the error.
 DRAWS = 2000

@@ -7,7 +7,7 @@ from vibecheck.analytics.chart_style import ACCENT, CARD, QUIET, RIGHT, TEXT, WA
 from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import Shift
 from vibecheck.emotions import EMOTIONS, NAMES
-from vibecheck.records.bins import CONFIDENCE_BINS
+from vibecheck.records.stats.bins import CONFIDENCE_BINS
 
 # One hue from dark to light: it reads the same to those who see no red or green, and in grey.
 SHADES = ["#1A2830", "#214049", "#2B5A60", "#357577", "#409192", "#4CC2C4"]

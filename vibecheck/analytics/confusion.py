@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vibecheck.analytics.shares import Share, share
 from vibecheck.emotions import NAMES
-from vibecheck.records.counts import Cell
+from vibecheck.records.stats.results import Cell
 
 
 @dataclass(frozen=True, slots=True)

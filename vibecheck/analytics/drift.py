@@ -9,8 +9,8 @@ from scipy.stats import chi2_contingency
 
 from vibecheck.analytics.shares import holm
 from vibecheck.emotions import EMOTIONS
-from vibecheck.records.bins import SIGNALS
-from vibecheck.records.counts import Mix
+from vibecheck.records.stats.bins import SIGNALS
+from vibecheck.records.stats.results import Mix
 
 # With many predictions every difference is more than noise; one under this distance is of no account.
 # Moving a tenth of a fair two-way split to the other side gives 0.07, a quarter 0.18.

@@ -12,7 +12,7 @@ from vibecheck.analytics.retrain import Advice
 from vibecheck.analytics.slices import Slice
 from vibecheck.analytics.words import Answer, interval
 from vibecheck.emotions import BY_NAME
-from vibecheck.records.counts import MoodPlays
+from vibecheck.records.stats.results import MoodPlays
 
 MARKS = {True: ("✓", "good", "done"), False: ("✗", "bad", "missing"), None: ("!", "look", "look at this")}
 

@@ -12,8 +12,8 @@ from vibecheck.analytics.retrain import Advice, advice
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.slices import Slice, slices
 from vibecheck.analytics.versions import Version, side_by_side
-from vibecheck.records.counting import Counting
-from vibecheck.records.counts import Answers, Day, Example, MoodPlays, Scope
+from vibecheck.records.stats.queries import Counting
+from vibecheck.records.stats.results import Answers, Day, Example, MoodPlays, Scope
 
 # Named times, in days up to today.
 PERIODS = {"week": 7, "4 weeks": 28, "12 weeks": 84, "all": None}

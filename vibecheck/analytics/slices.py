@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vibecheck.analytics.shares import ALPHA, Share, fisher, holm, share
-from vibecheck.records.bins import SIGNALS
-from vibecheck.records.counts import Cell, Group
+from vibecheck.records.stats.bins import SIGNALS
+from vibecheck.records.stats.results import Cell, Group
 
 TITLES = {signal.column: signal.title for signal in SIGNALS} | {
     "mood": "Mood shown",

@@ -7,8 +7,8 @@ from typing import Any
 
 from vibecheck.analytics.overview import Overview, Standing
 from vibecheck.emotions import NAMES
-from vibecheck.records.counts import Example
-from vibecheck.spreadsheet import harmless
+from vibecheck.records.csv_safety import harmless
+from vibecheck.records.stats.results import Example
 
 Rows = list[dict[str, Any]]
 

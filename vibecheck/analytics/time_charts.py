@@ -7,7 +7,7 @@ import altair as alt
 
 from vibecheck.analytics.accuracy import Point
 from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, WARM, Chart, finish
-from vibecheck.records.counts import Day
+from vibecheck.records.stats.results import Day
 
 # More counts side by side than this run into each other.
 MOST_COUNTS = 18

@@ -6,7 +6,7 @@ from datetime import date
 
 from vibecheck.analytics.calibration import Calibration, calibration
 from vibecheck.analytics.shares import Share, share
-from vibecheck.records.counts import Bin, VersionUse
+from vibecheck.records.stats.results import Bin, VersionUse
 
 
 @dataclass(frozen=True, slots=True)

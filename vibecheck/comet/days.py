@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from vibecheck.comet import layout
 from vibecheck.comet.layout import PART_NAME, PREDICTION_NAME, SIDE_NAME, Asset
-from vibecheck.records.memory import Remembered
+from vibecheck.records.merge import Remembered
 from vibecheck.records.values import Feedback, Play, Prediction, SideDrawn
 
 Part = TypeVar("Part", Feedback, Play)

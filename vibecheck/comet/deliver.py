@@ -16,9 +16,10 @@ from vibecheck.comet.rollup import roll_up
 from vibecheck.comet.whereabouts import Whereabouts
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometRejected, UnknownPrediction
-from vibecheck.records import memory, queue
-from vibecheck.records.outbox import payload_of
-from vibecheck.records.queue import Claimed
+from vibecheck.records import merge
+from vibecheck.records.outbox import queue
+from vibecheck.records.outbox.messages import payload_of
+from vibecheck.records.outbox.queue import Claimed
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction, is_prediction_id
 
@@ -137,7 +138,7 @@ class Delivery:
                 self._comet.delete(day, asset)
 
         def then(connection: Connection, now: datetime) -> None:
-            memory.forget(connection, prediction_id, now)
+            merge.forget(connection, prediction_id, now)
             if day is not None:
                 _schedule_rollup(connection, day, now)
 

@@ -8,8 +8,8 @@ import io
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from vibecheck.records.csv_safety import harmless
 from vibecheck.records.values import Feedback, Prediction
-from vibecheck.spreadsheet import harmless
 
 COLUMNS = (
     "prediction_id",

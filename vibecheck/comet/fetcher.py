@@ -12,10 +12,10 @@ from vibecheck.comet.client import Comet
 from vibecheck.comet.restore import NOTHING, restore, since_days
 from vibecheck.comet.state import RESTORING, Restoring, schedule_restore
 from vibecheck.errors import CometError, CometRejected, RecordsError
-from vibecheck.records.notes import write_note
-from vibecheck.records.queue import RESTORE, Claimed, Queue
+from vibecheck.records.db.transactions import writing
+from vibecheck.records.outbox.notes import write_note
+from vibecheck.records.outbox.queue import RESTORE, Claimed, Queue
 from vibecheck.records.store import Store
-from vibecheck.records.transactions import writing
 from vibecheck.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -35,12 +35,12 @@ from vibecheck.evaluation.proof import proof_of
 from vibecheck.evaluation.report import JSON_FILE, Report
 from vibecheck.installed import Shelf
 from vibecheck.records import registered
-from vibecheck.records.outbox import MODEL
-from vibecheck.records.queue import Claimed, Queue
-from vibecheck.records.reports import without_pictures
+from vibecheck.records.db.tables import registered_models
+from vibecheck.records.db.transactions import writing
+from vibecheck.records.deletion.redact_reports import without_pictures
+from vibecheck.records.outbox.messages import MODEL
+from vibecheck.records.outbox.queue import Claimed, Queue
 from vibecheck.records.store import Store
-from vibecheck.records.tables import registered_models
-from vibecheck.records.transactions import writing
 from vibecheck.settings import Settings
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 from vibecheck.vision.model_source import ModelFolder, parse_source

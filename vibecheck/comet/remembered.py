@@ -21,11 +21,12 @@ from sqlalchemy import Engine, delete, insert, select
 from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
 from vibecheck.errors import CometRejected
-from vibecheck.records import learned, registered
-from vibecheck.records.queue import moment
+from vibecheck.records import registered
+from vibecheck.records.db.tables import promotions, registered_models, trained_on
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.labels import trained_on as learned
+from vibecheck.records.outbox.queue import moment
 from vibecheck.records.registered import CHALLENGER, CHAMPION, PREVIOUS
-from vibecheck.records.tables import promotions, registered_models, trained_on
-from vibecheck.records.transactions import reading, writing
 from vibecheck.records.values import Promotion
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]

@@ -19,10 +19,11 @@ from vibecheck.comet.remembered import restore_models
 from vibecheck.comet.rollup import needs_rollup
 from vibecheck.comet.state import Restoring
 from vibecheck.errors import CometRejected
-from vibecheck.records import memory, queue
-from vibecheck.records.memory import Merged, merge
+from vibecheck.records import merge as memory
+from vibecheck.records.db.transactions import writing
+from vibecheck.records.merge import Merged, merge
+from vibecheck.records.outbox import queue
 from vibecheck.records.store import Store
-from vibecheck.records.transactions import writing
 
 # Pictures that are fetched at once: enough to hide the way to Comet and back, too few to be a burden.
 AT_ONCE = 4

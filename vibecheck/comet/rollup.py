@@ -10,7 +10,7 @@ from vibecheck.comet.client import Comet
 from vibecheck.comet.days import read_day
 from vibecheck.comet.layout import FEEDBACK_LOG, SIDE_NAME, Asset
 from vibecheck.emotions import NAMES
-from vibecheck.records.holding import holds
+from vibecheck.records.labels.which_counts import holds
 
 
 def roll_up(comet: Comet, day: date) -> None:

@@ -22,11 +22,11 @@ from vibecheck.comet.client import Comet
 from vibecheck.comet.deliver import Delivery
 from vibecheck.comet.state import ASKED, SENDER, SPEAKS_EVERY
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable, RecordsError
-from vibecheck.records.notes import read_note, write_note
-from vibecheck.records.outbox import MODEL
-from vibecheck.records.queue import LEASE, RESTORE, Claimed, Queue
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.outbox.messages import MODEL
+from vibecheck.records.outbox.notes import read_note, write_note
+from vibecheck.records.outbox.queue import LEASE, RESTORE, Claimed, Queue
 from vibecheck.records.store import Store
-from vibecheck.records.transactions import reading, writing
 from vibecheck.settings import Settings
 
 log = logging.getLogger(__name__)

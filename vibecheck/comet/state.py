@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from vibecheck.comet import layout
 from vibecheck.errors import RecordsError
-from vibecheck.records import queue
-from vibecheck.records.notes import Note, read_note, write_note
-from vibecheck.records.queue import Waiting
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.outbox import queue
+from vibecheck.records.outbox.notes import Note, read_note, write_note
+from vibecheck.records.outbox.queue import Waiting
 from vibecheck.records.store import Store
-from vibecheck.records.transactions import reading, writing
 from vibecheck.records.values import Prediction
 from vibecheck.settings import Settings
 

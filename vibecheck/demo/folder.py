@@ -10,11 +10,12 @@ from vibecheck.demo import history
 from vibecheck.demo.portraits import Portraits
 from vibecheck.demo.world import Plan
 from vibecheck.errors import RecordsError
-from vibecheck.records import bulk, summaries
-from vibecheck.records.database import open_database
-from vibecheck.records.images import Images
+from vibecheck.records import bulk
+from vibecheck.records.db.connect import open_database
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.pictures import Images
+from vibecheck.records.stats import summaries
 from vibecheck.records.synthetic import is_synthetic
-from vibecheck.records.transactions import reading, writing
 from vibecheck.settings import Settings
 
 STAMP = "DEMO"

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine, delete, exists, select, update
 
 from vibecheck.errors import JobError
 from vibecheck.jobs.events import Progress, read_progress
-from vibecheck.records.queue import moment
-from vibecheck.records.tables import jobs
-from vibecheck.records.transactions import insert_if_new, reading, writing
+from vibecheck.records.db.tables import jobs
+from vibecheck.records.db.transactions import insert_if_new, reading, writing
+from vibecheck.records.outbox.queue import moment
 
 RUNNING, FINISHED, FAILED, CANCELLED, LOST = "running", "finished", "failed", "cancelled", "lost"
 STATES = (RUNNING, FINISHED, FAILED, CANCELLED, LOST)

@@ -22,7 +22,7 @@ from vibecheck.jobs import events, machine
 from vibecheck.jobs.events import Progress
 from vibecheck.jobs.folder import JobFolder
 from vibecheck.jobs.ledger import CANCELLED, FAILED, FINISHED, Ledger
-from vibecheck.records.database import open_database
+from vibecheck.records.db.connect import open_database
 from vibecheck.settings import Settings
 
 # Seconds between looks, between words to the records while there is news, and while there is none.

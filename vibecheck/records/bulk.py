@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from vibecheck.records.holding import holds
-from vibecheck.records.rows import prediction_row
-from vibecheck.records.tables import feedback, model_versions, plays, predictions
+from vibecheck.records.db.rows import prediction_row
+from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
+from vibecheck.records.labels.which_counts import holds
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
 
 

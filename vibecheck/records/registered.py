@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, text, update
 
 from vibecheck.errors import ModelError
-from vibecheck.records import learned, outbox
-from vibecheck.records.tables import model_aliases, promotions, registered_models, trained_on
-from vibecheck.records.transactions import insert_if_new
+from vibecheck.records.db.tables import model_aliases, promotions, registered_models, trained_on
+from vibecheck.records.db.transactions import insert_if_new
+from vibecheck.records.labels import trained_on as learned
+from vibecheck.records.outbox import messages
 from vibecheck.records.values import Promotion
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -48,8 +49,8 @@ def promoted(connection: Connection, promotion: Promotion) -> Promotion:
         set_alias(connection, PREVIOUS, promotion.replaced)
     clear_alias(connection, CHALLENGER, promotion.version)
     connection.execute(insert(promotions).values(asdict(promotion)))
-    outbox.enqueue(connection, promotion)
-    outbox.tell_model(connection, promotion.version)
+    messages.enqueue(connection, promotion)
+    messages.tell_model(connection, promotion.version)
     return promotion
 
 
@@ -90,7 +91,7 @@ def note(connection: Connection, version: str, metrics: Mapping[str, Any]) -> No
     known = {name: value for name, value in metrics.items() if value is not None}
     same = registered_models.c.version == version
     connection.execute(update(registered_models).where(same).values(metrics=known))
-    outbox.tell_model(connection, version)
+    messages.tell_model(connection, version)
 
 
 def unknown(version: str) -> ModelError:

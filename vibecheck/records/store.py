@@ -12,15 +12,19 @@ from typing import Self
 from sqlalchemy import Connection, Engine, RowMapping, Table, and_, func, insert, or_, select, update
 
 from vibecheck.errors import RecordsError
-from vibecheck.records import corrections, labels, learned, lookup, outbox, purge, summaries
-from vibecheck.records.counting import Counting
-from vibecheck.records.database import open_database, prove_writable
-from vibecheck.records.holding import holds
-from vibecheck.records.images import Images
-from vibecheck.records.rows import feedback_of, model_version_of, play_of, prediction_of, prediction_row
+from vibecheck.records.db import lookup
+from vibecheck.records.db.connect import open_database, prove_writable
+from vibecheck.records.db.rows import feedback_of, model_version_of, play_of, prediction_of, prediction_row
+from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
+from vibecheck.records.db.transactions import insert_if_new, place, reading, writing
+from vibecheck.records.deletion import purge
+from vibecheck.records.labels import give, queues, trained_on
+from vibecheck.records.labels.which_counts import holds
+from vibecheck.records.outbox import messages
+from vibecheck.records.pictures import Images
+from vibecheck.records.stats import summaries
+from vibecheck.records.stats.queries import Counting
 from vibecheck.records.synthetic import is_synthetic, refuse_real
-from vibecheck.records.tables import feedback, model_versions, plays, predictions
-from vibecheck.records.transactions import insert_if_new, place, reading, writing
 from vibecheck.records.values import Feedback, ModelVersion, PictureKept, Play, Prediction, is_prediction_id
 from vibecheck.settings import Settings
 
@@ -84,7 +88,7 @@ class Store:
                     raise _already_stored(prediction)
                 version = ModelVersion(prediction.model_version, model_origin, prediction.made_at)
                 insert_if_new(connection, model_versions, asdict(version))
-                outbox.enqueue(connection, prediction)
+                messages.enqueue(connection, prediction)
                 summaries.count(connection, prediction.id)
             undo.pop_all()
 
@@ -102,7 +106,7 @@ class Store:
         Raises UnknownPrediction, and ValueError for a label, source or queue that does not exist.
         """
         with writing(self._engine) as connection:
-            return labels.give(connection, prediction_id, label, source, given_by, queue, now)
+            return give.give(connection, prediction_id, label, source, given_by, queue, now)
 
     def undo_label(self, prediction_id: str, n: int, given_by: str | None, now: datetime) -> Feedback | None:
         """Takes back the label `n` that `given_by` gave; None where it is gone, or another's.
@@ -110,7 +114,7 @@ class Store:
         Raises UnknownPrediction.
         """
         with writing(self._engine) as connection:
-            return labels.take_back(connection, prediction_id, n, given_by, now)
+            return give.take_back(connection, prediction_id, n, given_by, now)
 
     def keep_picture(self, prediction_id: str, picture: bytes, now: datetime) -> Prediction:
         """Keeps the picture (JPEG) of a prediction that was stored without one.
@@ -129,7 +133,7 @@ class Store:
                 connection.execute(
                     update(predictions).where(predictions.c.id == prediction_id).values(picture_kept=True)
                 )
-                outbox.enqueue(connection, PictureKept(kept, now))
+                messages.enqueue(connection, PictureKept(kept, now))
             undo.pop_all()
         return kept
 
@@ -150,7 +154,7 @@ class Store:
             n = _next_n(connection, prediction_id)
             play = Play(prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now)
             connection.execute(insert(plays).values(asdict(play)))
-            outbox.enqueue(connection, play)
+            messages.enqueue(connection, play)
             summaries.count_play(connection, prediction_id, again)
         return play
 
@@ -184,36 +188,34 @@ class Store:
         with reading(self._engine) as connection:
             return [prediction_of(row) for row in connection.execute(query).mappings()]
 
-    def page(
-        self, filters: corrections.Filters, after: corrections.Place | None, limit: int
-    ) -> list[corrections.Labelled]:
+    def page(self, filters: queues.Filters, after: queues.Place | None, limit: int) -> list[queues.Labelled]:
         """The first `limit` predictions that pass the filters, newest first, after the place `after`."""
         with reading(self._engine) as connection:
-            return corrections.page(connection, filters, after, limit)
+            return queues.page(connection, filters, after, limit)
 
-    def labelled(self, prediction_id: str) -> corrections.Labelled:
+    def labelled(self, prediction_id: str) -> queues.Labelled:
         """The prediction with this id, and its labels. Raises UnknownPrediction."""
         with reading(self._engine) as connection:
-            found = corrections.one(connection, prediction_id) if is_prediction_id(prediction_id) else None
+            found = queues.one(connection, prediction_id) if is_prediction_id(prediction_id) else None
         if found is None:
             raise lookup.unknown(prediction_id)
         return found
 
-    def queue(self, name: str, limit: int) -> list[corrections.Labelled]:
+    def queue(self, name: str, limit: int) -> list[queues.Labelled]:
         """The next `limit` pictures of a labeller's queue, "useful" or "random"."""
-        next_of = {"useful": corrections.useful, "random": corrections.at_random}[name]
+        next_of = {"useful": queues.useful, "random": queues.at_random}[name]
         with reading(self._engine) as connection:
             return next_of(connection, limit)
 
-    def left(self) -> corrections.Left:
+    def left(self) -> queues.Left:
         """How many pictures wait in each of the two queues."""
         with reading(self._engine) as connection:
-            return corrections.left(connection)
+            return queues.left(connection)
 
-    def labellers(self) -> list[corrections.LabellerCount]:
+    def labellers(self) -> list[queues.LabellerCount]:
         """How many labels each labeller gave, by queue; the most diligent first."""
         with reading(self._engine) as connection:
-            return corrections.labellers(connection)
+            return queues.labellers(connection)
 
     def pictured(self, limit: int) -> list[Prediction]:
         """The last `limit` predictions whose picture was kept, newest first."""
@@ -272,10 +274,10 @@ class Store:
         """What the dashboard asks: see `counting.py`."""
         return Counting(self._engine)
 
-    def queued(self, limit: int = 100) -> list[outbox.Outgoing]:
+    def queued(self, limit: int = 100) -> list[messages.Outgoing]:
         """The first `limit` rows of the outbox, oldest first."""
         with reading(self._engine) as connection:
-            return outbox.pending(connection, limit)
+            return messages.pending(connection, limit)
 
     def purge(self, older_than: datetime) -> int:
         """Deletes all predictions made before `older_than` with everything that hangs on them.
@@ -294,14 +296,14 @@ class Store:
 
     def marked_since(self, since: datetime) -> dict[str, int]:
         """How many predictions each model learned from that were deleted at `since` or later."""
-        return learned.marked_since(self._engine, since)
+        return trained_on.marked_since(self._engine, since)
 
     def check(self) -> str:
         """Tries whether the database can be written; returns where it is and what it holds."""
         with writing(self._engine) as connection:
             prove_writable(connection)
             stored = connection.execute(select(func.count()).select_from(predictions)).scalar_one()
-            waiting = outbox.count_pending(connection)
+            waiting = messages.count_pending(connection)
         return f"{place(self._engine.url)}: {stored} predictions, {waiting} records waiting to be sent."
 
     def _all_of(self, table: Table, prediction_id: str) -> list[RowMapping]:

@@ -7,7 +7,7 @@ they are copied, and no setting or file has to be kept beside them.
 from sqlalchemy import Connection, exists, select
 
 from vibecheck.errors import RecordsError
-from vibecheck.records.tables import model_versions
+from vibecheck.records.db.tables import model_versions
 
 ORIGIN = "Made up by python -m vibecheck demo"
 

@@ -11,9 +11,9 @@ from vibecheck.comet.child import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.jobs.desk import Jobs
 from vibecheck.music import Music
-from vibecheck.records.rest import Rest
+from vibecheck.records.db.circuit_breaker import Rest
+from vibecheck.records.deletion.retention import Sweeper
 from vibecheck.records.store import Store
-from vibecheck.records.sweeper import Sweeper
 from vibecheck.registry import Registry
 from vibecheck.ui import comet_state, gate, model, theme
 from vibecheck.ui.configuration import settings

@@ -8,7 +8,7 @@ import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError, UnknownPrediction
-from vibecheck.records.corrections import Filters, Labelled, Place
+from vibecheck.records.labels.queues import Filters, Labelled, Place
 from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
 from vibecheck.ui import app, faces, keeping, labelling, theme
 from vibecheck.ui.filters import chosen_filters

@@ -6,7 +6,7 @@ import streamlit as st
 
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import RecordsError
-from vibecheck.records.counts import Example
+from vibecheck.records.stats.results import Example
 from vibecheck.ui import app, dashboard_trace, theme
 from vibecheck.ui.dashboard import Shown
 from vibecheck.ui.presses import once

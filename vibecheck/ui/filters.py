@@ -3,7 +3,7 @@
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, NAMES
-from vibecheck.records.corrections import Filters
+from vibecheck.records.labels.queues import Filters
 from vibecheck.ui import app, labelling
 from vibecheck.ui.visitor import timezone
 

@@ -10,7 +10,7 @@ import streamlit as st
 from vibecheck.analytics.labels import thresholds
 from vibecheck.errors import RecordsError
 from vibecheck.jobs.ledger import Job
-from vibecheck.records.learnable import Learnable
+from vibecheck.records.labels.trainable import Learnable
 from vibecheck.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.ui import app
 

@@ -5,7 +5,7 @@ import streamlit as st
 from vibecheck.analytics import markup
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import PictureError, RecordsError
-from vibecheck.records.learnable import LabelCount, LabelledPicture
+from vibecheck.records.labels.trainable import LabelCount, LabelledPicture
 from vibecheck.ui import faces, fine_tune, theme
 from vibecheck.ui.fine_tune import Known
 

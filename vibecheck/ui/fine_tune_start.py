@@ -10,7 +10,7 @@ from vibecheck.errors import JobError, RecordsError
 from vibecheck.estimate import Estimate
 from vibecheck.jobs import bases
 from vibecheck.jobs.desk import Request
-from vibecheck.records.learnable import LabelCount
+from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.ui import app, fine_tune, theme
 from vibecheck.ui.configuration import settings
 from vibecheck.ui.fine_tune import Known

@@ -10,7 +10,7 @@ import streamlit as st
 
 from vibecheck.access.roles import Role
 from vibecheck.errors import RecordsError, UnknownPrediction
-from vibecheck.records.corrections import Filters, Labelled, Place
+from vibecheck.records.labels.queues import Filters, Labelled, Place
 from vibecheck.records.values import QUEUES, is_prediction_id
 from vibecheck.ui import app, gate
 from vibecheck.ui.visitor import visitor

@@ -1,0 +1,58 @@
+import socket
+import time
+
+import pytest
+from sqlalchemy import make_url
+
+from vibecheck.errors import RecordsError
+from vibecheck.records.db import connect
+from vibecheck.records.db.circuit_breaker import FACTOR, Rest
+from vibecheck.records.db.transactions import reading
+
+
+class Server:
+    """Takes two seconds to fail, while it is away."""
+
+    def __init__(self) -> None:
+        self.now, self.away, self.asked = 0.0, True, 0
+
+    def ask(self) -> str:
+        self.asked += 1
+        if self.away:
+            self.now += 2.0
+            raise OSError("away")
+        return "here"
+
+
+def test_after_a_slow_failure_everybody_is_told_at_once_for_a_while():
+    server = Server()
+    rest = Rest(lambda: server.now)
+    for _ in range(5):
+        with pytest.raises(OSError, match="away"):
+            rest.attempt(server.ask)
+    assert (server.asked, server.now) == (1, 2.0)
+    server.away = False
+    server.now += 2.0 * FACTOR
+    assert rest.attempt(server.ask) == "here" == rest.attempt(server.ask)
+
+
+def test_what_fails_at_once_is_asked_again_at_once():
+    rest, asked = Rest(lambda: 1.0), []
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            rest.attempt(lambda: asked.append(1) or 1 / 0)
+    assert len(asked) == 3
+
+
+def test_of_a_server_that_stops_answering_only_the_first_is_kept_waiting(monkeypatch):
+    monkeypatch.setattr(connect, "CONNECT_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://me@127.0.0.1:{silent.getsockname()[1]}/vibes"
+        engine, took = connect._postgres(make_url(url)), []
+        for _ in range(4):
+            began = time.monotonic()
+            with pytest.raises(RecordsError, match="cannot be reached"), reading(engine):
+                pass
+            took.append(time.monotonic() - began)
+    assert took[0] > 1.5 and max(took[1:]) < took[0] / 2, took
+    engine.dispose()

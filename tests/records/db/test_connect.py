@@ -1,0 +1,334 @@
+import os
+import socket
+import sqlite3
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg.errors
+import pytest
+from sqlalchemy import create_engine, event, insert, make_url, text
+from sqlalchemy.exc import StatementError
+
+from tests.records.examples import NOON
+from vibecheck.errors import RecordsError
+from vibecheck.records.db import connect
+from vibecheck.records.db.connect import open_database
+from vibecheck.records.db.tables import model_versions
+from vibecheck.records.db.transactions import place, reading, writing
+
+NOBODY = 65534
+
+
+@contextmanager
+def an_ordinary_user():
+    """Root may write everywhere, so a test of what may not be written is run as nobody."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def read_only_folder():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+
+
+def everything_said(error):
+    """The message with those of its causes, as a traceback shows them."""
+    words = []
+    while error is not None:
+        words.append(str(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return " ".join(words)
+
+
+def pragma(connection, name):
+    return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+
+
+def test_sqlite_keeps_what_it_acknowledged(sqlite_url):
+    engine = open_database(sqlite_url)
+    with reading(engine) as connection:
+        settings = {
+            name: pragma(connection, name)
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
+    engine.dispose()
+
+
+def test_the_folder_is_made(tmp_path):
+    file = tmp_path / "a" / "b" / "vibecheck.db"
+    open_database(f"sqlite:///{file}").dispose()
+    assert file.is_file()
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "postgres", "postgresql+psycopg"])
+@pytest.mark.postgres
+def test_hosts_write_postgres_in_several_ways(postgres_url, driver):
+    engine = open_database(postgres_url.replace("postgresql+psycopg", driver))
+    assert engine.driver == "psycopg"
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "not the URL of a database"),
+        ("vibecheck.db", "not the URL of a database"),
+        ("postgresql://me:secret@host:port/vibes", "not the URL of a database"),
+        ("postgresql://me:secret/vibes", "not the URL of a database"),
+        ("postgresql://me:sec@ret@host/vibes", "%40"),
+        ("mysql://me:secret@host/vibes", "names the driver mysql"),
+        ("oracle9://me:secret@host/vibes", "names the driver oracle9"),
+        ("sqlite+aiosqlite:///vibes.db", r"names the driver sqlite\+aiosqlite"),
+        ("postgresql+psycopg2://me:secret@host/vibes", r"names the driver postgresql\+psycopg2"),
+        ("sqlite://", "must name a file"),
+        ("sqlite:///:memory:", "must name a file"),
+        ("sqlite:///file:vibes?mode=memory&uri=true", "must name a file"),
+    ],
+)
+def test_a_url_that_cannot_be_used(url, words):
+    with pytest.raises(RecordsError, match=words) as caught:
+        open_database(url)
+    assert "VIBECHECK_DATABASE_URL" in str(caught.value)
+    assert "secret" not in everything_said(caught.value)
+    assert "ret@" not in everything_said(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@127.0.0.1:1/vibes",
+        "postgresql://me:secret@nowhere.invalid/vibes",
+        "postgresql://me@127.0.0.1:1/vibes?password=secret",
+        "postgresql://me:secret@127.0.0.1:1/vibes?no_such_option=1",
+    ],
+)
+def test_a_server_that_cannot_be_reached(url):
+    words = r"vibes on .* cannot be reached.*VIBECHECK_DATABASE_URL"
+    with pytest.raises(RecordsError, match=words) as caught:
+        open_database(url)
+    assert "secret" not in everything_said(caught.value)
+
+
+@pytest.mark.postgres
+def test_a_database_that_the_server_does_not_have(postgres_url):
+    url = make_url(postgres_url).set(database="vibecheck_nowhere").render_as_string(hide_password=False)
+    with pytest.raises(RecordsError, match=r"VIBECHECK_DATABASE_URL.*does not exist"):
+        open_database(url)
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(connect, "CONNECT_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        with pytest.raises(RecordsError, match="cannot be reached"):
+            open_database(f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/vibes")
+        assert time.monotonic() - began < 4
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "data").write_text("a file is in the way")
+    with pytest.raises(RecordsError, match=r"cannot be created \(.*VIBECHECK_DATA"):
+        open_database(f"sqlite:///{tmp_path}/data/vibecheck.db")
+
+
+def test_a_folder_that_may_not_be_written(sqlite_url, read_only_folder):
+    open_database(sqlite_url).dispose()  # whatever is loaded late is loaded while it may be read
+    with an_ordinary_user():
+        with pytest.raises(RecordsError, match=r"cannot be created \(Permission denied\).*VIBECHECK_DATA"):
+            open_database(f"sqlite:///{read_only_folder}/data/vibecheck.db")
+        with pytest.raises(RecordsError, match=r"cannot be opened.*VIBECHECK_DATA"):
+            open_database(f"sqlite:///{read_only_folder}/vibecheck.db")
+
+
+def test_a_file_that_may_not_be_written(read_only_folder):
+    read_only_folder.chmod(0o777)
+    file = read_only_folder / "vibecheck.db"
+    open_database(f"sqlite:///{file}").dispose()
+    file.chmod(0o444)
+    with an_ordinary_user(), pytest.raises(RecordsError, match=r"is read-only.*VIBECHECK_DATA"):
+        open_database(f"sqlite:///{file}")
+
+
+def test_a_file_that_is_not_a_database(tmp_path):
+    file = tmp_path / "vibecheck.db"
+    file.write_text("Dear diary, " * 100)
+    with pytest.raises(RecordsError, match=r"is not a SQLite database.*VIBECHECK_DATA"):
+        open_database(f"sqlite:///{file}")
+    assert file.read_text().startswith("Dear diary")
+
+
+def test_a_database_that_another_program_holds(sqlite_url, monkeypatch):
+    monkeypatch.setattr(connect, "BUSY_SECONDS", 0.1)
+    engine = open_database(sqlite_url)
+    holder = sqlite3.connect(make_url(sqlite_url).database, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(RecordsError, match="held by another program"), writing(engine):
+        pass
+    with reading(engine) as connection:  # a writer does not keep readers out
+        assert connection.execute(text("SELECT count(*) FROM predictions")).scalar_one() == 0
+    holder.execute("ROLLBACK")
+    holder.close()
+    with writing(engine):
+        pass
+    engine.dispose()
+
+
+def test_a_writer_waits_its_turn(sqlite_url):
+    """SQLite refuses at once to write after a read that another writer made stale: nobody may read first."""
+    engine = open_database(sqlite_url)
+
+    def count_up(_):
+        with writing(engine) as connection:
+            last = connection.execute(text("SELECT count(*) FROM model_versions")).scalar_one()
+            row = {"version": str(last), "origin": "test", "first_used_at": NOON}
+            connection.execute(insert(model_versions).values(row))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(count_up, range(40)))
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT count(*) FROM model_versions")).scalar_one() == 40
+    engine.dispose()
+
+
+def test_a_file_system_that_is_busy_while_the_journal_changes(tmp_path):
+    """Eight processes that open a new file at once: in one of four tries, SQLite tells one of them this."""
+    refusals = [
+        sqlite3.OperationalError("database is locked"),
+        sqlite3.OperationalError("database is locked"),
+    ]
+
+    class Busy(sqlite3.Connection):
+        def execute(self, sql):
+            if "journal_mode" in sql and refusals:
+                error = refusals.pop()
+                error.sqlite_errorname = "SQLITE_BUSY"
+                raise error
+            return super().execute(sql)
+
+    connection = sqlite3.connect(tmp_path / "vibecheck.db", factory=Busy)
+    connect._prepare_sqlite(connection, None)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert not refusals
+    connection.close()
+
+
+def test_a_full_disk(sqlite_url):
+    engine = open_database(sqlite_url)
+    with pytest.raises(RecordsError, match="no room left: free some space"), writing(engine) as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite takes as many as there are
+        for number in range(100):
+            row = {"version": str(number), "origin": "x" * 1000, "first_used_at": NOON}
+            connection.execute(insert(model_versions).values(row))
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (psycopg.errors.DiskFull, "no room left"),
+        (psycopg.errors.ReadOnlySqlTransaction, "is read-only.*VIBECHECK_DATABASE_URL"),
+        (psycopg.errors.InsufficientPrivilege, "does not allow this.*VIBECHECK_DATABASE_URL"),
+        (psycopg.errors.DeadlockDetected, "try again"),
+        (psycopg.errors.UndefinedTable, "refused a request"),
+    ],
+)
+def test_what_postgres_may_say(failure, words):
+    engine = create_engine("postgresql+psycopg://me:secret@host/vibes")
+
+    @event.listens_for(engine, "do_connect")
+    def refuse(*_):
+        raise failure("so says the server")
+
+    with pytest.raises(RecordsError, match=f"The Postgres database vibes on host .*{words}"), reading(engine):
+        pass
+
+
+@pytest.mark.postgres
+def test_text_that_postgres_cannot_hold(postgres_url):
+    engine = open_database(postgres_url)
+    with pytest.raises(RecordsError, match=r"refused a request .*NUL"), writing(engine) as connection:
+        connection.execute(insert(model_versions).values(version="\0", origin="", first_used_at=NOON))
+    engine.dispose()
+
+
+def test_when_all_connections_are_in_use(sqlite_url):
+    engine = create_engine(sqlite_url, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    with reading(engine), pytest.raises(RecordsError, match="in use: try again"), reading(engine):
+        pass
+    engine.dispose()
+
+
+@pytest.mark.postgres
+def test_a_connection_that_the_server_closed_is_replaced(postgres_url):
+    engine = open_database(postgres_url)
+    with reading(engine) as connection:
+        own = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    other = open_database(postgres_url)
+    with reading(other) as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:own, 5000)"), {"own": own})
+    other.dispose()
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    engine.dispose()
+
+
+@pytest.mark.postgres
+def test_a_server_that_goes_away_meanwhile(postgres_url):
+    engine = open_database(postgres_url)
+    with pytest.raises(RecordsError, match="shutting down"), writing(engine) as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    engine.dispose()
+
+
+def test_our_own_mistakes_are_not_dressed_up(engine):
+    with pytest.raises(StatementError), reading(engine) as connection:
+        connection.execute(text("SELECT :missing"))
+    with pytest.raises(ZeroDivisionError), writing(engine):
+        _ = 1 / 0
+
+
+def test_a_failed_transaction_leaves_nothing(engine):
+    with pytest.raises(ZeroDivisionError), writing(engine) as connection:
+        connection.execute(text("INSERT INTO model_versions VALUES ('1', 'test', '2026-01-31 00:00:00')"))
+        _ = 1 / 0
+    with reading(engine) as connection:
+        assert connection.execute(text("SELECT count(*) FROM model_versions")).scalar_one() == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:////folder/vibecheck.db", "SQLite database /folder/vibecheck.db"),
+        ("postgresql://me:secret@host:5432/vibes?sslmode=require", "Postgres database vibes on host"),
+        ("postgresql:///vibes?host=/run/postgresql", "Postgres database vibes on /run/postgresql"),
+        ("postgresql:///vibes", "Postgres database vibes on this machine"),
+    ],
+)
+def test_how_a_database_is_named(url, expected):
+    assert place(make_url(url)) == expected
+
+
+@pytest.mark.postgres
+def test_a_replica_that_is_read_only(postgres_url):
+    open_database(postgres_url).dispose()
+    url = make_url(postgres_url)
+    options = f"{url.query['options']} -c default_transaction_read_only=on"
+    url = url.update_query_dict({"options": options})
+    with pytest.raises(
+        RecordsError, match=r"is read-only: name the primary server in VIBECHECK_DATABASE_URL"
+    ):
+        open_database(url.render_as_string(hide_password=False))

@@ -1,0 +1,155 @@
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, insert, inspect, select, text
+
+from tests.records.examples import NOON, a_prediction
+from vibecheck.errors import RecordsError
+from vibecheck.records.db.connect import open_database
+from vibecheck.records.db.rows import prediction_row
+from vibecheck.records.db.tables import feedback, metadata, predictions
+from vibecheck.records.db.transactions import reading, writing
+
+# Waits, with everything imported, for the word to open the database.
+OPENER = """
+import sys
+from vibecheck.records.database import open_database
+print("ready", flush=True)
+sys.stdin.readline()
+open_database(sys.argv[1]).dispose()
+"""
+
+
+def shape(engine: Engine) -> dict:
+    """All that can be read of the tables; the order of the columns does not count."""
+    found = inspect(engine)
+    return {
+        table: (
+            sorted((column["name"], str(column["type"]), column["nullable"]) for column in columns),
+            found.get_pk_constraint(table),
+            found.get_foreign_keys(table),
+            sorted(map(plain, found.get_indexes(table)), key=str),
+        )
+        for table in found.get_table_names()
+        if table != "alembic_version"
+        for columns in [found.get_columns(table)]
+    }
+
+
+def plain(index: dict) -> dict:
+    """An index, with the condition of a partial one as text."""
+    return index | {"dialect_options": {k: str(v) for k, v in index.get("dialect_options", {}).items()}}
+
+
+def test_the_migrations_make_the_tables_of_the_code(engine):
+    with reading(engine) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_nothing_is_missed_by_the_comparison(engine):
+    migrated = shape(engine)
+    with writing(engine) as connection:
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+    assert migrated == shape(engine)
+
+
+def test_opening_again_changes_nothing(engine, database_url):
+    before = shape(engine)
+    open_database(database_url).dispose()
+    assert shape(engine) == before
+
+
+def test_threads_may_open_a_new_database_at_once(database_url):
+    together = Barrier(6)
+
+    def open_it(_):
+        together.wait()
+        return open_database(database_url)
+
+    with ThreadPoolExecutor(6) as threads:
+        engines = list(threads.map(open_it, range(6)))
+    with reading(engines[0]) as connection:
+        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+    for engine in engines:
+        engine.dispose()
+
+
+def test_threads_may_open_several_databases_at_once(tmp_path):
+    with ThreadPoolExecutor(6) as threads:
+        urls = [f"sqlite:///{tmp_path / str(number)}.db" for number in range(12)]
+        for engine in threads.map(open_database, urls):
+            assert inspect(engine).has_table("outbox")
+            engine.dispose()
+
+
+def test_processes_may_open_a_new_database_at_once(database_url):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, database_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=20) for process in processes] == [("", "")] * 3
+    assert {process.returncode for process in processes} == {0}
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(database_url):
+    raw = create_engine(database_url)
+    with raw.begin() as connection:
+        connection.execute(text("CREATE TABLE outbox (mine TEXT)"))  # the last that the migration makes
+    with pytest.raises(RecordsError, match="outbox"):
+        open_database(database_url)
+    assert inspect(raw).get_table_names() == ["outbox"]
+    raw.dispose()
+
+
+def test_tables_of_a_newer_version_are_left_alone(engine, database_url):
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'f00d'"))
+    with pytest.raises(RecordsError, match=r"newer VibeCheck: update this one.*VIBECHECK_DATA"):
+        open_database(database_url)
+
+
+def test_labels_that_were_given_before_are_noted_with_their_predictions(database_url):
+    raw = create_engine(database_url)
+    labelled, untouched = a_prediction(mood="happy"), a_prediction()
+    rows = [prediction_row(each) for each in (labelled, untouched)]
+    with raw.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", "vibecheck.records:migrations")
+        config.set_main_option("path_separator", "os")
+        command.upgrade(config, "0001")
+        connection.execute(insert(predictions), rows)
+        for n, label in ((1, "sad"), (2, "fear")):
+            values = {
+                "prediction_id": labelled.id,
+                "n": n,
+                "label": label,
+                "source": "audit",
+                "given_at": NOON,
+            }
+            connection.execute(insert(feedback).values(values))
+    raw.dispose()
+    engine = open_database(database_url)
+    query = select(predictions.c.id, predictions.c.label, predictions.c.labels_given, predictions.c.judged)
+    with reading(engine) as connection:
+        found = set(map(tuple, connection.execute(query)))
+    engine.dispose()
+    assert found == {(labelled.id, "fear", 2, False), (untouched.id, None, 0, False)}

@@ -1,0 +1,233 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, insert, select, text
+
+from tests.records.examples import JPEG, NOON, PLAY, a_prediction
+from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.records.db.tables import feedback, metadata, outbox, plays, predictions
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.deletion import purge as purge_module
+from vibecheck.records.outbox.messages import enqueue
+from vibecheck.records.pictures import Images
+from vibecheck.records.values import Feedback
+
+DAY = timedelta(days=1)
+NOWHERE = "f" * 32
+
+
+def add(store, made_at, picture=JPEG):
+    """A prediction with everything that can hang on one."""
+    prediction = a_prediction(made_at=made_at, picture_kept=picture is not None)
+    store.add(prediction, picture)
+    store.label(prediction.id, "sad", "audit", None, made_at)
+    store.played(prediction.id, again=False, now=made_at, **PLAY)
+    return prediction
+
+
+def counts(engine):
+    with reading(engine) as connection:
+        return [
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (predictions, feedback, plays, outbox)
+        ]
+
+
+def pictures(tmp_path):
+    return sorted(path.name for path in (tmp_path / "images").rglob("*") if path.is_file())
+
+
+def test_what_is_old_goes_with_all_that_hangs_on_it(store, engine, tmp_path):
+    old = add(store, NOON - DAY)
+    edge, young = add(store, NOON), add(store, NOON + DAY)
+    assert store.purge(NOON) == 1
+    assert counts(engine) == [2, 2, 2, 6]
+    assert pictures(tmp_path) == sorted([edge.picture_name, young.picture_name])
+    with pytest.raises(UnknownPrediction):
+        store.get(old.id)
+    assert store.purge(NOON) == 0
+
+
+def test_a_purge_works_in_batches(store, engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(purge_module, "BATCH", 2)
+    monkeypatch.setattr(purge_module, "QUESTION", 2)
+    for number in range(5):
+        add(store, NOON - number * DAY, JPEG if number % 2 else None)
+    kept = add(store, NOON + DAY)
+    assert store.purge(NOON + DAY / 2) == 5
+    assert counts(engine) == [1, 1, 1, 3]
+    assert pictures(tmp_path) == [kept.picture_name]
+
+
+def test_two_purges_at_once_count_each_prediction_once(store, engine, monkeypatch):
+    monkeypatch.setattr(purge_module, "BATCH", 5)
+    for number in range(20):
+        add(store, NOON - number * DAY)
+    with ThreadPoolExecutor(2) as threads:
+        deleted = list(threads.map(lambda _: store.purge(NOON + DAY), range(2)))
+    assert sum(deleted) == 20
+    assert counts(engine) == [0, 0, 0, 0]
+
+
+def test_a_purge_that_dies_leaves_no_picture_without_a_row(store, engine, tmp_path, monkeypatch):
+    for number in range(3):
+        add(store, NOON - number * DAY)
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(purge_module, "writing", die)
+        with pytest.raises(KeyboardInterrupt):
+            store.purge(NOON + DAY)
+    rows = {prediction.picture_name for prediction in store.recent("a1b2", 10)}
+    assert set(pictures(tmp_path)) <= rows
+    assert all(store.picture(prediction.id) is None for prediction in store.recent("a1b2", 10))
+    assert store.purge(NOON + DAY) == 3
+    assert (counts(engine), pictures(tmp_path)) == ([0, 0, 0, 0], [])
+
+
+def test_a_row_stays_as_long_as_its_picture_cannot_be_deleted(store, engine, monkeypatch):
+    add(store, NOON)
+
+    def refuse(*_):
+        raise RecordsError("the disk is read-only")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Images, "delete", refuse)
+        with pytest.raises(RecordsError, match="read-only"):
+            store.purge(NOON + DAY)
+    assert counts(engine)[0] == 1
+
+
+def test_a_picture_that_never_got_its_row_goes_when_it_is_old(store, tmp_path, settings):
+    lost, kept = a_prediction(), add(store, datetime.now(UTC) + DAY)
+    Images(settings.images_url).put(lost.id, JPEG)
+    assert store.purge(datetime.now(UTC) - DAY) == 0
+    assert len(pictures(tmp_path)) == 2
+    assert store.purge(datetime.now(UTC) + DAY / 2) == 0
+    assert pictures(tmp_path) == [kept.picture_name]
+
+
+def test_a_label_given_during_the_purge_does_not_stay_in_the_outbox(store, engine):
+    prediction = a_prediction()
+    store.add(prediction, None)
+    with ThreadPoolExecutor(1) as threads:
+        with writing(engine) as connection:
+            late = Feedback(prediction.id, 1, "sad", "audit", None, NOON)
+            connection.execute(insert(feedback).values(asdict(late)))
+            enqueue(connection, late)
+            purged = threads.submit(store.purge, NOON + DAY)
+            time.sleep(0.3)  # by now the purge waits for the label
+            assert not purged.done()
+        assert purged.result() == 1
+    assert counts(engine) == [0, 0, 0, 0]
+
+
+def test_a_time_without_a_zone_is_refused(store):
+    with pytest.raises(ValueError, match="time zone"):
+        store.purge(NOON.replace(tzinfo=None))
+
+
+def test_every_table_that_names_a_prediction_is_purged():
+    """A table that is added later must be thought of here."""
+    naming = {table.name for table in metadata.tables.values() if "prediction_id" in table.c}
+    # Ids alone stay: of what is deleted in Comet too, so that none is read back, and of what models learned.
+    assert naming - {"forgotten", "trained_on"} == {"feedback", "plays", "outbox", "outcomes"}
+
+
+def kinds(store):
+    return [(row.kind, row.prediction_id) for row in store.queued()]
+
+
+def sent(engine):
+    """Everything in the outbox was delivered."""
+    with writing(engine) as connection:
+        connection.execute(outbox.delete())
+
+
+def test_what_is_old_and_was_sent_is_deleted_there_too(store, engine):
+    old = add(store, NOON - DAY)
+    sent(engine)
+    waiting = add(store, NOON - DAY)
+    store.purge(NOON)
+    assert kinds(store) == [("deletion", old.id)], "of the other nothing was sent, and nothing will be"
+    assert waiting.id not in str(store.queued())
+    store.purge(NOON)
+    assert kinds(store) == [("deletion", old.id)]
+
+
+def test_what_is_forgotten_goes_everywhere(store, engine, tmp_path):
+    here, other = add(store, NOON), add(store, NOON)
+    assert store.forget([here.id, NOWHERE, "../etc", here.id], NOON + DAY) == {here.id}
+    assert counts(engine) == [1, 1, 1, 4]
+    assert pictures(tmp_path) == [other.picture_name]
+    last = store.queued()[-1]
+    assert (last.kind, last.prediction_id) == ("deletion", here.id)
+    assert last.payload == {
+        "prediction_id": here.id,
+        "made_at": NOON.isoformat(),
+        "deleted_at": (NOON + DAY).isoformat(),
+    }
+    assert store.forget([here.id], NOON) == set()
+    assert store.forget([], NOON) == set()
+
+
+def test_a_visitor_is_forgotten_and_nobody_else(store, engine, tmp_path, monkeypatch):
+    monkeypatch.setattr(purge_module, "BATCH", 2)
+    for number in range(5):
+        prediction = a_prediction(visitor="me", picture_kept=bool(number % 2))
+        store.add(prediction, JPEG if number % 2 else None)
+        store.label(prediction.id, "sad", "audit", "me", NOON)
+    others = [a_prediction(visitor=visitor, picture_kept=True) for visitor in ("you", None)]
+    for prediction in others:
+        store.add(prediction, JPEG)
+    assert store.forget_visitor("me", NOON) == 5
+    assert store.recent("me", 10) == []
+    assert counts(engine) == [2, 0, 0, 2 + 5]
+    assert pictures(tmp_path) == sorted(each.picture_name for each in others)
+    assert store.forget_visitor("me", NOON) == 0
+
+
+def test_a_deletion_waits_behind_what_was_told_before(store, engine):
+    """An upload may be on its way while the visitor deletes: the deletion must come after it."""
+    prediction = add(store, NOON)
+    sent_last = store.queued()[-1].id
+    store.forget([prediction.id], NOON)
+    (row,) = store.queued()
+    assert row.kind == "deletion" and row.id > sent_last
+
+
+def test_two_deletions_at_once_tell_it_once(store):
+    ids = [add(store, NOON).id for _ in range(10)]
+    with ThreadPoolExecutor(2) as threads:
+        gone = list(threads.map(lambda _: store.forget(ids, NOON), range(2)))
+    assert sorted([*gone[0], *gone[1]]) == sorted(ids)
+    assert sorted(kinds(store)) == sorted(("deletion", each) for each in ids)
+
+
+def test_a_picture_that_is_allowed_during_the_deletion_goes_too(store, tmp_path, monkeypatch):
+    prediction = add(store, NOON, picture=None)
+    found = purge_module._found
+
+    def allowed_meanwhile(engine, query):
+        batch = found(engine, query)
+        store.keep_picture(prediction.id, JPEG, NOON)
+        return batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(purge_module, "_found", allowed_meanwhile)
+        assert store.forget([prediction.id], NOON) == {prediction.id}
+    assert pictures(tmp_path) == []
+
+
+def test_nothing_is_forgotten_without_telling(store, engine):
+    prediction = add(store, NOON, picture=None)
+    with writing(engine) as connection:
+        connection.execute(text("ALTER TABLE outbox RENAME TO elsewhere"))
+    with pytest.raises(RecordsError, match="outbox"):
+        store.forget([prediction.id], NOON)
+    assert store.get(prediction.id) == prediction

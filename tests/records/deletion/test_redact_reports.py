@@ -1,0 +1,68 @@
+"""A picture that is deleted goes from the reports that show it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.evaluation.test_report import REPORT
+from tests.records.examples import JPEG, a_prediction
+from vibecheck.records.deletion.redact_reports import without_pictures
+from vibecheck.registry import Registry
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def picture(prediction_id: str) -> str:
+    return f'<figure><img data-prediction="{prediction_id}" src="data:image/jpeg;base64,AA"></figure>\n'
+
+
+@pytest.fixture
+def shown(store, engine, tmp_path):
+    """Two predictions, and a report that shows both."""
+    both = [a_prediction(picture_kept=True, visitor=name) for name in ("one", "two")]
+    for each in both:
+        store.add(each, JPEG)
+    path = tmp_path / "out" / "report.html"
+    path.parent.mkdir()
+    path.write_text("<p>Proved</p>" + "".join(picture(each.id) for each in both))
+    registry = Registry(engine)
+    registry.register("tuned", "a test", "here", {}, NOW)
+    registry.prove("tuned", REPORT.proof(str(path)))
+    return both, path
+
+
+@pytest.mark.parametrize("how", ["forget", "forget_visitor", "purge"])
+def test_what_is_deleted_is_taken_out_and_the_rest_stays(store, shown, how):
+    (one, two), path = shown
+    assert one.id in path.read_text()
+    if how == "forget":
+        store.forget([one.id], NOW)
+    elif how == "forget_visitor":
+        store.forget_visitor("one", NOW)
+    else:
+        store.purge(datetime.now(UTC))
+    left = path.read_text()
+    assert one.id not in left and "Proved" in left
+    assert (two.id in left) == (how != "purge")
+    assert [each.name for each in path.parent.iterdir()] == ["report.html"]
+
+
+def test_only_reports_are_touched(store, engine, shown, tmp_path):
+    (one, _), _ = shown
+    other = tmp_path / "mine.txt"
+    other.write_text(picture("0" * 32))
+    Registry(engine).prove("tuned", REPORT.proof(str(other)))
+    store.forget([one.id], NOW)
+    assert other.read_text() == picture("0" * 32)
+
+
+def test_a_report_that_is_elsewhere_is_no_error(store, engine, shown):
+    (one, _), _ = shown
+    Registry(engine).prove("tuned", REPORT.proof("/nowhere/report.html"))
+    assert store.forget([one.id], NOW) == {one.id}
+
+
+def test_all_pictures_go_or_only_some():
+    text = picture("a") + picture("b")
+    assert "<img" not in without_pictures(text)
+    assert without_pictures(text, {"a"}).count("<img") == 1 and "AA" in without_pictures(text, {"a"})

@@ -1,0 +1,45 @@
+import time
+from datetime import UTC, datetime, timedelta
+
+from tests.records.examples import JPEG, a_prediction
+from tests.waiting import wait_for
+from vibecheck.errors import RecordsError
+from vibecheck.records.deletion.retention import Sweeper
+
+DAY = timedelta(days=1)
+
+
+def test_it_sweeps_at_once_and_again(store):
+    now = datetime.now(UTC)
+    young = a_prediction(made_at=now, picture_kept=True)
+    store.add(young, JPEG)
+    store.add(a_prediction(made_at=now - 91 * DAY), None)
+    sweeper = Sweeper(store, retention=90 * DAY, every=timedelta(seconds=0.05))
+    wait_for(lambda: store.count() == 1)
+    store.add(a_prediction(made_at=now - 91 * DAY), None)
+    wait_for(lambda: store.count() == 1)
+    sweeper.stop()
+    assert store.get(young.id) == young
+
+
+def test_a_failure_is_said_and_tried_again(store, monkeypatch, caplog):
+    store.add(a_prediction(made_at=datetime.now(UTC) - 91 * DAY), None)
+    purge, failures = store.purge, iter([RecordsError("The disk is full.")])
+
+    def fail_once(older_than):
+        for failure in failures:
+            raise failure
+        return purge(older_than)
+
+    monkeypatch.setattr(store, "purge", fail_once)
+    sweeper = Sweeper(store, retention=90 * DAY, every=timedelta(seconds=0.05))
+    wait_for(lambda: store.count() == 0)
+    sweeper.stop()
+    assert "The disk is full." in caplog.text
+
+
+def test_it_stops_while_it_waits(store):
+    sweeper = Sweeper(store, retention=90 * DAY)
+    start = time.monotonic()
+    sweeper.stop()
+    assert time.monotonic() - start < 10

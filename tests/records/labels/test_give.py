@@ -1,0 +1,130 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from tests.records.examples import JPEG, NOON, a_prediction
+from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.records.db.tables import predictions
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.outbox.messages import payload_of
+from vibecheck.records.pictures import Images
+from vibecheck.records.values import CANT_TELL, FeedbackUndone, PictureKept
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def prediction(store):
+    made = a_prediction()
+    store.add(made, None)
+    return made
+
+
+def noted(engine, prediction):
+    columns = predictions.c.label, predictions.c.labels_given, predictions.c.judged
+    with reading(engine) as connection:
+        return connection.execute(select(*columns).where(predictions.c.id == prediction.id)).one()
+
+
+def test_a_prediction_notes_its_last_label(store, engine, prediction):
+    assert noted(engine, prediction) == (None, 0, False)
+    store.label(prediction.id, "sad", "audit", "me", NOON)
+    store.label(prediction.id, "fear", "labeller", "you", NOON + SECOND, "useful")
+    assert noted(engine, prediction) == ("fear", 2, False)
+
+
+def test_a_label_that_is_no_mood_is_a_label(store, engine, prediction):
+    given = store.label(prediction.id, CANT_TELL, "labeller", "you", NOON, "random")
+    assert store.feedback_of(prediction.id) == [given]
+    assert noted(engine, prediction) == (CANT_TELL, 1, True)
+
+
+def test_the_same_label_from_another_queue_is_another_feedback(store, prediction):
+    queues = (None, "useful", "random")
+    given = [store.label(prediction.id, "sad", "labeller", "you", NOON, queue) for queue in queues]
+    assert [(each.n, each.queue) for each in given] == [(1, None), (2, "useful"), (3, "random")]
+
+
+def test_a_label_taken_back_is_gone_and_told(store, engine, prediction):
+    first = store.label(prediction.id, "sad", "volunteered", "me", NOON)
+    second = store.label(prediction.id, "fear", "labeller", "you", NOON, "random")
+    assert store.undo_label(prediction.id, 2, "you", NOON + SECOND) == second
+    assert store.feedback_of(prediction.id) == [first]
+    assert noted(engine, prediction) == ("sad", 2, False)
+    told = store.queued()[-1]
+    assert told.kind == "feedback_undone"
+    assert told.payload == payload_of(FeedbackUndone(prediction.id, 2, NOON + SECOND))
+
+
+def test_the_number_of_a_label_that_was_taken_back_is_not_given_out_again(store, engine, prediction):
+    store.label(prediction.id, "sad", "audit", "me", NOON)
+    store.undo_label(prediction.id, 1, "me", NOON)
+    assert noted(engine, prediction) == (None, 1, False)
+    assert store.label(prediction.id, "fear", "audit", "me", NOON).n == 2
+
+
+def test_a_label_is_taken_back_once_and_only_by_who_gave_it(store, prediction):
+    given = store.label(prediction.id, "sad", "audit", "me", NOON)
+    assert store.undo_label(prediction.id, 1, "you", NOON) is None
+    assert store.undo_label(prediction.id, 7, "me", NOON) is None
+    assert store.feedback_of(prediction.id) == [given]
+    with ThreadPoolExecutor(4) as threads:
+        undone = list(threads.map(lambda _: store.undo_label(prediction.id, 1, "me", NOON), range(4)))
+    assert sorted(undone, key=str) == [given, None, None, None]
+    assert [row.kind for row in store.queued()] == ["prediction", "feedback", "feedback_undone"]
+
+
+def test_a_label_that_is_not_the_last_may_be_taken_back(store, engine, prediction):
+    store.label(prediction.id, "sad", "labeller", "you", NOON, "random")
+    last = store.label(prediction.id, "fear", "volunteered", "me", NOON)
+    store.undo_label(prediction.id, 1, "you", NOON)
+    assert store.feedback_of(prediction.id) == [last]
+    assert noted(engine, prediction) == ("fear", 2, False)
+
+
+def test_nothing_is_taken_back_without_its_row_in_the_outbox(store, engine, prediction):
+    given = store.label(prediction.id, "sad", "audit", "me", NOON)
+    with writing(engine) as connection:
+        connection.execute(text("ALTER TABLE outbox RENAME TO elsewhere"))
+    with pytest.raises(RecordsError, match="outbox"):
+        store.undo_label(prediction.id, 1, "me", NOON)
+    assert store.feedback_of(prediction.id) == [given]
+
+
+@pytest.mark.parametrize("prediction_id", ["f" * 32, "", "\0", "<b>"])
+def test_an_unknown_id(store, prediction_id):
+    for use in (
+        lambda: store.undo_label(prediction_id, 1, None, NOON),
+        lambda: store.keep_picture(prediction_id, JPEG, NOON),
+        lambda: store.labelled(prediction_id),
+    ):
+        with pytest.raises(UnknownPrediction):
+            use()
+
+
+def test_a_picture_may_be_allowed_later(store, prediction):
+    kept = store.keep_picture(prediction.id, JPEG, NOON + SECOND)
+    assert kept.picture_kept and store.get(prediction.id) == kept
+    assert store.picture(prediction.id) == JPEG
+    told = store.queued()[-1]
+    assert told.kind == "picture_kept"
+    assert told.payload == payload_of(PictureKept(kept, NOON + SECOND))
+
+
+def test_a_picture_that_is_kept_is_not_replaced(store):
+    made = a_prediction(picture_kept=True)
+    store.add(made, JPEG)
+    assert store.keep_picture(made.id, b"another", NOON) == made
+    assert store.picture(made.id) == JPEG
+    assert len(store.queued()) == 1
+
+
+def test_a_picture_of_which_nothing_can_be_told_is_not_kept(store, engine, settings, prediction):
+    with writing(engine) as connection:
+        connection.execute(text("ALTER TABLE outbox RENAME TO elsewhere"))
+    with pytest.raises(RecordsError, match="outbox"):
+        store.keep_picture(prediction.id, JPEG, NOON)
+    assert not store.get(prediction.id).picture_kept
+    assert not Images(settings.images_url).exists(prediction.id)

@@ -1,0 +1,231 @@
+"""The outbox shared by senders: in order, once, never stuck, whoever dies and wherever the clock goes."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from tests.records.examples import NOON, a_prediction
+from vibecheck.records.db.tables import outbox
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.outbox import queue
+from vibecheck.records.outbox.queue import LEASE, LONGEST_PAUSE, Queue, claim
+
+A, B = "a" * 32, "b" * 32
+SECOND = timedelta(seconds=1)
+
+
+def tell(engine, *subjects, kind="feedback"):
+    """Adds rows about these predictions, in this order; returns their numbers."""
+    rows = [
+        {"kind": kind, "prediction_id": subject, "payload": {}, "created_at": NOON + number * SECOND}
+        for number, subject in enumerate(subjects)
+    ]
+    with writing(engine) as connection:
+        return [connection.execute(insert(outbox).values(row)).inserted_primary_key[0] for row in rows]
+
+
+def take(engine, by="me", limit=10, now=NOON, **options):
+    with writing(engine) as connection:
+        return claim(connection, by, limit, now, **options)
+
+
+def numbers(claimed):
+    return [each.row.id for each in claimed]
+
+
+def how_it_stands(engine):
+    with reading(engine) as connection:
+        return queue.waiting(connection)
+
+
+def test_the_oldest_row_of_each_prediction_is_taken(engine):
+    first, _, other, _ = tell(engine, A, A, B, B)
+    assert numbers(take(engine)) == [first, other]
+
+
+def test_a_row_follows_once_the_one_before_it_is_delivered(engine):
+    first, second = tell(engine, A, A)
+    (claimed,) = take(engine)
+    assert take(engine) == []
+    with writing(engine) as connection:
+        assert queue.finish(connection, "me", claimed)
+    assert numbers(take(engine)) == [second] != [first]
+
+
+def test_a_row_that_waits_for_its_next_attempt_holds_back_the_ones_after_it(engine):
+    tell(engine, A, A)
+    (claimed,) = take(engine)
+    with writing(engine) as connection:
+        queue.postpone(connection, "me", claimed, NOON + 60 * SECOND, "no network")
+    assert take(engine, now=NOON + 59 * SECOND) == []
+    (again,) = take(engine, now=NOON + 60 * SECOND)
+    assert again.row == claimed.row
+    assert again.attempts == 2
+
+
+def test_what_is_set_aside_holds_back_only_its_own_prediction_until_it_is_tried_again(engine):
+    first, _, other = tell(engine, A, A, B)
+    claimed, untried = take(engine)
+    with writing(engine) as connection:
+        queue.set_aside(connection, "me", claimed, "too large", NOON)
+        queue.release(connection, "me", [untried])
+    stands = how_it_stands(engine)
+    assert (stands.queued, stands.oldest) == (1, NOON + 2 * SECOND)
+    assert (stands.set_aside, stands.behind) == ({"too large": 1}, 1)
+    assert numbers(take(engine)) == [other]
+    with writing(engine) as connection:
+        assert queue.try_again(connection) == 1
+    assert numbers(take(engine)) == [first]
+
+
+def test_a_claimed_row_is_nobody_elses_until_the_claim_is_over(engine):
+    tell(engine, A)
+    (claimed,) = take(engine, by="me")
+    assert take(engine, by="other", now=NOON + LEASE - SECOND) == []
+    (theirs,) = take(engine, by="other", now=NOON + LEASE)
+    assert theirs.attempts == 2
+    with writing(engine) as connection:
+        assert not queue.finish(connection, "me", claimed)
+        assert queue.finish(connection, "other", theirs)
+
+
+def test_a_claim_that_is_renewed_holds_on(engine):
+    tell(engine, A, B)
+    mine = take(engine)
+    with writing(engine) as connection:
+        assert queue.renew(connection, "me", mine, NOON + 60 * SECOND, LEASE) == set(numbers(mine))
+        assert queue.renew(connection, "other", mine, NOON + 60 * SECOND, LEASE) == set()
+    assert take(engine, by="other", now=NOON + LEASE) == []
+
+
+def test_a_sender_that_looked_at_the_clock_before_another_one_took_rows_leaves_them_to_that_one(engine):
+    tell(engine, A, B)
+    _, postponed = take(engine, by="other")
+    with writing(engine) as connection:
+        queue.postpone(connection, "other", postponed, NOON + LONGEST_PAUSE, "no network")
+    assert take(engine, by="me", now=NOON - timedelta(milliseconds=1)) == []
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=3), timedelta(days=1), timedelta(days=4000)])
+def test_a_claim_is_taken_up_though_the_clock_was_set_back(engine, back):
+    tell(engine, A)
+    assert take(engine, by="dead")
+    assert take(engine, by="me", now=NOON - back)
+
+
+@pytest.mark.parametrize("back", [timedelta(hours=2), timedelta(days=4000)])
+def test_a_pause_ends_though_the_clock_was_set_back(engine, back):
+    tell(engine, A)
+    (claimed,) = take(engine)
+    with writing(engine) as connection:
+        queue.postpone(connection, "me", claimed, NOON + LONGEST_PAUSE, "later")
+    assert take(engine, now=NOON - back)
+
+
+def test_rows_given_back_untried_are_as_if_never_taken(engine):
+    tell(engine, A)
+    claimed = take(engine)
+    with writing(engine) as connection:
+        queue.release(connection, "me", claimed)
+    (again,) = take(engine, by="other")
+    assert again.attempts == 1
+
+
+def test_withdrawing_leaves_only_what_is_on_its_way(engine):
+    sent, _ = tell(engine, A, A)
+    take(engine)
+    tell(engine, B)
+    with writing(engine) as connection:
+        queue.withdraw(connection, [A, B])
+    (deletion,) = tell(engine, A, kind="deletion")
+    with reading(engine) as connection:
+        assert connection.execute(select(outbox.c.id).order_by(outbox.c.id)).scalars().all() == [
+            sent,
+            deletion,
+        ]
+    assert take(engine, by="other") == [], "the deletion must come after what is on its way"
+
+
+def test_a_chore_waits_for_its_time_and_is_there_once(engine):
+    with writing(engine) as connection:
+        for due in (NOON + 9 * SECOND, NOON + 5 * SECOND, NOON + 7 * SECOND):
+            queue.schedule(connection, queue.ROLLUP, "2026-01-31", {"day": "2026-01-31"}, due)
+    assert take(engine, now=NOON + 4 * SECOND) == []
+    (claimed,) = take(engine, now=NOON + 5 * SECOND)
+    with writing(engine) as connection:  # something new came while the day is rolled up
+        queue.schedule(connection, queue.ROLLUP, "2026-01-31", {"day": "2026-01-31"}, NOON + 6 * SECOND)
+    assert take(engine, now=NOON + 6 * SECOND) == []
+    with writing(engine) as connection:
+        queue.finish(connection, "me", claimed)
+    assert len(take(engine, now=NOON + 6 * SECOND)) == 1
+    stands = how_it_stands(engine)
+    assert (stands.queued, stands.oldest) == (0, None), "nobody waits for a chore"
+
+
+def test_kinds_can_be_chosen(engine):
+    tell(engine, A)
+    (restore,) = tell(engine, "restore", kind=queue.RESTORE)
+    assert numbers(take(engine, kinds=[queue.RESTORE])) == [restore]
+    assert restore not in numbers(take(engine, but=[queue.RESTORE], now=NOON + LEASE))
+
+
+def test_trouble_is_what_the_last_attempt_said(engine):
+    tell(engine, A, B)
+    for number, claimed in enumerate(take(engine)):
+        with writing(engine) as connection:
+            queue.postpone(connection, "me", claimed, NOON + number * SECOND, f"trouble {number}")
+    assert how_it_stands(engine).trouble == "trouble 1"
+
+
+def test_many_senders_send_everything_once_and_in_order(store):
+    ids = [a_prediction().id for _ in range(12)]
+    for _ in range(5):
+        tell(store.engine, *ids)
+    sent = []
+
+    def send(number):
+        mine, order = Queue(store.engine, f"sender {number}"), random.Random(number)
+        while batch := mine.claim(order.randint(1, 5)):
+            for claimed in batch:
+                sent.append(claimed.row)
+                assert mine.finish(claimed)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(send, range(4)))
+    assert how_it_stands(store.engine).queued == 0
+    assert len({row.id for row in sent}) == len(sent) == 60
+    for prediction_id in ids:
+        mine = [row.id for row in sent if row.prediction_id == prediction_id]
+        assert mine == sorted(mine)
+
+
+def test_a_long_queue_is_read_fast(engine):
+    rows = [
+        {"kind": "play", "prediction_id": f"{number // 2:032x}", "payload": {}, "created_at": NOON}
+        for number in range(20_000)
+    ]
+    with writing(engine) as connection:
+        connection.execute(insert(outbox), rows)
+        connection.execute(
+            update(outbox).where(outbox.c.id % 4 == 1).values(next_attempt_at=NOON + LONGEST_PAUSE)
+        )
+    assert len(take(engine, limit=16)) == 16
+
+
+def test_what_follows_from_a_delivery_happens_with_it_or_not_at_all(store):
+    tell(store.engine, A)
+    mine = Queue(store.engine, "me")
+    (claimed,) = mine.claim(1)
+
+    def fail(connection, now):
+        queue.schedule(connection, queue.ROLLUP, "x", {}, now)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        mine.finish(claimed, fail)
+    assert [row.kind for row in store.queued()] == ["feedback"]
+    mine.finish(claimed, lambda connection, now: queue.schedule(connection, queue.ROLLUP, "x", {}, now))
+    assert [row.kind for row in store.queued()] == ["rollup"]

@@ -1,0 +1,177 @@
+"""The summaries say what the rows say, whatever happened to those, and in whatever order."""
+
+import random
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import Engine, delete, insert, select, text
+
+from tests.records.examples import NOON, PLAY, a_prediction
+from vibecheck.emotions import NAMES
+from vibecheck.records.db.connect import open_database
+from vibecheck.records.db.tables import daily, feedback, jobs, outcomes
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.stats import summaries
+from vibecheck.records.stats.results import Scope
+from vibecheck.records.store import Store
+
+
+def contents(engine: Engine) -> tuple[list, list]:
+    """Both summaries; rows that count nothing are as good as none, and sums are compared roughly."""
+    with reading(engine) as connection:
+        days = connection.execute(select(daily).where(daily.c.n != 0)).mappings()
+        judged = connection.execute(select(outcomes)).mappings()
+        return (
+            sorted(
+                [[round(v, 6) if isinstance(v, float) else v for v in row.values()] for row in days], key=str
+            ),
+            sorted([list(row.values()) for row in judged], key=str),
+        )
+
+
+def counted_anew(engine: Engine) -> tuple[list, list]:
+    with writing(engine) as connection:
+        summaries.rebuild(connection)
+    return contents(engine)
+
+
+@pytest.fixture
+def busy(store: Store) -> Store:
+    """A store with a history: days, models, all kinds of labels and plays, and a purge."""
+    rng = random.Random(1)
+    for number in range(60):
+        shares = [rng.random() for _ in NAMES]
+        shares = tuple(each / sum(shares) for each in shares)
+        prediction = a_prediction(
+            made_at=NOON + timedelta(hours=7 * number),
+            source=rng.choice(["live", "photo", "upload"]),
+            probabilities=shares,
+            confidence=max(shares),
+            mood=NAMES[shares.index(max(shares))],
+            model_version=rng.choice(["a", "b"]),
+            audit=rng.random() < 0.5,
+        )
+        store.add(prediction, None)
+        for _ in range(rng.randrange(4)):
+            source = rng.choice(["audit", "volunteered", "labeller", "import"])
+            store.label(prediction.id, rng.choice(NAMES), source, None, prediction.made_at)
+        for _ in range(rng.randrange(3)):
+            store.played(prediction.id, again=rng.random() < 0.5, now=prediction.made_at, **PLAY)
+    store.purge(NOON + timedelta(days=4))
+    return store
+
+
+def test_they_are_what_is_counted_anew(busy, engine):
+    kept = contents(engine)
+    assert kept == counted_anew(engine)
+    assert sum(day.n for day in busy.counting.days(Scope())) == busy.count() == 46
+
+
+def test_the_migration_fills_them_with_what_the_code_would(busy, engine, database_url):
+    kept = contents(engine)
+    with writing(engine) as connection:
+        for table in (outcomes, daily, jobs):
+            table.drop(connection)
+        connection.execute(text("DROP INDEX ix_predictions_confidence"))
+        connection.execute(text("DROP INDEX ix_feedback_labellers"))
+        connection.execute(text("CREATE INDEX ix_feedback_source_given_by ON feedback (source, given_by)"))
+        connection.execute(text("ALTER TABLE predictions DROP COLUMN side"))
+        connection.execute(text("ALTER TABLE trained_on DROP COLUMN deleted_at"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+    open_database(database_url).dispose()
+    assert contents(engine) == kept
+
+
+def test_deleting_everything_leaves_nothing(busy, engine):
+    busy.purge(NOON + timedelta(days=999))
+    assert contents(engine) == ([], [])
+    assert busy.counting.span() is None
+
+
+def test_two_that_delete_the_same_take_it_out_once(store, engine):
+    prediction, other = a_prediction(), a_prediction()
+    store.add(prediction, None)
+    store.add(other, None)
+    store.purge(NOON)  # nothing is that old
+    with writing(engine) as connection:
+        summaries.forget(connection, ["f" * 32])
+    assert store.counting.mix(Scope()).n == 2
+
+
+def test_a_day_is_a_day_in_utc(store):
+    late = datetime(2026, 1, 31, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
+    store.add(a_prediction(made_at=late), None)
+    assert [day.day for day in store.counting.days(Scope())] == [date(2026, 2, 1)]
+
+
+def outcome_of(store: Store, *given: tuple[str, str], audit: bool = True) -> dict:
+    """For each kind of label that counts, whether the mood (happy) was right."""
+    prediction = a_prediction(audit=audit)
+    store.add(prediction, None)
+    for label, source in given:
+        store.label(prediction.id, label, source, None, NOON)
+    return {answer.kind: answer.correct == 1 for answer in store.counting.answers(Scope())}
+
+
+def test_of_an_audit_the_first_answer_counts(store):
+    assert outcome_of(store, ("happy", "audit"), ("sad", "audit")) == {"audit": True}
+
+
+def test_of_what_is_volunteered_the_last_counts(store):
+    assert outcome_of(store, ("sad", "volunteered"), ("happy", "volunteered")) == {"volunteered": True}
+
+
+def test_an_audit_answer_to_a_check_that_was_not_drawn_is_none(store):
+    assert outcome_of(store, ("happy", "audit"), audit=False) == {}
+
+
+def test_a_labeller_does_not_change_what_the_audit_said(store):
+    found = outcome_of(store, ("happy", "audit"), ("sad", "labeller"))
+    assert found == {"audit": True, "labeller": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "label"),
+    [
+        ([("sad", "audit"), ("happy", "audit")], "happy"),
+        ([("sad", "labeller"), ("happy", "volunteered")], "sad"),
+        ([("sad", "labeller"), ("fear", "labeller"), ("happy", "audit")], "fear"),
+    ],
+)
+def test_the_label_that_holds_is_the_newest_and_a_labellers_over_a_visitors(store, engine, given, label):
+    outcome_of(store, *given)
+    with reading(engine) as connection:
+        assert connection.execute(select(outcomes.c.label).where(outcomes.c.holds)).scalars().all() == [label]
+
+
+def test_what_is_not_one_of_the_seven_is_neither_right_nor_wrong(store, engine):
+    prediction = a_prediction(audit=True)
+    store.add(prediction, None)
+    with writing(engine) as connection:
+        row = {"prediction_id": prediction.id, "n": 1, "label": "not a face", "source": "audit"}
+        connection.execute(insert(feedback).values(row | {"given_by": None, "given_at": NOON}))
+        summaries.judge(connection, [prediction.id])
+    assert contents(engine)[1] == []
+
+
+def test_taking_a_label_back_takes_its_outcome_back(store, engine):
+    outcome_of(store, ("sad", "volunteered"))
+    with writing(engine) as connection:
+        prediction_id = connection.execute(delete(feedback).returning(feedback.c.prediction_id)).scalar_one()
+        summaries.judge(connection, [prediction_id])
+    assert contents(engine)[1] == []
+
+
+def test_the_bins_of_the_database_are_those_of_the_code(store, engine):
+    from vibecheck.records.stats.bins import SIGNALS
+    from vibecheck.vision.faces import FaceQuality
+
+    for number in range(40):
+        quality = FaceQuality(
+            light=6.5 * number, blur=5.0 * number, size=16 + 4.0 * number, yaw=number - 20, roll=0
+        )
+        store.add(a_prediction(quality=quality, made_at=NOON.astimezone(UTC)), None)
+        mix = store.counting.mix(Scope())
+        for signal in SIGNALS[1:]:
+            assert mix.signals[signal.column][signal.bin(getattr(quality, signal.column))] > 0
+    assert {sum(counts) for counts in mix.signals.values()} == {40}

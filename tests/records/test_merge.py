@@ -1,0 +1,108 @@
+"""What is told again changes nothing; what is new is added; what was deleted stays deleted."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from tests.records.examples import NOON, a_prediction
+from vibecheck.records import merge as memory
+from vibecheck.records.db.tables import outbox
+from vibecheck.records.db.transactions import writing
+from vibecheck.records.merge import Merged, Remembered, merge
+from vibecheck.records.values import Feedback, Play
+
+
+def label(prediction, n, mood, **changes):
+    return replace(Feedback(prediction.id, n, mood, "audit", None, NOON), **changes)
+
+
+def remembered(prediction, *labels, plays=()):
+    return Remembered(prediction, "the project's own", labels, plays)
+
+
+def test_what_is_merged_is_as_it_was_and_is_not_sent_again(store):
+    prediction = a_prediction()
+    labels = label(prediction, 1, "sad"), label(prediction, 2, "fear")
+    play = Play(prediction.id, 1, "37i9", "Sérénité", "match", False, "search", NOON)
+    assert merge(store.engine, [remembered(prediction, *labels, plays=(play,))]) == Merged(1, 2)
+    assert store.get(prediction.id) == prediction
+    assert store.feedback_of(prediction.id) == list(labels)
+    assert store.plays_of(prediction.id) == [play]
+    assert store.queued() == []
+
+
+def test_merging_again_changes_nothing(store):
+    prediction = a_prediction()
+    told = [remembered(prediction, label(prediction, 1, "sad"))]
+    merge(store.engine, told)
+    assert merge(store.engine, told) == Merged(0, 0)
+    assert len(store.feedback_of(prediction.id)) == 1
+
+
+def test_more_than_one_batch(store):
+    told = [remembered(a_prediction()) for _ in range(memory.BATCH + 1)]
+    assert merge(store.engine, told) == Merged(memory.BATCH + 1, 0)
+    assert store.count() == memory.BATCH + 1
+
+
+def test_labels_given_here_and_elsewhere_under_one_number_are_both_kept(store):
+    prediction = a_prediction()
+    store.add(prediction, None)
+    here = store.label(prediction.id, "happy", "labeller", "me", NOON + timedelta(days=1))
+    told = [remembered(prediction, label(prediction, 1, "sad"))]
+    assert merge(store.engine, told) == Merged(0, 1)
+    assert merge(store.engine, told) == Merged(0, 0)
+    assert store.feedback_of(prediction.id) == [here, label(prediction, 2, "sad")]
+
+
+def test_a_model_is_known_from_its_first_prediction_on_whatever_comes_first(store):
+    late, early = a_prediction(), a_prediction(made_at=NOON - timedelta(days=3))
+    merge(store.engine, [remembered(late)])
+    merge(store.engine, [remembered(early)])
+    (model,) = store.model_versions()
+    assert (model.origin, model.first_used_at) == ("the project's own", early.made_at)
+    assert store.model_origin(late.model_version) == "the project's own"
+    assert store.model_origin("another") == "unknown"
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+def test_what_was_deleted_here_does_not_come_back(store, delivered):
+    prediction = a_prediction()
+    with writing(store.engine) as connection:
+        if delivered:
+            memory.forget(connection, prediction.id, NOON)
+            memory.forget(connection, prediction.id, NOON)
+        else:
+            row = {"kind": "deletion", "prediction_id": prediction.id, "payload": {}, "created_at": NOON}
+            connection.execute(insert(outbox).values(row))
+    assert merge(store.engine, [remembered(prediction)]) == Merged(0, 0)
+    assert store.count() == 0
+
+
+def test_notes_of_deletions_are_dropped_in_time(store):
+    old, new = a_prediction(), a_prediction()
+    with writing(store.engine) as connection:
+        memory.forget(connection, old.id, NOON)
+        memory.forget(connection, new.id, NOON + memory.REMEMBER_FORGOTTEN + timedelta(seconds=1))
+    merge(store.engine, [remembered(old), remembered(new)])
+    assert [prediction.id for prediction, _ in store.history()] == [old.id]
+
+
+def test_all_are_listed_oldest_first_with_their_last_label(store, monkeypatch):
+    monkeypatch.setattr("vibecheck.records.store.PAGE", 2)
+    made = [a_prediction(made_at=NOON + timedelta(seconds=second)) for second in (0, 1, 1, 1, 2)]
+    for prediction in made:
+        store.add(prediction, None)
+    store.label(made[0].id, "sad", "audit", None, NOON)
+    last = store.label(made[0].id, "fear", "labeller", None, NOON)
+    expected = sorted(made, key=lambda each: (each.made_at, each.id))
+    assert list(store.history()) == [(expected[0], last), *((each, None) for each in expected[1:])]
+
+
+def test_which_pictures_may_be_kept(store):
+    kept, bare = a_prediction(picture_kept=True), a_prediction()
+    store.add(kept, b"\xff\xd8")
+    store.add(bare, None)
+    assert memory.with_pictures(store.engine, [kept.id, bare.id, "0" * 32]) == {kept.id}

@@ -1,0 +1,201 @@
+import os
+import resource
+import signal
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from tests.records.examples import JPEG
+from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.records.pictures import Images
+
+ID = "ab" + "0" * 30
+OTHER = "cd" + "1" * 30
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "images"
+
+
+@pytest.fixture(params=["folder", "memory"])
+def images(request, folder):
+    return Images(str(folder) if request.param == "folder" else f"memory://{uuid4().hex}/images")
+
+
+@contextmanager
+def files_of_at_most(size):
+    """A disk that fills up: writing past `size` bytes of a file fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def nobody_is_known(ids):
+    return set()
+
+
+def test_what_is_put_can_be_got(images):
+    images.put(ID, JPEG)
+    images.put(OTHER, JPEG + JPEG)
+    assert (images.get(ID), images.get(OTHER)) == (JPEG, JPEG + JPEG)
+    assert images.exists(ID)
+
+
+def test_what_was_never_put(images):
+    assert images.get(ID) is None
+    assert not images.exists(ID)
+    images.delete(ID)
+
+
+def test_what_is_deleted_is_gone(images):
+    images.put(ID, JPEG)
+    images.put(OTHER, JPEG)
+    images.delete(ID)
+    assert (images.get(ID), images.get(OTHER)) == (None, JPEG)
+    assert not images.exists(ID)
+
+
+def test_another_process_sees_and_deletes_the_same_pictures(folder):
+    here, there = Images(str(folder)), Images(str(folder))
+    assert there.get(ID) is None
+    here.put(ID, JPEG)
+    assert there.get(ID) == JPEG
+    there.delete(ID)
+    assert not here.exists(ID)
+
+
+def test_the_name_carries_the_id_and_folders_stay_small(folder):
+    Images(str(folder)).put(ID, JPEG)
+    assert files(folder) == [f"ab/input_{ID}.jpg"]
+    assert (folder / files(folder)[0]).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("wrong", ["", "../" + ID[3:], ID + "/..", ID.upper(), ID[:-1], "ab/../" + ID])
+def test_nothing_but_an_id_reaches_the_disk(images, wrong):
+    for use in (images.get, images.delete, images.exists, lambda name: images.put(name, JPEG)):
+        with pytest.raises(UnknownPrediction, match="not the id of a prediction"):
+            use(wrong)
+
+
+def test_a_picture_is_on_disk_before_it_has_its_name(folder, monkeypatch):
+    steps = []
+    real_fsync, real_replace = os.fsync, Path.replace
+
+    def fsync(descriptor):
+        path = Path(f"/proc/self/fd/{descriptor}").resolve()
+        steps.append(f"sync {path.relative_to(folder.parent)}" if path.is_dir() else f"sync {path.suffix}")
+        real_fsync(descriptor)
+
+    def replace(path, target):
+        steps.append(f"name {target.suffix}")
+        return real_replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    Images(str(folder)).put(ID, JPEG)
+    assert steps == ["sync images", "sync .part", "name .jpg", "sync images/ab"]
+
+
+def test_a_full_disk_leaves_nothing_behind(folder):
+    images = Images(str(folder))
+    images.put(ID, JPEG)
+    with (
+        files_of_at_most(100_000),
+        pytest.raises(RecordsError, match=r"could not be written.*VIBECHECK_DATA"),
+    ):
+        images.put(ID, b"x" * 200_000)
+    with files_of_at_most(100_000), pytest.raises(RecordsError, match="File too large"):
+        images.put(OTHER, b"x" * 200_000)
+    assert files(folder) == [f"ab/input_{ID}.jpg"]
+    assert images.get(ID) == JPEG
+
+
+def test_a_place_that_cannot_be_used(tmp_path):
+    (tmp_path / "images").write_text("a file is in the way")
+    images = Images(str(tmp_path / "images"))
+    for use in (images.get, images.delete, lambda name: images.put(name, JPEG)):
+        with pytest.raises(RecordsError, match=r"(Not a directory|File exists).*VIBECHECK_DATA"):
+            use(ID)
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [("s4://bucket", "Protocol not known"), ("dropbox://me:secret@place/folder", "dropbox")],
+)
+def test_a_kind_of_place_that_is_not_known(location, words):
+    with pytest.raises(RecordsError, match=words) as caught:
+        Images(location)
+    assert "secret" not in str(caught.value)
+
+
+def test_check_leaves_nothing_behind(folder):
+    assert Images(str(folder)).check() == f"{folder} can be written and read."
+    assert files(folder) == []
+
+
+def test_listings_are_not_remembered():
+    class Remembering(MemoryFileSystem):
+        """Keeps listings as the drivers of object stores do."""
+
+        protocol = "remembering"
+
+        def ls(self, path, detail=True, **kwargs):
+            files = self.dircache[path] if path in self.dircache else super().ls(path)
+            self.dircache[path] = files
+            return files if detail else [file["name"] for file in files]
+
+    fsspec.register_implementation("remembering", Remembering, clobber=True)
+    images = Images(f"remembering://{uuid4().hex}")
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    for _ in range(2):
+        images.put(ID, JPEG)
+        images.put("ab" + uuid4().hex[2:], JPEG)
+        assert images.remove_strays(later, {ID}.intersection) == 1
+
+
+def test_strays_are_removed_and_the_rest_stays(images):
+    images.put(ID, JPEG)
+    images.put(OTHER, JPEG)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert images.remove_strays(later, {ID}.intersection) == 1
+    assert (images.exists(ID), images.exists(OTHER)) == (True, False)
+
+
+def test_a_picture_whose_row_is_still_being_written_is_no_stray(images):
+    images.put(ID, JPEG)
+    earlier = datetime.now(UTC) - timedelta(minutes=1)
+    assert images.remove_strays(earlier, nobody_is_known) == 0
+    assert images.exists(ID)
+
+
+def test_what_a_dead_process_was_writing_is_a_stray_and_other_files_are_not(folder):
+    images = Images(str(folder))
+    images.put(ID, JPEG)
+    (folder / "ab" / "input_x1y2.part").write_bytes(b"half a fa")
+    (folder / "ab" / "holiday.jpg").write_bytes(b"not ours")
+    (folder / "notes.txt").write_text("not ours")
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert images.remove_strays(later, {ID}.intersection) == 1
+    assert files(folder) == ["ab/holiday.jpg", f"ab/input_{ID}.jpg", "notes.txt"]
+
+
+def test_a_picture_that_need_not_wait_for_the_disk_is_kept_all_the_same(tmp_path):
+    images = Images(str(tmp_path))
+    images.put("0f" * 16, b"a face", wait=False)
+    assert images.get("0f" * 16) == b"a face"
+    assert images.remove_strays(datetime.now(UTC) + timedelta(hours=1), lambda ids: set(ids)) == 0

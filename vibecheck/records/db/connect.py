@@ -1,0 +1,170 @@
+"""Opens the database of the records: SQLite for one machine, Postgres for several."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, false, make_url, text
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
+from vibecheck.errors import RecordsError
+from vibecheck.records.db.circuit_breaker import Rest
+from vibecheck.records.db.tables import outbox
+from vibecheck.records.db.transactions import BUSY_SECONDS, WRITING, place, writing
+
+# How long a Postgres server may take to answer a new connection.
+CONNECT_SECONDS = 3
+# After how many milliseconds without a sign of life a connection to a host that vanished is given up.
+SILENCE = 10_000
+
+SQLITE_DRIVERS = ("sqlite", "sqlite+pysqlite")
+POSTGRES_DRIVERS = ("postgresql+psycopg", "postgresql", "postgres")  # hosts hand out the last two
+
+# Held in Postgres while migrating: any number that nothing else in the database uses as its own.
+MIGRATION_LOCK = 0x76696265
+
+# Alembic keeps what it is working on in its module, so one thread of a process migrates at a time.
+_one_migration = threading.Lock()
+
+
+def open_database(url: str) -> Engine:
+    """Connects to the database at `url` and brings its tables up to date.
+
+    A SQLite file and its folder are created where they are missing. Safe to call from several
+    processes and threads at once. Raises RecordsError with what to do, naming the setting, where the
+    database cannot be used; no message holds a password.
+    """
+    parsed = _parse(url)
+    engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed)
+    try:
+        with writing(engine) as connection:
+            migrate(connection)
+            prove_writable(connection)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def migrate(connection: Connection) -> None:
+    """Brings the tables up to date, inside the connection's transaction: all of it happens, or nothing.
+
+    Raises RecordsError where the tables are newer than this code.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "vibecheck.records:migrations")
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current == scripts.get_current_head():
+        return
+    known = {script.revision for script in scripts.walk_revisions()}
+    if current is not None and current not in known:
+        raise RecordsError(
+            f"The tables in the {place(connection.engine.url)} were made by a newer VibeCheck: "
+            "update this one, or set VIBECHECK_DATA (for Postgres: VIBECHECK_DATABASE_URL) to another place."
+        )
+    with _one_migration:
+        command.upgrade(config, "head")
+
+
+def prove_writable(connection: Connection) -> None:
+    """Raises where the database may only be read, which it says no sooner than at a change."""
+    connection.execute(delete(outbox).where(false()))
+
+
+def _parse(url: str) -> URL:
+    examples = "postgresql+psycopg://user:password@host/database or sqlite:////folder/file.db"
+    malformed = RecordsError(
+        f"VIBECHECK_DATABASE_URL is not the URL of a database: write it as {examples}, "
+        "and @, : and / in a password as %40, %3A and %2F."
+    )
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise malformed from None  # the cause may hold pieces of a password
+    if not parsed.drivername.startswith("sqlite") and url.count("@") > 1:
+        raise malformed  # the end of a password would be taken, and shown, as the name of the server
+    if parsed.drivername in POSTGRES_DRIVERS:
+        return parsed.set(drivername=POSTGRES_DRIVERS[0])
+    if parsed.drivername not in SQLITE_DRIVERS:
+        raise RecordsError(
+            f"VIBECHECK_DATABASE_URL names the driver {parsed.drivername}, which VibeCheck does not use; "
+            f"write it as {examples}."
+        )
+    if not parsed.database or parsed.database.startswith((":memory:", "file:")):
+        raise RecordsError(
+            "VIBECHECK_DATABASE_URL must name a file, so that the records outlive the process: "
+            "sqlite:////folder/file.db."
+        )
+    return parsed
+
+
+def _postgres(url: URL) -> Engine:
+    # Poolers such as PgBouncer may hand each transaction another session, which lacks what an earlier
+    # one prepared.
+    options: dict[str, object] = {"prepare_threshold": None}
+    if "connect_timeout" not in url.query:
+        options["connect_timeout"] = CONNECT_SECONDS
+    if "tcp_user_timeout" not in url.query:
+        options["tcp_user_timeout"] = SILENCE
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
+    rest = Rest()
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect, record, args, parameters):
+        return rest.attempt(lambda: dialect.connect(*args, **parameters))
+
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
+    folder = Path(str(url.database)).absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordsError(
+            f"The folder {folder} for the records cannot be created ({error.strerror}): "
+            "set VIBECHECK_DATA to a folder that may be written."
+        ) from error
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    # The database keeps this mode, in which readers and the writer do not wait for each other. To
+    # change it SQLite does not wait for others, so a first start in several processes has to repeat it.
+    # Where the file system cannot do it (some network shares), SQLite stays with its older journal.
+    for attempt in Retrying(
+        retry=retry_if_exception(_is_busy),
+        stop=stop_after_delay(BUSY_SECONDS),
+        wait=wait_random(0.005, 0.05),
+        reraise=True,
+    ):
+        with attempt:
+            connection.execute("PRAGMA journal_mode = WAL")
+    # FULL waits for the disk at each commit: in WAL mode, NORMAL may lose the last commits with the power.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _is_busy(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # Said here, because sqlite3 by itself begins a transaction only at the first change. One that reads
+    # first and then wants to write fails at once if another wrote meanwhile, however long it would
+    # wait; one that takes the write lock at its start waits its turn.
+    immediate = connection.get_execution_options().get(WRITING)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,135 @@
+"""Deletes what is older than it may be kept, and what somebody wants to be forgotten.
+
+A deletion takes the picture, the row, its feedback and plays, and what of it still waits in the outbox.
+What may have been sent before is told to the outbox as a Deletion, in the same transaction, and the
+models that learned from it are marked.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Engine, Select, delete, select
+
+from vibecheck.records.db.tables import outbox, predictions
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.deletion import redact_reports
+from vibecheck.records.labels import trained_on
+from vibecheck.records.outbox import messages as telling
+from vibecheck.records.outbox import queue
+from vibecheck.records.pictures import Images
+from vibecheck.records.stats import summaries
+from vibecheck.records.values import Deletion, is_prediction_id
+
+# Predictions that one transaction deletes: it takes milliseconds, so others hardly wait.
+BATCH = 200
+
+# A picture is written before its row, milliseconds earlier. One that has no row after this long never
+# will: nobody was shown its id, and nobody could ask for it to be deleted.
+STRAY_AFTER = timedelta(hours=1)
+
+# Ids in one question to the database; SQLite takes 32,766 values in a statement, Postgres 65,535.
+QUESTION = 5000
+
+
+def purge(engine: Engine, images: Images, older_than: datetime) -> int:
+    """Deletes all predictions made before `older_than`, with all that hangs on them; returns how many.
+
+    Each picture goes before its row: if the process dies between, the row still names the picture's
+    prediction, and the next purge deletes it. Pictures that lost their row, or never got one, go too,
+    as soon as they are an hour old.
+    A Deletion is told only of what was sent: where the prediction itself still waits in the outbox,
+    it never will be. Works in small batches, and may run in several processes at once. Raises
+    RecordsError, and ValueError for a time without a zone.
+    """
+    if older_than.utcoffset() is None:
+        raise ValueError("older_than must carry a time zone")
+    oldest = _kept().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at).limit(BATCH)
+    deleted = 0
+    while batch := _found(engine, oldest):
+        deleted += len(_delete(engine, images, batch, datetime.now(UTC), tell_all=False))
+    lost = max(older_than, datetime.now(UTC) - STRAY_AFTER)
+    images.remove_strays(lost, lambda ids: _stored(engine, ids))
+    redact_reports.redact(engine)
+    return deleted
+
+
+def forget(engine: Engine, images: Images, ids: Iterable[str], now: datetime) -> set[str]:
+    """Deletes these predictions with all that hangs on them; returns the ids of those that were there.
+
+    A Deletion is told of each, even if nothing of it seems to have been sent: it may be on its way at
+    this moment. Raises RecordsError; those before are deleted then.
+    """
+    forgotten: set[str] = set()
+    wanted = [each for each in dict.fromkeys(ids) if is_prediction_id(each)]
+    for start in range(0, len(wanted), BATCH):
+        batch = _found(engine, _kept().where(predictions.c.id.in_(wanted[start : start + BATCH])))
+        forgotten |= _delete(engine, images, batch, now, tell_all=True)
+    redact_reports.redact(engine)
+    return forgotten
+
+
+def forget_visitor(engine: Engine, images: Images, visitor: str, now: datetime) -> int:
+    """Deletes every prediction of a visitor with all that hangs on them; returns how many.
+
+    As `forget` does; `visitor` is the hash that the predictions carry.
+    """
+    theirs = _kept().where(predictions.c.visitor == visitor).limit(BATCH)
+    deleted = 0
+    while batch := _found(engine, theirs):
+        deleted += len(_delete(engine, images, batch, now, tell_all=True))
+    redact_reports.redact(engine)
+    return deleted
+
+
+def _kept() -> Select[tuple[str, bool, datetime]]:
+    return select(predictions.c.id, predictions.c.picture_kept, predictions.c.made_at)
+
+
+def _found(engine: Engine, query: Select[tuple[str, bool, datetime]]) -> list[tuple[str, bool]]:
+    with reading(engine) as connection:
+        return [(row.id, row.picture_kept) for row in connection.execute(query)]
+
+
+def _delete(
+    engine: Engine, images: Images, batch: list[tuple[str, bool]], now: datetime, tell_all: bool
+) -> set[str]:
+    """Deletes the pictures and then the rows of a batch; returns the ids that this call deleted."""
+    for prediction_id, picture_kept in batch:
+        if picture_kept:
+            images.delete(prediction_id)
+    ids = [prediction_id for prediction_id, _ in batch]
+    with writing(engine) as connection:
+        # A picture that was allowed since the batch was read is found once its row is locked.
+        rows = _kept().where(predictions.c.id.in_(ids)).order_by(predictions.c.id).with_for_update()
+        late = connection.execute(rows).all()
+        for row in late:
+            if row.picture_kept and (row.id, True) not in batch:
+                images.delete(row.id)
+        here = {row.id: row.made_at for row in late}
+        unsent = set() if tell_all else _unsent(connection, ids)
+        # The outbox comes second: from the first deletion on, nothing new can hang on these predictions.
+        summaries.forget(connection, list(here))
+        connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
+        trained_on.mark(connection, list(here), now)
+        queue.withdraw(connection, list(here))
+        for prediction_id in sorted(here.keys() - unsent):
+            telling.enqueue(connection, Deletion(prediction_id, here[prediction_id], now))
+    return set(here)
+
+
+def _unsent(connection: Connection, ids: list[str]) -> set[str]:
+    """Those of which the prediction itself still waits in the outbox, untried; the rest waits behind it."""
+    untried = outbox.c.claimed_by.is_(None), outbox.c.attempts == 0
+    query = select(outbox.c.prediction_id).where(
+        outbox.c.prediction_id.in_(ids), outbox.c.kind == "prediction", *untried
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _stored(engine: Engine, ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(ids), QUESTION):
+        query = select(predictions.c.id).where(predictions.c.id.in_(ids[start : start + QUESTION]))
+        with reading(engine) as connection:
+            found.update(connection.execute(query).scalars())
+    return found

@@ -1,0 +1,222 @@
+"""What the corrections page reads: pages of predictions with their labels, and the two queues.
+
+No question here reads more than it shows: each filter has an index, and a page begins where the one
+before ended instead of counting from the start.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+
+from vibecheck.emotions import NAMES
+from vibecheck.records.db.rows import feedback_of, prediction_of
+from vibecheck.records.db.tables import UNSURE, feedback, predictions
+from vibecheck.records.labels.which_counts import holds
+from vibecheck.records.values import CANT_TELL, Feedback, Prediction
+
+# A mood with so many labels is not rare, however many more it has.
+MANY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A prediction with its labels, oldest first."""
+
+    prediction: Prediction
+    labels: tuple[Feedback, ...] = ()
+
+    @property
+    def label(self) -> Feedback | None:
+        """The label that holds."""
+        return holds(self.labels)
+
+    @property
+    def place(self) -> "Place":
+        """Where it stands among all, newest first: a page may begin after it."""
+        return self.prediction.made_at, self.prediction.id
+
+
+# The time and the id of a prediction, by which pages are ordered: newest first, ids decide ties.
+Place = tuple[datetime, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which predictions to show: those for which everything that is given holds.
+
+    `unsure`: less than half confident. `disagreed`: labelled with another mood than the model's.
+    `since` and `before` are moments with a time zone; `since` is included, `before` is not.
+    """
+
+    visitor: str | None = None
+    unlabelled: bool = False
+    unsure: bool = False
+    disagreed: bool = False
+    with_picture: bool = False
+    mood: str | None = None
+    model_version: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How many pictures wait in each of the two queues."""
+
+    useful: int
+    random: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabellerCount:
+    """How many labels a labeller gave in one queue, or in none."""
+
+    given_by: str | None
+    queue: str | None
+    labels: int
+
+
+def page(connection: Connection, filters: Filters, after: Place | None, limit: int) -> list[Labelled]:
+    """The first `limit` predictions that pass the filters, newest first, after the place `after`."""
+    made_at, identity = predictions.c.made_at, predictions.c.id
+    query = select(predictions).where(*_conditions(filters))
+    if after is not None:
+        moment, prediction_id = after
+        # The first of the two lets the index of the times do the work.
+        query = query.where(made_at <= moment, or_(made_at < moment, identity < prediction_id))
+    return _labelled(connection, query.order_by(made_at.desc(), identity.desc()).limit(limit))
+
+
+def one(connection: Connection, prediction_id: str) -> Labelled | None:
+    """One prediction with its labels, or None where there is none with this id."""
+    found = _labelled(connection, select(predictions).where(predictions.c.id == prediction_id))
+    return found[0] if found else None
+
+
+def useful(connection: Connection, limit: int) -> list[Labelled]:
+    """The `limit` unlabelled pictures that a model would learn most from, the best first.
+
+    How useful: the doubt (1 - confidence), divided by the square root of how many labels there are of
+    the mood that the model saw (and one more). So the rare moods come first, and of each those that the
+    model is least sure of; the root keeps a mood that nobody ever shows from filling the queue with its
+    false alarms. Within a mood the order is that of an index, so seven short lists hold the answer.
+    """
+    lists = [
+        select(predictions.c.id, predictions.c.mood, predictions.c.confidence)
+        .where(_waiting_useful(), predictions.c.mood == mood)
+        .order_by(predictions.c.confidence)
+        .limit(limit)
+        .subquery()
+        for mood in NAMES
+    ]
+    candidates = connection.execute(union_all(*(select(each) for each in lists))).all()
+    counts = _label_counts(connection)
+
+    def order(row: Row[tuple[str, str, float]]) -> tuple[float, str]:
+        return -(1 - row.confidence) / (1 + counts[row.mood]) ** 0.5, row.id
+
+    ids = [row.id for row in sorted(candidates, key=order)[:limit]]
+    found = _labelled(connection, select(predictions).where(predictions.c.id.in_(ids)))
+    return sorted(found, key=lambda each: ids.index(each.prediction.id))
+
+
+def at_random(connection: Connection, limit: int) -> list[Labelled]:
+    """The next `limit` pictures of the random queue, in the order of their ids.
+
+    An id is random and says nothing about the answer, so at any time those that were labelled are a
+    fair sample of all pictures that were kept, also when new ones come in between. What others said
+    does not matter either: who volunteers a label does so because of the answer, and leaving those
+    pictures out would leave out the wrong answers.
+    """
+    waiting = select(predictions).where(_waiting_random()).order_by(predictions.c.id).limit(limit)
+    return _labelled(connection, waiting)
+
+
+def left(connection: Connection) -> Left:
+    """How many pictures wait in each queue."""
+    waiting = [
+        connection.execute(select(func.count()).select_from(predictions).where(condition)).scalar_one()
+        for condition in (_waiting_useful(), _waiting_random())
+    ]
+    return Left(*waiting)
+
+
+def labellers(connection: Connection) -> list[LabellerCount]:
+    """How many labels each labeller gave, by queue; the most diligent first."""
+    count = func.count().label("labels")
+    query = (
+        select(feedback.c.given_by, feedback.c.queue, count)
+        .where(feedback.c.source == literal_column("'labeller'"))
+        .group_by(feedback.c.given_by, feedback.c.queue)
+        .order_by(count.desc(), feedback.c.given_by, feedback.c.queue)
+    )
+    return [LabellerCount(**row) for row in connection.execute(query).mappings()]
+
+
+def _waiting_useful() -> ColumnElement[bool]:
+    return and_(predictions.c.label.is_(None), predictions.c.picture_kept)
+
+
+def _waiting_random() -> ColumnElement[bool]:
+    return and_(predictions.c.picture_kept, ~predictions.c.judged)
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    columns = predictions.c
+    asked = [
+        (filters.visitor is not None, columns.visitor == filters.visitor),
+        (filters.unlabelled, columns.label.is_(None)),
+        # Written out, here and in `labellers`: SQLite cannot tell that a parameter fits a partial index.
+        (filters.unsure, columns.confidence < literal_column(str(UNSURE))),
+        (filters.disagreed, and_(columns.label != columns.mood, columns.label != CANT_TELL)),
+        (filters.with_picture, columns.picture_kept),
+        (filters.mood is not None, columns.mood == filters.mood),
+        (filters.model_version is not None, columns.model_version == filters.model_version),
+    ]
+    conditions = [condition for wanted, condition in asked if wanted]
+    if filters.since is not None:
+        conditions.append(columns.made_at >= filters.since)
+    if filters.before is not None:
+        conditions.append(columns.made_at < filters.before)
+    return conditions
+
+
+def _label_counts(connection: Connection) -> dict[str, int]:
+    """How many predictions have each label; where it is many, no more than MANY are counted."""
+    counted = [
+        select(func.count())
+        .select_from(select(literal(1)).where(predictions.c.label == mood).limit(MANY).subquery())
+        .scalar_subquery()
+        for mood in NAMES
+    ]
+    return dict(zip(NAMES, connection.execute(select(*counted)).one(), strict=True))
+
+
+def _labelled(connection: Connection, query: Select) -> list[Labelled]:
+    """The predictions that a query finds, each with its labels: two questions, however many there are."""
+    found = [prediction_of(row) for row in connection.execute(query).mappings()]
+    given = _labels_of(connection, [prediction.id for prediction in found])
+    return [Labelled(prediction, tuple(given[prediction.id])) for prediction in found]
+
+
+def _labels_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Feedback]]:
+    labels: dict[str, list[Feedback]] = defaultdict(list)
+    query = select(feedback).where(feedback.c.prediction_id.in_(ids)).order_by(feedback.c.n)
+    for row in connection.execute(query).mappings() if ids else ():
+        labels[row["prediction_id"]].append(feedback_of(row))
+    return labels

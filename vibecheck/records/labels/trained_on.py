@@ -1,0 +1,61 @@
+"""Which models learned from a prediction that was deleted since.
+
+What a model learned cannot be taken out of it again, so the model says so: `trained_on.deleted_at` is
+set in the transaction that deletes the prediction.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, func, or_, select, update
+
+from vibecheck.records.db.tables import forgotten, outbox, trained_on
+from vibecheck.records.db.transactions import reading
+from vibecheck.records.outbox.messages import tell_model
+from vibecheck.records.outbox.queue import moment
+
+# Ids in one question to the database; SQLite takes 32,766 values in a statement, Postgres 65,535.
+QUESTION = 5000
+
+
+def mark(connection: Connection, prediction_ids: Sequence[str], now: datetime) -> None:
+    """Marks the models that learned from these predictions, which are deleted in this transaction."""
+    theirs = trained_on.c.prediction_id.in_(prediction_ids), trained_on.c.deleted_at.is_(None)
+    versions = sorted(connection.execute(select(trained_on.c.version).where(*theirs).distinct()).scalars())
+    if not versions:
+        return
+    connection.execute(update(trained_on).where(*theirs).values(deleted_at=now))
+    for version in versions:
+        tell_model(connection, version)
+
+
+def mark_gone(connection: Connection, version: str) -> None:
+    """Marks what was deleted while the model was still learning from it."""
+    told = select(outbox.c.prediction_id).where(outbox.c.kind == "deletion")
+    gone = or_(
+        trained_on.c.prediction_id.in_(select(forgotten.c.prediction_id)),
+        trained_on.c.prediction_id.in_(told),
+    )
+    theirs = trained_on.c.version == version, trained_on.c.deleted_at.is_(None), gone
+    connection.execute(update(trained_on).where(*theirs).values(deleted_at=moment(connection)))
+
+
+def mark_these(connection: Connection, version: str, prediction_ids: Collection[str], now: datetime) -> None:
+    """Marks what a version learned from that is known to be deleted."""
+    for start in range(0, len(prediction_ids), QUESTION):
+        some = list(prediction_ids)[start : start + QUESTION]
+        theirs = trained_on.c.version == version, trained_on.c.prediction_id.in_(some)
+        unmarked = trained_on.c.deleted_at.is_(None)
+        connection.execute(update(trained_on).where(*theirs, unmarked).values(deleted_at=now))
+
+
+def marked_since(engine: Engine, since: datetime) -> dict[str, int]:
+    """How many predictions each model learned from that were deleted at `since` or later."""
+    query = (
+        select(trained_on.c.version, func.count())
+        .where(trained_on.c.deleted_at >= since)
+        .group_by(trained_on.c.version)
+        .order_by(trained_on.c.version)
+    )
+    with reading(engine) as connection:
+        return dict(map(tuple, connection.execute(query)))

@@ -1,0 +1,157 @@
+"""What comes back from elsewhere is merged into the tables: as often as one likes, to the same effect.
+
+Nothing that is here is changed, nothing that was deleted here comes back, and nothing of it goes into
+the outbox, since it came from where the outbox leads.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+
+from vibecheck.records.db.rows import feedback_of, play_of, prediction_row
+from vibecheck.records.db.tables import feedback, forgotten, model_versions, plays, predictions
+from vibecheck.records.db.transactions import INSERTS, insert_if_new, reading, writing
+from vibecheck.records.labels import give
+from vibecheck.records.outbox import queue
+from vibecheck.records.stats import summaries
+from vibecheck.records.synthetic import refuse_real
+from vibecheck.records.values import Feedback, Play, Prediction
+
+# Predictions that one transaction merges: others wait for it some hundredths of a second.
+BATCH = 200
+# For how long the id of a deleted prediction is remembered: longer than any reading back takes.
+REMEMBER_FORGOTTEN = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A prediction as it was told elsewhere: its model's origin, its labels, its playlists, its side."""
+
+    prediction: Prediction
+    origin: str
+    feedback: tuple[Feedback, ...]
+    plays: tuple[Play, ...]
+    side: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """How many predictions and labels were new here."""
+
+    predictions: int
+    labels: int
+
+    def __add__(self, other: "Merged") -> "Merged":
+        return Merged(self.predictions + other.predictions, self.labels + other.labels)
+
+
+def merge(engine: Engine, remembered: Sequence[Remembered]) -> Merged:
+    """Adds what is not here yet. Raises RecordsError; what was merged before stays."""
+    merged = Merged(0, 0)
+    for start in range(0, len(remembered), BATCH):
+        with writing(engine) as connection:
+            merged += _merge(connection, remembered[start : start + BATCH])
+    return merged
+
+
+def forget(connection: Connection, prediction_id: str, now: datetime) -> None:
+    """Notes that a prediction is deleted everywhere, and drops old notes of this kind."""
+    row = {"prediction_id": prediction_id, "forgotten_at": now}
+    insert_if_new(connection, forgotten, row)
+    connection.execute(delete(forgotten).where(forgotten.c.forgotten_at < now - REMEMBER_FORGOTTEN))
+
+
+def with_pictures(engine: Engine, ids: Collection[str]) -> set[str]:
+    """Those of the predictions that are here and whose pictures may be kept."""
+    query = select(predictions.c.id).where(predictions.c.id.in_(ids), predictions.c.picture_kept)
+    with reading(engine) as connection:
+        return set(connection.execute(query).scalars())
+
+
+def _merge(connection: Connection, batch: Sequence[Remembered]) -> Merged:
+    refuse_real(connection)
+    ids = [each.prediction.id for each in batch]
+    gone = queue.about(connection, "deletion", ids)
+    gone |= set(
+        connection.execute(
+            select(forgotten.c.prediction_id).where(forgotten.c.prediction_id.in_(ids))
+        ).scalars()
+    )
+    wanted = {each.prediction.id: each for each in batch if each.prediction.id not in gone}
+    if not wanted:
+        return Merged(0, 0)
+    # Locked, so that none is deleted before its labels are there; on SQLite `writing` locks it all.
+    here = select(predictions.c.id).where(predictions.c.id.in_(wanted)).with_for_update()
+    before = set(connection.execute(here).scalars())
+    new = [each for each in wanted.values() if each.prediction.id not in before]
+    if new:
+        rows = [prediction_row(each.prediction) for each in new]
+        connection.execute(INSERTS[connection.dialect.name](predictions).on_conflict_do_nothing(), rows)
+        _models(connection, new)
+    given = _parts(connection, feedback, feedback_of, {key: each.feedback for key, each in wanted.items()})
+    played = _parts(connection, plays, play_of, {key: each.plays for key, each in wanted.items()})
+    _sides(connection, wanted.values())
+    for each in new:
+        summaries.count(connection, each.prediction.id)
+    for row in played:
+        if row["prediction_id"] in before:
+            summaries.count_play(connection, row["prediction_id"], row["again"])
+    for prediction_id in dict.fromkeys(row["prediction_id"] for row in given):
+        give.came(connection, prediction_id)
+    return Merged(len(new), len(given))
+
+
+def _sides(connection: Connection, wanted: Iterable[Remembered]) -> None:
+    """Notes on which side predictions are, of which that is not known here."""
+    for each in wanted:
+        if each.side is not None:
+            mine = predictions.c.id == each.prediction.id, predictions.c.side.is_(None)
+            connection.execute(update(predictions).where(*mine).values(side=each.side))
+
+
+def _models(connection: Connection, new: Iterable[Remembered]) -> None:
+    """Notes the models of new predictions, each from its first prediction on."""
+    first: dict[str, Remembered] = {}
+    for each in sorted(new, key=lambda each: each.prediction.made_at):
+        first.setdefault(each.prediction.model_version, each)
+    for version, each in first.items():
+        row = {"version": version, "origin": each.origin, "first_used_at": each.prediction.made_at}
+        insert_if_new(connection, model_versions, row)
+        later = model_versions.c.version == version, model_versions.c.first_used_at > each.prediction.made_at
+        connection.execute(update(model_versions).where(*later).values(first_used_at=each.prediction.made_at))
+
+
+def _parts(
+    connection: Connection, table: Table, value_of: Callable[..., Feedback | Play], told: Mapping[str, tuple]
+) -> list[dict[str, Any]]:
+    """Adds labels or plays that are not here; returns the rows that were new.
+
+    One is the same as another if everything but its number is. Two that were given in different places
+    under the same number are both kept, the later one under the next number.
+    """
+    if not any(told.values()):
+        return []
+    here: dict[str, dict[int, tuple]] = defaultdict(dict)
+    for row in connection.execute(select(table).where(table.c.prediction_id.in_(told))).mappings():
+        value = value_of(row)
+        here[value.prediction_id][value.n] = _content(value)
+    rows = []
+    for prediction_id, values in told.items():
+        known = here[prediction_id]
+        for value in values:
+            if _content(value) in known.values():
+                continue
+            n = value.n if value.n not in known else max(known) + 1
+            known[n] = _content(value)
+            rows.append(asdict(value) | {"n": n})
+    if rows:
+        connection.execute(insert(table), rows)
+    return rows
+
+
+def _content(value: Feedback | Play) -> tuple:
+    return tuple(item for name, item in asdict(value).items() if name != "n")
