@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vibecheck.access.roles import providers
 from vibecheck.errors import SettingsError, VibeCheckError
 from vibecheck.installed import Shelf
-from vibecheck.music import Music
+from vibecheck.music.recommender import Music
 from vibecheck.records.pictures import Images
 from vibecheck.records.store import Store
 from vibecheck.registry import Registry

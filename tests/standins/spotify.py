@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import spotipy
 
-from vibecheck.spotify import spotify_client
+from vibecheck.music.spotify import spotify_client
 
 CLIENT_ID = "an-app"
 CLIENT_SECRET = "its-secret"

@@ -10,7 +10,7 @@ from vibecheck.champion import Champion
 from vibecheck.comet.child import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.jobs.desk import Jobs
-from vibecheck.music import Music
+from vibecheck.music.recommender import Music
 from vibecheck.records.db.circuit_breaker import Rest
 from vibecheck.records.deletion.retention import Sweeper
 from vibecheck.records.store import Store

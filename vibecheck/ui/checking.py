@@ -9,7 +9,7 @@ import streamlit as st
 
 from vibecheck import check
 from vibecheck.errors import RecordsError
-from vibecheck.music import Mode, Suggestion
+from vibecheck.music.recommender import Mode, Suggestion
 from vibecheck.records.values import Prediction
 from vibecheck.ui import app, keeping
 from vibecheck.ui.consent import Keep

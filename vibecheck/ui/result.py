@@ -3,7 +3,7 @@
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS
-from vibecheck.music import Mode, Suggestion
+from vibecheck.music.recommender import Mode, Suggestion
 from vibecheck.records.values import Prediction
 from vibecheck.ui import checking, keeping, theme
 from vibecheck.ui.visitor import timezone

@@ -21,8 +21,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, TypeAd
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
-from vibecheck.settings import Settings
-from vibecheck.spotify import (
+from vibecheck.music.spotify import (
     CREDENTIALS,
     MEANWHILE,
     NETWORK,
@@ -36,6 +35,7 @@ from vibecheck.spotify import (
     search_spotify,
     spotify_client,
 )
+from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
     import spotipy

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.standins import spotify as standin
 from tests.standins.spotify import item, key_of
-from vibecheck.spotify import clean_text, parse_search, spotify_client
+from vibecheck.music.spotify import clean_text, parse_search, spotify_client
 
 
 def test_requests_may_take_five_seconds():

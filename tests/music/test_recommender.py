@@ -15,12 +15,12 @@ import pytest
 from tests.standins import spotify as standin
 from tests.standins.spotify import Answer, SpotifyStandin, error, item, key_of
 from tests.waiting import wait_for
-from vibecheck import music
 from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
-from vibecheck.music import CATALOGUE, NO_ANSWER, NOTHING_FOUND, Music, Suggestion, read_catalogue
+from vibecheck.music import recommender
+from vibecheck.music.recommender import CATALOGUE, NO_ANSWER, NOTHING_FOUND, Music, Suggestion, read_catalogue
+from vibecheck.music.spotify import CREDENTIALS, Playlist, spotify_client
 from vibecheck.settings import Settings
-from vibecheck.spotify import CREDENTIALS, Playlist, spotify_client
 
 TIMEOUT = 0.3  # seconds a request may take here, where the product gives it five
 SLACK = 0.5  # seconds that a busy machine may add
@@ -239,11 +239,11 @@ def test_another_one_is_never_the_one_playing_now():
 
 def test_spotipy_is_not_imported_without_credentials(tmp_path):
     code = (
-        "import sys; from vibecheck.music import Music; from vibecheck.settings import Settings;"
+        "import sys; from vibecheck.music.recommender import Music; from vibecheck.settings import Settings;"
         "Music.open(Settings.load()).suggest('happy'); sys.exit('spotipy' in sys.modules)"
     )
     clean = {name: value for name, value in os.environ.items() if name not in CREDENTIALS}
-    environment = clean | {"PYTHONPATH": str(Path(__file__).parent.parent), "HOME": str(tmp_path)}
+    environment = clean | {"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
 
 
@@ -315,7 +315,7 @@ def test_open_uses_both_credentials_without_stray_spaces(spotify, monkeypatch):
         spotify.lead_here(client)
         return client
 
-    monkeypatch.setattr(music, "spotify_client", led_here)
+    monkeypatch.setattr(recommender, "spotify_client", led_here)
     opened = Music.open(settings(" an-app\n", " its-secret\n"))
     assert opened.suggest("happy").playlist.found_by == "search"
 
@@ -543,7 +543,7 @@ def test_a_trouble_is_logged_once_and_without_the_secret(spotify, player, clock,
             wait_for(at_rest)
             clock.now += 60
     assert len(spotify.searches) == 3
-    (record,) = [each for each in caplog.records if each.name == "vibecheck.music"]
+    (record,) = [each for each in caplog.records if each.name == "vibecheck.music.recommender"]
     assert "premium" in record.message
     assert standin.CLIENT_SECRET not in caplog.text
 
@@ -554,7 +554,7 @@ def test_even_a_fault_of_our_own_leaves_nobody_waiting(spotify, player, clock, m
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(music, "search_spotify", faulty)
+        patch.setattr(recommender, "search_spotify", faulty)
         assert seconds(lambda: player.suggest("happy")) < SLACK
         assert player.suggest("happy").note == NO_ANSWER
         wait_for(at_rest)
