@@ -10,8 +10,8 @@ import numpy as np
 import psutil
 
 from benchmarks.harness.visitors import moving_head, visit_from_elsewhere
-from vibecheck.analyser import Analyser
-from vibecheck.live import Stream
+from vibecheck.video.analyser import Analyser
+from vibecheck.video.stream import Stream
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.reader import Reader

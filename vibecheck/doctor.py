@@ -10,8 +10,8 @@ from vibecheck.music.recommender import Music
 from vibecheck.records.pictures import Images
 from vibecheck.records.store import Store
 from vibecheck.registry import Registry
-from vibecheck.relay import find_relay
 from vibecheck.settings import Settings, read_secrets
+from vibecheck.video.ice import find_relay
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.detector import FaceDetector, weights_file
 from vibecheck.vision.model_source import EMBEDDED_NAME, HubModel

@@ -12,7 +12,7 @@ from aiortc.mediastreams import MediaStreamError
 from benchmarks.harness.clip import Playback
 from benchmarks.harness.session import Session
 from benchmarks.harness.visitors import read_stamp
-from vibecheck.marks import CHANNEL
+from vibecheck.video.overlay_channel import CHANNEL
 
 STATUS = re.compile(r"live · (\d+) frames/s(?: in, \d+ out)? · (\d+) readings/s · ([\d.]+) s old")
 PATIENCE = 60.0  # s

@@ -13,13 +13,13 @@ from streamlit_webrtc.eventloop import get_global_event_loop
 from streamlit_webrtc.relay import get_global_relay
 
 from vibecheck.access import roles
-from vibecheck.analyser import Analyser
 from vibecheck.errors import PictureError
-from vibecheck.live import Stream, View
-from vibecheck.marks import Line
 from vibecheck.newest import hand_on_the_newest
-from vibecheck.relay import Relay, find_relay
 from vibecheck.ui import app, theme
+from vibecheck.video.analyser import Analyser
+from vibecheck.video.ice import Relay, find_relay
+from vibecheck.video.overlay_channel import Line
+from vibecheck.video.stream import Stream, View
 from vibecheck.vision.reader import Reading
 
 # Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.

@@ -20,7 +20,7 @@ from typing import Protocol
 import av
 import numpy as np
 
-from vibecheck import marks
+from vibecheck.video import overlay_channel
 from vibecheck.vision import drawing
 from vibecheck.vision.faces import same_face
 from vibecheck.vision.reader import Expected, Reading
@@ -110,7 +110,7 @@ class Stream:
         self._searched = -SEARCH_EVERY
         self._mirrored = False  # whether the frame before was read so
         self._tell: Callable[[str], None] | None = None
-        self._frames, self._paced = marks.FASTEST, 0.0  # asked for, and when that was thought over
+        self._frames, self._paced = overlay_channel.FASTEST, 0.0  # asked for, and when that was thought over
         self._problems = {"reading": "", "drawing": ""}
         self._closed = False
         analyser.join(self)
@@ -128,7 +128,7 @@ class Stream:
         """From now on, tell this what to draw after each reading (see `marks.mark`); None tells nobody."""
         with self._lock:
             self._tell = tell
-            self._frames, self._paced = marks.FASTEST, self._clock()
+            self._frames, self._paced = overlay_channel.FASTEST, self._clock()
 
     async def take(self, frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
         """Take the frames that have come since the last call, and give back the newest, drawn on.
@@ -259,8 +259,12 @@ class Stream:
                 return
             if now - self._paced >= RATE_WINDOW:
                 self._paced = now
-                self._frames = marks.pace(self._frames, self._rate("in", now), self._rate("read", now))
-            text = marks.mark(self._readings[-1], self._mood, size, self._good_until - now, self._frames)
+                self._frames = overlay_channel.pace(
+                    self._frames, self._rate("in", now), self._rate("read", now)
+                )
+            text = overlay_channel.mark(
+                self._readings[-1], self._mood, size, self._good_until - now, self._frames
+            )
         tell(text)
 
     def _newest(self, now: float) -> Reading | None:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from vibecheck.live import Frame, Stream
+from vibecheck.video.stream import Frame, Stream
 from vibecheck.vision.reader import Expected, Reading
 
 log = logging.getLogger(__name__)

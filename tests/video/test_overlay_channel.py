@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
-from vibecheck.marks import CHANNEL, FASTEST, SLOWEST, Line, mark, pace
+from vibecheck.video.overlay_channel import CHANNEL, FASTEST, SLOWEST, Line, mark, pace
 from vibecheck.vision.smoothing import Smoothed
 
 

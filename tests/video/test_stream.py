@@ -17,10 +17,10 @@ from aiortc import MediaStreamTrack
 
 from benchmarks.harness.visitors import Door, event_loop, moving_head, visit
 from tests.waiting import wait_for
-from vibecheck.analyser import Analyser
 from vibecheck.emotions import NAMES
-from vibecheck.live import MOMENT, Stream
-from vibecheck.marks import FASTEST, SLOWEST
+from vibecheck.video.analyser import Analyser
+from vibecheck.video.overlay_channel import FASTEST, SLOWEST
+from vibecheck.video.stream import MOMENT, Stream
 from vibecheck.vision import drawing
 from vibecheck.vision.reader import Reader, Reading
 

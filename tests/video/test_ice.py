@@ -5,8 +5,8 @@ import pytest
 from pydantic import SecretStr
 
 from tests.standins.http import serving
-from vibecheck.relay import PUBLIC_STUN, find_relay
 from vibecheck.settings import Settings
+from vibecheck.video.ice import PUBLIC_STUN, find_relay
 
 SERVER = {"urls": ["turn:relay.example:3478"], "username": "u", "credential": "c"}
 CLOUDFLARE = {"cloudflare_turn_key_id": "key/1", "cloudflare_turn_key_api_token": SecretStr("token-1")}
