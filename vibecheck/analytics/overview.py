@@ -7,7 +7,7 @@ from vibecheck.analytics.accuracy import Accuracy, Point, accuracy, line
 from vibecheck.analytics.calibration import Calibration, calibration
 from vibecheck.analytics.confusion import Confusion, confusion
 from vibecheck.analytics.drift import Drift, drift
-from vibecheck.analytics.labels import thresholds
+from vibecheck.analytics.label_errors import thresholds
 from vibecheck.analytics.retrain import Advice, advice
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.slices import Slice, slices

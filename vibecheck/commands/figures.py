@@ -19,7 +19,7 @@ def stats(
     period: Annotated[str, typer.Option(help="week, 4 weeks, 12 weeks or all.")] = "week",
 ) -> None:
     """Say how good the model is with users, and whether it is time to retrain."""
-    from vibecheck.analytics.report import figures, sentences
+    from vibecheck.analytics.html_report import figures, sentences
 
     overview, standing = _known(period)
     if as_json:
@@ -37,7 +37,7 @@ def report(
     source: Annotated[str | None, typer.Option(help="Only predictions of this source.")] = None,
 ) -> None:
     """Write the dashboard as one HTML file that needs nothing else."""
-    from vibecheck.analytics.report import page
+    from vibecheck.analytics.html_report import page
 
     out.write_text(page(*_known(period, model, source, step)), encoding="utf-8")
     typer.echo(f"{out} is written.")

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import streamlit as st
 
-from vibecheck.analytics.labels import thresholds
+from vibecheck.analytics.label_errors import thresholds
 from vibecheck.errors import RecordsError
 from vibecheck.jobs.ledger import Job
 from vibecheck.records.labels.trainable import Learnable

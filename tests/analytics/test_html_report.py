@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from benchmarks.harness.history import fill
+from vibecheck.analytics.html_report import figures, page, sentences
 from vibecheck.analytics.overview import Champion, Overview, Standing, look, stand
-from vibecheck.analytics.report import figures, page, sentences
 from vibecheck.analytics.tables import tables, to_csv
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.stats.queries import Counting
