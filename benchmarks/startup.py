@@ -13,8 +13,8 @@ from benchmarks.harness.clip import encodings
 from benchmarks.harness.crowd import join, leave
 from benchmarks.harness.running import RunningApp, running_app
 from benchmarks.harness.session import open_session
-from vibecheck.installed import Shelf
-from vibecheck.registry import Registry
+from vibecheck.models.installed import Shelf
+from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.manifest import Manifest
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vibecheck.errors import ModelError
-from vibecheck.installed import Shelf
-from vibecheck.registry import Registry
+from vibecheck.models.installed import Shelf
+from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest

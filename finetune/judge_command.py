@@ -57,8 +57,8 @@ def tried(
     Raises VibeCheckError.
     """
     from finetune.judgement import judge_challenger
-    from vibecheck.installed import Shelf
-    from vibecheck.registry import Registry
+    from vibecheck.models.installed import Shelf
+    from vibecheck.models.registry import Registry
     from vibecheck.vision.manifest import Manifest
 
     registry = Registry.open(settings)

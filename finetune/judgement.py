@@ -22,8 +22,8 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import PictureError
 from vibecheck.evaluation.compare import compare, judge
 from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
-from vibecheck.ready import folder_of
-from vibecheck.registry import Registry
+from vibecheck.models.ready import folder_of
+from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.crops import crop

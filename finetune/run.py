@@ -18,8 +18,8 @@ from finetune.collect import Collected, check, collect
 from finetune.train import Recipe, Tell
 from vibecheck import estimate
 from vibecheck.errors import VibeCheckError
-from vibecheck.installed import Installed
-from vibecheck.registry import Registry
+from vibecheck.models.installed import Installed
+from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.manifest import Manifest

@@ -16,8 +16,8 @@ from PIL import Image
 from tests.standins.models import install
 from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
+from vibecheck.models.registry import Registry
 from vibecheck.records.store import Store
-from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 
 KEYS = {"path", "face", "mood", "confidence", "probabilities", "model", "error"}

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from vibecheck.errors import LabelsError, PictureError, RecordsError, SettingsError, VibeCheckError
 from vibecheck.labelled import read
+from vibecheck.models.background_build import State, state_of
 from vibecheck.music.spotify import parse_search
-from vibecheck.preparation import State, state_of
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.pictures import Images
 from vibecheck.records.values import is_prediction_id

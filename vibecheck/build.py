@@ -15,7 +15,7 @@ from pathlib import Path
 
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError, RecordsError
-from vibecheck.installed import MATERIAL, WEIGHTS, Installed, Shelf, content_of
+from vibecheck.models.installed import MATERIAL, WEIGHTS, Installed, Shelf, content_of
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED, labels_of

@@ -23,7 +23,7 @@ from vibecheck.vision.model_source import parse_source
 
 if TYPE_CHECKING:
     from vibecheck.build import Progress
-    from vibecheck.installed import Installed
+    from vibecheck.models.installed import Installed
 
 # How far a model that is made ready behind the app steps back: a tenth of a busy core is left to it.
 NICE = 10
@@ -66,8 +66,8 @@ def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """All registered models, which of them runs, and what has been promoted when and why."""
-    from vibecheck.installed import Shelf
-    from vibecheck.registry import Registry
+    from vibecheck.models.installed import Shelf
+    from vibecheck.models.registry import Registry
 
     settings = Settings.load()
     registry, shelf = Registry.open(settings), Shelf(settings.data)
@@ -138,7 +138,7 @@ def promote(
 
     It has to be proved better than the champion: see python -m finetune judge.
     """
-    from vibecheck.registry import Registry
+    from vibecheck.models.registry import Registry
 
     registry = Registry.open(Settings.load())
     proof = registry.get(version).proof
@@ -153,7 +153,7 @@ def rollback(
     why: Annotated[str, typer.Option(help="The reason, which is kept.")] = "",
 ) -> None:
     """Make the champion before this one the champion again."""
-    from vibecheck.registry import Registry
+    from vibecheck.models.registry import Registry
 
     done = Registry.open(Settings.load()).rollback(datetime.now(UTC), why)
     typer.echo(f"{done.version} is the champion again, in place of {done.replaced}.")
@@ -162,7 +162,7 @@ def rollback(
 @app.command()
 def discard(version: VERSION) -> None:
     """Say that a challenger is not wanted; what is known of it stays."""
-    from vibecheck.registry import Registry
+    from vibecheck.models.registry import Registry
 
     Registry.open(Settings.load()).discard(version, datetime.now(UTC))
     typer.echo(f"{version} is discarded.")
@@ -226,7 +226,7 @@ def _built(model: str, again: bool, tell: Callable[["Progress"], None]) -> "Inst
     logging.disable(logging.WARNING)
     os.environ.setdefault("TQDM_DISABLE", "1")
     from vibecheck.build import build
-    from vibecheck.registry import Registry
+    from vibecheck.models.registry import Registry
     from vibecheck.vision.manifest import Manifest
 
     try:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from vibecheck.access.roles import providers
 from vibecheck.errors import SettingsError, VibeCheckError
-from vibecheck.installed import Shelf
+from vibecheck.models.installed import Shelf
+from vibecheck.models.registry import Registry
 from vibecheck.music.recommender import Music
 from vibecheck.records.pictures import Images
 from vibecheck.records.store import Store
-from vibecheck.registry import Registry
 from vibecheck.settings import Settings, read_secrets
 from vibecheck.video.ice import find_relay
 from vibecheck.vision.classifier import EMBEDDED, Classifier

@@ -8,7 +8,7 @@ from vibecheck.comet import models
 from vibecheck.comet.client import Comet
 from vibecheck.comet.state import FILES
 from vibecheck.errors import CometUnavailable, HubUnreachable, ModelError
-from vibecheck.registry import Registry, Version
+from vibecheck.models.registry import Registry, Version
 from vibecheck.settings import Settings
 from vibecheck.vision.manifest import Manifest
 

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from vibecheck.errors import ModelError
-from vibecheck.installed import REPORT_FILE, WEIGHTS
+from vibecheck.models.installed import REPORT_FILE, WEIGHTS
 
 # From so many parameters on a network is large: it learns in fewer passes, in smaller batches.
 LARGE = 20_000_000

@@ -15,7 +15,7 @@ from tests.browser.conftest import check_my_vibe, look
 from tests.browser.test_live import FRAMES, MOODS, as_webcam, mood, start
 from tests.standins import models
 from tests.standins.hub import REPO, serving_hub
-from vibecheck.registry import Registry
+from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 

@@ -14,8 +14,8 @@ from tests.records.examples import JPEG, NOON, a_prediction
 from tests.waiting import wait_for
 from vibecheck.comet import child, layout
 from vibecheck.comet.child import SendingProcess
+from vibecheck.models.registry import Registry
 from vibecheck.records.store import Store
-from vibecheck.registry import Registry
 
 PROJECT = Path(__file__).parents[2]
 SLEEPER = (sys.executable, "-c", "import sys; sys.stdin.read()")

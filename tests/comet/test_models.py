@@ -23,12 +23,12 @@ from vibecheck.comet.state import model_link
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, HubUnreachable, ModelError
 from vibecheck.evaluation.report import Changed, Report, Tally
-from vibecheck.installed import Shelf
+from vibecheck.models.installed import Shelf
+from vibecheck.models.registry import Registry
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.deletion.redact_reports import PICTURE
 from vibecheck.records.store import Store
-from vibecheck.registry import Registry
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import ModelFolder
 

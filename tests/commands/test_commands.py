@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.standins.models import install
 from tests.test_cli import vibecheck
-from vibecheck.registry import Registry
+from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest

@@ -8,7 +8,7 @@ import pytest
 
 from finetune.judge_command import tried
 from vibecheck.errors import ModelError
-from vibecheck.registry import Registry
+from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest

@@ -14,7 +14,7 @@ from finetune.judgement import judge_challenger, may_judge, scores
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, ModelError
 from vibecheck.evaluation.report import Report
-from vibecheck.registry import Registry
+from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.crops import keepsake
@@ -94,7 +94,7 @@ def judged(settings, pictures, champion, challenger, given=None, reference=None,
 
 def install_as_champion(settings, registry, folder):
     """The confused model runs, as if it had been made ready and promoted."""
-    from vibecheck.installed import Shelf
+    from vibecheck.models.installed import Shelf
 
     with Shelf(settings.data).building("confused") as part:
         for path in folder.iterdir():

@@ -19,9 +19,9 @@ from tests.standins.comet import comet_standin
 from tests.standins.models import small_vit
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.emotions import NAMES
-from vibecheck.installed import Shelf
+from vibecheck.models.installed import Shelf
+from vibecheck.models.registry import CHALLENGER, Registry
 from vibecheck.records.store import Store
-from vibecheck.registry import CHALLENGER, Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.manifest import Manifest

@@ -14,7 +14,7 @@ from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
 from vibecheck.jobs.desk import Jobs
 from vibecheck.jobs.events import Collected, Finished, Progress, Step
 from vibecheck.jobs.ledger import FAILED, FINISHED
-from vibecheck.registry import CHALLENGER, CHAMPION, Registry
+from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
 from vibecheck.settings import Settings
 from vibecheck.ui import fine_tune_start
 from vibecheck.vision.classifier import EMBEDDED

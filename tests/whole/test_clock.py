@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.harness.wire import Visitor
 from tests.conftest import missing
 from tests.whole.conftest import check_vibe, said
+from vibecheck.models.registry import Registry
 from vibecheck.records.store import Store
-from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 
 HOUR = timedelta(hours=1)

@@ -13,8 +13,8 @@ from benchmarks.harness.wire import Visitor
 from tests.finetune.corrected import fill
 from tests.waiting import wait_for
 from tests.whole.conftest import check_vibe
+from vibecheck.models.registry import CHAMPION, PREVIOUS, Registry
 from vibecheck.records.store import Store
-from vibecheck.registry import CHAMPION, PREVIOUS, Registry
 from vibecheck.settings import Settings
 
 pytestmark = pytest.mark.browser  # alone beside other tests: it trains while an app runs

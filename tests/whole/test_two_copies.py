@@ -13,16 +13,16 @@ from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
 from tests.browser.conftest import open_browser, playwright  # noqa: F401
 from tests.browser.test_live import FRAMES, as_webcam, mood, start
+from tests.models.test_live_model import install
 from tests.standins.comet import CometStandin, comet_standin
 from tests.standins.nginx import Nginx, nginx_before
 from tests.standins.object_storage import ObjectStorage, object_storage
 from tests.standins.postgres import postgres_of_its_own
-from tests.test_champion import install
 from tests.waiting import wait_for
 from tests.whole.conftest import check_vibe, said
+from vibecheck.models.registry import Registry
 from vibecheck.records.outbox.queue import CHORES
 from vibecheck.records.store import Store
-from vibecheck.registry import Registry
 from vibecheck.settings import Settings
 
 # The key that says sad on Corrections.

@@ -33,8 +33,8 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError, RecordsError
 from vibecheck.evaluation.proof import proof_of
 from vibecheck.evaluation.report import JSON_FILE, Report
-from vibecheck.installed import Shelf
-from vibecheck.records import registered
+from vibecheck.models import registry_rows
+from vibecheck.models.installed import Shelf
 from vibecheck.records.db.tables import registered_models
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.deletion.redact_reports import without_pictures
@@ -256,7 +256,7 @@ def _note_files(store: Store, version: str, files: Mapping[str, str]) -> None:
     """Keeps with the version what of it is in Comet; whoever fetches it there holds it against this."""
     same = registered_models.c.version == version
     with writing(store.engine) as connection:
-        registered.lock(connection)
+        registry_rows.lock(connection)
         query = select(registered_models.c.metrics).where(same)
         known = connection.execute(query).scalar_one_or_none()
         if known is not None:

@@ -14,7 +14,7 @@ from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
 from vibecheck.comet.trouble import explained
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError
-from vibecheck.installed import MATERIAL, WEIGHTS, checksum
+from vibecheck.models.installed import MATERIAL, WEIGHTS, checksum
 
 # The group of files in an experiment that makes a model of Comet's.
 GROUP = "vibecheck"

@@ -21,12 +21,12 @@ from sqlalchemy import Engine, delete, insert, select
 from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
 from vibecheck.errors import CometRejected
-from vibecheck.records import registered
+from vibecheck.models import registry_rows
+from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.records.db.tables import promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.labels import trained_on as learned
 from vibecheck.records.outbox.queue import moment
-from vibecheck.records.registered import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.records.values import Promotion
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
@@ -72,7 +72,7 @@ def record_of(engine: Engine, version: str) -> Record | None:
             trained_on.c.version == version
         )
         theirs = sorted(map(tuple, connection.execute(ids)), key=lambda pair: pair[0])
-        challenger = registered.aliases_of(connection).get(CHALLENGER) == version
+        challenger = registry_rows.aliases_of(connection).get(CHALLENGER) == version
     gone = tuple(prediction_id for prediction_id, deleted_at in theirs if deleted_at is not None)
     return Record(**row, trained_on=tuple(each for each, _ in theirs), deleted=gone, challenger=challenger)
 
@@ -118,15 +118,15 @@ def restore_models(comet: Comet, engine: Engine) -> int:
 
 def _merge(engine: Engine, found: Mapping[str, Record], told: set[Promotion]) -> int:
     with writing(engine) as connection:
-        registered.lock(connection)
+        registry_rows.lock(connection)
         here = set(connection.execute(select(registered_models.c.version)).scalars())
         for record in found.values():
             if record.version not in here:
                 metrics = json.loads(json.dumps(record.metrics))
-                registered.add(
+                registry_rows.add(
                     connection, record.version, record.origin, record.source, metrics, record.registered_at
                 )
-                registered.learn(connection, record.version, record.trained_on)
+                registry_rows.learn(connection, record.version, record.trained_on)
                 learned.mark_these(connection, record.version, record.deleted, moment(connection))
         columns = [column for column in promotions.c if column.name != "id"]
         mine = {Promotion(**row) for row in connection.execute(select(*columns)).mappings()}
@@ -142,9 +142,9 @@ def _merge(engine: Engine, found: Mapping[str, Record], told: set[Promotion]) ->
         if began:
             _take_up(connection, sorted(told, key=lambda each: each.made_at), known)
             waiting = [record.version for record in found.values() if record.challenger]
-            aliases = registered.aliases_of(connection)
+            aliases = registry_rows.aliases_of(connection)
             if waiting and CHALLENGER not in aliases and aliases.get(CHAMPION) != waiting[-1]:
-                registered.set_alias(connection, CHALLENGER, waiting[-1])
+                registry_rows.set_alias(connection, CHALLENGER, waiting[-1])
     return len(found.keys() - here)
 
 
@@ -153,7 +153,7 @@ def _take_up(connection: Any, history: list[Promotion], known: set[str]) -> None
     if not history or history[-1].version not in known:
         return
     last = history[-1]
-    registered.set_alias(connection, CHAMPION, last.version)
-    registered.clear_alias(connection, PREVIOUS)
+    registry_rows.set_alias(connection, CHAMPION, last.version)
+    registry_rows.clear_alias(connection, PREVIOUS)
     if last.replaced in known and last.replaced != last.version:
-        registered.set_alias(connection, PREVIOUS, last.replaced)
+        registry_rows.set_alias(connection, PREVIOUS, last.replaced)

@@ -67,8 +67,8 @@ def _known(
 
 def _champion(settings: Settings) -> "Manifest":
     """What is known of the model in use; its version alone where it is not ready on this machine."""
-    from vibecheck import ready
     from vibecheck.errors import ModelError
+    from vibecheck.models import ready
     from vibecheck.vision.manifest import Manifest
 
     version = ready.champion(settings)

@@ -133,7 +133,7 @@ def import_labels(
 
 def _model(settings: Settings) -> Path:
     """Where the champion runs from, which reads visitors' photos; the embedded model until it is ready."""
-    from vibecheck import ready
+    from vibecheck.models import ready
     from vibecheck.vision.classifier import EMBEDDED
 
     try:

@@ -96,8 +96,8 @@ def _folder(model: str, settings: Settings) -> Path:
 
     if model == EMBEDDED_NAME:
         return EMBEDDED
-    from vibecheck import ready
-    from vibecheck.registry import CHAMPION
+    from vibecheck.models import ready
+    from vibecheck.models.registry import CHAMPION
 
     return ready.folder_of(ready.champion(settings) if model == CHAMPION else model, settings.data)
 

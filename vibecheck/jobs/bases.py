@@ -6,8 +6,8 @@ from pathlib import Path
 from vibecheck import estimate
 from vibecheck.errors import ModelError
 from vibecheck.estimate import Estimate, Size
-from vibecheck.installed import Shelf
 from vibecheck.jobs import machine
+from vibecheck.models.installed import Shelf
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.model_source import EMBEDDED_NAME
 

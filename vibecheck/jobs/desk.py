@@ -17,7 +17,7 @@ from vibecheck.jobs import machine
 from vibecheck.jobs.folder import JobFolder
 from vibecheck.jobs.ledger import CANCELLED, FAILED, FINISHED, LEASE, LOST, Job, Ledger
 from vibecheck.jobs.runner import KILL, heard_in, kill_group, note_end
-from vibecheck.preparation import environment
+from vibecheck.models.background_build import environment
 from vibecheck.records.db.connect import open_database
 from vibecheck.settings import Settings
 

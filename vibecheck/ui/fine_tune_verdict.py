@@ -11,7 +11,7 @@ from vibecheck.errors import ModelError, RecordsError
 from vibecheck.evaluation.proof import Proof, refusal
 from vibecheck.jobs.desk import log_of
 from vibecheck.jobs.ledger import CANCELLED, FINISHED, Job
-from vibecheck.registry import CHAMPION, PREVIOUS, Entry
+from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.ui import app, fine_tune_report, theme
 from vibecheck.ui.fine_tune import Known
 from vibecheck.ui.presses import once

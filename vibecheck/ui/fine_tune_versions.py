@@ -6,7 +6,7 @@ from html import escape
 import streamlit as st
 
 from vibecheck.errors import ModelError, RecordsError
-from vibecheck.registry import CHAMPION, PREVIOUS, Entry
+from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.ui import app, fine_tune, fine_tune_verdict, theme
 from vibecheck.ui.fine_tune import Known
 from vibecheck.ui.presses import once

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vibecheck.champion import Champion, Change
+from vibecheck.models.live_model import Champion, Change
 from vibecheck.ui import theme
 from vibecheck.vision.classifier import EMBEDDED
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.evaluation.test_report import REPORT
 from tests.records.examples import JPEG, a_prediction
+from vibecheck.models.registry import Registry
 from vibecheck.records.deletion.redact_reports import without_pictures
-from vibecheck.registry import Registry
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from tests.records.examples import JPEG, NOON, a_prediction
+from vibecheck.models.registry import Registry
 from vibecheck.records.labels import training_sets
-from vibecheck.registry import Registry
 
 
 @pytest.fixture

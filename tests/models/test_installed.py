@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vibecheck.installed import RUN_FILES, Shelf
+from vibecheck.models.installed import RUN_FILES, Shelf
 
 VERSION = "owner/name@0123456789ab"
 

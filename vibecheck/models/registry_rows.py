@@ -1,6 +1,6 @@
 """The rows of the registry, within a transaction: aliases, what is known of a version, promotions.
 
-What they mean is said in `vibecheck/registry.py`.
+What they mean is said in `vibecheck/models/registry.py`.
 """
 
 from collections.abc import Iterable, Mapping

@@ -9,11 +9,11 @@ import pytest
 
 from tests.standins.hub import REPO, VERSION, serving_hub
 from tests.waiting import wait_for
-from vibecheck.preparation import Preparation, State, _state
+from vibecheck.models.background_build import Preparation, State, _state
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_it_does_not_outlive_an_app_that_was_killed(hub, settings):
     hub.pause = 0.5
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from vibecheck.preparation import Preparation; from vibecheck.settings import Settings\n"
+        "from vibecheck.models.background_build import Preparation; from vibecheck.settings import Settings\n"
         "p = Preparation(Settings(data=Path(sys.argv[1])), sys.argv[2])\n"
         "while p.state.step != 'fetching': time.sleep(0.05)\n"
         "print(p.pid, flush=True); time.sleep(600)"

@@ -4,8 +4,8 @@ from contextlib import closing
 from pathlib import Path
 
 from vibecheck.errors import ModelError
-from vibecheck.installed import Shelf, content_of
-from vibecheck.registry import Registry
+from vibecheck.models.installed import Shelf, content_of
+from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest

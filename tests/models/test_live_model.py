@@ -16,14 +16,14 @@ import pytest
 from tests.standins.hub import REPO, SHA, VERSION, serving_hub
 from tests.standins.models import install, small_vit
 from tests.waiting import wait_for
-from vibecheck.champion import Champion
 from vibecheck.emotions import NAMES
-from vibecheck.installed import Shelf
-from vibecheck.registry import Registry
+from vibecheck.models.installed import Shelf
+from vibecheck.models.live_model import Champion
+from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, re
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         code = (
             "import sys, time; from pathlib import Path\n"
-            "from vibecheck.champion import Champion; from vibecheck.settings import Settings\n"
+            "from vibecheck.models.live_model import Champion; from vibecheck.settings import Settings\n"
             "from skimage import data\n"
             "c = Champion(Settings(data=Path(sys.argv[1]), model=sys.argv[2]), look_every=0.02).follow()\n"
             "while c.manifest.version == 'embedded-3':\n"

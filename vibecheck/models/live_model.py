@@ -20,10 +20,10 @@ from typing import Any, Self
 import numpy as np
 
 from vibecheck.errors import ModelError, RecordsError, VibeCheckError
-from vibecheck.installed import Shelf
-from vibecheck.preparation import Preparation, State
-from vibecheck.ready import folder_of
-from vibecheck.registry import Registry, Version
+from vibecheck.models.background_build import Preparation, State
+from vibecheck.models.installed import Shelf
+from vibecheck.models.ready import folder_of
+from vibecheck.models.registry import Registry, Version
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.detector import FaceDetector

@@ -17,12 +17,12 @@ from sqlalchemy import Engine, func, select
 
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import PROOF, Proof, proof_of, refusal
-from vibecheck.records import registered
+from vibecheck.models import registry_rows
+from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.tables import promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox import messages
-from vibecheck.records.registered import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.records.values import Promotion
 from vibecheck.settings import Settings
 
@@ -97,9 +97,9 @@ class Registry:
         Of one that is there already, the new metrics are added to the old, and the predictions too.
         """
         with writing(self._engine) as connection:
-            registered.lock(connection)
-            registered.add(connection, version, origin, source, metrics, now)
-            registered.learn(connection, version, predictions)
+            registry_rows.lock(connection)
+            registry_rows.add(connection, version, origin, source, metrics, now)
+            registry_rows.learn(connection, version, predictions)
             messages.tell_model(connection, version)
 
     def versions(self) -> list[Version]:
@@ -127,7 +127,7 @@ class Registry:
         with reading(self._engine) as connection:
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
-                raise registered.unknown(version)
+                raise registry_rows.unknown(version)
             count, deleted = connection.execute(learned).one()
             return Version(**row, trained_on=count, deleted=deleted)
 
@@ -146,7 +146,7 @@ class Registry:
     def aliases(self) -> dict[str, str]:
         """Which version each alias names; an alias that names none is not in it."""
         with reading(self._engine) as connection:
-            return registered.aliases_of(connection)
+            return registry_rows.aliases_of(connection)
 
     def champion(self) -> Version | None:
         """The version that runs, or None in a new installation."""
@@ -176,22 +176,22 @@ class Registry:
     def challenge(self, version: str) -> None:
         """Makes a version the challenger. Raises ModelError if it is not registered or is the champion."""
         with writing(self._engine) as connection:
-            registered.lock(connection)
-            metrics = registered.metrics_of(connection, version)
-            aliases = registered.aliases_of(connection)
+            registry_rows.lock(connection)
+            metrics = registry_rows.metrics_of(connection, version)
+            aliases = registry_rows.aliases_of(connection)
             if aliases.get(CHAMPION) == version:
                 raise ModelError(f"{version} is the champion already.")
-            registered.set_alias(connection, CHALLENGER, version)
-            registered.note(connection, version, metrics | {DISCARDED: None})
+            registry_rows.set_alias(connection, CHALLENGER, version)
+            registry_rows.note(connection, version, metrics | {DISCARDED: None})
             if (before := aliases.get(CHALLENGER)) not in (None, version):
                 messages.tell_model(connection, before)
 
     def prove(self, version: str, proof: Proof) -> None:
         """Keeps the proof with its version, in place of an earlier one. Raises ModelError if unknown."""
         with writing(self._engine) as connection:
-            registered.lock(connection)
-            registered.note(
-                connection, version, registered.metrics_of(connection, version) | {PROOF: proof.plain()}
+            registry_rows.lock(connection)
+            registry_rows.note(
+                connection, version, registry_rows.metrics_of(connection, version) | {PROOF: proof.plain()}
             )
 
     def discard(self, version: str, now: datetime) -> None:
@@ -200,13 +200,13 @@ class Registry:
         Raises ModelError if it is not registered, or is the champion or the one to roll back to.
         """
         with writing(self._engine) as connection:
-            registered.lock(connection)
-            metrics = registered.metrics_of(connection, version)
+            registry_rows.lock(connection)
+            metrics = registry_rows.metrics_of(connection, version)
             for alias in (CHAMPION, PREVIOUS):
-                if registered.aliases_of(connection).get(alias) == version:
+                if registry_rows.aliases_of(connection).get(alias) == version:
                     raise ModelError(f"{version} is the {alias} model: promote another one first.")
-            registered.clear_alias(connection, CHALLENGER, version)
-            registered.note(connection, version, metrics | {DISCARDED: now.isoformat()})
+            registry_rows.clear_alias(connection, CHALLENGER, version)
+            registry_rows.note(connection, version, metrics | {DISCARDED: now.isoformat()})
 
     def promote(self, version: str, why: str, now: datetime, override: bool = False) -> Promotion:
         """Makes a version the champion; the one before becomes `previous`.
@@ -218,18 +218,18 @@ class Registry:
         if not why.strip():
             raise ModelError("A promotion needs a reason: say why.")
         with writing(self._engine) as connection:
-            registered.lock(connection)
-            metrics = registered.metrics_of(connection, version)
-            before = registered.aliases_of(connection).get(CHAMPION)
+            registry_rows.lock(connection)
+            metrics = registry_rows.metrics_of(connection, version)
+            before = registry_rows.aliases_of(connection).get(CHAMPION)
             if before == version:
                 raise ModelError(f"{version} is the champion already.")
             refused = refusal(version, metrics, before)
             if refused and not override:
                 raise ModelError(refused)
             if DISCARDED in metrics:
-                registered.note(connection, version, metrics | {DISCARDED: None})
+                registry_rows.note(connection, version, metrics | {DISCARDED: None})
             kind = "override" if refused else "promotion"
-            return registered.promoted(connection, Promotion(version, before, kind, why.strip(), now))
+            return registry_rows.promoted(connection, Promotion(version, before, kind, why.strip(), now))
 
     def begin(self, version: str, why: str, now: datetime, stood_in: str | None = None) -> bool:
         """Makes a version the champion if there is none; returns whether it did.
@@ -238,13 +238,13 @@ class Registry:
         together, one does it. Raises ModelError if one of them is not registered.
         """
         with writing(self._engine) as connection:
-            registered.lock(connection)
+            registry_rows.lock(connection)
             for each in (version, stood_in):
                 if each is not None:
-                    registered.metrics_of(connection, each)
-            if CHAMPION in registered.aliases_of(connection):
+                    registry_rows.metrics_of(connection, each)
+            if CHAMPION in registry_rows.aliases_of(connection):
                 return False
-            registered.promoted(connection, Promotion(version, stood_in, "first", why, now))
+            registry_rows.promoted(connection, Promotion(version, stood_in, "first", why, now))
             return True
 
     def rollback(self, now: datetime, why: str = "") -> Promotion:
@@ -253,13 +253,15 @@ class Registry:
         Raises ModelError if there was no champion before.
         """
         with writing(self._engine) as connection:
-            registered.lock(connection)
-            aliases = registered.aliases_of(connection)
+            registry_rows.lock(connection)
+            aliases = registry_rows.aliases_of(connection)
             if PREVIOUS not in aliases:
                 raise ModelError("There was no champion before this one, so there is nothing to go back to.")
             before = aliases[CHAMPION]
             why = why.strip() or f"back from {before}"
-            return registered.promoted(connection, Promotion(aliases[PREVIOUS], before, "rollback", why, now))
+            return registry_rows.promoted(
+                connection, Promotion(aliases[PREVIOUS], before, "rollback", why, now)
+            )
 
 
 def _moment(written: object) -> datetime | None:

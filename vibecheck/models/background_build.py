@@ -17,7 +17,7 @@ from typing import Any
 
 from vibecheck.settings import Settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # One core is left to the video, whose own threads go first in any case.
 THREADS = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
 

@@ -7,9 +7,9 @@ import pytest
 from tests.records.examples import a_prediction
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import Proof
+from vibecheck.models.registry import Registry
 from vibecheck.records.db.transactions import reading
 from vibecheck.records.outbox.messages import pending
-from vibecheck.registry import Registry
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 IDS = [f"{number:032x}" for number in range(3)]
@@ -216,7 +216,7 @@ def test_each_promotion_is_queued_for_comet_in_its_transaction(registry, engine)
 
 
 def test_a_promotion_that_fails_half_way_never_happened(registry, engine, monkeypatch):
-    from vibecheck import registry as module
+    from vibecheck.models import registry as module
 
     registry.promote("a", "first", NOW)
 
