@@ -16,12 +16,12 @@ import numpy as np
 
 from finetune.report import write
 from finetune.split import HELD_OUT, asked_at_random
-from vibecheck import labelled
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.emotions import NAMES
 from vibecheck.errors import PictureError
 from vibecheck.evaluation.compare import compare, judge
 from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
+from vibecheck.importing import label_files
 from vibecheck.models.ready import folder_of
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
@@ -76,7 +76,7 @@ def judge_challenger(
     """Try a challenger (a model folder that runs, or a version) against the champion, a version.
 
     `held_out` are labels of which those that may judge do; `reference` is a folder of labelled pictures
-    or a CSV file (see `vibecheck.labelled`), or None; `trained_on` are the ids of all predictions that
+    or a CSV file (see `vibecheck.importing.label_files`), or None; `trained_on` are the ids of all predictions that
     the challenger learned from, which judge nothing. Writes `report.json` and `report.html` into `out`,
     and keeps the proof with the version if it is registered. Raises VibeCheckError.
     """
@@ -168,8 +168,8 @@ class _Judged:
 def _reference(models: Sequence[Classifier], source: Path) -> _Judged:
     """Both models on the operator's own labelled pictures. Raises LabelsError where there are none."""
     judged, detector = _Judged(models), FaceDetector()
-    for each in labelled.read(source):
-        if isinstance(each, labelled.Refused):
+    for each in label_files.read(source):
+        if isinstance(each, label_files.Refused):
             continue
         try:
             picture = read_file(each.path)
@@ -180,7 +180,7 @@ def _reference(models: Sequence[Classifier], source: Path) -> _Judged:
             continue
     judged.finish()
     if not judged.ids:
-        raise labelled.LabelsError(f"{source} holds no labelled picture that can be read.")
+        raise label_files.LabelsError(f"{source} holds no labelled picture that can be read.")
     return judged
 
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from vibecheck import labelled
 from vibecheck.errors import LabelsError, NoFace, PictureError, SettingsError
-from vibecheck.importing import RIVAL, id_of
-from vibecheck.labelled import LabelledPicture, Refused
+from vibecheck.importing import label_files
+from vibecheck.importing.importer import RIVAL, id_of
+from vibecheck.importing.label_files import LabelledPicture, Refused
 from vibecheck.records.labels import training_sets
 from vibecheck.records.labels.which_counts import OVERRULES
 from vibecheck.records.store import Store
@@ -92,7 +92,7 @@ def from_files(path: Path, pictures: Path | None, crops: bool, left_out: Counter
         raise LabelsError(f"There is no {path}: --source takes store, comet, a folder or a CSV file.")
     detector = None if crops else FaceDetector()
     found, now = [], datetime.now(UTC)
-    for line in labelled.read(path, pictures):
+    for line in label_files.read(path, pictures):
         if isinstance(line, Refused):
             left_out["refused"] += 1
             continue

@@ -1,7 +1,7 @@
 """A thousand hostile inputs at every door that is a function: what cannot be used is refused in a sentence.
 
 The doors that are pages are in tests/whole/test_hostile_visitors.py; labels.csv, and pictures that were
-damaged on purpose, are in tests/test_labelled.py and tests/vision/test_images.py.
+damaged on purpose, are in tests/importing/test_label_files.py and tests/vision/test_images.py.
 """
 
 import json
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from vibecheck.errors import LabelsError, PictureError, RecordsError, SettingsError, VibeCheckError
-from vibecheck.labelled import read
+from vibecheck.importing.label_files import read
 from vibecheck.models.background_build import State, state_of
 from vibecheck.music.spotify import parse_search
 from vibecheck.records.db.connect import open_database

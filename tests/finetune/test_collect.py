@@ -15,7 +15,7 @@ from tests.finetune.corrected import NOON, face, fill
 from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, SettingsError
-from vibecheck.importing import id_of
+from vibecheck.importing.importer import id_of
 from vibecheck.records.db.tables import predictions
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL

@@ -19,8 +19,8 @@ from vibecheck.errors import ModelError
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
-    from vibecheck.importing import Imported
-    from vibecheck.labelled import Refused
+    from vibecheck.importing.importer import Imported
+    from vibecheck.importing.label_files import Refused
 
 REFUSED_SOME = 1
 SHOWN = 20  # refusals in the summary for people; --json has them all
@@ -37,7 +37,7 @@ class Summary:
 
     def note(self, outcome: "Imported | Refused") -> None:
         """Count one more."""
-        from vibecheck.labelled import Refused
+        from vibecheck.importing.label_files import Refused
 
         if isinstance(outcome, Refused):
             self.refused.append(outcome)
@@ -103,14 +103,14 @@ def import_labels(
 
     Exits with 0 if every picture is in the records now; else with 1.
     """
-    from vibecheck import labelled
-    from vibecheck.importing import Importer
+    from vibecheck.importing import label_files
+    from vibecheck.importing.importer import Importer
     from vibecheck.records.store import Store
     from vibecheck.vision.classifier import Classifier
     from vibecheck.vision.detector import FaceDetector
     from vibecheck.vision.reader import Reader
 
-    total = labelled.count(labels)
+    total = label_files.count(labels)
     settings = Settings.load()
     store = Store.open(settings)
     classifier = Classifier.load(_model(settings), settings.threads)
@@ -122,7 +122,7 @@ def import_labels(
         retention_days=settings.retention_days,
     )
     summary = Summary(classifier.version)
-    _count(summary, importer.run(labelled.read(labels, pictures)), total)
+    _count(summary, importer.run(label_files.read(labels, pictures)), total)
     if as_json:
         typer.echo(summary.as_json())
     else:

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from vibecheck.errors import RecordsError
-from vibecheck.importing import Fate, Imported, Importer
-from vibecheck.labelled import LabelledPicture, Refused
+from vibecheck.importing.importer import Fate, Imported, Importer
+from vibecheck.importing.label_files import LabelledPicture, Refused
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.images import decode

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vibecheck import check
 from vibecheck.errors import NoFace, PictureError, UnknownPrediction
-from vibecheck.labelled import LabelledPicture, Refused
+from vibecheck.importing.label_files import LabelledPicture, Refused
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.records.visitors import hash_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vibecheck.emotions import NAMES, SYNONYMS
 from vibecheck.errors import LabelsError
-from vibecheck.labelled import DELIMITERS, LONGEST_CELL, LabelledPicture, Refused, count, read
+from vibecheck.importing.label_files import DELIMITERS, LONGEST_CELL, LabelledPicture, Refused, count, read
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 
