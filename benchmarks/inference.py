@@ -41,7 +41,7 @@ def bfloat16(folder: Path, threads: int) -> Run:
     """PyTorch in bfloat16."""
     import torch
 
-    from vibecheck.compiler import open_folder
+    from vibecheck.export.onnx_export import open_folder
 
     torch.set_num_threads(threads)
     model, _ = open_folder(folder, Manifest.read(folder))
@@ -80,8 +80,8 @@ def compiled(folder: Path, fp32: Path, int8: Path) -> None:
     import onnx as onnx_format
     import torch
 
-    from vibecheck.candidates import dynamic
-    from vibecheck.compiler import export, open_folder
+    from vibecheck.export.candidates import dynamic
+    from vibecheck.export.onnx_export import export, open_folder
 
     for target in (fp32, int8):
         target.mkdir()

@@ -53,7 +53,7 @@ def named(settings: Settings, name: str) -> Model:
             f"{name!r} is no model: --base takes a version that python -m vibecheck models list shows, a Hub "
             "id (owner/name), a folder, or embedded."
         ) from None
-    from vibecheck.build import build
+    from vibecheck.export.build import build
 
     there = build(settings, source, lambda progress: None)
     return Model(there.folder, Manifest.read(there.folder))

@@ -18,8 +18,8 @@ from finetune.architectures import build
 from finetune.ferplus import Faces
 from finetune.metrics import bias_corrected, report, temperature
 from finetune.recipe import Recipe
-from vibecheck.compiler import compile_folder, last_layer
 from vibecheck.emotions import NAMES
+from vibecheck.export.onnx_export import compile_folder, last_layer
 from vibecheck.vision.classifier import without_prior
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.sample_faces import face_probes

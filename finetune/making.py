@@ -14,8 +14,8 @@ from finetune.metrics import temperature
 from finetune.settling import settle, strength
 from finetune.student import Student, class_weights
 from finetune.train import Recipe, Tell, fit
-from vibecheck.compiler import open_folder
 from vibecheck.emotions import NAMES, map_labels
+from vibecheck.export.onnx_export import open_folder
 from vibecheck.vision.classifier import labels_of
 
 # Of each epoch, what is kept with the version.

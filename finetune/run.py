@@ -265,6 +265,6 @@ def _classifier(model: Model) -> Classifier:
 
 def _installed(settings: Settings, folder: Path) -> Installed:
     """The model of a folder, compiled and measured, where the app finds it."""
-    from vibecheck.build import build
+    from vibecheck.export.build import build
 
     return build(settings, ModelFolder(folder), lambda progress: None)

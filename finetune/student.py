@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from finetune.augment import augment
-from vibecheck.compiler import LUMA, WithPixels, last_layer
 from vibecheck.emotions import NAMES
+from vibecheck.export.onnx_export import LUMA, WithPixels, last_layer
 from vibecheck.vision.manifest import Manifest
 
 # Fewer blocks in a row are no body of a network.

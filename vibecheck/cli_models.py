@@ -22,7 +22,7 @@ from vibecheck.settings import Settings
 from vibecheck.vision.model_source import parse_source
 
 if TYPE_CHECKING:
-    from vibecheck.build import Progress
+    from vibecheck.export.build import Progress
     from vibecheck.models.installed import Installed
 
 # How far a model that is made ready behind the app steps back: a tenth of a busy core is left to it.
@@ -169,7 +169,7 @@ def discard(version: VERSION) -> None:
 
 
 def _compile_in_place(folder: Path) -> None:
-    from vibecheck.compiler import compile_folder
+    from vibecheck.export.onnx_export import compile_folder
     from vibecheck.vision.sample_faces import face_probes
 
     worst = compile_folder(folder, face_probes())
@@ -225,7 +225,7 @@ def _built(model: str, again: bool, tell: Callable[["Progress"], None]) -> "Inst
     # Libraries warn of what is missing that is not needed here, and draw bars of their own.
     logging.disable(logging.WARNING)
     os.environ.setdefault("TQDM_DISABLE", "1")
-    from vibecheck.build import build
+    from vibecheck.export.build import build
     from vibecheck.models.registry import Registry
     from vibecheck.vision.manifest import Manifest
 

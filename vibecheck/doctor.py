@@ -57,7 +57,7 @@ def _live_model(settings: Settings) -> str:
     champion, source = registry.champion(), settings.source
     registry.close()
     if champion is None and isinstance(source, HubModel):
-        from vibecheck import hub  # takes a moment
+        from vibecheck.export import hub
 
         try:
             token = settings.hf_token.get_secret_value() if settings.hf_token else None

@@ -13,7 +13,6 @@ from sqlalchemy import update
 from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import a_prediction
 from tests.standins.models import small_vit
-from vibecheck.build import build
 from vibecheck.comet import layout, model_sender, models
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
@@ -23,6 +22,7 @@ from vibecheck.comet.state import model_link
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, HubUnreachable, ModelError
 from vibecheck.evaluation.report import Changed, Report, Tally
+from vibecheck.export.build import build
 from vibecheck.models.installed import Shelf
 from vibecheck.models.registry import Registry
 from vibecheck.records.db.tables import outbox
@@ -230,7 +230,9 @@ def test_what_was_made_on_one_machine_runs_on_another(
     settings, store, comet, tuned, folder, elsewhere, monkeypatch
 ):
     for name in ("FACES", "OTHERS"):
-        monkeypatch.setattr(f"vibecheck.build.{name}", 12)  # how well it is measured is asked elsewhere
+        monkeypatch.setattr(
+            f"vibecheck.export.build.{name}", 12
+        )  # how well it is measured is asked elsewhere
     small_vit(folder, NAMES)
     send_all(settings, store)
     there = tuned.get(TUNED)

@@ -33,9 +33,9 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from vibecheck.compiler import WithPixels, export
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError
+from vibecheck.export.onnx_export import WithPixels, export
 from vibecheck.vision.classifier import ONNX_FILE, Classifier, labels_of
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 

@@ -14,7 +14,7 @@ import pytest
 from tests.standins.hub import REPO, SHA, Hub, serving_hub
 from vibecheck.vision.classifier import EMBEDDED
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WEIGHTS = "model.safetensors"
 # Fetches into a folder, and says as JSON what it is told.
 FETCH = """

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not
 
 @pytest.fixture(scope="module")
 def compiler():
-    from vibecheck import compiler
+    from vibecheck.export import onnx_export
 
-    return compiler
+    return onnx_export
 
 
 def pytorch_probabilities(compiler, folder: Path, crops: np.ndarray) -> np.ndarray:

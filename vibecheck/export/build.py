@@ -58,7 +58,7 @@ def build(settings: Settings, source: Source, tell: Tell, again: bool = False) -
 
 
 def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, again: bool) -> Installed:
-    from vibecheck import hub
+    from vibecheck.export import hub
 
     def whole(version: str | None) -> Installed | None:
         return shelf.find(version) if version and not again else None
@@ -147,7 +147,7 @@ def _made(
     settings: Settings, shelf: Shelf, files: Path, part: Path, manifest: Manifest, source: str, tell: Tell
 ) -> Installed:
     """Fill the folder `part` from `files` and the best candidate, and put it where the version stands."""
-    from vibecheck import candidates, compiler
+    from vibecheck.export import candidates, onnx_export
     from vibecheck.vision.sample_faces import face_crops
 
     for path in (*(files / name for name in (*MATERIAL, "README.md")), *sorted(files.glob(WEIGHTS))):
@@ -155,7 +155,7 @@ def _made(
             _link_or_copy(path, part / path.name, settings.data)
     (part / FILE_NAME).unlink(missing_ok=True)  # which may be another name of a file that stays as it is
     manifest.write(part)
-    model, side = compiler.open_folder(part, manifest)
+    model, side = onnx_export.open_folder(part, manifest)
     store = _store(settings)
     faces = face_crops(manifest, side, FACES, store=store)
     others = face_crops(manifest, side, OTHERS, seed=1)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not
 
 @pytest.fixture(scope="module")
 def candidates():
-    from vibecheck import candidates
+    from vibecheck.export import candidates
 
     return candidates
 
@@ -28,13 +28,13 @@ def prepared(candidates, source: Path, folder: Path, faces=None, others=None, mo
     """A copy of a model folder with the best candidate in it, what was measured, and what was told."""
     import shutil
 
-    from vibecheck import compiler
+    from vibecheck.export import onnx_export
 
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("model.onnx"))
     if not (folder / "vibecheck.json").exists():
         Manifest(version=folder.name).write(folder)
     manifest = Manifest.read(folder)
-    opened, side = compiler.open_folder(folder, manifest)
+    opened, side = onnx_export.open_folder(folder, manifest)
     faces = face_crops(manifest, side) if faces is None else faces(side)
     others = face_crops(manifest, side, 50, seed=1) if others is None else others(side)
     work = folder / "work"
