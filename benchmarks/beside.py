@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.live import measure
-from vibecheck.jobs import machine
+from vibecheck.training import resources
 from vibecheck.vision.classifier import EMBEDDED
 
 # Trains all of the embedded model on noise, as fast as it can, for ever.
@@ -36,11 +36,11 @@ while True:
 @contextmanager
 def training() -> Iterator[None]:
     """A training process that gives way as a run started by the page does."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(machine.threads()), "OMP_WAIT_POLICY": "passive"}
+    environment = os.environ | {"OMP_NUM_THREADS": str(resources.threads()), "OMP_WAIT_POLICY": "passive"}
     command = [sys.executable, "-c", TRAINING, str(EMBEDDED)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        machine.give_way(process.pid)
+        resources.give_way(process.pid)
         try:
             yield
         finally:
@@ -54,7 +54,7 @@ def run(turns: int = 5, fps: float = 15.0, seconds: float = 10.0) -> list[dict]:
         alone.append(measure(0.0, fps, seconds))
         with training():
             beside.append(measure(0.0, fps, seconds))
-    row = {"cores": machine.cores(), "turns": turns}
+    row = {"cores": resources.cores(), "turns": turns}
     for name in ("frames_out", "readings", "age_median_ms"):
         for what, runs in (("alone", alone), ("beside", beside)):
             row[f"{name}_{what}"] = statistics.median(getattr(each, name) for each in runs)

@@ -16,11 +16,11 @@ from finetune import bases, plan
 from finetune.bases import Model
 from finetune.collect import Collected, check, collect
 from finetune.train import Recipe, Tell
-from vibecheck import estimate
 from vibecheck.errors import VibeCheckError
 from vibecheck.models.installed import Installed
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
+from vibecheck.training import estimate
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import ModelFolder

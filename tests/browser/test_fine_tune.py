@@ -7,13 +7,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import look
-from tests.jobs.conftest import CHILD
 from tests.records.examples import a_prediction
+from tests.training.conftest import CHILD
 from tests.ui.examples import face
 from tests.waiting import wait_for
-from vibecheck.jobs.desk import Jobs, Request
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
+from vibecheck.training.runs import Jobs, Request
 
 pytestmark = pytest.mark.browser
 

@@ -4,18 +4,18 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tests.jobs.conftest import CHILD
 from tests.records.examples import a_prediction
+from tests.training.conftest import CHILD
 from tests.ui.examples import face
 from tests.waiting import wait_for
 from vibecheck.access.roles import Role
 from vibecheck.evaluation.proof import Proof
 from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
-from vibecheck.jobs.desk import Jobs
-from vibecheck.jobs.events import Collected, Finished, Progress, Step
-from vibecheck.jobs.ledger import FAILED, FINISHED
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
 from vibecheck.settings import Settings
+from vibecheck.training.events import Collected, Finished, Progress, Step
+from vibecheck.training.runs import Jobs
+from vibecheck.training.runs_table import FAILED, FINISHED
 from vibecheck.ui import fine_tune_start
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
@@ -29,8 +29,8 @@ ID = "a" * 32
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch):
     monkeypatch.setenv("VIBECHECK_MODEL", "embedded")
-    monkeypatch.setattr("vibecheck.jobs.desk.COMMAND", CHILD)
-    monkeypatch.setattr("vibecheck.estimate.free_mb", lambda: 64_000)
+    monkeypatch.setattr("vibecheck.training.runs.COMMAND", CHILD)
+    monkeypatch.setattr("vibecheck.training.estimate.free_mb", lambda: 64_000)
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_labels_of_one_mood_alone_are_refused(store, page):
 def test_a_machine_that_is_too_small_is_told_so(store, page, monkeypatch):
     labelled(store, "sad")
     labelled(store, "happy")
-    monkeypatch.setattr("vibecheck.estimate.free_mb", lambda: 200)
+    monkeypatch.setattr("vibecheck.training.estimate.free_mb", lambda: 200)
     test = page()
     assert "This machine is too small" in said(test) and "0.2 GB are free" in said(test)
     assert button(test, "ft-start").disabled

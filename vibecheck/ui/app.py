@@ -8,13 +8,13 @@ import streamlit as st
 from vibecheck.access.roles import Role
 from vibecheck.comet.child import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
-from vibecheck.jobs.desk import Jobs
 from vibecheck.models.live_model import Champion
 from vibecheck.models.registry import Registry
 from vibecheck.music.recommender import Music
 from vibecheck.records.db.circuit_breaker import Rest
 from vibecheck.records.deletion.retention import Sweeper
 from vibecheck.records.store import Store
+from vibecheck.training.runs import Jobs
 from vibecheck.ui import comet_state, gate, model, theme
 from vibecheck.ui.configuration import settings
 from vibecheck.ui.serving import LOGO

@@ -9,9 +9,9 @@ import streamlit as st
 
 from vibecheck.analytics.label_errors import thresholds
 from vibecheck.errors import RecordsError
-from vibecheck.jobs.ledger import Job
 from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.records.labels.trainable import Learnable
+from vibecheck.training.runs_table import Job
 from vibecheck.ui import app
 
 STYLES = (Path(__file__).with_name("dashboard.css"), Path(__file__).with_name("fine_tune.css"))

@@ -9,7 +9,7 @@ import streamlit as st
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import ModelError, RecordsError
 from vibecheck.evaluation.report import Changed, Pair, Report, Tally
-from vibecheck.jobs.ledger import Job
+from vibecheck.training.runs_table import Job
 from vibecheck.ui import app, faces
 
 # Pictures shown of those that were won, and of those that were lost.

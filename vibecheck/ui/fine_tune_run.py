@@ -10,9 +10,9 @@ from pandas import DataFrame
 
 from vibecheck.analytics import curves
 from vibecheck.errors import RecordsError
-from vibecheck.jobs.desk import log_of
-from vibecheck.jobs.events import Progress
-from vibecheck.jobs.ledger import CANCELLED, FAILED, FINISHED, LOST, RUNNING, Job
+from vibecheck.training.events import Progress
+from vibecheck.training.runs import log_of
+from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LOST, RUNNING, Job
 from vibecheck.ui import app, fine_tune
 from vibecheck.ui.fine_tune import Known
 from vibecheck.ui.fine_tune_start import spoken_minutes

@@ -7,10 +7,10 @@ import streamlit as st
 
 from vibecheck.analytics.retrain import NEEDED_LABELS
 from vibecheck.errors import JobError, RecordsError
-from vibecheck.estimate import Estimate
-from vibecheck.jobs import bases
-from vibecheck.jobs.desk import Request
 from vibecheck.records.labels.trainable import LabelCount
+from vibecheck.training import base_models
+from vibecheck.training.estimate import Estimate
+from vibecheck.training.runs import Request
 from vibecheck.ui import app, fine_tune, theme
 from vibecheck.ui.configuration import settings
 from vibecheck.ui.fine_tune import Known
@@ -162,9 +162,9 @@ def _estimate(request: Request, rows: int) -> Estimate | None:
     """Says what the run will take, and returns it; None where that cannot be known beforehand."""
     if not request.base or request.source != "store" or not rows:
         return None
-    here = bases.size_of(request.base, settings().data, app.reader().embedded)
-    size = here or bases.USUAL
-    takes = bases.estimate_of(size, rows, request.epochs)
+    here = base_models.size_of(request.base, settings().data, app.reader().embedded)
+    size = here or base_models.USUAL
+    takes = base_models.estimate_of(size, rows, request.epochs)
     about = "" if here else " (as most on the Hub)"
     st.html(
         '<div class="vcf-facts">'

@@ -9,9 +9,9 @@ from vibecheck.analytics.shares import Share, share
 from vibecheck.analytics.words import interval
 from vibecheck.errors import ModelError, RecordsError
 from vibecheck.evaluation.proof import Proof, refusal
-from vibecheck.jobs.desk import log_of
-from vibecheck.jobs.ledger import CANCELLED, FINISHED, Job
 from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
+from vibecheck.training.runs import log_of
+from vibecheck.training.runs_table import CANCELLED, FINISHED, Job
 from vibecheck.ui import app, fine_tune_report, theme
 from vibecheck.ui.fine_tune import Known
 from vibecheck.ui.presses import once

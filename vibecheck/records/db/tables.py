@@ -214,7 +214,7 @@ promotions = Table(
     Column("made_at", UtcDateTime, nullable=False),
 )
 
-# Training runs (see `vibecheck.jobs`), so that every copy of the app sees how each goes and went.
+# Training runs (see `vibecheck.training`), so that every copy of the app sees how each goes and went.
 jobs = Table(
     "jobs",
     metadata,

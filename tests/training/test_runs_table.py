@@ -1,10 +1,10 @@
 import pytest
 
 from vibecheck.errors import JobError
-from vibecheck.jobs.events import Progress, Step
-from vibecheck.jobs.ledger import CANCELLED, FINISHED, LEASE, LOST, REMEMBERED, Ledger
 from vibecheck.records.db.tables import jobs
 from vibecheck.records.db.transactions import writing
+from vibecheck.training.events import Progress, Step
+from vibecheck.training.runs_table import CANCELLED, FINISHED, LEASE, LOST, REMEMBERED, Ledger
 
 A, B = "a" * 32, "b" * 32
 

@@ -16,9 +16,9 @@ from tests.records.conftest import (  # noqa: F401  these are fixtures
     sqlite_url,
 )
 from tests.waiting import wait_for
-from vibecheck.jobs.desk import Jobs
-from vibecheck.jobs.ledger import Job
 from vibecheck.settings import Settings
+from vibecheck.training.runs import Jobs
+from vibecheck.training.runs_table import Job
 
 CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
 

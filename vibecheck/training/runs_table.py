@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, exists, select, update
 
 from vibecheck.errors import JobError
-from vibecheck.jobs.events import Progress, read_progress
 from vibecheck.records.db.tables import jobs
 from vibecheck.records.db.transactions import insert_if_new, reading, writing
 from vibecheck.records.outbox.queue import moment
+from vibecheck.training.events import Progress, read_progress
 
 RUNNING, FINISHED, FAILED, CANCELLED, LOST = "running", "finished", "failed", "cancelled", "lost"
 STATES = (RUNNING, FINISHED, FAILED, CANCELLED, LOST)

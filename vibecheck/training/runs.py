@@ -12,14 +12,14 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from vibecheck.errors import JobError
-from vibecheck.jobs import folder as folders
-from vibecheck.jobs import machine
-from vibecheck.jobs.folder import JobFolder
-from vibecheck.jobs.ledger import CANCELLED, FAILED, FINISHED, LEASE, LOST, Job, Ledger
-from vibecheck.jobs.runner import KILL, heard_in, kill_group, note_end
 from vibecheck.models.background_build import environment
 from vibecheck.records.db.connect import open_database
 from vibecheck.settings import Settings
+from vibecheck.training import resources
+from vibecheck.training import run_folder as folders
+from vibecheck.training.run_folder import JobFolder
+from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LEASE, LOST, Job, Ledger
+from vibecheck.training.supervisor import KILL, heard_in, kill_group, note_end
 
 COMMAND = (sys.executable, "-m", "finetune")
 # Runs whose folder is kept, with checkpoints, log and report.
@@ -85,12 +85,12 @@ class Jobs:
         """Starts a run in processes of its own. Raises JobError where one runs already, or none can be."""
         self.running()  # one that died gives its place back
         job_id = uuid4().hex
-        self._ledger.begin(job_id, request.noted(), machine.host(), machine.pid_space())
+        self._ledger.begin(job_id, request.noted(), resources.host(), resources.pid_space())
         folder = self.folder(job_id)
         try:
             folder.path.mkdir(parents=True)
             command = [*(self._command or COMMAND), *request.options(folder)]
-            folder.write("job.json", {"command": command, "asked": request.noted(), "host": machine.host()})
+            folder.write("job.json", {"command": command, "asked": request.noted(), "host": resources.host()})
             pid = self._launch(folder)
         except OSError as error:
             sentence = f"The run cannot be started ({error.strerror}): check the disk and {self._root}."
@@ -110,7 +110,7 @@ class Jobs:
         if job is None or self._alive(job):
             return job
         folder = self.folder(job.id)
-        if job.pid_space != machine.pid_space():
+        if job.pid_space != resources.pid_space():
             told = f"Nothing was heard of it on {job.host} for {LEASE.seconds} seconds."
             self._ledger.lost(job.id, told)
         elif end := folder.read("end.json"):
@@ -140,11 +140,11 @@ class Jobs:
         return JobFolder(self._root / job_id)
 
     def _launch(self, folder: JobFolder) -> int:
-        threads = str(machine.threads())
+        threads = str(resources.threads())
         own = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
         with folder.log.open("ab") as errors:
             child = subprocess.Popen(
-                [sys.executable, "-m", "vibecheck.jobs", str(folder.path)],
+                [sys.executable, "-m", "vibecheck.training", str(folder.path)],
                 env=environment(self._settings) | own | {"PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -156,16 +156,16 @@ class Jobs:
         return child.pid
 
     def _alive(self, job: Job) -> bool:
-        if job.pid_space != machine.pid_space():
+        if job.pid_space != resources.pid_space():
             return job.age < LEASE
         if job.pid is None:
             return job.age < STARTS_WITHIN
-        return machine.runs(job.pid, job.id)
+        return resources.runs(job.pid, job.id)
 
     def _end_orphans(self, folder: JobFolder) -> None:
         """Ends the training command of a run whose runner was killed, where it still is."""
         pid = (folder.read("child.json") or {}).get("pid")
-        if isinstance(pid, int) and machine.runs(pid, folder.id):
+        if isinstance(pid, int) and resources.runs(pid, folder.id):
             kill_group(pid, KILL)
 
 

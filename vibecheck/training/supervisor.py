@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vibecheck.errors import RecordsError
-from vibecheck.jobs import events, machine
-from vibecheck.jobs.events import Progress
-from vibecheck.jobs.folder import JobFolder
-from vibecheck.jobs.ledger import CANCELLED, FAILED, FINISHED, Ledger
 from vibecheck.records.db.connect import open_database
 from vibecheck.settings import Settings
+from vibecheck.training import events, resources
+from vibecheck.training.events import Progress
+from vibecheck.training.run_folder import JobFolder
+from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, Ledger
 
 # Seconds between looks, between words to the records while there is news, and while there is none.
 LOOKS_EVERY = 0.5
@@ -89,7 +89,7 @@ class Runner:
                 )
             except OSError as error:
                 return self._end(FAILED, f"The training command cannot be started: {error.strerror}.")
-        machine.give_way(child.pid)
+        resources.give_way(child.pid)
         self._folder.write("child.json", {"pid": child.pid})
         listening = threading.Thread(
             target=self._listener.listen, args=(child.stdout, self._folder.events), daemon=True

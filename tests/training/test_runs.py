@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.jobs.conftest import CHILD, command_of, ended
+from tests.training.conftest import CHILD, command_of, ended
 from tests.waiting import wait_for
 from vibecheck.errors import JobError
-from vibecheck.jobs.desk import FOLDERS_KEPT, Request
-from vibecheck.jobs.folder import JobFolder
-from vibecheck.jobs.ledger import LOST
+from vibecheck.training.run_folder import JobFolder
+from vibecheck.training.runs import FOLDERS_KEPT, Request
+from vibecheck.training.runs_table import LOST
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@ import threading
 
 import pytest
 
-from tests.jobs.conftest import CHILD
+from tests.training.conftest import CHILD
 from tests.waiting import wait_for
 from vibecheck.errors import RecordsError
-from vibecheck.jobs.folder import JobFolder
-from vibecheck.jobs.ledger import Ledger
-from vibecheck.jobs.runner import Runner
+from vibecheck.training.run_folder import JobFolder
+from vibecheck.training.runs_table import Ledger
+from vibecheck.training.supervisor import Runner
 
 ID = "a" * 32
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_told_to_the_records_is_told_later(engine, folder, monkey
         end(*arguments)
 
     monkeypatch.setattr(ledger, "end", away_at_first)
-    monkeypatch.setattr("vibecheck.jobs.runner.time.sleep", lambda _: None)
+    monkeypatch.setattr("vibecheck.training.supervisor.time.sleep", lambda _: None)
     assert Runner(folder, ledger).run([*CHILD, "--base=quick", f"--out={folder.out}"], {}) == "finished"
     assert len(tries) == 2 and ledger.get(ID).report["proved"]
     assert folder.read("end.json")["state"] == "finished"

@@ -5,10 +5,10 @@ import sys
 import pytest
 
 from tests.standins.models import small_vit
-from vibecheck import estimate
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
-from vibecheck.estimate import Passes, Size
+from vibecheck.training import estimate
+from vibecheck.training.estimate import Passes, Size
 from vibecheck.vision.classifier import EMBEDDED
 
 SMALL = Size(4_000_000, 80, 4.0, 10.0)

@@ -5,7 +5,7 @@ import sys
 import psutil
 import pytest
 
-from vibecheck.jobs import machine
+from vibecheck.training import resources
 
 ID = "c" * 32
 
@@ -22,38 +22,38 @@ ID = "c" * 32
     ],
 )
 def test_a_container_has_the_cores_that_it_is_held_to(tmp_path, monkeypatch, written, cores):
-    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    monkeypatch.setattr(resources, "CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
     if written is not None:
         (tmp_path / "cpu.max").write_text(f"{written}\n")
-    assert machine.cores() == cores
-    assert machine.threads() == max(1, cores - 1)
+    assert resources.cores() == cores
+    assert resources.threads() == max(1, cores - 1)
 
 
 def test_a_process_is_a_runs_only_if_it_says_so():
-    assert not machine.runs(None, ID)
-    assert not machine.runs(os.getpid(), ID)
+    assert not resources.runs(None, ID)
+    assert not resources.runs(os.getpid(), ID)
     command = [sys.executable, "-c", "input()", f"--out=/jobs/{ID}/out"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as sleeper:
-        assert machine.runs(sleeper.pid, ID) and not machine.runs(sleeper.pid, "d" * 32)
+        assert resources.runs(sleeper.pid, ID) and not resources.runs(sleeper.pid, "d" * 32)
         sleeper.kill()
         os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet asked after
-        assert not machine.runs(sleeper.pid, ID)
-    assert not machine.runs(sleeper.pid, ID)
+        assert not resources.runs(sleeper.pid, ID)
+    assert not resources.runs(sleeper.pid, ID)
 
 
 def test_a_process_that_was_just_started_may_have_no_command_line_yet(monkeypatch):
     answers = iter([[], [], ["python", f"/jobs/{ID}"]])
     monkeypatch.setattr(psutil.Process, "cmdline", lambda _: next(answers))
-    assert machine.runs(os.getpid(), ID)
+    assert resources.runs(os.getpid(), ID)
 
 
 def test_a_process_that_never_has_a_command_line_is_no_runs(monkeypatch):
-    monkeypatch.setattr(machine, "BORN_WITHIN", 0.05)
+    monkeypatch.setattr(resources, "BORN_WITHIN", 0.05)
     monkeypatch.setattr(psutil.Process, "cmdline", lambda _: [])
-    assert not machine.runs(os.getpid(), ID)
+    assert not resources.runs(os.getpid(), ID)
 
 
 def test_numbers_of_processes_are_told_apart_by_machine_start_and_container():
-    assert machine.pid_space() == machine.pid_space() != ""
-    assert machine.host()
+    assert resources.pid_space() == resources.pid_space() != ""
+    assert resources.host()

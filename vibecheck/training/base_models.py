@@ -3,11 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from vibecheck import estimate
 from vibecheck.errors import ModelError
-from vibecheck.estimate import Estimate, Size
-from vibecheck.jobs import machine
 from vibecheck.models.installed import Shelf
+from vibecheck.training import estimate, resources
+from vibecheck.training.estimate import Estimate, Size
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.model_source import EMBEDDED_NAME
 
@@ -33,4 +32,4 @@ def estimate_of(size: Size, labels: int, epochs: int | None) -> Estimate:
     """What a run on so many labels takes, with the threads that runs are given here."""
     passes = estimate.passes_for(size, epochs)
     takes = estimate.of(size, round(labels * TRAIN), round(labels * VALID), passes)
-    return replace(takes, minutes=takes.minutes * takes.cores / machine.threads())
+    return replace(takes, minutes=takes.minutes * takes.cores / resources.threads())

@@ -6,13 +6,13 @@ from threading import Barrier
 
 import pytest
 
-from tests.jobs.conftest import ended
+from tests.training.conftest import ended
 from tests.waiting import wait_for
 from vibecheck.errors import JobError
-from vibecheck.jobs.desk import Request, log_of
-from vibecheck.jobs.ledger import LEASE
 from vibecheck.records.db.tables import jobs as table
 from vibecheck.records.db.transactions import writing
+from vibecheck.training.runs import Request, log_of
+from vibecheck.training.runs_table import LEASE
 
 
 def test_a_run_goes_through_to_its_report(desk):

@@ -1,4 +1,4 @@
-from vibecheck.jobs.folder import LARGEST_REPORT, JobFolder, clean
+from vibecheck.training.run_folder import LARGEST_REPORT, JobFolder, clean
 
 
 def test_the_end_of_the_log_is_plain_text(tmp_path):
