@@ -12,11 +12,11 @@ from sqlalchemy import delete
 from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import JPEG, NOON, a_prediction
 from tests.waiting import wait_for
-from vibecheck.comet import fetcher, layout
+from vibecheck.comet import background_restore, layout
 from vibecheck.comet.client import Comet
 from vibecheck.comet.restore import restore
 from vibecheck.comet.sender import Sender
-from vibecheck.comet.state import comet_state, fetch
+from vibecheck.comet.status import comet_state, fetch
 from vibecheck.errors import CometRefuses, CometUnavailable
 from vibecheck.records.db.tables import predictions as predictions_table
 from vibecheck.records.db.transactions import writing
@@ -267,7 +267,7 @@ def test_new_days_are_merged_into_a_store_that_is_not_empty(settings, store, com
 
 def fetching(settings, store):
     stop = threading.Event()
-    thread = threading.Thread(target=fetcher.run, args=(settings, store, stop))
+    thread = threading.Thread(target=background_restore.run, args=(settings, store, stop))
     thread.start()
     return stop, thread
 
@@ -275,17 +275,17 @@ def fetching(settings, store):
 def test_an_empty_store_fills_itself_and_one_that_is_not_waits_to_be_asked(
     settings, store, comet, monkeypatch
 ):
-    monkeypatch.setattr(fetcher, "LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(background_restore, "LOOKS_EVERY", 0.02)
     recent = replace(a_prediction(), made_at=datetime.now(UTC))
     remember(comet, recent)
-    fetcher.begin_if_empty(store)
-    fetcher.begin_if_empty(store)
+    background_restore.begin_if_empty(store)
+    background_restore.begin_if_empty(store)
     stop, thread = fetching(settings, store)
     try:
         wait_for(lambda: (at := comet_state(store).restoring) and at.done)
         wait_for(lambda: not store.queued())
         assert store.count() == 1
-        fetcher.begin_if_empty(store)
+        background_restore.begin_if_empty(store)
         assert store.queued() == []
         remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
         fetch(store)
@@ -297,8 +297,8 @@ def test_an_empty_store_fills_itself_and_one_that_is_not_waits_to_be_asked(
 
 
 def test_reading_back_that_fails_says_why_and_is_tried_again(settings, store, comet, monkeypatch):
-    monkeypatch.setattr(fetcher, "LOOKS_EVERY", 0.02)
-    monkeypatch.setattr(fetcher, "TRIES_AGAIN", timedelta(seconds=0.1))
+    monkeypatch.setattr(background_restore, "LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(background_restore, "TRIES_AGAIN", timedelta(seconds=0.1))
     comet.fault("account-details", status=500)
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
     fetch(store)

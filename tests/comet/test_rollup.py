@@ -9,10 +9,10 @@ import pytest
 
 from tests.records.examples import JPEG, NOON, a_prediction
 from vibecheck.comet import layout
+from vibecheck.comet.asset_index import Whereabouts
 from vibecheck.comet.client import Comet
 from vibecheck.comet.layout import Asset
 from vibecheck.comet.rollup import needs_rollup, roll_up
-from vibecheck.comet.whereabouts import Whereabouts
 from vibecheck.records.outbox.messages import payload_of
 from vibecheck.records.values import Feedback
 

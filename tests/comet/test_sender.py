@@ -14,7 +14,7 @@ from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
 from tests.waiting import wait_for
 from vibecheck.comet import layout
 from vibecheck.comet.sender import Sender
-from vibecheck.comet.state import comet_state, try_again
+from vibecheck.comet.status import comet_state, try_again
 from vibecheck.errors import CometUnavailable
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import reading, writing

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import a_prediction
-from vibecheck.comet.state import ASKED, RESTORING, SENDER
+from vibecheck.comet.status import ASKED, RESTORING, SENDER
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox.notes import read_note, write_note

@@ -22,9 +22,9 @@ def send(
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Send what waits to Comet, and read back what is asked for; the app does this itself."""
-    from vibecheck.comet import service
+    from vibecheck.comet import worker
 
-    service.serve(Settings.load(), until_empty, with_parent)
+    worker.serve(Settings.load(), until_empty, with_parent)
 
 
 def restore(

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from vibecheck.comet import layout
+from vibecheck.comet.asset_index import Whereabouts
 from vibecheck.comet.client import Comet
 from vibecheck.comet.rollup import roll_up
-from vibecheck.comet.whereabouts import Whereabouts
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometRejected, UnknownPrediction
 from vibecheck.records import merge

@@ -24,10 +24,10 @@ from uuid import uuid4
 
 from sqlalchemy import select, update
 
-from vibecheck.comet import layout, models
+from vibecheck.comet import layout, model_files
 from vibecheck.comet.client import Comet
-from vibecheck.comet.remembered import Record, put_current, record_of, remember
-from vibecheck.comet.state import FILES
+from vibecheck.comet.registry_sync import Record, put_current, record_of, remember
+from vibecheck.comet.status import FILES
 from vibecheck.comet.trouble import explained
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError, RecordsError
@@ -223,15 +223,15 @@ def _bring_files(
     matrix = None
     if report is not None and report[0].scores is not None:
         matrix = [list(row) for row in report[0].scores.challenger.confusion], list(NAMES)
-    if FILES in record.metrics and (matrix is None or _sent(comet, record, models.MATRIX)):
+    if FILES in record.metrics and (matrix is None or _sent(comet, record, model_files.MATRIX)):
         return record
     folder = _folder(settings, record)
     if folder is None:
         if waits:
             raise Elsewhere
         raise CometRejected(f"The files of {record.version} are on no machine that sends to Comet.")
-    files = models.files_of(folder)
-    models.upload(comet, record.version, folder, files, matrix)
+    files = model_files.files_of(folder)
+    model_files.upload(comet, record.version, folder, files, matrix)
     _note_files(store, record.version, files)
     done = record_of(store.engine, record.version)
     if done is None:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from vibecheck.comet.client import Comet
-from vibecheck.comet.days import read_day
+from vibecheck.comet.day import read_day
 from vibecheck.comet.layout import Asset, day_of
-from vibecheck.comet.remembered import restore_models
+from vibecheck.comet.registry_sync import restore_models
 from vibecheck.comet.rollup import needs_rollup
-from vibecheck.comet.state import Restoring
+from vibecheck.comet.status import Restoring
 from vibecheck.errors import CometRejected
 from vibecheck.records import merge as memory
 from vibecheck.records.db.transactions import writing

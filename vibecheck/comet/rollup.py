@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from vibecheck.comet import feedback_log
 from vibecheck.comet.client import Comet
-from vibecheck.comet.days import read_day
+from vibecheck.comet.day import read_day
 from vibecheck.comet.layout import FEEDBACK_LOG, SIDE_NAME, Asset
 from vibecheck.emotions import NAMES
 from vibecheck.records.labels.which_counts import holds

@@ -20,7 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 
 from vibecheck.comet.client import Comet
 from vibecheck.comet.deliver import Delivery
-from vibecheck.comet.state import ASKED, SENDER, SPEAKS_EVERY
+from vibecheck.comet.status import ASKED, SENDER, SPEAKS_EVERY
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable, RecordsError
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox.messages import MODEL

@@ -120,9 +120,9 @@ def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, aga
 
 def _from_elsewhere(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, again: bool) -> Installed:
     """The version that was made from a folder which is not here (any more), as far as the registry knows."""
-    from vibecheck import elsewhere
+    from vibecheck.comet import fetch_model
 
-    known = elsewhere.made_from(settings, folder)
+    known = fetch_model.made_from(settings, folder)
     if known is None:
         raise ModelError(f"{folder} is not a folder: check VIBECHECK_MODEL.")
     version = known.version
@@ -135,7 +135,7 @@ def _from_elsewhere(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, 
         if files is None:
             files = shelf.downloads(version)
             tell(Progress("fetching", 0, 0))
-            elsewhere.fetch(
+            fetch_model.fetch(
                 settings, known, files, lambda done, total: tell(Progress("fetching", done, total))
             )
         done = _made(settings, shelf, files, part, Manifest.read(files), str(folder), tell)

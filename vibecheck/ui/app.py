@@ -6,7 +6,7 @@ from datetime import timedelta
 import streamlit as st
 
 from vibecheck.access.roles import Role
-from vibecheck.comet.child import SendingProcess
+from vibecheck.comet.process import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.models.live_model import Champion
 from vibecheck.models.registry import Registry

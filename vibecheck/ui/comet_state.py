@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from vibecheck.comet.state import CometState, Restoring, comet_state, fetch, try_again
+from vibecheck.comet.status import CometState, Restoring, comet_state, fetch, try_again
 from vibecheck.errors import RecordsError
 from vibecheck.records.store import Store
 from vibecheck.ui import theme

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from vibecheck.comet.state import experiment_link
+from vibecheck.comet.status import experiment_link
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import RecordsError
 from vibecheck.records.values import Feedback, Play, Prediction, is_prediction_id

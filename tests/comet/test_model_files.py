@@ -13,12 +13,12 @@ from sqlalchemy import update
 from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import a_prediction
 from tests.standins.models import small_vit
-from vibecheck.comet import layout, model_sender, models
+from vibecheck.comet import layout, model_files, model_sender
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
-from vibecheck.comet.remembered import restore_models
+from vibecheck.comet.registry_sync import restore_models
 from vibecheck.comet.sender import Sender
-from vibecheck.comet.state import model_link
+from vibecheck.comet.status import model_link
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, HubUnreachable, ModelError
 from vibecheck.evaluation.report import Changed, Report, Tally
@@ -119,8 +119,8 @@ def test_no_face_goes_along_with_the_report(settings, store, comet, tuned):
 
 def test_a_matrix_goes_along_where_there_is_one(settings, store, comet, tuned, folder):
     eye = [[int(row == column) for column in range(7)] for row in range(7)]
-    files = models.files_of(folder)
-    models.upload(Comet.open(settings), TUNED, folder, files, (eye, list(NAMES)))
+    files = model_files.files_of(folder)
+    model_files.upload(Comet.open(settings), TUNED, folder, files, (eye, list(NAMES)))
     (matrix,) = comet.experiments[KEY].named("confusion-matrix.json")
     assert json.loads(matrix.content)["labels"] == list(NAMES)
 
@@ -253,16 +253,16 @@ def test_what_is_not_what_the_records_say_is_not_taken(settings, store, comet, t
     (weights,) = comet.experiments[KEY].named("model.safetensors")
     good, weights.content = weights.content, b"something else"
     with pytest.raises(ModelError, match="damaged"):
-        models.fetch(client, TUNED, files, tmp_path / "there", lambda done, total: None)
+        model_files.fetch(client, TUNED, files, tmp_path / "there", lambda done, total: None)
     assert not (tmp_path / "there" / "model.safetensors").exists()
     weights.content = good
     comet.log.clear()
-    models.fetch(client, TUNED, files, tmp_path / "there", lambda done, total: None)
+    model_files.fetch(client, TUNED, files, tmp_path / "there", lambda done, total: None)
     assert comet.asked("get-asset") == 1, "what is there whole is not fetched again"
     with pytest.raises(ModelError, match="which no model has"):
-        models.fetch(client, TUNED, files | {"../run.sh": "0"}, tmp_path / "there", lambda *_: None)
+        model_files.fetch(client, TUNED, files | {"../run.sh": "0"}, tmp_path / "there", lambda *_: None)
     with pytest.raises(ModelError, match="not in Comet's model registry"):
-        models.fetch(client, "unknown", files, tmp_path / "there", lambda *_: None)
+        model_files.fetch(client, "unknown", files, tmp_path / "there", lambda *_: None)
 
 
 def test_what_is_not_in_comet_yet_is_waited_for_and_without_an_account_said(

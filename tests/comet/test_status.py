@@ -8,7 +8,7 @@ from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import NOON, a_prediction
 from vibecheck.comet import layout
 from vibecheck.comet.sender import Sender
-from vibecheck.comet.state import comet_state, experiment_link, fetch
+from vibecheck.comet.status import comet_state, experiment_link, fetch
 from vibecheck.records.db.tables import notes
 from vibecheck.records.db.transactions import writing
 

@@ -12,8 +12,9 @@ import pytest
 
 from tests.records.examples import JPEG, NOON, a_prediction
 from tests.waiting import wait_for
-from vibecheck.comet import child, layout
-from vibecheck.comet.child import SendingProcess
+from vibecheck.comet import layout
+from vibecheck.comet import process as child
+from vibecheck.comet.process import SendingProcess
 from vibecheck.models.registry import Registry
 from vibecheck.records.store import Store
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from vibecheck.comet import models
+from vibecheck.comet import model_files
 from vibecheck.comet.client import Comet
-from vibecheck.comet.state import FILES
+from vibecheck.comet.status import FILES
 from vibecheck.errors import CometUnavailable, HubUnreachable, ModelError
 from vibecheck.models.registry import Registry, Version
 from vibecheck.settings import Settings
@@ -38,7 +38,7 @@ def fetch(settings: Settings, version: Version, folder: Path, tell: Callable[[in
             "not in Comet's model registry yet: the machine that has it sends it."
         )
     try:
-        models.fetch(Comet.open(settings), version.version, files, folder, tell)
+        model_files.fetch(Comet.open(settings), version.version, files, folder, tell)
     except CometUnavailable as error:
         raise HubUnreachable(str(error)) from error
     found = Manifest.read(folder).version

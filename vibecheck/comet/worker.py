@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-from vibecheck.comet import fetcher, model_sender
+from vibecheck.comet import background_restore, model_sender
 from vibecheck.comet.sender import Sender
 from vibecheck.errors import SettingsError
 from vibecheck.records.store import Store
@@ -33,9 +33,12 @@ def serve(settings: Settings, until_empty: bool = False, with_parent: bool = Fal
     if with_parent:
         _follow_parent(sender.stop)
     if not until_empty:
-        fetcher.begin_if_empty(store)
+        background_restore.begin_if_empty(store)
         fetching = threading.Thread(
-            target=fetcher.run, args=(settings, store, sender.stop), name="comet-fetcher", daemon=True
+            target=background_restore.run,
+            args=(settings, store, sender.stop),
+            name="comet-fetcher",
+            daemon=True,
         )
         fetching.start()
         threading.Thread(

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from vibecheck.comet.client import Comet
 from vibecheck.comet.restore import NOTHING, restore, since_days
-from vibecheck.comet.state import RESTORING, Restoring, schedule_restore
+from vibecheck.comet.status import RESTORING, Restoring, schedule_restore
 from vibecheck.errors import CometError, CometRejected, RecordsError
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.outbox.notes import write_note
