@@ -10,7 +10,7 @@ import typer
 from finetune.command import fine_tune
 from finetune.judge_command import judge
 from finetune.recipe import Recipe
-from vibecheck.cli import run
+from vibecheck.cli.main import run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.callback(invoke_without_command=True)(fine_tune)

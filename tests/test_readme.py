@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from benchmarks.__main__ import app as benchmarks
 from docs.lists import list_of_pages, settings_table
 from finetune.__main__ import app as finetune
-from vibecheck.cli import app as vibecheck
+from vibecheck.cli.main import app as vibecheck
 from vibecheck.settings import Settings, environment_name
 
 ROOT = Path(__file__).parents[1]

@@ -1,5 +1,5 @@
 """python -m vibecheck …"""
 
-from vibecheck.cli import main
+from vibecheck.cli.main import main
 
 main()

@@ -13,12 +13,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from vibecheck import cli_models
-from vibecheck.comet import commands as comet
-from vibecheck.commands.demo import demo
-from vibecheck.commands.figures import report, stats
-from vibecheck.commands.import_labels import import_labels
-from vibecheck.commands.predict import predict
+from vibecheck.cli import comet as comet
+from vibecheck.cli import models
+from vibecheck.cli.demo import demo
+from vibecheck.cli.figures import report, stats
+from vibecheck.cli.import_labels import import_labels
+from vibecheck.cli.predict import predict
 from vibecheck.errors import VibeCheckError
 from vibecheck.settings import Settings
 
@@ -39,7 +39,7 @@ def doctor() -> None:
 
     Exits with 0 if everything that VibeCheck cannot do without works; else with 1.
     """
-    from vibecheck.doctor import examine
+    from vibecheck.cli.doctor import examine
 
     console = Console()
     well = True
@@ -52,8 +52,8 @@ def doctor() -> None:
     raise typer.Exit(0 if well else 1)
 
 
-app.command("compile")(cli_models.compile_model)
-app.add_typer(cli_models.app, name="models")
+app.command("compile")(models.compile_model)
+app.add_typer(models.app, name="models")
 
 
 @app.command()

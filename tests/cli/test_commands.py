@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from PIL import Image
 
+from tests.cli.test_cli import vibecheck
 from tests.standins.models import install
-from tests.test_cli import vibecheck
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED

@@ -24,7 +24,7 @@ KEYS = {"path", "face", "mood", "confidence", "probabilities", "model", "error"}
 
 
 def vibecheck(*arguments, cwd: Path, **environment) -> subprocess.CompletedProcess:
-    root = str(Path(__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     return subprocess.run(
         [sys.executable, "-m", "vibecheck", *map(str, arguments)],
         cwd=cwd,
@@ -122,12 +122,12 @@ def test_predicting_leaves_nothing_behind(pictures):
 
 def test_predicting_imports_neither_torch_nor_streamlit(pictures):
     code = (
-        "import sys; from vibecheck.cli import app\n"
+        "import sys; from vibecheck.cli.main import app\n"
         "try: app(['predict', '--json', 'a.jpg'])\n"
         "except SystemExit: pass\n"
         "assert not {'torch', 'transformers', 'streamlit', 'comet_ml'} & set(sys.modules)"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code], cwd=pictures, env=environment, check=True)
 
 
@@ -192,7 +192,7 @@ def test_the_doctor_says_when_comet_cannot_be_reached_or_refuses(tmp_path):
 
 
 def test_the_doctor_says_by_which_way_people_are_let_in(tmp_path):
-    from vibecheck.doctor import _access
+    from vibecheck.cli.doctor import _access
 
     def said(auth: str = "", **settings) -> str:
         (tmp_path / "secrets.toml").write_text(auth)
