@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from finetune.alterations import another_camera
-from finetune.ferplus import Faces, read
+from finetune.embedded.alterations import another_camera
+from finetune.embedded.ferplus import Faces, read
 from finetune.metrics import report
 from vibecheck.emotions import NAMES
 from vibecheck.vision.classifier import EMBEDDED, Classifier

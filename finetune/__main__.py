@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from finetune.command import fine_tune
-from finetune.judge_command import judge
-from finetune.recipe import Recipe
+from finetune.embedded.recipe import Recipe
+from finetune.judging.command import judge
 from vibecheck.cli.main import run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -22,7 +22,7 @@ def pretrain(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
     out: Annotated[Path, typer.Option(help="Folder of the model; its name becomes the version.")],
     architecture: Annotated[
-        str, typer.Option(help="One of finetune/architectures.py.")
+        str, typer.Option(help="One of finetune/embedded/architectures.py.")
     ] = Recipe.architecture,
     epochs: Annotated[int, typer.Option(min=1)] = Recipe.epochs,
     side: Annotated[int, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = Recipe.side,
@@ -40,8 +40,8 @@ def pretrain(
 
     A run that was interrupted goes on from its checkpoint in --out.
     """
-    from finetune.ferplus import read
-    from finetune.pretrain import as_line, pretrain
+    from finetune.embedded.ferplus import read
+    from finetune.embedded.pretrain import as_line, pretrain
 
     train, valid = read(data / "train.parquet"), read(data / "valid.parquet")
     recipe = Recipe(
@@ -70,8 +70,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Judge a model on FER+ faces, as it runs in the app."""
-    from finetune.evaluate import altered, evaluate
-    from finetune.ferplus import read
+    from finetune.embedded.evaluate import altered, evaluate
+    from finetune.embedded.ferplus import read
 
     faces = read(data)
     result = evaluate(model, faces, prior)

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune import bases, plan
-from finetune.bases import Model
-from finetune.collect import Collected, check, collect
-from finetune.train import Recipe, Tell
+from finetune.data.collect import Collected, check, collect
+from finetune.training import base_model, plan
+from finetune.training.base_model import Model
+from finetune.training.trainer import Recipe, Tell
 from vibecheck.errors import VibeCheckError
 from vibecheck.models.installed import Installed
 from vibecheck.models.registry import Registry
@@ -26,7 +26,7 @@ from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import ModelFolder
 
 if TYPE_CHECKING:
-    from finetune.making import Learned
+    from finetune.training.challenger import Learned
 
 # The folder of the model in `--out`.
 MODEL = "model"
@@ -86,7 +86,7 @@ def run(settings: Settings, request: Request, tell: Tell) -> None:
     from accelerate import PartialState
     from accelerate.utils import broadcast_object_list
 
-    from finetune import making
+    from finetune.training import challenger
 
     device = device_of(request.device)
     many = int(os.environ.get("WORLD_SIZE", "1")) > 1
@@ -98,7 +98,9 @@ def run(settings: Settings, request: Request, tell: Tell) -> None:
     if state is not None:
         broadcast_object_list(started)
     start: _Started = started[0]
-    learned = making.train(start.out, start.base, start.plan, start.recipe, start.kept, device, tell, first)
+    learned = challenger.train(
+        start.out, start.base, start.plan, start.recipe, start.kept, device, tell, first
+    )
     if first:
         _finish(settings, request, start, learned, tell)
 
@@ -123,7 +125,7 @@ class _Started:
 def _start(settings: Settings, request: Request, device: str, tell: Tell) -> _Started:
     """Collect, check, and write down what is to be done; or read it, if the run was begun before."""
     base = _base(settings, request)
-    champion = bases.champion(settings)
+    champion = base_model.champion(settings)
     collected = collect(
         settings, request.source, request.since, pictures=request.pictures, crops=request.crops
     )
@@ -166,13 +168,13 @@ def _start(settings: Settings, request: Request, device: str, tell: Tell) -> _St
 
 def _finish(settings: Settings, request: Request, start: _Started, learned: "Learned", tell: Tell) -> None:
     """Make the model folder, register it as challenger, and judge it."""
-    from finetune import making
+    from finetune.training import challenger
 
     assert start.collected is not None and start.champion is not None
     version, out = start.plan.version, start.out
     now = datetime.now(UTC)
     folder = out / MODEL
-    making.write(learned, start.base, version, folder)
+    challenger.write(learned, start.base, version, folder)
     there = _installed(settings, folder)
     with closing(Registry.open(settings)) as registry:
         origin = Manifest.read(there.folder).origin
@@ -185,7 +187,7 @@ def _finish(settings: Settings, request: Request, start: _Started, learned: "Lea
     if not request.prove:
         tell(finished | {"report": None, "html": None, "proved": False, "promoted": False})
         return
-    from finetune.judgement import judge_challenger
+    from finetune.judging.judge import judge_challenger
 
     report = judge_challenger(
         settings,
@@ -236,7 +238,7 @@ def device_of(wanted: str) -> str:
 
 
 def _base(settings: Settings, request: Request) -> Model:
-    return bases.named(settings, request.base) if request.base else bases.champion(settings)
+    return base_model.named(settings, request.base) if request.base else base_model.champion(settings)
 
 
 def _needs(base: Model, collected: Collected, epochs: int | None, device: str) -> estimate.Estimate:

@@ -6,7 +6,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from finetune.collect import REASONS
+from finetune.data.collect import REASONS
 from vibecheck.emotions import NAMES
 
 STAGES = {"head": "Learning (the last layer)", "all": "Learning (all layers)"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finetune import ferplus
+from finetune.embedded import ferplus
 from tests.conftest import missing
 from tests.standins.models import small_vit
 from vibecheck.emotions import NAMES

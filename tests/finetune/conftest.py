@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from finetune.ferplus import VOTES
+from finetune.embedded.ferplus import VOTES
 from vibecheck.emotions import NAMES
 
 

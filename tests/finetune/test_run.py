@@ -155,7 +155,7 @@ def test_a_dry_run_changes_nothing(tmp_path, vit):
 
 
 def test_a_checkpoint_that_was_being_written_is_passed_over(tmp_path):
-    from finetune.train import _checkpoint
+    from finetune.training.trainer import _checkpoint
 
     assert _checkpoint(tmp_path) is None
     for step in (9, 10):

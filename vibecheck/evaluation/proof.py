@@ -2,7 +2,7 @@
 
     version.metrics["proof"] → Proof → may it become champion?
 
-`python -m finetune judge` makes one (see `finetune/judgement.py`); this module reads it back, and knows
+`python -m finetune judge` makes one (see `finetune/judging/judge.py`); this module reads it back, and knows
 what a promotion asks for.
 """
 

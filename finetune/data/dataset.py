@@ -9,7 +9,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 from datasets import Sequence as Several
 from datasets.arrow_writer import ArrowWriter
 
-from finetune.collect import Labelled
+from finetune.data.collect import Labelled
 from vibecheck.emotions import NAMES
 from vibecheck.vision.classifier import Classifier, cut
 from vibecheck.vision.faces import whole

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.finetune.test_student import SIDE, student_of
+from tests.finetune.training.test_student import SIDE, student_of
 from tests.standins.models import small_vit
 from vibecheck.emotions import NAMES
 from vibecheck.vision.classifier import EMBEDDED
@@ -56,7 +56,7 @@ def state_of(student) -> dict:
 def test_on_another_cameras_pictures_it_says_more_often_what_it_says_of_the_faces_as_they_are(
     embedded, faces, wrong
 ):
-    from finetune.settling import settle
+    from finetune.training.adaptation import settle
 
     truth = said(embedded, faces)
     rng = np.random.default_rng(0)
@@ -71,7 +71,7 @@ def test_on_another_cameras_pictures_it_says_more_often_what_it_says_of_the_face
 
 
 def test_pictures_of_the_kind_it_knows_change_little(embedded, faces):
-    from finetune.settling import settle
+    from finetune.training.adaptation import settle
 
     truth = said(embedded, faces)
     settle(embedded, rows_of(faces, truth))
@@ -79,7 +79,7 @@ def test_pictures_of_the_kind_it_knows_change_little(embedded, faces):
 
 
 def test_a_few_pictures_say_nothing_of_a_camera(embedded, faces):
-    from finetune.settling import FEWEST, settle
+    from finetune.training.adaptation import FEWEST, settle
 
     dark = another_cameras(faces[: FEWEST - 1])
     before = state_of(embedded)
@@ -88,7 +88,7 @@ def test_a_few_pictures_say_nothing_of_a_camera(embedded, faces):
 
 
 def test_a_network_without_such_statistics_stays_as_it_is(tmp_path):
-    from finetune.settling import settle
+    from finetune.training.adaptation import settle
 
     student, side = student_of(small_vit(tmp_path / "vit", list(NAMES)), Manifest(version="m-1"))
     faces = np.zeros((60, side, side, 3), np.uint8)

@@ -22,7 +22,7 @@ def torch():
 
 
 def student_of(folder, manifest, distill=0.5, share=0.5, weights=(1.0,) * 7):
-    from finetune.student import Student
+    from finetune.training.student import Student
     from vibecheck.export.onnx_export import open_folder
 
     inner, side = open_folder(folder, manifest)
@@ -72,7 +72,7 @@ def test_what_the_champion_said_counts_beside_the_label(torch, embedded):
 
 
 def test_rare_moods_count_more(torch):
-    from finetune.student import class_weights
+    from finetune.training.student import class_weights
 
     counts = [10, 0, 40, 50, 0, 0, 0]
     assert class_weights(counts, 0.0) == pytest.approx(np.ones(7))
@@ -91,7 +91,7 @@ def test_statistics_of_batches_stay_as_they_were(torch, embedded):
 
 
 def test_first_only_the_head_learns_and_then_all_but_the_first_blocks(torch, embedded):
-    from finetune.student import but_the_first, only_head
+    from finetune.training.student import but_the_first, only_head
 
     model = embedded.inner.model
 
@@ -110,7 +110,7 @@ def test_first_only_the_head_learns_and_then_all_but_the_first_blocks(torch, emb
 
 
 def test_the_first_blocks_of_a_transformer(torch, tmp_path):
-    from finetune.student import blocks, but_the_first
+    from finetune.training.student import blocks, but_the_first
 
     folder = small_vit(tmp_path / "vit", NAMES, num_hidden_layers=4)
     student, _ = student_of(folder, Manifest(version="m-1"))
@@ -149,7 +149,7 @@ def test_some_are_no_more_than_mirrored(torch, embedded):
 
 
 def test_a_mix_of_weights_lies_between_them(torch, embedded):
-    from finetune.blend import between
+    from finetune.training.blend import between
 
     old = {"w": torch.zeros(3), "n": torch.tensor(3)}
     new = {"w": torch.ones(3), "n": torch.tensor(5)}
@@ -158,7 +158,7 @@ def test_a_mix_of_weights_lies_between_them(torch, embedded):
 
 
 def test_dividing_what_is_corrected_changes_no_answer(torch, embedded):
-    from finetune.making import cooled
+    from finetune.training.challenger import cooled
 
     manifest = Manifest.read(EMBEDDED)
     faces = torch.from_numpy(face_crops(manifest, SIDE, 30))
@@ -172,8 +172,8 @@ def test_dividing_what_is_corrected_changes_no_answer(torch, embedded):
 def test_the_mix_with_the_likeliest_labels_is_chosen(torch, embedded):
     from datasets import Dataset
 
-    from finetune import blend
-    from finetune.dataset import FEATURES
+    from finetune.data.dataset import FEATURES
+    from finetune.training import blend
 
     faces = face_crops(Manifest.read(EMBEDDED), SIDE, 20)
     old = {name: value.clone() for name, value in embedded.state_dict().items()}
@@ -210,7 +210,7 @@ def losses_of(means: list[float], spread: float) -> np.ndarray:
     ],
 )
 def test_no_more_is_changed_than_has_to_be(torch, means, spread, expected):
-    from finetune.blend import careful
+    from finetune.training.blend import careful
 
     assert careful(losses_of(means, spread)) == expected
 
@@ -223,7 +223,7 @@ def test_no_more_is_changed_than_has_to_be(torch, means, spread, expected):
     ],
 )
 def test_more_than_half_of_what_was_learned_is_kept_only_where_that_is_far_better(torch, gain, expected):
-    from finetune.blend import HALFWAY, MIXES, chosen
+    from finetune.training.blend import HALFWAY, MIXES, chosen
 
     falling = [3.0 - 0.3 * step for step in range(HALFWAY + 1)]
     beyond = [falling[-1] - gain * step / 5 for step in range(1, 6)]

@@ -35,7 +35,7 @@ def judge(
 
     Writes report.json and report.html; a registered version keeps what they say as its proof.
     """
-    from finetune.collect import collect
+    from finetune.data.collect import collect
 
     settings = Settings.load()
     rows = collect(settings, "store", None).rows
@@ -56,7 +56,7 @@ def tried(
 
     Raises VibeCheckError.
     """
-    from finetune.judgement import judge_challenger
+    from finetune.judging.judge import judge_challenger
     from vibecheck.models.installed import Shelf
     from vibecheck.models.registry import Registry
     from vibecheck.vision.manifest import Manifest

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from finetune.report import SHOWN, page, write
+from finetune.judging.write_report import SHOWN, page, write
 from tests.evaluation.test_report import REPORT
 from tests.records.examples import JPEG
 from vibecheck.errors import ModelError

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from finetune.evaluate import evaluate
-from finetune.ferplus import read
+from finetune.embedded.evaluate import evaluate
+from finetune.embedded.ferplus import read
 from vibecheck.vision.classifier import EMBEDDED
 
 pytestmark = pytest.mark.shared_data

@@ -20,10 +20,10 @@ from datasets import Dataset
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from finetune.blend import HOLDS_BACK, careful, log_answers
 from finetune.metrics import unlikely
-from finetune.student import Student, norms
-from finetune.train import collate
+from finetune.training.blend import HOLDS_BACK, careful, log_answers
+from finetune.training.student import Student, norms
+from finetune.training.trainer import collate
 
 # How far the statistics may go from the old ones (0) to those of the pictures (1). Beyond half, more is lost
 # on faces as they were than is won on the others.

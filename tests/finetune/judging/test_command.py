@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.judge_command import tried
+from finetune.judging.command import tried
 from vibecheck.errors import ModelError
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from finetune import split
-from finetune.collect import check, collect
+from finetune.data import split
+from finetune.data.collect import check, collect
 from tests.finetune.corrected import NOON, face, fill
 from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES

@@ -14,10 +14,10 @@ from scipy.special import softmax
 from torch import nn
 from transformers import PreTrainedModel, ViTImageProcessor
 
-from finetune.architectures import build
-from finetune.ferplus import Faces
+from finetune.embedded.architectures import build
+from finetune.embedded.ferplus import Faces
+from finetune.embedded.recipe import Recipe
 from finetune.metrics import bias_corrected, report, temperature
-from finetune.recipe import Recipe
 from vibecheck.emotions import NAMES
 from vibecheck.export.onnx_export import compile_folder, last_layer
 from vibecheck.vision.classifier import without_prior

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from finetune.augment import augment
+from finetune.training.augment import augment
 from vibecheck.emotions import NAMES
 from vibecheck.export.onnx_export import LUMA, WithPixels, last_layer
 from vibecheck.vision.manifest import Manifest

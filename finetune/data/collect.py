@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from finetune import sources, split
-from finetune.sources import Found
+from finetune.data import sources, split
+from finetune.data.sources import Found
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
 from vibecheck.records.labels import training_sets

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from finetune.alterations import ALTERATIONS
-from finetune.ferplus import Faces
+from finetune.embedded.alterations import ALTERATIONS
+from finetune.embedded.ferplus import Faces
 from finetune.metrics import prior_weights, report
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.vision.classifier import Classifier

@@ -10,10 +10,10 @@ from typing import Any
 
 from datasets import Dataset
 
-from finetune import dataset
-from finetune.bases import Model
-from finetune.collect import Collected
-from finetune.train import Recipe
+from finetune.data import dataset
+from finetune.data.collect import Collected
+from finetune.training.base_model import Model
+from finetune.training.trainer import Recipe
 from vibecheck.errors import VibeCheckError
 from vibecheck.vision.classifier import Classifier
 

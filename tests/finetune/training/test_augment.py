@@ -3,7 +3,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from finetune.augment import augment, mixed  # noqa: E402
+from finetune.training.augment import augment, mixed  # noqa: E402
 from vibecheck.vision.sample_faces import face_probes  # noqa: E402
 
 

@@ -21,14 +21,14 @@ def labelled(count: int, mix: np.ndarray, before: float, seed: int = 0) -> tuple
 @pytest.mark.parametrize("before", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(("mix", "low", "high"), [(PRIOR, 0.0, 0.2), (np.ones(7), 0.8, 1.0)])
 def test_many_labels_decide(before, mix, low, high):
-    from finetune.settling import strength
+    from finetune.training.adaptation import strength
 
     answers, truth = labelled(4000, mix, before)
     assert low <= strength(answers, truth, np.log(PRIOR), before) <= high
 
 
 def test_a_few_labels_change_little():
-    from finetune.settling import strength
+    from finetune.training.adaptation import strength
 
     answers, truth = labelled(4, PRIOR, 1.0)
     assert strength(answers, truth, np.log(PRIOR), 1.0) > 0.7

@@ -18,12 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from finetune.architectures import ARCHITECTURES, build
-from finetune.augment import augment, mixed
-from finetune.ferplus import Faces
-from finetune.finishing import OUTPUTS, finish, logits_of, normal, pictures_of, scaled
+from finetune.embedded.architectures import ARCHITECTURES, build
+from finetune.embedded.ferplus import Faces
+from finetune.embedded.finishing import OUTPUTS, finish, logits_of, normal, pictures_of, scaled
+from finetune.embedded.recipe import Recipe
 from finetune.metrics import report
-from finetune.recipe import Recipe
+from finetune.training.augment import augment, mixed
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
 

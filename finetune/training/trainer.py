@@ -27,7 +27,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 
 from finetune.metrics import report
-from finetune.student import Student, but_the_first, has_batch_norm, learning, only_head
+from finetune.training.student import Student, but_the_first, has_batch_norm, learning, only_head
 
 Tell = Callable[[dict[str, Any]], None]
 HEAD, ALL = "head", "all"

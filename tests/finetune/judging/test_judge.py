@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from finetune.judgement import judge_challenger, may_judge, scores
+from finetune.judging.judge import judge_challenger, may_judge, scores
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, ModelError
 from vibecheck.evaluation.report import Report

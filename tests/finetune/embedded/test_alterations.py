@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from finetune.alterations import ALTERATIONS
+from finetune.embedded.alterations import ALTERATIONS
 from vibecheck.vision.sample_faces import face_probes
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from finetune import blend, plan
-from finetune.bases import Model
 from finetune.metrics import temperature
-from finetune.settling import settle, strength
-from finetune.student import Student, class_weights
-from finetune.train import Recipe, Tell, fit
+from finetune.training import blend, plan
+from finetune.training.adaptation import settle, strength
+from finetune.training.base_model import Model
+from finetune.training.student import Student, class_weights
+from finetune.training.trainer import Recipe, Tell, fit
 from vibecheck.emotions import NAMES, map_labels
 from vibecheck.export.onnx_export import open_folder
 from vibecheck.vision.classifier import labels_of

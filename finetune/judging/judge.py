@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from finetune.report import write
-from finetune.split import HELD_OUT, asked_at_random
+from finetune.data.split import HELD_OUT, asked_at_random
+from finetune.judging.write_report import write
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.emotions import NAMES
 from vibecheck.errors import PictureError
@@ -37,7 +37,7 @@ AT_ONCE = 256
 
 
 class HeldOut(Protocol):
-    """A labelled prediction with its picture, as `finetune.collect` gives it.
+    """A labelled prediction with its picture, as `finetune.data.collect` gives it.
 
     `face` is where the face is in the picture; None where the picture is a face crop already.
     """

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.split import FEWEST_VISITORS, HELD_OUT, TRAIN, Row, split
+from finetune.data.split import FEWEST_VISITORS, HELD_OUT, TRAIN, Row, split
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

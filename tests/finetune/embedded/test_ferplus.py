@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finetune.ferplus import VOTES, read
+from finetune.embedded.ferplus import VOTES, read
 from tests.finetune.conftest import png, votes_for
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError

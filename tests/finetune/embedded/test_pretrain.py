@@ -10,26 +10,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finetune.ferplus import read
+from finetune.embedded.ferplus import read
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
 from vibecheck.vision.classifier import Classifier, without_prior
 from vibecheck.vision.manifest import Manifest
 
 pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
 def pretrain():
-    from finetune import pretrain
+    from finetune.embedded import pretrain
 
     return pretrain
 
 
 @pytest.fixture(scope="module")
 def finishing():
-    from finetune import finishing
+    from finetune.embedded import finishing
 
     return finishing
 
@@ -39,7 +39,7 @@ def small(pretrain):
     """A recipe for a network that learns within seconds."""
     from transformers import ResNetConfig
 
-    from finetune.architectures import ARCHITECTURES, Architecture
+    from finetune.embedded.architectures import ARCHITECTURES, Architecture
 
     def config(side):
         return ResNetConfig(
@@ -80,7 +80,7 @@ def test_the_finished_folder_runs_in_the_app_as_it_was_trained(finishing, traine
     import torch
     from transformers import AutoModelForImageClassification
 
-    from finetune.evaluate import as_input
+    from finetune.embedded.evaluate import as_input
 
     out, told = trained
     classifier = Classifier.load(out)
@@ -153,7 +153,7 @@ def test_folded_heads_answer_with_the_geometric_mean_of_both(finishing, small, s
 def test_every_architecture_can_be_built_and_trained_by_one_step(finishing):
     import torch
 
-    from finetune.architectures import ARCHITECTURES, build
+    from finetune.embedded.architectures import ARCHITECTURES, build
     from vibecheck.export.onnx_export import last_layer
 
     for name in ARCHITECTURES:

@@ -12,8 +12,8 @@ import torch
 from datasets import Dataset
 
 from finetune.metrics import unlikely
-from finetune.student import Student
-from finetune.train import collate
+from finetune.training.student import Student
+from finetune.training.trainer import collate
 
 MIXES = tuple(round(0.1 * tenth, 1) for tenth in range(11))
 # As a rule, what is won is won halfway, and beyond it more is forgotten (docs/fine-tuning.md). So the mix
