@@ -4,11 +4,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from vibecheck.ui.serving import doors, serving
+from vibecheck.ui.shared.serving import doors, serving
 
 if __name__ == "__main__":
-    from vibecheck.ui import app, camera, consent, live, theme
-    from vibecheck.ui.result import result_card
+    from vibecheck.ui.home import camera, consent, live
+    from vibecheck.ui.home.result import result_card
+    from vibecheck.ui.shared import app, theme
 
     app.start_page("Home")
     theme.intro("What's your vibe?", "Your face, your mood, a playlist. What is kept is yours to say.")

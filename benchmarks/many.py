@@ -13,7 +13,7 @@ from benchmarks.harness.clip import encodings
 from benchmarks.harness.crowd import Visitor, join, leave
 from benchmarks.harness.running import ROOT, RunningApp, Used, running_app
 from benchmarks.harness.session import open_session
-from vibecheck.ui.serving import TIDY
+from vibecheck.ui.shared.serving import TIDY
 
 SETTLE = 4.0  # s: rates are counted over three
 AT_ONCE = 5

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vibecheck.ui import app, comet_state, deleting, model, theme
+from vibecheck.ui.shared import app, comet_status, delete_my_data, model_status, theme
 
 app.start_page("About")
 theme.intro(
@@ -48,10 +48,10 @@ model can learn*, or *keep nothing at all*: then the mood is shown and no record
 - **The player** is Spotify's: what you play there is between you and Spotify.
 """
     )
-    comet_state.disclosure()
-    deleting.delete_my_data()
+    comet_status.disclosure()
+    delete_my_data.delete_my_data()
 with st.container(key="card-model"):
     st.subheader("Which model", anchor=False)
-    st.markdown(model.card(app.reader()))
+    st.markdown(model_status.card(app.reader()))
 
 app.end_page()

@@ -21,7 +21,7 @@ from vibecheck.records.db.connect import open_database
 from vibecheck.records.pictures import Images
 from vibecheck.records.values import is_prediction_id
 from vibecheck.settings import Settings, environment_name
-from vibecheck.ui.consent import CHOICES, parse
+from vibecheck.ui.home.consent import CHOICES, parse
 from vibecheck.vision.images import decode
 
 A_THOUSAND = settings(

@@ -12,8 +12,8 @@ from tests.waiting import wait_for
 from vibecheck.emotions import BY_NAME
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
-from vibecheck.ui.labelling import PAGE
-from vibecheck.ui.model import LOOK_EVERY
+from vibecheck.ui.corrections.session import PAGE
+from vibecheck.ui.shared.model_status import LOOK_EVERY
 
 pytestmark = pytest.mark.browser
 

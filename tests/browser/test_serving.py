@@ -7,7 +7,7 @@ import requests
 from streamlit import config
 
 from tests.browser.conftest import look
-from vibecheck.ui.serving import INDEX, doors, with_splash
+from vibecheck.ui.shared.serving import INDEX, doors, with_splash
 
 pytestmark = pytest.mark.browser
 

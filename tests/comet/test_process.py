@@ -130,5 +130,5 @@ def test_a_vibe_check_is_as_fast_while_comet_hangs(environment, settings, store,
 
 
 def test_the_app_does_not_load_the_sdk():
-    code = "import sys, vibecheck.ui.app, vibecheck.ui.comet_state; assert 'comet_ml' not in sys.modules"
+    code = "import sys, vibecheck.ui.shared.app, vibecheck.ui.shared.comet_status; assert 'comet_ml' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)

@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from vibecheck.access.roles import Role
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings, environment_name
-from vibecheck.ui import access_pass, app, configuration, gate
+from vibecheck.ui.access import access_pass, gate
+from vibecheck.ui.shared import app, configuration
 
 ROOT = Path(__file__).parents[2]
 COOKIE = "0123456789abcdef" * 2

@@ -1,4 +1,4 @@
-"""Who may open which page: the rules. The pages ask them through vibecheck/ui/gate.py.
+"""Who may open which page: the rules. The pages ask them through vibecheck/ui/access/gate.py.
 
 A session has one role. It gets more than a visitor's in one of three ways: it is on the machine that
 VibeCheck was started for, its e-mail is on a list, or it came by the access link

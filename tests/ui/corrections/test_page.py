@@ -1,0 +1,273 @@
+"""The corrections page: who sees what, and what a press does."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from tests.records.examples import NOON, a_prediction
+from tests.ui.conftest import COOKIE, ME
+from tests.ui.examples import face, shares
+from vibecheck.access.roles import Role
+from vibecheck.emotions import EMOTIONS, NAMES
+from vibecheck.records.values import CANT_TELL
+from vibecheck.ui.corrections.session import NOT_TO_BE_SEEN, PAGE
+from vibecheck.ui.home import keep_later
+from vibecheck.ui.home.held_crop import Crop, HeldCrop
+
+PAGE_FILE = "pages/1_Corrections.py"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def add(store):
+    def one(visitor=ME, minutes=0, mood="happy", kept=True, **changes):
+        made = a_prediction(
+            visitor=visitor,
+            made_at=NOON + minutes * MINUTE,
+            picture_kept=kept,
+            **{**shares(mood, 0.8), **changes},
+        )
+        store.add(made, face() if kept else None)
+        return made
+
+    return one
+
+
+def text(page) -> str:
+    """All that the page says, its pictures included."""
+    return "\n".join([str(each.value) for each in (*page.markdown, *page.warning, *page.success)])
+
+
+def press(page, key):
+    """Press the button with this shortcut."""
+    (button,) = [each for each in page.button if each.key and each.key.startswith(f"{key}-")]
+    return button.click().run()
+
+
+def sent(page) -> str:
+    """Everything that went to the browser."""
+    return str([element.proto for element in page.main])
+
+
+def views(page):
+    return [each.options for each in page.segmented_control]
+
+
+def test_nothing_to_correct_says_where_to_begin(open_page):
+    page = open_page(PAGE_FILE)
+    assert "No vibe checks yet" in text(page) and not page.exception
+
+
+def test_a_visitor_sees_their_own_and_no_way_to_others(open_page, add):
+    add(visitor="somebody", mood="angry")
+    add(mood="sad", minutes=-5)
+    page = open_page(PAGE_FILE)
+    assert "sad" in text(page) and "data:image/jpeg" in text(page)
+    assert "angry" not in text(page)
+    assert not page.segmented_control and not page.selectbox and not page.expander
+
+
+@pytest.mark.parametrize(("key", "label"), [(str(i), e.name) for i, e in enumerate(EMOTIONS, 1)] + [
+    ("Enter", "happy"), ("0", CANT_TELL)
+])  # fmt: skip
+def test_a_press_is_a_label(open_page, add, store, key, label):
+    made = add(audit=True)
+    press(open_page(PAGE_FILE), key)
+    (given,) = store.feedback_of(made.id)
+    # Volunteered, though an audit was drawn: who comes here has seen the answer.
+    assert (given.label, given.source, given.given_by, given.queue) == (label, "volunteered", ME, None)
+    assert store.queued()[-1].kind == "feedback"
+
+
+def test_the_newest_comes_first_and_the_next_one_after_each_label(open_page, add, store):
+    older, newest = add(minutes=-1, mood="sad"), add(mood="fear")
+    page = open_page(PAGE_FILE)
+    assert "fear" in text(page)
+    page = press(page, "1")
+    page = press(page, "2")
+    assert [store.feedback_of(each.id)[0].label for each in (newest, older)] == ["angry", "disgust"]
+
+
+def test_a_button_of_what_was_shown_before_labels_nothing(add, store):
+    """One key may reach a button that a slow browser has not taken away yet, besides the one in its place."""
+    before, now = add(minutes=-1), add()
+
+    def stale_and_new(before, now):
+        from vibecheck.ui.corrections import session as labelling
+
+        labelling.progress().drawn = now
+        labelling.label("mine", before, None, "happy")
+        labelling.label("mine", now, None, "happy")
+
+    session = AppTest.from_function(stale_and_new, args=(before.id, now.id), default_timeout=60)
+    session.session_state["visitor"], session.session_state["new_visitor"] = COOKIE, False
+    session.run()
+    assert not session.exception
+    assert [len(store.feedback_of(each.id)) for each in (before, now)] == [0, 1]
+
+
+def test_after_the_last_of_a_page_comes_the_next_page(open_page, add, store):
+    made = [add(minutes=-number, kept=False) for number in range(PAGE + 2)]
+    page = open_page(PAGE_FILE)
+    for _ in range(PAGE + 1):
+        page = press(page, "1")
+    labelled = [bool(store.feedback_of(each.id)) for each in made]
+    assert labelled == [True] * (PAGE + 1) + [False]
+    newer = page.button(key="newer")
+    assert not newer.disabled and page.button(key="older").disabled
+    assert page.button(key="newer").click().run().button(key="newer").disabled
+
+
+def test_a_correction_here_asks_for_the_crop_that_is_still_there(open_page, add, store, monkeypatch):
+    held = HeldCrop()
+    monkeypatch.setattr(keep_later, "_held", lambda: held)
+    made = add(kept=False)
+    add(kept=False, minutes=-1)
+    held.hold(Crop(made.id, face()))
+    page = press(open_page(PAGE_FILE), "Enter")
+    assert "Keep this face crop" not in text(page), "it was right"
+    page = press(press(page, "undo"), "1")
+    assert "Keep this face crop" in text(page) and store.picture(made.id) is None
+    page = page.button(key="keep_it").click().run()
+    assert store.picture(made.id) == face()
+    assert "Keep this face crop" not in text(page) and held.crop() is None
+
+
+def test_undo_takes_back_what_this_session_said_and_goes_there(open_page, add, store):
+    first, second = add(), add(minutes=-1)
+    before = store.label(first.id, "sad", "audit", ME, NOON)
+    page = press(open_page(PAGE_FILE), "1")
+    page = press(page, "2")
+    page = press(page, "undo")
+    assert store.feedback_of(second.id) == []
+    page = press(page, "undo")
+    assert store.feedback_of(first.id) == [before]
+    (undo,) = [each for each in page.button if each.label == "Undo"]
+    assert undo.disabled, "what was said elsewhere is not taken back here"
+
+
+def test_a_labeller_sees_everyones_and_what_others_said(open_page, add, store):
+    made = add(visitor="somebody", mood="angry")
+    store.label(made.id, "fear", "volunteered", "somebody", NOON)
+    store.label(made.id, CANT_TELL, "labeller", "beef" * 16, NOON, "useful")
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    assert "Its visitor said fear (unasked)" in text(page)
+    assert "Labeller beef said can&#x27;t tell (useful queue)" in text(page)
+    assert "beefbeef" not in text(page)
+    press(page, "3")
+    given = store.feedback_of(made.id)[-1]
+    assert (given.label, given.source, given.given_by, given.queue) == ("fear", "labeller", ME, None)
+
+
+@pytest.mark.parametrize("queue", ["useful", "random"])
+def test_a_label_carries_its_queue(open_page, add, store, queue):
+    made = add(visitor="somebody")
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    page = page.segmented_control(key="view").set_value(queue).run()
+    page = press(page, "3")
+    (given,) = store.feedback_of(made.id)
+    assert (given.label, given.source, given.queue) == ("fear", "labeller", queue)
+    assert "0 left" in text(page) and "Nothing left here" in text(page)
+
+
+def test_the_random_queue_does_not_send_what_the_model_said(open_page, add, store):
+    made = add(visitor="somebody", mood="disgust")
+    store.label(made.id, "fear", "audit", "somebody", NOON)
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    assert "disgust" in text(page)
+    page = page.segmented_control(key="view").set_value("random").run()
+    words = text(page).lower()
+    assert "disgust" not in words and "fear" not in words and "80%" not in words
+    assert made.id[:4] not in words
+    assert not [each for each in page.button if "Right" in each.label], "nobody can agree unseen"
+
+
+def test_the_filters_find(open_page, add):
+    add(visitor="a", mood="angry")
+    add(visitor="b", mood="sad", minutes=-1)
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    page = page.selectbox(key="filter-mood").set_value("sad").run()
+    assert "sad" in text(page) and "angry" not in text(page)
+    page = page.selectbox(key="filter-mood").set_value("fear").run()
+    assert "Nothing fits" in text(page)
+
+
+def test_a_labeller_begins_with_the_newest_that_has_its_picture(open_page, add):
+    add(visitor="somebody", mood="sad", kept=False)
+    add(visitor="somebody", mood="angry", minutes=-1)
+    add(visitor="somebody", mood="fear", minutes=-2)
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    assert "angry" in text(page) and "only its visitor can say" not in text(page)
+
+
+def test_without_its_picture_only_its_visitor_can_label(open_page, add):
+    add(visitor="somebody", kept=False)
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    assert "only its visitor can say" in text(page)
+    assert all(each.disabled for each in page.button if each.key and each.key[0] in "1234567")
+
+
+def test_an_address_opens_the_one_it_names(open_page, add):
+    add(mood="sad")
+    asked = add(mood="fear", minutes=-9)
+    page = open_page(PAGE_FILE, prediction_id=asked.id)
+    assert "fear" in text(page) and not page.warning
+    other = add(visitor="somebody", mood="disgust", minutes=-20)
+    page = open_page(PAGE_FILE, Role.LABELLER, prediction_id=other.id)
+    assert "disgust" in text(page) and not page.warning
+
+
+def test_an_address_does_not_tell_whether_anothers_exists(open_page, add):
+    others = add(visitor="somebody", mood="disgust")
+    said = {text(open_page(PAGE_FILE, prediction_id=each)) for each in (others.id, "f" * 32)}
+    assert len(said) == 1
+    (words,) = said
+    assert NOT_TO_BE_SEEN in words and "disgust" not in words and "data:image" not in words
+
+
+@pytest.mark.parametrize(
+    "asked", ["", "<script>alert(1)</script>", "../../etc/passwd", "\x00\x1b[31m", "ä" * 5000]
+)
+def test_an_address_that_names_no_id_is_a_sentence(open_page, add, asked):
+    add()
+    page = open_page(PAGE_FILE, prediction_id=asked)
+    assert [each.value for each in page.warning] == [NOT_TO_BE_SEEN] and not page.exception
+
+
+def test_a_picture_that_is_damaged_or_gone_does_not_stop_the_page(open_page, store, tmp_path):
+    for number, jpeg in enumerate((b"\xff\xd8 not really", face())):
+        store.add(a_prediction(visitor=ME, picture_kept=True, made_at=NOON - number * MINUTE), jpeg)
+    next(iter(sorted(tmp_path.rglob("*.jpg"), key=lambda path: path.stat().st_size))).write_bytes(b"")
+    page = open_page(PAGE_FILE)
+    assert "No picture was kept" in text(page) and not page.exception
+
+
+def test_records_that_cannot_be_opened_are_a_sentence(open_page, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path / "file"))
+    page = open_page(PAGE_FILE)
+    assert "VIBECHECK_DATA" in page.warning[0].value and not page.exception
+
+
+@hypothesis_settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40))
+def test_a_models_name_is_shown_as_it_is(open_page, store, name):
+    made = a_prediction(visitor=ME, model_version=f"<b>{name}")
+    store.add(made, None)
+    page = open_page(PAGE_FILE)
+    assert not page.exception and "<b>" not in text(page)
+    store.forget([made.id], NOON)
+
+
+def test_the_keys_are_the_moods_in_their_order(open_page, add):
+    add()
+    page = open_page(PAGE_FILE)
+    keys = [each.key[0] for each in page.button if each.key and each.key[0] in "1234567"]
+    titles = [each.label.split()[1].lower() for each in page.button if each.key and each.key[0] in "1234567"]
+    assert (keys, titles) == (list("1234567"), list(NAMES))

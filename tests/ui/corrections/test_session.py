@@ -1,0 +1,75 @@
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.records.examples import a_prediction
+from vibecheck.errors import UnknownPrediction
+from vibecheck.records.labels.queues import Labelled
+from vibecheck.records.values import is_prediction_id
+from vibecheck.ui.corrections import session
+from vibecheck.ui.corrections.session import Shown, asked_for, days, onward
+
+ANYTHING = st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.lists(st.text())
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@given(st.lists(ANYTHING | st.from_regex(r"[0-9a-fA-F]{31,33}\n?"), max_size=3))
+def test_an_address_names_one_id_or_none_or_is_refused(values):
+    try:
+        asked = asked_for(values)
+    except UnknownPrediction as error:
+        assert values and "no vibe check" in str(error)
+    else:
+        assert asked is None if not values else asked == values[-1] and is_prediction_id(asked)
+
+
+def test_days_are_the_visitors_own():
+    since, before = days((date(2026, 3, 28), date(2026, 3, 29)), BERLIN)
+    assert since.astimezone(UTC) == datetime(2026, 3, 27, 23, tzinfo=UTC)
+    assert before.astimezone(UTC) == datetime(2026, 3, 29, 22, tzinfo=UTC), "summer time has begun"
+    one_day = days((date(2026, 1, 1),), BERLIN)
+    assert one_day == (datetime(2026, 1, 1, tzinfo=BERLIN), datetime(2026, 1, 2, tzinfo=BERLIN))
+
+
+@given(st.lists(st.dates(), max_size=2))
+def test_any_days_can_be_asked_for(chosen):
+    since, before = days(chosen, BERLIN)
+    assert (since is None) == (not chosen)
+    assert before is None or since <= before
+
+
+@pytest.mark.parametrize(
+    ("view", "at", "older", "expected"),
+    [
+        ("mine", 0, False, 1),
+        ("all", 1, True, 2),
+        ("mine", 2, False, None),
+        ("mine", 2, True, "next page"),
+        ("useful", 0, False, None),
+        ("random", 0, False, None),
+        ("mine", None, True, None),  # from an address, and not on this page
+    ],
+)
+def test_what_comes_after_a_label(view, at, older, expected):
+    around = [Labelled(a_prediction()) for _ in range(3)]
+    current = Labelled(a_prediction()) if at is None else around[at]
+    found = onward(view, Shown(current, around, older))
+    if isinstance(expected, int):
+        assert found == around[expected].prediction.id
+    else:
+        assert found == (around[-1].place if expected else None)
+
+
+def test_an_undo_that_was_drawn_before_takes_nothing_back(monkeypatch):
+    done = [session.Done("0" * 32, n, "mine") for n in (1, 2)]
+    here = session.Progress(done=list(done), undoable=2)
+    monkeypatch.setattr(session, "progress", lambda: here)
+    session.undo(1)
+    session.undo(3)
+    assert here.done == done
+    here.done, here.undoable = [], 0
+    session.undo(0)
+    assert here.done == []

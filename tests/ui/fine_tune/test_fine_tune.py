@@ -1,0 +1,317 @@
+"""The fine-tune page in each state that it can be in, over real records and a command that only speaks."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from tests.records.examples import a_prediction
+from tests.training.conftest import CHILD
+from tests.ui.examples import face
+from tests.waiting import wait_for
+from vibecheck.access.roles import Role
+from vibecheck.evaluation.proof import Proof
+from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
+from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
+from vibecheck.settings import Settings
+from vibecheck.training.events import Collected, Finished, Progress, Step
+from vibecheck.training.runs import Jobs
+from vibecheck.training.runs_table import FAILED, FINISHED
+from vibecheck.ui.fine_tune import start
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
+
+PAGE = "pages/3_Fine_tune.py"
+NOW = datetime.now(UTC).replace(microsecond=0)
+CHAMP, NEW = Manifest.read(EMBEDDED).version, "tuned-1"
+ID = "a" * 32
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch):
+    monkeypatch.setenv("VIBECHECK_MODEL", "embedded")
+    monkeypatch.setattr("vibecheck.training.runs.COMMAND", CHILD)
+    monkeypatch.setattr("vibecheck.training.estimate.free_mb", lambda: 64_000)
+
+
+@pytest.fixture
+def jobs(store, tmp_path):
+    opened = Jobs.open(Settings(data=tmp_path), CHILD)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def registry(store):
+    """The registry, in which the embedded model is champion."""
+    opened = Registry(store.engine)
+    opened.register(CHAMP, "VibeCheck", "embedded", {}, NOW - timedelta(days=9))
+    opened.begin(CHAMP, "The first model.", NOW - timedelta(days=9))
+    return opened
+
+
+@pytest.fixture
+def page(open_page, registry):
+    """Opens the page as a trainer."""
+
+    def open_it(**state):
+        test = open_page(PAGE, Role.TRAINER)
+        assert not test.exception
+        if state:
+            for name, value in state.items():
+                test.session_state[name] = value
+            test.run()
+        return test
+
+    return open_it
+
+
+def labelled(store, label: str, count: int = 1, at: datetime = NOW, **changes) -> list[str]:
+    """Predictions of "happy" with a picture and a label."""
+    made = [a_prediction(made_at=at, picture_kept=True, **changes) for _ in range(count)]
+    for prediction in made:
+        store.add(prediction, face())
+        store.label(prediction.id, label, "labeller", None, at)
+    return [prediction.id for prediction in made]
+
+
+def proof(proved: bool) -> Proof:
+    reason = "Proved better." if proved else "Not proved: about 120 more audits needed."
+    return Proof(proved, reason, 0 if proved else 120, CHAMP, 80, 48, 60, 0.01, NOW)
+
+
+def finished_run(jobs: Jobs, registry: Registry, proved: bool, report: dict | None = None) -> None:
+    """A run that came to a challenger."""
+    registry.register(NEW, "fine-tuned", "/nowhere", {}, NOW, ["f" * 32])
+    registry.challenge(NEW)
+    registry.prove(NEW, proof(proved))
+    jobs._ledger.begin(ID, {"base": CHAMP}, "here", "1")
+    jobs._ledger.end(ID, FINISHED, f"{NEW} is ready.", Progress(finished=Finished(version=NEW)), "", report)
+
+
+def said(test) -> str:
+    """All words of the page."""
+    html = [str(each.proto.body) for each in test.get("html")]
+    plain = [each.value for kind in (test.markdown, test.warning, test.error, test.code) for each in kind]
+    return " ".join([*html, *plain])
+
+
+def button(test, key: str):
+    return next(each for each in test.button if each.key == key)
+
+
+def test_nobody_but_a_trainer_is_let_in(open_page, store):
+    test = open_page(PAGE, Role.ANALYST)
+    assert "For trainers" in test.title[0].value and not said(test).count("New labels")
+
+
+def test_without_labels_it_says_where_to_give_some(page):
+    test = page()
+    assert "Nothing to learn from yet" in said(test) and "no label with a picture" in said(test)
+    assert button(test, "ft-start").disabled
+
+
+def test_labels_are_counted_by_mood_and_shown(store, page):
+    labelled(store, "sad", 3)
+    labelled(store, "happy", 2)
+    words = said(page())
+    assert ">5</span>" in words and "2 confirmed, 3 corrected" in words
+    assert words.count("<figure") == 5 and "shown as happy" in words
+
+
+def test_only_labels_given_since_the_champion_was_trained_are_new(store, registry, page):
+    (old,) = labelled(store, "sad", at=NOW - timedelta(days=12))
+    registry.register(CHAMP, "VibeCheck", "embedded", {}, NOW, [old])
+    labelled(store, "fear")
+    words = said(page())
+    assert ">1</span>" in words and "Fear" in words and f"given since {CHAMP} was trained" in words
+
+
+def test_what_it_takes_stands_before_the_button(store, page):
+    labelled(store, "sad", 3)
+    labelled(store, "happy", 2)
+    test = page()
+    assert "<b>5</b> labels" in said(test) and "of memory" in said(test) and "M</b> weights" in said(test)
+    assert not button(test, "ft-start").disabled
+
+
+def test_labels_of_one_mood_alone_are_refused(store, page):
+    labelled(store, "sad", 3)
+    test = page()
+    assert "All labels say sad" in said(test) and button(test, "ft-start").disabled
+
+
+def test_a_machine_that_is_too_small_is_told_so(store, page, monkeypatch):
+    labelled(store, "sad")
+    labelled(store, "happy")
+    monkeypatch.setattr("vibecheck.training.estimate.free_mb", lambda: 200)
+    test = page()
+    assert "This machine is too small" in said(test) and "0.2 GB are free" in said(test)
+    assert button(test, "ft-start").disabled
+
+
+def test_a_press_starts_a_run_that_is_seen_until_its_end(store, page, jobs):
+    labelled(store, "sad")
+    labelled(store, "happy")
+    test = page()
+    button(test, "ft-start").click().run()
+    assert not test.exception and len(jobs.history()) == 1
+    asked = jobs.history()[0].asked
+    assert (asked["base"], asked["source"], asked["since"]) == (CHAMP, "store", None)
+    wait_for(lambda: test.run() and "tuned-1 is ready" in said(test))
+    assert "Past runs" in said(test) and not button(test, "ft-start").disabled
+
+
+def test_what_the_dashboard_brings_along_is_taken_up(store, page):
+    at = NOW - timedelta(days=400)
+    labelled(store, "sad", 2, at)
+    labelled(store, "sad", 2)
+    labelled(store, "fear", 1)
+    test = page(fine_tune={"labels_since": date.today() - timedelta(days=3)})
+    assert test.date_input(key="ft-since").value == date.today() - timedelta(days=3)
+    assert "<b>3</b> labels" in said(test)
+
+
+def test_labels_that_look_wrong_are_mentioned_until_a_labeller_settles_them(store, page):
+    sure = {"confidence": 0.97, "probabilities": (0.005,) * 3 + (0.97,) + (0.005,) * 3}
+    doubtful = a_prediction(made_at=NOW, picture_kept=True, **sure)
+    store.add(doubtful, face())
+    store.label(doubtful.id, "sad", "volunteered", None, NOW)
+    labelled(store, "fear", 2)
+    labelled(store, "happy", 2, **sure)
+    test = page()
+    assert "1 label looks wrong" in said(test) and "<b>5</b> labels" in said(test)
+    store.label(doubtful.id, "sad", "labeller", "somebody", NOW)
+    assert "looks wrong" not in said(test.run())
+
+
+def test_a_hub_id_that_is_none_is_not_started_from(store, page):
+    labelled(store, "sad")
+    labelled(store, "happy")
+    test = page()
+    test.selectbox[0].set_value(start.HUB).run()
+    test.text_input(key="ft-hub").set_value("../etc").run()
+    assert button(test, "ft-start").disabled
+    test.text_input(key="ft-hub").set_value("owner/name").run()
+    assert not button(test, "ft-start").disabled and "as most on the Hub" in said(test)
+
+
+def test_a_folder_that_is_not_there_is_named(store, page, tmp_path):
+    test = page()
+    test.selectbox(key="ft-source").set_value("files").run()
+    assert "Name the folder" in said(test)
+    test.text_input(key="ft-path").set_value("/nowhere/faces").run()
+    assert "/nowhere/faces is not there" in said(test)
+    test.text_input(key="ft-path").set_value(str(tmp_path)).run()
+    assert not button(test, "ft-start").disabled
+    test.text_input(key="ft-reference").set_value("/nowhere/else").run()
+    assert "/nowhere/else is not there" in said(test)
+
+
+def test_a_run_of_another_copy_is_seen_and_can_be_cancelled(store, page, jobs):
+    labelled(store, "sad")
+    labelled(store, "happy")
+    jobs._ledger.begin(ID, {"base": CHAMP}, "away", "another machine")
+    found = Collected(rows=10, train=7, held_out=3, left_out={"can't tell": 2})
+    progress = Progress().heard(found).heard(Step(stage="all", epoch=2, of=8, done=0.25, minutes_left=4))
+    jobs._ledger.renew(ID, 7, progress, "epoch 2")
+    test = page()
+    assert "on away" in said(test) and "Learning: all layers" in said(test) and "epoch 2" in said(test)
+    assert "<b>7</b> to learn from" in said(test) and button(test, "ft-start").disabled
+    button(test, "ft-cancel").click().run()
+    assert jobs._ledger.cancel_asked(ID) and button(test, "ft-cancel").disabled
+
+
+def test_a_run_that_failed_says_why_until_it_is_put_away(page, jobs):
+    jobs._ledger.begin(ID, {"base": CHAMP}, "here", "1")
+    jobs._ledger.end(ID, FAILED, "There are too few labels.", log="the last words")
+    test = page()
+    assert "came to nothing" in said(test) and "too few labels" in said(test)
+    assert "the last words" in said(test)
+    button(test, "ft-put-away-button").click().run()
+    assert "came to nothing" not in said(test) and "failed: There are too few labels." in said(test)
+
+
+def test_what_is_proved_is_promoted_by_a_press_and_comes_back_by_another(page, jobs, registry):
+    finished_run(jobs, registry, proved=True)
+    test = page()
+    assert "Proved better" in said(test) and "60 of 80 held-out labels right" in said(test)
+    button(test, "ft-promote").click().run()
+    assert registry.aliases()[CHAMPION] == NEW and "The verdict" not in said(test)
+    button(test, "ft-rollback").click().run()
+    assert registry.aliases()[CHAMPION] == CHAMP
+
+
+def test_what_is_not_proved_goes_live_only_for_a_reason_that_is_kept(page, jobs, registry):
+    finished_run(jobs, registry, proved=False)
+    test = page()
+    assert "Not proved better" in said(test) and "about 120 more audits" in said(test)
+    assert not [each for each in test.button if each.key == "ft-promote"]
+    button(test, "ft-override").click().run()
+    assert registry.aliases()[CHAMPION] == CHAMP and "Say why first" in test.toast[0].value
+    test.text_area(key="ft-why").set_value("  the old one is broken ").run()
+    button(test, "ft-override").click().run()
+    assert registry.aliases()[CHAMPION] == NEW
+    promotion = registry.promotions()[0]
+    assert (promotion.kind, promotion.why) == ("override", "the old one is broken")
+    assert "Promoted without proof" in said(test) and "the old one is broken" in said(test)
+
+
+def test_a_challenger_is_kept_or_discarded(page, jobs, registry):
+    finished_run(jobs, registry, proved=False)
+    test = page()
+    button(test, "ft-keep").click().run()
+    assert "The verdict" not in said(test) and registry.aliases()[CHALLENGER] == NEW
+    test = page()
+    button(test, "ft-discard").click().run()
+    assert CHALLENGER not in registry.aliases() and "discarded" in said(test)
+
+
+def scores(right: int, ece: float) -> Scores:
+    row = (1, 0, 0, 0, 0, 0, 0)
+    return Scores(
+        80, right, right / 80, 0.5, ece, 0.02, {"happy": (right - 40, 40), "sad": (20, 40)}, (row,) * 7
+    )
+
+
+def test_the_report_is_told_with_the_pictures_that_are_still_there(store, page, jobs, registry):
+    (there,) = labelled(store, "sad")
+    changed = [Changed(each, "sad", "happy", 0.7, "sad", 0.6) for each in (there, "e" * 32)]
+    report = Report(
+        NEW, CHAMP, NOW, False, "Not proved.", 120, 30, {},
+        Tally(80, 48, 60, 17, 5, 0.01), Tally(50, 40, 41, 3, 2, 0.5),
+        Pair(scores(48, 0.08), scores(60, 0.05)), None, tuple(changed),
+    )  # fmt: skip
+    finished_run(jobs, registry, False, report.plain())
+    words = said(page())
+    assert "won 17" in words and "lost 5" in words and "reference set of 50 pictures" in words
+    assert "20 of 40 recognised, by the champion 8" in words and "points off" in words
+    tile = words[words.index("e" * 32) :]
+    assert f'title="{there}"><img src="data:image/jpeg' in words and "No picture" in tile
+
+
+def test_a_report_that_is_none_leaves_the_verdict(page, jobs, registry):
+    finished_run(jobs, registry, True, {"proved": "<script>"})
+    assert "Proved better" in said(page())
+
+
+def test_versions_trained_on_deleted_data_are_marked(store, page, registry):
+    (learned,) = labelled(store, "sad")
+    registry.register(NEW, "fine-tuned", "/nowhere", {}, NOW, [learned])
+    store.forget([learned], NOW)
+    assert "learned from 1 picture deleted since" in said(page())
+
+
+def test_names_from_elsewhere_are_shown_as_text(page, jobs, registry):
+    registry.register("x", "<b>bold</b>", "/nowhere", {}, NOW)
+    registry.promote("x", "<script>alert(1)</script>", NOW, override=True)
+    jobs._ledger.begin(ID, {"base": "<i>"}, "<u>", "1")
+    jobs._ledger.end(ID, FAILED, "<s>gone</s>", log="<log>")
+    words = said(page())
+    for tag in ("<script>alert", "<b>bold", "<i>", "<u>", "<s>"):
+        assert tag not in words
+
+
+def test_records_that_cannot_be_read_are_said(open_page, store, monkeypatch, tmp_path):
+    monkeypatch.setenv("VIBECHECK_DATABASE_URL", f"sqlite:///{tmp_path}")
+    test = open_page(PAGE, Role.TRAINER)
+    assert not test.exception and "cannot be opened" in test.error[0].value

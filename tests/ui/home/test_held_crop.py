@@ -1,0 +1,40 @@
+import time
+
+from tests.waiting import wait_for
+from vibecheck.ui.home.held_crop import Crop, HeldCrop
+
+CROP, OTHER = Crop("0" * 32, b"a face"), Crop("1" * 32, b"another")
+
+
+def test_a_crop_is_held_until_it_is_let_go():
+    held = HeldCrop()
+    assert held.crop() is None
+    held.hold(CROP)
+    assert held.crop() == CROP
+    held.let_go()
+    assert held.crop() is None
+    held.let_go()
+
+
+def test_only_the_newest_is_held():
+    held = HeldCrop()
+    held.hold(CROP)
+    held.hold(OTHER)
+    assert held.crop() == OTHER
+    held.let_go()
+
+
+def test_it_goes_by_itself():
+    held = HeldCrop(seconds=0.05)
+    held.hold(CROP)
+    wait_for(lambda: held.crop() is None)
+
+
+def test_the_end_of_an_older_one_does_not_take_the_newer():
+    held = HeldCrop(seconds=0.5)
+    held.hold(CROP)
+    time.sleep(0.4)
+    held.hold(OTHER)
+    time.sleep(0.3)  # by now the first would be gone
+    assert held.crop() == OTHER
+    held.let_go()

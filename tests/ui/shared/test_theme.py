@@ -1,0 +1,79 @@
+"""The look: what is written can be read, and a mood's colour is the same everywhere."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.analytics.test_charts import luminance
+from vibecheck.analytics import charts
+from vibecheck.emotions import EMOTIONS
+from vibecheck.ui.shared import theme
+from vibecheck.vision.drawing import INK
+
+CONFIG = tomllib.loads((Path(__file__).parents[3] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+THEME = CONFIG["theme"]
+PAGE, CARD, SIDEBAR = (
+    THEME["backgroundColor"],
+    THEME["secondaryBackgroundColor"],
+    THEME["sidebar"]["backgroundColor"],
+)
+AA = 4.5  # WCAG 2.2, 1.4.3: contrast of text of any size
+
+
+def contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_contrast_is_that_of_the_standard():
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS, ids=lambda emotion: emotion.name)
+def test_a_mood_can_be_read_on_page_and_card_and_dark_text_on_it(emotion):
+    for background in (PAGE, CARD):
+        assert contrast(emotion.colour, background) >= AA
+    ink = INK if isinstance(INK, str) else "#{:02X}{:02X}{:02X}".format(*INK[:3])
+    assert contrast(ink, emotion.colour) >= AA
+
+
+def test_no_two_moods_share_a_colour():
+    assert len({emotion.colour for emotion in EMOTIONS}) == len(EMOTIONS)
+
+
+def test_charts_have_the_colours_of_the_moods_in_their_order():
+    assert THEME["chartCategoricalColors"] == [emotion.colour for emotion in EMOTIONS]
+
+
+@pytest.mark.parametrize("background", [PAGE, CARD, SIDEBAR])
+@pytest.mark.parametrize("colour", [THEME["textColor"], THEME["linkColor"], charts.QUIET])
+def test_text_can_be_read(colour, background):
+    assert contrast(colour, background) >= AA
+
+
+def test_the_main_button_can_be_read_also_under_the_pointer():
+    rules = re.findall(r"\.stButton button\[kind=\"primary\"\](:hover)? \{([^}]*)\}", theme.STYLE.read_text())
+    ink = re.search(r"color: (#\w{6})", rules[0][1])[1]
+    hover = re.search(r"background: (#\w{6})", rules[1][1])[1]
+    for background in (THEME["primaryColor"], hover):
+        assert contrast(ink, background) >= AA
+
+
+def card() -> None:
+    from vibecheck.ui.shared import theme
+
+    theme.apply()
+    theme.mood_card("sad", 0.8, (0.0, 0.0, 0.0, 0.1, 0.1, 0.8, 0.0))
+
+
+def test_a_mood_arrives_by_an_animation_of_its_own():
+    page = AppTest.from_function(card).run(timeout=30)
+    assert not page.exception
+    (shown,) = (each.value for each in page.markdown if "vc-mood" in each.value)
+    assert "animation-name:vc-arrive-sad" in shown
+    styles = "".join(each.proto.body for each in page.get("html"))
+    assert all(f"@keyframes vc-arrive-{emotion.name} " in styles for emotion in EMOTIONS)

@@ -1,0 +1,283 @@
+"""The corrections page: one picture to label, the ones around it, and the ways to find them."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Literal
+
+import streamlit as st
+
+from vibecheck.emotions import BY_NAME, EMOTIONS
+from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.records.labels.queues import Filters, Labelled, Place
+from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
+from vibecheck.ui.corrections import session
+from vibecheck.ui.corrections.filters import chosen_filters
+from vibecheck.ui.corrections.session import Shown
+from vibecheck.ui.home import keep_later
+from vibecheck.ui.shared import app, face_pictures, theme
+from vibecheck.ui.shared.presses import once
+from vibecheck.ui.shared.visitor import timezone, visitor
+
+QUEUE_WORDS = {
+    "useful": "What the model would learn most from: rare moods and doubtful answers first.",
+    "random": "Drawn without looking at any answer, and shown without it. Only these labels count when "
+    "models are judged: label each one, and say so where you can't tell.",
+}
+TOO_SOON = (
+    "Nothing was labelled: another face was chosen at the same moment. This is the one that was chosen."
+)
+SOURCES = {"audit": "when asked", "volunteered": "unasked", "import": "imported"}
+
+
+def open_asked_for() -> None:
+    """Go to the vibe check that the address names, once, if it may be seen."""
+    values = st.query_params.get_all("prediction_id")
+    if st.session_state.get("asked_for") == values:
+        return
+    st.session_state.asked_for = values
+    here = session.progress()
+    try:
+        asked = session.asked_for(values)
+        if asked is not None:
+            found = session.look_up(asked)
+            here.picked = asked
+            st.session_state.view = "mine" if found.prediction.visitor == visitor() else "all"
+    except RecordsError as error:
+        here.note = str(error)
+
+
+@st.fragment
+def desk() -> None:
+    """The whole page below its title. A fragment: a label runs nothing else again."""
+    try:
+        view, filters = _choose()
+        shown = session.shown(view, filters)
+        with st.container(key="card-label"):
+            _note()
+            if shown.current is None:
+                _nothing(view, filters)
+            else:
+                _to_label(view, shown)
+                _ask_to_keep()
+        _around(view, shown)
+        if session.is_labeller():
+            _who()
+    except RecordsError as error:
+        st.warning(str(error), icon="⚠️")
+
+
+def _choose() -> tuple[str, Filters]:
+    """The chosen view with its filters: for a visitor their own, for a labeller the ways to all others."""
+    allowed = session.views()
+    if len(allowed) == 1:
+        return allowed[0], Filters(visitor=visitor())
+    if st.session_state.get("view") not in allowed:
+        st.session_state.view = allowed[0]
+    with st.container(horizontal=True, vertical_alignment="center", key="ways"):
+        view = st.segmented_control(
+            "View",
+            allowed,
+            required=True,
+            format_func=session.VIEWS.get,
+            key="view",
+            on_change=session.progress().start,
+            label_visibility="collapsed",
+            persist_state="session",
+            wrap=True,
+        )
+        filters = (
+            chosen_filters() if view == "all" else Filters(visitor=visitor() if view == "mine" else None)
+        )
+    left = app.store().left()
+    counted = {"useful": left.useful, "random": left.random}
+    if view in QUEUES:
+        theme.quiet(f"{counted[view]} left. {QUEUE_WORDS[view]}")
+    else:
+        theme.quiet(f"Left to label: {left.useful} in Most useful, {left.random} in Random.")
+    return view, filters
+
+
+def _nothing(view: str, filters: Filters) -> None:
+    if view in QUEUES:
+        theme.empty("✨", "Nothing left here", "Vibe checks whose picture is kept come in by themselves.")
+    elif view == "all" and filters != Filters():
+        theme.empty("🔎", "Nothing fits", "No vibe check passes these filters.")
+    else:
+        theme.empty("🎧", "No vibe checks yet", "Check your vibe on Home; what you may correct is then here.")
+
+
+def _note() -> None:
+    here = session.progress()
+    if here.note:
+        st.warning(here.note, icon="⚠️")
+        here.note = ""
+
+
+def _to_label(view: str, shown: Shown) -> None:
+    """The picture to label and the buttons, each with a key."""
+    current = shown.current
+    prediction = current.prediction
+    blind = view == "random"
+    picture, answer = st.columns([1, 2.2], gap="medium")
+    with picture:
+        title = "A face to label" if blind else f"A face that looked {BY_NAME[prediction.mood].title.lower()}"
+        face_pictures.large(face_pictures.data_uri(prediction, face_pictures.SIDE), title)
+    with answer:
+        if blind:
+            theme.heading("What does this face show?")
+        else:
+            theme.feels_like(prediction.mood)
+            theme.confidence(prediction.mood, prediction.confidence)
+        theme.quiet(_facts(current, blind))
+        _buttons(view, shown)
+        if not blind:
+            for given in current.labels:
+                theme.quiet(_said(given, current))
+
+
+def _ask_to_keep() -> None:
+    """Of a vibe check of this session that was corrected here: whether its face crop may stay.
+
+    It is asked whatever is shown now: after a label the page has gone on.
+    """
+    waiting = keep_later.waiting()
+    if waiting is None:
+        return
+    with suppress(UnknownPrediction):  # deleted meanwhile
+        found = session.look_up(waiting)
+        keep_later.ask(found.prediction, found.label.label if found.label else None)
+
+
+def _facts(current: Labelled, blind: bool) -> str:
+    prediction = current.prediction
+    when = f"{_local(prediction.made_at):%d %b %Y, %H:%M}"
+    if blind:
+        return when
+    return f"{when} · {prediction.model_version} · id {prediction.id[:4]}…{prediction.id[-2:]}"
+
+
+def _buttons(view: str, shown: Shown) -> None:
+    """Right, the seven moods, can't tell, undo. Each belongs to what is shown: a second press in haste
+    never labels the next one unseen."""
+    prediction = shown.current.prediction
+    here = session.progress()
+    here.drawn, here.undoable = prediction.id, len(here.done)
+    onward = session.onward(view, shown)
+    seeable = session.may_label(shown.current)
+
+    def button(label: str, name: str, key: str, kind: Literal["primary", "secondary"] = "secondary") -> None:
+        st.button(
+            label,
+            key=f"{key}-{prediction.id}",
+            shortcut=key,
+            type=kind,
+            on_click=once(_label),
+            args=(view, prediction.id, onward, name),
+            disabled=not seeable,
+        )
+
+    if not seeable:
+        theme.quiet("Without its picture only its visitor can say what it showed.")
+    with st.container(horizontal=True, gap="small", key="label-moods"):
+        for number, emotion in enumerate(EMOTIONS, start=1):
+            button(f"{emotion.emoji} {emotion.title}", emotion.name, str(number))
+    with st.container(horizontal=True, gap="small", key="label-others"):
+        if view != "random":
+            button(":material/check: Right", prediction.mood, "Enter", "primary")
+        button("🤷 Can't tell, or no face", CANT_TELL, "0")
+        st.button(
+            "Undo",
+            key=f"undo-{here.undoable}",
+            icon=":material/undo:",
+            shortcut="U",
+            on_click=once(session.undo),
+            args=(here.undoable,),
+            disabled=not here.undoable,
+        )
+
+
+def _label(view: str, prediction_id: str, onward: str | Place | None, name: str) -> None:
+    """Label what was shown. Where a face was chosen so shortly before or after that both came at once, nobody
+    can say which of the two was meant."""
+    if face_pictures.just_pressed() is None:
+        session.label(view, prediction_id, onward, name)
+    else:
+        session.progress().note = TOO_SOON
+
+
+def _said(given: Feedback, current: Labelled) -> str:
+    """Who labelled it what, and when."""
+    what = "can't tell" if given.mood is None else BY_NAME[given.mood].title.lower()
+    if given.given_by == visitor():
+        who = "You"
+    elif given.given_by is not None and given.given_by == current.prediction.visitor:
+        who = "Its visitor"
+    else:
+        who = _labeller(given.given_by)
+    how = f"{given.queue} queue" if given.queue else SOURCES.get(given.source, "")
+    return f"{who} said {what}{f' ({how})' if how else ''} · {_local(given.given_at):%d %b, %H:%M}"
+
+
+def _labeller(given_by: str | None) -> str:
+    if given_by == visitor():
+        return "You"
+    return f"Labeller {given_by[:4]}" if given_by else "Somebody"
+
+
+def _around(view: str, shown: Shown) -> None:
+    """The thumbnails of the page, and the way to older and newer ones."""
+    if view == "random" or not shown.around:
+        return
+    uris = face_pictures.thumbnails([each.prediction for each in shown.around])
+    with st.container(key="around"):
+        thumbs = [_thumb(each, uris[each.prediction.id], shown.current) for each in shown.around]
+        face_pictures.grid(thumbs, session.pick)
+    if view in QUEUES:
+        return
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.button(
+            "Newer", key="newer", icon=":material/chevron_left:", on_click=once(session.go_newer),
+            disabled=len(session.progress().trail) == 1,
+        )  # fmt: skip
+        st.button(
+            "Older", key="older", icon=":material/chevron_right:", icon_position="right",
+            on_click=once(session.go_older), args=(shown.around[-1].place,), disabled=not shown.older,
+        )  # fmt: skip
+
+
+def _thumb(each: Labelled, src: str, current: Labelled) -> face_pictures.Thumb:
+    prediction = each.prediction
+    emotion = BY_NAME[prediction.mood]
+    title = f"{emotion.title} {prediction.confidence:.0%}"
+    mark, said = "", "not labelled"
+    if each.label:
+        seen = each.label.mood
+        mark = "🤷" if seen is None else "✓" if seen == prediction.mood else BY_NAME[seen].emoji
+        said = "nobody can tell" if seen is None else f"labelled {BY_NAME[seen].title.lower()}"
+    return face_pictures.Thumb(
+        id=prediction.id,
+        src=src,
+        emoji=emotion.emoji,
+        title=title,
+        colour=emotion.colour,
+        says=f"{title}, {_local(prediction.made_at):%d %b %H:%M}, {said}",
+        mark=mark,
+        current=prediction.id == current.prediction.id,
+    )
+
+
+def _who() -> None:
+    """Who labelled how many; counted only while it is open."""
+    with st.expander("Who labelled what", key="who", on_change="rerun") as who:
+        if not who.open:
+            return
+        counts = app.store().labellers()
+        if not counts:
+            theme.quiet("No labeller has labelled anything yet.")
+        for count in counts:
+            queue = f"{count.queue} queue" if count.queue else "elsewhere"
+            theme.quiet(f"{_labeller(count.given_by)} · {queue} · {count.labels}")
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(timezone())

@@ -1,0 +1,233 @@
+"""What a session does on the corrections page: where it is, what it labelled, and what it may see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from vibecheck.access.roles import Role
+from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.records.labels.queues import Filters, Labelled, Place
+from vibecheck.records.values import QUEUES, is_prediction_id
+from vibecheck.ui.access import gate
+from vibecheck.ui.shared import app
+from vibecheck.ui.shared.visitor import visitor
+
+PAGE = 27  # thumbnails: three rows on a wide screen, nine on a phone
+
+VIEWS = {
+    "mine": ":material/person: Mine",
+    "all": ":material/group: Everyone's",
+    "useful": ":material/school: Most useful",
+    "random": ":material/casino: Random",
+}
+NOT_TO_BE_SEEN = "There is no vibe check with this id that you may see: it may be deleted, or another's."
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A label that this session gave, so that it can be taken back where it was given."""
+
+    prediction_id: str
+    n: int
+    view: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a session is. `trail` holds the place after which each page begins that led here; `drawn` is the
+    id of the one whose buttons were drawn last, `undoable` how many labels were done then."""
+
+    trail: list[Place | None] = field(default_factory=lambda: [None])
+    picked: str | None = None
+    drawn: str | None = None
+    undoable: int = 0
+    done: list[Done] = field(default_factory=list)
+    note: str = ""
+
+    def start(self) -> None:
+        """Go to the newest page."""
+        self.trail, self.picked = [None], None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is on the page now: the one to label, the pictures around it, and whether older ones follow."""
+
+    current: Labelled | None
+    around: Sequence[Labelled]
+    older: bool
+
+
+def progress() -> Progress:
+    """This session's progress."""
+    return st.session_state.setdefault("corrections", Progress())
+
+
+def is_labeller() -> bool:
+    """Whether this session may see what others gave."""
+    return gate.role() >= Role.LABELLER
+
+
+def views() -> list[str]:
+    """The views that this session may open; the first is where it starts."""
+    return ["all", "useful", "random", "mine"] if is_labeller() else ["mine"]
+
+
+def asked_for(values: Sequence[Any]) -> str | None:
+    """The prediction's id that an address asks for; None where it asks for none.
+
+    `values` are those of `prediction_id` in the address: from outside, as everything in it. Raises
+    UnknownPrediction for what cannot be an id.
+    """
+    if not values:
+        return None
+    last = values[-1]
+    if not isinstance(last, str) or not is_prediction_id(last):
+        raise UnknownPrediction(NOT_TO_BE_SEEN)
+    return last
+
+
+def may_see(found: Labelled) -> bool:
+    """Whether this session may see this vibe check: its own, or any for a labeller."""
+    return found.prediction.visitor == visitor() or is_labeller()
+
+
+def look_up(prediction_id: str) -> Labelled:
+    """The vibe check with this id. Raises UnknownPrediction where there is none that may be seen."""
+    try:
+        found = app.store().labelled(prediction_id)
+    except UnknownPrediction as error:
+        raise UnknownPrediction(NOT_TO_BE_SEEN) from error
+    if not may_see(found):
+        raise UnknownPrediction(NOT_TO_BE_SEEN)
+    return found
+
+
+def shown(view: str, filters: Filters) -> Shown:
+    """What this view shows now. Raises RecordsError; ValueError for a view that may not be opened."""
+    if view not in views():
+        raise ValueError(f"{view!r} may not be opened")
+    here = progress()
+    if view in QUEUES:
+        found = app.store().queue(view, PAGE)
+        # Of the random queue nobody chooses: who could pass over a picture would not draw at random.
+        around, older = (found, False) if view == "useful" else (found[:1], False)
+    else:
+        found = app.store().page(filters, here.trail[-1], PAGE + 1)
+        around, older = found[:PAGE], len(found) > PAGE
+    picked = here.picked if view != "random" else None
+    return Shown(_current(picked, around), around, older)
+
+
+def _current(picked: str | None, around: Sequence[Labelled]) -> Labelled | None:
+    """The one that was picked, wherever it stands, else the first that may be labelled, else the first."""
+    known = next((each for each in around if each.prediction.id == picked), None)
+    if known:
+        return known
+    if picked is not None:
+        try:
+            return look_up(picked)
+        except UnknownPrediction as error:
+            progress().note, progress().picked = str(error), None
+    return next((each for each in around if may_label(each)), next(iter(around), None))
+
+
+def may_label(found: Labelled) -> bool:
+    """Whether this session could say what it showed: from its picture, or from having been there."""
+    return found.prediction.picture_kept or found.prediction.visitor == visitor()
+
+
+def label(view: str, prediction_id: str, onward: str | Place | None, name: str) -> None:
+    """Store a label for the one that was shown, and go on.
+
+    In "mine" it is volunteered, also where an audit was drawn: who comes here to correct has seen the
+    answer and chose to say something, and an audit must not depend on that.
+    """
+    here = progress()
+    here.note = ""
+    if here.drawn not in (None, prediction_id):
+        # A button of what was shown before, which a slow browser had not taken away yet: one key pressed once
+        # reached both it and the one that took its place.
+        return
+    try:
+        look_up(prediction_id)  # what may not be seen may not be labelled
+        source = "volunteered" if view == "mine" else "labeller"
+        queue = view if view in QUEUES else None
+        given = app.store().label(prediction_id, name, source, visitor(), datetime.now(UTC), queue)
+    except RecordsError as error:
+        here.note = str(error)
+        return
+    done = Done(prediction_id, given.n, view)
+    if done not in here.done:  # a key pressed twice is one label
+        here.done.append(done)
+    if isinstance(onward, tuple):
+        go_older(onward)
+    else:
+        here.picked = onward
+
+
+def undo(count: int) -> None:
+    """Take back the label that this session gave last, the `count`th, and go back to where it was given."""
+    here = progress()
+    if count != here.undoable or not here.done:
+        return  # a button of before, which a slow browser had not taken away yet: see `label`
+    last = here.done.pop()
+    try:
+        taken = app.store().undo_label(last.prediction_id, last.n, visitor(), datetime.now(UTC))
+        here.note = "" if taken else "That label was taken back already."
+    except RecordsError as error:
+        here.note = str(error)
+        return
+    here.picked = last.prediction_id
+    st.session_state.view = last.view
+
+
+def pick(prediction_id: str) -> None:
+    """Go to one that is shown."""
+    progress().picked = prediction_id
+
+
+def go_older(after: Place) -> None:
+    """Turn to the page that begins after a place."""
+    here = progress()
+    here.trail.append(after)
+    here.picked = None
+
+
+def go_newer() -> None:
+    """Turn back to the page before."""
+    here = progress()
+    if len(here.trail) > 1:
+        here.trail.pop()
+    here.picked = None
+
+
+def onward(view: str, shown: Shown) -> str | Place | None:
+    """Where to go once the current one is labelled: the id of the next, or the place after which the
+    next page begins. None is the first of what is there then, as always in a queue."""
+    ids = [each.prediction.id for each in shown.around]
+    here = shown.current.prediction.id
+    if view in QUEUES or here not in ids:
+        return None
+    rest = ids[ids.index(here) + 1 :]
+    if rest:
+        return rest[0]
+    return shown.around[-1].place if shown.older else None
+
+
+def days(chosen: Sequence[date], zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+    """The first moment of the first day and the first after the last, where the visitor is.
+
+    `chosen` are none, one (a day still without its end) or two days, in order.
+    """
+    if not chosen:
+        return None, None
+    first, last = chosen[0], chosen[-1]
+    since = datetime.combine(first, time(), zone)
+    if last == date.max or last < first:
+        return since, None
+    return since, datetime.combine(last + timedelta(days=1), time(), zone)

@@ -1,0 +1,90 @@
+"""The pictures behind the figures: press one for its trace."""
+
+import base64
+
+import streamlit as st
+
+from vibecheck.emotions import BY_NAME
+from vibecheck.errors import RecordsError
+from vibecheck.records.stats.results import Example
+from vibecheck.ui.dashboard import trace
+from vibecheck.ui.dashboard.data import Shown
+from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared.presses import once
+
+LISTS = {"mistakes": "Mistakes", "unsure": "Least sure", "doubtful": "Labels that look wrong"}
+TILES = 12
+
+
+def gallery(shown: Shown, cell: tuple[str, str] | None) -> list[Example]:
+    """The mistakes, the least sure, the doubtful labels, or the pictures of a cell of the matrix."""
+    with st.container(key="card-gallery", height="stretch"):
+        if cell:
+            label, mood = cell
+            what = f"said {BY_NAME[label].title.lower()}, shown {BY_NAME[mood].title.lower()}"
+            st.html(f'<h2 class="vcd-title">One cell <span>{what} · press the cell again for all</span></h2>')
+            chosen = "cell"
+        else:
+            st.html('<h2 class="vcd-title">Most telling <span>press one for its trace</span></h2>')
+            chosen = st.segmented_control(
+                "Which", list(LISTS), format_func=LISTS.get, default="mistakes", required=True, key="gallery",
+                label_visibility="collapsed",
+            )  # fmt: skip
+        try:
+            examples = _examples(shown, chosen, cell)
+        except RecordsError as error:
+            st.error(str(error), icon="⚠️")
+            return []
+        if not examples:
+            theme.quiet(_EMPTY[chosen])
+        with st.container(horizontal=True, gap="small"):
+            for example in examples:
+                _tile(example)
+        return examples
+
+
+_EMPTY = {
+    "mistakes": "Nobody has said yet that it was wrong.",
+    "unsure": "There are no vibe checks in this time.",
+    "doubtful": "No label looks wrong.",
+    "cell": "There are none in this cell.",
+}
+
+
+def _examples(shown: Shown, chosen: str, cell: tuple[str, str] | None) -> list[Example]:
+    counting, scope = app.store().counting, shown.overview.scope
+    match chosen:
+        case "cell" if cell:
+            return counting.mistakes(scope, TILES, *cell)
+        case "unsure":
+            return counting.least_sure(scope, TILES)
+        case "doubtful":
+            return list(shown.standing.suspects[:TILES])
+        case _:
+            return counting.mistakes(scope, TILES)
+
+
+def _tile(example: Example) -> None:
+    emotion = BY_NAME[example.mood]
+    said = f" → {BY_NAME[example.label].title.lower()}" if example.label else ""
+    with st.container(width=96, gap=None, key=f"tile-{example.prediction_id}"):
+        st.html(_face(example.prediction_id, emotion.emoji))
+        st.button(
+            f"{emotion.title}{said} {example.confidence:.0%}",
+            key=f"trace-{example.prediction_id}",
+            type="tertiary",
+            help=f"Trace of {example.prediction_id}",
+            on_click=once(trace.ask),
+            args=(example.prediction_id,),
+        )
+
+
+def _face(prediction_id: str, emoji: str) -> str:
+    try:
+        picture = app.store().picture(prediction_id)
+    except RecordsError:
+        picture = None  # deleted meanwhile, or its place cannot be reached: the trace says which
+    if picture is None:
+        return f'<div class="vcd-face vc-emoji" role="img" aria-label="No picture was kept">{emoji}</div>'
+    data = base64.b64encode(picture).decode()
+    return f'<img class="vcd-face" alt="The face of {prediction_id[:6]}" src="data:image/jpeg;base64,{data}">'

@@ -1,0 +1,97 @@
+"""The trace: everything that is known of one vibe check, by its prediction_id."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from vibecheck.comet.status import experiment_link
+from vibecheck.emotions import BY_NAME
+from vibecheck.errors import RecordsError
+from vibecheck.records.values import Feedback, Play, Prediction, is_prediction_id
+from vibecheck.ui.shared import app, theme
+
+# In links: …/Dashboard?prediction_id=…
+PARAMETER = "prediction_id"
+
+
+def ask(prediction_id: str) -> None:
+    """Opens the trace when the page is drawn next."""
+    st.session_state.trace = prediction_id
+
+
+def trace_if_asked() -> None:
+    """The trace, where a picture was pressed, an id searched for, or the page's address names one."""
+    linked = st.query_params.get(PARAMETER, "")
+    if linked and st.session_state.get("linked") != linked:
+        st.session_state.linked = linked
+        if is_prediction_id(linked):
+            ask(linked)
+    if prediction_id := st.session_state.pop("trace", None):
+        _dialog(prediction_id)
+
+
+@st.dialog("Trace", width="large")
+def _dialog(prediction_id: str) -> None:
+    store = app.store()
+    try:
+        prediction = store.get(prediction_id)
+        labels, plays = store.feedback_of(prediction_id), store.plays_of(prediction_id)
+        picture = store.picture(prediction_id)
+        learned = app.registry().learned_from(prediction_id)
+        address = experiment_link(store, app.settings(), prediction)
+    except RecordsError as error:
+        st.warning(str(error), icon="🔎")
+        return
+    st.html(f'<code class="vcd-id">{prediction_id}</code>')
+    seen, known = st.columns([1, 1.2], gap="medium")
+    with seen:
+        if picture is None:
+            theme.quiet(
+                "No picture of it was kept, or it is deleted."
+                if prediction.picture_kept
+                else "No picture was kept: nobody said yes to that."
+            )
+        else:
+            st.image(picture, width=260)
+        _quality(prediction)
+        _labels(labels)
+        _music(plays)
+        st.markdown("**Models trained on it**")
+        theme.quiet(", ".join(learned) or "None yet.")
+    with known:
+        theme.mood_card(prediction.mood, prediction.confidence, prediction.probabilities)
+    if address:
+        st.link_button("Open in Comet", address, icon=":material/open_in_new:")
+
+
+def _quality(prediction: Prediction) -> None:
+    quality = prediction.quality
+    theme.quiet(
+        f"{prediction.made_at:%-d %b %Y, %H:%M} UTC · {prediction.source} · {prediction.model_version} · "
+        f"{prediction.latency_ms:.0f} ms · {'drawn' if prediction.audit else 'not drawn'} to be asked about"
+    )
+    theme.quiet(
+        f"Light {quality.light:.0f} · sharpness {quality.blur:.0f} · face {quality.size:.0f} px · "
+        f"turned {quality.yaw:+.0f}° · tilted {quality.roll:+.0f}°"
+    )
+    for hint in quality.hints:
+        theme.hint(hint)
+
+
+def _labels(labels: Sequence[Feedback]) -> None:
+    st.markdown("**Labels**")
+    if not labels:
+        theme.quiet("Nobody has said what it was.")
+    for label in labels:
+        mood = BY_NAME.get(label.label)
+        name = mood.title if mood else "Can't tell"
+        theme.quiet(f"{label.n}. {name} · {label.source} · {label.given_at:%-d %b %Y, %H:%M} UTC")
+
+
+def _music(plays: Sequence[Play]) -> None:
+    st.markdown("**Playlists**")
+    if not plays:
+        theme.quiet("None was suggested.")
+    for play in plays:
+        again = " · asked for again" if play.again else ""
+        theme.quiet(f"{play.n}. {play.playlist_name} · {play.mode} · {play.found_by}{again}")

@@ -1,0 +1,175 @@
+"""A training run on the page: live while it goes, and in the list of past ones."""
+
+import math
+from datetime import datetime
+from html import escape
+from typing import Any
+
+import streamlit as st
+from pandas import DataFrame
+
+from vibecheck.analytics import curves
+from vibecheck.errors import RecordsError
+from vibecheck.training.events import Progress
+from vibecheck.training.runs import log_of
+from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LOST, RUNNING, Job
+from vibecheck.ui.fine_tune import data
+from vibecheck.ui.fine_tune.data import Known
+from vibecheck.ui.fine_tune.start import spoken_minutes
+from vibecheck.ui.shared import app
+from vibecheck.ui.shared.presses import once
+
+LOOKS_EVERY = 1.0
+# From then on the silence of a run is mentioned.
+SILENT = 40
+STAGES = {"head": "Learning: the last layer", "all": "Learning: all layers"}
+WORDS = {
+    RUNNING: "running", FINISHED: "finished", FAILED: "failed", CANCELLED: "cancelled", LOST: "lost",
+}  # fmt: skip
+
+
+def live(known: Known) -> None:
+    """The run that is under way, if there is one; the page is drawn anew when it ends."""
+    if known.running:
+        with st.container(key="card-run"):
+            _live(known.running.id)
+
+
+@st.fragment(run_every=LOOKS_EVERY)
+def _live(job_id: str) -> None:
+    try:
+        job = app.jobs().running()
+    except RecordsError as error:
+        st.error(str(error), icon="⚠️")
+        return
+    if job is None or job.id != job_id:
+        st.rerun()
+    progress = job.progress
+    words, button = st.columns([4, 1], vertical_alignment="center")
+    with words:
+        st.html(f'<h2 class="vcd-title">{escape(_stage(job))} <span>{escape(_where(job))}</span></h2>')
+    with button:
+        st.button(
+            "Cancelling …" if job.cancelling else "Cancel",
+            key="ft-cancel",
+            disabled=job.cancelling,
+            width="stretch",
+            on_click=once(_cancel),
+            args=[job.id],
+        )
+    st.progress(progress.done, text=_left(job))
+    loss, accuracy = st.columns(2, gap="medium")
+    with loss:
+        st.html('<h2 class="vcd-title">Loss <span>on the training part</span></h2>')
+        _curve(curves.loss_points(progress.losses), curves.loss_curve(), "ft-loss", "In a moment.")
+    with accuracy:
+        st.html('<h2 class="vcd-title">Accuracy <span>on the validation part · dashed: balanced</span></h2>')
+        rows = [(e.stage, e.accuracy, e.balanced_accuracy) for e in progress.epochs if e.accuracy is not None]
+        _curve(
+            curves.accuracy_points(rows), curves.accuracy_curve(), "ft-accuracy", "From the second epoch on."
+        )
+    st.html(facts(job))
+    with st.expander("Log"):
+        st.code(log_of(app.jobs(), job) or "Nothing yet.", language=None, height=220)
+
+
+def _curve(points: DataFrame, drawn: dict[str, Any], key: str, begins: str) -> None:
+    """Drawn once; from then on the browser is given new points, and nothing flickers."""
+    if len(points) < 2:  # a chart that begins without points stays empty
+        st.html(f'<div class="vcf-wait">{begins}</div>')
+        return
+    st.vega_lite_chart(points, drawn, theme=None, width="stretch", key=key)
+
+
+def _stage(job: Job) -> str:
+    if job.cancelling:
+        return "Cancelling"
+    stage = STAGES.get(job.progress.stage, job.progress.stage)
+    return stage[:1].upper() + stage[1:]
+
+
+def _where(job: Job) -> str:
+    base = f"from {job.asked.get('base', '?')}"
+    on = f" · on {job.host}"
+    silent = f" · nothing heard for {job.age.seconds} s" if job.age.total_seconds() > SILENT else ""
+    return base + on + silent
+
+
+def _left(job: Job) -> str:
+    """How far it is, and how long it will take."""
+    step = job.progress.step
+    parts = []
+    if step and step.of:
+        parts.append(f"Epoch {min(max(1, math.ceil(step.epoch)), step.of):.0f} of {step.of:.0f}")
+    parts.append(f"{job.progress.done:.0%}")
+    left = minutes_left(job.progress)
+    if left is not None:
+        parts.append(f"about {spoken_minutes(left)} left")
+    return " · ".join(parts)
+
+
+def minutes_left(progress: Progress) -> float | None:
+    """Minutes to the end, by what the command said last; None before it has said anything of it."""
+    if progress.step and progress.step.minutes_left is not None:
+        return progress.step.minutes_left
+    return progress.epochs[-1].minutes_left if progress.epochs else None
+
+
+def facts(job: Job) -> str:
+    """What it learns from, in a line."""
+    found, started = job.progress.collected, job.progress.started
+    if found is None:
+        return '<div class="vcf-facts"><span>Labels are being collected.</span></div>'
+    parts = [
+        (found.train, "to learn from"),
+        (found.validation, "to steer by"),
+        (found.held_out, "held out"),
+        (found.judging, "of them may judge"),
+    ]
+    spans = [f"<span><b>{n:,}</b> {what}</span>" for n, what in parts]
+    if left_out := sum(found.left_out.values()):
+        why = ", ".join(f"{n:,} {escape(reason.replace('_', ' '))}" for reason, n in found.left_out.items())
+        spans.append(f'<span title="{why}"><b>{left_out:,}</b> left out</span>')
+    if started and started.device:
+        spans.append(f"<span>on <b>{escape(started.device)}</b></span>")
+    return f'<div class="vcf-facts">{"".join(spans)}</div>'
+
+
+def past(known: Known) -> None:
+    """The runs before, newest first."""
+    ended = [job for job in known.runs if not job.running]
+    if not ended:
+        return
+    with st.container(key="card-runs"):
+        st.html('<h2 class="vcd-title">Past runs</h2>')
+        rows = "".join(_row(job) for job in ended)
+        heads = "".join(f'<th scope="col">{each}</th>' for each in ("Begun", "From", "Took", "How it ended"))
+        st.html(
+            f'<div class="vcd-wide"><table class="vcd-table vcf-runs"><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{rows}</tbody></table></div>"
+        )
+        with st.expander("Logs"):
+            chosen = st.selectbox(
+                "Run",
+                ended,
+                format_func=lambda job: f"{_when(job.started_at)} · {WORDS.get(job.state, job.state)}",
+            )
+            st.code(log_of(app.jobs(), chosen) or "Its log is empty.", language=None, height=260)
+
+
+def _row(job: Job) -> str:
+    took = (job.ended_at - job.started_at).total_seconds() / 60 if job.ended_at else 0.0
+    ended = f"{WORDS.get(job.state, job.state)}: {job.sentence}"
+    cells = (_when(job.started_at), str(job.asked.get("base", "")), spoken_minutes(took), ended)
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _when(moment: datetime) -> str:
+    return f"{data.spoken(moment)}, {moment:%H:%M} UTC"
+
+
+def _cancel(job_id: str) -> None:
+    try:
+        app.jobs().cancel(job_id)
+    except RecordsError as error:
+        st.toast(str(error), icon="⚠️")

@@ -1,0 +1,147 @@
+"""What came out of the last run: the verdict side by side, and what to do with the challenger."""
+
+from datetime import UTC, datetime
+from html import escape
+
+import streamlit as st
+
+from vibecheck.analytics.shares import Share, share
+from vibecheck.analytics.words import interval
+from vibecheck.errors import ModelError, RecordsError
+from vibecheck.evaluation.proof import Proof, refusal
+from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
+from vibecheck.training.runs import log_of
+from vibecheck.training.runs_table import CANCELLED, FINISHED, Job
+from vibecheck.ui.fine_tune import report_view
+from vibecheck.ui.fine_tune.data import Known
+from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared.presses import once
+
+HEADLINES = {FINISHED: "It is ready", CANCELLED: "The last run was cancelled"}
+
+
+def last(known: Known) -> None:
+    """The last run's outcome, until somebody has decided on it or put it away."""
+    job = known.runs[0] if known.runs else None
+    if job is None or job.running or job.id in st.session_state.setdefault("ft-put-away", set()):
+        return
+    if job.state != FINISHED:
+        _unfinished(job)
+        return
+    finished = job.progress.finished
+    entry = known.entry(finished.version) if finished else None
+    if entry and entry.discarded_at is None and not {CHAMPION, PREVIOUS} & set(entry.aliases):
+        with st.container(key="card-verdict"):
+            verdict(known, entry, job)
+
+
+def _unfinished(job: Job) -> None:
+    with st.container(key="card-verdict"):
+        st.html(f'<h2 class="vcd-title">{HEADLINES.get(job.state, "The last run came to nothing")}</h2>')
+        theme.plain(job.sentence)
+        if log := log_of(app.jobs(), job):
+            with st.expander("The end of its log"):
+                st.code(log, language=None, height=260)
+        st.button("Put away", key="ft-put-away-button", on_click=once(_put_away), args=[job.id])
+
+
+def verdict(known: Known, entry: Entry, job: Job | None) -> None:
+    """Champion and challenger side by side, and the three things to do."""
+    version, proof = entry.version.version, entry.version.proof
+    champion = known.champion.version.version if known.champion else None
+    st.html(f'<h2 class="vcd-title">The verdict <span>on {escape(version)}</span></h2>')
+    if proof is None:
+        theme.heading("Not judged yet")
+        theme.plain(f"Nothing was held against the champion: python -m finetune judge {version} does so.")
+    else:
+        theme.heading("Proved better" if proof.proved else "Not proved better")
+        theme.plain(_words(proof))
+        if proof.n:
+            st.html(sides(proof, version))
+    if job:
+        report_view.details(job)
+    _actions(entry, job, refusal(version, entry.version.metrics, champion))
+
+
+def _words(proof: Proof) -> str:
+    if proof.proved or not proof.needed:
+        return proof.reason
+    return (
+        f"{proof.reason} Audits come by themselves: a share of vibe checks asks whether it was right. The "
+        "labellers' random queue counts too."
+    )
+
+
+def sides(proof: Proof, version: str) -> str:
+    """Two models' accuracy on the same held-out labels."""
+    both = (
+        (proof.against, "Champion", share(proof.champion, proof.n)),
+        (version, "Challenger", share(proof.challenger, proof.n)),
+    )
+    return f'<div class="vcf-two">{"".join(_side(*each) for each in both)}</div>'
+
+
+def _side(version: str, role: str, right: Share) -> str:
+    return (
+        f'<div class="vcf-side"><div class="name" title="{escape(version)}">{role} · {escape(version)}</div>'
+        f'<div class="value">{right.value:.0%} <span class="vcd-interval">{interval(right)}</span></div>'
+        f'<div class="under">{right.k:,} of {right.n:,} held-out labels right</div></div>'
+    )
+
+
+def _actions(entry: Entry, job: Job | None, refused: str | None) -> None:
+    version = entry.version.version
+    with st.container(horizontal=True, key="ft-actions"):
+        if refused is None:
+            st.button("Promote", type="primary", key="ft-promote", on_click=once(_promote), args=[entry, ""])
+        else:
+            with st.popover("Promote all the same"):
+                why = st.text_area(
+                    "Why, though it is not proved?", key="ft-why", max_chars=500,
+                    help="The reason is kept with the promotion, for ever.",
+                )  # fmt: skip
+                if st.button("Promote", key="ft-override"):
+                    _override(entry, why)
+        if job:
+            st.button(
+                "Keep for later", key="ft-keep", on_click=once(_put_away), args=[job.id],
+                help="It stays in the list of versions, where it can be promoted once there is proof.",
+            )  # fmt: skip
+        st.button("Discard", key="ft-discard", on_click=once(_discard), args=[version])
+        html = job and app.jobs().folder(job.id).report_html()
+        if html:
+            st.download_button(
+                "Report", html, f"{version.replace('/', '-')}-report.html", "text/html",
+                icon=":material/description:", key="ft-report", on_click="ignore",
+            )  # fmt: skip
+
+
+def _promote(entry: Entry, why: str) -> None:
+    """Makes it the champion: with a reason of one's own, though it is not proved; without, by its proof."""
+    version, proof = entry.version.version, entry.version.proof
+    reason = why.strip() or (proof.reason if proof else "")
+    try:
+        app.registry().promote(version, reason, datetime.now(UTC), override=bool(why.strip()))
+    except (ModelError, RecordsError) as error:
+        st.toast(str(error), icon="⚠️")
+    else:
+        st.toast(f"{version} goes live within seconds.", icon="🚀")
+
+
+def _override(entry: Entry, why: str) -> None:
+    if not why.strip():
+        st.toast("Say why first.", icon="✋")
+        return
+    _promote(entry, why)
+    st.rerun()
+
+
+def _discard(version: str) -> None:
+    try:
+        app.registry().discard(version, datetime.now(UTC))
+    except (ModelError, RecordsError) as error:
+        st.toast(str(error), icon="⚠️")
+
+
+def _put_away(job_id: str) -> None:
+    st.session_state.setdefault("ft-put-away", set()).add(job_id)

@@ -1,0 +1,103 @@
+"""All versions of the model: which runs, what each learned from and was proved to be, and the way back."""
+
+from datetime import UTC, datetime
+from html import escape
+
+import streamlit as st
+
+from vibecheck.errors import ModelError, RecordsError
+from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
+from vibecheck.ui.fine_tune import data, verdict
+from vibecheck.ui.fine_tune.data import Known
+from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared.presses import once
+
+SHOWN = 8
+KINDS = {
+    "promotion": "Promoted",
+    "override": "Promoted without proof",
+    "rollback": "Came back",
+    "first": "Began",
+}
+
+
+def versions(known: Known) -> None:
+    """The list, newest first; the champion before is one press away."""
+    with st.container(key="card-versions"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.html('<h2 class="vcd-title">Versions <span>newest first</span></h2>', width="content")
+            if known.previous:
+                st.button(
+                    f"Roll back to {known.previous.version.version}",
+                    icon=":material/undo:",
+                    key="ft-rollback",
+                    on_click=once(_roll_back),
+                )
+        if not known.entries:
+            theme.quiet("The first one is registered as soon as it runs; that takes a moment.")
+        for entry in known.entries[:SHOWN]:
+            _entry(known, entry)
+        if rest := known.entries[SHOWN:]:
+            with st.expander(f"{len(rest)} older"):
+                for entry in rest:
+                    _entry(known, entry)
+
+
+def _entry(known: Known, entry: Entry) -> None:
+    version = entry.version.version
+    waits = not {CHAMPION, PREVIOUS} & set(entry.aliases) and entry.discarded_at is None
+    with st.container(key=f"version-{known.entries.index(entry)}"):
+        said, button = st.columns([5, 1], vertical_alignment="center")
+        with said:
+            st.html(_described(entry))
+        with button:
+            if waits and st.button("Decide …", key=f"ft-decide-{version}", width="stretch"):
+                _dialog(known, entry)
+
+
+def _described(entry: Entry) -> str:
+    version = entry.version
+    badges = [f'<span class="vcf-badge {alias}">{alias}</span>' for alias in entry.aliases]
+    if entry.discarded_at:
+        badges.append('<span class="vcf-badge">discarded</span>')
+    if version.deleted:
+        several = "pictures" if version.deleted != 1 else "picture"
+        badges.append(
+            f'<span class="vcf-badge warn" title="Whoever they show had them deleted after it was trained">'
+            f"learned from {version.deleted:,} {several} deleted since</span>"
+        )
+    about = [f"registered {data.spoken(version.registered_at)}"]
+    if version.trained_on:
+        about.append(f"learned from {version.trained_on:,} labels here")
+    if version.proof:
+        proof = version.proof
+        found = f"{proof.challenger / proof.n:.0%} against {proof.champion / proof.n:.0%}" if proof.n else ""
+        about.append(": ".join(filter(None, ("proved better" if proof.proved else "not proved", found))))
+    told = [
+        f"{KINDS.get(each.kind, each.kind)} {data.spoken(each.made_at)}: {each.why}"
+        for each in entry.promotions[:2]
+    ]
+    lines = "".join(f'<div class="vcf-about">{escape(line)}</div>' for line in (" · ".join(about), *told))
+    return f'<div class="vcf-version">{escape(version.version)}{"".join(badges)}</div>{lines}'
+
+
+@st.dialog("Promote or discard", width="large")
+def _dialog(known: Known, entry: Entry) -> None:
+    job = next(
+        (
+            each
+            for each in known.runs
+            if each.progress.finished and each.progress.finished.version == entry.version.version
+        ),
+        None,
+    )
+    verdict.verdict(known, entry, job)
+
+
+def _roll_back() -> None:
+    try:
+        done = app.registry().rollback(datetime.now(UTC))
+    except (ModelError, RecordsError) as error:
+        st.toast(str(error), icon="⚠️")
+    else:
+        st.toast(f"{done.version} comes back within seconds.", icon="↩️")

@@ -1,0 +1,66 @@
+"""A corrected picture that was not kept: ask once whether its face crop may stay."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from vibecheck.emotions import NAMES
+from vibecheck.errors import RecordsError
+from vibecheck.records.values import Prediction
+from vibecheck.ui.home.held_crop import Crop, HeldCrop
+from vibecheck.ui.shared import app, face_pictures, theme
+from vibecheck.ui.shared.presses import once
+
+
+@st.cache_resource(show_spinner=False, scope="session", on_release=HeldCrop.let_go)
+def _held() -> HeldCrop:
+    return HeldCrop()
+
+
+def hold(prediction: Prediction, jpeg: bytes) -> None:
+    """Hold the face crop (JPEG) of a vibe check whose picture was not kept, until it is answered for."""
+    _held().hold(Crop(prediction.id, jpeg))
+
+
+def let_go() -> None:
+    """Forget the crop that is held."""
+    _held().let_go()
+
+
+def waiting() -> str | None:
+    """The id of the vibe check whose crop is held now."""
+    crop = _held().crop()
+    return crop.prediction_id if crop else None
+
+
+def ask(prediction: Prediction, label: str | None) -> None:
+    """The question, where a label says that the model was wrong and the crop is still there."""
+    place = st.container(key="keeping")
+    if st.session_state.get("kept_later") == prediction.id:
+        with place:
+            theme.quiet("Your face crop is kept. Thank you; About is where you can delete it.")
+        return
+    crop = _held().crop()
+    corrected = label in NAMES and label != prediction.mood
+    if crop is None or crop.prediction_id != prediction.id or not corrected:
+        return
+    with place:
+        theme.plain("Keep this face crop so that the model learns from it?")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(width="content"):
+                face_pictures.small(crop.jpeg, "The face crop")
+            st.button("Keep it", key="keep_it", icon=":material/check:", on_click=once(_keep), args=(crop,))
+            st.button("No", key="keep_not", on_click=once(let_go))
+        theme.quiet("This is all that would be kept. Without a yes it is gone in ten minutes.")
+        if problem := st.session_state.pop("keeping_problem", ""):
+            st.warning(problem, icon="⚠️")
+
+
+def _keep(crop: Crop) -> None:
+    try:
+        app.store().keep_picture(crop.prediction_id, crop.jpeg, datetime.now(UTC))
+    except RecordsError as error:
+        st.session_state.keeping_problem = str(error)
+        return
+    let_go()
+    st.session_state.kept_later = crop.prediction_id

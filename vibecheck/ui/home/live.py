@@ -1,0 +1,266 @@
+"""Live video on the page: the stream of this visitor, and what is shown beside it."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import streamlit as st
+from streamlit_webrtc import VideoSinkTrack, WebRtcMode, WebRtcStreamerContext, webrtc_streamer
+from streamlit_webrtc.component import generate_frontend_component_key
+from streamlit_webrtc.eventloop import get_global_event_loop
+from streamlit_webrtc.relay import get_global_relay
+
+from vibecheck.access import roles
+from vibecheck.errors import PictureError
+from vibecheck.ui.home.newest import hand_on_the_newest
+from vibecheck.ui.shared import app, theme
+from vibecheck.video.analyser import Analyser
+from vibecheck.video.ice import Relay, find_relay
+from vibecheck.video.overlay_channel import Line
+from vibecheck.video.stream import Stream, View
+from vibecheck.vision.reader import Reading
+
+# Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
+VIDEO = {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}}
+# A run of the readout costs as much as reading a frame. While more visitors are here
+# than FEW, each gets it half as often: the bars glide, and the mood stands on the video all the time.
+READOUT_EVERY, READOUT_WHILE_BUSY = 0.25, 0.5  # s
+FEW = 2
+# Connecting takes a second or two; after this many, something is in the way.
+PATIENCE = 8.0
+NEVER = -2  # the count of runs when something was drawn last, if it was not drawn in the last one
+
+TROUBLE = {
+    "insecure": "A browser gives the camera only to pages that came by HTTPS, or from this very machine. "
+    "Open VibeCheck by https:// or at http://localhost, or upload a picture.",
+    "refused": "The camera is not allowed. Allow it in the browser's address bar and reload the page, "
+    "or upload a picture.",
+    "missing": "No camera was found. Plug one in, or upload a picture.",
+    "unconnected": "The video does not get through. A host on the internet needs a camera relay "
+    "(python -m vibecheck doctor says which settings), and some networks block video altogether. "
+    "Meanwhile, upload a picture.",
+    "unmarked": "This browser does not draw on its own video, so from now on the app sends it back with the "
+    "box drawn on it. Press START again.",
+    "broken": "The video broke off: no more pictures came from the camera. Press START to go on; if it "
+    "happens again, look at the network and at what else uses the camera, or upload a picture.",
+}
+
+# While the video plays: on a poor network, or where the camera is held up.
+NOTHING_COMES = "No pictures arrive just now. It goes on by itself as soon as they do."
+
+_camera_watch = st.components.v2.component(
+    "vibecheck_camera_watch", js=Path(__file__).with_name("camera_watch.js").read_text(encoding="utf-8")
+)
+
+_stage = st.components.v2.component(
+    "vibecheck_stage", js=Path(__file__).with_name("stage.js").read_text(encoding="utf-8")
+)
+
+
+@st.cache_resource(show_spinner=False)
+def analyser() -> Analyser:
+    """The one analyser of this process."""
+    return Analyser(app.reader())
+
+
+@st.cache_resource(show_spinner=False)
+def _newest_only() -> None:
+    """From the first video on: streamlit-webrtc has one relay for all of them."""
+    hand_on_the_newest(get_global_relay())
+
+
+@st.cache_resource(show_spinner=False, scope="session", on_release=Stream.close)
+def stream() -> Stream:
+    """This visitor's stream; closed as soon as they have left."""
+    return Stream(analyser())
+
+
+@st.cache_resource(show_spinner=False, ttl=timedelta(minutes=10))
+def relay() -> Relay:
+    """The servers that help camera and app to find each other; their credentials outlast the cache."""
+    return find_relay(app.settings())
+
+
+def video() -> tuple[bool, str]:
+    """The visitor's own video with what is read drawn on it, and the button that starts it.
+
+    Returns whether it is playing, and what is in the way of it (a key of TROUBLE, or nothing).
+    """
+    context = _returned() if _is_returned() else _own()
+    seen = _camera_watch(key="camera_watch", on_trouble_change=lambda: None)
+    trouble = getattr(seen, "trouble", None) or ""
+    if context.state.playing:
+        st.session_state.pop("connecting_since", None)
+        st.session_state.to_tell = ""
+        return True, ""
+    stream().forget()
+    if context.state.signalling:
+        since = st.session_state.setdefault("connecting_since", time.monotonic())
+        if time.monotonic() - since > PATIENCE:
+            trouble = trouble or "unconnected"
+    else:
+        st.session_state.pop("connecting_since", None)
+        trouble = trouble or st.session_state.get("to_tell", "")
+    return False, trouble if trouble in TROUBLE else ""
+
+
+def _changed() -> None:
+    """The browser says that the video begins or ended. Whoever presses STOP has a picture until then."""
+    state = st.session_state[_key()].state
+    if state.signalling:
+        _newest_only()  # before its tracks are made
+    played, st.session_state.played = st.session_state.get("played", False), state.playing
+    if played and not state.playing and not state.signalling and stream().view().frames_in == 0:
+        st.session_state.to_tell = "broken"
+
+
+def _is_returned() -> bool:
+    """Whether the app sends the video back: by its setting, or because this browser would show nothing."""
+    return app.settings().video == "returned" or "unmarked" in st.session_state
+
+
+def _key() -> str:
+    return "live-returned" if _is_returned() else "live"
+
+
+def _own_fails() -> bool:
+    """Whether the page whose video comes asked for no line on which it is told what to draw."""
+    line = st.session_state.get("line")
+    return not _is_returned() and line is not None and not line.wanted
+
+
+def _own() -> WebRtcStreamerContext:
+    """The browser shows its own camera and sends it here; back go only the marks to draw on it."""
+    _stage(key="stage")
+    context = _streamer(
+        mode=WebRtcMode.SENDONLY,
+        # Made at each run, used by the one that opens the connection.
+        sink_video_track=VideoSinkTrack(stream().receive),
+    )
+    worker = context._get_worker()  # nothing public leads to the connection
+    line = st.session_state.get("line")
+    if worker is None:
+        st.session_state.pop("line", None)
+        stream().tell_to(None)
+    elif line is None or line.connection is not worker.pc:
+        st.session_state.line = line = Line(worker.pc, get_global_event_loop())
+        stream().tell_to(line.send)
+    return context
+
+
+def _returned() -> WebRtcStreamerContext:
+    """The app draws on the frames and sends them back."""
+    return _streamer(mode=WebRtcMode.SENDRECV, queued_video_frames_callback=stream().take)
+
+
+def _tell_whether_drawn() -> None:
+    """Tell streamlit-webrtc whether the video it knows was on the page until now.
+
+    Where it was not, its connection is of before and must go. streamlit-webrtc (0.79) finds that out by how
+    many runs have ended since it was drawn last. But Streamlit counts an end when that is sent: of two runs
+    that follow each other closely, the second is drawn with the count from before the first, and in the run
+    after that, video that was playing was stopped without a word. What is sure: Streamlit keeps a component's
+    value exactly as long as each whole run draws it.
+    """
+    context = st.session_state.get(_key())
+    if context is not None:
+        drawn = generate_frontend_component_key(_key()) in st.session_state
+        context._last_rendered_run_count = None if drawn else NEVER
+
+
+def _streamer(**how: Any) -> WebRtcStreamerContext:
+    _tell_whether_drawn()
+    return webrtc_streamer(
+        key=_key(),
+        # Always given: without it, streamlit-webrtc would send a token for models to a relay service.
+        rtc_configuration={"iceServers": [] if _on_this_machine() else list(relay().servers)},
+        media_stream_constraints={"video": VIDEO, "audio": False},
+        video_html_attrs={
+            "autoPlay": True,
+            "controls": False,
+            "muted": True,
+            "playsInline": True,
+            "style": {"width": "100%", "borderRadius": "12px"},
+        },
+        translations={
+            "device_access_denied": TROUBLE["refused"],
+            "device_not_available": TROUBLE["missing"],
+            "media_api_not_available": TROUBLE["insecure"],
+        },
+        media_toggle_controls=False,
+        on_change=_changed,
+        **how,
+    )
+
+
+def moment() -> list[Reading]:
+    """What a vibe check of the video looks back on. Raises PictureError while no pictures arrive."""
+    readings = stream().moment()
+    if not readings and stream().view().frames_in == 0:
+        raise PictureError(NOTHING_COMES)
+    return readings
+
+
+def watch_connection() -> None:
+    """While the video is connecting, look at the clock, so that a failure is noticed at all."""
+    since = st.session_state.get("connecting_since")
+    waiting = since is not None and time.monotonic() - since <= PATIENCE
+
+    @st.fragment(run_every=1.0 if waiting else None)
+    def watch() -> None:
+        if waiting and time.monotonic() - since > PATIENCE:
+            st.rerun()
+
+    watch()
+
+
+def readout() -> None:
+    """Mood, bars and hints beside the video: a few times a second, without running the page again."""
+    busy = len(analyser().streams) > FEW
+    st.fragment(_readout, run_every=READOUT_WHILE_BUSY if busy else READOUT_EVERY)()
+
+
+def _readout() -> None:
+    view = stream().view()
+    if view.frames_in and _own_fails():
+        st.session_state.unmarked, st.session_state.to_tell = True, "unmarked"
+        del st.session_state.line
+        stream().tell_to(None)
+        st.rerun()
+    if view.mood is not None:
+        theme.mood_card(view.mood.mood, view.mood.confidence, view.mood.probabilities)
+    elif view.age is None:
+        theme.empty_mood_card("👀", "Looking…", "Look into the camera.")
+    elif view.frames_in == 0:
+        theme.empty_mood_card("⏳", "Waiting…", NOTHING_COMES)
+    else:
+        theme.empty_mood_card("👀", "No face", "Look into the camera.")
+    theme.hint(_hint(view))
+    theme.quiet(_status(view))
+
+
+def _hint(view: View) -> str:
+    if view.problem:
+        return view.problem
+    if view.reading is None or view.reading.quality is None:
+        return ""
+    return next(iter(view.reading.quality.hints), "Good light, and the face is sharp.")
+
+
+def _status(view: View) -> str:
+    age = "–" if view.age is None else f"{view.age:.1f} s"
+    frames = f"{view.frames_in:.0f} frames/s"
+    if _is_returned():
+        frames += f" in, {view.frames_out:.0f} out"
+    return f"live · {frames} · {view.readings:.0f} readings/s · {age} old"
+
+
+def _on_this_machine() -> bool:
+    """Whether browser and app are on one machine, so that they need nobody to find each other."""
+    try:
+        host = urlsplit(st.context.url or "").hostname or ""
+    except ValueError:  # the browser says what its address is, and may say anything
+        return False
+    return roles.is_loopback(host) or host.endswith(".localhost")

@@ -1,0 +1,122 @@
+"""The sidebar's word on Comet, for those who may work with the records: is all of it safe there?"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import streamlit as st
+
+from vibecheck.comet.status import CometState, Restoring, comet_state, fetch, try_again
+from vibecheck.errors import RecordsError
+from vibecheck.records.store import Store
+from vibecheck.ui.shared import theme
+from vibecheck.ui.shared.configuration import settings
+from vibecheck.ui.shared.presses import once
+
+# Seconds between looks: an operator who watches a queue sees it move.
+LOOKS_EVERY = 5.0
+
+
+# What opens the records, which may fail at any look.
+Records = Callable[[], Store]
+
+
+def draw(allowed: bool, records: Records) -> None:
+    """Draws it in the sidebar, if `allowed` and if Comet is set up at all."""
+    if allowed and settings().comet_api_key is not None:
+        with st.sidebar:
+            _state(records)
+
+
+def disclosure() -> None:
+    """Tells visitors that a copy of what is kept goes to Comet, where it does."""
+    if settings().comet_api_key is not None:
+        st.markdown(
+            "- **A copy** of what is kept goes to [Comet](https://www.comet.com), which keeps it for "
+            "whoever runs this app. What is deleted here is deleted there too."
+        )
+
+
+def fetch_button(records: Records) -> None:
+    """A button that has the sending process read from Comet what is not here yet."""
+    if settings().comet_api_key is None:
+        return
+    if st.button("Fetch from Comet", icon=":material/cloud_download:"):
+        try:
+            fetch(records())
+            st.toast("Reading from Comet. The sidebar tells how far it is.")
+        except RecordsError as error:
+            st.error(str(error), icon="⚠️")
+
+
+@st.fragment(run_every=LOOKS_EVERY)
+def _state(records: Records) -> None:
+    try:
+        state = comet_state(records())
+    except RecordsError:
+        return  # the page itself says so
+    with st.container(key="comet-state", gap="small"):
+        st.markdown(_headline(state))
+        for line in _lines(state, datetime.now(UTC)):
+            theme.quiet(line)
+        if state.waiting.set_aside or (state.waiting.queued and not state.connected):
+            st.button(
+                "Try again", key="comet-try-again", on_click=once(_try_again), args=[records], width="stretch"
+            )
+
+
+def _headline(state: CometState) -> str:
+    if state.waiting.set_aside:
+        return ":orange-badge[:material/cloud_alert: Comet: some records set aside]"
+    if not state.connected:
+        return ":orange-badge[:material/cloud_off: Comet: not connected]"
+    return ":green-badge[:material/cloud_done: Comet: connected]"
+
+
+def _lines(state: CometState, now: datetime) -> list[str]:
+    """What there is to say, in order of importance."""
+    waiting = state.waiting
+    lines = [state.sentence] if state.sentence and not state.connected else []
+    if waiting.queued:
+        lines.append(f"{_count(waiting.queued, 'record')} queued, the oldest {_ago(waiting.oldest, now)}.")
+    elif not waiting.set_aside:
+        lines.append("All records are in Comet.")
+    for reason, count in sorted(waiting.set_aside.items(), key=lambda item: -item[1]):
+        lines.append(f"{_count(count, 'record')} set aside: {reason}")
+    if waiting.behind:
+        lines.append(f"{_count(waiting.behind, 'record')} behind them.")
+    if state.restoring is not None and not state.restoring.done:
+        lines.append(_progress(state.restoring))
+    return lines
+
+
+def _progress(at: Restoring) -> str:
+    if at.sentence:
+        return f"Reading back waits: {at.sentence}"
+    if at.days_read < at.days or at.days == 0:
+        return f"Reading back: day {at.days_read} of {at.days}, {at.predictions:,} predictions so far."
+    return f"Reading back: {_count(at.pictures_left, 'picture')} left."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago, as people say it; dates are UTC."""
+    if moment is None:
+        return "just made"
+    passed = now - moment
+    if passed < timedelta(minutes=2):
+        return "just made"
+    if passed < timedelta(hours=2):
+        return f"{passed // timedelta(minutes=1)} minutes old"
+    if passed < timedelta(days=2):
+        return f"{passed // timedelta(hours=1)} hours old"
+    return f"of {moment.day} {moment:%B}"
+
+
+def _try_again(records: Records) -> None:
+    try:
+        try_again(records())
+    except RecordsError as error:
+        st.toast(str(error), icon="⚠️")

@@ -1,0 +1,106 @@
+"""Kept pictures on a page: one large, or many small ones to choose from.
+
+They travel inside the page, as data, over the connection of the session that may see them. Streamlit's
+own `st.image` would put each under an address of the server, which opens for whoever learns it.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from vibecheck.errors import PictureError, RecordsError
+from vibecheck.records.values import Prediction, is_prediction_id
+from vibecheck.ui.shared import app
+from vibecheck.vision import images
+
+SIDE = 320  # px, as pictures are kept
+THUMBNAIL = 112  # px: sharp at the size of a thumb on most screens, and 3 kB
+GRID = "face_grid"  # the key of the grid, which a page has once
+
+_grid = st.components.v2.component(
+    "vibecheck_face_grid",
+    js=Path(__file__).with_name("face_grid.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Thumb:
+    """One picture of the grid. `src` is a data URI, or empty where no picture was kept; then `emoji` is
+    shown. `title` is written below it, in `colour`; `says` is read to who cannot see it; `mark` stands
+    in its corner."""
+
+    id: str
+    src: str
+    emoji: str
+    title: str
+    colour: str
+    says: str
+    mark: str
+    current: bool
+
+
+def data_uri(prediction: Prediction, side: int) -> str:
+    """The kept picture, at most `side` px large, as a data URI; empty where there is none to be shown."""
+    if not prediction.picture_kept:
+        return ""
+    try:
+        jpeg = app.store().picture(prediction.id)
+        if jpeg is None:
+            return ""
+        return _as_data(images.thumbnail(images.decode(jpeg), side))
+    except (PictureError, RecordsError):  # damaged, or deleted since the page was read
+        return ""
+
+
+def thumbnails(shown: Sequence[Prediction]) -> dict[str, str]:
+    """The data URI of each; those of the page before are made once and forgotten with the page."""
+    known = st.session_state.get("thumbnails", {})
+    made = {each.id: known.get(each.id) or data_uri(each, THUMBNAIL) for each in shown}
+    st.session_state.thumbnails = made
+    return made
+
+
+def grid(thumbs: Sequence[Thumb], pick: Callable[[str], None]) -> None:
+    """Draw the pictures; `pick` is told the id of the one that was pressed, before all is drawn again."""
+
+    def picked() -> None:
+        found = pressed(just_pressed(), [thumb.id for thumb in thumbs])
+        if found is not None:
+            pick(found)
+
+    _grid(key=GRID, data={"thumbs": [asdict(thumb) for thumb in thumbs]}, on_picked_change=picked)
+
+
+def just_pressed() -> Any:
+    """What the browser says was pressed in the grid just now, as it came; None in every other run."""
+    return getattr(st.session_state.get(GRID), "picked", None)
+
+
+def pressed(picked: Any, shown: Sequence[str]) -> str | None:
+    """What a browser says was pressed, if it is one of those that were shown to it."""
+    return picked if isinstance(picked, str) and is_prediction_id(picked) and picked in shown else None
+
+
+def small(jpeg: bytes, says: str) -> None:
+    """One small picture (JPEG) beside a text."""
+    image = f'<img class="vc-crop" src="{_as_data(jpeg)}" alt="{escape(says)}">'
+    st.markdown(image, unsafe_allow_html=True)
+
+
+def large(src: str, says: str) -> None:
+    """One picture, or a place for it where none was kept."""
+    if src:
+        inner = f'<img src="{src}" alt="{escape(says)}">'
+    else:
+        inner = '<span class="vc-emoji">🫥</span><span>No picture was kept.</span>'
+    st.markdown(f'<div class="vc-face">{inner}</div>', unsafe_allow_html=True)
+
+
+def _as_data(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"

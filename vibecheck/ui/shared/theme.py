@@ -1,0 +1,128 @@
+"""The look that `.streamlit/config.toml` cannot give: cards, bars, and the colour of each mood.
+
+It knows no records and computes nothing.
+"""
+
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from vibecheck.emotions import BY_NAME, EMOTIONS
+
+STYLE = Path(__file__).with_name("style.css")
+# of the cards that Dashboard and Fine-tune share
+CARDS = Path(__file__).with_name("cards.css")
+ARRIVAL = "@keyframes vc-arrive-{} {{ from {{ transform: scale(.4) rotate(-12deg); opacity: 0; }} }}"
+
+
+def apply() -> None:
+    """Put the style sheet into the page."""
+    st.html(STYLE)
+    # A mood's emoji arrives once, when the mood changes: an animation starts anew only by another name.
+    st.html("<style>" + "".join(ARRIVAL.format(emotion.name) for emotion in EMOTIONS) + "</style>")
+
+
+def plain(text: str) -> None:
+    """A paragraph; `text` is shown as it is, never as markup."""
+    st.markdown(f'<div class="vc-plain">{escape(text)}</div>', unsafe_allow_html=True)
+
+
+def quiet(text: str) -> None:
+    """A line of small, quiet text; `text` is shown as it is, never as markup."""
+    st.markdown(f'<div class="vc-quiet">{escape(text)}</div>', unsafe_allow_html=True)
+
+
+def hint(text: str) -> None:
+    """A line under the mood on how to be read better. Takes its room even when there is nothing to say."""
+    st.markdown(f'<div class="vc-hint">{escape(text) or "&nbsp;"}</div>', unsafe_allow_html=True)
+
+
+def intro(title: str, text: str) -> None:
+    """The head of a page: its title, and one sentence."""
+    st.title(title, anchor=False)
+    st.markdown(f'<div class="vc-intro">{escape(text)}</div>', unsafe_allow_html=True)
+
+
+def mood_card(mood: str, confidence: float, probabilities: tuple[float, ...]) -> None:
+    """The mood with its emoji, its confidence bar, and all seven probabilities in their fixed order.
+
+    Drawn as markdown, which the browser updates in place, so that the bars glide from one reading to
+    the next instead of being drawn anew.
+    """
+    emotion = BY_NAME[mood]
+    rows = "".join(
+        _row(each.title, share, each.colour, each.name == mood)
+        for each, share in zip(EMOTIONS, probabilities, strict=True)
+    )
+    _card(
+        f'<span class="vc-emoji" role="img" aria-label="{emotion.title}" style="{_arrives(mood)}">'
+        f"{emotion.emoji}</span>"
+        f'<span class="name" style="color:{emotion.colour}">{emotion.title}</span>'
+        f'<span class="vc-lead"><span>Confidence</span><span>{confidence:.0%}</span></span>'
+        f"{_bar(confidence, emotion.colour, 'Confidence')}{rows}"
+    )
+
+
+def empty_mood_card(emoji: str, title: str, text: str) -> None:
+    """The mood card while there is no mood: same size, same places."""
+    rows = "".join(_row(each.title, 0.0, each.colour, False) for each in EMOTIONS)
+    _card(
+        f'<span class="vc-emoji">{emoji}</span>'
+        f'<span class="name" style="color:#98A2B3">{escape(title)}</span>'
+        f'<span class="vc-lead"><span>{escape(text)}</span></span>{_bar(0.0, "#2A3040", "Confidence")}{rows}'
+    )
+
+
+def feels_like(mood: str) -> None:
+    """The headline of a result: the mood in its colour."""
+    emotion = BY_NAME[mood]
+    st.markdown(
+        f'<div class="vc-feels">Feels like <span style="color:{emotion.colour}">{emotion.title.lower()}'
+        f'</span> <span class="vc-emoji" style="{_arrives(mood)}">{emotion.emoji}</span></div>',
+        unsafe_allow_html=True,
+    )
+
+
+def heading(text: str) -> None:
+    """A line as large as the headline of a result; `text` is shown as it is."""
+    st.markdown(f'<div class="vc-feels">{escape(text)}</div>', unsafe_allow_html=True)
+
+
+def confidence(mood: str, share: float) -> None:
+    """How sure the model was, as words and as a bar in the mood's colour."""
+    words = f'<span class="vc-lead"><span>Confidence</span><span>{share:.0%}</span></span>'
+    bar = _bar(share, BY_NAME[mood].colour, "Confidence")
+    st.markdown(f'<div class="vc-sure">{words}{bar}</div>', unsafe_allow_html=True)
+
+
+def empty(emoji: str, title: str, text: str) -> None:
+    """What is shown where there is nothing to be shown yet, and the step to take."""
+    st.markdown(
+        f'<div class="vc-empty"><span class="vc-emoji">{emoji}</span><b>{escape(title)}</b>'
+        f"<span>{escape(text)}</span></div>",
+        unsafe_allow_html=True,
+    )
+
+
+def _arrives(mood: str) -> str:
+    return f"animation-name:vc-arrive-{mood}"
+
+
+def _card(inner: str) -> None:
+    st.markdown(f'<div class="vc-mood">{inner}</div>', unsafe_allow_html=True)
+
+
+def _row(title: str, share: float, colour: str, top: bool) -> str:
+    return (
+        f'<span class="vc-row{" top" if top else ""}"><span>{title}</span>{_bar(share, colour, title)}'
+        f'<span class="value">{share:.0%}</span></span>'
+    )
+
+
+def _bar(share: float, colour: str, name: str) -> str:
+    percent = round(share * 100)
+    return (
+        f'<span class="vc-bar" role="meter" aria-label="{name}" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{percent}"><i style="width:{share:.1%};background-color:{colour}"></i></span>'
+    )
