@@ -177,7 +177,7 @@ def crash(
         served += len(crowd.seen) > before
         tell(killed + 1)
     settings = Settings(data=folder / "data", database_url=database_url or None, model="embedded")
-    store = Store.open(settings)
+    store = Store.open(settings.records_url, settings.images_url)
     try:
         return _judge(store, folder / "data" / "images", crowd, kills, served, began)
     finally:

@@ -42,7 +42,8 @@ def run(sizes: Sequence[int], postgres: str = POSTGRES) -> list[dict]:
 
 def _measure(kind: str, size: int, url: str, folder: Path) -> dict:
     """Fill an empty database, then time what the app does with it."""
-    store = Store.open(Settings(data=folder, database_url=url))
+    settings = Settings(data=folder, database_url=url)
+    store = Store.open(settings.records_url, settings.images_url)
     try:
         engine = store.engine
         fill(engine, size, size // 5, DAYS, datetime.now(UTC).date(), pictured=True)

@@ -21,7 +21,7 @@ WARM_UP = 10  # joins, in which what is made once is made
 REMEMBERED = 20  # s, for which Streamlit keeps a page that was left; by itself it does so for two minutes
 # What VibeCheck did before: every frame comes back with the box drawn on it, every face is searched anew, and
 # garbage is collected after each run of a page.
-PLAIN = "import vibecheck.video.stream\nvibecheck.live.SEARCH_EVERY = 0.0\n"
+PLAIN = "import vibecheck.video.stream\nvibecheck.video.stream.SEARCH_EVERY = 0.0\n"
 Recordings = Mapping[int, Sequence[bytes]]
 
 

@@ -2,8 +2,8 @@
 
 Real faces (scikit-image's, in other light and other cuts) and the model that ships; their labels are dealt
 out at random. Of each run's faces 70% train a challenger, a last layer put on the champion's answers and
-fitted to the noise; the rest judges the two by the rule of `vibecheck.evaluation.compare`. What takes long in a real
-run, training the whole network, is left out: it could fit the noise better, not the noise of the rest.
+fitted to the noise; the rest judges the two by the rule of `vibecheck.evaluation.compare`. What takes long in
+a real run, training the whole network, is left out: it could fit the noise better, not the noise of the rest.
 """
 
 import numpy as np

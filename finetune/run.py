@@ -267,6 +267,7 @@ def _classifier(model: Model) -> Classifier:
 
 def _installed(settings: Settings, folder: Path) -> Installed:
     """The model of a folder, compiled and measured, where the app finds it."""
+    from vibecheck.comet import fetch_model
     from vibecheck.export.build import build
 
-    return build(settings, ModelFolder(folder), lambda progress: None)
+    return build(settings, ModelFolder(folder), fetch_model, lambda progress: None)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.records.examples import open_store
 from vibecheck import check
 from vibecheck.emotions import NAMES
 from vibecheck.errors import NoFace
 from vibecheck.records.pictures import Images
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.faces import Face, FaceQuality
 from vibecheck.vision.images import decode
@@ -98,11 +98,11 @@ def test_an_audit_is_drawn_with_its_share(drawn, share):
 
 def test_the_record_is_on_disk_before_the_answer(seen, tmp_path):
     settings = Settings(data=tmp_path)
-    store = Store.open(settings)
+    store = open_store(settings)
     for keep in (False, True):
         prediction, best = predict([seen])
         kept = check.record(store, prediction, best, keep)
-        again = Store.open(settings)
+        again = open_store(settings)
         assert [model.origin for model in again.model_versions()] == [seen.model.origin]
         assert again.get(kept.id) == kept
         assert kept.picture_kept is keep

@@ -1,0 +1,1 @@
+"""Labels from the records, Comet or a folder → rows split into training, validation and held-out."""

@@ -124,7 +124,7 @@ def collect(
     RecordsError and CometError.
     """
     left_out: Counter[str] = Counter()
-    store = Store.open(settings)
+    store = Store.open(settings.records_url, settings.images_url)
     try:
         if source == "comet":
             sources.restore(settings, store)

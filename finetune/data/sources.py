@@ -14,7 +14,7 @@ from vibecheck.importing.label_files import LabelledPicture, Refused
 from vibecheck.records.labels import training_sets
 from vibecheck.records.labels.which_counts import OVERRULES
 from vibecheck.records.store import Store
-from vibecheck.records.visitors import hash_of
+from vibecheck.records.values import hash_of
 from vibecheck.settings import Settings
 from vibecheck.vision.crops import KEEPSAKE_SIDE, keepsake
 from vibecheck.vision.detector import FaceDetector

@@ -1,0 +1,1 @@
+"""The model that ships: how it is trained from FER+ and measured."""

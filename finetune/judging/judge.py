@@ -22,7 +22,7 @@ from vibecheck.errors import PictureError
 from vibecheck.evaluation.compare import compare, judge
 from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
 from vibecheck.importing import label_files
-from vibecheck.models.ready import folder_of
+from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
@@ -76,9 +76,10 @@ def judge_challenger(
     """Try a challenger (a model folder that runs, or a version) against the champion, a version.
 
     `held_out` are labels of which those that may judge do; `reference` is a folder of labelled pictures
-    or a CSV file (see `vibecheck.importing.label_files`), or None; `trained_on` are the ids of all predictions that
-    the challenger learned from, which judge nothing. Writes `report.json` and `report.html` into `out`,
-    and keeps the proof with the version if it is registered. Raises VibeCheckError.
+    or a CSV file (see `vibecheck.importing.label_files`), or None; `trained_on` are the ids of all
+    predictions that the challenger learned from, which judge nothing. Writes `report.json` and
+    `report.html` into `out`, and keeps the proof with the version if it is registered. Raises
+    VibeCheckError.
     """
     folders = (
         each if isinstance(each, Path) else folder_of(each, settings.data) for each in (champion, challenger)

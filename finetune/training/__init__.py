@@ -1,0 +1,1 @@
+"""Rows and a base model → a challenger."""

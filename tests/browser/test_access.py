@@ -36,7 +36,7 @@ app.end_page()
 """
 # As the app's own: a script, and what serves it.
 HOME = """
-from vibecheck.ui.serving import serving
+from vibecheck.ui.shared.serving import serving
 
 if __name__ == "__main__":
 {page}

@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import check_my_vibe, jpeg, look, upload
+from tests.records.examples import open_store
 from tests.standins.comet import comet_standin
 from tests.waiting import wait_for
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,7 @@ def test_what_was_checked_here_is_there_again_on_a_new_disk(start_app, open_brow
         second = start_app(**account)
         page = open_browser().new_page()
         page.goto(second.url)  # the app starts with its first visitor
-        before, after = (Store.open(Settings(data=app.data)) for app in (first, second))
+        before, after = (open_store(Settings(data=app.data)) for app in (first, second))
         wait_for(lambda: after.count() == 1)
         (made,) = [prediction for prediction, _ in before.history()]
         wait_for(lambda: after.picture(made.id) is not None)

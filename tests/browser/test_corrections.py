@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import look
+from tests.records.examples import open_store
 from tests.ui.examples import fill
 from tests.waiting import wait_for
 from vibecheck.emotions import BY_NAME
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.ui.corrections.session import PAGE
 from vibecheck.ui.shared.model_status import LOOK_EVERY
@@ -25,7 +25,7 @@ def app(start_app):
 
 @pytest.fixture(scope="module")
 def made(app):
-    store = Store.open(Settings(data=app.data))
+    store = open_store(Settings(data=app.data))
     made = fill(store, 300)
     store.close()
     return made

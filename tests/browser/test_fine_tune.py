@@ -7,11 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import look
-from tests.records.examples import a_prediction
+from tests.records.examples import a_prediction, open_store
 from tests.training.conftest import CHILD
 from tests.ui.examples import face
 from tests.waiting import wait_for
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.training.runs import Jobs, Request
 
@@ -31,7 +30,7 @@ WATCH = """() => {
 
 
 def test_a_run_is_watched_left_found_again_and_cancelled(start_app, open_browser, tmp_path: Path):
-    store = Store.open(Settings(data=tmp_path))
+    store = open_store(Settings(data=tmp_path))
     for label in ("sad", "happy"):
         prediction = a_prediction(made_at=datetime.now(UTC), picture_kept=True)
         store.add(prediction, face())

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.records.examples import open_store
 from tests.standins.models import install
 from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.models.registry import Registry
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 KEYS = {"path", "face", "mood", "confidence", "probabilities", "model", "error"}
@@ -237,11 +237,10 @@ def test_the_doctor_names_the_comet_workspace_and_project(tmp_path):
 def test_sending_exporting_and_restoring(tmp_path):
     from tests.records.examples import JPEG, a_prediction
     from tests.standins.comet import comet_standin
-    from vibecheck.records.store import Store
 
     recent = datetime.now(UTC) - timedelta(hours=1)
     prediction = a_prediction(made_at=recent, picture_kept=True, model_version="=1+1")
-    store = Store.open(Settings(data=tmp_path / "here"))
+    store = open_store(Settings(data=tmp_path / "here"))
     store.add(prediction, JPEG)
     store.label(prediction.id, "sad", "audit", None, recent)
     store.close()
@@ -368,7 +367,7 @@ def records(tmp_path):
     """Three vibe checks with pictures, one of them a hundred days old, in the default place."""
     from tests.records.examples import JPEG, a_prediction
 
-    store = Store.open(Settings(data=tmp_path / "data"))
+    store = open_store(Settings(data=tmp_path / "data"))
     now = datetime.now(UTC)
     ids = []
     for days in (0, 1, 100):

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.comet.conftest import FAST, both_databases
-from tests.records.examples import a_prediction
+from tests.records.examples import a_prediction, open_store
 from tests.standins.models import small_vit
 from vibecheck.comet import layout, model_files, model_sender
 from vibecheck.comet.client import Comet
@@ -28,7 +28,6 @@ from vibecheck.models.registry import Registry
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.deletion.redact_reports import PICTURE
-from vibecheck.records.store import Store
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import ModelFolder
 
@@ -281,7 +280,7 @@ def test_what_is_not_in_comet_yet_is_waited_for_and_without_an_account_said(
 @pytest.fixture
 def new_disk(settings, tmp_path):
     """A store with nothing in it, and its registry."""
-    store = Store.open(settings.model_copy(update={"data": tmp_path / "new", "database_url": None}))
+    store = open_store(settings.model_copy(update={"data": tmp_path / "new", "database_url": None}))
     yield store
     store.close()
 

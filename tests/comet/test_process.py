@@ -13,8 +13,7 @@ import pytest
 from tests.records.examples import JPEG, NOON, a_prediction
 from tests.waiting import wait_for
 from vibecheck.comet import layout
-from vibecheck.comet import process as child
-from vibecheck.comet.process import SendingProcess
+from vibecheck.comet.process import COMMAND, SendingProcess
 from vibecheck.models.registry import Registry
 from vibecheck.records.store import Store
 
@@ -45,7 +44,7 @@ def environment(settings, monkeypatch):
 def process():
     running = []
 
-    def make(command=child.COMMAND) -> SendingProcess:
+    def make(command=COMMAND) -> SendingProcess:
         running.append(SendingProcess(command))
         return running[-1]
 
@@ -66,7 +65,7 @@ def test_it_is_started_once(process):
 
 
 def test_one_that_dies_is_started_again_but_not_at_once(process, monkeypatch):
-    monkeypatch.setattr(child, "FIRST_PAUSE", 0.3)
+    monkeypatch.setattr("vibecheck.comet.process.FIRST_PAUSE", 0.3)
     sending = process(DIES)
     sending.ensure()
     first = sending.pid
@@ -80,7 +79,7 @@ def test_one_that_dies_is_started_again_but_not_at_once(process, monkeypatch):
 
 PARENT = """
 import sys
-from vibecheck.comet.child import SendingProcess
+from vibecheck.comet.process import COMMAND, SendingProcess
 sending = SendingProcess()
 sending.ensure()
 print(sending.pid, flush=True)
@@ -130,5 +129,5 @@ def test_a_vibe_check_is_as_fast_while_comet_hangs(environment, settings, store,
 
 
 def test_the_app_does_not_load_the_sdk():
-    code = "import sys, vibecheck.ui.shared.app, vibecheck.ui.shared.comet_status; assert 'comet_ml' not in sys.modules"
+    code = "import sys, vibecheck.ui.shared.app; assert 'comet_ml' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete
 
 from tests.comet.conftest import FAST, both_databases
-from tests.records.examples import JPEG, NOON, a_prediction
+from tests.records.examples import JPEG, NOON, a_prediction, open_store
 from tests.waiting import wait_for
 from vibecheck.comet import background_restore, layout
 from vibecheck.comet.client import Comet
@@ -105,7 +105,7 @@ class Opened:
     """A store that is closed again."""
 
     def __init__(self, settings: Settings) -> None:
-        self._store = Store.open(settings)
+        self._store = open_store(settings)
 
     def __enter__(self) -> Store:
         return self._store

@@ -10,15 +10,15 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 
+from tests.records.examples import open_store
 from vibecheck.comet import client, sender
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 PACE = sender.Pace(poll=0.02, first_pause=0.01, longest_pause=0.05, lease=timedelta(seconds=0.5))
 
 
 def send(settings: Settings) -> None:
-    store = Store.open(settings)
+    store = open_store(settings)
     sender.Sender(settings, store, replace(PACE)).run()
 
 

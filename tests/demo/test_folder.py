@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.records.examples import a_prediction
+from tests.records.examples import a_prediction, open_store
 from vibecheck.demo.folder import Made, build
 from vibecheck.demo.portraits import Portraits
 from vibecheck.demo.world import VERSIONS, Plan
 from vibecheck.errors import RecordsError
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.images import decode
 
@@ -62,12 +61,12 @@ def test_everything_in_it_is_marked(made):
     )
     assert all(name.startswith("demo") for (name,) in rows(folder, everybody))
     assert rows(folder, "SELECT count(*) FROM outbox") == [(0,)]
-    assert Store.open(Settings(data=folder)).synthetic()
+    assert open_store(Settings(data=folder)).synthetic()
 
 
 def test_the_store_reads_it_as_any_other(made):
     folder, _ = made
-    store = Store.open(Settings(data=folder))
+    store = open_store(Settings(data=folder))
     assert [each.version for each in store.model_versions()] == list(VERSIONS)
     ids = [each for (each,) in rows(folder, "SELECT id FROM predictions ORDER BY id")]
     sources = set()
@@ -90,7 +89,7 @@ def test_the_store_reads_it_as_any_other(made):
 
 def test_what_is_shown_is_a_face_and_a_dark_one_is_dark(made, detector):
     folder, _ = made
-    store = Store.open(Settings(data=folder))
+    store = open_store(Settings(data=folder))
     bright = [
         each for (each,) in rows(folder, "SELECT id FROM predictions WHERE picture_kept AND light > 90")
     ]
@@ -114,7 +113,7 @@ def test_the_same_plan_makes_the_same_history(made, portraits, tmp_path):
 
 def test_real_records_are_never_written_over_or_mixed_in(tmp_path):
     real = tmp_path / "real"
-    store = Store.open(Settings(data=real))
+    store = open_store(Settings(data=real))
     store.add(a_prediction(), None)
     for replacing in (False, True):
         with pytest.raises(RecordsError, match="holds other things"):

@@ -22,7 +22,7 @@ import json, sys
 from pathlib import Path
 from vibecheck import hub
 from vibecheck.errors import ModelError
-from vibecheck.sources import parse_source
+from vibecheck.vision.model_source import parse_source
 def tell(done, total): print(json.dumps([done, total]), flush=True)
 try:
     commit = hub.resolve(parse_source(sys.argv[1]), None)

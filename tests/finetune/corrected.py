@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from skimage import data
 
-from tests.records.examples import a_prediction
+from tests.records.examples import a_prediction, open_store
 from vibecheck.emotions import NAMES
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.crops import keepsake
 from vibecheck.vision.faces import whole
@@ -39,7 +38,7 @@ def fill(
     The first is made at `since`, each other one a minute after the one before.
     """
     rng = np.random.default_rng(count)
-    store = Store.open(settings)
+    store = open_store(settings)
     ids = []
     for number in range(start, start + count):
         mood = number % len(NAMES)

@@ -15,13 +15,13 @@ import pytest
 from pydantic import SecretStr
 
 from tests.finetune.corrected import face, fill
+from tests.records.examples import open_store
 from tests.standins.comet import comet_standin
 from tests.standins.models import small_vit
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.emotions import NAMES
 from vibecheck.models.installed import Shelf
 from vibecheck.models.registry import CHALLENGER, Registry
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.manifest import Manifest
@@ -118,7 +118,7 @@ def test_with_an_empty_folder_and_comet_alone_it_fetches_what_it_learns_from(tmp
         }
         # What is older than it may be kept here is not fetched.
         ids = fill(first, 70, visitors=35, since=datetime.now(UTC) - timedelta(days=3))
-        with closing(Store.open(first)) as store:
+        with closing(open_store(first)) as store:
             there = first.model_copy(
                 update={
                     "comet_api_key": SecretStr("key"),

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.records.examples import open_store
 from vibecheck.errors import RecordsError
 from vibecheck.importing.importer import Fate, Imported, Importer
 from vibecheck.importing.label_files import LabelledPicture, Refused
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.images import decode
 
@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @pytest.fixture
 def store(tmp_path):
-    opened = Store.open(Settings(data=tmp_path / "data"))
+    opened = open_store(Settings(data=tmp_path / "data"))
     yield opened
     opened.close()
 

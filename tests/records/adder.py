@@ -6,8 +6,7 @@ python -m tests.records.adder DATABASE_URL DATA_FOLDER
 import sys
 from itertools import count
 
-from tests.records.examples import a_prediction
-from vibecheck.records.store import Store
+from tests.records.examples import a_prediction, open_store
 from vibecheck.settings import Settings
 
 
@@ -17,7 +16,7 @@ def picture_of(prediction_id: str) -> bytes:
 
 
 def main() -> None:
-    store = Store.open(Settings(data=sys.argv[2], database_url=sys.argv[1]))
+    store = open_store(Settings(data=sys.argv[2], database_url=sys.argv[1]))
     for _ in count():
         prediction = a_prediction(picture_kept=True)
         store.add(prediction, picture_of(prediction.id))

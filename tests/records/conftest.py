@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from tests.records.examples import open_store
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -79,6 +80,6 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
     """An empty store."""
-    opened = Store.open(settings)
+    opened = open_store(settings)
     yield opened
     opened.close()

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from benchmarks.harness.history import fill
-from tests.records.examples import NOON, PLAY, a_prediction
+from tests.records.examples import NOON, PLAY, a_prediction, open_store
 from vibecheck.records.labels import queues
 from vibecheck.records.labels.queues import Filters
 from vibecheck.records.store import Store
@@ -22,7 +22,7 @@ def stores(tmp_path_factory) -> dict[int, Store]:
     """One with few vibe checks of half a year, and one with ten times as many; a third has a label."""
     found = {}
     for count in (FEW, MANY):
-        found[count] = Store.open(Settings(data=tmp_path_factory.mktemp("records")))
+        found[count] = open_store(Settings(data=tmp_path_factory.mktemp("records")))
         fill(found[count].engine, count, count // 3, 180, date(2026, 6, 30), pictured=True)
     yield found
     for store in found.values():

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.records.adder import picture_of
-from tests.records.examples import EXAMPLE
-from vibecheck.records.store import Store
+from tests.records.examples import EXAMPLE, open_store
 
 PROJECT = Path(__file__).parents[2]
 
@@ -32,7 +31,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(settings):
         acknowledged += add_until_killed(settings, random.uniform(0, 0.2))
     assert len(acknowledged) >= 4
 
-    store = Store.open(settings)
+    store = open_store(settings)
     for prediction_id in acknowledged:
         assert store.get(prediction_id).picture_kept
         assert store.picture(prediction_id) == picture_of(prediction_id)

@@ -7,10 +7,17 @@ import pytest
 from sqlalchemy import insert
 
 from tests.records.examples import NOON, a_prediction
-from vibecheck.records import merge as memory
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import writing
-from vibecheck.records.merge import Merged, Remembered, merge
+from vibecheck.records.merge import (
+    BATCH,
+    REMEMBER_FORGOTTEN,
+    Merged,
+    Remembered,
+    forget,
+    merge,
+    with_pictures,
+)
 from vibecheck.records.values import Feedback, Play
 
 
@@ -42,9 +49,9 @@ def test_merging_again_changes_nothing(store):
 
 
 def test_more_than_one_batch(store):
-    told = [remembered(a_prediction()) for _ in range(memory.BATCH + 1)]
-    assert merge(store.engine, told) == Merged(memory.BATCH + 1, 0)
-    assert store.count() == memory.BATCH + 1
+    told = [remembered(a_prediction()) for _ in range(BATCH + 1)]
+    assert merge(store.engine, told) == Merged(BATCH + 1, 0)
+    assert store.count() == BATCH + 1
 
 
 def test_labels_given_here_and_elsewhere_under_one_number_are_both_kept(store):
@@ -72,8 +79,8 @@ def test_what_was_deleted_here_does_not_come_back(store, delivered):
     prediction = a_prediction()
     with writing(store.engine) as connection:
         if delivered:
-            memory.forget(connection, prediction.id, NOON)
-            memory.forget(connection, prediction.id, NOON)
+            forget(connection, prediction.id, NOON)
+            forget(connection, prediction.id, NOON)
         else:
             row = {"kind": "deletion", "prediction_id": prediction.id, "payload": {}, "created_at": NOON}
             connection.execute(insert(outbox).values(row))
@@ -84,8 +91,8 @@ def test_what_was_deleted_here_does_not_come_back(store, delivered):
 def test_notes_of_deletions_are_dropped_in_time(store):
     old, new = a_prediction(), a_prediction()
     with writing(store.engine) as connection:
-        memory.forget(connection, old.id, NOON)
-        memory.forget(connection, new.id, NOON + memory.REMEMBER_FORGOTTEN + timedelta(seconds=1))
+        forget(connection, old.id, NOON)
+        forget(connection, new.id, NOON + REMEMBER_FORGOTTEN + timedelta(seconds=1))
     merge(store.engine, [remembered(old), remembered(new)])
     assert [prediction.id for prediction, _ in store.history()] == [old.id]
 
@@ -105,4 +112,4 @@ def test_which_pictures_may_be_kept(store):
     kept, bare = a_prediction(picture_kept=True), a_prediction()
     store.add(kept, b"\xff\xd8")
     store.add(bare, None)
-    assert memory.with_pictures(store.engine, [kept.id, bare.id, "0" * 32]) == {kept.id}
+    assert with_pictures(store.engine, [kept.id, bare.id, "0" * 32]) == {kept.id}

@@ -8,11 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from s3fs import S3FileSystem
 
-from tests.records.examples import JPEG, a_prediction
+from tests.records.examples import JPEG, a_prediction, open_store
 from tests.standins.object_storage import ObjectStorage, object_storage
 from vibecheck.errors import RecordsError
 from vibecheck.records.pictures import S3_PATIENCE, Images
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 
@@ -50,7 +49,7 @@ def test_a_check_writes_reads_and_leaves_nothing(images, storage):
 
 def test_a_store_keeps_purges_and_sweeps_there(images, storage, tmp_path):
     settings = Settings.load().model_copy(update={"data": tmp_path, "database_url": None})
-    store = Store.open(settings)
+    store = open_store(settings)
     kept, lost = a_prediction(made_at=datetime.now(UTC), picture_kept=True), a_prediction()
     store.add(kept, JPEG)
     images.put(lost.id, JPEG)

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
-from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
+from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction, open_store
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.db.connect import open_database
@@ -119,7 +119,7 @@ def test_each_number_has_its_own_column(store, database_url):
 def test_what_was_added_is_found_by_the_next_process(store, settings):
     prediction = a_prediction(picture_kept=True)
     store.add(prediction, JPEG)
-    again = Store.open(settings)
+    again = open_store(settings)
     assert (again.get(prediction.id), again.picture(prediction.id)) == (prediction, JPEG)
     again.close()
 

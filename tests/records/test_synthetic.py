@@ -5,14 +5,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from tests.records.examples import JPEG, NOON, a_prediction
+from tests.records.examples import JPEG, NOON, a_prediction, open_store
 from vibecheck.errors import RecordsError
 from vibecheck.records import bulk
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.tables import metadata
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.stats import summaries
-from vibecheck.records.store import Store
 from vibecheck.records.synthetic import ORIGIN
 from vibecheck.records.values import Feedback, ModelVersion, Play
 
@@ -65,7 +64,7 @@ def test_writing_many_at_once_leaves_what_writing_one_by_one_leaves(settings, tm
         Play(first.id, 1, "p" * 22, "One", "match", False, "catalogue", NOON),
         Play(first.id, 2, "q" * 22, "Two", "match", True, "catalogue", NOON),
     ]
-    one_by_one = Store.open(settings)
+    one_by_one = open_store(settings)
     for prediction in (first, second, bare):
         one_by_one.add(prediction, None, "tests")
     for each in labels:

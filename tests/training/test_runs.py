@@ -28,7 +28,7 @@ def database_url(sqlite_url):
 APP = """
 import sys
 from pathlib import Path
-from vibecheck.jobs.desk import Jobs, Request
+from vibecheck.training.runs import Jobs, Request
 from vibecheck.settings import Settings
 desk = Jobs.open(Settings(data=Path(sys.argv[1]), database_url=sys.argv[2]), sys.argv[4:])
 print(desk.start(Request(sys.argv[3])).id, flush=True)

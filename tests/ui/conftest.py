@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from tests.records.examples import open_store
 from vibecheck.access.roles import Role
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings, environment_name
@@ -118,7 +119,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path))
     monkeypatch.setenv("VIBECHECK_RETENTION_DAYS", "3650")  # the examples are some months old
     st.cache_resource.clear()
-    opened = Store.open(Settings(data=tmp_path))
+    opened = open_store(Settings(data=tmp_path))
     yield opened
     opened.close()
     st.cache_resource.clear()

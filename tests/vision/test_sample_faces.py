@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from tests.records.examples import open_store
 from vibecheck import check
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.crops import crop
 from vibecheck.vision.manifest import Manifest
@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @pytest.fixture
 def store(tmp_path):
-    store = Store.open(Settings(data=tmp_path))
+    store = open_store(Settings(data=tmp_path))
     yield store
     store.close()
 

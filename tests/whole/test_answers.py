@@ -3,8 +3,8 @@
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from benchmarks.harness.wire import Visitor
+from tests.records.examples import open_store
 from tests.whole.conftest import check_vibe
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 
@@ -21,7 +21,7 @@ def test_an_answer_that_arrives_after_the_next_check_is_for_the_one_it_was_given
         second = check_vibe(tab)
         tab.rerun(also=[late])
         tab.rerun()
-    store = Store.open(Settings(data=app.data, model="embedded"))
+    store = open_store(Settings(data=app.data, model="embedded"))
     assert store.feedback_of(second) == []
     assert len(store.feedback_of(first)) <= 1
     store.close()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from benchmarks.harness.wire import Visitor
 from tests.conftest import missing
+from tests.records.examples import open_store
 from tests.whole.conftest import check_vibe, said
 from vibecheck.models.registry import Registry
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 HOUR = timedelta(hours=1)
@@ -32,7 +32,7 @@ def test_after_the_clock_was_moved_back_an_hour_everything_goes_on(run_app, tmp_
     )
     app.ready()
     person = {"vibecheck_visitor": uuid.uuid4().hex}
-    store = Store.open(Settings(data=app.data, model="embedded"))
+    store = open_store(Settings(data=app.data, model="embedded"))
     with Visitor(app.url, cookies=person) as tab:
         before = check_vibe(tab)
         tab.pick("answer-", 0)

@@ -17,6 +17,7 @@ import pytest
 
 from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
+from tests.records.examples import open_store
 from tests.standins.postgres import PostgresServer, postgres_of_its_own
 from tests.waiting import wait_for
 from tests.whole.conftest import FACE, NUMBERS, UPLOAD, check_vibe, photo, said
@@ -42,7 +43,7 @@ def tab(app) -> Iterator[Visitor]:
 
 @pytest.fixture
 def store(app) -> Iterator[Store]:
-    opened = Store.open(Settings(data=app.data, model="embedded"))
+    opened = open_store(Settings(data=app.data, model="embedded"))
     yield opened
     opened.close()
 
@@ -185,7 +186,7 @@ def test_postgres_is_restarted(postgres, run_app):
         postgres.start()
         after = check_vibe(tab)
         tab.pick("answer-", 0)
-    store = Store.open(Settings(data=app.data, database_url=postgres.url))
+    store = open_store(Settings(data=app.data, database_url=postgres.url))
     assert {before, after} == {prediction.id for prediction, _ in store.history()}
     assert store.feedback_of(after)[0].label == "happy"
     store.close()
@@ -225,7 +226,7 @@ def test_spotify_comet_and_the_hub_hang_at_once(silence, run_app):
             took.append(time.monotonic() - began)
         assert statistics.median(took) < 5, f"nobody waits for any of them again: {took}"
         assert "Model: embedded-3." in tab.text()
-    store = Store.open(Settings(data=app.data, model="embedded"))
+    store = open_store(Settings(data=app.data, model="embedded"))
     assert len([row for row in store.queued() if row.kind == "prediction"]) == store.count() == 4
     store.close()
     assert "Traceback" not in said(app)

@@ -15,8 +15,8 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from benchmarks.harness.running import ROOT, RunningApp
 from benchmarks.harness.wire import Visitor
+from tests.records.examples import open_store
 from tests.whole.conftest import UPLOAD, check_vibe, photo, said
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 MANY = int(os.environ.get("VIBECHECK_TEST_HOSTILE", "24"))
@@ -171,7 +171,7 @@ def test_states_of_widgets(app):
 
 
 def test_what_was_recorded_meanwhile_is_whole(app):
-    store = Store.open(Settings(data=app.data, model="embedded"))
+    store = open_store(Settings(data=app.data, model="embedded"))
     for prediction, _ in store.history():
         assert not prediction.picture_kept or store.picture(prediction.id)
     store.close()

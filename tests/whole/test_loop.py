@@ -11,10 +11,10 @@ import pytest
 
 from benchmarks.harness.wire import Visitor
 from tests.finetune.corrected import fill
+from tests.records.examples import open_store
 from tests.waiting import wait_for
 from tests.whole.conftest import check_vibe
 from vibecheck.models.registry import CHAMPION, PREVIOUS, Registry
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 pytestmark = pytest.mark.browser  # alone beside other tests: it trains while an app runs
@@ -43,7 +43,7 @@ def test_what_people_say_becomes_a_better_model_that_goes_live(run_app):
         tab.pick("answer-", 0)  # "Yes", to an audit
         audited = fill(settings, 168, visitors=42)
         corrected = fill(settings, 42, visitors=12, source="volunteered", start=168)
-        with closing(Store.open(settings)) as store:
+        with closing(open_store(settings)) as store:
             before = store.get(mine)
         events = finetune(app.data, "--source", "store", "--epochs", "6", "--promote-if-better")
         collected, finished = events[0], events[-1]
@@ -64,7 +64,7 @@ def test_what_people_say_becomes_a_better_model_that_goes_live(run_app):
         versions = set()
 
         def swapped() -> bool:
-            with closing(Store.open(settings)) as store:
+            with closing(open_store(settings)) as store:
                 versions.add(store.get(check_vibe(tab)).model_version)
             return new in versions
 

@@ -14,6 +14,7 @@ from benchmarks.harness.wire import Visitor
 from tests.browser.conftest import open_browser, playwright  # noqa: F401
 from tests.browser.test_live import FRAMES, as_webcam, mood, start
 from tests.models.test_live_model import install
+from tests.records.examples import open_store
 from tests.standins.comet import CometStandin, comet_standin
 from tests.standins.nginx import Nginx, nginx_before
 from tests.standins.object_storage import ObjectStorage, object_storage
@@ -86,7 +87,7 @@ def store(copies, monkeypatch) -> Iterator[Store]:
     for name, value in copies.storage.environment.items():
         monkeypatch.setenv(name, value)
     images = Settings.load().images
-    opened = Store.open(copies.settings(copies.first).model_copy(update={"images": images}))
+    opened = open_store(copies.settings(copies.first).model_copy(update={"images": images}))
     yield opened
     opened.close()
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import make_url
 
 from benchmarks.harness.wire import Visitor
+from tests.records.examples import open_store
 from tests.standins.postgres import postgres_of_its_own
 from tests.whole.conftest import check_vibe, photo, said
 from vibecheck.records.stats.queries import Scope
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 OLD = Path(__file__).parent / "old"
@@ -63,7 +63,7 @@ def test_the_whole_app_goes_on_with_what_its_first_version_wrote(kind, request, 
     with Visitor(app.url, page="Dashboard", query=f"access={TOKEN}") as tab:
         assert tab.errors() == [] and "audit" in tab.text().lower()
 
-    store = Store.open(Settings(data=tmp_path / "data", database_url=url))
+    store = open_store(Settings(data=tmp_path / "data", database_url=url))
     assert [prediction.id for prediction, _ in store.history()] == [*IDS, new]
     assert [each.label for each in store.feedback_of(IDS[1])] == ["angry", "fear", "happy"]
     assert store.picture(IDS[0]) == photo()

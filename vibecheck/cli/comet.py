@@ -42,7 +42,7 @@ def restore(
     from vibecheck.records.store import Store
 
     settings = Settings.load()
-    store = Store.open(settings)
+    store = Store.open(settings.records_url, settings.images_url)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         reading = progress.add_task("Days", total=None)
         fetching = progress.add_task("Pictures", total=None)
@@ -70,7 +70,9 @@ def export(
     from vibecheck.comet.feedback_log import lines, row
     from vibecheck.records.store import Store
 
-    rows = (row(prediction, label) for prediction, label in Store.open(Settings.load()).history())
+    settings = Settings.load()
+    store = Store.open(settings.records_url, settings.images_url)
+    rows = (row(prediction, label) for prediction, label in store.history())
     if str(path) == "-":
         sys.stdout.writelines(lines(rows))
         return

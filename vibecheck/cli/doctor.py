@@ -86,7 +86,7 @@ def _detector(settings: Settings) -> str:
 
 
 def _records(settings: Settings) -> str:
-    return Store.open(settings).check()
+    return Store.open(settings.records_url, settings.images_url).check()
 
 
 def _pictures(settings: Settings) -> str:

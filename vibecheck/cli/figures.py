@@ -55,7 +55,7 @@ def _known(
         if value not in allowed:
             raise typer.BadParameter(f"{value!r} is not one of: {', '.join(allowed)}.", param_hint=option)
     settings, today = Settings.load(), datetime.now(UTC).date()
-    store = Store.open(settings)
+    store = Store.open(settings.records_url, settings.images_url)
     try:
         manifest = _champion(settings)
         champion = Champion(manifest.version, manifest.promised_accuracy)
@@ -68,11 +68,11 @@ def _known(
 def _champion(settings: Settings) -> "Manifest":
     """What is known of the model in use; its version alone where it is not ready on this machine."""
     from vibecheck.errors import ModelError
-    from vibecheck.models import ready
+    from vibecheck.models import installed
     from vibecheck.vision.manifest import Manifest
 
-    version = ready.champion(settings)
+    version = installed.champion(settings)
     try:
-        return Manifest.read(ready.folder_of(version, settings.data))
+        return Manifest.read(installed.folder_of(version, settings.data))
     except ModelError:
         return Manifest(version=version)

@@ -112,7 +112,7 @@ def import_labels(
 
     total = label_files.count(labels)
     settings = Settings.load()
-    store = Store.open(settings)
+    store = Store.open(settings.records_url, settings.images_url)
     classifier = Classifier.load(_model(settings), settings.threads)
     importer = Importer(
         store,
@@ -133,11 +133,11 @@ def import_labels(
 
 def _model(settings: Settings) -> Path:
     """Where the champion runs from, which reads visitors' photos; the embedded model until it is ready."""
-    from vibecheck.models import ready
+    from vibecheck.models import installed
     from vibecheck.vision.classifier import EMBEDDED
 
     try:
-        return ready.folder_of(ready.champion(settings), settings.data)
+        return installed.folder_of(installed.champion(settings), settings.data)
     except ModelError as error:
         typer.echo(f"{error} Meanwhile the embedded model reads the pictures.", err=True)
         return EMBEDDED

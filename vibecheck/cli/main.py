@@ -108,7 +108,8 @@ def _tell_marked(marked: Mapping[str, int]) -> None:
 def _store() -> Iterator["Store"]:
     from vibecheck.records.store import Store
 
-    store = Store.open(Settings.load())
+    settings = Settings.load()
+    store = Store.open(settings.records_url, settings.images_url)
     try:
         yield store
     finally:

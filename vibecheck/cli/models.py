@@ -225,6 +225,7 @@ def _built(model: str, again: bool, tell: Callable[["Progress"], None]) -> "Inst
     # Libraries warn of what is missing that is not needed here, and draw bars of their own.
     logging.disable(logging.WARNING)
     os.environ.setdefault("TQDM_DISABLE", "1")
+    from vibecheck.comet import fetch_model
     from vibecheck.export.build import build
     from vibecheck.models.registry import Registry
     from vibecheck.vision.manifest import Manifest
@@ -234,7 +235,7 @@ def _built(model: str, again: bool, tell: Callable[["Progress"], None]) -> "Inst
     except ValueError as error:
         raise ModelError(f"{error}.") from error
     settings = Settings.load()
-    there = build(settings, source, tell, again)
+    there = build(settings, source, fetch_model, tell, again)
     report = there.report
     measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
     promised = Manifest.read(there.folder).promised_accuracy

@@ -96,10 +96,10 @@ def _folder(model: str, settings: Settings) -> Path:
 
     if model == EMBEDDED_NAME:
         return EMBEDDED
-    from vibecheck.models import ready
+    from vibecheck.models import installed
     from vibecheck.models.registry import CHAMPION
 
-    return ready.folder_of(ready.champion(settings) if model == CHAMPION else model, settings.data)
+    return installed.folder_of(installed.champion(settings) if model == CHAMPION else model, settings.data)
 
 
 def _printed(answers: Iterable[tuple[dict, bool]]) -> Iterator[tuple[dict, bool]]:

@@ -25,7 +25,7 @@ from vibecheck.models import registry_rows
 from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.records.db.tables import promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import reading, writing
-from vibecheck.records.labels import trained_on as learned
+from vibecheck.records.labels import learned_from
 from vibecheck.records.outbox.queue import moment
 from vibecheck.records.values import Promotion
 
@@ -127,7 +127,7 @@ def _merge(engine: Engine, found: Mapping[str, Record], told: set[Promotion]) ->
                     connection, record.version, record.origin, record.source, metrics, record.registered_at
                 )
                 registry_rows.learn(connection, record.version, record.trained_on)
-                learned.mark_these(connection, record.version, record.deleted, moment(connection))
+                learned_from.mark_these(connection, record.version, record.deleted, moment(connection))
         columns = [column for column in promotions.c if column.name != "id"]
         mine = {Promotion(**row) for row in connection.execute(select(*columns)).mappings()}
         began = all(each.kind == "first" for each in mine)

@@ -19,9 +19,8 @@ from vibecheck.comet.registry_sync import restore_models
 from vibecheck.comet.rollup import needs_rollup
 from vibecheck.comet.status import Restoring
 from vibecheck.errors import CometRejected
-from vibecheck.records import merge as memory
 from vibecheck.records.db.transactions import writing
-from vibecheck.records.merge import Merged, merge
+from vibecheck.records.merge import Merged, merge, with_pictures
 from vibecheck.records.outbox import queue
 from vibecheck.records.store import Store
 
@@ -96,7 +95,7 @@ def _restore_day(comet: Comet, store: Store, day: date, since: datetime) -> tupl
 
 
 def _missing(store: Store, pictures: list[_Picture]) -> Iterator[_Picture]:
-    allowed = memory.with_pictures(store.engine, [picture.prediction_id for picture in pictures])
+    allowed = with_pictures(store.engine, [picture.prediction_id for picture in pictures])
     for picture in pictures:
         if picture.prediction_id in allowed and not store.images.exists(picture.prediction_id):
             yield picture
@@ -112,7 +111,7 @@ def _fetch(comet: Comet, store: Store, picture: _Picture) -> bool:
         return False
     store.images.put(picture.prediction_id, jpeg)
     # Deleted here meanwhile: whoever did so may have looked for the picture before it was there.
-    if not memory.with_pictures(store.engine, [picture.prediction_id]):
+    if not with_pictures(store.engine, [picture.prediction_id]):
         store.images.delete(picture.prediction_id)
         return False
     return True

@@ -27,7 +27,7 @@ def serve(settings: Settings, until_empty: bool = False, with_parent: bool = Fal
     """
     if settings.comet_api_key is None:
         raise SettingsError("There is nowhere to send to: set COMET_API_KEY.")
-    store = Store.open(settings)
+    store = Store.open(settings.records_url, settings.images_url)
     sender = Sender(settings, store)
     signal.signal(signal.SIGTERM, lambda *_: sender.stop.set())
     if with_parent:

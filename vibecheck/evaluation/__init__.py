@@ -1,0 +1,1 @@
+"""Is one model better than another: the test, the report, the proof."""

@@ -1,0 +1,1 @@
+"""A Hub model or a folder → a measured ONNX model that runs here."""

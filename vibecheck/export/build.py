@@ -8,17 +8,24 @@ it is: `python -m vibecheck compile`.
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
 
 from vibecheck.emotions import map_labels
-from vibecheck.errors import ModelError, RecordsError
+from vibecheck.errors import ModelError, PictureError, RecordsError
 from vibecheck.models.installed import MATERIAL, WEIGHTS, Installed, Shelf, content_of
+from vibecheck.models.registry import Version
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED, labels_of
+from vibecheck.vision.faces import Face
+from vibecheck.vision.images import decode
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 from vibecheck.vision.model_source import Embedded, HubModel, Source
 
@@ -38,16 +45,33 @@ class Progress:
 Tell = Callable[[Progress], None]
 
 
-def build(settings: Settings, source: Source, tell: Tell, again: bool = False) -> Installed:
+class OtherMachines(Protocol):
+    """Fetches a version whose folder is on another machine; `vibecheck.comet.fetch_model` does so."""
+
+    def made_from(self, settings: Settings, folder: Path) -> Version | None:
+        """The version that was made from `folder` elsewhere, or None."""
+
+    def fetch(
+        self, settings: Settings, version: Version, folder: Path, tell: Callable[[int, int], None]
+    ) -> None:
+        """Brings its files into `folder`; `tell` gets bytes done and in all."""
+
+
+def build(
+    settings: Settings, source: Source, elsewhere: OtherMachines, tell: Tell, again: bool = False
+) -> Installed:
     """The model of `source`, ready to run; made only if it is not here whole already, or `again`.
 
-    Raises VibeCheckError, HubUnreachable where trying later may help.
+    A folder that is not on this machine is asked for `elsewhere`. Raises VibeCheckError, HubUnreachable
+    where trying later may help.
     """
     shelf = Shelf(settings.data)
     try:
         if isinstance(source, HubModel):
             return _from_hub(settings, shelf, source, tell, again)
         folder = EMBEDDED if isinstance(source, Embedded) else source.path
+        if not folder.is_dir():
+            return _from_elsewhere(settings, shelf, folder, elsewhere, tell, again)
         return _from_folder(settings, shelf, folder, tell, again)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -97,8 +121,6 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
 
 
 def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, again: bool) -> Installed:
-    if not folder.is_dir():
-        return _from_elsewhere(settings, shelf, folder, tell, again)
     labels_of(folder)  # which says what is missing
     content = content_of(folder)
     if (folder / FILE_NAME).exists():
@@ -118,11 +140,11 @@ def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, aga
         return whole() or _made(settings, shelf, folder, part, manifest, source, tell)
 
 
-def _from_elsewhere(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, again: bool) -> Installed:
+def _from_elsewhere(
+    settings: Settings, shelf: Shelf, folder: Path, elsewhere: OtherMachines, tell: Tell, again: bool
+) -> Installed:
     """The version that was made from a folder which is not here (any more), as far as the registry knows."""
-    from vibecheck.comet import fetch_model
-
-    known = fetch_model.made_from(settings, folder)
+    known = elsewhere.made_from(settings, folder)
     if known is None:
         raise ModelError(f"{folder} is not a folder: check VIBECHECK_MODEL.")
     version = known.version
@@ -135,7 +157,7 @@ def _from_elsewhere(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, 
         if files is None:
             files = shelf.downloads(version)
             tell(Progress("fetching", 0, 0))
-            fetch_model.fetch(
+            elsewhere.fetch(
                 settings, known, files, lambda done, total: tell(Progress("fetching", done, total))
             )
         done = _made(settings, shelf, files, part, Manifest.read(files), str(folder), tell)
@@ -156,8 +178,7 @@ def _made(
     (part / FILE_NAME).unlink(missing_ok=True)  # which may be another name of a file that stays as it is
     manifest.write(part)
     model, side = onnx_export.open_folder(part, manifest)
-    store = _store(settings)
-    faces = face_crops(manifest, side, FACES, store=store)
+    faces = face_crops(manifest, side, FACES, kept=_kept_faces(settings))
     others = face_crops(manifest, side, OTHERS, seed=1)
     work = part / "work"
     work.mkdir()
@@ -175,12 +196,15 @@ def _made(
     return shelf.place(manifest.version, part, about | report)
 
 
-def _store(settings: Settings) -> Store | None:
-    """The records, for the faces in them; without them, other faces serve."""
-    try:
-        return Store.open(settings)
-    except RecordsError:
-        return None
+def _kept_faces(settings: Settings) -> Iterator[tuple[np.ndarray, Face]]:
+    """The newest pictures that visitors let VibeCheck keep, each with its face; none without the records."""
+    with suppress(RecordsError):
+        store = Store.open(settings.records_url, settings.images_url)
+        for prediction in store.pictured(FACES):
+            with suppress(PictureError, RecordsError):  # deleted since, or damaged
+                jpeg = store.picture(prediction.id)
+                if jpeg is not None:
+                    yield decode(jpeg, name=prediction.picture_name), prediction.face
 
 
 def _link_or_copy(source: Path, target: Path, data: Path) -> None:

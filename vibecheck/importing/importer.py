@@ -16,8 +16,7 @@ from vibecheck import check
 from vibecheck.errors import NoFace, PictureError, UnknownPrediction
 from vibecheck.importing.label_files import LabelledPicture, Refused
 from vibecheck.records.store import Store
-from vibecheck.records.values import Prediction
-from vibecheck.records.visitors import hash_of
+from vibecheck.records.values import Prediction, hash_of
 from vibecheck.vision.images import decode, read_bytes
 from vibecheck.vision.reader import Reader, Reading
 

@@ -21,8 +21,7 @@ import numpy as np
 
 from vibecheck.errors import ModelError, RecordsError, VibeCheckError
 from vibecheck.models.background_build import Preparation, State
-from vibecheck.models.installed import Shelf
-from vibecheck.models.ready import folder_of
+from vibecheck.models.installed import Shelf, folder_of
 from vibecheck.models.registry import Registry, Version
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED, Classifier

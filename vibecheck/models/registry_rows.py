@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 from vibecheck.errors import ModelError
 from vibecheck.records.db.tables import model_aliases, promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import insert_if_new
-from vibecheck.records.labels import trained_on as learned
+from vibecheck.records.labels import learned_from
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import Promotion
 
@@ -40,7 +40,7 @@ def learn(connection: Connection, version: str, predictions: Iterable[str]) -> N
     if new := sorted(set(predictions) - set(connection.execute(ids).scalars())):
         rows = [{"version": version, "prediction_id": prediction_id} for prediction_id in new]
         connection.execute(insert(trained_on), rows)
-        learned.mark_gone(connection, version)
+        learned_from.mark_gone(connection, version)
 
 
 def promoted(connection: Connection, promotion: Promotion) -> Promotion:

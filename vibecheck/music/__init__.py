@@ -1,0 +1,1 @@
+"""A mood → a playlist."""

@@ -18,7 +18,7 @@ from vibecheck.records.db.rows import feedback_of, model_version_of, play_of, pr
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
 from vibecheck.records.db.transactions import insert_if_new, place, reading, writing
 from vibecheck.records.deletion import purge
-from vibecheck.records.labels import give, queues, trained_on
+from vibecheck.records.labels import give, learned_from, queues
 from vibecheck.records.labels.which_counts import holds
 from vibecheck.records.outbox import messages
 from vibecheck.records.pictures import Images
@@ -26,7 +26,6 @@ from vibecheck.records.stats import summaries
 from vibecheck.records.stats.queries import Counting
 from vibecheck.records.synthetic import is_synthetic, refuse_real
 from vibecheck.records.values import Feedback, ModelVersion, PictureKept, Play, Prediction, is_prediction_id
-from vibecheck.settings import Settings
 
 # Predictions that one question for all of them brings.
 PAGE = 1000
@@ -45,10 +44,14 @@ class Store:
         self._images = images
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """The store that the settings name, created or brought up to date as needed."""
-        images = Images(settings.images_url)
-        return cls(open_database(settings.records_url), images)
+    def open(cls, records_url: str, images_url: str) -> Self:
+        """The store at these URLs, created or migrated as needed.
+
+        `records_url` is a database as SQLAlchemy writes it, `images_url` a folder or an fsspec URL
+        (`Settings.records_url`, `Settings.images_url`).
+        """
+        images = Images(images_url)
+        return cls(open_database(records_url), images)
 
     @property
     def engine(self) -> Engine:
@@ -296,7 +299,7 @@ class Store:
 
     def marked_since(self, since: datetime) -> dict[str, int]:
         """How many predictions each model learned from that were deleted at `since` or later."""
-        return trained_on.marked_since(self._engine, since)
+        return learned_from.marked_since(self._engine, since)
 
     def check(self) -> str:
         """Tries whether the database can be written; returns where it is and what it holds."""

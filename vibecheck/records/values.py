@@ -1,5 +1,6 @@
 """The shapes of what is remembered: frozen values, made once and passed along."""
 
+import hashlib
 import math
 import re
 from dataclasses import astuple, dataclass
@@ -256,3 +257,8 @@ class Promotion:
         _check_time("made_at", self.made_at)
         if not self.why.strip():
             raise ValueError("a promotion has a reason")
+
+
+def hash_of(identity: str) -> str:
+    """64 hexadecimal digits that stand for a browser's id, or for whatever a file calls a person."""
+    return hashlib.sha256(identity.encode()).hexdigest()

@@ -8,14 +8,17 @@ import json
 import math
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from vibecheck.errors import ModelError
-from vibecheck.models.installed import REPORT_FILE, WEIGHTS
+from vibecheck.models.installed import REPORT_FILE, WEIGHTS, Shelf
+from vibecheck.training import resources
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.model_source import EMBEDDED_NAME
 
 # From so many parameters on a network is large: it learns in fewer passes, in smaller batches.
 LARGE = 20_000_000
@@ -176,3 +179,28 @@ def _has_bf16() -> bool:
         return "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return False
+
+
+# A ViT-B/16 with seven classes, which most models of expressions on the Hub are.
+USUAL = Size(parameters=85_804_039, side=224, forward_ms=452.0, activations_mb=160.0)
+# Of all labels, those of a fifth of the visitors judge; of the rest, a part chooses.
+TRAIN, VALID = 0.65, 0.15
+
+
+def size_of_base(base: str, data: Path, embedded: str) -> Size | None:
+    """How large the base is: a version, a Hub id, or `embedded`, whose version is also `embedded`.
+
+    None where its files are not on this machine.
+    """
+    folder = EMBEDDED if base in (EMBEDDED_NAME, embedded) else Shelf(data).folder(base)
+    try:
+        return size_of(folder)
+    except ModelError:
+        return None
+
+
+def estimate_of(size: Size, labels: int, epochs: int | None) -> Estimate:
+    """What a run on so many labels takes, with the threads that runs are given here."""
+    passes = passes_for(size, epochs)
+    takes = of(size, round(labels * TRAIN), round(labels * VALID), passes)
+    return replace(takes, minutes=takes.minutes * takes.cores / resources.threads())

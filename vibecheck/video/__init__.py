@@ -1,0 +1,1 @@
+"""A visitor's live video: its stream, one analyser for all, and what is drawn over it."""

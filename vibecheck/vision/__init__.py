@@ -1,0 +1,1 @@
+"""From a picture to a mood: images, faces, crops, the classifier, smoothing."""

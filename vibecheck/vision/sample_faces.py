@@ -1,16 +1,16 @@
-"""Real faces to try a model on: those that visitors let VibeCheck keep, and those of scikit-image."""
+"""Real faces to try a model on: pictures that the caller has, and those of scikit-image."""
 
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 
 import cv2
 import numpy as np
 
-from vibecheck.errors import PictureError, RecordsError, VibeCheckError
-from vibecheck.records.store import Store
+from vibecheck.errors import VibeCheckError
 from vibecheck.vision.crops import crop
 from vibecheck.vision.detector import FaceDetector
-from vibecheck.vision.images import decode
+from vibecheck.vision.faces import Face
 from vibecheck.vision.manifest import Manifest
 
 # Of the faces of scikit-image, every so many is the astronaut's, in colour and sharp.
@@ -39,31 +39,26 @@ def face_probes(count: int = 200, seed: int = 0) -> np.ndarray:
 
 
 def face_crops(
-    manifest: Manifest, side: int, count: int = 200, seed: int = 0, store: Store | None = None
+    manifest: Manifest,
+    side: int,
+    count: int = 200,
+    seed: int = 0,
+    kept: Iterable[tuple[np.ndarray, Face]] = (),
 ) -> np.ndarray:
     """`count` faces cut as the model of `manifest` wants them: N x side x side x 3 uint8 RGB.
 
-    The newest that were kept in `store`; where they are too few, faces of scikit-image in other light,
-    other tints and other cuts. The same seed and store give the same faces. Raises VibeCheckError.
+    The first of `kept` (pictures, H x W x 3 uint8 RGB, each with the face in it); where they are too few,
+    faces of scikit-image in other light, tints and crops. Deterministic. Raises VibeCheckError.
     """
-    crops = [] if store is None else _kept(store, manifest, side, count)
+    crops = [
+        crop(picture, face, side, manifest.crop_scale, manifest.upright)
+        for picture, face in islice(kept, count)
+    ]
     rest = count - len(crops)
     blurred = [cv2.resize(face, (side, side)) for face in face_probes(rest, seed)] if rest else []
     sharp = _astronauts(manifest, side, -(-rest // SHARP_EVERY), seed)
     blurred[::SHARP_EVERY] = sharp
     return np.stack([*crops, *blurred])
-
-
-def _kept(store: Store, manifest: Manifest, side: int, count: int) -> list[np.ndarray]:
-    crops = []
-    with suppress(RecordsError):
-        for prediction in store.pictured(count):
-            with suppress(PictureError, RecordsError):  # deleted since, or damaged
-                jpeg = store.picture(prediction.id)
-                if jpeg is not None:
-                    picture = decode(jpeg, name=prediction.picture_name)
-                    crops.append(crop(picture, prediction.face, side, manifest.crop_scale, manifest.upright))
-    return crops
 
 
 def _astronauts(manifest: Manifest, side: int, count: int, seed: int) -> list[np.ndarray]:

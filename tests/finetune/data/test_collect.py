@@ -12,12 +12,11 @@ from sqlalchemy import select
 from finetune.data import split
 from finetune.data.collect import check, collect
 from tests.finetune.corrected import NOON, face, fill
-from tests.records.examples import a_prediction
+from tests.records.examples import a_prediction, open_store
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, SettingsError
 from vibecheck.importing.importer import id_of
 from vibecheck.records.db.tables import predictions
-from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
 from vibecheck.settings import Settings
 from vibecheck.vision.faces import whole
@@ -31,7 +30,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def store(settings):
-    opened = Store.open(settings)
+    opened = open_store(settings)
     yield opened
     opened.close()
 

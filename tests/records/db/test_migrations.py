@@ -20,7 +20,7 @@ from vibecheck.records.db.transactions import reading, writing
 # Waits, with everything imported, for the word to open the database.
 OPENER = """
 import sys
-from vibecheck.records.database import open_database
+from vibecheck.records.db.connect import open_database
 print("ready", flush=True)
 sys.stdin.readline()
 open_database(sys.argv[1]).dispose()

@@ -16,7 +16,7 @@ from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.records.values import CANT_TELL
 from vibecheck.ui.corrections.session import NOT_TO_BE_SEEN, PAGE
 from vibecheck.ui.home import keep_later
-from vibecheck.ui.home.held_crop import Crop, HeldCrop
+from vibecheck.ui.home.keep_later import Crop, HeldCrop
 
 PAGE_FILE = "pages/1_Corrections.py"
 MINUTE = timedelta(minutes=1)
@@ -97,11 +97,11 @@ def test_a_button_of_what_was_shown_before_labels_nothing(add, store):
     before, now = add(minutes=-1), add()
 
     def stale_and_new(before, now):
-        from vibecheck.ui.corrections import session as labelling
+        from vibecheck.ui.corrections import session
 
-        labelling.progress().drawn = now
-        labelling.label("mine", before, None, "happy")
-        labelling.label("mine", now, None, "happy")
+        session.progress().drawn = now
+        session.label("mine", before, None, "happy")
+        session.label("mine", now, None, "happy")
 
     session = AppTest.from_function(stale_and_new, args=(before.id, now.id), default_timeout=60)
     session.session_state["visitor"], session.session_state["new_visitor"] = COOKIE, False

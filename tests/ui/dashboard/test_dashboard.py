@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.harness.history import fill
-from tests.records.examples import JPEG, a_prediction
+from tests.records.examples import JPEG, a_prediction, open_store
 from vibecheck.access.roles import Role
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.store import Store
@@ -28,7 +28,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("VIBECHECK_RETENTION_DAYS", "3650")
     st.cache_data.clear()
     st.cache_resource.clear()
-    opened = Store.open(Settings(data=tmp_path))
+    opened = open_store(Settings(data=tmp_path))
     yield opened
     opened.close()
     st.cache_data.clear()

@@ -7,12 +7,11 @@ import streamlit as st
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
-from tests.records.examples import a_prediction
+from tests.records.examples import a_prediction, open_store
 from vibecheck.comet.status import ASKED, RESTORING, SENDER
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox.notes import read_note, write_note
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 PAGE = """
@@ -28,7 +27,7 @@ def store(tmp_path, monkeypatch):
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path))
     monkeypatch.setenv("COMET_API_KEY", "key")
     st.cache_resource.clear()
-    opened = Store.open(Settings(data=tmp_path))
+    opened = open_store(Settings(data=tmp_path))
     yield opened
     opened.close()
     st.cache_resource.clear()

@@ -1,0 +1,1 @@
+"""Deletes what visitors take back and what is past its retention."""

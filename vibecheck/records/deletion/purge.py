@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Select, delete, select
 from vibecheck.records.db.tables import outbox, predictions
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.deletion import redact_reports
-from vibecheck.records.labels import trained_on
+from vibecheck.records.labels import learned_from
 from vibecheck.records.outbox import messages as telling
 from vibecheck.records.outbox import queue
 from vibecheck.records.pictures import Images
@@ -110,7 +110,7 @@ def _delete(
         # The outbox comes second: from the first deletion on, nothing new can hang on these predictions.
         summaries.forget(connection, list(here))
         connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
-        trained_on.mark(connection, list(here), now)
+        learned_from.mark(connection, list(here), now)
         queue.withdraw(connection, list(here))
         for prediction_id in sorted(here.keys() - unsent):
             telling.enqueue(connection, Deletion(prediction_id, here[prediction_id], now))

@@ -7,19 +7,19 @@ Each is marked with the id of its prediction. Which reports there are, the regis
 import os
 import re
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, select
 
 from vibecheck.errors import RecordsError
-from vibecheck.evaluation.proof import proof_of
-from vibecheck.evaluation.report import HTML_FILE
 from vibecheck.records.db.tables import predictions, registered_models
 from vibecheck.records.db.transactions import reading
 
 PICTURE = re.compile(r'<img data-prediction="([^"]*)"[^>]*>')
 GONE = '<div class="none"></div>'
+REPORT_FILE = "report.html"
 LARGEST = 50_000_000  # bytes
 
 
@@ -47,12 +47,17 @@ def redact(engine: Engine) -> None:
 
 def _here(engine: Engine) -> Iterator[Path]:
     with reading(engine) as connection:
-        known = [
-            proof_of(metrics) for metrics in connection.execute(select(registered_models.c.metrics)).scalars()
-        ]
-    for path in sorted({Path(proof.report) for proof in known if proof and proof.report}):
-        if path.name == HTML_FILE and path.is_file() and path.stat().st_size <= LARGEST:
+        versions = connection.execute(select(registered_models.c.metrics)).scalars().all()
+    for path in sorted({Path(report) for metrics in versions if (report := _report_of(metrics))}):
+        if path.name == REPORT_FILE and path.is_file() and path.stat().st_size <= LARGEST:
             yield path
+
+
+def _report_of(metrics: Mapping[str, Any]) -> str | None:
+    """The path of the report that a version's proof names (`evaluation/proof.py` says what a proof is)."""
+    proof = metrics.get("proof")
+    report = proof.get("report") if isinstance(proof, Mapping) else None
+    return report if isinstance(report, str) else None
 
 
 def _stored(engine: Engine, ids: Collection[str]) -> set[str]:

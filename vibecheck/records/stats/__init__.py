@@ -1,0 +1,1 @@
+"""Counts and summaries over many predictions, computed by the database."""

@@ -1,0 +1,1 @@
+"""The gate before a page, and passes in cookies."""

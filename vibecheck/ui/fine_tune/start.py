@@ -8,7 +8,7 @@ import streamlit as st
 from vibecheck.analytics.retrain import NEEDED_LABELS
 from vibecheck.errors import JobError, RecordsError
 from vibecheck.records.labels.trainable import LabelCount
-from vibecheck.training import base_models
+from vibecheck.training import estimate
 from vibecheck.training.estimate import Estimate
 from vibecheck.training.runs import Request
 from vibecheck.ui.fine_tune import data
@@ -163,9 +163,9 @@ def _estimate(request: Request, rows: int) -> Estimate | None:
     """Says what the run will take, and returns it; None where that cannot be known beforehand."""
     if not request.base or request.source != "store" or not rows:
         return None
-    here = base_models.size_of(request.base, settings().data, app.reader().embedded)
-    size = here or base_models.USUAL
-    takes = base_models.estimate_of(size, rows, request.epochs)
+    here = estimate.size_of_base(request.base, settings().data, app.reader().embedded)
+    size = here or estimate.USUAL
+    takes = estimate.estimate_of(size, rows, request.epochs)
     about = "" if here else " (as most on the Hub)"
     st.html(
         '<div class="vcf-facts">'

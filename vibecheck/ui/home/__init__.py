@@ -1,0 +1,1 @@
+"""The Home page: camera, vibe check, result."""

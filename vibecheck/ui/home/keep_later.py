@@ -1,5 +1,7 @@
 """A corrected picture that was not kept: ask once whether its face crop may stay."""
 
+import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -7,9 +9,60 @@ import streamlit as st
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError
 from vibecheck.records.values import Prediction
-from vibecheck.ui.home.held_crop import Crop, HeldCrop
 from vibecheck.ui.shared import app, face_pictures, theme
 from vibecheck.ui.shared.presses import once
+
+SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The face crop (JPEG) of a prediction."""
+
+    prediction_id: str
+    jpeg: bytes
+
+
+class HeldCrop:
+    """Holds the crop of the newest vibe check, for `seconds` at most, whether or not anybody asks for it.
+
+    Never on disk. May be shared by threads.
+    """
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._crop: Crop | None = None
+        self._timer: threading.Timer | None = None
+
+    def hold(self, crop: Crop) -> None:
+        """Hold this crop from now on; the one before is let go."""
+        with self._lock:
+            self._stop()
+            self._crop = crop
+            self._timer = threading.Timer(self._seconds, self._expire, [crop])
+            self._timer.daemon = True
+            self._timer.start()
+
+    def crop(self) -> Crop | None:
+        """The crop that is held now, if any."""
+        with self._lock:
+            return self._crop
+
+    def let_go(self) -> None:
+        """Forget the crop, if there is one."""
+        with self._lock:
+            self._stop()
+
+    def _expire(self, crop: Crop) -> None:
+        with self._lock:
+            if self._crop is crop:  # else a newer one has come just now
+                self._stop()
+
+    def _stop(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._crop = self._timer = None
 
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=HeldCrop.let_go)

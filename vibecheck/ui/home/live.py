@@ -2,11 +2,13 @@
 
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
+from aiortc.contrib.media import MediaRelay
 from streamlit_webrtc import VideoSinkTrack, WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 from streamlit_webrtc.component import generate_frontend_component_key
 from streamlit_webrtc.eventloop import get_global_event_loop
@@ -14,7 +16,6 @@ from streamlit_webrtc.relay import get_global_relay
 
 from vibecheck.access import roles
 from vibecheck.errors import PictureError
-from vibecheck.ui.home.newest import hand_on_the_newest
 from vibecheck.ui.shared import app, theme
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.ice import Relay, find_relay
@@ -264,3 +265,12 @@ def _on_this_machine() -> bool:
     except ValueError:  # the browser says what its address is, and may say anything
         return False
     return roles.is_loopback(host) or host.endswith(".localhost")
+
+
+def hand_on_the_newest(relay: MediaRelay) -> None:
+    """Let a relay of tracks hand on newest frames only, to whoever subscribes from now on.
+
+    By itself it keeps every frame for each subscriber until they ask for it. Where the machine is too busy
+    to encode as fast as the camera sends, that is 7 MB a second, and video that is seconds old.
+    """
+    relay.subscribe = partial(relay.subscribe, buffered=False)

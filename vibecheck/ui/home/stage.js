@@ -6,7 +6,7 @@ function stage() {
   if (window.vibecheckStage) return;
   window.vibecheckStage = true;
 
-  const CHANNEL = 0; // as in marks.py
+  const CHANNEL = 0; // as in video/overlay_channel.py
   const BITRATE = 600_000; // enough for 640x480: more would cost the app and show it nothing new
   const style = document.createElement("style");
   style.textContent = `

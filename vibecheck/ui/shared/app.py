@@ -96,7 +96,7 @@ def _opening() -> Rest:
 
 @st.cache_resource(show_spinner=False)
 def _store() -> Store:
-    return _opening().attempt(lambda: Store.open(settings()))
+    return _opening().attempt(lambda: Store.open(settings().records_url, settings().images_url))
 
 
 @st.cache_resource(show_spinner=False, on_release=Registry.close)

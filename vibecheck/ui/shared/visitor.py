@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from vibecheck.records.visitors import hash_of
+from vibecheck.records.values import hash_of
 from vibecheck.ui.shared.cookies import set_cookie
 
 COOKIE = "vibecheck_visitor"

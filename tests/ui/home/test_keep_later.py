@@ -1,7 +1,7 @@
 import time
 
 from tests.waiting import wait_for
-from vibecheck.ui.home.held_crop import Crop, HeldCrop
+from vibecheck.ui.home.keep_later import Crop, HeldCrop
 
 CROP, OTHER = Crop("0" * 32, b"a face"), Crop("1" * 32, b"another")
 

@@ -7,7 +7,7 @@ import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.contrib.media import MediaRelay
 
-from vibecheck.ui.home.newest import hand_on_the_newest
+from vibecheck.ui.home.live import hand_on_the_newest
 
 PICTURE = np.zeros((16, 16, 3), np.uint8)
 
