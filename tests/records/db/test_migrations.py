@@ -133,7 +133,7 @@ def test_labels_that_were_given_before_are_noted_with_their_predictions(database
     rows = [prediction_row(each) for each in (labelled, untouched)]
     with raw.begin() as connection:
         config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", "vibecheck.records:migrations")
+        config.set_main_option("script_location", "vibecheck.records.db:migrations")
         config.set_main_option("path_separator", "os")
         command.upgrade(config, "0001")
         connection.execute(insert(predictions), rows)

@@ -60,7 +60,7 @@ def migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", "vibecheck.records:migrations")
+    config.set_main_option("script_location", "vibecheck.records.db:migrations")
     config.set_main_option("path_separator", "os")
     scripts = ScriptDirectory.from_config(config)
     current = MigrationContext.configure(connection).get_current_revision()
