@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibecheck.emotions import BY_NAME, EMOTIONS, NAMES, SYNONYMS, map_labels, name_of
+from vibecheck.emotions import BY_NAME, EMOTIONS, NAMES, SYNONYMS, Distribution, map_labels, name_of
 from vibecheck.errors import ModelError, VibeCheckError
 
 PAGE = "#0E1016"  # the background of the app
@@ -48,9 +48,27 @@ def test_a_mood_can_be_read(emotion):
     assert len(emotion.emoji) == 1
 
 
-@pytest.mark.parametrize("field", ["name", "title", "emoji", "colour"])
+@pytest.mark.parametrize("field", ["name", "title", "adjective", "emoji", "colour"])
 def test_moods_can_be_told_apart(field):
     assert len({getattr(emotion, field) for emotion in EMOTIONS}) == 7
+
+
+@pytest.mark.parametrize(
+    ("sad", "fear", "clear", "headline"),
+    [
+        (0.60, 0.20, True, "Sad"),
+        (0.40, 0.32, True, "Sad"),
+        (0.39, 0.20, False, "Hard to tell: sad or afraid?"),
+        (0.45, 0.38, False, "Hard to tell: sad or afraid?"),
+        (0.38, 0.45, False, "Hard to tell: afraid or sad?"),
+    ],
+)
+def test_a_distribution_says_when_it_is_hard_to_tell(sad, fear, clear, headline):
+    shares = [(1 - sad - fear) / 5] * 7
+    shares[5], shares[2] = sad, fear
+    distribution = Distribution.of(shares)
+    assert (distribution.clear, distribution.headline) == (clear, headline)
+    assert distribution.confidence == max(distribution.probabilities) == max(sad, fear)
 
 
 def test_moods_do_not_change():

@@ -1,4 +1,4 @@
-"""The seven moods: their fixed order, looks, and the names that other models give them.
+"""The seven moods: their order, how they look, what seven probabilities say, other models' names for them.
 
 Everything in VibeCheck that holds seven numbers holds them in the order of `EMOTIONS`.
 
@@ -17,21 +17,57 @@ class Emotion:
 
     name: str
     title: str
+    adjective: str  # as in "sad or afraid?"
     emoji: str
     colour: str  # "#RRGGBB", readable on the dark page; text on it is dark
 
 
 EMOTIONS: tuple[Emotion, ...] = (
-    Emotion("angry", "Angry", "😠", "#FF7A6B"),
-    Emotion("disgust", "Disgust", "🤢", "#7BD389"),
-    Emotion("fear", "Fear", "😨", "#B79BFF"),
-    Emotion("happy", "Happy", "😄", "#FFC94D"),
-    Emotion("neutral", "Neutral", "😐", "#A8B3C7"),
-    Emotion("sad", "Sad", "😢", "#6EA8FF"),
-    Emotion("surprise", "Surprise", "😮", "#FF8FD0"),
+    Emotion("angry", "Angry", "angry", "😠", "#FF7A6B"),
+    Emotion("disgust", "Disgust", "disgusted", "🤢", "#7BD389"),
+    Emotion("fear", "Fear", "afraid", "😨", "#B79BFF"),
+    Emotion("happy", "Happy", "happy", "😄", "#FFC94D"),
+    Emotion("neutral", "Neutral", "neutral", "😐", "#A8B3C7"),
+    Emotion("sad", "Sad", "sad", "😢", "#6EA8FF"),
+    Emotion("surprise", "Surprise", "surprised", "😮", "#FF8FD0"),
 )
 NAMES: tuple[str, ...] = tuple(emotion.name for emotion in EMOTIONS)
 BY_NAME: dict[str, Emotion] = {emotion.name: emotion for emotion in EMOTIONS}
+
+# Below this probability, or this little ahead of the next, the largest of the seven decides nothing.
+CLEAR_PROBABILITY = 0.40
+CLEAR_LEAD = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Seven probabilities and what they say: behind tag, headline, bars and prediction alike.
+
+    `mood` is the largest, `confidence` its probability, `runner_up` the second largest. Unless `clear`, it is
+    hard to tell the two apart.
+    """
+
+    probabilities: tuple[float, ...]
+    mood: str
+    confidence: float
+    runner_up: str
+    clear: bool
+
+    @classmethod
+    def of(cls, probabilities: Sequence[float]) -> "Distribution":
+        """Of seven probabilities, in the order of EMOTIONS."""
+        first, second = sorted(range(len(NAMES)), key=lambda i: -probabilities[i])[:2]
+        confidence = float(probabilities[first])
+        lead = confidence - probabilities[second]
+        clear = bool(confidence >= CLEAR_PROBABILITY and lead >= CLEAR_LEAD)
+        return cls(tuple(map(float, probabilities)), NAMES[first], confidence, NAMES[second], clear)
+
+    @property
+    def headline(self) -> str:
+        """The mood as a headline says it: "Sad", or "Hard to tell: sad or afraid?"."""
+        mood, other = BY_NAME[self.mood], BY_NAME[self.runner_up]
+        return mood.title if self.clear else f"Hard to tell: {mood.adjective} or {other.adjective}?"
+
 
 # Names seen in the labels of published expression models. Contempt goes to disgust, the nearest of
 # the seven (both are rejection, Rozin et al. 1999); dropping it would hand its share to the others.

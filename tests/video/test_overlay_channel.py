@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
+from vibecheck.emotions import Distribution
 from vibecheck.video.overlay_channel import CHANNEL, FASTEST, SLOWEST, Line, mark, pace
-from vibecheck.vision.smoothing import Smoothed
 
 
 @pytest.fixture(scope="module")
@@ -14,21 +14,25 @@ def seen(reader, astronaut):
     return reader.read_frame(astronaut, 0.0)
 
 
-def test_a_mark_is_in_shares_of_the_picture_and_small(seen):
+REST = {"hint": "", "frames_in": 14.96, "readings": 14.04, "age": 0.0521, "keep": 1.0667, "frames": 15}
+
+
+def test_a_mark_holds_the_distribution_and_what_it_says(seen):
     other = replace(seen.face, x=0.0, y=256.0, width=128.0, height=64.0)
-    reading = replace(seen, faces=(seen.face, other))
-    text = mark(reading, Smoothed("happy", 0.81, (0.0,) * 7), (512, 512), 1.0667, 15)
-    said = json.loads(text)
-    assert len(text) < 300
-    assert said["faces"][1] == [0.0, 0.5, 0.25, 0.125]
-    assert (said["text"], said["colour"]) == ("Happy 81%", "#FFC94D")
-    assert (said["keep"], said["frames"]) == (1.07, 15)
+    shares = (0.05, 0.05, 0.31, 0.05, 0.05, 0.37, 0.12)
+    text = mark(Distribution.of(shares), (seen.face, other), (512, 512), **REST)
+    told = json.loads(text)
+    assert len(text) < 500
+    assert told["probabilities"] == list(shares)
+    assert (told["mood"], told["runner_up"], told["clear"]) == ("sad", "fear", False)
+    assert (told["text"], told["colour"]) == ("Sad 37%", "#6EA8FF")
+    assert told["faces"][1] == [0.0, 0.5, 0.25, 0.125], "in shares of the picture"
+    assert [told[each] for each in ("frames_in", "readings", "age", "keep")] == [15.0, 14.0, 0.052, 1.07]
 
 
-def test_a_mark_of_nobody_says_so(reader, empty_room):
-    nobody = reader.read_frame(empty_room, 0.0)
-    said = json.loads(mark(nobody, None, (400, 600), 1.0, 15))
-    assert (said["faces"], said["text"]) == ([], "")
+def test_a_mark_of_nobody_says_so():
+    told = json.loads(mark(None, (), (400, 600), **REST))
+    assert [told[each] for each in ("probabilities", "mood", "text", "faces")] == [[], "", "", []]
 
 
 @pytest.mark.parametrize(

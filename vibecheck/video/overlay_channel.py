@@ -1,18 +1,34 @@
-"""What a visitor's page draws over its own video, told to it over the visitor's WebRTC connection.
+"""What the app tells a visitor's page about its own video: one message, a mark, for each frame that was read.
 
-A mark is a few hundred bytes where a frame with the box drawn on it would be thousands, and nothing has to be
-encoded. `ui/stage.js` draws it.
+A mark is JSON of a few hundred bytes; the page draws it, so no frame is encoded and sent back. Its fields:
+
+    probabilities  seven numbers, 4 decimals, in the order of EMOTIONS: smoothed, sum 1. [] without a mood
+    mood           name of the largest of them, "" without a mood
+    runner_up      name of the second largest, "" without a mood
+    clear          false where mood and runner_up are hard to tell apart (see `emotions.Distribution`)
+    text, colour   the tag at the face that was read, and its colour as "#RRGGBB"; "" without a mood
+    faces          [x, y, width, height] of each face, in shares of the picture that was sent (not mirrored);
+                   the first is the one that was read. [] if nobody is seen
+    hint           a sentence on how to be read better, or what went wrong; may be ""
+    frames_in      frames a second that arrive
+    readings       frames a second that are read
+    age            seconds from the arrival of the frame to this mark
+    keep           seconds for which the mark stays valid if no other follows
+    frames         frames a second that the page is asked to send
+
+Everything that shows a mood shows these probabilities: tag, headline and bars, and a vibe check records those
+of its moment. `mood`, `runner_up` and `clear` follow from them and are sent so that the page decides nothing.
 """
 
 import asyncio
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from vibecheck.emotions import Distribution
 from vibecheck.vision.drawing import tag
-from vibecheck.vision.reader import Reading
-from vibecheck.vision.smoothing import Smoothed
+from vibecheck.vision.faces import Face
 
 # Both ends open this data channel by its number, so neither has to wait for the other's.
 CHANNEL = 0
@@ -23,24 +39,44 @@ FASTEST, SLOWEST = 15, 5
 FULL = 4096  # bytes
 
 
-def mark(reading: Reading, mood: Smoothed | None, size: tuple[int, int], keep: float, frames: int) -> str:
-    """One reading as JSON: `faces` (x, y, width, height in shares of the picture, first the one that was
-    read), the `text` and `colour` of its tag, for how many seconds to `keep` it, how many `frames` a second
-    to send.
-
-    `size` is the picture's height and width in px.
-    """
+def mark(
+    distribution: Distribution | None,
+    faces: Sequence[Face],
+    size: tuple[int, int],
+    *,
+    hint: str,
+    frames_in: float,
+    readings: float,
+    age: float,
+    keep: float,
+    frames: int,
+) -> str:
+    """A mark as JSON; the fields are described above. `size` is the picture's height and width in px."""
     height, width = size
-    faces = [
+    shares = [
         [
             round(part, 4)
-            for part in (each.x / width, each.y / height, each.width / width, each.height / height)
+            for part in (face.x / width, face.y / height, face.width / width, face.height / height)
         ]
-        for each in reading.faces
+        for face in faces
     ]
-    text, colour = tag(mood.mood, mood.confidence) if mood else ("", "")
-    said = {"faces": faces, "text": text, "colour": colour, "keep": round(keep, 2), "frames": frames}
-    return json.dumps(said, separators=(",", ":"))
+    text, colour = tag(distribution.mood, distribution.confidence) if distribution else ("", "")
+    fields = {
+        "probabilities": [round(p, 4) for p in distribution.probabilities] if distribution else [],
+        "mood": distribution.mood if distribution else "",
+        "runner_up": distribution.runner_up if distribution else "",
+        "clear": distribution.clear if distribution else False,
+        "text": text,
+        "colour": colour,
+        "faces": shares,
+        "hint": hint,
+        "frames_in": round(frames_in, 1),
+        "readings": round(readings, 1),
+        "age": round(age, 3),
+        "keep": round(keep, 2),
+        "frames": frames,
+    }
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def pace(asked: int, came: float, read: float) -> int:

@@ -20,6 +20,7 @@ from typing import Protocol
 import av
 import numpy as np
 
+from vibecheck.emotions import Distribution
 from vibecheck.video import overlay_channel
 from vibecheck.vision import drawing
 from vibecheck.vision.faces import same_face
@@ -77,6 +78,13 @@ class View:
     readings: float
     age: float | None
     problem: str
+
+
+def hint(reading: Reading | None) -> str:
+    """How to be read better, or that nothing is in the way; empty without a face."""
+    if reading is None or reading.quality is None:
+        return ""
+    return next(iter(reading.quality.hints), "Good light, and the face is sharp.")
 
 
 class ReadsStreams(Protocol):
@@ -262,8 +270,17 @@ class Stream:
                 self._frames = overlay_channel.pace(
                     self._frames, self._rate("in", now), self._rate("read", now)
                 )
+            reading = self._readings[-1]
             text = overlay_channel.mark(
-                self._readings[-1], self._mood, size, self._good_until - now, self._frames
+                Distribution.of(self._mood.probabilities) if self._mood else None,
+                reading.faces,
+                size,
+                hint=self._problems["reading"] or hint(reading),
+                frames_in=self._rate("in", now),
+                readings=self._rate("read", now),
+                age=now - reading.at,
+                keep=self._good_until - now,
+                frames=self._frames,
             )
         tell(text)
 

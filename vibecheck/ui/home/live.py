@@ -20,7 +20,7 @@ from vibecheck.ui.shared import app, theme
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.ice import Relay, find_relay
 from vibecheck.video.overlay_channel import Line
-from vibecheck.video.stream import Stream, View
+from vibecheck.video.stream import Stream, View, hint
 from vibecheck.vision.reader import Reading
 
 # Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
@@ -243,11 +243,7 @@ def _readout() -> None:
 
 
 def _hint(view: View) -> str:
-    if view.problem:
-        return view.problem
-    if view.reading is None or view.reading.quality is None:
-        return ""
-    return next(iter(view.reading.quality.hints), "Good light, and the face is sharp.")
+    return view.problem or hint(view.reading)
 
 
 def _status(view: View) -> str:
