@@ -11,8 +11,9 @@ from datasets.arrow_writer import ArrowWriter
 
 from finetune.data.collect import Labelled
 from vibecheck.emotions import NAMES
-from vibecheck.vision.classifier import Classifier, cut
-from vibecheck.vision.faces import whole
+from vibecheck.vision.classifier import Classifier
+from vibecheck.vision.crops import model_crop
+from vibecheck.vision.faces import face_filling
 from vibecheck.vision.images import decode
 from vibecheck.vision.manifest import Manifest
 
@@ -46,11 +47,14 @@ def _cut(
     rows: Sequence[Labelled], side: int, manifest: Manifest, teacher: Classifier
 ) -> Iterator[dict[str, Any]]:
     pictures = [decode(row.picture) for row in rows]
-    faces = [row.face or whole(picture) for row, picture in zip(rows, pictures, strict=True)]
-    seen = [teacher.cut(picture, face) for picture, face in zip(pictures, faces, strict=True)]
+    faces = [row.face or face_filling(picture) for row, picture in zip(rows, pictures, strict=True)]
+    seen = [
+        model_crop(picture, face, teacher.side, teacher.manifest)
+        for picture, face in zip(pictures, faces, strict=True)
+    ]
     said = teacher.probabilities(np.stack(seen)).astype(np.float32)
     for row, picture, face, answer in zip(rows, pictures, faces, said, strict=True):
-        pixels = cut(picture, face, side, manifest).tobytes()
+        pixels = model_crop(picture, face, side, manifest).tobytes()
         label = NAMES.index(row.label)
         yield {"prediction_id": row.prediction_id, "label": label, "pixels": pixels, "teacher": answer}
 

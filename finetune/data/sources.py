@@ -16,7 +16,7 @@ from vibecheck.records.labels.which_counts import OVERRULES
 from vibecheck.records.store import Store
 from vibecheck.records.values import hash_of
 from vibecheck.settings import Settings
-from vibecheck.vision.crops import KEEPSAKE_SIDE, keepsake
+from vibecheck.vision.crops import KEPT_SIDE, kept_crop
 from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.faces import Face
 from vibecheck.vision.images import decode, encode_jpeg, read_bytes
@@ -130,11 +130,11 @@ def _kept(data: bytes, detector: FaceDetector | None) -> tuple[bytes, Face | Non
     """What of a picture is kept, as of a visitor's photo: the face, not the room."""
     picture = decode(data)
     if detector is None:
-        small = max(picture.shape[:2]) <= KEEPSAKE_SIDE
+        small = max(picture.shape[:2]) <= KEPT_SIDE
         return (data if small else encode_jpeg(picture)), None
     faces = detector.find(picture) or detector.find(picture, STILL_SIDE)
     if not faces or (len(faces) > 1 and faces[1].area > RIVAL * faces[0].area):
         raise NoFace("It does not show one face.")
     face = detector.refine(picture, detector.refine(picture, faces[0]))
-    kept, kept_face = keepsake(picture, face)
+    kept, kept_face = kept_crop(picture, face)
     return encode_jpeg(kept), kept_face

@@ -26,9 +26,9 @@ from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
-from vibecheck.vision.crops import crop
+from vibecheck.vision.crops import model_crop
 from vibecheck.vision.detector import FaceDetector
-from vibecheck.vision.faces import Face, whole
+from vibecheck.vision.faces import Face, face_filling
 from vibecheck.vision.images import decode, read_file
 from vibecheck.vision.reader import STILL_SIDE
 
@@ -139,10 +139,7 @@ class _Judged:
     def take(self, name: str, label: str, picture: np.ndarray, face: Face | None) -> None:
         """Have a picture read, whose face is there; None: it is a face crop."""
         for model, crops in zip(self._models, self._waiting, strict=True):
-            if face is None:
-                crops.append(crop(picture, whole(picture), model.side, upright=False))
-            else:
-                crops.append(model.cut(picture, face))
+            crops.append(model_crop(picture, face or face_filling(picture), model.side, model.manifest))
         self.ids.append(name)
         self._labels.append(NAMES.index(label))
         if len(self._waiting[0]) >= AT_ONCE:

@@ -14,6 +14,7 @@ from tests.standins.models import small_vit
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
 from vibecheck.vision.classifier import EMBEDDED, Classifier
+from vibecheck.vision.crops import model_crop
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.sample_faces import face_probes
 
@@ -44,7 +45,7 @@ def plain(classifier: Classifier) -> Classifier:
 
 def test_the_embedded_model_answers_as_pytorch_does_on_real_faces(compiler, astronaut, detector):
     classifier = plain(Classifier.load(EMBEDDED))
-    crops = [classifier.cut(astronaut, detector.find(astronaut)[0])]
+    crops = [model_crop(astronaut, detector.find(astronaut)[0], classifier.side, classifier.manifest)]
     crops += [compiler._resized(face[np.newaxis], classifier.side)[0] for face in face_probes(60)]
     crops = np.stack(crops)
     difference = classifier.probabilities(crops) - pytorch_probabilities(compiler, EMBEDDED, crops)

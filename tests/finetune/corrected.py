@@ -9,8 +9,8 @@ from skimage import data
 from tests.records.examples import a_prediction, open_store
 from vibecheck.emotions import NAMES
 from vibecheck.settings import Settings
-from vibecheck.vision.crops import keepsake
-from vibecheck.vision.faces import whole
+from vibecheck.vision.crops import kept_crop
+from vibecheck.vision.faces import face_filling
 from vibecheck.vision.images import encode_jpeg
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ def fill(
     ids = []
     for number in range(start, start + count):
         mood = number % len(NAMES)
-        kept, where = keepsake(face(mood, number), whole(face(mood, number)))
+        kept, where = kept_crop(face(mood, number), face_filling(face(mood, number)))
         made = a_prediction(
             id=hashlib.md5(str(number).encode()).hexdigest(),
             visitor=f"visitor {number % visitors}",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
 from vibecheck.vision.classifier import BATCH, EMBEDDED, Classifier, labels_of, mirror_images
+from vibecheck.vision.crops import model_crop
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.sample_faces import face_crops, face_probes
 
@@ -47,8 +48,12 @@ def answer(logits, mapping=range(7), **manifest) -> np.ndarray:
     return model.probabilities(np.zeros((1, 8, 8, 3), np.uint8))[0]
 
 
+def crop_of(picture, detector, classifier) -> np.ndarray:
+    return model_crop(picture, detector.find(picture)[0], classifier.side, classifier.manifest)
+
+
 def test_a_smile_is_happy(astronaut, detector, classifier):
-    crop = classifier.cut(astronaut, detector.find(astronaut)[0])
+    crop = crop_of(astronaut, detector, classifier)
     (shares,) = classifier.probabilities(crop[np.newaxis])
     assert NAMES[shares.argmax()] == "happy"
     assert shares.sum() == pytest.approx(1)
@@ -125,7 +130,7 @@ def test_labels_of_one_mood_are_added_up():
 
 
 def test_another_order_of_labels_makes_no_difference(folder, astronaut, detector, classifier):
-    crop = classifier.cut(astronaut, detector.find(astronaut)[0])[np.newaxis]
+    crop = crop_of(astronaut, detector, classifier)[np.newaxis]
     names = ["anger", "Disgusted", "fearful", "HAPPINESS", "neutral", "sadness", "surprised"]
     rewrite(folder, "config.json", id2label={str(i): name for i, name in enumerate(names)})
     assert Classifier.load(folder).probabilities(crop) == pytest.approx(classifier.probabilities(crop))

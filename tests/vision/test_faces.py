@@ -1,11 +1,16 @@
+import hashlib
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
-from vibecheck.vision.crops import KEEPSAKE_SIDE, crop, keepsake, measure
-from vibecheck.vision.detector import CLOSE_SIDE, FaceDetector, weights_file
-from vibecheck.vision.faces import Face, FaceQuality, same_face, whole
+from vibecheck.errors import ModelError
+from vibecheck.vision.crops import KEPT_SIDE, crop, kept_crop, measure
+from vibecheck.vision.detector import CLOSE_SIDE, WEIGHTS, FaceDetector
+from vibecheck.vision.faces import Face, FaceQuality, face_filling, same_face
 
+ROOT = Path(__file__).parents[2]
 GOOD = FaceQuality(light=130, blur=300, size=160, yaw=0, roll=0)
 
 
@@ -154,7 +159,7 @@ def test_a_face_at_the_edge_is_filled_up_with_the_edge():
 
 def test_what_is_kept_is_the_face_and_not_the_room(astronaut, detector):
     face = detector.find(astronaut)[0]
-    kept, kept_face = keepsake(astronaut, face)
+    kept, kept_face = kept_crop(astronaut, face)
     assert kept.shape == (179, 179, 3)  # 1.6 times 112
     (found,) = detector.find(kept)
     assert found.centre == pytest.approx(kept_face.centre, abs=6)
@@ -163,16 +168,16 @@ def test_what_is_kept_is_the_face_and_not_the_room(astronaut, detector):
 
 def test_what_is_kept_of_a_large_photo_is_at_most_320_px_and_upright(astronaut, detector):
     photo = turned(scaled(astronaut, 5), 20)
-    kept, kept_face = keepsake(photo, detector.find(photo)[0])
-    assert kept.shape == (KEEPSAKE_SIDE, KEEPSAKE_SIDE, 3)
+    kept, kept_face = kept_crop(photo, detector.find(photo)[0])
+    assert kept.shape == (KEPT_SIDE, KEPT_SIDE, 3)
     assert kept_face.roll == pytest.approx(0, abs=1e-6)
-    assert kept_face.side == pytest.approx(KEEPSAKE_SIDE / 1.6, rel=0.01)
+    assert kept_face.side == pytest.approx(KEPT_SIDE / 1.6, rel=0.01)
 
 
 def test_a_model_s_crop_cut_from_what_was_kept_is_the_one_cut_from_the_picture(astronaut, detector):
     face = detector.find(astronaut)[0]
     from_picture = crop(astronaut, face, 64, 0.85).astype(float)
-    from_kept = crop(*keepsake(astronaut, face), 64, 0.85).astype(float)
+    from_kept = crop(*kept_crop(astronaut, face), 64, 0.85).astype(float)
     assert np.abs(from_picture - from_kept).mean() < 2
 
 
@@ -242,7 +247,7 @@ def test_the_same_face_may_move_and_come_closer_but_not_jump(dx, growth, same):
 
 
 def test_the_whole_picture_as_a_face_is_upright(astronaut):
-    face = whole(astronaut)
+    face = face_filling(astronaut)
     assert (face.x, face.y, face.width, face.height) == (0, 0, 512, 512)
     assert face.roll == 0 and face.yaw == pytest.approx(0)
 
@@ -256,5 +261,14 @@ def test_threads_may_share_a_detector(astronaut, empty_room):
     assert counts == [1, 0] * 12
 
 
-def test_the_detector_s_weights_are_found():
-    assert weights_file().stat().st_size > 100_000
+def test_the_detector_s_weights_are_the_published_ones():
+    checksum = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    assert checksum in (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
+    assert "MIT License" in WEIGHTS.with_name("LICENSE").read_text(encoding="utf-8")
+
+
+def test_damaged_weights_are_said(tmp_path, monkeypatch):
+    (tmp_path / "yunet.onnx").write_bytes(WEIGHTS.read_bytes()[:1000])
+    monkeypatch.setattr("vibecheck.vision.detector.WEIGHTS", tmp_path / "yunet.onnx")
+    with pytest.raises(ModelError, match=r"weights \(yunet\.onnx\) are missing or damaged"):
+        FaceDetector()

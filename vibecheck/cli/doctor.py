@@ -13,7 +13,7 @@ from vibecheck.records.store import Store
 from vibecheck.settings import Settings, read_secrets
 from vibecheck.video.ice import find_relay
 from vibecheck.vision.classifier import EMBEDDED, Classifier
-from vibecheck.vision.detector import FaceDetector, weights_file
+from vibecheck.vision.detector import WEIGHTS, FaceDetector
 from vibecheck.vision.model_source import EMBEDDED_NAME, HubModel
 
 
@@ -82,7 +82,7 @@ def _live_model(settings: Settings) -> str:
 
 def _detector(settings: Settings) -> str:
     FaceDetector()
-    return f"YuNet ({weights_file().name})."
+    return f"YuNet ({WEIGHTS.name})."
 
 
 def _records(settings: Settings) -> str:

@@ -9,14 +9,14 @@ from functools import cache
 import cv2
 import numpy as np
 
-from vibecheck.vision.crops import KEEPSAKE_SCALE, KEEPSAKE_SIDE
+from vibecheck.vision.crops import KEPT_SCALE, KEPT_SIDE, model_crop
 from vibecheck.vision.faces import Face, FaceQuality
 from vibecheck.vision.images import encode_jpeg
 from vibecheck.vision.reader import Reader
 from vibecheck.vision.sample_faces import lfw_faces
 
 # In the middle of the picture, the portrait has this share of its side.
-SHARE = 1 / KEEPSAKE_SCALE
+SHARE = 1 / KEPT_SCALE
 # A mood is shown by one of this many portraits: those that look most like it to a model.
 CAST = 16
 # Brightness of an average portrait, 0 to 255.
@@ -35,10 +35,11 @@ class Portraits:
         shares = []
         for picture in self._pictures:
             found = reader.detector.find(picture)
-            face = found[0] if found else _in_the_middle(KEEPSAKE_SIDE)
-            cut = reader.classifier.cut(picture, face)
+            face = found[0] if found else _in_the_middle(KEPT_SIDE)
+            model = reader.classifier
+            cut = model_crop(picture, face, model.side, model.manifest)
             self._faces.append(face)
-            shares.append(reader.classifier.probabilities(cut[np.newaxis])[0])
+            shares.append(model.probabilities(cut[np.newaxis])[0])
         # mood x CAST: the numbers of the portraits that look most like each mood
         self._cast = np.argsort(-np.array(shares), axis=0, kind="stable")[:CAST].T
 
@@ -70,8 +71,8 @@ def unseen_face(quality: FaceQuality) -> Face:
 
 
 def kept_side(size: float) -> int:
-    """Side of what may be kept of a picture with a face of this size, px (see `crops.keepsake`)."""
-    return int(min(KEEPSAKE_SIDE, max(32, round(size * KEEPSAKE_SCALE))))
+    """Side of what may be kept of a picture with a face of this size, px (see `crops.kept_crop`)."""
+    return int(min(KEPT_SIDE, max(32, round(size * KEPT_SCALE))))
 
 
 def _in_the_middle(side: int) -> Face:
@@ -84,9 +85,9 @@ def _in_the_middle(side: int) -> Face:
 
 
 def _framed(face: np.ndarray) -> np.ndarray:
-    """A portrait (25 x 25 uint8) as a keepsake: in an oval, before a plain background, a little tinted."""
-    inner = round(KEEPSAKE_SIDE * SHARE)
-    border = (KEEPSAKE_SIDE - inner) // 2
+    """A portrait (25 x 25 uint8) as a kept crop: in an oval, before a plain background, a little tinted."""
+    inner = round(KEPT_SIDE * SHARE)
+    border = (KEPT_SIDE - inner) // 2
     large = cv2.resize(face, (inner, inner), interpolation=cv2.INTER_CUBIC)
     padded = cv2.copyMakeBorder(large, border, border, border, border, cv2.BORDER_REPLICATE)
     oval = _oval()
@@ -96,15 +97,15 @@ def _framed(face: np.ndarray) -> np.ndarray:
 
 @cache
 def _oval() -> np.ndarray:
-    """1 in the middle of a keepsake, 0 outside an oval, with a soft edge."""
-    y, x = np.mgrid[-1 : 1 : KEEPSAKE_SIDE * 1j, -1 : 1 : KEEPSAKE_SIDE * 1j]
+    """1 in the middle of a kept crop, 0 outside an oval, with a soft edge."""
+    y, x = np.mgrid[-1 : 1 : KEPT_SIDE * 1j, -1 : 1 : KEPT_SIDE * 1j]
     away = np.hypot(x / 0.56, y / 0.68)
     return np.clip((1.06 - away) / 0.16, 0, 1).astype(np.float32)
 
 
 def _view(yaw: float, side: int, mirror: bool) -> np.ndarray:
-    """The 3x3 matrix that turns a keepsake by `yaw` degrees and makes it `side` px wide."""
-    end = KEEPSAKE_SIDE - 1.0
+    """The 3x3 matrix that turns a kept crop by `yaw` degrees and makes it `side` px wide."""
+    end = KEPT_SIDE - 1.0
     corners = np.array([(0, 0), (end, 0), (end, end), (0, end)], np.float32)
     if mirror:
         corners = corners[[1, 0, 3, 2]]

@@ -63,7 +63,7 @@ class Prediction:
 
     `id` is `uuid.uuid4().hex`. `probabilities` are seven numbers in the order of `EMOTIONS` that sum
     to 1; `confidence` is that of `mood`. `face` is in the pixels of the kept picture (see
-    `crops.keepsake`), whether or not the picture itself was kept. `quality` was measured in the full
+    `crops.kept_crop`), whether or not the picture itself was kept. `quality` was measured in the full
     picture. `made_at` carries a time zone; from the store it comes back in UTC. `visitor` is the hash
     of the browser's id. `audit` says whether this check was drawn, at random, to be asked about.
     """

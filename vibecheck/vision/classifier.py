@@ -17,8 +17,6 @@ import onnxruntime
 
 from vibecheck.emotions import EMOTIONS, map_labels
 from vibecheck.errors import ModelError
-from vibecheck.vision.crops import crop
-from vibecheck.vision.faces import Face, is_whole
 from vibecheck.vision.manifest import Manifest
 
 EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
@@ -89,10 +87,6 @@ class Classifier:
         """The version written with every prediction."""
         return self.manifest.version
 
-    def cut(self, picture: np.ndarray, face: Face) -> np.ndarray:
-        """The face as this model wants it: side x side x 3 uint8 RGB from an H x W x 3 picture."""
-        return cut(picture, face, self.side, self.manifest)
-
     def probabilities(self, crops: np.ndarray, mirrored: bool | None = None) -> np.ndarray:
         """Seven probabilities a face, N x 7 float64, in the order of EMOTIONS; each row sums to 1.
 
@@ -127,18 +121,8 @@ class Classifier:
 
 
 def mirror_images(crops: np.ndarray) -> np.ndarray:
-    """Each of N x H x W x 3 pictures with left and right changed about."""
+    """Flip N×H×W×3 images horizontally."""
     return np.ascontiguousarray(crops[:, :, ::-1])
-
-
-def cut(picture: np.ndarray, face: Face, side: int, manifest: Manifest) -> np.ndarray:
-    """The face as a model of `manifest` wants it: side x side x 3 uint8 RGB from H x W x 3 uint8 RGB.
-
-    Of a picture that was a face crop when it came, the whole crop.
-    """
-    if is_whole(face):
-        return crop(picture, face, side, upright=False)
-    return crop(picture, face, side, manifest.crop_scale, manifest.upright)
 
 
 def without_prior(shares: np.ndarray, prior: np.ndarray, strength: float) -> np.ndarray:

@@ -1,55 +1,63 @@
-"""Squares cut out of pictures round a face, upright: for a model, for keeping, for measuring.
-
-It knows no model and no detector.
-"""
+"""Square face crops: for a model's input, for keeping, and for measuring quality."""
 
 import math
 
 import cv2
 import numpy as np
 
-from vibecheck.vision.faces import Face, FaceQuality
+from vibecheck.vision.faces import Face, FaceQuality, fills_picture
+from vibecheck.vision.manifest import Manifest
 
-# Nothing smaller than this can be read: at 24 px there are ten pixels between the eyes.
+# px; smaller faces are not readable: at 24 px the eyes are ten pixels apart.
 SMALLEST_FACE = 16
 
-# What is kept of a picture: a square this much wider than the face's box, and at most this many px.
-KEEPSAKE_SCALE = 1.6
-KEEPSAKE_SIDE = 320
+# The kept crop: a square this many times the longer side of the face box, at most KEPT_SIDE px.
+KEPT_SCALE = 1.6
+KEPT_SIDE = 320
 
-# Blur is measured on a face of this many px, so that a near face and a far one compare.
+# px; blur is measured at one face size, so that near and far faces are comparable.
 BLUR_SIDE = 112
 
 
 def crop(picture: np.ndarray, face: Face, side: int, scale: float = 1.0, upright: bool = True) -> np.ndarray:
-    """The face as a `side` x `side` x 3 uint8 RGB square, `scale` times the longer side of its box.
+    """A `side` x `side` x 3 uint8 RGB square around the face, `scale` times the longer side of its box.
 
-    One affine step from the full picture (turned upright by the eyes if `upright`); where the
-    square leaves the picture, its edge is repeated.
+    Sampled from the full picture in one affine step, rotated so that the eyes are level if `upright`.
+    Beyond the picture's edge, edge pixels are replicated.
     """
     return warp(picture, to_square(face, side, scale, upright), side)
 
 
-def keepsake(picture: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
-    """What may be kept of a picture, and where the face is in it.
+def model_crop(picture: np.ndarray, face: Face, side: int, manifest: Manifest) -> np.ndarray:
+    """The face as input for the model of `manifest`: `side` x `side` x 3 uint8 RGB.
 
-    An upright square, KEEPSAKE_SCALE times the face's box, never larger than it was, and at most
-    KEEPSAKE_SIDE px. Any model's own crop can be cut from it later.
+    A picture that is a face crop already (see `faces.face_filling`) is used whole.
     """
-    side = int(min(KEEPSAKE_SIDE, max(SMALLEST_FACE, round(face.side * KEEPSAKE_SCALE))))
-    matrix = to_square(face, side, KEEPSAKE_SCALE, upright=True)
+    if fills_picture(face):
+        return crop(picture, face, side, upright=False)
+    return crop(picture, face, side, manifest.crop_scale, manifest.upright)
+
+
+def kept_crop(picture: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
+    """The part of a picture that may be kept, and the face in its coordinates.
+
+    An upright square of KEPT_SCALE times the face box, never enlarged, at most KEPT_SIDE px. Any model's
+    input can be cropped from it later.
+    """
+    side = int(min(KEPT_SIDE, max(SMALLEST_FACE, round(face.side * KEPT_SCALE))))
+    matrix = to_square(face, side, KEPT_SCALE, upright=True)
     return warp(picture, matrix, side), face.moved(matrix)
 
 
 def measure(picture: np.ndarray, face: Face) -> FaceQuality:
-    """The quality of a face in an H x W x 3 uint8 RGB picture."""
+    """Measure the quality of a face in an H x W x 3 uint8 RGB picture."""
     grey = cv2.cvtColor(crop(picture, face, BLUR_SIDE), cv2.COLOR_RGB2GRAY)
     blur = float(cv2.Laplacian(grey, cv2.CV_32F).var())
     return FaceQuality(float(grey.mean()), blur, face.side, face.yaw, face.roll)
 
 
 def to_square(face: Face, side: int, scale: float, upright: bool) -> np.ndarray:
-    """The 2x3 affine matrix from the picture to the square round the face."""
+    """The 2x3 affine matrix from picture coordinates to a square around the face."""
     angle = math.radians(face.roll) if upright else 0.0
     zoom = side / (face.side * scale)
     cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
@@ -62,9 +70,9 @@ def to_square(face: Face, side: int, scale: float, upright: bool) -> np.ndarray:
 def warp(picture: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
     """Warp to a `side` px square without aliasing.
 
-    Where the face shrinks, it is warped to a whole multiple of the side and averaged down: bilinear
-    sampling alone skips pixels and adds noise that the model reads as texture. Of a quarter of a pixel
-    it skips nothing.
+    Bilinear sampling skips pixels when it shrinks a picture, and the model reads the resulting noise as
+    texture. So the picture is warped to an integer multiple of `side` and averaged down, unless it shrinks
+    by less than a factor of 1.25, where nothing is skipped.
     """
     shrink = 1 / math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     multiple = max(1, min(math.ceil(shrink - 0.25), 4096 // side))

@@ -1,6 +1,6 @@
-"""A face in a picture: where it is, how it is turned, and how well it can be read.
+"""A face in a picture: its position, its pose, and the quality of its image.
 
-It looks at no picture: `detector.py` finds faces in one, `crops.py` cuts them out and measures them.
+`detector.py` finds faces, `crops.py` crops them and measures their quality.
 """
 
 import math
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# How far the tip of the nose stands out before the line of the eyes, in distances between the
-# pupils: 0.55 (an average adult has 35 mm to 63 mm).
+# How far the tip of the nose protrudes from the line of the eyes, in interpupillary distances (35 mm to
+# 63 mm in an average adult).
 NOSE_DEPTH = 0.55
 
 
@@ -18,7 +18,7 @@ class Face:
     """One face, in pixels of its picture: x to the right, y down.
 
     `landmarks` are (x, y) of the right eye, left eye, nose tip, right and left corner of the mouth
-    (right and left are the person's own). `score` is the detector's, 0 to 1.
+    (the person's right and left). `score` is the detector's confidence, 0 to 1.
     """
 
     x: float
@@ -40,21 +40,21 @@ class Face:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Middle of the box, px."""
+        """Centre of the box, px."""
         return self.x + self.width / 2, self.y + self.height / 2
 
     @property
     def roll(self) -> float:
-        """Tilt of the line between the eyes, degrees; positive is clockwise in the picture."""
+        """In-plane rotation, from the line between the eyes, degrees; positive is clockwise."""
         (x0, y0), (x1, y1) = self.landmarks[:2]
         return math.degrees(math.atan2(y1 - y0, x1 - x0))
 
     @property
     def yaw(self) -> float:
-        """Turn of the head, degrees; positive is towards the picture's right.
+        """Rotation of the head to the side, degrees; positive is towards the picture's right.
 
-        Seen from the front, a head turned by a has its eyes d·cos(a) apart and the tip of its nose,
-        which stands NOSE_DEPTH·d before them, moved sideways by NOSE_DEPTH·d·sin(a).
+        With eyes d apart, a head rotated by a shows them d·cos(a) apart, and the tip of the nose, which
+        protrudes by NOSE_DEPTH·d, shifted by NOSE_DEPTH·d·sin(a).
         """
         (x0, y0), (x1, y1), (nx, ny) = self.landmarks[:3]
         dx, dy = x1 - x0, y1 - y0
@@ -67,7 +67,7 @@ class Face:
     def moved(self, matrix: np.ndarray) -> "Face":
         """The face after the 2x3 affine `matrix` was applied to its picture.
 
-        The box keeps its middle, and its sides are scaled, not turned: it stays upright.
+        The box is moved and scaled but not rotated, so it stays axis-aligned.
         """
         scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
         cx, cy = matrix @ (*self.centre, 1.0)
@@ -78,11 +78,11 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class FaceQuality:
-    """How well a face can be read: all five are measured, none is guessed.
+    """Image quality of a face, measured.
 
     `light`: mean luma of the face, 0 to 255. `blur`: variance of the Laplacian at a fixed face
     size (low is blurred). `size`: longer side of the box, px. `yaw` and `roll`: degrees, estimated
-    from the landmarks; positive yaw is turned to the picture's right, positive roll is clockwise.
+    from the landmarks, with the signs of `Face.yaw` and `Face.roll`.
     """
 
     light: float
@@ -93,7 +93,7 @@ class FaceQuality:
 
     @property
     def hints(self) -> tuple[str, ...]:
-        """What the person could do to be read better, most useful first; empty if nothing."""
+        """What the person could do for a better reading, most useful first; empty if nothing."""
         tests = (
             (self.light < 60, "It is too dark: turn to a light."),
             (self.light > 215, "It is too bright: turn away from the light."),
@@ -106,7 +106,7 @@ class FaceQuality:
 
     @property
     def score(self) -> float:
-        """0 (cannot be read) to 1 (cannot be better): to choose among frames of the same face."""
+        """0 (unreadable) to 1 (ideal): to choose among frames of the same face."""
         light = 1 - min(abs(self.light - 130) / 130, 1)
         sharp = self.blur / (self.blur + 60)
         size = min(self.size / 160, 1)
@@ -115,26 +115,23 @@ class FaceQuality:
 
 
 def same_face(before: Face, after: Face) -> bool:
-    """Whether two boxes, a moment apart in one video, are of one person.
+    """Whether two boxes, a moment apart in one video, belong to the same person.
 
-    A head moves by less than 0.6 of its size between two readings, and does not grow by half; two
-    heads beside each other are a whole size apart.
+    Between two readings a head moves by less than 0.6 of its size and grows by less than half; heads side
+    by side are a full size apart.
     """
     moved = math.dist(before.centre, after.centre)
     small, large = sorted((before.side, after.side))
     return moved < 0.6 * large and large < 1.5 * small
 
 
-def whole(picture: np.ndarray) -> Face:
-    """A face that fills the picture, upright, with landmarks where most faces have them.
-
-    For pictures that are face crops already.
-    """
+def face_filling(picture: np.ndarray) -> Face:
+    """An upright face that fills the picture, with average landmarks: for pictures that are face crops."""
     height, width = picture.shape[:2]
     places = ((0.31, 0.39), (0.69, 0.39), (0.5, 0.6), (0.35, 0.79), (0.65, 0.79))
     return Face(0.0, 0.0, float(width), float(height), tuple((x * width, y * height) for x, y in places), 1.0)
 
 
-def is_whole(face: Face) -> bool:
-    """Whether a face was made by `whole`: no detector is so sure and sees the eyes so level."""
+def fills_picture(face: Face) -> bool:
+    """Whether a face was made by `face_filling`: no detected face has a score of exactly 1 and level eyes."""
     return face.score == 1.0 and face.roll == 0.0

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vibecheck.vision.classifier import Classifier
-from vibecheck.vision.crops import keepsake, measure
+from vibecheck.vision.crops import kept_crop, measure, model_crop
 from vibecheck.vision.detector import CLOSE_SIDE, FaceDetector
-from vibecheck.vision.faces import Face, FaceQuality, same_face, whole
+from vibecheck.vision.faces import Face, FaceQuality, face_filling, same_face
 from vibecheck.vision.manifest import Manifest
 
 # Where no face is found in a still, smaller ones are sought in a copy of this longer side.
@@ -27,7 +27,7 @@ class Reading:
 
     `faces` are in the picture's pixels; the first is the one that was read, the others largest first. Without
     a face the rest is None. `probabilities` are seven, in the order of EMOTIONS. `kept` is what may
-    be kept of the picture (see `crops.keepsake`), `kept_face` the face in it. `at` is when the
+    be kept of the picture (see `crops.kept_crop`), `kept_face` the face in it. `at` is when the
     picture was taken, in seconds of a monotonic clock; `took_ms` how long the reading took; `model`
     is what read it.
     """
@@ -92,7 +92,7 @@ class Reader:
     def read_crop(self, picture: np.ndarray) -> Reading:
         """Read a picture that is a face crop already: nothing is sought, the whole of it is the face."""
         start = time.perf_counter()
-        return self._reading(picture, (whole(picture),), 0.0, start)
+        return self._reading(picture, (face_filling(picture),), 0.0, start)
 
     def _faces(self, picture: np.ndarray, expected: Expected) -> tuple[Face, ...]:
         """The faces in a frame, first the one to read."""
@@ -116,9 +116,9 @@ class Reader:
         mirrored: bool | None = None,
     ) -> Reading:
         model = self.classifier.manifest
-        cut = self.classifier.cut(picture, faces[0])
+        cut = model_crop(picture, faces[0], self.classifier.side, model)
         shares = tuple(map(float, self.classifier.probabilities(cut[np.newaxis], mirrored)[0]))
-        kept, kept_face = keepsake(picture, faces[0])
+        kept, kept_face = kept_crop(picture, faces[0])
         return Reading(
             at, faces, shares, measure(picture, faces[0]), kept, kept_face, _ms_since(start), model
         )

@@ -19,7 +19,7 @@ from vibecheck.importing.importer import id_of
 from vibecheck.records.db.tables import predictions
 from vibecheck.records.values import CANT_TELL
 from vibecheck.settings import Settings
-from vibecheck.vision.faces import whole
+from vibecheck.vision.faces import face_filling
 from vibecheck.vision.images import encode_jpeg
 
 
@@ -38,7 +38,7 @@ def store(settings):
 def add(store, *labels, picture=None, number=0, **changes):
     """A prediction with a picture of its own, and its labels: (label, source, given by, queue)."""
     seen = face(number % 7, number)
-    made = a_prediction(picture_kept=True, face=whole(seen), **changes)
+    made = a_prediction(picture_kept=True, face=face_filling(seen), **changes)
     store.add(made, encode_jpeg(seen) if picture is None else picture)
     for at, (label, source, given_by, *queue) in enumerate(labels):
         store.label(made.id, label, source, given_by, NOON + timedelta(seconds=at), *queue)

@@ -17,7 +17,7 @@ from vibecheck.evaluation.report import Report
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
-from vibecheck.vision.crops import keepsake
+from vibecheck.vision.crops import kept_crop
 from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.faces import Face
 from vibecheck.vision.images import decode, encode_jpeg
@@ -56,7 +56,7 @@ def confused(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def pictures(astronaut, detector) -> tuple[bytes, bytes]:
     """What would be kept of the astronaut, who picturess; and a face crop of somebody who does not."""
-    kept, _ = keepsake(astronaut, detector.find(astronaut)[0])
+    kept, _ = kept_crop(astronaut, detector.find(astronaut)[0])
     frown = cv2.resize(lfw_faces()[22], (100, 100))
     return encode_jpeg(kept), encode_jpeg(np.repeat(frown[..., np.newaxis], 3, axis=2))
 
