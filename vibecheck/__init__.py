@@ -1,3 +1,39 @@
-"""VibeCheck: a webcam's mood, as a playlist, by a model that learns from being wrong."""
+"""VibeCheck: a webcam's mood, as a playlist, by a model that learns from being wrong.
+
+    from vibecheck import Reader
+
+    reading = Reader.open().read("face.jpg")
+    print(reading.mood, reading.confidence, reading.probabilities)
+
+What is exported here is the public API; each name is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vibecheck.emotions import EMOTIONS
+    from vibecheck.music.recommender import Music
+    from vibecheck.records.store import Store
+    from vibecheck.settings import Settings
+    from vibecheck.vision.reader import Reader, Reading
+    from vibecheck.vision.smoothing import Smoother
 
 __version__ = "0.1.0"
+__all__ = ["EMOTIONS", "Music", "Reader", "Reading", "Settings", "Smoother", "Store"]
+
+_MODULES = {
+    "EMOTIONS": "vibecheck.emotions",
+    "Music": "vibecheck.music.recommender",
+    "Reader": "vibecheck.vision.reader",
+    "Reading": "vibecheck.vision.reader",
+    "Settings": "vibecheck.settings",
+    "Smoother": "vibecheck.vision.smoothing",
+    "Store": "vibecheck.records.store",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

@@ -30,13 +30,11 @@ def demo(
     from vibecheck.demo.folder import build, refuse_others
     from vibecheck.demo.portraits import Portraits
     from vibecheck.demo.world import Plan
-    from vibecheck.vision.classifier import EMBEDDED, Classifier
-    from vibecheck.vision.detector import FaceDetector
     from vibecheck.vision.reader import Reader
 
     plan = Plan(_moment(until), seed, days, predictions, pictures)
     refuse_others(out, replace)
-    portraits = Portraits(Reader(FaceDetector(), Classifier.load(EMBEDDED))) if pictures else None
+    portraits = Portraits(Reader.open()) if pictures else None
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Making up a history", total=predictions)
         made = build(

@@ -106,22 +106,20 @@ def import_labels(
     from vibecheck.importing import label_files
     from vibecheck.importing.importer import Importer
     from vibecheck.records.store import Store
-    from vibecheck.vision.classifier import Classifier
-    from vibecheck.vision.detector import FaceDetector
     from vibecheck.vision.reader import Reader
 
     total = label_files.count(labels)
     settings = Settings.load()
     store = Store.open(settings.records_url, settings.images_url)
-    classifier = Classifier.load(_model(settings), settings.threads)
+    reader = Reader.open(_model(settings), settings.threads)
     importer = Importer(
         store,
-        Reader(FaceDetector(), classifier),
+        reader,
         crops=crops,
         now=datetime.now(UTC),
         retention_days=settings.retention_days,
     )
-    summary = Summary(classifier.version)
+    summary = Summary(reader.classifier.version)
     _count(summary, importer.run(label_files.read(labels, pictures)), total)
     if as_json:
         typer.echo(summary.as_json())

@@ -56,13 +56,11 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _answers(files: Iterable[Path], model: str, detect: bool) -> Iterator[tuple[dict, bool]]:
     """For each file what is said of it, and whether it could not be read."""
-    from vibecheck.vision.classifier import Classifier
-    from vibecheck.vision.detector import FaceDetector
     from vibecheck.vision.images import read_file
     from vibecheck.vision.reader import Reader
 
     settings = Settings.load()
-    reader = Reader(FaceDetector(), Classifier.load(_folder(model, settings), settings.threads))
+    reader = Reader.open(_folder(model, settings), settings.threads)
     keys = ("path", "face", "mood", "confidence", "probabilities", "model", "error")
     for path in files:
         answer = dict.fromkeys(keys) | {"path": str(path)}

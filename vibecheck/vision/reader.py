@@ -5,13 +5,17 @@ It knows no page, no visitor and no record: what is read is not kept here.
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from vibecheck.vision.classifier import Classifier
+from vibecheck.emotions import NAMES
+from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.crops import kept_crop, measure, model_crop
 from vibecheck.vision.detector import CLOSE_SIDE, FaceDetector
 from vibecheck.vision.faces import Face, FaceQuality, face_filling, same_face
+from vibecheck.vision.images import decode, read_file
 from vibecheck.vision.manifest import Manifest
 
 # Where no face is found in a still, smaller ones are sought in a copy of this longer side.
@@ -46,6 +50,16 @@ class Reading:
         """The face that was read."""
         return self.faces[0] if self.faces else None
 
+    @property
+    def mood(self) -> str | None:
+        """The name of the most probable mood; None without a face."""
+        return NAMES[int(np.argmax(self.probabilities))] if self.probabilities else None
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability of `mood`, 0 to 1; None without a face."""
+        return max(self.probabilities) if self.probabilities else None
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -72,6 +86,22 @@ class Reader:
     def __init__(self, detector: FaceDetector, classifier: Classifier) -> None:
         self.detector = detector
         self.classifier = classifier
+
+    @classmethod
+    def open(cls, model: Path = EMBEDDED, threads: int = 1) -> Self:
+        """A reader with the model in this folder, by default the one that ships. Raises ModelError."""
+        return cls(FaceDetector(), Classifier.load(model, threads))
+
+    def read(self, picture: str | Path | bytes | np.ndarray) -> Reading:
+        """Read a photo: a file, its bytes, or pixels (H x W x 3 uint8 RGB).
+
+        Raises PictureError for what cannot be read as a picture.
+        """
+        if isinstance(picture, (str, Path)):
+            picture = read_file(Path(picture))
+        elif isinstance(picture, bytes):
+            picture = decode(picture)
+        return self.read_still(picture)
 
     def read_still(self, picture: np.ndarray) -> Reading:
         """Read a photo (H x W x 3 uint8 RGB), with all the care that a single picture is worth."""

@@ -1,0 +1,104 @@
+"""The public API, and the wheel that `pip install .` makes."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import Distribution
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import vibecheck
+from vibecheck.vision.classifier import EMBEDDED
+
+ROOT = Path(__file__).parents[1]
+FIVE_LINES = """
+from vibecheck import Reader
+reading = Reader.open().read("face.jpg")
+print(reading.mood, reading.confidence, reading.probabilities)
+"""
+
+
+def run(code: str, cwd: Path, **environment: str) -> str:
+    """What Python prints that runs `code` in `cwd`, away from the checkout."""
+    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=outside | environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel of what is here."""
+    source = tmp_path_factory.mktemp("source")
+    for package in ("vibecheck", "finetune"):
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE", "THIRD_PARTY.md"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--wheel-dir", source / "dist", source], check=True)
+    (made,) = (source / "dist").glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """Where it is installed, without what it depends on, which the tests' own environment has."""
+    there = tmp_path_factory.mktemp("installed")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target"]
+    subprocess.run([*command, there, wheel], check=True)
+    return there
+
+
+def test_all_that_is_exported_is_there():
+    assert vibecheck.__all__ == sorted(vibecheck.__all__)
+    for name in vibecheck.__all__:
+        assert getattr(vibecheck, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = vibecheck.Nothing
+
+
+def test_importing_it_imports_nothing_that_takes_time():
+    heavy = run(
+        "import sys, vibecheck; print([m for m in sys.modules if m in ('numpy', 'cv2', 'pydantic')])", ROOT
+    )
+    assert heavy.strip() == "[]"
+
+
+def test_five_lines_of_python_read_a_face(installed, astronaut, tmp_path):
+    Image.fromarray(astronaut).save(tmp_path / "face.jpg", quality=95)
+    mood, confidence, *_ = run(FIVE_LINES, tmp_path, PYTHONPATH=str(installed)).split()
+    assert mood == "happy"
+    assert 0.5 < float(confidence) <= 1
+    where = run("import vibecheck; print(vibecheck.__file__)", tmp_path, PYTHONPATH=str(installed))
+    assert where.startswith(str(installed)), "the checkout was imported, not what is installed"
+
+
+def test_everything_that_is_not_code_comes_along(wheel):
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    files = [
+        path for path in (ROOT / "vibecheck").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
+    assert {str(path.relative_to(ROOT)) for path in files} <= packed
+    assert str((EMBEDDED / "model.onnx").relative_to(ROOT)) in packed
+
+
+def test_the_command_line_is_installed_and_the_requirements_are_those_of_the_app(installed):
+    (metadata,) = installed.glob("vibecheck-*.dist-info")
+    distribution = Distribution.at(metadata)
+    assert [(each.name, each.value) for each in distribution.entry_points] == [
+        ("vibecheck", "vibecheck.cli.main:main")
+    ]
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    named = {line.split("#")[0].strip() for line in lines} - {""}
+    assert len(distribution.requires or ()) == len(named)
+    command = [sys.executable, installed / "bin" / "vibecheck", "--help"]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(installed)}, capture_output=True, text=True
+    )
+    assert "predict" in done.stdout, done.stderr
