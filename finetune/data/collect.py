@@ -1,8 +1,8 @@
-"""What there is to learn from: labelled pictures, each once, with the side it trains or judges on.
+"""The labelled pictures of a source, each once, assigned to training or to the held-out set.
 
-    source → what is labelled → one label a picture → readable, each once → side
+    source → agreed label → readable picture → duplicates removed → train/held-out split
 
-Whatever is left out on the way is counted, under one of REASONS.
+Whatever is left out on the way is counted under one of REASONS.
 """
 
 import hashlib
@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from finetune.data import sources, split
-from finetune.data.sources import Found
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
 from vibecheck.records.labels import training_sets
+from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
+from vibecheck.records.pictures import Images
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
 from vibecheck.settings import Settings
-from vibecheck.vision.faces import Face
 from vibecheck.vision.images import decode
 
 REASONS = {
@@ -38,34 +38,6 @@ AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """A picture and the mood that it shows.
-
-    `source` and `queue` say how it came to be labelled: by an audit, an import or the random queue if one
-    of its labels did, else as the label that holds did. `picture` is a JPEG or PNG and `face` the face in
-    it; None where it is a face crop already. `mood` and `model_version` are what was answered, None where
-    no model was asked.
-    """
-
-    prediction_id: str
-    label: str
-    source: str
-    queue: str | None
-    visitor: str | None
-    made_at: datetime
-    picture: bytes
-    side: str
-    mood: str | None
-    model_version: str | None
-    face: Face | None = None
-
-    @property
-    def judges(self) -> bool:
-        """Whether a model may be judged by it: held out, and labelled without looking at an answer."""
-        return self.side == split.HELD_OUT and split.asked_at_random(self.source, self.queue)
-
-
-@dataclass(frozen=True, slots=True)
 class Collected:
     """The rows, oldest first, and how many were left out for each of REASONS.
 
@@ -73,34 +45,32 @@ class Collected:
     that choose instead of training.
     """
 
-    rows: tuple[Labelled, ...]
+    rows: tuple[LabelledPicture, ...]
     left_out: dict[str, int]
     by_visit: bool
     validation: frozenset[str]
 
     @property
-    def train(self) -> list[Labelled]:
+    def train(self) -> list[LabelledPicture]:
         """What is learned from."""
-        return [
-            row for row in self.rows if row.side == split.TRAIN and row.prediction_id not in self.validation
-        ]
+        return [row for row in self.rows if row.side == TRAIN and row.prediction_id not in self.validation]
 
     @property
-    def valid(self) -> list[Labelled]:
+    def valid(self) -> list[LabelledPicture]:
         """What chooses among ways to train."""
         return [row for row in self.rows if row.prediction_id in self.validation]
 
     @property
-    def held_out(self) -> list[Labelled]:
+    def held_out(self) -> list[LabelledPicture]:
         """What is never trained on."""
-        return [row for row in self.rows if row.side == split.HELD_OUT]
+        return [row for row in self.rows if row.side == HELD_OUT]
 
     @property
-    def judging(self) -> list[Labelled]:
+    def judging(self) -> list[LabelledPicture]:
         """What may judge."""
         return [row for row in self.rows if row.judges]
 
-    def by_class(self, rows: Iterable[Labelled] | None = None) -> dict[str, int]:
+    def by_class(self, rows: Iterable[LabelledPicture] | None = None) -> dict[str, int]:
         """How many rows (of all, or of some) show each mood."""
         counts = Counter(row.label for row in (self.rows if rows is None else rows))
         return {name: counts[name] for name in NAMES}
@@ -132,26 +102,21 @@ def collect(
             found = sources.from_store(store)
         else:
             found = sources.from_files(Path(source), pictures, crops, left_out)
-        usable = _readable(_decided(found, left_out), left_out, tell)
-        usable = _once(usable, left_out)
-        known = {each.prediction_id for each in usable if each.side is None}
-        drawn_before = training_sets.sides(store.engine, known) if source not in ("store", "comet") else {}
-        usable = [replace(each, side=each.side or drawn_before.get(each.prediction_id)) for each in usable]
-        rows = [split.Row(each.prediction_id, each.visitor, each.made_at, each.side) for each in usable]
-        sides, by_visit = split.split(rows)
+        usable = _unique(_readable(_agreed(found, left_out), store.images, left_out, tell), left_out)
+        if source not in ("store", "comet"):
+            before = training_sets.sides(store.engine, [each.prediction_id for each in usable])
+            usable = [replace(each, side=before.get(each.prediction_id)) for each in usable]
+        sides, by_visit = split.split(usable)
         if keep_sides:
-            sides = training_sets.draw(store.engine, sides, datetime.now(UTC))
+            sides = training_sets.assign(store.engine, sides, datetime.now(UTC))
     finally:
         store.close()
     chosen = [
-        _labelled(each, sides[each.prediction_id])
+        replace(each, side=sides[each.prediction_id])
         for each in sorted(usable, key=lambda each: (each.made_at, each.prediction_id))
         if since is None or each.made_at >= since
     ]
-    learning = [
-        split.Row(row.prediction_id, row.visitor, row.made_at) for row in chosen if row.side == split.TRAIN
-    ]
-    valid = frozenset(split.validation(learning, by_visit))
+    valid = frozenset(split.validation([row for row in chosen if row.side == TRAIN], by_visit))
     counted = {reason: left_out[reason] for reason in REASONS if left_out[reason]}
     return Collected(tuple(chosen), counted, by_visit, valid)
 
@@ -183,8 +148,8 @@ def check(collected: Collected) -> None:
         )
 
 
-def _decided(found: Iterable[Found], left_out: Counter[str]) -> list[Found]:
-    """Those whose mood is agreed on."""
+def _agreed(found: Iterable[LabelledPicture], left_out: Counter[str]) -> list[LabelledPicture]:
+    """Those whose mood people agree on."""
     chosen = []
     for each in found:
         if each.label == CANT_TELL:
@@ -197,12 +162,16 @@ def _decided(found: Iterable[Found], left_out: Counter[str]) -> list[Found]:
 
 
 def _readable(
-    found: Sequence[Found], left_out: Counter[str], tell: Callable[[int, int], None]
-) -> list[Found]:
+    found: Sequence[LabelledPicture],
+    images: Images,
+    left_out: Counter[str],
+    tell: Callable[[int, int], None],
+) -> list[LabelledPicture]:
     """Those whose picture is there and can be decoded, with the picture."""
     usable = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        for number, (each, picture) in enumerate(zip(found, threads.map(_read, found), strict=True), 1):
+        pictures = threads.map(lambda each: _read(each, images), found)
+        for number, (each, picture) in enumerate(zip(found, pictures, strict=True), 1):
             if isinstance(picture, bytes):
                 usable.append(replace(each, picture=picture))
             else:
@@ -211,10 +180,10 @@ def _readable(
     return usable
 
 
-def _read(found: Found) -> bytes | str | None:
+def _read(found: LabelledPicture, images: Images) -> bytes | str | None:
     """The picture, None where it is gone, or the reason why it cannot be used."""
     try:
-        picture = found.fetch()
+        picture = found.picture or images.get(found.prediction_id)
         if picture is not None:
             decode(picture)
     except PictureError:
@@ -222,9 +191,9 @@ def _read(found: Found) -> bytes | str | None:
     return picture
 
 
-def _once(found: Iterable[Found], left_out: Counter[str]) -> list[Found]:
-    """Each picture once, and not at all where it came with two moods."""
-    same: dict[bytes, list[Found]] = defaultdict(list)
+def _unique(found: Iterable[LabelledPicture], left_out: Counter[str]) -> list[LabelledPicture]:
+    """Each picture once; none of its copies where they are labelled with different moods."""
+    same: dict[bytes, list[LabelledPicture]] = defaultdict(list)
     for each in found:
         assert each.picture is not None
         same[hashlib.sha256(each.picture).digest()].append(each)
@@ -233,25 +202,8 @@ def _once(found: Iterable[Found], left_out: Counter[str]) -> list[Found]:
         if len({each.label for each in copies}) > 1:
             left_out["conflicting"] += len(copies)
             continue
-        # A copy that has a side already speaks for the rest.
+        # A copy whose side is assigned already stands for the others.
         copies.sort(key=lambda each: (each.side is None, each.made_at, each.prediction_id))
         chosen.append(copies[0])
         left_out["twice"] += len(copies) - 1
     return chosen
-
-
-def _labelled(found: Found, side: str) -> Labelled:
-    assert found.picture is not None
-    return Labelled(
-        found.prediction_id,
-        found.label,
-        found.source,
-        found.queue,
-        found.visitor,
-        found.made_at,
-        found.picture,
-        side,
-        found.mood,
-        found.model_version,
-        found.face,
-    )

@@ -9,8 +9,8 @@ from datasets import ClassLabel, Dataset, Features, Value
 from datasets import Sequence as Several
 from datasets.arrow_writer import ArrowWriter
 
-from finetune.data.collect import Labelled
 from vibecheck.emotions import NAMES
+from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.crops import model_crop
 from vibecheck.vision.faces import face_filling
@@ -29,7 +29,9 @@ FEATURES = Features(
 AT_ONCE = 64
 
 
-def write(path: Path, rows: Sequence[Labelled], side: int, manifest: Manifest, teacher: Classifier) -> None:
+def write(
+    path: Path, rows: Sequence[LabelledPicture], side: int, manifest: Manifest, teacher: Classifier
+) -> None:
     """Write the rows into a file, cut as a model of `manifest` with an input of `side` px wants them.
 
     `teacher` is the champion; what it says of each picture is kept with it. Some rows at a time are in
@@ -44,7 +46,7 @@ def write(path: Path, rows: Sequence[Labelled], side: int, manifest: Manifest, t
 
 
 def _cut(
-    rows: Sequence[Labelled], side: int, manifest: Manifest, teacher: Classifier
+    rows: Sequence[LabelledPicture], side: int, manifest: Manifest, teacher: Classifier
 ) -> Iterator[dict[str, Any]]:
     pictures = [decode(row.picture) for row in rows]
     faces = [row.face or face_filling(picture) for row, picture in zip(rows, pictures, strict=True)]

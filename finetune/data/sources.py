@@ -1,20 +1,17 @@
-"""Where labelled pictures come from: the store, Comet by way of the store, or files."""
+"""Labelled pictures from the store, from Comet (read back into the store first), or from files."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from vibecheck.errors import LabelsError, NoFace, PictureError, SettingsError
 from vibecheck.importing import label_files
 from vibecheck.importing.importer import RIVAL, id_of
-from vibecheck.importing.label_files import LabelledPicture, Refused
+from vibecheck.importing.label_files import Refused
 from vibecheck.records.labels import training_sets
-from vibecheck.records.labels.which_counts import OVERRULES
+from vibecheck.records.labels.labelled import TRAIN, LabelledPicture, LabelledPrediction
 from vibecheck.records.store import Store
-from vibecheck.records.values import hash_of
 from vibecheck.settings import Settings
 from vibecheck.vision.crops import KEPT_SIDE, kept_crop
 from vibecheck.vision.detector import FaceDetector
@@ -23,57 +20,29 @@ from vibecheck.vision.images import decode, encode_jpeg, read_bytes
 from vibecheck.vision.reader import STILL_SIDE
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A labelled picture as its source has it; `fetch` brings the picture, or None where it is gone.
-
-    `disputed`: labellers do not agree. `side` was drawn before, or is None. The rest is as in
-    `collect.Labelled`.
-    """
-
-    prediction_id: str
-    label: str
-    source: str
-    queue: str | None
-    visitor: str | None
-    made_at: datetime
-    mood: str | None
-    model_version: str | None
-    face: Face | None
-    fetch: Callable[[], bytes | None]
-    side: str | None = None
-    disputed: bool = False
-    picture: bytes | None = None
+def from_store(store: Store) -> list[LabelledPicture]:
+    """Everything labelled in the store, oldest first, without the pictures. Raises RecordsError."""
+    return [_of_prediction(each) for each in training_sets.labelled_with_pictures(store.engine)]
 
 
-def from_store(store: Store) -> list[Found]:
-    """Everything labelled in the store, oldest first. Raises RecordsError."""
-    return [_of_case(case, store) for case in training_sets.cases(store.engine)]
-
-
-def _of_case(case: training_sets.Case, store: Store) -> Found:
-    prediction, told = case.prediction, case.drawn_by or case.label
-    # What only claims to be an audit was volunteered.
-    source = "volunteered" if told.source == "audit" and not prediction.audit else told.source
-    newest = {each.given_by: each.mood for each in case.labels if each.source == OVERRULES and each.mood}
-    return Found(
-        prediction.id,
-        case.label.label,
-        source,
-        told.queue,
-        prediction.visitor,
-        prediction.made_at,
-        prediction.mood,
-        prediction.model_version,
-        prediction.face,
-        partial(store.images.get, prediction.id),
-        "train" if case.learned else case.side,
-        len(set(newest.values())) > 1,
+def _of_prediction(each: LabelledPrediction) -> LabelledPicture:
+    prediction = each.prediction
+    return LabelledPicture(
+        row=None,
+        path=None,
+        label=each.label.label,
+        visitor=prediction.visitor,
+        made_at=prediction.made_at,
+        prediction_id=prediction.id,
+        random=each.random_label is not None,
+        disputed=each.disputed,
+        side=TRAIN if each.learned else each.side,
+        face=prediction.face,
     )
 
 
 def restore(settings: Settings, store: Store) -> None:
-    """Read back what Comet has, as far as it is kept here. Raises CometError and SettingsError."""
+    """Read back what Comet has within the retention time. Raises CometError and SettingsError."""
     from vibecheck.comet.client import Comet
     from vibecheck.comet.restore import restore as read_back
     from vibecheck.comet.restore import since_days
@@ -83,10 +52,12 @@ def restore(settings: Settings, store: Store) -> None:
     read_back(Comet.open(settings), store, since_days(settings.retention_days))
 
 
-def from_files(path: Path, pictures: Path | None, crops: bool, left_out: Counter[str]) -> list[Found]:
+def from_files(
+    path: Path, pictures: Path | None, crops: bool, left_out: Counter[str]
+) -> list[LabelledPicture]:
     """The pictures of a folder or a CSV file, as `python -m vibecheck import` would read them.
 
-    Lines and folders that cannot be used are counted in `left_out`. Raises LabelsError.
+    Unusable lines and folders are counted in `left_out`. Raises LabelsError.
     """
     if not path.exists():
         raise LabelsError(f"There is no {path}: --source takes store, comet, a folder or a CSV file.")
@@ -109,25 +80,14 @@ def from_files(path: Path, pictures: Path | None, crops: bool, left_out: Counter
     return found
 
 
-def _of_file(line: LabelledPicture, detector: FaceDetector | None, now: datetime) -> Found:
+def _of_file(line: LabelledPicture, detector: FaceDetector | None, now: datetime) -> LabelledPicture:
     data = read_bytes(line.path)
-    picture, face = _kept(data, detector)
-    return Found(
-        id_of(data),
-        line.label,
-        "import",
-        None,
-        hash_of(line.visitor) if line.visitor else None,
-        line.taken_at or now,
-        None,
-        None,
-        face,
-        lambda: picture,
-    )
+    picture, face = _face_of(data, detector)
+    return replace(line, prediction_id=id_of(data), made_at=line.made_at or now, picture=picture, face=face)
 
 
-def _kept(data: bytes, detector: FaceDetector | None) -> tuple[bytes, Face | None]:
-    """What of a picture is kept, as of a visitor's photo: the face, not the room."""
+def _face_of(data: bytes, detector: FaceDetector | None) -> tuple[bytes, Face | None]:
+    """The part of a picture that would be kept of a visitor's photo: the face, without the room."""
     picture = decode(data)
     if detector is None:
         small = max(picture.shape[:2]) <= KEPT_SIDE

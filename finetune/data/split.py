@@ -1,45 +1,30 @@
-"""Which pictures train a model and which judge it: never the same person's on both sides, and for ever.
+"""The train/held-out split: by visitor, permanent, the same on every machine.
 
-A fifth of the visitors, chosen by a hash of their id, are held out. So whoever comes again is on the same
-side, whatever else was collected meanwhile. With fewer than ten visitors a fifth of them is nobody or
-one person, so then the visits are split instead.
+A fifth of the visitors, chosen by a hash of their id, are held out, so a visitor who returns stays on the
+same side. With fewer than ten visitors a fifth would be nobody or one person: then visits are split
+instead of visitors.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-TRAIN, HELD_OUT = "train", "held_out"
+from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
+
 HELD_OUT_SHARE = 0.2
-# Of what is trained on, the part that chooses when to stop and how much of what was learned to keep.
+# Of the train side, the part that decides early stopping and the mix of old and new weights.
 VALIDATION_SHARE, VALIDATION_MOST = 0.2, 0.35
 FEWEST_VISITORS = 10
-# A visit is over when nothing was checked for so long.
+# A visit ends after this long without a vibe check.
 VISIT_GAP = timedelta(minutes=30)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A labelled prediction. `side` is the one it was given before, or None; `visitor` may be unknown."""
-
-    prediction_id: str
-    visitor: str | None
-    made_at: datetime
-    side: str | None = None
-
-
-def asked_at_random(source: str, queue: str | None) -> bool:
-    """Whether a label was asked for without looking at any model's answer: only such labels may judge."""
-    return source in ("audit", "import") or (source == "labeller" and queue == "random")
-
-
-def split(rows: Sequence[Row]) -> tuple[dict[str, str], bool]:
+def split(rows: Sequence[LabelledPicture]) -> tuple[dict[str, str], bool]:
     """The side of each row by its prediction's id, and whether visits were split instead of visitors.
 
-    A side that a row has already stays. The others follow those of the same visitor (or visit): if any
-    was trained on, all are; else if any was held out, all are; else a hash decides. A row without a
-    visitor counts for itself.
+    A side that is assigned already stays. The others follow the same visitor's (or visit's): TRAIN if any
+    of those is TRAIN, else HELD_OUT if any is; else a hash decides. A row without a visitor is a visitor
+    of its own.
     """
     by_visit = len({row.visitor for row in rows if row.visitor is not None}) < FEWEST_VISITORS
     sides = {}
@@ -48,17 +33,17 @@ def split(rows: Sequence[Row]) -> tuple[dict[str, str], bool]:
         if known:
             theirs = TRAIN if TRAIN in known else HELD_OUT
         else:
-            theirs = _drawn(unit)
+            theirs = _side_of(unit)
         for row in members:
             sides[row.prediction_id] = row.side or theirs
     return sides, by_visit
 
 
-def validation(rows: Sequence[Row], by_visit: bool) -> set[str]:
-    """The ids of those rows, all of the train side, that choose among ways to train instead of training.
+def validation(rows: Sequence[LabelledPicture], by_visit: bool) -> set[str]:
+    """The ids of the validation part of `rows`, which are all of the train side.
 
-    About a fifth of the rows, whole visitors (or visits), in the order of a hash; so the same rows give the
-    same part. A unit with too many rows is passed over, and where every unit is, rows are taken singly.
+    About a fifth of the rows: whole visitors (or visits) in the order of a hash, so that the same rows give
+    the same part. A unit with too many rows is skipped; where every unit is, rows are taken singly.
     """
     wanted, most = round(VALIDATION_SHARE * len(rows)), VALIDATION_MOST * len(rows)
     singly = [(row.prediction_id, [row]) for row in rows]
@@ -72,8 +57,8 @@ def validation(rows: Sequence[Row], by_visit: bool) -> set[str]:
     return chosen
 
 
-def _drawn(unit: str) -> str:
-    """The side of a visitor or visit of which nothing has a side yet."""
+def _side_of(unit: str) -> str:
+    """The side of a visitor or visit that has none yet."""
     return HELD_OUT if _number(f"side of {unit}") < HELD_OUT_SHARE * 2**64 else TRAIN
 
 
@@ -81,22 +66,22 @@ def _number(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
 
 
-def _groups(rows: Iterable[Row], by_visit: bool) -> list[tuple[str, list[Row]]]:
+def _groups(rows: Iterable[LabelledPicture], by_visit: bool) -> list[tuple[str, list[LabelledPicture]]]:
     return _visits(rows) if by_visit else _visitors(rows)
 
 
-def _visitors(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
-    groups: dict[str, list[Row]] = {}
+def _visitors(rows: Iterable[LabelledPicture]) -> list[tuple[str, list[LabelledPicture]]]:
+    groups: dict[str, list[LabelledPicture]] = {}
     for row in rows:
         groups.setdefault(row.visitor or row.prediction_id, []).append(row)
     return list(groups.items())
 
 
-def _visits(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
-    """Each visitor's rows, cut where nothing happened for VISIT_GAP; a visit is named by its first row."""
+def _visits(rows: Iterable[LabelledPicture]) -> list[tuple[str, list[LabelledPicture]]]:
+    """Each visitor's rows, split at gaps of more than VISIT_GAP; a visit is named by its first row."""
     groups = []
     for _, theirs in _visitors(rows):
-        visit: list[Row] = []
+        visit: list[LabelledPicture] = []
         for row in sorted(theirs, key=lambda each: (each.made_at, each.prediction_id)):
             if visit and row.made_at - visit[-1].made_at > VISIT_GAP:
                 groups.append((visit[0].prediction_id, visit))

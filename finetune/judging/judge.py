@@ -10,11 +10,9 @@ from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from finetune.data.split import HELD_OUT, asked_at_random
 from finetune.judging.write_report import write
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.emotions import NAMES
@@ -24,6 +22,7 @@ from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
 from vibecheck.importing import label_files
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
+from vibecheck.records.labels.labelled import HELD_OUT, LabelledPicture
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.crops import model_crop
@@ -36,38 +35,11 @@ from vibecheck.vision.reader import STILL_SIDE
 AT_ONCE = 256
 
 
-class HeldOut(Protocol):
-    """A labelled prediction with its picture, as `finetune.data.collect` gives it.
-
-    `face` is where the face is in the picture; None where the picture is a face crop already.
-    """
-
-    @property
-    def prediction_id(self) -> str: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def queue(self) -> str | None: ...
-    @property
-    def picture(self) -> bytes: ...
-    @property
-    def face(self) -> Face | None: ...
-    @property
-    def side(self) -> str: ...
-
-
-def may_judge(row: HeldOut) -> bool:
-    """Whether a label was asked for without looking at any model's answer, of a picture held out."""
-    return row.side == HELD_OUT and asked_at_random(row.source, row.queue)
-
-
 def judge_challenger(
     settings: Settings,
     champion: str,
     challenger: Path | str,
-    held_out: Sequence[HeldOut],
+    held_out: Sequence[LabelledPicture],
     reference: Path | None,
     out: Path,
     trained_on: Collection[str],
@@ -108,12 +80,14 @@ def judge_challenger(
     return report
 
 
-def _judging(rows: Iterable[HeldOut], learned: set[str]) -> tuple[list[HeldOut], Counter[str]]:
+def _judging(
+    rows: Iterable[LabelledPicture], learned: set[str]
+) -> tuple[list[LabelledPicture], Counter[str]]:
     """The labels that judge, one a prediction, and why others do not."""
-    found: dict[str, HeldOut] = {}
+    found: dict[str, LabelledPicture] = {}
     left_out: Counter[str] = Counter()
     for row in rows:
-        if not may_judge(row):
+        if not row.judges:
             left_out["not drawn at random" if row.side == HELD_OUT else "trains"] += 1
         elif row.label not in NAMES:
             left_out["not a mood"] += 1

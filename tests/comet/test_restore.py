@@ -119,11 +119,11 @@ def test_the_sides_of_predictions_come_back_and_those_here_stay(settings, store,
     for each in made:
         store.add(each, None)
     first, second = (each.id for each in made)
-    training_sets.draw(store.engine, {first: "held_out", second: "train"}, NOON)
+    training_sets.assign(store.engine, {first: "held_out", second: "train"}, NOON)
     Sender(settings, store, FAST).run(until_empty=True)
     with Opened(elsewhere) as new:
         new.add(made[1], None)
-        training_sets.draw(new.engine, {second: "held_out"}, NOON)
+        training_sets.assign(new.engine, {second: "held_out"}, NOON)
         read_back(elsewhere, new)
         assert training_sets.sides(new.engine, [first, second]) == {first: "held_out", second: "held_out"}
 

@@ -11,7 +11,8 @@ from PIL import Image
 from tests.records.examples import open_store
 from vibecheck.errors import RecordsError
 from vibecheck.importing.importer import Fate, Imported, Importer
-from vibecheck.importing.label_files import LabelledPicture, Refused
+from vibecheck.importing.label_files import Refused
+from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.settings import Settings
 from vibecheck.vision.images import decode
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from vibecheck.emotions import NAMES, SYNONYMS
 from vibecheck.errors import LabelsError
-from vibecheck.importing.label_files import DELIMITERS, LONGEST_CELL, LabelledPicture, Refused, count, read
+from vibecheck.importing.label_files import DELIMITERS, LONGEST_CELL, Refused, count, read
+from vibecheck.records.labels.labelled import LabelledPicture
+from vibecheck.records.values import hash_of
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 
@@ -44,7 +46,7 @@ def test_a_line_is_a_picture_with_its_label_and_who_and_when(folder):
         folder, "path,label,visitor,timestamp\na.jpg,happy,Ann,2026-01-31T12:00:00+02:00\nsub/b.png,sad,,\n"
     )
     assert found == [
-        LabelledPicture(2, folder / "a.jpg", "happy", "Ann", datetime(2026, 1, 31, 10, tzinfo=UTC)),
+        LabelledPicture(2, folder / "a.jpg", "happy", hash_of("Ann"), datetime(2026, 1, 31, 10, tzinfo=UTC)),
         LabelledPicture(3, folder / "sub" / "b.png", "sad"),
     ]
 
@@ -125,7 +127,7 @@ def test_the_pictures_may_lie_in_another_folder_and_then_only_there(folder, tmp_
 
 
 def test_a_time_without_a_zone_is_utc_and_a_clock_may_be_a_zone_ahead(folder):
-    assert one(folder, "path,label,timestamp\na.jpg,sad,2026-01-31").taken_at == datetime(
+    assert one(folder, "path,label,timestamp\na.jpg,sad,2026-01-31").made_at == datetime(
         2026, 1, 31, tzinfo=UTC
     )
     soon = (datetime.now(UTC) + timedelta(hours=13)).isoformat()
@@ -194,7 +196,7 @@ def test_what_a_csv_writer_writes_is_read_back(folder, delimiter, rows):
     assert [line.row for line in found] == list(range(2, len(rows) + 2))
     for line, (_, label, who) in zip(found, rows, strict=True):
         assert isinstance(line, Refused) is (label == "bored")
-        assert label == "bored" or line.visitor == (who.strip() or None)
+        assert label == "bored" or line.visitor == (hash_of(who.strip()) if who.strip() else None)
 
 
 def test_a_folder_with_a_folder_for_each_mood(folder):

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from vibecheck import check
 from vibecheck.errors import NoFace, PictureError, UnknownPrediction
-from vibecheck.importing.label_files import LabelledPicture, Refused
+from vibecheck.importing.label_files import Refused
+from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.store import Store
-from vibecheck.records.values import Prediction, hash_of
+from vibecheck.records.values import Prediction
 from vibecheck.vision.images import decode, read_bytes
 from vibecheck.vision.reader import Reader, Reading
 
@@ -73,12 +74,13 @@ class Importer:
                 yield Refused(line.row, str(line.path), str(error))
 
     def _bring(self, labelled: LabelledPicture) -> Imported | Refused:
-        if labelled.taken_at and labelled.taken_at < self._now - timedelta(days=self._days):
+        if labelled.made_at and labelled.made_at < self._now - timedelta(days=self._days):
             return _refused(
                 labelled,
                 f"It was taken more than {self._days} days ago and would be deleted by the next sweep: "
                 "raise VIBECHECK_RETENTION_DAYS, or leave its timestamp out.",
             )
+        assert labelled.path is not None  # pictures of files are what is imported
         data = read_bytes(labelled.path)
         prediction_id = id_of(data)
         label, place = self._told.get(prediction_id, (labelled.label, ""))
@@ -87,7 +89,7 @@ class Importer:
         try:
             prediction, fate = self._store.get(prediction_id), Fate.KNOWN
         except UnknownPrediction:
-            prediction, fate = self._add(prediction_id, labelled, data), Fate.NEW
+            prediction, fate = self._add(prediction_id, labelled, self._read(labelled.path, data)), Fate.NEW
         said = self._label(prediction_id)
         if said != labelled.label:
             # Without a label it is new: the import was interrupted before it came to that.
@@ -96,13 +98,12 @@ class Importer:
         self._told.setdefault(prediction_id, (labelled.label, _place(labelled)))
         return Imported(labelled, prediction, fate)
 
-    def _add(self, prediction_id: str, labelled: LabelledPicture, data: bytes) -> Prediction:
-        reading = self._read(labelled.path, data)
+    def _add(self, prediction_id: str, labelled: LabelledPicture, reading: Reading) -> Prediction:
         prediction, best = check.predict(
             [reading],
             source=SOURCE,
-            visitor=hash_of(labelled.visitor) if labelled.visitor else None,
-            now=labelled.taken_at or self._now,
+            visitor=labelled.visitor,
+            now=labelled.made_at or self._now,
         )
         prediction = replace(prediction, id=prediction_id)
         return check.record(self._store, prediction, best, keep_picture=True)

@@ -15,6 +15,8 @@ from typing import TextIO
 
 from vibecheck.emotions import NAMES, name_of
 from vibecheck.errors import LabelsError
+from vibecheck.records.labels.labelled import LabelledPicture
+from vibecheck.records.values import hash_of
 from vibecheck.vision.images import SUFFIXES
 
 NEEDED = ("path", "label")
@@ -28,22 +30,6 @@ LONGEST_SHOWN = 60
 # A camera's clock may be wrong by a time zone, and still no picture comes from tomorrow.
 AHEAD = timedelta(days=1)
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledPicture:
-    """A picture, and the mood that somebody saw in it.
-
-    `row` counts as a spreadsheet does, the header being 1; of a folder's pictures it is None. `path`
-    lies below the folder of the pictures. `visitor` is whatever the file calls the person, not yet
-    hashed; `taken_at` carries a time zone.
-    """
-
-    row: int | None
-    path: Path
-    label: str
-    visitor: str | None = None
-    taken_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +157,7 @@ def _parsed(row: int, cells: Mapping[str, str], below: Path) -> LabelledPicture 
             row,
             _below(below, written),
             _label(cells.get("label", "")),
-            cells.get("visitor") or None,
+            hash_of(cells["visitor"]) if cells.get("visitor") else None,
             _moment(cells.get("timestamp", "")),
         )
     except BadLine as reason:

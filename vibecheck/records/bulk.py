@@ -3,7 +3,6 @@
 For synthetic history only: nothing is put into the outbox.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, insert
 
 from vibecheck.records.db.rows import prediction_row
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
+from vibecheck.records.labels.labelled import grouped
 from vibecheck.records.labels.which_counts import holds
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
 
@@ -43,10 +43,8 @@ def write(connection: Connection, records: Records) -> None:
 
 
 def _prediction_rows(records: Records) -> Iterator[dict[str, Any]]:
-    """The rows of `predictions`, with what `labels.py` notes in them of their labels."""
-    given: dict[str, list[Feedback]] = defaultdict(list)
-    for label in records.feedback:
-        given[label.prediction_id].append(label)
+    """The rows of `predictions`, with what `labels/give.py` notes in them of their labels."""
+    given = grouped(records.feedback)
     for prediction in records.predictions:
         labels = given[prediction.id]
         held = holds(labels)

@@ -19,6 +19,7 @@ from vibecheck.records.db.tables import feedback, model_versions, plays, predict
 from vibecheck.records.db.transactions import insert_if_new, place, reading, writing
 from vibecheck.records.deletion import purge
 from vibecheck.records.labels import give, learned_from, queues
+from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.which_counts import holds
 from vibecheck.records.outbox import messages
 from vibecheck.records.pictures import Images
@@ -191,12 +192,14 @@ class Store:
         with reading(self._engine) as connection:
             return [prediction_of(row) for row in connection.execute(query).mappings()]
 
-    def page(self, filters: queues.Filters, after: queues.Place | None, limit: int) -> list[queues.Labelled]:
+    def page(
+        self, filters: queues.Filters, after: queues.Place | None, limit: int
+    ) -> list[LabelledPrediction]:
         """The first `limit` predictions that pass the filters, newest first, after the place `after`."""
         with reading(self._engine) as connection:
             return queues.page(connection, filters, after, limit)
 
-    def labelled(self, prediction_id: str) -> queues.Labelled:
+    def labelled(self, prediction_id: str) -> LabelledPrediction:
         """The prediction with this id, and its labels. Raises UnknownPrediction."""
         with reading(self._engine) as connection:
             found = queues.one(connection, prediction_id) if is_prediction_id(prediction_id) else None
@@ -204,7 +207,7 @@ class Store:
             raise lookup.unknown(prediction_id)
         return found
 
-    def queue(self, name: str, limit: int) -> list[queues.Labelled]:
+    def queue(self, name: str, limit: int) -> list[LabelledPrediction]:
         """The next `limit` pictures of a labeller's queue, "useful" or "random"."""
         next_of = {"useful": queues.useful, "random": queues.at_random}[name]
         with reading(self._engine) as connection:

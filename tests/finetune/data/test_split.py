@@ -7,18 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.data.split import FEWEST_VISITORS, HELD_OUT, TRAIN, Row, split
+from finetune.data.split import FEWEST_VISITORS, split
+from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def row(number: int, visitor: int | None, minute: float = 0.0, side: str | None = None) -> Row:
+def row(number: int, visitor: int | None, minute: float = 0.0, side: str | None = None) -> LabelledPicture:
     prediction_id = sha256(str(number).encode()).hexdigest()[:32]
     name = None if visitor is None else sha256(f"visitor {visitor}".encode()).hexdigest()
-    return Row(prediction_id, name, NOON + timedelta(minutes=minute), side)
+    made_at = NOON + timedelta(minutes=minute)
+    return LabelledPicture(None, None, "sad", name, made_at, prediction_id, side=side)
 
 
-def crowd(visitors: int, checks: int = 3) -> list[Row]:
+def crowd(visitors: int, checks: int = 3) -> list[LabelledPicture]:
     return [row(v * checks + i, v, minute=60 * i) for v in range(visitors) for i in range(checks)]
 
 

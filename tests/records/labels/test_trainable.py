@@ -47,7 +47,7 @@ def test_only_those_given_since_a_moment_count(store, learnable):
 def test_the_newest_come_first_and_of_one_mood_where_one_is_asked_for(store, learnable):
     first = labelled(store, ("sad", "audit"), at=NOON)
     second = labelled(store, ("fear", "labeller"), at=NOON + DAY)
-    assert [(e.prediction_id, e.label, e.mood, e.source) for e in learnable.newest(2)] == [
+    assert [(e.prediction_id, e.label, e.mood, e.kind) for e in learnable.newest(2)] == [
         (second, "fear", "happy", "labeller"), (first, "sad", "happy", "audit"),
     ]  # fmt: skip
     assert [each.prediction_id for each in learnable.newest(1)] == [second]

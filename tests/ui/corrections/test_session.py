@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.records.examples import a_prediction
 from vibecheck.errors import UnknownPrediction
-from vibecheck.records.labels.queues import Labelled
+from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.corrections import session
 from vibecheck.ui.corrections.session import Shown, asked_for, days, onward
@@ -54,8 +54,8 @@ def test_any_days_can_be_asked_for(chosen):
     ],
 )
 def test_what_comes_after_a_label(view, at, older, expected):
-    around = [Labelled(a_prediction()) for _ in range(3)]
-    current = Labelled(a_prediction()) if at is None else around[at]
+    around = [LabelledPrediction(a_prediction()) for _ in range(3)]
+    current = LabelledPrediction(a_prediction()) if at is None else around[at]
     found = onward(view, Shown(current, around, older))
     if isinstance(expected, int):
         assert found == around[expected].prediction.id

@@ -4,8 +4,6 @@ No question here reads more than it shows: each filter has an index, and a page 
 before ended instead of counting from the start.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,31 +22,13 @@ from sqlalchemy import (
 )
 
 from vibecheck.emotions import NAMES
-from vibecheck.records.db.rows import feedback_of, prediction_of
+from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import UNSURE, feedback, predictions
-from vibecheck.records.labels.which_counts import holds
-from vibecheck.records.values import CANT_TELL, Feedback, Prediction
+from vibecheck.records.labels.labelled import LabelledPrediction, labels_by_prediction
+from vibecheck.records.values import CANT_TELL
 
 # A mood with so many labels is not rare, however many more it has.
 MANY = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A prediction with its labels, oldest first."""
-
-    prediction: Prediction
-    labels: tuple[Feedback, ...] = ()
-
-    @property
-    def label(self) -> Feedback | None:
-        """The label that holds."""
-        return holds(self.labels)
-
-    @property
-    def place(self) -> "Place":
-        """Where it stands among all, newest first: a page may begin after it."""
-        return self.prediction.made_at, self.prediction.id
 
 
 # The time and the id of a prediction, by which pages are ordered: newest first, ids decide ties.
@@ -91,7 +71,9 @@ class LabellerCount:
     labels: int
 
 
-def page(connection: Connection, filters: Filters, after: Place | None, limit: int) -> list[Labelled]:
+def page(
+    connection: Connection, filters: Filters, after: Place | None, limit: int
+) -> list[LabelledPrediction]:
     """The first `limit` predictions that pass the filters, newest first, after the place `after`."""
     made_at, identity = predictions.c.made_at, predictions.c.id
     query = select(predictions).where(*_conditions(filters))
@@ -102,13 +84,13 @@ def page(connection: Connection, filters: Filters, after: Place | None, limit: i
     return _labelled(connection, query.order_by(made_at.desc(), identity.desc()).limit(limit))
 
 
-def one(connection: Connection, prediction_id: str) -> Labelled | None:
+def one(connection: Connection, prediction_id: str) -> LabelledPrediction | None:
     """One prediction with its labels, or None where there is none with this id."""
     found = _labelled(connection, select(predictions).where(predictions.c.id == prediction_id))
     return found[0] if found else None
 
 
-def useful(connection: Connection, limit: int) -> list[Labelled]:
+def useful(connection: Connection, limit: int) -> list[LabelledPrediction]:
     """The `limit` unlabelled pictures that a model would learn most from, the best first.
 
     How useful: the doubt (1 - confidence), divided by the square root of how many labels there are of
@@ -135,7 +117,7 @@ def useful(connection: Connection, limit: int) -> list[Labelled]:
     return sorted(found, key=lambda each: ids.index(each.prediction.id))
 
 
-def at_random(connection: Connection, limit: int) -> list[Labelled]:
+def at_random(connection: Connection, limit: int) -> list[LabelledPrediction]:
     """The next `limit` pictures of the random queue, in the order of their ids.
 
     An id is random and says nothing about the answer, so at any time those that were labelled are a
@@ -207,16 +189,8 @@ def _label_counts(connection: Connection) -> dict[str, int]:
     return dict(zip(NAMES, connection.execute(select(*counted)).one(), strict=True))
 
 
-def _labelled(connection: Connection, query: Select) -> list[Labelled]:
+def _labelled(connection: Connection, query: Select) -> list[LabelledPrediction]:
     """The predictions that a query finds, each with its labels: two questions, however many there are."""
     found = [prediction_of(row) for row in connection.execute(query).mappings()]
-    given = _labels_of(connection, [prediction.id for prediction in found])
-    return [Labelled(prediction, tuple(given[prediction.id])) for prediction in found]
-
-
-def _labels_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Feedback]]:
-    labels: dict[str, list[Feedback]] = defaultdict(list)
-    query = select(feedback).where(feedback.c.prediction_id.in_(ids)).order_by(feedback.c.n)
-    for row in connection.execute(query).mappings() if ids else ():
-        labels[row["prediction_id"]].append(feedback_of(row))
-    return labels
+    given = labels_by_prediction(connection, feedback.c.prediction_id.in_([each.id for each in found]))
+    return [LabelledPrediction(prediction, given[prediction.id]) for prediction in found]

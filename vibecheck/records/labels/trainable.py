@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, Engine, func, select
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.tables import outcomes, predictions
 from vibecheck.records.db.transactions import reading
+from vibecheck.records.stats.queries import example_of
+from vibecheck.records.stats.results import Example
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +20,6 @@ class LabelCount:
     label: str
     n: int
     right: int
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledPicture:
-    """A picture to learn from: what was shown, and what people said."""
-
-    prediction_id: str
-    mood: str
-    confidence: float
-    label: str
-    source: str
-    given_at: datetime
 
 
 class Learnable:
@@ -53,22 +43,19 @@ class Learnable:
             found = {label: (n, right) for label, n, right in connection.execute(query)}
         return [LabelCount(name, *found.get(name, (0, 0))) for name in NAMES]
 
-    def newest(
-        self, limit: int, since: datetime | None = None, label: str | None = None
-    ) -> list[LabelledPicture]:
-        """The last `limit` that were given, of one mood or of all."""
-        of = outcomes.c
+    def newest(self, limit: int, since: datetime | None = None, label: str | None = None) -> list[Example]:
+        """The `limit` predictions labelled last, with one mood or any."""
         query = (
-            select(of.prediction_id, of.mood, of.confidence, of.label, of.kind, of.given_at)
+            select(outcomes)
             .join_from(outcomes, predictions)
             .where(*_usable(since))
-            .order_by(of.given_at.desc(), of.prediction_id)
+            .order_by(outcomes.c.given_at.desc(), outcomes.c.prediction_id)
             .limit(limit)
         )
         if label is not None:
-            query = query.where(of.label == label)
+            query = query.where(outcomes.c.label == label)
         with reading(self._engine) as connection:
-            return [LabelledPicture(*row) for row in connection.execute(query)]
+            return [example_of(row) for row in connection.execute(query)]
 
     def among(self, ids: Iterable[str]) -> tuple[str, ...]:
         """Those of these predictions that a model can learn from, sorted."""

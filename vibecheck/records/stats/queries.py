@@ -222,10 +222,11 @@ class Counting:
             return list(connection.execute(query))
 
     def _examples(self, query: Select) -> list[Example]:
-        return [_example(row) for row in self._rows(query)]
+        return [example_of(row) for row in self._rows(query)]
 
 
-def _example(row: Row) -> Example:
+def example_of(row: Row) -> Example:
+    """A row of `outcomes`."""
     return Example(
         prediction_id=row.prediction_id,
         day=row.day,

@@ -8,7 +8,8 @@ import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError, UnknownPrediction
-from vibecheck.records.labels.queues import Filters, Labelled, Place
+from vibecheck.records.labels.labelled import LabelledPrediction
+from vibecheck.records.labels.queues import Filters, Place
 from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
 from vibecheck.ui.corrections import session
 from vibecheck.ui.corrections.filters import chosen_filters
@@ -148,7 +149,7 @@ def _ask_to_keep() -> None:
         keep_later.ask(found.prediction, found.label.label if found.label else None)
 
 
-def _facts(current: Labelled, blind: bool) -> str:
+def _facts(current: LabelledPrediction, blind: bool) -> str:
     prediction = current.prediction
     when = f"{_local(prediction.made_at):%d %b %Y, %H:%M}"
     if blind:
@@ -205,7 +206,7 @@ def _label(view: str, prediction_id: str, onward: str | Place | None, name: str)
         session.progress().note = TOO_SOON
 
 
-def _said(given: Feedback, current: Labelled) -> str:
+def _said(given: Feedback, current: LabelledPrediction) -> str:
     """Who labelled it what, and when."""
     what = "can't tell" if given.mood is None else BY_NAME[given.mood].title.lower()
     if given.given_by == visitor():
@@ -245,7 +246,7 @@ def _around(view: str, shown: Shown) -> None:
         )  # fmt: skip
 
 
-def _thumb(each: Labelled, src: str, current: Labelled) -> face_pictures.Thumb:
+def _thumb(each: LabelledPrediction, src: str, current: LabelledPrediction) -> face_pictures.Thumb:
     prediction = each.prediction
     emotion = BY_NAME[prediction.mood]
     title = f"{emotion.title} {prediction.confidence:.0%}"

@@ -10,7 +10,8 @@ import streamlit as st
 
 from vibecheck.access.roles import Role
 from vibecheck.errors import RecordsError, UnknownPrediction
-from vibecheck.records.labels.queues import Filters, Labelled, Place
+from vibecheck.records.labels.labelled import LabelledPrediction
+from vibecheck.records.labels.queues import Filters, Place
 from vibecheck.records.values import QUEUES, is_prediction_id
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import app
@@ -57,8 +58,8 @@ class Progress:
 class Shown:
     """What is on the page now: the one to label, the pictures around it, and whether older ones follow."""
 
-    current: Labelled | None
-    around: Sequence[Labelled]
+    current: LabelledPrediction | None
+    around: Sequence[LabelledPrediction]
     older: bool
 
 
@@ -91,12 +92,12 @@ def asked_for(values: Sequence[Any]) -> str | None:
     return last
 
 
-def may_see(found: Labelled) -> bool:
+def may_see(found: LabelledPrediction) -> bool:
     """Whether this session may see this vibe check: its own, or any for a labeller."""
     return found.prediction.visitor == visitor() or is_labeller()
 
 
-def look_up(prediction_id: str) -> Labelled:
+def look_up(prediction_id: str) -> LabelledPrediction:
     """The vibe check with this id. Raises UnknownPrediction where there is none that may be seen."""
     try:
         found = app.store().labelled(prediction_id)
@@ -123,7 +124,7 @@ def shown(view: str, filters: Filters) -> Shown:
     return Shown(_current(picked, around), around, older)
 
 
-def _current(picked: str | None, around: Sequence[Labelled]) -> Labelled | None:
+def _current(picked: str | None, around: Sequence[LabelledPrediction]) -> LabelledPrediction | None:
     """The one that was picked, wherever it stands, else the first that may be labelled, else the first."""
     known = next((each for each in around if each.prediction.id == picked), None)
     if known:
@@ -136,7 +137,7 @@ def _current(picked: str | None, around: Sequence[Labelled]) -> Labelled | None:
     return next((each for each in around if may_label(each)), next(iter(around), None))
 
 
-def may_label(found: Labelled) -> bool:
+def may_label(found: LabelledPrediction) -> bool:
     """Whether this session could say what it showed: from its picture, or from having been there."""
     return found.prediction.picture_kept or found.prediction.visitor == visitor()
 

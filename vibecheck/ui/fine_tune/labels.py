@@ -5,7 +5,8 @@ import streamlit as st
 from vibecheck.analytics import markup
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import PictureError, RecordsError
-from vibecheck.records.labels.trainable import LabelCount, LabelledPicture
+from vibecheck.records.labels.trainable import LabelCount
+from vibecheck.records.stats.results import Example
 from vibecheck.ui.fine_tune import data
 from vibecheck.ui.fine_tune.data import Known
 from vibecheck.ui.shared import face_pictures, theme
@@ -79,7 +80,7 @@ def _bars(counts: list[LabelCount]) -> str:
     return f'<div class="vcd-slices">{"".join(rows)}</div>'
 
 
-def _pictures(shown: list[LabelledPicture]) -> None:
+def _pictures(shown: list[Example]) -> None:
     known = st.session_state.get("ft-thumbnails", {})
     sources = {each.prediction_id: known.get(each.prediction_id) or _source(each) for each in shown}
     st.session_state["ft-thumbnails"] = sources
@@ -87,18 +88,18 @@ def _pictures(shown: list[LabelledPicture]) -> None:
     st.html(f'<div class="vcf-tiles">{tiles}</div>')
 
 
-def _source(each: LabelledPicture) -> str:
+def _source(each: Example) -> str:
     try:
         return face_pictures.data_uri(data.app.store().get(each.prediction_id), face_pictures.THUMBNAIL)
     except (PictureError, RecordsError):  # deleted since the page was read
         return ""
 
 
-def _tile(each: LabelledPicture, source: str) -> str:
+def _tile(each: Example, source: str) -> str:
     said = BY_NAME[each.label]
     right = each.label == each.mood
     words = "right" if right else f"shown as {BY_NAME[each.mood].title.lower()}"
-    spoken = f"{said.title}, {words}, by {each.source}"
+    spoken = f"{said.title}, {words}, by {each.kind}"
     face = (
         f'<img src="{source}" alt="{spoken}">'
         if source

@@ -1,0 +1,104 @@
+"""A labelled prediction, as the records have it, and a labelled picture, as training and import take it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from vibecheck.records.db.rows import feedback_of
+from vibecheck.records.db.tables import feedback
+from vibecheck.records.labels.which_counts import OVERRULES, holds
+from vibecheck.records.values import Feedback, Prediction
+from vibecheck.vision.faces import Face
+
+TRAIN, HELD_OUT = "train", "held_out"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPrediction:
+    """A prediction with all its labels, oldest first; it may have none.
+
+    `side` is TRAIN or HELD_OUT once it was assigned. `learned`: some model was trained on it.
+    """
+
+    prediction: Prediction
+    labels: tuple[Feedback, ...] = ()
+    side: str | None = None
+    learned: bool = False
+
+    @property
+    def label(self) -> Feedback | None:
+        """The label that counts."""
+        return holds(self.labels)
+
+    @property
+    def random_label(self) -> Feedback | None:
+        """The label that counts among those requested at random, without looking at the model's answer.
+
+        Those are audits, imports, and what a labeller found in the random queue. An "audit" of a
+        prediction that was not drawn for one was volunteered.
+        """
+        return holds(each for each in self.labels if self._requested_at_random(each))
+
+    @property
+    def disputed(self) -> bool:
+        """Whether the labellers' own latest labels name different moods."""
+        latest = {each.given_by: each.mood for each in self.labels if each.source == OVERRULES and each.mood}
+        return len(set(latest.values())) > 1
+
+    @property
+    def place(self) -> tuple[datetime, str]:
+        """Its position among all, newest first: a page may begin after it."""
+        return self.prediction.made_at, self.prediction.id
+
+    def _requested_at_random(self, label: Feedback) -> bool:
+        if label.source == "audit":
+            return self.prediction.audit
+        return label.source == "import" or label.queue == "random"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPicture:
+    """A picture and the mood that people saw in it.
+
+    Of a file of labels it has `row` (as a spreadsheet counts, the header being 1; None in a folder) and
+    `path`; of the records, `prediction_id`. `visitor` is a hash. `made_at` has a time zone; None where
+    the file does not say. `picture` is a JPEG or PNG once it was read, `face` the face in it, None where
+    the picture is a face crop. `random` as in `LabelledPrediction.random_label`.
+    """
+
+    row: int | None
+    path: Path | None
+    label: str
+    visitor: str | None = None
+    made_at: datetime | None = None
+    prediction_id: str = ""
+    random: bool = True
+    disputed: bool = False
+    side: str | None = None
+    picture: bytes | None = None
+    face: Face | None = None
+
+    @property
+    def judges(self) -> bool:
+        """Whether models may be judged by it: held out, and its label requested at random."""
+        return self.side == HELD_OUT and self.random
+
+
+def labels_by_prediction(
+    connection: Connection, condition: ColumnElement[bool]
+) -> dict[str, tuple[Feedback, ...]]:
+    """The labels that meet a condition on `feedback`, oldest first, by the id of their prediction."""
+    rows = connection.execute(select(feedback).where(condition).order_by(feedback.c.n)).mappings()
+    return grouped(map(feedback_of, rows))
+
+
+def grouped(labels: Iterable[Feedback]) -> dict[str, tuple[Feedback, ...]]:
+    """Labels by the id of their prediction; the empty tuple for any other id."""
+    found: dict[str, list[Feedback]] = defaultdict(list)
+    for label in labels:
+        found[label.prediction_id].append(label)
+    return defaultdict(tuple, {prediction_id: tuple(theirs) for prediction_id, theirs in found.items()})
