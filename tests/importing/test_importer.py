@@ -1,6 +1,5 @@
 """Labelled pictures in the records: read as photos are, stored once."""
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -56,12 +55,6 @@ def test_a_labelled_picture_becomes_a_prediction_with_feedback(bring, store, smi
     assert (label.label, label.source, label.given_at) == ("sad", "import", NOW)
     assert max(decode(store.picture(stored.id)).shape) <= 320, "only the face is kept, not the room"
     assert [row.kind for row in store.queued()] == ["prediction", "feedback"]
-
-
-def test_a_person_is_kept_as_the_hash_that_the_app_would_make(bring, store, smile):
-    (done,) = bring(LabelledPicture(2, smile, "happy", "0f" * 16))
-    assert store.get(done.prediction.id).visitor == hashlib.sha256(("0f" * 16).encode()).hexdigest()
-    assert store.get(done.prediction.id).made_at == NOW
 
 
 def test_importing_again_changes_nothing_whatever_the_file_is_called(bring, store, smile, tmp_path):

@@ -1,6 +1,7 @@
 """Lists of labelled pictures, well-meant and hostile."""
 
 import csv
+import hashlib
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,6 +66,12 @@ def test_a_line_is_a_picture_with_its_label_and_who_and_when(folder):
 )
 def test_spreadsheets_write_it_in_many_ways(folder, text):
     assert one(folder, text) == LabelledPicture(2, folder / "a.jpg", "happy")
+
+
+def test_a_person_is_kept_as_the_hash_that_the_app_makes_of_a_cookie(folder):
+    cookie = "0f" * 16
+    visitor = one(folder, f"path,label,visitor\na.jpg,happy,{cookie}").visitor
+    assert visitor == hashlib.sha256(cookie.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("label", [*NAMES, *SYNONYMS])
