@@ -88,7 +88,6 @@ def store(
     as_json: Json = False,
     record: Record = False,
     predictions: Annotated[int, typer.Option(help="How many vibe checks.")] = 1_000_000,
-    labels: Annotated[int, typer.Option(help="About how many labels.")] = 200_000,
     folder: Annotated[
         Path | None, typer.Option(help="Keep the database here, and measure the one that is here.")
     ] = None,
@@ -100,7 +99,7 @@ def store(
     if rows:
         _show("growth", growth.run(_numbers(rows)), as_json, record)
     else:
-        _show("store", run(predictions, labels, folder), as_json, record)
+        _show("store", run(predictions, folder), as_json, record)
 
 
 @app.command()

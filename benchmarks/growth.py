@@ -46,7 +46,7 @@ def _measure(kind: str, size: int, url: str, folder: Path) -> dict:
     store = Store.open(settings.records_url, settings.images_url)
     try:
         engine = store.engine
-        fill(engine, size, size // 5, DAYS, datetime.now(UTC).date(), pictured=True)
+        fill(engine, size, DAYS, datetime.now(UTC), pictured=True)
         if kind == "Postgres":
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(text("ANALYZE"))  # the server does so by itself within a minute

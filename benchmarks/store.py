@@ -30,14 +30,14 @@ class Measured:
     grown_mb: float
 
 
-def run(predictions: int, labels: int, folder: Path | None) -> list[dict]:
+def run(predictions: int, folder: Path | None) -> list[dict]:
     """Fills a SQLite file where `folder` has none, then measures in a process of its own."""
     with tempfile.TemporaryDirectory() as temporary:
         place = folder or Path(temporary)
         place.mkdir(parents=True, exist_ok=True)
         file = place / "vibecheck.db"
         if not file.is_file():
-            _fill(file, predictions, labels)
+            _fill(file, predictions)
         command = [sys.executable, "-m", "benchmarks.store", str(file)]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.returncode:
@@ -67,7 +67,7 @@ def measure(file: Path) -> list[Measured]:
     timed("all, cold, with imports", cold)
     timed("this week", lambda: page(engine, "week"))
     timed("4 weeks", lambda: page(engine, "4 weeks"))
-    timed("12 weeks, one model", lambda: page(engine, "12 weeks", "face-3"))
+    timed("12 weeks, one model", lambda: page(engine, "12 weeks", "demo-3"))
     timed("all, one source", lambda: page(engine, "all", None, "live"))
     timed("where the models stand", lambda: standing(engine))
     return rows
@@ -104,15 +104,15 @@ def standing(engine: "Engine") -> None:
     from vibecheck.analytics.overview import Champion, stand
     from vibecheck.records.stats.queries import Counting
 
-    stand(Counting(engine), Champion("face-3", 0.8), datetime.now(UTC).date())
+    stand(Counting(engine), Champion("demo-3", 0.8), datetime.now(UTC).date())
 
 
-def _fill(file: Path, predictions: int, labels: int) -> None:
+def _fill(file: Path, predictions: int) -> None:
     from benchmarks.harness.history import fill
     from vibecheck.records.db.connect import open_database
 
     engine = open_database(f"sqlite:///{file}")
-    fill(engine, predictions, labels, DAYS, datetime.now(UTC).date())
+    fill(engine, predictions, DAYS, datetime.now(UTC))
     engine.dispose()
 
 

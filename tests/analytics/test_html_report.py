@@ -18,13 +18,13 @@ from vibecheck.records.stats.queries import Counting
 from vibecheck.records.stats.results import Scope
 
 TODAY = datetime.now(UTC).date()
-CHAMPION = Champion("face-3", 0.99)
+CHAMPION = Champion("demo-3", 0.99)
 
 
 @pytest.fixture(scope="module")
 def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
     engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('records') / 'vibecheck.db'}")
-    fill(engine, 4000, 1500, 200, TODAY)
+    fill(engine, 4000, 200, datetime.now(UTC))
     yield Counting(engine)
     engine.dispose()
 
@@ -124,7 +124,7 @@ def test_doubtful_labels_are_those_that_contradict_a_sure_model(known):
 
 def test_three_years_with_gaps_make_a_line_without_gaps(tmp_path):
     engine = open_database(f"sqlite:///{tmp_path / 'long.db'}")
-    fill(engine, 300, 120, 3 * 365, TODAY)
+    fill(engine, 300, 3 * 365, datetime.now(UTC))
     for step, most in (("month", 38), ("week", 158), ("day", 1096)):
         points = look(Counting(engine), TODAY, "all", step=step).line
         assert most - 40 < len(points) <= most

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 def test_a_cell_opens_its_pictures_and_a_picture_its_trace(start_app, open_browser, tmp_path: Path):
     engine = open_database(f"sqlite:///{tmp_path / 'vibecheck.db'}")
-    fill(engine, 2000, 700, 60, datetime.now(UTC).date())
+    fill(engine, 2000, 60, datetime.now(UTC))
     engine.dispose()
     app = start_app(VIBECHECK_DATA=str(tmp_path), VIBECHECK_OWN_MACHINE="1")
     page = open_browser().new_page()
@@ -35,7 +35,7 @@ def test_a_cell_opens_its_pictures_and_a_picture_its_trace(start_app, open_brows
 
 def test_the_trace_of_a_link_opens_by_itself(start_app, open_browser, tmp_path: Path):
     engine = open_database(f"sqlite:///{tmp_path / 'vibecheck.db'}")
-    (prediction_id, *_) = fill(engine, 20, 10, 5, datetime.now(UTC).date())
+    (prediction_id, *_) = fill(engine, 20, 5, datetime.now(UTC))
     engine.dispose()
     app = start_app(VIBECHECK_DATA=str(tmp_path), VIBECHECK_OWN_MACHINE="1")
     page = open_browser().new_page()

@@ -1,7 +1,7 @@
 """What one thing costs does not grow with what is there: counted in steps of SQLite, not in seconds."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import event
@@ -23,7 +23,7 @@ def stores(tmp_path_factory) -> dict[int, Store]:
     found = {}
     for count in (FEW, MANY):
         found[count] = open_store(Settings(data=tmp_path_factory.mktemp("records")))
-        fill(found[count].engine, count, count // 3, 180, date(2026, 6, 30), pictured=True)
+        fill(found[count].engine, count, 180, datetime(2026, 6, 30, tzinfo=UTC), pictured=True)
     yield found
     for store in found.values():
         store.close()

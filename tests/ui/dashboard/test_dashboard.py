@@ -107,7 +107,7 @@ def test_an_id_that_is_none_is_said(store):
 
 def test_a_history_fills_every_card_and_the_filters_choose(store, tmp_path):
     engine = open_database(f"sqlite:///{tmp_path / 'vibecheck.db'}")
-    fill(engine, 3000, 1000, 120, NOW.date())
+    fill(engine, 3000, 120, NOW)
     engine.dispose()
     test = page()
     test.segmented_control(key="period").set_value("all").run()
