@@ -101,10 +101,10 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
 
 
 def standing(engine: "Engine") -> None:
-    from vibecheck.analytics.overview import Champion, stand
+    from vibecheck.analytics.overview import LiveModel, stand
     from vibecheck.records.stats.queries import Counting
 
-    stand(Counting(engine), Champion("demo-3", 0.8), datetime.now(UTC).date())
+    stand(Counting(engine), LiveModel("demo-3", 0.8), datetime.now(UTC).date())
 
 
 def _fill(file: Path, predictions: int) -> None:

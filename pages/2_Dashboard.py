@@ -10,14 +10,14 @@ app.start_page("Dashboard")
 gate.require(Role.ANALYST)
 
 # Statistics and charts take 150 MB, which only those who come here should pay.
-from vibecheck.ui.dashboard import cards, data, gallery, trace  # noqa: E402
+from vibecheck.ui.dashboard import cards, gallery, statistics, trace  # noqa: E402
 
 theme.intro(
     "How good is it, really?",
     "Answers come from vibe checks picked at random and asked about, so that loud mistakes do not weigh "
     "double. Days are those of UTC.",
 )
-shown = data.filters()
+shown = statistics.filters()
 cards.headline(shown)
 
 line, goes = st.columns([1.4, 1], gap="small")

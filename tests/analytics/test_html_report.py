@@ -11,14 +11,14 @@ import pytest
 
 from benchmarks.harness.history import fill
 from vibecheck.analytics.html_report import figures, page, sentences
-from vibecheck.analytics.overview import Champion, Overview, Standing, look, stand
+from vibecheck.analytics.overview import LiveModel, ModelStatus, Overview, look, stand
 from vibecheck.analytics.tables import tables, to_csv
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.stats.queries import Counting
 from vibecheck.records.stats.results import Scope
 
 TODAY = datetime.now(UTC).date()
-CHAMPION = Champion("demo-3", 0.99)
+CHAMPION = LiveModel("demo-3", 0.99)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
 
 
 @pytest.fixture(scope="module")
-def known(counting: Counting) -> tuple[Overview, Standing]:
+def known(counting: Counting) -> tuple[Overview, ModelStatus]:
     return look(counting, TODAY, "12 weeks"), stand(counting, CHAMPION, TODAY)
 
 

@@ -45,7 +45,7 @@ else:
 
     server = st.App(__file__, lifespan=serving)
 """
-PAGES = {"1_Corrections": "VISITOR", "2_Dashboard": "ANALYST", "3_Fine_tune": "TRAINER"}
+PAGES = {"1_Corrections": "VISITOR", "2_Dashboard": "ANALYST", "3_Fine-tune": "TRAINER"}
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +156,10 @@ def test_the_link_opens_all_pages_and_leaves_the_address_at_once(app, open_brows
     assert token not in page.url
 
     # It stays open: on another page, after a reload, in another tab; and nowhere else.
-    page.goto(f"{app.url}/Fine_tune")
-    expect_open(page, "Fine_tune")
+    page.goto(f"{app.url}/Fine-tune")
+    expect_open(page, "Fine-tune")
     page.reload()
-    expect_open(page, "Fine_tune")
+    expect_open(page, "Fine-tune")
     other = context.new_page()
     other.goto(f"{app.url}/Dashboard")
     expect_open(other)
@@ -212,8 +212,8 @@ def test_a_pass_does_not_outlive_the_start(start_app, home, open_browser):
 def test_on_ones_own_machine_every_page_is_open_and_no_link_is_needed(own_app, browser):
     page = browser.new_page()
     for url in (own_app.url, own_app.url.replace("127.0.0.1", "localhost")):
-        page.goto(f"{url}/Fine_tune")
-        expect_open(page, "Fine_tune")
+        page.goto(f"{url}/Fine-tune")
+        expect_open(page, "Fine-tune")
     look(page, "access-own-machine")
     assert "access=" not in own_app.log.read_text()
 
@@ -337,7 +337,7 @@ def test_who_is_on_a_list_signs_in_and_is_let_in_as_far_as_listed(sign_in, brows
     sign_in_as(page, "ann@example.org")
     page.get_by_role("link", name="Dashboard").click()
     expect_open(page)
-    page.get_by_role("link", name="Fine tune").click()
+    page.get_by_role("link", name="Fine-tune").click()
     expect_shut(page, "trainer")
     expect(page.get_by_text("VIBECHECK_TRAINERS")).to_be_visible()
     look(page, "access-not-listed")
@@ -354,14 +354,14 @@ def test_who_is_on_a_list_signs_in_and_is_let_in_as_far_as_listed(sign_in, brows
 
 def test_a_domain_lets_in_whoever_has_a_verified_address_there(sign_in, open_browser):
     page = open_browser().new_page()
-    page.goto(f"{sign_in.url}/Fine_tune")
+    page.goto(f"{sign_in.url}/Fine-tune")
     sign_in_as(page, "bob@firm.example")
-    page.get_by_role("link", name="Fine tune").click()
-    expect_open(page, "Fine_tune")
+    page.get_by_role("link", name="Fine-tune").click()
+    expect_open(page, "Fine-tune")
     page = open_browser().new_page()
-    page.goto(f"{sign_in.url}/Fine_tune")
+    page.goto(f"{sign_in.url}/Fine-tune")
     sign_in_as(page, "eve@firm.example")
-    page.get_by_role("link", name="Fine tune").click()
+    page.get_by_role("link", name="Fine-tune").click()
     expect_shut(page, "trainer")
     expect(page.get_by_text("has not verified")).to_be_visible()
 

@@ -12,7 +12,7 @@ from tests.ui.examples import fill
 from tests.waiting import wait_for
 from vibecheck.emotions import BY_NAME
 from vibecheck.settings import Settings
-from vibecheck.ui.corrections.session import PAGE
+from vibecheck.ui.corrections.labelling_session import PAGE
 from vibecheck.ui.shared.model_status import LOOK_EVERY
 
 pytestmark = pytest.mark.browser

@@ -42,7 +42,7 @@ def test_a_run_is_watched_left_found_again_and_cancelled(start_app, open_browser
         job = jobs.start(Request("slow"))
         wait_for(lambda: len(jobs.get(job.id).progress.losses) > 2)
         page = open_browser().new_page()
-        page.goto(f"{app.url}/Fine_tune")
+        page.goto(f"{app.url}/Fine-tune")
         card = page.locator(".st-key-card-run")
         expect(card.locator('[data-testid="stVegaLiteChart"]')).to_have_count(1)
         expect(card.get_by_text("Learning: the last layer")).to_be_visible()
@@ -53,7 +53,7 @@ def test_a_run_is_watched_left_found_again_and_cancelled(start_app, open_browser
         assert page.evaluate("() => window.gone") == 0
         look(page, "fine-tune-live")
         page.goto(f"{app.url}/About")
-        page.goto(f"{app.url}/Fine_tune")
+        page.goto(f"{app.url}/Fine-tune")
         expect(page.get_by_role("button", name="Fine-tune", exact=True)).to_be_disabled()
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_text("The last run was cancelled")).to_be_visible()

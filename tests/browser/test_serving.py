@@ -18,7 +18,7 @@ def app(start_app):
 
 
 def test_each_page_begins_with_the_products_name_and_a_splash(app):
-    for path in ("/", "/Corrections", "/Dashboard", "/Fine_tune?base=embedded", "/About"):
+    for path in ("/", "/Corrections", "/Dashboard", "/Fine-tune?base=embedded", "/About"):
         answer = requests.get(app.url + path, timeout=10)
         assert answer.status_code == 200 and answer.headers["cache-control"] == "no-cache"
         assert "<title>VibeCheck</title>" in answer.text and "Loading the page" in answer.text
@@ -43,7 +43,7 @@ def test_pages_are_where_the_base_of_the_address_is(base, start):
     before = config.get_option("server.baseUrlPath")
     config.set_option("server.baseUrlPath", base)
     try:
-        assert [door.path for door in doors([Path("2_Fine_tune.py")])] == [f"{start}/", f"{start}/Fine_tune"]
+        assert [door.path for door in doors([Path("2_Fine-tune.py")])] == [f"{start}/", f"{start}/Fine-tune"]
     finally:
         config.set_option("server.baseUrlPath", before)
 

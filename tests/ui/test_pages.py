@@ -98,7 +98,10 @@ def needed(source: str) -> Role:
     return next(wanted, Role.VISITOR)
 
 
-SHUT = '"""A page."""\nfrom vibecheck.access.roles import Role\nfrom vibecheck.ui import app, gate\n\n'
+SHUT = (
+    '"""A page."""\nfrom vibecheck.access.roles import Role\n'
+    'from vibecheck.ui.access import gate\nfrom vibecheck.ui.shared import app\n\n'
+)
 READ = "found = app.store().get('0' * 32)\n"
 START = "app.start_page('Numbers')\n"
 ASK = "gate.require(Role.ANALYST)\n"

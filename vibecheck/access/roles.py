@@ -34,7 +34,7 @@ PAGES = {
     "Home": Role.VISITOR,
     "Corrections": Role.VISITOR,
     "Dashboard": Role.ANALYST,
-    "Fine_tune": Role.TRAINER,
+    "Fine-tune": Role.TRAINER,
     "About": Role.VISITOR,
 }
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from vibecheck.analytics.shares import Change, Share, change, share
+from vibecheck.analytics.shares import Difference, Share, change, share
 from vibecheck.records.stats.results import Answers, Bin, Day
 
 # Fewer answers than this say nothing that a headline should repeat: the interval is ±18 points.
@@ -30,7 +30,7 @@ class Accuracy:
 
     audited: Share
     response: Share
-    change: Change | None
+    change: Difference | None
     volunteered: Share
     labelled: Share
     drawn: Share

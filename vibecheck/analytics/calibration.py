@@ -14,7 +14,7 @@ DRAWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReliabilityBin:
     """One bin of the reliability diagram: the mean confidence in it, and how often it was right."""
 
     number: int
@@ -35,7 +35,7 @@ class Calibration:
     low: float | None
     high: float | None
     bias: float | None
-    steps: tuple[Step, ...]
+    steps: tuple[ReliabilityBin, ...]
 
 
 def calibration_error(
@@ -88,7 +88,7 @@ def calibration(bins: Sequence[Bin], seed: int = 0) -> Calibration:
         high=max(float(high), error),
         bias=float((confidence.sum() - correct.sum()) / total),
         steps=tuple(
-            Step(number, float(level), share(int(k), int(count)))
+            ReliabilityBin(number, float(level), share(int(k), int(count)))
             for number, level, k, count in zip(numbers, mean, correct, n, strict=True)
         ),
     )

@@ -9,7 +9,7 @@ from vibecheck.records.stats.results import Cell
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ConfusedPair:
     """Two moods that are taken for each other: how many of all mistakes, either way round."""
 
     first: str
@@ -22,7 +22,7 @@ class Confusion:
     """`counts[label][mood]`, 7 x 7 in the order of EMOTIONS, and the pairs, most confused first."""
 
     counts: tuple[tuple[int, ...], ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ConfusedPair, ...]
 
     @property
     def total(self) -> int:
@@ -49,7 +49,7 @@ def confusion(cells: Sequence[Cell]) -> Confusion:
     counts = tuple(tuple(found.get((label, mood), 0) for mood in NAMES) for label in NAMES)
     mistakes = sum(n for (label, mood), n in found.items() if label != mood)
     pairs = [
-        Pair(first, second, share(both, mistakes))
+        ConfusedPair(first, second, share(both, mistakes))
         for index, first in enumerate(NAMES)
         for second in NAMES[index + 1 :]
         if (both := found.get((first, second), 0) + found.get((second, first), 0))

@@ -7,7 +7,7 @@ import vl_convert
 
 from vibecheck.analytics import charts, markup, time_charts, words
 from vibecheck.analytics.drift import Shift
-from vibecheck.analytics.overview import Overview, Standing
+from vibecheck.analytics.overview import ModelStatus, Overview
 
 CHART_WIDTH = 800
 
@@ -36,7 +36,7 @@ table { border-collapse: collapse; width: 100%; } td, th { text-align: left; pad
 """
 
 
-def figures(overview: Overview, standing: Standing) -> dict[str, Any]:
+def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
     """The headline figures as plain JSON; what is not known yet is null."""
     accuracy, confusion, drift = overview.accuracy, overview.confusion, overview.drift
     audited, top = accuracy.audited, confusion.pairs[0] if confusion.pairs else None
@@ -69,7 +69,7 @@ def figures(overview: Overview, standing: Standing) -> dict[str, Any]:
     }
 
 
-def sentences(overview: Overview, standing: Standing) -> list[str]:
+def sentences(overview: Overview, standing: ModelStatus) -> list[str]:
     """The headline for people, a line each."""
     lines = [
         f"{answer.question}: {' '.join(filter(None, (answer.figure, answer.interval)))}. {answer.detail}"
@@ -79,7 +79,7 @@ def sentences(overview: Overview, standing: Standing) -> list[str]:
     return [*lines, drifts, f"Time to retrain? {standing.retrain.sentence}"]
 
 
-def page(overview: Overview, standing: Standing) -> str:
+def page(overview: Overview, standing: ModelStatus) -> str:
     """The report: words, and charts as pictures in the text. It loads nothing and runs nothing."""
     scope = overview.scope
     only = "".join(f" · {escape(each)}" for each in (scope.model_version, scope.source) if each)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from html import escape
 
-from vibecheck.analytics.overview import Standing
+from vibecheck.analytics.overview import ModelStatus
 from vibecheck.analytics.retrain import Advice
 from vibecheck.analytics.slices import Slice
 from vibecheck.analytics.words import Answer, interval
@@ -71,7 +71,7 @@ def _nothing(text: str) -> str:
     return f'<div class="vcd-detail">{escape(text)}</div>'
 
 
-def versions_table(standing: Standing) -> str:
+def versions_table(standing: ModelStatus) -> str:
     """The models side by side; the one in use is marked."""
     heads = ("Model", "Live", "Vibe checks", "Accuracy", "Audits", "Calibration error", "Latency")
     rows = []

@@ -8,10 +8,10 @@ from vibecheck.analytics.calibration import Calibration, calibration
 from vibecheck.analytics.confusion import Confusion, confusion
 from vibecheck.analytics.drift import Drift, drift
 from vibecheck.analytics.label_errors import thresholds
+from vibecheck.analytics.model_comparison import ComparedModel, side_by_side
 from vibecheck.analytics.retrain import Advice, advice
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.slices import Slice, slices
-from vibecheck.analytics.versions import Version, side_by_side
 from vibecheck.records.stats.queries import Counting
 from vibecheck.records.stats.results import Answers, Day, Example, MoodPlays, Scope
 
@@ -28,7 +28,7 @@ SUSPECTS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Champion:
+class LiveModel:
     """The model in use: its version, and the accuracy that it was promised to have, if any."""
 
     version: str
@@ -55,11 +55,11 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ModelStatus:
     """Where the models stand, whatever the scope: all versions, labels in doubt, time to retrain."""
 
-    champion: Champion
-    versions: tuple[Version, ...]
+    champion: LiveModel
+    versions: tuple[ComparedModel, ...]
     suspects: tuple[Example, ...]
     suspect_count: int
     retrain: Advice
@@ -107,7 +107,7 @@ def look(
     )
 
 
-def stand(counting: Counting, champion: Champion, today: date) -> Standing:
+def stand(counting: Counting, champion: LiveModel, today: date) -> ModelStatus:
     """Asks the records and computes where the models stand. Raises RecordsError."""
     uses = counting.versions()
     versions = side_by_side(uses, counting.bins(Scope()))
@@ -115,7 +115,7 @@ def stand(counting: Counting, champion: Champion, today: date) -> Standing:
     since = live_since or datetime.min.replace(tzinfo=UTC)
     doubt = thresholds(counting.mean_label_probability())
     suspect_count, suspects = counting.suspects(doubt, SUSPECTS)
-    return Standing(
+    return ModelStatus(
         champion=champion,
         versions=tuple(versions),
         suspects=tuple(suspects),

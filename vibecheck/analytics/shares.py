@@ -25,7 +25,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Difference:
     """From one share to another: `points` is the difference (0.01 is one percentage point)."""
 
     points: float
@@ -50,11 +50,11 @@ def share(k: int, n: int) -> Share:
     return Share(k, n, value, max(0.0, min(low, value)), min(1.0, max(high, value)))
 
 
-def change(before: Share, after: Share) -> Change | None:
+def change(before: Share, after: Share) -> Difference | None:
     """The difference of two shares by Fisher's exact test, two-sided; None where one is of nothing."""
     if before.value is None or after.value is None:
         return None
-    return Change(after.value - before.value, fisher(before.k, before.n, after.k, after.n))
+    return Difference(after.value - before.value, fisher(before.k, before.n, after.k, after.n))
 
 
 def fisher(k1: int, n1: int, k2: int, n2: int) -> float:

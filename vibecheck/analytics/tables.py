@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from vibecheck.analytics.overview import Overview, Standing
+from vibecheck.analytics.overview import ModelStatus, Overview
 from vibecheck.emotions import NAMES
 from vibecheck.records.csv_safety import harmless
 from vibecheck.records.stats.results import Example
@@ -13,7 +13,7 @@ from vibecheck.records.stats.results import Example
 Rows = list[dict[str, Any]]
 
 
-def tables(overview: Overview, standing: Standing, examples: Sequence[Example] = ()) -> dict[str, Rows]:
+def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example] = ()) -> dict[str, Rows]:
     """All tables by name."""
     confusion = overview.confusion
     return {

@@ -10,7 +10,7 @@ import typer
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
-    from vibecheck.analytics.overview import Overview, Standing
+    from vibecheck.analytics.overview import ModelStatus, Overview
     from vibecheck.vision.manifest import Manifest
 
 
@@ -45,10 +45,10 @@ def report(
 
 def _known(
     period: str, model: str | None = None, source: str | None = None, step: str = "week"
-) -> "tuple[Overview, Standing]":
+) -> "tuple[Overview, ModelStatus]":
     """What the records say of a time, and of the model in use."""
     from vibecheck.analytics.accuracy import STEPS
-    from vibecheck.analytics.overview import PERIODS, Champion, look, stand
+    from vibecheck.analytics.overview import PERIODS, LiveModel, look, stand
     from vibecheck.records.store import Store
 
     for option, value, allowed in (("--period", period, tuple(PERIODS)), ("--step", step, STEPS)):
@@ -58,7 +58,7 @@ def _known(
     store = Store.open(settings.records_url, settings.images_url)
     try:
         manifest = _champion(settings)
-        champion = Champion(manifest.version, manifest.promised_accuracy)
+        champion = LiveModel(manifest.version, manifest.promised_accuracy)
         overview = look(store.counting, today, period, model, source, step)
         return overview, stand(store.counting, champion, today)
     finally:

@@ -230,8 +230,8 @@ def test_every_page_that_a_session_cannot_open_has_a_lock_beside_it(set_up, page
     from vibecheck.access.roles import PAGES
     from vibecheck.ui.access.gate import _locks
 
-    assert [page for page in PAGES if f"/{page}" in _locks(Role.VISITOR)] == ["Dashboard", "Fine_tune"]
-    assert [page for page in PAGES if f"/{page}" in _locks(Role.ANALYST)] == ["Fine_tune"]
+    assert [page for page in PAGES if f"/{page}" in _locks(Role.VISITOR)] == ["Dashboard", "Fine-tune"]
+    assert [page for page in PAGES if f"/{page}" in _locks(Role.ANALYST)] == ["Fine-tune"]
     assert _locks(Role.TRAINER) == ""
 
 

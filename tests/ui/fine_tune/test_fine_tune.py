@@ -16,11 +16,11 @@ from vibecheck.settings import Settings
 from vibecheck.training.events import Collected, Finished, Progress, Step
 from vibecheck.training.runs import Jobs
 from vibecheck.training.runs_table import FAILED, FINISHED
-from vibecheck.ui.fine_tune import start
+from vibecheck.ui.fine_tune import start_run
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
 
-PAGE = "pages/3_Fine_tune.py"
+PAGE = "pages/3_Fine-tune.py"
 NOW = datetime.now(UTC).replace(microsecond=0)
 CHAMP, NEW = Manifest.read(EMBEDDED).version, "tuned-1"
 ID = "a" * 32
@@ -188,7 +188,7 @@ def test_a_hub_id_that_is_none_is_not_started_from(store, page):
     labelled(store, "sad")
     labelled(store, "happy")
     test = page()
-    test.selectbox[0].set_value(start.HUB).run()
+    test.selectbox[0].set_value(start_run.HUB).run()
     test.text_input(key="ft-hub").set_value("../etc").run()
     assert button(test, "ft-start").disabled
     test.text_input(key="ft-hub").set_value("owner/name").run()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.records.labels.queues import Filters
-from vibecheck.ui.corrections import session
+from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.visitor import timezone
 

@@ -6,14 +6,14 @@ from vibecheck.analytics import charts, markup, time_charts, words
 from vibecheck.analytics.chart_style import Chart
 from vibecheck.analytics.tables import tables
 from vibecheck.emotions import BY_NAME
-from vibecheck.ui.dashboard.data import STEPS, Shown
+from vibecheck.ui.dashboard.statistics import STEPS, Statistics
 from vibecheck.ui.shared import theme
 
-FINE_TUNE = "pages/3_Fine_tune.py"
+FINE_TUNE = "pages/3_Fine-tune.py"
 SLICES = 8
 
 
-def headline(shown: Shown) -> None:
+def headline(shown: Statistics) -> None:
     """Three questions, three answers."""
     st.html(theme.CARDS)
     found = shown.overview
@@ -27,7 +27,7 @@ def headline(shown: Shown) -> None:
             st.html(markup.answer_card(answer))
 
 
-def trend(shown: Shown) -> None:
+def trend(shown: Statistics) -> None:
     """Accuracy step by step."""
     found = shown.overview
     with st.container(key="card-trend", height="stretch"):
@@ -48,7 +48,7 @@ def trend(shown: Shown) -> None:
             theme.quiet(bias)
 
 
-def matrix(shown: Shown) -> tuple[str, str] | None:
+def matrix(shown: Statistics) -> tuple[str, str] | None:
     """The confusion matrix; returns the cell that was pressed: what people said, and what was shown."""
     with st.container(key="card-matrix", height="stretch"):
         _title("Where it goes", "row: what people said · % of row · press a cell for its pictures")
@@ -68,7 +68,7 @@ def matrix(shown: Shown) -> tuple[str, str] | None:
         return names[picked[0]["label"]], names[picked[0]["mood"]]
 
 
-def pairs(shown: Shown) -> None:
+def pairs(shown: Statistics) -> None:
     """The most confused pairs as bars."""
     with st.container(key="card-pairs", height="stretch"):
         _title("Taken for each other", "share of all mistakes · line: 95%")
@@ -78,7 +78,7 @@ def pairs(shown: Shown) -> None:
             theme.quiet("No mistakes were reported by people who were asked.")
 
 
-def fails(shown: Shown) -> None:
+def fails(shown: Statistics) -> None:
     """Accuracy by slice, worst first."""
     with st.container(key="card-fails", height="stretch"):
         _title("Where it fails", "worst first · strip: 95% · *: more than noise")
@@ -89,7 +89,7 @@ def fails(shown: Shown) -> None:
                 st.html(markup.slice_rows(shown.overview.slices[SLICES:], rest))
 
 
-def retrain(shown: Shown) -> None:
+def retrain(shown: Statistics) -> None:
     """Whether it is time to train the next model."""
     advice, standing = shown.standing.retrain, shown.standing
     with st.container(key="card-retrain", height="stretch"):
@@ -108,7 +108,7 @@ def retrain(shown: Shown) -> None:
             st.switch_page(FINE_TUNE)
 
 
-def confidence(shown: Shown) -> None:
+def confidence(shown: Statistics) -> None:
     """The reliability diagram, and how sure it was when right and when wrong."""
     found = shown.overview.calibration
     with st.container(key="card-confidence", height="stretch"):
@@ -124,7 +124,7 @@ def confidence(shown: Shown) -> None:
         _draw(charts.confidence_histogram(found))
 
 
-def drift(shown: Shown) -> None:
+def drift(shown: Statistics) -> None:
     """Whether what comes in has changed."""
     found = shown.overview.drift
     with st.container(key="card-drift", height="stretch"):
@@ -140,7 +140,7 @@ def drift(shown: Shown) -> None:
         _draw(charts.drift_bars(next(shift for shift in found.shifts if shift.title == chosen)))
 
 
-def models(shown: Shown) -> None:
+def models(shown: Statistics) -> None:
     """The models side by side."""
     with st.container(key="card-models"):
         _title("Models side by side", "accuracy and calibration by audits, over all time")
@@ -150,7 +150,7 @@ def models(shown: Shown) -> None:
         st.html(markup.versions_table(shown.standing))
 
 
-def use(shown: Shown) -> None:
+def use(shown: Statistics) -> None:
     """How much it is used, and what people do with the music."""
     found = shown.overview
     volume, music = st.columns([1.6, 1], gap="small")
@@ -169,7 +169,7 @@ def use(shown: Shown) -> None:
         st.html(markup.again_rows(found.plays))
 
 
-def downloads(shown: Shown, examples: list) -> None:
+def downloads(shown: Statistics, examples: list) -> None:
     """Every table as CSV, and the whole as one page."""
     from vibecheck.ui.dashboard.report_download import report_of
 

@@ -8,7 +8,7 @@ from vibecheck.emotions import BY_NAME
 from vibecheck.errors import RecordsError
 from vibecheck.records.stats.results import Example
 from vibecheck.ui.dashboard import trace
-from vibecheck.ui.dashboard.data import Shown
+from vibecheck.ui.dashboard.statistics import Statistics
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.presses import once
 
@@ -16,7 +16,7 @@ LISTS = {"mistakes": "Mistakes", "unsure": "Least sure", "doubtful": "Labels tha
 TILES = 12
 
 
-def gallery(shown: Shown, cell: tuple[str, str] | None) -> list[Example]:
+def gallery(shown: Statistics, cell: tuple[str, str] | None) -> list[Example]:
     """The mistakes, the least sure, the doubtful labels, or the pictures of a cell of the matrix."""
     with st.container(key="card-gallery", height="stretch"):
         if cell:
@@ -51,7 +51,7 @@ _EMPTY = {
 }
 
 
-def _examples(shown: Shown, chosen: str, cell: tuple[str, str] | None) -> list[Example]:
+def _examples(shown: Statistics, chosen: str, cell: tuple[str, str] | None) -> list[Example]:
     counting, scope = app.store().counting, shown.overview.scope
     match chosen:
         case "cell" if cell:

@@ -13,14 +13,14 @@ from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.training.runs import log_of
 from vibecheck.training.runs_table import CANCELLED, FINISHED, Job
 from vibecheck.ui.fine_tune import report_view
-from vibecheck.ui.fine_tune.data import Known
+from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.presses import once
 
 HEADLINES = {FINISHED: "It is ready", CANCELLED: "The last run was cancelled"}
 
 
-def last(known: Known) -> None:
+def last(known: FineTuneState) -> None:
     """The last run's outcome, until somebody has decided on it or put it away."""
     job = known.runs[0] if known.runs else None
     if job is None or job.running or job.id in st.session_state.setdefault("ft-put-away", set()):
@@ -45,7 +45,7 @@ def _unfinished(job: Job) -> None:
         st.button("Put away", key="ft-put-away-button", on_click=once(_put_away), args=[job.id])
 
 
-def verdict(known: Known, entry: Entry, job: Job | None) -> None:
+def verdict(known: FineTuneState, entry: Entry, job: Job | None) -> None:
     """Champion and challenger side by side, and the three things to do."""
     version, proof = entry.version.version, entry.version.proof
     champion = known.champion.version.version if known.champion else None

@@ -11,8 +11,8 @@ from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.training import estimate
 from vibecheck.training.estimate import Estimate
 from vibecheck.training.runs import Request
-from vibecheck.ui.fine_tune import data
-from vibecheck.ui.fine_tune.data import Known
+from vibecheck.ui.fine_tune import state
+from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.configuration import settings
 from vibecheck.ui.shared.presses import once
@@ -23,14 +23,14 @@ SOURCES = {"store": "The records of this app", "comet": "Comet", "files": "A fol
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedRun:
     """What the card asks for, and what stands in its way, or nothing."""
 
     request: Request
     problem: str = ""
 
 
-def launch(known: Known) -> None:
+def launch(known: FineTuneState) -> None:
     """The card; its button starts the run."""
     _take_up()
     with st.container(key="card-start", height="stretch"):
@@ -39,11 +39,11 @@ def launch(known: Known) -> None:
         try:
             with st.expander("Advanced"):
                 asked = _asked(base)
-            made_since = data.beginning_of(asked.request.since)
-            counts = data.learnable().counts(made_since=made_since)
-            doubtful = data.suspects() if asked.request.source == "store" else 0
+            made_since = state.beginning_of(asked.request.since)
+            counts = state.learnable().counts(made_since=made_since)
+            doubtful = state.suspects() if asked.request.source == "store" else 0
         except RecordsError as error:
-            data.stop(error)
+            state.stop(error)
         problem = asked.problem or _too_few(asked.request, counts)
         rows = sum(each.n for each in counts)
         problem = problem or _too_small(_estimate(asked.request, rows))
@@ -81,7 +81,7 @@ def _take_up() -> None:
         st.session_state["ft-since"] = brought.get("labels_since")
 
 
-def _base(known: Known) -> str:
+def _base(known: FineTuneState) -> str:
     """What to start from: a version, or a Hub id; empty while none is written."""
     embedded = app.reader().embedded
     titles = {}
@@ -104,7 +104,7 @@ def _base(known: Known) -> str:
         return ""
 
 
-def _asked(base: str) -> Asked:
+def _asked(base: str) -> RequestedRun:
     kinds = [kind for kind in SOURCES if kind != "comet" or settings().comet_api_key is not None]
     kind = st.selectbox("Labels from", kinds, format_func=SOURCES.get, key="ft-source")
     source, problem = kind, ""
@@ -136,7 +136,7 @@ def _asked(base: str) -> Asked:
     ).strip()  # fmt: skip
     if reference and not Path(reference).exists():
         problem = problem or f"{reference} is not there: name a folder on the machine that runs VibeCheck."
-    return Asked(Request(base, source, since, epochs, reference or None), problem)
+    return RequestedRun(Request(base, source, since, epochs, reference or None), problem)
 
 
 def _doubt(count: int) -> None:

@@ -11,9 +11,9 @@ from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.queues import Filters, Place
 from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
-from vibecheck.ui.corrections import session
+from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.corrections.filters import chosen_filters
-from vibecheck.ui.corrections.session import Shown
+from vibecheck.ui.corrections.labelling_session import Batch
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.shared import app, face_pictures, theme
 from vibecheck.ui.shared.presses import once
@@ -114,7 +114,7 @@ def _note() -> None:
         here.note = ""
 
 
-def _to_label(view: str, shown: Shown) -> None:
+def _to_label(view: str, shown: Batch) -> None:
     """The picture to label and the buttons, each with a key."""
     current = shown.current
     prediction = current.prediction
@@ -157,7 +157,7 @@ def _facts(current: LabelledPrediction, blind: bool) -> str:
     return f"{when} · {prediction.model_version} · id {prediction.id[:4]}…{prediction.id[-2:]}"
 
 
-def _buttons(view: str, shown: Shown) -> None:
+def _buttons(view: str, shown: Batch) -> None:
     """Right, the seven moods, can't tell, undo. Each belongs to what is shown: a second press in haste
     never labels the next one unseen."""
     prediction = shown.current.prediction
@@ -225,7 +225,7 @@ def _labeller(given_by: str | None) -> str:
     return f"Labeller {given_by[:4]}" if given_by else "Somebody"
 
 
-def _around(view: str, shown: Shown) -> None:
+def _around(view: str, shown: Batch) -> None:
     """The thumbnails of the page, and the way to older and newer ones."""
     if view == "random" or not shown.around:
         return

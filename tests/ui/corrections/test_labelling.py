@@ -14,7 +14,7 @@ from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
 from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.records.values import CANT_TELL
-from vibecheck.ui.corrections.session import NOT_TO_BE_SEEN, PAGE
+from vibecheck.ui.corrections.labelling_session import NOT_TO_BE_SEEN, PAGE
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.home.keep_later import Crop, HeldCrop
 
@@ -97,7 +97,7 @@ def test_a_button_of_what_was_shown_before_labels_nothing(add, store):
     before, now = add(minutes=-1), add()
 
     def stale_and_new(before, now):
-        from vibecheck.ui.corrections import session
+        from vibecheck.ui.corrections import labelling_session as session
 
         session.progress().drawn = now
         session.label("mine", before, None, "happy")

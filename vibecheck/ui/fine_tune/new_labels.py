@@ -7,20 +7,20 @@ from vibecheck.emotions import BY_NAME
 from vibecheck.errors import PictureError, RecordsError
 from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.records.stats.results import Example
-from vibecheck.ui.fine_tune import data
-from vibecheck.ui.fine_tune.data import Known
+from vibecheck.ui.fine_tune import state
+from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import face_pictures, theme
 
 TILES = 12
 
 
-def new(known: Known) -> None:
+def new(known: FineTuneState) -> None:
     """How much there is to learn from, by mood, with the pictures."""
     with st.container(key="card-labels", height="stretch"):
         try:
-            counts = data.learnable().counts(known.new_since)
+            counts = state.learnable().counts(known.new_since)
         except RecordsError as error:
-            data.stop(error)
+            state.stop(error)
         total = sum(each.n for each in counts)
         st.html(f'<h2 class="vcd-title">New labels <span>{markup.escape(_note(known))}</span></h2>')
         if not total:
@@ -40,24 +40,24 @@ def new(known: Known) -> None:
             wrap=True,
         )
         try:
-            _pictures(data.learnable().newest(TILES, known.new_since, chosen))
+            _pictures(state.learnable().newest(TILES, known.new_since, chosen))
         except RecordsError as error:
             st.error(str(error), icon="⚠️")
 
 
-def _note(known: Known) -> str:
+def _note(known: FineTuneState) -> str:
     if known.new_since is None:
         return "with a picture · the model in use has learned from none of them"
     return f"with a picture · given since {known.champion.version.version} was trained"
 
 
-def _nothing(known: Known) -> None:
+def _nothing(known: FineTuneState) -> None:
     if known.new_since is None:
         title = "Nothing to learn from yet"
         words = "A model learns from labels with a picture. Give some under Corrections, or import your own."
     else:
         title = "No new labels"
-        words = f"Nothing was labelled since {data.spoken(known.new_since)}. Corrections is the place."
+        words = f"Nothing was labelled since {state.spoken(known.new_since)}. Corrections is the place."
     theme.empty("🏷️", title, words)
     if st.button("To Corrections", icon=":material/edit:", key="ft-to-corrections"):
         st.switch_page("pages/1_Corrections.py")
@@ -90,7 +90,7 @@ def _pictures(shown: list[Example]) -> None:
 
 def _source(each: Example) -> str:
     try:
-        return face_pictures.data_uri(data.app.store().get(each.prediction_id), face_pictures.THUMBNAIL)
+        return face_pictures.data_uri(state.app.store().get(each.prediction_id), face_pictures.THUMBNAIL)
     except (PictureError, RecordsError):  # deleted since the page was read
         return ""
 

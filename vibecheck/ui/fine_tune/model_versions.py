@@ -7,8 +7,8 @@ import streamlit as st
 
 from vibecheck.errors import ModelError, RecordsError
 from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
-from vibecheck.ui.fine_tune import data, verdict
-from vibecheck.ui.fine_tune.data import Known
+from vibecheck.ui.fine_tune import state, verdict
+from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.presses import once
 
@@ -21,7 +21,7 @@ KINDS = {
 }
 
 
-def versions(known: Known) -> None:
+def versions(known: FineTuneState) -> None:
     """The list, newest first; the champion before is one press away."""
     with st.container(key="card-versions"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -43,7 +43,7 @@ def versions(known: Known) -> None:
                     _entry(known, entry)
 
 
-def _entry(known: Known, entry: Entry) -> None:
+def _entry(known: FineTuneState, entry: Entry) -> None:
     version = entry.version.version
     waits = not {CHAMPION, PREVIOUS} & set(entry.aliases) and entry.discarded_at is None
     with st.container(key=f"version-{known.entries.index(entry)}"):
@@ -66,7 +66,7 @@ def _described(entry: Entry) -> str:
             f'<span class="vcf-badge warn" title="Whoever they show had them deleted after it was trained">'
             f"learned from {version.deleted:,} {several} deleted since</span>"
         )
-    about = [f"registered {data.spoken(version.registered_at)}"]
+    about = [f"registered {state.spoken(version.registered_at)}"]
     if version.trained_on:
         about.append(f"learned from {version.trained_on:,} labels here")
     if version.proof:
@@ -74,7 +74,7 @@ def _described(entry: Entry) -> str:
         found = f"{proof.challenger / proof.n:.0%} against {proof.champion / proof.n:.0%}" if proof.n else ""
         about.append(": ".join(filter(None, ("proved better" if proof.proved else "not proved", found))))
     told = [
-        f"{KINDS.get(each.kind, each.kind)} {data.spoken(each.made_at)}: {each.why}"
+        f"{KINDS.get(each.kind, each.kind)} {state.spoken(each.made_at)}: {each.why}"
         for each in entry.promotions[:2]
     ]
     lines = "".join(f'<div class="vcf-about">{escape(line)}</div>' for line in (" · ".join(about), *told))
@@ -82,7 +82,7 @@ def _described(entry: Entry) -> str:
 
 
 @st.dialog("Promote or discard", width="large")
-def _dialog(known: Known, entry: Entry) -> None:
+def _dialog(known: FineTuneState, entry: Entry) -> None:
     job = next(
         (
             each

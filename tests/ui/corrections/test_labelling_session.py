@@ -9,8 +9,8 @@ from tests.records.examples import a_prediction
 from vibecheck.errors import UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.values import is_prediction_id
-from vibecheck.ui.corrections import session
-from vibecheck.ui.corrections.session import Shown, asked_for, days, onward
+from vibecheck.ui.corrections import labelling_session as session
+from vibecheck.ui.corrections.labelling_session import Batch, asked_for, days, onward
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.lists(st.text())
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -56,7 +56,7 @@ def test_any_days_can_be_asked_for(chosen):
 def test_what_comes_after_a_label(view, at, older, expected):
     around = [LabelledPrediction(a_prediction()) for _ in range(3)]
     current = LabelledPrediction(a_prediction()) if at is None else around[at]
-    found = onward(view, Shown(current, around, older))
+    found = onward(view, Batch(current, around, older))
     if isinstance(expected, int):
         assert found == around[expected].prediction.id
     else:
@@ -64,8 +64,8 @@ def test_what_comes_after_a_label(view, at, older, expected):
 
 
 def test_an_undo_that_was_drawn_before_takes_nothing_back(monkeypatch):
-    done = [session.Done("0" * 32, n, "mine") for n in (1, 2)]
-    here = session.Progress(done=list(done), undoable=2)
+    done = [session.GivenLabel("0" * 32, n, "mine") for n in (1, 2)]
+    here = session.LabellingState(done=list(done), undoable=2)
     monkeypatch.setattr(session, "progress", lambda: here)
     session.undo(1)
     session.undo(3)

@@ -29,7 +29,7 @@ NOT_TO_BE_SEEN = "There is no vibe check with this id that you may see: it may b
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class GivenLabel:
     """A label that this session gave, so that it can be taken back where it was given."""
 
     prediction_id: str
@@ -38,7 +38,7 @@ class Done:
 
 
 @dataclass(slots=True)
-class Progress:
+class LabellingState:
     """Where a session is. `trail` holds the place after which each page begins that led here; `drawn` is the
     id of the one whose buttons were drawn last, `undoable` how many labels were done then."""
 
@@ -46,7 +46,7 @@ class Progress:
     picked: str | None = None
     drawn: str | None = None
     undoable: int = 0
-    done: list[Done] = field(default_factory=list)
+    done: list[GivenLabel] = field(default_factory=list)
     note: str = ""
 
     def start(self) -> None:
@@ -55,7 +55,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Batch:
     """What is on the page now: the one to label, the pictures around it, and whether older ones follow."""
 
     current: LabelledPrediction | None
@@ -63,9 +63,9 @@ class Shown:
     older: bool
 
 
-def progress() -> Progress:
+def progress() -> LabellingState:
     """This session's progress."""
-    return st.session_state.setdefault("corrections", Progress())
+    return st.session_state.setdefault("corrections", LabellingState())
 
 
 def is_labeller() -> bool:
@@ -108,7 +108,7 @@ def look_up(prediction_id: str) -> LabelledPrediction:
     return found
 
 
-def shown(view: str, filters: Filters) -> Shown:
+def shown(view: str, filters: Filters) -> Batch:
     """What this view shows now. Raises RecordsError; ValueError for a view that may not be opened."""
     if view not in views():
         raise ValueError(f"{view!r} may not be opened")
@@ -121,7 +121,7 @@ def shown(view: str, filters: Filters) -> Shown:
         found = app.store().page(filters, here.trail[-1], PAGE + 1)
         around, older = found[:PAGE], len(found) > PAGE
     picked = here.picked if view != "random" else None
-    return Shown(_current(picked, around), around, older)
+    return Batch(_current(picked, around), around, older)
 
 
 def _current(picked: str | None, around: Sequence[LabelledPrediction]) -> LabelledPrediction | None:
@@ -162,7 +162,7 @@ def label(view: str, prediction_id: str, onward: str | Place | None, name: str) 
     except RecordsError as error:
         here.note = str(error)
         return
-    done = Done(prediction_id, given.n, view)
+    done = GivenLabel(prediction_id, given.n, view)
     if done not in here.done:  # a key pressed twice is one label
         here.done.append(done)
     if isinstance(onward, tuple):
@@ -207,7 +207,7 @@ def go_newer() -> None:
     here.picked = None
 
 
-def onward(view: str, shown: Shown) -> str | Place | None:
+def onward(view: str, shown: Batch) -> str | Place | None:
     """Where to go once the current one is labelled: the id of the next, or the place after which the
     next page begins. None is the first of what is there then, as always in a queue."""
     ids = [each.prediction.id for each in shown.around]

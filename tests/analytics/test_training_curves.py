@@ -1,7 +1,7 @@
 import altair as alt
 import pytest
 
-from vibecheck.analytics import curves
+from vibecheck.analytics import training_curves as curves
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from vibecheck.records.stats.results import Bin, VersionUse
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class ComparedModel:
     """One model: when it was live, how much it did, how right and how honest it was, how quick."""
 
     name: str
@@ -23,13 +23,13 @@ class Version:
     latency_ms: float | None
 
 
-def side_by_side(uses: Sequence[VersionUse], bins: Sequence[Bin]) -> list[Version]:
+def side_by_side(uses: Sequence[VersionUse], bins: Sequence[Bin]) -> list[ComparedModel]:
     """All models, the newest first; `bins` are all their audits."""
     result = []
     for use in reversed(uses):
         mine = [each for each in bins if each.model_version == use.version]
         result.append(
-            Version(
+            ComparedModel(
                 name=use.version,
                 origin=use.origin,
                 first_day=use.first_used_at.date(),

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import streamlit as st
 
-from vibecheck.analytics.overview import Champion, Overview, Standing, look, stand
+from vibecheck.analytics.overview import LiveModel, ModelStatus, Overview, look, stand
 from vibecheck.errors import RecordsError
 from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.dashboard import trace
@@ -20,14 +20,14 @@ STEPS = {"day": "Day", "week": "Week", "month": "Month"}
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Statistics:
     """What the page shows."""
 
     overview: Overview
-    standing: Standing
+    standing: ModelStatus
 
 
-def filters() -> Shown:
+def filters() -> Statistics:
     """The row of filters, and what is known of what they choose. Stops where the records cannot be read."""
     today = datetime.now(UTC).date()
     try:
@@ -50,7 +50,7 @@ def filters() -> Shown:
         st.warning(problem, icon="🔎")
     step = st.session_state.get("step") or "week"
     try:
-        return Shown(_overview(today, period, model, source, step), standing)
+        return Statistics(_overview(today, period, model, source, step), standing)
     except RecordsError as error:
         _stop(error)
 
@@ -61,9 +61,9 @@ def _overview(today: date, period: str, model: str | None, source: str | None, s
 
 
 @st.cache_data(ttl=FRESH, max_entries=2, show_spinner="Counting…")
-def _standing(today: date) -> Standing:
+def _standing(today: date) -> ModelStatus:
     manifest = app.reader().manifest
-    return stand(app.store().counting, Champion(manifest.version, manifest.promised_accuracy), today)
+    return stand(app.store().counting, LiveModel(manifest.version, manifest.promised_accuracy), today)
 
 
 def _choice(what: str, options: list[str]) -> str | None:

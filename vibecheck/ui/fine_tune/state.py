@@ -20,7 +20,7 @@ MOST_SUSPECTS = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class FineTuneState:
     """What the page shows. `entries` are all versions, newest first; `runs` the last ones, newest first.
 
     `new_since` is when the champion was trained here, or None where it never saw a label of these records.
@@ -38,7 +38,7 @@ class Known:
         return next((each for each in self.entries if each.version.version == version), None)
 
 
-def known() -> Known:
+def known() -> FineTuneState:
     """Asks the records; where they cannot be read, the page says so and stops."""
     for style in STYLES:
         st.html(style)
@@ -50,7 +50,7 @@ def known() -> Known:
         stop(error)
     champion = next((each for each in entries if CHAMPION in each.aliases), None)
     learned = champion is not None and champion.version.trained_on > 0
-    return Known(
+    return FineTuneState(
         entries=entries,
         champion=champion,
         previous=next((each for each in entries if PREVIOUS in each.aliases), None),

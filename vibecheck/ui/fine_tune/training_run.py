@@ -8,14 +8,14 @@ from typing import Any
 import streamlit as st
 from pandas import DataFrame
 
-from vibecheck.analytics import curves
+from vibecheck.analytics import training_curves as curves
 from vibecheck.errors import RecordsError
 from vibecheck.training.events import Progress
 from vibecheck.training.runs import log_of
 from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LOST, RUNNING, Job
-from vibecheck.ui.fine_tune import data
-from vibecheck.ui.fine_tune.data import Known
-from vibecheck.ui.fine_tune.start import spoken_minutes
+from vibecheck.ui.fine_tune import state
+from vibecheck.ui.fine_tune.start_run import spoken_minutes
+from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.presses import once
 
@@ -28,7 +28,7 @@ WORDS = {
 }  # fmt: skip
 
 
-def live(known: Known) -> None:
+def live(known: FineTuneState) -> None:
     """The run that is under way, if there is one; the page is drawn anew when it ends."""
     if known.running:
         with st.container(key="card-run"):
@@ -135,7 +135,7 @@ def facts(job: Job) -> str:
     return f'<div class="vcf-facts">{"".join(spans)}</div>'
 
 
-def past(known: Known) -> None:
+def past(known: FineTuneState) -> None:
     """The runs before, newest first."""
     ended = [job for job in known.runs if not job.running]
     if not ended:
@@ -165,7 +165,7 @@ def _row(job: Job) -> str:
 
 
 def _when(moment: datetime) -> str:
-    return f"{data.spoken(moment)}, {moment:%H:%M} UTC"
+    return f"{state.spoken(moment)}, {moment:%H:%M} UTC"
 
 
 def _cancel(job_id: str) -> None:
