@@ -100,7 +100,7 @@ def needed(source: str) -> Role:
 
 SHUT = (
     '"""A page."""\nfrom vibecheck.access.roles import Role\n'
-    'from vibecheck.ui.access import gate\nfrom vibecheck.ui.shared import app\n\n'
+    "from vibecheck.ui.access import gate\nfrom vibecheck.ui.shared import app\n\n"
 )
 READ = "found = app.store().get('0' * 32)\n"
 START = "app.start_page('Numbers')\n"
