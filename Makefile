@@ -1,6 +1,7 @@
 # make run    starts VibeCheck on this machine
 # make demo   starts it on a made-up history of some months, in a folder of its own
-# make test   runs every test
+# make test   runs what guards behaviour, in a few minutes
+# make test-all   runs every test
 # make screenshots   takes the pictures of the README, of the real app
 # make docs   writes the settings table, and the list of pages
 # All install what they need into .venv first; nothing is installed twice.
@@ -16,8 +17,9 @@ DEMO ?= data-demo
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
+PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadgroup --durations 20
 
-.PHONY: run demo test lint format screenshots docs clean
+.PHONY: run demo test test-slow test-all lint format screenshots docs clean
 .DELETE_ON_ERROR:
 
 # For one's own machine: all pages are open to it, while ADDRESS is loopback and no proxy is in front.
@@ -37,7 +39,13 @@ test: $(VENV)/.tools
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(PY) -m mypy
-	$(PY) -m pytest --numprocesses 2 --dist loadgroup --durations 20
+	$(PYTEST) -m "not slow"
+
+# What `make test` leaves out.
+test-slow: $(VENV)/.tools
+	$(PYTEST) -m slow
+
+test-all: test test-slow
 
 lint: $(VENV)/.tools
 	$(PY) -m ruff check --fix .

@@ -1,6 +1,6 @@
-"""python -m docs.lists: writes the settings table and the README's list of pages, from where they come from.
+"""python -m docs.lists: writes the table of settings and the list of pages.
 
-The table comes from `vibecheck/settings.py`, the list from the first lines of each page. A test compares.
+The table is made from `vibecheck/settings.py`, the list from the first lines of each page. A test compares.
 """
 
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from vibecheck.settings import Settings, environment_name
 
 DOCS = Path(__file__).parent
-ROOT = DOCS.parent
+INDEX = DOCS / "README.md"
 
 
 def settings_table() -> str:
@@ -24,12 +24,12 @@ def settings_table() -> str:
 def list_of_pages() -> str:
     """One row a page of docs/: its title, and the paragraph below it up to its first full stop."""
     rows = ["| page | what is in it |", "|---|---|"]
-    for page in sorted(DOCS.glob("*.md")):
+    for page in sorted(set(DOCS.glob("*.md")) - {INDEX}):
         title, _, text = page.read_text(encoding="utf-8").partition("\n")
         paragraph = " ".join(text.strip().partition("\n\n")[0].split())
         sentence = re.match(r"(.*?\.)(?=\s|$)", paragraph)
         rows.append(
-            f"| [{title.removeprefix('# ')}](docs/{page.name}) | {sentence[1] if sentence else paragraph} |"
+            f"| [{title.removeprefix('# ')}]({page.name}) | {sentence[1] if sentence else paragraph} |"
         )
     return "\n".join(rows)
 
@@ -45,4 +45,4 @@ def write(page: Path, name: str, text: str) -> None:
 
 if __name__ == "__main__":
     write(DOCS / "settings.md", "settings", settings_table())
-    write(ROOT / "README.md", "pages", list_of_pages())
+    write(INDEX, "pages", list_of_pages())

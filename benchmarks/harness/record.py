@@ -12,7 +12,7 @@ import psutil
 
 from vibecheck import __version__
 
-README = Path(__file__).with_name("README.md")
+README = Path(__file__).parents[1] / "README.md"
 ROOT = Path(__file__).parents[2]
 
 
