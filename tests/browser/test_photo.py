@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import check_my_vibe, jpeg, look, mark, marked, spotify_player, upload
-from vibecheck.music.recommender import read_catalogue
+from vibecheck.music.catalogue import read_catalogue
 
 pytestmark = pytest.mark.browser
 PLAYER = 'iframe[src*="open.spotify.com"]'

@@ -24,6 +24,26 @@ def test_more_playlists_than_were_asked_for_are_left_out():
 
 
 @pytest.mark.parametrize(
+    ("changes", "usable"),
+    [
+        ({}, True),
+        ({"tracks": {"total": 15}}, True),
+        ({"tracks": {"total": 500}}, True),
+        ({"tracks": {"total": 14}}, False),
+        ({"tracks": {"total": 501}}, False),
+        ({"tracks": None, "items": {"total": 3}}, False),  # the name since March 2026
+        ({"tracks": None, "items": {"total": 42}}, True),
+        ({"tracks": None}, True),  # not told
+        ({"images": []}, False),
+        ({"images": None}, False),
+    ],
+)
+def test_playlists_too_short_too_long_or_without_a_picture_are_left_out(changes, usable):
+    answer = standin.page(item("A" * 22, "Sad", **changes)).body
+    assert bool(parse_search(answer, "sad")) is usable
+
+
+@pytest.mark.parametrize(
     ("text", "clean"),
     [
         ("  Sad\tSongs ", "Sad Songs"),
@@ -58,6 +78,8 @@ ITEMS = st.fixed_dictionaries(
     optional={
         "id": JSON | st.from_regex(r"\A[0-9A-Za-z_/\n]{20,24}\Z") | st.from_regex(r"\A[0-9A-Za-z]{22}\Z"),
         "name": JSON | NAMES_OF_STRANGERS,
+        "images": JSON,
+        "tracks": JSON | st.fixed_dictionaries({"total": JSON}),
     },
 )
 ANSWERS = JSON | st.fixed_dictionaries(

@@ -45,22 +45,22 @@ def page(*items: object) -> Answer:
     return Answer({"playlists": {"href": "", "limit": 10, "total": len(items), "items": list(items)}})
 
 
-def item(key: object, name: object) -> dict[str, object]:
-    """A playlist as the search describes it."""
+def item(key: object, name: object, **changes: object) -> dict[str, object]:
+    """A playlist as the search describes it, but for `changes`."""
     return {
         "collaborative": False,
         "description": "Songs &amp; more",
         "external_urls": {"spotify": f"https://open.spotify.com/playlist/{key}"},
         "href": f"https://api.spotify.com/v1/playlists/{key}",
         "id": key,
-        "images": [],
+        "images": [{"url": "https://i.scdn.co/image/0", "height": 640, "width": 640}],
         "name": name,
         "owner": {"display_name": "somebody", "id": "somebody"},
         "public": True,
         "tracks": {"href": "", "total": 42},
         "type": "playlist",
         "uri": f"spotify:playlist:{key}",
-    }
+    } | changes
 
 
 def key_of(words: str, number: int) -> str:
@@ -69,6 +69,7 @@ def key_of(words: str, number: int) -> str:
 
 
 HANG = Answer(b"", hang=True)
+INVALID_LIMIT = error(400, "Invalid limit")
 QUOTA_EXCEEDED = error(429, "API rate limit exceeded", "QUOTA_EXCEEDED", retry_after="3600")
 PREMIUM_REQUIRED = error(403, "Active premium subscription required for the owner of the app")
 TOKEN_EXPIRED = error(401, "The access token expired")
@@ -174,7 +175,7 @@ class SpotifyStandin:
         if authorization != "Bearer a-token":
             return TOKEN_EXPIRED
         if not 1 <= int(query.get("limit", "20")) <= 10:
-            return error(400, "Invalid limit")
+            return INVALID_LIMIT
         if query.get("type") != "playlist" or not query.get("q"):
             return error(400, "Missing or wrong parameter")
         words = query["q"]

@@ -12,7 +12,7 @@ from vibecheck.demo import world as worlds
 from vibecheck.demo.portraits import Portraits, unseen_face
 from vibecheck.demo.world import Plan, World
 from vibecheck.emotions import NAMES
-from vibecheck.music.recommender import read_catalogue
+from vibecheck.music.catalogue import read_catalogue
 from vibecheck.records.bulk import Records
 from vibecheck.records.synthetic import ORIGIN
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction

@@ -1,7 +1,7 @@
-"""Mood → playlist: from Spotify's search where an app's credentials are set, else from the catalogue.
+"""Mood → playlist: Spotify's search where an app's credentials are set, mixed with the catalogue.
 
-Whatever Spotify does, a visitor gets a playlist, after five seconds at the very most: searches run in
-threads of their own, and once one has failed nobody waits again until another has succeeded.
+Whatever Spotify does, a visitor gets a playlist within five seconds: searches run in a pool of threads,
+and after a failure nobody waits for Spotify until a search has succeeded.
 
 It knows moods, not faces, visitors or records.
 """
@@ -9,18 +9,15 @@ It knows moods, not faces, visitors or records.
 import logging
 import threading
 import time
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Literal
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
+from vibecheck.music.catalogue import MoodMusic, moods_in, read_catalogue
 from vibecheck.music.spotify import (
     CREDENTIALS,
     MEANWHILE,
@@ -29,7 +26,6 @@ from vibecheck.music.spotify import (
     PATIENCE,
     PAUSE,
     SPOTIFY,
-    Outcome,
     Playlist,
     Trouble,
     search_spotify,
@@ -40,22 +36,21 @@ from vibecheck.settings import Settings
 if TYPE_CHECKING:
     import spotipy
 
-CATALOGUE = Path(__file__).with_name("catalogue.toml")
-FRESH = 3600.0  # seconds for which what was found for a mood is used again
+FRESH = 3600.0  # s for which the playlists found for a mood are reused
 
 NO_ANSWER = "Spotify did not answer, so this one comes from the built-in catalogue."
 NOTHING_FOUND = "Spotify found nothing that fits, so this one comes from the built-in catalogue."
+NEARBY = "You have heard every playlist for this mood, so this one is for a mood close to it."
+ALL_HEARD = "You have heard every playlist for this mood; the other of Match and Lift has more."
 
 Mode = Literal["match", "lift"]
-Mood = Annotated[str, StringConstraints(pattern=f"^({'|'.join(NAMES)})$")]
-Line = Annotated[str, StringConstraints(pattern=r"^\S.*\S$", max_length=120)]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A playlist for a mood. `reason` says why this one; `note`, where not empty, what went amiss."""
+    """A playlist for a mood. `reason` says why this one; `note`, if not empty, what to know about it."""
 
     playlist: Playlist
     mode: Mode
@@ -63,54 +58,19 @@ class Suggestion:
     note: str = ""
 
 
-class Listed(BaseModel, frozen=True, extra="forbid"):
-    """A playlist as the catalogue lists it."""
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The searches of one mood that are running. Nobody waits for them after `deadline` (monotonic, s)."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{22}$")]
-    name: Line
-
-
-def _no_twins(playlists: tuple[Listed, ...]) -> tuple[Listed, ...]:
-    ids = [playlist.id for playlist in playlists]
-    if twins := sorted({each for each in ids if ids.count(each) > 1}):
-        raise ValueError(f"listed more than once: {', '.join(twins)}")
-    return playlists
-
-
-class MoodMusic(BaseModel, frozen=True, extra="forbid"):
-    """What the catalogue knows of a mood: search words, reasons, the mood that lifts it, playlists."""
-
-    search: Line
-    match: Line
-    lift: Line
-    lift_to: Mood
-    playlists: Annotated[tuple[Listed, ...], Field(min_length=1), AfterValidator(_no_twins)]
-
-
-@cache
-def read_catalogue(path: Path = CATALOGUE) -> Mapping[str, MoodMusic]:
-    """The catalogue by mood; a file is read and checked once.
-
-    Raises MusicError that names the file and each entry that cannot be used.
-    """
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
-        catalogue = TypeAdapter(dict[Mood, MoodMusic]).validate_python(entries)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
-        raise MusicError(f"{path} cannot be used: {problems}.") from error
-    except (OSError, ValueError) as error:
-        raise MusicError(f"{path} cannot be read: {error}.") from error
-    if missing := [name for name in NAMES if name not in catalogue]:
-        raise MusicError(f"{path} cannot be used: it has no entry for {', '.join(missing)}.")
-    return MappingProxyType(catalogue)
+    done: Future[None]
+    deadline: float
 
 
 class Music:
-    """Suggests playlists. One serves all visitors, from any thread.
+    """Suggests playlists. Share one among all visitors; it is safe in any thread.
 
-    `client` is what `spotify_client` makes; without one the catalogue answers alone, and `missing`
-    names the credential it lacked. `patience` and `fresh` are seconds, as is what `clock` gives.
+    `client` comes from `spotify_client`; without one only the catalogue is used, and `missing` names the
+    credential that is not set. `patience` and `fresh` are in seconds, as is what `clock` returns.
     """
 
     def __init__(
@@ -125,15 +85,16 @@ class Music:
     ) -> None:
         self._catalogue, self._client, self._missing = catalogue, client, missing
         self._patience, self._fresh, self._clock = patience, fresh, clock
-        self._lock = threading.Lock()  # for what follows; never held while Spotify is asked
-        self._found: dict[str, tuple[float, tuple[Playlist, ...]]] = {}  # mood → fresh until, playlists
-        self._asking: dict[str, threading.Event] = {}  # mood → set once nobody need wait any more
+        self._pool = ThreadPoolExecutor(len(NAMES), "spotify")
+        self._lock = threading.Lock()  # guards everything below; never held during a request
+        self._found: dict[str, tuple[float, tuple[Playlist, ...]]] = {}  # mood → (fresh until, playlists)
+        self._running: dict[str, Search] = {}
         self._trouble: Trouble | None = None
         self._paused_until = float("-inf")
 
     @classmethod
     def open(cls, settings: Settings) -> "Music":
-        """The music that the settings allow. Raises MusicError if the catalogue cannot be used."""
+        """The music that the settings allow. Raises MusicError if the catalogue is invalid."""
         key, secret = settings.spotify_client_id or "", settings.spotify_client_secret
         given = (key.strip(), secret.get_secret_value().strip() if secret else "")
         if all(given):
@@ -143,27 +104,30 @@ class Music:
     def suggest(self, mood: str, mode: Mode = "match", played: Sequence[str] = ()) -> Suggestion:
         """A playlist to match or to lift `mood`.
 
-        `played` holds the ids suggested in this session, oldest first, so the last is playing now.
-        The first playlist not among them is taken, then the one played longest ago; what Spotify
-        found comes before the catalogue. The same arguments and answers give the same suggestion.
-        Raises MusicError for a mood or mode that there is none of.
+        `played` are the ids suggested in this session, oldest first. None of them is suggested again: once
+        all playlists of the mood are used up, those of a mood near it follow, and then the last one stays.
+        Deterministic in its arguments and Spotify's answers. Raises MusicError for an unknown mood or mode.
         """
         if mood not in self._catalogue or mode not in ("match", "lift"):
             raise MusicError(f"There is no music to {mode} {mood}: the moods are {', '.join(NAMES)}.")
         about = self._catalogue[mood]
         plays, reason = (mood, about.match) if mode == "match" else (about.lift_to, about.lift)
         found, note = self._search(plays) if self._client else ((), "")
-        choices = {playlist.id: playlist for playlist in found}
-        for each in self._catalogue[plays].playlists:
-            choices.setdefault(each.id, Playlist(each.id, each.name, plays, "catalogue"))
-        last = {key: place for place, key in enumerate(played)}
-        return Suggestion(min(choices.values(), key=lambda it: last.get(it.id, -1)), mode, reason, note)
+        near = self._catalogue[plays].near
+        choices: dict[str, Playlist] = {}
+        for each in (*self._mixed(plays, found), *self._listed(near)):
+            choices.setdefault(each.id, each)
+        unheard = next((each for key, each in choices.items() if key not in played), None)
+        if unheard is None:
+            last = next(key for key in reversed(played) if key in choices)
+            return Suggestion(choices[last], mode, reason, ALL_HEARD)
+        return Suggestion(unheard, mode, reason, note if unheard.mood == plays else NEARBY)
 
     def check(self) -> str:
-        """Search Spotify as a trial, and say in a sentence where playlists come from.
+        """Search Spotify once, and say in a sentence where playlists come from.
 
-        Raises MusicError that names the credentials, the step that failed and what to do. May take
-        as long as signing in and searching together.
+        Raises MusicError that names the credentials, the step that failed and what to do. Takes up to
+        the timeouts of signing in and searching together.
         """
         both = " and ".join(CREDENTIALS)
         if self._missing:
@@ -176,65 +140,89 @@ class Music:
         with self._lock:
             if self._trouble:
                 raise MusicError(self._trouble.sentence)
-        return f"Spotify answers: {len(found)} playlists for “{self._catalogue['happy'].search}”."
+        return f"Spotify answers: {len(found)} playlists that fit a happy mood."
+
+    def close(self) -> None:
+        """Start no more searches; those that run end by themselves."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _listed(self, mood: str) -> list[Playlist]:
+        return [Playlist(each.id, each.name, mood, "catalogue") for each in self._catalogue[mood].playlists]
+
+    def _mixed(self, mood: str, found: Sequence[Playlist]) -> list[Playlist]:
+        """Found playlists in the order of `_ranked`, with the catalogue's first choice first or second."""
+        first, *rest = self._listed(mood)
+        ahead = 1 if found and mood in moods_in(found[0].name, self._catalogue) else 0
+        return [*found[:ahead], first, *found[ahead:], *rest]
+
+    def _ranked(self, mood: str, found: Iterable[Playlist]) -> tuple[Playlist, ...]:
+        """Names that suit the mood, then names that say nothing of moods; those of other moods are dropped."""
+        fits = {mood, self._catalogue[mood].near}
+        spoken = {each.id: (each, moods_in(each.name, self._catalogue)) for each in found}.values()
+        suit = [each for each, moods in spoken if mood in moods <= fits]
+        return (*suit, *(each for each, moods in spoken if not moods))
 
     def _search(self, mood: str, insist: bool = False) -> tuple[tuple[Playlist, ...], str]:
         """What Spotify found for `mood`, and a note if that is nothing.
 
-        One search a mood at a time: whoever comes meanwhile waits for the same one. While Spotify is
-        in trouble it goes on unwatched, unless someone insists on an answer.
+        Concurrent callers share one search per mood. While Spotify is in trouble searches run in the
+        background, unless the caller insists on an answer.
         """
         with self._lock:
-            trouble, paused = self._trouble, self._clock() < self._paused_until
-            known = self._known(mood)
+            paused, known = self._clock() < self._paused_until, self._known(mood)
             if known and (paused or not insist):
                 return known
-            if mood not in self._asking:
-                done = threading.Event()
-                ask = threading.Thread(
-                    target=self._ask, args=(mood, done), name=f"spotify-{mood}", daemon=True
-                )
-                ask.start()
-                self._asking[mood] = done
-            done = self._asking[mood]
-        if insist or not trouble:
-            # Both requests may take their time before an insistent caller hears which one failed.
-            patience = 2 * self._patience + 1 if insist else self._patience
-            if not done.wait(patience):
-                slow = f"{SPOTIFY} did not answer within {patience:g} s. {NETWORK}; {MEANWHILE}"
-                self._settle(mood, done, Trouble(slow))  # those who came later need not wait either
+            if mood not in self._running:
+                # Both requests may take their time before an insistent caller hears which one failed.
+                patience = 2 * self._patience + 1 if insist else self._patience
+                done = self._pool.submit(self._run, mood)
+                self._running[mood] = Search(done, time.monotonic() + patience)
+            search, wait = self._running[mood], insist or not self._trouble
+        if wait:
+            try:
+                search.done.result(max(0.0, search.deadline - time.monotonic()))
+            except NotYet:
+                slow = f"{SPOTIFY} did not answer in time. {NETWORK}; {MEANWHILE}"
+                self._remember(mood, (), Trouble(slow))
             with self._lock:
                 known = self._known(mood)
         return known or ((), NO_ANSWER)
 
     def _known(self, mood: str) -> tuple[tuple[Playlist, ...], str] | None:
-        """What can be said without asking Spotify; the caller holds the lock."""
+        """What can be said without asking Spotify. The caller holds the lock."""
         now = self._clock()
         fresh_until, found = self._found.get(mood, (now, ()))
         if now < fresh_until:
             return found, "" if found else NOTHING_FOUND
         return ((), NO_ANSWER) if now < self._paused_until else None
 
-    def _ask(self, mood: str, done: threading.Event) -> None:
-        """One search, in a thread of its own."""
-        outcome: Outcome = Trouble(f"{SPOTIFY} was not searched for {mood} music: see the error; {MEANWHILE}")
+    def _run(self, mood: str) -> None:
+        """All queries of a mood, up to the first that fails. Runs in the pool."""
+        found: list[Playlist] = []
+        trouble = None
         try:
-            outcome = search_spotify(self._client, self._catalogue[mood].search, mood)
-        finally:  # come what may, nobody is left waiting, and the mood can be searched again
-            self._settle(mood, done, outcome, over=True)
+            for query in self._catalogue[mood].search:
+                answer = search_spotify(self._client, query, mood)
+                if isinstance(answer, Trouble):
+                    trouble = answer
+                    break
+                found += answer
+        except Exception:
+            log.exception("Spotify could not be searched for %s music", mood)
+            trouble = Trouble(f"{SPOTIFY} could not be searched: the terminal says more; {MEANWHILE}")
+        with self._lock:
+            del self._running[mood]
+        self._remember(mood, self._ranked(mood, found), trouble)
 
-    def _settle(self, mood: str, done: threading.Event, outcome: Outcome, over: bool = False) -> None:
-        """Remember how a search ended, and let those go who wait for it."""
+    def _remember(self, mood: str, found: tuple[Playlist, ...], trouble: Trouble | None) -> None:
+        """Keep the result of a search, and leave Spotify alone for a while after trouble."""
         with self._lock:
             now, before = self._clock(), self._trouble
-            if not isinstance(outcome, Trouble):
-                self._found[mood] = (now + (self._fresh if outcome else PAUSE), outcome)
-                if now >= self._paused_until:  # a pause is kept, whatever other searches find
-                    self._trouble = None
-            elif now + outcome.pause >= self._paused_until:
-                self._trouble, self._paused_until = outcome, now + outcome.pause
-            if over:
-                del self._asking[mood]
-            done.set()
-        if isinstance(outcome, Trouble) and outcome != before:
-            log.warning(outcome.sentence)
+            if found or not trouble:
+                self._found[mood] = (now + (self._fresh if found else PAUSE), found)
+            if trouble and now + trouble.pause >= self._paused_until:
+                self._trouble, self._paused_until = trouble, now + trouble.pause
+            elif not trouble and now >= self._paused_until:  # a pause is kept, whatever other searches find
+                self._trouble = None
+        if trouble and trouble != before:
+            log.warning(trouble.sentence)

@@ -1,4 +1,4 @@
-"""Spotify's Web API: playlists by search, or why it could not be asked."""
+"""Spotify's Web API: playlists by search, or why it could not be searched."""
 
 import html
 import re
@@ -9,31 +9,34 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:  # 0.15 s of imports, 0.06 beside Streamlit: only those who set credentials pay it
     import spotipy
 
-PATIENCE = 5.0  # seconds that each request may take
-PAUSE = 60.0  # seconds without a search after a failure for which Spotify names no time
-LONGEST_PAUSE = 3600.0  # seconds: Spotify has been seen to ask for most of a day
+PATIENCE = 5.0  # s that each request may take
+PAUSE = 60.0  # s without a search after a failure for which Spotify gives no Retry-After
+LONGEST_PAUSE = 3600.0  # s: Spotify has been seen to ask for most of a day
 MOST_RESULTS = 10  # Spotify answers 400 "Invalid limit" to more
+TRACKS = range(15, 501)  # shorter lists end too soon, longer ones are dumps of everything
 
 CREDENTIALS = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
 SPOTIFY = f"Spotify ({', '.join(CREDENTIALS)})"
 MEANWHILE = "until then playlists come from the built-in catalogue."
 NETWORK = "Check this machine's network and proxy"
 PAGE = "the app's page on https://developer.spotify.com/dashboard"
+SIGNING_IN = "signing in"
+COMPARE = f"Compare both with {PAGE}"
 ADVICE = {  # by HTTP status
-    400: f"Compare both with {PAGE}",
-    401: f"Compare both with {PAGE}",
+    400: "The credentials are accepted, but this search is not: update VibeCheck",
+    401: "The next search signs in again",
     403: f"The app's owner needs Spotify Premium, and the app the Web API: see {PAGE}",
     429: "The developer account's quota is used up and comes back by itself",
 }
-# What spotipy 2.26 lets through besides its own exceptions: no network (OSError, of which those of
-# requests are a kind), an error that is a JSON string (AttributeError), a token without its fields
-# (KeyError, TypeError), no JSON or no text for a header (ValueError), JSON too deep (RecursionError).
-STUMBLES = (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError)
+# What spotipy 2.26 raises besides its own exceptions: no network (OSError, which those of requests
+# are), an error that is a JSON string (AttributeError), a token without its fields (KeyError,
+# TypeError), invalid JSON or header text (ValueError), JSON nested too deeply (RecursionError).
+SPOTIPY_ERRORS = (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """A playlist on Spotify. `mood` is the one whose music it is; `name` is plain text, not Markdown."""
+    """A playlist on Spotify. `mood` is our category of its music; `name` is plain text, not Markdown."""
 
     id: str
     name: str
@@ -53,41 +56,49 @@ class Playlist:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why Spotify could not be searched, for the operator, and how many seconds to leave it alone."""
+    """Why Spotify could not be searched, for the operator, and for how many seconds to leave it alone."""
 
     sentence: str
     pause: float = PAUSE
 
 
-Outcome = tuple[Playlist, ...] | Trouble
-
-
 def clean_text(text: str, longest: int = 80) -> str:
-    """Other people's words as one line: no tags, no control or direction characters, not too long."""
+    """Untrusted text as one line without tags, control or direction characters, cut at `longest`."""
     text = html.unescape(text[: 10 * longest])
     text = re.sub(r"<[/!?a-zA-Z][^<>]*>", " ", text).replace("<", "‹").replace(">", "›")
     kinds = {char: unicodedata.category(char) for char in text}
-    kinds |= {"\u200c": "", "\u200d": ""}  # these joiners hold emoji and several scripts together
+    kinds |= {"\u200c": "", "\u200d": ""}  # these joiners are part of emoji and of several scripts
     instead = {"Cc": " ", "Cf": "", "Cs": "", "Co": ""}
     line = " ".join("".join(instead.get(kinds[char], char) for char in text).split()).strip("\u200c\u200d ")
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def parse_search(answer: object, mood: str) -> tuple[Playlist, ...]:
-    """The playlists in an answer of Spotify's search, in its order. What is not one is left out.
+    """The usable playlists in a response of Spotify's search, in its order; anything else is left out.
 
-    Playlists that an app may not read stand in the list as null, and anybody can name a playlist.
+    Usable: an id, a name, a picture, and a number of tracks in TRACKS where Spotify gives one. Playlists
+    that an app may not read are null, and names are written by strangers.
     """
-    page = answer.get("playlists") if isinstance(answer, dict) else None
-    items = page.get("items") if isinstance(page, dict) else None
+    items = _get(answer, "playlists", "items")
     found: dict[str, Playlist] = {}
     for item in items if isinstance(items, list) else ():
-        key, name = (item.get("id"), item.get("name")) if isinstance(item, dict) else (None, None)
+        key, name = _get(item, "id"), _get(item, "name")
         if not (isinstance(key, str) and isinstance(name, str) and re.fullmatch(r"[0-9A-Za-z]{22}", key)):
+            continue
+        total = _get(item, "tracks", "total")
+        total = _get(item, "items", "total") if total is None else total  # its name since March 2026
+        if not _get(item, "images") or (isinstance(total, int) and total not in TRACKS):
             continue
         if title := clean_text(name):
             found.setdefault(key, Playlist(key, title, mood, "search"))
     return tuple(found.values())[:MOST_RESULTS]
+
+
+def _get(value: object, *path: str) -> object:
+    """What is at `path` in nested objects of JSON, or None."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def spotify_client(client_id: str, client_secret: str, timeout: float = PATIENCE) -> "spotipy.Spotify":
@@ -95,7 +106,7 @@ def spotify_client(client_id: str, client_secret: str, timeout: float = PATIENCE
     import requests
     import spotipy
 
-    # With a session of its own making, spotipy sleeps on a 429 for as long as it says, be it hours.
+    # With its own session spotipy sleeps on a 429 for as long as Retry-After says, even for hours.
     session = requests.Session()
     sign_in = spotipy.SpotifyClientCredentials(
         client_id,
@@ -107,38 +118,40 @@ def spotify_client(client_id: str, client_secret: str, timeout: float = PATIENCE
     return spotipy.Spotify(auth_manager=sign_in, requests_session=session, requests_timeout=timeout)
 
 
-def search_spotify(client: "spotipy.Spotify", words: str, mood: str) -> Outcome:
-    """The playlists that Spotify finds by `words`, or why it could not be asked. Does not raise."""
+def search_spotify(client: "spotipy.Spotify", query: str, mood: str) -> tuple[Playlist, ...] | Trouble:
+    """The playlists that Spotify finds for `query`, or why it could not be searched. Does not raise."""
     from spotipy.exceptions import SpotifyBaseException
 
-    step = "signing in"
+    step = SIGNING_IN
     try:
         client.auth_manager.get_access_token(as_dict=False)
-        step = f"searching for “{words}”"
-        answer = client.search(words, limit=MOST_RESULTS, type="playlist")
-        if not isinstance(answer, dict):  # spotipy turns what is no JSON into None
+        step = f"searching for “{query}”"
+        answer = client.search(query, limit=MOST_RESULTS, type="playlist")
+        if not isinstance(answer, dict):  # spotipy turns invalid JSON into None
             raise TypeError("the answer is not a JSON object")
         return parse_search(answer, mood)
-    except (SpotifyBaseException, *STUMBLES) as error:
-        # spotipy keeps a token for its hour, even one that is broken or was revoked.
+    except (SpotifyBaseException, *SPOTIPY_ERRORS) as error:
+        # spotipy keeps a token for an hour, even one that is broken or was revoked.
         client.auth_manager.cache_handler.save_token_to_cache(None)
         return _explain(step, error)
 
 
 def _explain(step: str, error: BaseException) -> Trouble:
     """What went wrong, what to do about it, and how long to leave Spotify alone."""
-    # spotipy has three ways to hide the HTTP answer, but it stands in the chain of what was raised.
+    # spotipy hides the HTTP response in three ways, but it is always in the chain of exceptions.
     cause: BaseException | None = error
     response = None
     while cause is not None and response is None:
         response, cause = getattr(cause, "response", None), cause.__context__
     what, pause = f"{type(error).__name__}, {error}", PAUSE
-    advice = f"{NETWORK}, and both settings for typing errors"
+    advice = f"{NETWORK}, and both settings for typing errors" if step == SIGNING_IN else NETWORK
     if response is not None:
         text = response.text[:2000]
         said = re.findall(r'"(?:error|error_description|message|reason)"\s*:\s*"(.*?)"', text) or [text]
         what = f"{response.status_code}, {', '.join(said)}"
         advice = ADVICE.get(response.status_code, "Try again later")
+        if step == SIGNING_IN and response.status_code in (400, 401):
+            advice = COMPARE
         asked = response.headers.get("Retry-After", "")
         if re.fullmatch(r"[0-9]+", asked):
             pause = min(max(float(asked), 1.0), LONGEST_PAUSE)

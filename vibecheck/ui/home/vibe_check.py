@@ -85,13 +85,18 @@ def result() -> Result | None:
 
 
 def suggest(mode: Mode, again: bool = False) -> Suggestion:
-    """The next playlist for the newest vibe check, recorded as a play."""
+    """The next playlist for the newest vibe check, recorded as a play.
+
+    With `again`, one that was not suggested in this session before; if there is none, the last one stays.
+    """
     given: list[Suggestion] = st.session_state.suggestions
+    heard: list[str] = st.session_state.setdefault("heard", [])
     prediction = st.session_state.result.prediction
-    skip = [suggestion.playlist.id for suggestion in given] if again else []
-    suggestion = app.music().suggest(prediction.mood, mode, skip)
+    suggestion = app.music().suggest(prediction.mood, mode, heard if again else [])
+    stays = again and suggestion.playlist.id in heard
+    heard.append(suggestion.playlist.id)
     given.append(suggestion)
-    if st.session_state.result.recorded:
+    if st.session_state.result.recorded and not stays:
         try:
             app.store().played(
                 prediction.id,
