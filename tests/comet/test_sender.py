@@ -95,14 +95,23 @@ def test_labels_and_plays_lie_in_the_day_of_their_prediction(settings, store, co
     store.label(added.id, "sad", "labeller", "x", much_later)
     label = store.label(added.id, "happy", "labeller", "y", much_later + timedelta(seconds=1))
     play = store.played(
-        added.id, playlist_id="p", playlist_name="n", mode="match", again=False, found_by="search", now=NOON
+        added.id,
+        playlist_id="p",
+        playlist_name="A stranger's title",
+        mode="match",
+        again=False,
+        found_by="search",
+        now=NOON,
+        category="happy",
     )
     send(settings, store)
     assert list(comet.experiments) == [KEY]
     (asset,) = comet.experiments[KEY].named(f"feedback_{added.id}_2.json")
     assert layout.feedback_from(json.loads(asset.metadata)) == label
     (asset,) = comet.experiments[KEY].named(f"play_{added.id}_1.json")
-    assert layout.play_from(json.loads(asset.metadata)) == play
+    assert layout.play_from(json.loads(asset.metadata)) == replace(play, playlist_name="")
+    assert json.loads(asset.metadata)["category"] == "happy"
+    assert "stranger" not in asset.metadata and b"stranger" not in asset.content
     assert comet.points("correct") == [0.0, 1.0]
 
 

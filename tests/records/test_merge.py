@@ -40,6 +40,14 @@ def test_what_is_merged_is_as_it_was_and_is_not_sent_again(store):
     assert store.queued() == []
 
 
+def test_a_playlist_is_the_same_with_and_without_its_name(store):
+    prediction = a_prediction()
+    play = Play(prediction.id, 1, "37i9", "Sérénité", "match", False, "search", NOON, "fear")
+    merge(store.engine, [remembered(prediction, plays=(play,))])
+    merge(store.engine, [remembered(prediction, plays=(replace(play, playlist_name=""),))])
+    assert store.plays_of(prediction.id) == [play]
+
+
 def test_merging_again_changes_nothing(store):
     prediction = a_prediction()
     told = [remembered(prediction, label(prediction, 1, "sad"))]

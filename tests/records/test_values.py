@@ -115,6 +115,7 @@ def test_other_news_that_cannot_be_is_refused(make, words):
         ({"n": 0}, "counts from 1"),
         ({"mode": "shuffle"}, "mode must be one of"),
         ({"found_by": "luck"}, "found_by must be one of"),
+        ({"category": "bliss"}, "category must be one of"),
         ({"suggested_at": NAIVE}, "time zone"),
     ],
 )

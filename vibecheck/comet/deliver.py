@@ -98,7 +98,7 @@ class Delivery:
     def _feedback(self, claimed: Claimed) -> Then:
         prediction = self._store.get(claimed.row.prediction_id)
         payload = claimed.row.payload
-        day = self._put_part(claimed, "feedback", prediction)
+        day = self._put_part(claimed, "feedback", prediction, payload)
         if payload["label"] in NAMES:
             given_at = datetime.fromisoformat(payload["given_at"])
             right = float(payload["label"] == prediction.mood)
@@ -115,7 +115,8 @@ class Delivery:
         return _tomorrow(day)
 
     def _play(self, claimed: Claimed) -> None:
-        self._put_part(claimed, "play", self._store.get(claimed.row.prediction_id))
+        payload = layout.play_metadata(claimed.row.payload)
+        self._put_part(claimed, "play", self._store.get(claimed.row.prediction_id), payload)
 
     def _side(self, claimed: Claimed) -> None:
         prediction = self._store.get(claimed.row.prediction_id)
@@ -156,8 +157,7 @@ class Delivery:
     def _rollup(self, claimed: Claimed) -> None:
         roll_up(self._comet, date.fromisoformat(claimed.row.payload["day"]))
 
-    def _put_part(self, claimed: Claimed, kind: str, prediction: Prediction) -> date:
-        payload = claimed.row.payload
+    def _put_part(self, claimed: Claimed, kind: str, prediction: Prediction, payload: dict[str, Any]) -> date:
         day = layout.day_of(prediction.made_at)
         name = layout.part_name(kind, prediction.id, payload["n"])
         self._put(claimed, day, name, layout.as_json(payload), payload, "asset")

@@ -159,9 +159,14 @@ def feedback_from(metadata: Mapping[str, Any]) -> Feedback:
     return _FEEDBACK.validate_python(_plain(metadata))
 
 
+def play_metadata(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What Comet gets of a play: the playlist's id and our category, not its name at Spotify."""
+    return {key: value for key, value in payload.items() if key != "playlist_name"}
+
+
 def play_from(metadata: Mapping[str, Any]) -> Play:
-    """The play in an asset's metadata. Raises ValueError for anything that is not one."""
-    return _PLAY.validate_python(_plain(metadata))
+    """The play in an asset's metadata, without a name. Raises ValueError for anything that is not one."""
+    return _PLAY.validate_python({**_plain(metadata), "playlist_name": ""})
 
 
 def side_from(metadata: Mapping[str, Any]) -> SideDrawn:

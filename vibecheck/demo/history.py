@@ -135,14 +135,15 @@ def _plays(prediction: Prediction, truth: str, rng: np.random.Generator) -> list
     catalogue = read_catalogue()
     mode = "lift" if rng.random() < LIFTED else "match"
     entry = catalogue[prediction.mood]
-    playlists = (catalogue[entry.lift_to] if mode == "lift" else entry).playlists
+    category = entry.lift_to if mode == "lift" else prediction.mood
+    playlists = catalogue[category].playlists
     dislike = min(1.0, AGAIN[prediction.mood] * (1 if prediction.mood == truth else 2))
     plays = []
     when = prediction.made_at
     for n, playlist in enumerate(playlists[:3], 1):
         plays.append(
-            Play(prediction.id, n, playlist.id, playlist.name, mode, n > 1, "catalogue", when)
-        )  # fmt: skip
+            Play(prediction.id, n, playlist.id, playlist.name, mode, n > 1, "catalogue", when, category)
+        )
         if rng.random() >= dislike:
             break
         when += timedelta(seconds=int(rng.integers(5, 30)))

@@ -156,7 +156,7 @@ class Music:
         return [*found[:ahead], first, *found[ahead:], *rest]
 
     def _ranked(self, mood: str, found: Iterable[Playlist]) -> tuple[Playlist, ...]:
-        """Names that suit the mood, then names that say nothing of moods; those of other moods are dropped."""
+        """Names that suit the mood, then names without any mood; those of other moods are dropped."""
         fits = {mood, self._catalogue[mood].near}
         spoken = {each.id: (each, moods_in(each.name, self._catalogue)) for each in found}.values()
         suit = [each for each, moods in spoken if mood in moods <= fits]

@@ -130,8 +130,8 @@ def _parts(
 ) -> list[dict[str, Any]]:
     """Adds labels or plays that are not here; returns the rows that were new.
 
-    One is the same as another if everything but its number is. Two that were given in different places
-    under the same number are both kept, the later one under the next number.
+    One is the same as another if everything but its number, and the name of a playlist, is. Two that were
+    given in different places under the same number are both kept, the later one under the next number.
     """
     if not any(told.values()):
         return []
@@ -154,4 +154,4 @@ def _parts(
 
 
 def _content(value: Feedback | Play) -> tuple:
-    return tuple(item for name, item in asdict(value).items() if name != "n")
+    return tuple(item for name, item in asdict(value).items() if name not in ("n", "playlist_name"))

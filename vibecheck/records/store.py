@@ -151,12 +151,13 @@ class Store:
         again: bool,
         found_by: str,
         now: datetime,
+        category: str | None = None,
     ) -> Play:
         """Notes that a playlist was suggested and returns it with its number. Raises UnknownPrediction."""
         with writing(self._engine) as connection:
             lookup.locked(connection, prediction_id)
             n = _next_n(connection, prediction_id)
-            play = Play(prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now)
+            play = Play(prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now, category)
             connection.execute(insert(plays).values(asdict(play)))
             messages.enqueue(connection, play)
             summaries.count_play(connection, prediction_id, again)

@@ -206,7 +206,8 @@ class Play:
     """A playlist that was suggested for a prediction; `n` counts from 1.
 
     `mode` is "match" or "lift"; `again` is true where the visitor asked for another one;
-    `found_by` is "search" or "catalogue".
+    `found_by` is "search" or "catalogue". `category` is the mood whose music it is, None in records from
+    before it was noted. `playlist_name` stays on this machine, and is empty in what was restored from Comet.
     """
 
     prediction_id: str
@@ -217,12 +218,15 @@ class Play:
     again: bool
     found_by: str
     suggested_at: datetime
+    category: str | None = None
 
     def __post_init__(self) -> None:
         _check_id(self.prediction_id)
         _check_n(self.n)
         _check_one_of("mode", self.mode, PLAY_MODES)
         _check_one_of("found_by", self.found_by, PLAY_FINDERS)
+        if self.category is not None:
+            _check_one_of("category", self.category, NAMES)
         _check_time("suggested_at", self.suggested_at)
 
 

@@ -94,4 +94,5 @@ def _music(plays: Sequence[Play]) -> None:
         theme.quiet("None was suggested.")
     for play in plays:
         again = " · asked for again" if play.again else ""
-        theme.quiet(f"{play.n}. {play.playlist_name} · {play.mode} · {play.found_by}{again}")
+        name = play.playlist_name or play.playlist_id
+        theme.quiet(f"{play.n}. {name} · {play.mode} · {play.found_by}{again}")

@@ -106,6 +106,7 @@ def suggest(mode: Mode, again: bool = False) -> Suggestion:
                 again=again,
                 found_by=suggestion.playlist.found_by,
                 now=datetime.now(UTC),
+                category=suggestion.playlist.mood,
             )
         except RecordsError as error:
             st.session_state.note = str(error)
