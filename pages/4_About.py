@@ -52,6 +52,6 @@ model can learn*, or *keep nothing at all*: then the mood is shown and no record
     delete_my_data.delete_my_data()
 with st.container(key="card-model"):
     st.subheader("Which model", anchor=False)
-    st.markdown(model_status.card(app.reader()))
+    st.markdown(model_status.card(app.live_model()))
 
 app.end_page()

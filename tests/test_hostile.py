@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from vibecheck.errors import LabelsError, PictureError, RecordsError, SettingsError, VibeCheckError
 from vibecheck.importing.label_files import read
-from vibecheck.models.background_build import State, state_of
+from vibecheck.models.background_build import BuildState, state_of
 from vibecheck.music.spotify import parse_search
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.pictures import Images
@@ -51,7 +51,7 @@ URLS = (
 @given(st.text(max_size=200) | JSON.map(json.dumps) | ALMOST.map(json.dumps) | st.just("[" * 100_000))
 def test_a_line_of_events_is_a_state_or_nothing(line):
     state = state_of(line)
-    assert state is None or isinstance(state, State)
+    assert state is None or isinstance(state, BuildState)
 
 
 @A_THOUSAND

@@ -119,7 +119,10 @@ def test_the_limits_of_what_is_taken(candidates, tmp_path, wrong, shift, refused
     said = truth.copy()
     said[:wrong] = np.roll(said[:wrong], 1, axis=1)
     said += shift * np.where(np.arange(7) % 2, 1, -1)
-    answers = candidates.Answers(said, [3.0, 1.0, 2.0, 9.0]), candidates.Answers(truth, [1.0] * 4)
+    answers = (
+        candidates.MeasuredAnswers(said, [3.0, 1.0, 2.0, 9.0]),
+        candidates.MeasuredAnswers(truth, [1.0] * 4),
+    )
     found = candidates._judged("x", path, *answers)
     assert found.bytes == 3 and bool(found.refused) is bool(refused) and refused in found.refused
 
@@ -127,7 +130,7 @@ def test_the_limits_of_what_is_taken(candidates, tmp_path, wrong, shift, refused
 def test_an_answer_that_is_no_number_is_refused(candidates, tmp_path):
     path = tmp_path / "model.onnx"
     path.touch()
-    broken = candidates.Answers(np.full((5, 7), np.nan), [1.0] * 5)
+    broken = candidates.MeasuredAnswers(np.full((5, 7), np.nan), [1.0] * 5)
     assert candidates._judged("x", path, broken, broken).refused
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.standins.hub import REPO, VERSION, serving_hub
 from tests.waiting import wait_for
-from vibecheck.models.background_build import Preparation, State, _state
+from vibecheck.models.background_build import BackgroundBuild, BuildState, _state
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 
@@ -35,29 +35,30 @@ def alive(pid: int) -> bool:
 
 def test_a_failure_is_told_in_the_sentence_of_the_process(hub, settings):
     hub.refused = (404, "RepoNotFound")
-    state = Preparation(settings, REPO).wait(180)
+    state = BackgroundBuild(settings, REPO).wait(180)
     assert (state.step, state.later) == ("failed", False)
     assert "no model owner/name on the Hub" in state.sentence
 
 
 def test_it_gives_way_to_other_work_and_says_how_far_it_is(hub, settings):
     hub.pause = 0.2
-    preparation = Preparation(settings, REPO)
-    wait_for(lambda: preparation.state.share > 0.1, "some of the bytes")
-    state = preparation.state
+    build = BackgroundBuild(settings, REPO)
+    wait_for(lambda: build.state.share > 0.1, "some of the bytes")
+    state = build.state
     assert state.step == "fetching" and state.running and 0 < state.share < 1
     assert state.total > 7_000_000
-    assert psutil.Process(preparation.pid).nice() == 10
-    preparation.stop()
-    assert not alive(preparation.pid)
+    assert psutil.Process(build.pid).nice() == 10
+    build.stop()
+    assert not alive(build.pid)
 
 
 def test_it_does_not_outlive_an_app_that_was_killed(hub, settings):
     hub.pause = 0.5
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from vibecheck.models.background_build import Preparation; from vibecheck.settings import Settings\n"
-        "p = Preparation(Settings(data=Path(sys.argv[1])), sys.argv[2])\n"
+        "from vibecheck.models.background_build import BackgroundBuild\n"
+        "from vibecheck.settings import Settings\n"
+        "p = BackgroundBuild(Settings(data=Path(sys.argv[1])), sys.argv[2])\n"
         "while p.state.step != 'fetching': time.sleep(0.05)\n"
         "print(p.pid, flush=True); time.sleep(600)"
     )
@@ -73,10 +74,10 @@ def test_it_does_not_outlive_an_app_that_was_killed(hub, settings):
 
 def test_a_process_that_dies_without_a_word_is_said(hub, settings):
     hub.pause = 0.5
-    preparation = Preparation(settings, REPO)
-    wait_for(lambda: preparation.state.step == "fetching", "the first bytes")
-    psutil.Process(preparation.pid).kill()
-    state = preparation.wait(30)
+    build = BackgroundBuild(settings, REPO)
+    wait_for(lambda: build.state.step == "fetching", "the first bytes")
+    psutil.Process(build.pid).kill()
+    state = build.wait(30)
     assert state.step == "failed" and not state.later
     assert "signal 9" in state.sentence and f"python -m vibecheck compile {REPO}" in state.sentence
 
@@ -84,12 +85,15 @@ def test_a_process_that_dies_without_a_word_is_said(hub, settings):
 @pytest.mark.parametrize(
     ("line", "state"),
     [
-        ({"step": "fetching", "done": 1, "total": 4}, State("fetching", 1, 4)),
+        ({"step": "fetching", "done": 1, "total": 4}, BuildState("fetching", 1, 4)),
         (
             {"step": "ready", "version": VERSION, "folder": "/x", "report": {}},
-            State("ready", version=VERSION),
+            BuildState("ready", version=VERSION),
         ),
-        ({"step": "failed", "sentence": "No.", "later": True}, State("failed", sentence="No.", later=True)),
+        (
+            {"step": "failed", "sentence": "No.", "later": True},
+            BuildState("failed", sentence="No.", later=True),
+        ),
     ],
 )
 def test_what_each_line_means(line, state):
@@ -98,4 +102,4 @@ def test_what_each_line_means(line, state):
 
 
 def test_shares_of_nothing_are_nothing():
-    assert State("fetching").share == 0 and State("fetching", 5, 4).share == 1
+    assert BuildState("fetching").share == 0 and BuildState("fetching", 5, 4).share == 1

@@ -18,7 +18,7 @@ from tests.standins.models import install, small_vit
 from tests.waiting import wait_for
 from vibecheck.emotions import NAMES
 from vibecheck.models.installed import Shelf
-from vibecheck.models.live_model import Champion
+from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 
@@ -39,42 +39,42 @@ def registry(settings) -> Iterator[Registry]:
 
 
 @pytest.fixture
-def champion(settings) -> Iterator[Champion]:
-    champion = Champion(settings, look_every=0.1)
-    yield champion
-    champion.stop()
+def live(settings) -> Iterator[LiveModel]:
+    live = LiveModel(settings, look_every=0.1)
+    yield live
+    live.stop()
     gc.unfreeze()
 
 
-def test_a_new_installation_starts_at_once_on_the_embedded_model(champion, registry, astronaut):
-    assert champion.manifest.version == "embedded-3"
-    assert champion.read_still(astronaut).model.version == "embedded-3"
-    champion.look()
+def test_a_new_installation_starts_at_once_on_the_embedded_model(live, registry, astronaut):
+    assert live.manifest.version == "embedded-3"
+    assert live.reader.read_still(astronaut).model.version == "embedded-3"
+    live.look()
     assert registry.champion().version == "embedded-3"
     assert "VIBECHECK_MODEL" in registry.promotions()[0].why
-    champion.look()
-    assert champion.change is None and len(registry.promotions()) == 1
+    live.look()
+    assert live.change is None and len(registry.promotions()) == 1
 
 
-def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(champion, registry, settings, astronaut):
-    champion.look()
+def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(live, registry, settings, astronaut):
+    live.look()
     install(settings, registry, "second")
-    champion.follow()
+    live.follow()
     readings, stop = [], threading.Event()
 
     def stream() -> None:
         while not stop.is_set():
-            readings.append(champion.read_frame(astronaut, time.monotonic()))
+            readings.append(live.reader.read_frame(astronaut, time.monotonic()))
 
     thread = threading.Thread(target=stream)
     thread.start()
     wait_for(lambda: len(readings) > 3, "the first frames")
     registry.promote("second", "a test", NOW, override=True)
-    wait_for(lambda: champion.manifest.version == "second", "the new champion")
+    wait_for(lambda: live.manifest.version == "second", "the new champion")
     count = len(readings)
     wait_for(lambda: len(readings) > count + 3, "frames read by it")
     registry.rollback(NOW)
-    wait_for(lambda: champion.manifest.version == "embedded-3", "the old one")
+    wait_for(lambda: live.manifest.version == "embedded-3", "the old one")
     stop.set()
     thread.join()
     assert all(max(reading.probabilities) > 0.5 for reading in readings)
@@ -82,62 +82,62 @@ def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(champion, r
     assert versions in (["embedded-3", "second"], ["embedded-3", "second", "embedded-3"])
 
 
-def test_the_old_model_goes_and_what_stays_is_out_of_the_collector_s_sight(champion, registry, settings):
-    champion.look()
+def test_the_old_model_goes_and_what_stays_is_out_of_the_collector_s_sight(live, registry, settings):
+    live.look()
     install(settings, registry, "second")
     registry.promote("second", "a test", NOW, override=True)
-    old = weakref.ref(champion.reader.classifier)
+    old = weakref.ref(live.reader.classifier)
     gc.freeze()
-    champion.look()
-    assert champion.manifest.version == "second" and champion.report["version"] == "second"
+    live.look()
+    assert live.manifest.version == "second" and live.report["version"] == "second"
     assert old() is None
     assert gc.get_freeze_count() > 0
 
 
-def test_a_damaged_model_that_cannot_be_made_again_does_not_run(champion, registry, settings):
-    champion.look()
+def test_a_damaged_model_that_cannot_be_made_again_does_not_run(live, registry, settings):
+    live.look()
     folder = install(settings, registry, "second")
     for name in ("model.onnx", "model.safetensors"):  # with the weights whole, it would be made from them
         (folder / name).write_bytes(b"damaged")
     registry.promote("second", "a test", NOW, override=True)
-    champion.look()
-    assert champion.change.wanted == "second" and champion.change.state.running
-    wait_for(lambda: champion.look() or not champion.change.state.running, "the end of it", 180)
-    assert champion.change.state.step == "failed" and "is not a folder" in champion.change.state.sentence
-    assert champion.manifest.version == "embedded-3"
-    champion.look()
-    assert champion.change.state.step == "failed", "it is not tried again and again"
+    live.look()
+    assert live.change.wanted == "second" and live.change.state.running
+    wait_for(lambda: live.look() or not live.change.state.running, "the end of it", 180)
+    assert live.change.state.step == "failed" and "is not a folder" in live.change.state.sentence
+    assert live.manifest.version == "embedded-3"
+    live.look()
+    assert live.change.state.step == "failed", "it is not tried again and again"
     registry.rollback(NOW)
-    champion.look()
-    assert champion.change is None
+    live.look()
+    assert live.change is None
 
 
 def test_without_records_the_embedded_model_runs_on(tmp_path, astronaut):
     (tmp_path / "file").write_text("in the way")
-    champion = Champion(Settings(data=tmp_path / "file", model="embedded"), look_every=0.05).follow()
+    live = LiveModel(Settings(data=tmp_path / "file", model="embedded"), look_every=0.05).follow()
     time.sleep(0.3)
-    assert champion.read_still(astronaut).model.version == "embedded-3"
-    assert champion.change is None
-    champion.stop()
+    assert live.reader.read_still(astronaut).model.version == "embedded-3"
+    assert live.change is None
+    live.stop()
 
 
-def test_after_an_update_the_embedded_model_that_came_with_it_is_the_champion(champion, registry):
+def test_after_an_update_the_embedded_model_that_came_with_it_is_the_champion(live, registry):
     registry.register("embedded-0", "ships with VibeCheck", "embedded", {}, NOW)
     registry.begin("embedded-0", "first", NOW)
-    champion.look()
-    assert champion.manifest.version == "embedded-3" and champion.change is None
+    live.look()
+    assert live.manifest.version == "embedded-3" and live.change is None
     assert registry.aliases() == {"champion": "embedded-3", "previous": "embedded-0"}
     (promotion, _) = registry.promotions()
     assert promotion.why == "It came with an update of VibeCheck, in place of embedded-0."
 
 
-def test_an_embedded_model_that_did_not_come_along_is_not_changed_to(champion, registry):
-    champion.look()  # in this release's installation, a copy of another release promotes its own
+def test_an_embedded_model_that_did_not_come_along_is_not_changed_to(live, registry):
+    live.look()  # in this release's installation, a copy of another release promotes its own
     registry.register("embedded-99", "ships with VibeCheck", "embedded", {}, NOW)
     registry.promote("embedded-99", "It came with an update.", NOW, override=True)
-    champion.look()
-    assert champion.manifest.version == "embedded-3"
-    assert "embedded-99 did not come with this version" in champion.change.state.sentence
+    live.look()
+    assert live.manifest.version == "embedded-3"
+    assert "embedded-99 did not come with this version" in live.change.state.sentence
     assert registry.champion().version == "embedded-99"
 
 
@@ -147,20 +147,20 @@ def test_offline_the_default_stays_on_the_embedded_model_and_one_line_says_why(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.delenv("VIBECHECK_MODEL", raising=False)
-    champion = Champion(Settings(data=tmp_path / "data"), look_every=0.05).follow()
+    live = LiveModel(Settings(data=tmp_path / "data"), look_every=0.05).follow()
     try:
-        assert champion.read_still(astronaut).model.version == "embedded-3"
-        wait_for(lambda: champion.change and not champion.change.state.running, "the answer", 180)
-        state = champion.change.state
+        assert live.reader.read_still(astronaut).model.version == "embedded-3"
+        wait_for(lambda: live.change and not live.change.state.running, "the answer", 180)
+        state = live.change.state
         assert state.later and "\n" not in state.sentence
         assert state.sentence.startswith("The Hub cannot be reached for dima806/facial_emotions")
-        pause = champion.change
+        pause = live.change
         time.sleep(0.3)
-        assert champion.change is pause, "it is left alone for a while"
+        assert live.change is pause, "it is left alone for a while"
         assert registry.champion() is None
-        assert champion.read_still(astronaut).model.version == "embedded-3"
+        assert live.reader.read_still(astronaut).model.version == "embedded-3"
     finally:
-        champion.stop()
+        live.stop()
 
 
 def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, registry, astronaut):
@@ -172,14 +172,14 @@ def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, re
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         code = (
             "import sys, time; from pathlib import Path\n"
-            "from vibecheck.models.live_model import Champion; from vibecheck.settings import Settings\n"
+            "from vibecheck.models.live_model import LiveModel; from vibecheck.settings import Settings\n"
             "from skimage import data\n"
-            "c = Champion(Settings(data=Path(sys.argv[1]), model=sys.argv[2]), look_every=0.02).follow()\n"
+            "c = LiveModel(Settings(data=Path(sys.argv[1]), model=sys.argv[2]), look_every=0.02).follow()\n"
             "while c.manifest.version == 'embedded-3':\n"
             "    if c.change: print(c.change.state.step)\n"
             "    assert not c.change or c.change.state.step != 'failed', c.change\n"
             "    time.sleep(0.01)\n"
-            "print(c.read_still(data.astronaut()).model.version, c.change)\n"
+            "print(c.reader.read_still(data.astronaut()).model.version, c.change)\n"
             "c.stop()\n"
             "assert not {'torch', 'transformers', 'onnx', 'huggingface_hub'} & set(sys.modules)"
         )
@@ -200,13 +200,13 @@ def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, re
     assert registry.aliases() == {"champion": VERSION, "previous": "embedded-3"}
     # Another app with the same records, and no network, runs it from its files.
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    champion = Champion(Settings(data=tmp_path / "data", model=REPO))
-    champion.look()
-    assert champion.manifest.version == VERSION
+    live = LiveModel(Settings(data=tmp_path / "data", model=REPO))
+    live.look()
+    assert live.manifest.version == VERSION
     # A damaged file is made again from the weights beside it, without a network too.
-    champion.stop()
+    live.stop()
     (Shelf(tmp_path / "data").folder(VERSION) / "model.onnx").write_bytes(b"damaged")
-    champion = Champion(Settings(data=tmp_path / "data", model=REPO), look_every=0.1).follow()
-    wait_for(lambda: champion.manifest.version == VERSION, "the model made again", 600)
-    champion.stop()
+    live = LiveModel(Settings(data=tmp_path / "data", model=REPO), look_every=0.1).follow()
+    wait_for(lambda: live.manifest.version == VERSION, "the model made again", 600)
+    live.stop()
     gc.unfreeze()

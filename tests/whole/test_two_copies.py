@@ -13,9 +13,9 @@ from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
 from tests.browser.conftest import open_browser, playwright  # noqa: F401
 from tests.browser.test_live import FRAMES, as_webcam, mood, start
-from tests.models.test_live_model import install
 from tests.records.examples import open_store
 from tests.standins.comet import CometStandin, comet_standin
+from tests.standins.models import install
 from tests.standins.nginx import Nginx, nginx_before
 from tests.standins.object_storage import ObjectStorage, object_storage
 from tests.standins.postgres import postgres_of_its_own

@@ -22,7 +22,7 @@ from vibecheck.settings import Settings
 from vibecheck.vision.model_source import parse_source
 
 if TYPE_CHECKING:
-    from vibecheck.export.build import Progress
+    from vibecheck.export.build import BuildProgress
     from vibecheck.models.installed import Installed
 
 # How far a model that is made ready behind the app steps back: a tenth of a busy core is left to it.
@@ -180,7 +180,7 @@ def _for_people(model: str, again: bool) -> None:
     with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         tasks: dict[str, Any] = {}
 
-        def tell(progress: "Progress") -> None:
+        def tell(progress: "BuildProgress") -> None:
             if progress.step not in tasks:
                 tasks[progress.step] = bar.add_task(progress.step.title())
             bar.update(tasks[progress.step], completed=progress.done, total=progress.total or None)
@@ -207,7 +207,7 @@ def _as_json(model: str, again: bool) -> None:
     def line(**fields: object) -> None:
         print(json.dumps(fields), file=out, flush=True)
 
-    def tell(progress: "Progress") -> None:
+    def tell(progress: "BuildProgress") -> None:
         line(step=progress.step, done=progress.done, total=progress.total)
 
     # What libraries print is for the terminal; the lines are for a program.
@@ -220,7 +220,7 @@ def _as_json(model: str, again: bool) -> None:
     line(step="ready", version=there.version, folder=str(there.folder), report=there.report)
 
 
-def _built(model: str, again: bool, tell: Callable[["Progress"], None]) -> "Installed":
+def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> "Installed":
     """The model, made ready and registered."""
     # Libraries warn of what is missing that is not needed here, and draw bars of their own.
     logging.disable(logging.WARNING)

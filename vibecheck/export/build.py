@@ -34,7 +34,7 @@ FACES, OTHERS = 200, 100
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BuildProgress:
     """How far it is: `step` is "fetching" (counted in bytes), "compiling" or "checking"."""
 
     step: str
@@ -42,7 +42,7 @@ class Progress:
     total: int
 
 
-Tell = Callable[[Progress], None]
+Tell = Callable[[BuildProgress], None]
 
 
 class OtherMachines(Protocol):
@@ -89,7 +89,7 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
 
     if there := whole(source.version):
         return there
-    tell(Progress("fetching", 0, 0))
+    tell(BuildProgress("fetching", 0, 0))
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     commit = None
     if not (source.version and shelf.material(source.version)):
@@ -108,7 +108,7 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
                 commit or hub.resolve(source, token),
                 files,
                 token,
-                lambda done, total: tell(Progress("fetching", done, total)),
+                lambda done, total: tell(BuildProgress("fetching", done, total)),
                 lambda folder: map_labels(labels_of(folder)),
             )
         origin = f"https://huggingface.co/{source.repo}/tree/{source.revision}"
@@ -156,9 +156,9 @@ def _from_elsewhere(
         files = shelf.material(version)
         if files is None:
             files = shelf.downloads(version)
-            tell(Progress("fetching", 0, 0))
+            tell(BuildProgress("fetching", 0, 0))
             elsewhere.fetch(
-                settings, known, files, lambda done, total: tell(Progress("fetching", done, total))
+                settings, known, files, lambda done, total: tell(BuildProgress("fetching", done, total))
             )
         done = _made(settings, shelf, files, part, Manifest.read(files), str(folder), tell)
         shutil.rmtree(shelf.downloads(version), ignore_errors=True)
@@ -189,7 +189,7 @@ def _made(
         others,
         work,
         settings.threads,
-        lambda step, done, total: tell(Progress(step, done, total)),
+        lambda step, done, total: tell(BuildProgress(step, done, total)),
     )
     shutil.rmtree(work)
     about = {"source": source, "content": content_of(files), "made_at": datetime.now(UTC).isoformat()}

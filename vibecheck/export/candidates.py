@@ -67,7 +67,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class MeasuredAnswers:
     """What a model said of N faces: N x 7 probabilities, and for each how many ms it took."""
 
     probabilities: np.ndarray
@@ -78,14 +78,14 @@ class Answers:
         return statistics.quantiles(self.times, n=round(1 / UNDISTURBED))[0]
 
 
-class AsTorch:
+class TorchSession:
     """PyTorch, in the place of a session of ONNX Runtime: what every candidate is held against."""
 
     def __init__(self, model: WithPixels, side: int) -> None:
         self._model = model
         self.name, self.shape = "pixels", ["faces", side, side, 3]
 
-    def get_inputs(self) -> list["AsTorch"]:
+    def get_inputs(self) -> list["TorchSession"]:
         """Its one input, which has a name and a shape."""
         return [self]
 
@@ -114,7 +114,7 @@ def make(
     tell("compiling", 0, 1)
     manifest = Manifest.read(folder)
     mapping = map_labels(labels_of(folder))
-    reference = _answers(Classifier(AsTorch(model, faces.shape[1]), mapping, manifest), faces)
+    reference = _answers(Classifier(TorchSession(model, faces.shape[1]), mapping, manifest), faces)
     paths = list(_write(model, others, work, tell))
     measured = []
     for number, (name, path) in enumerate(paths):
@@ -212,7 +212,7 @@ class _Faces(CalibrationDataReader):
         return None if face is None else {"pixels": face[np.newaxis]}
 
 
-def _answers(classifier: Classifier, faces: np.ndarray) -> Answers:
+def _answers(classifier: Classifier, faces: np.ndarray) -> MeasuredAnswers:
     """What it says of each face, one by one as in live video."""
     classifier.probabilities(faces[:1])  # the first run makes room, and takes longer
     said, times = [], []
@@ -220,10 +220,10 @@ def _answers(classifier: Classifier, faces: np.ndarray) -> Answers:
         start = time.perf_counter()
         said.append(classifier.probabilities(face[np.newaxis])[0])
         times.append((time.perf_counter() - start) * 1000)
-    return Answers(np.stack(said), times)
+    return MeasuredAnswers(np.stack(said), times)
 
 
-def _judged(name: str, path: Path, found: Answers, reference: Answers) -> Candidate:
+def _judged(name: str, path: Path, found: MeasuredAnswers, reference: MeasuredAnswers) -> Candidate:
     difference = np.abs(found.probabilities - reference.probabilities)
     agreement = float((found.probabilities.argmax(1) == reference.probabilities.argmax(1)).mean())
     mean = float(difference.mean())

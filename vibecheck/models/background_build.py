@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class BuildState:
     """How far a preparation is.
 
     `step` is "starting", "fetching" (counted in bytes), "compiling", "checking", "ready" or "failed".
@@ -50,13 +50,13 @@ class State:
         return min(1.0, self.done / self.total) if self.total else 0.0
 
 
-class Preparation:
+class BackgroundBuild:
     """One model on its way. `state` may be read by any thread."""
 
     def __init__(self, settings: Settings, source: str) -> None:
         """Starts the process."""
         self.source = source
-        self.state = State("starting")
+        self.state = BuildState("starting")
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  read when the process has ended
         self._process = subprocess.Popen(
             [sys.executable, "-m", "vibecheck", "compile", "--json", "--behind", "--", source],
@@ -76,7 +76,7 @@ class Preparation:
         """The process."""
         return self._process.pid
 
-    def wait(self, seconds: float | None = None) -> State:
+    def wait(self, seconds: float | None = None) -> BuildState:
         """Wait for the end, or for so long; returns the state then."""
         self._thread.join(seconds)
         return self.state
@@ -105,11 +105,11 @@ class Preparation:
                 f"{self.source} could not be made ready ({how}; too little memory is a common reason): "
                 f"python -m vibecheck compile {self.source} says more."
             )
-            self.state = State("failed", sentence=sentence)
+            self.state = BuildState("failed", sentence=sentence)
         self._errors.close()
 
 
-def state_of(line: str) -> State | None:
+def state_of(line: str) -> BuildState | None:
     """The state that a line of the process tells; None for what tells none, whatever it is."""
     try:
         return _state(json.loads(line))
@@ -117,14 +117,14 @@ def state_of(line: str) -> State | None:
         return None
 
 
-def _state(line: dict[str, Any]) -> State:
+def _state(line: dict[str, Any]) -> BuildState:
     match line["step"]:
         case "ready":
-            return State("ready", version=str(line["version"]))
+            return BuildState("ready", version=str(line["version"]))
         case "failed":
-            return State("failed", sentence=str(line["sentence"]), later=bool(line["later"]))
+            return BuildState("failed", sentence=str(line["sentence"]), later=bool(line["later"]))
         case step:
-            return State(str(step), int(line["done"]), int(line["total"]))
+            return BuildState(str(step), int(line["done"]), int(line["total"]))
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -20,15 +20,14 @@ from typing import Any, Self
 import numpy as np
 
 from vibecheck.errors import ModelError, RecordsError, VibeCheckError
-from vibecheck.models.background_build import Preparation, State
+from vibecheck.models.background_build import BackgroundBuild, BuildState
 from vibecheck.models.installed import Shelf, folder_of
 from vibecheck.models.registry import Registry, Version
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED, Classifier
-from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded
-from vibecheck.vision.reader import NOTHING_EXPECTED, Expected, Reader, Reading
+from vibecheck.vision.reader import Reader
 
 LOOK_EVERY = 2.0  # s
 # After a failure that may pass, the same model is tried again no sooner than this.
@@ -38,14 +37,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ModelChange:
     """What is under way or in the way: the model that is wanted, how far it is, or why it does not run."""
 
     wanted: str
-    state: State
+    state: BuildState
 
 
-class Champion:
+class LiveModel:
     """Reads pictures with the model that runs now. May be shared by threads.
 
     `change` is None while the champion runs.
@@ -56,13 +55,11 @@ class Champion:
         self._settings = settings
         self._look_every = look_every
         self._shelf = Shelf(settings.data)
-        self._detector = FaceDetector()
         self.embedded = Manifest.read(EMBEDDED).version
-        folder = self._embedded_folder()
-        self.reader = Reader(self._detector, Classifier.load(folder, settings.threads))
-        self.change: Change | None = None
+        self.reader = Reader.open(self._embedded_folder(), settings.threads)
+        self.change: ModelChange | None = None
         self._registry: Registry | None = None
-        self._preparation: Preparation | None = None
+        self._build: BackgroundBuild | None = None
         self._not_before: dict[str, float] = {}  # when a model that failed may be tried again
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="champion", daemon=True)
@@ -77,8 +74,8 @@ class Champion:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
-        if self._preparation:
-            self._preparation.stop()
+        if self._build:
+            self._build.stop()
         if self._registry:
             self._registry.close()
 
@@ -92,14 +89,6 @@ class Champion:
         """What was measured when the model that runs now was made ready; None as it shipped."""
         there = self._shelf.find(self.manifest.version, ())
         return there.report if there else None
-
-    def read_still(self, picture: np.ndarray) -> Reading:
-        """See `Reader.read_still`."""
-        return self.reader.read_still(picture)
-
-    def read_frame(self, picture: np.ndarray, at: float, expected: Expected = NOTHING_EXPECTED) -> Reading:
-        """See `Reader.read_frame`."""
-        return self.reader.read_frame(picture, at, expected)
 
     def look(self) -> None:
         """Look at the registry once, and do what it takes to run its champion. Raises RecordsError."""
@@ -125,7 +114,7 @@ class Champion:
                 log.exception("The champion could not be followed")
                 wanted = self.change.wanted if self.change else self._settings.model
                 sentence = f"{wanted} does not run ({type(error).__name__}); the terminal says more."
-                self.change = Change(wanted, State("failed", sentence=sentence))
+                self.change = ModelChange(wanted, BuildState("failed", sentence=sentence))
             self._stopped.wait(self._look_every)
 
     def _begin(self, registry: Registry) -> None:
@@ -166,36 +155,36 @@ class Champion:
                 self.look()
             else:
                 sentence = f"{champion.version} did not come with this version of VibeCheck."
-                self._settle(Change(champion.version, State("failed", sentence=sentence)))
+                self._settle(ModelChange(champion.version, BuildState("failed", sentence=sentence)))
             return
         if self._waiting(champion.version):
             return
-        if not self._preparation and (there := self._shelf.find(champion.version)):
+        if not self._build and (there := self._shelf.find(champion.version)):
             try:
                 self._swap(there.folder)
             except ModelError as error:
-                self._failed(champion.version, State("failed", sentence=str(error)))
+                self._failed(champion.version, BuildState("failed", sentence=str(error)))
             return
         version = self._prepared(champion.version, champion.source)
         if version and version != champion.version:
             sentence = f"{champion.source} is no longer {champion.version}, but {version}."
-            self._failed(champion.version, State("failed", sentence=sentence))
+            self._failed(champion.version, BuildState("failed", sentence=sentence))
 
     def _prepared(self, wanted: str, source: str) -> str | None:
         """The version made from `source`, once it is ready; until then it is under way, or has failed."""
         if self._waiting(wanted):
             return None
-        if self._preparation and self._preparation.source != source:
-            self._preparation.stop()  # another champion meanwhile
-            self._preparation = None
-        if self._preparation is None:
-            self._preparation = Preparation(self._settings, source)
-        state = self._preparation.state
-        self.change = Change(wanted, state)
+        if self._build and self._build.source != source:
+            self._build.stop()  # another champion meanwhile
+            self._build = None
+        if self._build is None:
+            self._build = BackgroundBuild(self._settings, source)
+        state = self._build.state
+        self.change = ModelChange(wanted, state)
         if state.running:
             return None
-        self._preparation.wait()
-        self._preparation = None
+        self._build.wait()
+        self._build = None
         if state.step == "failed":
             self._failed(wanted, state)
             return None
@@ -205,17 +194,17 @@ class Champion:
         """Whether it has failed, and is not to be tried again yet."""
         return time.monotonic() < self._not_before.get(wanted, 0.0)
 
-    def _failed(self, wanted: str, state: State) -> None:
+    def _failed(self, wanted: str, state: BuildState) -> None:
         self._not_before[wanted] = time.monotonic() + RETRY_AFTER if state.later else float("inf")
         log.info("%s", state.sentence)
-        self._settle(Change(wanted, state))
+        self._settle(ModelChange(wanted, state))
 
     def _swap(self, folder: Path) -> None:
         """Run the model of a folder from the next frame on. Raises ModelError."""
         classifier = Classifier.load(folder, self._settings.threads)
         # The first run takes longer: it is not to be a visitor's.
         classifier.probabilities(np.zeros((1, classifier.side, classifier.side, 3), np.uint8))
-        self.reader = Reader(self._detector, classifier)
+        self.reader.classifier = classifier
         del classifier
         self._settle(None)
         log.info("%s runs now", self.manifest.version)
@@ -224,10 +213,10 @@ class Champion:
         gc.collect()
         gc.freeze()
 
-    def _settle(self, change: Change | None) -> None:
-        if self._preparation:
-            self._preparation.stop()
-            self._preparation = None
+    def _settle(self, change: ModelChange | None) -> None:
+        if self._build:
+            self._build.stop()
+            self._build = None
         self.change = change
 
     def _embedded_folder(self) -> Path:

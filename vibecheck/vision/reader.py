@@ -81,7 +81,10 @@ NOTHING_EXPECTED = Expected()
 
 
 class Reader:
-    """Reads pictures with one detector and one model. May be shared by threads."""
+    """Reads pictures with one detector and one model. May be shared by threads.
+
+    Another `classifier` may be set at any time; the next picture is read by it.
+    """
 
     def __init__(self, detector: FaceDetector, classifier: Classifier) -> None:
         self.detector = detector
@@ -145,9 +148,10 @@ class Reader:
         start: float,
         mirrored: bool | None = None,
     ) -> Reading:
-        model = self.classifier.manifest
-        cut = model_crop(picture, faces[0], self.classifier.side, model)
-        shares = tuple(map(float, self.classifier.probabilities(cut[np.newaxis], mirrored)[0]))
+        classifier = self.classifier  # another may take its place meanwhile
+        model = classifier.manifest
+        cut = model_crop(picture, faces[0], classifier.side, model)
+        shares = tuple(map(float, classifier.probabilities(cut[np.newaxis], mirrored)[0]))
         kept, kept_face = kept_crop(picture, faces[0])
         return Reading(
             at, faces, shares, measure(picture, faces[0]), kept, kept_face, _ms_since(start), model

@@ -62,7 +62,7 @@ def _overview(today: date, period: str, model: str | None, source: str | None, s
 
 @st.cache_data(ttl=FRESH, max_entries=2, show_spinner="Counting…")
 def _standing(today: date) -> ModelStatus:
-    manifest = app.reader().manifest
+    manifest = app.live_model().manifest
     return stand(app.store().counting, LiveModel(manifest.version, manifest.promised_accuracy), today)
 
 

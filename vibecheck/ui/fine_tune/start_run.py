@@ -83,7 +83,7 @@ def _take_up() -> None:
 
 def _base(known: FineTuneState) -> str:
     """What to start from: a version, or a Hub id; empty while none is written."""
-    embedded = app.reader().embedded
+    embedded = app.live_model().embedded
     titles = {}
     if known.champion:
         titles[known.champion.version.version] = f"{known.champion.version.version} · champion"
@@ -163,7 +163,7 @@ def _estimate(request: Request, rows: int) -> Estimate | None:
     """Says what the run will take, and returns it; None where that cannot be known beforehand."""
     if not request.base or request.source != "store" or not rows:
         return None
-    here = estimate.size_of_base(request.base, settings().data, app.reader().embedded)
+    here = estimate.size_of_base(request.base, settings().data, app.live_model().embedded)
     size = here or estimate.USUAL
     takes = estimate.estimate_of(size, rows, request.epochs)
     about = "" if here else " (as most on the Hub)"

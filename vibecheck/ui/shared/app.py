@@ -8,7 +8,7 @@ import streamlit as st
 from vibecheck.access.roles import Role
 from vibecheck.comet.process import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
-from vibecheck.models.live_model import Champion
+from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry
 from vibecheck.music.recommender import Music
 from vibecheck.records.db.circuit_breaker import Rest
@@ -20,6 +20,7 @@ from vibecheck.ui.shared import comet_status, model_status, theme
 from vibecheck.ui.shared.configuration import settings
 from vibecheck.ui.shared.serving import LOGO
 from vibecheck.ui.shared.visitor import remember
+from vibecheck.vision.reader import Reader
 
 
 def start_page(title: str) -> None:
@@ -31,7 +32,7 @@ def start_page(title: str) -> None:
     theme.apply()
     st.logo(LOGO, size="large")
     try:
-        reader()
+        live_model()
         music()
     except VibeCheckError as error:
         st.error(str(error), icon="⚠️")
@@ -39,9 +40,9 @@ def start_page(title: str) -> None:
     # Filled at the end: a page that is shut opens no records, not even to ask this.
     st.session_state.banner = st.empty()
     with st.sidebar:
-        model_status.line(reader())
+        model_status.line(live_model())
         gate.greet()
-    model_status.news(reader())
+    model_status.news(live_model())
 
 
 def end_page(loaded: str = "app") -> None:
@@ -71,10 +72,15 @@ def _settle(loaded: str) -> None:
     gc.freeze()
 
 
-@st.cache_resource(show_spinner="Waking up the model…", on_release=Champion.stop)
-def reader() -> Champion:
-    """The face detector and the model that runs now, opened once for all visitors."""
-    return Champion(settings()).follow()
+@st.cache_resource(show_spinner="Waking up the model…", on_release=LiveModel.stop)
+def live_model() -> LiveModel:
+    """The model that runs now, opened once for all visitors."""
+    return LiveModel(settings()).follow()
+
+
+def reader() -> Reader:
+    """Reads faces with the model that runs now."""
+    return live_model().reader
 
 
 @st.cache_resource(show_spinner=False)

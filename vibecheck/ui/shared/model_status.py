@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vibecheck.models.live_model import Champion, Change
+from vibecheck.models.live_model import LiveModel, ModelChange
 from vibecheck.ui.shared import theme
 from vibecheck.vision.classifier import EMBEDDED
 
@@ -10,32 +10,32 @@ MEGABYTE = 1e6
 LOOK_EVERY = 2.0  # s
 
 
-def line(champion: Champion) -> None:
+def line(live: LiveModel) -> None:
     """The model that runs, and below it the one that is on its way, kept up to date by themselves."""
-    st.fragment(_line, run_every=LOOK_EVERY)(champion)
+    st.fragment(_line, run_every=LOOK_EVERY)(live)
 
 
-def news(champion: Champion) -> None:
+def news(live: LiveModel) -> None:
     """The one that is on its way, on the page itself: seen only where the sidebar is folded."""
     with st.container(key="model-news"):
-        st.fragment(_news, run_every=LOOK_EVERY)(champion)
+        st.fragment(_news, run_every=LOOK_EVERY)(live)
 
 
-def _line(champion: Champion) -> None:
-    theme.quiet(f"Model: {champion.manifest.version}. It reads expressions, not feelings.")
-    _news(champion)
-    change = champion.change
+def _line(live: LiveModel) -> None:
+    theme.quiet(f"Model: {live.manifest.version}. It reads expressions, not feelings.")
+    _news(live)
+    change = live.change
     if change and change.state.step == "failed":
-        theme.quiet(f"{told(change)}; {champion.manifest.version} stays.")
+        theme.quiet(f"{told(change)}; {live.manifest.version} stays.")
 
 
-def _news(champion: Champion) -> None:
-    change = champion.change
+def _news(live: LiveModel) -> None:
+    change = live.change
     if change and change.state.step != "failed":
         st.progress(change.state.share, text=told(change))
 
 
-def told(change: Change) -> str:
+def told(change: ModelChange) -> str:
     """A change in words; of a failure what went wrong, and not what to do: the doctor says that."""
     state = change.state
     match state.step:
@@ -54,14 +54,14 @@ def told(change: Change) -> str:
             return f"Getting {change.wanted}"
 
 
-def card(champion: Champion) -> str:
+def card(live: LiveModel) -> str:
     """The card of the model that runs, as Markdown, without its title.
 
     Of a model from elsewhere: where it came from, and what was measured here. Other people's Markdown is
     not put into the page.
     """
-    manifest, report = champion.manifest, champion.report
-    if manifest.version == champion.embedded:
+    manifest, report = live.manifest, live.report
+    if manifest.version == live.embedded:
         return (EMBEDDED / "README.md").read_text(encoding="utf-8").partition("\n")[2]
     told = f"**`{manifest.version}`**: {_plain(manifest.origin or 'nothing is known of where it came from')}."
     if report is None:
