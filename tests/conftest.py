@@ -9,21 +9,27 @@ import numpy as np
 import pytest
 from skimage import data
 
-from tests.records import examples
+from tests.records.examples import ids
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.reader import Reader
 
-SHARED = Path(__file__).parents[2] / "shared"
+TESTS = Path(__file__).parent
+SHARED = TESTS.parents[1] / "shared"
+# Their tests run the whole app, or what takes long: slow, unless they are marked as quick.
+SLOW_FOLDERS = ("benchmarks", "browser", "whole")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What runs beside what: the tests of a file one after the other, as do all that drive a browser.
+    """Marks what is slow, and groups what runs one after another: a file's tests, and all that use a browser.
 
     Two browsers with live video at once would be more than two cores can do in time.
     """
     for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in SLOW_FOLDERS and not item.get_closest_marker("quick"):
+            item.add_marker(pytest.mark.slow)
         group = "browser" if item.get_closest_marker("browser") else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
 
@@ -31,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)  # before the fixtures
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """The same ids in every run."""
-    examples.ids.seed(item.nodeid)
+    ids.seed(item.nodeid)
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +45,11 @@ def log() -> Iterator[None]:
     """Commands silence the log of their process, which here is that of the next test as well."""
     yield
     logging.disable(logging.NOTSET)
+
+
+def examples(count: int) -> int:
+    """How many examples a property test tries: all where CI is set, else a hundred at most."""
+    return count if os.environ.get("CI") else min(count, 100)
 
 
 def missing(what: str) -> None:

@@ -141,9 +141,9 @@ def test_labels_of_published_models(labels, indices):
         ([f"LABEL_{i}" for i in range(7)], "labels were not understood: 'LABEL_0', 'LABEL_1'"),
         ([*NAMES, "sarcasm"], "labels were not understood: 'sarcasm'."),
         (["positive", "neutral", "negative"], "labels were not understood: 'positive', 'negative'."),
-        ([name for name in NAMES if name != "disgust"], "cannot say disgust."),
-        (["happy", "sad", "sadness"], "cannot say angry, disgust, fear, neutral, surprise."),
-        ([], "cannot say angry, disgust, fear, happy, neutral, sad, surprise."),
+        ([name for name in NAMES if name != "disgust"], "has no label for disgust."),
+        (["happy", "sad", "sadness"], "has no label for angry, disgust, fear, neutral, surprise."),
+        ([], "has no label for angry, disgust, fear, happy, neutral, sad, surprise."),
     ],
 )
 def test_a_model_that_cannot_be_mapped_is_refused_with_the_reason(labels, words):

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.conftest import examples
 from vibecheck.errors import LabelsError, PictureError, RecordsError, SettingsError, VibeCheckError
 from vibecheck.importing.label_files import read
 from vibecheck.models.background_build import BuildState, state_of
@@ -25,7 +26,7 @@ from vibecheck.ui.home.consent import CHOICES, parse
 from vibecheck.vision.images import decode
 
 A_THOUSAND = settings(
-    max_examples=1000,
+    max_examples=examples(1000),
     derandomize=True,
     deadline=None,
     database=None,

@@ -1,8 +1,6 @@
-"""The seven moods: their order, how they look, what seven probabilities say, other models' names for them.
+"""The seven moods: order, titles, colours, what seven probabilities say, and other models' names for them.
 
-Everything in VibeCheck that holds seven numbers holds them in the order of `EMOTIONS`.
-
-It knows nothing else of VibeCheck but its errors.
+Seven numbers are in the order of `EMOTIONS` everywhere in VibeCheck.
 """
 
 from collections.abc import Sequence
@@ -69,8 +67,8 @@ class Distribution:
         return mood.title if self.clear else f"Hard to tell: {mood.adjective} or {other.adjective}?"
 
 
-# Names seen in the labels of published expression models. Contempt goes to disgust, the nearest of
-# the seven (both are rejection, Rozin et al. 1999); dropping it would hand its share to the others.
+# Labels of published expression models. Contempt is mapped to disgust, the nearest of the seven (both
+# express rejection, Rozin et al. 1999); dropping it would distribute its probability over the others.
 SYNONYMS: dict[str, str] = {
     "anger": "angry",
     "annoyed": "angry",
@@ -98,7 +96,7 @@ SYNONYMS: dict[str, str] = {
 
 
 def name_of(label: str) -> str | None:
-    """The stored name of a mood that some model calls `label`, or None if it is not one of the seven."""
+    """The name in EMOTIONS of what a model calls `label`, or None if it is not one of the seven."""
     word = label.strip().lower()
     if word in BY_NAME:
         return word
@@ -106,10 +104,10 @@ def name_of(label: str) -> str | None:
 
 
 def map_labels(labels: Sequence[str]) -> tuple[int, ...]:
-    """For each of a model's labels the index into `EMOTIONS`; several labels may share one.
+    """The index into `EMOTIONS` of each of a model's labels; several labels may share one.
 
-    Raises ModelError with the labels that were not understood, or with the moods the model lacks:
-    a correction to a mood that a model cannot say could never be learned from.
+    Raises ModelError that names the labels that were not understood, or the moods that no label stands
+    for: a model without a mood could not learn from a correction to it.
     """
     names = [name_of(label) for label in labels]
     unknown = [label for label, name in zip(labels, names, strict=True) if name is None]
@@ -121,7 +119,7 @@ def map_labels(labels: Sequence[str]) -> tuple[int, ...]:
     missing = [name for name in NAMES if name not in names]
     if missing:
         raise ModelError(
-            f"This model cannot say {', '.join(missing)}. "
+            f"This model has no label for {', '.join(missing)}. "
             f"VibeCheck needs a model of the seven moods {', '.join(NAMES)}."
         )
     return tuple(NAMES.index(name) for name in names if name is not None)

@@ -1,30 +1,30 @@
-"""Everything VibeCheck raises on purpose.
+"""All exceptions that VibeCheck raises.
 
 Each message is one or two sentences that a person can act on: what went wrong, and which setting
-to change or which step to take. Pages and commands show it as it is.
+to change or which step to take. Pages and commands show it unchanged.
 
     VibeCheckError
     ├── SettingsError            a setting cannot be used as it stands
     ├── PictureError             a picture cannot be used
-    │   ├── UnreadablePicture    not a picture, damaged, or of a kind that is not taken
-    │   ├── PictureTooLarge      more bytes or pixels than are taken
-    │   └── NoFace               a picture in which no face was found
+    │   ├── UnreadablePicture    not a picture, damaged, or in an unsupported format
+    │   ├── PictureTooLarge      more bytes or pixels than allowed
+    │   └── NoFace               no face was found in a picture
     ├── LabelsError              a file or folder of labelled pictures cannot be used
     ├── ModelError               a model cannot be used
-    │   └── HubUnreachable       the Hugging Face Hub did not answer; later it may
+    │   └── HubUnreachable       the Hugging Face Hub did not answer; worth retrying
     ├── RecordsError             predictions, feedback or pictures could not be stored or read
     │   └── UnknownPrediction    no prediction has this id
     ├── JobError                 a training run cannot be started, or ended
     ├── MusicError               the catalogue, or Spotify with its credentials, cannot be used
-    └── CometError               Comet did not do what it was asked
-        ├── CometUnavailable     not now: no network, a failing server, too many requests
-        ├── CometRefuses         not with these settings: key, workspace, a plan that is used up
-        └── CometRejected        not this record, now or later
+    └── CometError               a request to Comet failed
+        ├── CometUnavailable     for now: no network, a failing server, too many requests
+        ├── CometRefuses         with these settings: key, workspace, or an exhausted plan
+        └── CometRejected        this record, permanently
 """
 
 
 class VibeCheckError(Exception):
-    """The root of the tree: its text is a sentence for people."""
+    """Base class; the message is a sentence for people."""
 
 
 class SettingsError(VibeCheckError):
@@ -36,11 +36,11 @@ class PictureError(VibeCheckError):
 
 
 class UnreadablePicture(PictureError):
-    """The bytes are not a picture, are damaged, or are of a kind that is not taken."""
+    """The bytes are not a picture, are damaged, or are in an unsupported format."""
 
 
 class PictureTooLarge(PictureError):
-    """The picture has more bytes or pixels than are taken."""
+    """The picture has more bytes or pixels than allowed."""
 
 
 class NoFace(PictureError):
@@ -56,7 +56,7 @@ class ModelError(VibeCheckError):
 
 
 class HubUnreachable(ModelError):
-    """The Hugging Face Hub did not answer, or not as it should: trying later may help."""
+    """The Hugging Face Hub did not answer, or not properly: worth retrying later."""
 
 
 class RecordsError(VibeCheckError):
@@ -76,11 +76,11 @@ class MusicError(VibeCheckError):
 
 
 class CometError(VibeCheckError):
-    """Comet did not do what it was asked."""
+    """A request to Comet failed."""
 
 
 class CometUnavailable(CometError):
-    """Not now; `retry_after` is how many seconds Comet asks to wait, or None."""
+    """Comet cannot be used for now; `retry_after` is the wait in s that Comet asks for, or None."""
 
     def __init__(self, sentence: str, retry_after: float | None = None) -> None:
         super().__init__(sentence)
@@ -88,8 +88,8 @@ class CometUnavailable(CometError):
 
 
 class CometRefuses(CometError):
-    """Not with these settings or this plan: everything waits until a person changes something."""
+    """Comet refuses these settings or this plan: nothing is sent until somebody changes them."""
 
 
 class CometRejected(CometError):
-    """Not this record, now or later: it would be refused each time."""
+    """Comet refuses this record; sending it again would not help."""

@@ -35,6 +35,7 @@ def rows(app, query: str) -> list[tuple]:
     return result
 
 
+@pytest.mark.quick
 def test_from_a_photo_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
     look(page, "home-empty")
     upload(page, "astronaut.jpg", jpeg(astronaut))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from vibecheck.demo.world import FROM, Plan, World, make, moment
+from vibecheck.demo.world import LIVE_FROM, Plan, World, make, moment
 from vibecheck.emotions import NAMES
 
 PLAN = Plan(until=datetime(2026, 11, 22, 18, tzinfo=UTC))
@@ -44,7 +44,7 @@ def test_probabilities_are_seven_that_sum_to_one(world):
 
 
 def test_each_model_is_better_than_the_one_before(world):
-    accuracies = [right(world)[world.version == version].mean() for version in range(len(FROM))]
+    accuracies = [right(world)[world.version == version].mean() for version in range(len(LIVE_FROM))]
     assert 0.55 < accuracies[0] < accuracies[1] - 0.04 < accuracies[2] - 0.06 < 0.8
 
 

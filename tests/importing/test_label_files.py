@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from vibecheck.emotions import NAMES, SYNONYMS
 from vibecheck.errors import LabelsError
 from vibecheck.importing.label_files import DELIMITERS, LONGEST_CELL, Refused, count, read
@@ -170,7 +171,9 @@ def test_what_is_not_a_file_is_refused(folder):
         count(folder / "pipe.csv")
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(
     st.one_of(
         st.binary(max_size=300),
@@ -189,7 +192,9 @@ def test_whatever_the_bytes_nothing_but_a_sentence_comes_of_them(folder, content
         assert isinstance(line, Refused) or (line.path.resolve().is_relative_to(root) and line.label in NAMES)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(
     st.sampled_from(DELIMITERS),
     st.lists(st.tuples(CELL, st.sampled_from([*NAMES, "bored"]), CELL), min_size=1, max_size=5),

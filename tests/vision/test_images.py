@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 from skimage.data import astronaut
 
+from tests.conftest import examples
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 from vibecheck.vision.images import (
     MAX_BYTES,
@@ -458,13 +459,13 @@ STARTS = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"RIFF\x
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.sampled_from(STARTS), st.binary(max_size=400))
 def test_any_bytes_survive(start, rest):
     survives(start + rest)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(
     st.sampled_from(sorted(KINDS)),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),

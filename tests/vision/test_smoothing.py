@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from vibecheck.emotions import NAMES
 from vibecheck.vision.faces import Face
 from vibecheck.vision.smoothing import FORGET, HOLD, LONGEST_SPAN, MARGIN, TIME_CONSTANT, Smoothed, Smoother
@@ -438,7 +439,7 @@ def timed(sequence) -> list[tuple[float, np.ndarray]]:
     return list(zip(times.tolist(), (reading for _, reading in sequence), strict=True))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(SEQUENCE)
 def test_the_probabilities_are_the_weighted_mean_of_the_docstring(sequence):
     seen = timed(sequence)
@@ -455,7 +456,7 @@ def test_the_probabilities_are_the_weighted_mean_of_the_docstring(sequence):
     assert smoothed.probabilities == pytest.approx(tuple(expected), abs=1e-9)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(SEQUENCE)
 def test_what_is_shown_is_always_a_distribution_within_what_was_read(sequence):
     smoother = Smoother()

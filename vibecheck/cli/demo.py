@@ -14,19 +14,17 @@ from vibecheck.errors import SettingsError
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder to make, a new one.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder to create.", show_default=False)],
     predictions: Annotated[int, typer.Option(min=1, max=5_000_000, help="How many vibe checks.")] = 20_000,
     days: Annotated[int, typer.Option(min=2, max=3650, help="How many days of history.")] = 150,
-    pictures: Annotated[int, typer.Option(min=0, help="How many of them have a picture, at most.")] = 1_500,
-    seed: Annotated[int, typer.Option(min=0, help="Another number makes another history.")] = 1,
+    pictures: Annotated[int, typer.Option(min=0, help="At most this many of them have a picture.")] = 1_500,
+    seed: Annotated[int, typer.Option(min=0, help="Seed: another number gives another history.")] = 1,
     until: Annotated[
         str | None, typer.Option(help="When it ends (2026-01-31T12:00:00Z).", show_default="now")
     ] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Make the history anew that is there already.")
-    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the history that is there.")] = False,
 ) -> None:
-    """Make up some months of history, clearly marked, to see the dashboard alive."""
+    """Write a synthetic history of some months, marked as such, to see the dashboard with data."""
     from vibecheck.demo.folder import build, refuse_others
     from vibecheck.demo.portraits import Portraits
     from vibecheck.demo.world import Plan
@@ -36,7 +34,7 @@ def demo(
     refuse_others(out, replace)
     portraits = Portraits(Reader.open()) if pictures else None
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("Making up a history", total=predictions)
+        task = progress.add_task("Writing a synthetic history", total=predictions)
         made = build(
             out,
             plan,
@@ -58,4 +56,4 @@ def _moment(text: str | None) -> datetime:
         moment = datetime.fromisoformat(text)
         return (moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise SettingsError(f"--until {text!r} is no time: write it as 2026-01-31T12:00:00Z.") from None
+        raise SettingsError(f"--until {text!r} is not a time: write it as 2026-01-31T12:00:00Z.") from None

@@ -22,14 +22,14 @@ STAMP = "DEMO"
 DATABASE = "vibecheck.db"
 OURS = (STAMP, "images", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 FOREIGN = (
-    "{} holds other things than a synthetic history, which never goes among them. Name a folder that is not "
-    "there yet."
+    "{} holds something other than a synthetic history, so none is written there. Name a folder that does "
+    "not exist yet."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """How much was made up."""
+    """How many records were written."""
 
     predictions: int = 0
     feedback: int = 0
@@ -45,10 +45,10 @@ def build(
     replace: bool = False,
     progress: Callable[[int], None] = lambda predictions: None,
 ) -> Made:
-    """Fill `folder` with a history; `progress` hears how many predictions are written.
+    """Fills `folder` with a history; `progress` is called with the number of predictions written so far.
 
-    The folder must not be there, or be empty, or, to `replace` it, hold such a history; what else lies in
-    it stays. It appears once all of it is written. Raises RecordsError.
+    The folder must be new or empty, or, with `replace`, hold a synthetic history; other files in it are
+    kept. It appears once it is complete. Raises RecordsError.
     """
     folder = folder.absolute()
     refuse_others(folder, replace)
@@ -68,7 +68,7 @@ def build(
 
 
 def refuse_others(folder: Path, replace: bool) -> None:
-    """Raises RecordsError unless a history may be put there."""
+    """Raises RecordsError unless a history may be written there."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -78,7 +78,7 @@ def refuse_others(folder: Path, replace: bool) -> None:
     if not (folder / STAMP).is_file() or not _is_made_up(folder):
         raise RecordsError(FOREIGN.format(folder))
     if not replace:
-        raise RecordsError(f"{folder} holds a synthetic history already: to make it anew, add --replace.")
+        raise RecordsError(f"{folder} holds a synthetic history already: add --replace to replace it.")
 
 
 def _is_made_up(folder: Path) -> bool:
@@ -93,7 +93,7 @@ def _is_made_up(folder: Path) -> bool:
 
 
 def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Callable[[int], None]) -> Made:
-    # The database is always a file in the folder, whatever the settings say of the real one.
+    # The database is always a file in the folder, whatever VIBECHECK_DATABASE_URL says.
     settings = Settings.model_construct(data=folder, database_url=None)
     images = Images(settings.images_url)
     engine = open_database(settings.records_url)
@@ -119,7 +119,7 @@ def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Calla
 
 
 def _put_in_place(unfinished: Path, folder: Path) -> None:
-    """Give the new history its name. Of the one before, only what was made up is deleted."""
+    """Moves the new history into place. Of the old one, only what a demo wrote is deleted."""
     if not folder.exists():
         unfinished.rename(folder)
         return

@@ -1,4 +1,4 @@
-"""The made-up world as records: predictions, labels, playlists and pictures, as the app keeps them."""
+"""The simulated checks as records: predictions, labels, plays and pictures, as the app keeps them."""
 
 import hashlib
 import uuid
@@ -18,41 +18,41 @@ from vibecheck.records.synthetic import ORIGIN
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
 from vibecheck.vision.faces import FaceQuality
 
-# What everything that names somebody begins with.
+# Prefix of all made-up visitors and labellers.
 MARK = "demo"
 CHUNK = 5000
 SOURCES = ("live", "photo", "upload")
 SOURCE_MIX = (0.72, 0.17, 0.11)
-# How often somebody errs who says what the mood was: the person, and a labeller who sees the picture.
-ERRS = 0.03
-LABELLER_ERRS = 0.06
+# Share of wrong labels: by the visitors themselves, and by labellers who see the picture.
+VISITOR_NOISE = 0.03
+LABELLER_NOISE = 0.06
 LABELLED = 0.4  # of the pictures
 LABELLERS = 2
-AT_RANDOM = 0.5  # of their labels come from the queue that is drawn at random
+RANDOM_QUEUE = 0.5  # of labellers' labels come from the random queue
 LIFTED = 0.15
-# How often another playlist is asked for, by the mood that was seen; twice as often if it was wrong.
-AGAIN = dict(zip(NAMES, (0.2, 0.18, 0.22, 0.08, 0.12, 0.24, 0.12), strict=True))
+# How often another playlist is asked for, by the mood that was shown; twice as often if it was wrong.
+SKIPPED = dict(zip(NAMES, (0.2, 0.18, 0.22, 0.08, 0.12, 0.24, 0.12), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of the history: the records, and the pictures (JPEG) by the id of their prediction."""
+    """A chunk of the history: the records, and the pictures (JPEG) by prediction id."""
 
     records: Records
     pictures: dict[str, bytes] = field(default_factory=dict)
 
 
 def versions(plan: Plan) -> list[ModelVersion]:
-    """The models of the history, and since when each was live."""
+    """The model versions of the history, and since when each was live."""
     start = plan.until - timedelta(days=plan.days)
     return [
         ModelVersion(version, ORIGIN, start + share * (plan.until - start))
-        for version, share in zip(worlds.VERSIONS, worlds.FROM, strict=True)
+        for version, share in zip(worlds.VERSIONS, worlds.LIVE_FROM, strict=True)
     ]
 
 
 def parts(plan: Plan, portraits: Portraits | None) -> Iterator[Part]:
-    """The history, oldest first. Without portraits there are no pictures."""
+    """The history in chunks, oldest first. Without portraits there are no pictures."""
     world = worlds.make(plan)
     rng = np.random.default_rng([plan.seed, 1])
     for start in range(0, len(world.at), CHUNK):
@@ -96,9 +96,9 @@ def _part(
         truth = int(world.truth[row])
         labels += _labels(plan, prediction, truth, bool(world.answered[row]), rng)
         plays += _plays(prediction, NAMES[truth], rng)
-    # What would have been said after the end was not said yet.
-    said = [label for label in labels if label.given_at <= plan.until]
-    return Part(Records(predictions, said, plays), pictures)
+    # Labels given after the end of the history are left out.
+    in_time = [label for label in labels if label.given_at <= plan.until]
+    return Part(Records(predictions, in_time, plays), pictures)
 
 
 def _quality(world: World, row: int) -> FaceQuality:
@@ -114,30 +114,30 @@ def _quality(world: World, row: int) -> FaceQuality:
 def _labels(
     plan: Plan, prediction: Prediction, truth: int, answered: bool, rng: np.random.Generator
 ) -> list[Feedback]:
-    """What the visitor said at once, and perhaps a labeller some days later."""
+    """The visitor's label, given at once, and perhaps a labeller's some days later."""
     labels = []
     if answered:
         source = "audit" if prediction.audit else "volunteered"
         when = prediction.made_at + timedelta(seconds=int(rng.integers(3, 40)))
-        label = _heard(truth, ERRS, rng)
+        label = _label(truth, VISITOR_NOISE, rng)
         labels.append(Feedback(prediction.id, 1, label, source, prediction.visitor, when))
     if prediction.picture_kept and rng.random() < LABELLED:
         by = _somebody(plan, "labeller", int(rng.integers(LABELLERS)))
         when = _working_hours(prediction.made_at + timedelta(days=int(rng.integers(1, 7))), rng)
-        label = _heard(truth, LABELLER_ERRS, rng)
-        queue = "random" if rng.random() < AT_RANDOM else "useful"
+        label = _label(truth, LABELLER_NOISE, rng)
+        queue = "random" if rng.random() < RANDOM_QUEUE else "useful"
         labels.append(Feedback(prediction.id, len(labels) + 1, label, "labeller", by, when, queue))
     return labels
 
 
 def _plays(prediction: Prediction, truth: str, rng: np.random.Generator) -> list[Play]:
-    """The playlist that was suggested, and up to two others that were asked for."""
+    """The playlist that was suggested, and up to two more that were asked for."""
     catalogue = read_catalogue()
     mode = "lift" if rng.random() < LIFTED else "match"
     entry = catalogue[prediction.mood]
     category = entry.lift_to if mode == "lift" else prediction.mood
     playlists = catalogue[category].playlists
-    dislike = min(1.0, AGAIN[prediction.mood] * (1 if prediction.mood == truth else 2))
+    dislike = min(1.0, SKIPPED[prediction.mood] * (1 if prediction.mood == truth else 2))
     plays = []
     when = prediction.made_at
     for n, playlist in enumerate(playlists[:3], 1):
@@ -150,10 +150,10 @@ def _plays(prediction: Prediction, truth: str, rng: np.random.Generator) -> list
     return plays
 
 
-def _heard(truth: int, errs: float, rng: np.random.Generator) -> str:
-    """The true mood as somebody tells it, who sometimes means another."""
+def _label(truth: int, noise: float, rng: np.random.Generator) -> str:
+    """The true mood, or with probability `noise` another one."""
     other = (truth + 1 + int(rng.integers(len(NAMES) - 1))) % len(NAMES)
-    return NAMES[other if rng.random() < errs else truth]
+    return NAMES[other if rng.random() < noise else truth]
 
 
 def _working_hours(day: datetime, rng: np.random.Generator) -> datetime:
@@ -161,5 +161,5 @@ def _working_hours(day: datetime, rng: np.random.Generator) -> datetime:
 
 
 def _somebody(plan: Plan, role: str, number: int) -> str:
-    """Who: as long as the hash of a real visitor, and plain to see that it is none."""
+    """A made-up id: as long as the hash of a real visitor, and recognisably none."""
     return MARK + hashlib.sha256(f"{plan.seed} {role} {number}".encode()).hexdigest()[len(MARK) :]

@@ -1,4 +1,4 @@
-"""Pictures for a synthetic history: the small portraits of scikit-image, in other light and other turns.
+"""Pictures for a synthetic history: scikit-image's small portraits, relit, turned and blurred.
 
 They are 100 faces of Labeled Faces in the Wild (Huang et al. 2007), 25 px each, which scikit-image
 ships under a free licence. They are grey and blurred, and each is marked DEMO.
@@ -15,18 +15,18 @@ from vibecheck.vision.images import encode_jpeg
 from vibecheck.vision.reader import Reader
 from vibecheck.vision.sample_faces import lfw_faces
 
-# In the middle of the picture, the portrait has this share of its side.
+# The portrait's side as a fraction of the picture's.
 SHARE = 1 / KEPT_SCALE
-# A mood is shown by one of this many portraits: those that look most like it to a model.
-CAST = 16
+# Portraits a mood: those that the model finds most like it.
+PER_MOOD = 16
 # Brightness of an average portrait, 0 to 255.
 LUMA = 110.0
-# A face this sharp is left as it is; see FaceQuality.blur.
+# Faces at least this sharp are not blurred; see FaceQuality.blur.
 SHARP = 60.0
 
 
 class Portraits:
-    """Portraits that can be turned, lit and blurred as a FaceQuality says."""
+    """Portraits, rendered with the light, blur and turn that a FaceQuality gives."""
 
     def __init__(self, reader: Reader) -> None:
         """Raises VibeCheckError where scikit-image is not installed."""
@@ -40,17 +40,17 @@ class Portraits:
             cut = model_crop(picture, face, model.side, model.manifest)
             self._faces.append(face)
             shares.append(model.probabilities(cut[np.newaxis])[0])
-        # mood x CAST: the numbers of the portraits that look most like each mood
-        self._cast = np.argsort(-np.array(shares), axis=0, kind="stable")[:CAST].T
+        # moods x PER_MOOD: indices of the portraits most like each mood
+        self._cast = np.argsort(-np.array(shares), axis=0, kind="stable")[:PER_MOOD].T
 
     def take(self, truth: int, number: int, quality: FaceQuality) -> tuple[bytes, Face]:
-        """A picture (JPEG) of a face in the mood `truth` (it indexes EMOTIONS), and where the face is.
+        """A picture (JPEG) of a face in the mood `truth` (an index into EMOTIONS), and the face in it.
 
-        `number` decides which of the portraits it is, and whether it is seen in a mirror.
+        `number` chooses the portrait, and whether it is mirrored.
         """
-        which = self._cast[truth][number % CAST]
+        which = self._cast[truth][number % PER_MOOD]
         side = kept_side(quality.size)
-        matrix = _view(quality.yaw, side, mirror=number // CAST % 2 == 1)
+        matrix = _view(quality.yaw, side, mirror=number // PER_MOOD % 2 == 1)
         picture = cv2.warpPerspective(
             self._pictures[which], matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
         )
@@ -63,7 +63,7 @@ class Portraits:
 
 
 def unseen_face(quality: FaceQuality) -> Face:
-    """Where the face is in a picture that was not kept: an average face, turned as the quality says."""
+    """The face in a picture that was not kept: an average one, turned as the quality says."""
     face = _in_the_middle(kept_side(quality.size))
     shift = np.sin(np.radians(quality.yaw)) * 0.2 * face.width
     points = [(x + (shift if i == 2 else 0.3 * shift), y) for i, (x, y) in enumerate(face.landmarks)]
@@ -85,7 +85,7 @@ def _in_the_middle(side: int) -> Face:
 
 
 def _framed(face: np.ndarray) -> np.ndarray:
-    """A portrait (25 x 25 uint8) as a kept crop: in an oval, before a plain background, a little tinted."""
+    """A portrait (25 x 25 uint8) as a kept crop: an oval on a plain background, slightly tinted."""
     inner = round(KEPT_SIDE * SHARE)
     border = (KEPT_SIDE - inner) // 2
     large = cv2.resize(face, (inner, inner), interpolation=cv2.INTER_CUBIC)

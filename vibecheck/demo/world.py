@@ -1,9 +1,9 @@
-"""The made-up world behind a synthetic history, as arrays of numbers: who came when, and what was seen.
+"""Simulates the vibe checks of a synthetic history as arrays: who came when, and what the model answered.
 
-The model in it works as Bayes would have it. Each mood is a point in space, easily confused moods lie
-close together, and a check shows the point of the true mood, blurred by noise. The probabilities are
-the posterior of that observation, so they are honest by construction, and become less so on purpose:
-the model does not know how dark or how turned the face was, and each version is a little too sure.
+The simulated model is a Gaussian classifier. Each mood is a point, similar moods lie close together, and a
+check observes the point of the true mood plus noise. The probabilities are the posterior given that
+observation, so they are calibrated by construction, and then miscalibrated on purpose: the model does not
+know how dark or how turned the face was, and each version is slightly overconfident.
 """
 
 from collections.abc import Callable
@@ -15,16 +15,16 @@ import numpy as np
 from vibecheck.emotions import NAMES
 
 VERSIONS = ("demo-1", "demo-2", "demo-3")
-FROM = (0.0, 0.38, 0.72)  # when each went live, as a share of the time
+LIVE_FROM = (0.0, 0.38, 0.72)  # when each went live, as a fraction of the period
 SKILL = np.array([1.6, 2.0, 2.4])  # distance of the moods' points, in standard deviations of the noise
-TOO_SURE = np.array([1.3, 1.15, 1.05])
-MS = np.array([13.0, 19.0, 17.0])
+OVERCONFIDENCE = np.array([1.3, 1.15, 1.05])  # factor of the logits
+LATENCY_MS = np.array([13.0, 19.0, 17.0])
 
-DRIFT_FROM = 0.9  # from here on people sit in the dark, further away, and smile less
+DRIFT_FROM = 0.9  # from this fraction on people sit in the dark, further away, and smile less
 
-# The mix of moods, and how alike they look (0: not at all, 1: the same), in the order of EMOTIONS.
-MIX = np.array([0.09, 0.03, 0.05, 0.36, 0.27, 0.12, 0.08])
-ALIKE = {
+# Prior of the moods in the order of EMOTIONS, and the cosine similarity of how they look.
+PRIOR = np.array([0.09, 0.03, 0.05, 0.36, 0.27, 0.12, 0.08])
+SIMILARITY = {
     ("angry", "disgust"): 0.55,
     ("fear", "surprise"): 0.6,
     ("neutral", "sad"): 0.55,
@@ -47,7 +47,7 @@ VOLUNTEERED = (0.02, 0.14)  # of the other right, and wrong, answers
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be made up: `checks` of them in the `days` before `until`, at most `pictures` with one.
+    """How much to simulate: `checks` in the `days` before `until`, at most `pictures` of them with a picture.
 
     The same plan always gives the same history.
     """
@@ -61,7 +61,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One row a check, oldest first. `at` is in seconds since 1970, `truth` and `mood` index EMOTIONS."""
+    """The simulated checks, one row each, oldest first. `at` is in s since 1970, `truth` indexes EMOTIONS."""
 
     at: np.ndarray
     visitor: np.ndarray
@@ -85,7 +85,7 @@ class World:
 
 
 def make(plan: Plan) -> World:
-    """Make up a world."""
+    """Simulates what the plan says."""
     rng = np.random.default_rng(plan.seed)
     at, visit, first = _times(plan, rng)
     visits = visit[-1] + 1
@@ -109,10 +109,10 @@ def make(plan: Plan) -> World:
     yaw = np.clip(rng.standard_t(3, len(at)) * 8, -60, 60)
     roll = np.clip(rng.standard_t(4, len(at)) * 5, -45, 45)
 
-    version = np.searchsorted(FROM, progress, side="right") - 1
+    version = np.searchsorted(LIVE_FROM, progress, side="right") - 1
     harder = np.where(light < 60, 0.6, 1) * np.where(size < 64, 0.65, 1)
     harder *= np.where(np.abs(yaw) > 25, 0.6, 1) * np.where(blur < 25, 0.75, 1)
-    probabilities = _seen(truth, SKILL[version] * harder, SKILL[version], TOO_SURE[version], rng)
+    probabilities = _posterior(truth, SKILL[version] * harder, SKILL[version], OVERCONFIDENCE[version], rng)
 
     wrong = probabilities.argmax(axis=1) != truth
     audit = rng.random(len(at)) < AUDIT_SHARE
@@ -128,7 +128,7 @@ def make(plan: Plan) -> World:
         size=np.clip(size, 24, 620),
         yaw=yaw,
         roll=roll,
-        latency_ms=MS[version] * rng.lognormal(0, 0.25, len(at)),
+        latency_ms=LATENCY_MS[version] * rng.lognormal(0, 0.25, len(at)),
         audit=audit,
         answered=rng.random(len(at)) < willing,
         kept=_kept(visitor, people, plan.pictures, rng),
@@ -136,14 +136,14 @@ def make(plan: Plan) -> World:
 
 
 def _times(plan: Plan, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """When each check was made, which visit it belongs to, and the first check of each visit.
+    """The time of each check, the visit it belongs to, and the first check of each visit.
 
     Visits are drawn by the hour: more in the evening, at weekends, and as time goes by.
     """
     lengths = np.minimum(rng.geometric(1 / CHECKS_A_VISIT, plan.checks), 8)
     lengths = lengths[: np.searchsorted(np.cumsum(lengths), plan.checks) + 1]
     lengths[-1] -= lengths.sum() - plan.checks
-    # Hours before the end; the last visit begins ten minutes before it, so that all end in time.
+    # Hours before the end. Visits begin at least ten minutes before it, so that all are over by then.
     hours = np.arange(1, plan.days * 24)
     end = plan.until.timestamp() - 600
     hour, weekday = _clock(end - hours * 3600)
@@ -166,7 +166,7 @@ def _clock(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _visitors(progress: np.ndarray, people: int, rng: np.random.Generator) -> np.ndarray:
-    """Who came on each visit: a few regulars, and others who come for a while and stay away again."""
+    """The visitor of each visit: a few regulars, and others who come for a while and then stay away."""
     regulars = max(1, people // 30)
     passing = rng.normal(progress * people, people * 0.06)
     passing = np.abs(passing).astype(int) % people
@@ -182,8 +182,8 @@ def _moods(
     drift: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """The true mood of each check: by person, hour, weekday and drift; it often lasts for a visit."""
-    liking = np.log(MIX) + rng.normal(0, 0.5, (people, len(NAMES)))[visitor]
+    """The true mood of each check, by visitor, hour, weekday and drift; half of the time it lasts a visit."""
+    logits = np.log(PRIOR) + rng.normal(0, 0.5, (people, len(NAMES)))[visitor]
     effects = (
         ("happy", 0.35 * (hour >= 17) + 0.3 * (weekday >= 4) - 0.8 * drift),
         ("neutral", 0.3 * (hour < 11) + 0.5 * drift),
@@ -192,40 +192,44 @@ def _moods(
         ("surprise", 0.3 * (weekday >= 5)),
     )
     for name, effect in effects:
-        liking[:, NAMES.index(name)] += effect
-    # The largest of (log share + Gumbel noise) is drawn with that share.
-    noise = rng.gumbel(size=liking.shape)
+        logits[:, NAMES.index(name)] += effect
+    # Gumbel-max trick: argmax(logits + Gumbel noise) is a draw from softmax(logits).
+    noise = rng.gumbel(size=logits.shape)
     lasting = rng.gumbel(size=(visit[-1] + 1, len(NAMES)))[visit]
     stays = rng.random(len(visit)) < 0.5
-    return (liking + np.where(stays[:, np.newaxis], lasting, noise)).argmax(axis=1)
+    return (logits + np.where(stays[:, np.newaxis], lasting, noise)).argmax(axis=1)
 
 
-def _seen(
-    truth: np.ndarray, skill: np.ndarray, believed: np.ndarray, too_sure: np.ndarray, rng: np.random.Generator
+def _posterior(
+    truth: np.ndarray,
+    skill: np.ndarray,
+    believed: np.ndarray,
+    overconfidence: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """Seven probabilities a check: the posterior of a noisy look at the true mood's point.
+    """Seven probabilities a check: the posterior given a noisy observation of the true mood's point.
 
-    `skill` is how far apart the points really were in this picture, `believed` what the model thinks.
+    `skill` is the distance of the points in this picture, `believed` the distance the model assumes.
     """
     points = _points()
     seen = skill[:, np.newaxis] * points[truth] + rng.normal(size=(len(truth), len(NAMES)))
-    logits = np.log(MIX) + believed[:, np.newaxis] * (seen @ points.T)
-    logits *= too_sure[:, np.newaxis]
+    logits = np.log(PRIOR) + believed[:, np.newaxis] * (seen @ points.T)
+    logits *= overconfidence[:, np.newaxis]
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     return shares / shares.sum(axis=1, keepdims=True)
 
 
 def _points() -> np.ndarray:
-    """The seven moods as points at distance 1 from the middle, whose cosines are ALIKE."""
-    alike = np.eye(len(NAMES))
-    for (one, other), cosine in ALIKE.items():
+    """The seven moods as unit vectors with the cosine similarities of SIMILARITY."""
+    cosines = np.eye(len(NAMES))
+    for (one, other), cosine in SIMILARITY.items():
         i, j = NAMES.index(one), NAMES.index(other)
-        alike[i, j] = alike[j, i] = cosine
-    return np.linalg.cholesky(alike)
+        cosines[i, j] = cosines[j, i] = cosine
+    return np.linalg.cholesky(cosines)
 
 
 def _kept(visitor: np.ndarray, people: int, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Whose pictures are kept: those of one visitor in five, as far as they are to have any."""
+    """Which pictures are kept: those of one visitor in five, `most` at most."""
     said_yes = np.flatnonzero((rng.random(people) < 0.2)[visitor])
     kept = np.zeros(len(visitor), bool)
     kept[rng.permutation(said_yes)[:most]] = True
@@ -233,5 +237,5 @@ def _kept(visitor: np.ndarray, people: int, most: int, rng: np.random.Generator)
 
 
 def moment(at: float) -> datetime:
-    """Seconds since 1970 as a moment, to the second."""
+    """Seconds since 1970 as a datetime in UTC, rounded to a second."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=round(at))
