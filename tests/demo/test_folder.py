@@ -116,10 +116,10 @@ def test_real_records_are_never_written_over_or_mixed_in(tmp_path):
     store = open_store(Settings(data=real))
     store.add(a_prediction(), None)
     for replacing in (False, True):
-        with pytest.raises(RecordsError, match="holds other things"):
+        with pytest.raises(RecordsError, match="holds something other than"):
             build(real, PLAN, None, replace=replacing)
     (real / "DEMO").touch()  # a name alone does not make it one
-    with pytest.raises(RecordsError, match="holds other things"):
+    with pytest.raises(RecordsError, match="holds something other than"):
         build(real, PLAN, None, replace=True)
     assert store.count() == 1
 
