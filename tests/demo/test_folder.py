@@ -127,14 +127,14 @@ def test_real_records_are_never_written_over_or_mixed_in(tmp_path):
 @pytest.mark.parametrize("name", ["file", "DEMO"])
 def test_a_folder_with_anything_in_it_is_refused(tmp_path, name):
     (tmp_path / name).write_text("mine")
-    with pytest.raises(RecordsError, match="not there yet"):
+    with pytest.raises(RecordsError, match="does not exist yet"):
         build(tmp_path, PLAN, None, replace=True)
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
 def test_a_file_in_the_way_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(RecordsError, match="not there yet"):
+    with pytest.raises(RecordsError, match="does not exist yet"):
         build(tmp_path / "file", PLAN, None)
     with pytest.raises(RecordsError, match="cannot be written"):
         build(tmp_path / "file" / "below", PLAN, None)
