@@ -79,11 +79,11 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
     Where the models stand does not depend on the filters, and the page keeps it for a minute.
     """
     from vibecheck.analytics import charts, markup, time_charts
-    from vibecheck.analytics.overview import look
+    from vibecheck.analytics.overview import compute_overview
     from vibecheck.records.stats.queries import Counting
 
     counting = Counting(engine)
-    found = look(counting, datetime.now(UTC).date(), period, model, source)
+    found = compute_overview(counting, datetime.now(UTC).date(), period, model, source)
     counting.mistakes(found.scope, 14)
     counting.least_sure(found.scope, 14)
     drawn = [
@@ -101,10 +101,13 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
 
 
 def standing(engine: "Engine") -> None:
-    from vibecheck.analytics.overview import LiveModel, stand
+    from vibecheck.analytics.overview import ModelInUse, compute_model_status
+    from vibecheck.records.labels.trainable import Learnable
     from vibecheck.records.stats.queries import Counting
 
-    stand(Counting(engine), LiveModel("demo-3", 0.8), datetime.now(UTC).date())
+    compute_model_status(
+        Counting(engine), Learnable(engine), ModelInUse("demo-3", 0.8), datetime.now(UTC).date()
+    )
 
 
 def _fill(file: Path, predictions: int) -> None:

@@ -70,7 +70,7 @@ def _live(page: Page) -> None:
 
 
 def _labelling(page: Page) -> None:
-    page.get_by_role("radio", name="Most useful").click()
+    page.get_by_role("radio", name="Useful").click()
     expect(page.get_by_role("button", name="Older")).to_have_count(0)
     expect(page.locator(".vc-thumb").first).to_be_visible()
     page.wait_for_timeout(2000)

@@ -4,7 +4,7 @@ from vibecheck.ui.corrections import labelling
 from vibecheck.ui.shared import app, delete_my_data, theme
 
 app.start_page("Corrections")
-theme.intro("Set it right", "Say what each face shows, by a press or a key. The next model learns from it.")
+theme.intro("Correct the model", "Choose the mood that each face shows. The next model is trained on it.")
 
 labelling.open_asked_for()
 labelling.desk()

@@ -1,4 +1,4 @@
-"""Dashboard: how good it really is, where it fails, and whether to train the next model."""
+"""Dashboard: how accurate the model is with users, where it fails, and whether to retrain."""
 
 import streamlit as st
 
@@ -14,37 +14,39 @@ from vibecheck.ui.dashboard import cards, gallery, statistics, trace  # noqa: E4
 
 theme.intro(
     "How good is it, really?",
-    "Answers come from vibe checks picked at random and asked about, so that loud mistakes do not weigh "
-    "double. Days are those of UTC.",
+    "Computed from vibe checks drawn at random to be asked about, so that complaints do not count double.",
 )
-shown = statistics.filters()
-cards.headline(shown)
+known = statistics.choose()
+if known.enough:
+    cards.headline(known)
 
-line, goes = st.columns([1.4, 1], gap="small")
-with line:
-    cards.trend(shown)
-with goes:
-    cell = cards.matrix(shown)
+    line, confusion = st.columns([1.4, 1], gap="small")
+    with line:
+        cards.trend(known)
+    with confusion:
+        cell = cards.matrix(known)
 
-examples = gallery.gallery(shown, cell)
+    examples = gallery.gallery(known, cell)
 
-slices, advice = st.columns([1.4, 1], gap="small")
-with slices:
-    cards.fails(shown)
-with advice:
-    cards.retrain(shown)
+    slices, advice = st.columns([1.4, 1], gap="small")
+    with slices:
+        cards.error_slices(known)
+    with advice:
+        cards.retrain(known)
 
-pairs, trust, drift = st.columns(3, gap="small")
-with pairs:
-    cards.pairs(shown)
-with trust:
-    cards.confidence(shown)
-with drift:
-    cards.drift(shown)
+    pairs, calibration, drift = st.columns(3, gap="small")
+    with pairs:
+        cards.pairs(known)
+    with calibration:
+        cards.calibration(known)
+    with drift:
+        cards.drift(known)
 
-cards.models(shown)
-cards.use(shown)
-cards.downloads(shown, examples)
+    cards.models(known)
+    cards.use(known)
+    cards.downloads(known, examples)
+else:
+    cards.too_few(known)
 comet_status.fetch_button(app.store)
 trace.trace_if_asked()
 app.end_page("dashboard")

@@ -24,16 +24,16 @@ theme.intro(
     "Corrections train the next model. It goes live once it is proved better than the current one, and "
     "you can roll back at any time.",
 )
-known = state.known()
+known = state.load()
 training_run.live(known)
 verdict.last(known)
 
 left, right = st.columns([1.35, 1], gap="medium")
 with left:
-    new_labels.new(known)
+    new_labels.show(known)
 with right:
     start_run.launch(known)
 
-model_versions.versions(known)
+model_versions.show(known)
 training_run.past(known)
 app.end_page("fine-tune")

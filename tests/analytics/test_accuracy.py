@@ -3,7 +3,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from vibecheck.analytics.accuracy import accuracy, believable, first_day, line, next_step
+from vibecheck.analytics.accuracy import accuracy, first_day, line, next_step, recalibrated
 from vibecheck.records.stats.results import Answers, Bin, Day
 
 TODAY = date(2026, 3, 31)
@@ -24,7 +24,7 @@ def test_only_audits_make_the_headline():
     assert (found.audited.k, found.audited.n) == (30, 40)
     assert (found.volunteered.k, found.volunteered.n) == (5, 50)
     assert found.response.value == 0.5 and found.missing == 0
-    assert not found.change.more_than_noise
+    assert not found.change.significant
 
 
 def test_too_few_answers_say_how_many_are_missing():
@@ -58,7 +58,7 @@ def test_where_nobody_answered_the_estimate_is_the_confidence():
 
 
 def test_answers_outweigh_the_confidence():
-    believed = believable([Bin("m", 10, 990, 495, 700.0)])
+    believed = recalibrated([Bin("m", 10, 990, 495, 700.0)])
     assert believed[10] == pytest.approx(0.5, abs=0.01)
     assert believed[3] == pytest.approx(3.5 / 15)
 

@@ -14,7 +14,7 @@ BAD = {
     "audited": share(60, 100),
     "promise": 0.72,
     "drift": STEADY,
-    "new_labels": 312,
+    "labels": 298,
     "suspects": 14,
     "live_since": TODAY - timedelta(days=9),
     "today": TODAY,
@@ -25,17 +25,17 @@ def test_enough_labels_a_broken_promise_and_a_pause_say_yes():
     found = advice(**BAD)
     assert found.recommended and found.sentence.startswith("Yes")
     reasons = " ".join(check.reason for check in found.checks)
-    assert "298 clean new labels" in reasons and "69%" in reasons and "72%" in reasons
+    assert "298 usable new labels" in reasons and "69%" in reasons and "72%" in reasons
     assert "14 labels look wrong" in reasons
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"new_labels": 110}, "96 of the 100"),
-        ({"audited": share(66, 100)}, "may be the promised 72%"),
-        ({"promise": None}, "No accuracy was promised"),
-        ({"audited": share(0, 0)}, "Nobody has been asked"),
+        ({"labels": 96}, "96 usable new labels of the 100"),
+        ({"audited": share(66, 100)}, "consistent with the 72%"),
+        ({"promise": None}, "No held-out accuracy"),
+        ({"audited": share(0, 0)}, "No audits of this model"),
         ({"live_since": TODAY - timedelta(days=1)}, "1 day since"),
     ],
 )
@@ -52,10 +52,7 @@ def test_drift_is_a_reason_too():
 
 def test_an_empty_installation_is_told_what_it_needs():
     found = advice(
-        audited=share(0, 0), promise=None, drift=Drift(0, 0, ()), new_labels=0, suspects=0,
+        audited=share(0, 0), promise=None, drift=Drift(0, 0, ()), labels=0, suspects=0,
         live_since=None, today=TODAY,
     )  # fmt: skip
-    assert (
-        not found.recommended
-        and found.sentence == "Not yet: only 0 of the 100 clean new labels that it needs."
-    )
+    assert not found.recommended and found.sentence == "Not yet: only 0 usable new labels of the 100 needed."

@@ -37,9 +37,9 @@ def test_fishers_test_is_the_sum_over_rarer_tables(one, other):
 
 
 def test_a_change_may_be_noise_or_more():
-    assert not change(share(70, 100), share(74, 100)).more_than_noise
+    assert not change(share(70, 100), share(74, 100)).significant
     large = change(share(60, 100), share(85, 100))
-    assert large.more_than_noise and large.points == pytest.approx(0.25)
+    assert large.significant and large.points == pytest.approx(0.25)
     assert change(share(0, 0), share(3, 4)) is None
 
 

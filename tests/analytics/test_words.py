@@ -28,9 +28,9 @@ def test_the_headline_has_the_figure_its_interval_and_what_it_rests_on():
     assert said.detail == "128 audits · 64% answered · +1 pt on last week, within noise"
 
 
-def test_a_fall_that_is_more_than_noise_is_said():
+def test_a_fall_that_is_significant_is_said():
     detail = words.on_accuracy(known(60, 128, (100, 128)), "4 weeks").detail
-    assert "−31 pts on the 4 weeks before, more than noise" in detail
+    assert "−31 pts on the 4 weeks before, significant" in detail
 
 
 @pytest.mark.parametrize(("n", "missing"), [(0, 30), (12, 18), (29, 1)])
@@ -50,7 +50,7 @@ def test_what_is_volunteered_is_called_biased():
 
 def test_what_was_drawn_for_labellers_has_its_interval():
     answers = [Answers(date(2026, 3, 31), kind, n, n // 2) for kind, n in (("labeller", 40), ("random", 20))]
-    assert "Of these, 20 were drawn at random" in words.on_bias(accuracy([], answers))
+    assert "Of these, 20 are from the random queue" in words.on_bias(accuracy([], answers))
     assert "50% right (30–70%)" in words.on_bias(accuracy([], answers))
 
 
@@ -69,13 +69,13 @@ def test_all_right_and_nothing_at_all_are_said():
 def test_confidence_is_trusted_doubted_or_unknown():
     assert words.on_calibration(calibration([Bin("m", 13, 100, 90, 90.0)])).figure.startswith("Yes")
     said = words.on_calibration(calibration([Bin("m", 13, 100, 50, 90.0)]))
-    assert said.figure == "Off by 40 points" and "too sure of itself where it says 90%" in said.detail
+    assert said.figure == "Off by 40 points" and "Overconfident where it says 90%" in said.detail
     assert words.on_calibration(calibration([])).figure == "Not known yet"
 
 
 def test_drift_is_named_or_denied_or_unknown():
-    assert words.on_drift(drift(mix(EVEN), mix(EVEN))).startswith("No.")
+    assert words.on_drift(drift(mix(EVEN), mix(EVEN))).startswith("No drift")
     assert words.on_drift(drift(mix(EVEN, (400, 100, 200, 0)), mix(EVEN, (100, 100, 500, 0)))) == (
-        "Yes: light (Dark (under 60): 14% → 57%)."
+        "Drift in light (Dark (under 60): 14% → 57%)."
     )
-    assert "it takes 50 vibe checks" in words.on_drift(drift(mix((1,) * 7), mix(EVEN)))
+    assert "needs 50 vibe checks" in words.on_drift(drift(mix((1,) * 7), mix(EVEN)))

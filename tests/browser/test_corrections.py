@@ -126,6 +126,14 @@ def test_a_key_pressed_twice_in_haste_labels_no_picture_unseen(app, made, page):
     is_current(page, at + 1)
     page.wait_for_timeout(1500)
     assert await_labels(app, before + 1)[-1][0] == made[at].id
+    expect(page.get_by_role("status")).to_have_text(
+        "Too fast: 2 key presses ignored. Wait until the next face is shown."
+    )
+    page.keyboard.press("u")
+    is_current(page, at)
+    page.keyboard.press("3")
+    is_current(page, at + 1)
+    expect(page.locator(".vc-status")).to_have_text("")
 
 
 def test_no_key_is_lost_however_soon_it_follows_a_press(app, made, page):

@@ -20,13 +20,12 @@ def test_a_cell_opens_its_pictures_and_a_picture_its_trace(start_app, open_brows
     app = start_app(VIBECHECK_DATA=str(tmp_path), VIBECHECK_OWN_MACHINE="1")
     page = open_browser().new_page()
     page.goto(f"{app.url}/Dashboard")
+    page.get_by_role("button", name="This week").click()
     page.get_by_role("radio", name="All").click()
+    page.keyboard.press("Escape")
     expect(page.get_by_text("Accuracy with users over all time")).to_be_visible()
-    matrix = page.locator('.st-key-matrix [role="graphics-document"], .st-key-matrix canvas').first
-    matrix.scroll_into_view_if_needed()
-    place = matrix.bounding_box()
-    # The cell in the middle: people said happy, happy was shown.
-    matrix.click(position={"x": place["width"] * 0.57, "y": place["height"] * 0.56})
+    cell = 'path[aria-label^="What was shown: Happy; What people said: Happy;"]'
+    page.locator(f".st-key-matrix {cell}").click()
     expect(page.get_by_text("said happy, shown happy")).to_be_visible()
     page.locator('[class*="st-key-trace-"] button').first.click()
     expect(page.get_by_role("dialog").get_by_text("Models trained on it")).to_be_visible()

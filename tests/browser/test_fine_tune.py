@@ -45,7 +45,7 @@ def test_a_run_is_watched_left_found_again_and_cancelled(start_app, open_browser
         page.goto(f"{app.url}/Fine-tune")
         card = page.locator(".st-key-card-run")
         expect(card.locator('[data-testid="stVegaLiteChart"]')).to_have_count(1)
-        expect(card.get_by_text("Learning: the last layer")).to_be_visible()
+        expect(card.get_by_text("Training the last layer")).to_be_visible()
         page.evaluate(WATCH)
         heard = len(jobs.get(job.id).progress.losses)
         wait_for(lambda: len(jobs.get(job.id).progress.losses) > heard + 30)

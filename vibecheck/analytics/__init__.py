@@ -1,1 +1,1 @@
-"""Counts → statistics → words and charts. Pure functions: no database, no Streamlit, no clock."""
+"""Counts → statistics → words and charts. It knows no Streamlit, and no clock."""

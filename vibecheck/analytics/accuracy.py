@@ -1,4 +1,4 @@
-"""How often the model was right, by what people answered who were asked at random."""
+"""Accuracy from audits: answers to vibe checks that were drawn at random to be asked about."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from vibecheck.analytics.shares import Difference, Share, change, share
 from vibecheck.records.stats.results import Answers, Bin, Day
 
-# Fewer answers than this say nothing that a headline should repeat: the interval is ±18 points.
+# With fewer answers there is no headline: the interval would be wider than ±18 points.
 ENOUGH = 30
 
-# Fewer labels from the random queue than this make no point of their own on the line.
+# Steps with fewer labels from the random queue have no point on its line.
 ENOUGH_DRAWN = 10
 
-# How many answers the model's own confidence weighs against, in a bin where people answered.
+# How many answers the model's own confidence counts for in a bin of confidence.
 PRIOR_ANSWERS = 10
 
 STEPS = ("day", "week", "month")
@@ -21,11 +21,11 @@ STEPS = ("day", "week", "month")
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The accuracy of a time, and what it rests on.
+    """The accuracy of a period.
 
-    `audited` is the accuracy, `response` the share of those asked who answered, `change` that against
-    the time before, `volunteered` the share of right ones among labels that nobody asked for, `drawn` that
-    among labels of the labellers' random queue.
+    `audited` is the accuracy by audits, `response` the share of audits that were answered, `change` the
+    difference from the period before. `volunteered`, `labelled` and `drawn` are the accuracy by labels that
+    visitors volunteered, that labellers gave, and those of these from the random queue.
     """
 
     audited: Share
@@ -37,16 +37,16 @@ class Accuracy:
 
     @property
     def missing(self) -> int:
-        """How many answers are missing before there is a headline."""
+        """How many more answers the headline needs."""
         return max(0, ENOUGH - self.audited.n)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One step of the line: its first day, what was audited, how many predictions, and the estimate.
+    """One step of the line: its first day, audited accuracy, number of predictions, and the estimate.
 
-    `estimate` is what the calibrated confidence makes expect, with labels or without; None without
-    predictions. `drawn` is what the labellers' random queue says; None where it says too little.
+    `estimate` is the accuracy expected from recalibrated confidence, without labels; None without
+    predictions. `drawn` is the accuracy by the random queue; None where it has too few labels.
     """
 
     start: date
@@ -57,12 +57,12 @@ class Point:
 
 
 def accuracy(days: Sequence[Day], answers: Sequence[Answers], before: Sequence[Answers] = ()) -> Accuracy:
-    """The accuracy of a time; `before` are the answers of the time that it is compared with."""
+    """The accuracy of a period; `before` are the answers of the period that it is compared with."""
     audited = _share(answers, "audit")
     asked = sum(day.audits for day in days)
     return Accuracy(
         audited=audited,
-        # Deleted while it was counted: never more answers than questions.
+        # Records may be deleted between the two queries.
         response=share(min(audited.n, asked), asked),
         change=change(_share(before, "audit"), audited),
         volunteered=_share(answers, "volunteered"),
@@ -76,10 +76,10 @@ def line(
 ) -> list[Point]:
     """The accuracy step by step up to the day `last`, oldest first, without gaps.
 
-    A week is seven days that end like `last` does, so that the last one is "this week"; a month is one
-    of the calendar. `bins` are the audits that say how far confidence can be believed.
+    A week is seven days, counted back from `last`, so that the last one is "this week"; a month is a
+    calendar month. `bins` are audits by confidence, which recalibrate the estimate.
     """
-    believed = believable(bins)
+    believed = recalibrated(bins)
     if not days and not answers:
         return []
     by_start: dict[date, tuple[list[Day], list[Answers]]] = {}
@@ -101,10 +101,10 @@ def line(
     return points
 
 
-def believable(bins: Sequence[Bin]) -> list[float]:
+def recalibrated(bins: Sequence[Bin]) -> list[float]:
     """For each of the 15 bins of confidence, how often the model is right there, 0 to 1.
 
-    Where nobody answered that is the confidence itself; each answer weighs against it.
+    The mean of the answers and of the confidence itself, which counts for `PRIOR_ANSWERS`.
     """
     result = []
     for number in range(15):

@@ -1,4 +1,4 @@
-"""Whether confidence means what it says."""
+"""Calibration: whether confidence equals accuracy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from vibecheck.analytics.shares import Share, share
 from vibecheck.records.stats.bins import CONFIDENCE_BINS
 from vibecheck.records.stats.results import Bin
 
-# Times that the answers are drawn anew for the interval of the error.
+# Bootstrap samples for the interval of the error.
 DRAWS = 2000
 
 
@@ -26,7 +26,7 @@ class ReliabilityBin:
 class Calibration:
     """Expected calibration error of the top label, 0 to 1, with its 95% bootstrap interval.
 
-    `bias` is mean confidence minus accuracy: above 0 the model is too sure of itself. All are None
+    `bias` is mean confidence minus accuracy: above 0 the model is overconfident. All are None
     without answers. `steps` are the bins that hold any.
     """
 
@@ -60,8 +60,8 @@ def error_of_gaps(gaps: np.ndarray, n: float) -> float:
 def calibration(bins: Sequence[Bin], seed: int = 0) -> Calibration:
     """The error and the diagram, from counted answers; the same answers give the same interval.
 
-    For the interval, answers are drawn anew with replacement. Those of a bin differ little in their
-    confidence, so what is drawn is how many fall into each bin, right and wrong.
+    The interval is that of a bootstrap. Answers in a bin have nearly the same confidence, so what is
+    resampled is the number of right and wrong answers in each bin.
     """
     merged: dict[int, list[Bin]] = {}
     for each in bins:
@@ -84,7 +84,7 @@ def calibration(bins: Sequence[Bin], seed: int = 0) -> Calibration:
     return Calibration(
         n=total,
         error=error,
-        low=min(float(low), error),  # what is drawn anew errs a little more than what it is drawn from
+        low=min(float(low), error),  # a bootstrap sample errs a little more than the sample
         high=max(float(high), error),
         bias=float((confidence.sum() - correct.sum()) / total),
         steps=tuple(

@@ -1,22 +1,22 @@
-"""What all charts look like: colours, axes, background. It knows no statistics."""
+"""The look of all charts: colours, axes, background."""
 
 from typing import TypeAlias
 
 import altair as alt
 
-# Altair looks into pandas as soon as anybody has begun to import it, and Streamlit does so in the midst of
-# a page: another session's page would find it half there.
+# Altair uses pandas as soon as any thread has begun to import it, and Streamlit imports it while a page runs:
+# another session's page would find a half-imported module.
 import pandas  # noqa: F401
 
 TEXT, QUIET, GRID, CARD = "#F2F4F8", "#98A2B3", "#2A3040", "#161A23"
 ACCENT, WARM = "#8E7BFF", "#FFC94D"
-# Right and wrong in blue and orange, which everybody tells apart.
+# Blue and orange for right and wrong: distinguishable with any colour vision.
 RIGHT, WRONG = "#6EA8FF", "#FF9F5A"
 Chart: TypeAlias = alt.LayerChart | alt.Chart
 
 
 def finish(chart: Chart, height: int, name: str) -> Chart:
-    """The chart as wide as its place, `height` px high; `name` is what a screen reader says."""
+    """The chart as wide as its container, `height` px high; `name` is its description for screen readers."""
     return (
         chart.properties(width="container", height=height, background="transparent", description=name)
         .configure_view(stroke=None)

@@ -1,4 +1,4 @@
-"""Statistics → charts (Altair): what is confused, how sure it is, what drifts."""
+"""Statistics → charts (Altair): confusion, calibration, drift."""
 
 import altair as alt
 
@@ -9,17 +9,15 @@ from vibecheck.analytics.drift import Shift
 from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.records.stats.bins import CONFIDENCE_BINS
 
-# One hue from dark to light: it reads the same to those who see no red or green, and in grey.
+# One hue from dark to light: it reads the same with any colour vision, and in grey.
 SHADES = ["#1A2830", "#214049", "#2B5A60", "#357577", "#409192", "#4CC2C4"]
 
 PICK = "cell"
-# Seven names side by side have room for five letters each, unless the cells are wide (px).
-SHORT = "bandwidth('x') < 56 ? slice(datum.label, 0, 5) : datum.label"
 TITLES = [emotion.title for emotion in EMOTIONS]
 
 
 def confusion_matrix(found: Confusion) -> Chart:
-    """Rows are what people said, columns what was shown; a press on a cell picks it (`PICK`)."""
+    """Rows: what people said; columns: what was shown. Clicking a cell selects it (`PICK`)."""
     top = found.pairs[0] if found.pairs else None
     rows = [
         {
@@ -40,7 +38,7 @@ def confusion_matrix(found: Confusion) -> Chart:
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X(
             "mood:N", sort=TITLES, title="What was shown",
-            axis=alt.Axis(orient="top", labelAngle=0, labelExpr=SHORT, **axis),
+            axis=alt.Axis(orient="top", labelAngle=-40, labelOverlap=False, **axis),
             scale=alt.Scale(domain=TITLES, paddingInner=0.06),
         ),
         y=alt.Y(
@@ -62,11 +60,11 @@ def confusion_matrix(found: Confusion) -> Chart:
     words = base.mark_text(fontSize=12).encode(
         text="text:N", color=alt.condition("datum.light", alt.value("#0D0A22"), alt.value(TEXT))
     )
-    return finish(alt.layer(cells.add_params(pick), words), 300, "Confusion matrix")
+    return finish(alt.layer(cells.add_params(pick), words), 330, "Confusion matrix")
 
 
 def pair_bars(found: Confusion, limit: int = 6) -> Chart:
-    """The pairs that are most often confused, with the interval of their share of all mistakes."""
+    """The most confused pairs, with the interval of their share of all mistakes."""
     rows = [
         {
             "pair": f"{pair.first.title()} and {pair.second}",
@@ -95,7 +93,7 @@ def pair_bars(found: Confusion, limit: int = 6) -> Chart:
 
 
 def reliability(found: Calibration) -> Chart:
-    """How often it was right, by how sure it was; on the diagonal it is as good as it says."""
+    """Accuracy by confidence; on the dashed diagonal the two are equal."""
     rows = [
         {
             "confidence": step.confidence,
@@ -107,17 +105,15 @@ def reliability(found: Calibration) -> Chart:
         for step in found.steps
     ]
     scale = alt.Scale(domain=[0, 1])
-    x = alt.X("confidence:Q", scale=scale, title="How sure it was", axis=alt.Axis(format=".0%", tickCount=5))
+    x = alt.X("confidence:Q", scale=scale, title="Confidence", axis=alt.Axis(format=".0%", tickCount=5))
     base = alt.Chart(alt.Data(values=rows)).encode(x=x)
     diagonal = alt.Chart(
         alt.Data(values=[{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}])
     )
-    y = alt.Y(
-        "accuracy:Q", scale=scale, title="How often it was right", axis=alt.Axis(format=".0%", tickCount=5)
-    )
+    y = alt.Y("accuracy:Q", scale=scale, title="Accuracy", axis=alt.Axis(format=".0%", tickCount=5))
     tooltip = [
-        alt.Tooltip("confidence:Q", title="Said", format=".0%"),
-        alt.Tooltip("accuracy:Q", title="Was right", format=".0%"),
+        alt.Tooltip("confidence:Q", title="Confidence", format=".0%"),
+        alt.Tooltip("accuracy:Q", title="Accuracy", format=".0%"),
         alt.Tooltip("low:Q", title="At least", format=".0%"),
         alt.Tooltip("high:Q", title="At most", format=".0%"),
         alt.Tooltip("n:Q", title="Audits"),
@@ -136,7 +132,7 @@ def reliability(found: Calibration) -> Chart:
 
 
 def confidence_histogram(found: Calibration) -> Chart:
-    """How sure it was when it was right and when it was wrong."""
+    """The confidence of right and of wrong answers."""
     rows = [
         {
             "from": step.number / CONFIDENCE_BINS,
@@ -150,9 +146,7 @@ def confidence_histogram(found: Calibration) -> Chart:
     chart = alt.Chart(alt.Data(values=rows)).mark_bar(stroke=CARD)
     return finish(
         chart.encode(
-            x=alt.X(
-                "from:Q", bin="binned", title="How sure it was", axis=alt.Axis(format=".0%", tickCount=5)
-            ),
+            x=alt.X("from:Q", bin="binned", title="Confidence", axis=alt.Axis(format=".0%", tickCount=5)),
             x2="to:Q",
             y=alt.Y("n:Q", title="Audits", axis=alt.Axis(tickCount=4)),
             color=alt.Color(
@@ -168,7 +162,7 @@ def confidence_histogram(found: Calibration) -> Chart:
 
 
 def drift_bars(shift: Shift) -> Chart:
-    """One signal now and before."""
+    """The distribution of one signal, now and before."""
     rows = [
         {"bin": name, "when": when, "share": share}
         for when, shares in (("now", shift.now), ("before", shift.before))

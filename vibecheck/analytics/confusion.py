@@ -1,4 +1,4 @@
-"""Which moods are taken for which."""
+"""Which moods are confused with which."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from vibecheck.records.stats.results import Cell
 
 @dataclass(frozen=True, slots=True)
 class ConfusedPair:
-    """Two moods that are taken for each other: how many of all mistakes, either way round."""
+    """Two moods that are confused: their share of all mistakes, in both directions."""
 
     first: str
     second: str
@@ -26,17 +26,17 @@ class Confusion:
 
     @property
     def total(self) -> int:
-        """How many answers it is made of."""
+        """The number of answers."""
         return sum(map(sum, self.counts))
 
     @property
     def mistakes(self) -> int:
-        """How many of them say that the mood was wrong."""
+        """The number of answers that say the mood was wrong."""
         return self.total - sum(row[index] for index, row in enumerate(self.counts))
 
     @property
     def rows(self) -> tuple[tuple[float | None, ...], ...]:
-        """The share of each cell of its row, 0 to 1; None in the rows of labels that nobody gave."""
+        """Each cell's share of its row, 0 to 1; None in rows without labels."""
         return tuple(
             tuple(cell / total for cell in row) if (total := sum(row)) else (None,) * len(row)
             for row in self.counts

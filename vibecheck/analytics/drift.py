@@ -1,4 +1,4 @@
-"""Whether what comes in has changed: moods, confidence and quality against a reference time."""
+"""Input drift: moods, confidence and quality against a reference period."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from vibecheck.emotions import EMOTIONS
 from vibecheck.records.stats.bins import SIGNALS
 from vibecheck.records.stats.results import Mix
 
-# With many predictions every difference is more than noise; one under this distance is of no account.
-# Moving a tenth of a fair two-way split to the other side gives 0.07, a quarter 0.18.
+# With many predictions every difference is significant; below this distance it is too small to matter.
+# Moving a tenth of an even two-way split to the other side gives 0.07, a quarter 0.18.
 NOTABLE = 0.1
-RARE = 0.01
+SIGNIFICANCE = 0.01
 
-# Fewer predictions than this on either side say nothing.
+# With fewer predictions in either period, drift is not computed.
 ENOUGH = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far one signal moved. `names` are its bins, `now` and `before` their shares.
+    """The shift of one signal. `names` are its bins, `now` and `before` their shares.
 
     `distance` is Jensen–Shannon's (base 2: 0 the same, 1 nothing in common); `p_value` that of the
-    chi-squared test, corrected by Holm for the number of signals. `worst` is the bin that grew most.
+    chi-squared test, corrected by Holm for the number of signals.
     """
 
     title: str
@@ -38,8 +38,8 @@ class Shift:
 
     @property
     def drifts(self) -> bool:
-        """Whether it moved far, and by more than noise."""
-        return self.distance >= NOTABLE and self.p_value < RARE
+        """Whether the distance is notable and significant."""
+        return self.distance >= NOTABLE and self.p_value < SIGNIFICANCE
 
     @property
     def grown(self) -> int:
@@ -49,7 +49,7 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """All signals, farthest first; without enough predictions on both sides there are none."""
+    """All signals, largest distance first; none without enough predictions in both periods."""
 
     now: int
     before: int
@@ -57,7 +57,7 @@ class Drift:
 
     @property
     def enough(self) -> bool:
-        """Whether there were enough predictions to say anything."""
+        """Whether there were enough predictions."""
         return bool(self.shifts)
 
     @property
@@ -67,7 +67,7 @@ class Drift:
 
 
 def drift(now: Mix, before: Mix) -> Drift:
-    """What moved between two times."""
+    """The shift of every signal between two periods."""
     if min(now.n, before.n) < ENOUGH:
         return Drift(now.n, before.n, ())
     signals = [("Moods shown", tuple(each.title for each in EMOTIONS), now.moods, before.moods)]
@@ -81,7 +81,7 @@ def drift(now: Mix, before: Mix) -> Drift:
 
 
 def _distance(here: Sequence[int], there: Sequence[int]) -> float:
-    # Rounding can take the distance of a mix to itself below 0, of which SciPy then makes a NaN.
+    # SciPy returns NaN where rounding makes the divergence of equal distributions negative.
     return float(np.nan_to_num(jensenshannon(here, there, base=2)))
 
 

@@ -1,4 +1,4 @@
-"""The whole dashboard as one HTML file that needs nothing else, and its headline as figures."""
+"""The dashboard as one self-contained HTML file, and its headline figures as JSON."""
 
 from html import escape
 from typing import Any
@@ -70,17 +70,17 @@ def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
 
 
 def sentences(overview: Overview, standing: ModelStatus) -> list[str]:
-    """The headline for people, a line each."""
+    """The headline as sentences, one a line."""
     lines = [
         f"{answer.question}: {' '.join(filter(None, (answer.figure, answer.interval)))}. {answer.detail}"
         for answer in _answers(overview)
     ]
-    drifts = f"Is something drifting? {words.on_drift(overview.drift)}"
-    return [*lines, drifts, f"Time to retrain? {standing.retrain.sentence}"]
+    drifts = f"Drift: {words.on_drift(overview.drift)}"
+    return [*lines, drifts, f"Retrain? {standing.retrain.sentence}"]
 
 
 def page(overview: Overview, standing: ModelStatus) -> str:
-    """The report: words, and charts as pictures in the text. It loads nothing and runs nothing."""
+    """The report: text, and charts as inline SVG. It loads nothing and runs nothing."""
     scope = overview.scope
     only = "".join(f" · {escape(each)}" for each in (scope.model_version, scope.source) if each)
     live = [(version.first_day, version.name) for version in standing.versions]
@@ -89,41 +89,48 @@ def page(overview: Overview, standing: ModelStatus) -> str:
         "".join(map(markup.answer_card, _answers(overview))),
         _section(
             "Accuracy over time",
-            "Band: 95%. Dashed: estimate without labels. Below: audits. " + words.on_bias(overview.accuracy),
+            "Below the lines: audits answered. " + words.on_bias(overview.accuracy),
             time_charts.accuracy_line(overview.line, live, overview.step) if overview.line else None,
         ),
     ]
     if overview.confusion.total:
         matrix = charts.confusion_matrix(overview.confusion)
-        parts.append(_section("Where it goes", "Row: what people said; per cent of the row.", matrix))
+        parts.append(_section("Confusion matrix", "Rows: what people said; per cent of the row.", matrix))
     if overview.confusion.pairs:
-        parts.append(_section("Taken for each other", "", charts.pair_bars(overview.confusion)))
+        parts.append(_section("Most confused pairs", "", charts.pair_bars(overview.confusion)))
     slices = markup.slice_rows(overview.slices, len(overview.slices))
-    parts.append(_section("Where it fails", "Worst first; *: more than noise.", None, slices))
+    parts.append(_section("Error slices", "Worst first; *: statistically significant.", None, slices))
     if overview.calibration.n:
         found = overview.calibration
         note = f"Expected calibration error {found.error:.3f} ({found.low:.3f} to {found.high:.3f})."
-        parts.append(_section("Can its confidence be trusted?", note, charts.reliability(found)))
-        parts.append(_section("Confidence of right and wrong", "", charts.confidence_histogram(found)))
+        parts.append(_section("Calibration", note, charts.reliability(found)))
+        parts.append(
+            _section("Confidence of right and wrong answers", "", charts.confidence_histogram(found))
+        )
     moved = overview.drift.drifting or overview.drift.shifts[:1]
-    parts.append(_section("Is something drifting?", words.on_drift(overview.drift), _drifted(moved)))
-    parts.append(_section("Time to retrain?", verdict, None, markup.checklist(standing.retrain)))
-    parts.append(_section("Models side by side", "", None, markup.versions_table(standing)))
+    parts.append(_section("Drift", words.on_drift(overview.drift), _drifted(moved)))
+    parts.append(_section("Retrain?", verdict, None, markup.checklist(standing.retrain)))
+    parts.append(_section("Models", "", None, markup.versions_table(standing)))
     if overview.days:
         parts.append(
             _section(
-                f"Vibe checks a {time_charts.volume_step(overview.days)}",
-                f"{overview.predictions:,} in all.",
+                "Volume",
+                f"Vibe checks per {time_charts.volume_step(overview.days)}, {overview.predictions:,} in all.",
                 time_charts.volume(overview.days),
             )
         )
-    parts.append(_section("Another one, please", "By mood shown.", None, markup.again_rows(overview.plays)))
+    parts.append(
+        _section(
+            "Playlists skipped", "Share of playlists, by mood shown.", None, markup.again_rows(overview.plays)
+        )
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck: how good is it, really?'
         '</title><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body><h1>How good is it, really?</h1>"
         f"<p>VibeCheck, {words.PERIODS[overview.period]}, as of {overview.today}{only}. Answers come "
-        "from vibe checks picked at random and asked about.</p>" + "".join(parts) + "</body></html>"
+        "from vibe checks drawn at random to be asked about. Days in UTC.</p>"
+        f"{''.join(parts)}</body></html>"
     )
 
 
@@ -146,7 +153,7 @@ def _section(title: str, note: str, chart: charts.Chart | None, inner: str = "")
 
 
 def _svg(chart: charts.Chart) -> str:
-    """The chart as a picture in the text; no script, so that it prints and can be sent by mail."""
+    """The chart as inline SVG, without scripts, so that it can be printed and mailed."""
     return vl_convert.vegalite_to_svg(
         chart.properties(width=CHART_WIDTH, padding=14).to_dict(), show_warnings=False
     )

@@ -1,15 +1,55 @@
-"""Labels that look wrong: confident learning (Northcutt et al. 2021).
+"""Labels to train on, and those among them that look wrong (confident learning, Northcutt et al. 2021).
 
-A model is sure enough of a mood where it gives it the probability that it gives it on average where
-people said it too. A label is in doubt where the model says another mood and is at least that sure.
+A model is confident of a mood where it gives it at least the probability that it gives on average to
+pictures with that label. A label looks wrong where the model is that confident of another mood.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
-# Nobody's word is doubted for less than this, whatever the average.
-HIGH = 0.8
+from vibecheck.records.labels.trainable import LabelCount, Learnable
+from vibecheck.records.stats.queries import Counting
+from vibecheck.records.stats.results import Example
+
+# No label is doubted where the model was less confident than this.
+LEAST_CONFIDENCE = 0.8
+# Labels that look wrong that are listed.
+LISTED = 24
+
+
+@dataclass(frozen=True, slots=True)
+class NewLabels:
+    """The labels, with a picture, that a model has not been trained on: the same numbers on every page.
+
+    `since` is when the model was trained on labels of these records, or None if it was not. `counts` has one
+    entry for each mood. `suspects` are the first of the `suspect_count` labels that look wrong.
+    """
+
+    since: datetime | None
+    counts: tuple[LabelCount, ...]
+    suspects: tuple[Example, ...]
+    suspect_count: int
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return sum(each.n for each in self.counts)
+
+    @property
+    def usable(self) -> int:
+        """How many of them do not look wrong."""
+        return max(0, self.total - self.suspect_count)
+
+
+def new_labels(counting: Counting, learnable: Learnable, version: str) -> NewLabels:
+    """The labels that are new to a model version. Raises RecordsError."""
+    since = counting.trained_at(version)
+    confident = thresholds(counting.mean_label_probability())
+    number, suspects = counting.suspects(confident, LISTED, since)
+    return NewLabels(since, tuple(learnable.counts(since)), tuple(suspects), number)
 
 
 def thresholds(mean_label_probability: Mapping[str, float]) -> dict[str, float]:
-    """From how sure a model must be of each mood, to put a label that contradicts it in doubt."""
-    return {mood: max(HIGH, mean) for mood, mean in mean_label_probability.items()}
+    """For each mood, the confidence from which on a model puts a label of another mood in doubt."""
+    return {mood: max(LEAST_CONFIDENCE, mean) for mood, mean in mean_label_probability.items()}

@@ -1,7 +1,4 @@
-"""Parts of the dashboard that are words with a little shape: HTML, for the page and for the report.
-
-Everything that comes from the records is escaped.
-"""
+"""Parts of the dashboard as HTML, for the page and for the report. What comes from the records is escaped."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -18,7 +15,7 @@ MARKS = {True: ("✓", "good", "done"), False: ("✗", "bad", "missing"), None: 
 
 
 def answer_card(answer: Answer) -> str:
-    """A question with its answer in large; the moods in it wear their colours."""
+    """A question and its answer; moods are in their colours."""
     figure = escape(answer.figure)
     for mood in answer.moods:
         for word in (BY_NAME[mood].title, mood):
@@ -34,14 +31,14 @@ def answer_card(answer: Answer) -> str:
 
 
 def slice_rows(slices: Sequence[Slice], limit: int) -> str:
-    """The worst slices with a strip for the interval; those that differ by more than noise are marked."""
+    """The first slices, each with a strip for its interval; those that differ significantly are marked."""
     if not slices:
-        return _nothing("No answers to compare yet.")
+        return _nothing("No audit has been answered yet.")
     return '<div class="vcd-slices">' + "".join(map(_slice_row, slices[:limit])) + "</div>"
 
 
 def checklist(advice: Advice) -> str:
-    """The list of what speaks for retraining, and what is missing."""
+    """The checks of the advice, passed or failed."""
     items = []
     for check in advice.checks:
         mark, kind, spoken = MARKS[check.passed]
@@ -55,7 +52,7 @@ def checklist(advice: Advice) -> str:
 def _slice_row(each: Slice) -> str:
     accuracy = each.accuracy
     kind = (" bad" if each.worse else " good") if each.stands_out else ""
-    note = " · more than noise" if each.stands_out else ""
+    note = " · significant" if each.stands_out else ""
     spoken = f"{accuracy.value:.0%} right, {interval(accuracy)}, {accuracy.n} audits{note}"
     return (
         f'<span class="vcd-name{kind}" title="{escape(each.what)}">{escape(each.name)}</span>'
@@ -72,7 +69,7 @@ def _nothing(text: str) -> str:
 
 
 def versions_table(standing: ModelStatus) -> str:
-    """The models side by side; the one in use is marked."""
+    """The models, one a row; the one in use is marked."""
     heads = ("Model", "Live", "Vibe checks", "Accuracy", "Audits", "Calibration error", "Latency")
     rows = []
     for version in standing.versions:
@@ -81,9 +78,7 @@ def versions_table(standing: ModelStatus) -> str:
         last = version.last_day
         cells = (
             version.name + now,
-            f"{_day(version.first_day)} to {_day(last)}"
-            if last
-            else f"{_day(version.first_day)}, all deleted",
+            f"{_day(version.first_day)} to {_day(last)}" if last else f"since {_day(version.first_day)}",
             f"{version.predictions:,}",
             f"{accuracy.value:.0%} ({interval(accuracy)})" if accuracy.n else "–",
             f"{accuracy.n:,}",
@@ -99,7 +94,7 @@ def versions_table(standing: ModelStatus) -> str:
 
 
 def again_rows(plays: Sequence[MoodPlays]) -> str:
-    """By mood: the share of playlists that were asked for because the one before did not fit."""
+    """By mood: the share of playlists that were asked for by "another one"."""
     shown = [each for each in plays if each.plays]
     if not shown:
         return _nothing("No playlist has been suggested yet.")

@@ -1,4 +1,4 @@
-"""The models that were live here, side by side."""
+"""The models that made predictions here, compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from vibecheck.records.stats.results import Bin, VersionUse
 
 @dataclass(frozen=True, slots=True)
 class ComparedModel:
-    """One model: when it was live, how much it did, how right and how honest it was, how quick."""
+    """One model: its days, its number of predictions, accuracy, calibration, and mean latency in ms."""
 
     name: str
     origin: str
@@ -24,7 +24,7 @@ class ComparedModel:
 
 
 def side_by_side(uses: Sequence[VersionUse], bins: Sequence[Bin]) -> list[ComparedModel]:
-    """All models, the newest first; `bins` are all their audits."""
+    """All models, newest first; `bins` count all their audits."""
     result = []
     for use in reversed(uses):
         mine = [each for each in bins if each.model_version == use.version]

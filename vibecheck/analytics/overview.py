@@ -1,19 +1,20 @@
-"""Everything that the dashboard, the report and `stats` say about one scope, computed at one go."""
+"""Everything that the dashboard, the report and `stats` show of one scope, computed together."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from vibecheck.analytics.accuracy import Accuracy, Point, accuracy, line
 from vibecheck.analytics.calibration import Calibration, calibration
 from vibecheck.analytics.confusion import Confusion, confusion
 from vibecheck.analytics.drift import Drift, drift
-from vibecheck.analytics.label_errors import thresholds
+from vibecheck.analytics.label_errors import NewLabels, new_labels
 from vibecheck.analytics.model_comparison import ComparedModel, side_by_side
 from vibecheck.analytics.retrain import Advice, advice
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.slices import Slice, slices
+from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.stats.queries import Counting
-from vibecheck.records.stats.results import Answers, Day, Example, MoodPlays, Scope
+from vibecheck.records.stats.results import Answers, Day, MoodPlays, Scope, VersionUse
 
 # Named times, in days up to today.
 PERIODS = {"week": 7, "4 weeks": 28, "12 weeks": 84, "all": None}
@@ -24,12 +25,10 @@ REFERENCE = 4
 # The line shows at least this many days, for a week alone is no line.
 LINE_DAYS = 84
 
-SUSPECTS = 24
-
 
 @dataclass(frozen=True, slots=True)
-class LiveModel:
-    """The model in use: its version, and the accuracy that it was promised to have, if any."""
+class ModelInUse:
+    """The model in use: its version, and its accuracy on held-out data (0 to 1), if known."""
 
     version: str
     promise: float | None
@@ -37,7 +36,7 @@ class LiveModel:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is known of one scope, as of a day."""
+    """The statistics of one scope, as of a day."""
 
     scope: Scope
     today: date
@@ -56,13 +55,17 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """Where the models stand, whatever the scope: all versions, labels in doubt, time to retrain."""
+    """What does not depend on the scope: all versions, labels new to the live model, whether to retrain."""
 
-    champion: LiveModel
+    champion: ModelInUse
     versions: tuple[ComparedModel, ...]
-    suspects: tuple[Example, ...]
-    suspect_count: int
+    labels: NewLabels
     retrain: Advice
+
+    @property
+    def audits(self) -> int:
+        """How many audits were answered, over all time."""
+        return sum(version.accuracy.n for version in self.versions)
 
 
 def scope_of(period: str, today: date, model_version: str | None = None, source: str | None = None) -> Scope:
@@ -72,7 +75,7 @@ def scope_of(period: str, today: date, model_version: str | None = None, source:
     return Scope(since, today, model_version, source)
 
 
-def look(
+def compute_overview(
     counting: Counting,
     today: date,
     period: str = "week",
@@ -80,7 +83,7 @@ def look(
     source: str | None = None,
     step: str = "week",
 ) -> Overview:
-    """Asks the records and computes all about a scope. Raises RecordsError where they cannot be read."""
+    """Queries the records and computes the statistics of a scope. Raises RecordsError."""
     scope = scope_of(period, today, model_version, source)
     shown = _line_scope(scope, today)
     days, answers = counting.days(shown), counting.answers(shown) + counting.drawn(shown)
@@ -107,25 +110,26 @@ def look(
     )
 
 
-def stand(counting: Counting, champion: LiveModel, today: date) -> ModelStatus:
-    """Asks the records and computes where the models stand. Raises RecordsError."""
+def compute_model_status(
+    counting: Counting, learnable: Learnable, champion: ModelInUse, today: date
+) -> ModelStatus:
+    """Queries the records and computes the status of the models. Raises RecordsError."""
     uses = counting.versions()
+    live_since = counting.live_since(champion.version)
+    if live_since and champion.version not in {use.version for use in uses}:
+        uses.append(VersionUse(champion.version, "", live_since, None, 0, None))
     versions = side_by_side(uses, counting.bins(Scope()))
-    live_since = next((use.first_used_at for use in uses if use.version == champion.version), None)
-    since = live_since or datetime.min.replace(tzinfo=UTC)
-    doubt = thresholds(counting.mean_label_probability())
-    suspect_count, suspects = counting.suspects(doubt, SUSPECTS)
+    labels = new_labels(counting, learnable, champion.version)
     return ModelStatus(
         champion=champion,
         versions=tuple(versions),
-        suspects=tuple(suspects),
-        suspect_count=suspect_count,
+        labels=labels,
         retrain=advice(
             audited=next((v.accuracy for v in versions if v.name == champion.version), share(0, 0)),
             promise=champion.promise,
             drift=_drift(counting, scope_of("4 weeks", today)),
-            new_labels=counting.labels_since(since),
-            suspects=counting.suspects(doubt, 0, since)[0],
+            labels=labels.usable,
+            suspects=labels.suspect_count,
             live_since=live_since.date() if live_since else None,
             today=today,
         ),

@@ -1,4 +1,4 @@
-"""Whether it is time to train a new model: a checklist, with a reason for each answer."""
+"""Whether to train a new model: a checklist with a reason for each answer."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,14 +6,14 @@ from datetime import date
 from vibecheck.analytics.drift import Drift
 from vibecheck.analytics.shares import Share
 
-# Below a hundred new labels, fine-tuning moved accuracy by less than its own noise.
+# With fewer new labels, fine-tuning changed accuracy by less than its own noise.
 NEEDED_LABELS = 100
 COOLDOWN_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the list. `passed` is None where it only asks for attention."""
+    """One line of the list. `passed` is None for a line that only asks for attention."""
 
     passed: bool | None
     reason: str
@@ -21,7 +21,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Whether to retrain, and why."""
+    """Whether to retrain, and why or why not."""
 
     recommended: bool
     checks: tuple[Check, ...]
@@ -30,7 +30,7 @@ class Advice:
     def sentence(self) -> str:
         """The answer in one sentence."""
         if self.recommended:
-            return "Yes: there is a reason, and enough to learn from."
+            return "Yes: there is a reason, and there are enough labels."
         return f"Not yet: {_lower(next(check.reason for check in self.checks if check.passed is False))}"
 
 
@@ -39,20 +39,19 @@ def advice(
     audited: Share,
     promise: float | None,
     drift: Drift,
-    new_labels: int,
+    labels: int,
     suspects: int,
     live_since: date | None,
     today: date,
 ) -> Advice:
-    """Whether to retrain the champion, which is live since `live_since` and promised `promise`.
+    """Whether to retrain the champion, which is live since `live_since`; `promise` is its held-out accuracy.
 
-    `audited` are its audits; `new_labels` were given since it is live, `suspects` of them look wrong.
-    There must be enough clean labels, a reason (too many mistakes, or drift), and a pause since the
-    last time. Labels that look wrong are not counted, and do not stand in the way.
+    `audited` is its audited accuracy; `labels` it has not been trained on, beside `suspects` that look wrong.
+    There must be enough labels, a reason (accuracy too low, or drift), and a pause since the last change.
+    Labels that look wrong are not counted, and do not prevent retraining.
     """
-    clean = max(0, new_labels - suspects)
     checks = (
-        _labels(clean),
+        _labels(labels),
         _reason(audited, promise, drift),
         _pause(live_since, today),
         _suspects(suspects),
@@ -60,30 +59,32 @@ def advice(
     return Advice(all(check.passed is not False for check in checks), checks)
 
 
-def _labels(clean: int) -> Check:
-    if clean >= NEEDED_LABELS:
-        return Check(True, f"{clean:,} clean new labels (needs {NEEDED_LABELS}).")
-    return Check(False, f"Only {clean} of the {NEEDED_LABELS} clean new labels that it needs.")
+def _labels(labels: int) -> Check:
+    if labels >= NEEDED_LABELS:
+        return Check(True, f"{labels:,} usable new labels (needs {NEEDED_LABELS}).")
+    return Check(False, f"Only {labels} usable new labels of the {NEEDED_LABELS} needed.")
 
 
 def _reason(audited: Share, promise: float | None, drift: Drift) -> Check:
     moved = ", ".join(shift.title.lower() for shift in drift.drifting)
     if promise is not None and audited.n and audited.high < promise:
-        return Check(True, f"Accuracy's upper bound {audited.high:.0%} is under the promised {promise:.0%}.")
+        return Check(True, f"Accuracy is at most {audited.high:.0%}, below {promise:.0%} on held-out data.")
     if moved:
-        return Check(True, f"What comes in has drifted: {moved}.")
+        return Check(True, f"Input drift: {moved}.")
     if promise is None:
-        return Check(False, "No accuracy was promised for this model, and nothing drifts.")
+        return Check(False, "No held-out accuracy is known for this model, and there is no drift.")
     if not audited.n:
-        return Check(False, "Nobody has been asked about this model yet, and nothing drifts.")
+        return Check(False, "No audits of this model have been answered yet, and there is no drift.")
     return Check(
-        False, f"Accuracy may be the promised {promise:.0%} (up to {audited.high:.0%}), and nothing drifts."
+        False,
+        f"Accuracy ({audited.high:.0%} at most) is consistent with the {promise:.0%} on held-out data, and "
+        "there is no drift.",
     )
 
 
 def _pause(live_since: date | None, today: date) -> Check:
     if live_since is None:
-        return Check(True, "No model has gone live here yet.")
+        return Check(True, "No model has gone live yet.")
     days = (today - live_since).days
     spoken = f"{days} day{'s' * (days != 1)} since this model went live (needs {COOLDOWN_DAYS})."
     return Check(days >= COOLDOWN_DAYS, spoken)

@@ -1,4 +1,4 @@
-"""A share of a number of cases, how sure it is, and whether two of them differ by more than noise."""
+"""Shares with confidence intervals, and tests of their differences."""
 
 import math
 from collections.abc import Sequence
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from scipy.stats import fisher_exact
 
-# The normal distribution holds 95% within this many standard deviations.
+# 97.5% quantile of the normal distribution.
 Z = 1.959963984540054
 
-# What is called more than noise: a difference this rare if there were none.
+# Level of significance.
 ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`k` of `n`, with its 95% interval (Wilson 1927). Of nothing, `value` is None and it may be anything."""
+    """`k` of `n` with its 95% interval (Wilson 1927). If `n` is 0, `value` is None, the interval 0 to 1."""
 
     k: int
     n: int
@@ -26,14 +26,14 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """From one share to another: `points` is the difference (0.01 is one percentage point)."""
+    """The difference of two shares: `points` is 0.01 for one percentage point."""
 
     points: float
     p_value: float
 
     @property
-    def more_than_noise(self) -> bool:
-        """Whether so large a difference is rarer than one in twenty where there is none."""
+    def significant(self) -> bool:
+        """Whether it is significant at the 5% level."""
         return self.p_value < ALPHA
 
 
@@ -43,7 +43,7 @@ def share(k: int, n: int) -> Share:
         raise ValueError(f"{k} of {n} is no share")
     if n == 0:
         return Share(0, 0, None, 0.0, 1.0)
-    # Written out, because SciPy's binomtest also makes a p-value, which takes a hundred times as long.
+    # Not by SciPy's binomtest, which also computes a p-value and takes a hundred times as long.
     value, weight = k / n, Z * Z / n
     middle, half = value + weight / 2, Z * math.sqrt(value * (1 - value) / n + weight / (4 * n))
     low, high = (middle - half) / (1 + weight), (middle + half) / (1 + weight)
@@ -58,12 +58,12 @@ def change(before: Share, after: Share) -> Difference | None:
 
 
 def fisher(k1: int, n1: int, k2: int, n2: int) -> float:
-    """How likely two shares differ at least so much by chance: Fisher's exact test, two-sided."""
+    """The p-value of Fisher's exact test, two-sided."""
     return float(fisher_exact([[k1, n1 - k1], [k2, n2 - k2]]).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for having looked at all of them (Holm 1979), in the order given."""
+    """p-values corrected for multiple testing (Holm 1979), in the order given."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     corrected, worst = [0.0] * len(p_values), 0.0
     for rank, index in enumerate(order):

@@ -1,4 +1,4 @@
-"""Which pictures fail: accuracy by light, sharpness, size, turn, mood, confidence, source and model."""
+"""Error slices: accuracy by light, sharpness, size, turn, mood, confidence, source and model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ TITLES = {signal.column: signal.title for signal in SIGNALS} | {
     "model_version": "Model",
 }
 SOURCES = {"live": "Live video", "photo": "Photo taken", "upload": "Upload", "import": "Imported"}
-# Slices of fewer audits than this come last, whatever they say: it is not much.
+# Slices of fewer audits than this come last: their accuracy says little.
 FEW = 10
-# Fifteen bins of confidence are too fine to compare: they are taken by threes.
+# Fifteen bins of confidence are too fine to compare: they are merged by threes.
 CONFIDENCE_STEP = 3
 
 
@@ -35,14 +35,14 @@ class Slice:
 
     @property
     def stands_out(self) -> bool:
-        """Whether it differs from all others by more than noise."""
+        """Whether it differs significantly from all others."""
         return self.p_value is not None and self.p_value < ALPHA
 
 
 def slices(groups: Sequence[Group], cells: Sequence[Cell]) -> list[Slice]:
-    """All slices, surely worst first, from audits counted by group and by label and mood.
+    """All slices, the lowest accuracy first, from audits counted by group and by label and mood.
 
-    A group that holds all audits or none compares with nothing and is left out of the correction.
+    A group of all audits has nothing to be compared with and is left out of the correction.
     """
     total, correct = sum(cell.n for cell in cells), sum(c.n for c in cells if c.label == c.mood)
     moods: dict[str, list[Cell]] = {}
@@ -73,8 +73,7 @@ def slices(groups: Sequence[Group], cells: Sequence[Cell]) -> list[Slice]:
     found += [
         Slice(TITLES[g.what], g.name, share(g.correct, g.n), None, False) for g in merged if g.n == total
     ]
-    # By the upper bound: two wrong answers are not worse than a hundred of which half are wrong.
-    return sorted(found, key=lambda each: (each.accuracy.n < FEW, each.accuracy.high))
+    return sorted(found, key=lambda each: (each.accuracy.n < FEW, each.accuracy.value))
 
 
 def _coarse(groups: Sequence[Group]) -> list[Group]:

@@ -1,4 +1,4 @@
-"""Every table of the dashboard as rows, and as CSV."""
+"""The tables of the dashboard, as rows and as CSV."""
 
 import csv
 import io
@@ -56,7 +56,7 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
                 "high": each.accuracy.high,
                 "audits": each.accuracy.n,
                 "p_value_holm": each.p_value,
-                "more_than_noise": each.stands_out,
+                "significant": each.stands_out,
             }
             for each in overview.slices
         ],
@@ -101,12 +101,12 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
             for each in overview.plays
         ],
         "examples": _examples(examples),
-        "doubtful_labels": _examples(standing.suspects),
+        "labels_that_look_wrong": _examples(standing.labels.suspects),
     }  # fmt: skip
 
 
 def to_csv(rows: Rows) -> str:
-    """Rows as CSV; a cell that a spreadsheet would run is made text."""
+    """Rows as CSV; cells that a spreadsheet would evaluate are made text."""
     file = io.StringIO()
     if rows:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\r\n")

@@ -1,7 +1,8 @@
-"""Statistics → charts (Altair) that run over days: the accuracy, and how much VibeCheck is used."""
+"""Statistics → charts (Altair) over time: accuracy and volume."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import altair as alt
 
@@ -9,9 +10,10 @@ from vibecheck.analytics.accuracy import Point
 from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, WARM, Chart, finish
 from vibecheck.records.stats.results import Day
 
-# More counts side by side than this run into each other.
+# More counts side by side than this overlap.
 MOST_COUNTS = 18
-# More bars than this are hairs.
+ACCURACY, ESTIMATE, RANDOM_QUEUE = "Accuracy (95% band)", "Estimate without labels", "Random queue"
+# More bars than this are too thin.
 MOST_DAYS = 180
 LEAST_RANGE = 0.3
 
@@ -21,7 +23,7 @@ def accuracy_line(
 ) -> Chart:
     """Audited accuracy with its 95% band, the estimate dashed, answers below, and when models went live.
 
-    What the labellers' random queue says, where it says enough, is a line of its own.
+    The labellers' random queue is a line of its own, where it has enough labels.
     """
     every = -(-len(points) // MOST_COUNTS) or 1
     rows = [
@@ -54,23 +56,30 @@ def accuracy_line(
         alt.Tooltip("drawn:Q", title="Labellers' random queue", format=".0%"),
         alt.Tooltip("predictions:Q", title="Vibe checks"),
     ]
+    drawn = any(point.drawn for point in points)
+    colours = {ACCURACY: ACCENT, ESTIMATE: "#C9D0DC"} | ({RANDOM_QUEUE: RIGHT} if drawn else {})
+    legend = alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, labelLimit=260)
+    named = alt.Scale(domain=list(colours), range=list(colours.values()))
+
+    def series(name: str, of: str, **mark: Any) -> alt.Chart:
+        """A line of the legend."""
+        chart = base.mark_line(**mark).transform_calculate(series=f"'{name}'")
+        y = alt.Y(of, title=None, axis=alt.Axis(format=".0%", tickCount=5), scale=scale)
+        return chart.encode(y=y, color=alt.Color("series:N", scale=named, legend=legend))
+
     base = alt.Chart(alt.Data(values=rows)).encode(x=x)
     scale = alt.Scale(domain=_range(points), nice=False, clamp=True)
-    y = alt.Y("accuracy:Q", title=None, axis=alt.Axis(format=".0%", tickCount=5), scale=scale)
+    band = base.mark_area(color=ACCENT, opacity=0.22)
     layers = [
-        base.mark_area(color=ACCENT, opacity=0.22).encode(
-            y=alt.Y("low:Q", scale=scale, title=None), y2="high:Q"
-        ),
-        base.mark_line(color="#C9D0DC", strokeDash=[4, 4], strokeWidth=1.5).encode(
-            y=alt.Y("estimate:Q", scale=scale)
-        ),
-        base.mark_line(color=ACCENT, strokeWidth=2.5, point=alt.OverlayMarkDef(color=ACCENT, size=36)).encode(
-            y=y, tooltip=tooltip
+        band.encode(y=alt.Y("low:Q", scale=scale, title=None), y2="high:Q"),
+        series(ESTIMATE, "estimate:Q", strokeDash=[4, 4], strokeWidth=1.5),
+        series(ACCURACY, "accuracy:Q", strokeWidth=2.5, point=alt.OverlayMarkDef(size=36)).encode(
+            tooltip=tooltip
         ),
     ]
-    if any(point.drawn for point in points):
-        queue = base.mark_line(color=RIGHT, strokeWidth=2, point=alt.OverlayMarkDef(color=RIGHT, size=25))
-        layers.append(queue.encode(y=alt.Y("drawn:Q", scale=scale, title=None), tooltip=tooltip))
+    if drawn:
+        queue = series(RANDOM_QUEUE, "drawn:Q", strokeWidth=2, point=alt.OverlayMarkDef(size=25))
+        layers.append(queue.encode(tooltip=tooltip))
     below = base.mark_text(color=QUIET, fontSize=10, baseline="bottom")
     layers.append(below.encode(y=alt.value("height"), text="counted:N"))
     if points:
@@ -79,7 +88,7 @@ def accuracy_line(
 
 
 def volume_step(days: Sequence[Day]) -> str:
-    """Whether `volume` draws a bar a day or, where those would be hairs, a bar a week."""
+    """Whether `volume` draws a bar a day or, where those would be too thin, a bar a week."""
     return "week" if len(days) > MOST_DAYS else "day"
 
 
@@ -120,7 +129,7 @@ def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> lis
 
 
 def _range(points: Sequence[Point]) -> list[float]:
-    """What the line's axis shows, with room for the counts below."""
+    """The domain of the line's axis, with room for the counts below."""
     shown = [p.estimate for p in points if p.estimate is not None]
     shown += [p.drawn.value for p in points if p.drawn and p.drawn.value is not None]
     lows = [p.audited.low for p in points if p.audited.n] + shown
@@ -128,7 +137,7 @@ def _range(points: Sequence[Point]) -> list[float]:
     if not lows:
         return [0.0, 1.0]
     low, high = min(lows), max(highs)
-    # A single estimate is no range: its axis would show tenths of a point.
+    # Around a single estimate, the axis would otherwise show tenths of a point.
     middle, half = (low + high) / 2, max(high - low, LEAST_RANGE) / 2
     low, high = max(0.0, middle - half), min(1.0, middle + half)
     return [max(0.0, low - 0.2 * (high - low) - 0.02), min(1.0, high + 0.08 * (high - low))]

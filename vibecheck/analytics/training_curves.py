@@ -1,6 +1,6 @@
-"""How a training run goes, as charts: loss and accuracy.
+"""Charts of a training run: loss and accuracy.
 
-The points stand apart from the charts, so that a page may give new ones to a chart that is drawn already.
+The points are separate from the charts, so that a page can update a chart that is already drawn.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def loss_points(losses: Sequence[tuple[float, float]]) -> pd.DataFrame:
 
 
 def loss_curve() -> dict[str, Any]:
-    """Loss by how much of the run is done; Vega-Lite without its points."""
+    """Loss by progress; Vega-Lite without data."""
     x = alt.X("done:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5))
     y = alt.Y("loss:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4, format=".2f"))
     line = alt.Chart().mark_line(color=RIGHT, strokeWidth=2)
@@ -39,7 +39,7 @@ def accuracy_points(rows: Sequence[tuple[str, float, float | None]]) -> pd.DataF
 
 
 def accuracy_curve() -> dict[str, Any]:
-    """Accuracy, and balanced accuracy dashed, by epoch; Vega-Lite without its points."""
+    """Accuracy, and balanced accuracy dashed, by epoch; Vega-Lite without data."""
     x = alt.X("epoch:Q", title="Epoch", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
     scale = alt.Scale(zero=False)
     axis = alt.Axis(format=".0%", tickCount=4)

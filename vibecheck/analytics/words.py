@@ -1,4 +1,4 @@
-"""What the figures mean, in sentences: the same on the page, in the report and on the command line."""
+"""The figures in sentences: the same on the page, in the report and on the command line."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,17 @@ from vibecheck.analytics.shares import Share
 PERIODS = {"week": "this week", "4 weeks": "in 4 weeks", "12 weeks": "in 12 weeks", "all": "over all time"}
 BEFORE = {"week": "last week", "4 weeks": "the 4 weeks before", "12 weeks": "the 12 weeks before"}
 
-# An error of calibration under this is called small.
-HONEST = 0.03
+# A calibration error below this is called small.
+SMALL_ERROR = 0.03
+# Where fewer answers than this fall into a bin of confidence, nothing is said of it.
+ENOUGH_IN_BIN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer to a question: the figure in large, its interval, and what stands under it.
+    """An answer to a question: the figure, its interval, and a line of detail.
 
-    `moods` are the names of moods that the figure is about.
+    `moods` are the names of the moods in the figure.
     """
 
     question: str
@@ -31,12 +33,12 @@ class Answer:
 
 
 def interval(share: Share) -> str:
-    """A share's interval in per cent, as 66–81%."""
+    """A share's interval in per cent, such as 66–81%."""
     return f"{share.low * 100:.0f}–{share.high * 100:.0f}%"
 
 
 def on_accuracy(found: Accuracy, period: str) -> Answer:
-    """How often it was right."""
+    """The headline: how often it was right."""
     question = f"Accuracy with users {PERIODS[period]}"
     audited = found.audited
     audits = f"{audited.n:,} audit{'s' * (audited.n != 1)}"
@@ -44,33 +46,31 @@ def on_accuracy(found: Accuracy, period: str) -> Answer:
         audits += f" · {found.response.value:.0%} answered"
     if found.missing:
         so_far = (
-            f"{audited.k} of {audited.n} right so far." if audited.n else "Nobody who was asked answered yet."
+            f"{audited.k} of {audited.n} right so far." if audited.n else "No audit has been answered yet."
         )
         return Answer(
             question,
             f"{found.missing} more answers",
             "",
-            f"{so_far} From {ENOUGH} answers on there is a figure here.",
+            f"{so_far} The accuracy is shown from {ENOUGH} answers on.",
         )
     return Answer(question, f"{audited.value:.0%}", interval(audited), f"{audits}{_change(found, period)}")
 
 
 def on_bias(found: Accuracy) -> str:
-    """What was said unasked, and by labellers, kept apart."""
+    """Volunteered labels and labellers', which do not enter the headline."""
     parts = []
     if found.volunteered.n:
         parts.append(
-            f"Volunteered: {found.volunteered.value:.0%} right of {found.volunteered.n:,}. Biased: who sees "
-            "a mistake corrects it, who sees none moves on."
+            f"Volunteered: {found.volunteered.value:.0%} right of {found.volunteered.n:,}. Biased: people "
+            "who see a mistake correct it, people who see none move on."
         )
     if found.labelled.n:
-        parts.append(
-            f"Labellers: {found.labelled.value:.0%} right of {found.labelled.n:,} that they looked at."
-        )
+        parts.append(f"Labellers: {found.labelled.value:.0%} right of {found.labelled.n:,}.")
     if found.drawn.n:
         parts.append(
-            f"Of these, {found.drawn.n:,} were drawn at random, the answer out of sight: "
-            f"{found.drawn.value:.0%} right ({interval(found.drawn)})."
+            f"Of these, {found.drawn.n:,} are from the random queue, labelled without seeing the model's "
+            f"answer: {found.drawn.value:.0%} right ({interval(found.drawn)})."
         )
     return " ".join(parts)
 
@@ -79,9 +79,9 @@ def on_confusion(found: Confusion) -> Answer:
     """Which two moods are most often confused."""
     question = "Most often confused"
     if not found.total:
-        return Answer(question, "Not known yet", "", "It takes answers from people who were asked.")
+        return Answer(question, "Not known yet", "", "It is computed from answered audits.")
     if not found.pairs:
-        return Answer(question, "None", "", f"All {found.total:,} answers said that it was right.")
+        return Answer(question, "None", "", f"All {found.total:,} answers say that it was right.")
     top = found.pairs[0]
     share = top.of_mistakes
     mistakes = f"{share.k:,} of {share.n:,} mistake{'s' * (share.n != 1)}"
@@ -92,31 +92,31 @@ def on_confusion(found: Confusion) -> Answer:
 
 
 def on_calibration(found: Calibration) -> Answer:
-    """Whether its confidence can be trusted."""
+    """Whether its confidence is calibrated."""
     question = "Can its confidence be trusted?"
     if found.error is None or found.n < ENOUGH:
-        return Answer(question, "Not known yet", "", f"{found.n} of the {ENOUGH} answers that it takes.")
+        return Answer(question, "Not known yet", "", f"{found.n} of {ENOUGH} answers needed.")
     low, high = (found.low or 0.0) * 100, (found.high or 0.0) * 100
     points = f"{found.error * 100:.0f} point{'s' * (round(found.error * 100) != 1)}"
-    figure = f"Yes, within {points}" if found.error < HONEST else f"Off by {points}"
+    figure = f"Yes, within {points}" if found.error < SMALL_ERROR else f"Off by {points}"
     return Answer(question, figure, f"{low:.0f}–{high:.0f}", _direction(found))
 
 
 def on_drift(found: Drift) -> str:
-    """Whether something is drifting, and what."""
+    """Whether the input drifts, and in which signals."""
     if not found.enough:
         return (
-            f"Not known yet: it takes {ENOUGH_FOR_DRIFT} vibe checks now and as many before "
+            f"Not known yet: needs {ENOUGH_FOR_DRIFT} vibe checks now and {ENOUGH_FOR_DRIFT} before "
             f"(there are {found.now:,} and {found.before:,})."
         )
     if not found.drifting:
-        return "No. What comes in is what came in before, within noise or by too little to matter."
+        return "No drift: the differences are within noise or too small to matter."
     parts = [
         f"{shift.title.lower()} ({shift.names[shift.grown]}: {shift.before[shift.grown]:.0%} → "
         f"{shift.now[shift.grown]:.0%})"
         for shift in found.drifting
     ]
-    return f"Yes: {', '.join(parts)}."
+    return f"Drift in {', '.join(parts)}."
 
 
 def _change(found: Accuracy, period: str) -> str:
@@ -124,17 +124,18 @@ def _change(found: Accuracy, period: str) -> str:
         return ""
     points = round(found.change.points * 100)
     size = f"{points:+d} pt{'s' * (abs(points) != 1)}".replace("-", "−")
-    noise = "more than noise" if found.change.more_than_noise else "within noise"
+    noise = "significant" if found.change.significant else "within noise"
     return f" · {size} on {BEFORE[period]}, {noise}"
 
 
 def _direction(found: Calibration) -> str:
-    sure = [step for step in found.steps if step.accuracy.n >= 10 and step.confidence > step.accuracy.high]
+    enough = [step for step in found.steps if step.accuracy.n >= ENOUGH_IN_BIN]
+    over = [step for step in enough if step.confidence > step.accuracy.high]
     bias = found.bias or 0.0
-    if sure and bias > 0:
-        return f"It is too sure of itself where it says {sure[-1].confidence:.0%}"
-    if bias < -HONEST:
-        return "It is right more often than it says"
-    if bias > HONEST:
-        return "It is too sure of itself"
-    return "On average it says what it is"
+    if over and bias > 0:
+        return f"Overconfident where it says {over[-1].confidence:.0%}"
+    if bias < -SMALL_ERROR:
+        return "Underconfident: it is right more often than it says"
+    if bias > SMALL_ERROR:
+        return "Overconfident"
+    return "On average, right as often as it says"

@@ -1,4 +1,4 @@
-"""python -m vibecheck stats, report: how good the model is with users, in the terminal or as a file."""
+"""python -m vibecheck stats, report: the model's accuracy with users, in the terminal or as a file."""
 
 import json
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ def stats(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     period: Annotated[str, typer.Option(help="week, 4 weeks, 12 weeks or all.")] = "week",
 ) -> None:
-    """Say how good the model is with users, and whether it is time to retrain."""
+    """Print how accurate the model is with users, and whether to retrain."""
     from vibecheck.analytics.html_report import figures, sentences
 
     overview, standing = _known(period)
@@ -36,7 +36,7 @@ def report(
     model: Annotated[str | None, typer.Option(help="Only this model version.")] = None,
     source: Annotated[str | None, typer.Option(help="Only predictions of this source.")] = None,
 ) -> None:
-    """Write the dashboard as one HTML file that needs nothing else."""
+    """Write the dashboard as one self-contained HTML file."""
     from vibecheck.analytics.html_report import page
 
     out.write_text(page(*_known(period, model, source, step)), encoding="utf-8")
@@ -46,9 +46,10 @@ def report(
 def _known(
     period: str, model: str | None = None, source: str | None = None, step: str = "week"
 ) -> "tuple[Overview, ModelStatus]":
-    """What the records say of a time, and of the model in use."""
+    """The statistics of a period, and of the model in use."""
     from vibecheck.analytics.accuracy import STEPS
-    from vibecheck.analytics.overview import PERIODS, LiveModel, look, stand
+    from vibecheck.analytics.overview import PERIODS, ModelInUse, compute_model_status, compute_overview
+    from vibecheck.records.labels.trainable import Learnable
     from vibecheck.records.store import Store
 
     for option, value, allowed in (("--period", period, tuple(PERIODS)), ("--step", step, STEPS)):
@@ -58,9 +59,9 @@ def _known(
     store = Store.open(settings.records_url, settings.images_url)
     try:
         manifest = _champion(settings)
-        champion = LiveModel(manifest.version, manifest.promised_accuracy)
-        overview = look(store.counting, today, period, model, source, step)
-        return overview, stand(store.counting, champion, today)
+        champion = ModelInUse(manifest.version, manifest.promised_accuracy)
+        overview = compute_overview(store.counting, today, period, model, source, step)
+        return overview, compute_model_status(store.counting, Learnable(store.engine), champion, today)
     finally:
         store.close()
 

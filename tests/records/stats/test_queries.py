@@ -6,8 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.records.examples import NOON, PLAY, a_prediction
+from tests.records.examples import JPEG, NOON, PLAY, a_prediction
 from vibecheck.emotions import NAMES
+from vibecheck.models.registry import Registry
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import Scope
 from vibecheck.records.store import Store
@@ -34,8 +35,9 @@ def known(store: Store) -> Known:
             source=rng.choice(["live", "photo"]),
             audit=number % 4 != 0,
             latency_ms=float(number),
+            picture_kept=True,
         )
-        store.add(prediction, None)
+        store.add(prediction, JPEG)
         label = None
         if number % 2:
             source = "audit" if number % 3 else "volunteered"
@@ -132,10 +134,31 @@ def test_labels_in_doubt_are_those_the_model_contradicts_surely(store, known):
     assert ask.suspects({}, 2) == (0, [])
 
 
-def test_new_labels_are_those_given_since(store, known):
-    moment = known[19][0].made_at
-    expected = sum(1 for p, f in known if f and f.given_at > moment)
-    assert store.counting.labels_since(moment) == expected
+def test_labels_without_a_picture_are_not_in_doubt_as_nobody_could_review_them(store):
+    seen, unseen = a_prediction(picture_kept=True), a_prediction()
+    store.add(seen, JPEG)
+    store.add(unseen, None)
+    for prediction in (seen, unseen):
+        store.label(prediction.id, "sad", "volunteered", None, NOON)
+    number, found = store.counting.suspects(dict.fromkeys(NAMES, 0.1), 9)
+    assert number == 1 and [each.prediction_id for each in found] == [seen.id]
+    assert store.counting.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON)[0] == 1
+    assert store.counting.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON + timedelta(seconds=1))[0] == 0
+
+
+def test_a_model_is_live_since_its_promotion_or_else_its_first_prediction(store):
+    registry = Registry(store.engine)
+    store.add(a_prediction(model_version="used", made_at=NOON), None)
+    assert store.counting.live_since("used") == NOON and store.counting.live_since("never") is None
+    registry.register("used", "here", "/nowhere", {}, NOON)
+    registry.begin("used", "The first.", NOON + timedelta(days=2))
+    assert store.counting.live_since("used") == NOON + timedelta(days=2)
+    assert store.counting.trained_at("used") is None
+    registry.register("tuned", "here", "/nowhere", {}, NOON, ["f" * 32])
+    assert store.counting.trained_at("tuned") == NOON and store.counting.live_since("tuned") is None
+
+
+def test_the_mean_probability_of_labels_is_by_label(store, known):
     means = store.counting.mean_label_probability()
     given = [(f.label, p.probabilities[NAMES.index(f.label)]) for p, f in known if f]
     for label, mean in means.items():

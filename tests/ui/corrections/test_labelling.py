@@ -155,7 +155,7 @@ def test_a_labeller_sees_everyones_and_what_others_said(open_page, add, store):
     store.label(made.id, "fear", "volunteered", "somebody", NOON)
     store.label(made.id, CANT_TELL, "labeller", "beef" * 16, NOON, "useful")
     page = open_page(PAGE_FILE, Role.LABELLER)
-    assert "Its visitor said fear (unasked)" in text(page)
+    assert "Its visitor said fear (volunteered)" in text(page)
     assert "Labeller beef said can&#x27;t tell (useful queue)" in text(page)
     assert "beefbeef" not in text(page)
     press(page, "3")
@@ -171,7 +171,7 @@ def test_a_label_carries_its_queue(open_page, add, store, queue):
     page = press(page, "3")
     (given,) = store.feedback_of(made.id)
     assert (given.label, given.source, given.queue) == ("fear", "labeller", queue)
-    assert "0 left" in text(page) and "Nothing left here" in text(page)
+    assert "0 left" in text(page) and "Nothing left to label" in text(page)
 
 
 def test_the_random_queue_does_not_send_what_the_model_said(open_page, add, store):
@@ -193,7 +193,7 @@ def test_the_filters_find(open_page, add):
     page = page.selectbox(key="filter-mood").set_value("sad").run()
     assert "sad" in text(page) and "angry" not in text(page)
     page = page.selectbox(key="filter-mood").set_value("fear").run()
-    assert "Nothing fits" in text(page)
+    assert "No matches" in text(page)
 
 
 def test_a_labeller_begins_with_the_newest_that_has_its_picture(open_page, add):

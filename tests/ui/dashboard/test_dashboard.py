@@ -1,5 +1,6 @@
 """The dashboard's page, run as Streamlit runs it, over real records."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,16 @@ from streamlit.testing.v1 import AppTest
 from benchmarks.harness.history import fill
 from tests.records.examples import JPEG, a_prediction, open_store
 from vibecheck.access.roles import Role
+from vibecheck.models.registry import Registry
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.ui.access import gate
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
 
-PAGE = str(Path(__file__).parents[3] / "pages" / "2_Dashboard.py")
+ROOT = Path(__file__).parents[3]
+PAGE = str(ROOT / "pages" / "2_Dashboard.py")
 NOW = datetime.now(UTC)
 
 
@@ -67,16 +72,53 @@ def answered(store: Store, number: int, label: str, **changes) -> list[str]:
     return ids
 
 
-def test_without_records_it_says_what_is_missing(store):
-    words = said(page())
-    assert "30 more answers" in words and "Nobody has said yet that it was wrong." in words
-    assert "Only 0 of the 100 clean new labels" in words
+def cards(test: AppTest) -> list[str]:
+    """The headings of the cards."""
+    return re.findall(r'<h2 class="vcd-title">([^<]+)', said(test))
 
 
-def test_one_vibe_check_that_nobody_answered_makes_a_page(store):
-    store.add(a_prediction(made_at=NOW), None)
+def test_below_thirty_answers_there_is_one_card_that_says_how_to_get_more(store):
+    answered(store, 29, "sad")
+    test = page()
+    assert [each.strip() for each in cards(test)] == ["29 of 30 answers"]
+    assert "raise VIBECHECK_AUDIT_SHARE" in said(test) and not test.get("arrow_vega_lite_chart")
+    answered(store, 1, "sad")
+    st.cache_data.clear()
+    assert "Confusion matrix" in " ".join(cards(page()))
+
+
+def test_without_records_it_says_so(store):
+    assert cards(page()) == ["0 of 30 answers"] and "0 vibe checks so far" in said(page())
+
+
+def test_the_cards_have_standard_titles_the_headline_first(store):
+    answered(store, 40, "sad")
+    test = page()
+    assert [each.strip() for each in cards(test)] == [
+        "Accuracy over time", "Confusion matrix", "Examples", "Error slices", "Retrain?",
+        "Most confused pairs", "Calibration", "Drift", "Models", "Volume", "Playlists skipped",
+    ]  # fmt: skip
+    assert said(test).index("Accuracy with users") < said(test).index("Accuracy over time")
+
+
+def test_labels_and_going_live_are_the_same_figures_as_on_fine_tune(store, monkeypatch):
+    """Labels without a picture are not usable; a model that was promoted is live since then."""
+    answered(store, 30, "sad")
+    for label in ("sad", "happy"):
+        prediction = a_prediction(made_at=NOW, picture_kept=True)
+        store.add(prediction, JPEG)
+        store.label(prediction.id, label, "volunteered", None, NOW)
+    registry = Registry(store.engine)
+    live = Manifest.read(EMBEDDED).version
+    registry.register(live, "VibeCheck", "embedded", {}, NOW)
+    registry.begin(live, "The first model.", NOW)
     words = said(page())
-    assert "30 more answers" in words and "embedded-3" in words
+    assert "Only 2 usable new labels of the 100 needed" in words and "No label looks wrong" in words
+    assert "0 days since this model went live" in words and f"{live} · in use" in words
+    monkeypatch.setattr(gate, "role", lambda: Role.TRAINER)
+    test = AppTest.from_file(str(ROOT / "pages" / "3_Fine-tune.py"), default_timeout=120)
+    test.session_state.visitor, test.session_state.new_visitor = "0" * 32, False
+    assert "2 usable, 0 look wrong" in said(test.run())
 
 
 def test_all_wrong_and_one_class_only_make_a_page(store):
@@ -88,7 +130,7 @@ def test_all_wrong_and_one_class_only_make_a_page(store):
 def test_all_right_has_no_confused_pair(store):
     answered(store, 31, "happy")
     words = said(page())
-    assert "All 31 answers said that it was right." in words and ">100%<" in words
+    assert "All 31 answers say that it was right." in words and ">100%<" in words
 
 
 def test_the_trace_of_an_address_shows_labels_and_model(store):
@@ -113,7 +155,7 @@ def test_a_history_fills_every_card_and_the_filters_choose(store, tmp_path):
     test.segmented_control(key="period").set_value("all").run()
     assert not test.exception
     words = said(test)
-    assert "Accuracy with users over all time" in words and "more than noise" in words
+    assert "Accuracy with users over all time" in words and "· significant" in words
     before = words.count('class="vcd-face')
     assert before == 12
     test.selectbox(key="only-source").set_value("photo").run()
@@ -124,6 +166,7 @@ def test_a_picture_that_was_kept_is_shown(store):
     prediction = a_prediction(made_at=NOW, audit=True, picture_kept=True)
     store.add(prediction, JPEG)
     store.label(prediction.id, "sad", "audit", None, NOW)
+    answered(store, 30, "happy")
     assert "data:image/jpeg;base64" in said(page())
 
 

@@ -5,10 +5,19 @@ All but `least_sure` read only the summaries (`summaries.py`), never the predict
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, Table, case, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, Table, case, exists, func, or_, select
 
 from vibecheck.emotions import NAMES
-from vibecheck.records.db.tables import daily, feedback, model_versions, outcomes, predictions
+from vibecheck.records.db.tables import (
+    daily,
+    feedback,
+    model_versions,
+    outcomes,
+    predictions,
+    promotions,
+    registered_models,
+    trained_on,
+)
 from vibecheck.records.db.transactions import reading
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import (
@@ -154,10 +163,20 @@ class Counting:
             for version, origin, first, last, n, latency in self._rows(query)
         ]
 
-    def labels_since(self, moment: datetime) -> int:
-        """Predictions whose label, which holds, was given after a moment."""
-        query = select(func.count()).where(outcomes.c.holds, outcomes.c.given_at > moment)
-        return self._rows(query)[0][0]
+    def live_since(self, version: str) -> datetime | None:
+        """When a model last went live: its last promotion, else its first prediction; None for neither."""
+        promoted = select(func.max(promotions.c.made_at)).where(promotions.c.version == version)
+        used = select(model_versions.c.first_used_at).where(model_versions.c.version == version)
+        rows = self._rows(promoted) + self._rows(used)
+        return next((moment for (moment,) in rows if moment is not None), None)
+
+    def trained_at(self, version: str) -> datetime | None:
+        """When a model was trained on labels of these records; None if it learned from none of them."""
+        learned = exists().where(trained_on.c.version == registered_models.c.version)
+        query = select(registered_models.c.registered_at).where(
+            registered_models.c.version == version, learned
+        )
+        return next((moment for (moment,) in self._rows(query)), None)
 
     def mean_label_probability(self) -> dict[str, float]:
         """For each label the mean probability that models gave it where it was given."""
@@ -167,10 +186,10 @@ class Counting:
     def suspects(
         self, thresholds: dict[str, float], limit: int, since: datetime | None = None
     ) -> tuple[int, list[Example]]:
-        """Labels that contradict a model which was at least as sure as the threshold of its mood.
+        """Labels of kept pictures that contradict a model at least as confident as its mood's threshold.
 
-        Returns how many there are, and the first `limit`, worst first. What a labeller has looked at
-        is settled.
+        Returns how many there are, and the first `limit`, least likely label first. Labels that a labeller
+        confirmed are not among them. With `since`: only labels given at that moment or later.
         """
         sure = [
             (outcomes.c.mood == mood) & (outcomes.c.confidence >= low) for mood, low in thresholds.items()
@@ -178,8 +197,9 @@ class Counting:
         if not sure:
             return 0, []
         doubt = [outcomes.c.holds, ~outcomes.c.correct, outcomes.c.kind != "labeller", or_(*sure)]
+        doubt.append(exists().where(predictions.c.id == outcomes.c.prediction_id, predictions.c.picture_kept))
         if since is not None:
-            doubt.append(outcomes.c.given_at > since)
+            doubt.append(outcomes.c.given_at >= since)
         worst = outcomes.c.label_probability, outcomes.c.prediction_id
         number = self._rows(select(func.count()).where(*doubt))[0][0]
         return number, self._examples(select(outcomes).where(*doubt).order_by(*worst).limit(limit))

@@ -1,4 +1,4 @@
-"""The filters of a labeller's corrections page."""
+"""The filters of the corrections page, for labellers."""
 
 import streamlit as st
 
@@ -17,7 +17,7 @@ FLAGS = {
 
 
 def chosen_filters() -> Filters:
-    """Which of everyone's vibe checks to show."""
+    """The filters as chosen."""
     start = session.progress().start
     chosen = sum(bool(st.session_state.get(f"filter-{name}")) for name in ("flags", "mood", "model", "days"))
     title = f"Filters · {chosen}" if chosen else "Filters"

@@ -1,4 +1,4 @@
-"""The corrections page: one picture to label, the ones around it, and the ways to find them."""
+"""The corrections page: one picture to label, thumbnails of its neighbours, views and filters."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -20,18 +20,16 @@ from vibecheck.ui.shared.presses import once
 from vibecheck.ui.shared.visitor import timezone, visitor
 
 QUEUE_WORDS = {
-    "useful": "What the model would learn most from: rare moods and doubtful answers first.",
-    "random": "Drawn without looking at any answer, and shown without it. Only these labels count when "
-    "models are judged: label each one, and say so where you can't tell.",
+    "useful": "The most useful pictures to train on: rare moods and low confidence first.",
+    "random": "A random sample, shown without the model's answer. Models are judged only by these labels: "
+    "label every picture, with “Can't tell” where you can't.",
 }
-TOO_SOON = (
-    "Nothing was labelled: another face was chosen at the same moment. This is the one that was chosen."
-)
-SOURCES = {"audit": "when asked", "volunteered": "unasked", "import": "imported"}
+TOO_SOON = "Nothing was labelled: another face was selected at the same moment. This is the selected one."
+SOURCES = {"audit": "audit", "volunteered": "volunteered", "import": "imported"}
 
 
 def open_asked_for() -> None:
-    """Go to the vibe check that the address names, once, if it may be seen."""
+    """Select the vibe check named in the address, once, if this session may see it."""
     values = st.query_params.get_all("prediction_id")
     if st.session_state.get("asked_for") == values:
         return
@@ -49,7 +47,7 @@ def open_asked_for() -> None:
 
 @st.fragment
 def desk() -> None:
-    """The whole page below its title. A fragment: a label runs nothing else again."""
+    """The page below its title. A fragment, so that labelling reruns nothing else."""
     try:
         view, filters = _choose()
         shown = session.shown(view, filters)
@@ -68,7 +66,7 @@ def desk() -> None:
 
 
 def _choose() -> tuple[str, Filters]:
-    """The chosen view with its filters: for a visitor their own, for a labeller the ways to all others."""
+    """The view and its filters: visitors have only their own vibe checks, labellers everyone's."""
     allowed = session.views()
     if len(allowed) == 1:
         return allowed[0], Filters(visitor=visitor())
@@ -92,19 +90,35 @@ def _choose() -> tuple[str, Filters]:
     left = app.store().left()
     counted = {"useful": left.useful, "random": left.random}
     if view in QUEUES:
-        theme.quiet(f"{counted[view]} left. {QUEUE_WORDS[view]}")
+        theme.quiet(f"{counted[view]:,} left. {QUEUE_WORDS[view]}")
     else:
-        theme.quiet(f"Left to label: {left.useful} in Most useful, {left.random} in Random.")
+        theme.quiet(f"Left to label: {left.useful:,} in Useful, {left.random:,} in Random.")
     return view, filters
 
 
 def _nothing(view: str, filters: Filters) -> None:
     if view in QUEUES:
-        theme.empty("✨", "Nothing left here", "Vibe checks whose picture is kept come in by themselves.")
+        theme.empty(
+            "✨",
+            "Nothing left to label",
+            "Pictures arrive here when visitors choose “keep my face crop” on Home and check their vibe, or "
+            "when you import labels (python -m vibecheck import).",
+        )
     elif view == "all" and filters != Filters():
-        theme.empty("🔎", "Nothing fits", "No vibe check passes these filters.")
+        theme.empty("🔎", "No matches", "No vibe check passes these filters.")
+    elif view == "all":
+        theme.empty(
+            "🎧",
+            "No vibe checks yet",
+            "They appear here as visitors check their vibe on Home. Pictures can be labelled where visitors "
+            "choose “keep my face crop”.",
+        )
     else:
-        theme.empty("🎧", "No vibe checks yet", "Check your vibe on Home; what you may correct is then here.")
+        theme.empty(
+            "🎧",
+            "No vibe checks yet",
+            "Check your vibe on Home: unless you choose to keep nothing, it appears here to be corrected.",
+        )
 
 
 def _note() -> None:
@@ -115,31 +129,33 @@ def _note() -> None:
 
 
 def _to_label(view: str, shown: Batch) -> None:
-    """The picture to label and the buttons, each with a key."""
+    """The picture to label, and the buttons, each with its key."""
     current = shown.current
     prediction = current.prediction
     blind = view == "random"
-    picture, answer = st.columns([1, 2.2], gap="medium")
-    with picture:
-        title = "A face to label" if blind else f"A face that looked {BY_NAME[prediction.mood].title.lower()}"
-        face_pictures.large(face_pictures.data_uri(prediction, face_pictures.SIDE), title)
-    with answer:
-        if blind:
-            theme.heading("What does this face show?")
-        else:
-            theme.feels_like(prediction.mood)
-            theme.confidence(prediction.mood, prediction.confidence)
-        theme.quiet(_facts(current, blind))
-        _buttons(view, shown)
-        if not blind:
-            for given in current.labels:
-                theme.quiet(_said(given, current))
+    # Laid out by the style sheet: two columns, on a phone with the buttons below both.
+    with st.container(key="label-layout"):
+        with st.container():
+            title = "A face to label" if blind else f"A face read as {BY_NAME[prediction.mood].title.lower()}"
+            face_pictures.large(face_pictures.data_uri(prediction, face_pictures.SIDE), title)
+        with st.container():
+            if blind:
+                theme.heading("What does this face show?")
+            else:
+                theme.feels_like(prediction.mood)
+                theme.confidence(prediction.mood, prediction.confidence)
+            theme.quiet(_facts(current, blind))
+        with st.container():
+            _buttons(view, shown)
+            if not blind:
+                for given in current.labels:
+                    theme.quiet(_said(given, current))
 
 
 def _ask_to_keep() -> None:
-    """Of a vibe check of this session that was corrected here: whether its face crop may stay.
+    """Ask whether the face crop of a vibe check that this session corrected may be kept.
 
-    It is asked whatever is shown now: after a label the page has gone on.
+    Whatever is shown now: after a label, the page has moved on.
     """
     waiting = keep_later.waiting()
     if waiting is None:
@@ -152,14 +168,14 @@ def _ask_to_keep() -> None:
 def _facts(current: LabelledPrediction, blind: bool) -> str:
     prediction = current.prediction
     when = f"{_local(prediction.made_at):%d %b %Y, %H:%M}"
-    if blind:
+    if blind or not session.is_labeller():
         return when
     return f"{when} · {prediction.model_version} · id {prediction.id[:4]}…{prediction.id[-2:]}"
 
 
 def _buttons(view: str, shown: Batch) -> None:
-    """Right, the seven moods, can't tell, undo. Each belongs to what is shown: a second press in haste
-    never labels the next one unseen."""
+    """The seven moods, Right, Can't tell, Undo. Each button belongs to the picture shown, so that a second
+    press in haste never labels the next picture unseen."""
     prediction = shown.current.prediction
     here = session.progress()
     here.drawn, here.undoable = prediction.id, len(here.done)
@@ -178,14 +194,14 @@ def _buttons(view: str, shown: Batch) -> None:
         )
 
     if not seeable:
-        theme.quiet("Without its picture only its visitor can say what it showed.")
+        theme.quiet("Its picture was not kept, so only its visitor can label it.")
     with st.container(horizontal=True, gap="small", key="label-moods"):
         for number, emotion in enumerate(EMOTIONS, start=1):
             button(f"{emotion.emoji} {emotion.title}", emotion.name, str(number))
     with st.container(horizontal=True, gap="small", key="label-others"):
         if view != "random":
             button(":material/check: Right", prediction.mood, "Enter", "primary")
-        button("🤷 Can't tell, or no face", CANT_TELL, "0")
+        button("🤷 Can't tell", CANT_TELL, "0")
         st.button(
             "Undo",
             key=f"undo-{here.undoable}",
@@ -198,8 +214,8 @@ def _buttons(view: str, shown: Batch) -> None:
 
 
 def _label(view: str, prediction_id: str, onward: str | Place | None, name: str) -> None:
-    """Label what was shown. Where a face was chosen so shortly before or after that both came at once, nobody
-    can say which of the two was meant."""
+    """Label what was shown, unless another face was selected in the same run: which of the two was meant is
+    then unknown."""
     if face_pictures.just_pressed() is None:
         session.label(view, prediction_id, onward, name)
     else:
@@ -207,7 +223,7 @@ def _label(view: str, prediction_id: str, onward: str | Place | None, name: str)
 
 
 def _said(given: Feedback, current: LabelledPrediction) -> str:
-    """Who labelled it what, and when."""
+    """Who labelled it, as what, and when."""
     what = "can't tell" if given.mood is None else BY_NAME[given.mood].title.lower()
     if given.given_by == visitor():
         who = "You"
@@ -226,14 +242,13 @@ def _labeller(given_by: str | None) -> str:
 
 
 def _around(view: str, shown: Batch) -> None:
-    """The thumbnails of the page, and the way to older and newer ones."""
-    if view == "random" or not shown.around:
-        return
-    uris = face_pictures.thumbnails([each.prediction for each in shown.around])
+    """The thumbnails of this page, and buttons to newer and older pages."""
+    around = [] if view == "random" else shown.around
+    uris = face_pictures.thumbnails([each.prediction for each in around])
     with st.container(key="around"):
-        thumbs = [_thumb(each, uris[each.prediction.id], shown.current) for each in shown.around]
+        thumbs = [_thumb(each, uris[each.prediction.id], shown.current) for each in around]
         face_pictures.grid(thumbs, session.pick)
-    if view in QUEUES:
+    if view in QUEUES or not around:
         return
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.button(
@@ -254,7 +269,7 @@ def _thumb(each: LabelledPrediction, src: str, current: LabelledPrediction) -> f
     if each.label:
         seen = each.label.mood
         mark = "🤷" if seen is None else "✓" if seen == prediction.mood else BY_NAME[seen].emoji
-        said = "nobody can tell" if seen is None else f"labelled {BY_NAME[seen].title.lower()}"
+        said = "labelled can't tell" if seen is None else f"labelled {BY_NAME[seen].title.lower()}"
     return face_pictures.Thumb(
         id=prediction.id,
         src=src,
@@ -268,15 +283,15 @@ def _thumb(each: LabelledPrediction, src: str, current: LabelledPrediction) -> f
 
 
 def _who() -> None:
-    """Who labelled how many; counted only while it is open."""
-    with st.expander("Who labelled what", key="who", on_change="rerun") as who:
+    """How many labels each labeller gave; counted only while it is open."""
+    with st.expander("Labellers", key="who", on_change="rerun") as who:
         if not who.open:
             return
         counts = app.store().labellers()
         if not counts:
-            theme.quiet("No labeller has labelled anything yet.")
+            theme.quiet("No labels by labellers yet.")
         for count in counts:
-            queue = f"{count.queue} queue" if count.queue else "elsewhere"
+            queue = f"{count.queue} queue" if count.queue else "other views"
             theme.quiet(f"{_labeller(count.given_by)} · {queue} · {count.labels}")
 
 

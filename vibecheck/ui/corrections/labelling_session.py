@@ -1,4 +1,4 @@
-"""What a session does on the corrections page: where it is, what it labelled, and what it may see."""
+"""A session's state on the corrections page: position, given labels, and what it may see."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,17 +20,17 @@ from vibecheck.ui.shared.visitor import visitor
 PAGE = 27  # thumbnails: three rows on a wide screen, nine on a phone
 
 VIEWS = {
-    "mine": ":material/person: Mine",
-    "all": ":material/group: Everyone's",
-    "useful": ":material/school: Most useful",
-    "random": ":material/casino: Random",
+    "mine": "Mine",
+    "all": "All",
+    "useful": "Useful",
+    "random": "Random",
 }
-NOT_TO_BE_SEEN = "There is no vibe check with this id that you may see: it may be deleted, or another's."
+NOT_TO_BE_SEEN = "There is no vibe check with this id, or it is not yours to see."
 
 
 @dataclass(frozen=True, slots=True)
 class GivenLabel:
-    """A label that this session gave, so that it can be taken back where it was given."""
+    """A label that this session gave, so that Undo can return to where it was given."""
 
     prediction_id: str
     n: int
@@ -39,8 +39,8 @@ class GivenLabel:
 
 @dataclass(slots=True)
 class LabellingState:
-    """Where a session is. `trail` holds the place after which each page begins that led here; `drawn` is the
-    id of the one whose buttons were drawn last, `undoable` how many labels were done then."""
+    """The position of a session. `trail` holds the place after which each page up to this one begins; `drawn`
+    is the id of the picture whose buttons were drawn last, `undoable` the number of labels given by then."""
 
     trail: list[Place | None] = field(default_factory=lambda: [None])
     picked: str | None = None
@@ -56,7 +56,7 @@ class LabellingState:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is on the page now: the one to label, the pictures around it, and whether older ones follow."""
+    """What the page shows: the picture to label, those around it, and whether older ones follow."""
 
     current: LabelledPrediction | None
     around: Sequence[LabelledPrediction]
@@ -69,20 +69,19 @@ def progress() -> LabellingState:
 
 
 def is_labeller() -> bool:
-    """Whether this session may see what others gave."""
+    """Whether this session may see others' vibe checks."""
     return gate.role() >= Role.LABELLER
 
 
 def views() -> list[str]:
-    """The views that this session may open; the first is where it starts."""
+    """The views that this session may open, the first by default."""
     return ["all", "useful", "random", "mine"] if is_labeller() else ["mine"]
 
 
 def asked_for(values: Sequence[Any]) -> str | None:
-    """The prediction's id that an address asks for; None where it asks for none.
+    """The id in the address, or None. `values` are those of its parameter `prediction_id`, unchecked.
 
-    `values` are those of `prediction_id` in the address: from outside, as everything in it. Raises
-    UnknownPrediction for what cannot be an id.
+    Raises UnknownPrediction for what cannot be an id.
     """
     if not values:
         return None
@@ -98,7 +97,7 @@ def may_see(found: LabelledPrediction) -> bool:
 
 
 def look_up(prediction_id: str) -> LabelledPrediction:
-    """The vibe check with this id. Raises UnknownPrediction where there is none that may be seen."""
+    """The vibe check with this id. Raises UnknownPrediction if there is none that this session may see."""
     try:
         found = app.store().labelled(prediction_id)
     except UnknownPrediction as error:
@@ -109,13 +108,13 @@ def look_up(prediction_id: str) -> LabelledPrediction:
 
 
 def shown(view: str, filters: Filters) -> Batch:
-    """What this view shows now. Raises RecordsError; ValueError for a view that may not be opened."""
+    """What a view shows now. Raises RecordsError; ValueError for a view that this session may not open."""
     if view not in views():
         raise ValueError(f"{view!r} may not be opened")
     here = progress()
     if view in QUEUES:
         found = app.store().queue(view, PAGE)
-        # Of the random queue nobody chooses: who could pass over a picture would not draw at random.
+        # One at a time from the random queue: if labellers could choose, the sample would be biased.
         around, older = (found, False) if view == "useful" else (found[:1], False)
     else:
         found = app.store().page(filters, here.trail[-1], PAGE + 1)
@@ -125,7 +124,7 @@ def shown(view: str, filters: Filters) -> Batch:
 
 
 def _current(picked: str | None, around: Sequence[LabelledPrediction]) -> LabelledPrediction | None:
-    """The one that was picked, wherever it stands, else the first that may be labelled, else the first."""
+    """The one that was picked, on whatever page, else the first that can be labelled, else the first."""
     known = next((each for each in around if each.prediction.id == picked), None)
     if known:
         return known
@@ -138,24 +137,24 @@ def _current(picked: str | None, around: Sequence[LabelledPrediction]) -> Labell
 
 
 def may_label(found: LabelledPrediction) -> bool:
-    """Whether this session could say what it showed: from its picture, or from having been there."""
+    """Whether this session can label it: from its picture, or because it is its visitor."""
     return found.prediction.picture_kept or found.prediction.visitor == visitor()
 
 
 def label(view: str, prediction_id: str, onward: str | Place | None, name: str) -> None:
-    """Store a label for the one that was shown, and go on.
+    """Store a label for the picture shown, and move on.
 
-    In "mine" it is volunteered, also where an audit was drawn: who comes here to correct has seen the
-    answer and chose to say something, and an audit must not depend on that.
+    In "mine" it counts as volunteered even if the vibe check is an audit: whoever comes here has seen the
+    answer and chose to comment, and answers to audits must not depend on that.
     """
     here = progress()
     here.note = ""
     if here.drawn not in (None, prediction_id):
-        # A button of what was shown before, which a slow browser had not taken away yet: one key pressed once
-        # reached both it and the one that took its place.
+        # A button of the picture before, not yet removed by a slow browser: one key press reached both it and
+        # the button that replaced it.
         return
     try:
-        look_up(prediction_id)  # what may not be seen may not be labelled
+        look_up(prediction_id)  # raises unless this session may see it
         source = "volunteered" if view == "mine" else "labeller"
         queue = view if view in QUEUES else None
         given = app.store().label(prediction_id, name, source, visitor(), datetime.now(UTC), queue)
@@ -163,7 +162,7 @@ def label(view: str, prediction_id: str, onward: str | Place | None, name: str) 
         here.note = str(error)
         return
     done = GivenLabel(prediction_id, given.n, view)
-    if done not in here.done:  # a key pressed twice is one label
+    if done not in here.done:  # the same key twice is one label
         here.done.append(done)
     if isinstance(onward, tuple):
         go_older(onward)
@@ -172,14 +171,14 @@ def label(view: str, prediction_id: str, onward: str | Place | None, name: str) 
 
 
 def undo(count: int) -> None:
-    """Take back the label that this session gave last, the `count`th, and go back to where it was given."""
+    """Take back the last label of this session, the `count`th, and return to where it was given."""
     here = progress()
     if count != here.undoable or not here.done:
-        return  # a button of before, which a slow browser had not taken away yet: see `label`
+        return  # a button that a slow browser had not removed yet, as in `label`
     last = here.done.pop()
     try:
         taken = app.store().undo_label(last.prediction_id, last.n, visitor(), datetime.now(UTC))
-        here.note = "" if taken else "That label was taken back already."
+        here.note = "" if taken else "That label was already taken back."
     except RecordsError as error:
         here.note = str(error)
         return
@@ -188,19 +187,19 @@ def undo(count: int) -> None:
 
 
 def pick(prediction_id: str) -> None:
-    """Go to one that is shown."""
+    """Select one that is shown."""
     progress().picked = prediction_id
 
 
 def go_older(after: Place) -> None:
-    """Turn to the page that begins after a place."""
+    """Go to the page that begins after a place."""
     here = progress()
     here.trail.append(after)
     here.picked = None
 
 
 def go_newer() -> None:
-    """Turn back to the page before."""
+    """Go back to the previous page."""
     here = progress()
     if len(here.trail) > 1:
         here.trail.pop()
@@ -208,8 +207,8 @@ def go_newer() -> None:
 
 
 def onward(view: str, shown: Batch) -> str | Place | None:
-    """Where to go once the current one is labelled: the id of the next, or the place after which the
-    next page begins. None is the first of what is there then, as always in a queue."""
+    """Where to go after the current one is labelled: the id of the next, or the place after which the next
+    page begins. None, as always in a queue, is the first that is then there."""
     ids = [each.prediction.id for each in shown.around]
     here = shown.current.prediction.id
     if view in QUEUES or here not in ids:
@@ -221,9 +220,9 @@ def onward(view: str, shown: Batch) -> str | Place | None:
 
 
 def days(chosen: Sequence[date], zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
-    """The first moment of the first day and the first after the last, where the visitor is.
+    """The first moment of the first day, and the first after the last, in the visitor's time zone.
 
-    `chosen` are none, one (a day still without its end) or two days, in order.
+    `chosen` holds no day, one (the last is not chosen yet) or two, in order.
     """
     if not chosen:
         return None, None

@@ -3,64 +3,76 @@
 import streamlit as st
 
 from vibecheck.analytics import charts, markup, time_charts, words
-from vibecheck.analytics.chart_style import Chart
+from vibecheck.analytics.accuracy import ENOUGH
 from vibecheck.analytics.tables import tables
 from vibecheck.emotions import BY_NAME
 from vibecheck.ui.dashboard.statistics import STEPS, Statistics
-from vibecheck.ui.shared import theme
+from vibecheck.ui.shared import app, theme
 
 FINE_TUNE = "pages/3_Fine-tune.py"
 SLICES = 8
+NO_AUDITS = "No audit has been answered in this period."
 
 
-def headline(shown: Statistics) -> None:
+def too_few(known: Statistics) -> None:
+    """The only card while there are too few answers: how many, what for, and how to get more."""
+    answers, share = known.standing.audits, app.settings().audit_share
+    with st.container(key="card-too-few"):
+        theme.section(f"{answers} of {ENOUGH} answers")
+        st.progress(answers / ENOUGH)
+        theme.plain(
+            "Accuracy is measured by audits: vibe checks, drawn at random, that ask “Was this right?”. "
+            f"With fewer than {ENOUGH} answers, every figure here would be little more than chance."
+        )
+        theme.plain(
+            f"{known.overview.predictions:,} vibe checks so far; {share:.0%} of them are drawn to be asked "
+            "about. To get there sooner: invite more people, answer when you are asked, or raise "
+            "VIBECHECK_AUDIT_SHARE."
+        )
+
+
+def headline(known: Statistics) -> None:
     """Three questions, three answers."""
-    st.html(theme.CARDS)
-    found = shown.overview
+    found = known.overview
     answers = (
         words.on_accuracy(found.accuracy, found.period),
         words.on_confusion(found.confusion),
         words.on_calibration(found.calibration),
     )
-    for column, answer in zip(st.columns(3, gap="small"), answers, strict=True):
-        with column, st.container(key=f"card-answer-{answers.index(answer)}", height="stretch"):
+    for number, (column, answer) in enumerate(zip(st.columns(3, gap="small"), answers, strict=True)):
+        with column, st.container(key=f"card-answer-{number}", height="stretch"):
             st.html(markup.answer_card(answer))
 
 
-def trend(shown: Statistics) -> None:
+def trend(known: Statistics) -> None:
     """Accuracy step by step."""
-    found = shown.overview
+    found = known.overview
     with st.container(key="card-trend", height="stretch"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            note = "band: 95% · dashed: estimate without labels · below: audits"
-            blue = " · blue: labellers' random queue" * any(point.drawn for point in found.line)
-            _title("Accuracy over time", note + blue)
+            theme.section("Accuracy over time", "numbers below: audits answered")
             st.segmented_control(
                 "Step", list(STEPS), format_func=STEPS.get, default="week", required=True, key="step",
                 label_visibility="collapsed", width="content",
             )  # fmt: skip
-        if found.line:
-            live = [(version.first_day, version.name) for version in shown.standing.versions]
-            _draw(time_charts.accuracy_line(found.line, live, found.step))
-        else:
-            theme.quiet("The line begins with the first vibe check.")
+        live = [(version.first_day, version.name) for version in known.standing.versions]
+        theme.chart(time_charts.accuracy_line(found.line, live, found.step))
         if bias := words.on_bias(found.accuracy):
             theme.quiet(bias)
 
 
-def matrix(shown: Statistics) -> tuple[str, str] | None:
-    """The confusion matrix; returns the cell that was pressed: what people said, and what was shown."""
+def matrix(known: Statistics) -> tuple[str, str] | None:
+    """The confusion matrix; returns the selected cell: what people said, and what was shown."""
     with st.container(key="card-matrix", height="stretch"):
-        _title("Where it goes", "row: what people said · % of row · press a cell for its pictures")
-        if not shown.overview.confusion.total:
-            theme.quiet("It takes answers from people who were asked.")
+        theme.section("Confusion matrix", "% of row · press a cell for its pictures")
+        if not known.overview.confusion.total:
+            theme.quiet(NO_AUDITS)
             return None
-        chart = charts.confusion_matrix(shown.overview.confusion)
-        event = st.altair_chart(
-            chart,
-            alt=chart.description,
-            theme=None, on_select="rerun", selection_mode=charts.PICK, key="matrix",
-        )  # fmt: skip
+        event = theme.chart(
+            charts.confusion_matrix(known.overview.confusion),
+            on_select="rerun",
+            selection_mode=charts.PICK,
+            key="matrix",
+        )
         picked = event.selection.get(charts.PICK) or []
         if not picked or "label" not in picked[0]:
             return None
@@ -68,120 +80,108 @@ def matrix(shown: Statistics) -> tuple[str, str] | None:
         return names[picked[0]["label"]], names[picked[0]["mood"]]
 
 
-def pairs(shown: Statistics) -> None:
+def pairs(known: Statistics) -> None:
     """The most confused pairs as bars."""
     with st.container(key="card-pairs", height="stretch"):
-        _title("Taken for each other", "share of all mistakes · line: 95%")
-        if shown.overview.confusion.pairs:
-            _draw(charts.pair_bars(shown.overview.confusion))
+        theme.section("Most confused pairs", "share of all mistakes · line: 95%")
+        if known.overview.confusion.pairs:
+            theme.chart(charts.pair_bars(known.overview.confusion))
         else:
-            theme.quiet("No mistakes were reported by people who were asked.")
+            theme.quiet("No answered audit says that the mood was wrong.")
 
 
-def fails(shown: Statistics) -> None:
-    """Accuracy by slice, worst first."""
-    with st.container(key="card-fails", height="stretch"):
-        _title("Where it fails", "worst first · strip: 95% · *: more than noise")
-        st.html(markup.slice_rows(shown.overview.slices, SLICES))
-        rest = len(shown.overview.slices) - SLICES
-        if rest > 0:
-            with st.expander(f"{rest} more"):
-                st.html(markup.slice_rows(shown.overview.slices[SLICES:], rest))
+def error_slices(known: Statistics) -> None:
+    """Accuracy by slice, the lowest first."""
+    found = known.overview.slices
+    with st.container(key="card-slices", height="stretch"):
+        theme.section("Error slices", "worst first · strip: 95% · *: significant")
+        st.html(markup.slice_rows(found, SLICES))
+        if len(found) > SLICES:
+            with st.expander(f"{len(found) - SLICES} more"):
+                st.html(markup.slice_rows(found[SLICES:], len(found)))
 
 
-def retrain(shown: Statistics) -> None:
-    """Whether it is time to train the next model."""
-    advice, standing = shown.standing.retrain, shown.standing
+def retrain(known: Statistics) -> None:
+    """Whether to train the next model."""
+    advice = known.standing.retrain
     with st.container(key="card-retrain", height="stretch"):
-        _title("Time to retrain?", f"for {standing.champion.version}")
+        theme.section("Retrain?", known.standing.champion.version)
         st.html(f'<div class="vcd-verdict">{"Yes." if advice.recommended else "Not yet."}</div>')
         st.html(markup.checklist(advice))
-        if st.button(
-            "Fine-tune with these labels",
-            type="primary" if advice.recommended else "secondary",
-            key="retrain",
-        ):
-            since = next(
-                (v.first_day for v in standing.versions if v.name == standing.champion.version), None
-            )
-            st.session_state.fine_tune = {"labels_since": since}
+        if st.button("Open Fine-tune", type="primary" if advice.recommended else "secondary", key="retrain"):
             st.switch_page(FINE_TUNE)
 
 
-def confidence(shown: Statistics) -> None:
-    """The reliability diagram, and how sure it was when right and when wrong."""
-    found = shown.overview.calibration
-    with st.container(key="card-confidence", height="stretch"):
-        _title("Can its confidence be trusted?", "on the dashed line it is as good as it says")
+def calibration(known: Statistics) -> None:
+    """The reliability diagram, and the confidence of right and of wrong answers."""
+    found = known.overview.calibration
+    with st.container(key="card-calibration", height="stretch"):
+        theme.section("Calibration", "on the dashed line, confidence equals accuracy")
         if found.error is None:
-            theme.quiet("It takes answers from people who were asked.")
+            theme.quiet(NO_AUDITS)
             return
         theme.quiet(
             f"Expected calibration error {found.error * 100:.1f} points ({found.low * 100:.1f} to "
             f"{found.high * 100:.1f}), from {found.n:,} audits."
         )
-        _draw(charts.reliability(found))
-        _draw(charts.confidence_histogram(found))
+        theme.chart(charts.reliability(found))
+        theme.chart(charts.confidence_histogram(found))
 
 
-def drift(shown: Statistics) -> None:
-    """Whether what comes in has changed."""
-    found = shown.overview.drift
+def drift(known: Statistics) -> None:
+    """Whether the input has changed."""
+    found = known.overview.drift
     with st.container(key="card-drift", height="stretch"):
-        _title("Is something drifting?", "now against the time before")
+        theme.section("Drift", "now against the period before")
         st.html(f'<div class="vcd-detail">{markup.escape(words.on_drift(found))}</div>')
         if not found.enough:
             return
         distances = {shift.title: f"{shift.title} · {shift.distance:.2f}" for shift in found.shifts}
         chosen = st.selectbox(
-            "Signal, with its Jensen–Shannon distance (0.10 is notable)", list(distances),
+            "Signal and its Jensen–Shannon distance (notable from 0.10)", list(distances),
             format_func=distances.get, key="signal",
         )  # fmt: skip
-        _draw(charts.drift_bars(next(shift for shift in found.shifts if shift.title == chosen)))
+        theme.chart(charts.drift_bars(next(shift for shift in found.shifts if shift.title == chosen)))
 
 
-def models(shown: Statistics) -> None:
-    """The models side by side."""
+def models(known: Statistics) -> None:
+    """The models, one a row."""
     with st.container(key="card-models"):
-        _title("Models side by side", "accuracy and calibration by audits, over all time")
-        if not shown.standing.versions:
-            theme.quiet("No model has made a prediction here yet.")
-            return
-        st.html(markup.versions_table(shown.standing))
+        theme.section("Models", "accuracy and calibration by audits, over all time")
+        st.html(markup.versions_table(known.standing))
 
 
-def use(shown: Statistics) -> None:
-    """How much it is used, and what people do with the music."""
-    found = shown.overview
+def use(known: Statistics) -> None:
+    """How much it is used, and how often people skip a playlist."""
+    found = known.overview
     volume, music = st.columns([1.6, 1], gap="small")
     with volume, st.container(key="card-volume", height="stretch"):
         response = found.accuracy.response
         answered = f" · {response.k:,} of {response.n:,} audits answered" if response.n else ""
-        _title(
-            f"Vibe checks a {time_charts.volume_step(found.days)}", f"{found.predictions:,} in all{answered}"
-        )
+        step = time_charts.volume_step(found.days)
+        theme.section("Volume", f"vibe checks per {step} · {found.predictions:,} in all{answered}")
         if found.days:
-            _draw(time_charts.volume(found.days))
+            theme.chart(time_charts.volume(found.days))
         else:
-            theme.quiet("There are none in this time.")
+            theme.quiet("There are none in this period.")
     with music, st.container(key="card-music", height="stretch"):
-        _title("Another one, please", "playlists asked for again, by mood shown")
+        theme.section("Playlists skipped", "asked for another one, by mood shown")
         st.html(markup.again_rows(found.plays))
 
 
-def downloads(shown: Statistics, examples: list) -> None:
+def downloads(known: Statistics, examples: list) -> None:
     """Every table as CSV, and the whole as one page."""
     from vibecheck.ui.dashboard.report_download import report_of
 
     with st.container(horizontal=True, key="downloads"):
         with st.popover("Tables as CSV", icon=":material/download:"):
-            for name, rows in tables(shown.overview, shown.standing, examples).items():
+            for name, rows in tables(known.overview, known.standing, examples).items():
                 st.download_button(
                     name.replace("_", " ").capitalize(), _csv_of(rows), f"vibecheck-{name}.csv", "text/csv",
                     key=f"csv-{name}", on_click="ignore", disabled=not rows, width="stretch",
                 )  # fmt: skip
         st.download_button(
-            "Report as HTML", report_of(shown.overview), "vibecheck-report.html", "text/html",
+            "Report as HTML", report_of(known.overview), "vibecheck-report.html", "text/html",
             icon=":material/description:", key="report", on_click="ignore",
         )  # fmt: skip
 
@@ -190,14 +190,3 @@ def _csv_of(rows: list[dict]):
     from vibecheck.analytics.tables import to_csv
 
     return lambda: to_csv(rows)
-
-
-def _title(title: str, note: str) -> None:
-    st.html(
-        f'<h2 class="vcd-title">{markup.escape(title)} <span>{markup.escape(note)}</span></h2>',
-        width="content",
-    )
-
-
-def _draw(chart: Chart) -> None:
-    st.altair_chart(chart, theme=None, width="stretch", alt=chart.description)

@@ -1,4 +1,4 @@
-"""The pictures behind the figures: press one for its trace."""
+"""Examples: the pictures behind the figures; each opens its trace."""
 
 import base64
 
@@ -12,26 +12,26 @@ from vibecheck.ui.dashboard.statistics import Statistics
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.presses import once
 
-LISTS = {"mistakes": "Mistakes", "unsure": "Least sure", "doubtful": "Labels that look wrong"}
+LISTS = {"mistakes": "Mistakes", "unsure": "Least confident", "doubtful": "Labels that look wrong"}
 TILES = 12
 
 
-def gallery(shown: Statistics, cell: tuple[str, str] | None) -> list[Example]:
-    """The mistakes, the least sure, the doubtful labels, or the pictures of a cell of the matrix."""
+def gallery(known: Statistics, cell: tuple[str, str] | None) -> list[Example]:
+    """Mistakes, least confident, labels that look wrong, or the audits of a cell of the matrix."""
     with st.container(key="card-gallery", height="stretch"):
         if cell:
             label, mood = cell
             what = f"said {BY_NAME[label].title.lower()}, shown {BY_NAME[mood].title.lower()}"
-            st.html(f'<h2 class="vcd-title">One cell <span>{what} · press the cell again for all</span></h2>')
+            theme.section("Examples", f"{what} · press the cell again for all")
             chosen = "cell"
         else:
-            st.html('<h2 class="vcd-title">Most telling <span>press one for its trace</span></h2>')
+            theme.section("Examples", "press one for its trace")
             chosen = st.segmented_control(
                 "Which", list(LISTS), format_func=LISTS.get, default="mistakes", required=True, key="gallery",
                 label_visibility="collapsed",
             )  # fmt: skip
         try:
-            examples = _examples(shown, chosen, cell)
+            examples = _examples(known, chosen, cell)
         except RecordsError as error:
             st.error(str(error), icon="⚠️")
             return []
@@ -44,22 +44,22 @@ def gallery(shown: Statistics, cell: tuple[str, str] | None) -> list[Example]:
 
 
 _EMPTY = {
-    "mistakes": "Nobody has said yet that it was wrong.",
-    "unsure": "There are no vibe checks in this time.",
+    "mistakes": "No label says that it was wrong.",
+    "unsure": "There are no vibe checks in this period.",
     "doubtful": "No label looks wrong.",
     "cell": "There are none in this cell.",
 }
 
 
-def _examples(shown: Statistics, chosen: str, cell: tuple[str, str] | None) -> list[Example]:
-    counting, scope = app.store().counting, shown.overview.scope
+def _examples(known: Statistics, chosen: str, cell: tuple[str, str] | None) -> list[Example]:
+    counting, scope = app.store().counting, known.overview.scope
     match chosen:
         case "cell" if cell:
             return counting.mistakes(scope, TILES, *cell)
         case "unsure":
             return counting.least_sure(scope, TILES)
         case "doubtful":
-            return list(shown.standing.suspects[:TILES])
+            return list(known.standing.labels.suspects[:TILES])
         case _:
             return counting.mistakes(scope, TILES)
 

@@ -1,4 +1,4 @@
-"""The report as a download, made by a process of its own: drawing its charts takes 100 MB."""
+"""The report as a download, made in a process of its own: drawing its charts takes 100 MB."""
 
 import subprocess
 import sys
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from vibecheck.analytics.overview import Overview
 
-PATIENCE = 120
+TIMEOUT = 120
 
 
 def report_of(overview: Overview) -> Callable[[], bytes]:
-    """What makes the report of a scope once it is asked for."""
+    """A function that makes the report of a scope, called once it is asked for."""
     scope = overview.scope
     options = ["--period", overview.period, "--step", overview.step]
     options += ["--model", scope.model_version] if scope.model_version else []
@@ -22,7 +22,7 @@ def report_of(overview: Overview) -> Callable[[], bytes]:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "report.html"
             command = [sys.executable, "-m", "vibecheck", "report", "--out", str(out), *options]
-            run = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+            run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
             if run.returncode:
                 return f"<p>The report could not be made: {run.stderr.strip()}</p>".encode()
             return out.read_bytes()

@@ -1,4 +1,4 @@
-"""The dashboard's data: what was chosen, what is known of it, and the row of filters."""
+"""The dashboard's filters, and the statistics of what they choose."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -6,17 +6,26 @@ from typing import NoReturn
 
 import streamlit as st
 
-from vibecheck.analytics.overview import LiveModel, ModelStatus, Overview, look, stand
+from vibecheck.analytics.accuracy import ENOUGH
+from vibecheck.analytics.overview import (
+    ModelInUse,
+    ModelStatus,
+    Overview,
+    compute_model_status,
+    compute_overview,
+)
 from vibecheck.errors import RecordsError
+from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.dashboard import trace
-from vibecheck.ui.shared import app
+from vibecheck.ui.shared import app, theme
 
-# How long an answer of the records is shown before they are asked again.
+# For how long statistics are shown before they are computed again.
 FRESH = timedelta(seconds=60)
 
 PERIODS = {"week": "This week", "4 weeks": "4 weeks", "12 weeks": "12 weeks", "all": "All"}
 STEPS = {"day": "Day", "week": "Week", "month": "Month"}
+EVERY = {"model": "All models", "source": "All sources"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,51 +35,67 @@ class Statistics:
     overview: Overview
     standing: ModelStatus
 
+    @property
+    def enough(self) -> bool:
+        """Whether enough audits were answered, over all time, to show more than their number."""
+        return self.standing.audits >= ENOUGH
 
-def filters() -> Statistics:
-    """The row of filters, and what is known of what they choose. Stops where the records cannot be read."""
+
+def choose() -> Statistics:
+    """The filters behind one button, and the statistics of what they choose.
+
+    Stops the page where the records cannot be read.
+    """
+    st.html(theme.CARDS)
     today = datetime.now(UTC).date()
     try:
         standing = _standing(today)
         sources = app.store().counting.sources()
     except RecordsError as error:
         _stop(error)
-    with st.container(horizontal=True, vertical_alignment="top", key="filters"):
+    with st.popover(_chosen(), icon=":material/tune:", key="filters"):
         period = st.segmented_control(
-            "Time", list(PERIODS), format_func=PERIODS.get, default="week", required=True, key="period"
-        )
-        model = _choice("Model", [version.name for version in standing.versions])
-        source = _choice("Source", sources)
-        with st.container(width=280):
-            st.text_input(
-                "Trace", placeholder="prediction_id", key="searched", on_change=_search, max_chars=64,
-                help="Everything that is known of one vibe check.",
-            )  # fmt: skip
+            "Period", list(PERIODS), format_func=PERIODS.get, default="week", required=True, key="period",
+            help="Days in UTC.",
+        )  # fmt: skip
+        model = _choice("model", [version.name for version in standing.versions])
+        source = _choice("source", sources)
+        st.text_input(
+            "Look up a vibe check", placeholder="prediction_id", key="searched", on_change=_search,
+            max_chars=64, help="Shows everything that is recorded of it.",
+        )  # fmt: skip
     if problem := st.session_state.pop("not_found", None):
         st.warning(problem, icon="🔎")
     step = st.session_state.get("step") or "week"
     try:
-        return Statistics(_overview(today, period, model, source, step), standing)
+        enough = standing.audits >= ENOUGH
+        return Statistics(_overview(today, period if enough else "all", model, source, step), standing)
     except RecordsError as error:
         _stop(error)
 
 
+def _chosen() -> str:
+    """The choices so far, as the name of the button."""
+    period = PERIODS[st.session_state.get("period") or "week"]
+    others = [st.session_state.get(f"only-{what}") for what in EVERY]
+    return " · ".join([period, *(each for each in others if each and each not in EVERY.values())])
+
+
 @st.cache_data(ttl=FRESH, max_entries=100, show_spinner="Counting…")
 def _overview(today: date, period: str, model: str | None, source: str | None, step: str) -> Overview:
-    return look(app.store().counting, today, period, model, source, step)
+    return compute_overview(app.store().counting, today, period, model, source, step)
 
 
 @st.cache_data(ttl=FRESH, max_entries=2, show_spinner="Counting…")
 def _standing(today: date) -> ModelStatus:
-    manifest = app.live_model().manifest
-    return stand(app.store().counting, LiveModel(manifest.version, manifest.promised_accuracy), today)
+    manifest, store = app.live_model().manifest, app.store()
+    live = ModelInUse(manifest.version, manifest.promised_accuracy)
+    return compute_model_status(store.counting, Learnable(store.engine), live, today)
 
 
 def _choice(what: str, options: list[str]) -> str | None:
-    everything = f"{what}: all"
-    with st.container(width=155):
-        chosen = st.selectbox(what, [everything, *options], key=f"only-{what.lower()}")
-    return None if chosen == everything else chosen
+    chosen = st.selectbox(what.title(), [EVERY[what], *options], key=f"only-{what}")
+    return None if chosen == EVERY[what] else chosen
 
 
 def _search() -> None:

@@ -1,4 +1,4 @@
-"""The trace: everything that is known of one vibe check, by its prediction_id."""
+"""The trace: everything that is recorded of one vibe check, by its prediction_id."""
 
 from collections.abc import Sequence
 
@@ -15,12 +15,12 @@ PARAMETER = "prediction_id"
 
 
 def ask(prediction_id: str) -> None:
-    """Opens the trace when the page is drawn next."""
+    """Open the trace in the next run of the page."""
     st.session_state.trace = prediction_id
 
 
 def trace_if_asked() -> None:
-    """The trace, where a picture was pressed, an id searched for, or the page's address names one."""
+    """The trace, if a picture was pressed, an id looked up, or the page's address names one."""
     linked = st.query_params.get(PARAMETER, "")
     if linked and st.session_state.get("linked") != linked:
         st.session_state.linked = linked
@@ -47,9 +47,7 @@ def _dialog(prediction_id: str) -> None:
     with seen:
         if picture is None:
             theme.quiet(
-                "No picture of it was kept, or it is deleted."
-                if prediction.picture_kept
-                else "No picture was kept: nobody said yes to that."
+                "Its picture was deleted." if prediction.picture_kept else "Its picture was not kept."
             )
         else:
             st.image(picture, width=260)
@@ -68,7 +66,7 @@ def _quality(prediction: Prediction) -> None:
     quality = prediction.quality
     theme.quiet(
         f"{prediction.made_at:%-d %b %Y, %H:%M} UTC · {prediction.source} · {prediction.model_version} · "
-        f"{prediction.latency_ms:.0f} ms · {'drawn' if prediction.audit else 'not drawn'} to be asked about"
+        f"{prediction.latency_ms:.0f} ms · {'audit' if prediction.audit else 'not an audit'}"
     )
     theme.quiet(
         f"Light {quality.light:.0f} · sharpness {quality.blur:.0f} · face {quality.size:.0f} px · "
@@ -81,7 +79,7 @@ def _quality(prediction: Prediction) -> None:
 def _labels(labels: Sequence[Feedback]) -> None:
     st.markdown("**Labels**")
     if not labels:
-        theme.quiet("Nobody has said what it was.")
+        theme.quiet("There are none.")
     for label in labels:
         mood = BY_NAME.get(label.label)
         name = mood.title if mood else "Can't tell"
@@ -91,7 +89,7 @@ def _labels(labels: Sequence[Feedback]) -> None:
 def _music(plays: Sequence[Play]) -> None:
     st.markdown("**Playlists**")
     if not plays:
-        theme.quiet("None was suggested.")
+        theme.quiet("There are none.")
     for play in plays:
         again = " · asked for again" if play.again else ""
         name = play.playlist_name or play.playlist_id

@@ -1,4 +1,4 @@
-"""All versions of the model: which runs, what each learned from and was proved to be, and the way back."""
+"""All versions of the model: which one runs, what each was trained on, its verdict, and Roll back."""
 
 from datetime import UTC, datetime
 from html import escape
@@ -16,16 +16,16 @@ SHOWN = 8
 KINDS = {
     "promotion": "Promoted",
     "override": "Promoted without proof",
-    "rollback": "Came back",
-    "first": "Began",
+    "rollback": "Rolled back to",
+    "first": "First model",
 }
 
 
-def versions(known: FineTuneState) -> None:
-    """The list, newest first; the champion before is one press away."""
+def show(known: FineTuneState) -> None:
+    """The list, newest first, with Roll back to the previous champion."""
     with st.container(key="card-versions"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.html('<h2 class="vcd-title">Versions <span>newest first</span></h2>', width="content")
+            theme.section("Versions", "newest first")
             if known.previous:
                 st.button(
                     f"Roll back to {known.previous.version.version}",
@@ -34,7 +34,7 @@ def versions(known: FineTuneState) -> None:
                     on_click=once(_roll_back),
                 )
         if not known.entries:
-            theme.quiet("The first one is registered as soon as it runs; that takes a moment.")
+            theme.quiet("The first one is being registered.")
         for entry in known.entries[:SHOWN]:
             _entry(known, entry)
         if rest := known.entries[SHOWN:]:
@@ -63,18 +63,18 @@ def _described(entry: Entry) -> str:
     if version.deleted:
         several = "pictures" if version.deleted != 1 else "picture"
         badges.append(
-            f'<span class="vcf-badge warn" title="Whoever they show had them deleted after it was trained">'
-            f"learned from {version.deleted:,} {several} deleted since</span>"
+            f'<span class="vcf-badge warn" title="They were deleted after it was trained">'
+            f"trained on {version.deleted:,} {several} deleted since</span>"
         )
-    about = [f"registered {state.spoken(version.registered_at)}"]
+    about = [f"registered {state.written(version.registered_at)}"]
     if version.trained_on:
-        about.append(f"learned from {version.trained_on:,} labels here")
+        about.append(f"trained on {version.trained_on:,} labels")
     if version.proof:
         proof = version.proof
         found = f"{proof.challenger / proof.n:.0%} against {proof.champion / proof.n:.0%}" if proof.n else ""
         about.append(": ".join(filter(None, ("proved better" if proof.proved else "not proved", found))))
     told = [
-        f"{KINDS.get(each.kind, each.kind)} {state.spoken(each.made_at)}: {each.why}"
+        f"{KINDS.get(each.kind, each.kind)} {state.written(each.made_at)}: {each.why}"
         for each in entry.promotions[:2]
     ]
     lines = "".join(f'<div class="vcf-about">{escape(line)}</div>' for line in (" · ".join(about), *told))
@@ -100,4 +100,4 @@ def _roll_back() -> None:
     except (ModelError, RecordsError) as error:
         st.toast(str(error), icon="⚠️")
     else:
-        st.toast(f"{done.version} comes back within seconds.", icon="↩️")
+        st.toast(f"Rolling back to {done.version}: it is live within seconds.", icon="↩️")

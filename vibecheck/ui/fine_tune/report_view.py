@@ -1,23 +1,23 @@
-"""The report of a run on the page: each mood, calibration, and the pictures that changed sides."""
+"""The report of a training run: each mood, calibration, and the pictures on which the models differ."""
 
 import json
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME
-from vibecheck.errors import ModelError, RecordsError
+from vibecheck.errors import ModelError
 from vibecheck.evaluation.report import Changed, Pair, Report, Tally
 from vibecheck.training.runs_table import Job
-from vibecheck.ui.shared import app, face_pictures
+from vibecheck.ui.fine_tune import tiles
+from vibecheck.ui.shared import theme
 
-# Pictures shown of those that were won, and of those that were lost.
+# Pictures shown of those won, and of those lost.
 TILES = 12
 
 
 def details(job: Job) -> None:
-    """What the report says beside the verdict; nothing where there is none."""
+    """The report below the verdict; nothing where there is none."""
     report = report_of(job)
     if report is None:
         return
@@ -27,10 +27,10 @@ def details(job: Job) -> None:
     if report.scores:
         moods, trust = st.columns([1.6, 1], gap="medium")
         with moods:
-            st.html('<h2 class="vcd-title">Mood by mood <span>bar: challenger · mark: champion</span></h2>')
+            theme.section("By mood", "bar: challenger · mark: champion")
             st.html(_moods(report.scores))
         with trust:
-            st.html('<h2 class="vcd-title">Can its confidence be trusted?</h2>')
+            theme.section("Calibration")
             st.html(_calibration(report.scores))
     for title, rows in (
         ("Lost", [each for each in report.changed if not each.won]),
@@ -41,7 +41,7 @@ def details(job: Job) -> None:
 
 
 def report_of(job: Job) -> Report | None:
-    """The run's report, or None where it has none that can be read."""
+    """The run's report, or None where it has no valid one."""
     if job.report is None:
         return None
     try:
@@ -53,14 +53,14 @@ def report_of(job: Job) -> Report | None:
 def _duel(held_out: Tally) -> str:
     differ = held_out.won + held_out.lost
     if not differ:
-        return '<div class="vcd-detail">They never differ in being right.</div>'
+        return '<div class="vcd-detail">Both are right on the same pictures.</div>'
     return (
         f'<div class="vcf-duel" role="img" aria-label="won {held_out.won}, lost {held_out.lost}">'
         f'<i style="width:{held_out.won / differ:.1%}"></i></div>'
         f'<div class="vcf-ends"><span class="vcd-good">won {held_out.won:,}</span>'
         f'<span class="vcd-bad">lost {held_out.lost:,}</span></div>'
-        f'<div class="vcd-detail">Were both equally good, so many wins or more would come by chance in '
-        f"{held_out.p:.1%} of trials (p = {held_out.p:.3g}).</div>"
+        f'<div class="vcd-detail">If both were equally good, the chance of this many wins or more would be '
+        f"{held_out.p:.1%} (exact McNemar test).</div>"
     )
 
 
@@ -94,30 +94,23 @@ def _moods(pair: Pair) -> str:
 def _calibration(pair: Pair) -> str:
     lines = "".join(
         f'<div class="vcf-side"><div class="name">{role}</div><div class="value">{scores.ece * 100:.1f}</div>'
-        f'<div class="under">points off, {"too sure" if scores.bias > 0 else "not sure enough"}</div></div>'
+        f'<div class="under">points off, {_direction(scores.bias)}</div></div>'
         for role, scores in (("Champion", pair.champion), ("Challenger", pair.challenger))
     )
     return f'<div class="vcf-two">{lines}</div>'
+
+
+def _direction(bias: float) -> str:
+    return "overconfident" if bias > 0 else "underconfident"
 
 
 def _pictures(title: str, rows: Sequence[Changed]) -> None:
     who = "the champion was right" if title == "Lost" else "the challenger is right"
     several = "s" if len(rows) != 1 else ""
     with st.expander(f"{title}: {len(rows):,} picture{several} on which {who}"):
-        st.html(f'<div class="vcf-tiles">{"".join(map(_tile, rows[:TILES]))}</div>')
+        st.html(tiles.grid([_tile(row) for row in rows[:TILES]]))
 
 
-def _tile(row: Changed) -> str:
-    label = BY_NAME[row.label]
+def _tile(row: Changed) -> tiles.Tile:
     wrong = row.champion if row.won else row.challenger
-    words = f"not {BY_NAME[wrong].title.lower()}"
-    face = f'<span class="vc-emoji" role="img" aria-label="No picture">{label.emoji}</span>'
-    try:
-        if source := face_pictures.data_uri(app.store().get(row.prediction_id), face_pictures.THUMBNAIL):
-            face = f'<img src="{source}" alt="{label.title}">'
-    except RecordsError:  # deleted since, or imported elsewhere
-        pass
-    return (
-        f'<figure title="{escape(row.prediction_id)}">{face}<figcaption style="color:{label.colour}">'
-        f"{label.title}<small>{words}</small></figcaption></figure>"
-    )
+    return tiles.Tile(row.prediction_id, row.label, f"not {BY_NAME[wrong].title.lower()}")

@@ -1,4 +1,4 @@
-"""The card that starts a training run: from what, with which labels, and what it will take."""
+"""The card that starts a training run: base model, labels, and the estimate of time and memory."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ SOURCES = {"store": "The records of this app", "comet": "Comet", "files": "A fol
 
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
-    """What the card asks for, and what stands in its way, or nothing."""
+    """The run that the card describes, and what prevents it, or nothing."""
 
     request: Request
     problem: str = ""
@@ -32,16 +32,14 @@ class RequestedRun:
 
 def launch(known: FineTuneState) -> None:
     """The card; its button starts the run."""
-    _take_up()
     with st.container(key="card-start", height="stretch"):
-        st.html('<h2 class="vcd-title">Train a challenger</h2>')
+        theme.section("Train a challenger")
         base = _base(known)
         try:
             with st.expander("Advanced"):
                 asked = _asked(base)
             made_since = state.beginning_of(asked.request.since)
             counts = state.learnable().counts(made_since=made_since)
-            doubtful = state.suspects() if asked.request.source == "store" else 0
         except RecordsError as error:
             state.stop(error)
         problem = asked.problem or _too_few(asked.request, counts)
@@ -51,13 +49,13 @@ def launch(known: FineTuneState) -> None:
             st.warning(problem, icon="✋")
         elif asked.request.source == "store" and rows < NEEDED_LABELS:
             theme.quiet(
-                f"With fewer than {NEEDED_LABELS} labels a challenger seldom gets better, and it "
-                "cannot be proved."
+                f"With fewer than {NEEDED_LABELS} labels, a challenger is rarely better, and too few "
+                "labels are left to prove it."
             )
-        if doubtful:
-            _doubt(doubtful)
+        if asked.request.source == "store" and known.labels.suspect_count:
+            _suspects(known.labels.suspect_count)
         if known.running:
-            theme.quiet("One run at a time: the one above has to end first.")
+            theme.quiet("One run at a time: wait for the one above, or cancel it.")
         st.button(
             "Fine-tune",
             type="primary",
@@ -68,27 +66,21 @@ def launch(known: FineTuneState) -> None:
             args=[asked.request],
         )
         theme.quiet(
-            "A fifth of the visitors never train a model: on their labels the challenger is held against the "
-            "champion, and then you decide. Live video goes first all the while, and this page may be closed."
+            "The labels of a fifth of the visitors are held out. On them the challenger is compared with the "
+            "champion, and then you decide. Live video has priority over training; you can close this page."
         )
         if sentence := st.session_state.pop("ft-refused", None):
             st.error(sentence, icon="⚠️")
 
 
-def _take_up() -> None:
-    """What the dashboard's button brought along becomes what the card begins with."""
-    if brought := st.session_state.pop("fine_tune", None):
-        st.session_state["ft-since"] = brought.get("labels_since")
-
-
 def _base(known: FineTuneState) -> str:
-    """What to start from: a version, or a Hub id; empty while none is written."""
+    """The base: a version, or a Hub id; empty while none is entered."""
     embedded = app.live_model().embedded
     titles = {}
     if known.champion:
         titles[known.champion.version.version] = f"{known.champion.version.version} · champion"
     if not known.champion or known.champion.version.version != embedded:
-        titles[EMBEDDED_NAME] = f"{embedded} · the small one that ships with VibeCheck"
+        titles[EMBEDDED_NAME] = f"{embedded} · the small model that ships with VibeCheck"
     for entry in known.entries:
         version = entry.version.version
         if version not in titles and version != embedded and entry.discarded_at is None:
@@ -111,40 +103,40 @@ def _asked(base: str) -> RequestedRun:
     if kind == "files":
         source = st.text_input(
             "Path on this machine", placeholder="/data/faces or /data/labels.csv", key="ft-path",
-            help="A folder with a folder of pictures a mood, or a CSV file with the columns path and label.",
+            help="A folder with one folder of pictures per mood, or a CSV file with columns path and label.",
         ).strip()  # fmt: skip
         if not source:
-            problem = "Name the folder, or the file, that holds the labels."
+            problem = "Name the folder or file with the labels."
         elif not Path(source).exists():
-            problem = f"{source} is not there: name a folder, or a file, on the machine that runs VibeCheck."
+            problem = f"{source} does not exist: name a folder or file on the machine that runs VibeCheck."
     since = st.date_input(
         "Vibe checks since", value=None, key="ft-since", format="YYYY-MM-DD",
-        help="Empty: all of them. Old ones help too, unless the camera or the people have changed.",
+        help="Empty: all of them. Old ones help too, unless cameras or people have changed. Days in UTC.",
     )  # fmt: skip
     epochs = st.number_input(
-        "Epochs at most",
+        "Most epochs",
         min_value=1,
         max_value=200,
         value=None,
-        placeholder="By the model's size",
+        placeholder="By the size of the model",
         key="ft-epochs",
     )
     reference = st.text_input(
         "Reference set", placeholder="/data/reference", key="ft-reference",
-        help="A folder with a folder of pictures a mood, on this machine. A challenger that loses more than "
-        "a point on it is not promoted.",
+        help="A folder on this machine with one folder of pictures per mood. A challenger that loses more "
+        "than a point on it is not promoted.",
     ).strip()  # fmt: skip
     if reference and not Path(reference).exists():
-        problem = problem or f"{reference} is not there: name a folder on the machine that runs VibeCheck."
+        problem = problem or f"{reference} does not exist: name a folder on the machine that runs VibeCheck."
     return RequestedRun(Request(base, source, since, epochs, reference or None), problem)
 
 
-def _doubt(count: int) -> None:
-    """That labels look wrong, and what settles them."""
+def _suspects(count: int) -> None:
+    """That labels look wrong, and what to do about them."""
     looks = "label looks" if count == 1 else "labels look"
     theme.quiet(
-        f"{count:,} {looks} wrong: a model that was very sure says otherwise. The dashboard shows them, and "
-        "a labeller's word settles each."
+        f"{count:,} new {looks} wrong: a confident model disagrees. The dashboard lists them under Examples; "
+        "label them again on Corrections to confirm or correct them."
     )
 
 
@@ -153,32 +145,32 @@ def _too_few(request: Request, counts: list[LabelCount]) -> str:
         return ""
     usable = [each for each in counts if each.n]
     if not usable:
-        return "There is no label with a picture to learn from yet."
+        return "There is no label with a picture to train on yet."
     if len(usable) < 2:
-        return f"All labels say {usable[0].label}: a model that learned from them would say nothing else."
+        return f"All labels are {usable[0].label}: training needs labels of at least two moods."
     return ""
 
 
 def _estimate(request: Request, rows: int) -> Estimate | None:
-    """Says what the run will take, and returns it; None where that cannot be known beforehand."""
+    """Show the estimate of the run, and return it; None where it cannot be known beforehand."""
     if not request.base or request.source != "store" or not rows:
         return None
     here = estimate.size_of_base(request.base, settings().data, app.live_model().embedded)
     size = here or estimate.USUAL
     takes = estimate.estimate_of(size, rows, request.epochs)
-    about = "" if here else " (as most on the Hub)"
+    about = "" if here else " (assumed: a ViT-B/16)"
     st.html(
         '<div class="vcf-facts">'
-        f"<span><b>{rows:,}</b> labels</span>"
+        f"<span><b>{rows:,}</b> labels in all</span>"
         f"<span><b>{size.parameters / 1e6:,.1f} M</b> weights, {size.side} px{about}</span>"
-        f"<span>at most <b>{spoken_minutes(takes.minutes)}</b></span>"
+        f"<span>at most <b>{written_minutes(takes.minutes)}</b></span>"
         f"<span><b>{takes.memory_mb / 1000:.1f} GB</b> of memory</span></div>"
     )
     return takes
 
 
-def spoken_minutes(minutes: float) -> str:
-    """A time as people say it."""
+def written_minutes(minutes: float) -> str:
+    """A duration in words."""
     if minutes < 1.5:
         return "a minute"
     if minutes < 90:
@@ -190,7 +182,7 @@ def _too_small(takes: Estimate | None) -> str:
     if takes is None or takes.enough:
         return ""
     return (
-        f"This machine is too small for it: it takes about {takes.memory_mb / 1000:.1f} GB of memory, and "
+        f"Too little memory: the run needs about {takes.memory_mb / 1000:.1f} GB, and "
         f"{takes.available_mb / 1000:.1f} GB are free. Start from the embedded model, or "
         "run python -m finetune on a larger machine with the same database."
     )

@@ -1,4 +1,4 @@
-"""A training run on the page: live while it goes, and in the list of past ones."""
+"""Training runs: the one in progress, live, and the list of past ones."""
 
 import math
 from datetime import datetime
@@ -14,28 +14,28 @@ from vibecheck.training.events import Progress
 from vibecheck.training.runs import log_of
 from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LOST, RUNNING, Job
 from vibecheck.ui.fine_tune import state
-from vibecheck.ui.fine_tune.start_run import spoken_minutes
+from vibecheck.ui.fine_tune.start_run import written_minutes
 from vibecheck.ui.fine_tune.state import FineTuneState
-from vibecheck.ui.shared import app
+from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.presses import once
 
-LOOKS_EVERY = 1.0
-# From then on the silence of a run is mentioned.
+POLL_SECONDS = 1.0
+# Seconds without news after which the page says so.
 SILENT = 40
-STAGES = {"head": "Learning: the last layer", "all": "Learning: all layers"}
+STAGES = {"head": "Training the last layer", "all": "Training all layers"}
 WORDS = {
     RUNNING: "running", FINISHED: "finished", FAILED: "failed", CANCELLED: "cancelled", LOST: "lost",
 }  # fmt: skip
 
 
 def live(known: FineTuneState) -> None:
-    """The run that is under way, if there is one; the page is drawn anew when it ends."""
+    """The run in progress, if there is one; the page reruns when it ends."""
     if known.running:
         with st.container(key="card-run"):
             _live(known.running.id)
 
 
-@st.fragment(run_every=LOOKS_EVERY)
+@st.fragment(run_every=POLL_SECONDS)
 def _live(job_id: str) -> None:
     try:
         job = app.jobs().running()
@@ -47,7 +47,7 @@ def _live(job_id: str) -> None:
     progress = job.progress
     words, button = st.columns([4, 1], vertical_alignment="center")
     with words:
-        st.html(f'<h2 class="vcd-title">{escape(_stage(job))} <span>{escape(_where(job))}</span></h2>')
+        theme.section(_stage(job), _where(job))
     with button:
         st.button(
             "Cancelling …" if job.cancelling else "Cancel",
@@ -60,22 +60,30 @@ def _live(job_id: str) -> None:
     st.progress(progress.done, text=_left(job))
     loss, accuracy = st.columns(2, gap="medium")
     with loss:
-        st.html('<h2 class="vcd-title">Loss <span>on the training part</span></h2>')
-        _curve(curves.loss_points(progress.losses), curves.loss_curve(), "ft-loss", "In a moment.")
+        theme.section("Loss", "on the training set")
+        _curve(
+            curves.loss_points(progress.losses),
+            curves.loss_curve(),
+            "ft-loss",
+            "Not yet.",
+        )
     with accuracy:
-        st.html('<h2 class="vcd-title">Accuracy <span>on the validation part · dashed: balanced</span></h2>')
+        theme.section("Accuracy", "on the validation set · dashed: balanced")
         rows = [(e.stage, e.accuracy, e.balanced_accuracy) for e in progress.epochs if e.accuracy is not None]
         _curve(
-            curves.accuracy_points(rows), curves.accuracy_curve(), "ft-accuracy", "From the second epoch on."
+            curves.accuracy_points(rows),
+            curves.accuracy_curve(),
+            "ft-accuracy",
+            "From the second epoch on.",
         )
     st.html(facts(job))
     with st.expander("Log"):
-        st.code(log_of(app.jobs(), job) or "Nothing yet.", language=None, height=220)
+        st.code(log_of(app.jobs(), job) or "It is empty so far.", language=None, height=220)
 
 
 def _curve(points: DataFrame, drawn: dict[str, Any], key: str, begins: str) -> None:
-    """Drawn once; from then on the browser is given new points, and nothing flickers."""
-    if len(points) < 2:  # a chart that begins without points stays empty
+    """Drawn once, then only updated with new points, so that it does not flicker."""
+    if len(points) < 2:  # a chart first drawn without points stays empty
         st.html(f'<div class="vcf-wait">{begins}</div>')
         return
     st.vega_lite_chart(points, drawn, theme=None, width="stretch", key=key)
@@ -91,12 +99,12 @@ def _stage(job: Job) -> str:
 def _where(job: Job) -> str:
     base = f"from {job.asked.get('base', '?')}"
     on = f" · on {job.host}"
-    silent = f" · nothing heard for {job.age.seconds} s" if job.age.total_seconds() > SILENT else ""
+    silent = f" · no news for {job.age.seconds} s" if job.age.total_seconds() > SILENT else ""
     return base + on + silent
 
 
 def _left(job: Job) -> str:
-    """How far it is, and how long it will take."""
+    """Progress and time left."""
     step = job.progress.step
     parts = []
     if step and step.of:
@@ -104,27 +112,27 @@ def _left(job: Job) -> str:
     parts.append(f"{job.progress.done:.0%}")
     left = minutes_left(job.progress)
     if left is not None:
-        parts.append(f"about {spoken_minutes(left)} left")
+        parts.append(f"about {written_minutes(left)} left")
     return " · ".join(parts)
 
 
 def minutes_left(progress: Progress) -> float | None:
-    """Minutes to the end, by what the command said last; None before it has said anything of it."""
+    """Minutes to the end, as last reported by the run; None before its first report."""
     if progress.step and progress.step.minutes_left is not None:
         return progress.step.minutes_left
     return progress.epochs[-1].minutes_left if progress.epochs else None
 
 
 def facts(job: Job) -> str:
-    """What it learns from, in a line."""
+    """The sizes of its data sets, in a line."""
     found, started = job.progress.collected, job.progress.started
     if found is None:
-        return '<div class="vcf-facts"><span>Labels are being collected.</span></div>'
+        return '<div class="vcf-facts"><span>Collecting labels.</span></div>'
     parts = [
-        (found.train, "to learn from"),
-        (found.validation, "to steer by"),
+        (found.train, "to train on"),
+        (found.validation, "for validation"),
         (found.held_out, "held out"),
-        (found.judging, "of them may judge"),
+        (found.judging, "of them for judging"),
     ]
     spans = [f"<span><b>{n:,}</b> {what}</span>" for n, what in parts]
     if left_out := sum(found.left_out.values()):
@@ -136,14 +144,14 @@ def facts(job: Job) -> str:
 
 
 def past(known: FineTuneState) -> None:
-    """The runs before, newest first."""
+    """Past runs, newest first."""
     ended = [job for job in known.runs if not job.running]
     if not ended:
         return
     with st.container(key="card-runs"):
-        st.html('<h2 class="vcd-title">Past runs</h2>')
+        theme.section("Past runs")
         rows = "".join(_row(job) for job in ended)
-        heads = "".join(f'<th scope="col">{each}</th>' for each in ("Begun", "From", "Took", "How it ended"))
+        heads = "".join(f'<th scope="col">{each}</th>' for each in ("Started", "From", "Took", "Outcome"))
         st.html(
             f'<div class="vcd-wide"><table class="vcd-table vcf-runs"><thead><tr>{heads}</tr></thead>'
             f"<tbody>{rows}</tbody></table></div>"
@@ -160,12 +168,12 @@ def past(known: FineTuneState) -> None:
 def _row(job: Job) -> str:
     took = (job.ended_at - job.started_at).total_seconds() / 60 if job.ended_at else 0.0
     ended = f"{WORDS.get(job.state, job.state)}: {job.sentence}"
-    cells = (_when(job.started_at), str(job.asked.get("base", "")), spoken_minutes(took), ended)
+    cells = (_when(job.started_at), str(job.asked.get("base", "")), written_minutes(took), ended)
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def _when(moment: datetime) -> str:
-    return f"{state.spoken(moment)}, {moment:%H:%M} UTC"
+    return f"{state.written(moment)}, {moment:%H:%M} UTC"
 
 
 def _cancel(job_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What came out of the last run: the verdict side by side, and what to do with the challenger."""
+"""The verdict on the last run: challenger against champion, and what to do with the challenger."""
 
 from datetime import UTC, datetime
 from html import escape
@@ -17,13 +17,13 @@ from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.presses import once
 
-HEADLINES = {FINISHED: "It is ready", CANCELLED: "The last run was cancelled"}
+HEADLINES = {FINISHED: "Ready", CANCELLED: "The last run was cancelled"}
 
 
 def last(known: FineTuneState) -> None:
-    """The last run's outcome, until somebody has decided on it or put it away."""
+    """The outcome of the last run, until it is decided on or dismissed."""
     job = known.runs[0] if known.runs else None
-    if job is None or job.running or job.id in st.session_state.setdefault("ft-put-away", set()):
+    if job is None or job.running or job.id in st.session_state.setdefault("ft-dismissed", set()):
         return
     if job.state != FINISHED:
         _unfinished(job)
@@ -37,25 +37,25 @@ def last(known: FineTuneState) -> None:
 
 def _unfinished(job: Job) -> None:
     with st.container(key="card-verdict"):
-        st.html(f'<h2 class="vcd-title">{HEADLINES.get(job.state, "The last run came to nothing")}</h2>')
+        theme.section(HEADLINES.get(job.state, "The last run failed"))
         theme.plain(job.sentence)
         if log := log_of(app.jobs(), job):
-            with st.expander("The end of its log"):
+            with st.expander("End of its log"):
                 st.code(log, language=None, height=260)
-        st.button("Put away", key="ft-put-away-button", on_click=once(_put_away), args=[job.id])
+        st.button("Dismiss", key="ft-dismiss", on_click=once(_dismiss), args=[job.id])
 
 
 def verdict(known: FineTuneState, entry: Entry, job: Job | None) -> None:
-    """Champion and challenger side by side, and the three things to do."""
+    """Champion and challenger side by side, and the three decisions."""
     version, proof = entry.version.version, entry.version.proof
     champion = known.champion.version.version if known.champion else None
-    st.html(f'<h2 class="vcd-title">The verdict <span>on {escape(version)}</span></h2>')
+    theme.section("Verdict", f"on {version}")
     if proof is None:
         theme.heading("Not judged yet")
-        theme.plain(f"Nothing was held against the champion: python -m finetune judge {version} does so.")
+        theme.plain(f"It has not been compared with the champion: run python -m finetune judge {version}.")
     else:
         theme.heading("Proved better" if proof.proved else "Not proved better")
-        theme.plain(_words(proof))
+        theme.plain(_reason(proof))
         if proof.n:
             st.html(sides(proof, version))
     if job:
@@ -63,12 +63,12 @@ def verdict(known: FineTuneState, entry: Entry, job: Job | None) -> None:
     _actions(entry, job, refusal(version, entry.version.metrics, champion))
 
 
-def _words(proof: Proof) -> str:
+def _reason(proof: Proof) -> str:
     if proof.proved or not proof.needed:
         return proof.reason
     return (
-        f"{proof.reason} Audits come by themselves: a share of vibe checks asks whether it was right. The "
-        "labellers' random queue counts too."
+        f"{proof.reason} Audits come in as people answer “Was this right?”; labels from the random queue on "
+        "Corrections count too."
     )
 
 
@@ -95,17 +95,17 @@ def _actions(entry: Entry, job: Job | None, refused: str | None) -> None:
         if refused is None:
             st.button("Promote", type="primary", key="ft-promote", on_click=once(_promote), args=[entry, ""])
         else:
-            with st.popover("Promote all the same"):
+            with st.popover("Promote without proof …"):
                 why = st.text_area(
-                    "Why, though it is not proved?", key="ft-why", max_chars=500,
-                    help="The reason is kept with the promotion, for ever.",
+                    "Reason", key="ft-why", max_chars=500,
+                    help="It is kept with the promotion.",
                 )  # fmt: skip
                 if st.button("Promote", key="ft-override"):
                     _override(entry, why)
         if job:
             st.button(
-                "Keep for later", key="ft-keep", on_click=once(_put_away), args=[job.id],
-                help="It stays in the list of versions, where it can be promoted once there is proof.",
+                "Keep for later", key="ft-keep", on_click=once(_dismiss), args=[job.id],
+                help="It stays in the list of versions and can be promoted from there.",
             )  # fmt: skip
         st.button("Discard", key="ft-discard", on_click=once(_discard), args=[version])
         html = job and app.jobs().folder(job.id).report_html()
@@ -117,7 +117,7 @@ def _actions(entry: Entry, job: Job | None, refused: str | None) -> None:
 
 
 def _promote(entry: Entry, why: str) -> None:
-    """Makes it the champion: with a reason of one's own, though it is not proved; without, by its proof."""
+    """Promote it: because it is proved, or, with a reason, although it is not."""
     version, proof = entry.version.version, entry.version.proof
     reason = why.strip() or (proof.reason if proof else "")
     try:
@@ -125,12 +125,12 @@ def _promote(entry: Entry, why: str) -> None:
     except (ModelError, RecordsError) as error:
         st.toast(str(error), icon="⚠️")
     else:
-        st.toast(f"{version} goes live within seconds.", icon="🚀")
+        st.toast(f"{version} is live within seconds.", icon="🚀")
 
 
 def _override(entry: Entry, why: str) -> None:
     if not why.strip():
-        st.toast("Say why first.", icon="✋")
+        st.toast("Give a reason first.", icon="✋")
         return
     _promote(entry, why)
     st.rerun()
@@ -143,5 +143,5 @@ def _discard(version: str) -> None:
         st.toast(str(error), icon="⚠️")
 
 
-def _put_away(job_id: str) -> None:
-    st.session_state.setdefault("ft-put-away", set()).add(job_id)
+def _dismiss(job_id: str) -> None:
+    st.session_state.setdefault("ft-dismissed", set()).add(job_id)

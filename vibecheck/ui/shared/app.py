@@ -50,8 +50,8 @@ def end_page(loaded: str = "app") -> None:
     if synthetic():
         with st.session_state.banner.container(key="synthetic"):
             st.info(
-                "**Synthetic history:** everything in these records is made up. Your own vibe checks are "
-                "shown, and not recorded.",
+                "**Synthetic history:** these records are made up. Your own vibe checks are shown, but not "
+                "recorded.",
                 icon=":material/science:",
             )
     elif settings().comet_api_key is not None:

@@ -35,11 +35,48 @@ function keepEnter(event) {
   }
 }
 
+// A key labels the face that is shown. One that comes before the next face is there would label it unseen: it is
+// ignored, and a message says so.
+const PATIENCE = 5000; // ms, should the page not answer
+let labelledAt = -PATIENCE;
+let ignored = 0;
+
+function oneKeyAFace(event) {
+  const known = /^([0-7]|Enter)$/.test(event.key) && !(event.ctrlKey || event.metaKey || event.altKey);
+  if (!known || event.target.closest?.("input, textarea, [contenteditable]")) return;
+  if (!document.querySelector(`[class*="st-key-${event.key}-"] button:not(:disabled)`)) return;
+  if (performance.now() - labelledAt < PATIENCE) {
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    ignored += event.repeat ? 0 : 1;
+  } else {
+    labelledAt = performance.now();
+    ignored = 0;
+  }
+  tell();
+}
+
+function tell() {
+  const status = document.querySelector(".vc-status");
+  const keys = ignored === 1 ? "1 key press" : `${ignored} key presses`;
+  if (status) status.textContent = ignored ? `Too fast: ${keys} ignored. Wait until the next face is shown.` : "";
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const press = (id) => setTriggerValue("picked", id);
   const grid = parentElement.querySelector(".vc-grid") ?? element("div", "vc-grid");
   grid.replaceChildren(...(data?.thumbs ?? []).map((thumb) => tile(thumb, press)));
-  if (!grid.isConnected) parentElement.append(grid);
+  if (!grid.isConnected) {
+    const status = element("p", "vc-status");
+    status.setAttribute("role", "status");
+    parentElement.append(grid, status);
+  }
+  labelledAt = -PATIENCE; // the next face is there
+  tell();
   window.addEventListener("keydown", keepEnter, true);
-  return () => window.removeEventListener("keydown", keepEnter, true);
+  window.addEventListener("keydown", oneKeyAFace, true);
+  return () => {
+    window.removeEventListener("keydown", keepEnter, true);
+    window.removeEventListener("keydown", oneKeyAFace, true);
+  };
 }

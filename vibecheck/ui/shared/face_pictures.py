@@ -74,7 +74,10 @@ def grid(thumbs: Sequence[Thumb], pick: Callable[[str], None]) -> None:
         if found is not None:
             pick(found)
 
-    _grid(key=GRID, data={"thumbs": [asdict(thumb) for thumb in thumbs]}, on_picked_change=picked)
+    # The number tells the browser that the page has answered, even if the thumbs are the same.
+    answers = st.session_state["face_grid_answers"] = st.session_state.get("face_grid_answers", 0) + 1
+    data = {"thumbs": [asdict(thumb) for thumb in thumbs], "answers": answers}
+    _grid(key=GRID, data=data, on_picked_change=picked)
 
 
 def just_pressed() -> Any:

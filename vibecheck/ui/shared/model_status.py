@@ -1,4 +1,6 @@
-"""The model on the page: which one runs, how far the next one is, and its card."""
+"""The model on the page: which one runs, progress of the next one, and the model card."""
+
+import re
 
 import streamlit as st
 
@@ -7,22 +9,31 @@ from vibecheck.ui.shared import theme
 from vibecheck.vision.classifier import EMBEDDED
 
 MEGABYTE = 1e6
+# The rows of the embedded model's card that its summary shows, by their name there: title and unit.
+FIGURES = {
+    "accuracy": ("Accuracy", "%"),
+    "mean recall of the seven": ("Mean recall", "%"),
+    "accuracy by FER2013's own labels": ("By FER2013's labels", "%"),
+    "expected calibration error (15 bins)": ("Calibration error", " points"),
+}
 LOOK_EVERY = 2.0  # s
 
 
 def line(live: LiveModel) -> None:
-    """The model that runs, and below it the one that is on its way, kept up to date by themselves."""
+    """The model that runs, and the progress of the next one; updated every two seconds."""
     st.fragment(_line, run_every=LOOK_EVERY)(live)
 
 
 def news(live: LiveModel) -> None:
-    """The one that is on its way, on the page itself: seen only where the sidebar is folded."""
+    """The progress of the next model, on the page itself: visible only while the sidebar is collapsed."""
     with st.container(key="model-news"):
         st.fragment(_news, run_every=LOOK_EVERY)(live)
 
 
 def _line(live: LiveModel) -> None:
-    theme.quiet(f"Model: {live.manifest.version}. It reads expressions, not feelings.")
+    theme.quiet("It reads expressions, not feelings.")
+    with st.expander("Details"):
+        theme.quiet(f"Model: {live.manifest.version}.")
     _news(live)
     change = live.change
     if change and change.state.step == "failed":
@@ -36,7 +47,7 @@ def _news(live: LiveModel) -> None:
 
 
 def told(change: ModelChange) -> str:
-    """A change in words; of a failure what went wrong, and not what to do: the doctor says that."""
+    """A change in words. For a failure: what went wrong; `doctor` says what to do."""
     state = change.state
     match state.step:
         case "failed":
@@ -54,16 +65,42 @@ def told(change: ModelChange) -> str:
             return f"Getting {change.wanted}"
 
 
+def summary(live: LiveModel) -> None:
+    """The model in four figures and its weaknesses, with the whole card behind "Details"."""
+    text = card(live)
+    if live.manifest.version == live.embedded:
+        for column, (title, figure) in zip(st.columns(len(FIGURES)), figures(text), strict=True):
+            column.metric(title, figure)
+        theme.quiet("Measured on the FER+ test set; what it achieves with users is on the dashboard.")
+        st.markdown(f"It fails{weaknesses(text)}")
+    else:
+        st.markdown("It was not made for VibeCheck: the dashboard shows its accuracy with users.")
+    with st.expander("Details"):
+        st.markdown(text)
+
+
+def figures(text: str) -> list[tuple[str, str]]:
+    """The title and value of each of `FIGURES`, from the table in the embedded model's card."""
+    found = re.findall(r"^\| (.+?) \|.*\| ([\d.]+) \|$", text, flags=re.MULTILINE)
+    rows = dict(reversed(found))  # of rows with the same name, the first
+    return [(title, f"{float(rows[name]) * 100:.0f}{unit}") for name, (title, unit) in FIGURES.items()]
+
+
+def weaknesses(text: str) -> str:
+    """Where the embedded model fails, from its card."""
+    found = re.search(r"^\*\*Fails\*\*(.+?)\n\n", text, flags=re.MULTILINE | re.DOTALL)
+    return found.group(1) if found else "."
+
+
 def card(live: LiveModel) -> str:
     """The card of the model that runs, as Markdown, without its title.
 
-    Of a model from elsewhere: where it came from, and what was measured here. Other people's Markdown is
-    not put into the page.
+    For other models than the embedded one: their origin, and what was measured here; not their own Markdown.
     """
     manifest, report = live.manifest, live.report
     if manifest.version == live.embedded:
         return (EMBEDDED / "README.md").read_text(encoding="utf-8").partition("\n")[2]
-    told = f"**`{manifest.version}`**: {_plain(manifest.origin or 'nothing is known of where it came from')}."
+    told = f"**`{manifest.version}`**: {_plain(manifest.origin or 'its origin is unknown')}."
     if report is None:
         return told
     chosen = next(each for each in report["candidates"] if each["name"] == report["candidate"])
@@ -76,5 +113,5 @@ def card(live: LiveModel) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that came with a model, as Markdown shows it letter by letter; addresses stay links."""
+    """Text that came with a model, escaped for Markdown; addresses stay links."""
     return "".join(f"\\{letter}" if letter in "\\`*_{}[]()<>#|~$!" else letter for letter in text)

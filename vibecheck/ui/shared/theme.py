@@ -5,6 +5,7 @@ It knows no records and computes nothing.
 
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -94,6 +95,20 @@ def confidence(mood: str, share: float) -> None:
     words = f'<span class="vc-lead"><span>Confidence</span><span>{share:.0%}</span></span>'
     bar = _bar(share, BY_NAME[mood].colour, "Confidence")
     st.markdown(f'<div class="vc-sure">{words}{bar}</div>', unsafe_allow_html=True)
+
+
+def section(title: str, note: str = "") -> None:
+    """The heading of a card, with a quiet note beside it."""
+    noted = f" <span>{escape(note)}</span>" if note else ""
+    st.html(f'<h2 class="vcd-title">{escape(title)}{noted}</h2>', width="content")
+
+
+def chart(drawn: Any, **options: Any) -> Any:
+    """An Altair chart as wide as its container; returns its selection, if it has one.
+
+    Its description is what a screen reader says: Streamlit's `alt=` would only replace it, with a warning.
+    """
+    return st.altair_chart(drawn, theme=None, width="stretch", **options)
 
 
 def empty(emoji: str, title: str, text: str) -> None:
