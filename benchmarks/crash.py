@@ -19,12 +19,14 @@ from pathlib import Path
 import numpy as np
 import requests
 from PIL import Image
+from sqlalchemy import Engine, select
 
 from benchmarks.harness.running import ROOT, RunningApp
 from benchmarks.harness.visitors import portrait
 from benchmarks.harness.wire import NotThere, Visitor
 from vibecheck.emotions import BY_NAME, NAMES
-from vibecheck.records.db.tables import daily, outcomes
+from vibecheck.records.db.connect import open_database
+from vibecheck.records.db.tables import daily, outbox, outcomes
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.stats.summaries import rebuild
 from vibecheck.records.store import Store
@@ -220,7 +222,7 @@ def _come(crowd: Crowd, rng: random.Random, app: RunningApp, over: threading.Eve
 
 
 def _judge(store: Store, images: Path, crowd: Crowd, kills: int, served: int, began: float) -> Crashes:
-    seen = crowd.seen
+    seen, engine = crowd.seen, open_database(f"sqlite:///{images.parent / 'vibecheck.db'}")
     stored = [prediction for prediction, _ in store.history()]
     by_id = {prediction.id: prediction for prediction in stored}
     lost, altered, twice, half = [], [], [], []
@@ -239,11 +241,11 @@ def _judge(store: Store, images: Path, crowd: Crowd, kills: int, served: int, be
     for prediction in stored:
         if problem := _half_written(store, prediction):
             half.append(f"{prediction.id}: {problem}")
-    untold = set(by_id) - {row.prediction_id for row in store.queued(10**9) if row.kind == "prediction"}
+    untold = set(by_id) - _in_outbox(engine)
     half += [f"{each} is not in the outbox" for each in untold]
-    if _summaries(store) != _made_anew(store):
+    if _summaries(engine) != _made_anew(engine):
         half.append("the summaries do not count what is there")
-    strays = store.images.remove_strays(datetime.now(UTC) + timedelta(minutes=1), _known(by_id))
+    strays = store.pictures.remove_strays(datetime.now(UTC) + timedelta(minutes=1), _known(by_id))
     left = {path.name for path in images.rglob("*") if path.is_file()}
     half += [f"{name} was left behind" for name in left - {each.picture_name for each in stored}]
     return Crashes(
@@ -270,7 +272,7 @@ def _known(by_id: dict[str, Prediction]) -> Callable[[list[str]], set[str]]:
 def _half_written(store: Store, prediction: Prediction) -> str:
     """What is missing of a prediction that is in the records, whether or not anybody was shown it."""
     if not prediction.picture_kept:
-        return "a picture that nobody allowed" if store.images.exists(prediction.id) else ""
+        return "a picture that nobody allowed" if store.pictures.exists(prediction.id) else ""
     jpeg = store.picture(prediction.id)
     if jpeg is None:
         return "no picture"
@@ -279,17 +281,23 @@ def _half_written(store: Store, prediction: Prediction) -> str:
     return "" if decode(jpeg).size else "an empty picture"
 
 
-def _summaries(store: Store) -> tuple[list, list]:
-    with reading(store.engine) as connection:
+def _summaries(engine: Engine) -> tuple[list, list]:
+    with reading(engine) as connection:
         counted = sorted(tuple(row) for row in connection.execute(daily.select()))
         judged = sorted((tuple(row) for row in connection.execute(outcomes.select())), key=repr)
     return [tuple(map(_rounded, row)) for row in counted], judged
 
 
-def _made_anew(store: Store) -> tuple[list, list]:
-    with writing(store.engine) as connection:
+def _in_outbox(engine: Engine) -> set[str]:
+    with reading(engine) as connection:
+        rows = select(outbox.c.prediction_id).where(outbox.c.kind == "prediction")
+        return set(connection.execute(rows).scalars())
+
+
+def _made_anew(engine: Engine) -> tuple[list, list]:
+    with writing(engine) as connection:
         rebuild(connection)
-    return _summaries(store)
+    return _summaries(engine)
 
 
 def _rounded(value: object) -> object:

@@ -80,9 +80,9 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
     """
     from vibecheck.analytics import charts, markup, time_charts
     from vibecheck.analytics.overview import compute_overview
-    from vibecheck.records.stats.queries import Counting
+    from vibecheck.records.stats.queries import StatisticsQueries
 
-    counting = Counting(engine)
+    counting = StatisticsQueries(engine)
     found = compute_overview(counting, datetime.now(UTC).date(), period, model, source)
     counting.mistakes(found.scope, 14)
     counting.least_sure(found.scope, 14)
@@ -103,10 +103,10 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
 def standing(engine: "Engine") -> None:
     from vibecheck.analytics.overview import ModelInUse, compute_model_status
     from vibecheck.records.labels.trainable import Learnable
-    from vibecheck.records.stats.queries import Counting
+    from vibecheck.records.stats.queries import StatisticsQueries
 
     compute_model_status(
-        Counting(engine), Learnable(engine), ModelInUse("demo-3", 0.8), datetime.now(UTC).date()
+        StatisticsQueries(engine), Learnable(engine), ModelInUse("demo-3", 0.8), datetime.now(UTC).date()
     )
 
 

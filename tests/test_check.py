@@ -10,7 +10,7 @@ from tests.records.examples import open_store
 from vibecheck import check
 from vibecheck.emotions import NAMES
 from vibecheck.errors import NoFace
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 from vibecheck.settings import Settings
 from vibecheck.vision.faces import Face, FaceQuality
 from vibecheck.vision.images import decode
@@ -106,7 +106,7 @@ def test_the_record_is_on_disk_before_the_answer(seen, tmp_path):
         assert [model.origin for model in again.model_versions()] == [seen.model.origin]
         assert again.get(kept.id) == kept
         assert kept.picture_kept is keep
-        assert Images(settings.images_url).exists(kept.id) is keep
+        assert Pictures(settings.images_url).exists(kept.id) is keep
         again.close()
     picture = decode(store.picture(kept.id))
     assert np.abs(picture.astype(float) - seen.kept).mean() < 3

@@ -19,7 +19,7 @@ from vibecheck.importing.label_files import read
 from vibecheck.models.background_build import BuildState, state_of
 from vibecheck.music.spotify import parse_search
 from vibecheck.records.db.connect import open_database
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.values import is_prediction_id
 from vibecheck.settings import Settings, environment_name
 from vibecheck.ui.home.consent import CHOICES, parse
@@ -99,7 +99,7 @@ def test_a_database_that_is_none_is_refused_before_anything_is_opened(url):
 def test_nothing_but_an_id_names_a_picture(tmp_path, name):
     if not is_prediction_id(name):
         with pytest.raises(RecordsError):
-            Images(str(tmp_path)).get(name)
+            Pictures(str(tmp_path)).get(name)
 
 
 @A_THOUSAND

@@ -16,9 +16,8 @@ from pathlib import Path
 from finetune.data import sources, split
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
-from vibecheck.records.labels import training_sets
 from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
 from vibecheck.settings import Settings
@@ -102,13 +101,13 @@ def collect(
             found = sources.from_store(store)
         else:
             found = sources.from_files(Path(source), pictures, crops, left_out)
-        usable = _unique(_readable(_agreed(found, left_out), store.images, left_out, tell), left_out)
+        usable = _unique(_readable(_agreed(found, left_out), store.pictures, left_out, tell), left_out)
         if source not in ("store", "comet"):
-            before = training_sets.sides(store.engine, [each.prediction_id for each in usable])
+            before = store.sides([each.prediction_id for each in usable])
             usable = [replace(each, side=before.get(each.prediction_id)) for each in usable]
         sides, by_visit = split.split(usable)
         if keep_sides:
-            sides = training_sets.assign(store.engine, sides, datetime.now(UTC))
+            sides = store.assign_sides(sides, datetime.now(UTC))
     finally:
         store.close()
     chosen = [
@@ -163,7 +162,7 @@ def _agreed(found: Iterable[LabelledPicture], left_out: Counter[str]) -> list[La
 
 def _readable(
     found: Sequence[LabelledPicture],
-    images: Images,
+    images: Pictures,
     left_out: Counter[str],
     tell: Callable[[int, int], None],
 ) -> list[LabelledPicture]:
@@ -180,7 +179,7 @@ def _readable(
     return usable
 
 
-def _read(found: LabelledPicture, images: Images) -> bytes | str | None:
+def _read(found: LabelledPicture, images: Pictures) -> bytes | str | None:
     """The picture, None where it is gone, or the reason why it cannot be used."""
     try:
         picture = found.picture or images.get(found.prediction_id)

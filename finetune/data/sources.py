@@ -9,7 +9,6 @@ from vibecheck.errors import LabelsError, NoFace, PictureError, SettingsError
 from vibecheck.importing import label_files
 from vibecheck.importing.importer import RIVAL, id_of
 from vibecheck.importing.label_files import Refused
-from vibecheck.records.labels import training_sets
 from vibecheck.records.labels.labelled import TRAIN, LabelledPicture, LabelledPrediction
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -22,7 +21,7 @@ from vibecheck.vision.reader import STILL_SIDE
 
 def from_store(store: Store) -> list[LabelledPicture]:
     """Everything labelled in the store, oldest first, without the pictures. Raises RecordsError."""
-    return [_of_prediction(each) for each in training_sets.labelled_with_pictures(store.engine)]
+    return [_of_prediction(each) for each in store.labelled_with_pictures()]
 
 
 def _of_prediction(each: LabelledPrediction) -> LabelledPicture:
@@ -43,13 +42,12 @@ def _of_prediction(each: LabelledPrediction) -> LabelledPicture:
 
 def restore(settings: Settings, store: Store) -> None:
     """Read back what Comet has within the retention time. Raises CometError and SettingsError."""
-    from vibecheck.comet.client import Comet
     from vibecheck.comet.restore import restore as read_back
     from vibecheck.comet.restore import since_days
 
     if settings.comet_api_key is None:
         raise SettingsError("Set COMET_API_KEY to fetch feedback and pictures from Comet.")
-    read_back(Comet.open(settings), store, since_days(settings.retention_days))
+    read_back(settings, store, since_days(settings.retention_days))
 
 
 def from_files(

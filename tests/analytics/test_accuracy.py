@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vibecheck.analytics.accuracy import accuracy, first_day, line, next_step, recalibrated
-from vibecheck.records.stats.results import Answers, Bin, Day
+from vibecheck.records.stats.results import Bin, DailyLabels, Day
 
 TODAY = date(2026, 3, 31)
 
@@ -14,8 +14,8 @@ def a_day(ago: int, n: int = 10, audits: int = 3, bin_: int = 10) -> Day:
     return Day(TODAY - timedelta(days=ago), n, audits, n, n * 0.7, bins)
 
 
-def answered(ago: int, n: int, correct: int, kind: str = "audit") -> Answers:
-    return Answers(TODAY - timedelta(days=ago), kind, n, correct)
+def answered(ago: int, n: int, correct: int, kind: str = "audit") -> DailyLabels:
+    return DailyLabels(TODAY - timedelta(days=ago), kind, n, correct)
 
 
 def test_only_audits_make_the_headline():

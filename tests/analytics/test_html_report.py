@@ -21,28 +21,28 @@ from vibecheck.analytics.overview import (
 from vibecheck.analytics.tables import tables, to_csv
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.labels.trainable import Learnable
-from vibecheck.records.stats.queries import Counting
+from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.stats.results import Scope
 
 TODAY = datetime.now(UTC).date()
 CHAMPION = ModelInUse("demo-3", 0.99)
 
 
-def status_of(counting: Counting) -> ModelStatus:
-    return compute_model_status(counting, Learnable(counting._engine), CHAMPION, TODAY)
+def status_of(statistics: StatisticsQueries) -> ModelStatus:
+    return compute_model_status(statistics, Learnable(statistics._engine), CHAMPION, TODAY)
 
 
 @pytest.fixture(scope="module")
-def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
+def statistics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StatisticsQueries]:
     engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('records') / 'vibecheck.db'}")
     fill(engine, 4000, 200, datetime.now(UTC), pictured=True)
-    yield Counting(engine)
+    yield StatisticsQueries(engine)
     engine.dispose()
 
 
 @pytest.fixture(scope="module")
-def known(counting: Counting) -> tuple[Overview, ModelStatus]:
-    return compute_overview(counting, TODAY, "12 weeks"), status_of(counting)
+def known(statistics: StatisticsQueries) -> tuple[Overview, ModelStatus]:
+    return compute_overview(statistics, TODAY, "12 weeks"), status_of(statistics)
 
 
 def test_the_parts_of_an_overview_agree(known):
@@ -55,26 +55,26 @@ def test_the_parts_of_an_overview_agree(known):
     assert sum(day.n for day in overview.days) == overview.predictions
 
 
-def test_the_last_point_of_the_line_is_this_week(counting):
-    week = compute_overview(counting, TODAY, "week")
+def test_the_last_point_of_the_line_is_this_week(statistics):
+    week = compute_overview(statistics, TODAY, "week")
     assert week.line[-1].audited == week.accuracy.audited
     assert len(week.line) == 12
 
 
-def test_filters_split_what_they_filter(counting):
-    everything = compute_overview(counting, TODAY, "all").accuracy.audited
+def test_filters_split_what_they_filter(statistics):
+    everything = compute_overview(statistics, TODAY, "all").accuracy.audited
     parts = [
-        compute_overview(counting, TODAY, "all", source=source).accuracy.audited
-        for source in counting.sources()
+        compute_overview(statistics, TODAY, "all", source=source).accuracy.audited
+        for source in statistics.sources()
     ]
     assert sum(part.n for part in parts) == everything.n
     assert sum(part.k for part in parts) == everything.k
 
 
-def test_a_time_ends_today_and_has_its_length(counting):
+def test_a_time_ends_today_and_has_its_length(statistics):
     since = TODAY - timedelta(days=6)
-    days = counting.days(Scope(since, TODAY))
-    assert compute_overview(counting, TODAY, "week").predictions == sum(day.n for day in days)
+    days = statistics.days(Scope(since, TODAY))
+    assert compute_overview(statistics, TODAY, "week").predictions == sum(day.n for day in days)
     assert all(since <= day.day <= TODAY for day in days)
 
 
@@ -98,8 +98,8 @@ def test_the_figures_are_json_with_every_name(known):
 def test_without_records_the_figures_are_null_and_the_report_makes_sense(tmp_path):
     engine = open_database(f"sqlite:///{tmp_path / 'empty.db'}")
     known = (
-        compute_overview(Counting(engine), TODAY),
-        status_of(Counting(engine)),
+        compute_overview(StatisticsQueries(engine), TODAY),
+        status_of(StatisticsQueries(engine)),
     )
     found = figures(*known)
     assert [found[key] for key in ("accuracy", "ci_low", "top_confusion", "ece")] == [None] * 4
@@ -116,9 +116,9 @@ def test_the_report_needs_nothing_else(known):
     assert not {link for link in links if not link.startswith("#")}
 
 
-def test_what_comes_from_the_records_is_escaped_in_the_report(counting):
-    overview = compute_overview(counting, TODAY, "week", model_version="<script>alert(1)</script>")
-    assert "<script" not in page(overview, status_of(counting))
+def test_what_comes_from_the_records_is_escaped_in_the_report(statistics):
+    overview = compute_overview(statistics, TODAY, "week", model_version="<script>alert(1)</script>")
+    assert "<script" not in page(overview, status_of(statistics))
 
 
 def test_every_table_comes_as_csv_that_reads_back(known):
@@ -143,7 +143,7 @@ def test_three_years_with_gaps_make_a_line_without_gaps(tmp_path):
     engine = open_database(f"sqlite:///{tmp_path / 'long.db'}")
     fill(engine, 300, 3 * 365, datetime.now(UTC))
     for step, most in (("month", 38), ("week", 158), ("day", 1096)):
-        points = compute_overview(Counting(engine), TODAY, "all", step=step).line
+        points = compute_overview(StatisticsQueries(engine), TODAY, "all", step=step).line
         assert most - 40 < len(points) <= most
         assert sum(point.predictions for point in points) == 300
     engine.dispose()

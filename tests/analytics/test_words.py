@@ -8,7 +8,7 @@ from vibecheck.analytics.accuracy import accuracy
 from vibecheck.analytics.calibration import calibration
 from vibecheck.analytics.confusion import confusion
 from vibecheck.analytics.drift import drift
-from vibecheck.records.stats.results import Answers, Bin, Cell, Day
+from vibecheck.records.stats.results import Bin, Cell, DailyLabels, Day
 
 DAY = date(2026, 3, 31)
 
@@ -17,8 +17,8 @@ def known(correct: int, n: int, before: tuple[int, int] = (0, 0), asked: int = 2
     bins = (0,) * 10 + (500,) + (0,) * 4
     return accuracy(
         [Day(DAY, 500, asked, 0, 350.0, bins)],
-        [Answers(DAY, "audit", n, correct), Answers(DAY, "volunteered", 50, 10)],
-        [Answers(DAY, "audit", before[1], before[0])],
+        [DailyLabels(DAY, "audit", n, correct), DailyLabels(DAY, "volunteered", 50, 10)],
+        [DailyLabels(DAY, "audit", before[1], before[0])],
     )
 
 
@@ -49,7 +49,9 @@ def test_what_is_volunteered_is_called_biased():
 
 
 def test_what_was_drawn_for_labellers_has_its_interval():
-    answers = [Answers(date(2026, 3, 31), kind, n, n // 2) for kind, n in (("labeller", 40), ("random", 20))]
+    answers = [
+        DailyLabels(date(2026, 3, 31), kind, n, n // 2) for kind, n in (("labeller", 40), ("random", 20))
+    ]
     assert "Of these, 20 are from the random queue" in words.on_bias(accuracy([], answers))
     assert "50% right (30–70%)" in words.on_bias(accuracy([], answers))
 

@@ -13,10 +13,11 @@ import pytest
 
 from tests.comet.conftest import both_databases
 from tests.records.examples import JPEG, NOON, a_prediction
+from tests.records.rows import queued
 from tests.waiting import wait_for
 from vibecheck.comet import layout
 from vibecheck.comet.rollup import roll_up
-from vibecheck.records.outbox.queue import CHORES
+from vibecheck.records.outbox.queue import TASKS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -68,7 +69,7 @@ def add(store, rng, at):
 
 
 def left(store):
-    return [row for row in store.queued(10_000) if row.kind not in CHORES]
+    return [row for row in queued(store, 10_000) if row.kind not in TASKS]
 
 
 @both_databases

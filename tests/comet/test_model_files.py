@@ -12,13 +12,13 @@ from sqlalchemy import update
 
 from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import a_prediction, open_store
+from tests.records.rows import engine_of, queued
 from tests.standins.models import small_vit
-from vibecheck.comet import layout, model_files, model_sender
+from vibecheck.comet import fetch_model, layout, model_files, model_sender
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
 from vibecheck.comet.registry_sync import restore_models
 from vibecheck.comet.sender import Sender
-from vibecheck.comet.status import model_link
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, HubUnreachable, ModelError
 from vibecheck.evaluation.report import Changed, Report, Tally
@@ -44,8 +44,8 @@ TRAINING = {
 
 
 @pytest.fixture
-def registry(store) -> Registry:
-    return Registry(store.engine)
+def registry(store, settings) -> Registry:
+    return Registry.open(settings)
 
 
 @pytest.fixture
@@ -82,12 +82,12 @@ def tuned(registry, folder, tmp_path) -> Registry:
 
 
 def due_now(store):
-    with writing(store.engine) as connection:
+    with writing(engine_of(store)) as connection:
         connection.execute(update(outbox).values(next_attempt_at=None))
 
 
 def waiting(store):
-    return [row.payload["version"] for row in store.queued() if row.kind == "model"]
+    return [row.payload["version"] for row in queued(store) if row.kind == "model"]
 
 
 def test_a_model_goes_to_comet_with_all_that_belongs_to_it(settings, store, comet, tuned, folder):
@@ -187,11 +187,11 @@ def test_files_that_no_machine_has_any_more_are_set_aside_in_the_end(
     monkeypatch.setattr(model_sender, "PATIENCE", 2)
     for _ in range(3):
         send_all(settings, store)
-        with writing(store.engine) as connection:
+        with writing(engine_of(store)) as connection:
             connection.execute(
                 update(outbox).where(outbox.c.set_aside_at.is_(None)).values(next_attempt_at=None)
             )
-    with store.engine.connect() as connection:
+    with engine_of(store).connect() as connection:
         reasons = connection.execute(outbox.select().where(outbox.c.set_aside_at.is_not(None))).all()
     assert ["on no machine" in row.reason for row in reasons] == [True]
 
@@ -218,13 +218,6 @@ def elsewhere(settings, tmp_path):
     return settings.model_copy(update={"data": tmp_path / "elsewhere"})
 
 
-def test_its_page_in_comet_can_be_opened_once_it_is_there(settings, store, comet, tuned):
-    assert model_link(store, settings, TUNED, tuned.get(TUNED).metrics) is None
-    sent(settings, store)
-    link = model_link(store, settings, TUNED, tuned.get(TUNED).metrics)
-    assert link == f"{comet.url}/standin/vibecheck/{KEY}"
-
-
 def test_what_was_made_on_one_machine_runs_on_another(
     settings, store, comet, tuned, folder, elsewhere, monkeypatch
 ):
@@ -238,7 +231,7 @@ def test_what_was_made_on_one_machine_runs_on_another(
     content = (folder / "model.safetensors").read_bytes()
     (settings.data / "models").rename(settings.data / "gone")
     said = []
-    made = build(elsewhere, ModelFolder(Path(there.source)), said.append)
+    made = build(elsewhere, ModelFolder(Path(there.source)), fetch_model, said.append)
     assert made.version == TUNED and (made.folder / "model.onnx").is_file()
     assert (made.folder / "model.safetensors").read_bytes() == content
     assert made.report["source"] == there.source
@@ -270,11 +263,11 @@ def test_what_is_not_in_comet_yet_is_waited_for_and_without_an_account_said(
     source = ModelFolder(Path(tuned.get(TUNED).source))
     (settings.data / "models").rename(settings.data / "gone")
     with pytest.raises(HubUnreachable, match="not in Comet's model registry yet"):
-        build(elsewhere, source, lambda step: None)
+        build(elsewhere, source, fetch_model, lambda step: None)
     with pytest.raises(ModelError, match="COMET_API_KEY"):
-        build(elsewhere.model_copy(update={"comet_api_key": None}), source, lambda step: None)
+        build(elsewhere.model_copy(update={"comet_api_key": None}), source, fetch_model, lambda step: None)
     with pytest.raises(ModelError, match="is not a folder: check VIBECHECK_MODEL"):
-        build(elsewhere, ModelFolder(Path("/nowhere")), lambda step: None)
+        build(elsewhere, ModelFolder(Path("/nowhere")), fetch_model, lambda step: None)
 
 
 @pytest.fixture
@@ -298,20 +291,20 @@ def test_an_empty_disk_gets_its_registry_back(settings, store, comet, tuned, new
     tuned.register("tuned-2", "tuned", "/somewhere", {}, NOW + timedelta(3), IDS[:1])
     store.forget([IDS[0]], NOW)
     tuned.challenge("tuned-2")
-    with writing(store.engine) as connection:  # its files are nowhere, and it is remembered all the same
+    with writing(engine_of(store)) as connection:  # its files are nowhere, and it is remembered all the same
         connection.execute(outbox.delete().where(outbox.c.payload["version"].as_string() == "tuned-2"))
     tuned.register("tuned-2", "tuned", "owner/name@" + "0" * 40, {}, NOW + timedelta(3))
     sent(settings, store)
-    assert restore_models(Comet.open(settings), new_disk.engine) == 3
-    back = Registry(new_disk.engine)
+    assert restore_models(Comet.open(settings), Registry(engine_of(new_disk))) == 3
+    back = Registry(engine_of(new_disk))
     assert back.versions() == tuned.versions() and back.get(TUNED).deleted == 1
     assert back.aliases() == tuned.aliases()
     assert back.aliases() == {"champion": TUNED, "previous": "embedded-3", "challenger": "tuned-2"}
     assert back.promotions() == tuned.promotions()
     assert back.trained_on(TUNED) == IDS and back.get(TUNED).proof.proved
-    assert restore_models(Comet.open(settings), new_disk.engine) == 0
+    assert restore_models(Comet.open(settings), Registry(engine_of(new_disk))) == 0
     assert back.promotions() == tuned.promotions()
-    assert not [row for row in new_disk.queued() if row.kind == "model"], "what came from Comet is not news"
+    assert not [row for row in queued(new_disk) if row.kind == "model"], "what came from Comet is not news"
 
 
 def test_what_a_new_disk_began_with_gives_way_to_what_was_decided_before(
@@ -319,11 +312,11 @@ def test_what_a_new_disk_began_with_gives_way_to_what_was_decided_before(
 ):
     tuned.promote(TUNED, "proved", NOW + timedelta(2))
     sent(settings, store)
-    back = Registry(new_disk.engine)
+    back = Registry(engine_of(new_disk))
     back.register("embedded-3", "ships", "embedded", {}, NOW + timedelta(9))
     back.begin("embedded-3", "the first", NOW + timedelta(9))
     sent(settings, new_disk)
-    restore_models(Comet.open(settings), new_disk.engine)
+    restore_models(Comet.open(settings), Registry(engine_of(new_disk)))
     assert back.aliases() == {"champion": TUNED, "previous": "embedded-3"}
     assert [each.kind for each in back.promotions()] == ["promotion", "first"]
     assert len([name for name in comet.names() if name.startswith("promotion_")]) == 2
@@ -332,12 +325,12 @@ def test_what_a_new_disk_began_with_gives_way_to_what_was_decided_before(
 def test_what_was_decided_here_stays_when_more_is_fetched(settings, store, comet, tuned, new_disk):
     tuned.promote(TUNED, "proved", NOW + timedelta(2))
     sent(settings, store)
-    mine = Registry(new_disk.engine)
+    mine = Registry(engine_of(new_disk))
     for version in ("mine", "other"):
         mine.register(version, "mine", "embedded", {}, NOW)
     mine.begin("mine", "the first", NOW)
     mine.promote("other", "mine to decide", NOW, override=True)
-    restore_models(Comet.open(settings), new_disk.engine)
+    restore_models(Comet.open(settings), Registry(engine_of(new_disk)))
     assert mine.aliases() == {"champion": "other", "previous": "mine"}
     assert TUNED in {each.version for each in mine.versions()}
 
@@ -347,5 +340,5 @@ def test_what_somebody_else_put_there_is_left_out(settings, store, comet, new_di
     client.put(layout.MODELS, layout.model_name("a"), b"{}", {}, "asset")
     client.put(layout.MODELS, f"model_{'0' * 32}.json", b"not json", {}, "asset")
     client.put(layout.MODELS, f"promotion_{'0' * 32}.json", b"{}", {"version": "a"}, "asset")
-    assert restore_models(client, new_disk.engine) == 0
-    assert Registry(new_disk.engine).promotions() == []
+    assert restore_models(client, Registry(engine_of(new_disk))) == 0
+    assert Registry(engine_of(new_disk)).promotions() == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.records.examples import JPEG, NOON, a_prediction
+from tests.records.rows import engine_of
 from tests.waiting import wait_for
 from vibecheck.comet import layout
 from vibecheck.comet.process import COMMAND, SendingProcess
@@ -109,7 +110,7 @@ def test_it_sends_from_the_store_of_the_settings(environment, settings, store, c
 
 
 def test_it_sends_models_beside_the_records(environment, store, comet, process):
-    Registry(store.engine).register("a", "a test", "owner/name", {}, NOON)
+    Registry(engine_of(store)).register("a", "a test", "owner/name", {}, NOON)
     process().ensure()
     wait_for(lambda: comet.names() == [layout.model_name("a")])
 

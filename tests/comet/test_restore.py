@@ -11,9 +11,9 @@ from sqlalchemy import delete
 
 from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import JPEG, NOON, a_prediction, open_store
+from tests.records.rows import engine_of, queued
 from tests.waiting import wait_for
 from vibecheck.comet import background_restore, layout
-from vibecheck.comet.client import Comet
 from vibecheck.comet.restore import restore
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.status import comet_state, fetch
@@ -55,7 +55,7 @@ def put(experiment, name, value, content=None, metadata=None):
 
 
 def read_back(settings, store, since=LONG_AGO, say=lambda at: None):
-    return restore(Comet.open(settings), store, since, say)
+    return restore(settings, store, since, say)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_the_loop_holds_with_the_disk_thrown_away(settings, store, comet, elsewh
             (play,) = store.plays_of(prediction.id)
             assert new.plays_of(prediction.id) == [replace(play, playlist_name="")]
         assert new.model_versions() == store.model_versions()
-        assert [row.kind for row in new.queued() if row.kind != ROLLUP] == []
+        assert [row.kind for row in queued(new) if row.kind != ROLLUP] == []
 
 
 class Opened:
@@ -121,13 +121,13 @@ def test_the_sides_of_predictions_come_back_and_those_here_stay(settings, store,
     for each in made:
         store.add(each, None)
     first, second = (each.id for each in made)
-    training_sets.assign(store.engine, {first: "held_out", second: "train"}, NOON)
+    training_sets.assign(engine_of(store), {first: "held_out", second: "train"}, NOON)
     Sender(settings, store, FAST).run(until_empty=True)
     with Opened(elsewhere) as new:
         new.add(made[1], None)
-        training_sets.assign(new.engine, {second: "held_out"}, NOON)
+        training_sets.assign(engine_of(new), {second: "held_out"}, NOON)
         read_back(elsewhere, new)
-        assert training_sets.sides(new.engine, [first, second]) == {first: "held_out", second: "held_out"}
+        assert training_sets.sides(engine_of(new), [first, second]) == {first: "held_out", second: "held_out"}
 
 
 def test_it_changes_nothing_when_done_again_and_fetches_no_picture_twice(settings, store, comet):
@@ -234,11 +234,11 @@ def test_a_picture_that_is_deleted_here_meanwhile_stays_deleted(settings, store,
 
     def forget(at):
         if at.days_read:
-            with writing(store.engine) as connection:
+            with writing(engine_of(store)) as connection:
                 connection.execute(delete(predictions_table))
 
     assert read_back(settings, store, say=forget).pictures == 0
-    assert not store.images.exists(prediction.id)
+    assert not store.pictures.exists(prediction.id)
 
 
 def test_a_picture_that_is_deleted_there_meanwhile_is_no_error(settings, store, comet):
@@ -253,10 +253,10 @@ def test_a_day_that_nobody_rolled_up_is_put_on_the_list(settings, store, comet):
     today = a_prediction(made_at=datetime.now(UTC))
     remember(comet, today)
     read_back(settings, store)
-    assert [(row.kind, row.payload) for row in store.queued()] == [("rollup", {"day": "2026-01-31"})]
+    assert [(row.kind, row.payload) for row in queued(store)] == [("rollup", {"day": "2026-01-31"})]
     Sender(settings, store, FAST).run(until_empty=True)
     read_back(settings, store)
-    assert store.queued() == []
+    assert queued(store) == []
 
 
 def test_new_days_are_merged_into_a_store_that_is_not_empty(settings, store, comet):
@@ -285,14 +285,14 @@ def test_an_empty_store_fills_itself_and_one_that_is_not_waits_to_be_asked(
     stop, thread = fetching(settings, store)
     try:
         wait_for(lambda: (at := comet_state(store).restoring) and at.done)
-        wait_for(lambda: not store.queued())
+        wait_for(lambda: not queued(store))
         assert store.count() == 1
         background_restore.begin_if_empty(store)
-        assert store.queued() == []
+        assert queued(store) == []
         remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
         fetch(store)
         wait_for(lambda: store.count() == 2)
-        wait_for(lambda: not store.queued())
+        wait_for(lambda: not queued(store))
     finally:
         stop.set()
         thread.join()
@@ -310,7 +310,7 @@ def test_reading_back_that_fails_says_why_and_is_tried_again(settings, store, co
         wait_for(lambda: seen.append(comet_state(store).restoring) or store.count() == 1)
         wait_for(lambda: comet_state(store).restoring.done)
         assert any(at and "problem of its own" in at.sentence for at in seen)
-        wait_for(lambda: not [row for row in store.queued() if row.kind == RESTORE])
+        wait_for(lambda: not [row for row in queued(store) if row.kind == RESTORE])
     finally:
         stop.set()
         thread.join()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.records.examples import JPEG, NOON, a_prediction
 from vibecheck.comet import layout
-from vibecheck.comet.asset_index import Whereabouts
+from vibecheck.comet.asset_index import AssetIndex
 from vibecheck.comet.client import Comet
 from vibecheck.comet.layout import Asset
 from vibecheck.comet.rollup import needs_rollup, roll_up
@@ -111,7 +111,7 @@ def test_deletions_told_together_share_one_look_at_history(opened, comet):
     predictions = [a_prediction() for _ in range(3)]
     for prediction in predictions:
         put(opened, prediction)
-    whereabouts, before = Whereabouts(opened), comet.asked("asset/list")
+    whereabouts, before = AssetIndex(opened), comet.asked("asset/list")
     for prediction in predictions:
         assert whereabouts.day_of(prediction.id, NOON) == DAY
     assert whereabouts.day_of("0" * 32, NOON) is None

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 
 from tests.comet.conftest import API_KEY, FAST, both_databases
 from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
+from tests.records.rows import engine_of, queued
 from tests.waiting import wait_for
 from vibecheck.comet import layout
 from vibecheck.comet.sender import Sender
@@ -19,7 +20,7 @@ from vibecheck.errors import CometUnavailable
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox.messages import payload_of
-from vibecheck.records.outbox.queue import CHORES
+from vibecheck.records.outbox.queue import TASKS
 from vibecheck.records.values import Feedback
 
 DAY = layout.day_of(NOON)
@@ -35,13 +36,13 @@ def send(settings, store, pace=FAST):
 def tell(store, kind, prediction_id, payload):
     """Adds a row of a kind that other parts of the project write."""
     row = {"kind": kind, "prediction_id": prediction_id, "payload": payload, "created_at": NOON}
-    with writing(store.engine) as connection:
+    with writing(engine_of(store)) as connection:
         connection.execute(insert(outbox).values(row))
 
 
 def waiting(store):
-    """What is in the queue, without the chores."""
-    return [row for row in store.queued() if row.kind not in CHORES]
+    """What is in the queue, without the tasks."""
+    return [row for row in queued(store) if row.kind not in TASKS]
 
 
 def send_meanwhile(settings, store, pace=FAST):
@@ -141,8 +142,8 @@ def test_a_picture_that_was_allowed_later_takes_the_place_of_the_numbers(setting
     store.add(prediction, None)
     send(settings, store)
     kept = replace(prediction, picture_kept=True)
-    store.images.put(prediction.id, JPEG)
-    with writing(store.engine) as connection:
+    store.pictures.put(prediction.id, JPEG)
+    with writing(engine_of(store)) as connection:
         table = store_table("predictions")
         connection.execute(update(table).where(table.c.id == prediction.id).values(picture_kept=True))
     tell(store, kind, prediction.id, {"prediction_id": prediction.id})
@@ -165,7 +166,7 @@ def delete(store, prediction_id, **payload):
 
     from vibecheck.records.outbox import queue
 
-    with writing(store.engine) as connection:
+    with writing(engine_of(store)) as connection:
         table = store_table("predictions")
         connection.execute(delete_from(table).where(table.c.id == prediction_id))
         queue.withdraw(connection, [prediction_id])
@@ -205,7 +206,7 @@ def test_a_deletion_of_nothing_in_particular_deletes_nothing(settings, store, co
 
 def rolled_up(settings, store):
     """Sends as if the day was over."""
-    with writing(store.engine) as connection:
+    with writing(engine_of(store)) as connection:
         connection.execute(update(outbox).where(outbox.c.kind == "rollup").values(next_attempt_at=None))
     send(settings, store)
 
@@ -217,16 +218,16 @@ def log_of(comet):
 
 def test_a_day_is_rolled_up_when_today_is_over(settings, store, comet, added):
     send(settings, store)
-    (chore,) = store.queued()
+    (chore,) = queued(store)
     assert (chore.kind, chore.payload) == ("rollup", {"day": "2026-01-31"})
-    with writing(store.engine) as connection:
+    with writing(engine_of(store)) as connection:
         due = connection.execute(outbox.select()).one().next_attempt_at
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     assert due == datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC)
     assert "feedback_log.csv" not in comet.names()
     rolled_up(settings, store)
     assert added.id in log_of(comet)
-    assert store.queued() == []
+    assert queued(store) == []
 
 
 def test_a_promotion_is_kept(settings, store, comet):
@@ -470,7 +471,7 @@ def test_a_sender_that_is_told_to_end_leaves_nothing_claimed(settings, store, co
     wait_for(lambda: comet.asked(UPLOAD))
     sender.stop.set()
     thread.join()
-    with reading(store.engine) as connection:
+    with reading(engine_of(store)) as connection:
         rows = connection.execute(select(outbox.c.claimed_by, outbox.c.attempts)).all()
     assert len(rows) >= 4 and {tuple(row) for row in rows} == {(None, 0)}
 
@@ -508,9 +509,9 @@ def test_somebody_who_asks_to_try_again_need_not_wait(settings, store, comet, ad
 
 def test_the_sender_outlives_a_store_that_fails(settings, store, comet, added, monkeypatch):
     from vibecheck.errors import RecordsError
-    from vibecheck.records.outbox.queue import Queue
+    from vibecheck.records.outbox.queue import Outbox
 
-    claim, failures = Queue.claim, [True, True]
+    claim, failures = Outbox.claim, [True, True]
 
     def failing(self, *arguments, **options):
         if failures:
@@ -518,7 +519,7 @@ def test_the_sender_outlives_a_store_that_fails(settings, store, comet, added, m
             raise RecordsError("The database is away.")
         return claim(self, *arguments, **options)
 
-    monkeypatch.setattr(Queue, "claim", failing)
+    monkeypatch.setattr(Outbox, "claim", failing)
     until_sent(settings, store)
     assert comet.names() == [added.picture_name]
 

@@ -6,6 +6,7 @@ from sqlalchemy import update
 
 from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import NOON, a_prediction
+from tests.records.rows import engine_of, queued
 from vibecheck.comet import layout
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.status import comet_state, experiment_link, fetch
@@ -27,12 +28,12 @@ def test_connected_while_the_sender_speaks_and_no_longer(settings, store, comet)
     Sender(settings, store, FAST).run(until_empty=True)
     assert comet_state(store).connected
     for gone in (timedelta(minutes=5), -timedelta(minutes=5)):  # the clock may have been set back
-        with writing(store.engine) as connection:
+        with writing(engine_of(store)) as connection:
             written = connection.execute(notes.select()).one().noted_at
             connection.execute(update(notes).values(noted_at=written - gone))
         state = comet_state(store)
         assert not state.connected and "python -m vibecheck send" in state.sentence
-        with writing(store.engine) as connection:
+        with writing(engine_of(store)) as connection:
             connection.execute(update(notes).values(noted_at=written))
 
 
@@ -48,5 +49,5 @@ def test_the_link_of_a_prediction_leads_to_its_day_once_it_was_sent(settings, st
 def test_asking_twice_fetches_once(store):
     fetch(store)
     fetch(store)
-    assert [row.kind for row in store.queued()] == ["restore"]
+    assert [row.kind for row in queued(store)] == ["restore"]
     assert comet_state(store).waiting.queued == 0

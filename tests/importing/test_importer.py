@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.records.examples import open_store
+from tests.records.rows import queued
 from vibecheck.errors import RecordsError
 from vibecheck.importing.importer import Fate, Imported, Importer
 from vibecheck.importing.label_files import Refused
@@ -54,15 +55,15 @@ def test_a_labelled_picture_becomes_a_prediction_with_feedback(bring, store, smi
     (label,) = store.feedback_of(stored.id)
     assert (label.label, label.source, label.given_at) == ("sad", "import", NOW)
     assert max(decode(store.picture(stored.id)).shape) <= 320, "only the face is kept, not the room"
-    assert [row.kind for row in store.queued()] == ["prediction", "feedback"]
+    assert [row.kind for row in queued(store)] == ["prediction", "feedback"]
 
 
 def test_importing_again_changes_nothing_whatever_the_file_is_called(bring, store, smile, tmp_path):
     bring(LabelledPicture(2, smile, "happy"))
-    before = store.queued()
+    before = queued(store)
     moved = smile.rename(tmp_path / "renamed.png")
     (done,) = bring(LabelledPicture(9, moved, "happy", "Ann"), now=NOW + timedelta(days=3))
-    assert done.fate is Fate.KNOWN and store.count() == 1 and store.queued() == before
+    assert done.fate is Fate.KNOWN and store.count() == 1 and queued(store) == before
 
 
 def test_a_list_that_says_otherwise_later_corrects_the_label(bring, store, smile):

@@ -5,11 +5,11 @@ from threading import Barrier
 import pytest
 
 from tests.records.examples import a_prediction
+from tests.records.rows import pending
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import Proof
 from vibecheck.models.registry import Registry
 from vibecheck.records.db.transactions import reading
-from vibecheck.records.outbox.messages import pending
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 IDS = [f"{number:032x}" for number in range(3)]

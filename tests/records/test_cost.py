@@ -8,6 +8,7 @@ from sqlalchemy import event
 
 from benchmarks.harness.history import fill
 from tests.records.examples import NOON, PLAY, a_prediction, open_store
+from tests.records.rows import engine_of, recent
 from vibecheck.records.labels import queues
 from vibecheck.records.labels.queues import Filters
 from vibecheck.records.store import Store
@@ -65,7 +66,7 @@ def delete(store: Store, now: datetime) -> Callable[[], object]:
         undo,
         play,
         delete,
-        lambda store, now: lambda: store.recent("nobody", 20),
+        lambda store, now: lambda: recent(store, "nobody", 20),
         lambda store, now: lambda: store.page(Filters(disagreed=True), None, 20),
         lambda store, now: lambda: store.page(Filters(unlabelled=True), None, 20),
         lambda store, now: lambda: store.queue("useful", 10),
@@ -104,7 +105,7 @@ def steps(store: Store, what: Callable[[], object]) -> int:
     def watch(connection, *_) -> None:
         connection.set_progress_handler(step, A_STEP)
 
-    event.listen(store.engine, "checkout", watch)
+    event.listen(engine_of(store), "checkout", watch)
     what()
-    event.remove(store.engine, "checkout", watch)
+    event.remove(engine_of(store), "checkout", watch)
     return taken

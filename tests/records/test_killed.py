@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.records.adder import picture_of
 from tests.records.examples import EXAMPLE, open_store
+from tests.records.rows import queued, recent
 
 PROJECT = Path(__file__).parents[2]
 
@@ -39,13 +40,13 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(settings):
     # What was under way is there in full or not at all.
     for path in (settings.data / "images").rglob("*.jpg"):
         assert path.read_bytes() == picture_of(path.stem.removeprefix("input_"))
-    stored = {prediction.id for prediction in store.recent(EXAMPLE.visitor, 100_000)}
-    queued = {row.prediction_id for row in store.queued(100_000)}
+    stored = {prediction.id for prediction in recent(store, EXAMPLE.visitor, 100_000)}
+    in_outbox = {row.prediction_id for row in queued(store)}
     # The server may still be busy with the last commit of the dead: the list made later may have it.
-    assert set(acknowledged) <= stored <= queued
-    assert all(store.picture(prediction_id) for prediction_id in queued)
+    assert set(acknowledged) <= stored <= in_outbox
+    assert all(store.picture(prediction_id) for prediction_id in in_outbox)
 
     # And what was left behind goes with the rest.
-    assert store.purge(datetime.now(UTC) + timedelta(days=1)) >= len(queued)
+    assert store.purge(datetime.now(UTC) + timedelta(days=1)) >= len(in_outbox)
     assert [path for path in (settings.data / "images").rglob("*") if path.is_file()] == []
     store.close()

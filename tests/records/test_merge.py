@@ -7,13 +7,14 @@ import pytest
 from sqlalchemy import insert
 
 from tests.records.examples import NOON, a_prediction
+from tests.records.rows import engine_of, queued
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.merge import (
     BATCH,
     REMEMBER_FORGOTTEN,
     Merged,
-    Remembered,
+    RestoredPrediction,
     forget,
     merge,
     with_pictures,
@@ -26,39 +27,39 @@ def label(prediction, n, mood, **changes):
 
 
 def remembered(prediction, *labels, plays=()):
-    return Remembered(prediction, "the project's own", labels, plays)
+    return RestoredPrediction(prediction, "the project's own", labels, plays)
 
 
 def test_what_is_merged_is_as_it_was_and_is_not_sent_again(store):
     prediction = a_prediction()
     labels = label(prediction, 1, "sad"), label(prediction, 2, "fear")
     play = Play(prediction.id, 1, "37i9", "Sérénité", "match", False, "search", NOON)
-    assert merge(store.engine, [remembered(prediction, *labels, plays=(play,))]) == Merged(1, 2)
+    assert merge(engine_of(store), [remembered(prediction, *labels, plays=(play,))]) == Merged(1, 2)
     assert store.get(prediction.id) == prediction
     assert store.feedback_of(prediction.id) == list(labels)
     assert store.plays_of(prediction.id) == [play]
-    assert store.queued() == []
+    assert queued(store) == []
 
 
 def test_a_playlist_is_the_same_with_and_without_its_name(store):
     prediction = a_prediction()
     play = Play(prediction.id, 1, "37i9", "Sérénité", "match", False, "search", NOON, "fear")
-    merge(store.engine, [remembered(prediction, plays=(play,))])
-    merge(store.engine, [remembered(prediction, plays=(replace(play, playlist_name=""),))])
+    merge(engine_of(store), [remembered(prediction, plays=(play,))])
+    merge(engine_of(store), [remembered(prediction, plays=(replace(play, playlist_name=""),))])
     assert store.plays_of(prediction.id) == [play]
 
 
 def test_merging_again_changes_nothing(store):
     prediction = a_prediction()
     told = [remembered(prediction, label(prediction, 1, "sad"))]
-    merge(store.engine, told)
-    assert merge(store.engine, told) == Merged(0, 0)
+    merge(engine_of(store), told)
+    assert merge(engine_of(store), told) == Merged(0, 0)
     assert len(store.feedback_of(prediction.id)) == 1
 
 
 def test_more_than_one_batch(store):
     told = [remembered(a_prediction()) for _ in range(BATCH + 1)]
-    assert merge(store.engine, told) == Merged(BATCH + 1, 0)
+    assert merge(engine_of(store), told) == Merged(BATCH + 1, 0)
     assert store.count() == BATCH + 1
 
 
@@ -67,15 +68,15 @@ def test_labels_given_here_and_elsewhere_under_one_number_are_both_kept(store):
     store.add(prediction, None)
     here = store.label(prediction.id, "happy", "labeller", "me", NOON + timedelta(days=1))
     told = [remembered(prediction, label(prediction, 1, "sad"))]
-    assert merge(store.engine, told) == Merged(0, 1)
-    assert merge(store.engine, told) == Merged(0, 0)
+    assert merge(engine_of(store), told) == Merged(0, 1)
+    assert merge(engine_of(store), told) == Merged(0, 0)
     assert store.feedback_of(prediction.id) == [here, label(prediction, 2, "sad")]
 
 
 def test_a_model_is_known_from_its_first_prediction_on_whatever_comes_first(store):
     late, early = a_prediction(), a_prediction(made_at=NOON - timedelta(days=3))
-    merge(store.engine, [remembered(late)])
-    merge(store.engine, [remembered(early)])
+    merge(engine_of(store), [remembered(late)])
+    merge(engine_of(store), [remembered(early)])
     (model,) = store.model_versions()
     assert (model.origin, model.first_used_at) == ("the project's own", early.made_at)
     assert store.model_origin(late.model_version) == "the project's own"
@@ -85,23 +86,23 @@ def test_a_model_is_known_from_its_first_prediction_on_whatever_comes_first(stor
 @pytest.mark.parametrize("delivered", [False, True])
 def test_what_was_deleted_here_does_not_come_back(store, delivered):
     prediction = a_prediction()
-    with writing(store.engine) as connection:
+    with writing(engine_of(store)) as connection:
         if delivered:
             forget(connection, prediction.id, NOON)
             forget(connection, prediction.id, NOON)
         else:
             row = {"kind": "deletion", "prediction_id": prediction.id, "payload": {}, "created_at": NOON}
             connection.execute(insert(outbox).values(row))
-    assert merge(store.engine, [remembered(prediction)]) == Merged(0, 0)
+    assert merge(engine_of(store), [remembered(prediction)]) == Merged(0, 0)
     assert store.count() == 0
 
 
 def test_notes_of_deletions_are_dropped_in_time(store):
     old, new = a_prediction(), a_prediction()
-    with writing(store.engine) as connection:
+    with writing(engine_of(store)) as connection:
         forget(connection, old.id, NOON)
         forget(connection, new.id, NOON + REMEMBER_FORGOTTEN + timedelta(seconds=1))
-    merge(store.engine, [remembered(old), remembered(new)])
+    merge(engine_of(store), [remembered(old), remembered(new)])
     assert [prediction.id for prediction, _ in store.history()] == [old.id]
 
 
@@ -120,4 +121,4 @@ def test_which_pictures_may_be_kept(store):
     kept, bare = a_prediction(picture_kept=True), a_prediction()
     store.add(kept, b"\xff\xd8")
     store.add(bare, None)
-    assert with_pictures(store.engine, [kept.id, bare.id, "0" * 32]) == {kept.id}
+    assert with_pictures(engine_of(store), [kept.id, bare.id, "0" * 32]) == {kept.id}

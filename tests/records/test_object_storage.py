@@ -11,7 +11,7 @@ from s3fs import S3FileSystem
 from tests.records.examples import JPEG, a_prediction, open_store
 from tests.standins.object_storage import ObjectStorage, object_storage
 from vibecheck.errors import RecordsError
-from vibecheck.records.pictures import S3_PATIENCE, Images
+from vibecheck.records.pictures import S3_PATIENCE, Pictures
 from vibecheck.settings import Settings
 
 
@@ -22,11 +22,11 @@ def storage():
 
 
 @pytest.fixture
-def images(storage: ObjectStorage, monkeypatch) -> Images:
+def images(storage: ObjectStorage, monkeypatch) -> Pictures:
     for name, value in storage.environment.items():
         monkeypatch.setenv(name, value)
     S3FileSystem.clear_instance_cache()  # drivers are remembered with the server they first had
-    return Images(Settings.load().images_url)
+    return Pictures(Settings.load().images_url)
 
 
 def test_what_is_put_can_be_got_and_deleted_and_is_an_object_of_its_own(images, storage):
@@ -63,7 +63,7 @@ def test_a_store_keeps_purges_and_sweeps_there(images, storage, tmp_path):
 
 def test_a_bucket_that_is_not_there_is_a_sentence(images):
     with pytest.raises(RecordsError, match=r"written at s3://nowhere/faces .*VIBECHECK_IMAGES_URL"):
-        Images("s3://nowhere/faces").put(a_prediction().id, JPEG)
+        Pictures("s3://nowhere/faces").put(a_prediction().id, JPEG)
 
 
 def test_storage_that_hangs_or_is_gone_is_a_sentence_within_seconds(images, storage, monkeypatch):
@@ -72,7 +72,7 @@ def test_storage_that_hangs_or_is_gone_is_a_sentence_within_seconds(images, stor
         port = gone.getsockname()[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     S3FileSystem.clear_instance_cache()
-    elsewhere = Images("s3://vibes/elsewhere")
+    elsewhere = Pictures("s3://vibes/elsewhere")
     began = time.monotonic()
     with pytest.raises(RecordsError, match=r"could not be written .*VIBECHECK_IMAGES_URL"):
         elsewhere.put(a_prediction().id, JPEG)
@@ -84,7 +84,7 @@ def test_storage_that_hangs_or_is_gone_is_a_sentence_within_seconds(images, stor
     try:
         began = time.monotonic()
         with pytest.raises(RecordsError, match=r"could not be read .*VIBECHECK_IMAGES_URL"):
-            Images("s3://vibes/faces").get(a_prediction().id)
+            Pictures("s3://vibes/faces").get(a_prediction().id)
         assert time.monotonic() - began < 10
     finally:
         storage.process.send_signal(signal.SIGCONT)

@@ -12,7 +12,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.records.examples import JPEG
 from vibecheck.errors import RecordsError, UnknownPrediction
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 
 ID = "ab" + "0" * 30
 OTHER = "cd" + "1" * 30
@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 @pytest.fixture(params=["folder", "memory"])
 def images(request, folder):
-    return Images(str(folder) if request.param == "folder" else f"memory://{uuid4().hex}/images")
+    return Pictures(str(folder) if request.param == "folder" else f"memory://{uuid4().hex}/images")
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def test_what_is_deleted_is_gone(images):
 
 
 def test_another_process_sees_and_deletes_the_same_pictures(folder):
-    here, there = Images(str(folder)), Images(str(folder))
+    here, there = Pictures(str(folder)), Pictures(str(folder))
     assert there.get(ID) is None
     here.put(ID, JPEG)
     assert there.get(ID) == JPEG
@@ -80,7 +80,7 @@ def test_another_process_sees_and_deletes_the_same_pictures(folder):
 
 
 def test_the_name_carries_the_id_and_folders_stay_small(folder):
-    Images(str(folder)).put(ID, JPEG)
+    Pictures(str(folder)).put(ID, JPEG)
     assert files(folder) == [f"ab/input_{ID}.jpg"]
     assert (folder / files(folder)[0]).stat().st_mode & 0o777 == 0o600
 
@@ -107,12 +107,12 @@ def test_a_picture_is_on_disk_before_it_has_its_name(folder, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(Path, "replace", replace)
-    Images(str(folder)).put(ID, JPEG)
+    Pictures(str(folder)).put(ID, JPEG)
     assert steps == ["sync images", "sync .part", "name .jpg", "sync images/ab"]
 
 
 def test_a_full_disk_leaves_nothing_behind(folder):
-    images = Images(str(folder))
+    images = Pictures(str(folder))
     images.put(ID, JPEG)
     with (
         files_of_at_most(100_000),
@@ -127,7 +127,7 @@ def test_a_full_disk_leaves_nothing_behind(folder):
 
 def test_a_place_that_cannot_be_used(tmp_path):
     (tmp_path / "images").write_text("a file is in the way")
-    images = Images(str(tmp_path / "images"))
+    images = Pictures(str(tmp_path / "images"))
     for use in (images.get, images.delete, lambda name: images.put(name, JPEG)):
         with pytest.raises(RecordsError, match=r"(Not a directory|File exists).*VIBECHECK_DATA"):
             use(ID)
@@ -139,12 +139,12 @@ def test_a_place_that_cannot_be_used(tmp_path):
 )
 def test_a_kind_of_place_that_is_not_known(location, words):
     with pytest.raises(RecordsError, match=words) as caught:
-        Images(location)
+        Pictures(location)
     assert "secret" not in str(caught.value)
 
 
 def test_check_leaves_nothing_behind(folder):
-    assert Images(str(folder)).check() == f"{folder} can be written and read."
+    assert Pictures(str(folder)).check() == f"{folder} can be written and read."
     assert files(folder) == []
 
 
@@ -160,7 +160,7 @@ def test_listings_are_not_remembered():
             return files if detail else [file["name"] for file in files]
 
     fsspec.register_implementation("remembering", Remembering, clobber=True)
-    images = Images(f"remembering://{uuid4().hex}")
+    images = Pictures(f"remembering://{uuid4().hex}")
     later = datetime.now(UTC) + timedelta(minutes=1)
     for _ in range(2):
         images.put(ID, JPEG)
@@ -184,7 +184,7 @@ def test_a_picture_whose_row_is_still_being_written_is_no_stray(images):
 
 
 def test_what_a_dead_process_was_writing_is_a_stray_and_other_files_are_not(folder):
-    images = Images(str(folder))
+    images = Pictures(str(folder))
     images.put(ID, JPEG)
     (folder / "ab" / "input_x1y2.part").write_bytes(b"half a fa")
     (folder / "ab" / "holiday.jpg").write_bytes(b"not ours")
@@ -195,7 +195,7 @@ def test_what_a_dead_process_was_writing_is_a_stray_and_other_files_are_not(fold
 
 
 def test_a_picture_that_need_not_wait_for_the_disk_is_kept_all_the_same(tmp_path):
-    images = Images(str(tmp_path))
+    images = Pictures(str(tmp_path))
     images.put("0f" * 16, b"a face", wait=False)
     assert images.get("0f" * 16) == b"a face"
     assert images.remove_strays(datetime.now(UTC) + timedelta(hours=1), lambda ids: set(ids)) == 0

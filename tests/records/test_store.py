@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from sqlalchemy import event, text
 
 from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction, open_store
+from tests.records.rows import queued, recent
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.outbox.messages import payload_of
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 from vibecheck.records.values import PREDICTION_SOURCES, ModelVersion, Play
 from vibecheck.vision.faces import Face, FaceQuality
@@ -88,7 +89,7 @@ def test_a_prediction_comes_back_as_it_was(store, prediction, jpeg):
     assert found == prediction
     assert found.made_at.utcoffset() == timedelta(0)
     assert store.picture(prediction.id) == picture
-    assert store.queued(10_000)[-1].payload == payload_of(prediction)
+    assert queued(store, 10_000)[-1].payload == payload_of(prediction)
 
 
 def test_numbers_of_numpy_are_stored_as_numbers(store):
@@ -131,7 +132,7 @@ def test_adding_the_same_id_twice_is_refused(store):
         store.add(replace(prediction, mood="sad"), b"another picture")
     assert store.get(prediction.id) == prediction
     assert store.picture(prediction.id) == JPEG
-    assert len(store.queued()) == 1
+    assert len(queued(store)) == 1
 
 
 def test_adding_the_same_id_from_threads_stores_it_once(store):
@@ -150,7 +151,7 @@ def test_adding_the_same_id_from_threads_stores_it_once(store):
         outcomes = list(threads.map(add, range(6)))
     assert sorted(outcomes, key=str) == [True] * 5 + ["added"]
     assert store.picture(prediction.id) == JPEG
-    assert (store.count(), len(store.queued())) == (1, 1)
+    assert (store.count(), len(queued(store))) == (1, 1)
 
 
 @pytest.mark.parametrize(("kept", "picture"), [(True, None), (False, JPEG)])
@@ -176,7 +177,7 @@ def test_no_row_is_written_if_the_picture_cannot_be(store, tmp_path):
     (tmp_path / "images").write_text("a file is in the way")
     with pytest.raises(RecordsError, match="could not be written"):
         store.add(prediction, JPEG)
-    assert (store.count(), store.queued()) == (0, [])
+    assert (store.count(), queued(store)) == (0, [])
 
 
 def test_the_first_use_of_a_model_is_noted(store):
@@ -203,7 +204,7 @@ def test_an_unknown_id(store, prediction_id):
     ):
         with pytest.raises(UnknownPrediction, match="no prediction with the id"):
             use(prediction_id)
-    assert store.queued() == []
+    assert queued(store) == []
 
 
 def test_labels_are_counted_and_queued(store):
@@ -214,7 +215,7 @@ def test_labels_are_counted_and_queued(store):
     second = store.label(prediction.id, "fear", "labeller", None, NOON + SECOND)
     assert (first.n, second.n) == (1, 2)
     assert store.feedback_of(prediction.id) == [first, second]
-    assert [row.payload for row in store.queued()[2:]] == [payload_of(first), payload_of(second)]
+    assert [row.payload for row in queued(store)[2:]] == [payload_of(first), payload_of(second)]
 
 
 def test_the_same_label_again_is_the_same_feedback(store):
@@ -223,7 +224,7 @@ def test_the_same_label_again_is_the_same_feedback(store):
     first = store.label(prediction.id, "sad", "audit", "me", NOON)
     assert store.label(prediction.id, "sad", "audit", "me", NOON + SECOND) == first
     assert store.feedback_of(prediction.id) == [first]
-    assert len(store.queued()) == 2
+    assert len(queued(store)) == 2
 
 
 @pytest.mark.parametrize(
@@ -257,7 +258,7 @@ def test_labels_at_once_all_get_through(store):
         given = list(threads.map(press, range(8)))
     assert sorted(label.n for label in given) == list(range(1, 9))
     assert store.feedback_of(prediction.id) == sorted(given, key=lambda label: label.n)
-    assert len(store.queued()) == 9
+    assert len(queued(store)) == 9
 
 
 def test_a_wrong_label_stores_nothing(store):
@@ -289,7 +290,7 @@ def test_plays_are_counted_and_queued(store):
         prediction.id, 2, "37i92", "Sérénité 🎧", "match", True, "search", NOON + 2 * SECOND
     )
     assert store.plays_of(prediction.id) == [first, second]
-    assert [row.payload for row in store.queued()[1:]] == [payload_of(first), payload_of(second)]
+    assert [row.payload for row in queued(store)[1:]] == [payload_of(first), payload_of(second)]
 
 
 def test_plays_at_once_all_get_through(store):
@@ -304,9 +305,9 @@ def test_the_recent_predictions_of_a_visitor(store):
     mine = [a_prediction(visitor="me", made_at=NOON + number * SECOND) for number in (2, 0, 1)]
     for prediction in (*mine, a_prediction(visitor="you"), a_prediction(visitor=None)):
         store.add(prediction, None)
-    assert store.recent("me", 10) == [mine[0], mine[2], mine[1]]
-    assert store.recent("me", 2) == [mine[0], mine[2]]
-    assert store.recent("nobody", 10) == []
+    assert recent(store, "me", 10) == [mine[0], mine[2], mine[1]]
+    assert recent(store, "me", 2) == [mine[0], mine[2]]
+    assert recent(store, "nobody", 10) == []
 
 
 def test_the_newest_that_have_a_picture(store):
@@ -316,13 +317,6 @@ def test_the_newest_that_have_a_picture(store):
     store.add(a_prediction(made_at=NOON + timedelta(seconds=9)), None)
     assert store.pictured(10) == kept[::-1]
     assert store.pictured(2) == kept[:0:-1]
-
-
-def test_what_is_queued_can_be_listed_in_part(store):
-    predictions = [a_prediction() for _ in range(3)]
-    for prediction in predictions:
-        store.add(prediction, None)
-    assert [row.prediction_id for row in store.queued(2)] == [prediction.id for prediction in predictions[:2]]
 
 
 def test_a_picture_that_is_gone(store, tmp_path):
@@ -342,7 +336,7 @@ def test_a_check_fails_where_nothing_may_be_written(engine, settings):
     read_only = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}
     event.listen(engine, "begin", lambda begun: begun.exec_driver_sql(read_only[engine.dialect.name]))
     with pytest.raises(RecordsError, match="is read-only"):
-        Store(engine, Images(settings.images_url)).check()
+        Store(engine, Pictures(settings.images_url)).check()
 
 
 def test_a_check_fails_where_a_table_is_missing(store, database_url):

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.records.examples import JPEG, NOON, a_prediction, open_store
+from tests.records.rows import queued
 from vibecheck.errors import RecordsError
 from vibecheck.records import bulk
 from vibecheck.records.db.connect import open_database
@@ -49,7 +50,7 @@ def test_nobody_is_told_of_what_is_done_to_made_up_records(made_up):
     store, prediction_id = made_up
     store.label(prediction_id, "sad", "labeller", "somebody", NOON)
     assert [each.label for each in store.feedback_of(prediction_id)] == ["sad"]
-    assert store.queued() == []
+    assert queued(store) == []
 
 
 def test_writing_many_at_once_leaves_what_writing_one_by_one_leaves(settings, tmp_path):

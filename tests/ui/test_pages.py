@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.ui.conftest import sign_in
 from vibecheck.access.roles import PAGES, Role
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ LISTS = {f"VIBECHECK_{role.name}S": f"{role.title}@example.org" for role in Role
 def reads(monkeypatch) -> list[str]:
     """What was opened of the records and pictures while a page ran."""
     opened = []
-    for kind in (Store, Images):
+    for kind in (Store, Pictures):
         monkeypatch.setattr(kind, "__getattribute__", watching(kind, opened))
     open_store = Store.open
 

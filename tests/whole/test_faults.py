@@ -18,6 +18,7 @@ import pytest
 from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
 from tests.records.examples import open_store
+from tests.records.rows import queued
 from tests.standins.postgres import PostgresServer, postgres_of_its_own
 from tests.waiting import wait_for
 from tests.whole.conftest import FACE, NUMBERS, UPLOAD, check_vibe, photo, said
@@ -227,6 +228,6 @@ def test_spotify_comet_and_the_hub_hang_at_once(silence, run_app):
         assert statistics.median(took) < 5, f"nobody waits for any of them again: {took}"
         assert "Model: embedded-3." in tab.text()
     store = open_store(Settings(data=app.data, model="embedded"))
-    assert len([row for row in store.queued() if row.kind == "prediction"]) == store.count() == 4
+    assert len([row for row in queued(store) if row.kind == "prediction"]) == store.count() == 4
     store.close()
     assert "Traceback" not in said(app)

@@ -14,6 +14,7 @@ from benchmarks.harness.wire import Visitor
 from tests.browser.conftest import open_browser, playwright  # noqa: F401
 from tests.browser.test_live import FRAMES, as_webcam, mood, start
 from tests.records.examples import open_store
+from tests.records.rows import queued
 from tests.standins.comet import CometStandin, comet_standin
 from tests.standins.models import install
 from tests.standins.nginx import Nginx, nginx_before
@@ -22,7 +23,7 @@ from tests.standins.postgres import postgres_of_its_own
 from tests.waiting import wait_for
 from tests.whole.conftest import check_vibe, said
 from vibecheck.models.registry import Registry
-from vibecheck.records.outbox.queue import CHORES
+from vibecheck.records.outbox.queue import TASKS
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
@@ -141,7 +142,7 @@ def test_all_of_it_reaches_comet_once_however_many_copies_send(copies, store):
                 tab.pick("answer-", 0)
 
     def waiting() -> list:
-        return [row for row in store.queued(1000) if row.kind not in CHORES]
+        return [row for row in queued(store, 1000) if row.kind not in TASKS]
 
     wait_for(lambda: not waiting(), "both senders", 90)
     names = copies.comet.names()

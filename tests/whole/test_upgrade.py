@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 
 from benchmarks.harness.wire import Visitor
 from tests.records.examples import open_store
+from tests.records.rows import queued
 from tests.standins.postgres import postgres_of_its_own
 from tests.whole.conftest import check_vibe, photo, said
 from vibecheck.records.stats.queries import Scope
@@ -68,8 +69,8 @@ def test_the_whole_app_goes_on_with_what_its_first_version_wrote(kind, request, 
     assert [each.label for each in store.feedback_of(IDS[1])] == ["angry", "fear", "happy"]
     assert store.picture(IDS[0]) == photo()
     assert store.plays_of(IDS[0])[0].playlist_name == "Happy Hits!"
-    assert store.counting.mix(Scope()).n == 4, "the summaries count what was there before them"
-    assert {row.prediction_id for row in store.queued() if row.kind == "prediction"} == {*IDS, new}
+    assert store.statistics.mix(Scope()).n == 4, "the summaries count what was there before them"
+    assert {row.prediction_id for row in queued(store) if row.kind == "prediction"} == {*IDS, new}
     assert store.get(IDS[2]).made_at == datetime(2026, 9, 22, 9, 30, tzinfo=UTC)
     store.close()
     assert "Traceback" not in said(app)

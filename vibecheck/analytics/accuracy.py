@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from vibecheck.analytics.shares import Difference, Share, change, share
-from vibecheck.records.stats.results import Answers, Bin, Day
+from vibecheck.records.stats.results import Bin, DailyLabels, Day
 
 # With fewer answers there is no headline: the interval would be wider than ±18 points.
 ENOUGH = 30
@@ -56,7 +56,9 @@ class Point:
     drawn: Share | None = None
 
 
-def accuracy(days: Sequence[Day], answers: Sequence[Answers], before: Sequence[Answers] = ()) -> Accuracy:
+def accuracy(
+    days: Sequence[Day], answers: Sequence[DailyLabels], before: Sequence[DailyLabels] = ()
+) -> Accuracy:
     """The accuracy of a period; `before` are the answers of the period that it is compared with."""
     audited = _share(answers, "audit")
     asked = sum(day.audits for day in days)
@@ -72,7 +74,7 @@ def accuracy(days: Sequence[Day], answers: Sequence[Answers], before: Sequence[A
 
 
 def line(
-    days: Sequence[Day], answers: Sequence[Answers], bins: Sequence[Bin], last: date, step: str = "week"
+    days: Sequence[Day], answers: Sequence[DailyLabels], bins: Sequence[Bin], last: date, step: str = "week"
 ) -> list[Point]:
     """The accuracy step by step up to the day `last`, oldest first, without gaps.
 
@@ -82,7 +84,7 @@ def line(
     believed = recalibrated(bins)
     if not days and not answers:
         return []
-    by_start: dict[date, tuple[list[Day], list[Answers]]] = {}
+    by_start: dict[date, tuple[list[Day], list[DailyLabels]]] = {}
     for day in days:
         by_start.setdefault(first_day(day.day, last, step), ([], []))[0].append(day)
     for answer in answers:
@@ -134,6 +136,6 @@ def next_step(start: date, step: str) -> date:
     return start + timedelta(days=7 if step == "week" else 1)
 
 
-def _share(answers: Sequence[Answers], kind: str) -> Share:
+def _share(answers: Sequence[DailyLabels], kind: str) -> Share:
     mine = [answer for answer in answers if answer.kind == kind]
     return share(sum(a.correct for a in mine), sum(a.n for a in mine))

@@ -60,7 +60,7 @@ def error_of_gaps(gaps: np.ndarray, n: float) -> float:
 def calibration(bins: Sequence[Bin], seed: int = 0) -> Calibration:
     """The error and the diagram, from counted answers; the same answers give the same interval.
 
-    The interval is that of a bootstrap. Answers in a bin have nearly the same confidence, so what is
+    The interval is that of a bootstrap. DailyLabels in a bin have nearly the same confidence, so what is
     resampled is the number of right and wrong answers in each bin.
     """
     merged: dict[int, list[Bin]] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vibecheck.records.labels.trainable import LabelCount, Learnable
-from vibecheck.records.stats.queries import Counting
+from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.stats.results import Example
 
 # No label is doubted where the model was less confident than this.
@@ -42,11 +42,11 @@ class NewLabels:
         return max(0, self.total - self.suspect_count)
 
 
-def new_labels(counting: Counting, learnable: Learnable, version: str) -> NewLabels:
+def new_labels(statistics: StatisticsQueries, learnable: Learnable, version: str) -> NewLabels:
     """The labels that are new to a model version. Raises RecordsError."""
-    since = counting.trained_at(version)
-    confident = thresholds(counting.mean_label_probability())
-    number, suspects = counting.suspects(confident, LISTED, since)
+    since = statistics.trained_at(version)
+    confident = thresholds(statistics.mean_label_probability())
+    number, suspects = statistics.suspects(confident, LISTED, since)
     return NewLabels(since, tuple(learnable.counts(since)), tuple(suspects), number)
 
 

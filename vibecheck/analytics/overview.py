@@ -13,8 +13,8 @@ from vibecheck.analytics.retrain import Advice, advice
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.slices import Slice, slices
 from vibecheck.records.labels.trainable import Learnable
-from vibecheck.records.stats.queries import Counting
-from vibecheck.records.stats.results import Answers, Day, MoodPlays, Scope, VersionUse
+from vibecheck.records.stats.queries import StatisticsQueries
+from vibecheck.records.stats.results import DailyLabels, Day, MoodPlays, Scope, VersionUse
 
 # Named times, in days up to today.
 PERIODS = {"week": 7, "4 weeks": 28, "12 weeks": 84, "all": None}
@@ -76,7 +76,7 @@ def scope_of(period: str, today: date, model_version: str | None = None, source:
 
 
 def compute_overview(
-    counting: Counting,
+    statistics: StatisticsQueries,
     today: date,
     period: str = "week",
     model_version: str | None = None,
@@ -86,8 +86,8 @@ def compute_overview(
     """Queries the records and computes the statistics of a scope. Raises RecordsError."""
     scope = scope_of(period, today, model_version, source)
     shown = _line_scope(scope, today)
-    days, answers = counting.days(shown), counting.answers(shown) + counting.drawn(shown)
-    cells, bins = counting.cells(scope), counting.bins(scope)
+    days, answers = statistics.days(shown), statistics.answers(shown) + statistics.drawn(shown)
+    cells, bins = statistics.cells(scope), statistics.bins(scope)
     inside = [day for day in days if _within(day, scope)]
     return Overview(
         scope=scope,
@@ -98,28 +98,28 @@ def compute_overview(
         accuracy=accuracy(
             inside,
             [answer for answer in answers if _within(answer, scope)],
-            _before(counting, scope),
+            _before(statistics, scope),
         ),
         line=tuple(line(days, answers, bins, today, step)),
         confusion=confusion(cells),
-        slices=tuple(slices(counting.groups(scope), cells)),
+        slices=tuple(slices(statistics.groups(scope), cells)),
         calibration=calibration(bins),
-        drift=_drift(counting, scope),
+        drift=_drift(statistics, scope),
         days=tuple(inside),
-        plays=tuple(counting.plays(scope)),
+        plays=tuple(statistics.plays(scope)),
     )
 
 
 def compute_model_status(
-    counting: Counting, learnable: Learnable, champion: ModelInUse, today: date
+    statistics: StatisticsQueries, learnable: Learnable, champion: ModelInUse, today: date
 ) -> ModelStatus:
     """Queries the records and computes the status of the models. Raises RecordsError."""
-    uses = counting.versions()
-    live_since = counting.live_since(champion.version)
+    uses = statistics.versions()
+    live_since = statistics.live_since(champion.version)
     if live_since and champion.version not in {use.version for use in uses}:
         uses.append(VersionUse(champion.version, "", live_since, None, 0, None))
-    versions = side_by_side(uses, counting.bins(Scope()))
-    labels = new_labels(counting, learnable, champion.version)
+    versions = side_by_side(uses, statistics.bins(Scope()))
+    labels = new_labels(statistics, learnable, champion.version)
     return ModelStatus(
         champion=champion,
         versions=tuple(versions),
@@ -127,7 +127,7 @@ def compute_model_status(
         retrain=advice(
             audited=next((v.accuracy for v in versions if v.name == champion.version), share(0, 0)),
             promise=champion.promise,
-            drift=_drift(counting, scope_of("4 weeks", today)),
+            drift=_drift(statistics, scope_of("4 weeks", today)),
             labels=labels.usable,
             suspects=labels.suspect_count,
             live_since=live_since.date() if live_since else None,
@@ -142,19 +142,21 @@ def _line_scope(scope: Scope, today: date) -> Scope:
     return replace(scope, since=min(scope.since, today - timedelta(days=LINE_DAYS - 1)))
 
 
-def _within(counted: Day | Answers, scope: Scope) -> bool:
+def _within(counted: Day | DailyLabels, scope: Scope) -> bool:
     return scope.since is None or counted.day >= scope.since
 
 
-def _before(counting: Counting, scope: Scope) -> list[Answers]:
+def _before(statistics: StatisticsQueries, scope: Scope) -> list[DailyLabels]:
     """The answers of the time of the same length before the scope."""
     if scope.since is None or scope.until is None:
         return []
     length = scope.until - scope.since + timedelta(days=1)
-    return counting.answers(replace(scope, since=scope.since - length, until=scope.since - timedelta(days=1)))
+    return statistics.answers(
+        replace(scope, since=scope.since - length, until=scope.since - timedelta(days=1))
+    )
 
 
-def _drift(counting: Counting, scope: Scope) -> Drift:
+def _drift(statistics: StatisticsQueries, scope: Scope) -> Drift:
     """The scope against the time before it; all of the time: its last four weeks against the rest."""
     until = scope.until or date.max
     since, start = scope.since, None
@@ -163,4 +165,4 @@ def _drift(counting: Counting, scope: Scope) -> Drift:
     else:
         start = since - (until - since + timedelta(days=1)) * REFERENCE
     before = replace(scope, since=start, until=since - timedelta(days=1))
-    return drift(counting.mix(replace(scope, since=since)), counting.mix(before))
+    return drift(statistics.mix(replace(scope, since=since)), statistics.mix(before))

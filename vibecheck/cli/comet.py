@@ -1,6 +1,6 @@
-"""The commands about Comet: python -m vibecheck send, restore, export.
+"""The commands for Comet: python -m vibecheck send, restore, export.
 
-Each imports what it needs itself, as in `cli.py`.
+Each imports what it needs itself, so that the others start quickly.
 """
 
 import sys
@@ -21,7 +21,7 @@ def send(
     ] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
-    """Send what waits to Comet, and read back what is asked for; the app does this itself."""
+    """Send the outbox to Comet, and restore when asked to; the app does this by itself."""
     from vibecheck.comet import worker
 
     worker.serve(Settings.load(), until_empty, with_parent)
@@ -32,11 +32,10 @@ def restore(
         int | None, typer.Option(min=1, help="How far back. Default: VIBECHECK_RETENTION_DAYS.")
     ] = None,
 ) -> None:
-    """Read predictions, labels and pictures from Comet into the store, the newest first.
+    """Restore predictions, labels and pictures from Comet, newest first.
 
-    It can be stopped and started again; what is here already stays as it is.
+    It may be stopped and started again; existing records stay as they are.
     """
-    from vibecheck.comet.client import Comet
     from vibecheck.comet.restore import restore as read_back
     from vibecheck.comet.restore import since_days
     from vibecheck.records.store import Store
@@ -54,7 +53,7 @@ def restore(
             progress.update(fetching, total=total, completed=total - at.pictures_left)
 
         since = since_days(days or settings.retention_days)
-        at = read_back(Comet.open(settings), store, since, say)
+        at = read_back(settings, store, since, say)
     typer.echo(
         f"Days in Comet: {at.days}. New here: predictions {at.predictions}, labels {at.labels}, "
         f"pictures {at.pictures}."
@@ -66,7 +65,7 @@ def export(
         Path, typer.Argument(help="The CSV file to write; - for the terminal.", show_default=False)
     ],
 ) -> None:
-    """Write all predictions with the label that holds, oldest first, as feedback_log.csv is in Comet."""
+    """Write all predictions with their effective labels, oldest first, as a CSV file."""
     from vibecheck.comet.feedback_log import lines, row
     from vibecheck.records.store import Store
 

@@ -8,7 +8,7 @@ from vibecheck.errors import SettingsError, VibeCheckError
 from vibecheck.models.installed import Shelf
 from vibecheck.models.registry import Registry
 from vibecheck.music.recommender import Music
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings, read_secrets
 from vibecheck.video.ice import find_relay
@@ -90,7 +90,7 @@ def _records(settings: Settings) -> str:
 
 
 def _pictures(settings: Settings) -> str:
-    return Images(settings.images_url).check()
+    return Pictures(settings.images_url).check()
 
 
 def _access(settings: Settings) -> str:

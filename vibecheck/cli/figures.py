@@ -49,7 +49,6 @@ def _known(
     """The statistics of a period, and of the model in use."""
     from vibecheck.analytics.accuracy import STEPS
     from vibecheck.analytics.overview import PERIODS, ModelInUse, compute_model_status, compute_overview
-    from vibecheck.records.labels.trainable import Learnable
     from vibecheck.records.store import Store
 
     for option, value, allowed in (("--period", period, tuple(PERIODS)), ("--step", step, STEPS)):
@@ -60,8 +59,8 @@ def _known(
     try:
         manifest = _champion(settings)
         champion = ModelInUse(manifest.version, manifest.promised_accuracy)
-        overview = compute_overview(store.counting, today, period, model, source, step)
-        return overview, compute_model_status(store.counting, Learnable(store.engine), champion, today)
+        overview = compute_overview(store.statistics, today, period, model, source, step)
+        return overview, compute_model_status(store.statistics, store.trainable, champion, today)
     finally:
         store.close()
 

@@ -1,5 +1,5 @@
-"""Comet as the memory of production: what the store tells goes out, and what is there comes back.
+"""Comet keeps a copy of the records: the outbox is sent there, and a new disk is restored from it.
 
-Only the sending process and commands import `comet_ml`: it replaces the process's hook for exceptions,
-watches its imports and starts threads, and loading it holds up live video for most of a second.
+Only the sending process and commands import `comet_ml`: it replaces the process's exception hook, watches
+imports and starts threads, and loading it stalls live video for most of a second.
 """

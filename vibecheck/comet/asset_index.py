@@ -6,7 +6,7 @@ from vibecheck.comet.client import Comet
 from vibecheck.comet.layout import PREDICTION_NAME
 
 
-class Whereabouts:
+class AssetIndex:
     """Answers from one look at all days, and looks again for what may have come since."""
 
     def __init__(self, comet: Comet) -> None:

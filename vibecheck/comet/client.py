@@ -1,8 +1,7 @@
-"""Comet's SDK behind the few calls that VibeCheck makes, each of which returns only what Comet answered.
+"""A thin layer over Comet's SDK. Each call returns once Comet has answered, or raises CometError.
 
-`APIExperiment` writes synchronously: a call returns when the server has answered, or raises. Of
-`comet_ml.start` it is only known that it may create an experiment under a key of ours; whether it did
-is asked afterwards. What fails becomes a CometError; see `trouble.py`.
+`APIExperiment` writes synchronously. Only `comet_ml.start` can create an experiment under a chosen key; it
+does not report success, so that is checked afterwards.
 """
 
 import logging
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from vibecheck.comet import layout
 from vibecheck.comet.layout import Asset, Place
-from vibecheck.comet.trouble import explained
+from vibecheck.comet.sdk_errors import sdk_errors
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable
 from vibecheck.settings import Settings
 
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     from comet_ml import CometExperiment
     from comet_ml.api import API, APIExperiment
 
-# What the SDK reads from the environment. Its own retries would repeat an upload without looking
-# whether the first one arrived, and hold up a sender that should say what is wrong.
+# The SDK's settings. Its own retries would repeat uploads without checking whether the first one arrived,
+# and delay the report of what is wrong.
 SDK = {
     "COMET_HTTP_SESSION_RETRY_TOTAL": "0",
     "COMET_GET_OR_ADD_EXPERIMENT_RETRY_TOTAL": "1",
@@ -47,7 +46,7 @@ PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where records go: the user of the key, the workspace, the project, and the server's address."""
+    """Where records are sent: the key's user, the workspace, the project, and the server's address."""
 
     user: str
     workspace: str
@@ -56,7 +55,7 @@ class Account:
 
 
 class Comet:
-    """One deployment's experiments. `Comet.open` is the way to get one; threads may share it."""
+    """One deployment's experiments. Opened by `Comet.open`; thread-safe."""
 
     def __init__(self, api: "API", account: Account, deployment: str) -> None:
         self.api = api
@@ -77,7 +76,7 @@ class Comet:
             os.environ["COMET_URL_OVERRIDE"] = settings.comet_url_override
         from comet_ml.api import API
 
-        with explained("look at the account"):
+        with sdk_errors("look at the account"):
             api = API(api_key=settings.comet_api_key.get_secret_value(), cache=False)
             details = api.get_account_details()
             user, default = str(details["userName"]), str(details["defaultWorkspaceName"])
@@ -93,12 +92,12 @@ class Comet:
         return cls(api, account, settings.deployment)
 
     def project_exists(self) -> bool:
-        """Whether the project is there; the first record makes it."""
-        with explained("look for the project"):
+        """Whether the project exists; the first record creates it."""
+        with sdk_errors("look for the project"):
             return self.account.project in (self.api.get_projects(self.account.workspace) or ())
 
     def days(self) -> list[date]:
-        """The days of which this deployment has an experiment, newest first: a request for each thousand."""
+        """The days for which this deployment has an experiment, newest first: one request per thousand."""
         found: set[date] = set()
         for page in range(1, 1000):
             try:
@@ -116,7 +115,7 @@ class Comet:
         return sorted(found, reverse=True)
 
     def _page(self, number: int) -> "list[APIExperiment]":
-        with explained("list the experiments"):
+        with sdk_errors("list the experiments"):
             return self.api.get_experiments(
                 self.account.workspace,
                 self.account.project,
@@ -127,20 +126,20 @@ class Comet:
             )
 
     def assets(self, day: Place) -> list[Asset]:
-        """All assets of a day, in one request; none where the day has no experiment."""
+        """All assets of a day, in one request; none if the day has no experiment."""
         experiment = self._find(day)
         if experiment is None:
             return []
-        with explained("list the assets"):
+        with sdk_errors("list the assets"):
             listed = experiment.get_asset_list(timeout=LIST_SECONDS)
             return [Asset.of(item) for item in listed or ()]
 
     def has(self, day: Place, name: str) -> bool:
-        """Whether an asset of this name is there."""
+        """Whether there is an asset of this name."""
         experiment = self._find(day)
         if experiment is None:
             return False
-        with explained("look for an asset"):
+        with sdk_errors("look for an asset"):
             return bool(experiment.get_assets_by_name(name))
 
     def put(self, day: Place, name: str, content: bytes, metadata: Mapping[str, Any], kind: str) -> None:
@@ -149,7 +148,7 @@ class Comet:
         with tempfile.TemporaryDirectory(prefix="vibecheck-") as folder:
             file = Path(folder) / "asset"  # the SDK uploads files only
             file.write_bytes(content)
-            with explained(f"upload {name}", gone=lambda: self._gone(day)):
+            with sdk_errors(f"upload {name}", gone=lambda: self._gone(day)):
                 answer = experiment.log_asset(str(file), name=name, ftype=kind, metadata=dict(metadata))
         if not isinstance(answer, Mapping) or not answer.get("assetId"):
             raise CometUnavailable(f"Comet answered the upload of {name} without saying that it has it.")
@@ -159,16 +158,16 @@ class Comet:
         experiment = self._find(day)
         if experiment is None:
             raise CometRejected(f"The experiment of {day} is not in Comet any more.")
-        with explained(f"download {asset.name}"):
+        with sdk_errors(f"download {asset.name}"):
             return bytes(experiment.get_asset(asset.id, return_type="binary"))
 
     def delete(self, day: Place, asset: Asset) -> None:
-        """Deletes an asset; one that is gone already is no error."""
+        """Deletes an asset if it exists."""
         from comet_ml.exceptions import NotFound
 
         experiment = self._find(day)
         if experiment is not None:
-            with explained(f"delete {asset.name}"):
+            with sdk_errors(f"delete {asset.name}"):
                 try:
                     experiment.delete_asset(asset.id)
                 except NotFound:
@@ -177,24 +176,24 @@ class Comet:
     def metric(self, day: Place, name: str, value: float, at: datetime) -> None:
         """Adds a point to a metric of the day."""
         experiment = self.experiment(day)
-        with explained(f"log {name}", gone=lambda: self._gone(day)):
+        with sdk_errors(f"log {name}", gone=lambda: self._gone(day)):
             experiment.log_metric(name, value, timestamp=at.timestamp())
 
     def has_point(self, day: Place, name: str, at: datetime) -> bool:
-        """Whether a metric of the day has a point of this moment, to the millisecond."""
+        """Whether a metric of the day has a point at this time, to the millisecond."""
         experiment = self._find(day)
         if experiment is None:
             return False
-        with explained(f"read {name}"):
+        with sdk_errors(f"read {name}"):
             points = experiment.get_metrics(name) or []
             wanted = at.timestamp() * 1000
             return any(abs(float(point.get("timestamp") or 0) - wanted) < 1 for point in points)
 
     def _find(self, day: Place) -> "APIExperiment | None":
-        """The day's experiment, or None where there is none."""
+        """The day's experiment, or None."""
         if day not in self._known:
             key = layout.experiment_key(self.deployment, day)
-            with explained("look for the day's experiment"):
+            with sdk_errors("look for the day's experiment"):
                 found = self.api.get_experiment_by_key(key)
             if found is None:
                 return None
@@ -202,13 +201,13 @@ class Comet:
         return self._known[day]
 
     def experiment(self, day: Place) -> "APIExperiment":
-        """The experiment of a day or another place, made where there is none."""
+        """The experiment of a day or another place, created if needed."""
         found = self._find(day)
         if found is None:
             try:
                 trouble = self._create(day)
             except CometRejected as error:
-                # It is not the record that is refused, but the place where it is to lie.
+                # The experiment was rejected, not the record.
                 raise _not_created(str(error), self.account) from error
             found = self._find(day)
             if found is None:
@@ -216,16 +215,16 @@ class Comet:
         return found
 
     def _create(self, day: Place) -> str:
-        """Asks Comet for an experiment under our key; returns what the SDK complained about."""
-        with _overheard("comet_ml") as said, explained("make the day's experiment"), self.live(day):
+        """Asks Comet for an experiment under our key; returns what the SDK logged."""
+        with _logged_by("comet_ml") as said, sdk_errors("make the day's experiment"), self.live(day):
             pass
         return " ".join(said)
 
     @contextmanager
     def live(self, day: Place) -> "Iterator[CometExperiment]":
-        """An experiment that is open, for what only such a one can do; at the end it is closed.
+        """A live experiment, for what only those can do; it is ended when the block ends.
 
-        What is logged to it is sent behind the back, so whoever logs has to look whether it arrived.
+        It uploads in the background, so the caller must check what arrived.
         """
         import comet_ml
 
@@ -276,15 +275,15 @@ def _not_created(said: str, account: Account) -> CometError:
 
 
 @contextmanager
-def _overheard(name: str) -> Iterator[list[str]]:
-    """What a logger says of warnings and errors meanwhile."""
+def _logged_by(name: str) -> Iterator[list[str]]:
+    """Collects the warnings and errors of a logger."""
     said: list[str] = []
 
-    class Listener(logging.Handler):
+    class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             said.append(record.getMessage())
 
-    handler = Listener(logging.WARNING)
+    handler = Collector(logging.WARNING)
     logger = logging.getLogger(name)
     logger.addHandler(handler)
     try:

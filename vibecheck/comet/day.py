@@ -1,4 +1,4 @@
-"""What a day's assets say: predictions, with all that hangs on them."""
+"""Reads predictions, with their labels, plays and sides, from the list of a day's assets."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,15 +6,15 @@ from typing import TypeVar
 
 from vibecheck.comet import layout
 from vibecheck.comet.layout import PART_NAME, PREDICTION_NAME, SIDE_NAME, Asset
-from vibecheck.records.merge import Remembered
+from vibecheck.records.merge import RestoredPrediction
 from vibecheck.records.values import Feedback, Play, Prediction, SideDrawn
 
 Part = TypeVar("Part", Feedback, Play)
 
 
 @dataclass(slots=True)
-class Day:
-    """What a day's assets say. `unreadable` are the names of those that nothing can be made of."""
+class DayRecords:
+    """The content of a day's assets. `unreadable` are the names of those that could not be parsed."""
 
     predictions: dict[str, Prediction] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -24,10 +24,10 @@ class Day:
     sides: dict[str, SideDrawn] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
 
-    def found(self) -> list[Remembered]:
+    def found(self) -> list[RestoredPrediction]:
         """The predictions, newest first; labels without a prediction are left out."""
         return [
-            Remembered(
+            RestoredPrediction(
                 prediction,
                 self.origins[prediction.id],
                 tuple(sorted(self.feedback.get(prediction.id, ()), key=lambda each: (each.n, each.given_at))),
@@ -40,9 +40,9 @@ class Day:
         ]
 
 
-def read_day(assets: Iterable[Asset]) -> Day:
-    """What a list of assets says. Anybody may have put assets there: what does not fit is left out."""
-    day = Day()
+def read_day(assets: Iterable[Asset]) -> DayRecords:
+    """Parses a list of assets. Anybody may have put some there, so what does not parse is left out."""
+    day = DayRecords()
     for asset in assets:
         try:
             _read(asset, day)
@@ -51,12 +51,12 @@ def read_day(assets: Iterable[Asset]) -> Day:
     return day
 
 
-def _read(asset: Asset, day: Day) -> None:
+def _read(asset: Asset, day: DayRecords) -> None:
     if match := PREDICTION_NAME.fullmatch(asset.name):
         prediction = layout.prediction_from(asset.metadata)
         if prediction.id != (match[1] or match[2]):
             raise ValueError("its name and its content do not agree")
-        # With a picture it may lie there a second time, from before the picture was allowed.
+        # It may also exist without its picture, from before the picture was allowed.
         if match[1] or prediction.id not in day.predictions:
             day.predictions[prediction.id] = prediction
             day.origins[prediction.id] = str(asset.metadata.get("model_origin") or "unknown")
@@ -66,7 +66,7 @@ def _read(asset: Asset, day: Day) -> None:
         side = layout.side_from(asset.metadata)
         if side.prediction_id != match[1]:
             raise ValueError("its name and its content do not agree")
-        # The first that was drawn is the one that a model may have learned by.
+        # The earliest assignment is the one that a model may have been trained by.
         before = day.sides.setdefault(match[1], side)
         day.sides[match[1]] = min(before, side, key=lambda each: each.drawn_at)
     elif match := PART_NAME.fullmatch(asset.name):
@@ -78,7 +78,7 @@ def _read(asset: Asset, day: Day) -> None:
 
 
 def _add(part: Part, prediction_id: str, n: int, parts: dict[str, list[Part]]) -> None:
-    """Adds a label or a play to those of its prediction, once."""
+    """Adds a label or play to those of its prediction, once."""
     if (part.prediction_id, part.n) != (prediction_id, n):
         raise ValueError("its name and its content do not agree")
     there = parts.setdefault(prediction_id, [])

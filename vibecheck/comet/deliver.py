@@ -1,7 +1,7 @@
-"""Delivers one row of the outbox to Comet: once, however often it is tried.
+"""Delivers rows of the outbox to Comet, each exactly once, however often it is attempted.
 
-A row counts as delivered when Comet answered. On every attempt but the first, it is looked up first
-whether the one before arrived after all: by the asset's name, and by the moment of a metric's point.
+A row counts as delivered when Comet has answered. Every attempt but the first checks whether an earlier one
+arrived after all: by the asset's name, and by the time of a metric's point.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from vibecheck.comet import layout
-from vibecheck.comet.asset_index import Whereabouts
+from vibecheck.comet.asset_index import AssetIndex
 from vibecheck.comet.client import Comet
 from vibecheck.comet.rollup import roll_up
 from vibecheck.emotions import NAMES
@@ -23,7 +23,7 @@ from vibecheck.records.outbox.queue import Claimed
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction, is_prediction_id
 
-# What follows from a delivery, in the transaction that takes its row out of the queue.
+# What is done in the transaction that removes a delivered row.
 Then = Callable[[Connection, datetime], None]
 
 
@@ -33,7 +33,7 @@ class Delivery:
     def __init__(self, comet: Comet, store: Store) -> None:
         self._comet = comet
         self._store = store
-        self._whereabouts = Whereabouts(comet)
+        self._whereabouts = AssetIndex(comet)
         self._kinds: dict[str, Callable[[Claimed], Then | None]] = {
             "prediction": self._prediction,
             "picture": self._picture,
@@ -48,7 +48,7 @@ class Delivery:
         }
 
     def deliver(self, claimed: Claimed) -> Then | None:
-        """Delivers a row; returns what is to be done in the store as it leaves the queue.
+        """Delivers a row; returns what is to be done in the transaction that removes it.
 
         Raises CometError, and RecordsError where the store fails.
         """
@@ -60,7 +60,7 @@ class Delivery:
         try:
             return how(claimed)
         except UnknownPrediction:
-            # Deleted since: there is nothing left to tell, and the news of the deletion comes after.
+            # Deleted since: there is nothing left to send, and the deletion message follows.
             return None
         except (KeyError, TypeError, ValueError) as error:
             raise CometRejected(
@@ -75,7 +75,7 @@ class Delivery:
         return _tomorrow(day)
 
     def _picture(self, claimed: Claimed) -> Then:
-        """A picture that was allowed later takes the place of the prediction without one."""
+        """Replaces the asset of a prediction without picture once the picture was allowed."""
         now = self._store.get(claimed.row.prediction_id)
         day = self._put_prediction(claimed, now, payload_of(now))
         if now.picture_kept:
@@ -149,7 +149,7 @@ class Delivery:
         payload = claimed.row.payload
         name = layout.promotion_name(payload)
         known = {asset.name for asset in self._comet.assets(layout.MODELS)}
-        # That it began with some model on a new disk is no news where there was history before.
+        # The model that a new disk began with matters only if there is no history.
         began_anew = payload["kind"] == "first" and any(map(layout.PROMOTION_NAME.fullmatch, known))
         if name not in known and not began_anew:
             self._comet.put(layout.MODELS, name, layout.as_json(payload), payload, "asset")
@@ -175,7 +175,7 @@ class Delivery:
 
 
 def _tomorrow(day: date) -> Then:
-    """Have the day rolled up when this one is over: a label may come long after its prediction."""
+    """Schedules the day's roll-up for midnight: a label may come long after its prediction."""
 
     def then(connection: Connection, now: datetime) -> None:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,6 +1,6 @@
-"""feedback_log.csv: a row a prediction, with the label that holds.
+"""feedback_log.csv: one row per prediction, with its effective label.
 
-The same file comes from the store (`python -m vibecheck export`) and, a day at a time, from Comet.
+`python -m vibecheck export` writes it from the store, the roll-up writes one per day to Comet.
 """
 
 import csv
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def row(prediction: Prediction, label: Feedback | None) -> tuple[str, ...]:
-    """The row of a prediction and the label that holds.
+    """The row of a prediction and its effective label.
 
     `ground_truth_mood` and `source` (who gave the label: see FEEDBACK_SOURCES) are empty without one,
     `image` is empty where no picture is kept.
@@ -43,7 +43,7 @@ def row(prediction: Prediction, label: Feedback | None) -> tuple[str, ...]:
 
 
 def lines(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """The file, a line at a time, its heading first."""
+    """The lines of the file, header first."""
     for cells in chain([COLUMNS], rows):
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow(cells)

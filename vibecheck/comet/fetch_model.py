@@ -1,4 +1,4 @@
-"""A model that was made on another machine: its files come from Comet's model registry."""
+"""Fetches a model that was made on another machine from Comet's model registry."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -14,13 +14,13 @@ from vibecheck.vision.manifest import Manifest
 
 
 def made_from(settings: Settings, folder: Path) -> Version | None:
-    """The version in the registry that was made from a folder which is not on this machine, or None."""
+    """The registered version that was made from a folder which is not on this machine, or None."""
     with closing(Registry.open(settings)) as registry:
         return next((each for each in reversed(registry.versions()) if each.source == str(folder)), None)
 
 
 def fetch(settings: Settings, version: Version, folder: Path, tell: Callable[[int, int], None]) -> None:
-    """Brings the files of a version into `folder`, each checked. `tell` gets bytes done and in all.
+    """Downloads the files of a version into `folder` and checks them. `tell`: see `model_files.fetch`.
 
     Raises ModelError, HubUnreachable where it may work later, and CometError.
     """

@@ -1,4 +1,4 @@
-"""How the records lie in Comet: one experiment a deployment and day, an asset a record.
+"""The layout of the records in Comet: one experiment per deployment and day, one asset per record.
 
     input_{id}.jpg              a picture; the whole prediction in its metadata
     prediction_{id}.json        the prediction, where no picture is kept
@@ -7,14 +7,14 @@
     side_{id}.json              whether its picture trains models or judges them
     feedback_log.csv            the day in one table, rolled up
 
-Beside the days a deployment has an experiment for its models, and each model that was made here has one
-of its own (see `models.py`):
+A deployment also has an experiment for its models, and each model that was made here has one of its own (see
+`model_files.py`):
 
-    model_{…}.json              what the registry knows of a version
-    promotion_{…}.json          a model that went live, or was taken back
+    model_{…}.json              the registry's record of a version
+    promotion_{…}.json          a promotion or rollback
 
-All that is about a prediction lies in the experiment of the UTC day on which it was made, so that
-one list of a day's assets tells everything about it, and a deletion has one place to look in.
+Everything about a prediction is in the experiment of the UTC day on which it was made, so that one list of a
+day's assets has all of it, and a deletion has one place to look in.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from pydantic import TypeAdapter
 
 from vibecheck.records.values import Feedback, Play, Prediction, Promotion, SideDrawn
 
-# What has an experiment of its own: a day, or something with a name of letters and digits, 17 at most.
+# What has an experiment of its own: a day, or a name of at most 17 letters and digits.
 Place = date | str
 MODELS: Place = "models"
 
@@ -46,7 +46,7 @@ SIDE_NAME = re.compile(r"side_([0-9a-f]{32})\.json")
 # Comet takes 32 to 50 letters and digits as the key of an experiment.
 _PREFIX = "vibecheck"
 
-# What was written by a newer version may have more fields; they are left out.
+# Records written by a newer version may have more fields, which are ignored.
 _PREDICTION = TypeAdapter(Prediction)
 _FEEDBACK = TypeAdapter(Feedback)
 _PLAY = TypeAdapter(Play)
@@ -79,7 +79,7 @@ def day_of_key(deployment: str, key: str) -> date | None:
 
 
 def experiment_name(deployment: str, place: Place) -> str:
-    """What people read, to begin with."""
+    """The experiment's initial display name."""
     return f"{deployment} {place}"
 
 
@@ -175,12 +175,12 @@ def side_from(metadata: Mapping[str, Any]) -> SideDrawn:
 
 
 def _deployment_part(deployment: str) -> str:
-    # Not the name itself: two names that differ in a letter that is not taken must not meet.
+    # A hash: names that differ only in characters that Comet does not allow must not collide.
     return _PREFIX + hashlib.sha256(deployment.encode()).hexdigest()[:24]
 
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata whose inner objects may come back as text; Postgres takes no NUL in a text."""
+    """Metadata with nested objects parsed where they came back as text; Postgres allows no NUL in text."""
     if any(isinstance(value, str) and "\0" in value for value in metadata.values()):
         raise ValueError("a text with a NUL in it")
     if not all(isinstance(metadata.get(name, ""), str) for name in _TIMES):

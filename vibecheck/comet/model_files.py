@@ -1,8 +1,8 @@
-"""Models in Comet: the files of those that were made here, in its model registry, and back from there.
+"""Uploads the files of models that were made here to Comet's model registry, and downloads them.
 
-A deployment has one model in Comet's registry, with a version (1.0.0, 2.0.0, …) for each of its models;
-the comment of such a version is VibeCheck's own name for it. The files hang on the model's experiment.
-What a machine fetches is checked against the sums that the records have of it.
+A deployment has one model in Comet's registry, with a version (1.0.0, 2.0.0, …) for each of its models whose
+comment is VibeCheck's own version. The files belong to the model's experiment. Downloads are checked against
+the checksums in the records.
 """
 
 import re
@@ -12,18 +12,18 @@ from typing import Any
 
 from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
-from vibecheck.comet.trouble import explained
+from vibecheck.comet.sdk_errors import sdk_errors
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError
 from vibecheck.models.installed import MATERIAL, WEIGHTS, checksum
 
-# The group of files in an experiment that makes a model of Comet's.
+# The group of files in an experiment that forms a model for Comet.
 GROUP = "vibecheck"
 MATRIX = "confusion-matrix.json"
 FILE = re.compile(
     r"(?:config|preprocessor_config|vibecheck)\.json|README\.md"
     r"|model(?:-\d{5}-of-\d{5})?\.safetensors(?:\.index\.json)?"
 )
-# Two machines may take the same next number; one of them tries again.
+# Two machines may choose the same next number; one of them retries.
 TRIES = 5
 CHUNK = 1 << 20
 LARGEST = 1_500_000_000  # bytes of one file, as for models of the Hub
@@ -44,17 +44,17 @@ def files_of(folder: Path) -> dict[str, str]:
 
 
 def upload(comet: Comet, version: str, folder: Path, files: Mapping[str, str], matrix: Any = None) -> None:
-    """Brings a version's files into Comet's model registry; what is there already stays.
+    """Uploads a version's files to Comet's model registry, except those already there.
 
-    `matrix` is a confusion matrix with its labels, which goes the same way. On return Comet has it all.
-    Raises CometError.
+    `matrix` is a confusion matrix with its labels, uploaded along. On return Comet has everything. Raises
+    CometError.
     """
     place = layout.place_of_model(version)
     comet.experiment(place)
     missing = {name: (folder / name).stat().st_size for name in files} | ({MATRIX: None} if matrix else {})
     missing = _missing(comet, version, missing)
     if missing:
-        with explained("upload the model"), comet.live(place) as experiment:
+        with sdk_errors("upload the model"), comet.live(place) as experiment:
             if not experiment.alive:
                 raise CometUnavailable("Comet did not take up the model's experiment.")
             for name in missing:
@@ -69,10 +69,10 @@ def upload(comet: Comet, version: str, folder: Path, files: Mapping[str, str], m
 
 
 def fetch(comet: Comet, version: str, files: Mapping[str, str], folder: Path, tell: Tell) -> None:
-    """Brings a version's files from Comet's registry into `folder`; those that are there whole stay.
+    """Downloads a version's files from Comet's registry into `folder`, except those already complete.
 
-    `files` are their SHA-256 by name, as the records have them. `tell` gets bytes done and bytes in all.
-    Raises CometError, and ModelError where they are not what they should be.
+    `files` are their SHA-256 by name, from the records. `tell` is called with bytes done and bytes in total.
+    Raises CometError, and ModelError for files that are missing or differ.
     """
     if wrong := [name for name in files if not FILE.fullmatch(name)]:
         raise ModelError(f"{version} is said to have a file {wrong[0]!r}, which no model has.")
@@ -100,9 +100,9 @@ class _File:
 
 
 def _missing(comet: Comet, version: str, wanted: Mapping[str, int | None]) -> dict[str, int | None]:
-    """Those of the files that are not in the model's experiment in this size (None: in any)."""
+    """Those of the files that the model's experiment does not have in this size (None: in any size)."""
     experiment = comet.experiment(layout.place_of_model(version))
-    with explained("list the model's files"):
+    with sdk_errors("list the model's files"):
         there = {_File(each).name: _File(each).size for each in experiment.get_asset_list() or ()}
     return {
         name: size
@@ -112,10 +112,10 @@ def _missing(comet: Comet, version: str, wanted: Mapping[str, int | None]) -> di
 
 
 def _versions(comet: Comet) -> list[dict[str, Any]]:
-    """The versions of the deployment's model in Comet's registry; none where there is no such model."""
+    """The versions of the deployment's model in Comet's registry; none if there is no such model."""
     from comet_ml.exceptions import CometRestApiException
 
-    with explained("look into the model registry"):
+    with sdk_errors("look into the model registry"):
         try:
             details = comet.api.get_registry_model_details(
                 comet.account.workspace, registry_name(comet.deployment)
@@ -128,7 +128,7 @@ def _versions(comet: Comet) -> list[dict[str, Any]]:
 
 
 def _number_of(versions: list[dict[str, Any]], key: str) -> str | None:
-    """The version's number in Comet's registry: that of the entry that hangs on this experiment."""
+    """The number in Comet's registry of the version that belongs to this experiment, or None."""
     found = [each for each in versions if (each.get("experimentModel") or {}).get("experimentKey") == key]
     return str(found[0]["version"]) if found else None
 
@@ -142,7 +142,7 @@ def _register(comet: Comet, version: str) -> None:
             return
         numbers = [int(each["version"].split(".")[0]) for each in versions]
         try:
-            with explained("register the model"):
+            with sdk_errors("register the model"):
                 comet.experiment(layout.place_of_model(version)).register_model(
                     GROUP,
                     version=f"{max(numbers, default=0) + 1}.0.0",
@@ -162,20 +162,20 @@ def _registered_files(comet: Comet, version: str) -> dict[str, _File]:
     number = _number_of(_versions(comet), key)
     if number is None:
         raise ModelError(f"{version} is not in Comet's model registry.")
-    with explained("list the model's files"):
+    with sdk_errors("list the model's files"):
         model = comet.api.get_model(comet.account.workspace, registry_name(comet.deployment))
         return {each.name: each for each in map(_File, model.get_assets(number))}
 
 
 def _after(done: int, total: int, tell: Tell) -> Callable[[int], None]:
-    """Tells of the bytes of one file, when those of others are done."""
+    """Reports the bytes of one file, when those of others are done."""
     return lambda count: tell(done + count, total)
 
 
 def _download(comet: Comet, version: str, file: _File, path: Path, tell: Callable[[int], None]) -> None:
     experiment = comet.experiment(layout.place_of_model(version))
     count = 0
-    with explained(f"download {file.name}"):
+    with sdk_errors(f"download {file.name}"):
         answer = experiment.get_asset(file.id, return_type="response", stream=True)
         with path.open("wb") as target:
             for chunk in answer.iter_content(CHUNK):

@@ -1,4 +1,4 @@
-"""The sending process as the app sees it: started, watched, and ended with the app."""
+"""Starts the sending process, restarts it if it dies, and ends it with the app."""
 
 import logging
 import os
@@ -12,12 +12,12 @@ log = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "vibecheck", "send", "--with-parent")
-# A process that dies at once is started again after this many seconds, and then ever later.
+# Seconds before a process that dies at once is started again; doubled each time.
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 
 
 class SendingProcess:
-    """A process that sends to Comet. It is started by `ensure`, which every page calls."""
+    """The process that sends to Comet. `ensure`, which every page calls, starts it."""
 
     def __init__(self, command: tuple[str, ...] = COMMAND) -> None:
         self._command = command
@@ -27,7 +27,7 @@ class SendingProcess:
         self._lock = threading.Lock()
 
     def ensure(self) -> None:
-        """Starts the process where it does not run. Returns at once."""
+        """Starts the process unless it is running. Returns at once."""
         with self._lock:
             if self._process is not None and self._process.poll() is None:
                 return
@@ -38,18 +38,18 @@ class SendingProcess:
                 self._close()
                 self._pause = FIRST_PAUSE if ran_for > LONGEST_PAUSE else min(2 * self._pause, LONGEST_PAUSE)
             path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
-            # It ends when this pipe does: with this process, however that ends.
+            # It ends when this pipe closes: with this process, however that ends.
             self._started = time.monotonic()
             try:
                 self._process = subprocess.Popen(
                     self._command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}
                 )
-            except OSError as error:  # no memory left, most likely; the next page tries again
+            except OSError as error:  # most likely out of memory; the next page retries
                 log.warning("The process that sends to Comet cannot be started: %s", error)
 
     @property
     def pid(self) -> int | None:
-        """The number of the process, or None before it was started."""
+        """The process id, or None before it was started."""
         return self._process.pid if self._process else None
 
     def close(self) -> None:

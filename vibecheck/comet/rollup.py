@@ -1,4 +1,4 @@
-"""Rolls up a day in Comet: feedback_log.csv, how often each mood was seen, and nothing twice."""
+"""Rolls up a day in Comet: feedback_log.csv, a count of each mood, and removal of duplicates."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from vibecheck.comet.client import Comet
 from vibecheck.comet.day import read_day
 from vibecheck.comet.layout import FEEDBACK_LOG, SIDE_NAME, Asset
 from vibecheck.emotions import NAMES
-from vibecheck.records.labels.which_counts import holds
+from vibecheck.records.labels.effective_label import effective_label
 
 
 def roll_up(comet: Comet, day: date) -> None:
@@ -18,7 +18,7 @@ def roll_up(comet: Comet, day: date) -> None:
     assets = comet.assets(day)
     _remove_copies(comet, day, assets)
     found = read_day(assets).found()
-    rows = (feedback_log.row(each.prediction, holds(each.feedback)) for each in reversed(found))
+    rows = (feedback_log.row(each.prediction, effective_label(each.feedback)) for each in reversed(found))
     content = "".join(feedback_log.lines(rows)).encode()
     digest = hashlib.sha256(content).hexdigest()
     logs = [asset for asset in assets if asset.name == FEEDBACK_LOG]
@@ -37,7 +37,7 @@ def roll_up(comet: Comet, day: date) -> None:
 
 
 def needs_rollup(assets: list[Asset]) -> bool:
-    """Whether a day holds something that came after its last feedback_log.csv."""
+    """Whether a day has assets newer than its last feedback_log.csv."""
     logged = max((asset.created_at for asset in assets if asset.name == FEEDBACK_LOG), default=None)
     others = [
         asset.created_at
@@ -48,7 +48,7 @@ def needs_rollup(assets: list[Asset]) -> bool:
 
 
 def _remove_copies(comet: Comet, day: date, assets: list[Asset]) -> None:
-    """Deletes what arrived twice with the same content; the first of each stays."""
+    """Deletes duplicates with the same content; the first of each stays."""
     seen: set[tuple[str, str]] = set()
     for asset in sorted(assets, key=lambda each: (each.created_at, each.id)):
         if asset.name == FEEDBACK_LOG:

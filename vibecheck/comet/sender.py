@@ -1,7 +1,7 @@
-"""Sends the outbox to Comet, in a process of its own, for as long as it is let.
+"""Sends the outbox to Comet, in a process of its own, until it is stopped.
 
-Several senders may run, on several machines: they share the queue. One that dies leaves nothing
-behind that another does not take up. `python -m vibecheck send` runs one; the app starts it itself.
+Any number of senders, on any number of machines, share the outbox; what a dead one leaves, another one takes.
+`python -m vibecheck send` runs one; the app starts its own.
 """
 
 import logging
@@ -22,28 +22,25 @@ from vibecheck.comet.client import Comet
 from vibecheck.comet.deliver import Delivery
 from vibecheck.comet.status import ASKED, SENDER, SPEAKS_EVERY
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable, RecordsError
-from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox.messages import MODEL
-from vibecheck.records.outbox.notes import read_note, write_note
-from vibecheck.records.outbox.queue import LEASE, RESTORE, Claimed, Queue
+from vibecheck.records.outbox.queue import LEASE, RESTORE, Claimed
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Rows taken at once. They are sent one after the other, so a claim must outlast all of them; it is
-# renewed when a third of it is over.
+# Rows claimed at once. They are sent one after another, and the claim is renewed after a third of its time.
 BATCH = 16
-# What other threads of the process do.
+# Kinds of rows that other threads of the process handle.
 OTHERS = (RESTORE, MODEL)
-# After so many attempts without any progress, who only wanted the queue emptied is told why it is not.
+# With `until_empty`, the attempts without any progress before the error is raised.
 ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often and how long: `poll` seconds between looks into an empty queue, pauses between attempts
-    that grow up to `longest_pause` seconds, and for how long a claim holds."""
+    """Timing: `poll` seconds between looks at an empty outbox, pauses between attempts that grow up to
+    `longest_pause` seconds, and the duration of a claim."""
 
     poll: float = 2.0
     first_pause: float = 1.0
@@ -66,15 +63,15 @@ class Sender:
         self._pace = pace or Pace()
         self._connect = connect
         self._name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
-        self._queue = Queue(store.engine, self._name, self._pace.lease)
+        self._outbox = store.outbox(self._name, self._pace.lease)
         self._comet: Comet | None = None
         self._delivery: Delivery | None = None
-        self._spoke: tuple[float, bool, str] | None = None
+        self._noted: tuple[float, bool, str] | None = None
         self._progress = False
         self.stop = threading.Event()
 
     def run(self, until_empty: bool = False) -> None:
-        """Sends until it is stopped, and tries again for ever what fails.
+        """Sends until it is stopped, retrying what fails.
 
         With `until_empty` it returns when nothing is due, and raises the CometError of the last of a few
         attempts.
@@ -88,7 +85,7 @@ class Sender:
                 log.warning("The outbox cannot be read: %s", error)
                 self._sleep(self._pace.longest_pause / 10)
                 continue
-            if until_empty and not self._queue.anything_due(but=OTHERS):
+            if until_empty and not self._outbox.anything_due(but=OTHERS):
                 return
             self._sleep(self._pace.poll)
 
@@ -98,7 +95,7 @@ class Sender:
         )
 
         def pause(state: RetryCallState) -> float:
-            if self._progress:  # what fails now is another failure than before
+            if self._progress:  # a new failure, so the pauses begin anew
                 self._progress, state.attempt_number = False, 1
             trouble = state.outcome.exception() if state.outcome else None
             asked = trouble.retry_after if isinstance(trouble, CometUnavailable) else None
@@ -120,56 +117,56 @@ class Sender:
         )
 
     def _drain(self) -> None:
-        """Sends all that is due. Raises the first trouble."""
+        """Sends all that is due. Raises the first error that stops it."""
         try:
             delivery = self._connected()
         except CometError as error:
-            self._speak(False, str(error))
+            self._note_state(False, str(error))
             raise
-        self._speak(True, "")
-        while not self.stop.is_set() and (batch := self._queue.claim(BATCH, but=OTHERS)):
+        self._note_state(True, "")
+        while not self.stop.is_set() and (batch := self._outbox.claim(BATCH, but=OTHERS)):
             self._send(delivery, batch)
-            self._speak(True, "")
+            self._note_state(True, "")
 
     def _send(self, delivery: Delivery, batch: list[Claimed]) -> None:
-        """Sends a batch, row by row; what is not sent is given back."""
+        """Sends a batch row by row, and releases what is left over."""
         left = list(batch)
         taken = time.monotonic()
         try:
             while left and not self.stop.is_set():
                 if time.monotonic() - taken > self._pace.lease.total_seconds() / 3:
-                    mine = self._queue.renew(left)
+                    mine = self._outbox.renew(left)
                     left = [claimed for claimed in left if claimed.row.id in mine]
                     taken = time.monotonic()
                     continue
                 claimed = left.pop(0)
                 try:
-                    self._queue.finish(claimed, delivery.deliver(claimed))
+                    self._outbox.finish(claimed, delivery.deliver(claimed))
                     self._progress = True
                 except CometRejected as error:
-                    log.warning("Comet will not have a %s: %s", claimed.row.kind, error)
-                    self._queue.set_aside(claimed, str(error))
+                    log.warning("Comet rejected a %s: %s", claimed.row.kind, error)
+                    self._outbox.set_aside(claimed, str(error))
                 except CometRefuses as error:
-                    # Given back as tried: a part of it may have arrived before the refusal.
-                    self._queue.postpone(claimed, timedelta(0), str(error))
-                    self._tell(error)
+                    # It counts as attempted: part of it may have arrived before the refusal.
+                    self._outbox.postpone(claimed, timedelta(0), str(error))
+                    self._disconnect(error)
                     raise
                 except CometUnavailable as error:
-                    self._queue.postpone(claimed, self._row_pause(claimed, error), str(error))
-                    self._tell(error)
+                    self._outbox.postpone(claimed, self._row_pause(claimed, error), str(error))
+                    self._disconnect(error)
                     raise
                 except RecordsError:
-                    raise  # it may have arrived; the claim ends by itself
+                    raise  # it may have arrived; the claim expires
                 except Exception as error:
                     log.exception("A %s cannot be sent.", claimed.row.kind)
-                    sentence = f"A mistake in VibeCheck ({type(error).__name__}): the terminal says more."
-                    self._queue.set_aside(claimed, sentence)
+                    sentence = f"A bug in VibeCheck ({type(error).__name__}): see the terminal."
+                    self._outbox.set_aside(claimed, sentence)
         finally:
             if left:
-                self._queue.release(left)
+                self._outbox.release(left)
 
     def _row_pause(self, claimed: Claimed, error: CometUnavailable) -> timedelta:
-        """So one row that makes Comet stumble each time does not hold up the others."""
+        """A pause for each row, so that one that always fails does not hold up the others."""
         longest = min(2.0 ** min(claimed.attempts, 12), 900.0) * self._pace.first_pause
         return timedelta(seconds=max(error.retry_after or 0.0, random.uniform(longest / 2, longest)))
 
@@ -179,42 +176,40 @@ class Sender:
             self._delivery = Delivery(self._comet, self._store)
         return self._delivery
 
-    def _tell(self, error: CometError) -> None:
-        self._comet = self._delivery = None  # ask anew who the key belongs to: it says more than a record
-        self._speak(False, str(error))
+    def _disconnect(self, error: CometError) -> None:
+        self._comet = self._delivery = None  # reconnect, which explains more than the error of one record
+        self._note_state(False, str(error))
 
-    def _speak(self, works: bool, sentence: str) -> None:
-        """Tells the app how it goes: at each change, and now and then so that it knows of this process."""
-        last = self._spoke
+    def _note_state(self, works: bool, sentence: str) -> None:
+        """Notes the state for the app: at each change, and regularly as a sign of life."""
+        last = self._noted
         new = last is None or (works, sentence) != last[1:]
         if last and not new and time.monotonic() - last[0] < SPEAKS_EVERY:
             return
         if new:
             log.log(logging.INFO if works else logging.WARNING, "Comet: %s", sentence or "connected.")
         content = {"works": works, "sentence": sentence}
-        with writing(self._store.engine) as connection:
-            before = read_note(connection, SENDER)
-            known = before.content.get("account") if before else None
-            account = asdict(self._comet.account) if self._comet else known
-            write_note(connection, SENDER, content | {"account": account})
-        self._spoke = (time.monotonic(), works, sentence)
+        before = self._store.notes.read(SENDER)
+        known = before.content.get("account") if before else None
+        account = asdict(self._comet.account) if self._comet else known
+        self._store.notes.write(SENDER, content | {"account": account})
+        self._noted = (time.monotonic(), works, sentence)
 
     def _sleep(self, seconds: float) -> None:
-        """Waits, but no longer than until it is stopped or somebody asks to try again."""
+        """Waits until the time is up, it is stopped, or somebody asks to retry."""
         end = time.monotonic() + seconds
         asked = self._asked()
         while (left := end - time.monotonic()) > 0 and not self.stop.wait(min(left, self._pace.poll)):
             if self._asked() != asked:
                 return
-            if self._spoke:
-                with suppress(RecordsError):  # of which more is said when the queue is read
-                    self._speak(*self._spoke[1:])
+            if self._noted:
+                with suppress(RecordsError):  # reported when the outbox is read
+                    self._note_state(*self._noted[1:])
 
     def _asked(self) -> datetime | None:
-        """When somebody last asked to try again."""
+        """When somebody last asked to retry."""
         try:
-            with reading(self._store.engine) as connection:
-                note = read_note(connection, ASKED)
+            note = self._store.notes.read(ASKED)
         except RecordsError:
             return None
         return note.noted_at if note else None

@@ -1,36 +1,33 @@
-"""How it stands with Comet, as anybody can read it from the records, without asking Comet."""
+"""The state of the connection to Comet, read from the records without asking Comet."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from vibecheck.comet import layout
 from vibecheck.errors import RecordsError
-from vibecheck.records.db.transactions import reading, writing
-from vibecheck.records.outbox import queue
-from vibecheck.records.outbox.notes import Note, read_note, write_note
-from vibecheck.records.outbox.queue import Waiting
+from vibecheck.records.outbox.notes import Note
+from vibecheck.records.outbox.queue import RESTORE, OutboxState
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.settings import Settings
 
-# Subjects of notes: what the sender says, that somebody asked for something, how reading back goes.
+# Subjects of notes: the sender's state, what somebody asked for, the progress of a restore.
 SENDER = "comet-sender"
 ASKED = "comet-asked"
 RESTORING = "comet-restoring"
 
-# Under this name it stands among a version's metrics where its files are in Comet: their SHA-256 by name.
+# The metric of a version whose files are in Comet: their SHA-256 by name.
 FILES = "comet_files"
 
-# Seconds after which the sender says again how it is, and after which nobody believes that it lives.
+# The sender repeats its state every so many seconds, and counts as dead after so many without one.
 SPEAKS_EVERY = 30.0
 SILENT_AFTER = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class Restoring:
-    """How far reading back from Comet is. `sentence` says what went wrong, or is empty."""
+    """The progress of a restore from Comet. `sentence` says what went wrong, or is empty."""
 
     days: int
     days_read: int
@@ -44,81 +41,62 @@ class Restoring:
 
 @dataclass(frozen=True, slots=True)
 class CometState:
-    """How it stands. `sentence` says what to do where it is not connected; `restoring` may be None."""
+    """The state. `sentence` says what to do if it is not connected; `restoring` may be None."""
 
     connected: bool
     sentence: str
-    waiting: Waiting
+    waiting: OutboxState
     restoring: Restoring | None
 
 
 def comet_state(store: Store) -> CometState:
-    """How it stands with Comet at this moment. Raises RecordsError."""
-    with reading(store.engine) as connection:
-        said = read_note(connection, SENDER)
-        restoring = read_note(connection, RESTORING)
-        waiting = queue.waiting(connection)
-    if said is None:
+    """The state at this moment. Raises RecordsError."""
+    note = store.notes.read(SENDER)
+    restoring = store.notes.read(RESTORING)
+    if note is None:
         connected, sentence = False, "Nothing was sent yet."
-    elif abs(said.age) > SILENT_AFTER:
+    elif abs(note.age) > SILENT_AFTER:
         connected, sentence = (
             False,
             "Nobody sends: look at the terminal, or run python -m vibecheck send.",
         )
     else:
-        connected, sentence = bool(said.content.get("works")), str(said.content.get("sentence") or "")
-    return CometState(connected, sentence, waiting, _restoring(restoring.content) if restoring else None)
+        connected, sentence = bool(note.content.get("works")), str(note.content.get("sentence") or "")
+    return CometState(
+        connected, sentence, store.outbox().state(), _restoring(restoring.content) if restoring else None
+    )
 
 
 def try_again(store: Store) -> int:
-    """Has everything that is set aside or waiting tried at once; returns how much was set aside."""
-    with writing(store.engine) as connection:
-        count = queue.try_again(connection)
-        write_note(connection, ASKED, {"for": "try again"})
+    """Retries all that is set aside or paused at once; returns how many rows were set aside."""
+    count = store.outbox().retry_all()
+    store.notes.write(ASKED, {"for": "try again"})
     return count
 
 
 def fetch(store: Store) -> None:
-    """Asks the sending process to read from Comet what is not here yet; `comet_state` tells how it goes."""
-    with writing(store.engine) as connection:
-        schedule_restore(connection)
-        write_note(connection, ASKED, {"for": "fetch"})
+    """Asks the sending process to restore from Comet; `comet_state` tells the progress."""
+    schedule_restore(store)
+    store.notes.write(ASKED, {"for": "fetch"})
 
 
-def schedule_restore(connection: Any) -> None:
-    """Puts reading back into the queue, once."""
-    now = queue.moment(connection)
-    queue.schedule(connection, queue.RESTORE, queue.RESTORE, {}, now)
+def schedule_restore(store: Store) -> None:
+    """Adds a restore to the outbox, once."""
+    store.outbox().schedule(RESTORE, RESTORE, {})
 
 
 def experiment_link(store: Store, settings: Settings, prediction: Prediction) -> str | None:
     """The page in Comet of the experiment that holds a prediction; None before it was sent."""
     try:
-        with reading(store.engine) as connection:
-            said = read_note(connection, SENDER)
-            unsent = queue.waits(connection, prediction.id, "prediction")
+        note = store.notes.read(SENDER)
+        unsent = store.outbox().contains("prediction", prediction.id)
     except RecordsError:
         return None
-    return None if unsent else _link(settings, said, layout.day_of(prediction.made_at))
+    return None if unsent else _link(settings, note, layout.day_of(prediction.made_at))
 
 
-def model_link(store: Store, settings: Settings, version: str, metrics: Mapping[str, Any]) -> str | None:
-    """The page in Comet of a model that was made here: its training and its trial; None before it was sent.
-
-    `metrics` are what the registry knows of the version.
-    """
-    if FILES not in metrics:
-        return None
-    try:
-        with reading(store.engine) as connection:
-            said = read_note(connection, SENDER)
-    except RecordsError:
-        return None
-    return _link(settings, said, layout.place_of_model(version))
-
-
-def _link(settings: Settings, said: Note | None, place: layout.Place) -> str | None:
-    account = said.content.get("account") if said else None
+def _link(settings: Settings, note: Note | None, place: layout.Place) -> str | None:
+    account = note.content.get("account") if note else None
     if not account:
         return None
     key = layout.experiment_key(settings.deployment, place)

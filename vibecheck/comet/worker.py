@@ -1,4 +1,4 @@
-"""What the sending process runs: a sender, and beside it what reads back."""
+"""The sending process: a sender, and threads that restore and that send models."""
 
 import os
 import signal
@@ -12,18 +12,18 @@ from vibecheck.errors import SettingsError
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
-# Live video comes first.
+# Live video has priority.
 NICENESS = 5
-# Seconds to finish the record in hand and give the others back, before the process ends anyway.
+# Seconds to finish the current record and release the others before the process exits anyway.
 GRACE = 3.0
 
 
 def serve(settings: Settings, until_empty: bool = False, with_parent: bool = False) -> None:
-    """Sends and reads back until the process is told to end; or only sends, until nothing is left.
+    """Sends and restores until the process is told to end; with `until_empty` only sends what is due.
 
-    With `with_parent` it ends when its standard input does, which the app holds open as long as it
-    lives. Raises SettingsError without an account, RecordsError where the store cannot be opened, and
-    with `until_empty` CometError where Comet cannot be reached.
+    With `with_parent` it ends when its standard input closes, which the app holds open while it runs. Raises
+    SettingsError without an account, RecordsError if the store cannot be opened, and with `until_empty`
+    CometError if Comet cannot be reached.
     """
     if settings.comet_api_key is None:
         raise SettingsError("There is nowhere to send to: set COMET_API_KEY.")
@@ -57,6 +57,6 @@ def _follow_parent(stop: threading.Event) -> None:
         sys.stdin.buffer.read()
         stop.set()
         time.sleep(GRACE)
-        os._exit(0)  # amid whatever still hangs: the queue is made for it
+        os._exit(0)  # whatever still hangs: its claims expire
 
     threading.Thread(target=wait, name="parent-watch", daemon=True).start()

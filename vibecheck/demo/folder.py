@@ -13,7 +13,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.records import bulk
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.transactions import reading, writing
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.stats import summaries
 from vibecheck.records.synthetic import is_synthetic
 from vibecheck.settings import Settings
@@ -95,7 +95,7 @@ def _is_made_up(folder: Path) -> bool:
 def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Callable[[int], None]) -> Made:
     # The database is always a file in the folder, whatever VIBECHECK_DATABASE_URL says.
     settings = Settings.model_construct(data=folder, database_url=None)
-    images = Images(settings.images_url)
+    images = Pictures(settings.images_url)
     engine = open_database(settings.records_url)
     predictions = feedback = plays = pictures = 0
     try:

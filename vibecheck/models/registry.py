@@ -8,7 +8,7 @@ the promotion that says why.
 It knows versions, not files, and never loads a model.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -17,7 +17,8 @@ from sqlalchemy import Engine, func, select
 
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import PROOF, Proof, proof_of, refusal
-from vibecheck.models import registry_rows
+from vibecheck.models import registry_records, registry_rows
+from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.tables import promotions, registered_models, trained_on
@@ -100,7 +101,7 @@ class Registry:
             registry_rows.lock(connection)
             registry_rows.add(connection, version, origin, source, metrics, now)
             registry_rows.learn(connection, version, predictions)
-            messages.tell_model(connection, version)
+            messages.enqueue_model(connection, version)
 
     def versions(self) -> list[Version]:
         """All versions, the one that came first, first."""
@@ -130,6 +131,22 @@ class Registry:
                 raise registry_rows.unknown(version)
             count, deleted = connection.execute(learned).one()
             return Version(**row, trained_on=count, deleted=deleted)
+
+    def record(self, version: str) -> VersionRecord | None:
+        """All that is known of a version, to be kept elsewhere too; None where it is not registered."""
+        with reading(self._engine) as connection:
+            return registry_records.read(connection, version)
+
+    def merge(self, found: Sequence[VersionRecord], told: Collection[Promotion]) -> int:
+        """Adds versions and promotions that are not here yet; returns how many versions were new."""
+        with writing(self._engine) as connection:
+            return registry_records.merge(connection, found, told)
+
+    def note(self, version: str, name: str, value: object) -> None:
+        """Keeps one more metric of a version without reporting it to Comet."""
+        with writing(self._engine) as connection:
+            registry_rows.lock(connection)
+            registry_rows.set_metric(connection, version, name, value)
 
     def trained_on(self, version: str) -> list[str]:
         """The ids of the predictions that a version learned from, some of them deleted since, sorted."""
@@ -184,7 +201,7 @@ class Registry:
             registry_rows.set_alias(connection, CHALLENGER, version)
             registry_rows.note(connection, version, metrics | {DISCARDED: None})
             if (before := aliases.get(CHALLENGER)) not in (None, version):
-                messages.tell_model(connection, before)
+                messages.enqueue_model(connection, before)
 
     def prove(self, version: str, proof: Proof) -> None:
         """Keeps the proof with its version, in place of an earlier one. Raises ModelError if unknown."""

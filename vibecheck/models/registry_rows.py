@@ -50,7 +50,7 @@ def promoted(connection: Connection, promotion: Promotion) -> Promotion:
     clear_alias(connection, CHALLENGER, promotion.version)
     connection.execute(insert(promotions).values(asdict(promotion)))
     messages.enqueue(connection, promotion)
-    messages.tell_model(connection, promotion.version)
+    messages.enqueue_model(connection, promotion.version)
     return promotion
 
 
@@ -91,7 +91,16 @@ def note(connection: Connection, version: str, metrics: Mapping[str, Any]) -> No
     known = {name: value for name, value in metrics.items() if value is not None}
     same = registered_models.c.version == version
     connection.execute(update(registered_models).where(same).values(metrics=known))
-    messages.tell_model(connection, version)
+    messages.enqueue_model(connection, version)
+
+
+def set_metric(connection: Connection, version: str, name: str, value: object) -> None:
+    """Keeps one more metric of a version; nothing if it is not registered."""
+    same = registered_models.c.version == version
+    known = connection.execute(select(registered_models.c.metrics).where(same)).scalar_one_or_none()
+    if known is not None:
+        values = {"metrics": dict(known) | {name: value}}
+        connection.execute(update(registered_models).where(same).values(values))
 
 
 def unknown(version: str) -> ModelError:

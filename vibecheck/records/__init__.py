@@ -1,4 +1,4 @@
-"""What VibeCheck remembers: predictions, feedback, plays, model versions, pictures, the outbox.
+"""The records: predictions, feedback, plays, model versions, pictures and the outbox. `Store` is the entry.
 
-It knows no page, no model file and no Comet: the outbox says what is to be sent, not how.
+Nothing here knows of pages, model files or Comet: the outbox holds what is to be sent, not how.
 """

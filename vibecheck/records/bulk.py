@@ -1,6 +1,6 @@
-"""Writes a whole history at once, as `Store.add`, `Store.label` and `Store.played` would one by one.
+"""Writes many records at once, as `Store.add`, `Store.label` and `Store.played` would one by one.
 
-For synthetic history only: nothing is put into the outbox.
+For synthetic histories only: nothing is added to the outbox.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,14 @@ from sqlalchemy import Connection, insert
 
 from vibecheck.records.db.rows import prediction_row
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
+from vibecheck.records.labels.effective_label import effective_label
 from vibecheck.records.labels.labelled import grouped
-from vibecheck.records.labels.which_counts import holds
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Predictions with all labels and playlists that belong to them."""
+    """Predictions with all their labels and plays."""
 
     predictions: Sequence[Prediction]
     feedback: Sequence[Feedback]
@@ -26,12 +26,12 @@ class Records:
 
 
 def write_versions(connection: Connection, versions: Sequence[ModelVersion]) -> None:
-    """Writes model versions, of which none is there yet."""
+    """Writes model versions, none of which exists yet."""
     connection.execute(insert(model_versions), [asdict(version) for version in versions])
 
 
 def write(connection: Connection, records: Records) -> None:
-    """Writes records of which none is there yet; their model versions are."""
+    """Writes records, none of which exists yet; their model versions do."""
     rows = (
         (predictions, list(_prediction_rows(records))),
         (feedback, [asdict(label) for label in records.feedback]),
@@ -43,11 +43,11 @@ def write(connection: Connection, records: Records) -> None:
 
 
 def _prediction_rows(records: Records) -> Iterator[dict[str, Any]]:
-    """The rows of `predictions`, with what `labels/give.py` notes in them of their labels."""
+    """The rows of `predictions`, with the columns that `labels/give.py` derives from their labels."""
     given = grouped(records.feedback)
     for prediction in records.predictions:
         labels = given[prediction.id]
-        held = holds(labels)
+        held = effective_label(labels)
         yield prediction_row(prediction) | {
             "label": held.label if held else None,
             "labels_given": len(labels),

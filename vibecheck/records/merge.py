@@ -1,11 +1,11 @@
-"""What comes back from elsewhere is merged into the tables: as often as one likes, to the same effect.
+"""Merges restored predictions into the tables. Idempotent.
 
-Nothing that is here is changed, nothing that was deleted here comes back, and nothing of it goes into
-the outbox, since it came from where the outbox leads.
+Nothing that exists is changed, nothing that was deleted here comes back, and nothing is added to the
+outbox, since it came from where the outbox leads.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,22 +14,22 @@ from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
 
 from vibecheck.records.db.rows import feedback_of, play_of, prediction_row
 from vibecheck.records.db.tables import feedback, forgotten, model_versions, plays, predictions
-from vibecheck.records.db.transactions import INSERTS, insert_if_new, reading, writing
+from vibecheck.records.db.transactions import INSERTS, insert_if_new, writing
 from vibecheck.records.labels import give
 from vibecheck.records.outbox import queue
 from vibecheck.records.stats import summaries
 from vibecheck.records.synthetic import refuse_real
 from vibecheck.records.values import Feedback, Play, Prediction
 
-# Predictions that one transaction merges: others wait for it some hundredths of a second.
+# Predictions merged in one transaction, which takes some 10 ms; others wait meanwhile.
 BATCH = 200
 # For how long the id of a deleted prediction is remembered: longer than any reading back takes.
 REMEMBER_FORGOTTEN = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """A prediction as it was told elsewhere: its model's origin, its labels, its playlists, its side."""
+class RestoredPrediction:
+    """A prediction read back from Comet, with its model's origin, its labels, its plays and its side."""
 
     prediction: Prediction
     origin: str
@@ -49,8 +49,8 @@ class Merged:
         return Merged(self.predictions + other.predictions, self.labels + other.labels)
 
 
-def merge(engine: Engine, remembered: Sequence[Remembered]) -> Merged:
-    """Adds what is not here yet. Raises RecordsError; what was merged before stays."""
+def merge(engine: Engine, remembered: Sequence[RestoredPrediction]) -> Merged:
+    """Adds what is new. Raises RecordsError; what was merged before that stays."""
     merged = Merged(0, 0)
     for start in range(0, len(remembered), BATCH):
         with writing(engine) as connection:
@@ -65,17 +65,10 @@ def forget(connection: Connection, prediction_id: str, now: datetime) -> None:
     connection.execute(delete(forgotten).where(forgotten.c.forgotten_at < now - REMEMBER_FORGOTTEN))
 
 
-def with_pictures(engine: Engine, ids: Collection[str]) -> set[str]:
-    """Those of the predictions that are here and whose pictures may be kept."""
-    query = select(predictions.c.id).where(predictions.c.id.in_(ids), predictions.c.picture_kept)
-    with reading(engine) as connection:
-        return set(connection.execute(query).scalars())
-
-
-def _merge(connection: Connection, batch: Sequence[Remembered]) -> Merged:
+def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merged:
     refuse_real(connection)
     ids = [each.prediction.id for each in batch]
-    gone = queue.about(connection, "deletion", ids)
+    gone = queue.predictions_with(connection, "deletion", ids)
     gone |= set(
         connection.execute(
             select(forgotten.c.prediction_id).where(forgotten.c.prediction_id.in_(ids))
@@ -84,7 +77,7 @@ def _merge(connection: Connection, batch: Sequence[Remembered]) -> Merged:
     wanted = {each.prediction.id: each for each in batch if each.prediction.id not in gone}
     if not wanted:
         return Merged(0, 0)
-    # Locked, so that none is deleted before its labels are there; on SQLite `writing` locks it all.
+    # Locked, so that none is deleted before its labels are added; on SQLite `writing` locks everything.
     here = select(predictions.c.id).where(predictions.c.id.in_(wanted)).with_for_update()
     before = set(connection.execute(here).scalars())
     new = [each for each in wanted.values() if each.prediction.id not in before]
@@ -105,17 +98,17 @@ def _merge(connection: Connection, batch: Sequence[Remembered]) -> Merged:
     return Merged(len(new), len(given))
 
 
-def _sides(connection: Connection, wanted: Iterable[Remembered]) -> None:
-    """Notes on which side predictions are, of which that is not known here."""
+def _sides(connection: Connection, wanted: Iterable[RestoredPrediction]) -> None:
+    """Assigns the sides of predictions that have none here."""
     for each in wanted:
         if each.side is not None:
             mine = predictions.c.id == each.prediction.id, predictions.c.side.is_(None)
             connection.execute(update(predictions).where(*mine).values(side=each.side))
 
 
-def _models(connection: Connection, new: Iterable[Remembered]) -> None:
-    """Notes the models of new predictions, each from its first prediction on."""
-    first: dict[str, Remembered] = {}
+def _models(connection: Connection, new: Iterable[RestoredPrediction]) -> None:
+    """Notes the models of new predictions, each with the time of its first prediction."""
+    first: dict[str, RestoredPrediction] = {}
     for each in sorted(new, key=lambda each: each.prediction.made_at):
         first.setdefault(each.prediction.model_version, each)
     for version, each in first.items():
@@ -128,10 +121,10 @@ def _models(connection: Connection, new: Iterable[Remembered]) -> None:
 def _parts(
     connection: Connection, table: Table, value_of: Callable[..., Feedback | Play], told: Mapping[str, tuple]
 ) -> list[dict[str, Any]]:
-    """Adds labels or plays that are not here; returns the rows that were new.
+    """Adds new labels or plays; returns their rows.
 
-    One is the same as another if everything but its number, and the name of a playlist, is. Two that were
-    given in different places under the same number are both kept, the later one under the next number.
+    Two are the same if they agree in everything but their number and the name of a playlist. Different ones
+    with the same number are both kept, the later one under the next free number.
     """
     if not any(told.values()):
         return []

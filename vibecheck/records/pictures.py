@@ -1,7 +1,7 @@
 """The pictures that visitors allowed to keep, in a folder or in object storage.
 
-A picture lies under `<first two characters of the id>/input_<id>.jpg`: ids are random, so a million
-pictures make 256 folders of four thousand each, which list quickly.
+A picture is `<first two characters of the id>/input_<id>.jpg`: ids are random, so a million pictures make
+256 folders of four thousand each, which list quickly.
 """
 
 import os
@@ -19,27 +19,27 @@ from fsspec.core import url_to_fs
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.values import is_prediction_id
 
-# A file that is being written: left behind only by a process that died, and swept up by `remove_strays`.
+# The suffix of a file being written. A process that dies leaves one behind; `remove_strays` deletes it.
 UNFINISHED = ".part"
 
-# How long S3 may take to answer, and how often it is asked. Left alone its driver waits a minute, and
-# tries five times: longer than anybody waits for a page.
+# S3's timeouts and attempts. By default its driver waits a minute and tries five times: longer than
+# anybody waits for a page.
 S3_PATIENCE = {"connect_timeout": 3, "read_timeout": 5, "retries": {"max_attempts": 0}}
 S3_TRIES = 2
 
 
-class Images:
+class Pictures:
     """The pictures at `location`: a path, or a URL as fsspec takes it (`s3://bucket/folder`).
 
-    Every method raises RecordsError where the place cannot be used, and UnknownPrediction for what
+    Every method raises RecordsError where the storage cannot be used, and UnknownPrediction for what
     cannot be the id of a prediction.
     """
 
     def __init__(self, location: str) -> None:
-        """Raises RecordsError for a kind of URL that is not known or whose driver is not installed."""
+        """Raises RecordsError for a kind of URL that is unknown or whose driver is not installed."""
         self._shown = re.sub(r"//[^/]*@", "//", location)  # without user and password
         try:
-            # Other processes add and delete pictures, so a listing must not be remembered.
+            # Other processes add and delete pictures, so listings must not be cached.
             options = {"config_kwargs": S3_PATIENCE} if location.startswith(("s3://", "s3a://")) else {}
             fs, root = url_to_fs(location, use_listings_cache=False, **options)
             if options:
@@ -51,46 +51,45 @@ class Images:
         self._local = getattr(fs, "local_file", False)
 
     def put(self, prediction_id: str, jpeg: bytes, *, wait: bool = True) -> None:
-        """Keeps the picture. When this returns it is on disk; until then, nothing is under its name.
+        """Keeps the picture atomically: when this returns it is on disk, and nothing partial ever is.
 
-        Without `wait`, for what can be made again, neither holds, and it is many times as fast.
+        Without `wait`, for what can be made again, neither is guaranteed, and it is much faster.
         """
         path = self._path(prediction_id)
-        with self._explained("written"):
+        with self._translated("written"):
             if not wait:
                 self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
                 self._fs.pipe_file(path, jpeg)
             elif self._local:
                 _write_durably(Path(path), jpeg)
             else:
-                # Object stores show an object once it is there in full.
+                # Object stores show an object only once it is complete.
                 self._fs.pipe_file(path, jpeg)
 
     def get(self, prediction_id: str) -> bytes | None:
-        """The picture, or None where none is kept."""
+        """The picture, or None if none is kept."""
         path = self._path(prediction_id)
-        with self._explained("read"):
+        with self._translated("read"):
             try:
                 return self._fs.cat_file(path)
             except FileNotFoundError:
                 return None
 
     def delete(self, prediction_id: str) -> None:
-        """Deletes the picture; one that is not there is no error."""
+        """Deletes the picture if there is one."""
         self._remove(self._path(prediction_id))
 
     def exists(self, prediction_id: str) -> bool:
         """Whether a picture is kept."""
         path = self._path(prediction_id)
-        with self._explained("read"):
+        with self._translated("read"):
             return self._fs.exists(path)
 
     def remove_strays(self, before: datetime, stored: Callable[[list[str]], set[str]]) -> int:
         """Deletes pictures written before `before` that belong to no prediction; returns how many.
 
-        A process that dies between a picture and its row leaves a picture that nothing points to.
-        `stored` is given ids, and returns those that are in the records. Files of other names are
-        left alone.
+        A process that dies between writing a picture and its row leaves a picture without a row.
+        `stored` is given ids and returns those that are in the records. Other files are left alone.
         """
         removed = 0
         for shard in self._shards():
@@ -105,7 +104,7 @@ class Images:
         return removed
 
     def check(self) -> str:
-        """Writes, reads and deletes a small file; returns a sentence that says where."""
+        """Writes, reads and deletes a small file; returns a sentence on where."""
         probe = uuid4().hex
         self.put(probe, b"probe")
         kept = self.get(probe)
@@ -120,38 +119,38 @@ class Images:
         return f"{self._root}/{prediction_id[:2]}/input_{prediction_id}.jpg"
 
     def _shards(self) -> list[str]:
-        """The folders that there are, of the 256 that there may be."""
+        """The existing ones of the 256 possible folders."""
         names = (path.rstrip("/").rpartition("/")[2] for path in self._list())
         return sorted(name for name in names if re.fullmatch(r"[0-9a-f]{2}", name))
 
     def _list(self, shard: str = "") -> list[str]:
-        with self._explained("listed"):
+        with self._translated("listed"):
             try:
                 return self._fs.ls(f"{self._root}/{shard}", detail=False)
             except FileNotFoundError:
                 return []
 
     def _modified(self, path: str, gone: datetime) -> datetime:
-        with self._explained("read"):
+        with self._translated("read"):
             try:
                 return self._fs.modified(path)
             except FileNotFoundError:  # deleted since it was listed
                 return gone
 
     def _remove(self, path: str) -> None:
-        with self._explained("deleted"):
+        with self._translated("deleted"):
             try:
                 self._fs.rm_file(path)
             except FileNotFoundError:
                 return
 
     @contextmanager
-    def _explained(self, done: str) -> Iterator[None]:
+    def _translated(self, done: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise self._failed(done, error.strerror or str(error)) from error
-        except Exception as error:  # a driver of object storage has exceptions of its own
+        except Exception as error:  # drivers of object storage raise exceptions of their own
             raise self._failed(done, str(error) or type(error).__name__) from error
 
     def _failed(self, done: str, reason: str) -> RecordsError:
@@ -164,7 +163,7 @@ class Images:
 
 
 def _owner(path: str) -> str | None:
-    """The id in a picture's name, "" for an unfinished picture, None for any other file."""
+    """The id in a picture's name, "" for a partial picture, None for any other file."""
     name = path.rpartition("/")[2]
     if match := re.fullmatch(r"input_([0-9a-f]{32})\.jpg", name):
         return match[1]
@@ -172,9 +171,9 @@ def _owner(path: str) -> str | None:
 
 
 def _write_durably(path: Path, content: bytes) -> None:
-    """Writes a file so that its name shows all of the content or nothing, even after a power cut.
+    """Writes a file atomically and durably, even across a power cut.
 
-    Only the owner may read it (mode 600): it is somebody's face.
+    Only the owner may read it (mode 600): it shows somebody's face.
     """
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -193,8 +192,8 @@ def _write_durably(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Waits until the names in a folder are on disk."""
-    if not hasattr(os, "O_DIRECTORY"):  # Windows, where a folder cannot be opened
+    """Waits until a folder's entries are on disk."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows cannot open folders
         return
     descriptor = os.open(folder, os.O_DIRECTORY)
     try:

@@ -1,48 +1,51 @@
-"""The store: everything VibeCheck remembers, behind one class.
+"""The store: the only entry to the records.
 
-What a method acknowledges by returning is on disk, together with its row in the outbox.
+When a method that changes something returns, the change is on disk, together with its row in the outbox.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Table, func, insert, select, update
 
 from vibecheck.errors import RecordsError
+from vibecheck.records import merge
 from vibecheck.records.db import lookup
 from vibecheck.records.db.connect import open_database, prove_writable
 from vibecheck.records.db.rows import feedback_of, model_version_of, play_of, prediction_of, prediction_row
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
 from vibecheck.records.db.transactions import insert_if_new, place, reading, writing
 from vibecheck.records.deletion import purge
-from vibecheck.records.labels import give, learned_from, queues
+from vibecheck.records.labels import give, learned_from, queues, training_sets
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.which_counts import holds
+from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.outbox import messages
-from vibecheck.records.pictures import Images
+from vibecheck.records.outbox.notes import Notes
+from vibecheck.records.outbox.queue import LEASE, Outbox
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.stats import summaries
-from vibecheck.records.stats.queries import Counting
+from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.synthetic import is_synthetic, refuse_real
 from vibecheck.records.values import Feedback, ModelVersion, PictureKept, Play, Prediction, is_prediction_id
 
-# Predictions that one question for all of them brings.
+# Predictions read by one query of `Store.history`.
 PAGE = 1000
 
 
 class Store:
     """Predictions with their pictures, feedback, plays and model versions.
 
-    One store may be shared by all threads of a process, and any number of processes may have one.
-    Every method raises RecordsError, whose sentence says what to do, where the database or the place
-    of the pictures fails; what was to be stored is then not stored.
+    Threads may share a store, and any number of processes may open the same one. Every method raises
+    RecordsError, whose message says what to do, where the database or the storage of the pictures fails;
+    nothing has been stored then.
     """
 
-    def __init__(self, engine: Engine, images: Images) -> None:
+    def __init__(self, engine: Engine, pictures: Pictures) -> None:
         self._engine = engine
-        self._images = images
+        self._pictures = pictures
 
     @classmethod
     def open(cls, records_url: str, images_url: str) -> Self:
@@ -51,29 +54,43 @@ class Store:
         `records_url` is a database as SQLAlchemy writes it, `images_url` a folder or an fsspec URL
         (`Settings.records_url`, `Settings.images_url`).
         """
-        images = Images(images_url)
-        return cls(open_database(records_url), images)
+        pictures = Pictures(images_url)
+        return cls(open_database(records_url), pictures)
 
     @property
-    def engine(self) -> Engine:
-        """The database, for what else keeps its tables there."""
-        return self._engine
+    def pictures(self) -> Pictures:
+        """The pictures that were kept."""
+        return self._pictures
 
     @property
-    def images(self) -> Images:
-        """The pictures."""
-        return self._images
+    def statistics(self) -> StatisticsQueries:
+        """Counts and sums over many predictions, for the dashboard."""
+        return StatisticsQueries(self._engine)
+
+    @property
+    def trainable(self) -> Learnable:
+        """The labels that a model can learn from."""
+        return Learnable(self._engine)
+
+    @property
+    def notes(self) -> Notes:
+        """What processes note for each other."""
+        return Notes(self._engine)
+
+    def outbox(self, sender: str = "", lease: timedelta = LEASE) -> Outbox:
+        """What is still to be sent to Comet, as seen by the sender of this name."""
+        return Outbox(self._engine, sender, lease)
 
     def close(self) -> None:
         """Closes the connections to the database."""
         self._engine.dispose()
 
     def add(self, prediction: Prediction, picture: bytes | None, model_origin: str = "unknown") -> None:
-        """Stores a prediction, with its picture (JPEG) where `picture_kept` says that there is one.
+        """Stores a prediction, with its picture (JPEG) if `picture_kept` is true.
 
-        `model_origin` says where the model came from; it is noted when its version is first seen.
-        Raises RecordsError if the id is stored already, or the records are a synthetic history, and
-        ValueError for a picture that is missing or was not allowed.
+        `model_origin` says where the model came from; it is noted when its version is first seen. Raises
+        RecordsError if the id exists or the records are a synthetic history, and ValueError for a picture
+        that is missing or not allowed.
         """
         if (picture is not None) != prediction.picture_kept:
             raise ValueError("a picture must be given if, and only if, picture_kept is true")
@@ -81,14 +98,14 @@ class Store:
             refuse_real(connection)
             if lookup.row_of(connection, prediction.id) is not None:
                 raise _already_stored(prediction)
-        # The picture comes first, so that a row that says "kept" never waits for its picture.
+        # The picture is written first, so that no row ever names a picture that is not there yet.
         with ExitStack() as undo:
             if picture is not None:
-                self._images.put(prediction.id, picture)
+                self._pictures.put(prediction.id, picture)
                 undo.callback(self._discard, prediction.id)
             with writing(self._engine) as connection:
                 if not insert_if_new(connection, predictions, prediction_row(prediction)):
-                    undo.pop_all()  # someone stored the id just now, and the picture belongs to that row
+                    undo.pop_all()  # somebody stored this id just now: the picture is theirs
                     raise _already_stored(prediction)
                 version = ModelVersion(prediction.model_version, model_origin, prediction.made_at)
                 insert_if_new(connection, model_versions, asdict(version))
@@ -113,7 +130,7 @@ class Store:
             return give.give(connection, prediction_id, label, source, given_by, queue, now)
 
     def undo_label(self, prediction_id: str, n: int, given_by: str | None, now: datetime) -> Feedback | None:
-        """Takes back the label `n` that `given_by` gave; None where it is gone, or another's.
+        """Deletes the label `n` that `given_by` gave; None where it is gone or somebody else's.
 
         Raises UnknownPrediction.
         """
@@ -121,16 +138,15 @@ class Store:
             return give.take_back(connection, prediction_id, n, given_by, now)
 
     def keep_picture(self, prediction_id: str, picture: bytes, now: datetime) -> Prediction:
-        """Keeps the picture (JPEG) of a prediction that was stored without one.
+        """Keeps the picture (JPEG) of a prediction that was stored without one; an existing one stays.
 
-        Returns the prediction as it is now. Where a picture is kept already, that one stays. Raises
-        UnknownPrediction.
+        Returns the prediction as it is now. Raises UnknownPrediction.
         """
         before = self.get(prediction_id)
         if before.picture_kept:
             return before
         with ExitStack() as undo:
-            self._images.put(prediction_id, picture)
+            self._pictures.put(prediction_id, picture)
             undo.callback(self._discard, prediction_id)
             with writing(self._engine) as connection:
                 kept = replace(prediction_of(lookup.locked(connection, prediction_id)), picture_kept=True)
@@ -176,7 +192,7 @@ class Store:
 
         Raises UnknownPrediction.
         """
-        return self._images.get(prediction_id) if self.get(prediction_id).picture_kept else None
+        return self._pictures.get(prediction_id) if self.get(prediction_id).picture_kept else None
 
     def feedback_of(self, prediction_id: str) -> list[Feedback]:
         """All labels of a prediction, oldest first. Raises UnknownPrediction."""
@@ -186,15 +202,8 @@ class Store:
         """All playlists suggested for a prediction, oldest first. Raises UnknownPrediction."""
         return [play_of(row) for row in self._all_of(plays, prediction_id)]
 
-    def recent(self, visitor: str, limit: int) -> list[Prediction]:
-        """A visitor's last `limit` predictions, newest first."""
-        newest = predictions.c.made_at.desc(), predictions.c.id
-        query = select(predictions).where(predictions.c.visitor == visitor).order_by(*newest).limit(limit)
-        with reading(self._engine) as connection:
-            return [prediction_of(row) for row in connection.execute(query).mappings()]
-
     def page(
-        self, filters: queues.Filters, after: queues.Place | None, limit: int
+        self, filters: queues.Filters, after: queues.Cursor | None, limit: int
     ) -> list[LabelledPrediction]:
         """The first `limit` predictions that pass the filters, newest first, after the place `after`."""
         with reading(self._engine) as connection:
@@ -214,10 +223,10 @@ class Store:
         with reading(self._engine) as connection:
             return next_of(connection, limit)
 
-    def left(self) -> queues.Left:
+    def queue_lengths(self) -> queues.QueueLengths:
         """How many pictures wait in each of the two queues."""
         with reading(self._engine) as connection:
-            return queues.left(connection)
+            return queues.lengths(connection)
 
     def labellers(self) -> list[queues.LabellerCount]:
         """How many labels each labeller gave, by queue; the most diligent first."""
@@ -225,40 +234,29 @@ class Store:
             return queues.labellers(connection)
 
     def pictured(self, limit: int) -> list[Prediction]:
-        """The last `limit` predictions whose picture was kept, newest first."""
+        """The newest `limit` predictions whose picture was kept, newest first."""
         newest = predictions.c.made_at.desc(), predictions.c.id
         query = select(predictions).where(predictions.c.picture_kept).order_by(*newest).limit(limit)
         with reading(self._engine) as connection:
             return [prediction_of(row) for row in connection.execute(query).mappings()]
 
     def model_versions(self) -> list[ModelVersion]:
-        """The models that made predictions here, the one that came first, first."""
+        """The models that made predictions here, oldest first."""
         query = select(model_versions).order_by(model_versions.c.first_used_at, model_versions.c.version)
         with reading(self._engine) as connection:
             return [model_version_of(row) for row in connection.execute(query).mappings()]
 
     def history(self) -> Iterator[tuple[Prediction, Feedback | None]]:
-        """All predictions, oldest first, each with the label that holds or None."""
-        order = predictions.c.made_at, predictions.c.id
-        after: tuple[datetime, str] | None = None
+        """All predictions, oldest first, each with its effective label or None."""
+        after: lookup.Position | None = None
         while True:
-            query = select(predictions).order_by(*order).limit(PAGE)
-            if after is not None:
-                moment, prediction_id = after
-                later = predictions.c.made_at > moment
-                same = predictions.c.made_at == moment, predictions.c.id > prediction_id
-                query = query.where(or_(later, and_(*same)))
             with reading(self._engine) as connection:
-                found = [prediction_of(row) for row in connection.execute(query).mappings()]
-                ids = [prediction.id for prediction in found]
-                given = select(feedback).where(feedback.c.prediction_id.in_(ids)).order_by(feedback.c.n)
-                labels: dict[str, list[Feedback]] = {each: [] for each in ids}
-                for row in connection.execute(given).mappings():
-                    labels[row["prediction_id"]].append(feedback_of(row))
-            yield from ((prediction, holds(labels[prediction.id])) for prediction in found)
+                found = lookup.history_page(connection, after, PAGE)
+            yield from found
             if len(found) < PAGE:
                 return
-            after = found[-1].made_at, found[-1].id
+            last, _ = found[-1]
+            after = last.made_at, last.id
 
     def model_origin(self, version: str) -> str:
         """Where a model came from; "unknown" for one that made no prediction here."""
@@ -272,41 +270,49 @@ class Store:
             return connection.execute(select(func.count()).select_from(predictions)).scalar_one()
 
     def synthetic(self) -> bool:
-        """Whether the records are made up, see `synthetic.py`."""
+        """Whether the records are a synthetic history, see `synthetic.py`."""
         with reading(self._engine) as connection:
             return is_synthetic(connection)
 
-    @property
-    def counting(self) -> Counting:
-        """What the dashboard asks: see `counting.py`."""
-        return Counting(self._engine)
+    def labelled_with_pictures(self) -> list[LabelledPrediction]:
+        """All labelled predictions whose picture was kept, oldest first."""
+        return training_sets.labelled_with_pictures(self._engine)
 
-    def queued(self, limit: int = 100) -> list[messages.Outgoing]:
-        """The first `limit` rows of the outbox, oldest first."""
+    def sides(self, ids: Collection[str]) -> dict[str, str]:
+        """The sides ("train", "held_out") of those of the predictions that have one."""
+        return training_sets.sides(self._engine, ids)
+
+    def assign_sides(self, wanted: Mapping[str, str], now: datetime) -> dict[str, str]:
+        """Assigns predictions to sides, permanently; returns the sides they have now, all of them."""
+        return training_sets.assign(self._engine, wanted, now)
+
+    def merge(self, restored: Sequence[merge.RestoredPrediction]) -> merge.Merged:
+        """Adds predictions that were read back from Comet, as far as they are new; see `merge.py`."""
+        return merge.merge(self._engine, restored)
+
+    def with_pictures(self, ids: Collection[str]) -> set[str]:
+        """Those of the predictions that exist and whose pictures may be kept."""
         with reading(self._engine) as connection:
-            return messages.pending(connection, limit)
+            return lookup.with_pictures(connection, ids)
 
     def purge(self, older_than: datetime) -> int:
-        """Deletes all predictions made before `older_than` with everything that hangs on them.
-
-        Returns how many predictions were deleted. See `purge.py`.
-        """
-        return purge.purge(self._engine, self._images, older_than)
+        """Deletes all predictions made before `older_than`; returns how many. See `purge.py`."""
+        return purge.purge(self._engine, self._pictures, older_than)
 
     def forget(self, ids: Iterable[str], now: datetime) -> set[str]:
-        """Deletes these predictions, wherever they went; returns the ids of those that were there."""
-        return purge.forget(self._engine, self._images, ids, now)
+        """Deletes these predictions everywhere; returns the ids of those that existed."""
+        return purge.forget(self._engine, self._pictures, ids, now)
 
     def forget_visitor(self, visitor: str, now: datetime) -> int:
-        """Deletes all that a visitor gave, wherever it went; returns how many predictions that were."""
-        return purge.forget_visitor(self._engine, self._images, visitor, now)
+        """Deletes all of a visitor's predictions everywhere; returns how many there were."""
+        return purge.forget_visitor(self._engine, self._pictures, visitor, now)
 
     def marked_since(self, since: datetime) -> dict[str, int]:
         """How many predictions each model learned from that were deleted at `since` or later."""
         return learned_from.marked_since(self._engine, since)
 
     def check(self) -> str:
-        """Tries whether the database can be written; returns where it is and what it holds."""
+        """Checks that the database can be written; returns a sentence on where it is and what it holds."""
         with writing(self._engine) as connection:
             prove_writable(connection)
             stored = connection.execute(select(func.count()).select_from(predictions)).scalar_one()
@@ -321,14 +327,13 @@ class Store:
             return list(connection.execute(query).mappings())
 
     def _discard(self, prediction_id: str) -> None:
-        # What made the transaction fail is what the caller must hear of. Should this fail too, the
-        # next purge deletes the picture.
+        # The caller must see why the transaction failed. If this fails too, the next purge deletes it.
         with suppress(RecordsError):
-            self._images.delete(prediction_id)
+            self._pictures.delete(prediction_id)
 
 
 def _already_stored(prediction: Prediction) -> RecordsError:
-    return RecordsError(f"The prediction {prediction.id} is stored already: give each vibe check an id.")
+    return RecordsError(f"The prediction {prediction.id} exists already: give each vibe check its own id.")
 
 
 def _next_n(connection: Connection, prediction_id: str) -> int:

@@ -1,7 +1,7 @@
-"""Synthetic history: records that are made up say so themselves, and never mix with real ones.
+"""Synthetic histories: made-up records are marked as such and never mix with real ones.
 
-What says so is the origin of their model versions. It lies among the records, so it goes wherever
-they are copied, and no setting or file has to be kept beside them.
+The mark is the origin of their model versions. It is part of the records, so it survives every copy
+without a setting or a file beside them.
 """
 
 from sqlalchemy import Connection, exists, select
@@ -18,7 +18,7 @@ def is_synthetic(connection: Connection) -> bool:
 
 
 def refuse_real(connection: Connection) -> None:
-    """Raises RecordsError where the records are made up: a real one among them would be lost to sight."""
+    """Raises RecordsError if the records are made up: a real one among them could not be told apart."""
     if is_synthetic(connection):
         raise RecordsError(
             "Not recorded: these records are a synthetic history, which takes no real ones. "

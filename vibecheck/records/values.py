@@ -1,4 +1,4 @@
-"""The shapes of what is remembered: frozen values, made once and passed along."""
+"""The values that the records hold, as frozen dataclasses."""
 
 import hashlib
 import math
@@ -12,14 +12,14 @@ from vibecheck.vision.faces import Face, FaceQuality
 PREDICTION_SOURCES = ("live", "photo", "upload", "import")
 FEEDBACK_SOURCES = ("audit", "volunteered", "labeller", "import")
 
-# The label of a picture that shows no face, or one in which nobody can tell the mood. It is a label like
-# the seven, so that whoever gave it is not asked again, but it is no mood: it is never counted as a wrong
-# answer of the model, and no model learns from it. `Feedback.mood` is None for it.
+# The label of a picture that shows no face, or a face whose mood nobody can tell. It is a label like the
+# seven, so that the same person is not asked again, but no mood: it never counts as an error of the model,
+# and no model learns from it. `Feedback.mood` is None for it.
 CANT_TELL = "cant_tell"
 LABELS = (*NAMES, CANT_TELL)
 
-# Where a labeller found what they labelled. "useful": what a model learns most from. "random": drawn
-# without looking at any answer, and shown without it; only these labels count when models are judged.
+# The queue in which a labeller found a prediction. "useful": what a model learns most from. "random": drawn
+# and shown without the answer; of labellers' labels, only these count when models are judged.
 QUEUES = ("useful", "random")
 # What a labelled picture is for: to train models, or to judge them.
 SIDES = ("train", "held_out")
@@ -30,9 +30,9 @@ PLAY_FINDERS = ("search", "catalogue")
 
 
 def is_prediction_id(text: str) -> bool:
-    """Whether `text` has the form of a prediction's id, which is that of `uuid.uuid4().hex`.
+    """Whether `text` has the form of a prediction's id, `uuid.uuid4().hex`.
 
-    Ids arrive in links and name files, so nothing but these 32 characters is ever looked up.
+    Ids arrive in links and become file names, so nothing else is ever looked up.
     """
     return re.fullmatch(r"[0-9a-f]{32}", text) is not None
 
@@ -59,7 +59,7 @@ def _check_n(n: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One vibe check: what was seen, what was answered, and by which model.
+    """One vibe check: the face, the answer, and the model that gave it.
 
     `id` is `uuid.uuid4().hex`. `probabilities` are seven numbers in the order of `EMOTIONS` that sum
     to 1; `confidence` is that of `mood`. `face` is in the pixels of the kept picture (see
@@ -108,11 +108,11 @@ class Prediction:
 @dataclass(frozen=True, slots=True)
 class Feedback:
     """A label for a prediction. Several may be given for one: `n` counts them from 1;
-    `holding.py` says which one is believed.
+    `labels/effective_label.py` says which one is effective.
 
     `label` is one of the seven moods, or CANT_TELL. `given_by` is the hashed id of the visitor who gave
     it. `queue` is the queue in which a labeller found the prediction ("useful", "random"), or None. A
-    label that was taken back is deleted, and its `n` is not given out again.
+    label that was undone is deleted, and its `n` is not reused.
     """
 
     prediction_id: str
@@ -142,7 +142,7 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackUndone:
-    """The label `n` of a prediction was taken back by whoever gave it."""
+    """The label `n` of a prediction was undone by the person who gave it."""
 
     prediction_id: str
     n: int
@@ -156,9 +156,9 @@ class FeedbackUndone:
 
 @dataclass(frozen=True, slots=True)
 class PictureKept:
-    """A visitor allowed the picture of a prediction to be kept some time after it was made.
+    """A visitor allowed the picture to be kept after the prediction was stored.
 
-    `prediction` is the whole of it, its `picture_kept` now true.
+    `prediction` is the prediction as it is now, with `picture_kept` true.
     """
 
     prediction: Prediction
@@ -172,7 +172,7 @@ class PictureKept:
 
 @dataclass(frozen=True, slots=True)
 class SideDrawn:
-    """It was decided for ever whether a prediction's picture trains models or judges them."""
+    """Permanent train/held-out assignment of a prediction's picture."""
 
     prediction_id: str
     side: str
@@ -186,9 +186,9 @@ class SideDrawn:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A prediction was deleted with all that hangs on it, and so must be what was sent of it.
+    """A prediction was deleted, so what was sent of it must be deleted too.
 
-    `made_at` is when it was made: what was sent is kept by days.
+    `made_at` is when the prediction was made: what was sent is grouped by day.
     """
 
     prediction_id: str
@@ -205,7 +205,7 @@ class Deletion:
 class Play:
     """A playlist that was suggested for a prediction; `n` counts from 1.
 
-    `mode` is "match" or "lift"; `again` is true where the visitor asked for another one;
+    `mode` is "match" or "lift"; `again` is true if the visitor asked for another one;
     `found_by` is "search" or "catalogue". `category` is the mood whose music it is, None in records from
     before it was noted. `playlist_name` stays on this machine, and is empty in what was restored from Comet.
     """
@@ -232,7 +232,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """A model that made predictions here: its name in the records, where it came from, and since when."""
+    """A model that made predictions here: its version, its origin, and the time of its first prediction."""
 
     version: str
     origin: str
@@ -244,10 +244,10 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A model became champion: which, in place of which (None the first time), why and when.
+    """A model became champion, replacing another one (None the first time), for a reason.
 
-    `kind` is "promotion", "first" where a new installation began with it, "override" where it was not
-    proved better and somebody decided so, or "rollback" where the champion before came back.
+    `kind` is "promotion", "first" for the first champion of an installation, "override" if it was not
+    proved better, or "rollback" if the previous champion was restored.
     """
 
     version: str
@@ -264,5 +264,5 @@ class Promotion:
 
 
 def hash_of(identity: str) -> str:
-    """64 hexadecimal digits that stand for a browser's id, or for whatever a file calls a person."""
+    """The SHA-256 of a browser's id, or of the name that a file gives a person, in hexadecimal."""
     return hashlib.sha256(identity.encode()).hexdigest()

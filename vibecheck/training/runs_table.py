@@ -12,8 +12,7 @@ from sqlalchemy import Connection, Engine, delete, exists, select, update
 
 from vibecheck.errors import JobError
 from vibecheck.records.db.tables import jobs
-from vibecheck.records.db.transactions import insert_if_new, reading, writing
-from vibecheck.records.outbox.queue import moment
+from vibecheck.records.db.transactions import database_now, insert_if_new, reading, writing
 from vibecheck.training.events import Progress, read_progress
 
 RUNNING, FINISHED, FAILED, CANCELLED, LOST = "running", "finished", "failed", "cancelled", "lost"
@@ -59,7 +58,7 @@ class Ledger:
     def begin(self, job_id: str, asked: dict[str, Any], host: str, pid_space: str) -> None:
         """Notes a run as running. Raises JobError where one is running already."""
         with writing(self._engine) as connection:
-            now = moment(connection)
+            now = database_now(connection)
             row = {
                 "id": job_id,
                 "state": RUNNING,
@@ -90,7 +89,7 @@ class Ledger:
         free = ~exists().where(other.c.state == RUNNING, other.c.id != job_id)
         mine = jobs.c.id == job_id, jobs.c.state.in_((RUNNING, LOST)), free
         with writing(self._engine) as connection:
-            now = moment(connection)
+            now = database_now(connection)
             values = changes | {"renewed_at": now, "state": RUNNING, "ended_at": None, "sentence": None}
             return connection.execute(update(jobs).where(*mine).values(values)).rowcount == 1
 
@@ -110,13 +109,13 @@ class Ledger:
         changes = {name: value for name, value in changes.items() if value is not None}
         open_ones = jobs.c.state.in_((RUNNING,) if state == LOST else (RUNNING, LOST))
         with writing(self._engine) as connection:
-            values = changes | {"ended_at": moment(connection)}
+            values = changes | {"ended_at": database_now(connection)}
             connection.execute(update(jobs).where(jobs.c.id == job_id, open_ones).values(values))
 
     def lost(self, job_id: str, sentence: str) -> None:
         """Notes that a run is lost, unless it was heard of within the lease after all."""
         with writing(self._engine) as connection:
-            now = moment(connection)
+            now = database_now(connection)
             silent = jobs.c.state == RUNNING, jobs.c.renewed_at < now - LEASE
             values = {"state": LOST, "sentence": sentence, "ended_at": now}
             connection.execute(update(jobs).where(jobs.c.id == job_id, *silent).values(values))
@@ -125,7 +124,7 @@ class Ledger:
         """Asks whoever runs it to end it."""
         with writing(self._engine) as connection:
             running = jobs.c.id == job_id, jobs.c.state == RUNNING
-            now = moment(connection)
+            now = database_now(connection)
             connection.execute(update(jobs).where(*running).values(cancel_asked_at=now))
 
     def cancel_asked(self, job_id: str) -> bool:
@@ -170,5 +169,5 @@ def _job(row: Any, connection: Connection) -> Job:
         sentence=row["sentence"] or "",
         log=row["log"] or "",
         report=row["report"],
-        age=moment(connection) - row["renewed_at"],
+        age=database_now(connection) - row["renewed_at"],
     )

@@ -13,6 +13,7 @@ from finetune.data import split
 from finetune.data.collect import check, collect
 from tests.finetune.corrected import NOON, face, fill
 from tests.records.examples import a_prediction, open_store
+from tests.records.rows import engine_of
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, SettingsError
 from vibecheck.importing.importer import id_of
@@ -63,7 +64,7 @@ def test_a_store_gives_every_label_with_its_picture_and_a_side(settings):
 def test_sides_are_kept_with_the_predictions(settings, store):
     fill(settings, 30, visitors=15)
     first = collect(settings, "store")
-    with store.engine.connect() as connection:
+    with engine_of(store).connect() as connection:
         kept = {row.id: row.side for row in connection.execute(select(predictions.c.id, predictions.c.side))}
     assert kept == {row.prediction_id: row.side for row in first.rows}
     # With one visitor more than nine the unit would change; what has a side keeps it.
@@ -78,7 +79,7 @@ def test_sides_are_kept_with_the_predictions(settings, store):
 def test_a_look_keeps_no_sides(settings, store):
     fill(settings, 30)
     collect(settings, "store", keep_sides=False)
-    with store.engine.connect() as connection:
+    with engine_of(store).connect() as connection:
         assert set(connection.execute(select(predictions.c.side)).scalars()) == {None}
 
 
@@ -105,7 +106,7 @@ def test_what_cannot_be_used_is_counted(settings, store):
     add(store, ("sad", "labeller", "a"), ("fear", "labeller", "b"), number=2)
     add(store, ("sad", "audit", "me"), number=3, picture=b"\xff\xd8 no picture")
     gone = add(store, ("sad", "audit", "me"), number=4)
-    store.images.delete(gone.id)
+    store.pictures.delete(gone.id)
     same = encode_jpeg(face(5, 5))
     add(store, ("sad", "audit", "me"), picture=same)
     add(store, ("sad", "audit", "me"), picture=same)
@@ -213,7 +214,7 @@ def test_a_picture_that_is_in_the_store_keeps_its_side(settings, store, folder):
     store.add(made, held.picture)
     from vibecheck.records.labels import training_sets
 
-    training_sets.assign(store.engine, {made.id: HELD_OUT}, NOON)
+    training_sets.assign(engine_of(store), {made.id: HELD_OUT}, NOON)
     again = collect(settings, str(folder), crops=True)
     assert next(row.side for row in again.rows if row.prediction_id == made.id) == HELD_OUT
 

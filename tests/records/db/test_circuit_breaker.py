@@ -6,7 +6,7 @@ from sqlalchemy import make_url
 
 from vibecheck.errors import RecordsError
 from vibecheck.records.db import connect
-from vibecheck.records.db.circuit_breaker import FACTOR, Rest
+from vibecheck.records.db.circuit_breaker import FACTOR, CircuitBreaker
 from vibecheck.records.db.transactions import reading
 
 
@@ -26,7 +26,7 @@ class Server:
 
 def test_after_a_slow_failure_everybody_is_told_at_once_for_a_while():
     server = Server()
-    rest = Rest(lambda: server.now)
+    rest = CircuitBreaker(lambda: server.now)
     for _ in range(5):
         with pytest.raises(OSError, match="away"):
             rest.attempt(server.ask)
@@ -37,7 +37,7 @@ def test_after_a_slow_failure_everybody_is_told_at_once_for_a_while():
 
 
 def test_what_fails_at_once_is_asked_again_at_once():
-    rest, asked = Rest(lambda: 1.0), []
+    rest, asked = CircuitBreaker(lambda: 1.0), []
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             rest.attempt(lambda: asked.append(1) or 1 / 0)

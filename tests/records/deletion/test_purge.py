@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import func, insert, select, text
 
 from tests.records.examples import JPEG, NOON, PLAY, a_prediction
+from tests.records.rows import queued, recent
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.db.tables import feedback, metadata, outbox, plays, predictions
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.deletion import purge as purge_module
 from vibecheck.records.outbox.messages import enqueue
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.values import Feedback
 
 DAY = timedelta(days=1)
@@ -83,9 +84,9 @@ def test_a_purge_that_dies_leaves_no_picture_without_a_row(store, engine, tmp_pa
         patch.setattr(purge_module, "writing", die)
         with pytest.raises(KeyboardInterrupt):
             store.purge(NOON + DAY)
-    rows = {prediction.picture_name for prediction in store.recent("a1b2", 10)}
+    rows = {prediction.picture_name for prediction in recent(store, "a1b2", 10)}
     assert set(pictures(tmp_path)) <= rows
-    assert all(store.picture(prediction.id) is None for prediction in store.recent("a1b2", 10))
+    assert all(store.picture(prediction.id) is None for prediction in recent(store, "a1b2", 10))
     assert store.purge(NOON + DAY) == 3
     assert (counts(engine), pictures(tmp_path)) == ([0, 0, 0, 0], [])
 
@@ -97,7 +98,7 @@ def test_a_row_stays_as_long_as_its_picture_cannot_be_deleted(store, engine, mon
         raise RecordsError("the disk is read-only")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Images, "delete", refuse)
+        patch.setattr(Pictures, "delete", refuse)
         with pytest.raises(RecordsError, match="read-only"):
             store.purge(NOON + DAY)
     assert counts(engine)[0] == 1
@@ -105,7 +106,7 @@ def test_a_row_stays_as_long_as_its_picture_cannot_be_deleted(store, engine, mon
 
 def test_a_picture_that_never_got_its_row_goes_when_it_is_old(store, tmp_path, settings):
     lost, kept = a_prediction(), add(store, datetime.now(UTC) + DAY)
-    Images(settings.images_url).put(lost.id, JPEG)
+    Pictures(settings.images_url).put(lost.id, JPEG)
     assert store.purge(datetime.now(UTC) - DAY) == 0
     assert len(pictures(tmp_path)) == 2
     assert store.purge(datetime.now(UTC) + DAY / 2) == 0
@@ -140,7 +141,7 @@ def test_every_table_that_names_a_prediction_is_purged():
 
 
 def kinds(store):
-    return [(row.kind, row.prediction_id) for row in store.queued()]
+    return [(row.kind, row.prediction_id) for row in queued(store)]
 
 
 def sent(engine):
@@ -155,7 +156,7 @@ def test_what_is_old_and_was_sent_is_deleted_there_too(store, engine):
     waiting = add(store, NOON - DAY)
     store.purge(NOON)
     assert kinds(store) == [("deletion", old.id)], "of the other nothing was sent, and nothing will be"
-    assert waiting.id not in str(store.queued())
+    assert waiting.id not in str(queued(store))
     store.purge(NOON)
     assert kinds(store) == [("deletion", old.id)]
 
@@ -165,7 +166,7 @@ def test_what_is_forgotten_goes_everywhere(store, engine, tmp_path):
     assert store.forget([here.id, NOWHERE, "../etc", here.id], NOON + DAY) == {here.id}
     assert counts(engine) == [1, 1, 1, 4]
     assert pictures(tmp_path) == [other.picture_name]
-    last = store.queued()[-1]
+    last = queued(store)[-1]
     assert (last.kind, last.prediction_id) == ("deletion", here.id)
     assert last.payload == {
         "prediction_id": here.id,
@@ -186,7 +187,7 @@ def test_a_visitor_is_forgotten_and_nobody_else(store, engine, tmp_path, monkeyp
     for prediction in others:
         store.add(prediction, JPEG)
     assert store.forget_visitor("me", NOON) == 5
-    assert store.recent("me", 10) == []
+    assert recent(store, "me", 10) == []
     assert counts(engine) == [2, 0, 0, 2 + 5]
     assert pictures(tmp_path) == sorted(each.picture_name for each in others)
     assert store.forget_visitor("me", NOON) == 0
@@ -195,9 +196,9 @@ def test_a_visitor_is_forgotten_and_nobody_else(store, engine, tmp_path, monkeyp
 def test_a_deletion_waits_behind_what_was_told_before(store, engine):
     """An upload may be on its way while the visitor deletes: the deletion must come after it."""
     prediction = add(store, NOON)
-    sent_last = store.queued()[-1].id
+    sent_last = queued(store)[-1].id
     store.forget([prediction.id], NOON)
-    (row,) = store.queued()
+    (row,) = queued(store)
     assert row.kind == "deletion" and row.id > sent_last
 
 

@@ -5,11 +5,12 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.records.examples import JPEG, NOON, a_prediction
+from tests.records.rows import queued
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.db.tables import predictions
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox.messages import payload_of
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.values import CANT_TELL, FeedbackUndone, PictureKept
 
 SECOND = timedelta(seconds=1)
@@ -53,7 +54,7 @@ def test_a_label_taken_back_is_gone_and_told(store, engine, prediction):
     assert store.undo_label(prediction.id, 2, "you", NOON + SECOND) == second
     assert store.feedback_of(prediction.id) == [first]
     assert noted(engine, prediction) == ("sad", 2, False)
-    told = store.queued()[-1]
+    told = queued(store)[-1]
     assert told.kind == "feedback_undone"
     assert told.payload == payload_of(FeedbackUndone(prediction.id, 2, NOON + SECOND))
 
@@ -73,7 +74,7 @@ def test_a_label_is_taken_back_once_and_only_by_who_gave_it(store, prediction):
     with ThreadPoolExecutor(4) as threads:
         undone = list(threads.map(lambda _: store.undo_label(prediction.id, 1, "me", NOON), range(4)))
     assert sorted(undone, key=str) == [given, None, None, None]
-    assert [row.kind for row in store.queued()] == ["prediction", "feedback", "feedback_undone"]
+    assert [row.kind for row in queued(store)] == ["prediction", "feedback", "feedback_undone"]
 
 
 def test_a_label_that_is_not_the_last_may_be_taken_back(store, engine, prediction):
@@ -108,7 +109,7 @@ def test_a_picture_may_be_allowed_later(store, prediction):
     kept = store.keep_picture(prediction.id, JPEG, NOON + SECOND)
     assert kept.picture_kept and store.get(prediction.id) == kept
     assert store.picture(prediction.id) == JPEG
-    told = store.queued()[-1]
+    told = queued(store)[-1]
     assert told.kind == "picture_kept"
     assert told.payload == payload_of(PictureKept(kept, NOON + SECOND))
 
@@ -118,7 +119,7 @@ def test_a_picture_that_is_kept_is_not_replaced(store):
     store.add(made, JPEG)
     assert store.keep_picture(made.id, b"another", NOON) == made
     assert store.picture(made.id) == JPEG
-    assert len(store.queued()) == 1
+    assert len(queued(store)) == 1
 
 
 def test_a_picture_of_which_nothing_can_be_told_is_not_kept(store, engine, settings, prediction):
@@ -127,4 +128,4 @@ def test_a_picture_of_which_nothing_can_be_told_is_not_kept(store, engine, setti
     with pytest.raises(RecordsError, match="outbox"):
         store.keep_picture(prediction.id, JPEG, NOON)
     assert not store.get(prediction.id).picture_kept
-    assert not Images(settings.images_url).exists(prediction.id)
+    assert not Pictures(settings.images_url).exists(prediction.id)

@@ -10,7 +10,7 @@ from vibecheck.errors import UnknownPrediction
 from vibecheck.records.db.rows import prediction_row
 from vibecheck.records.db.tables import predictions
 from vibecheck.records.db.transactions import writing
-from vibecheck.records.labels.queues import Filters, LabellerCount, Left
+from vibecheck.records.labels.queues import Filters, LabellerCount, QueueLengths
 from vibecheck.records.values import CANT_TELL
 
 MINUTE = timedelta(minutes=1)
@@ -38,13 +38,13 @@ def test_pages_follow_one_another_newest_first(store):
     pages, after = [], None
     while found := store.page(Filters(), after, 4):
         pages.append([each.prediction for each in found])
-        after = found[-1].place
+        after = found[-1].cursor
     assert pages == [newest[:4], newest[4:8], newest[8:]]
 
 
 def test_a_page_stays_where_it_was_when_new_ones_come(store):
     made = [add(store, made_at=NOON + number * MINUTE) for number in range(4)]
-    after = store.page(Filters(), None, 2)[-1].place
+    after = store.page(Filters(), None, 2)[-1].cursor
     add(store, made_at=NOON + 9 * MINUTE)
     assert shown(store, after=after) == [made[1], made[0]]
 
@@ -97,7 +97,7 @@ def test_the_most_useful_are_the_uncertain_and_the_rare(store):
     # 0.4 / 1 for the one mood without labels, 0.8 / 3 and 0.6 / 3 for that with eight
     assert [each.prediction for each in store.queue("useful", 9)] == [disgust, unsure_happy, happy]
     assert [each.prediction for each in store.queue("useful", 1)] == [disgust]
-    assert store.left() == Left(useful=3, random=4)
+    assert store.queue_lengths() == QueueLengths(useful=3, random=4)
 
 
 def test_the_random_queue_looks_at_no_answer(store):
@@ -111,7 +111,7 @@ def test_the_random_queue_looks_at_no_answer(store):
     store.label(in_order[0].id, CANT_TELL, "labeller", "you", NOON, "random")
     store.label(in_order[1].id, "sad", "labeller", "you", NOON, "random")
     assert [each.prediction for each in store.queue("random", 9)] == in_order[2:]
-    assert store.left().random == 4
+    assert store.queue_lengths().random == 4
     store.undo_label(in_order[0].id, 1, "you", NOON)
     assert store.queue("random", 1)[0].prediction == in_order[0]
     # One that comes in later has its place in the order like the others.
@@ -121,7 +121,7 @@ def test_the_random_queue_looks_at_no_answer(store):
 
 def test_empty_queues(store):
     assert (store.queue("useful", 5), store.queue("random", 5)) == ([], [])
-    assert store.left() == Left(0, 0)
+    assert store.queue_lengths() == QueueLengths(0, 0)
 
 
 def test_who_labelled_what(store):
@@ -149,7 +149,7 @@ PLANNED = {
     "dates": lambda store: shown(store, limit=24, since=NOON - 900 * MINUTE, before=NOON - 800 * MINUTE),
     "useful": lambda store: store.queue("useful", 24),
     "random": lambda store: store.queue("random", 24),
-    "left": lambda store: store.left(),
+    "left": lambda store: store.queue_lengths(),
     "one": lambda store: shown(store, limit=1),
 }
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from tests.records.examples import JPEG, NOON, a_prediction
+from tests.records.rows import engine_of
 from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.values import CANT_TELL
 
@@ -11,7 +12,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def learnable(store) -> Learnable:
-    return Learnable(store.engine)
+    return Learnable(engine_of(store))
 
 
 def labelled(store, *labels: tuple[str, str], kept: bool = True, at=NOON, **changes) -> str:

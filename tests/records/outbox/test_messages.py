@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.records.examples import EXAMPLE, NOON
+from tests.records.rows import pending
 from vibecheck.records.db.transactions import reading, writing
-from vibecheck.records.outbox.messages import Outgoing, count_pending, enqueue, payload_of, pending
+from vibecheck.records.outbox.messages import Outgoing, count_pending, enqueue, payload_of
 from vibecheck.records.values import Deletion, Feedback, FeedbackUndone, PictureKept, Play, Promotion
 from vibecheck.vision.faces import FaceQuality
 

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from tests.records.examples import NOON, a_prediction
+from tests.records.rows import engine_of, queued
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox import queue
-from vibecheck.records.outbox.queue import LEASE, LONGEST_PAUSE, Queue, claim
+from vibecheck.records.outbox.queue import LEASE, LONGEST_PAUSE, Outbox
 
 A, B = "a" * 32, "b" * 32
 SECOND = timedelta(seconds=1)
@@ -27,9 +28,12 @@ def tell(engine, *subjects, kind="feedback"):
         return [connection.execute(insert(outbox).values(row)).inserted_primary_key[0] for row in rows]
 
 
+def outbox_of(engine, by="me", now=NOON):
+    return Outbox(engine, by, clock=lambda connection: now)
+
+
 def take(engine, by="me", limit=10, now=NOON, **options):
-    with writing(engine) as connection:
-        return claim(connection, by, limit, now, **options)
+    return outbox_of(engine, by, now).claim(limit, **options)
 
 
 def numbers(claimed):
@@ -37,8 +41,7 @@ def numbers(claimed):
 
 
 def how_it_stands(engine):
-    with reading(engine) as connection:
-        return queue.waiting(connection)
+    return Outbox(engine).state()
 
 
 def test_the_oldest_row_of_each_prediction_is_taken(engine):
@@ -50,16 +53,14 @@ def test_a_row_follows_once_the_one_before_it_is_delivered(engine):
     first, second = tell(engine, A, A)
     (claimed,) = take(engine)
     assert take(engine) == []
-    with writing(engine) as connection:
-        assert queue.finish(connection, "me", claimed)
+    assert outbox_of(engine, "me").finish(claimed)
     assert numbers(take(engine)) == [second] != [first]
 
 
 def test_a_row_that_waits_for_its_next_attempt_holds_back_the_ones_after_it(engine):
     tell(engine, A, A)
     (claimed,) = take(engine)
-    with writing(engine) as connection:
-        queue.postpone(connection, "me", claimed, NOON + 60 * SECOND, "no network")
+    outbox_of(engine, "me").postpone(claimed, 60 * SECOND, "no network")
     assert take(engine, now=NOON + 59 * SECOND) == []
     (again,) = take(engine, now=NOON + 60 * SECOND)
     assert again.row == claimed.row
@@ -69,15 +70,13 @@ def test_a_row_that_waits_for_its_next_attempt_holds_back_the_ones_after_it(engi
 def test_what_is_set_aside_holds_back_only_its_own_prediction_until_it_is_tried_again(engine):
     first, _, other = tell(engine, A, A, B)
     claimed, untried = take(engine)
-    with writing(engine) as connection:
-        queue.set_aside(connection, "me", claimed, "too large", NOON)
-        queue.release(connection, "me", [untried])
+    outbox_of(engine, "me").set_aside(claimed, "too large")
+    outbox_of(engine, "me").release([untried])
     stands = how_it_stands(engine)
     assert (stands.queued, stands.oldest) == (1, NOON + 2 * SECOND)
     assert (stands.set_aside, stands.behind) == ({"too large": 1}, 1)
     assert numbers(take(engine)) == [other]
-    with writing(engine) as connection:
-        assert queue.try_again(connection) == 1
+    assert outbox_of(engine).retry_all() == 1
     assert numbers(take(engine)) == [first]
 
 
@@ -87,25 +86,22 @@ def test_a_claimed_row_is_nobody_elses_until_the_claim_is_over(engine):
     assert take(engine, by="other", now=NOON + LEASE - SECOND) == []
     (theirs,) = take(engine, by="other", now=NOON + LEASE)
     assert theirs.attempts == 2
-    with writing(engine) as connection:
-        assert not queue.finish(connection, "me", claimed)
-        assert queue.finish(connection, "other", theirs)
+    assert not outbox_of(engine, "me").finish(claimed)
+    assert outbox_of(engine, "other").finish(theirs)
 
 
 def test_a_claim_that_is_renewed_holds_on(engine):
     tell(engine, A, B)
     mine = take(engine)
-    with writing(engine) as connection:
-        assert queue.renew(connection, "me", mine, NOON + 60 * SECOND, LEASE) == set(numbers(mine))
-        assert queue.renew(connection, "other", mine, NOON + 60 * SECOND, LEASE) == set()
+    assert outbox_of(engine, "me", NOON + 60 * SECOND).renew(mine) == set(numbers(mine))
+    assert outbox_of(engine, "other", NOON + 60 * SECOND).renew(mine) == set()
     assert take(engine, by="other", now=NOON + LEASE) == []
 
 
 def test_a_sender_that_looked_at_the_clock_before_another_one_took_rows_leaves_them_to_that_one(engine):
     tell(engine, A, B)
     _, postponed = take(engine, by="other")
-    with writing(engine) as connection:
-        queue.postpone(connection, "other", postponed, NOON + LONGEST_PAUSE, "no network")
+    outbox_of(engine, "other").postpone(postponed, LONGEST_PAUSE, "no network")
     assert take(engine, by="me", now=NOON - timedelta(milliseconds=1)) == []
 
 
@@ -120,16 +116,14 @@ def test_a_claim_is_taken_up_though_the_clock_was_set_back(engine, back):
 def test_a_pause_ends_though_the_clock_was_set_back(engine, back):
     tell(engine, A)
     (claimed,) = take(engine)
-    with writing(engine) as connection:
-        queue.postpone(connection, "me", claimed, NOON + LONGEST_PAUSE, "later")
+    outbox_of(engine, "me").postpone(claimed, LONGEST_PAUSE, "later")
     assert take(engine, now=NOON - back)
 
 
 def test_rows_given_back_untried_are_as_if_never_taken(engine):
     tell(engine, A)
     claimed = take(engine)
-    with writing(engine) as connection:
-        queue.release(connection, "me", claimed)
+    outbox_of(engine, "me").release(claimed)
     (again,) = take(engine, by="other")
     assert again.attempts == 1
 
@@ -158,8 +152,7 @@ def test_a_chore_waits_for_its_time_and_is_there_once(engine):
     with writing(engine) as connection:  # something new came while the day is rolled up
         queue.schedule(connection, queue.ROLLUP, "2026-01-31", {"day": "2026-01-31"}, NOON + 6 * SECOND)
     assert take(engine, now=NOON + 6 * SECOND) == []
-    with writing(engine) as connection:
-        queue.finish(connection, "me", claimed)
+    outbox_of(engine, "me").finish(claimed)
     assert len(take(engine, now=NOON + 6 * SECOND)) == 1
     stands = how_it_stands(engine)
     assert (stands.queued, stands.oldest) == (0, None), "nobody waits for a chore"
@@ -175,19 +168,18 @@ def test_kinds_can_be_chosen(engine):
 def test_trouble_is_what_the_last_attempt_said(engine):
     tell(engine, A, B)
     for number, claimed in enumerate(take(engine)):
-        with writing(engine) as connection:
-            queue.postpone(connection, "me", claimed, NOON + number * SECOND, f"trouble {number}")
+        outbox_of(engine, "me").postpone(claimed, number * SECOND, f"trouble {number}")
     assert how_it_stands(engine).trouble == "trouble 1"
 
 
 def test_many_senders_send_everything_once_and_in_order(store):
     ids = [a_prediction().id for _ in range(12)]
     for _ in range(5):
-        tell(store.engine, *ids)
+        tell(engine_of(store), *ids)
     sent = []
 
     def send(number):
-        mine, order = Queue(store.engine, f"sender {number}"), random.Random(number)
+        mine, order = Outbox(engine_of(store), f"sender {number}"), random.Random(number)
         while batch := mine.claim(order.randint(1, 5)):
             for claimed in batch:
                 sent.append(claimed.row)
@@ -195,7 +187,7 @@ def test_many_senders_send_everything_once_and_in_order(store):
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(send, range(4)))
-    assert how_it_stands(store.engine).queued == 0
+    assert how_it_stands(engine_of(store)).queued == 0
     assert len({row.id for row in sent}) == len(sent) == 60
     for prediction_id in ids:
         mine = [row.id for row in sent if row.prediction_id == prediction_id]
@@ -216,8 +208,8 @@ def test_a_long_queue_is_read_fast(engine):
 
 
 def test_what_follows_from_a_delivery_happens_with_it_or_not_at_all(store):
-    tell(store.engine, A)
-    mine = Queue(store.engine, "me")
+    tell(engine_of(store), A)
+    mine = Outbox(engine_of(store), "me")
     (claimed,) = mine.claim(1)
 
     def fail(connection, now):
@@ -226,6 +218,6 @@ def test_what_follows_from_a_delivery_happens_with_it_or_not_at_all(store):
 
     with pytest.raises(ZeroDivisionError):
         mine.finish(claimed, fail)
-    assert [row.kind for row in store.queued()] == ["feedback"]
+    assert [row.kind for row in queued(store)] == ["feedback"]
     mine.finish(claimed, lambda connection, now: queue.schedule(connection, queue.ROLLUP, "x", {}, now))
-    assert [row.kind for row in store.queued()] == ["rollup"]
+    assert [row.kind for row in queued(store)] == ["rollup"]

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from tests.records.examples import JPEG, NOON, PLAY, a_prediction
+from tests.records.rows import engine_of
 from vibecheck.emotions import NAMES
 from vibecheck.models.registry import Registry
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
@@ -65,7 +66,7 @@ def audits(known: Known) -> list[tuple[Prediction, Feedback]]:
 def test_answers_are_counted_as_they_are(store, known, scope):
     here = inside(known, scope)
     asked = audits(here)
-    ask = store.counting
+    ask = store.statistics
     assert {(c.label, c.mood): c.n for c in ask.cells(scope)} == Counter((f.label, p.mood) for p, f in asked)
     assert sum(d.n for d in ask.days(scope)) == len(here)
     assert sum(d.audits for d in ask.days(scope)) == sum(p.audit for p, _ in here)
@@ -92,7 +93,7 @@ def test_answers_are_counted_as_they_are(store, known, scope):
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
 def test_examples_come_in_their_order(store, known, scope):
-    here, ask = inside(known, scope), store.counting
+    here, ask = inside(known, scope), store.statistics
     unsure = [each.prediction_id for each in ask.least_sure(scope, 3)]
     assert unsure == [p.id for p, _ in sorted(here, key=lambda each: each[0].confidence)][:3]
     wrong = sorted((-p.confidence, p.id) for p, f in here if f and f.label != p.mood)
@@ -100,24 +101,24 @@ def test_examples_come_in_their_order(store, known, scope):
 
 
 def test_a_cell_of_the_matrix_leads_to_exactly_its_audits(store, known):
-    for cell in store.counting.cells(ALL):
-        found = store.counting.mistakes(ALL, 99, cell.label, cell.mood)
+    for cell in store.statistics.cells(ALL):
+        found = store.statistics.mistakes(ALL, 99, cell.label, cell.mood)
         assert len(found) == cell.n
         assert {(each.kind, each.label, each.mood) for each in found} == {("audit", cell.label, cell.mood)}
 
 
 def test_models_have_their_time_their_number_and_their_latency(store, known):
-    for version in store.counting.versions():
+    for version in store.statistics.versions():
         mine = [p for p, _ in known if p.model_version == version.version]
         assert version.n == len(mine)
         assert version.first_used_at == mine[0].made_at and version.last_day == mine[-1].made_at.date()
         assert version.latency_ms == pytest.approx(sum(p.latency_ms for p in mine) / len(mine))
-    assert store.counting.span() == (known[0][0].made_at.date(), known[-1][0].made_at.date())
-    assert store.counting.sources() == ["live", "photo"]
+    assert store.statistics.span() == (known[0][0].made_at.date(), known[-1][0].made_at.date())
+    assert store.statistics.sources() == ["live", "photo"]
 
 
 def test_labels_in_doubt_are_those_the_model_contradicts_surely(store, known):
-    ask = store.counting
+    ask = store.statistics
     sure = dict.fromkeys(NAMES, 0.5)
     expected = sorted(
         (p.probabilities[NAMES.index(f.label)], p.id)
@@ -140,26 +141,26 @@ def test_labels_without_a_picture_are_not_in_doubt_as_nobody_could_review_them(s
     store.add(unseen, None)
     for prediction in (seen, unseen):
         store.label(prediction.id, "sad", "volunteered", None, NOON)
-    number, found = store.counting.suspects(dict.fromkeys(NAMES, 0.1), 9)
+    number, found = store.statistics.suspects(dict.fromkeys(NAMES, 0.1), 9)
     assert number == 1 and [each.prediction_id for each in found] == [seen.id]
-    assert store.counting.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON)[0] == 1
-    assert store.counting.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON + timedelta(seconds=1))[0] == 0
+    assert store.statistics.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON)[0] == 1
+    assert store.statistics.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON + timedelta(seconds=1))[0] == 0
 
 
 def test_a_model_is_live_since_its_promotion_or_else_its_first_prediction(store):
-    registry = Registry(store.engine)
+    registry = Registry(engine_of(store))
     store.add(a_prediction(model_version="used", made_at=NOON), None)
-    assert store.counting.live_since("used") == NOON and store.counting.live_since("never") is None
+    assert store.statistics.live_since("used") == NOON and store.statistics.live_since("never") is None
     registry.register("used", "here", "/nowhere", {}, NOON)
     registry.begin("used", "The first.", NOON + timedelta(days=2))
-    assert store.counting.live_since("used") == NOON + timedelta(days=2)
-    assert store.counting.trained_at("used") is None
+    assert store.statistics.live_since("used") == NOON + timedelta(days=2)
+    assert store.statistics.trained_at("used") is None
     registry.register("tuned", "here", "/nowhere", {}, NOON, ["f" * 32])
-    assert store.counting.trained_at("tuned") == NOON and store.counting.live_since("tuned") is None
+    assert store.statistics.trained_at("tuned") == NOON and store.statistics.live_since("tuned") is None
 
 
 def test_the_mean_probability_of_labels_is_by_label(store, known):
-    means = store.counting.mean_label_probability()
+    means = store.statistics.mean_label_probability()
     given = [(f.label, p.probabilities[NAMES.index(f.label)]) for p, f in known if f]
     for label, mean in means.items():
         mine = [share for name, share in given if name == label]
@@ -175,6 +176,6 @@ def test_only_labels_of_the_random_queue_were_drawn(store):
     store.label(audit.id, "sad", "audit", "a", NOON)
     store.label(relabelled.id, "happy", "labeller", "a", NOON, "random")
     store.label(relabelled.id, "sad", "labeller", "b", NOON, "random")
-    (answers,) = store.counting.drawn(Scope())
+    (answers,) = store.statistics.drawn(Scope())
     assert (answers.day, answers.kind, answers.n, answers.correct) == (NOON.date(), "random", 2, 1)
-    assert store.counting.drawn(Scope(model_version="another")) == []
+    assert store.statistics.drawn(Scope(model_version="another")) == []

@@ -64,7 +64,7 @@ def busy(store: Store) -> Store:
 def test_they_are_what_is_counted_anew(busy, engine):
     kept = contents(engine)
     assert kept == counted_anew(engine)
-    assert sum(day.n for day in busy.counting.days(Scope())) == busy.count() == 46
+    assert sum(day.n for day in busy.statistics.days(Scope())) == busy.count() == 46
 
 
 def test_the_migration_fills_them_with_what_the_code_would(busy, engine, database_url):
@@ -86,7 +86,7 @@ def test_the_migration_fills_them_with_what_the_code_would(busy, engine, databas
 def test_deleting_everything_leaves_nothing(busy, engine):
     busy.purge(NOON + timedelta(days=999))
     assert contents(engine) == ([], [])
-    assert busy.counting.span() is None
+    assert busy.statistics.span() is None
 
 
 def test_two_that_delete_the_same_take_it_out_once(store, engine):
@@ -96,13 +96,13 @@ def test_two_that_delete_the_same_take_it_out_once(store, engine):
     store.purge(NOON)  # nothing is that old
     with writing(engine) as connection:
         summaries.forget(connection, ["f" * 32])
-    assert store.counting.mix(Scope()).n == 2
+    assert store.statistics.mix(Scope()).n == 2
 
 
 def test_a_day_is_a_day_in_utc(store):
     late = datetime(2026, 1, 31, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
     store.add(a_prediction(made_at=late), None)
-    assert [day.day for day in store.counting.days(Scope())] == [date(2026, 2, 1)]
+    assert [day.day for day in store.statistics.days(Scope())] == [date(2026, 2, 1)]
 
 
 def outcome_of(store: Store, *given: tuple[str, str], audit: bool = True) -> dict:
@@ -111,7 +111,7 @@ def outcome_of(store: Store, *given: tuple[str, str], audit: bool = True) -> dic
     store.add(prediction, None)
     for label, source in given:
         store.label(prediction.id, label, source, None, NOON)
-    return {answer.kind: answer.correct == 1 for answer in store.counting.answers(Scope())}
+    return {answer.kind: answer.correct == 1 for answer in store.statistics.answers(Scope())}
 
 
 def test_of_an_audit_the_first_answer_counts(store):
@@ -172,7 +172,7 @@ def test_the_bins_of_the_database_are_those_of_the_code(store, engine):
             light=6.5 * number, blur=5.0 * number, size=16 + 4.0 * number, yaw=number - 20, roll=0
         )
         store.add(a_prediction(quality=quality, made_at=NOON.astimezone(UTC)), None)
-        mix = store.counting.mix(Scope())
+        mix = store.statistics.mix(Scope())
         for signal in SIGNALS[1:]:
             assert mix.signals[signal.column][signal.bin(getattr(quality, signal.column))] > 0
     assert {sum(counts) for counts in mix.signals.values()} == {40}

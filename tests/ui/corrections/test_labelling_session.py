@@ -60,7 +60,7 @@ def test_what_comes_after_a_label(view, at, older, expected):
     if isinstance(expected, int):
         assert found == around[expected].prediction.id
     else:
-        assert found == (around[-1].place if expected else None)
+        assert found == (around[-1].cursor if expected else None)
 
 
 def test_an_undo_that_was_drawn_before_takes_nothing_back(monkeypatch):

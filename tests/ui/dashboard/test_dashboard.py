@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.harness.history import fill
 from tests.records.examples import JPEG, a_prediction, open_store
+from tests.records.rows import engine_of
 from vibecheck.access.roles import Role
 from vibecheck.models.registry import Registry
 from vibecheck.records.db.connect import open_database
@@ -108,7 +109,7 @@ def test_labels_and_going_live_are_the_same_figures_as_on_fine_tune(store, monke
         prediction = a_prediction(made_at=NOW, picture_kept=True)
         store.add(prediction, JPEG)
         store.label(prediction.id, label, "volunteered", None, NOW)
-    registry = Registry(store.engine)
+    registry = Registry(engine_of(store))
     live = Manifest.read(EMBEDDED).version
     registry.register(live, "VibeCheck", "embedded", {}, NOW)
     registry.begin(live, "The first model.", NOW)

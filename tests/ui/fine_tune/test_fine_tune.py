@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from tests.records.examples import a_prediction
+from tests.records.rows import engine_of
 from tests.training.conftest import CHILD
 from tests.ui.examples import face
 from tests.waiting import wait_for
@@ -43,7 +44,7 @@ def jobs(store, tmp_path):
 @pytest.fixture
 def registry(store):
     """The registry, in which the embedded model is champion."""
-    opened = Registry(store.engine)
+    opened = Registry(engine_of(store))
     opened.register(CHAMP, "VibeCheck", "embedded", {}, NOW - timedelta(days=9))
     opened.begin(CHAMP, "The first model.", NOW - timedelta(days=9))
     return opened

@@ -8,10 +8,10 @@ from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import a_prediction, open_store
+from tests.records.rows import engine_of, queued
 from vibecheck.comet.status import ASKED, RESTORING, SENDER
 from vibecheck.records.db.tables import outbox
-from vibecheck.records.db.transactions import reading, writing
-from vibecheck.records.outbox.notes import read_note, write_note
+from vibecheck.records.db.transactions import writing
 from vibecheck.settings import Settings
 
 PAGE = """
@@ -44,8 +44,7 @@ def words(shown: AppTest) -> str:
 
 
 def note(store, subject, content):
-    with writing(store.engine) as connection:
-        write_note(connection, subject, content)
+    store.notes.write(subject, content)
 
 
 def speak(store, works=True, sentence=""):
@@ -81,15 +80,14 @@ def test_queued_since_when_and_why(store):
 def test_set_aside_with_reasons_and_a_way_to_try_again(store):
     for _ in range(2):
         store.add(a_prediction(made_at=datetime.now(UTC)), None)
-    with writing(store.engine) as connection:
+    with writing(engine_of(store)) as connection:
         connection.execute(update(outbox).values(set_aside_at=datetime.now(UTC), reason="Too large."))
     speak(store)
     shown = page()
     assert "2 records set aside: Too large." in words(shown)
     shown.sidebar.button[0].click().run()
     assert "set aside" not in words(shown) and "2 records queued" in words(shown)
-    with reading(store.engine) as connection:
-        assert read_note(connection, ASKED)
+    assert store.notes.read(ASKED)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +108,4 @@ def test_fetching_puts_it_into_the_queue(store):
     shown = page()
     shown.button[-1].click().run()
     assert not shown.exception
-    assert [row.kind for row in store.queued()] == ["restore"]
+    assert [row.kind for row in queued(store)] == ["restore"]

@@ -1,4 +1,4 @@
-"""A server that is away is waited for by one visitor, not by each in turn."""
+"""Circuit breaker: after a slow failure, fail fast for three times its duration."""
 
 import copy
 import threading
@@ -8,15 +8,14 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-# After a failure, everybody is told of it at once for so many times as long as it took.
+# The circuit stays open for so many times as long as the failure took.
 FACTOR = 3.0
 
 
-class Rest:
-    """Attempts something that may fail slowly; after a failure that took a while it is left alone a while.
+class CircuitBreaker:
+    """Fails fast after a slow failure, so that one caller waits for a server that is down, not each in turn.
 
-    So at most a quarter of the time is spent waiting, and what fails at once is tried again at once. May
-    be shared by threads.
+    At most a quarter of the time is spent waiting, and what fails quickly is retried quickly. Thread-safe.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,7 +25,7 @@ class Rest:
         self._until = float("-inf")
 
     def attempt(self, action: Callable[[], Result]) -> Result:
-        """What `action` returns. Raises what it raises, or raised a moment ago."""
+        """Returns what `action` returns. Raises what it raises or, while open, what it last raised."""
         with self._lock:
             if self._failure is not None and self._clock() < self._until:
                 raise copy.copy(self._failure)  # each thread has a traceback of its own

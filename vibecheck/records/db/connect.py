@@ -14,22 +14,22 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from vibecheck.errors import RecordsError
-from vibecheck.records.db.circuit_breaker import Rest
+from vibecheck.records.db.circuit_breaker import CircuitBreaker
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import BUSY_SECONDS, WRITING, place, writing
 
-# How long a Postgres server may take to answer a new connection.
+# Seconds within which a Postgres server must answer a new connection.
 CONNECT_SECONDS = 3
-# After how many milliseconds without a sign of life a connection to a host that vanished is given up.
+# Milliseconds after which a connection to a host that vanished is dropped (TCP_USER_TIMEOUT).
 SILENCE = 10_000
 
 SQLITE_DRIVERS = ("sqlite", "sqlite+pysqlite")
 POSTGRES_DRIVERS = ("postgresql+psycopg", "postgresql", "postgres")  # hosts hand out the last two
 
-# Held in Postgres while migrating: any number that nothing else in the database uses as its own.
+# The advisory lock held while migrating Postgres: any number that nothing else in the database uses.
 MIGRATION_LOCK = 0x76696265
 
-# Alembic keeps what it is working on in its module, so one thread of a process migrates at a time.
+# Alembic keeps its state in module globals, so one thread of a process migrates at a time.
 _one_migration = threading.Lock()
 
 
@@ -53,7 +53,7 @@ def open_database(url: str) -> Engine:
 
 
 def migrate(connection: Connection) -> None:
-    """Brings the tables up to date, inside the connection's transaction: all of it happens, or nothing.
+    """Brings the tables up to date within the connection's transaction, so entirely or not at all.
 
     Raises RecordsError where the tables are newer than this code.
     """
@@ -77,7 +77,7 @@ def migrate(connection: Connection) -> None:
 
 
 def prove_writable(connection: Connection) -> None:
-    """Raises where the database may only be read, which it says no sooner than at a change."""
+    """Raises if the database is read-only, which shows only at the first change."""
     connection.execute(delete(outbox).where(false()))
 
 
@@ -92,7 +92,7 @@ def _parse(url: str) -> URL:
     except (ArgumentError, ValueError):
         raise malformed from None  # the cause may hold pieces of a password
     if not parsed.drivername.startswith("sqlite") and url.count("@") > 1:
-        raise malformed  # the end of a password would be taken, and shown, as the name of the server
+        raise malformed  # the end of the password would be parsed, and shown, as the server's name
     if parsed.drivername in POSTGRES_DRIVERS:
         return parsed.set(drivername=POSTGRES_DRIVERS[0])
     if parsed.drivername not in SQLITE_DRIVERS:
@@ -109,19 +109,19 @@ def _parse(url: str) -> URL:
 
 
 def _postgres(url: URL) -> Engine:
-    # Poolers such as PgBouncer may hand each transaction another session, which lacks what an earlier
-    # one prepared.
+    # Poolers such as PgBouncer may give each transaction another session, without the statements that an
+    # earlier one prepared.
     options: dict[str, object] = {"prepare_threshold": None}
     if "connect_timeout" not in url.query:
         options["connect_timeout"] = CONNECT_SECONDS
     if "tcp_user_timeout" not in url.query:
         options["tcp_user_timeout"] = SILENCE
     engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
-    rest = Rest()
+    breaker = CircuitBreaker()
 
     @event.listens_for(engine, "do_connect")
     def connect(dialect, record, args, parameters):
-        return rest.attempt(lambda: dialect.connect(*args, **parameters))
+        return breaker.attempt(lambda: dialect.connect(*args, **parameters))
 
     return engine
 
@@ -142,9 +142,9 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    # The database keeps this mode, in which readers and the writer do not wait for each other. To
-    # change it SQLite does not wait for others, so a first start in several processes has to repeat it.
-    # Where the file system cannot do it (some network shares), SQLite stays with its older journal.
+    # In WAL mode, which is stored in the file, readers and the writer do not wait for each other. SQLite does
+    # not wait for other processes when it changes the mode, so it is retried. On file systems that cannot
+    # do it (some network shares) SQLite keeps its rollback journal.
     for attempt in Retrying(
         retry=retry_if_exception(_is_busy),
         stop=stop_after_delay(BUSY_SECONDS),
@@ -153,7 +153,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> N
     ):
         with attempt:
             connection.execute("PRAGMA journal_mode = WAL")
-    # FULL waits for the disk at each commit: in WAL mode, NORMAL may lose the last commits with the power.
+    # FULL syncs at each commit: in WAL mode, NORMAL may lose the last commits in a power cut.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
@@ -163,8 +163,8 @@ def _is_busy(error: BaseException) -> bool:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # Said here, because sqlite3 by itself begins a transaction only at the first change. One that reads
-    # first and then wants to write fails at once if another wrote meanwhile, however long it would
-    # wait; one that takes the write lock at its start waits its turn.
+    # Explicit, because sqlite3 begins a transaction only at the first change. A transaction that reads first
+    # and then writes fails at once if another one wrote meanwhile, whatever the timeout; one that takes the
+    # write lock at its start waits its turn.
     immediate = connection.get_execution_options().get(WRITING)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

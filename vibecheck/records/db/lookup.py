@@ -1,14 +1,22 @@
-"""Finding one prediction inside a transaction, and keeping others from changing it meanwhile."""
+"""Reads predictions inside a transaction."""
 
-from sqlalchemy import Connection, RowMapping, select
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, and_, or_, select
 
 from vibecheck.errors import UnknownPrediction
-from vibecheck.records.db.tables import predictions
-from vibecheck.records.values import is_prediction_id
+from vibecheck.records.db.rows import feedback_of, prediction_of
+from vibecheck.records.db.tables import feedback, predictions
+from vibecheck.records.labels.effective_label import effective_label
+from vibecheck.records.values import Feedback, Prediction, is_prediction_id
+
+# The time and the id of a prediction, which order all of them.
+Position = tuple[datetime, str]
 
 
 def unknown(prediction_id: str) -> UnknownPrediction:
-    """What is raised for an id that is not in the store."""
+    """The error for an id that is not in the store."""
     return UnknownPrediction(f"There is no prediction with the id {prediction_id!r}: it may be deleted.")
 
 
@@ -21,13 +29,33 @@ def row_of(connection: Connection, prediction_id: str) -> RowMapping | None:
 
 
 def locked(connection: Connection, prediction_id: str) -> RowMapping:
-    """The row of a prediction, which nobody else changes or deletes until the transaction ends.
-
-    Raises UnknownPrediction.
-    """
-    # On SQLite, where there is no FOR UPDATE, `writing` holds the lock of the whole database.
+    """The row of a prediction, locked until the transaction ends. Raises UnknownPrediction."""
+    # On SQLite, which has no FOR UPDATE, `writing` holds the lock of the whole database.
     query = select(predictions).where(predictions.c.id == prediction_id).with_for_update()
     row = connection.execute(query).mappings().one_or_none() if is_prediction_id(prediction_id) else None
     if row is None:
         raise unknown(prediction_id)
     return row
+
+
+def with_pictures(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Those of the predictions that exist and whose pictures may be kept."""
+    query = select(predictions.c.id).where(predictions.c.id.in_(ids), predictions.c.picture_kept)
+    return set(connection.execute(query).scalars())
+
+
+def history_page(
+    connection: Connection, after: Position | None, limit: int
+) -> list[tuple[Prediction, Feedback | None]]:
+    """The first `limit` predictions after a position, oldest first, each with its effective label."""
+    query = select(predictions).order_by(predictions.c.made_at, predictions.c.id).limit(limit)
+    if after is not None:
+        moment, prediction_id = after
+        same = predictions.c.made_at == moment, predictions.c.id > prediction_id
+        query = query.where(or_(predictions.c.made_at > moment, and_(*same)))
+    found = [prediction_of(row) for row in connection.execute(query).mappings()]
+    labels: dict[str, list[Feedback]] = {prediction.id: [] for prediction in found}
+    given = select(feedback).where(feedback.c.prediction_id.in_(labels)).order_by(feedback.c.n)
+    for row in connection.execute(given).mappings():
+        labels[row["prediction_id"]].append(feedback_of(row))
+    return [(prediction, effective_label(labels[prediction.id])) for prediction in found]

@@ -1,4 +1,4 @@
-"""Between the values and the rows of the tables."""
+"""Converts values to rows of the tables and back."""
 
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,7 @@
-"""The tables: one row a prediction, label, playlist, model, promotion, run, thing to be sent, or note.
+"""The tables: one row per prediction, label, play, model, promotion, run, message to be sent, or note.
 
-`metadata` is what the code expects; `migrations/` is how a database gets there. A test holds the two
-together. Everything the dashboard counts is a column of its own, so that the database can count it.
+`metadata` is the schema that the code expects; `migrations/` is how a database gets there, and a test
+compares the two. Everything the dashboard counts is a column, so that the database can count it.
 """
 
 from datetime import UTC, datetime
@@ -32,10 +32,10 @@ from vibecheck.records.stats.bins import SIGNALS
 # One column for each of the seven probabilities, in the order of EMOTIONS.
 PROBABILITIES: tuple[str, ...] = tuple(f"p_{name}" for name in NAMES)
 
-# Below this confidence the model is more likely wrong than right, by its own account.
+# Below this confidence the model itself considers its answer more likely wrong than right.
 UNSURE = 0.5
 
-# Named by a rule, so that a later migration can name what it alters, on SQLite too.
+# A naming convention, so that later migrations can name what they alter, on SQLite too.
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "fk": "fk_%(table_name)s_%(column_0_name)s",
@@ -46,18 +46,17 @@ metadata = MetaData(naming_convention=NAMING)
 
 
 def _partial(name: str, *columns: str, where: str, sqlite_where: str | None = None) -> Index:
-    """An index of the rows for which `where` is true.
+    """A partial index.
 
-    SQLite uses it only for a question that has the same condition in the same words, in which it
-    writes a boolean as a number.
+    SQLite uses it only for queries with literally the same condition, in which booleans are numbers.
     """
     return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(sqlite_where or where))
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment: kept in UTC, read back in UTC with its time zone, on SQLite as on Postgres.
+    """A time in UTC with its time zone, on SQLite and Postgres alike.
 
-    A time without a zone is refused with ValueError (SQLAlchemy wraps it in StatementError).
+    A time without a zone raises ValueError (which SQLAlchemy wraps in StatementError).
     """
 
     impl = DateTime(timezone=True)
@@ -101,20 +100,20 @@ predictions = Table(
     Column("latency_ms", Double, nullable=False),
     Column("audit", Boolean, nullable=False),
     Column("picture_kept", Boolean, nullable=False),
-    # What `feedback` says of this prediction, noted here by `labels.py` so that a page of the unlabelled,
-    # or of the wrong ones, is read from an index: the label that holds, how many were ever given, and
-    # whether one of those that were not taken back came from the random queue.
+    # Derived from `feedback` by `labels/give.py`, so that a page of unlabelled or of wrong predictions is
+    # read from an index: the effective label, how many labels were ever given, and whether one that was not
+    # undone came from the random queue.
     Column("label", String),
     Column("labels_given", Integer, nullable=False, server_default=text("0")),
     Column("judged", Boolean, nullable=False, server_default=false()),
-    # Whether its picture trains models or judges them ("train", "held_out"), once that was drawn; it stays.
+    # Whether its picture trains models or judges them ("train", "held_out"). Permanent once assigned.
     Column("side", String),
     Index(None, "made_at"),
     Index(None, "confidence"),
     Index(None, "visitor", "made_at"),
     Index(None, "mood", "made_at"),
     Index(None, "model_version", "made_at"),
-    # Of those that have one: SQLite would list here those that have none, and sort them all.
+    # Partial: with the NULLs in it, SQLite would use this index for the unlabelled ones, and sort them all.
     _partial("ix_predictions_label", "label", where="label IS NOT NULL"),
     _partial("ix_predictions_unlabelled", "made_at", where="label IS NULL"),
     _partial("ix_predictions_disagreed", "made_at", where="label <> mood"),
@@ -136,7 +135,7 @@ predictions = Table(
 
 
 def _prediction_id() -> Column[str]:
-    """First half of the key of what hangs on a prediction, and goes when it goes."""
+    """First half of the key of what belongs to a prediction and is deleted with it."""
     return Column("prediction_id", ForeignKey(predictions.c.id, ondelete="CASCADE"), primary_key=True)
 
 
@@ -150,7 +149,7 @@ feedback = Table(
     Column("given_by", String),
     Column("given_at", UtcDateTime, nullable=False),
     Column("queue", String),
-    # No index may begin with the source: SQLite would look there for the other labels of a prediction.
+    # No index may begin with the source: SQLite would use it to find the labels of a prediction.
     _partial("ix_feedback_labellers", "given_by", "queue", where="source = 'labeller'"),
 )
 
@@ -176,7 +175,7 @@ model_versions = Table(
     Column("first_used_at", UtcDateTime, nullable=False),
 )
 
-# The registry (see `registry.py`): models that may run, whether or not they have made a prediction yet.
+# The registry (see `vibecheck/models/registry.py`): models that may run, whether they have been used or not.
 registered_models = Table(
     "registered_models",
     metadata,
@@ -191,7 +190,7 @@ trained_on = Table(
     "trained_on",
     metadata,
     Column("version", ForeignKey(registered_models.c.version, ondelete="CASCADE"), primary_key=True),
-    # No foreign key: that a model learned from a picture stays true when the picture is deleted.
+    # No foreign key: that a model learned from a picture remains true when the picture is deleted.
     Column("prediction_id", String(32), primary_key=True),
     Column("deleted_at", UtcDateTime),  # when the prediction was deleted, if it was
     Index(None, "prediction_id"),
@@ -215,14 +214,14 @@ promotions = Table(
     Column("made_at", UtcDateTime, nullable=False),
 )
 
-# Training runs (see `vibecheck.training`), so that every copy of the app sees how each goes and went.
+# Training runs (see `vibecheck.training`), so that every copy of the app sees their progress and outcome.
 jobs = Table(
     "jobs",
     metadata,
     Column("id", String(32), primary_key=True),
     Column("state", String, nullable=False),
     Column("asked", JSON, nullable=False),
-    # Where it runs: a name for people, and what its process number is a number in.
+    # Where it runs: a name for people, and the PID namespace of `pid`.
     Column("host", String, nullable=False),
     Column("pid_space", String, nullable=False),
     Column("pid", Integer),
@@ -234,7 +233,7 @@ jobs = Table(
     Column("sentence", String),
     Column("log", String),
     Column("report", JSON),
-    # At most one runs, whatever two copies that start at once believe.
+    # At most one is running, even if two copies start one at the same time.
     Index(
         "ix_jobs_one_running",
         "state",
@@ -247,27 +246,27 @@ jobs = Table(
 outbox = Table(
     "outbox",
     metadata,
-    # SQLite counts up by itself only in a column of exactly the type INTEGER.
+    # SQLite autoincrements only columns of exactly the type INTEGER.
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("kind", String, nullable=False),
-    # No foreign key: the news that a prediction was deleted must outlive the prediction.
+    # No foreign key: the message that a prediction was deleted must outlive the prediction.
     Column("prediction_id", String(32), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    # How often it was taken up to be sent, and not before when it is to be taken up again.
+    # How often it was claimed, and the earliest time of the next attempt.
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_attempt_at", UtcDateTime),
-    # The sender that has it in hand, and until when nobody else takes it.
+    # The sender that has claimed it, and when the claim expires.
     Column("claimed_by", String),
     Column("claimed_until", UtcDateTime),
-    # Comet will not have it, and why; or why the last attempt failed.
+    # When Comet rejected it; `reason` is why, or why the last attempt failed.
     Column("set_aside_at", UtcDateTime),
     Column("reason", String),
     Index(None, "prediction_id"),
-    sqlite_autoincrement=True,  # the number of a row that was sent is never given out again
+    sqlite_autoincrement=True,  # ids of rows that were sent are not reused
 )
 
-# What processes tell each other about Comet: one row a subject, the last word of whoever wrote it.
+# What processes note for each other: one row per subject, the latest wins.
 notes = Table(
     "notes",
     metadata,
@@ -276,7 +275,7 @@ notes = Table(
     Column("noted_at", UtcDateTime, nullable=False),
 )
 
-# Ids whose deletion reached Comet, so that nothing that was read from there before brings them back.
+# Ids whose deletion was sent to Comet, so that a restore does not bring them back.
 forgotten = Table(
     "forgotten",
     metadata,
@@ -289,7 +288,7 @@ BIN_COUNTERS: tuple[str, ...] = tuple(
     f"{signal.column}_{number}" for signal in SIGNALS for number in range(len(signal.names))
 )
 
-# Summaries of the tables above, kept up to date by the transactions that change those: see summaries.py.
+# Summaries of the tables above, updated in the transactions that change those: see stats/summaries.py.
 daily = Table(
     "daily",
     metadata,
@@ -319,9 +318,9 @@ outcomes = Table(
     Column("label", String, nullable=False),
     Column("correct", Boolean, nullable=False),
     Column("counts", Boolean, nullable=False),  # in the statistics of its kind
-    Column("holds", Boolean, nullable=False),  # of this prediction's labels, the one to believe
+    Column("holds", Boolean, nullable=False),  # whether it is the prediction's effective label
     Column("confidence", Double, nullable=False),
-    Column("label_probability", Double, nullable=False),  # what the model gave the label
+    Column("label_probability", Double, nullable=False),  # the model's probability of the label
     *(Column(f"{signal.column}_bin", Integer, nullable=False) for signal in SIGNALS),
     Column("given_at", UtcDateTime, nullable=False),
     Index(None, "day"),

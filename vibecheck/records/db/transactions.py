@@ -1,10 +1,11 @@
-"""Transactions: `reading`, `writing`, `insert_if_new`, and the sentence for each failure of a database."""
+"""Transactions: `reading`, `writing`, `insert_if_new`, and the message for each failure of a database."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table
+from sqlalchemy import URL, Connection, Engine, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
@@ -14,13 +15,13 @@ from vibecheck.errors import RecordsError
 # How long a writer waits for another one on SQLite, before it gives up.
 BUSY_SECONDS = 5.0
 
-# "Insert, unless it is there" is no standard SQL; both databases have it, each in SQLAlchemy's own insert.
+# "Insert unless it exists" is not standard SQL; each dialect of SQLAlchemy has an insert of its own for it.
 INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
 
-# The execution option that `database.py` turns into BEGIN IMMEDIATE on SQLite.
+# The execution option that `connect.py` turns into BEGIN IMMEDIATE on SQLite.
 WRITING = "vibecheck_writing"
 
 # What to do, by the start of the name of SQLite's error; the first that fits.
@@ -51,20 +52,20 @@ POSTGRES_ADVICE = {
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads. Raises RecordsError where the database fails."""
-    with _explained(engine), engine.begin() as connection:
+    with _translated(engine), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that is kept when the block ends, and undone when it raises.
+    """A transaction that is committed when the block ends, and rolled back when it raises.
 
-    On SQLite the block has the database's only write lock from its start, so what it reads cannot
-    change before it writes. On Postgres it locks the rows that it needs. Raises RecordsError where
-    the database fails.
+    On SQLite the block holds the database's only write lock from the start, so what it reads cannot
+    change before it writes. On Postgres it locks the rows it needs. Raises RecordsError where the
+    database fails.
     """
     with (
-        _explained(engine),
+        _translated(engine),
         engine.connect().execution_options(**{WRITING: True}) as connection,
         connection.begin(),
     ):
@@ -72,7 +73,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def place(url: URL) -> str:
-    """Names a database in a message: never its user, its password or its options."""
+    """Names a database in messages, without user, password or options."""
     if url.get_backend_name() == "sqlite":
         return f"SQLite database {url.database}"
     server = url.host or url.query.get("host") or "this machine"
@@ -80,8 +81,8 @@ def place(url: URL) -> str:
 
 
 @contextmanager
-def _explained(engine: Engine) -> Iterator[None]:
-    """Turns what the database raises into RecordsError; mistakes in our own code pass through."""
+def _translated(engine: Engine) -> Iterator[None]:
+    """Raises database errors as RecordsError; bugs of our own pass through."""
     try:
         yield
     except NoConnectionLeft as error:
@@ -103,8 +104,15 @@ def _sentence(error: DBAPIError, url: URL) -> str:
     return f"The {place(url)} {advice} ({reason})."
 
 
+def database_now(connection: Connection) -> datetime:
+    """The time by the database's clock: on SQLite, that of this machine."""
+    if connection.dialect.name == "postgresql":
+        return connection.execute(select(func.clock_timestamp())).scalar_one()
+    return datetime.now(UTC)
+
+
 def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """Inserts the row unless its key is there, whoever put it there; returns whether it was new."""
+    """Inserts the row unless its key exists; returns whether it was inserted."""
     statement = INSERTS[connection.dialect.name](table).values(row).on_conflict_do_nothing()
     # Of an INSERT, SQLAlchemy asks for the count only when told to.
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1

@@ -1,1 +1,1 @@
-"""Deletes what visitors take back and what is past its retention."""
+"""Deletes what visitors ask to be deleted and what is past its retention."""

@@ -1,8 +1,8 @@
-"""Deletes what is older than it may be kept, and what somebody wants to be forgotten.
+"""Deletes predictions past their retention, and those that somebody asks to be deleted.
 
-A deletion takes the picture, the row, its feedback and plays, and what of it still waits in the outbox.
-What may have been sent before is told to the outbox as a Deletion, in the same transaction, and the
-models that learned from it are marked.
+A deletion covers the picture, the row, its feedback and plays, and its messages in the outbox. If anything
+may have been sent before, a Deletion is added to the outbox in the same transaction, and the models that
+learned from it are marked.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,22 +16,22 @@ from vibecheck.records.deletion import redact_reports
 from vibecheck.records.labels import learned_from
 from vibecheck.records.outbox import messages as telling
 from vibecheck.records.outbox import queue
-from vibecheck.records.pictures import Images
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.stats import summaries
 from vibecheck.records.values import Deletion, is_prediction_id
 
-# Predictions that one transaction deletes: it takes milliseconds, so others hardly wait.
+# Predictions deleted in one transaction, which takes milliseconds, so that others hardly wait.
 BATCH = 200
 
-# A picture is written before its row, milliseconds earlier. One that has no row after this long never
-# will: nobody was shown its id, and nobody could ask for it to be deleted.
+# A picture is written milliseconds before its row. One without a row after this long will never have one:
+# nobody was shown its id, and nobody could ask for it to be deleted.
 STRAY_AFTER = timedelta(hours=1)
 
-# Ids in one question to the database; SQLite takes 32,766 values in a statement, Postgres 65,535.
+# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
 QUESTION = 5000
 
 
-def purge(engine: Engine, images: Images, older_than: datetime) -> int:
+def purge(engine: Engine, images: Pictures, older_than: datetime) -> int:
     """Deletes all predictions made before `older_than`, with all that hangs on them; returns how many.
 
     Each picture goes before its row: if the process dies between, the row still names the picture's
@@ -53,7 +53,7 @@ def purge(engine: Engine, images: Images, older_than: datetime) -> int:
     return deleted
 
 
-def forget(engine: Engine, images: Images, ids: Iterable[str], now: datetime) -> set[str]:
+def forget(engine: Engine, images: Pictures, ids: Iterable[str], now: datetime) -> set[str]:
     """Deletes these predictions with all that hangs on them; returns the ids of those that were there.
 
     A Deletion is told of each, even if nothing of it seems to have been sent: it may be on its way at
@@ -68,7 +68,7 @@ def forget(engine: Engine, images: Images, ids: Iterable[str], now: datetime) ->
     return forgotten
 
 
-def forget_visitor(engine: Engine, images: Images, visitor: str, now: datetime) -> int:
+def forget_visitor(engine: Engine, images: Pictures, visitor: str, now: datetime) -> int:
     """Deletes every prediction of a visitor with all that hangs on them; returns how many.
 
     As `forget` does; `visitor` is the hash that the predictions carry.
@@ -91,7 +91,7 @@ def _found(engine: Engine, query: Select[tuple[str, bool, datetime]]) -> list[tu
 
 
 def _delete(
-    engine: Engine, images: Images, batch: list[tuple[str, bool]], now: datetime, tell_all: bool
+    engine: Engine, images: Pictures, batch: list[tuple[str, bool]], now: datetime, tell_all: bool
 ) -> set[str]:
     """Deletes the pictures and then the rows of a batch; returns the ids that this call deleted."""
     for prediction_id, picture_kept in batch:

@@ -1,7 +1,7 @@
-"""Reports that show faces: a picture that is deleted goes from them too.
+"""Removes deleted pictures from reports.
 
-`python -m finetune` writes a page for people about a model's trial, with the pictures that changed sides.
-Each is marked with the id of its prediction. Which reports there are, the registry knows.
+`python -m finetune` writes an HTML page about a model's evaluation that shows pictures, each marked with the
+id of its prediction. The registry knows where the reports are.
 """
 
 import os
@@ -24,14 +24,14 @@ LARGEST = 50_000_000  # bytes
 
 
 def without_pictures(page: str, ids: Collection[str] | None = None) -> str:
-    """The page without the pictures of these predictions; None: without any."""
+    """The page without the pictures of these predictions; None: without any pictures."""
     return PICTURE.sub(lambda found: GONE if ids is None or found[1] in ids else found[0], page)
 
 
 def redact(engine: Engine) -> None:
-    """Takes out of the reports on this machine every picture whose prediction is not stored (any more).
+    """Removes every picture without a stored prediction from the reports on this machine.
 
-    Raises RecordsError where a report cannot be changed.
+    Raises RecordsError if a report cannot be changed.
     """
     for path in _here(engine):
         try:
@@ -54,7 +54,7 @@ def _here(engine: Engine) -> Iterator[Path]:
 
 
 def _report_of(metrics: Mapping[str, Any]) -> str | None:
-    """The path of the report that a version's proof names (`evaluation/proof.py` says what a proof is)."""
+    """The path of the report that a version's proof names (see `evaluation/proof.py`)."""
     proof = metrics.get("proof")
     report = proof.get("report") if isinstance(proof, Mapping) else None
     return report if isinstance(report, str) else None

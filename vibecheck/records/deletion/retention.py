@@ -1,4 +1,4 @@
-"""Deletes what has been kept for long enough, whether or not anybody visits."""
+"""Deletes records past their retention, whether or not anybody visits."""
 
 import logging
 import threading
@@ -11,10 +11,10 @@ log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Purges a store at once and then after every `every`, in a thread of its own, until it is stopped.
+    """Purges a store at once and then at every interval `every`, in a thread, until it is stopped.
 
-    What cannot be deleted now is said in the log and tried again the next time. The thread does not
-    keep the process alive: a purge that is cut off is taken up by the next one.
+    Failures are logged and retried at the next interval. The thread does not keep the process alive: the next
+    purge completes an interrupted one.
     """
 
     def __init__(self, store: Store, retention: timedelta, every: timedelta = timedelta(days=1)) -> None:
@@ -26,7 +26,7 @@ class Sweeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Sweep no more. Waits for a purge that is at work."""
+        """Stops sweeping; waits for a purge in progress."""
         self._stopped.set()
         self._thread.join()
 

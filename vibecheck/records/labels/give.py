@@ -1,4 +1,4 @@
-"""Giving a label, and taking it back: `feedback`, what `predictions` notes of it, and the outbox, at once."""
+"""Adds and undoes labels: `feedback`, the derived columns of `predictions`, and the outbox, together."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from vibecheck.records.db.lookup import locked
 from vibecheck.records.db.rows import feedback_of
 from vibecheck.records.db.tables import feedback, predictions
-from vibecheck.records.labels.which_counts import holds
+from vibecheck.records.labels.effective_label import effective_label
 from vibecheck.records.outbox import messages
 from vibecheck.records.stats import summaries
 from vibecheck.records.values import Feedback, FeedbackUndone
@@ -25,8 +25,8 @@ def give(
 ) -> Feedback:
     """Adds a label to a prediction and returns it with its number.
 
-    Where the prediction's last label is the same, from the same person, source and queue, that one is
-    returned and nothing is stored. Raises UnknownPrediction.
+    If the prediction's last label is the same, from the same person, source and queue, that one is returned
+    and nothing is stored. Raises UnknownPrediction.
     """
     row = locked(connection, prediction_id)
     last = _last(connection, prediction_id)
@@ -43,10 +43,10 @@ def give(
 def take_back(
     connection: Connection, prediction_id: str, n: int, given_by: str | None, now: datetime
 ) -> Feedback | None:
-    """Deletes the label `n` of a prediction, and returns it.
+    """Deletes the label `n` of a prediction and returns it.
 
-    Returns None, and changes nothing, where that label is gone already or was given by somebody else.
-    Raises UnknownPrediction.
+    Returns None and changes nothing if that label is gone already or somebody else's. Raises
+    UnknownPrediction.
     """
     locked(connection, prediction_id)
     its_own = (feedback.c.prediction_id == prediction_id) & (feedback.c.n == n)
@@ -60,7 +60,7 @@ def take_back(
 
 
 def came(connection: Connection, prediction_id: str) -> None:
-    """Notes labels of a prediction that were written here by somebody else than `give`."""
+    """Updates a prediction whose labels were not added by `give`."""
     last = _last(connection, prediction_id)
     if last is not None:
         given = locked(connection, prediction_id)["labels_given"]
@@ -79,9 +79,9 @@ def _last(connection: Connection, prediction_id: str) -> Feedback | None:
 
 
 def note(connection: Connection, prediction_id: str, **changes: int) -> None:
-    """Writes what the labels say now into the prediction's own row, and what else changes in it."""
+    """Updates the columns of a prediction that are derived from its labels, and those in `changes`."""
     given = connection.execute(select(feedback).where(feedback.c.prediction_id == prediction_id)).mappings()
-    label = holds(map(feedback_of, given))
+    label = effective_label(map(feedback_of, given))
     judged = exists().where(feedback.c.prediction_id == prediction_id, feedback.c.queue == "random")
     connection.execute(
         update(predictions)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from vibecheck.records.db.rows import feedback_of
 from vibecheck.records.db.tables import feedback
-from vibecheck.records.labels.which_counts import OVERRULES, holds
+from vibecheck.records.labels.effective_label import OVERRULES, effective_label
 from vibecheck.records.values import Feedback, Prediction
 from vibecheck.vision.faces import Face
 
@@ -32,7 +32,7 @@ class LabelledPrediction:
     @property
     def label(self) -> Feedback | None:
         """The label that counts."""
-        return holds(self.labels)
+        return effective_label(self.labels)
 
     @property
     def random_label(self) -> Feedback | None:
@@ -41,7 +41,7 @@ class LabelledPrediction:
         Those are audits, imports, and what a labeller found in the random queue. An "audit" of a
         prediction that was not drawn for one was volunteered.
         """
-        return holds(each for each in self.labels if self._requested_at_random(each))
+        return effective_label(each for each in self.labels if self._requested_at_random(each))
 
     @property
     def disputed(self) -> bool:
@@ -50,8 +50,8 @@ class LabelledPrediction:
         return len(set(latest.values())) > 1
 
     @property
-    def place(self) -> tuple[datetime, str]:
-        """Its position among all, newest first: a page may begin after it."""
+    def cursor(self) -> tuple[datetime, str]:
+        """Its position among all predictions, newest first: the next page begins after it."""
         return self.prediction.made_at, self.prediction.id
 
     def _requested_at_random(self, label: Feedback) -> bool:

@@ -1,7 +1,7 @@
 """Which models learned from a prediction that was deleted since.
 
-What a model learned cannot be taken out of it again, so the model says so: `trained_on.deleted_at` is
-set in the transaction that deletes the prediction.
+What a model learned cannot be removed from it, so the model is marked: `trained_on.deleted_at` is set in
+the transaction that deletes the prediction.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,11 +10,10 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, func, or_, select, update
 
 from vibecheck.records.db.tables import forgotten, outbox, trained_on
-from vibecheck.records.db.transactions import reading
-from vibecheck.records.outbox.messages import tell_model
-from vibecheck.records.outbox.queue import moment
+from vibecheck.records.db.transactions import database_now, reading
+from vibecheck.records.outbox.messages import enqueue_model
 
-# Ids in one question to the database; SQLite takes 32,766 values in a statement, Postgres 65,535.
+# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
 QUESTION = 5000
 
 
@@ -26,7 +25,7 @@ def mark(connection: Connection, prediction_ids: Sequence[str], now: datetime) -
         return
     connection.execute(update(trained_on).where(*theirs).values(deleted_at=now))
     for version in versions:
-        tell_model(connection, version)
+        enqueue_model(connection, version)
 
 
 def mark_gone(connection: Connection, version: str) -> None:
@@ -37,7 +36,7 @@ def mark_gone(connection: Connection, version: str) -> None:
         trained_on.c.prediction_id.in_(told),
     )
     theirs = trained_on.c.version == version, trained_on.c.deleted_at.is_(None), gone
-    connection.execute(update(trained_on).where(*theirs).values(deleted_at=moment(connection)))
+    connection.execute(update(trained_on).where(*theirs).values(deleted_at=database_now(connection)))
 
 
 def mark_these(connection: Connection, version: str, prediction_ids: Collection[str], now: datetime) -> None:

@@ -1,7 +1,7 @@
-"""What the corrections page reads: pages of predictions with their labels, and the two queues.
+"""What the corrections page reads: pages of predictions with their labels, and the two labelling queues.
 
-No question here reads more than it shows: each filter has an index, and a page begins where the one
-before ended instead of counting from the start.
+No query reads more than it shows: each filter has an index, and a page begins where the previous one
+ended (keyset pagination).
 """
 
 from dataclasses import dataclass
@@ -27,17 +27,17 @@ from vibecheck.records.db.tables import UNSURE, feedback, predictions
 from vibecheck.records.labels.labelled import LabelledPrediction, labels_by_prediction
 from vibecheck.records.values import CANT_TELL
 
-# A mood with so many labels is not rare, however many more it has.
+# Labels of a mood are counted up to here: beyond it the mood is not rare.
 MANY = 1000
 
 
-# The time and the id of a prediction, by which pages are ordered: newest first, ids decide ties.
-Place = tuple[datetime, str]
+# The time and the id of a prediction, which order the pages: newest first, ids break ties.
+Cursor = tuple[datetime, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which predictions to show: those for which everything that is given holds.
+    """Which predictions to show: those that meet all the given conditions.
 
     `unsure`: less than half confident. `disagreed`: labelled with another mood than the model's.
     `since` and `before` are moments with a time zone; `since` is included, `before` is not.
@@ -55,7 +55,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class QueueLengths:
     """How many pictures wait in each of the two queues."""
 
     useful: int
@@ -72,31 +72,31 @@ class LabellerCount:
 
 
 def page(
-    connection: Connection, filters: Filters, after: Place | None, limit: int
+    connection: Connection, filters: Filters, after: Cursor | None, limit: int
 ) -> list[LabelledPrediction]:
-    """The first `limit` predictions that pass the filters, newest first, after the place `after`."""
+    """The first `limit` predictions that pass the filters, newest first, after a cursor."""
     made_at, identity = predictions.c.made_at, predictions.c.id
     query = select(predictions).where(*_conditions(filters))
     if after is not None:
         moment, prediction_id = after
-        # The first of the two lets the index of the times do the work.
+        # The first condition lets the index on made_at do the work.
         query = query.where(made_at <= moment, or_(made_at < moment, identity < prediction_id))
     return _labelled(connection, query.order_by(made_at.desc(), identity.desc()).limit(limit))
 
 
 def one(connection: Connection, prediction_id: str) -> LabelledPrediction | None:
-    """One prediction with its labels, or None where there is none with this id."""
+    """One prediction with its labels, or None if it does not exist."""
     found = _labelled(connection, select(predictions).where(predictions.c.id == prediction_id))
     return found[0] if found else None
 
 
 def useful(connection: Connection, limit: int) -> list[LabelledPrediction]:
-    """The `limit` unlabelled pictures that a model would learn most from, the best first.
+    """The `limit` unlabelled pictures that a model would learn most from, best first.
 
-    How useful: the doubt (1 - confidence), divided by the square root of how many labels there are of
-    the mood that the model saw (and one more). So the rare moods come first, and of each those that the
-    model is least sure of; the root keeps a mood that nobody ever shows from filling the queue with its
-    false alarms. Within a mood the order is that of an index, so seven short lists hold the answer.
+    The score is the uncertainty (1 - confidence) divided by the square root of one plus the number of
+    labels of the predicted mood. So rare moods come first, and within a mood the least certain pictures;
+    the square root keeps a mood that hardly occurs from filling the queue with false positives. Within a
+    mood an index gives the order, so seven short lists suffice.
     """
     lists = [
         select(predictions.c.id, predictions.c.mood, predictions.c.confidence)
@@ -118,28 +118,27 @@ def useful(connection: Connection, limit: int) -> list[LabelledPrediction]:
 
 
 def at_random(connection: Connection, limit: int) -> list[LabelledPrediction]:
-    """The next `limit` pictures of the random queue, in the order of their ids.
+    """The next `limit` pictures of the random queue, ordered by id.
 
-    An id is random and says nothing about the answer, so at any time those that were labelled are a
-    fair sample of all pictures that were kept, also when new ones come in between. What others said
-    does not matter either: who volunteers a label does so because of the answer, and leaving those
-    pictures out would leave out the wrong answers.
+    Ids are random and independent of the answer, so at any time the labelled ones are an unbiased sample
+    of all pictures that were kept, even while new ones arrive. Pictures with volunteered labels are
+    included: people volunteer because of the answer, and leaving those out would leave out the errors.
     """
     waiting = select(predictions).where(_waiting_random()).order_by(predictions.c.id).limit(limit)
     return _labelled(connection, waiting)
 
 
-def left(connection: Connection) -> Left:
+def lengths(connection: Connection) -> QueueLengths:
     """How many pictures wait in each queue."""
     waiting = [
         connection.execute(select(func.count()).select_from(predictions).where(condition)).scalar_one()
         for condition in (_waiting_useful(), _waiting_random())
     ]
-    return Left(*waiting)
+    return QueueLengths(*waiting)
 
 
 def labellers(connection: Connection) -> list[LabellerCount]:
-    """How many labels each labeller gave, by queue; the most diligent first."""
+    """How many labels each labeller gave, by queue; most labels first."""
     count = func.count().label("labels")
     query = (
         select(feedback.c.given_by, feedback.c.queue, count)
@@ -163,7 +162,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     asked = [
         (filters.visitor is not None, columns.visitor == filters.visitor),
         (filters.unlabelled, columns.label.is_(None)),
-        # Written out, here and in `labellers`: SQLite cannot tell that a parameter fits a partial index.
+        # A literal, here and in `labellers`: SQLite does not match a parameter to a partial index.
         (filters.unsure, columns.confidence < literal_column(str(UNSURE))),
         (filters.disagreed, and_(columns.label != columns.mood, columns.label != CANT_TELL)),
         (filters.with_picture, columns.picture_kept),
@@ -179,7 +178,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
 
 
 def _label_counts(connection: Connection) -> dict[str, int]:
-    """How many predictions have each label; where it is many, no more than MANY are counted."""
+    """How many predictions have each label, counted up to MANY."""
     counted = [
         select(func.count())
         .select_from(select(literal(1)).where(predictions.c.label == mood).limit(MANY).subquery())
@@ -190,7 +189,7 @@ def _label_counts(connection: Connection) -> dict[str, int]:
 
 
 def _labelled(connection: Connection, query: Select) -> list[LabelledPrediction]:
-    """The predictions that a query finds, each with its labels: two questions, however many there are."""
+    """The predictions that a query finds, each with its labels, in two queries."""
     found = [prediction_of(row) for row in connection.execute(query).mappings()]
     given = labels_by_prediction(connection, feedback.c.prediction_id.in_([each.id for each in found]))
     return [LabelledPrediction(prediction, given[prediction.id]) for prediction in found]

@@ -1,12 +1,12 @@
-"""The outbox: what is still to be sent to Comet, written in the transaction that it tells about.
+"""Messages for Comet, added to the outbox in the transaction that makes the change they report.
 
-A row's `payload` is the value as plain JSON: the fields of the dataclass under their names, a value
-inside a value as an object, tuples as lists, times as ISO 8601 in UTC. For example, for feedback:
+A row's `payload` is the value as plain JSON: the dataclass's fields by name, nested values as objects,
+tuples as lists, times as ISO 8601 in UTC. For example, for feedback:
 
     {"prediction_id": "0f…", "n": 1, "label": "sad", "source": "audit", "given_by": null,
      "given_at": "2026-01-31T12:00:00+00:00", "queue": null}
 
-So a row can be sent without reading anything else, whatever became of the tables meanwhile.
+So a row can be sent without reading anything else, whatever happened to the tables meanwhile.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.synthetic import is_synthetic
@@ -30,26 +30,20 @@ from vibecheck.records.values import (
     SideDrawn,
 )
 
-Told = Prediction | Feedback | FeedbackUndone | Play | PictureKept | SideDrawn | Deletion | Promotion
+Message = Prediction | Feedback | FeedbackUndone | Play | PictureKept | SideDrawn | Deletion | Promotion
 
-# News of a model: see `tell_model`.
+# An update of a model's record: see `enqueue_model`.
 MODEL = "model"
-
-# What `Outgoing` holds; the rest of a row is the business of `queue.py`.
-COLUMNS = (outbox.c.id, outbox.c.kind, outbox.c.prediction_id, outbox.c.payload, outbox.c.created_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One row of the outbox.
 
-    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept", "side",
-    "deletion" or "promotion": a value of `values.py` each. After a "deletion" nothing more is told about its
-    prediction.
-
-    A promotion belongs to no prediction: its `prediction_id` is empty. Of kind "model" is what
-    `tell_model` adds.
-    `id` grows with time and is never given out twice. `created_at` is the time of what is told.
+    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept", "side", "deletion" or
+    "promotion", each for a value of `values.py`, or "model" (see `enqueue_model`). No message about a
+    prediction follows its "deletion". A promotion belongs to no prediction: its `prediction_id` is empty.
+    `id` increases and is never reused. `created_at` is the time of the reported change.
     """
 
     id: int
@@ -58,25 +52,30 @@ class Outgoing:
     payload: dict[str, Any]
     created_at: datetime
 
+    @classmethod
+    def of(cls, row: RowMapping) -> "Outgoing":
+        """From a row of `outbox`; what it knows of claims and attempts is the business of `queue.py`."""
+        return cls(row["id"], row["kind"], row["prediction_id"], row["payload"], row["created_at"])
 
-def payload_of(value: Told) -> dict[str, Any]:
+
+def payload_of(value: Message) -> dict[str, Any]:
     """The value as plain JSON, as described above."""
     return {name: _plain(field) for name, field in asdict(value).items()}
 
 
-def enqueue(connection: Connection, value: Told) -> None:
-    """Adds the value to the outbox, in the transaction of `connection`; of a synthetic history, nothing."""
+def enqueue(connection: Connection, value: Message) -> None:
+    """Adds the value to the outbox in the transaction of `connection`; nothing for a synthetic history."""
     enqueue_all(connection, [value])
 
 
-def enqueue_all(connection: Connection, values: Iterable[Told]) -> None:
+def enqueue_all(connection: Connection, values: Iterable[Message]) -> None:
     """Adds many values at once, as `enqueue` adds one."""
     rows = [_row(value) for value in values]
     if rows and not is_synthetic(connection):
         connection.execute(insert(outbox), rows)
 
 
-def _row(value: Told) -> dict[str, Any]:
+def _row(value: Message) -> dict[str, Any]:
     match value:
         case Prediction():
             kind, prediction_id, created_at = "prediction", value.id, value.made_at
@@ -98,11 +97,11 @@ def _row(value: Told) -> dict[str, Any]:
     return {"kind": kind, "prediction_id": prediction_id, "payload": payload, "created_at": created_at}
 
 
-def tell_model(connection: Connection, version: str) -> None:
-    """Has what Comet knows of a model brought up to date: once, however much is changed meanwhile.
+def enqueue_model(connection: Connection, version: str) -> None:
+    """Schedules an update of a model's record in Comet, once however often it changes before that.
 
-    The payload is {"version": …}; what is sent is read from the registry then. In the place of a
-    prediction's id is a number of the version's own, so that one sender has it in hand at a time.
+    The payload is {"version": …}; the record is read from the registry when it is sent. A hash of the
+    version stands in for the prediction's id, so that one sender at a time sends it.
     """
     if is_synthetic(connection):
         return
@@ -113,14 +112,8 @@ def tell_model(connection: Connection, version: str) -> None:
         connection.execute(insert(outbox).values(**row, created_at=datetime.now(UTC)))
 
 
-def pending(connection: Connection, limit: int) -> list[Outgoing]:
-    """The first `limit` rows that are still to be sent, oldest first."""
-    rows = connection.execute(select(*COLUMNS).order_by(outbox.c.id).limit(limit)).mappings()
-    return [Outgoing(**row) for row in rows]
-
-
 def count_pending(connection: Connection) -> int:
-    """How many rows are still to be sent."""
+    """How many rows are in the outbox."""
     return connection.execute(select(func.count()).select_from(outbox)).scalar_one()
 
 

@@ -1,7 +1,7 @@
-"""How the numbers of a prediction are cut into bins, so that the database can count them.
+"""The bins of a prediction's numbers, by which the database counts them.
 
-The bins are those that people are told about: their edges are the thresholds of `FaceQuality.hints`.
-Changing an edge needs a migration that counts the summaries anew.
+Their edges are the thresholds of `FaceQuality.hints`, so visitors are told about the same bins. Changing an
+edge needs a migration that rebuilds the summaries.
 """
 
 from bisect import bisect_right
@@ -13,9 +13,9 @@ CONFIDENCE_BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A number of a prediction: its column, its name for people, and its bins from low to high.
+    """A number of a prediction: its column, its title, and its bins from low to high.
 
-    A value that equals an edge belongs to the bin above it. Of an `absolute` signal the sign is dropped.
+    A value equal to an edge belongs to the bin above it. The sign of an `absolute` signal is dropped.
     """
 
     column: str

@@ -21,9 +21,9 @@ from vibecheck.records.db.tables import (
 from vibecheck.records.db.transactions import reading
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import (
-    Answers,
     Bin,
     Cell,
+    DailyLabels,
     Day,
     Example,
     Group,
@@ -34,7 +34,7 @@ from vibecheck.records.stats.results import (
 )
 
 
-class Counting:
+class StatisticsQueries:
     """The questions. Each opens a transaction of its own; raises RecordsError where the database fails."""
 
     def __init__(self, engine: Engine) -> None:
@@ -62,14 +62,14 @@ class Counting:
             for day, n, audits, plays, total, *counts in rows
         ]
 
-    def answers(self, scope: Scope) -> list[Answers]:
+    def answers(self, scope: Scope) -> list[DailyLabels]:
         """Labels that count, by day and kind."""
         key = outcomes.c.day, outcomes.c.kind
         query = _within(select(*key, func.count(), _correct()), outcomes, scope).where(outcomes.c.counts)
         rows = self._rows(query.group_by(*key).order_by(*key))
-        return [Answers(day, kind, n, int(correct)) for day, kind, n, correct in rows]
+        return [DailyLabels(day, kind, n, int(correct)) for day, kind, n, correct in rows]
 
-    def drawn(self, scope: Scope) -> list[Answers]:
+    def drawn(self, scope: Scope) -> list[DailyLabels]:
         """Labels that labellers gave in the random queue, by day: like audits, they were drawn blindly."""
         key = outcomes.c.day, outcomes.c.kind
         same = (feedback.c.prediction_id == outcomes.c.prediction_id) & (feedback.c.n == outcomes.c.n)
@@ -78,7 +78,7 @@ class Counting:
         )
         query = query.where(outcomes.c.kind == "labeller", outcomes.c.counts, feedback.c.queue == "random")
         rows = self._rows(query.group_by(*key).order_by(*key))
-        return [Answers(day, "random", n, int(correct)) for day, n, correct in rows]
+        return [DailyLabels(day, "random", n, int(correct)) for day, n, correct in rows]
 
     def cells(self, scope: Scope) -> list[Cell]:
         """Audits by label and mood."""

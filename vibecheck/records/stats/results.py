@@ -1,4 +1,4 @@
-"""The shapes of what is counted: frozen values, each made by a question of `counting.py`."""
+"""The results of the queries in `queries.py`, as frozen dataclasses."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which predictions are meant: days in UTC, both included, a model version, a source; None is all."""
+    """A selection of predictions: days in UTC (both included), a model version, a source; None means all."""
 
     since: date | None = None
     until: date | None = None
@@ -16,7 +16,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day's predictions: `audits` were drawn to be asked about; `bins` counts them by confidence."""
+    """One day's predictions: `audits` were drawn for an audit; `bins` counts all by confidence."""
 
     day: date
     n: int
@@ -27,7 +27,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class DailyLabels:
     """One day's labels of one kind, and how many say that the prediction was right."""
 
     day: date
@@ -47,7 +47,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Audits that have something in common, `name` of `what`, and how many of them were right."""
+    """The audits whose `what` (a signal, source or model version) is `name`, and how many were correct."""
 
     what: str
     name: str
@@ -68,7 +68,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How predictions are spread: over the moods, and over the bins of each signal, by its column."""
+    """The distribution of predictions over the moods, and over the bins of each signal, by its column."""
 
     n: int
     moods: tuple[int, ...]
@@ -77,7 +77,7 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class MoodPlays:
-    """Playlists for a mood: how many were suggested, and how many of those because of "another one"."""
+    """Playlists for a mood: how many were suggested, and how many because the last one was skipped."""
 
     mood: str
     predictions: int
@@ -87,7 +87,7 @@ class MoodPlays:
 
 @dataclass(frozen=True, slots=True)
 class VersionUse:
-    """A model's time here: where it came from, its first and last day, predictions, mean latency in ms."""
+    """A model's use: its origin, its first and last day, predictions, mean latency in ms."""
 
     version: str
     origin: str
@@ -99,7 +99,7 @@ class VersionUse:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A prediction, with its label where it has one: `label_probability` is what the model gave it."""
+    """A prediction with its label, if any; `label_probability` is the model's probability of the label."""
 
     prediction_id: str
     day: date

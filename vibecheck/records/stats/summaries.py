@@ -1,9 +1,9 @@
-"""Two summaries that let the dashboard count a million predictions in a blink.
+"""Two summary tables, from which the dashboard counts a million predictions in milliseconds.
 
-`daily` has one row a day, model, source and mood, with counters. `outcomes` has one narrow row for
-each label that counts: was the prediction right, and in which bin is each of its signals. They hold
-nothing that the other tables do not say; `rebuild` makes them anew from those. Whoever changes
-predictions, feedback or plays calls, in the same transaction, the function here that belongs to it.
+`daily` has a row of counters per day, model, source and mood. `outcomes` has a narrow row for each label
+that counts: whether the prediction was right, and the bin of each of its signals. Both are derived from the
+other tables (`rebuild`). Code that changes predictions, feedback or plays calls the matching function here
+in the same transaction.
 """
 
 from collections.abc import Sequence
@@ -35,32 +35,32 @@ from sqlalchemy import (
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.tables import daily, feedback, outcomes, plays, predictions
 from vibecheck.records.db.transactions import INSERTS
-from vibecheck.records.labels.which_counts import label_holds
+from vibecheck.records.labels.effective_label import is_effective
 from vibecheck.records.stats.bins import SIGNALS, Signal
 
 KEY = tuple(column.name for column in daily.primary_key)
 COUNTERS = tuple(column.name for column in daily.columns if not column.primary_key)
 
 
-# The predictions that a statement is about, given when it is executed.
+# The ids of predictions, bound when a statement is executed.
 THESE: BindParameter[str] = bindparam("these", expanding=True)
 
 
 def count(connection: Connection, prediction_id: str) -> None:
-    """Counts a prediction that was just stored."""
+    """Adds a prediction that was just stored to the counters."""
     connection.execute(_count(connection.dialect.name, 1), {"these": [prediction_id]})
 
 
 def count_play(connection: Connection, prediction_id: str, again: bool) -> None:
-    """Counts a playlist that was just suggested for a prediction."""
+    """Adds a playlist that was just suggested to the counters."""
     connection.execute(_count_play(connection.dialect.name), {"these": [prediction_id], "again": int(again)})
 
 
 def forget(connection: Connection, prediction_ids: Sequence[str]) -> None:
-    """Takes predictions out of the counts: call it just before they are deleted.
+    """Subtracts predictions from the counters; call it just before they are deleted.
 
-    They are locked, so that of two that delete the same prediction only one takes it out. Their rows
-    of `outcomes` go with them by themselves.
+    They are locked, so that of two concurrent deletions only one subtracts. Their rows of `outcomes` are
+    deleted by the foreign key.
     """
     these = predictions.c.id.in_(prediction_ids)
     connection.execute(select(predictions.c.id).where(these).order_by(predictions.c.id).with_for_update())
@@ -68,13 +68,13 @@ def forget(connection: Connection, prediction_ids: Sequence[str]) -> None:
 
 
 def judge(connection: Connection, prediction_ids: Sequence[str]) -> None:
-    """Says anew what the labels of these predictions mean: call it after any change of their feedback."""
+    """Updates the outcomes of these predictions; call it after any change of their feedback."""
     connection.execute(_unjudge(), {"these": prediction_ids})
     connection.execute(_judge(connection.dialect.name), {"these": prediction_ids})
 
 
 def rebuild(connection: Connection) -> None:
-    """Makes both summaries anew."""
+    """Rebuilds both summaries from the other tables."""
     connection.execute(delete(daily))
     connection.execute(delete(outcomes))
     dialect = connection.dialect.name
@@ -83,11 +83,10 @@ def rebuild(connection: Connection) -> None:
 
 
 def label_counts() -> ColumnElement[bool]:
-    """Whether a label speaks for its source in the statistics.
+    """Whether a label counts in the statistics of its source.
 
-    Of an audit the first answer does, because it was given before anything could be learned from
-    asking; of every other source the newest. An answer to a check that was not drawn to be asked
-    about is no audit.
+    Of audits the first answer counts, because it was given before anything could be learned from being
+    asked; of every other source the newest. An "audit" of a prediction that was not drawn does not count.
     """
     other = feedback.alias("other")
     audit = feedback.c.source == "audit"
@@ -99,8 +98,7 @@ def label_counts() -> ColumnElement[bool]:
     return and_(~overruled, or_(~audit, predictions.c.audit))
 
 
-# To write these statements out takes SQLAlchemy ten times as long as the database needs to execute them:
-# they are made once.
+# Compiling these statements takes SQLAlchemy ten times as long as executing them, so they are cached.
 
 
 @cache
@@ -126,8 +124,8 @@ def _judge(dialect: str) -> Insert:
 
 
 def _judged(dialect: str, which: ColumnElement[bool]) -> Insert:
-    """Inserts the outcomes of some labels."""
-    # Only one of the seven moods can be right or wrong: other labels make no row.
+    """The statement that inserts the outcomes of some labels."""
+    # Only the seven moods can be right or wrong: other labels have no outcome.
     values = {
         "prediction_id": feedback.c.prediction_id,
         "n": feedback.c.n,
@@ -139,7 +137,7 @@ def _judged(dialect: str, which: ColumnElement[bool]) -> Insert:
         "label": feedback.c.label,
         "correct": predictions.c.mood == feedback.c.label,
         "counts": label_counts(),
-        "holds": label_holds(),
+        "holds": is_effective(),
         "confidence": predictions.c.confidence,
         "label_probability": case(
             *((feedback.c.label == name, predictions.c[f"p_{name}"]) for name in NAMES)
@@ -150,7 +148,7 @@ def _judged(dialect: str, which: ColumnElement[bool]) -> Insert:
     query = (
         select(*(value.label(name) for name, value in values.items()))
         .join_from(feedback, predictions)
-        .where(which, feedback.c.label.in_(NAMES), or_(label_counts(), label_holds()))
+        .where(which, feedback.c.label.in_(NAMES), or_(label_counts(), is_effective()))
     )
     return outcomes.insert().from_select(list(values), query)
 
@@ -185,7 +183,7 @@ def _counted(dialect: str, which: ColumnElement[bool], sign: int) -> Select:
 
 
 def _added(dialect: str, rows: Select) -> Insert:
-    """Adds rows of counts to `daily`, in the order of its key: so no two writers wait for each other."""
+    """Adds rows of counts to `daily` in key order, so that concurrent writers cannot deadlock."""
     rows = rows.order_by(*(rows.selected_columns[name] for name in KEY))
     insert = INSERTS[dialect](daily).from_select([*KEY, *COUNTERS], rows)
     sums = {name: daily.c[name] + insert.excluded[name] for name in COUNTERS}

@@ -9,7 +9,7 @@ import streamlit as st
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.queues import Filters, Place
+from vibecheck.records.labels.queues import Cursor, Filters
 from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
 from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.corrections.filters import chosen_filters
@@ -87,7 +87,7 @@ def _choose() -> tuple[str, Filters]:
         filters = (
             chosen_filters() if view == "all" else Filters(visitor=visitor() if view == "mine" else None)
         )
-    left = app.store().left()
+    left = app.store().queue_lengths()
     counted = {"useful": left.useful, "random": left.random}
     if view in QUEUES:
         theme.quiet(f"{counted[view]:,} left. {QUEUE_WORDS[view]}")
@@ -213,7 +213,7 @@ def _buttons(view: str, shown: Batch) -> None:
         )
 
 
-def _label(view: str, prediction_id: str, onward: str | Place | None, name: str) -> None:
+def _label(view: str, prediction_id: str, onward: str | Cursor | None, name: str) -> None:
     """Label what was shown, unless another face was selected in the same run: which of the two was meant is
     then unknown."""
     if face_pictures.just_pressed() is None:
@@ -257,7 +257,7 @@ def _around(view: str, shown: Batch) -> None:
         )  # fmt: skip
         st.button(
             "Older", key="older", icon=":material/chevron_right:", icon_position="right",
-            on_click=once(session.go_older), args=(shown.around[-1].place,), disabled=not shown.older,
+            on_click=once(session.go_older), args=(shown.around[-1].cursor,), disabled=not shown.older,
         )  # fmt: skip
 
 

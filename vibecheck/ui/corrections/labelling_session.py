@@ -11,7 +11,7 @@ import streamlit as st
 from vibecheck.access.roles import Role
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.queues import Filters, Place
+from vibecheck.records.labels.queues import Cursor, Filters
 from vibecheck.records.values import QUEUES, is_prediction_id
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import app
@@ -42,7 +42,7 @@ class LabellingState:
     """The position of a session. `trail` holds the place after which each page up to this one begins; `drawn`
     is the id of the picture whose buttons were drawn last, `undoable` the number of labels given by then."""
 
-    trail: list[Place | None] = field(default_factory=lambda: [None])
+    trail: list[Cursor | None] = field(default_factory=lambda: [None])
     picked: str | None = None
     drawn: str | None = None
     undoable: int = 0
@@ -141,7 +141,7 @@ def may_label(found: LabelledPrediction) -> bool:
     return found.prediction.picture_kept or found.prediction.visitor == visitor()
 
 
-def label(view: str, prediction_id: str, onward: str | Place | None, name: str) -> None:
+def label(view: str, prediction_id: str, onward: str | Cursor | None, name: str) -> None:
     """Store a label for the picture shown, and move on.
 
     In "mine" it counts as volunteered even if the vibe check is an audit: whoever comes here has seen the
@@ -191,7 +191,7 @@ def pick(prediction_id: str) -> None:
     progress().picked = prediction_id
 
 
-def go_older(after: Place) -> None:
+def go_older(after: Cursor) -> None:
     """Go to the page that begins after a place."""
     here = progress()
     here.trail.append(after)
@@ -206,7 +206,7 @@ def go_newer() -> None:
     here.picked = None
 
 
-def onward(view: str, shown: Batch) -> str | Place | None:
+def onward(view: str, shown: Batch) -> str | Cursor | None:
     """Where to go after the current one is labelled: the id of the next, or the place after which the next
     page begins. None, as always in a queue, is the first that is then there."""
     ids = [each.prediction.id for each in shown.around]
@@ -216,7 +216,7 @@ def onward(view: str, shown: Batch) -> str | Place | None:
     rest = ids[ids.index(here) + 1 :]
     if rest:
         return rest[0]
-    return shown.around[-1].place if shown.older else None
+    return shown.around[-1].cursor if shown.older else None
 
 
 def days(chosen: Sequence[date], zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:

@@ -52,7 +52,7 @@ _EMPTY = {
 
 
 def _examples(known: Statistics, chosen: str, cell: tuple[str, str] | None) -> list[Example]:
-    counting, scope = app.store().counting, known.overview.scope
+    counting, scope = app.store().statistics, known.overview.scope
     match chosen:
         case "cell" if cell:
             return counting.mistakes(scope, TILES, *cell)

@@ -15,7 +15,6 @@ from vibecheck.analytics.overview import (
     compute_overview,
 )
 from vibecheck.errors import RecordsError
-from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.dashboard import trace
 from vibecheck.ui.shared import app, theme
@@ -50,7 +49,7 @@ def choose() -> Statistics:
     today = datetime.now(UTC).date()
     try:
         standing = _standing(today)
-        sources = app.store().counting.sources()
+        sources = app.store().statistics.sources()
     except RecordsError as error:
         _stop(error)
     with st.popover(_chosen(), icon=":material/tune:", key="filters"):
@@ -81,16 +80,16 @@ def _chosen() -> str:
     return " · ".join([period, *(each for each in others if each and each not in EVERY.values())])
 
 
-@st.cache_data(ttl=FRESH, max_entries=100, show_spinner="Counting…")
+@st.cache_data(ttl=FRESH, max_entries=100, show_spinner="StatisticsQueries…")
 def _overview(today: date, period: str, model: str | None, source: str | None, step: str) -> Overview:
-    return compute_overview(app.store().counting, today, period, model, source, step)
+    return compute_overview(app.store().statistics, today, period, model, source, step)
 
 
-@st.cache_data(ttl=FRESH, max_entries=2, show_spinner="Counting…")
+@st.cache_data(ttl=FRESH, max_entries=2, show_spinner="StatisticsQueries…")
 def _standing(today: date) -> ModelStatus:
     manifest, store = app.live_model().manifest, app.store()
     live = ModelInUse(manifest.version, manifest.promised_accuracy)
-    return compute_model_status(store.counting, Learnable(store.engine), live, today)
+    return compute_model_status(store.statistics, store.trainable, live, today)
 
 
 def _choice(what: str, options: list[str]) -> str | None:

@@ -47,7 +47,7 @@ def load() -> FineTuneState:
             previous=next((each for each in entries if PREVIOUS in each.aliases), None),
             running=app.jobs().running(),
             runs=tuple(app.jobs().history()),
-            labels=new_labels(app.store().counting, learnable(), live),
+            labels=new_labels(app.store().statistics, learnable(), live),
         )
     except RecordsError as error:
         stop(error)
@@ -55,7 +55,7 @@ def load() -> FineTuneState:
 
 def learnable() -> Learnable:
     """The labels to train on. Raises RecordsError while the records cannot be opened."""
-    return Learnable(app.store().engine)
+    return app.store().trainable
 
 
 def beginning_of(day: date | None) -> datetime | None:

@@ -11,7 +11,7 @@ from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry
 from vibecheck.music.recommender import Music
-from vibecheck.records.db.circuit_breaker import Rest
+from vibecheck.records.db.circuit_breaker import CircuitBreaker
 from vibecheck.records.deletion.retention import Sweeper
 from vibecheck.records.store import Store
 from vibecheck.training.runs import Jobs
@@ -96,8 +96,8 @@ def _sending() -> SendingProcess:
 
 
 @st.cache_resource(show_spinner=False)
-def _opening() -> Rest:
-    return Rest()
+def _opening() -> CircuitBreaker:
+    return CircuitBreaker()
 
 
 @st.cache_resource(show_spinner=False)
@@ -114,7 +114,7 @@ def registry() -> Registry:
 @st.cache_resource(show_spinner=False)
 def jobs() -> Jobs:
     """The training runs. Raises RecordsError while the records cannot be opened."""
-    return Jobs(settings(), _store().engine)
+    return Jobs.open(settings())
 
 
 def store() -> Store:

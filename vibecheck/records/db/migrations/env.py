@@ -1,7 +1,7 @@
-"""What Alembic runs: the migrations, on the connection and in the transaction of `database.migrate`.
+"""Alembic's environment: runs the migrations on the connection and in the transaction of `connect.migrate`.
 
-To change a table, change `tables.py` and write a new file in `versions/` that gets there from the one
-before. `tests/records/db/test_migrations.py` says what is missing.
+To change a table, change `tables.py` and add a file to `versions/` that makes the same change.
+`tests/records/db/test_migrations.py` fails on any difference.
 """
 
 from alembic import context

@@ -1,6 +1,6 @@
-"""Which of a prediction's labels is to be believed: the newest; a labeller's over a visitor's.
+"""The effective label of a prediction: the newest, and a labeller's before a visitor's.
 
-The rule stands here twice, for values and for the database, and nowhere else.
+The rule is written twice, in Python and in SQL, both here.
 """
 
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ from vibecheck.records.values import Feedback
 OVERRULES = "labeller"
 
 
-def holds(given: Iterable[Feedback]) -> Feedback | None:
-    """The label of one prediction that holds, or None where there is none."""
+def effective_label(given: Iterable[Feedback]) -> Feedback | None:
+    """The effective one of a prediction's labels, or None if there are none."""
     return max(given, key=lambda each: (each.source == OVERRULES, each.n), default=None)
 
 
-def label_holds() -> ColumnElement[bool]:
-    """Whether a row of `feedback` is the label of its prediction that holds."""
+def is_effective() -> ColumnElement[bool]:
+    """Whether a row of `feedback` is the effective label of its prediction."""
     other = feedback.alias("better")
     labeller = feedback.c.source == OVERRULES
     better = or_(

@@ -1,6 +1,6 @@
-"""What goes wrong with Comet, as one of three errors: not now, not with these settings, not this record.
+"""Turns the SDK's errors into three: not now, not with these settings, not this record.
 
-No sentence repeats the SDK's own, which may hold the key.
+No message quotes the SDK's own, which may contain the key.
 """
 
 import email.utils
@@ -14,13 +14,13 @@ from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnava
 
 # Comet's code for "no more images in this experiment".
 IMAGE_LIMIT = 7000001
-# Longer than this it is not waited, whatever is asked: a person may have mended it meanwhile.
+# The longest Retry-After that is respected: somebody may have fixed the cause meanwhile.
 LONGEST_RETRY_AFTER = 3600.0
 
 
 @contextmanager
-def explained(doing: str, gone: Callable[[], bool] | None = None) -> Iterator[None]:
-    """Turns what the SDK raises into one of our errors, whose sentence says what was being done."""
+def sdk_errors(doing: str, gone: Callable[[], bool] | None = None) -> Iterator[None]:
+    """Raises the SDK's errors as ours, with a message that names the action."""
     from comet_ml.exceptions import CometException, CometRestApiException
 
     try:
@@ -34,11 +34,11 @@ def explained(doing: str, gone: Callable[[], bool] | None = None) -> Iterator[No
         status = error.response.status_code
         if status in (400, 404) and gone is not None and gone():
             raise CometUnavailable("The day's experiment was deleted in Comet; it is made anew.") from error
-        raise _said(doing, error.response) from error
+        raise _error_of(doing, error.response) from error
     except CometException as error:
         response = getattr(error, "response", None)  # an upload that was throttled
         if isinstance(response, requests.Response):
-            raise _said(doing, response) from error
+            raise _error_of(doing, response) from error
         raise CometUnavailable(f"Comet could not {doing} ({type(error).__name__}).") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CometUnavailable(
@@ -47,8 +47,8 @@ def explained(doing: str, gone: Callable[[], bool] | None = None) -> Iterator[No
         ) from error
 
 
-def _said(doing: str, response: requests.Response) -> CometError:
-    """The error for an answer that is no success."""
+def _error_of(doing: str, response: requests.Response) -> CometError:
+    """The error for an unsuccessful response."""
     status, message, codes = response.status_code, "", set()
     try:
         answer = response.json()
@@ -73,7 +73,7 @@ def _said(doing: str, response: requests.Response) -> CometError:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """The seconds that Comet asks to wait: a number, or a date as HTTP writes it."""
+    """The seconds that Comet asks to wait; the header holds a number or an HTTP date."""
     for name in ("Retry-After-Custom", "Retry-After"):
         text = response.headers.get(name, "").strip()
         if not text:
@@ -86,6 +86,6 @@ def _retry_after(response: requests.Response) -> float | None:
             except ValueError:
                 continue
             seconds = (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
-        if seconds >= 0:  # a NaN is not
+        if seconds >= 0:  # false for NaN
             return min(seconds, LONGEST_RETRY_AFTER)
     return None

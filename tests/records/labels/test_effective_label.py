@@ -7,7 +7,7 @@ from sqlalchemy import select
 from tests.records.examples import NOON, a_prediction
 from vibecheck.records.db.tables import feedback, predictions
 from vibecheck.records.db.transactions import reading
-from vibecheck.records.labels.which_counts import holds, label_holds
+from vibecheck.records.labels.effective_label import effective_label, is_effective
 
 SOURCES = ("audit", "volunteered", "labeller", "labeller", "import")
 
@@ -41,9 +41,9 @@ def test_values_and_the_database_have_the_same_rule(store, engine):
             store.label(made.id, "sad", source, str(number), NOON)
         with reading(engine) as connection:
             mine = feedback.c.prediction_id == made.id
-            held = connection.execute(select(feedback.c.n).where(mine, label_holds())).scalars().all()
-        assert held == [holds(store.feedback_of(made.id)).n]
+            held = connection.execute(select(feedback.c.n).where(mine, is_effective())).scalars().all()
+        assert held == [effective_label(store.feedback_of(made.id)).n]
 
 
 def test_without_labels_none_holds():
-    assert holds([]) is None
+    assert effective_label([]) is None

@@ -1,0 +1,107 @@
+"""The content of a registry as records outside the database, and merging such records into a registry."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+from sqlalchemy import Connection, delete, insert, select
+
+from vibecheck.models import registry_rows
+from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
+from vibecheck.records.db.tables import promotions, registered_models, trained_on
+from vibecheck.records.db.transactions import database_now
+from vibecheck.records.labels import learned_from
+from vibecheck.records.values import Promotion
+
+Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """All that the registry knows of a version.
+
+    `trained_on` are the ids of the predictions it learned from, `deleted` those of them that were deleted
+    since. `challenger` says whether it is the challenger.
+    """
+
+    version: Annotated[str, Field(pattern=r"^[\w.@/-]{1,120}$")]
+    origin: Text
+    source: Text
+    metrics: dict[str, Any]
+    registered_at: datetime
+    trained_on: Annotated[tuple[Id, ...], Field(max_length=1_000_000)]
+    deleted: Annotated[tuple[Id, ...], Field(max_length=1_000_000)]
+    challenger: bool
+
+    def __post_init__(self) -> None:
+        if self.registered_at.utcoffset() is None:
+            raise ValueError("a time must carry a time zone")
+
+    def plain(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self) | {"registered_at": self.registered_at.isoformat()}
+
+
+def read(connection: Connection, version: str) -> VersionRecord | None:
+    """The record of a version; None where it is not registered."""
+    query = select(registered_models).where(registered_models.c.version == version)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        return None
+    ids = select(trained_on.c.prediction_id, trained_on.c.deleted_at).where(trained_on.c.version == version)
+    learned = sorted(map(tuple, connection.execute(ids)), key=lambda pair: pair[0])
+    return VersionRecord(
+        **row,
+        trained_on=tuple(prediction_id for prediction_id, _ in learned),
+        deleted=tuple(prediction_id for prediction_id, deleted_at in learned if deleted_at is not None),
+        challenger=registry_rows.aliases_of(connection).get(CHALLENGER) == version,
+    )
+
+
+def merge(connection: Connection, found: Sequence[VersionRecord], told: Collection[Promotion]) -> int:
+    """Adds the versions and promotions that are not here yet; returns how many versions were new.
+
+    Where no decision was made here yet, the aliases become those that the last promotion left.
+    """
+    registry_rows.lock(connection)
+    here = set(connection.execute(select(registered_models.c.version)).scalars())
+    new = [record for record in found if record.version not in here]
+    for record in new:
+        metrics = json.loads(json.dumps(record.metrics))
+        registry_rows.add(
+            connection, record.version, record.origin, record.source, metrics, record.registered_at
+        )
+        registry_rows.learn(connection, record.version, record.trained_on)
+        learned_from.mark_these(connection, record.version, record.deleted, database_now(connection))
+    columns = [column for column in promotions.c if column.name != "id"]
+    mine = {Promotion(**row) for row in connection.execute(select(*columns)).mappings()}
+    undecided = all(each.kind == "first" for each in mine)
+    if undecided and told:
+        # The model that a new disk begins with was nobody's decision.
+        connection.execute(delete(promotions))
+        mine = set()
+    if missing := sorted(set(told) - mine, key=lambda each: each.made_at):
+        connection.execute(insert(promotions), [asdict(each) for each in missing])
+    if undecided:
+        known = here | {record.version for record in new}
+        _restore_champion(connection, sorted(told, key=lambda each: each.made_at), known)
+        waiting = [record.version for record in found if record.challenger]
+        aliases = registry_rows.aliases_of(connection)
+        if waiting and CHALLENGER not in aliases and aliases.get(CHAMPION) != waiting[-1]:
+            registry_rows.set_alias(connection, CHALLENGER, waiting[-1])
+    return len(new)
+
+
+def _restore_champion(connection: Connection, history: Sequence[Promotion], known: Collection[str]) -> None:
+    """Sets champion and previous as the last promotion left them, if the versions are known."""
+    if not history or history[-1].version not in known:
+        return
+    last = history[-1]
+    registry_rows.set_alias(connection, CHAMPION, last.version)
+    registry_rows.clear_alias(connection, PREVIOUS)
+    if last.replaced is not None and last.replaced in known and last.replaced != last.version:
+        registry_rows.set_alias(connection, PREVIOUS, last.replaced)
