@@ -17,7 +17,6 @@ from vibecheck.records.merge import (
     RestoredPrediction,
     forget,
     merge,
-    with_pictures,
 )
 from vibecheck.records.values import Feedback, Play
 
@@ -121,4 +120,4 @@ def test_which_pictures_may_be_kept(store):
     kept, bare = a_prediction(picture_kept=True), a_prediction()
     store.add(kept, b"\xff\xd8")
     store.add(bare, None)
-    assert with_pictures(engine_of(store), [kept.id, bare.id, "0" * 32]) == {kept.id}
+    assert store.with_pictures([kept.id, bare.id, "0" * 32]) == {kept.id}
