@@ -333,7 +333,7 @@ class Store:
 
 
 def _already_stored(prediction: Prediction) -> RecordsError:
-    return RecordsError(f"The prediction {prediction.id} exists already: give each vibe check its own id.")
+    return RecordsError(f"The prediction {prediction.id} is stored already: give each vibe check its own id.")
 
 
 def _next_n(connection: Connection, prediction_id: str) -> int:
