@@ -24,7 +24,7 @@ def stores(tmp_path_factory) -> dict[int, Store]:
     found = {}
     for count in (FEW, MANY):
         found[count] = open_store(Settings(data=tmp_path_factory.mktemp("records")))
-        fill(found[count].engine, count, 180, datetime(2026, 6, 30, tzinfo=UTC), pictured=True)
+        fill(engine_of(found[count]), count, 180, datetime(2026, 6, 30, tzinfo=UTC), pictured=True)
     yield found
     for store in found.values():
         store.close()
