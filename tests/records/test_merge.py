@@ -43,13 +43,8 @@ def test_what_is_merged_is_as_it_was_and_is_not_sent_again(store):
 def test_a_playlist_is_the_same_with_and_without_its_name(store):
     prediction = a_prediction()
     play = Play(prediction.id, 1, "37i9", "Sérénité", "match", False, "search", NOON, "fear")
-<<<<<<< HEAD
-    merge(engine_of(store), [remembered(prediction, plays=(play,))])
-    merge(engine_of(store), [remembered(prediction, plays=(replace(play, playlist_name=""),))])
-=======
     store.merge([remembered(prediction, plays=(play,))])
     store.merge([remembered(prediction, plays=(replace(play, playlist_name=""),))])
->>>>>>> 85393af (tests: merge through the store)
     assert store.plays_of(prediction.id) == [play]
 
 
