@@ -20,7 +20,7 @@ WEIGHTS = "model.safetensors"
 FETCH = """
 import json, sys
 from pathlib import Path
-from vibecheck import hub
+from vibecheck.export import hub
 from vibecheck.errors import ModelError
 from vibecheck.vision.model_source import parse_source
 def tell(done, total): print(json.dumps([done, total]), flush=True)

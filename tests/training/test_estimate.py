@@ -96,7 +96,8 @@ def test_large_models_learn_in_fewer_passes_and_smaller_batches():
 
 def test_it_needs_no_torch():
     code = (
-        "import sys; from vibecheck import estimate; from vibecheck.vision.classifier import EMBEDDED; "
+        "import sys; from vibecheck.training import estimate\n"
+        "from vibecheck.vision.classifier import EMBEDDED\n"
         "estimate.of(estimate.size_of(EMBEDDED), 100, 20, estimate.Passes(1, 1, 8, 0.0)); "
         "sys.exit('torch' in sys.modules)"
     )
