@@ -135,6 +135,17 @@ def everything(as_json: Json = False, record: Record = False) -> None:
 
 
 @app.command()
+def influence(
+    weeks: Annotated[int, typer.Option(min=1, help="Simulated weeks of each scenario.")] = 2000,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """How far a few keen or hostile visitors move the accuracy: coverage of its interval, simulated."""
+    from benchmarks.influence import run
+
+    _print(run(weeks), as_json)
+
+
+@app.command()
 def noise(
     runs: Annotated[int, typer.Option(min=1, help="How often labels are dealt out.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,

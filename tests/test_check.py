@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -110,4 +110,20 @@ def test_the_record_is_on_disk_before_the_answer(seen, tmp_path):
         again.close()
     picture = decode(store.picture(kept.id))
     assert np.abs(picture.astype(float) - seen.kept).mean() < 3
+    store.close()
+
+
+def test_nobody_is_asked_more_than_three_times_a_day_or_faster_than_they_look(seen, tmp_path):
+    store = open_store(Settings(data=tmp_path))
+    noon = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+    def asked(seconds: float, visitor: str = "keen", always: bool = False) -> bool:
+        moment = noon + timedelta(seconds=seconds)
+        prediction, best = check.predict([seen], source="live", visitor=visitor, now=moment, audit_share=1.0)
+        return check.record(store, prediction, best, False, always).audit
+
+    assert [asked(second) for second in (0, 1, 7)] == [True, False, True], "one second is no time to look"
+    assert [asked(second) for second in (60, 120)] == [True, False], "three a day"
+    assert asked(121, "other") and asked(86_400) and not asked(7200)
+    assert asked(7201, always=True)
     store.close()

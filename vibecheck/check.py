@@ -64,12 +64,18 @@ def predict(
     return prediction, best
 
 
-def record(store: Store, prediction: Prediction, best: Reading, keep_picture: bool) -> Prediction:
-    """Keep a prediction, and the face of it if the visitor said yes; on return it is on disk.
+def record(
+    store: Store, prediction: Prediction, best: Reading, keep_picture: bool, always_ask: bool = False
+) -> Prediction:
+    """Keep a prediction, and its face if the visitor said yes; on return it is on disk.
 
-    Raises RecordsError.
+    Unless `always_ask`, it is no audit if its visitor was asked enough today, or made another vibe check
+    a moment ago. Raises RecordsError.
     """
-    kept = replace(prediction, picture_kept=keep_picture)
+    visitor = prediction.visitor
+    may_ask = always_ask or visitor is None or store.may_be_asked(visitor, prediction.made_at)
+    audit = prediction.audit and may_ask
+    kept = replace(prediction, picture_kept=keep_picture, audit=audit)
     face = encode_jpeg(best.kept) if keep_picture and best.kept is not None else None
     store.add(kept, face, best.model.origin)
     return kept

@@ -3,8 +3,9 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from vibecheck.analytics.accuracy import accuracy, first_day, line, next_step, recalibrated
-from vibecheck.records.stats.results import Bin, DailyLabels, Day
+from tests.analytics.tallies import confidence_bin, independent
+from vibecheck.analytics.accuracy import accuracy, line, recalibrated
+from vibecheck.records.stats.results import DailyLabels, Day, Tally
 
 TODAY = date(2026, 3, 31)
 
@@ -15,56 +16,55 @@ def a_day(ago: int, n: int = 10, audits: int = 3, bin_: int = 10) -> Day:
 
 
 def answered(ago: int, n: int, correct: int, kind: str = "audit") -> DailyLabels:
-    return DailyLabels(TODAY - timedelta(days=ago), kind, n, correct)
+    return DailyLabels(TODAY - timedelta(days=ago), kind, n, correct, n)
+
+
+NONE = Tally()
 
 
 def test_only_audits_make_the_headline():
     answers = [answered(0, 40, 30), answered(1, 50, 5, "volunteered"), answered(1, 9, 3, "import")]
-    found = accuracy([a_day(0, 100, 80)], answers, [answered(8, 40, 29)])
+    found = accuracy([a_day(0, 100, 80)], answers, independent(30, 40), NONE, independent(29, 40))
     assert (found.audited.k, found.audited.n) == (30, 40)
     assert (found.volunteered.k, found.volunteered.n) == (5, 50)
     assert found.response.value == 0.5 and found.missing == 0
     assert not found.change.significant
 
 
+def test_answers_beyond_the_limit_are_responses_and_no_more():
+    answers = [DailyLabels(TODAY, "audit", 3, 2, 60)]
+    found = accuracy([a_day(0, 100, 80)], answers, independent(2, 3), NONE, NONE)
+    assert found.audited.n == 3 and (found.response.k, found.response.n) == (60, 80)
+
+
 def test_too_few_answers_say_how_many_are_missing():
-    assert accuracy([], [answered(0, 12, 9)]).missing == 18
-    empty = accuracy([], [])
+    assert accuracy([], [], independent(9, 12), NONE, NONE).missing == 18
+    empty = accuracy([], [], NONE, NONE, NONE)
     assert (empty.missing, empty.audited.value, empty.change) == (30, None, None)
 
 
 def test_the_last_week_is_this_week_and_gaps_are_shown():
-    points = line(
-        [a_day(0), a_day(6), a_day(7), a_day(30)], [answered(6, 4, 3), answered(30, 2, 1)], [], TODAY
-    )
+    weeks = {TODAY - timedelta(days=7 * ago + 6): independent(3, 4) for ago in (0, 4)}
+    points = line([a_day(0), a_day(6), a_day(7), a_day(30)], weeks, {}, [], TODAY)
     assert [p.start for p in points] == [TODAY - timedelta(days=7 * w + 6) for w in (4, 3, 2, 1, 0)]
     assert [p.predictions for p in points] == [10, 0, 0, 10, 20]
-    assert [p.audited.n for p in points] == [2, 0, 0, 0, 4]
+    assert [p.audited.n for p in points] == [4, 0, 0, 0, 4]
     assert points[1].estimate is None
 
 
-@pytest.mark.parametrize("step", ["day", "week", "month"])
-def test_the_steps_cover_every_day_once(step):
-    for ago in range(120):
-        day = TODAY - timedelta(days=ago)
-        start = first_day(day, TODAY, step)
-        assert start <= day < next_step(start, step)
-        assert first_day(start, TODAY, step) == start
-
-
 def test_where_nobody_answered_the_estimate_is_the_confidence():
-    (point,) = line([a_day(0)], [], [], TODAY)
+    (point,) = line([a_day(0)], {}, {}, [], TODAY)
     assert point.estimate == pytest.approx(10.5 / 15)
 
 
 def test_answers_outweigh_the_confidence():
-    believed = recalibrated([Bin("m", 10, 990, 495, 700.0)])
+    believed = recalibrated([confidence_bin(10, 990, 495, 700.0)])
     assert believed[10] == pytest.approx(0.5, abs=0.01)
     assert believed[3] == pytest.approx(3.5 / 15)
 
 
 def test_no_days_make_no_line():
-    assert line([], [], [], TODAY) == []
+    assert line([], {}, {}, [], TODAY) == []
 
 
 def test_with_biased_volunteering_the_audited_interval_covers_the_truth():
@@ -78,11 +78,9 @@ def test_with_biased_volunteering_the_audited_interval_covers_the_truth():
         audit = rng.random(600) < 0.25
         answer = audit & (rng.random(600) < 0.6)
         volunteer = ~audit & (rng.random(600) < np.where(right, 0.15, 0.7))
-        answers = [
-            answered(0, int(answer.sum()), int((answer & right).sum())),
-            answered(0, int(volunteer.sum()), int((volunteer & right).sum()), "volunteered"),
-        ]
-        found = accuracy([a_day(0, 600, int(audit.sum()))], answers)
+        answers = [answered(0, int(volunteer.sum()), int((volunteer & right).sum()), "volunteered")]
+        audited = independent(int((answer & right).sum()), int(answer.sum()))
+        found = accuracy([a_day(0, 600, int(audit.sum()))], answers, audited, NONE, NONE)
         covered += found.audited.low <= truth <= found.audited.high
         biased += found.volunteered.low <= truth <= found.volunteered.high
     assert 930 <= covered <= 970
@@ -90,13 +88,14 @@ def test_with_biased_volunteering_the_audited_interval_covers_the_truth():
 
 
 def test_the_labellers_random_queue_stands_apart_from_audits_and_from_the_rest_of_their_labels():
-    answers = [answered(0, 40, 30), answered(0, 20, 9, "labeller"), answered(0, 12, 9, "random")]
-    found = accuracy([a_day(0, 100, 80)], answers)
+    answers = [answered(0, 20, 9, "labeller")]
+    found = accuracy([a_day(0, 100, 80)], answers, independent(30, 40), independent(9, 12), NONE)
     assert (found.drawn.k, found.drawn.n) == (9, 12)
     assert (found.audited.n, found.labelled.n) == (40, 20)
 
 
 def test_a_few_labels_of_the_random_queue_make_no_point_of_the_line():
-    answers = [answered(0, 12, 9, "random"), answered(7, 3, 3, "random")]
-    before, now = line([a_day(0), a_day(7)], answers, [], TODAY)
+    this, last = (TODAY - timedelta(days=ago) for ago in (6, 13))
+    drawn = {this: independent(9, 12), last: independent(3, 3)}
+    before, now = line([a_day(0), a_day(7)], {}, drawn, [], TODAY)
     assert before.drawn is None and (now.drawn.k, now.drawn.n) == (9, 12)

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from tests.analytics.tallies import confidence_bin
 from vibecheck.analytics.calibration import calibration, calibration_error
 from vibecheck.emotions import NAMES
-from vibecheck.records.stats.results import Bin
+from vibecheck.records.stats.results import Bin, Tally
 
 
 def confident(answer: int, confidence: float) -> np.ndarray:
@@ -39,7 +40,9 @@ def counted(shares: np.ndarray, truth: np.ndarray) -> list[Bin]:
     top, right = shares.max(axis=1), shares.argmax(axis=1) == truth
     numbers = np.minimum((top * 15).astype(int), 14)
     return [
-        Bin("m", int(i), int((numbers == i).sum()), int(right[numbers == i].sum()), top[numbers == i].sum())
+        confidence_bin(
+            int(i), int((numbers == i).sum()), int(right[numbers == i].sum()), top[numbers == i].sum()
+        )
         for i in np.unique(numbers)
     ]
 
@@ -71,11 +74,13 @@ def test_without_answers_there_is_no_error():
 
 
 def test_one_answer_and_all_wrong_have_one():
-    assert calibration([Bin("m", 13, 1, 1, 0.9)]).error == pytest.approx(0.1)
-    wrong = calibration([Bin("m", 13, 40, 0, 36.0)])
+    assert calibration([confidence_bin(13, 1, 1, 0.9)]).error == pytest.approx(0.1)
+    wrong = calibration([confidence_bin(13, 40, 0, 36.0)])
     assert (wrong.error, wrong.low, wrong.high) == pytest.approx((0.9, 0.9, 0.9))
 
 
-def test_models_are_taken_together():
-    both = calibration([Bin("a", 13, 10, 9, 9.0), Bin("b", 13, 10, 5, 9.0)])
-    assert both.error == pytest.approx(0.2) and len(both.steps) == 1
+def test_a_keen_visitor_has_one_vote():
+    """Nine visitors are right at 90%; the tenth is wrong a hundred times, at 50%."""
+    keen = Bin(None, 7, Tally(100, 0, 1, 0.0, 0.0), 1.0, 0.0, 0.5)
+    found = calibration([keen, confidence_bin(13, 9, 9, 8.1)])
+    assert found.error == pytest.approx((0.5 + 0.9) / 10) and found.n == 109

@@ -4,15 +4,16 @@ from datetime import date, timedelta
 
 import pytest
 
+from tests.analytics.tallies import cell, confidence_bin, confused
 from vibecheck.analytics import charts, time_charts
 from vibecheck.analytics.accuracy import Point
 from vibecheck.analytics.calibration import calibration
 from vibecheck.analytics.confusion import confusion
 from vibecheck.analytics.shares import share
-from vibecheck.records.stats.results import Bin, Cell, Day
+from vibecheck.records.stats.results import Day
 
 MONDAY = date(2026, 3, 30)
-CELLS = [Cell("sad", "neutral", 19), Cell("sad", "sad", 40), Cell("happy", "happy", 9)]
+CELLS = [cell("sad", "neutral", 19), cell("sad", "sad", 40), cell("happy", "happy", 9)]
 
 
 def days(number: int) -> list[Day]:
@@ -34,7 +35,9 @@ def test_the_matrix_grows_lighter_and_its_figures_can_be_read():
 
 
 def test_the_top_pair_is_marked_both_ways_and_rows_without_labels_are_empty():
-    rows = charts.confusion_matrix(confusion(CELLS)).to_dict()["data"]["values"]
+    rows = charts.confusion_matrix(confusion(CELLS, [confused("neutral", "sad", 19, 19)])).to_dict()["data"][
+        "values"
+    ]
     assert {(row["label"], row["mood"]) for row in rows if row["top"]} == {("Sad", "Neutral")}
     assert {row["label"] for row in rows} == {"Happy", "Sad"}
     assert next(r["text"] for r in rows if (r["label"], r["mood"]) == ("Sad", "Neutral")) == "32"
@@ -65,10 +68,10 @@ def test_many_days_are_drawn_as_weeks(number, step, bars):
     "chart",
     [
         time_charts.accuracy_line([]),
-        charts.confusion_matrix(confusion([])),
-        charts.pair_bars(confusion([])),
+        charts.confusion_matrix(confusion([], [])),
+        charts.pair_bars(confusion([], [])),
         charts.reliability(calibration([])),
-        charts.confidence_histogram(calibration([Bin("m", 3, 1, 0, 0.2)])),
+        charts.confidence_histogram(calibration([confidence_bin(3, 1, 0, 0.2)])),
         time_charts.volume([]),
     ],
 )

@@ -1,43 +1,38 @@
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import confusion_matrix
 
+from tests.analytics.tallies import cell, confused
 from vibecheck.analytics.confusion import confusion
 from vibecheck.emotions import NAMES
-from vibecheck.records.stats.results import Cell
+from vibecheck.records.stats.results import Cell, Confused, Tally
 
 
-def counted(pairs: list[tuple[int, int]]) -> list[Cell]:
-    return [Cell(NAMES[a], NAMES[b], pairs.count((a, b))) for a, b in sorted(set(pairs))]
+def test_the_matrix_holds_the_answers_in_the_order_of_the_moods():
+    found = confusion([cell("sad", "neutral", 19), cell("happy", "happy", 9)], [])
+    assert found.total == 28 and found.mistakes == 19
+    assert found.counts[NAMES.index("sad")][NAMES.index("neutral")] == 19
 
 
-@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=80))
-def test_the_matrix_is_that_of_scikit_learn(pairs):
-    found = confusion(counted(pairs))
-    assert found.total == len(pairs)
-    assert found.mistakes == sum(a != b for a, b in pairs)
-    assert sum(pair.of_mistakes.k for pair in found.pairs) == found.mistakes
-    if pairs:
-        truth, answer = zip(*pairs, strict=True)
-        assert np.array_equal(found.counts, confusion_matrix(truth, answer, labels=range(7)))
-
-
-def test_the_pair_is_counted_both_ways_round():
-    cells = [Cell("sad", "neutral", 19), Cell("neutral", "sad", 12), Cell("fear", "surprise", 30)]
-    first, second = confusion([*cells, Cell("happy", "happy", 400)]).pairs
-    assert {first.first, first.second} == {"neutral", "sad"} and first.of_mistakes.k == 31
-    assert (second.of_mistakes.k, second.of_mistakes.n) == (30, 61)
+def test_the_most_confused_pair_comes_first_by_votes_of_visitors():
+    often = Confused("fear", "surprise", Tally(61, 40, 20, 1.0, 1.0))  # forty times, by one visitor
+    found = confusion([], [often, Confused("neutral", "sad", Tally(61, 21, 20, 14.0, 12.0))])
+    first, second = found.pairs
+    assert (first.first, first.second, first.of_mistakes.k) == ("neutral", "sad", 21)
+    assert second.of_mistakes.value == pytest.approx(1 / 20)
 
 
 def test_rows_are_shares_of_what_was_there():
-    found = confusion([Cell("sad", "sad", 3), Cell("sad", "neutral", 1)])
+    found = confusion([cell("sad", "sad", 3), cell("sad", "neutral", 1)], [])
     row = found.rows[NAMES.index("sad")]
     assert row[NAMES.index("sad")] == pytest.approx(0.75) and sum(row) == pytest.approx(1)
     assert found.rows[NAMES.index("angry")] == (None,) * 7
 
 
+def test_in_a_row_each_visitor_has_one_vote():
+    found = confusion([Cell("sad", "sad", 2, 2.0), Cell("sad", "neutral", 30, 1.0)], [])
+    assert found.rows[NAMES.index("sad")][NAMES.index("neutral")] == pytest.approx(1 / 3)
+
+
 def test_all_right_and_nothing_have_no_pairs():
-    assert confusion([Cell("happy", "happy", 5)]).pairs == ()
-    assert (confusion([]).total, confusion([]).pairs) == (0, ())
+    assert confusion([cell("happy", "happy", 5)], []).pairs == ()
+    assert (confusion([], []).total, confusion([], []).pairs) == (0, ())
+    assert confusion([], [confused("fear", "sad", 1, 1)]).pairs[0].of_mistakes.value == 1

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, hypergeom
 
-from vibecheck.analytics.shares import change, fisher, holm, share
+from tests.analytics.tallies import independent, tally
+from vibecheck.analytics.shares import change, fisher, holm, over_visitors, share
 
 COUNTS = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -54,3 +55,40 @@ def test_holm_keeps_the_order_and_never_makes_smaller(p_values):
     assert all(p <= c <= 1 for p, c in zip(p_values, corrected, strict=True))
     order = np.argsort(p_values, kind="stable")
     assert all(np.diff(np.array(corrected)[order]) >= 0)
+
+
+@given(COUNTS)
+def test_of_independent_answers_the_interval_is_hardly_wider_than_wilsons(counts):
+    found, plain = over_visitors(independent(*counts)), share(*counts)
+    assert found.value == pytest.approx(plain.value) and 0 <= found.low <= found.value <= found.high <= 1
+    if counts[1] >= 30:
+        assert plain.high - plain.low <= found.high - found.low + 1e-9 < 1.1 * (plain.high - plain.low) + 1e-9
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=1, max_size=30), min_size=2, max_size=30))
+def test_the_value_is_the_mean_of_the_visitors_shares_and_in_its_interval(answers):
+    found = over_visitors(tally(*answers))
+    assert found.value == pytest.approx(np.mean([np.mean(each) for each in answers]))
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert (found.n, found.visitors) == (sum(map(len, answers)), len(answers))
+    assert 0 < found.effective <= found.n
+
+
+@given(
+    st.lists(st.lists(st.booleans(), min_size=1, max_size=9), min_size=4, max_size=30), st.integers(1, 500)
+)
+def test_one_visitor_moves_a_figure_by_one_vote_however_often_they_answer(answers, number):
+    before = over_visitors(tally(*answers)).value
+    after = over_visitors(tally(*answers, [False] * number)).value
+    assert abs(after - before) <= 1 / (len(answers) + 1) + 1e-9
+
+
+def test_answers_of_few_visitors_say_less_than_the_same_answers_of_many():
+    alike = over_visitors(tally(*[[True] * 10] * 7, *[[False] * 10] * 3))
+    many = over_visitors(independent(70, 100))
+    assert alike.value == many.value == 0.7 and alike.low < many.low - 0.1 and alike.high > many.high + 0.1
+
+
+def test_of_a_single_visitor_the_interval_is_that_of_the_answers():
+    found, plain = over_visitors(tally([True] * 30 + [False] * 10)), share(30, 40)
+    assert (found.value, found.low, found.high, found.visitors) == (plain.value, plain.low, plain.high, 1)

@@ -2,30 +2,34 @@ from datetime import date
 
 import pytest
 
+from tests.analytics.tallies import cell, confidence_bin, confused, independent
 from tests.analytics.test_drift import EVEN, mix
 from vibecheck.analytics import words
 from vibecheck.analytics.accuracy import accuracy
 from vibecheck.analytics.calibration import calibration
 from vibecheck.analytics.confusion import confusion
 from vibecheck.analytics.drift import drift
-from vibecheck.records.stats.results import Bin, Cell, DailyLabels, Day
+from vibecheck.records.stats.results import DailyLabels, Day, Tally
 
 DAY = date(2026, 3, 31)
+NONE = Tally()
 
 
 def known(correct: int, n: int, before: tuple[int, int] = (0, 0), asked: int = 200):
     bins = (0,) * 10 + (500,) + (0,) * 4
     return accuracy(
         [Day(DAY, 500, asked, 0, 350.0, bins)],
-        [DailyLabels(DAY, "audit", n, correct), DailyLabels(DAY, "volunteered", 50, 10)],
-        [DailyLabels(DAY, "audit", before[1], before[0])],
+        [DailyLabels(DAY, "audit", n, correct, n), DailyLabels(DAY, "volunteered", 50, 10, 50)],
+        independent(correct, n),
+        NONE,
+        independent(*before),
     )
 
 
 def test_the_headline_has_the_figure_its_interval_and_what_it_rests_on():
     said = words.on_accuracy(known(95, 128, (94, 129)), "week")
     assert (said.figure, said.interval) == ("74%", "66–81%")
-    assert said.detail == "128 audits · 64% answered · +1 pt on last week, within noise"
+    assert said.detail == "128 audits of 128 visitors · 64% answered · +1 pt on last week, within noise"
 
 
 def test_a_fall_that_is_significant_is_said():
@@ -45,32 +49,31 @@ def test_all_time_compares_with_nothing():
 
 def test_what_is_volunteered_is_called_biased():
     assert "Biased" in words.on_bias(known(1, 2)) and "20% right of 50" in words.on_bias(known(1, 2))
-    assert words.on_bias(accuracy([], [])) == ""
+    assert words.on_bias(accuracy([], [], NONE, NONE, NONE)) == ""
 
 
 def test_what_was_drawn_for_labellers_has_its_interval():
-    answers = [
-        DailyLabels(date(2026, 3, 31), kind, n, n // 2) for kind, n in (("labeller", 40), ("random", 20))
-    ]
-    assert "Of these, 20 are from the random queue" in words.on_bias(accuracy([], answers))
-    assert "50% right (30–70%)" in words.on_bias(accuracy([], answers))
+    answers = [DailyLabels(DAY, "labeller", 40, 20, 40)]
+    said = words.on_bias(accuracy([], answers, NONE, independent(10, 20), NONE))
+    assert "Of these, 20 are from the random queue" in said and "50% right (28–72%)" in said
 
 
 def test_the_pair_is_named_with_its_count_and_interval():
-    cells = [Cell("sad", "neutral", 19), Cell("neutral", "sad", 12), Cell("fear", "surprise", 65)]
-    said = words.on_confusion(confusion(cells))
+    cells = [cell("sad", "neutral", 31), cell("fear", "surprise", 65)]
+    pairs = [confused("neutral", "sad", 31, 96), confused("fear", "surprise", 65, 96)]
+    said = words.on_confusion(confusion(cells, pairs))
     assert said.figure == "Fear and surprise" and said.detail.startswith("65 of 96 mistakes (")
     assert said.moods == ("fear", "surprise")
 
 
 def test_all_right_and_nothing_at_all_are_said():
-    assert words.on_confusion(confusion([Cell("happy", "happy", 9)])).figure == "None"
-    assert words.on_confusion(confusion([])).figure == "Not known yet"
+    assert words.on_confusion(confusion([cell("happy", "happy", 9)], [])).figure == "None"
+    assert words.on_confusion(confusion([], [])).figure == "Not known yet"
 
 
 def test_confidence_is_trusted_doubted_or_unknown():
-    assert words.on_calibration(calibration([Bin("m", 13, 100, 90, 90.0)])).figure.startswith("Yes")
-    said = words.on_calibration(calibration([Bin("m", 13, 100, 50, 90.0)]))
+    assert words.on_calibration(calibration([confidence_bin(13, 100, 90, 90.0)])).figure.startswith("Yes")
+    said = words.on_calibration(calibration([confidence_bin(13, 100, 50, 90.0)]))
     assert said.figure == "Off by 40 points" and "Overconfident where it says 90%" in said.detail
     assert words.on_calibration(calibration([])).figure == "Not known yet"
 

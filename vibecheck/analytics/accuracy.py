@@ -1,11 +1,13 @@
 """Accuracy from audits: answers to vibe checks that were drawn at random to be asked about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
-from vibecheck.analytics.shares import Difference, Share, change, share
-from vibecheck.records.stats.results import Bin, DailyLabels, Day
+from vibecheck.analytics.shares import Difference, Share, change, over_visitors, share
+from vibecheck.records.stats.bins import CONFIDENCE_BINS
+from vibecheck.records.stats.results import Bin, DailyLabels, Day, Tally
+from vibecheck.records.stats.steps import first_day, next_step
 
 # With fewer answers there is no headline: the interval would be wider than ±18 points.
 ENOUGH = 30
@@ -15,8 +17,6 @@ ENOUGH_DRAWN = 10
 
 # How many answers the model's own confidence counts for in a bin of confidence.
 PRIOR_ANSWERS = 10
-
-STEPS = ("day", "week", "month")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,48 +57,56 @@ class Point:
 
 
 def accuracy(
-    days: Sequence[Day], answers: Sequence[DailyLabels], before: Sequence[DailyLabels] = ()
+    days: Sequence[Day], answers: Sequence[DailyLabels], audited: Tally, drawn: Tally, before: Tally
 ) -> Accuracy:
-    """The accuracy of a period; `before` are the answers of the period that it is compared with."""
-    audited = _share(answers, "audit")
+    """The accuracy of a period, from its days, labels, audits and labels of the random queue.
+
+    `before` are the audits of the period that it is compared with.
+    """
     asked = sum(day.audits for day in days)
+    answered = sum(answer.given for answer in answers if answer.kind == "audit")
+    found = over_visitors(audited)
     return Accuracy(
-        audited=audited,
-        # Records may be deleted between the two queries.
-        response=share(min(audited.n, asked), asked),
-        change=change(_share(before, "audit"), audited),
+        audited=found,
+        # Records may be deleted between two queries.
+        response=share(min(answered, asked), asked),
+        change=change(over_visitors(before), found),
         volunteered=_share(answers, "volunteered"),
         labelled=_share(answers, "labeller"),
-        drawn=_share(answers, "random"),
+        drawn=over_visitors(drawn),
     )
 
 
 def line(
-    days: Sequence[Day], answers: Sequence[DailyLabels], bins: Sequence[Bin], last: date, step: str = "week"
+    days: Sequence[Day],
+    audited: Mapping[date, Tally],
+    drawn: Mapping[date, Tally],
+    bins: Sequence[Bin],
+    last: date,
+    step: str = "week",
 ) -> list[Point]:
     """The accuracy step by step up to the day `last`, oldest first, without gaps.
 
     A week is seven days, counted back from `last`, so that the last one is "this week"; a month is a
-    calendar month. `bins` are audits by confidence, which recalibrate the estimate.
+    calendar month. `audited` and `drawn` are by the first day of their step; `bins` are audits by confidence,
+    which recalibrate the estimate.
     """
     believed = recalibrated(bins)
-    if not days and not answers:
-        return []
-    by_start: dict[date, tuple[list[Day], list[DailyLabels]]] = {}
+    by_start: dict[date, list[Day]] = {start: [] for start in (*audited, *drawn)}
     for day in days:
-        by_start.setdefault(first_day(day.day, last, step), ([], []))[0].append(day)
-    for answer in answers:
-        by_start.setdefault(first_day(answer.day, last, step), ([], []))[1].append(answer)
+        by_start.setdefault(first_day(day.day, last, step), []).append(day)
+    if not by_start:
+        return []
     points = []
     start = min(by_start)
     while start <= last:
-        here, audits = by_start.get(start, ([], []))
+        here = by_start.get(start, [])
         n = sum(day.n for day in here)
         sums = [sum(column) for column in zip(*(day.bins for day in here), strict=True)]
         estimate = sum(a * b for a, b in zip(sums, believed, strict=True)) / n if n else None
-        drawn = _share(audits, "random")
-        enough = drawn if drawn.n >= ENOUGH_DRAWN else None
-        points.append(Point(start, _share(audits, "audit"), n, estimate, enough))
+        random = over_visitors(drawn.get(start, Tally()))
+        enough = random if random.n >= ENOUGH_DRAWN else None
+        points.append(Point(start, over_visitors(audited.get(start, Tally())), n, estimate, enough))
         start = next_step(start, step)
     return points
 
@@ -108,32 +116,11 @@ def recalibrated(bins: Sequence[Bin]) -> list[float]:
 
     The mean of the answers and of the confidence itself, which counts for `PRIOR_ANSWERS`.
     """
-    result = []
-    for number in range(15):
-        here = [b for b in bins if b.number == number]
-        n, correct = sum(b.n for b in here), sum(b.correct for b in here)
-        middle = (number + 0.5) / 15
-        result.append((correct + PRIOR_ANSWERS * middle) / (n + PRIOR_ANSWERS))
+    result = [(number + 0.5) / CONFIDENCE_BINS for number in range(CONFIDENCE_BINS)]
+    for each in bins:
+        prior = PRIOR_ANSWERS * result[each.number]
+        result[each.number] = (each.right + prior) / (each.weight + PRIOR_ANSWERS)
     return result
-
-
-def first_day(day: date, last: date, step: str) -> date:
-    """The first day of the step that a day lies in."""
-    match step:
-        case "day":
-            return day
-        case "week":
-            return day - timedelta(days=(day - last - timedelta(days=1)).days % 7)
-        case "month":
-            return day.replace(day=1)
-    raise ValueError(f"a step must be one of {STEPS}, not {step!r}")
-
-
-def next_step(start: date, step: str) -> date:
-    """The first day of the step after the one that starts on a day."""
-    if step == "month":
-        return (start + timedelta(days=31)).replace(day=1)
-    return start + timedelta(days=7 if step == "week" else 1)
 
 
 def _share(answers: Sequence[DailyLabels], kind: str) -> Share:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vibecheck.analytics.shares import Share, share
+from vibecheck.analytics.shares import Share, over_visitors
 from vibecheck.records.stats.bins import CONFIDENCE_BINS
 from vibecheck.records.stats.results import Bin
 
@@ -58,37 +58,34 @@ def error_of_gaps(gaps: np.ndarray, n: float) -> float:
 
 
 def calibration(bins: Sequence[Bin], seed: int = 0) -> Calibration:
-    """The error and the diagram, from counted answers; the same answers give the same interval.
+    """The error and the diagram of one model, or of all; the same answers give the same interval.
 
-    The interval is that of a bootstrap. DailyLabels in a bin have nearly the same confidence, so what is
-    resampled is the number of right and wrong answers in each bin.
+    Each visitor has one vote. The interval is that of a bootstrap of as many cases as there are visitors.
+    Answers in a bin have nearly the same confidence, so the numbers of right and wrong answers per bin are
+    resampled.
     """
-    merged: dict[int, list[Bin]] = {}
-    for each in bins:
-        merged.setdefault(each.number, []).append(each)
-    numbers = sorted(merged)
-    n = np.array([sum(b.n for b in merged[i]) for i in numbers], dtype=float)
-    correct = np.array([sum(b.correct for b in merged[i]) for i in numbers], dtype=float)
-    confidence = np.array([sum(b.confidence_sum for b in merged[i]) for i in numbers], dtype=float)
-    total = int(n.sum())
-    if not total:
+    if not bins:
         return Calibration(0, None, None, None, None, ())
-    mean = confidence / n
-    error = error_of_gaps(correct - confidence, total)
-    draws = np.random.default_rng(seed).multinomial(
-        total, np.concatenate([correct, n - correct]) / total, size=DRAWS
-    )
-    right, wrong = draws[:, : len(n)], draws[:, len(n) :]
-    errors = np.abs(right * (1 - mean) - wrong * mean).sum(axis=1) / total
+    weight = np.array([each.weight for each in bins])
+    right = np.array([each.right for each in bins])
+    confidence = np.array([each.confidence for each in bins])
+    total = weight.sum()
+    mean = confidence / weight
+    error = error_of_gaps(right - confidence, total)
+    shares = np.maximum(np.concatenate([right, weight - right]), 0)
+    visitors = max(1, round(total))
+    draws = np.random.default_rng(seed).multinomial(visitors, shares / shares.sum(), size=DRAWS)
+    hits, misses = draws[:, : len(bins)], draws[:, len(bins) :]
+    errors = np.abs(hits * (1 - mean) - misses * mean).sum(axis=1) / visitors
     low, high = np.quantile(errors, [0.025, 0.975])
     return Calibration(
-        n=total,
+        n=sum(each.tally.n for each in bins),
         error=error,
         low=min(float(low), error),  # a bootstrap sample errs a little more than the sample
         high=max(float(high), error),
-        bias=float((confidence.sum() - correct.sum()) / total),
+        bias=float((confidence - right).sum() / total),
         steps=tuple(
-            ReliabilityBin(number, float(level), share(int(k), int(count)))
-            for number, level, k, count in zip(numbers, mean, correct, n, strict=True)
+            ReliabilityBin(each.number, float(level), over_visitors(each.tally))
+            for each, level in zip(bins, mean, strict=True)
         ),
     )

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vibecheck.analytics.shares import Share, share
+from vibecheck.analytics.shares import Share, over_visitors
 from vibecheck.emotions import NAMES
-from vibecheck.records.stats.results import Cell
+from vibecheck.records.stats.results import Cell, Confused
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,14 @@ class ConfusedPair:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """`counts[label][mood]`, 7 x 7 in the order of EMOTIONS, and the pairs, most confused first."""
+    """`counts[label][mood]` and `rows[label][mood]`, 7 x 7 in the order of EMOTIONS, and the confused pairs.
+
+    `counts` are answers; `rows` each cell's share of its row, 0 to 1, in which each visitor has one vote, or
+    None in rows without labels. The most confused pair comes first.
+    """
 
     counts: tuple[tuple[int, ...], ...]
+    rows: tuple[tuple[float | None, ...], ...]
     pairs: tuple[ConfusedPair, ...]
 
     @property
@@ -34,25 +39,20 @@ class Confusion:
         """The number of answers that say the mood was wrong."""
         return self.total - sum(row[index] for index, row in enumerate(self.counts))
 
-    @property
-    def rows(self) -> tuple[tuple[float | None, ...], ...]:
-        """Each cell's share of its row, 0 to 1; None in rows without labels."""
-        return tuple(
-            tuple(cell / total for cell in row) if (total := sum(row)) else (None,) * len(row)
-            for row in self.counts
-        )
 
-
-def confusion(cells: Sequence[Cell]) -> Confusion:
+def confusion(cells: Sequence[Cell], confused: Sequence[Confused]) -> Confusion:
     """The matrix and the pairs, from counted answers."""
-    found = {(cell.label, cell.mood): cell.n for cell in cells}
-    counts = tuple(tuple(found.get((label, mood), 0) for mood in NAMES) for label in NAMES)
-    mistakes = sum(n for (label, mood), n in found.items() if label != mood)
-    pairs = [
-        ConfusedPair(first, second, share(both, mistakes))
-        for index, first in enumerate(NAMES)
-        for second in NAMES[index + 1 :]
-        if (both := found.get((first, second), 0) + found.get((second, first), 0))
-    ]
-    pairs.sort(key=lambda pair: -pair.of_mistakes.k)
-    return Confusion(counts, tuple(pairs))
+    found = {(cell.label, cell.mood): cell for cell in cells}
+    empty = Cell("", "", 0, 0.0)
+    matrix = [[found.get((label, mood), empty) for mood in NAMES] for label in NAMES]
+    pairs = [ConfusedPair(each.first, each.second, over_visitors(each.tally)) for each in confused]
+    pairs.sort(key=lambda pair: (-(pair.of_mistakes.value or 0.0), pair.first, pair.second))
+    return Confusion(
+        counts=tuple(tuple(cell.n for cell in row) for row in matrix),
+        rows=tuple(
+            tuple(cell.weight / total if total else None for cell in row)
+            for row in matrix
+            for total in [sum(cell.weight for cell in row)]
+        ),
+        pairs=tuple(pairs),
+    )

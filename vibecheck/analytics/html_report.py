@@ -47,6 +47,7 @@ def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
         "ci_low": audited.low if audited.n else None,
         "ci_high": audited.high if audited.n else None,
         "audits": audited.n,
+        "visitors": audited.visitors or 0,
         "response_rate": accuracy.response.value,
         "top_confusion": None
         if top is None

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from vibecheck.analytics.calibration import Calibration, calibration
-from vibecheck.analytics.shares import Share, share
-from vibecheck.records.stats.results import Bin, VersionUse
+from vibecheck.analytics.shares import Share, over_visitors
+from vibecheck.records.stats.results import Bin, Group, Tally, VersionUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,11 @@ class ComparedModel:
     latency_ms: float | None
 
 
-def side_by_side(uses: Sequence[VersionUse], bins: Sequence[Bin]) -> list[ComparedModel]:
-    """All models, newest first; `bins` count all their audits."""
+def side_by_side(
+    uses: Sequence[VersionUse], groups: Sequence[Group], bins: Sequence[Bin]
+) -> list[ComparedModel]:
+    """All models, newest first; `groups` and `bins` are all their audits, by version."""
+    tallies = {group.name: group.tally for group in groups if group.what == "model_version"}
     result = []
     for use in reversed(uses):
         mine = [each for each in bins if each.model_version == use.version]
@@ -35,7 +38,7 @@ def side_by_side(uses: Sequence[VersionUse], bins: Sequence[Bin]) -> list[Compar
                 first_day=use.first_used_at.date(),
                 last_day=use.last_day,
                 predictions=use.n,
-                accuracy=share(sum(b.correct for b in mine), sum(b.n for b in mine)),
+                accuracy=over_visitors(tallies.get(use.version, Tally())),
                 calibration=calibration(mine),
                 latency_ms=use.latency_ms,
             )

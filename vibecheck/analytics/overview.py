@@ -14,7 +14,7 @@ from vibecheck.analytics.shares import share
 from vibecheck.analytics.slices import Slice, slices
 from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.stats.queries import StatisticsQueries
-from vibecheck.records.stats.results import DailyLabels, Day, MoodPlays, Scope, VersionUse
+from vibecheck.records.stats.results import Day, MoodPlays, Scope, Tally, VersionUse
 
 # Named times, in days up to today.
 PERIODS = {"week": 7, "4 weeks": 28, "12 weeks": 84, "all": None}
@@ -86,8 +86,7 @@ def compute_overview(
     """Queries the records and computes the statistics of a scope. Raises RecordsError."""
     scope = scope_of(period, today, model_version, source)
     shown = _line_scope(scope, today)
-    days, answers = statistics.days(shown), statistics.answers(shown) + statistics.drawn(shown)
-    cells, bins = statistics.cells(scope), statistics.bins(scope)
+    days, bins = statistics.days(shown), statistics.bins(scope)
     inside = [day for day in days if _within(day, scope)]
     return Overview(
         scope=scope,
@@ -97,12 +96,23 @@ def compute_overview(
         predictions=sum(day.n for day in inside),
         accuracy=accuracy(
             inside,
-            [answer for answer in answers if _within(answer, scope)],
+            statistics.answers(scope),
+            statistics.audited(scope),
+            statistics.drawn(scope),
             _before(statistics, scope),
         ),
-        line=tuple(line(days, answers, bins, today, step)),
-        confusion=confusion(cells),
-        slices=tuple(slices(statistics.groups(scope), cells)),
+        line=tuple(
+            line(
+                days,
+                statistics.audited_by_step(shown, step, today),
+                statistics.drawn_by_step(shown, step, today),
+                bins,
+                today,
+                step,
+            )
+        ),
+        confusion=confusion(statistics.cells(scope), statistics.confused(scope)),
+        slices=tuple(slices(statistics.groups(scope))),
         calibration=calibration(bins),
         drift=_drift(statistics, scope),
         days=tuple(inside),
@@ -118,7 +128,7 @@ def compute_model_status(
     live_since = statistics.live_since(champion.version)
     if live_since and champion.version not in {use.version for use in uses}:
         uses.append(VersionUse(champion.version, "", live_since, None, 0, None))
-    versions = side_by_side(uses, statistics.bins(Scope()))
+    versions = side_by_side(uses, statistics.groups(Scope()), statistics.bins_by_version(Scope()))
     labels = new_labels(statistics, learnable, champion.version)
     return ModelStatus(
         champion=champion,
@@ -142,16 +152,16 @@ def _line_scope(scope: Scope, today: date) -> Scope:
     return replace(scope, since=min(scope.since, today - timedelta(days=LINE_DAYS - 1)))
 
 
-def _within(counted: Day | DailyLabels, scope: Scope) -> bool:
-    return scope.since is None or counted.day >= scope.since
+def _within(day: Day, scope: Scope) -> bool:
+    return scope.since is None or day.day >= scope.since
 
 
-def _before(statistics: StatisticsQueries, scope: Scope) -> list[DailyLabels]:
-    """The answers of the time of the same length before the scope."""
+def _before(statistics: StatisticsQueries, scope: Scope) -> Tally:
+    """The audits of the period of the same length before the scope."""
     if scope.since is None or scope.until is None:
-        return []
+        return Tally()
     length = scope.until - scope.since + timedelta(days=1)
-    return statistics.answers(
+    return statistics.audited(
         replace(scope, since=scope.since - length, until=scope.since - timedelta(days=1))
     )
 

@@ -4,7 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scipy.special import stdtrit
 from scipy.stats import fisher_exact
+
+from vibecheck.records.stats.results import Tally
 
 # 97.5% quantile of the normal distribution.
 Z = 1.959963984540054
@@ -15,13 +18,19 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`k` of `n` with its 95% interval (Wilson 1927). If `n` is 0, `value` is None, the interval 0 to 1."""
+    """`k` of `n` cases, with a 95% interval. If `n` is 0, `value` is None and the interval 0 to 1.
+
+    Of the answers of several `visitors`, `value` is the mean of their shares, in which each has one vote. The
+    interval is that of `effective` independent cases.
+    """
 
     k: int
     n: int
     value: float | None
     low: float
     high: float
+    effective: float = 0.0
+    visitors: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +47,59 @@ class Difference:
 
 
 def share(k: int, n: int) -> Share:
-    """`k` of `n` with its interval. Raises ValueError unless 0 <= k <= n."""
+    """`k` of `n` independent cases, with its Wilson interval. Raises ValueError unless 0 <= k <= n."""
     if not 0 <= k <= n:
         raise ValueError(f"{k} of {n} is no share")
     if n == 0:
         return Share(0, 0, None, 0.0, 1.0)
+    low, high = wilson(k / n, n, Z)
+    return Share(k, n, k / n, low, high, n)
+
+
+def over_visitors(tally: Tally) -> Share:
+    """The mean of the visitors' shares, with an interval that allows for answers of one visitor being alike.
+
+    The variance of the mean is estimated over visitors, not answers. The interval is Wilson's, of the number
+    of independent answers with this variance, and Student's t (Korn & Graubard 1998, Dean & Pagano
+    2015). With a single visitor there is no variance between visitors: the interval is that of the answers.
+    """
+    n, visitors = tally.n, tally.visitors
+    if visitors < 2:
+        alone = share(tally.correct, n)
+        return Share(alone.k, n, alone.value, alone.low, alone.high, alone.effective, visitors)
+    value = min(1.0, max(0.0, tally.shares / visitors))
+    variance = (tally.squares - visitors * value**2) / (visitors - 1) / visitors
+    # Where all agree, each visitor is one case: nothing is known of how alike their answers are.
+    effective = float(visitors)
+    if variance > 0 and 0 < value < 1:
+        effective = min(float(n), value * (1 - value) / variance)
+    low, high = wilson(value, effective, float(stdtrit(visitors - 1, 0.975)))
+    return Share(tally.correct, n, value, low, high, effective, visitors)
+
+
+def wilson(value: float, n: float, z: float) -> tuple[float, float]:
+    """Wilson's interval (1927) of a share of `n` cases; `z` is the quantile."""
     # Not by SciPy's binomtest, which also computes a p-value and takes a hundred times as long.
-    value, weight = k / n, Z * Z / n
-    middle, half = value + weight / 2, Z * math.sqrt(value * (1 - value) / n + weight / (4 * n))
+    weight = z * z / n
+    middle, half = value + weight / 2, z * math.sqrt(value * (1 - value) / n + weight / (4 * n))
     low, high = (middle - half) / (1 + weight), (middle + half) / (1 + weight)
-    return Share(k, n, value, max(0.0, min(low, value)), min(1.0, max(high, value)))
+    return max(0.0, min(low, value)), min(1.0, max(high, value))
 
 
 def change(before: Share, after: Share) -> Difference | None:
-    """The difference of two shares by Fisher's exact test, two-sided; None where one is of nothing."""
+    """The difference of two shares; None where one of them has no cases."""
     if before.value is None or after.value is None:
         return None
-    return Difference(after.value - before.value, fisher(before.k, before.n, after.k, after.n))
+    return Difference(after.value - before.value, p_value(before, after))
+
+
+def p_value(one: Share, other: Share) -> float:
+    """Of Fisher's exact test of two shares, two-sided, with as many cases as are effective."""
+    cases = [max(1, round(each.effective)) for each in (one, other)]
+    right = [
+        round(each.value * n) for each, n in zip((one, other), cases, strict=True) if each.value is not None
+    ]
+    return fisher(right[0], cases[0], right[1], cases[1])
 
 
 def fisher(k1: int, n1: int, k2: int, n2: int) -> float:

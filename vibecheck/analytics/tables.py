@@ -25,6 +25,7 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
                 "high": point.audited.high if point.audited.n else None,
                 "audits": point.audited.n,
                 "right": point.audited.k,
+                "visitors": point.audited.visitors,
                 "predictions": point.predictions,
                 "estimate": point.estimate,
                 "random_queue": point.drawn.value if point.drawn else None,

@@ -42,6 +42,8 @@ def on_accuracy(found: Accuracy, period: str) -> Answer:
     question = f"Accuracy with users {PERIODS[period]}"
     audited = found.audited
     audits = f"{audited.n:,} audit{'s' * (audited.n != 1)}"
+    if audited.visitors:
+        audits += f" of {audited.visitors:,} visitor{'s' * (audited.visitors != 1)}"
     if found.response.n:
         audits += f" · {found.response.value:.0%} answered"
     if found.missing:

@@ -47,8 +47,8 @@ def _known(
     period: str, model: str | None = None, source: str | None = None, step: str = "week"
 ) -> "tuple[Overview, ModelStatus]":
     """The statistics of a period, and of the model in use."""
-    from vibecheck.analytics.accuracy import STEPS
     from vibecheck.analytics.overview import PERIODS, ModelInUse, compute_model_status, compute_overview
+    from vibecheck.records.stats.steps import STEPS
     from vibecheck.records.store import Store
 
     for option, value, allowed in (("--period", period, tuple(PERIODS)), ("--step", step, STEPS)):

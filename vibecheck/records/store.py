@@ -19,7 +19,7 @@ from vibecheck.records.db.rows import feedback_of, model_version_of, play_of, pr
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
 from vibecheck.records.db.transactions import insert_if_new, place, reading, writing
 from vibecheck.records.deletion import purge
-from vibecheck.records.labels import give, learned_from, queues, training_sets
+from vibecheck.records.labels import audits, give, learned_from, queues, training_sets
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.outbox import messages
@@ -268,6 +268,11 @@ class Store:
         """How many predictions are stored."""
         with reading(self._engine) as connection:
             return connection.execute(select(func.count()).select_from(predictions)).scalar_one()
+
+    def may_be_asked(self, visitor: str, now: datetime) -> bool:
+        """Whether a vibe check of this visitor may be an audit; see `audits.py`."""
+        with reading(self._engine) as connection:
+            return audits.may_be_asked(connection, visitor, now)
 
     def synthetic(self) -> bool:
         """Whether the records are a synthetic history, see `synthetic.py`."""

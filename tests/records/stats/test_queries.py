@@ -1,7 +1,8 @@
 """Every question of the dashboard, against a count of the same records in plain Python."""
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import astuple
 from datetime import date, timedelta
 
 import pytest
@@ -11,7 +12,8 @@ from tests.records.rows import engine_of
 from vibecheck.emotions import NAMES
 from vibecheck.models.registry import Registry
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
-from vibecheck.records.stats.results import Scope
+from vibecheck.records.stats.results import Scope, Tally
+from vibecheck.records.stats.steps import STEPS, first_day
 from vibecheck.records.store import Store
 from vibecheck.records.values import Feedback, Prediction
 
@@ -37,6 +39,7 @@ def known(store: Store) -> Known:
             audit=number % 4 != 0,
             latency_ms=float(number),
             picture_kept=True,
+            visitor=rng.choice("stuvwxyz"),
         )
         store.add(prediction, JPEG)
         label = None
@@ -62,11 +65,26 @@ def audits(known: Known) -> list[tuple[Prediction, Feedback]]:
     return [(p, f) for p, f in known if f and f.source == "audit"]
 
 
+def tallied(answers: Known) -> Tally:
+    """The tally of audits, counted one by one."""
+    mine: dict[str, list[bool]] = defaultdict(list)
+    for p, f in answers:
+        mine[p.visitor or p.id].append(p.mood == f.label)
+    shares = [sum(each) / len(each) for each in mine.values()]
+    right = [each for answers in mine.values() for each in answers]
+    return Tally(len(right), sum(right), len(mine), sum(shares), sum(share**2 for share in shares))
+
+
+def close(tally: Tally) -> object:
+    return pytest.approx(astuple(tally))
+
+
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
 def test_answers_are_counted_as_they_are(store, known, scope):
     here = inside(known, scope)
     asked = audits(here)
     ask = store.statistics
+    assert astuple(ask.audited(scope)) == close(tallied(asked))
     assert {(c.label, c.mood): c.n for c in ask.cells(scope)} == Counter((f.label, p.mood) for p, f in asked)
     assert sum(d.n for d in ask.days(scope)) == len(here)
     assert sum(d.audits for d in ask.days(scope)) == sum(p.audit for p, _ in here)
@@ -74,21 +92,75 @@ def test_answers_are_counted_as_they_are(store, known, scope):
     for answer in ask.answers(scope):
         right = kinds[answer.day, answer.kind, True]
         assert (answer.correct, answer.n) == (right, right + kinds[answer.day, answer.kind, False])
-    groups = {(g.what, g.name): (g.n, g.correct) for g in ask.groups(scope)}
-    for signal in SIGNALS:
-        values = [
-            (p.confidence if signal is CONFIDENCE else getattr(p.quality, signal.column), p, f)
-            for p, f in asked
-        ]
-        names = Counter(signal.names[signal.bin(value)] for value, _, _ in values)
-        assert {n: c[0] for (what, n), c in groups.items() if what == signal.column} == names
-    assert sum(n for (what, _), (n, _) in groups.items() if what == "source") == len(asked)
-    bins = ask.bins(scope)
-    assert sum(b.n for b in bins) == len(asked)
-    assert sum(b.correct for b in bins) == sum(p.mood == f.label for p, f in asked)
-    assert sum(b.confidence_sum for b in bins) == pytest.approx(sum(p.confidence for p, _ in asked))
+        assert answer.given == answer.n
     plays = {each.mood: (each.predictions, each.plays) for each in ask.plays(scope)}
     assert plays == {mood: (n, n) for mood, n in Counter(p.mood for p, _ in here).items()}
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
+def test_groups_are_tallied_against_all_others(store, known, scope):
+    asked = audits(inside(known, scope))
+    groups = {(g.what, g.name): g for g in store.statistics.groups(scope)}
+    for signal in SIGNALS:
+        names = dict(index for name, bins in signal.groups for index in [(bin_, name) for bin_ in bins])
+        values = [
+            p.confidence if signal is CONFIDENCE else getattr(p.quality, signal.column) for p, _ in asked
+        ]
+        places = [names[signal.bin(value)] for value in values]
+        for name in set(places):
+            mine = [each for each, place in zip(asked, places, strict=True) if place == name]
+            rest = [each for each, place in zip(asked, places, strict=True) if place != name]
+            assert astuple(groups[signal.column, name].tally) == close(tallied(mine))
+            assert astuple(groups[signal.column, name].others) == close(tallied(rest))
+    for what, value in (("mood", "mood"), ("source", "source"), ("model_version", "model_version")):
+        for name in {getattr(p, value) for p, _ in asked}:
+            mine = [each for each in asked if getattr(each[0], value) == name]
+            rest = [each for each in asked if getattr(each[0], value) != name]
+            assert astuple(groups[what, name].tally) == close(tallied(mine))
+            assert astuple(groups[what, name].others) == close(tallied(rest))
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
+def test_in_bins_cells_and_pairs_each_visitor_has_one_vote(store, known, scope):
+    asked = audits(inside(known, scope))
+    votes = {id(p): 1 / sum(o.visitor == p.visitor for o, _ in asked) for p, _ in asked}
+    for each in store.statistics.bins(scope):
+        mine = [(p, f) for p, f in asked if CONFIDENCE.bin(p.confidence) == each.number]
+        assert astuple(each.tally) == close(tallied(mine)) and each.model_version is None
+        assert each.weight == pytest.approx(sum(votes[id(p)] for p, _ in mine))
+        assert each.right == pytest.approx(sum(votes[id(p)] for p, f in mine if p.mood == f.label))
+        assert each.confidence == pytest.approx(sum(votes[id(p)] * p.confidence for p, _ in mine))
+    versions = store.statistics.bins_by_version(scope)
+    assert sum(each.tally.n for each in versions) == len(asked)
+    assert {each.model_version for each in versions} == {p.model_version for p, _ in asked}
+    for cell in store.statistics.cells(scope):
+        row = [(p, f) for p, f in asked if f.label == cell.label]
+        mine = [p for p, _ in row if p.mood == cell.mood]
+        weight = sum(1 / sum(o.visitor == p.visitor for o, _ in row) for p in mine)
+        assert (cell.n, cell.weight) == (len(mine), pytest.approx(weight))
+    wrong = [(p, f) for p, f in asked if p.mood != f.label]
+    for each in store.statistics.confused(scope):
+        pair = {each.first, each.second}
+        shares = {
+            v: sum({p.mood, f.label} == pair for p, f in wrong if p.visitor == v)
+            / sum(p.visitor == v for p, _ in wrong)
+            for v in {p.visitor for p, _ in wrong}
+        }
+        assert each.tally.shares == pytest.approx(sum(shares.values()))
+        assert each.tally.correct == sum({p.mood, f.label} == pair for p, f in wrong)
+        assert (each.tally.n, each.tally.visitors) == (len(wrong), len(shares))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_steps_of_time_are_tallied_by_their_first_day(store, known, step):
+    last = known[-1][0].made_at.date()
+    by_start = defaultdict(list)
+    for p, f in audits(known):
+        by_start[first_day(p.made_at.date(), last, step)].append((p, f))
+    found = store.statistics.audited_by_step(ALL, step, last)
+    assert set(found) == set(by_start)
+    for start, mine in by_start.items():
+        assert astuple(found[start]) == close(tallied(mine))
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
@@ -176,6 +248,37 @@ def test_only_labels_of_the_random_queue_were_drawn(store):
     store.label(audit.id, "sad", "audit", "a", NOON)
     store.label(relabelled.id, "happy", "labeller", "a", NOON, "random")
     store.label(relabelled.id, "sad", "labeller", "b", NOON, "random")
-    (answers,) = store.statistics.drawn(Scope())
-    assert (answers.day, answers.kind, answers.n, answers.correct) == (NOON.date(), "random", 2, 1)
-    assert store.statistics.drawn(Scope(model_version="another")) == []
+    found = store.statistics.drawn(Scope())
+    assert (found.n, found.correct) == (2, 1)
+    assert store.statistics.drawn(Scope(model_version="another")) == Tally()
+    assert store.statistics.drawn_by_step(Scope(), "day", NOON.date()) == {NOON.date(): found}
+
+
+def test_no_more_than_three_answers_of_a_visitor_a_day_count(store):
+    """The first three by when they were given; deleting one of them lets the fourth count."""
+    made = [a_prediction(made_at=NOON, audit=True, visitor="keen") for _ in range(5)]
+    other = a_prediction(made_at=NOON, audit=True, visitor="other")
+    tomorrow = a_prediction(made_at=NOON + timedelta(days=1), audit=True, visitor="keen")
+    for minute, prediction in enumerate([*made, other, tomorrow]):
+        store.add(prediction, None)
+        store.label(prediction.id, "happy", "audit", None, NOON + timedelta(minutes=minute))
+    assert store.statistics.audited(ALL) == Tally(5, 5, 2, 2.0, 2.0)
+    assert [(each.n, each.given) for each in store.statistics.answers(ALL)] == [(4, 6), (1, 1)]
+    counted = {each.prediction_id for each in store.statistics.mistakes(ALL, 99, "happy", "happy")}
+    assert counted == {each.id for each in [*made[:3], other, tomorrow]}
+    store.forget([made[0].id], NOON)
+    counted = {each.prediction_id for each in store.statistics.mistakes(ALL, 99, "happy", "happy")}
+    assert counted == {each.id for each in [*made[1:4], other, tomorrow]}
+
+
+def test_a_hostile_visitor_moves_the_headline_by_one_vote(store):
+    for number in range(20):
+        prediction = a_prediction(made_at=NOON, audit=True, visitor=f"honest {number}")
+        store.add(prediction, None)
+        store.label(prediction.id, "happy" if number % 4 else "sad", "audit", None, NOON)
+    for number in range(60):
+        prediction = a_prediction(made_at=NOON + timedelta(seconds=number), audit=True, visitor="hostile")
+        store.add(prediction, None)
+        store.label(prediction.id, "sad", "audit", None, NOON + timedelta(seconds=number))
+    found = store.statistics.audited(ALL)
+    assert (found.n, found.visitors) == (23, 21) and found.shares / found.visitors == pytest.approx(15 / 21)

@@ -69,7 +69,7 @@ def test_a_visitor_sees_their_own_and_no_way_to_others(open_page, add):
     page = open_page(PAGE_FILE)
     assert "sad" in text(page) and "data:image/jpeg" in text(page)
     assert "angry" not in text(page)
-    assert not page.segmented_control and not page.selectbox and not page.expander
+    assert not page.segmented_control and not page.selectbox and not page.main.expander
 
 
 @pytest.mark.parametrize(("key", "label"), [(str(i), e.name) for i, e in enumerate(EMOTIONS, 1)] + [
@@ -202,13 +202,13 @@ def test_a_labeller_begins_with_the_newest_that_has_its_picture(open_page, add):
     add(visitor="somebody", mood="angry", minutes=-1)
     add(visitor="somebody", mood="fear", minutes=-2)
     page = open_page(PAGE_FILE, Role.LABELLER)
-    assert "angry" in text(page) and "only its visitor can say" not in text(page)
+    assert "angry" in text(page) and "only its visitor can label it" not in text(page)
 
 
 def test_without_its_picture_only_its_visitor_can_label(open_page, add):
     add(visitor="somebody", kept=False)
     page = open_page(PAGE_FILE, Role.LABELLER)
-    assert "only its visitor can say" in text(page)
+    assert "only its visitor can label it" in text(page)
     assert all(each.disabled for each in page.button if each.key and each.key[0] in "1234567")
 
 

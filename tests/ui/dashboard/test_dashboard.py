@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import streamlit as st
@@ -64,9 +65,10 @@ def said(test: AppTest) -> str:
 
 
 def answered(store: Store, number: int, label: str, **changes) -> list[str]:
+    """Audits of as many visitors, all with this answer."""
     ids = []
     for _ in range(number):
-        prediction = a_prediction(made_at=NOW, audit=True, **changes)
+        prediction = a_prediction(made_at=NOW, audit=True, visitor=uuid4().hex * 2, **changes)
         store.add(prediction, None)
         store.label(prediction.id, label, "audit", None, NOW)
         ids.append(prediction.id)

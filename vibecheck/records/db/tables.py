@@ -323,5 +323,9 @@ outcomes = Table(
     Column("label_probability", Double, nullable=False),  # the model's probability of the label
     *(Column(f"{signal.column}_bin", Integer, nullable=False) for signal in SIGNALS),
     Column("given_at", UtcDateTime, nullable=False),
+    Column("visitor", String),  # of the prediction
+    # Whether it would count if nobody gave more than MOST_A_DAY of its kind: see summaries.py.
+    Column("eligible", Boolean, nullable=False, server_default=false()),
     Index(None, "day"),
+    Index(None, "visitor", "day"),
 )

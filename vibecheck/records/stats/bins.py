@@ -1,7 +1,7 @@
-"""The bins of a prediction's numbers, by which the database counts them.
+"""The bins of a prediction's numbers, so that the database can count them.
 
-Their edges are the thresholds of `FaceQuality.hints`, so visitors are told about the same bins. Changing an
-edge needs a migration that rebuilds the summaries.
+Their edges are the thresholds of `FaceQuality.hints`. Changing an edge needs a migration that rebuilds the
+summaries.
 """
 
 from bisect import bisect_right
@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 # The bins of the expected calibration error (Guo et al. 2017).
 CONFIDENCE_BINS = 15
+# They are too fine to compare as slices: there they are merged by threes.
+MERGED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A number of a prediction: its column, its title, and its bins from low to high.
+    """A number of a prediction: its column, title, and bins from low to high.
 
-    A value equal to an edge belongs to the bin above it. The sign of an `absolute` signal is dropped.
+    A value equal to an edge belongs to the bin above it. Of an `absolute` signal the sign is dropped. So many
+    bins as `merged` make one slice.
     """
 
     column: str
@@ -23,10 +26,23 @@ class Signal:
     edges: tuple[float, ...]
     names: tuple[str, ...]
     absolute: bool = False
+    merged: int = 1
 
     def bin(self, value: float) -> int:
         """The bin of a value, from 0."""
         return bisect_right(self.edges, abs(value) if self.absolute else value)
+
+    @property
+    def groups(self) -> list[tuple[str, range]]:
+        """The slices by their name: the bins of each."""
+        if self.merged == 1:
+            return [(name, range(index, index + 1)) for index, name in enumerate(self.names)]
+        starts = range(0, len(self.names), self.merged)
+        size = len(self.names)
+        return [
+            (f"{self.title} {at / size:.0%} to {(at + self.merged) / size:.0%}", range(at, at + self.merged))
+            for at in starts
+        ]
 
 
 CONFIDENCE = Signal(
@@ -36,6 +52,7 @@ CONFIDENCE = Signal(
     tuple(
         f"{low / CONFIDENCE_BINS:.0%} to {(low + 1) / CONFIDENCE_BINS:.0%}" for low in range(CONFIDENCE_BINS)
     ),
+    merged=MERGED,
 )
 LIGHT = Signal(
     "light",

@@ -1,11 +1,28 @@
-"""What the dashboard asks of the records, counted by the database: every answer is a few rows.
+"""The statistical queries of the dashboard, counted by the database: every result is a few rows.
 
-All but `least_sure` read only the summaries (`summaries.py`), never the predictions.
+Figures of accuracy are tallies by visitor, so that each visitor has one vote, however often they answer.
+Nearly all queries read only the summaries (`summaries.py`), not the predictions.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, Table, case, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Engine,
+    Row,
+    Select,
+    Subquery,
+    Table,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+)
 
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.tables import (
@@ -23,6 +40,7 @@ from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import (
     Bin,
     Cell,
+    Confused,
     DailyLabels,
     Day,
     Example,
@@ -30,8 +48,10 @@ from vibecheck.records.stats.results import (
     Mix,
     MoodPlays,
     Scope,
+    Tally,
     VersionUse,
 )
+from vibecheck.records.stats.steps import step_number, step_start
 
 
 class StatisticsQueries:
@@ -63,60 +83,74 @@ class StatisticsQueries:
         ]
 
     def answers(self, scope: Scope) -> list[DailyLabels]:
-        """Labels that count, by day and kind."""
+        """Labels by day and kind."""
         key = outcomes.c.day, outcomes.c.kind
-        query = _within(select(*key, func.count(), _correct()), outcomes, scope).where(outcomes.c.counts)
-        rows = self._rows(query.group_by(*key).order_by(*key))
-        return [DailyLabels(day, kind, n, int(correct)) for day, kind, n, correct in rows]
+        right = _number(outcomes.c.counts & outcomes.c.correct)
+        query = _within(select(*key, _number(outcomes.c.counts), right, func.count()), outcomes, scope)
+        rows = self._rows(query.where(outcomes.c.eligible).group_by(*key).order_by(*key))
+        return [DailyLabels(day, kind, int(n), int(correct), given) for day, kind, n, correct, given in rows]
 
-    def drawn(self, scope: Scope) -> list[DailyLabels]:
-        """Labels that labellers gave in the random queue, by day: like audits, they were drawn blindly."""
-        key = outcomes.c.day, outcomes.c.kind
-        same = (feedback.c.prediction_id == outcomes.c.prediction_id) & (feedback.c.n == outcomes.c.n)
-        query = _within(select(outcomes.c.day, func.count(), _correct()), outcomes, scope).join_from(
-            outcomes, feedback, same
-        )
-        query = query.where(outcomes.c.kind == "labeller", outcomes.c.counts, feedback.c.queue == "random")
-        rows = self._rows(query.group_by(*key).order_by(*key))
-        return [DailyLabels(day, "random", n, int(correct)) for day, n, correct in rows]
+    def audited(self, scope: Scope) -> Tally:
+        """All audits."""
+        return next(iter(self._tallies(_audits(scope))), Tally())
+
+    def drawn(self, scope: Scope) -> Tally:
+        """Labels of the labellers' random queue, by whom they show: like audits, they are a random sample."""
+        return next(iter(self._tallies(_drawn(scope))), Tally())
+
+    def audited_by_step(self, scope: Scope, step: str, last: date) -> dict[date, Tally]:
+        """Audits by the step that their day lies in, by its first day; see `steps.py`."""
+        return self._by_step(_audits(scope), step, last)
+
+    def drawn_by_step(self, scope: Scope, step: str, last: date) -> dict[date, Tally]:
+        """Labels of the random queue, likewise."""
+        return self._by_step(_drawn(scope), step, last)
 
     def cells(self, scope: Scope) -> list[Cell]:
         """Audits by label and mood."""
-        key = outcomes.c.label, outcomes.c.mood
-        query = _audits(select(*key, func.count()), scope).group_by(*key).order_by(*key)
-        return [Cell(*row) for row in self._rows(query)]
+        each = _by_visitor(_audits(scope), outcomes.c.label, outcomes.c.mood)
+        of_label = func.sum(each.c.n).over(partition_by=(each.c.label, each.c.who))
+        share = select(each, (_real(each.c.n) / of_label).label("share")).subquery()
+        key = share.c.label, share.c.mood
+        query = select(*key, func.sum(share.c.n), func.sum(share.c.share)).group_by(*key).order_by(*key)
+        return [Cell(label, mood, int(n), float(weight)) for label, mood, n, weight in self._rows(query)]
+
+    def confused(self, scope: Scope) -> list[Confused]:
+        """Mistakes by pair of moods, those that were confused at all, as tallies of all mistakes."""
+        ordered = outcomes.c.label < outcomes.c.mood
+        first = case((ordered, outcomes.c.label), else_=outcomes.c.mood).label("first")
+        second = case((ordered, outcomes.c.mood), else_=outcomes.c.label).label("second")
+        each = _by_visitor([*_audits(scope), ~outcomes.c.correct], first, second)
+        mistakes = func.sum(each.c.n).over(partition_by=each.c.who)
+        share = select(each, (_real(each.c.n) / mistakes).label("share")).subquery()
+        key = share.c.first, share.c.second
+        sums = func.sum(share.c.n), func.sum(share.c.share), func.sum(share.c.share * share.c.share)
+        rows = self._rows(select(*key, *sums).group_by(*key).order_by(*key))
+        total = _by_visitor([*_audits(scope), ~outcomes.c.correct])
+        visitors, n = self._rows(select(func.count(), func.sum(total.c.n)))[0]
+        return [
+            Confused(first, second, Tally(int(n), int(k), visitors, float(shares), float(squares)))
+            for first, second, k, shares, squares in rows
+        ]
 
     def groups(self, scope: Scope) -> list[Group]:
-        """Audits by bin of each signal, by source and by model version; empty ones are not there.
-
-        All bins are counted in one pass, which takes a quarter of the time of a pass for each.
-        """
-        places = [(signal, index) for signal in SIGNALS for index in range(len(signal.names))]
-        inside = [outcomes.c[f"{signal.column}_bin"] == index for signal, index in places]
-        sums = [_number(place) for place in inside] + [
-            _number(place & outcomes.c.correct) for place in inside
-        ]
-        row = [int(total or 0) for total in self._rows(_audits(select(*sums), scope))[0]]
-        found = [
-            Group(signal.column, signal.names[index], n, correct)
-            for (signal, index), n, correct in zip(places, row, row[len(places) :], strict=False)
-        ]
-        key = outcomes.c.source, outcomes.c.model_version
-        both = self._rows(_audits(select(*key, func.count(), _correct()), scope).group_by(*key))
-        for what, place in (("source", 0), ("model_version", 1)):
-            for name in sorted({row[place] for row in both}):
-                mine = [row for row in both if row[place] == name]
-                found.append(Group(what, name, sum(row[2] for row in mine), sum(int(row[3]) for row in mine)))
-        return [group for group in found if group.n]
+        """Audits by bin of each signal, by mood, source and model version; empty ones are not there."""
+        total = self.audited(scope)
+        found = []
+        for signal in SIGNALS:
+            column = outcomes.c[f"{signal.column}_bin"]
+            found += self._groups(scope, total, signal.column, column, signal.groups)
+        for what in ("mood", "source", "model_version"):
+            found += self._groups(scope, total, what, outcomes.c[what])
+        return found
 
     def bins(self, scope: Scope) -> list[Bin]:
-        """Audits by model and bin of confidence."""
-        key = outcomes.c.model_version, outcomes.c.confidence_bin
-        query = _audits(select(*key, func.count(), _correct(), func.sum(outcomes.c.confidence)), scope)
-        rows = self._rows(query.group_by(*key).order_by(*key))
-        return [
-            Bin(version, number, n, int(right), float(total)) for version, number, n, right, total in rows
-        ]
+        """Audits by bin of confidence."""
+        return self._bins(scope)
+
+    def bins_by_version(self, scope: Scope) -> list[Bin]:
+        """Audits by model version and bin of confidence."""
+        return self._bins(scope, outcomes.c.model_version)
 
     def mix(self, scope: Scope) -> Mix:
         """How all predictions are spread over moods and over the bins of each signal."""
@@ -212,8 +246,9 @@ class StatisticsQueries:
         With `label` and `mood`: the audits of that cell of the confusion matrix, right or wrong.
         """
         if label and mood:
-            query = _audits(select(outcomes), scope)
-            query = query.where(outcomes.c.label == label, outcomes.c.mood == mood)
+            query = select(outcomes).where(
+                *_audits(scope), outcomes.c.label == label, outcomes.c.mood == mood
+            )
         else:
             query = _within(select(outcomes), outcomes, scope)
             query = query.where(outcomes.c.holds, ~outcomes.c.correct)
@@ -236,6 +271,65 @@ class StatisticsQueries:
             Example(row.id, row.made_at.date(), row.model_version, row.source, row.mood, row.confidence)
             for row in self._rows(query.order_by(of.confidence, of.id).limit(limit))
         ]
+
+    def _tallies(self, where: Sequence[ColumnElement[bool]]) -> list[Tally]:
+        each = _by_visitor(where)
+        return [_tally(row) for row in self._rows(select(*_sums(each.c.n, each.c.correct))) if row[2]]
+
+    def _by_step(self, where: Sequence[ColumnElement[bool]], step: str, last: date) -> dict[date, Tally]:
+        number = step_number(self._engine.dialect.name, outcomes.c.day, step, last).label("step")
+        each = _by_visitor(where, number)
+        query = select(each.c.step, *_sums(each.c.n, each.c.correct)).group_by(each.c.step)
+        return {step_start(int(row[0]), step, last): _tally(row[1:]) for row in self._rows(query)}
+
+    def _groups(
+        self,
+        scope: Scope,
+        total: Tally,
+        what: str,
+        column: ColumnElement,
+        names: Sequence[tuple[str, range]] = (),
+    ) -> list[Group]:
+        """The groups of one kind, each with its tally and that of all other audits."""
+        key = column
+        if names:
+            key = case(*((column.in_(list(bins)), index) for index, (_, bins) in enumerate(names)))
+        each = _by_visitor(_audits(scope), key.label("name"))
+        all_n = func.sum(each.c.n).over(partition_by=each.c.who).label("all_n")
+        all_correct = func.sum(each.c.correct).over(partition_by=each.c.who).label("all_correct")
+        table = select(each, all_n, all_correct).subquery()
+        of = table.c
+        query = select(
+            of.name,
+            *_sums(of.n, of.correct),
+            *_sums(of.all_n, of.all_correct),
+            *_sums(of.all_n - of.n, of.all_correct - of.correct),
+        )
+        groups = []
+        for name, *sums in self._rows(query.group_by(of.name).order_by(of.name)):
+            inside, theirs, rest = (_tally(sums[at : at + 5]) for at in (0, 5, 10))
+            # All answers of visitors without one in this group, and the other answers of those with one.
+            others = total.plus(theirs, -1).plus(rest)
+            groups.append(Group(what, names[name][0] if names else name, inside, others))
+        return groups
+
+    def _bins(self, scope: Scope, *key: ColumnElement) -> list[Bin]:
+        each = _by_visitor(
+            _audits(scope), *key, outcomes.c.confidence_bin, confidence=func.sum(outcomes.c.confidence)
+        )
+        keys = [each.c[column.name] for column in key]
+        all_n = func.sum(each.c.n).over(partition_by=[each.c.who, *keys]).label("all_n")
+        table = select(each, all_n).subquery()
+        of = table.c
+        number, keys = of.confidence_bin, [of[column.name] for column in key]
+        weighted = [func.sum(_real(value) / of.all_n) for value in (of.n, of.correct, of.confidence)]
+        query = select(*keys, number, *_sums(of.n, of.correct), *weighted).group_by(*keys, number)
+        found = []
+        for row in self._rows(query.order_by(*keys, number)):
+            version, (number, *sums) = (row[0], row[1:]) if key else (None, row)
+            weight, right, confidence = map(float, sums[5:])
+            found.append(Bin(version, number, _tally(sums[:5]), weight, right, confidence))
+        return found
 
     def _rows(self, query: Select) -> list[Row]:
         with reading(self._engine) as connection:
@@ -261,20 +355,58 @@ def example_of(row: Row) -> Example:
 
 
 def _within(query: Select, table: Table, scope: Scope) -> Select:
-    """The query, kept to a scope; `table` is a summary."""
+    """The query, limited to a scope; `table` is a summary."""
+    return query.where(*_inside(table, scope))
+
+
+def _inside(table: Table, scope: Scope) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
     if scope.since is not None:
-        query = query.where(table.c.day >= scope.since)
+        conditions.append(table.c.day >= scope.since)
     if scope.until is not None:
-        query = query.where(table.c.day <= scope.until)
+        conditions.append(table.c.day <= scope.until)
     if scope.model_version is not None:
-        query = query.where(table.c.model_version == scope.model_version)
+        conditions.append(table.c.model_version == scope.model_version)
     if scope.source is not None:
-        query = query.where(table.c.source == scope.source)
-    return query
+        conditions.append(table.c.source == scope.source)
+    return conditions
 
 
-def _audits(query: Select, scope: Scope) -> Select:
-    return _within(query, outcomes, scope).where(outcomes.c.kind == "audit", outcomes.c.counts)
+def _audits(scope: Scope) -> list[ColumnElement[bool]]:
+    return [*_inside(outcomes, scope), outcomes.c.kind == "audit", outcomes.c.counts]
+
+
+def _drawn(scope: Scope) -> list[ColumnElement[bool]]:
+    same = (feedback.c.prediction_id == outcomes.c.prediction_id) & (feedback.c.n == outcomes.c.n)
+    drawn = exists().where(same, feedback.c.queue == "random")
+    return [*_inside(outcomes, scope), outcomes.c.kind == "labeller", outcomes.c.counts, drawn]
+
+
+def _by_visitor(where: Sequence[ColumnElement[bool]], *key: ColumnElement, **sums: ColumnElement) -> Subquery:
+    """For each visitor (`who`) and key: `n` outcomes, of which `correct` are right, and other sums.
+
+    A prediction without a visitor is one of its own.
+    """
+    who = func.coalesce(outcomes.c.visitor, outcomes.c.prediction_id).label("who")
+    others = (value.label(name) for name, value in sums.items())
+    query = select(*key, who, func.count().label("n"), _correct().label("correct"), *others)
+    return query.where(*where).group_by(*key, who).subquery()
+
+
+def _sums(n: ColumnElement, correct: ColumnElement) -> tuple[ColumnElement, ...]:
+    """The five fields of a `Tally`, over the rows of visitors; those without answers add nothing."""
+    share = case((n > 0, _real(correct) / n), else_=0.0)
+    some = case((n > 0, 1), else_=0)
+    return func.sum(n), func.sum(correct), func.sum(some), func.sum(share), func.sum(share * share)
+
+
+def _tally(row: Sequence[Any]) -> Tally:
+    n, correct, visitors, shares, squares = row
+    return Tally(int(n or 0), int(correct or 0), int(visitors or 0), float(shares or 0), float(squares or 0))
+
+
+def _real(column: ColumnElement) -> ColumnElement[float]:
+    return cast(column, Double)
 
 
 def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:

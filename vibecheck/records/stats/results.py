@@ -1,17 +1,37 @@
-"""The results of the queries in `queries.py`, as frozen dataclasses."""
+"""The results of the statistical queries (`queries.py`), as frozen values."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A selection of predictions: days in UTC (both included), a model version, a source; None means all."""
+    """A selection of predictions: days in UTC, both included, a model version, a source; None selects all."""
 
     since: date | None = None
     until: date | None = None
     model_version: str | None = None
     source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Answers of several visitors: `n` in all, of which `correct` say that the prediction was right.
+
+    `shares` is the sum over the `visitors` of each one's own share of right answers, `squares` the sum of
+    the squares of these shares.
+    """
+
+    n: int = 0
+    correct: int = 0
+    visitors: int = 0
+    shares: float = 0.0
+    squares: float = 0.0
+
+    def plus(self, other: "Tally", sign: int = 1) -> "Tally":
+        """The sum of two tallies of different visitors; with sign -1, the difference."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Tally(*(mine + sign * theirs for mine, theirs in pairs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +48,67 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class DailyLabels:
-    """One day's labels of one kind, and how many say that the prediction was right."""
+    """One day's labels of one kind: `n` that count, of which `correct` say that the prediction was right.
+
+    `given` also includes those beyond what counts of one visitor a day.
+    """
 
     day: date
     kind: str
     n: int
     correct: int
+    given: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How many audits of a `mood` that was shown got the label `label`."""
+    """The number of audits with a label and a mood shown; `weight` is the sum of the visitors' shares of it
+    among their audits with this label."""
 
     label: str
     mood: str
     n: int
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The audits whose `what` (a signal, source or model version) is `name`, and how many were correct."""
+    """Audits that have something in common, `name` of `what`, and all others."""
 
     what: str
     name: str
-    n: int
-    correct: int
+    tally: Tally
+    others: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """Mistakes between two moods, in both directions, as a tally of all mistakes."""
+
+    first: str
+    second: str
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Audits of one model in one bin of confidence."""
+    """Audits in one bin of confidence, of one model or (None) of all.
 
-    model_version: str
+    `weight`, `right` and `confidence` are sums over the answers, those that are right, and their confidence,
+    in which all answers of a visitor together weigh 1.
+    """
+
+    model_version: str | None
     number: int
-    n: int
-    correct: int
-    confidence_sum: float
+    tally: Tally
+    weight: float
+    right: float
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """The distribution of predictions over the moods, and over the bins of each signal, by its column."""
+    """The distribution of predictions: over moods, and over the bins of each signal, by its column."""
 
     n: int
     moods: tuple[int, ...]
@@ -77,7 +117,7 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class MoodPlays:
-    """Playlists for a mood: how many were suggested, and how many because the last one was skipped."""
+    """Playlists for a mood: how many were suggested, and how many of them by "another one"."""
 
     mood: str
     predictions: int
@@ -87,7 +127,7 @@ class MoodPlays:
 
 @dataclass(frozen=True, slots=True)
 class VersionUse:
-    """A model's use: its origin, its first and last day, predictions, mean latency in ms."""
+    """The use of a model: its origin, first and last day, number of predictions, mean latency in ms."""
 
     version: str
     origin: str
@@ -99,7 +139,7 @@ class VersionUse:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A prediction with its label, if any; `label_probability` is the model's probability of the label."""
+    """A prediction with its label, if it has one; the model gave the label `label_probability`."""
 
     prediction_id: str
     day: date

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Insert,
     Integer,
     Select,
+    Update,
     and_,
     bindparam,
     case,
@@ -30,6 +31,8 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
+    update,
 )
 
 from vibecheck.emotions import NAMES
@@ -41,6 +44,10 @@ from vibecheck.records.stats.bins import SIGNALS, Signal
 KEY = tuple(column.name for column in daily.primary_key)
 COUNTERS = tuple(column.name for column in daily.columns if not column.primary_key)
 
+
+# At most so many labels of a visitor and kind count in a day's statistics; the rest are kept, and train.
+MOST_A_DAY = 3
+LIMITED = ("audit", "volunteered")
 
 # The ids of predictions, bound when a statement is executed.
 THESE: BindParameter[str] = bindparam("these", expanding=True)
@@ -65,12 +72,16 @@ def forget(connection: Connection, prediction_ids: Sequence[str]) -> None:
     these = predictions.c.id.in_(prediction_ids)
     connection.execute(select(predictions.c.id).where(these).order_by(predictions.c.id).with_for_update())
     connection.execute(_count(connection.dialect.name, -1), {"these": prediction_ids})
+    # Later labels of the same visitor and day count in their place.
+    connection.execute(_disqualify(), {"these": prediction_ids})
+    connection.execute(_limit(connection.dialect.name), {"these": prediction_ids})
 
 
 def judge(connection: Connection, prediction_ids: Sequence[str]) -> None:
     """Updates the outcomes of these predictions; call it after any change of their feedback."""
     connection.execute(_unjudge(), {"these": prediction_ids})
     connection.execute(_judge(connection.dialect.name), {"these": prediction_ids})
+    connection.execute(_limit(connection.dialect.name), {"these": prediction_ids})
 
 
 def rebuild(connection: Connection) -> None:
@@ -80,10 +91,11 @@ def rebuild(connection: Connection) -> None:
     dialect = connection.dialect.name
     connection.execute(_added(dialect, _counted(dialect, true(), 1)))
     connection.execute(_judged(dialect, true()))
+    connection.execute(_limited(true()))
 
 
 def label_counts() -> ColumnElement[bool]:
-    """Whether a label counts in the statistics of its source.
+    """Whether a label counts in the statistics of its source, but for the limit of each visitor.
 
     Of audits the first answer counts, because it was given before anything could be learned from being
     asked; of every other source the newest. An "audit" of a prediction that was not drawn does not count.
@@ -144,6 +156,8 @@ def _judged(dialect: str, which: ColumnElement[bool]) -> Insert:
         ),
         **{f"{signal.column}_bin": _bin(signal) for signal in SIGNALS},
         "given_at": feedback.c.given_at,
+        "visitor": predictions.c.visitor,
+        "eligible": label_counts(),
     }
     query = (
         select(*(value.label(name) for name, value in values.items()))
@@ -151,6 +165,38 @@ def _judged(dialect: str, which: ColumnElement[bool]) -> Insert:
         .where(which, feedback.c.label.in_(NAMES), or_(label_counts(), is_effective()))
     )
     return outcomes.insert().from_select(list(values), query)
+
+
+@cache
+def _disqualify() -> Update:
+    return update(outcomes).where(outcomes.c.prediction_id.in_(THESE)).values(eligible=False)
+
+
+@cache
+def _limit(dialect: str) -> Update:
+    """The statement that limits the labels of the visitors and days of these predictions."""
+    mine = predictions.c.id.in_(THESE)
+    return _limited(
+        outcomes.c.visitor.in_(select(predictions.c.visitor).where(mine))
+        & outcomes.c.day.in_(select(_day(dialect)).where(mine))
+    )
+
+
+def _limited(which: ColumnElement[bool]) -> Update:
+    """The statement that lets only the first MOST_A_DAY labels of each visitor, day and kind count.
+
+    They are the first given, so that a later label does not change which count. `which` selects some rows
+    of `outcomes`, of a visitor and day to all or none.
+    """
+    of = outcomes.c
+    place = func.row_number().over(
+        partition_by=(of.visitor, of.day, of.kind), order_by=(of.given_at, of.prediction_id, of.n)
+    )
+    theirs = which, of.visitor.is_not(None), of.kind.in_(LIMITED)
+    ranked = select(of.prediction_id, of.n, place.label("place")).where(*theirs, of.eligible).subquery()
+    beyond = select(ranked.c.prediction_id, ranked.c.n).where(ranked.c.place > MOST_A_DAY)
+    counts = of.eligible & ~tuple_(of.prediction_id, of.n).in_(beyond)
+    return update(outcomes).where(*theirs, of.counts != counts).values(counts=counts)
 
 
 def _counted(dialect: str, which: ColumnElement[bool], sign: int) -> Select:

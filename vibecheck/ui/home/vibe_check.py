@@ -64,7 +64,9 @@ def _checked(readings: Sequence[Reading], source: str, keep: Keep) -> Result:
     if keep == "nothing":
         return unrecorded
     try:
-        prediction = check.record(app.store(), prediction, best, keep == "face")
+        prediction = check.record(
+            app.store(), prediction, best, keep == "face", always_ask=app.settings().audit_share == 1
+        )
     except RecordsError as error:
         return replace(unrecorded, problem=str(error))
     if not prediction.picture_kept:

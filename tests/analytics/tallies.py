@@ -1,0 +1,29 @@
+"""Tallies as the database makes them, from answers."""
+
+from collections.abc import Sequence
+
+from vibecheck.records.stats.results import Bin, Cell, Confused, Tally
+
+
+def tally(*answers: Sequence[bool]) -> Tally:
+    """Of each visitor's answers, whether they were right."""
+    shares = [sum(each) / len(each) for each in answers]
+    n, correct = sum(map(len, answers)), sum(map(sum, answers))
+    return Tally(n, correct, len(answers), sum(shares), sum(share**2 for share in shares))
+
+
+def independent(correct: int, n: int) -> Tally:
+    """Of as many visitors as answers."""
+    return Tally(n, correct, n, correct, correct)
+
+
+def cell(label: str, mood: str, n: int) -> Cell:
+    return Cell(label, mood, n, float(n))
+
+
+def confused(first: str, second: str, n: int, mistakes: int) -> Confused:
+    return Confused(first, second, independent(n, mistakes))
+
+
+def confidence_bin(number: int, n: int, correct: int, confidence: float, version: str | None = None) -> Bin:
+    return Bin(version, number, independent(correct, n), float(n), float(correct), confidence)
