@@ -22,15 +22,15 @@ PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadgroup --durations 20
 .PHONY: run demo test test-slow test-all lint format screenshots docs clean
 .DELETE_ON_ERROR:
 
-# For one's own machine: all pages are open to it, while ADDRESS is loopback and no proxy is in front.
+# Prints a link that opens all pages, and opens it in a browser where there is one.
 run: $(VENV)/.app
-	VIBECHECK_OWN_MACHINE=1 $(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
+	$(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
 
 # The history ends when it was made, so one of last week is made anew. Its database and pictures are named, lest
 # a setting name the real ones.
 demo: $(VENV)/.tools
 	@[ -n "$$(find "$(DEMO)/DEMO" -mtime -7 2>/dev/null)" ] || $(PY) -m vibecheck demo --out "$(DEMO)" --replace
-	VIBECHECK_OWN_MACHINE=1 VIBECHECK_DATA="$(DEMO)" VIBECHECK_DATABASE_URL="sqlite:///$(abspath $(DEMO))/vibecheck.db" \
+	VIBECHECK_DATA="$(DEMO)" VIBECHECK_DATABASE_URL="sqlite:///$(abspath $(DEMO))/vibecheck.db" \
 	  VIBECHECK_IMAGES_URL="$(abspath $(DEMO))/images" \
 	  $(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
 

@@ -13,7 +13,7 @@ from benchmarks.harness.clip import encodings
 from benchmarks.harness.crowd import Visitor, join, leave
 from benchmarks.harness.running import ROOT, RunningApp, Used, running_app
 from benchmarks.harness.session import open_session
-from vibecheck.ui.shared.serving import TIDY
+from vibecheck.ui.shared.server import COLLECT_EVERY
 
 SETTLE = 4.0  # s: rates are counted over three
 AT_ONCE = 5
@@ -146,7 +146,7 @@ async def _come_and_go(app: RunningApp, joins: int, recordings: Recordings) -> d
 
 async def _quiet(app: RunningApp, like: Used | None = None) -> Used:
     """What the app uses once those who left are forgotten; after 30 s more where more is still there."""
-    await asyncio.sleep(REMEMBERED + TIDY + 3)
+    await asyncio.sleep(REMEMBERED + COLLECT_EVERY + 3)
     start = time.monotonic()
     while True:
         used = app.used()

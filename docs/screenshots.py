@@ -39,20 +39,18 @@ def main(folder: Path) -> None:
             executable_path=CHROMIUM, args=[*FLAGS, f"--use-file-for-fake-video-capture={webcam}"]
         )
         for records, shots in (
-            (Path(made) / "new", (("home", TALL, "/", _live), ("phone", PHONE, "/", _live))),
+            (Path(made) / "new", (("home", TALL, "", _live), ("phone", PHONE, "", _live))),
             (
                 history,
                 (
-                    ("corrections", WIDE, "/Corrections", _labelling),
-                    ("dashboard", WIDE, "/Dashboard", _figures),
+                    ("corrections", WIDE, "Corrections", _labelling),
+                    ("dashboard", WIDE, "Dashboard", _figures),
                 ),
             ),
         ):
-            with running_app(
-                VIBECHECK_DATA=str(records), VIBECHECK_OWN_MACHINE="1", VIBECHECK_AUDIT_SHARE="1"
-            ) as app:
+            with running_app(VIBECHECK_DATA=str(records), VIBECHECK_AUDIT_SHARE="1") as app:
                 for name, size, path, prepare in shots:
-                    page = _open(browser, size, app.url + path)
+                    page = _open(browser, size, app.link(path))
                     prepare(page)
                     _keep(page.screenshot(), folder / f"{name}.png")
                     page.context.close()

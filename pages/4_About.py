@@ -5,6 +5,7 @@ import streamlit as st
 from vibecheck.ui.shared import app, comet_status, delete_my_data, model_status, theme
 
 app.start_page("About")
+delete_my_data.follow_deletion()
 theme.intro("Expressions, not feelings", "What VibeCheck sees, what it must not be used for, what it keeps.")
 
 sees, keeps = st.columns([1, 1.25], gap="small")

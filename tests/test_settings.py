@@ -49,7 +49,6 @@ def test_with_nothing_configured_everything_works_on_one_laptop():
     assert loaded.threads == 1
     assert loaded.audit_share == 0.25
     assert loaded.retention_days == 90
-    assert loaded.own_machine is False
     assert (loaded.labellers, loaded.analysts, loaded.trainers) == (None, None, None)
     assert all(getattr(loaded, field) is None for field in SECRET_FIELDS)
 
@@ -155,9 +154,8 @@ def test_tables_of_the_secrets_and_settings_of_others_are_left_alone():
         ("VIBECHECK_AUDIT_SHARE", "a quarter", "valid number"),
         ("VIBECHECK_RETENTION_DAYS", "0", "greater than or equal to 1"),
         ("VIBECHECK_RETENTION_DAYS", "3651", "less than or equal to 3650"),
-        ("VIBECHECK_OWN_MACHINE", "perhaps", "valid boolean"),
-        ("VIBECHECK_ACCESS_TOKEN", "fifteen-letters", "16 characters"),
-        ("VIBECHECK_ACCESS_TOKEN", "with a space in it", "letters, digits"),
+        ("VIBECHECK_ACCESS_TOKEN", "a-token-of-thirty-one-characters"[:31], "32 characters"),
+        ("VIBECHECK_ACCESS_TOKEN", "with a space in it, though it is long", "letters, digits"),
         ("VIBECHECK_LABELLERS", "lea@example.org, example.org", "'example.org' is neither"),
         ("VIBECHECK_TRAINERS", "@", "'@' is neither"),
     ],

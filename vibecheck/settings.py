@@ -18,7 +18,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from vibecheck.access.link import check_token
+from vibecheck.access.passes import check_token
 from vibecheck.access.roles import guest_list
 from vibecheck.errors import SettingsError
 from vibecheck.vision.model_source import Source, parse_source
@@ -118,14 +118,10 @@ class Settings(BaseSettings):
         "any other deployment needs one of its own.",
     )
 
-    own_machine: bool = Field(
-        False,
-        description="For one's own machine: all pages are open to browsers on it, while it listens on "
-        "127.0.0.1 and no proxy is in front. `make run` sets it.",
-    )
     access_token: SecretStr | None = Field(
         None,
-        description="Token of the access link, 16 characters or more; without it one is drawn at each start.",
+        description="Token of the access link, 32 characters or more, drawn at random. Without it each start "
+        "draws one.",
     )
     labellers: str | None = Field(
         None,

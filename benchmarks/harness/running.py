@@ -1,6 +1,7 @@
 """The app in processes of its own, as whoever starts it has it: started, watched, ended."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -63,6 +64,7 @@ class RunningApp:
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
         self.data = Path(environment.get("VIBECHECK_DATA", ROOT / "data"))
+        self._token = environment.get("VIBECHECK_ACCESS_TOKEN", "")
         command = [*before, sys.executable, "-m", "streamlit", "run", str(page), "--server.headless", "true"]
         command += ["--server.address", address, "--server.port", str(port), *flags]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
@@ -91,6 +93,15 @@ class RunningApp:
                 pass
             time.sleep(0.02)
         raise RuntimeError(f"The app did not start:\n{self.log.read_text(errors='replace')[-4000:]}")
+
+    def link(self, page: str = "") -> str:
+        """The address that opens a page with the access link, as the terminal shows it."""
+        give_up = time.monotonic() + PATIENCE
+        while not self._token and time.monotonic() < give_up:
+            shown = re.findall(r"/\?access=(\S+)\n", self.log.read_text(errors="replace"))
+            self._token = shown[0] if shown else ""
+            time.sleep(0.02)
+        return f"{self.url}/{page}?access={self._token}"
 
     def used(self) -> Used:
         """What the web process and its children use now."""

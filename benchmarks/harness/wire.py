@@ -47,25 +47,33 @@ class Visitor:
         patience: float = PATIENCE,
         session: str = "",
     ) -> None:
-        """Opens `page` (its name in the address; Home is empty) of the app at `url`."""
-        self.url, self.page, self.query, self.patience = url.rstrip("/"), page, query, patience
+        """Opens `page` (its name in the address; Home is empty) of the app at `url`.
+
+        `cookies` are what this browser has from earlier, `session` is the id of a session to take up.
+        """
+        self.url, self.page, self.patience = url.rstrip("/"), page, patience
+        parts = urlsplit(self.url)
         self.http = requests.Session()
         for name, value in (cookies or {}).items():
-            self.http.cookies.set(name, value)
-        self.http.get(f"{self.url}/_stcore/health", timeout=patience)  # sets the cookies, as any page does
+            self.http.cookies.set(name, value, domain=parts.hostname)
+        # As a browser does: the page, which sets cookies and may lead elsewhere, then the connection.
+        loaded = self.http.get(
+            f"{self.url}/{page}?{query}" if query else f"{self.url}/{page}", timeout=patience
+        )
+        self.status, self.query = loaded.status_code, urlsplit(loaded.url).query
+        self.http.get(f"{self.url}/_stcore/health", timeout=patience)  # sets Streamlit's cookie
         self._placed: dict[tuple[int, ...], tuple[Element, str]] = {}
         self._widgets: dict[str, WidgetState] = {}
         self.session, self.runs = "", 0
-        parts = urlsplit(self.url)
         token = self.http.cookies.get("_streamlit_xsrf", "")
-        jar = self.http.cookies.get_dict() | dict(cookies or {})
+        jar = self.http.cookies.get_dict()
         self._open = ExitStack()
         self._open.enter_context(self.http)
         self._socket = self._open.enter_context(
             connect(
                 f"ws://{parts.netloc}/_stcore/stream",
                 origin=Origin(f"{parts.scheme}://{parts.netloc}"),
-                subprotocols=[Subprotocol(each) for each in ("streamlit", token, session) if each],
+                subprotocols=[Subprotocol(each) for each in ("streamlit", token or "-", session) if each],
                 additional_headers={"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())},
                 max_size=None,
                 open_timeout=patience,

@@ -1,17 +1,14 @@
-"""Who is let in, by which way, in a real browser: own machine, access link, identity provider.
+"""Who is let in, and how, in a real browser: by the access link, by an identity provider.
 
 The pages of this app are small ones; the gate in them is the real one.
 """
 
 import re
 import shutil
-import socket
 import textwrap
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -24,8 +21,9 @@ pytestmark = pytest.mark.browser
 
 PAGE = """
 import streamlit as st
-from vibecheck.access import Role
-from vibecheck.ui import app, gate
+from vibecheck.access.roles import Role
+from vibecheck.ui.access import gate
+from vibecheck.ui.shared import app
 
 app.start_page("{title}")
 gate.require(Role.{role})
@@ -36,14 +34,14 @@ app.end_page()
 """
 # As the app's own: a script, and what serves it.
 HOME = """
-from vibecheck.ui.shared.serving import serving
+from vibecheck.ui.shared.server import MIDDLEWARE, lifespan
 
 if __name__ == "__main__":
 {page}
 else:
     import streamlit as st
 
-    server = st.App(__file__, lifespan=serving)
+    server = st.App(__file__, lifespan=lifespan, middleware=MIDDLEWARE)
 """
 PAGES = {"1_Corrections": "VISITOR", "2_Dashboard": "ANALYST", "3_Fine-tune": "TRAINER"}
 
@@ -68,22 +66,9 @@ def app(start_app, home) -> RunningApp:
     return start_app(home=home)
 
 
-@pytest.fixture(scope="module")
-def own_app(start_app, home) -> RunningApp:
-    """As `make run` starts it."""
-    return start_app(home=home, VIBECHECK_OWN_MACHINE="1")
-
-
 @pytest.fixture
 def browser(open_browser) -> BrowserContext:
     return open_browser()
-
-
-def link(app: RunningApp) -> str:
-    """The access link, as the terminal shows it."""
-    found = wait_for(lambda: re.findall(r"http://\S+\?access=\S+", app.log.read_text()), "the link")
-    assert len(found) == 1, "it is printed once"
-    return found[0]
 
 
 def expect_shut(page: Page, role: str = "analyst") -> None:
@@ -98,24 +83,24 @@ def expect_open(page: Page, title: str = "Dashboard") -> None:
     expect(page.get_by_text("secret-number")).to_be_visible()
 
 
-def test_the_terminal_shows_the_link_before_anybody_opens_a_page(start_app, open_browser):
-    app = start_app()  # the pages that ship
-    token = link(app).split("access=")[1]
-    page = open_browser().new_page()
-    page.goto(f"{app.url}/Dashboard?access={token}")
-    expect(page.get_by_text("Models side by side")).to_be_visible()
-    assert link(app)
-
-
-def test_on_ones_own_machine_a_browser_opens_and_no_link_is_shown(start_app, tmp_path):
+def test_a_browser_opens_with_the_link_where_there_is_a_desktop(start_app, open_browser, tmp_path):
     opened = tmp_path / "opened"
     program = tmp_path / "browser"
     program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     program.chmod(0o755)
-    app = start_app(flags=["--server.headless", "false"], VIBECHECK_OWN_MACHINE="1", BROWSER=str(program))
-    wait_for(lambda: opened.exists() and opened.read_text(), "a browser")
-    assert opened.read_text().strip() == app.url
-    assert "access=" not in app.log.read_text()
+    app = start_app(flags=["--server.headless", "false"], BROWSER=str(program))  # the pages that ship
+    address = wait_for(lambda: opened.exists() and opened.read_text().strip(), "a browser")
+    # What it was started with stands in its command line, which every account of the machine can read.
+    assert "access" not in address
+    redirect = Path(unquote(urlsplit(address).path))
+    assert redirect.is_relative_to(app.data) and redirect.stat().st_mode & 0o777 == 0o600
+    page = open_browser().new_page()
+    page.goto(address)
+    expect(page).to_have_url(f"{app.url}/")
+    page.get_by_role("link", name="Dashboard").click()
+    expect(page.get_by_text("Models side by side")).to_be_visible()
+    app.stop()
+    assert not redirect.exists()
 
 
 def test_with_nothing_configured_other_pages_are_shut_and_say_where_the_link_is(app, browser):
@@ -136,16 +121,17 @@ def test_the_link_opens_all_pages_and_leaves_the_address_at_once(app, open_brows
     page = context.new_page()
     page.goto(f"{app.url}/Dashboard")
     expect_shut(page)
-    assert urlsplit(link(app)).path == "/Dashboard"
-    token = link(app).split("access=")[1]
-
-    page.goto(f"{app.url}/Dashboard?access={token}&week=3")
+    token = app.link().split("access=")[1]
+    addresses = []
+    page.on("framenavigated", lambda frame: addresses.append(frame.url))
+    page.goto(f"{app.link('Dashboard')}&week=3")
     expect_open(page)
     expect(page).to_have_url(f"{app.url}/Dashboard?week=3")
-    assert token not in page.evaluate("document.cookie")
+    assert not any(token in address for address in addresses), "it was never shown"
+    assert "vibecheck" not in page.evaluate("document.cookie"), "script cannot read it"
     (cookie,) = (c for c in context.cookies() if c["name"].startswith("vibecheck_access"))
     assert (cookie["sameSite"], cookie["expires"], cookie["path"]) == ("Strict", -1, "/")
-    assert token not in cookie["value"]
+    assert cookie["httpOnly"] and token not in cookie["value"]
     look(page, f"access-open-{width}")
     # Nor is it one step back.
     page.get_by_role("button", name="Again").click()
@@ -171,127 +157,56 @@ def test_the_link_opens_all_pages_and_leaves_the_address_at_once(app, open_brows
 def test_signing_out_shuts_the_pages_of_this_browser(app, browser):
     page = browser.new_page()
     page.goto(app.url)
-    page.goto(link(app))
+    page.goto(app.link())
     page.get_by_role("link", name="Dashboard").click()
     expect_open(page)
-    page.get_by_role("button", name="Sign out").click()
+    other = browser.new_page()
+    other.goto(f"{app.url}/Fine-tune")
+    expect_open(other, "Fine-tune")
+    page.get_by_role("button", name="Sign out", exact=True).click()
     expect_shut(page)
+    expect_shut(other, "trainer")  # by itself: the page keeps its sidebar up to date
     page.reload()
     expect_shut(page)
     assert not [c for c in browser.cookies() if c["name"].startswith("vibecheck_access")]
 
 
-def test_a_wrong_link_opens_nothing_and_is_taken_out_too(app, browser):
+def test_a_wrong_link_opens_nothing_and_says_where_the_right_one_is(app, browser):
     page = browser.new_page()
     page.goto(f"{app.url}/Dashboard?access=wrong")
-    expect_shut(page)
-    expect(page.get_by_test_id("stAlert")).to_contain_text("opens nothing")
-    expect(page).to_have_url(f"{app.url}/Dashboard")
+    expect(page.get_by_role("heading", name="This link does not open VibeCheck")).to_be_visible()
     look(page, "access-wrong")
+    page.get_by_role("link", name="Go to the first page").click()
+    expect_open(page, "Home")
 
 
 def test_a_pass_does_not_outlive_the_start(start_app, home, open_browser):
-    token = "a-fixed-token-for-this-test"
+    token = "a-fixed-token-for-this-test-alone"
     first = start_app(home=home, VIBECHECK_ACCESS_TOKEN=token)
     context = open_browser()
     page = context.new_page()
-    page.goto(f"{first.url}/Dashboard?access={token}")
+    page.goto(first.link("Dashboard"))
     expect_open(page)
     assert token not in first.log.read_text(), "what is set is not printed"
-    expect(page).to_have_url(f"{first.url}/Dashboard")
     (cookie,) = (c for c in context.cookies() if c["name"].startswith("vibecheck_access"))
     second = start_app(home=home, VIBECHECK_ACCESS_TOKEN=token)
     name = f"vibecheck_access_{urlsplit(second.url).port}"
     context.add_cookies([{"name": name, "value": cookie["value"], "url": second.url}])
     page.goto(f"{second.url}/Dashboard")
     expect_shut(page)
-    page.goto(f"{second.url}/Dashboard?access={token}")
+    page.goto(second.link("Dashboard"))
     expect_open(page)
 
 
-def test_on_ones_own_machine_every_page_is_open_and_no_link_is_needed(own_app, browser):
+def test_a_page_on_another_site_that_links_here_opens_it_too(app, browser):
+    """The pass's cookie is SameSite=Strict: it is set by the redirect, and sent by the page's connection."""
     page = browser.new_page()
-    for url in (own_app.url, own_app.url.replace("127.0.0.1", "localhost")):
-        page.goto(f"{url}/Fine-tune")
-        expect_open(page, "Fine-tune")
-    look(page, "access-own-machine")
-    assert "access=" not in own_app.log.read_text()
-
-
-def test_another_name_that_points_to_this_machine_is_shut(own_app, open_browser):
-    """DNS rebinding: a page from elsewhere whose name was made to mean 127.0.0.1."""
-    page = open_browser(flags=["--host-resolver-rules=MAP rebind.example 127.0.0.1"]).new_page()
-    page.goto(f"{own_app.url}/Dashboard".replace("127.0.0.1", "rebind.example"))
-    expect_shut(page)
-    expect(page.get_by_text("for its own machine alone")).to_be_visible()
-    look(page, "access-rebind")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda head, app: head.replace(b"\r\n", b"\r\nX-Forwarded-For: 203.0.113.7\r\n", 1),
-        lambda head, app: head.replace(b"\r\n", b"\r\nForwarded: for=203.0.113.7\r\n", 1),
-        lambda head, app: re.sub(rb"(?i)\r\nHost: [^\r]+", b"\r\nHost: " + app.url[7:].encode(), head),
-    ],
-    ids=["X-Forwarded-For", "Forwarded", "no mark, and a Host of its own"],
-)
-def test_a_proxy_on_the_same_machine_does_not_open_it(own_app, browser, change):
-    with proxy(own_app, lambda head: change(head, own_app)) as url:
-        page = browser.new_page()
-        page.goto(f"{url}/Dashboard")
-        expect_shut(page)
-
-
-def test_a_server_that_listens_to_everybody_is_not_ones_own_machine(start_app, home, browser):
-    app = start_app(home=home, VIBECHECK_OWN_MACHINE="1", address="0.0.0.0")
-    page = browser.new_page()
-    page.goto(f"{app.url}/Dashboard")
-    expect_shut(page)
-    page.goto(f"{app.url}/Dashboard?access={link(app).split('access=')[1]}")
+    page.route(
+        "http://chat.example/", lambda route: route.fulfill(body=f"<a href='{app.link('Dashboard')}'>x</a>")
+    )
+    page.goto("http://chat.example/")
+    page.get_by_role("link").click()
     expect_open(page)
-
-
-@contextmanager
-def proxy(app: RunningApp, change: Callable[[bytes], bytes]) -> Iterator[str]:
-    """A reverse proxy in front of an app, which changes the head of each connection's first request."""
-    upstream = urlsplit(app.url)
-
-    def pump(source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def serve(client: socket.socket) -> None:
-        with closing(client), socket.create_connection((upstream.hostname, upstream.port)) as server:
-            head = b""
-            while b"\r\n\r\n" not in head and (data := client.recv(65536)):
-                head += data
-            # One request a connection, so that each one's head is changed.
-            head = change(head)
-            if b"upgrade: websocket" not in head.lower():
-                head = re.sub(rb"(?i)\r\nConnection: [^\r]+", b"\r\nConnection: close", head)
-            server.sendall(head)
-            back = threading.Thread(target=pump, args=(server, client), daemon=True)
-            back.start()
-            pump(client, server)
-            back.join()
-
-    def accept(listener: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=serve, args=(client,), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=accept, args=(listener,), daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture(scope="module")
@@ -319,7 +234,7 @@ def sign_in(start_app, home, tmp_path_factory) -> Iterator[RunningApp]:
             HOME=str(user),
             VIBECHECK_ANALYSTS="Ann@Example.org",
             VIBECHECK_TRAINERS="@firm.example",
-            VIBECHECK_ACCESS_TOKEN="not-used-with-sign-in",
+            VIBECHECK_ACCESS_TOKEN="a-token-not-used-with-sign-in-at-all",
         )
 
 
@@ -331,7 +246,7 @@ def sign_in_as(page: Page, person: str) -> None:
 
 def test_who_is_on_a_list_signs_in_and_is_let_in_as_far_as_listed(sign_in, browser):
     page = browser.new_page()
-    page.goto(f"{sign_in.url}/Dashboard?access=not-used-with-sign-in")
+    page.goto(f"{sign_in.url}/Dashboard?access=a-token-not-used-with-sign-in-at-all")
     expect_shut(page)
     look(page, "access-sign-in")
     sign_in_as(page, "ann@example.org")

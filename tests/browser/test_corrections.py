@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def app(start_app):
-    return start_app(VIBECHECK_OWN_MACHINE="1")
+    return start_app()
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def made(app):
 @pytest.fixture
 def page(app, made, open_browser) -> Page:
     page = open_browser(viewport={"width": 1440, "height": 1400}).new_page()
-    page.goto(f"{app.url}/Corrections")
+    page.goto(app.link("Corrections"))
     expect(page.locator(".vc-thumb")).to_have_count(PAGE)
     is_drawn(page)
     return page
@@ -188,7 +188,7 @@ def test_what_a_browser_may_have_forgotten_is_sent_again(app, made, open_browser
     page = open_browser().new_page()
     grids = []
     page.on("websocket", lambda ws: ws.on("framereceived", lambda data: grids.append(len(data) > 50_000)))
-    page.goto(f"{app.url}/Corrections")
+    page.goto(app.link("Corrections"))
     expect(page.locator(".vc-thumb")).to_have_count(PAGE)
     for at in (3, 4, 3):  # the last is what came before, to the byte
         grids.clear()
@@ -214,7 +214,7 @@ def test_pictures_have_no_address_and_a_page_is_light(app, made, open_browser):
     asked, received = [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data))))
-    page.goto(f"{app.url}/Corrections")
+    page.goto(app.link("Corrections"))
     expect(page.locator(".vc-thumb")).to_have_count(PAGE)
     expect(page.locator(".vc-face")).to_be_visible()
     sources = page.eval_on_selector_all("img", "images => images.map(image => image.src)")

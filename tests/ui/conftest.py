@@ -15,7 +15,7 @@ from tests.records.examples import open_store
 from vibecheck.access.roles import Role
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings, environment_name
-from vibecheck.ui.access import access_pass, gate
+from vibecheck.ui.access import access_link, gate
 from vibecheck.ui.shared import app, configuration
 
 ROOT = Path(__file__).parents[2]
@@ -38,10 +38,6 @@ class Request:
     headers: list[tuple[str, str]] = field(default_factory=list)
     cookies: dict[str, str] = field(default_factory=dict)
     remote_ip: str | None = "127.0.0.1"
-
-    def direct(self, host: str = "127.0.0.1:8501") -> None:
-        """Ask as a browser does that has nothing between itself and the app."""
-        self.headers = [("Host", host), ("Origin", f"http://{host}")]
 
 
 @pytest.fixture
@@ -80,9 +76,12 @@ def forget() -> None:
     """Forget what the app opened once for all sessions, but for the model, which takes long to open."""
     for opened in (
         configuration.settings,
-        access_pass._link,
+        access_link.passes,
+        access_link.wrong_tries,
+        access_link.visitors,
+        access_link.session_owners,
         app._opening,
-        app._store,
+        app.store,
         app.registry,
         app.jobs,
         app._sweeper,
@@ -118,11 +117,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """The records that the pages open, empty."""
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path))
     monkeypatch.setenv("VIBECHECK_RETENTION_DAYS", "3650")  # the examples are some months old
-    st.cache_resource.clear()
+    forget()
+    st.cache_data.clear()
     opened = open_store(Settings(data=tmp_path))
     yield opened
     opened.close()
-    st.cache_resource.clear()
+    forget()
+    st.cache_data.clear()
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def open_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ap
     def open_one(name: str, role: Role = Role.VISITOR, **query: str) -> AppTest:
         monkeypatch.setattr(gate, "role", lambda: role)
         page = AppTest.from_file(str(ROOT / name), default_timeout=60)
-        page.session_state["visitor"], page.session_state["new_visitor"] = COOKIE, False
+        page.session_state["visitor"] = COOKIE
         for key, value in query.items():
             page.query_params[key] = value
         return page.run()

@@ -81,7 +81,7 @@ def damaged(rng: random.Random) -> bytes:
 
 @pytest.fixture(scope="module")
 def app(run_app) -> RunningApp:
-    running = run_app(VIBECHECK_ACCESS_TOKEN="a-token-that-nobody-guesses")
+    running = run_app(VIBECHECK_ACCESS_TOKEN="a-token-that-nobody-guesses-at-all")
     running.ready()
     return running
 

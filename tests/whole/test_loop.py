@@ -36,7 +36,7 @@ def finetune(data: Path, *options: str) -> list[dict]:
 
 
 def test_what_people_say_becomes_a_better_model_that_goes_live(run_app):
-    app = run_app(VIBECHECK_OWN_MACHINE="1")
+    app = run_app()
     settings = Settings(data=app.data, model="embedded")
     with Visitor(app.ready()) as tab:
         mine = check_vibe(tab)

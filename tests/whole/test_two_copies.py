@@ -69,7 +69,7 @@ def copies(run_app, tmp_path_factory) -> Iterator[Copies]:
     with postgres_of_its_own() as postgres, object_storage() as storage, comet_standin() as comet:
         shared = {
             "VIBECHECK_DATABASE_URL": postgres.url,
-            "VIBECHECK_ACCESS_TOKEN": "a-token-for-all-copies",
+            "VIBECHECK_ACCESS_TOKEN": "a-token-for-all-copies-of-the-app",
             "COMET_API_KEY": "key",
             "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/",
             **storage.environment,

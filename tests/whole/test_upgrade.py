@@ -20,7 +20,7 @@ OLD = Path(__file__).parent / "old"
 # Whose vibe checks the dumps hold, and their ids, oldest first; the third is somebody else's.
 PERSON = "0123456789abcdef" * 2
 IDS = [f"{number:032x}" for number in (1, 2, 3)]
-TOKEN = "a-token-for-the-dashboard"
+TOKEN = "a-token-for-the-dashboard-of-old"
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Who may open which page: roles, and the access link."""
+"""Roles, the access link with its passes, and browsers by their cookie."""

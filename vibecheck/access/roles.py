@@ -1,9 +1,7 @@
-"""Who may open which page: the rules. The pages ask them through vibecheck/ui/access/gate.py.
+"""Roles, and the e-mails that have them after sign-in. Pages check them through vibecheck/ui/access/gate.py.
 
-A session has one role. It gets more than a visitor's in one of three ways: it is on the machine that
-VibeCheck was started for, its e-mail is on a list, or it came by the access link
-(vibecheck/access/link.py). Everything here is outside input until it is parsed: headers, e-mails,
-the claims of an identity provider.
+A session is a visitor's unless its verified e-mail is on a list, or its browser holds a pass
+(vibecheck/access/passes.py). E-mails and the claims of an identity provider are untrusted input.
 """
 
 import ipaddress
@@ -16,7 +14,7 @@ from vibecheck.errors import SettingsError
 
 
 class Role(IntEnum):
-    """What a session may do; each role may do what the ones before it may."""
+    """What a session may do; each role includes the ones before it."""
 
     VISITOR = 0
     LABELLER = 1
@@ -25,11 +23,11 @@ class Role(IntEnum):
 
     @property
     def title(self) -> str:
-        """As it is written in a sentence."""
+        """As written in a sentence."""
         return self.name.lower()
 
 
-# The page, by its name in the address, and the role without which it shows nothing.
+# Each page by its name in the address, and the lowest role that may open it.
 PAGES = {
     "Home": Role.VISITOR,
     "Corrections": Role.VISITOR,
@@ -38,33 +36,9 @@ PAGES = {
     "About": Role.VISITOR,
 }
 
-# What proxies, tunnels and balancers add. X-Forwarded-… and the like are matched by their beginning.
-FORWARDING = (
-    "forwarded",
-    "via",
-    "x-forwarded",
-    "x-real-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-original-",
-    "x-proxy",
-    "x-envoy-",
-    "x-amzn-",
-    "x-azure-",
-    "x-appengine-",
-    "true-client-ip",
-    "client-ip",
-    "cf-",
-    "cdn-loop",
-    "fastly-",
-    "fly-",
-    "tailscale-",
-)
-_AUTHORITY = re.compile(r"(?:([A-Za-z0-9.-]{1,253})|\[([0-9A-Fa-f:.]{2,45})\])(?::[0-9]{1,5})?")
-
-# A shorter one could be guessed: Streamlit signs with it who somebody is.
+# Streamlit signs identities with it, so it must not be guessable.
 COOKIE_SECRET_LENGTH = 32
-# At these, everybody in the world can have an account, and name any e-mail as theirs:
+# Multi-tenant endpoints: anybody can have an account there and claim any e-mail:
 # https://learn.microsoft.com/entra/identity-platform/migrate-off-email-claim-authorization
 _ANY_TENANT = re.compile(r"https://login\.microsoftonline\.[a-z.]+/(common|organizations|consumers)/", re.I)
 
@@ -77,9 +51,9 @@ class Guests:
 
     @classmethod
     def listed(cls, labellers: str | None, analysts: str | None, trainers: str | None) -> "Guests":
-        """From the three lists as they are set. Raises ValueError as `guest_list` does."""
+        """From the three settings. Raises ValueError as `guest_list` does."""
         lists = {Role.LABELLER: labellers, Role.ANALYST: analysts, Role.TRAINER: trainers}
-        # In the order of the roles, so that who is on two lists has the higher one.
+        # In the order of the roles: on two lists, the higher role counts.
         return cls({guest: role for role, text in lists.items() for guest in guest_list(text or "")})
 
     def role(self, email: str) -> Role:
@@ -93,7 +67,7 @@ class Guests:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An identity provider: the name that `st.login` takes (none for the only one), and its address."""
+    """An identity provider: the name `st.login` takes (None if it is the only one), and its metadata URL."""
 
     name: str | None
     metadata_url: str
@@ -104,9 +78,9 @@ class Provider:
 
 
 def guest_list(text: str) -> tuple[str, ...]:
-    """E-mail addresses and @domains, separated by commas, in one way of writing.
+    """Parse e-mail addresses and @domains, separated by commas, and normalize them.
 
-    Raises ValueError that shows the first entry which is neither.
+    Raises ValueError naming the first entry that is neither.
     """
     guests = []
     for entry in filter(None, (part.strip() for part in text.split(","))):
@@ -119,10 +93,10 @@ def guest_list(text: str) -> tuple[str, ...]:
 
 
 def normal_email(text: object) -> str | None:
-    """An e-mail address in the way of writing in which two are compared, or None if it is none.
+    """An e-mail address in the form in which addresses are compared, or None if it is not one.
 
-    Only A–Z are made small: Unicode's own rule would make other letters into ASCII (K, the kelvin
-    sign, into k), and one person's address into another's.
+    Only A–Z are lowercased: Unicode's rules would turn other letters into ASCII (K, the kelvin sign,
+    into k), and one person's address into another's.
     """
     if not isinstance(text, str) or len(text) > 320:
         return None
@@ -135,10 +109,10 @@ def normal_email(text: object) -> str | None:
 
 
 def providers(auth: object) -> tuple[Provider, ...]:
-    """The identity providers of the section [auth] of Streamlit's secrets; none if it is empty.
+    """The identity providers in the section [auth] of Streamlit's secrets; none if it is empty.
 
-    Raises SettingsError that names what the section lacks. Streamlit would say it only to whoever
-    presses the button.
+    Raises SettingsError naming what the section lacks. Streamlit itself would report it only when
+    somebody presses the button.
     """
     if not auth:
         return ()
@@ -173,10 +147,10 @@ def _provider(name: str | None, section: Mapping[str, object]) -> Provider:
 
 
 def verified_email(claims: Mapping[str, object], known: Iterable[Provider]) -> str | None:
-    """The e-mail of who is signed in, if their provider vouches for it; else None.
+    """The e-mail of whoever is signed in, if their provider has verified it; else None.
 
-    `claims` are those of the identity token, as `st.user` has them. Where a provider does not say
-    whether it has verified the e-mail, it counts, unless anybody can make an account there.
+    `claims` are those of the identity token, as in `st.user`. If the provider does not say whether it
+    verified the e-mail, the e-mail counts, unless the provider is multi-tenant.
     """
     if claims.get("is_logged_in") is not True:
         return None
@@ -187,36 +161,12 @@ def verified_email(claims: Mapping[str, object], known: Iterable[Provider]) -> s
     verified = claims.get("email_verified", claims.get("xms_edov"))
     if verified is None:
         verified = not _ANY_TENANT.match(provider.metadata_url)
-    # Some write it as a word.
+    # Some providers send it as a string.
     return normal_email(claims.get("email")) if verified in (True, "true", "True") else None
 
 
-def on_own_machine(address: str | None, headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether a browser on this very machine asks, with nothing in between.
-
-    `address` is what the server listens at, `headers` are those of the WebSocket's handshake. Three
-    things have to hold. The server listens on loopback alone. The Host is loopback's, or a page from
-    elsewhere could have its own name point here (DNS rebinding); and the Origin is the same, or
-    another page, or a proxy that writes its own Host, is in front. No proxy has left its mark.
-    """
-    sent = [(name.lower(), value) for name, value in headers]
-    hosts = [value for name, value in sent if name == "host"]
-    origins = [value for name, value in sent if name == "origin"]
-    if len(hosts) != 1 or len(origins) != 1 or any(name.startswith(FORWARDING) for name, _ in sent):
-        return False
-    host = hosts[0].lower()
-    same = origins[0].lower() in (f"http://{host}", f"https://{host}")
-    return same and is_loopback(address or "") and is_loopback(host_name(host) or "")
-
-
-def host_name(authority: str) -> str | None:
-    """The name or address in a Host header ("name", "name:port", "[address]:port"), or None."""
-    match = _AUTHORITY.fullmatch(authority)
-    return match and (match[1] or match[2])
-
-
 def is_loopback(name: str) -> bool:
-    """Whether a host is this machine's loopback: localhost, 127.0.0.0/8 or ::1, and no other name."""
+    """Whether a host is loopback: localhost, 127.0.0.0/8 or ::1."""
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:

@@ -97,7 +97,6 @@ def _access(settings: Settings) -> str:
     lists = {"LABELLERS": settings.labellers, "ANALYSTS": settings.analysts, "TRAINERS": settings.trainers}
     named = [f"VIBECHECK_{name}" for name, guests in lists.items() if guests]
     known = providers(read_secrets().get("auth"))
-    own = "On this machine all pages are open (VIBECHECK_OWN_MACHINE); elsewhere: " * settings.own_machine
     if known:
         if not named:
             raise SettingsError(
@@ -105,12 +104,12 @@ def _access(settings: Settings) -> str:
                 "VIBECHECK_ANALYSTS or VIBECHECK_TRAINERS."
             )
         unused = " VIBECHECK_ACCESS_TOKEN is not used beside it." * bool(settings.access_token)
-        return f"{own}Those in {', '.join(named)} are let in after signing in.{unused}"
+        return f"Those in {', '.join(named)} are let in after signing in.{unused}"
     if named:
         raise SettingsError(f"{named[0]} is set, and nobody can sign in: the secrets have no section [auth].")
     if settings.access_token:
-        return f"{own}All pages open with ?access= and VIBECHECK_ACCESS_TOKEN after their address."
-    return f"{own}All pages open with a link that is printed in the terminal, another one at each start."
+        return "All pages open with ?access= and VIBECHECK_ACCESS_TOKEN after their address."
+    return "All pages open with a link that is printed in the terminal, another one at each start."
 
 
 def _spotify(settings: Settings) -> str:

@@ -105,7 +105,7 @@ def test_a_button_of_what_was_shown_before_labels_nothing(add, store):
         session.label("mine", now, None, "happy")
 
     session = AppTest.from_function(stale_and_new, args=(before.id, now.id), default_timeout=60)
-    session.session_state["visitor"], session.session_state["new_visitor"] = COOKIE, False
+    session.session_state["visitor"] = COOKIE
     session.run()
     assert not session.exception
     assert [len(store.feedback_of(each.id)) for each in (before, now)] == [0, 1]

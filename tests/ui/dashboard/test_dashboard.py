@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from benchmarks.harness.history import fill
 from tests.records.examples import JPEG, a_prediction, open_store
 from tests.records.rows import engine_of
+from tests.ui.conftest import forget
 from vibecheck.access.roles import Role
 from vibecheck.models.registry import Registry
 from vibecheck.records.db.connect import open_database
@@ -34,12 +35,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path))
     monkeypatch.setenv("VIBECHECK_RETENTION_DAYS", "3650")
     st.cache_data.clear()
-    st.cache_resource.clear()
+    forget()
     opened = open_store(Settings(data=tmp_path))
     yield opened
     opened.close()
     st.cache_data.clear()
-    st.cache_resource.clear()
+    forget()
 
 
 def page(**queries: str) -> AppTest:
@@ -54,7 +55,7 @@ def page(**queries: str) -> AppTest:
 def visited() -> AppTest:
     """The page, to somebody whose browser has its cookie: AppTest has no cookies."""
     test = AppTest.from_file(PAGE, default_timeout=120)
-    test.session_state.visitor, test.session_state.new_visitor = "0" * 32, False
+    test.session_state.visitor = "0" * 32
     return test
 
 

@@ -3,21 +3,21 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import streamlit as st
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import a_prediction, open_store
 from tests.records.rows import engine_of, queued
+from tests.ui.conftest import forget
 from vibecheck.comet.status import ASKED, RESTORING, SENDER
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import writing
 from vibecheck.settings import Settings
 
 PAGE = """
-from vibecheck.ui import app, comet_state
-comet_state.draw(allowed={allowed}, records=app.store)
-comet_state.fetch_button(app.store)
+from vibecheck.ui.shared import app, comet_status
+comet_status.draw(allowed={allowed}, records=app.store)
+comet_status.fetch_button(app.store)
 """
 
 
@@ -26,11 +26,11 @@ def store(tmp_path, monkeypatch):
     """An empty store that the page finds too, with Comet set up."""
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path))
     monkeypatch.setenv("COMET_API_KEY", "key")
-    st.cache_resource.clear()
+    forget()
     opened = open_store(Settings(data=tmp_path))
     yield opened
     opened.close()
-    st.cache_resource.clear()
+    forget()
 
 
 def page(allowed: bool = True) -> AppTest:

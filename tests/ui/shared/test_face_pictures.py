@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.records.examples import a_prediction
 from tests.ui.examples import face
-from vibecheck.ui.shared import app, face_pictures
+from vibecheck.ui.shared import face_pictures
 
 IDS = ["0" * 32, "a1" * 16]
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())
@@ -25,8 +25,7 @@ def test_what_was_shown_can_be_pressed():
 
 
 @pytest.mark.parametrize("side", [face_pictures.SIDE, face_pictures.THUMBNAIL])
-def test_a_picture_travels_as_data_and_no_larger_than_asked(store, monkeypatch, side):
-    monkeypatch.setattr(app, "store", lambda: store)
+def test_a_picture_travels_as_data_and_no_larger_than_asked(store, side):
     kept, other = a_prediction(picture_kept=True), a_prediction()
     store.add(kept, face())
     store.add(other, None)

@@ -1,1 +1,1 @@
-"""The gate before a page, and passes in cookies."""
+"""The gate before each page, the access link, and what the server accepts from browsers."""

@@ -1,7 +1,6 @@
 """Live video on the page: the stream of this visitor, and what is shown beside it."""
 
 import time
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from streamlit_webrtc.relay import get_global_relay
 from vibecheck.access import roles
 from vibecheck.errors import PictureError
 from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared.process_state import process_value
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.ice import Relay, find_relay
 from vibecheck.video.overlay_channel import Line
@@ -60,13 +60,13 @@ _stage = st.components.v2.component(
 )
 
 
-@st.cache_resource(show_spinner=False)
+@process_value
 def analyser() -> Analyser:
     """The one analyser of this process."""
     return Analyser(app.reader())
 
 
-@st.cache_resource(show_spinner=False)
+@process_value
 def _newest_only() -> None:
     """From the first video on: streamlit-webrtc has one relay for all of them."""
     hand_on_the_newest(get_global_relay())
@@ -78,7 +78,7 @@ def stream() -> Stream:
     return Stream(analyser())
 
 
-@st.cache_resource(show_spinner=False, ttl=timedelta(minutes=10))
+@process_value(max_age=600.0)
 def relay() -> Relay:
     """The servers that help camera and app to find each other; their credentials outlast the cache."""
     return find_relay(app.settings())

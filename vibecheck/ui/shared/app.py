@@ -1,6 +1,8 @@
-"""What all pages share: the parts of the app, opened once, and the frame of a page."""
+"""What all pages share: the parts of the app, opened once per process, and the frame of a page."""
 
 import gc
+import threading
+from contextlib import nullcontext
 from datetime import timedelta
 
 import streamlit as st
@@ -18,26 +20,30 @@ from vibecheck.training.runs import Jobs
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import comet_status, model_status, theme
 from vibecheck.ui.shared.configuration import settings
-from vibecheck.ui.shared.serving import LOGO
-from vibecheck.ui.shared.visitor import remember
+from vibecheck.ui.shared.process_state import ProcessValue, process_value
+from vibecheck.ui.shared.server import LOGO
 from vibecheck.vision.reader import Reader
+
+RETRY_EVERY = 60.0  # s
+_settled: set[str] = set()
 
 
 def start_page(title: str) -> None:
-    """The first call of every page: its title, its look, and the parts it needs.
+    """The first call of every page: its title, its style, and the parts it needs.
 
-    Where the settings or the model cannot be used, the page says so and stops.
+    If the settings or the model cannot be used, the page says so and stops.
     """
     st.set_page_config(page_title=f"{title} · VibeCheck", page_icon="🎧", layout="wide")
     theme.apply()
     st.logo(LOGO, size="large")
     try:
-        live_model()
+        with nullcontext() if live_model.is_made else st.spinner("Loading the model…"):
+            live_model()
         music()
     except VibeCheckError as error:
         st.error(str(error), icon="⚠️")
         st.stop()
-    # Filled at the end: a page that is shut opens no records, not even to ask this.
+    # Filled at the end: a page that is shut reads no records, not even for this.
     st.session_state.banner = st.empty()
     with st.sidebar:
         model_status.line(live_model())
@@ -46,7 +52,7 @@ def start_page(title: str) -> None:
 
 
 def end_page(loaded: str = "app") -> None:
-    """The last call of every page. `loaded` names what it has loaded that other pages have not."""
+    """The last call of every page. `loaded` names the packages that it imports and others do not."""
     if synthetic():
         with st.session_state.banner.container(key="synthetic"):
             st.info(
@@ -57,24 +63,24 @@ def end_page(loaded: str = "app") -> None:
     elif settings().comet_api_key is not None:
         _sending().ensure()
         comet_status.draw(gate.role() >= Role.ANALYST, store)
-    remember()
     _settle(loaded)
 
 
-@st.cache_resource(show_spinner=False)
 def _settle(loaded: str) -> None:
-    """Take what was loaded by now out of the garbage collector's sight.
+    """Take what is loaded by now out of the garbage collector's sight, once for each `loaded`.
 
-    To look through all that was ever imported takes 75 ms, in which the video stands still. What is here now
-    is here to stay.
+    Going through everything that was ever imported takes 75 ms, during which video stands still, and
+    nothing of it can be freed.
     """
-    gc.collect()
-    gc.freeze()
+    if loaded not in _settled:
+        _settled.add(loaded)
+        gc.collect()
+        gc.freeze()
 
 
-@st.cache_resource(show_spinner="Waking up the model…", on_release=LiveModel.stop)
+@process_value(close=LiveModel.stop)
 def live_model() -> LiveModel:
-    """The model that runs now, opened once for all visitors."""
+    """The model that runs now, opened once for all visitors. Raises VibeCheckError."""
     return LiveModel(settings()).follow()
 
 
@@ -83,57 +89,59 @@ def reader() -> Reader:
     return live_model().reader
 
 
-@st.cache_resource(show_spinner=False)
+@process_value
 def music() -> Music:
-    """Where playlists come from."""
+    """Where playlists come from. Raises VibeCheckError."""
     return Music.open(settings())
 
 
-@st.cache_resource(show_spinner=False)
-def _sending() -> SendingProcess:
-    """The process that sends the records to Comet; it ends when this one does."""
-    return SendingProcess()
+# The process that sends the records to Comet; it ends when this one does.
+_sending = ProcessValue(SendingProcess)
+_opening = ProcessValue(CircuitBreaker)
 
 
-@st.cache_resource(show_spinner=False)
-def _opening() -> CircuitBreaker:
-    return CircuitBreaker()
-
-
-@st.cache_resource(show_spinner=False)
-def _store() -> Store:
+@process_value
+def store() -> Store:
+    """The records. Raises RecordsError while they cannot be opened; tried again at each call."""
     return _opening().attempt(lambda: Store.open(settings().records_url, settings().images_url))
 
 
-@st.cache_resource(show_spinner=False, on_release=Registry.close)
+@process_value(close=Registry.close)
 def registry() -> Registry:
-    """The versions of the model. Raises RecordsError while the records cannot be opened."""
+    """The model versions. Raises RecordsError while the records cannot be opened."""
     return Registry.open(settings())
 
 
-@st.cache_resource(show_spinner=False)
+@process_value
 def jobs() -> Jobs:
     """The training runs. Raises RecordsError while the records cannot be opened."""
     return Jobs.open(settings())
 
 
-def store() -> Store:
-    """The records. Raises RecordsError while they cannot be opened; tried again at each call."""
-    opened = _store()
-    _sweeper()
-    return opened
-
-
-@st.cache_resource(show_spinner=False, ttl=timedelta(minutes=1))
+@process_value(max_age=60.0)
 def synthetic() -> bool:
-    """Whether the records are made up. Asked once a minute: a database that is away delays few pages."""
+    """Whether the records are made up; asked once a minute, so that a slow database delays few pages."""
     try:
-        return _store().synthetic()
+        return store().synthetic()
     except RecordsError:
         return False  # whatever needs the records says what is the matter with them
 
 
-@st.cache_resource(show_spinner=False, on_release=Sweeper.stop)
+@process_value(close=Sweeper.stop)
 def _sweeper() -> Sweeper:
-    """Deletes what has been kept for long enough: from the first use of the records on, once a day."""
-    return Sweeper(_store(), timedelta(days=settings().retention_days))
+    return Sweeper(store(), timedelta(days=settings().retention_days))
+
+
+def start_sweeping() -> None:
+    """Delete expired records daily, whether or not anybody visits, as soon as the records can be opened."""
+
+    def start() -> None:
+        while True:
+            try:
+                _sweeper()
+                return
+            except VibeCheckError:  # whoever opens a page is told
+                retry.wait(RETRY_EVERY)
+
+    retry = threading.Event()
+    threading.Thread(target=start, name="sweeper-start", daemon=True).start()

@@ -1,11 +1,7 @@
 """The settings of the running app."""
 
-import streamlit as st
-
 from vibecheck.settings import Settings
+from vibecheck.ui.shared.process_state import ProcessValue
 
-
-@st.cache_resource(show_spinner=False)
-def settings() -> Settings:
-    """The settings, read once. Raises SettingsError."""
-    return Settings.load()
+# Read once. Calling it raises SettingsError.
+settings = ProcessValue(Settings.load)

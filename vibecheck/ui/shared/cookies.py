@@ -1,4 +1,4 @@
-"""First-party cookies that a page sets: a name, a plain word, a year."""
+"""First-party cookies that a page's script sets, for preferences: a name, a word, a year."""
 
 import re
 
@@ -8,12 +8,12 @@ YEAR = 365 * 24 * 3600
 
 
 def set_cookie(name: str, value: str) -> None:
-    """Set a cookie in this browser. Draws an element without size: call it at the end of a page."""
+    """Set a cookie in this browser. Adds an invisible element: call it at the end of a page."""
     st.html(script(name, value), unsafe_allow_javascript=True)
 
 
 def script(name: str, value: str) -> str:
-    """The script that sets a cookie. Raises ValueError for what is not letters, digits and _ only."""
+    """The script that sets a cookie. Raises ValueError for anything but letters, digits and _."""
     if not all(re.fullmatch(r"[0-9A-Za-z_]+", part) for part in (name, value)):
         raise ValueError(f"a cookie's name and value are letters, digits and _, not {name!r}, {value!r}")
     cookie = f"{name}={value}; Path=/; Max-Age={YEAR}; SameSite=Lax"

@@ -1,4 +1,4 @@
-"""Delete my data: the button, and the question whether it is meant."""
+"""Delete my data: the button, its confirmation, and what other tabs of the same visitor do about it."""
 
 from datetime import UTC, datetime
 
@@ -7,18 +7,29 @@ import streamlit as st
 from vibecheck.errors import RecordsError
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.shared import app, theme
-from vibecheck.ui.shared.visitor import become_another, visitor
+from vibecheck.ui.shared.visitor import RENEW_COOKIE, become_another, visitor
 
-# What a session remembers of the vibe checks it made.
+# What a session remembers of its vibe checks.
 REMEMBERED = ("result", "suggestions", "note", "kept_later", "corrections")
 
 
 def delete_my_data() -> None:
-    """A button that deletes everything this browser's visitor gave, after asking whether it is meant."""
+    """A button that deletes everything this browser's visitor gave, after a confirmation."""
     if st.button("Delete my data", key="delete_my_data", icon=":material/delete:"):
         _confirm()
     if deleted := st.session_state.pop("deleted", ""):
         st.success(deleted, icon=":material/check:")
+        st.html(RENEW_COOKIE, unsafe_allow_javascript=True)
+
+
+def follow_deletion() -> None:
+    """Forget what this session remembers, if its visitor has deleted their data in any tab."""
+    now = visitor()
+    if st.session_state.setdefault("remembered_of", now) != now:
+        keep_later.let_go()
+        for key in REMEMBERED:
+            st.session_state.pop(key, None)
+        st.session_state.remembered_of = now
 
 
 @st.dialog("Delete my data?")
@@ -41,13 +52,11 @@ def _confirm() -> None:
 
 
 def _delete() -> None:
-    keep_later.let_go()
     now = datetime.now(UTC)
     count = app.store().forget_visitor(visitor(), now)
     learned = app.store().marked_since(now)
-    for key in REMEMBERED:
-        st.session_state.pop(key, None)
     become_another()
+    follow_deletion()
     checks = "1 vibe check is" if count == 1 else f"{count} vibe checks are"
     marked = " What a model learned from it stays in the model, which is marked." if learned else ""
     st.session_state.deleted = f"{checks} deleted. This browser is a new visitor now.{marked}"

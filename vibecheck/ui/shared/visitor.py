@@ -1,47 +1,36 @@
 """Who is looking: a random id in a cookie of this browser, known to the records only as a hash."""
 
-import re
-import secrets
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from vibecheck.access.browsers import is_visitor, new_visitor
 from vibecheck.records.values import hash_of
-from vibecheck.ui.shared.cookies import set_cookie
+from vibecheck.ui.access.access_link import visitors
+from vibecheck.ui.access.browser_guard import VISITOR_COOKIE
 
-COOKIE = "vibecheck_visitor"
-_ID = re.compile(r"[0-9a-f]{32}")
+# Loads any page, whose answer sets the cookie of the new id: script cannot set an HttpOnly cookie.
+RENEW_COOKIE = "<script>fetch(window.location.pathname, {cache: 'no-store'})</script>"
 
 
 def visitor() -> str:
-    """The hash of this browser's id; the first visit gives it one.
-
-    The cookie is first-party and holds nothing but the random id. A browser that refuses cookies is
-    a new visitor in each session.
-    """
-    if "visitor" not in st.session_state:
-        known = st.context.cookies.get(COOKIE, "")
-        if _ID.fullmatch(known):
-            st.session_state.visitor, st.session_state.new_visitor = known, False
-        else:
-            become_another()
-    return hash_of(st.session_state.visitor)
+    """The hash of this browser's visitor id. After a deletion it is another one, at once in every tab."""
+    return hash_of(visitors().current(_shown()))
 
 
 def become_another() -> None:
-    """From now on this browser has another id, which leads to nothing that the one before gave."""
-    st.session_state.visitor, st.session_state.new_visitor = secrets.token_hex(16), True
+    """Give this browser a new id, which leads to nothing that was given under the old one."""
+    visitors().replace(_shown())
 
 
-def remember() -> None:
-    """Set the cookie of a new visitor. Draws an element without size: call it at the end of a page."""
-    visitor()
-    if st.session_state.new_visitor:
-        set_cookie(COOKIE, st.session_state.visitor)
+def _shown() -> str:
+    """The id with which this session was opened; the server sees to it that there is one."""
+    cookie = st.context.cookies.get(VISITOR_COOKIE)
+    return cookie if cookie and is_visitor(cookie) else st.session_state.setdefault("visitor", new_visitor())
 
 
 def timezone() -> ZoneInfo:
-    """The visitor's own time zone, as the browser tells it."""
+    """The visitor's time zone, as the browser reports it; UTC if it is unknown."""
     try:
         return ZoneInfo(st.context.timezone or "UTC")
     except (ValueError, OSError, KeyError):

@@ -7,7 +7,7 @@ import requests
 from streamlit import config
 
 from tests.browser.conftest import look
-from vibecheck.ui.shared.serving import INDEX, doors, with_splash
+from vibecheck.ui.shared.server import INDEX, page_routes, with_splash
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +20,7 @@ def app(start_app):
 def test_each_page_begins_with_the_products_name_and_a_splash(app):
     for path in ("/", "/Corrections", "/Dashboard", "/Fine-tune?base=embedded", "/About"):
         answer = requests.get(app.url + path, timeout=10)
-        assert answer.status_code == 200 and answer.headers["cache-control"] == "no-cache"
+        assert answer.status_code == 200 and answer.headers["cache-control"] == "private, no-cache"
         assert "<title>VibeCheck</title>" in answer.text and "Loading the page" in answer.text
     assert requests.get(app.url + "/_stcore/health", timeout=10).text == "ok"
     assert "Loading the page" not in requests.get(app.url + "/nothing", timeout=10).text
@@ -43,7 +43,10 @@ def test_pages_are_where_the_base_of_the_address_is(base, start):
     before = config.get_option("server.baseUrlPath")
     config.set_option("server.baseUrlPath", base)
     try:
-        assert [door.path for door in doors([Path("2_Fine-tune.py")])] == [f"{start}/", f"{start}/Fine-tune"]
+        assert [route.path for route in page_routes([Path("2_Fine-tune.py")])] == [
+            f"{start}/",
+            f"{start}/Fine-tune",
+        ]
     finally:
         config.set_option("server.baseUrlPath", before)
 

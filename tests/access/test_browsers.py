@@ -1,0 +1,73 @@
+"""Visitors, and the sessions of their browsers."""
+
+import pytest
+
+from vibecheck.access import browsers
+from vibecheck.access.browsers import FORGET_AFTER, Browser, SessionOwners, Visitors, is_visitor, new_visitor
+
+ANN, BEN = "a" * 32, "b" * 32
+
+
+@pytest.mark.parametrize(
+    "shown", [None, "", "a" * 31, "a" * 33, "A" * 32, "g" * 32, "a" * 32 + "\n", "٣" * 32]
+)
+def test_what_is_no_visitor_id(shown):
+    assert not is_visitor(shown)
+    assert is_visitor(new_visitor())
+
+
+def test_after_a_deletion_every_tab_has_the_one_new_id():
+    visitors = Visitors()
+    new = visitors.replace(ANN)
+    assert new != ANN and is_visitor(new)
+    assert visitors.current(ANN) == visitors.current(new) == new
+    newer = visitors.replace(ANN)  # a tab that was open before the first deletion deletes again
+    assert newer not in (ANN, new) and visitors.current(ANN) == newer
+    assert visitors.current(BEN) == BEN
+
+
+def test_the_ids_that_are_remembered_are_bounded(monkeypatch):
+    monkeypatch.setattr(browsers, "MOST_DELETED", 3)
+    visitors = Visitors()
+    for _ in range(10):
+        visitors.replace(new_visitor())
+    assert len(visitors._successor) == 3
+
+
+@pytest.mark.parametrize(
+    ("opened_by", "asked_by", "allowed"),
+    [
+        (Browser(ANN), Browser(ANN), True),
+        (Browser(ANN), Browser(BEN), False),
+        (Browser(ANN), Browser(BEN, has_pass=True), False),
+        (Browser(ANN), Browser(ANN, has_pass=True), True),
+        (Browser(ANN, has_pass=True), Browser(ANN, has_pass=True), True),
+        (Browser(ANN, has_pass=True), Browser(ANN), False),
+    ],
+)
+def test_a_session_is_used_by_the_browser_that_opened_it(opened_by, asked_by, allowed):
+    owners = SessionOwners(Visitors())
+    owners.bind("session", opened_by)
+    assert owners.owns(asked_by, "session") is allowed
+    assert not owners.owns(opened_by, "another")
+
+
+def test_a_deletion_does_not_part_a_tab_from_its_session():
+    visitors = Visitors()
+    owners = SessionOwners(visitors)
+    owners.bind("session", Browser(ANN))
+    assert owners.owns(Browser(visitors.replace(ANN)), "session")
+
+
+def test_a_session_is_forgotten_some_time_after_its_connection_ended():
+    owners = SessionOwners(Visitors())
+    for session in ("first", "second"):
+        owners.bind(session, Browser(ANN))
+    owners.close("first", 0.0)
+    owners.close("unknown", 0.0)
+    assert owners.owns(Browser(ANN), "first")
+    owners.close("second", FORGET_AFTER + 1)
+    assert not owners.owns(Browser(ANN), "first") and owners.owns(Browser(ANN), "second")
+    owners.bind("second", Browser(ANN))
+    owners.close("third", 10 * FORGET_AFTER)
+    assert owners.owns(Browser(ANN), "second"), "it is connected again"

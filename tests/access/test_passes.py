@@ -1,0 +1,119 @@
+"""The access link's token and the passes given for it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vibecheck.access.passes import (
+    FREE_TRIES,
+    MOST_ADDRESSES,
+    MOST_PASSES,
+    PASS_SECONDS,
+    TRY_EVERY,
+    Passes,
+    WrongTries,
+    check_token,
+    same_token,
+)
+
+TOKEN = "a-token-of-32-characters-or-more"
+NOW = 1_800_000_000.0
+
+
+def test_a_token_is_drawn_at_each_start_with_256_bits():
+    tokens = {Passes().token for _ in range(20)}
+    assert len(tokens) == 20
+    for token in tokens:
+        check_token(token)
+        assert len(token) >= 43
+
+
+def test_the_token_buys_a_pass_for_a_day():
+    passes = Passes(TOKEN)
+    given_pass = passes.trade(TOKEN, NOW)
+    assert TOKEN not in given_pass
+    assert passes.valid(given_pass, NOW) and passes.valid(given_pass, NOW + PASS_SECONDS - 1)
+    assert not passes.valid(given_pass, NOW + PASS_SECONDS)
+    assert passes.trade(TOKEN, NOW) != given_pass
+
+
+def test_a_pass_is_worth_nothing_in_another_process_with_the_same_token():
+    assert not Passes(TOKEN).valid(Passes(TOKEN).trade(TOKEN, NOW), NOW)
+
+
+def test_one_pass_is_revoked_and_the_others_stay():
+    passes = Passes(TOKEN)
+    first, second = passes.trade(TOKEN, NOW), passes.trade(TOKEN, NOW)
+    passes.revoke(first)
+    passes.revoke("not a pass")
+    passes.revoke(None)
+    assert not passes.valid(first, NOW) and passes.valid(second, NOW)
+
+
+def test_all_passes_are_revoked_and_a_drawn_link_dies_with_them():
+    passes = Passes()
+    old, given_pass = passes.token, passes.trade(passes.token, NOW)
+    assert passes.revoke_all()
+    assert not passes.valid(given_pass, NOW)
+    assert passes.trade(old, NOW) is None and passes.trade(passes.token, NOW)
+    chosen = Passes(TOKEN)
+    assert not chosen.revoke_all()
+    assert chosen.trade(TOKEN, NOW)
+
+
+def test_passes_in_force_are_bounded_and_the_oldest_give_way():
+    passes = Passes(TOKEN)
+    given_passes = [passes.trade(TOKEN, NOW) for _ in range(MOST_PASSES + 2)]
+    assert [passes.valid(each, NOW) for each in given_passes[:3]] == [False, False, True]
+    later = passes.trade(TOKEN, NOW + PASS_SECONDS)
+    assert passes.valid(later, NOW + PASS_SECONDS) and len(passes._expiry) == 1
+
+
+@given(st.one_of(st.text(), st.none()))
+def test_anything_else_is_no_pass_and_no_token(shown):
+    passes = Passes(TOKEN)
+    passes.trade(TOKEN, NOW)
+    assert not passes.valid(shown, NOW)
+    assert shown is None or passes.trade(shown, NOW) is None
+
+
+def test_the_right_token_is_never_slowed_down():
+    passes = Passes(TOKEN)
+    for guess in range(1000):
+        assert passes.trade(f"{guess}", NOW) is None
+    assert passes.trade(TOKEN, NOW)
+
+
+def test_wrong_links_are_slowed_down_per_address():
+    tries = WrongTries()
+    waits = [tries.wait("1.2.3.4", NOW) for _ in range(FREE_TRIES + 3)]
+    assert waits == [0.0] * FREE_TRIES + [TRY_EVERY, 2 * TRY_EVERY, 2 * TRY_EVERY]
+    assert tries.wait("1.2.3.4", NOW) > 0
+    assert tries.wait("5.6.7.8", NOW) == 0
+    assert tries.wait("1.2.3.4", NOW + (FREE_TRIES + 2) * TRY_EVERY) == 0
+
+
+def test_the_addresses_that_are_remembered_are_bounded():
+    tries = WrongTries()
+    for number in range(MOST_ADDRESSES + 5):
+        tries.wait(f"{number}", NOW)
+    assert len(tries._busy_until) == MOST_ADDRESSES
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        ("x" * 31, "32 characters"),
+        ("with a space in it, and long enough", "letters, digits"),
+        ("ä" * 40, "letters"),
+    ],
+)
+def test_a_token_that_is_too_short_or_breaks_an_address_is_refused(token, said):
+    with pytest.raises(ValueError, match=said):
+        check_token(token)
+
+
+@given(st.text(), st.text())
+def test_tokens_are_the_same_only_if_they_are_equal(one, other):
+    assert same_token(one, one)
+    assert same_token(one, other) == (one == other)

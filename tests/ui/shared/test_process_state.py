@@ -1,0 +1,76 @@
+"""What a process opens once."""
+
+import threading
+
+import pytest
+
+from vibecheck.ui.shared.process_state import ProcessValue, process_value
+
+
+def test_a_value_is_made_once_though_many_threads_ask_at_the_same_time():
+    made, start = [], threading.Event()
+
+    def make() -> object:
+        start.wait(5)
+        made.append(object())
+        return made[-1]
+
+    value = ProcessValue(make)
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(value())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    assert not value.is_made
+    start.set()
+    for thread in threads:
+        thread.join()
+    assert value.is_made and len(made) == 1 and set(got) == {made[0]}
+
+
+def test_an_exception_is_raised_and_the_next_one_tries_again():
+    outcomes = [OSError("away"), "here"]
+
+    @process_value
+    def value() -> str:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    with pytest.raises(OSError, match="away"):
+        value()
+    assert value() == value() == "here"
+
+
+def test_a_value_grows_old():
+    now, made = [0.0], iter(range(9))
+    value = ProcessValue(lambda: next(made), max_age=10.0, clock=lambda: now[0])
+    assert [value(), value()] == [0, 0]
+    now[0] = 10.0
+    assert value() == 1
+
+
+def test_clearing_closes_what_was_made():
+    closed, made = [], iter("ab")
+
+    @process_value(close=closed.append)
+    def value() -> str:
+        """What it is."""
+        return next(made)
+
+    assert value.__doc__ == "What it is."
+    value.clear()
+    assert closed == []
+    value()
+    value.clear()
+    assert closed == ["a"] and value() == "b"
+
+
+def test_streamlits_caches_do_not_reach_it():
+    import streamlit as st
+
+    value = ProcessValue(object)
+    before = value()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    assert value() is before

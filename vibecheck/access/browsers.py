@@ -1,0 +1,96 @@
+"""Browsers by their cookie: which visitor each is, and which sessions are theirs."""
+
+import re
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+_ID = re.compile(r"[0-9a-f]{32}")
+MOST_DELETED = 10_000
+# Streamlit drops a session two minutes after its connection ended; none is taken up later.
+FORGET_AFTER = 600.0  # s
+
+
+def new_visitor() -> str:
+    """A random visitor id (128 bits, hex)."""
+    return secrets.token_hex(16)
+
+
+def is_visitor(shown: object) -> bool:
+    """Whether what a browser sent has the form of a visitor id."""
+    return isinstance(shown, str) and _ID.fullmatch(shown) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What a browser's cookies say of it: its visitor id, and whether it holds a valid pass."""
+
+    visitor: str
+    has_pass: bool = False
+
+
+class Visitors:
+    """Maps the id of a visitor who deleted their data to the new id of that browser. Thread-safe.
+
+    Tabs that were open at the deletion, and cookies that still hold the old id, lead to the new one.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._successor: OrderedDict[str, str] = OrderedDict()
+
+    def current(self, shown: str) -> str:
+        """The id that stands for `shown` now."""
+        with self._lock:
+            while shown in self._successor:
+                shown = self._successor[shown]
+        return shown
+
+    def replace(self, shown: str) -> str:
+        """Give a visitor a new id, from now on and in all tabs. Returns it."""
+        last = self.current(shown)
+        with self._lock:
+            new = self._successor.setdefault(last, new_visitor())
+            while len(self._successor) > MOST_DELETED:
+                self._successor.popitem(last=False)
+        return new
+
+    def may_use(self, browser: Browser, owner: Browser) -> bool:
+        """Whether `browser` may use what belongs to `owner`: the same visitor, and no pass is missing."""
+        same = self.current(browser.visitor) == self.current(owner.visitor)
+        return same and (browser.has_pass or not owner.has_pass)
+
+
+class SessionOwners:
+    """Which browser opened each Streamlit session. Thread-safe.
+
+    A session's id alone is no secret: it stands in the addresses of uploads.
+    """
+
+    def __init__(self, visitors: Visitors) -> None:
+        self._visitors = visitors
+        self._lock = threading.Lock()
+        self._owners: dict[str, Browser] = {}
+        self._closed: OrderedDict[str, float] = OrderedDict()  # when the connection ended, s
+
+    def bind(self, session: str, owner: Browser) -> None:
+        """Note who opened a session, or connected to it again."""
+        with self._lock:
+            self._owners[session] = owner
+            self._closed.pop(session, None)
+
+    def owns(self, browser: Browser, session: str) -> bool:
+        """Whether this browser may use the session."""
+        with self._lock:
+            owner = self._owners.get(session)
+        return owner is not None and self._visitors.may_use(browser, owner)
+
+    def close(self, session: str, now: float) -> None:
+        """Its connection ended; after a while the session is forgotten."""
+        with self._lock:
+            if session in self._owners:
+                self._closed[session] = now
+            while self._closed and next(iter(self._closed.values())) < now - FORGET_AFTER:
+                gone, _ = self._closed.popitem(last=False)
+                del self._owners[gone]

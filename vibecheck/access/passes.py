@@ -1,0 +1,101 @@
+"""The access link's token, and the passes that browsers get for it.
+
+The token is drawn at each start unless one is set. A browser trades it for a pass, a random value in a
+cookie. Passes are kept in this process (as hashes), so that each can be revoked.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import threading
+from collections import OrderedDict
+
+# A chosen token is never slowed down when it is right, so it has to be too long to guess.
+TOKEN_LENGTH = 32
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
+PASS_SECONDS = 24 * 3600
+MOST_PASSES = 1000  # in force at once; the oldest give way
+
+# Wrong links, per address.
+FREE_TRIES = 10
+TRY_EVERY = 10.0  # s; after the free ones
+MOST_ADDRESSES = 10_000
+
+
+def check_token(token: str) -> None:
+    """Raises ValueError unless `token` is long enough and can stand in an address as it is."""
+    if len(token) < TOKEN_LENGTH:
+        raise ValueError(f"it needs {TOKEN_LENGTH} characters or more, drawn at random")
+    if not _TOKEN.fullmatch(token):
+        raise ValueError("it may have letters, digits and - . _ ~ only, since it stands in an address")
+
+
+def same_token(one: str, other: str) -> bool:
+    """Compares two tokens in constant time."""
+    return hmac.compare_digest(_digest(one), _digest(other))
+
+
+class Passes:
+    """The token of this start and the passes given for it. Every `now` is in seconds, of one clock.
+
+    Thread-safe.
+    """
+
+    def __init__(self, token: str | None = None) -> None:
+        """`token` is the one that is set, or None to draw one (256 bits)."""
+        self._drawn = token is None
+        self.token = token or secrets.token_urlsafe(32)
+        self._lock = threading.Lock()
+        self._expiry: OrderedDict[bytes, float] = OrderedDict()  # by the pass's digest, oldest first
+
+    def trade(self, offered: str, now: float) -> str | None:
+        """A new pass, valid for a day, if `offered` is the token."""
+        if not same_token(offered, self.token):
+            return None
+        made = secrets.token_urlsafe(32)
+        with self._lock:
+            self._expiry[_digest(made)] = now + PASS_SECONDS
+            while len(self._expiry) > MOST_PASSES or next(iter(self._expiry.values())) <= now:
+                self._expiry.popitem(last=False)
+        return made
+
+    def valid(self, shown: str | None, now: float) -> bool:
+        """Whether `shown` is a pass that has neither expired nor been revoked."""
+        with self._lock:
+            return bool(shown) and now < self._expiry.get(_digest(shown or ""), 0.0)
+
+    def revoke(self, shown: str | None) -> None:
+        """End one pass."""
+        with self._lock:
+            self._expiry.pop(_digest(shown or ""), None)
+
+    def revoke_all(self) -> bool:
+        """End all passes. A drawn token is replaced, so the old link is dead too; returns whether."""
+        with self._lock:
+            self._expiry.clear()
+            if self._drawn:
+                self.token = secrets.token_urlsafe(32)
+        return self._drawn
+
+
+class WrongTries:
+    """Counts wrong links per address. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._busy_until: OrderedDict[str, float] = OrderedDict()
+
+    def wait(self, address: str, now: float) -> float:
+        """Count a wrong link of this address. Returns the seconds to wait before the next one, or 0."""
+        with self._lock:
+            until = max(now, self._busy_until.pop(address, now)) + TRY_EVERY
+            allowed = now + FREE_TRIES * TRY_EVERY
+            self._busy_until[address] = min(until, allowed + TRY_EVERY)
+            while len(self._busy_until) > MOST_ADDRESSES:
+                self._busy_until.popitem(last=False)
+            return max(0.0, until - allowed)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

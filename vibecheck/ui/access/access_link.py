@@ -1,0 +1,87 @@
+"""The access link of this process: where it leads, who holds a pass for it, and its announcement."""
+
+import time
+
+import streamlit as st
+import typer
+
+from vibecheck.access import roles
+from vibecheck.access.browsers import SessionOwners, Visitors
+from vibecheck.access.passes import Passes, WrongTries
+from vibecheck.access.roles import Provider
+from vibecheck.errors import SettingsError
+from vibecheck.ui.shared.configuration import settings
+from vibecheck.ui.shared.process_state import process_value
+
+PARAMETER = "access"
+
+
+@process_value
+def passes() -> Passes:
+    """The link's token, and the passes given for it. Raises SettingsError."""
+    token = settings().access_token
+    return Passes(token.get_secret_value() if token else None)
+
+
+wrong_tries = process_value(WrongTries)
+visitors = process_value(Visitors)
+
+
+@process_value
+def session_owners() -> SessionOwners:
+    """Which browser opened each session."""
+    return SessionOwners(visitors())
+
+
+def providers() -> tuple[Provider, ...]:
+    """The identity providers that are configured. Raises SettingsError."""
+    return roles.providers(st.secrets.get("auth") if st.secrets.load_if_toml_exists() else None)
+
+
+def opens_pages() -> bool:
+    """Whether there is a link: not where people sign in, and not while a setting is unusable."""
+    try:
+        return not providers() and passes() is not None
+    except SettingsError:
+        return False
+
+
+def valid(shown: str | None) -> bool:
+    """Whether a cookie's value is a pass that opens all pages now."""
+    return bool(shown) and opens_pages() and passes().valid(shown, time.time())
+
+
+def cookie_name() -> str:
+    """The pass's cookie. Browsers send cookies to every port of a host, so each port has its own name."""
+    return f"vibecheck_access_{st.get_option('server.port')}"
+
+
+def announce() -> None:
+    """Print the link in the terminal, or why there is none."""
+    try:
+        if providers():
+            return
+        if settings().access_token:
+            start = f"{address()}/?{PARAMETER}="
+            typer.echo(f"\n  All pages open with {start} followed by VIBECHECK_ACCESS_TOKEN.\n", err=True)
+        else:
+            typer.echo(f"\n  All pages open with this link, until the next start:\n  {link()}\n", err=True)
+    except SettingsError as error:  # every page says so too
+        typer.echo(f"\n  {error}\n", err=True)
+
+
+def link() -> str:
+    """The address to open in a browser: with the token, where there is a link."""
+    return f"{address()}/?{PARAMETER}={passes().token}" if opens_pages() else address()
+
+
+def address() -> str:
+    """Where this app can be reached, as far as Streamlit knows."""
+    listens = st.get_option("server.address")
+    # Streamlit's default where none is set.
+    named = st.get_option("browser.serverAddress")
+    host = listens if named == "localhost" and listens not in (None, "", "0.0.0.0", "::") else named
+    host = f"[{host}]" if ":" in host else host
+    scheme = "https" if st.get_option("server.sslCertFile") else "http"
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"{scheme}://{host}:{st.get_option('browser.serverPort')}" + (f"/{base}" if base else "")

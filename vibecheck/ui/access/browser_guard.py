@@ -1,0 +1,223 @@
+"""Binds what a browser does to its cookies, before Streamlit sees it.
+
+- Each browser has a visitor id in an HttpOnly cookie, set when a page is first loaded.
+- The access link is traded for a pass in a cookie by a redirect, before any page is drawn.
+- A session is resumed, files are uploaded to it, and its pictures are served only with the cookies of the
+  browser that opened it.
+- Of the messages over the WebSocket, those of a developer are dropped (vibecheck/ui/access/messages.py).
+"""
+
+import logging
+import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import quote, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request, cookie_parser
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from vibecheck.access.browsers import Browser, is_visitor, new_visitor
+from vibecheck.ui.access import access_link, messages
+from vibecheck.ui.access.access_link import PARAMETER, session_owners, visitors
+from vibecheck.ui.access.security_headers import path_of
+
+log = logging.getLogger(__name__)
+
+VISITOR_COOKIE = "vibecheck_visitor"
+YEAR = 365 * 24 * 3600  # s
+STREAM = "/_stcore/stream"
+UPLOAD = re.compile(r"/_stcore/upload_file/([^/]*)/")
+MEDIA = re.compile(rb"/media/([0-9a-f]+)")
+NO_PAGES = ("/_stcore", "/media", "/component", "/static", "/oauth2callback")
+MOST_MEDIA = 10_000
+POLICY_VIOLATION = 1008  # close code, RFC 6455
+REFUSED = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck</title>
+<meta name="viewport" content="width=device-width"><style>body {{ background: #0E1016; color: #F2F4F8;
+font: 16px/1.5 system-ui, sans-serif; display: grid; place-content: center; min-height: 90vh; }}
+a {{ color: #B79BFF; }}</style></head><body><main><h1>This link does not open VibeCheck</h1><p>{text}</p>
+<p><a href="./">Go to the first page</a></p></main></body></html>"""
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who sent a request: the browser, its pass as sent, and the Set-Cookie headers its answer needs."""
+
+    browser: Browser
+    shown_pass: str | None
+    set_cookies: tuple[str, ...]
+
+
+class BrowserGuard:
+    """ASGI middleware, around all of Streamlit's."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._media: OrderedDict[bytes, set[Browser]] = OrderedDict()  # to whom each file's address was sent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket" and path_of(scope) == STREAM:
+            await self._socket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, client = path_of(scope), identify(scope)
+        if scope["method"] == "GET" and not path.startswith(NO_PAGES):
+            request = Request(scope)
+            if PARAMETER in request.query_params:
+                await trade(request, client)(scope, receive, send)
+                return
+        if not self._may(client.browser, path):
+            await PlainTextResponse("Forbidden", status_code=403)(scope, receive, send)
+            return
+
+        async def send_with_cookies(message: Message) -> None:
+            if message["type"] == "http.response.start" and not path.startswith(NO_PAGES):
+                headers = MutableHeaders(scope=message)
+                if headers.get("content-type", "").startswith("text/html"):
+                    for cookie in client.set_cookies:
+                        headers.append("Set-Cookie", cookie)
+            await send(message)
+
+        await self._app(scope, receive, send_with_cookies)
+
+    def _may(self, browser: Browser, path: str) -> bool:
+        """Whether a browser may use an address that belongs to a session."""
+        if upload := UPLOAD.match(path):
+            return session_owners().owns(browser, upload[1])
+        if media := MEDIA.match(path.encode()):
+            return any(visitors().may_use(browser, each) for each in self._media.get(media[1], ()))
+        return not path.startswith(("/_stcore/upload_file", "/media"))
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = identify(scope)
+        browser = client.browser
+        session, closed = "", False
+
+        async def close() -> Message:
+            nonlocal closed
+            closed = True
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
+
+        async def receive_checked() -> Message:
+            while True:
+                message = await receive()
+                if message["type"] != "websocket.receive":
+                    return message
+                if browser.has_pass and not access_link.valid(client.shown_pass):
+                    return await close()  # signed out, or expired
+                try:
+                    if messages.is_taken(message.get("bytes") or b""):
+                        return message
+                except messages.TooMuch as error:
+                    log.warning("Closed a browser's connection: %s.", error)
+                    return await close()
+
+        async def send_checked(message: Message) -> None:
+            nonlocal session
+            if closed:
+                return
+            if message["type"] == "websocket.accept":
+                headers = MutableHeaders(scope=message)
+                for cookie in client.set_cookies:
+                    headers.append("Set-Cookie", cookie)
+            elif message["type"] == "websocket.send" and (data := message.get("bytes")):
+                if not session and (session := _session_in(data)):
+                    session_owners().bind(session, browser)
+                self._note_media(data, browser)
+            await send(message)
+
+        try:
+            await self._app(_for_streamlit(scope, browser), receive_checked, send_checked)
+        finally:
+            session_owners().close(session, time.monotonic())
+
+    def _note_media(self, data: bytes, browser: Browser) -> None:
+        for file in MEDIA.findall(data):
+            self._media.setdefault(file, set()).add(browser)
+            self._media.move_to_end(file)
+        while len(self._media) > MOST_MEDIA:
+            self._media.popitem(last=False)
+
+
+def identify(scope: Scope) -> Client:
+    """Who sent a request, by its cookies. A browser without a visitor id is given one."""
+    cookies = cookie_parser(Headers(scope=scope).get("cookie", ""))
+    shown, shown_pass = cookies.get(VISITOR_COOKIE), cookies.get(access_link.cookie_name())
+    visitor = visitors().current(shown) if shown and is_visitor(shown) else new_visitor()
+    has_pass = access_link.valid(shown_pass)
+    headers = []
+    if visitor != shown:
+        headers.append(_cookie(scope, VISITOR_COOKIE, visitor, f"Max-Age={YEAR}; SameSite=Lax"))
+    if shown_pass is not None and not has_pass:
+        headers.append(_cookie(scope, access_link.cookie_name(), "", "Max-Age=0; SameSite=Strict"))
+    return Client(Browser(visitor, has_pass), shown_pass, tuple(headers))
+
+
+def trade(request: Request, client: Client) -> Response:
+    """The answer to an address with a token: a redirect to the same address without it, or a refusal.
+
+    The redirect gives a pass if the token is right. Its cookie has no Max-Age: it goes with the browser.
+    """
+    page = request.url.path.rpartition("/")[2]
+    rest = [(name, value) for name, value in request.query_params.multi_items() if name != PARAMETER]
+    answer = RedirectResponse(f"./{quote(page)}" + (f"?{urlencode(rest)}" if rest else ""), status_code=303)
+    answer.headers["Cache-Control"] = "no-store"
+    for cookie in client.set_cookies:
+        answer.headers.append("Set-Cookie", cookie)
+    if not access_link.opens_pages():
+        return answer  # people sign in here; the page says how
+    given = access_link.passes().trade(request.query_params[PARAMETER], time.time())
+    if given is None:
+        return _refused(request)
+    answer.headers.append(
+        "Set-Cookie", _cookie(request.scope, access_link.cookie_name(), given, "SameSite=Strict")
+    )
+    return answer
+
+
+def _refused(request: Request) -> Response:
+    wait = access_link.wrong_tries().wait(request.client.host if request.client else "", time.monotonic())
+    text = "It may be from before the last start: the right one is in VibeCheck's terminal, or in its log."
+    if wait:
+        text = f"Too many wrong links came from your address. Wait {wait:.0f} s before you try another."
+    answer = HTMLResponse(REFUSED.format(text=escape(text)), status_code=429 if wait else 403)
+    answer.headers["Cache-Control"] = "no-store"
+    if wait:
+        answer.headers["Retry-After"] = f"{wait:.0f}"
+    return answer
+
+
+def _cookie(scope: Scope, name: str, value: str, attributes: str) -> str:
+    """A Set-Cookie header. It is for HTTPS alone where the page came by it, also through a proxy."""
+    proxied = Headers(scope=scope).get("x-forwarded-proto", "")
+    secure = "; Secure" if scope["scheme"] in ("https", "wss") or proxied == "https" else ""
+    return f"{name}={value}; Path=/; HttpOnly; {attributes}{secure}"
+
+
+def _for_streamlit(scope: Scope, browser: Browser) -> Scope:
+    """The handshake for Streamlit: with the current visitor id, and a session's id only from its owner."""
+    headers = MutableHeaders(raw=list(scope["headers"]))
+    pairs = [pair for pair in headers.get("cookie", "").split(";") if pair.strip()]
+    others = [pair for pair in pairs if pair.partition("=")[0].strip() != VISITOR_COOKIE]
+    headers["cookie"] = ";".join([*others, f" {VISITOR_COOKIE}={browser.visitor}"]).strip()
+    offered = headers.get("sec-websocket-protocol", "").split(",")
+    if len(offered) > 2 and not session_owners().owns(browser, offered[2].strip()):
+        headers["sec-websocket-protocol"] = ",".join(offered[:2])
+    return {**scope, "headers": headers.raw}
+
+
+def _session_in(data: bytes) -> str:
+    """The id of the session that a message to a browser begins; empty in any other."""
+    message = ForwardMsg.FromString(data)
+    if message.WhichOneof("type") != "new_session":
+        return ""
+    return message.new_session.initialize.session_id

@@ -1,0 +1,65 @@
+"""What a browser may send over its WebSocket. Streamlit itself trusts every message of every session."""
+
+import json
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+# Each acts on the sender's session alone. The others are a developer's, and act on the process: they empty
+# all caches, stop the server, read the git repository, or write files.
+TAKEN = {"rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "backend_operation_request"}
+TAKEN_OPERATIONS = {"deferred_file", "dataframe_chunk"}
+MOST_FILES = 20  # addresses asked for at once
+# A component's value. WebRTC's offer is the largest: about 8 kB with a dozen candidates. aiortc's time to
+# take in candidates grows with their square, on the event loop of all visitors.
+MOST_JSON = 100_000  # characters
+MOST_CANDIDATES = 100
+
+
+class TooMuch(ValueError):
+    """A message that no page of ours sends: the connection is closed."""
+
+
+def is_taken(data: bytes) -> bool:
+    """Whether a message is handed to Streamlit; False if it is dropped. Raises TooMuch."""
+    message = BackMsg()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise TooMuch("not a message") from error
+    kind = message.WhichOneof("type")
+    if kind == "backend_operation_request":
+        return message.backend_operation_request.WhichOneof("payload") in TAKEN_OPERATIONS
+    if kind == "file_urls_request" and len(message.file_urls_request.file_names) > MOST_FILES:
+        raise TooMuch("too many files")
+    if kind == "rerun_script":
+        for state in message.rerun_script.widget_states.widgets:
+            which = state.WhichOneof("value")
+            if which == "json_value":
+                _check_json(state.json_value)
+            elif which == "json_trigger_value":
+                _check_json(state.json_trigger_value)
+    return kind in TAKEN
+
+
+def _check_json(text: str) -> None:
+    """Raises TooMuch for a component's value that is too long, or a WebRTC offer with too many candidates."""
+    if len(text) > MOST_JSON:
+        raise TooMuch("a component's value is too long")
+    try:
+        value = json.loads(text)
+    except ValueError:  # not JSON: Streamlit says so to whoever sent it
+        return
+    except RecursionError as error:
+        raise TooMuch("a component's value is nested too deeply") from error
+    if isinstance(value, dict) and _candidates(value) > MOST_CANDIDATES:
+        raise TooMuch("a WebRTC offer has too many candidates")
+
+
+def _candidates(value: dict[str, Any]) -> int:
+    """The ICE candidates of streamlit-webrtc's value, in the offer and beside it."""
+    offer, beside = value.get("sdpOffer"), value.get("iceCandidates")
+    sdp = offer.get("sdp") if isinstance(offer, dict) else None
+    inside = sdp.count("candidate:") if isinstance(sdp, str) else 0
+    return max(inside, len(beside) if isinstance(beside, dict | list) else 0)

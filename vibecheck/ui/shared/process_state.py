@@ -1,0 +1,67 @@
+"""What this process opens once and shares among all visitors.
+
+Not in `st.cache_resource`: Streamlit empties its caches for all sessions when one browser asks it to.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+
+Value = TypeVar("Value")
+
+
+class ProcessValue(Generic[Value]):
+    """Calls `make` on first use, and again once the value is `max_age` seconds old; safe to use from threads.
+
+    While one thread makes the value, others wait for it. An exception is raised to whoever asked, and the
+    next one tries again. `close` is called with a value that `clear` drops.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Value],
+        max_age: float = math.inf,
+        close: Callable[[Value], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make, self._max_age, self._close, self._clock = make, max_age, close, clock
+        self._lock = threading.RLock()
+        self._made: tuple[Value, float] | None = None  # the value, and the time at which it expires
+        self.__doc__ = make.__doc__
+
+    def __call__(self) -> Value:
+        made = self._made
+        if made is not None and self._clock() < made[1]:
+            return made[0]
+        with self._lock:
+            if self._made is None or self._clock() >= self._made[1]:
+                value = self._make()
+                self._made = value, self._clock() + self._max_age
+            return self._made[0]
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the next call returns at once."""
+        return self._made is not None
+
+    def clear(self) -> None:
+        """Drop the value; the next call makes another."""
+        with self._lock:
+            made, self._made = self._made, None
+        if made is not None and self._close is not None:
+            self._close(made[0])
+
+
+@overload
+def process_value(make: Callable[[], Value]) -> ProcessValue[Value]: ...
+@overload
+def process_value(
+    *, max_age: float = math.inf, close: Callable[[Any], object] | None = None
+) -> Callable[[Callable[[], Value]], ProcessValue[Value]]: ...
+def process_value(make=None, *, max_age=math.inf, close=None):
+    """Decorates a function without arguments: it is called once in this process, as `ProcessValue` says."""
+    if make is not None:
+        return ProcessValue(make)
+    return lambda function: ProcessValue(function, max_age, close)

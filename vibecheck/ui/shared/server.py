@@ -1,0 +1,114 @@
+"""The web server around Streamlit: what starts with it, and what a browser shows before a page is there."""
+
+import asyncio
+import contextlib
+import gc
+import webbrowser
+from collections.abc import AsyncIterator, Iterable
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+from starlette.formparsers import MultiPartParser
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+from vibecheck.errors import SettingsError
+from vibecheck.ui.access import access_link
+from vibecheck.ui.access.browser_guard import BrowserGuard
+from vibecheck.ui.access.security_headers import SecurityHeaders
+from vibecheck.ui.shared.configuration import settings
+
+MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
+INDEX = Path(st.__file__).parent / "static" / "index.html"
+COLLECT_EVERY = 15.0  # s
+REDIRECT_LASTS = 60.0  # s
+# More than server.maxUploadSize allows: an upload never leaves memory for a temporary file.
+IN_MEMORY = 64 * 1024 * 1024
+LOGO = Path(__file__).with_name("logo.svg")
+# Streamlit's own page is white and empty until 2 MB of scripts are there: a minute on a slow phone.
+# What stands in #root is replaced by the app.
+SPLASH = """<style>html, body {{ background: #0E1016; margin: 0; }}
+#root > .vc-splash {{ height: 100vh; display: grid; place-content: center; justify-items: center; gap: 1rem;
+  color: #98A2B3; font: 15px/1.5 system-ui, sans-serif; }}
+.vc-splash svg {{ height: 2.2rem; width: auto; }}</style>
+<div class="vc-splash" role="status">{logo}<span>Loading the page…</span></div>"""
+REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={link}"><a href="{link}">Open VibeCheck</a>"""
+
+
+@contextlib.asynccontextmanager
+async def lifespan(server: st.App) -> AsyncIterator[None]:
+    """What runs as long as the server does. Streamlit's runtime has started by then."""
+    MultiPartParser.spool_max_size = IN_MEMORY
+    access_link.announce()
+    tasks = [asyncio.create_task(_collect_garbage()), asyncio.create_task(asyncio.to_thread(_start_sweeping))]
+    if not st.get_option("server.headless"):  # Streamlit opens no browser for an st.App
+        tasks.append(asyncio.create_task(_open_browser()))
+    yield
+    for task in tasks:
+        task.cancel()
+
+
+def _start_sweeping() -> None:
+    from vibecheck.ui.shared import app  # takes a second, which nobody has to wait for here
+
+    app.start_sweeping()
+
+
+async def _open_browser() -> None:
+    """Open the access link in a browser.
+
+    By a file that only this user can read, which redirects there: every account of the machine can see the
+    command line of the browser that is started.
+    """
+    try:
+        page = settings().data.absolute() / "open-vibecheck.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.unlink(missing_ok=True)
+        page.touch(mode=0o600)
+        page.write_text(REDIRECT.format(link=escape(access_link.link())), encoding="utf-8")
+    except (OSError, SettingsError):
+        await asyncio.to_thread(webbrowser.open, access_link.address())
+        return
+    try:
+        await asyncio.to_thread(webbrowser.open, page.as_uri())
+        await asyncio.sleep(REDIRECT_LASTS)
+    finally:
+        page.unlink(missing_ok=True)
+
+
+async def _collect_garbage() -> None:
+    """Collect garbage now and then, in place of Streamlit after every run (see its config.toml)."""
+    while True:
+        await asyncio.sleep(COLLECT_EVERY)
+        gc.collect()
+
+
+def page_routes(pages: Iterable[Path]) -> list[Route]:
+    """The front page and those of these files, each with a splash until it is drawn.
+
+    Empty if Streamlit's own page has no place for the splash: then that page is served.
+    """
+    html = with_splash(INDEX.read_text(encoding="utf-8"))
+    if html is None:
+        return []
+
+    async def answer(request: Request) -> HTMLResponse:
+        return HTMLResponse(html, headers={"Cache-Control": "private, no-cache"})
+
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    start = f"/{base}" if base else ""
+    names = ["", *(page.stem.split("_", 1)[1] for page in pages)]
+    return [Route(f"{start}/{name}", answer) for name in names]
+
+
+def with_splash(index: str) -> str | None:
+    """Streamlit's page with a splash and the product's name, or None if it is not as expected."""
+    root, title = '<div id="root"></div>', "<title>Streamlit</title>"
+    if index.count(root) != 1 or index.count(title) != 1:
+        return None
+    splash = SPLASH.format(logo=LOGO.read_text(encoding="utf-8"))
+    return index.replace(root, f'<div id="root">{splash}</div>').replace(title, "<title>VibeCheck</title>")
