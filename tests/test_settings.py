@@ -233,9 +233,9 @@ def test_what_is_named_like_a_secret_is_one():
 
 @pytest.mark.parametrize("field", SECRET_FIELDS)
 def test_a_secret_is_never_written_out(field, monkeypatch):
-    monkeypatch.setenv(environment_name(field), "hunter2-hunter2-hunter2")
+    monkeypatch.setenv(environment_name(field), "hunter2-" * 4)
     loaded = Settings.load()
-    assert getattr(loaded, field).get_secret_value() == "hunter2-hunter2-hunter2"
+    assert getattr(loaded, field).get_secret_value() == "hunter2-" * 4
     for text in (repr(loaded), str(loaded), f"{loaded}", loaded.model_dump_json(), str(loaded.model_dump())):
         assert "hunter2" not in text
 
