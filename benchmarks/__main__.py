@@ -34,9 +34,6 @@ def live(
     visitors: Annotated[
         str, typer.Option(help="Measure so many visitors of the running app at once, such as 1,2,4,8.")
     ] = "",
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Also with returned video and no following, to compare.")
-    ] = False,
     seconds: Annotated[float, typer.Option(min=1, help="How long each number of visitors is measured.")] = 8,
     joins: Annotated[int, typer.Option(min=0, help="How many visitors come and go at last.")] = 100,
     fps: Annotated[int, typer.Option(min=5, max=15, help="Frames a second of each camera.")] = 15,
@@ -45,12 +42,11 @@ def live(
 ) -> None:
     """Frames and the age of the mood over real WebRTC; with --visitors, many visitors of the running app."""
     from benchmarks import live as one
-    from benchmarks import many, path
+    from benchmarks import many
 
     if visitors:
-        _show("many", many.run(_numbers(visitors), plain, seconds, joins, fps), as_json, record)
+        _show("many", many.run(_numbers(visitors), seconds, joins, fps), as_json, record)
     else:
-        _show("path", path.run(), as_json, record)
         _show("live", one.run(model), as_json, record)
 
 
@@ -119,13 +115,12 @@ def startup(
 @app.command("all")
 def everything(as_json: Json = False, record: Record = False) -> None:
     """All of it at sizes that take some minutes; the other commands measure larger ones."""
-    from benchmarks import growth, inference, many, path, proof
+    from benchmarks import growth, inference, many, proof
     from benchmarks import live as one
     from benchmarks import startup as start
 
     with tempfile.TemporaryDirectory() as name:
         vit = Path(name) / "vit"
-        _show("path", path.run(), as_json, record)
         _show("live", one.run(None), as_json, record)
         _show("inference", inference.run(1, 6, vit), as_json, record)
         _show("startup", start.run(vit), as_json, record)

@@ -55,7 +55,7 @@ def run(turns: int = 5, fps: float = 15.0, seconds: float = 10.0) -> list[dict]:
         with training():
             beside.append(measure(0.0, fps, seconds))
     row = {"cores": resources.cores(), "turns": turns}
-    for name in ("frames_out", "readings", "age_median_ms"):
+    for name in ("readings", "age_median_ms"):
         for what, runs in (("alone", alone), ("beside", beside)):
             row[f"{name}_{what}"] = statistics.median(getattr(each, name) for each in runs)
-    return [row | {"ratio": row["frames_out_beside"] / row["frames_out_alone"]}]
+    return [row | {"ratio": row["readings_beside"] / row["readings_alone"]}]

@@ -2,16 +2,14 @@
 
 import asyncio
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from benchmarks.harness.clip import encodings
 from benchmarks.harness.crowd import Visitor, join, leave
-from benchmarks.harness.running import ROOT, RunningApp, Used, running_app
+from benchmarks.harness.running import RunningApp, Used, running_app
 from benchmarks.harness.session import open_session
 from vibecheck.ui.shared.server import COLLECT_EVERY
 
@@ -19,25 +17,19 @@ SETTLE = 4.0  # s: rates are counted over three
 AT_ONCE = 5
 WARM_UP = 10  # joins, in which what is made once is made
 REMEMBERED = 20  # s, for which Streamlit keeps a page that was left; by itself it does so for two minutes
-# What VibeCheck did before: every frame comes back with the box drawn on it, every face is searched anew, and
-# garbage is collected after each run of a page.
-PLAIN = "import vibecheck.video.stream\nvibecheck.video.stream.SEARCH_EVERY = 0.0\n"
 Recordings = Mapping[int, Sequence[bytes]]
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """One run. Rates are a second, of one visitor: the median, and the least over the most.
+    """One run. Rates are per second and visitor: the median; fairness is the least over the most readings.
 
-    `core_share` is what one visitor takes of a core, `core_ms_a_reading` the same for one reading;
-    `age_s` is that of the mood shown; `mb_a_visitor` what the app grew by for each.
+    `core_share` is the share of a core per visitor, `core_ms_a_reading` the core time per reading;
+    `age_s` is the age of the mood shown; `mb_a_visitor` the growth of the app for each.
     """
 
-    design: str
     visitors: int
     frames_sent: float
-    frames_back: float
-    marks: float
     readings: float
     fairness: float
     age_s: float
@@ -47,65 +39,40 @@ class Crowd:
     resident_mb: float
 
 
-def run(visitors: Sequence[int], plain: bool, seconds: float, joins: int, fps: int = 15) -> list[dict]:
-    """Rows of `Crowd`, of this design and, if wanted, of the plain one; then one of coming and going."""
+def run(visitors: Sequence[int], seconds: float, joins: int, fps: int = 15) -> list[dict]:
+    """A row of `Crowd` for each number of visitors; then one of coming and going."""
     recordings = {rate: frames for rate, frames in encodings().items() if rate <= fps}
-    rows = []
-    for design in ("plain", "now") if plain else ("now",):
-        with _app(design) as app:
-            asyncio.run(_crowd(app, design, 1, recordings, 1.0))  # what is loaded once is loaded
-            rows += [asdict(asyncio.run(_crowd(app, design, n, recordings, seconds))) for n in visitors]
+    with running_app() as app:
+        asyncio.run(_crowd(app, 1, recordings, 1.0))  # what is loaded once is loaded
+        rows = [asdict(asyncio.run(_crowd(app, n, recordings, seconds))) for n in visitors]
     if joins:
         with running_app(STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(REMEMBERED)) as app:
             rows.append(asyncio.run(_come_and_go(app, joins, recordings)))
     return rows
 
 
-@contextmanager
-def _app(design: str) -> Iterator[RunningApp]:
-    """The app as it is, or as it was."""
-    if design == "now":
-        with running_app() as app:
-            yield app
-        return
-    with tempfile.TemporaryDirectory() as name:
-        home = Path(name) / "Home.py"
-        home.write_text(PLAIN + (ROOT / "Home.py").read_text(encoding="utf-8"), encoding="utf-8")
-        for each in ("pages", ".streamlit"):
-            (Path(name) / each).symlink_to(ROOT / each)
-        with running_app(home, VIBECHECK_VIDEO="returned", STREAMLIT_RUNNER_POST_SCRIPT_GC="true") as app:
-            yield app
-
-
-async def _crowd(app: RunningApp, design: str, count: int, recordings: Recordings, seconds: float) -> Crowd:
+async def _crowd(app: RunningApp, count: int, recordings: Recordings, seconds: float) -> Crowd:
     async with AsyncExitStack() as stack:
         empty = app.used()
         visitors = [await _visitor(stack, app, recordings) for _ in range(count)]
         await asyncio.sleep(SETTLE)
         before, start = app.used(), time.monotonic()
-        counts = [each.counts() for each in visitors]
-        seen: list[list[tuple[float, ...]]] = [[] for _ in visitors]
+        sent = [each.camera.sent for each in visitors]
+        marks = [each.marks for each in visitors]
+        ages: list[float] = []
         while (passed := time.monotonic() - start) < seconds:
             await asyncio.sleep(0.25)
-            for each, statuses in zip(visitors, seen, strict=True):
-                if status := each.status():
-                    statuses.append(status)
+            ages += [each.mark["age"] for each in visitors if each.mark]
         after = app.used()
-        sent, back, marks = (
-            [(each.counts()[i] - first[i]) / passed for each, first in zip(visitors, counts, strict=True)]
-            for i in range(3)
-        )
-        readings = [statistics.mean(status[1] for status in each or [(0.0, 0.0, 0.0)]) for each in seen]
+        frames = [(each.camera.sent - first) / passed for each, first in zip(visitors, sent, strict=True)]
+        readings = [(each.marks - first) / passed for each, first in zip(visitors, marks, strict=True)]
         core = (after.cpu_s - before.cpu_s) / passed
         return Crowd(
-            design=design,
             visitors=count,
-            frames_sent=statistics.median(sent),
-            frames_back=statistics.median(back),
-            marks=statistics.median(marks),
+            frames_sent=statistics.median(frames),
             readings=statistics.median(readings),
             fairness=min(readings) / max(readings) if max(readings) else 0.0,
-            age_s=statistics.median(status[2] for each in seen for status in each or [(0, 0, 0)]),
+            age_s=statistics.median(ages) if ages else 0.0,
             core_share=core / count,
             core_ms_a_reading=1000 * core / max(sum(readings), 0.01),
             mb_a_visitor=(after.resident_mb - empty.resident_mb) / count,
@@ -127,7 +94,7 @@ async def _come_and_go(app: RunningApp, joins: int, recordings: Recordings) -> d
         async with AsyncExitStack() as stack:
             together = [_visitor(stack, app, recordings) for _ in range(count)]
             for visitor in await asyncio.gather(*together):
-                await visitor.session.until(visitor.status)
+                await visitor.seen.wait()
 
     for _ in range(WARM_UP // AT_ONCE):
         await batch(AT_ONCE)
@@ -136,7 +103,6 @@ async def _come_and_go(app: RunningApp, joins: int, recordings: Recordings) -> d
         await batch(min(AT_ONCE, joins - first))
     after = await _quiet(app, before)
     return {
-        "design": "joined and left",
         "visitors": joins,
         "threads_left": after.threads - before.threads,
         "sockets_left": after.sockets - before.sockets,

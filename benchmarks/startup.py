@@ -84,7 +84,7 @@ async def _use(
         idle = app.used().resident_mb
         visitor = await join(session, recordings)
         stack.push_async_callback(leave, visitor)
-        await session.until(lambda: visitor.status() is not None)
+        await visitor.seen.wait()
         most, end = 0.0, time.monotonic() + STREAMED
         while time.monotonic() < end:
             most = max(most, app.used().resident_mb)

@@ -1,28 +1,24 @@
-"""A vibe check: a moment of video, a snapshot or an upload becomes one Prediction.
+"""A vibe check: a moment of video or a photo becomes one Prediction.
 
-A photo is a moment of one reading, so all ways share this code.
-
-It knows no page; the clock and chance are passed in.
+Knows no page; the clock and randomness are passed in.
 """
 
 import random
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from statistics import mean
 
-import numpy as np
-
-from vibecheck.emotions import NAMES
 from vibecheck.errors import NoFace
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.vision.images import encode_jpeg
-from vibecheck.vision.reader import Reading
+from vibecheck.vision.reader import Moment, Reading
 
 
 def predict(
-    readings: Sequence[Reading],
+    moment: Moment | None,
     *,
     source: str,
     visitor: str | None,
@@ -30,34 +26,27 @@ def predict(
     audit_share: float = 0.0,
     draw: Callable[[], float] = random.random,
 ) -> tuple[Prediction, Reading]:
-    """One Prediction from a moment of readings, and the reading with the best face among them.
+    """The Prediction of a moment, and the reading with the best face in it.
 
-    The seven probabilities are averaged over the readings that saw a face, the mood is the largest
-    of the averages, the face is the one of the best FaceQuality. Whether the check is an audit is
-    drawn here, before anybody saw the answer. Where the model changed within the moment, only what the
-    newer one read counts. Raises NoFace if no reading saw a face.
+    Mood and probabilities are those that were shown. Whether the check is an audit is drawn here, before
+    anybody sees the result. Raises NoFace without a moment.
     """
-    seen = [reading for reading in readings if reading.probabilities is not None]
-    if not seen:
+    if moment is None:
         raise NoFace("No face was found. Look at the camera, come a little closer, and try again.")
-    version = seen[-1].model.version
-    seen = [reading for reading in seen if reading.model.version == version]
-    best = max(seen, key=lambda reading: reading.quality.score if reading.quality else 0.0)
+    best = max(moment.readings, key=lambda reading: reading.quality.score if reading.quality else 0.0)
     assert best.quality is not None and best.kept_face is not None  # as of every face that was read
-    mean = np.mean([reading.probabilities or () for reading in seen], axis=0)
-    top = int(mean.argmax())
     prediction = Prediction(
         id=uuid.uuid4().hex,
         made_at=now,
         source=source,
-        mood=NAMES[top],
-        confidence=float(mean[top]),
-        probabilities=tuple(map(float, mean)),
-        model_version=version,
+        mood=moment.distribution.mood,
+        confidence=moment.distribution.confidence,
+        probabilities=moment.distribution.probabilities,
+        model_version=best.model.version,
         visitor=visitor,
         face=best.kept_face,
         quality=best.quality,
-        latency_ms=float(np.mean([reading.took_ms for reading in seen])),
+        latency_ms=mean(reading.took_ms for reading in moment.readings),
         audit=draw() < audit_share,
         picture_kept=False,
     )

@@ -8,7 +8,7 @@ VibeCheck's own are named `VIBECHECK_…`; those of the services keep the servic
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -97,11 +97,6 @@ class Settings(BaseSettings):
         "a folder, or `embedded`. Later the registry's champion runs.",
     )
     threads: int = Field(1, ge=1, le=16, description="Threads that one run of the model may use.")
-    video: Literal["own", "returned"] = Field(
-        "own",
-        description="`own`: the browser shows its own camera and draws the box, which costs the server half. "
-        "`returned`: the server draws the box and sends the video back.",
-    )
     audit_share: float = Field(
         0.25,
         ge=0,

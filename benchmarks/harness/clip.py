@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from aiortc import MediaStreamTrack
 
-from benchmarks.harness.visitors import CLOCK, moving_head, stamp
+from benchmarks.harness.visitors import CLOCK, moving_head
 
 RECORDED = Path(__file__).parents[3] / "shared" / "video" / "cremad_1001_six_emotions.mp4"
 BITRATE = 600_000
@@ -21,12 +21,10 @@ SECONDS = 6
 def recording(fps: int, size: tuple[int, int] = (640, 480), seconds: int = SECONDS) -> list[np.ndarray]:
     """The recorded actor at `fps` frames a second, as W x H; a moving portrait where he is not here.
 
-    Each picture is H x W x 3 uint8 RGB and carries its number (see `visitors.stamp`).
+    Each picture is H x W x 3 uint8 RGB.
     """
     if not RECORDED.is_file():
-        return [
-            stamp(picture, number) for number, picture in enumerate(moving_head(size[::-1], seconds * fps))
-        ]
+        return moving_head(size[::-1], seconds * fps)
     pictures: list[np.ndarray] = []
     with av.open(str(RECORDED)) as video:
         for frame in video.decode(video=0):
@@ -34,7 +32,7 @@ def recording(fps: int, size: tuple[int, int] = (640, 480), seconds: int = SECON
                 break
             if frame.time * fps >= len(pictures):
                 picture = cv2.resize(frame.to_ndarray(format="rgb24"), size, interpolation=cv2.INTER_LINEAR)
-                pictures.append(stamp(picture, len(pictures)))
+                pictures.append(picture)
     return pictures
 
 
@@ -64,7 +62,7 @@ def encodings(rates: Sequence[int] = (5, 8, 10, 12, 15)) -> dict[int, list[bytes
 class Playback(MediaStreamTrack):
     """A webcam that plays a recording round and round, at a rate that may be changed each second.
 
-    `recordings` are those of `encodings`; `wanted` is the rate that the app asks for (see `marks.pace`).
+    `recordings` are those of `encodings`; `wanted` is the rate that the app asks for in its marks.
     """
 
     kind = "video"

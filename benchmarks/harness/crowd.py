@@ -2,60 +2,35 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from benchmarks.harness.clip import Playback
 from benchmarks.harness.session import Session
-from benchmarks.harness.visitors import read_stamp
-from vibecheck.video.overlay_channel import CHANNEL
+from vibecheck.video.webrtc import CHANNEL
 
-STATUS = re.compile(r"live · (\d+) frames/s(?: in, \d+ out)? · (\d+) readings/s · ([\d.]+) s old")
 PATIENCE = 60.0  # s
 
 
 @dataclass
 class Visitor:
-    """One visitor: what they send and what comes back."""
+    """One visitor: what they send, and the marks that come back."""
 
     session: Session
     connection: RTCPeerConnection
     camera: Playback
-    returned: int = 0  # different frames that came back
-    marks: int = 0  # messages on what to draw
-    tasks: list[asyncio.Task] = field(default_factory=list)
-
-    def counts(self) -> tuple[int, int, int]:
-        """Frames sent, different frames that came back, and marks, so far."""
-        return self.camera.sent, self.returned, self.marks
-
-    def status(self) -> tuple[float, ...] | None:
-        """What the page says: frames in and readings a second, the mood's age in s; None before the first."""
-        for text in self.session.texts.values():
-            if found := STATUS.search(text):
-                return tuple(map(float, found.groups()))
-        return None
+    marks: int = 0
+    mark: dict = field(default_factory=dict)  # the newest
+    seen: asyncio.Event = field(default_factory=asyncio.Event)  # set with the first mark
 
     def take(self, message: str) -> None:
-        """A mark, as `stage.js` takes it."""
+        """A mark, as the page takes it (see `overlay_channel`)."""
         self.marks += 1
-        self.camera.wanted = json.loads(message)["frames"]
-
-    async def count(self, track: MediaStreamTrack) -> None:
-        """Count the different frames that come back, until no more do."""
-        last = -1
-        while True:
-            try:
-                frame = await track.recv()
-            except MediaStreamError:
-                return
-            number = read_stamp(frame.to_ndarray(format="rgb24"))
-            self.returned += number != last
-            last = number
+        self.mark = json.loads(message)
+        self.camera.wanted = self.mark["frames"]
+        self.seen.set()
 
 
 async def join(session: Session, recordings: Mapping[int, Sequence[bytes]]) -> Visitor:
@@ -64,18 +39,12 @@ async def join(session: Session, recordings: Mapping[int, Sequence[bytes]]) -> V
     camera = Playback(recordings)
     visitor = Visitor(session, connection, camera)
     connection.addTrack(camera)
-    sends_only = session.arguments["mode"] == "SENDONLY"
-    connection.getTransceivers()[0].direction = "sendonly" if sends_only else "sendrecv"
-    if sends_only:
-        channel = connection.createDataChannel(
-            "marks", negotiated=True, id=CHANNEL, ordered=False, maxRetransmits=0
-        )
-        channel.on("message", visitor.take)
+    connection.getTransceivers()[0].direction = "sendonly"
+    channel = connection.createDataChannel(
+        "marks", negotiated=True, id=CHANNEL, ordered=False, maxRetransmits=0
+    )
+    channel.on("message", visitor.take)
     connected = asyncio.Event()
-
-    @connection.on("track")
-    def on_track(track: MediaStreamTrack) -> None:
-        visitor.tasks.append(asyncio.create_task(visitor.count(track)))
 
     @connection.on("connectionstatechange")
     def on_state() -> None:
@@ -97,5 +66,3 @@ async def join(session: Session, recordings: Mapping[int, Sequence[bytes]]) -> V
 async def leave(visitor: Visitor) -> None:
     """Close the connection, as a browser does whose tab is closed."""
     await visitor.connection.close()
-    for task in visitor.tasks:
-        task.cancel()

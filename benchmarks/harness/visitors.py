@@ -1,12 +1,12 @@
-"""Visitors with a webcam, made of real WebRTC: aiortc at their end, streamlit-webrtc's worker at ours.
+"""Visitors with a webcam over real WebRTC: aiortc at their end, streamlit-webrtc's worker at ours.
 
-Nothing is a mock: frames are encoded, sent over loopback, decoded, handed to the app's callback, and
-come back the same way. Every frame carries its number as a strip of black and white blocks, so that
-frames lost or repeated on the way are counted and not guessed.
+Nothing is a mock: frames are encoded, sent over loopback, decoded and read, and the marks come back over the
+connection's data channel.
 """
 
 import asyncio
 import fractions
+import json
 import logging
 import multiprocessing
 import threading
@@ -22,41 +22,23 @@ import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRelay
 
+from vibecheck.video.stream import Stream
+from vibecheck.video.webrtc import CHANNEL, DataChannel, receiver
+
 if TYPE_CHECKING:
     from streamlit_webrtc.webrtc import WebRtcWorker
 
+PATIENCE = 60.0  # s
 CLOCK = 90_000  # ticks a second of video time stamps
-BLOCK = 16  # px of a block of the strip
-BITS = 16
-Take = Callable[[list[av.VideoFrame]], Awaitable[list[av.VideoFrame]]]
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What a visitor saw: frames sent and different frames that came back, over `seconds`."""
+    """What a visitor sent, and the marks (see `overlay_channel`) that came back over `seconds`."""
 
     seconds: float
     sent: int
-    returned: int
-
-    @property
-    def ratio(self) -> float:
-        """Frames returned of those sent."""
-        return self.returned / self.sent
-
-
-def stamp(picture: np.ndarray, number: int) -> np.ndarray:
-    """A copy of an H x W x 3 picture with `number` in its upper left corner."""
-    stamped = picture.copy()
-    for bit in range(BITS):
-        stamped[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 255 * (number >> bit & 1)
-    return stamped
-
-
-def read_stamp(picture: np.ndarray) -> int:
-    """The number in a stamped picture."""
-    middles = picture[BLOCK // 2, BLOCK // 2 : BITS * BLOCK : BLOCK].mean(axis=1)
-    return sum(1 << bit for bit, light in enumerate(middles) if light > 127)
+    marks: tuple[dict, ...]
 
 
 class Camera(MediaStreamTrack):
@@ -74,7 +56,7 @@ class Camera(MediaStreamTrack):
     async def recv(self) -> av.VideoFrame:
         due = self._start + self.sent / self._fps
         await asyncio.sleep(max(0.0, due - time.monotonic()))
-        picture = stamp(self._pictures[self.sent % len(self._pictures)], self.sent)
+        picture = self._pictures[self.sent % len(self._pictures)]
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         frame.pts = round(self.sent / self._fps * CLOCK)
         frame.time_base = fractions.Fraction(1, CLOCK)
@@ -89,28 +71,35 @@ async def visit(
     seconds: float,
     settle: float = 0.0,
 ) -> Visit:
-    """Stream to the app for `settle` + `seconds` after the first frame came back; count the latter.
+    """Stream to the app for `settle` + `seconds` after the first mark came back; count the latter.
 
     `exchange` hands an SDP offer to the app and returns its answer.
     """
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     camera = Camera(pictures, fps)
     connection.addTrack(camera)
-    track: asyncio.Future[MediaStreamTrack] = asyncio.get_running_loop().create_future()
-    connection.on("track", track.set_result)
+    connection.getTransceivers()[0].direction = "sendonly"
+    marks: list[dict] = []
+    first = asyncio.Event()
+    channel = connection.createDataChannel(
+        "marks", negotiated=True, id=CHANNEL, ordered=False, maxRetransmits=0
+    )
+
+    @channel.on("message")
+    def on_mark(message: str) -> None:
+        marks.append(json.loads(message))
+        first.set()
+
     await connection.setLocalDescription(await connection.createOffer())
     answer = await exchange(connection.localDescription.sdp)
     await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-    returned = await track
-    await returned.recv()
-    start, sent_before, seen = time.monotonic() + settle, 0, set()
-    while (now := time.monotonic()) < start + seconds:
-        frame = await returned.recv()
-        if now < start:
-            sent_before = camera.sent
-        else:
-            seen.add(read_stamp(frame.to_ndarray(format="rgb24")))
-    result = Visit(time.monotonic() - start, camera.sent - sent_before, len(seen))
+    async with asyncio.timeout(PATIENCE):
+        await first.wait()
+    await asyncio.sleep(settle)
+    start, sent = time.monotonic(), camera.sent
+    marks.clear()
+    await asyncio.sleep(seconds)
+    result = Visit(time.monotonic() - start, camera.sent - sent, tuple(marks))
     await connection.close()
     return result
 
@@ -136,19 +125,19 @@ class Door:
         self._loop = loop
         self._relay = MediaRelay()
 
-    def open(self, offer: str, take: Take) -> tuple["WebRtcWorker", str]:
-        """Let a visitor in, whose frames go to `take`; returns the worker and the answer."""
+    def open(self, offer: str, stream: Stream) -> tuple["WebRtcWorker", str]:
+        """Let a visitor in, whose frames go to `stream`; returns the worker and the answer."""
         # Not above: a visitor's own process needs nothing of Streamlit, which warns that no app runs there.
+        from streamlit_webrtc import VideoSinkTrack
         from streamlit_webrtc.webrtc import WebRtcMode, WebRtcWorker
 
         worker = WebRtcWorker(
-            mode=WebRtcMode.SENDRECV,
+            mode=WebRtcMode.SENDONLY,
             rtc_configuration=RTCConfiguration(iceServers=[]),
             **dict.fromkeys(
                 (
                     "source_video_track",
                     "source_audio_track",
-                    "sink_video_track",
                     "sink_audio_track",
                     "player_factory",
                     "in_recorder_factory",
@@ -162,20 +151,23 @@ class Door:
                     "audio_processor_factory",
                 )
             ),
-            queued_video_frames_callback=take,
+            queued_video_frames_callback=None,
+            sink_video_track=VideoSinkTrack(receiver(stream)),
             async_processing=True,
             video_receiver_size=4,
             audio_receiver_size=4,
-            sendback_video=True,
+            sendback_video=False,
             sendback_audio=False,
             loop=self._loop,
             relay=self._relay,
         )
-        return worker, worker.process_offer(offer, "offer", timeout=20).sdp
+        answer = worker.process_offer(offer, "offer", timeout=20).sdp
+        stream.tell_to(DataChannel(worker.pc, self._loop).send)
+        return worker, answer
 
 
 def visit_from_elsewhere(
-    take: Take, pictures: Sequence[np.ndarray], fps: float, seconds: float, settle: float = 2.0
+    stream: Stream, pictures: Sequence[np.ndarray], fps: float, seconds: float, settle: float = 2.0
 ) -> Visit:
     """A visit by another process, as a browser is one: its encoding costs the app nothing."""
     context = multiprocessing.get_context("spawn")
@@ -184,7 +176,7 @@ def visit_from_elsewhere(
     with event_loop() as loop:
         process.start()
         theirs.close()
-        worker, answer = Door(loop).open(ours.recv(), take)
+        worker, answer = Door(loop).open(ours.recv(), stream)
         try:
             ours.send(answer)
             return ours.recv()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import growth, many, noise, path
+from benchmarks import growth, many, noise
 from benchmarks.harness.clip import SECONDS, encodings
 from benchmarks.harness.record import table, write
 from benchmarks.store import run
@@ -26,12 +26,6 @@ def test_growth_is_measured_at_each_size(tmp_path):
     assert all(row["checks_a_second"] > 0 and row["dashboard_all_ms"] > 0 for row in rows)
 
 
-def test_a_frame_s_way_is_the_sum_of_its_steps():
-    *steps, added = path.run(frames=6)
-    assert [row["step"] for row in steps] == ["decode", "overlay", "encode"]
-    assert added["p95_ms"] >= added["p50_ms"] >= max(row["p50_ms"] for row in steps)
-
-
 def test_recordings_of_all_rates_are_as_long():
     found = encodings((5, 10))
     assert {rate: len(frames) for rate, frames in found.items()} == {5: 5 * SECONDS, 10: 10 * SECONDS}
@@ -43,9 +37,9 @@ def test_visitors_of_the_running_app_are_read_and_leave(monkeypatch):
     monkeypatch.setattr(many, "WARM_UP", many.AT_ONCE)
     monkeypatch.setattr(many, "REMEMBERED", 1)
     monkeypatch.setattr(many, "TIDY", 0.0)
-    here, gone = many.run([2], plain=False, seconds=4, joins=2, fps=5)
+    here, gone = many.run([2], seconds=4, joins=2, fps=5)
     assert here["visitors"] == 2 and here["frames_sent"] > 0
-    assert here["marks"] > 0 and here["frames_back"] == 0
+    assert here["readings"] > 0 and 0 < here["fairness"] <= 1
     assert here["core_share"] > 0
     assert gone["visitors"] == 2 and gone["threads_left"] <= 5
 

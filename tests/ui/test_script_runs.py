@@ -55,7 +55,7 @@ def test_one_visitor_s_page_runs_once_at_a_time(tmp_path):
 VIDEO = """
 import streamlit as st
 
-from vibecheck.ui import live
+from vibecheck.ui.home import live
 
 st.session_state.number = number = st.session_state.get("number", 0) + 1
 words = st.empty()

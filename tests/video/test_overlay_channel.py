@@ -1,12 +1,10 @@
-import asyncio
 import json
 from dataclasses import replace
 
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection
 
 from vibecheck.emotions import Distribution
-from vibecheck.video.overlay_channel import CHANNEL, FASTEST, SLOWEST, Line, mark, pace
+from vibecheck.video.overlay_channel import FASTEST, SLOWEST, mark, pace
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +18,10 @@ REST = {"hint": "", "frames_in": 14.96, "readings": 14.04, "age": 0.0521, "keep"
 def test_a_mark_holds_the_distribution_and_what_it_says(seen):
     other = replace(seen.face, x=0.0, y=256.0, width=128.0, height=64.0)
     shares = (0.05, 0.05, 0.31, 0.05, 0.05, 0.37, 0.12)
-    text = mark(Distribution.of(shares), (seen.face, other), (512, 512), **REST)
+    text = mark(7, Distribution.of(shares), (seen.face, other), (512, 512), **REST)
     told = json.loads(text)
-    assert len(text) < 500
+    assert len(text) < 550
+    assert told["number"] == 7
     assert told["probabilities"] == list(shares)
     assert (told["mood"], told["runner_up"], told["clear"]) == ("sad", "fear", False)
     assert (told["text"], told["colour"]) == ("Sad 37%", "#6EA8FF")
@@ -31,7 +30,7 @@ def test_a_mark_holds_the_distribution_and_what_it_says(seen):
 
 
 def test_a_mark_of_nobody_says_so():
-    told = json.loads(mark(None, (), (400, 600), **REST))
+    told = json.loads(mark(8, None, (), (400, 600), **REST))
     assert [told[each] for each in ("probabilities", "mood", "text", "faces")] == [[], "", "", []]
 
 
@@ -52,50 +51,3 @@ def test_a_mark_of_nobody_says_so():
 )
 def test_a_camera_is_asked_for_a_quarter_more_frames_than_are_read(asked, came, read, wanted):
     assert pace(asked, came, read) == wanted
-
-
-async def connected(channel: bool) -> tuple[RTCPeerConnection, RTCPeerConnection, list[str]]:
-    """A visitor's connection and the app's, and what the visitor is told."""
-    visitor, app = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
-    told: list[str] = []
-    visitor.addTransceiver("video", "sendonly")
-    if channel:
-        visitor.createDataChannel("marks", negotiated=True, id=CHANNEL).on("message", told.append)
-    await visitor.setLocalDescription(await visitor.createOffer())
-    await app.setRemoteDescription(visitor.localDescription)
-    await app.setLocalDescription(await app.createAnswer())
-    await visitor.setRemoteDescription(app.localDescription)
-    return visitor, app, told
-
-
-def test_a_line_reaches_the_visitor_from_any_thread():
-    async def talk() -> list[str]:
-        visitor, app, told = await connected(channel=True)
-        line = Line(app, asyncio.get_running_loop())
-        async with asyncio.timeout(30):
-            # What is said before the line is open is lost, and said again by the next reading.
-            while not told:
-                await asyncio.to_thread(line.send, "a mark")
-                await asyncio.sleep(0.05)
-        assert line.wanted
-        await app.close()
-        line.send("to nobody")
-        await asyncio.sleep(0)
-        await visitor.close()
-        return told
-
-    assert set(asyncio.run(talk())) == {"a mark"}
-
-
-def test_a_page_without_a_channel_is_told_nothing():
-    async def talk() -> object:
-        visitor, app, _ = await connected(channel=False)
-        line = Line(app, asyncio.get_running_loop())
-        line.send("to nobody")
-        await asyncio.sleep(0.05)
-        assert not line.wanted  # so the app sends the video back instead
-        await app.close()
-        await visitor.close()
-        return app.sctp
-
-    assert asyncio.run(talk()) is None

@@ -8,6 +8,7 @@ from vibecheck import check
 from vibecheck.settings import Settings
 from vibecheck.vision.crops import crop
 from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.reader import Moment
 from vibecheck.vision.sample_faces import face_crops
 
 MANIFEST = Manifest(version="m", crop_scale=0.85)
@@ -22,7 +23,7 @@ def store(tmp_path):
 
 
 def record(store, reading, keep: bool):
-    prediction, best = check.predict([reading], source="photo", visitor="v", now=NOW)
+    prediction, best = check.predict(Moment.of(reading), source="photo", visitor="v", now=NOW)
     return check.record(store, prediction, best, keep)
 
 

@@ -19,7 +19,7 @@ from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.vision.images import decode, read_bytes
-from vibecheck.vision.reader import Reader, Reading
+from vibecheck.vision.reader import Moment, Reader, Reading
 
 SOURCE = "import"
 # The label belongs to the largest face, unless another is nearly as large: this share of its area.
@@ -100,7 +100,7 @@ class Importer:
 
     def _add(self, prediction_id: str, labelled: LabelledPicture, reading: Reading) -> Prediction:
         prediction, best = check.predict(
-            [reading],
+            Moment.of(reading),
             source=SOURCE,
             visitor=labelled.visitor,
             now=labelled.made_at or self._now,

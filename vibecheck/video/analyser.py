@@ -1,4 +1,4 @@
-"""Reads the newest frame of each visitor's stream, for all of them in one thread."""
+"""Reads the newest frame of each visitor's stream, in one thread for all of them."""
 
 import logging
 import threading
@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from vibecheck.errors import PictureError
 from vibecheck.video.stream import Frame, Stream
 from vibecheck.vision.reader import Expected, Reading
 
@@ -14,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class ReadsFrames(Protocol):
-    """What the analyser asks of a reader: see `Reader.read_frame`."""
+    """What the analyser needs of a reader: see `Reader.read_frame`."""
 
     def read_frame(self, picture: np.ndarray, at: float, expected: Expected) -> Reading:
         """What one frame shows."""
@@ -36,7 +37,7 @@ class Analyser:
 
     @property
     def streams(self) -> Sequence[Stream]:
-        """The streams that are read, at this moment."""
+        """The streams that are read now."""
         with self._changed:
             return tuple(self._streams)
 
@@ -46,7 +47,7 @@ class Analyser:
             self._streams.append(stream)
 
     def leave(self, stream: Stream) -> None:
-        """Read this stream no more. Leaving twice is no mistake."""
+        """Stop reading this stream, if it is read."""
         with self._changed:
             if stream in self._streams:
                 self._streams.remove(stream)
@@ -72,10 +73,10 @@ class Analyser:
         return thread
 
     def _revive(self) -> None:
-        """Whatever ended the thread, moods are read again, and each visitor is told until the next one."""
-        log.error("The analyser had stopped, and was started again")
+        """Start the thread again, whatever ended it, and tell each visitor."""
+        log.error("The analyser had stopped and was started again")
         for stream in self._streams:
-            stream.report("reading", "Moods were not read for a moment. It goes on by itself.")
+            stream.report("Moods were not read for a moment. No need to do anything.")
         self._thread = self._started()
 
     def _run(self) -> None:
@@ -86,19 +87,20 @@ class Analyser:
                     return
                 self._work = False
                 streams = tuple(self._streams)
-            # One frame of each in a round: nobody waits for longer than one reading of each other.
+            # One frame of each per round: nobody waits for longer than one reading of each of the others.
             for stream in streams:
                 if frame := stream.next_frame():
                     self._read(stream, frame)
 
     def _read(self, stream: Stream, frame: Frame) -> None:
-        """Read one frame. What goes wrong is said to its visitor, and the others go on."""
+        """Read one frame. If that fails its visitor is told, and the others go on."""
         try:
-            expected = stream.expected(frame.at)
             picture = frame.picture()
-            stream.add(self.reader.read_frame(picture, frame.at, expected))
-            stream.tell(picture.shape[:2])
+            reading = self.reader.read_frame(picture, frame.at, stream.expected(frame.at))
+            stream.add(reading, picture.shape[:2])
+        except PictureError as error:
+            stream.report(str(error))
         except Exception as error:
             log.exception("A frame could not be read")
-            problem = f"The mood could not be read ({type(error).__name__}). Reload the page to try again."
-            stream.report("reading", problem)
+            kind = type(error).__name__
+            stream.report(f"The mood could not be read ({kind}). Reload the page to try again.")

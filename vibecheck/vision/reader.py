@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from vibecheck.emotions import NAMES
+from vibecheck.emotions import NAMES, Distribution
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.crops import kept_crop, measure, model_crop
 from vibecheck.vision.detector import CLOSE_SIDE, FaceDetector
@@ -59,6 +59,19 @@ class Reading:
     def confidence(self) -> float | None:
         """The probability of `mood`, 0 to 1; None without a face."""
         return max(self.probabilities) if self.probabilities else None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What one vibe check is made of: what was shown, and the readings of that face, oldest first."""
+
+    distribution: Distribution
+    readings: tuple[Reading, ...]
+
+    @classmethod
+    def of(cls, still: Reading) -> "Moment | None":
+        """The moment of a photo; None if it shows no face."""
+        return cls(Distribution.of(still.probabilities), (still,)) if still.probabilities else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,43 +1,44 @@
-"""Many noisy frames → one steady mood.
+"""Many noisy frames → one steady distribution, from which the mood is read.
 
-Two things are kept apart. How probable each mood is now: a mean of the readings, in which a reading
-fades with its age. Which mood is shown: it changes only when another has been ahead for a while.
+The distribution is the mean of the readings of the last second or so. It is shown as it is, unless that
+would change the headline: then it is moved, within a margin, to where the headline stays the same. So the
+headline is always the largest bar, and a close call does not flicker.
 
-It knows no clock, no video and no page: the times are given to it.
+Knows no clock, no video and no page: the times are passed in.
 """
 
 import math
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from vibecheck.emotions import NAMES
+from vibecheck.emotions import CLEAR_LEAD, CLEAR_PROBABILITY, NAMES, Distribution
 from vibecheck.vision.faces import Face, same_face
 
-# The defaults, chosen by simulation. Readings were drawn round a true distribution at uneven times,
-# 12 a second, each for itself (Dirichlet, concentration 6) / correlated over 0.3 s. Changes of the
-# label a minute in a close call (neutral 0.36, sad 0.34), flips by a half-second blip (0.7 of another
-# mood over 0.7 of the one shown), and the median time to show a true change (0.7 happy to 0.6 sad):
+# Chosen by simulation: noisy readings of a known distribution at uneven times, 12 a second, independent
+# (Dirichlet, concentration 6) / correlated over 0.3 s, as in the tests. Per minute of a close call (neutral
+# 0.36, sad 0.34): changes of the mood, and of the headline with its "Hard to tell: neutral or sad?". Flips of
+# the mood by a half-second blip (0.7 of another mood over 0.7). Median time until a true change (0.7 happy to
+# 0.6 sad) is shown.
 #
-#     time constant, margin, hold      changes a minute    flips           change shown after
-#     the largest of each reading         424 / 309        100% / 100%       0.04 / 0.04 s
-#     0.4 s, 0,    0   (no hysteresis)    129 / 76         100% / 98%        0.32 / 0.34 s
-#     0.4 s, 0.1,  0                       29 / 30          97% / 88%        0.40 / 0.42 s
-#     0.4 s, 0,    0.5 s                   21 / 24          10% / 14%        0.79 / 0.78 s
-#     0.4 s, 0.1,  0.5 s (these)            3 / 11           1% /  4%        0.86 / 0.87 s
-#     0.2 s, 0.1,  0.5 s                    4 / 13          12% / 20%        0.66 / 0.67 s
-#     0.6 s, 0.1,  0.5 s                    2 / 11           0% /  0%        1.07 / 1.07 s
-#     0.4 s, 0.15, 0.5 s                    1 / 8            0% /  1%        0.91 / 0.95 s
+#     window, margin               mood a minute   headline a minute   flips         shown after
+#     the largest of each reading     442 / 317           569 / 499     100% / 100%   0.05 / 0.05 s
+#     1.2 s, 0                         74 /  45           153 / 107      16% / 26%    0.66 / 0.67 s
+#     1.2 s, 0.10                      14 /  18            45 /  52       0% /  6%    0.76 / 0.79 s
+#     1.2 s, 0.18 (these)               3 /  10            21 /  33       0% /  2%    0.84 / 0.86 s
+#     1.2 s, 0.22                       1 /   7            15 /  26       0% /  0%    0.89 / 0.92 s
+#     1.0 s, 0.18                       5 /  12            28 /  39       4% / 10%    0.70 / 0.72 s
+#     1.5 s, 0.18                       1 /   7            15 /  25       0% /  0%    1.05 / 1.08 s
+#     fading, a mood gives way by
+#     0.1 for 0.5 s (see below)         5 /  12             –             0% /  4%    0.85 / 0.87 s
 #
-# At 5 and 30 readings a second these show the change after 0.82 and 0.88 s. The last line's margin
-# makes a change between two unsure moods slow (4.3 s in one case of twenty, against 3.5).
-# A mean of logarithms, the other way to pool, lets one reading near 0 veto a mood for a second: it
-# changed 8 / 15 times a minute, and a blip of 0.9 flipped it in 55% / 33% of cases against 8% / 19%.
+# The last line is a mean that fades with age (time constant 0.4 s): as steady, but for half a second its
+# headline is not the largest bar, by up to 0.4.
+# A mean of logarithms lets one reading near 0 veto a mood: a blip of 0.9 flips it in 55% / 33% of cases.
 # A mean of probabilities also stays as well calibrated as the readings are.
-TIME_CONSTANT = 0.4  # s; after so long, a reading counts 1/e of what it did
-MARGIN = 0.1  # by so much probability must another mood be ahead…
-HOLD = 0.5  # …for so many seconds
+WINDOW = 1.2  # s of readings that are averaged
+MARGIN = 0.18  # lead of another mood at which the headline gives way
 FORGET = 1.0  # s without a reading, after which nothing is known
 
 # A reading stands for the time since the one before it, but for no longer than this, or one noisy
@@ -47,65 +48,50 @@ LONGEST_SPAN = 0.25  # s
 # A frame that comes twice may have times that differ by rounding. No camera makes 1000 frames a second.
 SAME_MOMENT = 0.001  # s
 
-
-@dataclass(frozen=True, slots=True)
-class Smoothed:
-    """The steady mood. `confidence` is its entry in `probabilities`: smoothed, seven, summing to 1,
-    in the order of EMOTIONS. While a change is being waited out, another entry may be larger.
-    """
-
-    mood: str
-    confidence: float
-    probabilities: tuple[float, ...]
+# What is moved to a threshold is moved this far past it, so that rounding to 4 decimals changes nothing.
+EDGE = 0.001
 
 
 class Smoother:
-    """The mood of the face in one stream of readings. Not to be shared by threads.
+    """The distribution of the face in one stream of readings. Not to be shared by threads.
 
-    The probabilities are the exponentially weighted mean of p(i), read at t(i), at the time t of the
-    newest reading, with T for the time constant:
+    Each reading weighs as much as the time since the reading before it, as far as that lies within the last
+    `window` seconds: the result does not depend on the frame rate.
 
-        sum of w(i)·p(i) / sum of w(i),   w(i) = exp(-(t - t(i)) / T) · (1 - exp(-d(i) / T))
+    What is shown keeps its headline (see `emotions.Distribution`) as follows; else it is the mean itself.
 
-    with d(i) the time since the reading before: the moving average for uneven times of Eckner
-    (2012, "next-point"), divided by the sum of the weights so far as Adam does (Kingma & Ba 2015,
-    section 3). Without the division, the first reading, however noisy, would outweigh the others
-    for a whole time constant. So what is shown depends on time, not on the rate of the frames.
+    - The mood stays until another leads it by `margin`. Until then its probability is raised to the largest.
+    - A clear mood stays clear until it is below the thresholds by `margin` in its lead, or half of that in
+      its probability. Until then it is raised to them.
+    - While it is hard to tell, the runner-up stays until another leads it by half of `margin`.
 
-    `time_constant`, `hold` and `forget` are in seconds, `margin` is a probability. A mood is shown
-    from the first reading on. It gives way when others have been ahead of it by `margin` for `hold`
-    seconds of readings; in the first `hold` seconds of a face, at once. A face that nothing was read
-    of for `forget` seconds is forgotten, and another face (see `faces.same_face`) starts afresh.
+    Raising means mixing with certainty: all others shrink in proportion. No probability of the mood shown is
+    moved by more than `margin`, and on average by 0.02 in a close call and 0.00 in a clear case.
+
+    `window` and `forget` are in seconds, `margin` is a probability. A face of which nothing was read for
+    `forget` seconds is forgotten, and another face (see `faces.same_face`) starts afresh.
     """
 
-    def __init__(
-        self,
-        time_constant: float = TIME_CONSTANT,
-        margin: float = MARGIN,
-        hold: float = HOLD,
-        forget: float = FORGET,
-    ) -> None:
-        if not (time_constant > 0 and 0 <= margin < 1 and hold >= 0 and forget > 0):
-            raise ValueError(f"Not a smoother: {time_constant=} {margin=} {hold=} {forget=}")
-        self.time_constant = time_constant
+    def __init__(self, window: float = WINDOW, margin: float = MARGIN, forget: float = FORGET) -> None:
+        if not (window > 0 and 0 <= margin < 1 and forget > 0):
+            raise ValueError(f"Not a smoother: {window=} {margin=} {forget=}")
+        self.window = window
         self.margin = margin
-        self.hold = hold
         self.forget = forget
         self._clock = -math.inf
-        self._face: Face | None
-        self._smoothed: Smoothed | None
-        self._read_at: float
-        self._start_afresh()
+        self._readings: deque[tuple[float, float, np.ndarray]] = deque()  # at, seconds it stands for, what
+        self._face: Face | None = None
+        self._shown: Distribution | None = None
 
     def update(
         self, at: float, face: Face | None, probabilities: Sequence[float] | None = None
-    ) -> Smoothed | None:
-        """Take in what was seen at `at`, in seconds of a monotonic clock, and return the mood now.
+    ) -> Distribution | None:
+        """Take in what was seen at `at`, in seconds of a monotonic clock, and return what to show now.
 
         `face` is None if there was none; `probabilities` are seven that sum to 1, or None if the face
         was not read. What comes late or twice (no later than what came before) changes nothing.
         Returns None if no face was read in the last `forget` seconds. Raises ValueError for
-        probabilities that are none, or without a face.
+        invalid probabilities, or for probabilities without a face.
         """
         reading = None if probabilities is None else _checked(probabilities)
         if reading is not None and face is None:
@@ -113,61 +99,80 @@ class Smoother:
         if not math.isfinite(at):
             raise ValueError(f"Not a time: {at}")
         if at - self._clock < SAME_MOMENT:
-            return self._smoothed
+            return self._shown
         self._clock = at
-        if at - self._read_at >= self.forget:
-            self._start_afresh()
+        if self._readings and at - self._readings[-1][0] >= self.forget:
+            self.reset()
         if face is not None:
             if self._face is not None and not same_face(self._face, face):
-                self._start_afresh()
+                self.reset()
             self._face = face
         if reading is not None:
-            self._take(at, reading)
-        return self._smoothed
+            self._add(at, reading)
+            self._shown = self._steady(self._mean(at))
+        return self._shown
 
-    def _start_afresh(self) -> None:
-        self._face = None
-        self._read_at = math.inf  # so that nothing is too long ago
-        self._mean = np.zeros(len(NAMES))
-        self._weight = 0.0
-        self._observed = 0.0  # seconds that the readings stand for, without the first
-        self._behind = 0.0  # of them, the latest, in which the mood shown was behind
-        self._smoothed = None
+    def reset(self) -> None:
+        """Forget what was read: the next reading is the first of its face."""
+        self._readings.clear()
+        self._face = self._shown = None
 
-    def _take(self, at: float, reading: np.ndarray) -> None:
-        if self._smoothed is None:
-            self._read_at = at
-            self._mean = reading
-            self._show(int(reading.argmax()))
-            return
-        shown = NAMES.index(self._smoothed.mood)
-        age = at - self._read_at
-        span = min(age, LONGEST_SPAN)
-        weight = -math.expm1(-span / self.time_constant)
-        # What the first reading stands for is known only now: it is taken to be as long.
-        before = (self._weight or weight) * math.exp(-age / self.time_constant)
-        self._read_at = at
-        self._weight = before + weight
-        self._mean = self._mean + (reading - self._mean) * (weight / self._weight)
-        self._show(self._mood_after(shown, span))
+    def _add(self, at: float, reading: np.ndarray) -> None:
+        span = math.inf  # the first stands for as long as the second, which is not known yet
+        if self._readings:
+            before, its_span, first = self._readings[-1]
+            span = min(at - before, LONGEST_SPAN)
+            if its_span == math.inf:
+                self._readings[-1] = (before, span, first)
+        self._readings.append((at, span, reading))
+        while self._readings[0][0] <= at - self.window:
+            self._readings.popleft()
 
-    def _mood_after(self, shown: int, span: float) -> int:
-        """Which mood to show after `shown`, `span` seconds after the last time this was asked."""
-        top = int(self._mean.argmax())
-        settled = self._observed >= self.hold
-        self._observed += span
-        if self._mean[top] - self._mean[shown] < self.margin or top == shown:
-            self._behind = 0.0
-            return shown
-        self._behind += span
-        if settled and self._behind < self.hold:
-            return shown
-        self._behind = 0.0
-        return top
+    def _mean(self, at: float) -> np.ndarray:
+        if len(self._readings) == 1:
+            return self._readings[0][2]
+        weights = [min(span, taken - (at - self.window)) for taken, span, _ in self._readings]
+        return np.average([reading for *_, reading in self._readings], axis=0, weights=weights)
 
-    def _show(self, mood: int) -> None:
-        probabilities = tuple(map(float, self._mean))
-        self._smoothed = Smoothed(NAMES[mood], probabilities[mood], probabilities)
+    def _steady(self, mean: np.ndarray) -> Distribution:
+        """The mean, or the distribution near it that has the same headline as the one shown."""
+        if self._shown is None:
+            return _distribution(mean)
+        mood, runner_up = NAMES.index(self._shown.mood), NAMES.index(self._shown.runner_up)
+        lead = _lead(mean, mood)
+        if lead <= -self.margin:
+            return _distribution(mean)
+        clear_lead, clear_probability = CLEAR_LEAD - self.margin, CLEAR_PROBABILITY - self.margin / 2
+        if self._shown.clear and lead > clear_lead and mean[mood] > clear_probability:
+            return _distribution(_raised(mean, mood, CLEAR_LEAD + EDGE, CLEAR_PROBABILITY + EDGE))
+        shown = mean
+        if not self._shown.clear and _lead(mean, runner_up, apart_from=mood) > -self.margin / 2:
+            shown = _raised(mean, runner_up, EDGE, apart_from=mood)
+        return _distribution(_raised(shown, mood, EDGE))
+
+
+def _distribution(p: np.ndarray) -> Distribution:
+    return Distribution.of(p.tolist())
+
+
+def _lead(p: np.ndarray, mood: int, apart_from: int | None = None) -> float:
+    """By how much a mood is ahead of the largest of the others."""
+    others = [share for other, share in enumerate(p) if other not in (mood, apart_from)]
+    return float(p[mood] - max(others))
+
+
+def _raised(
+    p: np.ndarray, mood: int, lead: float, least: float = 0.0, apart_from: int | None = None
+) -> np.ndarray:
+    """The distribution mixed with as little certainty of a mood as gives it this lead and probability.
+
+    The lead is over all others but `apart_from`.
+    """
+    has, now = _lead(p, mood, apart_from), p[mood]
+    share = max(
+        (lead - has) / (1 - has) if has < lead else 0.0, (least - now) / (1 - now) if now < least else 0.0
+    )
+    return p * (1 - share) + share * np.eye(len(p))[mood]
 
 
 def _checked(probabilities: Sequence[float]) -> np.ndarray:

@@ -1,13 +1,11 @@
 """Live video on the page: the stream of this visitor, and what is shown beside it."""
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
-from aiortc.contrib.media import MediaRelay
 from streamlit_webrtc import VideoSinkTrack, WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 from streamlit_webrtc.component import generate_frontend_component_key
 from streamlit_webrtc.eventloop import get_global_event_loop
@@ -19,9 +17,9 @@ from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.process_state import process_value
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.ice import Relay, find_relay
-from vibecheck.video.overlay_channel import Line
 from vibecheck.video.stream import Stream, View, hint
-from vibecheck.vision.reader import Reading
+from vibecheck.video.webrtc import DataChannel, hand_on_the_newest, receiver
+from vibecheck.vision.reader import Moment
 
 # Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
 VIDEO = {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}}
@@ -31,6 +29,7 @@ READOUT_EVERY, READOUT_WHILE_BUSY = 0.25, 0.5  # s
 FEW = 2
 # Connecting takes a second or two; after this many, something is in the way.
 PATIENCE = 8.0
+KEY = "live"
 NEVER = -2  # the count of runs when something was drawn last, if it was not drawn in the last one
 
 TROUBLE = {
@@ -42,8 +41,6 @@ TROUBLE = {
     "unconnected": "The video does not get through. A host on the internet needs a camera relay "
     "(python -m vibecheck doctor says which settings), and some networks block video altogether. "
     "Meanwhile, upload a picture.",
-    "unmarked": "This browser does not draw on its own video, so from now on the app sends it back with the "
-    "box drawn on it. Press START again.",
     "broken": "The video broke off: no more pictures came from the camera. Press START to go on; if it "
     "happens again, look at the network and at what else uses the camera, or upload a picture.",
 }
@@ -89,7 +86,7 @@ def video() -> tuple[bool, str]:
 
     Returns whether it is playing, and what is in the way of it (a key of TROUBLE, or nothing).
     """
-    context = _returned() if _is_returned() else _own()
+    context = _own()
     seen = _camera_watch(key="camera_watch", on_trouble_change=lambda: None)
     trouble = getattr(seen, "trouble", None) or ""
     if context.state.playing:
@@ -109,27 +106,12 @@ def video() -> tuple[bool, str]:
 
 def _changed() -> None:
     """The browser says that the video begins or ended. Whoever presses STOP has a picture until then."""
-    state = st.session_state[_key()].state
+    state = st.session_state[KEY].state
     if state.signalling:
         _newest_only()  # before its tracks are made
     played, st.session_state.played = st.session_state.get("played", False), state.playing
     if played and not state.playing and not state.signalling and stream().view().frames_in == 0:
         st.session_state.to_tell = "broken"
-
-
-def _is_returned() -> bool:
-    """Whether the app sends the video back: by its setting, or because this browser would show nothing."""
-    return app.settings().video == "returned" or "unmarked" in st.session_state
-
-
-def _key() -> str:
-    return "live-returned" if _is_returned() else "live"
-
-
-def _own_fails() -> bool:
-    """Whether the page whose video comes asked for no line on which it is told what to draw."""
-    line = st.session_state.get("line")
-    return not _is_returned() and line is not None and not line.wanted
 
 
 def _own() -> WebRtcStreamerContext:
@@ -138,7 +120,7 @@ def _own() -> WebRtcStreamerContext:
     context = _streamer(
         mode=WebRtcMode.SENDONLY,
         # Made at each run, used by the one that opens the connection.
-        sink_video_track=VideoSinkTrack(stream().receive),
+        sink_video_track=VideoSinkTrack(receiver(stream())),
     )
     worker = context._get_worker()  # nothing public leads to the connection
     line = st.session_state.get("line")
@@ -146,14 +128,9 @@ def _own() -> WebRtcStreamerContext:
         st.session_state.pop("line", None)
         stream().tell_to(None)
     elif line is None or line.connection is not worker.pc:
-        st.session_state.line = line = Line(worker.pc, get_global_event_loop())
+        st.session_state.line = line = DataChannel(worker.pc, get_global_event_loop())
         stream().tell_to(line.send)
     return context
-
-
-def _returned() -> WebRtcStreamerContext:
-    """The app draws on the frames and sends them back."""
-    return _streamer(mode=WebRtcMode.SENDRECV, queued_video_frames_callback=stream().take)
 
 
 def _tell_whether_drawn() -> None:
@@ -165,16 +142,16 @@ def _tell_whether_drawn() -> None:
     after that, video that was playing was stopped without a word. What is sure: Streamlit keeps a component's
     value exactly as long as each whole run draws it.
     """
-    context = st.session_state.get(_key())
+    context = st.session_state.get(KEY)
     if context is not None:
-        drawn = generate_frontend_component_key(_key()) in st.session_state
+        drawn = generate_frontend_component_key(KEY) in st.session_state
         context._last_rendered_run_count = None if drawn else NEVER
 
 
 def _streamer(**how: Any) -> WebRtcStreamerContext:
     _tell_whether_drawn()
     return webrtc_streamer(
-        key=_key(),
+        key=KEY,
         # Always given: without it, streamlit-webrtc would send a token for models to a relay service.
         rtc_configuration={"iceServers": [] if _on_this_machine() else list(relay().servers)},
         media_stream_constraints={"video": VIDEO, "audio": False},
@@ -196,12 +173,12 @@ def _streamer(**how: Any) -> WebRtcStreamerContext:
     )
 
 
-def moment() -> list[Reading]:
-    """What a vibe check of the video looks back on. Raises PictureError while no pictures arrive."""
-    readings = stream().moment()
-    if not readings and stream().view().frames_in == 0:
+def moment(number: int | None = None) -> Moment | None:
+    """What a vibe check is made of (see `Stream.moment`). Raises PictureError while no pictures arrive."""
+    moment = stream().moment(number)
+    if moment is None and stream().view().frames_in == 0:
         raise PictureError(NOTHING_COMES)
-    return readings
+    return moment
 
 
 def watch_connection() -> None:
@@ -225,32 +202,21 @@ def readout() -> None:
 
 def _readout() -> None:
     view = stream().view()
-    if view.frames_in and _own_fails():
-        st.session_state.unmarked, st.session_state.to_tell = True, "unmarked"
-        del st.session_state.line
-        stream().tell_to(None)
-        st.rerun()
-    if view.mood is not None:
-        theme.mood_card(view.mood.mood, view.mood.confidence, view.mood.probabilities)
+    if (shown := view.distribution) is not None:
+        theme.mood_card(shown.mood, shown.confidence, shown.probabilities)
     elif view.age is None:
         theme.empty_mood_card("👀", "Looking…", "Look into the camera.")
     elif view.frames_in == 0:
         theme.empty_mood_card("⏳", "Waiting…", NOTHING_COMES)
     else:
         theme.empty_mood_card("👀", "No face", "Look into the camera.")
-    theme.hint(_hint(view))
+    theme.hint(view.problem or hint(view.reading))
     theme.quiet(_status(view))
-
-
-def _hint(view: View) -> str:
-    return view.problem or hint(view.reading)
 
 
 def _status(view: View) -> str:
     age = "–" if view.age is None else f"{view.age:.1f} s"
     frames = f"{view.frames_in:.0f} frames/s"
-    if _is_returned():
-        frames += f" in, {view.frames_out:.0f} out"
     return f"live · {frames} · {view.readings:.0f} readings/s · {age} old"
 
 
@@ -261,12 +227,3 @@ def _on_this_machine() -> bool:
     except ValueError:  # the browser says what its address is, and may say anything
         return False
     return roles.is_loopback(host) or host.endswith(".localhost")
-
-
-def hand_on_the_newest(relay: MediaRelay) -> None:
-    """Let a relay of tracks hand on newest frames only, to whoever subscribes from now on.
-
-    By itself it keeps every frame for each subscriber until they ask for it. Where the machine is too busy
-    to encode as fast as the camera sends, that is 7 MB a second, and video that is seconds old.
-    """
-    relay.subscribe = partial(relay.subscribe, buffered=False)

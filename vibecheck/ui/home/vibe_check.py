@@ -1,6 +1,5 @@
 """What happens when somebody presses "Check my vibe": a prediction, a record of it, a playlist."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -17,7 +16,7 @@ from vibecheck.ui.shared import app
 from vibecheck.ui.shared.visitor import visitor
 from vibecheck.vision import drawing
 from vibecheck.vision.images import encode_jpeg
-from vibecheck.vision.reader import Reading
+from vibecheck.vision.reader import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +39,20 @@ class Result:
 def check_photo(picture: np.ndarray, source: str, key: str, keep: Keep) -> None:
     """A vibe check of one picture (H x W x 3 uint8 RGB). Raises NoFace."""
     reading = app.reader().read_still(picture)
-    result = _checked([reading], source, keep)
+    result = _checked(Moment.of(reading), source, keep)
     drawn = drawing.fitted(picture, reading.faces, result.prediction.mood, result.prediction.confidence)
     _remember(replace(result, photo=key, picture=drawn))
 
 
-def check_moment(readings: Sequence[Reading], keep: Keep) -> None:
+def check_moment(moment: Moment | None, keep: Keep) -> None:
     """A vibe check of a moment of live video. Raises NoFace."""
-    _remember(_checked(readings, "live", keep))
+    _remember(_checked(moment, "live", keep))
 
 
-def _checked(readings: Sequence[Reading], source: str, keep: Keep) -> Result:
+def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
     """The prediction of a moment, recorded before anybody sees it, unless nothing may be kept."""
     prediction, best = check.predict(
-        readings,
+        moment,
         source=source,
         visitor=visitor(),
         now=datetime.now(UTC),

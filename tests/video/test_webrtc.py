@@ -1,0 +1,100 @@
+"""Real connections and relays of aiortc."""
+
+import asyncio
+
+import av
+import numpy as np
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
+from aiortc.contrib.media import MediaRelay
+
+from vibecheck.video.webrtc import CHANNEL, DataChannel, hand_on_the_newest
+
+PICTURE = np.zeros((16, 16, 3), np.uint8)
+
+
+class Numbered(MediaStreamTrack):
+    """Frames with a number, one after another, as fast as they are asked for."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = 0
+
+    async def recv(self) -> av.VideoFrame:
+        await asyncio.sleep(0)
+        frame = av.VideoFrame.from_ndarray(PICTURE, format="rgb24")
+        frame.pts = self.sent
+        self.sent += 1
+        return frame
+
+
+async def behind(relay: MediaRelay) -> list[int]:
+    """How many frames old what a slow subscriber gets is, each of ten times."""
+    camera = Numbered()
+    subscribed = relay.subscribe(camera)
+    ages = []
+    for _ in range(10):
+        frame = await subscribed.recv()
+        ages.append(camera.sent - frame.pts)
+        while camera.sent < frame.pts + ages[-1] + 50:  # busy, while fifty more come
+            await asyncio.sleep(0)
+    subscribed.stop()
+    camera.stop()
+    await asyncio.sleep(0.01)
+    return ages
+
+
+def test_who_is_slow_gets_the_newest_frame_and_no_queue():
+    relay = MediaRelay()
+    hand_on_the_newest(relay)
+    assert max(asyncio.run(behind(relay))) <= 3
+
+
+def test_by_itself_the_relay_would_queue_them_all():
+    assert asyncio.run(behind(MediaRelay()))[-1] > 400
+
+
+async def connected(channel: bool) -> tuple[RTCPeerConnection, RTCPeerConnection, list[str]]:
+    """A visitor's connection and the app's, and what the visitor is told."""
+    visitor, app = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
+    told: list[str] = []
+    visitor.addTransceiver("video", "sendonly")
+    if channel:
+        visitor.createDataChannel("marks", negotiated=True, id=CHANNEL).on("message", told.append)
+    await visitor.setLocalDescription(await visitor.createOffer())
+    await app.setRemoteDescription(visitor.localDescription)
+    await app.setLocalDescription(await app.createAnswer())
+    await visitor.setRemoteDescription(app.localDescription)
+    return visitor, app, told
+
+
+def test_a_mark_reaches_the_visitor_from_any_thread():
+    async def talk() -> list[str]:
+        visitor, app, told = await connected(channel=True)
+        channel = DataChannel(app, asyncio.get_running_loop())
+        async with asyncio.timeout(30):
+            # What is said before the channel is open is lost, and said again by the next reading.
+            while not told:
+                await asyncio.to_thread(channel.send, "a mark")
+                await asyncio.sleep(0.05)
+        await app.close()
+        channel.send("to nobody")
+        await asyncio.sleep(0)
+        await visitor.close()
+        return told
+
+    assert set(asyncio.run(talk())) == {"a mark"}
+
+
+def test_a_page_without_a_channel_is_told_nothing():
+    async def talk() -> object:
+        visitor, app, _ = await connected(channel=False)
+        channel = DataChannel(app, asyncio.get_running_loop())
+        channel.send("to nobody")
+        await asyncio.sleep(0.05)
+        await app.close()
+        await visitor.close()
+        return app.sctp
+
+    assert asyncio.run(talk()) is None
