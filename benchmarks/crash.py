@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 import requests
 from PIL import Image
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from benchmarks.harness.running import ROOT, RunningApp
 from benchmarks.harness.visitors import portrait
 from benchmarks.harness.wire import NotThere, Visitor
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.records.db.connect import open_database
-from vibecheck.records.db.tables import daily, outbox, outcomes
+from vibecheck.records.db.tables import daily, outcomes
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.stats.summaries import rebuild
 from vibecheck.records.store import Store
@@ -241,8 +241,6 @@ def _judge(store: Store, images: Path, crowd: Crowd, kills: int, served: int, be
     for prediction in stored:
         if problem := _half_written(store, prediction):
             half.append(f"{prediction.id}: {problem}")
-    untold = set(by_id) - _in_outbox(engine)
-    half += [f"{each} is not in the outbox" for each in untold]
     if _summaries(engine) != _made_anew(engine):
         half.append("the summaries do not count what is there")
     strays = store.pictures.remove_strays(datetime.now(UTC) + timedelta(minutes=1), _known(by_id))
@@ -286,12 +284,6 @@ def _summaries(engine: Engine) -> tuple[list, list]:
         counted = sorted(tuple(row) for row in connection.execute(daily.select()))
         judged = sorted((tuple(row) for row in connection.execute(outcomes.select())), key=repr)
     return [tuple(map(_rounded, row)) for row in counted], judged
-
-
-def _in_outbox(engine: Engine) -> set[str]:
-    with reading(engine) as connection:
-        rows = select(outbox.c.prediction_id).where(outbox.c.kind == "prediction")
-        return set(connection.execute(rows).scalars())
 
 
 def _made_anew(engine: Engine) -> tuple[list, list]:

@@ -208,6 +208,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data.absolute() / 'vibecheck.db'}"
 
     @property
+    def sends(self) -> bool:
+        """Whether there is a Comet account to which the records are sent."""
+        return self.comet_api_key is not None
+
+    @property
     def source(self) -> Source:
         """Where the first model comes from."""
         return parse_source(self.model)

@@ -93,7 +93,7 @@ def collect(
     RecordsError and CometError.
     """
     left_out: Counter[str] = Counter()
-    store = Store.open(settings.records_url, settings.images_url)
+    store = Store.open(settings.records_url, settings.images_url, settings.sends)
     try:
         if source == "comet":
             sources.restore(settings, store)

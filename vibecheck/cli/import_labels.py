@@ -110,7 +110,7 @@ def import_labels(
 
     total = label_files.count(labels)
     settings = Settings.load()
-    store = Store.open(settings.records_url, settings.images_url)
+    store = Store.open(settings.records_url, settings.images_url, settings.sends)
     reader = Reader.open(_model(settings), settings.threads)
     importer = Importer(
         store,

@@ -109,7 +109,7 @@ def _store() -> Iterator["Store"]:
     from vibecheck.records.store import Store
 
     settings = Settings.load()
-    store = Store.open(settings.records_url, settings.images_url)
+    store = Store.open(settings.records_url, settings.images_url, settings.sends)
     try:
         yield store
     finally:

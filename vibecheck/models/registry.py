@@ -10,7 +10,7 @@ It knows versions, not files, and never loads a model.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from sqlalchemy import Engine, func, select
@@ -78,7 +78,7 @@ class Registry:
     @classmethod
     def open(cls, settings: Settings) -> Self:
         """The registry in the records that the settings name."""
-        return cls(open_database(settings.records_url))
+        return cls(open_database(settings.records_url, settings.sends))
 
     def close(self) -> None:
         """Closes the connections to the database."""
@@ -141,6 +141,12 @@ class Registry:
         """Adds versions and promotions that are not here yet; returns how many versions were new."""
         with writing(self._engine) as connection:
             return registry_records.merge(connection, found, told)
+
+    def enqueue_all(self) -> None:
+        """Has the records of all versions in Comet brought up to date."""
+        with writing(self._engine) as connection:
+            for version in connection.execute(select(registered_models.c.version)).scalars().all():
+                messages.enqueue_model(connection, version)
 
     def note(self, version: str, name: str, value: object) -> None:
         """Keeps one more metric of a version without reporting it to Comet."""
@@ -282,4 +288,9 @@ class Registry:
 
 
 def _moment(written: object) -> datetime | None:
-    return datetime.fromisoformat(written) if isinstance(written, str) else None
+    """The time that a metric names; None if it is not one, since metrics may come from anywhere."""
+    try:
+        moment = datetime.fromisoformat(written) if isinstance(written, str) else None
+    except ValueError:
+        return None
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -5,12 +5,12 @@ outbox, since it came from where the outbox leads.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Table, insert, select, update
 
 from vibecheck.records.db.rows import feedback_of, play_of, prediction_row
 from vibecheck.records.db.tables import feedback, forgotten, model_versions, plays, predictions
@@ -23,8 +23,8 @@ from vibecheck.records.values import Feedback, Play, Prediction
 
 # Predictions merged in one transaction, which takes some 10 ms; others wait meanwhile.
 BATCH = 200
-# For how long the id of a deleted prediction is remembered: longer than any reading back takes.
-REMEMBER_FORGOTTEN = timedelta(days=7)
+# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
+QUESTION = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +59,28 @@ def merge(engine: Engine, remembered: Sequence[RestoredPrediction]) -> Merged:
 
 
 def forget(connection: Connection, prediction_id: str, now: datetime) -> None:
-    """Notes that a prediction is deleted everywhere, and drops old notes of this kind."""
-    row = {"prediction_id": prediction_id, "forgotten_at": now}
-    insert_if_new(connection, forgotten, row)
-    connection.execute(delete(forgotten).where(forgotten.c.forgotten_at < now - REMEMBER_FORGOTTEN))
+    """Notes that a prediction was deleted in Comet.
+
+    The note stays: if Comet has the prediction nevertheless, it is deleted again and never restored.
+    """
+    insert_if_new(connection, forgotten, {"prediction_id": prediction_id, "forgotten_at": now})
+
+
+def forgotten_among(connection: Connection, ids: Collection[str]) -> set[str]:
+    """Those of the predictions that were deleted in Comet."""
+    found: set[str] = set()
+    every = list(ids)
+    for start in range(0, len(every), QUESTION):
+        some = forgotten.c.prediction_id.in_(every[start : start + QUESTION])
+        found.update(connection.execute(select(forgotten.c.prediction_id).where(some)).scalars())
+    return found
 
 
 def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merged:
     refuse_real(connection)
     ids = [each.prediction.id for each in batch]
     gone = queue.predictions_with(connection, "deletion", ids)
-    gone |= set(
-        connection.execute(
-            select(forgotten.c.prediction_id).where(forgotten.c.prediction_id.in_(ids))
-        ).scalars()
-    )
+    gone |= forgotten_among(connection, ids)
     wanted = {each.prediction.id: each for each in batch if each.prediction.id not in gone}
     if not wanted:
         return Merged(0, 0)

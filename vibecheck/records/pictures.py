@@ -57,12 +57,11 @@ class Pictures:
         """
         path = self._path(prediction_id)
         with self._translated("written"):
-            if not wait:
-                self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-                self._fs.pipe_file(path, jpeg)
-            elif self._local:
-                _write_durably(Path(path), jpeg)
+            if self._local:
+                _write(Path(path), jpeg, durably=wait)
             else:
+                if not wait:  # the file system may need the folder, and not only object stores are used
+                    self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
                 # Object stores show an object only once it is complete.
                 self._fs.pipe_file(path, jpeg)
 
@@ -170,25 +169,28 @@ def _owner(path: str) -> str | None:
     return "" if name.startswith("input_") and name.endswith(UNFINISHED) else None
 
 
-def _write_durably(path: Path, content: bytes) -> None:
-    """Writes a file atomically and durably, even across a power cut.
+def _write(path: Path, content: bytes, durably: bool) -> None:
+    """Writes a file atomically and, if asked, durably even across a power cut.
 
     Only the owner may read it (mode 600): it shows somebody's face.
     """
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sync_folder(path.parent.parent)
+        if durably:
+            _sync_folder(path.parent.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="input_", suffix=UNFINISHED)
     unfinished = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(descriptor)
+            if durably:
+                file.flush()
+                os.fsync(descriptor)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    if durably:
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

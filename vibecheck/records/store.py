@@ -4,20 +4,18 @@ When a method that changes something returns, the change is on disk, together wi
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Table, func, insert, select
 
-from vibecheck.errors import RecordsError
-from vibecheck.records import merge
+from vibecheck.records import merge, recording
 from vibecheck.records.db import lookup
 from vibecheck.records.db.connect import open_database, prove_writable
-from vibecheck.records.db.rows import feedback_of, model_version_of, play_of, prediction_of, prediction_row
+from vibecheck.records.db.rows import feedback_of, model_version_of, play_of, prediction_of
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
-from vibecheck.records.db.transactions import insert_if_new, place, reading, writing
+from vibecheck.records.db.transactions import place, reading, writing
 from vibecheck.records.deletion import purge
 from vibecheck.records.labels import audits, give, learned_from, queues, training_sets
 from vibecheck.records.labels.labelled import LabelledPrediction
@@ -25,11 +23,18 @@ from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.outbox import messages
 from vibecheck.records.outbox.notes import Notes
 from vibecheck.records.outbox.queue import LEASE, Outbox
+from vibecheck.records.outbox.sent import SentRecords
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.stats import summaries
 from vibecheck.records.stats.queries import StatisticsQueries
-from vibecheck.records.synthetic import is_synthetic, refuse_real
-from vibecheck.records.values import Feedback, ModelVersion, PictureKept, Play, Prediction, is_prediction_id
+from vibecheck.records.synthetic import is_synthetic
+from vibecheck.records.values import (
+    Feedback,
+    ModelVersion,
+    Play,
+    Prediction,
+    is_prediction_id,
+)
 
 # Predictions read by one query of `Store.history`.
 PAGE = 1000
@@ -48,14 +53,15 @@ class Store:
         self._pictures = pictures
 
     @classmethod
-    def open(cls, records_url: str, images_url: str) -> Self:
+    def open(cls, records_url: str, images_url: str, sends: bool = True) -> Self:
         """The store at these URLs, created or migrated as needed.
 
         `records_url` is a database as SQLAlchemy writes it, `images_url` a folder or an fsspec URL
-        (`Settings.records_url`, `Settings.images_url`).
+        (`Settings.records_url`, `Settings.images_url`). Without `sends` (`Settings.sends`), nothing is added
+        to the outbox.
         """
         pictures = Pictures(images_url)
-        return cls(open_database(records_url), pictures)
+        return cls(open_database(records_url, sends), pictures)
 
     @property
     def pictures(self) -> Pictures:
@@ -81,37 +87,22 @@ class Store:
         """What is still to be sent to Comet, as seen by the sender of this name."""
         return Outbox(self._engine, sender, lease)
 
+    @property
+    def sent(self) -> SentRecords:
+        """The records as they were sent to Comet."""
+        return SentRecords(self._engine)
+
     def close(self) -> None:
         """Closes the connections to the database."""
         self._engine.dispose()
 
     def add(self, prediction: Prediction, picture: bytes | None, model_origin: str = "unknown") -> None:
-        """Stores a prediction, with its picture (JPEG) if `picture_kept` is true.
+        """Stores a prediction, with its picture (JPEG) if `picture_kept` is true; see `recording.add`.
 
-        `model_origin` says where the model came from; it is noted when its version is first seen. Raises
-        RecordsError if the id exists or the records are a synthetic history, and ValueError for a picture
-        that is missing or not allowed.
+        Raises RecordsError if the id exists or the records are a synthetic history, and ValueError for a
+        picture that is missing or not allowed.
         """
-        if (picture is not None) != prediction.picture_kept:
-            raise ValueError("a picture must be given if, and only if, picture_kept is true")
-        with reading(self._engine) as connection:
-            refuse_real(connection)
-            if lookup.row_of(connection, prediction.id) is not None:
-                raise _already_stored(prediction)
-        # The picture is written first, so that no row ever names a picture that is not there yet.
-        with ExitStack() as undo:
-            if picture is not None:
-                self._pictures.put(prediction.id, picture)
-                undo.callback(self._discard, prediction.id)
-            with writing(self._engine) as connection:
-                if not insert_if_new(connection, predictions, prediction_row(prediction)):
-                    undo.pop_all()  # somebody stored this id just now: the picture is theirs
-                    raise _already_stored(prediction)
-                version = ModelVersion(prediction.model_version, model_origin, prediction.made_at)
-                insert_if_new(connection, model_versions, asdict(version))
-                messages.enqueue(connection, prediction)
-                summaries.count(connection, prediction.id)
-            undo.pop_all()
+        recording.add(self._engine, self._pictures, prediction, picture, model_origin)
 
     def label(
         self,
@@ -142,20 +133,7 @@ class Store:
 
         Returns the prediction as it is now. Raises UnknownPrediction.
         """
-        before = self.get(prediction_id)
-        if before.picture_kept:
-            return before
-        with ExitStack() as undo:
-            self._pictures.put(prediction_id, picture)
-            undo.callback(self._discard, prediction_id)
-            with writing(self._engine) as connection:
-                kept = replace(prediction_of(lookup.locked(connection, prediction_id)), picture_kept=True)
-                connection.execute(
-                    update(predictions).where(predictions.c.id == prediction_id).values(picture_kept=True)
-                )
-                messages.enqueue(connection, PictureKept(kept, now))
-            undo.pop_all()
-        return kept
+        return recording.keep_picture(self._engine, self._pictures, self.get(prediction_id), picture, now)
 
     def played(
         self,
@@ -291,6 +269,11 @@ class Store:
         """Assigns predictions to sides, permanently; returns the sides they have now, all of them."""
         return training_sets.assign(self._engine, wanted, now)
 
+    def forgotten_among(self, ids: Collection[str]) -> set[str]:
+        """Those of the predictions that were deleted here and in Comet."""
+        with reading(self._engine) as connection:
+            return merge.forgotten_among(connection, ids)
+
     def merge(self, restored: Sequence[merge.RestoredPrediction]) -> merge.Merged:
         """Adds predictions that were read back from Comet, as far as they are new; see `merge.py`."""
         return merge.merge(self._engine, restored)
@@ -330,15 +313,6 @@ class Store:
             if lookup.row_of(connection, prediction_id) is None:
                 raise lookup.unknown(prediction_id)
             return list(connection.execute(query).mappings())
-
-    def _discard(self, prediction_id: str) -> None:
-        # The caller must see why the transaction failed. If this fails too, the next purge deletes it.
-        with suppress(RecordsError):
-            self._pictures.delete(prediction_id)
-
-
-def _already_stored(prediction: Prediction) -> RecordsError:
-    return RecordsError(f"The prediction {prediction.id} is stored already: give each vibe check its own id.")
 
 
 def _next_n(connection: Connection, prediction_id: str) -> int:

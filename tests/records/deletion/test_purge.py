@@ -232,3 +232,16 @@ def test_nothing_is_forgotten_without_telling(store, engine):
     with pytest.raises(RecordsError, match="outbox"):
         store.forget([prediction.id], NOON)
     assert store.get(prediction.id) == prediction
+
+
+def test_a_picture_that_a_restore_writes_before_the_commit_goes_too(store, monkeypatch):
+    prediction = add(store, NOON)
+    subtract = purge_module.summaries.forget
+
+    def restore_meanwhile(connection, ids):
+        store.pictures.put(prediction.id, JPEG)
+        subtract(connection, ids)
+
+    monkeypatch.setattr(purge_module.summaries, "forget", restore_meanwhile)
+    assert store.forget([prediction.id], NOON) == {prediction.id}
+    assert not store.pictures.exists(prediction.id)

@@ -14,7 +14,7 @@ def test_it_sweeps_at_once_and_again(store):
     young = a_prediction(made_at=now, picture_kept=True)
     store.add(young, JPEG)
     store.add(a_prediction(made_at=now - 91 * DAY), None)
-    sweeper = Sweeper(store, retention=90 * DAY, every=timedelta(seconds=0.05))
+    sweeper = Sweeper(lambda: store, retention=90 * DAY, every=timedelta(seconds=0.05))
     wait_for(lambda: store.count() == 1)
     store.add(a_prediction(made_at=now - 91 * DAY), None)
     wait_for(lambda: store.count() == 1)
@@ -32,14 +32,29 @@ def test_a_failure_is_said_and_tried_again(store, monkeypatch, caplog):
         return purge(older_than)
 
     monkeypatch.setattr(store, "purge", fail_once)
-    sweeper = Sweeper(store, retention=90 * DAY, every=timedelta(seconds=0.05))
+    sweeper = Sweeper(lambda: store, retention=90 * DAY, every=timedelta(seconds=0.05))
     wait_for(lambda: store.count() == 0)
     sweeper.stop()
     assert "The disk is full." in caplog.text
 
 
 def test_it_stops_while_it_waits(store):
-    sweeper = Sweeper(store, retention=90 * DAY)
+    sweeper = Sweeper(lambda: store, retention=90 * DAY)
     start = time.monotonic()
     sweeper.stop()
     assert time.monotonic() - start < 10
+
+
+def test_it_waits_for_records_that_cannot_be_opened_yet(store, monkeypatch, caplog):
+    store.add(a_prediction(made_at=datetime.now(UTC) - 91 * DAY), None)
+    attempts = iter([RecordsError("The server is down.")])
+
+    def open_store():
+        for failure in attempts:
+            raise failure
+        return store
+
+    sweeper = Sweeper(open_store, retention=90 * DAY, every=timedelta(seconds=0.05))
+    wait_for(lambda: store.count() == 0)
+    sweeper.stop()
+    assert "The server is down." in caplog.text

@@ -1,7 +1,9 @@
 """Opens the database of the records: SQLite for one machine, Postgres for several."""
 
+import os
 import sqlite3
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from alembic import command
@@ -16,7 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from vibecheck.errors import RecordsError
 from vibecheck.records.db.circuit_breaker import CircuitBreaker
 from vibecheck.records.db.tables import outbox
-from vibecheck.records.db.transactions import BUSY_SECONDS, WRITING, place, writing
+from vibecheck.records.db.transactions import BUSY_SECONDS, SENDS, WRITING, place, reading_raw, writing
 
 # Seconds within which a Postgres server must answer a new connection.
 CONNECT_SECONDS = 3
@@ -33,23 +35,39 @@ MIGRATION_LOCK = 0x76696265
 _one_migration = threading.Lock()
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, sends: bool = True) -> Engine:
     """Connects to the database at `url` and brings its tables up to date.
 
-    A SQLite file and its folder are created where they are missing. Safe to call from several
-    processes and threads at once. Raises RecordsError with what to do, naming the setting, where the
-    database cannot be used; no message holds a password.
+    A SQLite file and its folder are created if they are missing, readable by their owner only. Without
+    `sends`, nothing is added to the outbox, because nobody would send it. Safe to call from several processes
+    and threads at once. Raises RecordsError with what to do, naming the setting, if the database cannot be
+    used; no message contains a password.
     """
     parsed = _parse(url)
-    engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    engine = _sqlite(parsed) if sqlite else _postgres(parsed)
     try:
         with writing(engine) as connection:
             migrate(connection)
             prove_writable(connection)
+        if sqlite:
+            _watch_file(engine)
     except BaseException:
         engine.dispose()
         raise
-    return engine
+    return engine.execution_options(**{SENDS: sends})
+
+
+def erase_traces(engine: Engine) -> bool:
+    """Erases from SQLite's write-ahead log what was deleted; returns whether no reader prevented it.
+
+    In the database file itself, deleted content is overwritten (`secure_delete`). Raises RecordsError.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    with reading_raw(engine) as connection:
+        blocked, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not blocked
 
 
 def migrate(connection: Connection) -> None:
@@ -127,9 +145,11 @@ def _postgres(url: URL) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    folder = Path(str(url.database)).absolute().parent
+    file = Path(str(url.database)).absolute()
+    folder = file.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _make_private(file)
     except OSError as error:
         raise RecordsError(
             f"The folder {folder} for the records cannot be created ({error.strerror}): "
@@ -139,6 +159,35 @@ def _sqlite(url: URL) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """Creates the file if needed; only its owner may read it and, as SQLite copies the mode, its log."""
+    with suppress(OSError):  # SQLite says what is wrong
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        if file.stat().st_mode & 0o077:
+            file.chmod(0o600)
+
+
+def _watch_file(engine: Engine) -> None:
+    """From now on, refuses connections if the database's file is no longer the one that was opened.
+
+    SQLite would go on writing to a deleted file, and what it acknowledges would be gone.
+    """
+    file = Path(str(engine.url.database)).absolute()
+    opened = file.stat()
+
+    @event.listens_for(engine, "checkout")
+    def check(connection: sqlite3.Connection, record: object, proxy: object) -> None:
+        try:
+            same = os.path.samestat(file.stat(), opened)
+        except OSError:
+            same = False
+        if not same:
+            raise RecordsError(
+                f"The {place(engine.url)} was removed or replaced while VibeCheck was running, so nothing "
+                "can be kept: restart VibeCheck."
+            )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
@@ -156,6 +205,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> N
     # FULL syncs at each commit: in WAL mode, NORMAL may lose the last commits in a power cut.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # Deleted content is overwritten with zeros, instead of staying in the file until the space is reused.
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _is_busy(error: BaseException) -> bool:

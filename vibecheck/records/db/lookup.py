@@ -1,15 +1,16 @@
 """Reads predictions inside a transaction."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, and_, or_, select
+from sqlalchemy import Connection, RowMapping, Select, Table, and_, or_, select
 
 from vibecheck.errors import UnknownPrediction
-from vibecheck.records.db.rows import feedback_of, prediction_of
-from vibecheck.records.db.tables import feedback, predictions
+from vibecheck.records.db.rows import feedback_of, play_of, prediction_of
+from vibecheck.records.db.tables import feedback, plays, predictions
 from vibecheck.records.labels.effective_label import effective_label
-from vibecheck.records.values import Feedback, Prediction, is_prediction_id
+from vibecheck.records.values import Feedback, Play, Prediction, is_prediction_id
 
 # The time and the id of a prediction, which order all of them.
 Position = tuple[datetime, str]
@@ -59,3 +60,23 @@ def history_page(
     for row in connection.execute(given).mappings():
         labels[row["prediction_id"]].append(feedback_of(row))
     return [(prediction, effective_label(labels[prediction.id])) for prediction in found]
+
+
+def parts_of(
+    connection: Connection, ids: Collection[str]
+) -> tuple[dict[str, list[Feedback]], dict[str, list[Play]], dict[str, str]]:
+    """Labels, plays and sides of predictions, by id; oldest first."""
+    labels: dict[str, list[Feedback]] = defaultdict(list)
+    for row in connection.execute(_belonging(feedback, ids)).mappings():
+        labels[row["prediction_id"]].append(feedback_of(row))
+    played: dict[str, list[Play]] = defaultdict(list)
+    for row in connection.execute(_belonging(plays, ids)).mappings():
+        played[row["prediction_id"]].append(play_of(row))
+    assigned = select(predictions.c.id, predictions.c.side).where(
+        predictions.c.id.in_(ids), predictions.c.side.is_not(None)
+    )
+    return labels, played, {row.id: row.side for row in connection.execute(assigned)}
+
+
+def _belonging(table: Table, ids: Collection[str]) -> Select:
+    return select(table).where(table.c.prediction_id.in_(ids)).order_by(table.c.n)

@@ -1,5 +1,6 @@
 """Transactions: `reading`, `writing`, `insert_if_new`, and the message for each failure of a database."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,6 +24,9 @@ INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
 
 # The execution option that `connect.py` turns into BEGIN IMMEDIATE on SQLite.
 WRITING = "vibecheck_writing"
+
+# The execution option of an engine: whether somebody sends what is added to the outbox.
+SENDS = "vibecheck_sends"
 
 # What to do, by the start of the name of SQLite's error; the first that fits.
 SQLITE_ADVICE = {
@@ -70,6 +74,19 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection.begin(),
     ):
         yield connection
+
+
+@contextmanager
+def reading_raw(engine: Engine) -> Iterator[Any]:
+    """The driver's own connection, outside of a transaction. Raises RecordsError where the database fails."""
+    with _translated(engine):
+        connection = engine.raw_connection()
+        try:
+            yield connection.driver_connection
+        except sqlite3.Error as error:
+            raise DBAPIError("PRAGMA", None, error) from error
+        finally:
+            connection.close()
 
 
 def place(url: URL) -> str:

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, Select, delete, select
 
+from vibecheck.records.db.connect import erase_traces
 from vibecheck.records.db.tables import outbox, predictions
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.deletion import redact_reports
 from vibecheck.records.labels import learned_from
-from vibecheck.records.outbox import messages as telling
-from vibecheck.records.outbox import queue
+from vibecheck.records.outbox import messages, queue
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.stats import summaries
 from vibecheck.records.values import Deletion, is_prediction_id
@@ -31,54 +31,58 @@ STRAY_AFTER = timedelta(hours=1)
 QUESTION = 5000
 
 
-def purge(engine: Engine, images: Pictures, older_than: datetime) -> int:
-    """Deletes all predictions made before `older_than`, with all that hangs on them; returns how many.
+def purge(engine: Engine, pictures: Pictures, older_than: datetime) -> int:
+    """Deletes all predictions made before `older_than` with everything about them; returns how many.
 
-    Each picture goes before its row: if the process dies between, the row still names the picture's
-    prediction, and the next purge deletes it. Pictures that lost their row, or never got one, go too,
-    as soon as they are an hour old.
-    A Deletion is told only of what was sent: where the prediction itself still waits in the outbox,
-    it never will be. Works in small batches, and may run in several processes at once. Raises
-    RecordsError, and ValueError for a time without a zone.
+    Each picture is deleted before its row: if the process dies in between, the next purge deletes the row.
+    Pictures without a row are deleted once they are an hour old. A Deletion is added to the outbox only for
+    what was sent: if the prediction itself is still in the outbox, it never was. Works in small batches, and
+    may run in several processes at once. Raises RecordsError, and ValueError for a time without a zone.
     """
     if older_than.utcoffset() is None:
         raise ValueError("older_than must carry a time zone")
     oldest = _kept().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at).limit(BATCH)
     deleted = 0
     while batch := _found(engine, oldest):
-        deleted += len(_delete(engine, images, batch, datetime.now(UTC), tell_all=False))
+        deleted += len(_delete(engine, pictures, batch, datetime.now(UTC), tell_all=False))
     lost = max(older_than, datetime.now(UTC) - STRAY_AFTER)
-    images.remove_strays(lost, lambda ids: _stored(engine, ids))
-    redact_reports.redact(engine)
+    pictures.remove_strays(lost, lambda ids: _stored(engine, ids))
+    _remove_traces(engine)
     return deleted
 
 
-def forget(engine: Engine, images: Pictures, ids: Iterable[str], now: datetime) -> set[str]:
-    """Deletes these predictions with all that hangs on them; returns the ids of those that were there.
+def forget(engine: Engine, pictures: Pictures, ids: Iterable[str], now: datetime) -> set[str]:
+    """Deletes these predictions with everything about them; returns the ids of those that existed.
 
-    A Deletion is told of each, even if nothing of it seems to have been sent: it may be on its way at
-    this moment. Raises RecordsError; those before are deleted then.
+    A Deletion of each is added to the outbox, even if nothing of it seems to have been sent: it may be on its
+    way at this moment. Raises RecordsError; some may be deleted then.
     """
     forgotten: set[str] = set()
     wanted = [each for each in dict.fromkeys(ids) if is_prediction_id(each)]
     for start in range(0, len(wanted), BATCH):
         batch = _found(engine, _kept().where(predictions.c.id.in_(wanted[start : start + BATCH])))
-        forgotten |= _delete(engine, images, batch, now, tell_all=True)
-    redact_reports.redact(engine)
+        forgotten |= _delete(engine, pictures, batch, now, tell_all=True)
+    _remove_traces(engine)
     return forgotten
 
 
-def forget_visitor(engine: Engine, images: Pictures, visitor: str, now: datetime) -> int:
-    """Deletes every prediction of a visitor with all that hangs on them; returns how many.
+def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: datetime) -> int:
+    """Deletes every prediction of a visitor as `forget` does; returns how many.
 
-    As `forget` does; `visitor` is the hash that the predictions carry.
+    `visitor` is the hash that the predictions carry.
     """
     theirs = _kept().where(predictions.c.visitor == visitor).limit(BATCH)
     deleted = 0
     while batch := _found(engine, theirs):
-        deleted += len(_delete(engine, images, batch, now, tell_all=True))
-    redact_reports.redact(engine)
+        deleted += len(_delete(engine, pictures, batch, now, tell_all=True))
+    _remove_traces(engine)
     return deleted
+
+
+def _remove_traces(engine: Engine) -> None:
+    """Removes what other files still have of deleted predictions."""
+    redact_reports.redact(engine)
+    erase_traces(engine)
 
 
 def _kept() -> Select[tuple[str, bool, datetime]]:
@@ -91,34 +95,37 @@ def _found(engine: Engine, query: Select[tuple[str, bool, datetime]]) -> list[tu
 
 
 def _delete(
-    engine: Engine, images: Pictures, batch: list[tuple[str, bool]], now: datetime, tell_all: bool
+    engine: Engine, pictures: Pictures, batch: list[tuple[str, bool]], now: datetime, tell_all: bool
 ) -> set[str]:
-    """Deletes the pictures and then the rows of a batch; returns the ids that this call deleted."""
+    """Deletes the pictures and the rows of a batch; returns the ids that this call deleted."""
     for prediction_id, picture_kept in batch:
         if picture_kept:
-            images.delete(prediction_id)
+            pictures.delete(prediction_id)
     ids = [prediction_id for prediction_id, _ in batch]
     with writing(engine) as connection:
-        # A picture that was allowed since the batch was read is found once its row is locked.
+        # Once the row is locked, no picture can be allowed any more that was not when the batch was read.
         rows = _kept().where(predictions.c.id.in_(ids)).order_by(predictions.c.id).with_for_update()
         late = connection.execute(rows).all()
         for row in late:
             if row.picture_kept and (row.id, True) not in batch:
-                images.delete(row.id)
+                pictures.delete(row.id)
         here = {row.id: row.made_at for row in late}
         unsent = set() if tell_all else _unsent(connection, ids)
-        # The outbox comes second: from the first deletion on, nothing new can hang on these predictions.
+        # The outbox comes second: once a prediction is deleted, nothing can be added about it.
         summaries.forget(connection, list(here))
         connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
         learned_from.mark(connection, list(here), now)
         queue.withdraw(connection, list(here))
         for prediction_id in sorted(here.keys() - unsent):
-            telling.enqueue(connection, Deletion(prediction_id, here[prediction_id], now))
+            messages.enqueue(connection, Deletion(prediction_id, here[prediction_id], now))
+    # A restore may have written a picture again before this was committed.
+    for prediction_id in here:
+        pictures.delete(prediction_id)
     return set(here)
 
 
 def _unsent(connection: Connection, ids: list[str]) -> set[str]:
-    """Those of which the prediction itself still waits in the outbox, untried; the rest waits behind it."""
+    """Those whose prediction is still in the outbox, not attempted yet; everything else waits behind it."""
     untried = outbox.c.claimed_by.is_(None), outbox.c.attempts == 0
     query = select(outbox.c.prediction_id).where(
         outbox.c.prediction_id.in_(ids), outbox.c.kind == "prediction", *untried

@@ -2,23 +2,30 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from vibecheck.errors import RecordsError
+from vibecheck.errors import VibeCheckError
 from vibecheck.records.store import Store
 
 log = logging.getLogger(__name__)
 
+# Seconds after which a failed purge is retried.
+RETRY_AFTER = 60.0
+
 
 class Sweeper:
-    """Purges a store at once and then at every interval `every`, in a thread, until it is stopped.
+    """Purges the records at once and then at every interval `every`, in a thread, until it is stopped.
 
-    Failures are logged and retried at the next interval. The thread does not keep the process alive: the next
-    purge completes an interrupted one.
+    `open_store` may raise VibeCheckError, so a process can start one before the records can be opened. Failures
+    are logged and retried after a minute. The thread does not keep the process alive: the next purge
+    completes an interrupted one.
     """
 
-    def __init__(self, store: Store, retention: timedelta, every: timedelta = timedelta(days=1)) -> None:
-        self._store = store
+    def __init__(
+        self, open_store: Callable[[], Store], retention: timedelta, every: timedelta = timedelta(days=1)
+    ) -> None:
+        self._open_store = open_store
         self._retention = retention
         self._every = every.total_seconds()
         self._stopped = threading.Event()
@@ -31,10 +38,16 @@ class Sweeper:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        pause = 0.0
+        while not self._stopped.wait(pause):
+            pause = self._every
             try:
-                if not self._store.synthetic():  # made-up records belong to nobody, so they stay
-                    self._store.purge(datetime.now(UTC) - self._retention)
-            except RecordsError as error:
+                store = self._open_store()
+                if not store.synthetic():  # made-up records belong to nobody, so they stay
+                    store.purge(datetime.now(UTC) - self._retention)
+            except VibeCheckError as error:
                 log.warning("Old records could not be deleted: %s", error)
-            self._stopped.wait(self._every)
+                pause = min(RETRY_AFTER, self._every)
+            except Exception:
+                log.exception("Old records could not be deleted.")
+                pause = min(RETRY_AFTER, self._every)

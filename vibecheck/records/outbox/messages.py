@@ -10,14 +10,15 @@ So a row can be sent without reading anything else, whatever happened to the tab
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select
+from sqlalchemy import Connection, RowMapping, exists, func, insert, select
 
-from vibecheck.records.db.tables import outbox
+from vibecheck.records.db.tables import notes, outbox
+from vibecheck.records.db.transactions import SENDS
 from vibecheck.records.synthetic import is_synthetic
 from vibecheck.records.values import (
     Deletion,
@@ -31,6 +32,9 @@ from vibecheck.records.values import (
 )
 
 Message = Prediction | Feedback | FeedbackUndone | Play | PictureKept | SideDrawn | Deletion | Promotion
+
+# The subject of the note in which a sender keeps its state.
+SENDER = "comet-sender"
 
 # An update of a model's record: see `enqueue_model`.
 MODEL = "model"
@@ -64,18 +68,32 @@ def payload_of(value: Message) -> dict[str, Any]:
 
 
 def enqueue(connection: Connection, value: Message) -> None:
-    """Adds the value to the outbox in the transaction of `connection`; nothing for a synthetic history."""
+    """Adds the value to the outbox in the transaction of `connection`, if somebody sends it."""
     enqueue_all(connection, [value])
 
 
 def enqueue_all(connection: Connection, values: Iterable[Message]) -> None:
     """Adds many values at once, as `enqueue` adds one."""
-    rows = [_row(value) for value in values]
-    if rows and not is_synthetic(connection):
+    rows = [row_of(value) for value in values]
+    if rows and _is_sent(connection, rows):
         connection.execute(insert(outbox), rows)
 
 
-def _row(value: Message) -> dict[str, Any]:
+def _is_sent(connection: Connection, rows: Iterable[Mapping[str, Any]] = ()) -> bool:
+    """Whether somebody sends these rows: not those of a synthetic history, nor without an account.
+
+    Deletions are sent as soon as there is an account again, if anything was ever sent.
+    """
+    if is_synthetic(connection):
+        return False
+    if connection.get_execution_options().get(SENDS, True):
+        return True
+    deletions = all(row["kind"] == "deletion" for row in rows) and bool(rows)
+    return deletions and connection.execute(select(exists().where(notes.c.subject == SENDER))).scalar_one()
+
+
+def row_of(value: Message) -> dict[str, Any]:
+    """The row of `outbox` for a value."""
     match value:
         case Prediction():
             kind, prediction_id, created_at = "prediction", value.id, value.made_at
@@ -103,7 +121,7 @@ def enqueue_model(connection: Connection, version: str) -> None:
     The payload is {"version": …}; the record is read from the registry when it is sent. A hash of the
     version stands in for the prediction's id, so that one sender at a time sends it.
     """
-    if is_synthetic(connection):
+    if not _is_sent(connection):
         return
     subject = hashlib.sha256(version.encode()).hexdigest()[:32]
     same = outbox.c.kind == MODEL, outbox.c.prediction_id == subject, outbox.c.claimed_by.is_(None)

@@ -10,7 +10,7 @@ rows (on Postgres without a lock in between), so a row claimed meanwhile may end
 still respected.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import database_now, reading, writing
-from vibecheck.records.outbox.messages import Outgoing
+from vibecheck.records.outbox.messages import Message, Outgoing, row_of
 
 # How long a claim lasts unless it is renewed. Longer than any one request to Comet.
 LEASE = timedelta(minutes=2)
@@ -39,6 +39,8 @@ LEASE = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(hours=1)
 # The longest time between a sender reading the clock and reading the rows.
 CLOCK_READ_TOLERANCE = timedelta(minutes=1)
+# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
+QUESTION = 5000
 # Rows that are tasks rather than messages: a day's roll-up, a restore. They do not count as waiting.
 ROLLUP = "rollup"
 RESTORE = "restore"
@@ -179,6 +181,23 @@ class Outbox:
         with writing(self._engine) as connection:
             schedule(connection, kind, subject, payload, self._clock(connection))
 
+    def add_again(self, messages: Sequence[Message]) -> int:
+        """Adds messages that were sent before, except those that are still in the outbox; returns how many.
+
+        They count as attempted, so their sender first checks what arrived.
+        """
+        rows = [row_of(message) | {"attempts": 1} for message in messages]
+        with writing(self._engine) as connection:
+            waiting: set[tuple[str, str, Any]] = set()
+            for start in range(0, len(rows), QUESTION):
+                ids = {row["prediction_id"] for row in rows[start : start + QUESTION]}
+                here = select(outbox).where(outbox.c.prediction_id.in_(ids))
+                waiting |= {_key(dict(row)) for row in connection.execute(here).mappings()}
+            new = [row for row in rows if _key(row) not in waiting]
+            if new:
+                connection.execute(insert(outbox), new)
+            return len(new)
+
     def state(self) -> OutboxState:
         """What is still to be sent, counted."""
         message = outbox.c.kind.not_in(TASKS)
@@ -245,6 +264,12 @@ def predictions_with(connection: Connection, kind: str, prediction_ids: Collecti
         outbox.c.prediction_id.in_(prediction_ids), outbox.c.kind == kind
     )
     return set(connection.execute(query).scalars())
+
+
+def _key(row: Mapping[Any, Any]) -> tuple[str, str, Any]:
+    """What tells the messages about a prediction apart."""
+    payload = row["payload"]
+    return row["kind"], row["prediction_id"], payload.get("n") or payload.get("made_at")
 
 
 def _claimable(now: datetime, kinds: Collection[str] | None, but: Collection[str]) -> ColumnElement[bool]:

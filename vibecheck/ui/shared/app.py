@@ -1,8 +1,7 @@
 """What all pages share: the parts of the app, opened once per process, and the frame of a page."""
 
 import gc
-import threading
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 
 import streamlit as st
@@ -24,7 +23,6 @@ from vibecheck.ui.shared.process_state import ProcessValue, process_value
 from vibecheck.ui.shared.server import LOGO
 from vibecheck.vision.reader import Reader
 
-RETRY_EVERY = 60.0  # s
 _settled: set[str] = set()
 
 
@@ -103,7 +101,8 @@ _opening = ProcessValue(CircuitBreaker)
 @process_value
 def store() -> Store:
     """The records. Raises RecordsError while they cannot be opened; tried again at each call."""
-    return _opening().attempt(lambda: Store.open(settings().records_url, settings().images_url))
+    asked = settings()
+    return _opening().attempt(lambda: Store.open(asked.records_url, asked.images_url, asked.sends))
 
 
 @process_value(close=Registry.close)
@@ -129,19 +128,10 @@ def synthetic() -> bool:
 
 @process_value(close=Sweeper.stop)
 def _sweeper() -> Sweeper:
-    return Sweeper(store(), timedelta(days=settings().retention_days))
+    return Sweeper(store, timedelta(days=settings().retention_days))
 
 
 def start_sweeping() -> None:
     """Delete expired records daily, whether or not anybody visits, as soon as the records can be opened."""
-
-    def start() -> None:
-        while True:
-            try:
-                _sweeper()
-                return
-            except VibeCheckError:  # whoever opens a page is told
-                retry.wait(RETRY_EVERY)
-
-    retry = threading.Event()
-    threading.Thread(target=start, name="sweeper-start", daemon=True).start()
+    with suppress(VibeCheckError):  # the pages say what is wrong with the settings
+        _sweeper()

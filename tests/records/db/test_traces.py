@@ -1,0 +1,111 @@
+"""What a deletion leaves in SQLite's files, who may read them, and what happens when they are replaced."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from tests.records.examples import JPEG, NOON, PLAY, a_prediction
+from tests.records.rows import queued
+from vibecheck.errors import RecordsError
+from vibecheck.records.store import Store
+from vibecheck.records.values import hash_of
+
+VISITOR = hash_of("somebody")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def store(folder):
+    """A store whose records nobody sends."""
+    opened = Store.open(f"sqlite:///{folder / 'vibecheck.db'}", str(folder / "images"), sends=False)
+    yield opened
+    opened.close()
+
+
+def traces(folder, *texts):
+    """How often each of the texts is in any file of the folder."""
+    content = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    return [content.count(text.encode()) for text in texts]
+
+
+def fill(store):
+    made = [a_prediction(visitor=VISITOR, picture_kept=True) for _ in range(30)]
+    for prediction in made:
+        store.add(prediction, JPEG)
+        store.label(prediction.id, "sad", "volunteered", VISITOR, NOON)
+        store.played(prediction.id, **PLAY, again=False, now=NOON)
+    return [prediction.id for prediction in made]
+
+
+@pytest.mark.parametrize("how", ["visitor", "ids", "purge"])
+def test_nothing_of_a_deleted_visitor_is_left_in_any_file(store, folder, how):
+    ids = fill(store)
+    other = replace(a_prediction(), visitor=hash_of("another"))
+    store.add(other, None)
+    assert all(traces(folder, VISITOR, *ids))
+    if how == "visitor":
+        store.forget_visitor(VISITOR, NOON)
+    elif how == "ids":
+        store.forget(ids, NOON)
+    else:
+        store.purge(NOON.replace(year=2030))
+    assert traces(folder, VISITOR, *ids) == [0] * (1 + len(ids))
+    if how != "purge":
+        assert all(traces(folder, other.visitor, other.id))
+
+
+def test_without_an_account_nothing_is_added_to_the_outbox(store):
+    fill(store)
+    store.forget_visitor(VISITOR, NOON)
+    assert queued(store) == []
+
+
+def test_a_deletion_waits_for_an_account_that_was_there_before(store, folder):
+    sending = Store.open(f"sqlite:///{folder / 'vibecheck.db'}", str(folder / "images"))
+    prediction = a_prediction()
+    sending.add(prediction, None)
+    sending.notes.write("comet-sender", {"works": True})
+    sending.close()
+    store.forget([prediction.id], NOON)
+    assert [(row.kind, row.prediction_id) for row in queued(store)] == [("deletion", prediction.id)]
+
+
+def test_only_the_owner_may_read_records_and_faces(store, folder):
+    fill(store)
+    store.pictures.put("0" * 32, JPEG, wait=False)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".db", ".db-wal", ".db-shm", ".jpg"}
+    assert [path for path in files if path.stat().st_mode & 0o077] == []
+
+
+def test_a_database_that_others_could_read_is_made_private(tmp_path):
+    file = tmp_path / "old.db"
+    Store.open(f"sqlite:///{file}", str(tmp_path)).close()
+    file.chmod(0o644)
+    Store.open(f"sqlite:///{file}", str(tmp_path)).close()
+    assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("back", ["nothing", "folder", "backup"])
+def test_a_file_that_was_removed_or_replaced_is_noticed(store, folder, tmp_path, back):
+    store.add(a_prediction(), None)
+    backup = tmp_path / "backup"
+    shutil.copytree(folder, backup)
+    shutil.rmtree(folder)
+    if back == "folder":
+        folder.mkdir()
+    elif back == "backup":
+        shutil.copytree(backup, folder)
+    with pytest.raises(RecordsError, match=r"was removed or replaced while VibeCheck was running.*restart"):
+        store.add(a_prediction(), None)
+    prediction = a_prediction(picture_kept=True)
+    with pytest.raises(RecordsError, match="removed or replaced"):
+        store.add(prediction, JPEG)
+    assert not store.pictures.exists(prediction.id)
+    with pytest.raises(RecordsError, match="removed or replaced"):
+        store.count()

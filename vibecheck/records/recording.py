@@ -1,0 +1,76 @@
+"""Records vibe checks: the picture, the rows, the summaries and the outbox, together."""
+
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, replace
+from datetime import datetime
+
+from sqlalchemy import Engine, update
+
+from vibecheck.errors import RecordsError
+from vibecheck.records.db import lookup
+from vibecheck.records.db.rows import prediction_of, prediction_row
+from vibecheck.records.db.tables import model_versions, predictions
+from vibecheck.records.db.transactions import insert_if_new, reading, writing
+from vibecheck.records.outbox import messages
+from vibecheck.records.pictures import Pictures
+from vibecheck.records.stats import summaries
+from vibecheck.records.synthetic import refuse_real
+from vibecheck.records.values import ModelVersion, PictureKept, Prediction
+
+
+def add(
+    engine: Engine, pictures: Pictures, prediction: Prediction, picture: bytes | None, model_origin: str
+) -> None:
+    """Stores a prediction. `model_origin` is noted when the model's version is first seen.
+
+    Raises RecordsError and ValueError as `Store.add` does.
+    """
+    if (picture is not None) != prediction.picture_kept:
+        raise ValueError("a picture must be given if, and only if, picture_kept is true")
+    with reading(engine) as connection:
+        refuse_real(connection)
+        if lookup.row_of(connection, prediction.id) is not None:
+            raise _already_stored(prediction)
+    # The picture is written first, so that no row ever names a picture that is not there yet.
+    with ExitStack() as undo:
+        if picture is not None:
+            pictures.put(prediction.id, picture)
+            undo.callback(_discard, pictures, prediction.id)
+        with writing(engine) as connection:
+            if not insert_if_new(connection, predictions, prediction_row(prediction)):
+                undo.pop_all()  # somebody stored this id just now: the picture is theirs
+                raise _already_stored(prediction)
+            version = ModelVersion(prediction.model_version, model_origin, prediction.made_at)
+            insert_if_new(connection, model_versions, asdict(version))
+            messages.enqueue(connection, prediction)
+            summaries.count(connection, prediction.id)
+        undo.pop_all()
+
+
+def keep_picture(
+    engine: Engine, pictures: Pictures, before: Prediction, picture: bytes, now: datetime
+) -> Prediction:
+    """Keeps the picture of a stored prediction. Raises UnknownPrediction if it was deleted meanwhile."""
+    if before.picture_kept:
+        return before
+    with ExitStack() as undo:
+        pictures.put(before.id, picture)
+        undo.callback(_discard, pictures, before.id)
+        with writing(engine) as connection:
+            kept = replace(prediction_of(lookup.locked(connection, before.id)), picture_kept=True)
+            connection.execute(
+                update(predictions).where(predictions.c.id == before.id).values(picture_kept=True)
+            )
+            messages.enqueue(connection, PictureKept(kept, now))
+        undo.pop_all()
+    return kept
+
+
+def _discard(pictures: Pictures, prediction_id: str) -> None:
+    # The caller must see why the transaction failed. If this fails too, the next purge deletes the picture.
+    with suppress(RecordsError):
+        pictures.delete(prediction_id)
+
+
+def _already_stored(prediction: Prediction) -> RecordsError:
+    return RecordsError(f"The prediction {prediction.id} is stored already: give each vibe check its own id.")
