@@ -1,6 +1,7 @@
 """A stand-in for Comet, the settings that lead there, and a store."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from vibecheck.settings import Settings
 API_KEY = "hunter2"
 
 # As in production, but a thousand times as fast.
-FAST = Pace(poll=0.02, first_pause=0.01, longest_pause=0.05)
+FAST = Pace(poll=0.02, first_pause=0.01, longest_pause=0.05, confirm_after=timedelta(0))
 
 
 # For tests that ask for more of the database than an order of rows, which tests/records look after.

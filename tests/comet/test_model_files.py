@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import update
 
 from tests.comet.conftest import FAST, both_databases
-from tests.records.examples import a_prediction, open_store
+from tests.records.examples import NOON, a_prediction, open_store
 from tests.records.rows import engine_of, queued
 from tests.standins.models import small_vit
 from vibecheck.comet import fetch_model, layout, model_files, model_sender
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
-from vibecheck.comet.registry_sync import restore_models
+from vibecheck.comet.registry_sync import put_record, restore_models
 from vibecheck.comet.sender import Sender
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, HubUnreachable, ModelError
@@ -25,6 +25,7 @@ from vibecheck.evaluation.report import Changed, Report, Tally
 from vibecheck.export.build import build
 from vibecheck.models.installed import Shelf
 from vibecheck.models.registry import Registry
+from vibecheck.models.registry_records import VersionRecord
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.deletion.redact_reports import PICTURE
@@ -342,3 +343,17 @@ def test_what_somebody_else_put_there_is_left_out(settings, store, comet, new_di
     client.put(layout.MODELS, f"promotion_{'0' * 32}.json", b"{}", {"version": "a"}, "asset")
     assert restore_models(client, Registry(engine_of(new_disk))) == 0
     assert Registry(engine_of(new_disk)).promotions() == []
+
+
+def test_an_odd_record_of_a_model_is_left_out(settings, store, comet):
+    client, good = Comet.open(settings), VersionRecord("good", "here", "folder", {}, NOON, (), (), False)
+    put_record(client, good)
+    for number, change in enumerate(
+        ({"registered_at": "9999-12-31T23:59:59-12:00"}, {"metrics": "\ud800"}, {"version": "no such\n"})
+    ):
+        content = json.dumps(good.plain() | {"version": f"odd-{number}"} | change).encode()
+        client.put(layout.MODELS, layout.model_name(f"odd-{number}"), content, {}, "asset")
+    client.put(layout.MODELS, layout.model_name("deep"), b"[" * 100_000, {}, "asset")
+    registry = Registry.open(settings)
+    assert restore_models(client, registry) == 1
+    assert "good" in {version.version for version in registry.versions()}

@@ -78,6 +78,20 @@ def test_one_that_dies_is_started_again_but_not_at_once(process, monkeypatch):
     assert sending.pid != first
 
 
+def test_one_that_is_killed_is_started_again_though_nobody_visits(process, monkeypatch):
+    monkeypatch.setattr("vibecheck.comet.process.FIRST_PAUSE", 0.1)
+    monkeypatch.setattr("vibecheck.comet.process.LOOKS_EVERY", 0.05)
+    sending = process(SLEEPER)
+    sending.ensure()
+    first = sending.pid
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: sending.pid != first)
+    sending.close()
+    last = sending.pid
+    time.sleep(0.3)
+    assert sending.pid == last and not alive(last), "closed is closed"
+
+
 PARENT = """
 import sys
 from vibecheck.comet.process import COMMAND, SendingProcess

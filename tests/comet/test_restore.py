@@ -16,8 +16,9 @@ from tests.waiting import wait_for
 from vibecheck.comet import background_restore, layout
 from vibecheck.comet.restore import restore
 from vibecheck.comet.sender import Sender
-from vibecheck.comet.status import comet_state, fetch
+from vibecheck.comet.status import RESTORED, comet_state, fetch
 from vibecheck.errors import CometRefuses, CometUnavailable
+from vibecheck.records import merge
 from vibecheck.records.db.tables import predictions as predictions_table
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels import training_sets
@@ -253,7 +254,8 @@ def test_a_day_that_nobody_rolled_up_is_put_on_the_list(settings, store, comet):
     today = a_prediction(made_at=datetime.now(UTC))
     remember(comet, today)
     read_back(settings, store)
-    assert [(row.kind, row.payload) for row in queued(store)] == [("rollup", {"day": "2026-01-31"})]
+    days = {"2026-01-31", today.made_at.date().isoformat()}
+    assert {row.payload["day"] for row in queued(store) if row.kind == ROLLUP} == days
     Sender(settings, store, FAST).run(until_empty=True)
     read_back(settings, store)
     assert queued(store) == []
@@ -274,28 +276,83 @@ def fetching(settings, store):
     return stop, thread
 
 
-def test_an_empty_store_fills_itself_and_one_that_is_not_waits_to_be_asked(
+def test_a_restore_is_scheduled_until_one_was_completed_whatever_the_store_holds(
     settings, store, comet, monkeypatch
 ):
     monkeypatch.setattr(background_restore, "LOOKS_EVERY", 0.02)
-    recent = replace(a_prediction(), made_at=datetime.now(UTC))
-    remember(comet, recent)
-    background_restore.begin_if_empty(store)
-    background_restore.begin_if_empty(store)
+    remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
+    store.add(a_prediction(), None)  # by a visitor who came within the first seconds
+    background_restore.begin_once(settings, store)
+    background_restore.begin_once(settings, store)
     stop, thread = fetching(settings, store)
     try:
-        wait_for(lambda: (at := comet_state(store).restoring) and at.done)
-        wait_for(lambda: not queued(store))
-        assert store.count() == 1
-        background_restore.begin_if_empty(store)
-        assert queued(store) == []
-        remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
-        fetch(store)
         wait_for(lambda: store.count() == 2)
-        wait_for(lambda: not queued(store))
+        wait_for(lambda: store.notes.read(RESTORED))
+        background_restore.begin_once(settings, store)
+        assert [row for row in queued(store) if row.kind == RESTORE] == []
+        background_restore.begin_once(settings.model_copy(update={"deployment": "other"}), store)
+        assert [row for row in queued(store) if row.kind == RESTORE]
     finally:
         stop.set()
         thread.join()
+
+
+def odd(comet, name, metadata):
+    """An asset of a day whose metadata are this text."""
+    from tests.standins.comet import StoredAsset
+
+    experiment = comet.experiment(layout.experiment_key("main", layout.day_of(NOON)), "vibecheck")
+    experiment.assets[name] = StoredAsset(name, name, "asset", metadata, b"{}", 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plain: "[" * 100_000,
+        lambda plain: json.dumps(plain | {"model_version": "\ud800"}),
+        lambda plain: json.dumps(plain | {"model_version": "a\0b"}),
+        lambda plain: json.dumps(plain | {"face": "[" * 100_000}),
+        lambda plain: json.dumps(plain | {"made_at": "9999-12-31T23:59:59-12:00"}),
+        lambda plain: json.dumps(plain | {"made_at": "0001-01-01T00:00:00+12:00"}),
+        lambda plain: json.dumps(plain | {"made_at": 10**40}),
+        lambda plain: json.dumps(plain | {"probabilities": None}),
+    ],
+)
+@both_databases
+def test_an_odd_asset_is_refused_with_a_reason_and_the_others_are_restored(settings, store, comet, change):
+    good, bad = a_prediction(), a_prediction()
+    remember(comet, good)
+    odd(comet, f"prediction_{bad.id}.json", change(payload_of(bad)))
+    odd(comet, "somebody_else.json", change(payload_of(bad)))
+    at = read_back(settings, store)
+    assert (at.predictions, at.done) == (1, True)
+    assert at.refused == 1 and at.reason.startswith(f"prediction_{bad.id}.json: ")
+    assert store.get(good.id) == good
+
+
+def test_a_picture_over_the_limit_is_refused_by_its_size(settings, store, comet, monkeypatch):
+    prediction = a_prediction(picture_kept=True)
+    remember(comet, prediction, JPEG + bytes(3_000_000))
+    at = read_back(settings, store)
+    assert (at.pictures, at.refused) == (0, 1) and "2,000,000 bytes" in at.reason
+    assert comet.asked("get-asset") == 0
+
+
+def test_short_pages_of_experiments_do_not_end_the_list(settings, store, comet):
+    comet.page_limit = 2
+    for number in range(5):
+        remember(comet, a_prediction(made_at=NOON + timedelta(days=number)))
+    assert read_back(settings, store).predictions == 5
+
+
+def test_what_was_deleted_is_deleted_again_and_not_restored(settings, store, comet):
+    prediction = a_prediction(picture_kept=True)
+    remember(comet, prediction, JPEG)
+    with writing(engine_of(store)) as connection:
+        merge.forget(connection, prediction.id, NOON - timedelta(days=400))
+        merge.forget(connection, "0" * 32, datetime.now(UTC))
+    assert read_back(settings, store).predictions == 0
+    assert comet.names() == [] and not store.pictures.exists(prediction.id)
 
 
 def test_reading_back_that_fails_says_why_and_is_tried_again(settings, store, comet, monkeypatch):

@@ -8,15 +8,21 @@ from datetime import timedelta
 import pytest
 
 from tests.records.examples import JPEG, NOON, a_prediction
+from tests.records.rows import engine_of
 from vibecheck.comet import layout
-from vibecheck.comet.asset_index import AssetIndex
 from vibecheck.comet.client import Comet
 from vibecheck.comet.layout import Asset
 from vibecheck.comet.rollup import needs_rollup, roll_up
+from vibecheck.records import merge
+from vibecheck.records.db.transactions import writing
 from vibecheck.records.outbox.messages import payload_of
 from vibecheck.records.values import Feedback
 
 DAY = layout.day_of(NOON)
+
+
+ID = "0" * 32
+MADE = f"prediction_{ID}.json"
 
 
 @pytest.fixture
@@ -38,59 +44,59 @@ def table(comet):
     return list(csv.DictReader(io.StringIO(asset.content.decode())))
 
 
-def test_the_table_holds_each_prediction_once_oldest_first_with_its_last_label(opened, comet):
+def test_the_table_holds_each_prediction_once_oldest_first_with_its_last_label(opened, store, comet):
     late, early = a_prediction(made_at=NOON + timedelta(hours=1)), a_prediction(picture_kept=True)
     put(opened, late)
     put(opened, early, "sad", "fear")
-    roll_up(opened, DAY)
+    roll_up(opened, store, DAY)
     first, second = table(comet)
     assert (first["prediction_id"], first["ground_truth_mood"]) == (early.id, "fear")
     assert first["image"] == early.picture_name
     assert (second["prediction_id"], second["ground_truth_mood"]) == (late.id, "")
 
 
-def test_moods_are_counted_and_a_count_that_did_not_change_is_not_told_again(opened, comet):
+def test_moods_are_counted_and_a_count_that_did_not_change_is_not_told_again(opened, store, comet):
     put(opened, a_prediction())
     put(opened, a_prediction())
-    roll_up(opened, DAY)
+    roll_up(opened, store, DAY)
     assert (comet.points("count_happy"), comet.points("count_sad")) == ([2.0], [])
     prediction = a_prediction(mood="sad", confidence=0.7)
     put(opened, replace(prediction, probabilities=(0.05, 0.05, 0.05, 0.05, 0.05, 0.7, 0.05)))
-    roll_up(opened, DAY)
+    roll_up(opened, store, DAY)
     assert (comet.points("count_happy"), comet.points("count_sad")) == ([2.0], [1.0])
     assert len(table(comet)) == 3
 
 
-def test_a_day_in_which_nothing_changed_is_left_as_it_is(opened, comet):
+def test_a_day_in_which_nothing_changed_is_left_as_it_is(opened, store, comet):
     put(opened, a_prediction())
-    roll_up(opened, DAY)
+    roll_up(opened, store, DAY)
     uploads = comet.asked("upload-asset")
-    roll_up(opened, DAY)
+    roll_up(opened, store, DAY)
     assert comet.asked("upload-asset") == uploads
 
 
-def test_an_interrupted_roll_up_leaves_no_old_table_behind(opened, comet):
+def test_an_interrupted_roll_up_leaves_no_old_table_behind(opened, store, comet):
     put(opened, a_prediction())
-    roll_up(opened, DAY)
+    roll_up(opened, store, DAY)
     put(opened, a_prediction())
     comet.fault("asset/delete", status=500)
     with pytest.raises(Exception, match="problem of its own"):
-        roll_up(opened, DAY)
-    roll_up(opened, DAY)
+        roll_up(opened, store, DAY)
+    roll_up(opened, store, DAY)
     assert len(table(comet)) == 2
 
 
-def test_a_day_without_predictions_has_no_table(opened, comet):
-    roll_up(opened, DAY)
+def test_a_day_without_predictions_has_no_table(opened, store, comet):
+    roll_up(opened, store, DAY)
     assert comet.names() == []
 
 
-def test_a_day_of_which_all_is_deleted_has_an_empty_table(opened, comet):
+def test_a_day_of_which_all_is_deleted_has_an_empty_table(opened, store, comet):
     put(opened, a_prediction())
-    roll_up(opened, DAY)
+    roll_up(opened, store, DAY)
     (asset,) = [asset for asset in opened.assets(DAY) if asset.name.startswith("prediction_")]
     opened.delete(DAY, asset)
-    roll_up(opened, DAY)
+    roll_up(opened, store, DAY)
     assert table(comet) == []
 
 
@@ -98,21 +104,33 @@ def test_a_day_of_which_all_is_deleted_has_an_empty_table(opened, comet):
     ("times", "needed"),
     [
         ({}, False),
-        ({"prediction_x.json": 1}, True),
-        ({"prediction_x.json": 1, "feedback_log.csv": 2}, False),
-        ({"prediction_x.json": 1, "feedback_log.csv": 2, "feedback_x_1.json": 3}, True),
+        ({MADE: 1}, True),
+        ({MADE: 1, "feedback_log.csv": 2}, False),
+        ({MADE: 1, "feedback_log.csv": 2, f"feedback_{ID}_1.json": 3}, True),
+        ({MADE: 1, "feedback_log.csv": 2, f"side_{ID}.json": 3, "sample.png": 4}, False),
     ],
 )
 def test_a_day_needs_a_roll_up_when_something_came_after_the_last(times, needed):
-    assert needs_rollup([Asset(name, name, {}, at) for name, at in times.items()]) is needed
+    assert needs_rollup([Asset(name, name, {"sha256": ""}, at) for name, at in times.items()]) is needed
 
 
-def test_deletions_told_together_share_one_look_at_history(opened, comet):
-    predictions = [a_prediction() for _ in range(3)]
-    for prediction in predictions:
-        put(opened, prediction)
-    whereabouts, before = AssetIndex(opened), comet.asked("asset/list")
-    for prediction in predictions:
-        assert whereabouts.day_of(prediction.id, NOON) == DAY
-    assert whereabouts.day_of("0" * 32, NOON) is None
-    assert comet.asked("asset/list") == before + 1
+def test_what_somebody_else_put_there_stays(opened, store, comet):
+    put(opened, a_prediction())
+    for name in ("sample.png", "sample.png", "feedback_log.csv"):
+        opened.put(DAY, name, b"not ours", {}, "asset")
+    roll_up(opened, store, DAY)
+    roll_up(opened, store, DAY)
+    assert comet.names().count("sample.png") == 2
+    logs = comet.experiments[layout.experiment_key("main", DAY)].named("feedback_log.csv")
+    assert sorted(asset.content == b"not ours" for asset in logs) == [False, True]
+
+
+def test_what_was_deleted_and_is_there_nevertheless_is_deleted_again(opened, store, comet):
+    gone, stays = a_prediction(), a_prediction()
+    put(opened, gone, "sad")
+    put(opened, stays)
+    with writing(engine_of(store)) as connection:
+        merge.forget(connection, gone.id, NOON - timedelta(days=400))
+    roll_up(opened, store, DAY)
+    assert [name for name in comet.names() if gone.id in name] == []
+    assert [row["prediction_id"] for row in table(comet)] == [stays.id]

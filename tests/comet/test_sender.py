@@ -216,14 +216,14 @@ def log_of(comet):
     return asset.content.decode()
 
 
-def test_a_day_is_rolled_up_when_today_is_over(settings, store, comet, added):
+def test_a_day_is_rolled_up_at_the_next_full_hour(settings, store, comet, added):
     send(settings, store)
-    (chore,) = queued(store)
-    assert (chore.kind, chore.payload) == ("rollup", {"day": "2026-01-31"})
+    (task,) = queued(store)
+    assert (task.kind, task.payload) == ("rollup", {"day": "2026-01-31"})
     with writing(engine_of(store)) as connection:
         due = connection.execute(outbox.select()).one().next_attempt_at
-    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
-    assert due == datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=UTC)
+    assert (due.minute, due.second, due.microsecond) == (0, 0, 0)
+    assert timedelta(0) < due - datetime.now(UTC) <= timedelta(hours=1)
     assert "feedback_log.csv" not in comet.names()
     rolled_up(settings, store)
     assert added.id in log_of(comet)

@@ -255,3 +255,11 @@ def test_promotions_at_once_leave_one_order_of_events(registry):
     newest, before, _ = registry.promotions()
     assert registry.aliases() == {"champion": newest.version, "previous": before.version}
     assert newest.replaced == before.version
+
+
+@pytest.mark.parametrize("written", ["yesterday", 7, None, ["2026-01-01"], "2026-01-01"])
+def test_a_metric_of_the_wrong_type_breaks_no_list(registry, written):
+    registry.register("odd", "elsewhere", "folder", {"discarded_at": written, "proof": "yes"}, NOW)
+    (odd,) = [entry for entry in registry.history() if entry.version.version == "odd"]
+    assert odd.version.proof is None
+    assert odd.discarded_at == (datetime(2026, 1, 1, tzinfo=UTC) if written == "2026-01-01" else None)

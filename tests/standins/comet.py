@@ -65,15 +65,17 @@ class Fault:
 
     `seconds`: it waits first. `status`, `body`, `headers`: it answers this and does nothing. `cut`:
     "before" hangs up amid the upload, "after" does what it was asked and hangs up without an answer.
+    `trickle`: it sends a byte of the body, and then another one after so many seconds.
     """
 
     path: str
     times: int = 1
     status: int | None = None
-    body: dict[str, Any] = field(default_factory=lambda: {"msg": "injected"})
+    body: dict[str, Any] | bytes = field(default_factory=lambda: {"msg": "injected"})
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     cut: str = ""
+    trickle: float = 0.0
 
 
 class CometStandin:
@@ -83,6 +85,7 @@ class CometStandin:
         self.url = ""
         self.keys: set[str] | None = None  # None: any key is known
         self.workspaces = [WORKSPACE]
+        self.page_limit = 1000  # experiments on a page of their list, whatever is asked for
         self.experiments: dict[str, Experiment] = {}
         self.registry: dict[str, list[dict[str, Any]]] = {}  # versions by the name of the model
         self.faults: list[Fault] = []
@@ -243,7 +246,7 @@ def _experiments(comet, query, body):
     if not rows:
         return 404, {"msg": "no such project"}
     rows.sort(key=lambda e: e.started, reverse=query.get("sortOrder") == "desc")
-    size = int(query.get("size", 1000))
+    size = min(int(query.get("size", 1000)), comet.page_limit)
     start = (int(query.get("page", 1)) - 1) * size
     return 200, {"experiments": [_metadata(e) for e in rows[start : start + size]]}
 
@@ -468,9 +471,9 @@ def comet_standin() -> Iterator[CometStandin]:
             if fault and fault.cut == "after":
                 self.close_connection = True
                 return
-            self._say(status, content, headers)
+            self._say(status, content, headers, fault.trickle if fault else 0.0)
 
-        def _say(self, status: int, content: Any, headers: dict[str, str]) -> None:
+        def _say(self, status: int, content: Any, headers: dict[str, str], trickle: float) -> None:
             raw = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             kind = "application/octet-stream" if isinstance(content, bytes) else "application/json"
@@ -478,7 +481,11 @@ def comet_standin() -> Iterator[CometStandin]:
                 self.send_header(name, value)
             try:
                 self.end_headers()
-                self.wfile.write(raw)
+                for byte in raw if trickle else ():
+                    self.wfile.write(bytes([byte]))
+                    stopping.wait(trickle)
+                if not trickle:
+                    self.wfile.write(raw)
             except OSError:  # the other side did not wait
                 self.close_connection = True
 

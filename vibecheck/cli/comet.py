@@ -4,6 +4,7 @@ Each imports what it needs itself, so that the others start quickly.
 """
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from vibecheck.errors import VibeCheckError
+from vibecheck.errors import SettingsError, VibeCheckError
 from vibecheck.settings import Settings
 
 
@@ -19,12 +20,26 @@ def send(
     until_empty: Annotated[
         bool, typer.Option("--until-empty", help="End when nothing is left that could be sent now.")
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Compare first, and send again what Comet has lost.")
+    ] = False,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="With --again: only predictions made since this day in UTC."),
+    ] = None,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Send the outbox to Comet, and restore when asked to; the app does this by itself."""
     from vibecheck.comet import worker
 
-    worker.serve(Settings.load(), until_empty, with_parent)
+    settings = Settings.load()
+    if since is not None and not again:
+        raise SettingsError("--since is for send --again.")
+    if again:
+        added = worker.send_again(settings, since and since.replace(tzinfo=UTC))
+        typer.echo(f"Missing in Comet, and sent again: {added}.")
+        return
+    worker.serve(settings, until_empty, with_parent)
 
 
 def restore(
@@ -41,7 +56,7 @@ def restore(
     from vibecheck.records.store import Store
 
     settings = Settings.load()
-    store = Store.open(settings.records_url, settings.images_url)
+    store = Store.open(settings.records_url, settings.images_url, settings.sends)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         reading = progress.add_task("Days", total=None)
         fetching = progress.add_task("Pictures", total=None)
@@ -70,7 +85,7 @@ def export(
     from vibecheck.records.store import Store
 
     settings = Settings.load()
-    store = Store.open(settings.records_url, settings.images_url)
+    store = Store.open(settings.records_url, settings.images_url, settings.sends)
     rows = (row(prediction, label) for prediction, label in store.history())
     if str(path) == "-":
         sys.stdout.writelines(lines(rows))

@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from vibecheck.comet.restore import NOTHING, restore, since_days
-from vibecheck.comet.status import RESTORING, Restoring, schedule_restore
+from vibecheck.comet.status import RESTORED, RESTORING, Restoring, schedule_restore
 from vibecheck.errors import CometError, CometRejected, RecordsError
 from vibecheck.records.outbox.queue import RESTORE, Claimed, Outbox
 from vibecheck.records.store import Store
@@ -22,10 +22,19 @@ TRIES_AGAIN = timedelta(seconds=30)
 RENEWS_EVERY = 20.0  # s
 
 
-def begin_if_empty(store: Store) -> None:
-    """Schedules a restore of everything if the store is empty. Raises RecordsError."""
-    if store.count() == 0:
+def begin_once(settings: Settings, store: Store) -> None:
+    """Schedules a restore unless one from the same place was completed. Raises RecordsError."""
+    note = store.notes.read(RESTORED)
+    if note is None or note.content != _place(settings):
         schedule_restore(store)
+
+
+def _place(settings: Settings) -> dict[str, str]:
+    return {
+        "workspace": settings.comet_workspace or "",
+        "project": settings.comet_project_name,
+        "deployment": settings.deployment,
+    }
 
 
 def run(settings: Settings, store: Store, stop: threading.Event) -> None:
@@ -37,6 +46,8 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
                 _restore(settings, store, outbox, claimed)
         except RecordsError as error:
             log.warning("The restore from Comet waits: %s", error)
+        except Exception:  # a thread that ends would never restore again
+            log.exception("The restore from Comet failed.")
 
 
 def _restore(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed) -> None:
@@ -58,5 +69,13 @@ def _restore(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed)
     except CometError as error:
         report(replace(at, sentence=str(error)))
         outbox.postpone(claimed, TRIES_AGAIN, str(error))
+    except RecordsError:
+        raise
+    except Exception as error:
+        log.exception("The restore from Comet failed.")
+        sentence = f"A bug in VibeCheck ({type(error).__name__}): see the terminal."
+        report(replace(at, sentence=sentence))
+        outbox.set_aside(claimed, sentence)
     else:
         outbox.finish(claimed)
+        store.notes.write(RESTORED, _place(settings))

@@ -4,9 +4,9 @@
 does not report success, so that is checked afterwards.
 """
 
-import logging
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vibecheck.comet import layout
+from vibecheck.comet.http import guard
 from vibecheck.comet.layout import Asset, Place
-from vibecheck.comet.sdk_errors import sdk_errors
+from vibecheck.comet.sdk_errors import logged_by, sdk_errors
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable
 from vibecheck.settings import Settings
 
@@ -42,6 +43,10 @@ SDK = {
 LIST_SECONDS = 120
 
 PAGE = 1000
+# Bytes of an asset that is read into memory: a record of a model is the largest.
+LARGEST_ASSET = 100_000_000
+CHUNK = 1 << 16
+DOWNLOAD_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Comet:
 
         with sdk_errors("look at the account"):
             api = API(api_key=settings.comet_api_key.get_secret_value(), cache=False)
+            guard(api)
             details = api.get_account_details()
             user, default = str(details["userName"]), str(details["defaultWorkspaceName"])
             workspace = settings.comet_workspace or default
@@ -110,7 +116,7 @@ class Comet:
                 if (day := layout.day_of_key(self.deployment, experiment.key)) is not None:
                     self._known[day] = experiment
                     found.add(day)
-            if len(experiments) < PAGE:
+            if not experiments:  # a page may be shorter than asked for
                 break
         return sorted(found, reverse=True)
 
@@ -126,13 +132,21 @@ class Comet:
             )
 
     def assets(self, day: Place) -> list[Asset]:
-        """All assets of a day, in one request; none if the day has no experiment."""
+        """All assets of a day, in one request; none if the day has no experiment.
+
+        Comet may answer with an empty list by mistake: that an asset is not listed is no proof.
+        """
         experiment = self._find(day)
         if experiment is None:
             return []
-        with sdk_errors("list the assets"):
-            listed = experiment.get_asset_list(timeout=LIST_SECONDS)
-            return [Asset.of(item) for item in listed or ()]
+        try:
+            with sdk_errors("list the assets", gone=lambda: self._gone(day)):
+                listed = experiment.get_asset_list(timeout=LIST_SECONDS)
+        except CometRejected as error:  # which says nothing about the record that the list is needed for
+            raise CometUnavailable(str(error)) from error
+        if not isinstance(listed, list):
+            raise CometUnavailable("Comet answered a request for the list of assets without a list.")
+        return [asset for item in listed if (asset := Asset.of(item)) is not None]
 
     def has(self, day: Place, name: str) -> bool:
         """Whether there is an asset of this name."""
@@ -153,13 +167,26 @@ class Comet:
         if not isinstance(answer, Mapping) or not answer.get("assetId"):
             raise CometUnavailable(f"Comet answered the upload of {name} without saying that it has it.")
 
-    def get(self, day: Place, asset: Asset) -> bytes:
-        """The content of an asset."""
+    def get(self, day: Place, asset: Asset, limit: int = LARGEST_ASSET) -> bytes:
+        """The content of an asset. Raises CometRejected if it has more than `limit` bytes."""
+        too_large = CometRejected(f"{asset.name} has more than {limit:,} bytes.")
+        if asset.size > limit:
+            raise too_large
         experiment = self._find(day)
         if experiment is None:
             raise CometRejected(f"The experiment of {day} is not in Comet any more.")
-        with sdk_errors(f"download {asset.name}"):
-            return bytes(experiment.get_asset(asset.id, return_type="binary"))
+        content, end = bytearray(), time.monotonic() + DOWNLOAD_SECONDS
+        with (
+            sdk_errors(f"download {asset.name}"),
+            experiment.get_asset(asset.id, return_type="response", stream=True) as answer,
+        ):
+            for chunk in answer.iter_content(CHUNK):
+                content += chunk
+                if len(content) > limit:
+                    raise too_large
+                if time.monotonic() > end:
+                    raise CometUnavailable(f"{asset.name} did not arrive within {DOWNLOAD_SECONDS} s.")
+        return bytes(content)
 
     def delete(self, day: Place, asset: Asset) -> None:
         """Deletes an asset if it exists."""
@@ -216,7 +243,7 @@ class Comet:
 
     def _create(self, day: Place) -> str:
         """Asks Comet for an experiment under our key; returns what the SDK logged."""
-        with _logged_by("comet_ml") as said, sdk_errors("make the day's experiment"), self.live(day):
+        with logged_by("comet_ml") as said, sdk_errors("make the day's experiment"), self.live(day):
             pass
         return " ".join(said)
 
@@ -272,21 +299,3 @@ def _not_created(said: str, account: Account) -> CometError:
         f"Comet made no experiment in {place}. If that stays so, check COMET_PROJECT_NAME, and that the key "
         "may write there."
     )
-
-
-@contextmanager
-def _logged_by(name: str) -> Iterator[list[str]]:
-    """Collects the warnings and errors of a logger."""
-    said: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
-
-    handler = Collector(logging.WARNING)
-    logger = logging.getLogger(name)
-    logger.addHandler(handler)
-    try:
-        yield said
-    finally:
-        logger.removeHandler(handler)

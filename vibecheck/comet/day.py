@@ -14,7 +14,7 @@ Part = TypeVar("Part", Feedback, Play)
 
 @dataclass(slots=True)
 class DayRecords:
-    """The content of a day's assets. `unreadable` are the names of those that could not be parsed."""
+    """The content of a day's assets. `refused` says why assets could not be used, by their names."""
 
     predictions: dict[str, Prediction] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class DayRecords:
     feedback: dict[str, list[Feedback]] = field(default_factory=dict)
     plays: dict[str, list[Play]] = field(default_factory=dict)
     sides: dict[str, SideDrawn] = field(default_factory=dict)
-    unreadable: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
 
     def found(self) -> list[RestoredPrediction]:
         """The predictions, newest first; labels without a prediction are left out."""
@@ -46,8 +46,8 @@ def read_day(assets: Iterable[Asset]) -> DayRecords:
     for asset in assets:
         try:
             _read(asset, day)
-        except ValueError:
-            day.unreadable.append(asset.name)
+        except (ValueError, RecursionError, OverflowError) as error:
+            day.refused[asset.name] = str(error).split("\n")[0][:200] or type(error).__name__
     return day
 
 

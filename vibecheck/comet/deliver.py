@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from vibecheck.comet import layout
-from vibecheck.comet.asset_index import AssetIndex
 from vibecheck.comet.client import Comet
 from vibecheck.comet.rollup import roll_up
 from vibecheck.emotions import NAMES
@@ -23,6 +22,18 @@ from vibecheck.records.outbox.queue import Claimed
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction, is_prediction_id
 
+# In the payload of a deletion: Comet was asked before what it has of the prediction.
+LOOKED = "looked"
+
+
+class LookAgain(Exception):
+    """A deletion has to be confirmed later; `payload` is the row's until then."""
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        super().__init__("to be confirmed")
+        self.payload = payload
+
+
 # What is done in the transaction that removes a delivered row.
 Then = Callable[[Connection, datetime], None]
 
@@ -33,7 +44,6 @@ class Delivery:
     def __init__(self, comet: Comet, store: Store) -> None:
         self._comet = comet
         self._store = store
-        self._whereabouts = AssetIndex(comet)
         self._kinds: dict[str, Callable[[Claimed], Then | None]] = {
             "prediction": self._prediction,
             "picture": self._picture,
@@ -72,7 +82,7 @@ class Delivery:
         made = layout.prediction_from(claimed.row.payload)
         day = self._put_prediction(claimed, made, claimed.row.payload)
         self._point(claimed, day, "confidence", made.confidence, now.made_at)
-        return _tomorrow(day)
+        return _hourly(day)
 
     def _picture(self, claimed: Claimed) -> Then:
         """Replaces the asset of a prediction without picture once the picture was allowed."""
@@ -83,7 +93,7 @@ class Delivery:
             for asset in self._comet.assets(day):
                 if asset.name == bare:
                     self._comet.delete(day, asset)
-        return _tomorrow(day)
+        return _hourly(day)
 
     def _put_prediction(self, claimed: Claimed, prediction: Prediction, payload: dict[str, Any]) -> date:
         day = layout.day_of(prediction.made_at)
@@ -103,7 +113,7 @@ class Delivery:
             given_at = datetime.fromisoformat(payload["given_at"])
             right = float(payload["label"] == prediction.mood)
             self._point(claimed, day, "correct", right, given_at)
-        return _tomorrow(day)
+        return _hourly(day)
 
     def _undone(self, claimed: Claimed) -> Then:
         prediction = self._store.get(claimed.row.prediction_id)
@@ -112,7 +122,7 @@ class Delivery:
         for asset in self._comet.assets(day):
             if asset.name == name:
                 self._comet.delete(day, asset)
-        return _tomorrow(day)
+        return _hourly(day)
 
     def _play(self, claimed: Claimed) -> None:
         payload = layout.play_metadata(claimed.row.payload)
@@ -125,22 +135,32 @@ class Delivery:
         self._put(claimed, day, name, layout.as_json(payload), payload, "asset")
 
     def _deletion(self, claimed: Claimed) -> Then:
+        """Deletes what Comet lists of a prediction, and is done once a later look finds nothing.
+
+        That nothing is listed at first does not prove that nothing is there. Raises LookAgain.
+        """
         prediction_id = claimed.row.prediction_id
         if not is_prediction_id(prediction_id):
             raise ValueError(f"{prediction_id!r} is not the id of a prediction")
-        made_at = claimed.row.payload.get("made_at")
-        day: date | None
-        if made_at is not None:
-            day = layout.day_of(datetime.fromisoformat(made_at))
-        else:
-            day = self._whereabouts.day_of(prediction_id, claimed.row.created_at)
-        for asset in self._comet.assets(day) if day else ():
-            if day and prediction_id in asset.name:
-                self._comet.delete(day, asset)
+        payload = claimed.row.payload
+        if (made_at := payload.get("made_at")) is not None:
+            days = [layout.day_of(datetime.fromisoformat(made_at))]
+        else:  # added by an early version
+            days = self._comet.days()
+        found = [
+            (day, asset)
+            for day in days
+            for asset in self._comet.assets(day)
+            if layout.id_of(asset.name) == prediction_id
+        ]
+        for day, asset in found:
+            self._comet.delete(day, asset)
+        if found or LOOKED not in payload:
+            raise LookAgain(payload | {LOOKED: True})
 
         def then(connection: Connection, now: datetime) -> None:
             merge.forget(connection, prediction_id, now)
-            if day is not None:
+            for day in days:
                 _schedule_rollup(connection, day, now)
 
         return then
@@ -155,7 +175,7 @@ class Delivery:
             self._comet.put(layout.MODELS, name, layout.as_json(payload), payload, "asset")
 
     def _rollup(self, claimed: Claimed) -> None:
-        roll_up(self._comet, date.fromisoformat(claimed.row.payload["day"]))
+        roll_up(self._comet, self._store, date.fromisoformat(claimed.row.payload["day"]))
 
     def _put_part(self, claimed: Claimed, kind: str, prediction: Prediction, payload: dict[str, Any]) -> date:
         day = layout.day_of(prediction.made_at)
@@ -174,12 +194,12 @@ class Delivery:
             self._comet.metric(day, name, value, at)
 
 
-def _tomorrow(day: date) -> Then:
-    """Schedules the day's roll-up for midnight: a label may come long after its prediction."""
+def _hourly(day: date) -> Then:
+    """Schedules the day's roll-up for the next full hour."""
 
     def then(connection: Connection, now: datetime) -> None:
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        _schedule_rollup(connection, day, midnight + timedelta(days=1))
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        _schedule_rollup(connection, day, hour + timedelta(hours=1))
 
     return then
 

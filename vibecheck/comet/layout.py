@@ -103,6 +103,15 @@ def side_name(prediction_id: str) -> str:
     return f"side_{prediction_id}.json"
 
 
+def id_of(name: str) -> str | None:
+    """The prediction that an asset of this name belongs to; None for any other name."""
+    for pattern in (PREDICTION_NAME, SIDE_NAME):
+        if match := pattern.fullmatch(name):
+            return next(filter(None, match.groups()))
+    match = PART_NAME.fullmatch(name)
+    return match[2] if match else None
+
+
 def promotion_name(payload: Mapping[str, Any]) -> str:
     """The name of a promotion: the same each time that the same one is sent."""
     return f"promotion_{hashlib.sha256(as_json(payload)).hexdigest()[:32]}.json"
@@ -125,28 +134,35 @@ def as_json(value: Mapping[str, Any]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One asset of a day as Comet lists it. `metadata` is {} where there is none; `created_at` in ms."""
+    """One asset of a day as Comet lists it.
+
+    `metadata` is {} if there is none, or none that can be used. `created_at` is in ms, `size` in bytes.
+    """
 
     id: str
     name: str
     metadata: dict[str, Any]
     created_at: int
+    size: int = 0
 
     @classmethod
-    def of(cls, listed: Mapping[str, Any]) -> "Asset":
-        """From an item of Comet's list, whose metadata come as JSON or as an object."""
-        metadata = listed.get("metadata")
-        if isinstance(metadata, str):
-            try:
+    def of(cls, listed: Any) -> "Asset | None":
+        """From an item of Comet's list, with metadata as JSON or as an object; None if it is unusable."""
+        try:
+            asset_id, name = str(listed["assetId"]), str(listed["fileName"])
+            metadata = listed.get("metadata")
+            created_at, size = int(listed.get("createdAt") or 0), int(listed.get("fileSize") or 0)
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+            return None
+        try:
+            if isinstance(metadata, str):
                 metadata = json.loads(metadata)
-            except ValueError:
-                metadata = None
-        return cls(
-            str(listed["assetId"]),
-            str(listed["fileName"]),
-            metadata if isinstance(metadata, dict) else {},
-            int(listed.get("createdAt") or 0),
-        )
+            # A lone surrogate cannot be stored anywhere.
+            json.dumps(metadata, ensure_ascii=False).encode()
+            name.encode()
+        except (ValueError, RecursionError):
+            metadata = None
+        return cls(asset_id, name, metadata if isinstance(metadata, dict) else {}, created_at, size)
 
 
 def prediction_from(metadata: Mapping[str, Any]) -> Prediction:
@@ -180,12 +196,23 @@ def _deployment_part(deployment: str) -> str:
 
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata with nested objects parsed where they came back as text; Postgres allows no NUL in text."""
-    if any(isinstance(value, str) and "\0" in value for value in metadata.values()):
-        raise ValueError("a text with a NUL in it")
-    if not all(isinstance(metadata.get(name, ""), str) for name in _TIMES):
-        raise ValueError("a time that is not written as one")
+    """Metadata with nested objects parsed where they came back as text. Raises ValueError."""
+    if "\\u0000" in json.dumps(metadata):
+        raise ValueError("a text contains NUL, which Postgres does not allow")
+    for name in _TIMES:
+        if not isinstance(moment := metadata.get(name, ""), str):
+            raise ValueError(f"{name} is not a time")
+        if moment:
+            _in_utc(name, moment)
     return {key: _opened(value) if key in _INNER else value for key, value in metadata.items()}
+
+
+def _in_utc(name: str, moment: str) -> None:
+    """Raises ValueError for a time that does not exist in UTC within the years 1 to 9999."""
+    try:
+        datetime.fromisoformat(moment).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{name} is not a time that can be stored") from error
 
 
 def _opened(value: Any) -> Any:

@@ -69,6 +69,8 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
                 _attempt(settings, outbox, claimed)
         except RecordsError as error:
             log.warning("Models wait to be sent to Comet: %s", error)
+        except Exception:  # a thread that ends would never send a model again
+            log.exception("Sending models to Comet failed.")
 
 
 def send_all(settings: Settings, store: Store) -> None:
@@ -97,6 +99,11 @@ def _attempt(settings: Settings, outbox: Outbox, claimed: Claimed) -> CometError
         pause = min(FIRST_PAUSE * 2 ** min(claimed.attempts, 10), LONGEST_PAUSE)
         outbox.postpone(claimed, timedelta(seconds=pause), str(error))
         return error
+    except RecordsError:
+        raise
+    except Exception as error:
+        log.exception("A model cannot be sent.")
+        outbox.set_aside(claimed, f"A bug in VibeCheck ({type(error).__name__}): see the terminal.")
     else:
         outbox.finish(claimed)
     return None

@@ -14,10 +14,11 @@ PROJECT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "vibecheck", "send", "--with-parent")
 # Seconds before a process that dies at once is started again; doubled each time.
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+LOOKS_EVERY = 2.0  # s
 
 
 class SendingProcess:
-    """The process that sends to Comet. `ensure`, which every page calls, starts it."""
+    """The process that sends to Comet. `ensure` starts it; from then on it is restarted when it ends."""
 
     def __init__(self, command: tuple[str, ...] = COMMAND) -> None:
         self._command = command
@@ -25,10 +26,17 @@ class SendingProcess:
         self._pause = FIRST_PAUSE
         self._started = 0.0
         self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._watch: threading.Thread | None = None
 
     def ensure(self) -> None:
-        """Starts the process unless it is running. Returns at once."""
+        """Starts the process unless it is running, and a thread that keeps it running. Returns at once."""
         with self._lock:
+            if self._closed.is_set():
+                return
+            if self._watch is None:
+                self._watch = threading.Thread(target=self._keep_running, name="comet-watch", daemon=True)
+                self._watch.start()
             if self._process is not None and self._process.poll() is None:
                 return
             ran_for = time.monotonic() - self._started
@@ -44,8 +52,12 @@ class SendingProcess:
                 self._process = subprocess.Popen(
                     self._command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}
                 )
-            except OSError as error:  # most likely out of memory; the next page retries
+            except OSError as error:  # most likely out of memory; retried later
                 log.warning("The process that sends to Comet cannot be started: %s", error)
+
+    def _keep_running(self) -> None:
+        while not self._closed.wait(LOOKS_EVERY):
+            self.ensure()
 
     @property
     def pid(self) -> int | None:
@@ -53,7 +65,8 @@ class SendingProcess:
         return self._process.pid if self._process else None
 
     def close(self) -> None:
-        """Ends the process."""
+        """Ends the process for good."""
+        self._closed.set()
         with self._lock:
             self._close()
 

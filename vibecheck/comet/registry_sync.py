@@ -4,6 +4,8 @@ The records lie in one experiment, so restoring a registry takes one list and on
 """
 
 import hashlib
+import logging
+from datetime import UTC
 
 from pydantic import TypeAdapter
 
@@ -13,6 +15,8 @@ from vibecheck.errors import CometRejected
 from vibecheck.models.registry import Registry
 from vibecheck.models.registry_records import VersionRecord
 from vibecheck.records.values import Promotion
+
+log = logging.getLogger(__name__)
 
 _RECORD = TypeAdapter(VersionRecord)
 
@@ -45,10 +49,12 @@ def restore_models(comet: Comet, registry: Registry) -> int:
         try:
             if layout.MODEL_NAME.fullmatch(asset.name):
                 record = _RECORD.validate_json(comet.get(layout.MODELS, asset))
+                record.registered_at.astimezone(UTC)
                 if layout.model_name(record.version) == asset.name:
                     found[record.version] = record
             elif layout.PROMOTION_NAME.fullmatch(asset.name):
                 told.add(layout.promotion_from(asset.metadata))
-        except (ValueError, CometRejected):  # somebody else's, or deleted since it was listed
-            continue
+        except (ValueError, RecursionError, OverflowError, CometRejected) as error:
+            # Somebody else's, or deleted since it was listed.
+            log.warning("%s in Comet cannot be used: %s", asset.name, str(error).split("\n")[0])
     return registry.merge(list(found.values()), told)

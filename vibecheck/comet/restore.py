@@ -5,6 +5,7 @@ downloaded one by one at the end, and only those that are missing, so a restore 
 again at any time.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,7 +16,7 @@ from vibecheck.comet.client import Comet
 from vibecheck.comet.day import read_day
 from vibecheck.comet.layout import Asset, day_of
 from vibecheck.comet.registry_sync import restore_models
-from vibecheck.comet.rollup import needs_rollup
+from vibecheck.comet.rollup import delete_forgotten, needs_rollup
 from vibecheck.comet.status import Restoring
 from vibecheck.errors import CometRejected
 from vibecheck.models.registry import Registry
@@ -29,6 +30,8 @@ AT_ONCE = 4
 PICTURES = 100
 # A face of 320 px is about 20 KB; anything much larger is not ours.
 LARGEST_PICTURE = 2_000_000
+
+log = logging.getLogger(__name__)
 
 NOTHING = Restoring(0, 0, 0, 0, 0, 0, done=False)
 
@@ -56,22 +59,33 @@ def restore(
     report(at)
     pictures: list[_Picture] = []
     for day in days:
-        merged, found = _restore_day(comet, store, day, since)
+        merged, found, refused = _restore_day(comet, store, day, since)
         pictures += found
+        for name, reason in refused.items():
+            log.warning("%s of %s in Comet cannot be used: %s", name, day, reason)
         at = replace(
             at,
             days_read=at.days_read + 1,
             predictions=at.predictions + merged.predictions,
             labels=at.labels + merged.labels,
             pictures_left=len(pictures),
+            refused=at.refused + len(refused),
+            reason=next((f"{name}: {reason}" for name, reason in refused.items()), at.reason),
         )
         report(at)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for start in range(0, len(pictures), PICTURES):
             some = pictures[start : start + PICTURES]
             missing = _missing(store, some)
-            fetched = sum(threads.map(lambda picture: _fetch(comet, store, picture), missing))
-            at = replace(at, pictures=at.pictures + fetched, pictures_left=at.pictures_left - len(some))
+            outcomes = list(threads.map(lambda picture: _fetch(comet, store, picture), missing))
+            reasons = [outcome for outcome in outcomes if isinstance(outcome, str)]
+            at = replace(
+                at,
+                pictures=at.pictures + outcomes.count(True),
+                pictures_left=at.pictures_left - len(some),
+                refused=at.refused + len(reasons),
+                reason=next(iter(reasons), at.reason),
+            )
             report(at)
     at = replace(at, done=True)
     report(at)
@@ -83,16 +97,21 @@ def since_days(days: int) -> datetime:
     return datetime.now(UTC) - timedelta(days=days)
 
 
-def _restore_day(comet: Comet, store: Store, day: date, since: datetime) -> tuple[Merged, list[_Picture]]:
+def _restore_day(
+    comet: Comet, store: Store, day: date, since: datetime
+) -> tuple[Merged, list[_Picture], dict[str, str]]:
+    """Merges one day; returns what was new, all its pictures, and why assets could not be used."""
     assets = comet.assets(day)
+    deleted_again = delete_forgotten(comet, store, day, assets)
     read = read_day(assets)
     found = [each for each in read.found() if each.prediction.made_at >= since]
     merged = store.merge(found)
-    if day < day_of(datetime.now(UTC)) and needs_rollup(assets):
+    if deleted_again or needs_rollup(assets):
         # The task was lost together with the disk.
         store.outbox().schedule(queue.ROLLUP, day.isoformat(), {"day": day.isoformat()})
     ids = [each.prediction.id for each in found if each.prediction.id in read.pictures]
-    return merged, [_Picture(day, each, replace(read.pictures[each], metadata={})) for each in ids]
+    pictures = [_Picture(day, each, replace(read.pictures[each], metadata={})) for each in ids]
+    return merged, pictures, read.refused
 
 
 def _missing(store: Store, pictures: list[_Picture]) -> Iterator[_Picture]:
@@ -102,16 +121,16 @@ def _missing(store: Store, pictures: list[_Picture]) -> Iterator[_Picture]:
             yield picture
 
 
-def _fetch(comet: Comet, store: Store, picture: _Picture) -> bool:
-    """Downloads one picture; returns whether it is kept now."""
+def _fetch(comet: Comet, store: Store, picture: _Picture) -> bool | str:
+    """Downloads one picture; returns whether it is kept now, or why it cannot be."""
     try:
-        jpeg = comet.get(picture.day, picture.asset)
-    except CometRejected:  # deleted since the list was made
-        return False
-    if not jpeg.startswith(b"\xff\xd8") or len(jpeg) > LARGEST_PICTURE:
-        return False
+        jpeg = comet.get(picture.day, picture.asset, LARGEST_PICTURE)
+    except CometRejected as error:  # too large, or deleted since the list was made
+        return str(error)
+    if not jpeg.startswith(b"\xff\xd8"):
+        return f"{picture.asset.name} is not a JPEG."
     store.pictures.put(picture.prediction_id, jpeg)
-    # Deleted here meanwhile: whoever did so may have looked for the picture before it was there.
+    # If it was deleted meanwhile, the deletion may have looked for the picture before it was written.
     if not store.with_pictures([picture.prediction_id]):
         store.pictures.delete(picture.prediction_id)
         return False

@@ -8,20 +8,26 @@ from datetime import UTC, date, datetime
 from vibecheck.comet import feedback_log
 from vibecheck.comet.client import Comet
 from vibecheck.comet.day import read_day
-from vibecheck.comet.layout import FEEDBACK_LOG, SIDE_NAME, Asset
+from vibecheck.comet.layout import FEEDBACK_LOG, SIDE_NAME, Asset, id_of
 from vibecheck.emotions import NAMES
 from vibecheck.records.labels.effective_label import effective_label
+from vibecheck.records.store import Store
 
 
-def roll_up(comet: Comet, day: date) -> None:
-    """Brings a day's feedback_log.csv and counts up to date with its other assets. Raises CometError."""
+def roll_up(comet: Comet, store: Store, day: date) -> None:
+    """Brings a day's feedback_log.csv and counts up to date with its other assets.
+
+    What was deleted and is still there is deleted again. Raises CometError and RecordsError.
+    """
     assets = comet.assets(day)
-    _remove_copies(comet, day, assets)
+    deleted = delete_forgotten(comet, store, day, assets)
+    assets = [asset for asset in assets if asset not in deleted]
+    _remove_duplicates(comet, day, assets)
     found = read_day(assets).found()
     rows = (feedback_log.row(each.prediction, effective_label(each.feedback)) for each in reversed(found))
     content = "".join(feedback_log.lines(rows)).encode()
     digest = hashlib.sha256(content).hexdigest()
-    logs = [asset for asset in assets if asset.name == FEEDBACK_LOG]
+    logs = [asset for asset in assets if _is_log(asset)]
     current = [asset for asset in logs if asset.metadata.get("sha256") == digest]
     if not current and (found or logs):
         moods = Counter(each.prediction.mood for each in found)
@@ -38,20 +44,37 @@ def roll_up(comet: Comet, day: date) -> None:
 
 def needs_rollup(assets: list[Asset]) -> bool:
     """Whether a day has assets newer than its last feedback_log.csv."""
-    logged = max((asset.created_at for asset in assets if asset.name == FEEDBACK_LOG), default=None)
+    logged = max((asset.created_at for asset in assets if _is_log(asset)), default=None)
     others = [
         asset.created_at
         for asset in assets
-        if asset.name != FEEDBACK_LOG and not SIDE_NAME.fullmatch(asset.name)  # which it does not tell
+        if id_of(asset.name) and not SIDE_NAME.fullmatch(asset.name)  # the log has no sides
     ]
     return bool(others) and (logged is None or max(others) > logged)
 
 
-def _remove_copies(comet: Comet, day: date, assets: list[Asset]) -> None:
-    """Deletes duplicates with the same content; the first of each stays."""
+def delete_forgotten(comet: Comet, store: Store, day: date, assets: list[Asset]) -> list[Asset]:
+    """Deletes the assets of predictions that were deleted here; returns them.
+
+    They are still there if Comet did not list them when they were to be deleted.
+    """
+    forgotten = store.forgotten_among({each for asset in assets if (each := id_of(asset.name))})
+    found = [asset for asset in assets if id_of(asset.name) in forgotten]
+    for asset in found:
+        comet.delete(day, asset)
+    return found
+
+
+def _is_log(asset: Asset) -> bool:
+    """Whether it is a feedback_log.csv that was written here."""
+    return asset.name == FEEDBACK_LOG and "sha256" in asset.metadata
+
+
+def _remove_duplicates(comet: Comet, day: date, assets: list[Asset]) -> None:
+    """Deletes records that arrived twice with the same content; the first of each stays."""
     seen: set[tuple[str, str]] = set()
     for asset in sorted(assets, key=lambda each: (each.created_at, each.id)):
-        if asset.name == FEEDBACK_LOG:
+        if id_of(asset.name) is None:  # somebody else's
             continue
         content = asset.name, json.dumps(asset.metadata, sort_keys=True)
         if content in seen:

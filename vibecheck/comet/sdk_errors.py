@@ -4,12 +4,14 @@ No message quotes the SDK's own, which may contain the key.
 """
 
 import email.utils
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import requests
 
+from vibecheck.comet.http import NotComet
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable
 
 # Comet's code for "no more images in this experiment".
@@ -25,6 +27,11 @@ def sdk_errors(doing: str, gone: Callable[[], bool] | None = None) -> Iterator[N
 
     try:
         yield
+    except NotComet as error:
+        raise CometUnavailable(
+            f"Something other than Comet answered ({error}): check the proxy and the network, and "
+            "COMET_URL_OVERRIDE if it is set. Records are kept here meanwhile."
+        ) from error
     except requests.RequestException as error:
         raise CometUnavailable(
             f"Comet cannot be reached ({type(error).__name__}): check the network, and COMET_URL_OVERRIDE "
@@ -40,11 +47,29 @@ def sdk_errors(doing: str, gone: Callable[[], bool] | None = None) -> Iterator[N
         if isinstance(response, requests.Response):
             raise _error_of(doing, response) from error
         raise CometUnavailable(f"Comet could not {doing} ({type(error).__name__}).") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CometUnavailable(
             f"Comet's answer to “{doing}” was not understood ({type(error).__name__}): check "
             "COMET_URL_OVERRIDE if it is set."
         ) from error
+
+
+@contextmanager
+def logged_by(name: str) -> Iterator[list[str]]:
+    """Collects the warnings and errors of a logger."""
+    said: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    handler = Collector(logging.WARNING)
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
 
 
 def _error_of(doing: str, response: requests.Response) -> CometError:
@@ -69,7 +94,7 @@ def _error_of(doing: str, response: requests.Response) -> CometError:
         return CometUnavailable(
             f"Comet has a problem of its own (status {status}){quoted}.", _retry_after(response)
         )
-    return CometRejected(f"Comet would not {doing.split(' ')[0]} it: status {status}{quoted}.")
+    return CometRejected(f"Comet rejected the request to {doing}: status {status}{quoted}.")
 
 
 def _retry_after(response: requests.Response) -> float | None:

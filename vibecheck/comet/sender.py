@@ -19,8 +19,9 @@ from uuid import uuid4
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from vibecheck.comet.client import Comet
-from vibecheck.comet.deliver import Delivery
-from vibecheck.comet.status import ASKED, SENDER, SPEAKS_EVERY
+from vibecheck.comet.deliver import Delivery, LookAgain
+from vibecheck.comet.resend import count_missing
+from vibecheck.comet.status import ASKED, SAMPLE, SENDER, SPEAKS_EVERY
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable, RecordsError
 from vibecheck.records.outbox.messages import MODEL
 from vibecheck.records.outbox.queue import LEASE, RESTORE, Claimed
@@ -40,12 +41,15 @@ ATTEMPTS = 5
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Timing: `poll` seconds between looks at an empty outbox, pauses between attempts that grow up to
-    `longest_pause` seconds, and the duration of a claim."""
+    `longest_pause` seconds, the duration of a claim, the time until a deletion is
+    confirmed, and the interval at which a sample is looked up."""
 
     poll: float = 2.0
     first_pause: float = 1.0
     longest_pause: float = 300.0
     lease: timedelta = LEASE
+    confirm_after: timedelta = timedelta(minutes=5)
+    sample_every: timedelta = timedelta(days=1)
 
 
 class Sender:
@@ -85,6 +89,16 @@ class Sender:
                 log.warning("The outbox cannot be read: %s", error)
                 self._sleep(self._pace.longest_pause / 10)
                 continue
+            except CometError:
+                raise  # only with `until_empty`
+            except Exception as error:
+                if until_empty:
+                    raise
+                log.exception("Sending failed.")
+                with suppress(RecordsError):
+                    self._disconnect(f"A bug in VibeCheck ({type(error).__name__}): see the terminal.")
+                self._sleep(self._pace.longest_pause / 10)
+                continue
             if until_empty and not self._outbox.anything_due(but=OTHERS):
                 return
             self._sleep(self._pace.poll)
@@ -109,7 +123,7 @@ class Sender:
                 state.outcome.result()  # raises what the last attempt did
 
         return Retrying(
-            retry=retry_if_exception_type((CometUnavailable, CometRefuses)),
+            retry=retry_if_exception_type(CometError),
             wait=pause,
             sleep=self._sleep,
             stop=ended,
@@ -127,6 +141,15 @@ class Sender:
         while not self.stop.is_set() and (batch := self._outbox.claim(BATCH, but=OTHERS)):
             self._send(delivery, batch)
             self._note_state(True, "")
+        self._look_up_sample()
+
+    def _look_up_sample(self) -> None:
+        """Once a day, notes whether Comet still has what it accepted."""
+        noted = self._store.notes.read(SAMPLE)
+        if self._comet is not None and (
+            noted is None or abs(noted.age) > self._pace.sample_every.total_seconds()
+        ):
+            self._store.notes.write(SAMPLE, count_missing(self._comet, self._store))
 
     def _send(self, delivery: Delivery, batch: list[Claimed]) -> None:
         """Sends a batch row by row, and releases what is left over."""
@@ -143,17 +166,20 @@ class Sender:
                 try:
                     self._outbox.finish(claimed, delivery.deliver(claimed))
                     self._progress = True
+                except LookAgain as again:
+                    self._outbox.postpone(claimed, self._pace.confirm_after, None, again.payload)
+                    self._progress = True
                 except CometRejected as error:
                     log.warning("Comet rejected a %s: %s", claimed.row.kind, error)
                     self._outbox.set_aside(claimed, str(error))
                 except CometRefuses as error:
                     # It counts as attempted: part of it may have arrived before the refusal.
                     self._outbox.postpone(claimed, timedelta(0), str(error))
-                    self._disconnect(error)
+                    self._disconnect(str(error))
                     raise
                 except CometUnavailable as error:
                     self._outbox.postpone(claimed, self._row_pause(claimed, error), str(error))
-                    self._disconnect(error)
+                    self._disconnect(str(error))
                     raise
                 except RecordsError:
                     raise  # it may have arrived; the claim expires
@@ -176,9 +202,9 @@ class Sender:
             self._delivery = Delivery(self._comet, self._store)
         return self._delivery
 
-    def _disconnect(self, error: CometError) -> None:
+    def _disconnect(self, sentence: str) -> None:
         self._comet = self._delivery = None  # reconnect, which explains more than the error of one record
-        self._note_state(False, str(error))
+        self._note_state(False, sentence)
 
     def _note_state(self, works: bool, sentence: str) -> None:
         """Notes the state for the app: at each change, and regularly as a sign of life."""

@@ -6,16 +6,19 @@ from urllib.parse import quote
 
 from vibecheck.comet import layout
 from vibecheck.errors import RecordsError
+from vibecheck.records.outbox.messages import SENDER
 from vibecheck.records.outbox.notes import Note
 from vibecheck.records.outbox.queue import RESTORE, OutboxState
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.settings import Settings
 
-# Subjects of notes: the sender's state, what somebody asked for, the progress of a restore.
-SENDER = "comet-sender"
+# Subjects of notes: what somebody asked for, the progress of a restore, that a restore was completed.
 ASKED = "comet-asked"
 RESTORING = "comet-restoring"
+RESTORED = "comet-restored"
+# The daily sample: how many records were looked up in Comet, and how many it does not have.
+SAMPLE = "comet-sample"
 
 # The metric of a version whose files are in Comet: their SHA-256 by name.
 FILES = "comet_files"
@@ -27,7 +30,11 @@ SILENT_AFTER = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Restoring:
-    """The progress of a restore from Comet. `sentence` says what went wrong, or is empty."""
+    """The progress of a restore from Comet.
+
+    `sentence` says what went wrong, or is empty. `refused` counts assets and pictures that could not be used,
+    and `reason` says why for one of them.
+    """
 
     days: int
     days_read: int
@@ -37,11 +44,13 @@ class Restoring:
     pictures_left: int
     done: bool
     sentence: str = ""
+    refused: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CometState:
-    """The state. `sentence` says what to do if it is not connected; `restoring` may be None."""
+    """The state. `sentence` says what is wrong and what to do, or is empty; `restoring` may be None."""
 
     connected: bool
     sentence: str
@@ -62,9 +71,19 @@ def comet_state(store: Store) -> CometState:
         )
     else:
         connected, sentence = bool(note.content.get("works")), str(note.content.get("sentence") or "")
+        sentence = sentence or _lost(store.notes.read(SAMPLE))
     return CometState(
         connected, sentence, store.outbox().state(), _restoring(restoring.content) if restoring else None
     )
+
+
+def _lost(sample: Note | None) -> str:
+    missing, checked = (
+        (sample.content.get(name) for name in ("missing", "checked")) if sample else (None, None)
+    )
+    if not missing:
+        return ""
+    return f"Comet lacks {missing} of {checked} records that it had. Run python -m vibecheck send --again."
 
 
 def try_again(store: Store) -> int:

@@ -5,13 +5,16 @@ import signal
 import sys
 import threading
 import time
+from datetime import datetime
 
-from vibecheck.comet import background_restore, model_sender
+from vibecheck.comet import background_restore, model_sender, resend
 from vibecheck.comet.sender import Sender
+from vibecheck.comet.status import SAMPLE
 from vibecheck.errors import SettingsError
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
+NOWHERE = "There is no Comet account to send to: set COMET_API_KEY."
 # Live video has priority.
 NICENESS = 5
 # Seconds to finish the current record and release the others before the process exits anyway.
@@ -26,14 +29,14 @@ def serve(settings: Settings, until_empty: bool = False, with_parent: bool = Fal
     CometError if Comet cannot be reached.
     """
     if settings.comet_api_key is None:
-        raise SettingsError("There is nowhere to send to: set COMET_API_KEY.")
-    store = Store.open(settings.records_url, settings.images_url)
+        raise SettingsError(NOWHERE)
+    store = Store.open(settings.records_url, settings.images_url, settings.sends)
     sender = Sender(settings, store)
     signal.signal(signal.SIGTERM, lambda *_: sender.stop.set())
     if with_parent:
         _follow_parent(sender.stop)
     if not until_empty:
-        background_restore.begin_if_empty(store)
+        background_restore.begin_once(settings, store)
         fetching = threading.Thread(
             target=background_restore.run,
             args=(settings, store, sender.stop),
@@ -47,6 +50,18 @@ def serve(settings: Settings, until_empty: bool = False, with_parent: bool = Fal
     sender.run(until_empty)
     if until_empty:
         model_sender.send_all(settings, store)
+
+
+def send_again(settings: Settings, since: datetime | None) -> int:
+    """Sends again what Comet lacks of what was sent; returns how many records. Raises VibeCheckError."""
+    if settings.comet_api_key is None:
+        raise SettingsError(NOWHERE)
+    store = Store.open(settings.records_url, settings.images_url, settings.sends)
+    added = resend.send_again(settings, store, since)
+    Sender(settings, store).run(until_empty=True)
+    model_sender.send_all(settings, store)
+    store.notes.write(SAMPLE, {"checked": 0, "missing": 0})
+    return added
 
 
 def _follow_parent(stop: threading.Event) -> None:

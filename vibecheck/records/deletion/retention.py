@@ -17,9 +17,9 @@ RETRY_AFTER = 60.0
 class Sweeper:
     """Purges the records at once and then at every interval `every`, in a thread, until it is stopped.
 
-    `open_store` may raise VibeCheckError, so a process can start one before the records can be opened. Failures
-    are logged and retried after a minute. The thread does not keep the process alive: the next purge
-    completes an interrupted one.
+    `open_store` may raise VibeCheckError: a process can start a sweeper before the records can be opened.
+    Failures are logged and retried after a minute. The thread does not keep the process alive: the next
+    purge completes an interrupted one.
     """
 
     def __init__(

@@ -75,17 +75,22 @@ def _headline(state: CometState) -> str:
 def _lines(state: CometState, now: datetime) -> list[str]:
     """What there is to say, in order of importance."""
     waiting = state.waiting
-    lines = [state.sentence] if state.sentence and not state.connected else []
+    lines = [state.sentence] if state.sentence else []
     if waiting.queued:
         lines.append(f"{_count(waiting.queued, 'record')} queued, the oldest {_ago(waiting.oldest, now)}.")
-    elif not waiting.set_aside:
+    elif not waiting.set_aside and not lines:
         lines.append("All records are in Comet.")
     for reason, count in sorted(waiting.set_aside.items(), key=lambda item: -item[1]):
         lines.append(f"{_count(count, 'record')} set aside: {reason}")
     if waiting.behind:
         lines.append(f"{_count(waiting.behind, 'record')} behind them.")
-    if state.restoring is not None and not state.restoring.done:
-        lines.append(_progress(state.restoring))
+    if state.restoring is not None:
+        if not state.restoring.done:
+            lines.append(_progress(state.restoring))
+        if state.restoring.refused:
+            lines.append(
+                f"{_count(state.restoring.refused, 'asset')} in Comet unusable: {state.restoring.reason}"
+            )
     return lines
 
 

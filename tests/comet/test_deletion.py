@@ -1,0 +1,72 @@
+"""A deletion is done when Comet has nothing left, not when it lists nothing once."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.comet.conftest import FAST
+from tests.records.examples import JPEG, a_prediction
+from tests.records.rows import queued
+from vibecheck.comet.sender import Pace, Sender
+from vibecheck.records.values import Deletion
+
+MISTAKES = [
+    {"path": "asset/list", "status": 200, "body": {"assets": []}},
+    {"path": "asset/list", "status": 200, "body": {"assets": None}},
+    {"path": "asset/list", "status": 404},
+    {"path": "asset/delete", "status": 404},
+    {"path": "asset/delete", "status": 200},  # it says so, and does nothing
+    {"path": "asset/list", "status": 404, "body": b"<h1>Not found</h1>"},
+]
+
+
+@pytest.fixture
+def sent(settings, store, comet):
+    """A prediction with a picture that is in Comet."""
+    prediction = a_prediction(picture_kept=True)
+    store.add(prediction, JPEG)
+    Sender(settings, store, FAST).run(until_empty=True)
+    assert comet.names() == [prediction.picture_name]
+    return prediction
+
+
+def deletions(store):
+    return [row for row in queued(store) if row.kind == "deletion"]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=str)
+def test_a_mistake_of_comet_leaves_no_picture_behind(settings, store, comet, sent, mistake):
+    store.forget([sent.id], sent.made_at)
+    comet.fault(**mistake)
+    Sender(settings, store, FAST).run(until_empty=True)
+    assert [name for name in comet.names() if sent.id in name] == []
+    assert deletions(store) == []
+
+
+def test_it_stays_in_the_outbox_until_a_later_look_confirms_it(settings, store, comet, sent):
+    store.forget([sent.id], sent.made_at)
+    comet.fault("asset/list", status=200, body={"assets": []})
+    Sender(settings, store, Pace(poll=0.02, confirm_after=timedelta(hours=1))).run(until_empty=True)
+    assert comet.names() == [sent.picture_name]
+    assert len(deletions(store)) == 1, "not done: the list may have been wrong"
+    assert store.forgotten_among([sent.id]) == set()
+    store.outbox().retry_all()
+    Sender(settings, store, FAST).run(until_empty=True)
+    assert [name for name in comet.names() if sent.id in name] == []
+    assert deletions(store) == [] and store.forgotten_among([sent.id]) == {sent.id}
+
+
+def test_a_deletion_from_before_days_were_noted_finds_its_day(settings, store, comet, sent):
+    from sqlalchemy import insert
+
+    from tests.records.rows import engine_of
+    from vibecheck.records.db.tables import outbox
+    from vibecheck.records.db.transactions import writing
+    from vibecheck.records.outbox.messages import row_of
+
+    row = row_of(Deletion(sent.id, sent.made_at, sent.made_at))
+    row["payload"].pop("made_at")
+    with writing(engine_of(store)) as connection:
+        connection.execute(insert(outbox).values(row))
+    Sender(settings, store, FAST).run(until_empty=True)
+    assert [name for name in comet.names() if sent.id in name] == []

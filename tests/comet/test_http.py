@@ -1,0 +1,57 @@
+"""What is not Comet's answer is no answer, and no request lasts longer than its time-out."""
+
+import threading
+import time
+
+import pytest
+
+from tests.comet.conftest import FAST
+from tests.records.examples import JPEG, a_prediction
+from tests.waiting import wait_for
+from vibecheck.comet.client import SDK, Comet
+from vibecheck.comet.sender import Sender
+from vibecheck.comet.status import comet_state
+from vibecheck.errors import CometUnavailable
+
+PAGE = {"body": b"<html><h1>Sign in to the network</h1></html>", "headers": {"Content-Type": "text/html"}}
+
+
+PATHS = ("account-details", "experiment/metadata", "upload-asset", "write/experiment/metric")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [*((path, 404) for path in PATHS), *((PATHS[2], status) for status in (200, 401, 402, 403, 407, 451))],
+)
+def test_a_proxys_page_sets_nothing_aside_and_ends_nothing(settings, store, comet, path, status):
+    prediction = a_prediction(picture_kept=True)
+    store.add(prediction, JPEG)
+    comet.fault(path, times=3, status=status, **PAGE)
+    sender = Sender(settings, store, FAST)
+    thread = threading.Thread(target=sender.run)
+    thread.start()
+    try:
+        wait_for(lambda: comet.points("confidence") == [prediction.confidence])
+        assert comet_state(store).waiting.set_aside == {}
+        assert comet.names() == [prediction.picture_name]
+    finally:
+        sender.stop.set()
+        thread.join()
+
+
+def test_the_message_names_what_to_check(settings, comet):
+    comet.fault("account-details", status=407, **PAGE)
+    with pytest.raises(
+        CometUnavailable, match=r"Something other than Comet answered \(status 407\): check the proxy"
+    ):
+        Comet.open(settings)
+
+
+def test_an_answer_that_trickles_is_cut_off(settings, comet, monkeypatch):
+    monkeypatch.setitem(SDK, "COMET_TIMEOUT_API", "1")
+    monkeypatch.setenv("COMET_TIMEOUT_API", "1")
+    comet.fault("account-details", status=200, body={"userName": "x" * 1000}, trickle=0.2)
+    start = time.monotonic()
+    with pytest.raises(CometUnavailable, match="cannot be reached"):
+        Comet.open(settings)
+    assert time.monotonic() - start < 20, "at 0.2 s a byte it would take 200 s"

@@ -1,0 +1,90 @@
+"""A Comet that has lost what it accepted is noticed, and gets it again."""
+
+from datetime import timedelta
+
+from tests.comet.conftest import FAST
+from tests.records.examples import JPEG, NOON, PLAY, a_prediction
+from tests.records.rows import queued
+from vibecheck.comet import worker
+from vibecheck.comet.sender import Pace, Sender
+from vibecheck.comet.status import comet_state
+from vibecheck.models.registry import Registry
+from vibecheck.records.store import Store
+
+
+def fill(store):
+    """Two days of records, the first with a label, a playlist and a side."""
+    first = a_prediction(picture_kept=True)
+    second = a_prediction(made_at=NOON + timedelta(days=1))
+    store.add(first, JPEG)
+    store.add(second, None)
+    store.label(first.id, "sad", "audit", None, NOON)
+    store.played(first.id, **PLAY, again=False, now=NOON)
+    store.assign_sides({first.id: "train"}, NOON)
+    return first, second
+
+
+def test_what_comet_lost_is_sent_again_once(settings, store, comet):
+    fill(store)
+    Sender(settings, store, FAST).run(until_empty=True)
+    names, points = comet.names(), comet.points("confidence")
+    for experiment in comet.experiments.values():
+        experiment.assets.clear()
+    assert worker.send_again(settings, None) == 5
+    assert [name for name in comet.names() if name != "feedback_log.csv"] == [
+        name for name in names if name != "feedback_log.csv"
+    ]
+    assert comet.points("confidence") == points, "a point that is there is not added twice"
+    assert worker.send_again(settings, None) == 0
+
+
+def test_only_predictions_since_a_day_are_compared(settings, store, comet):
+    first, second = fill(store)
+    Sender(settings, store, FAST).run(until_empty=True)
+    for experiment in comet.experiments.values():
+        experiment.assets.clear()
+    assert worker.send_again(settings, NOON + timedelta(hours=1)) == 1
+    assert second.id in str(comet.names()) and first.id not in str(comet.names())
+
+
+def test_promotions_and_models_are_sent_again(settings, store, comet):
+    registry = Registry.open(settings)
+    registry.register("a", "a test", "owner/name", {}, NOON)
+    registry.promote("a", "the first", NOON, override=True)
+    registry.close()
+    worker.send_again(settings, None)
+    sent = comet.names()
+    assert any(name.startswith("promotion_") for name in sent)
+    assert any(name.startswith("model_") for name in sent)
+    for experiment in comet.experiments.values():
+        experiment.assets.clear()
+    worker.send_again(settings, None)
+    assert comet.names() == sent
+
+
+def test_the_state_tells_that_a_sample_is_gone(settings, store, comet):
+    fill(store)
+    daily = Pace(poll=0.02, first_pause=0.01, longest_pause=0.05, sample_every=timedelta(0))
+    Sender(settings, store, daily).run(until_empty=True)
+    Sender(settings, store, daily).run(until_empty=True)
+    assert comet_state(store).sentence == ""
+    for experiment in comet.experiments.values():
+        experiment.assets.clear()
+    Sender(settings, store, daily).run(until_empty=True)
+    state = comet_state(store)
+    assert state.connected and state.sentence == (
+        "Comet lacks 2 of 2 records that it had. Run python -m vibecheck send --again."
+    )
+    worker.send_again(settings, None)
+    assert comet_state(store).sentence == ""
+    assert [row for row in queued(store) if row.kind != "rollup"] == []
+
+
+def test_what_was_recorded_without_an_account_is_sent_too(settings, comet):
+    before = Store.open(settings.records_url, settings.images_url, sends=False)
+    first, second = fill(before)
+    assert queued(before) == []
+    before.close()
+    assert worker.send_again(settings, None) == 5
+    assert {first.picture_name, f"prediction_{second.id}.json"} <= set(comet.names())
+    assert sorted(comet.points("confidence")) == [first.confidence, second.confidence]

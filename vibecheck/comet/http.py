@@ -1,0 +1,108 @@
+"""What the SDK's HTTP sessions lack: time-outs for whole requests, and a check that Comet itself answered."""
+
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import BaseAdapter
+
+if TYPE_CHECKING:
+    from comet_ml.api import API
+
+
+class NotComet(requests.RequestException):
+    """Something else answered in Comet's place: a proxy, a login page, a captive portal."""
+
+
+def guard(api: "API") -> None:
+    """Installs both in the sessions of a client of Comet's REST API."""
+    client = api._client.low_level_api_client
+    for session in (client.session, client.retry_session):
+        for prefix, adapter in list(session.adapters.items()):
+            session.mount(prefix, _WholeRequestTimeout(adapter))
+        session.hooks["response"].append(_refuse_others)
+
+
+def _refuse_others(response: requests.Response, *_: Any, **__: Any) -> None:
+    """Raises NotComet for what cannot be Comet's: an HTML page, and an error without Comet's JSON."""
+    if response.is_redirect:
+        return
+    kind = response.headers.get("Content-Type", "").lower()
+    if response.ok and "html" not in kind:
+        return
+    try:
+        answer = response.json()
+        is_comets = isinstance(answer, dict) and bool(answer.keys() & {"msg", "code", "sdk_error_code"})
+    except (ValueError, RecursionError):
+        is_comets = False
+    if not is_comets and response.status_code < 500 and response.status_code != 429:
+        raise NotComet(f"status {response.status_code}", response=response)
+
+
+class _WholeRequestTimeout(BaseAdapter):
+    """Applies the time-out of a request, which is meant for each byte, to the whole of it.
+
+    The body of a streamed response is left to its reader.
+    """
+
+    def __init__(self, inner: BaseAdapter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def send(self, request, stream=False, timeout=None, **options):
+        seconds = max(timeout) if isinstance(timeout, tuple) else timeout
+        if seconds is None:
+            return self._inner.send(request, stream=stream, timeout=timeout, **options)
+        end = time.monotonic() + seconds
+        response = self._head(request, seconds, timeout, options)
+        if not stream:
+            _read_body(response, max(0.1, end - time.monotonic()))
+        return response
+
+    def _head(self, request, seconds, timeout, options):
+        """The response as soon as its headers are there; a thread waits for them, so that it can be left."""
+        outcome: dict[str, Any] = {}
+
+        def wait() -> None:
+            try:
+                outcome["response"] = self._inner.send(request, stream=True, timeout=timeout, **options)
+            except Exception as error:  # noqa: BLE001  raised below, in the caller's thread
+                outcome["error"] = error
+
+        thread = threading.Thread(target=wait, name="comet-request", daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if "error" in outcome:
+            raise outcome["error"]
+        if "response" not in outcome:
+            raise requests.ReadTimeout(f"no answer within {seconds:g} s", request=request)
+        return outcome["response"]
+
+
+def _read_body(response: requests.Response, seconds: float) -> None:
+    """Reads the body within a time, or closes the connection and raises ReadTimeout."""
+    expired = threading.Event()
+
+    def expire() -> None:
+        expired.set()
+        with suppress(Exception):  # it ended at this moment
+            response.raw.shutdown()
+
+    timer = threading.Timer(seconds, expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        _ = response.content
+    except requests.RequestException:
+        if not expired.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if expired.is_set():
+        response.close()
+        raise requests.ReadTimeout("the answer did not end in time", request=response.request)
