@@ -12,6 +12,7 @@ from vibecheck.comet.sender import Sender
 from vibecheck.comet.status import comet_state, experiment_link, fetch
 from vibecheck.records.db.tables import notes
 from vibecheck.records.db.transactions import writing
+from vibecheck.records.outbox.messages import SENDER
 
 
 @both_databases
@@ -29,7 +30,7 @@ def test_connected_while_the_sender_speaks_and_no_longer(settings, store, comet)
     assert comet_state(store).connected
     for gone in (timedelta(minutes=5), -timedelta(minutes=5)):  # the clock may have been set back
         with writing(engine_of(store)) as connection:
-            written = connection.execute(notes.select()).one().noted_at
+            written = store.notes.read(SENDER).noted_at
             connection.execute(update(notes).values(noted_at=written - gone))
         state = comet_state(store)
         assert not state.connected and "python -m vibecheck send" in state.sentence

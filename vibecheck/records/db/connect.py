@@ -177,8 +177,7 @@ def _watch_file(engine: Engine) -> None:
     file = Path(str(engine.url.database)).absolute()
     opened = file.stat()
 
-    @event.listens_for(engine, "checkout")
-    def check(connection: sqlite3.Connection, record: object, proxy: object) -> None:
+    def check(*_: object) -> None:
         try:
             same = os.path.samestat(file.stat(), opened)
         except OSError:
@@ -188,6 +187,9 @@ def _watch_file(engine: Engine) -> None:
                 f"The {place(engine.url)} was removed or replaced while VibeCheck was running, so nothing "
                 "can be kept: restart VibeCheck."
             )
+
+    event.listen(engine, "do_connect", check)
+    event.listen(engine, "checkout", check)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
