@@ -12,7 +12,6 @@ from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.merge import (
     BATCH,
-    REMEMBER_FORGOTTEN,
     Merged,
     RestoredPrediction,
     forget,
@@ -96,13 +95,13 @@ def test_what_was_deleted_here_does_not_come_back(store, delivered):
     assert store.count() == 0
 
 
-def test_notes_of_deletions_are_dropped_in_time(store):
-    old, new = a_prediction(), a_prediction()
+def test_a_deleted_prediction_is_never_restored_however_long_ago_it_was(store):
+    long_ago, new = a_prediction(), a_prediction()
     with writing(engine_of(store)) as connection:
-        forget(connection, old.id, NOON)
-        forget(connection, new.id, NOON + REMEMBER_FORGOTTEN + timedelta(seconds=1))
-    merge(engine_of(store), [remembered(old), remembered(new)])
-    assert [prediction.id for prediction, _ in store.history()] == [old.id]
+        forget(connection, long_ago.id, NOON)
+        forget(connection, new.id, NOON + timedelta(days=4000))
+    assert store.merge([remembered(long_ago), remembered(new)]) == Merged(0, 0)
+    assert store.forgotten_among([long_ago.id, "0" * 32]) == {long_ago.id}
 
 
 def test_all_are_listed_oldest_first_with_their_last_label(store, monkeypatch):

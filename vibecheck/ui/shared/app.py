@@ -131,7 +131,9 @@ def _sweeper() -> Sweeper:
     return Sweeper(store, timedelta(days=settings().retention_days))
 
 
-def start_sweeping() -> None:
-    """Delete expired records daily, whether or not anybody visits, as soon as the records can be opened."""
+def start_background() -> None:
+    """Delete expired records daily, and send to Comet, whether or not anybody visits."""
     with suppress(VibeCheckError):  # the pages say what is wrong with the settings
         _sweeper()
+        if settings().sends:
+            _sending().ensure()

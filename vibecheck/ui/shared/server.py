@@ -44,7 +44,10 @@ async def lifespan(server: st.App) -> AsyncIterator[None]:
     """What runs as long as the server does. Streamlit's runtime has started by then."""
     MultiPartParser.spool_max_size = IN_MEMORY
     access_link.announce()
-    tasks = [asyncio.create_task(_collect_garbage()), asyncio.create_task(asyncio.to_thread(_start_sweeping))]
+    tasks = [
+        asyncio.create_task(_collect_garbage()),
+        asyncio.create_task(asyncio.to_thread(_start_background)),
+    ]
     if not st.get_option("server.headless"):  # Streamlit opens no browser for an st.App
         tasks.append(asyncio.create_task(_open_browser()))
     yield
@@ -52,10 +55,10 @@ async def lifespan(server: st.App) -> AsyncIterator[None]:
         task.cancel()
 
 
-def _start_sweeping() -> None:
+def _start_background() -> None:
     from vibecheck.ui.shared import app  # takes a second, which nobody has to wait for here
 
-    app.start_sweeping()
+    app.start_background()
 
 
 async def _open_browser() -> None:
