@@ -135,5 +135,5 @@ def start_background() -> None:
     """Delete expired records daily, and send to Comet, whether or not anybody visits."""
     with suppress(VibeCheckError):  # the pages say what is wrong with the settings
         _sweeper()
-        if settings().sends:
+        if settings().sends and not synthetic():
             _sending().ensure()
