@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from vibecheck.analytics.shares import over_visitors, share
-from vibecheck.records.stats.results import Tally
+from vibecheck.records.stats.results import VisitorTally
 from vibecheck.records.stats.summaries import MOST_A_DAY
 
 TRUTH = 0.7
@@ -54,7 +54,7 @@ def simulate(visitors: int, keen: int, hostile: float, weeks: int, seed: int) ->
         lies = rng.random(len(n)) < hostile
         n, right = np.where(lies, MOST_A_DAY * DAYS, n), np.where(lies, 0, right)
         shares = right / n
-        tally = Tally(n.sum(), right.sum(), len(n), shares.sum(), (shares**2).sum())
+        tally = VisitorTally(n.sum(), right.sum(), len(n), shares.sum(), (shares**2).sum())
         found = over_visitors(tally)
         covered += found.low <= TRUTH <= found.high
         width += found.high - found.low

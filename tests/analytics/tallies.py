@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 
-from vibecheck.records.stats.results import Bin, Cell, Confused, Tally
+from vibecheck.records.stats.results import Bin, Cell, Confused, VisitorTally
 
 
-def tally(*answers: Sequence[bool]) -> Tally:
+def tally(*answers: Sequence[bool]) -> VisitorTally:
     """Of each visitor's answers, whether they were right."""
     shares = [sum(each) / len(each) for each in answers]
     n, correct = sum(map(len, answers)), sum(map(sum, answers))
-    return Tally(n, correct, len(answers), sum(shares), sum(share**2 for share in shares))
+    return VisitorTally(n, correct, len(answers), sum(shares), sum(share**2 for share in shares))
 
 
-def independent(correct: int, n: int) -> Tally:
+def independent(correct: int, n: int) -> VisitorTally:
     """Of as many visitors as answers."""
-    return Tally(n, correct, n, correct, correct)
+    return VisitorTally(n, correct, n, correct, correct)
 
 
 def cell(label: str, mood: str, n: int) -> Cell:

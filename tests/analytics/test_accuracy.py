@@ -5,7 +5,7 @@ import pytest
 
 from tests.analytics.tallies import confidence_bin, independent
 from vibecheck.analytics.accuracy import accuracy, line, recalibrated
-from vibecheck.records.stats.results import DailyLabels, Day, Tally
+from vibecheck.records.stats.results import DailyLabels, Day, VisitorTally
 
 TODAY = date(2026, 3, 31)
 
@@ -19,7 +19,7 @@ def answered(ago: int, n: int, correct: int, kind: str = "audit") -> DailyLabels
     return DailyLabels(TODAY - timedelta(days=ago), kind, n, correct, n)
 
 
-NONE = Tally()
+NONE = VisitorTally()
 
 
 def test_only_audits_make_the_headline():

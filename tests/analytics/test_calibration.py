@@ -4,7 +4,7 @@ import pytest
 from tests.analytics.tallies import confidence_bin
 from vibecheck.analytics.calibration import calibration, calibration_error
 from vibecheck.emotions import NAMES
-from vibecheck.records.stats.results import Bin, Tally
+from vibecheck.records.stats.results import Bin, VisitorTally
 
 
 def confident(answer: int, confidence: float) -> np.ndarray:
@@ -81,6 +81,6 @@ def test_one_answer_and_all_wrong_have_one():
 
 def test_a_keen_visitor_has_one_vote():
     """Nine visitors are right at 90%; the tenth is wrong a hundred times, at 50%."""
-    keen = Bin(None, 7, Tally(100, 0, 1, 0.0, 0.0), 1.0, 0.0, 0.5)
+    keen = Bin(None, 7, VisitorTally(100, 0, 1, 0.0, 0.0), 1.0, 0.0, 0.5)
     found = calibration([keen, confidence_bin(13, 9, 9, 8.1)])
     assert found.error == pytest.approx((0.5 + 0.9) / 10) and found.n == 109

@@ -3,7 +3,7 @@ import pytest
 from tests.analytics.tallies import cell, confused
 from vibecheck.analytics.confusion import confusion
 from vibecheck.emotions import NAMES
-from vibecheck.records.stats.results import Cell, Confused, Tally
+from vibecheck.records.stats.results import Cell, Confused, VisitorTally
 
 
 def test_the_matrix_holds_the_answers_in_the_order_of_the_moods():
@@ -13,8 +13,8 @@ def test_the_matrix_holds_the_answers_in_the_order_of_the_moods():
 
 
 def test_the_most_confused_pair_comes_first_by_votes_of_visitors():
-    often = Confused("fear", "surprise", Tally(61, 40, 20, 1.0, 1.0))  # forty times, by one visitor
-    found = confusion([], [often, Confused("neutral", "sad", Tally(61, 21, 20, 14.0, 12.0))])
+    often = Confused("fear", "surprise", VisitorTally(61, 40, 20, 1.0, 1.0))  # forty times, by one visitor
+    found = confusion([], [often, Confused("neutral", "sad", VisitorTally(61, 21, 20, 14.0, 12.0))])
     first, second = found.pairs
     assert (first.first, first.second, first.of_mistakes.k) == ("neutral", "sad", 21)
     assert second.of_mistakes.value == pytest.approx(1 / 20)

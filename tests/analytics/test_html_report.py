@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from benchmarks.harness.history import fill
+from vibecheck.analytics.csv_tables import tables, to_csv
 from vibecheck.analytics.html_report import figures, page, sentences
 from vibecheck.analytics.overview import (
     ModelInUse,
@@ -18,7 +19,6 @@ from vibecheck.analytics.overview import (
     compute_model_status,
     compute_overview,
 )
-from vibecheck.analytics.tables import tables, to_csv
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.stats.queries import StatisticsQueries

@@ -3,7 +3,7 @@ import numpy as np
 from tests.analytics.tallies import independent, tally
 from vibecheck.analytics.shares import fisher
 from vibecheck.analytics.slices import slices
-from vibecheck.records.stats.results import Group, Tally
+from vibecheck.records.stats.results import Group, VisitorTally
 
 
 def group(what: str, name: str, n: int, correct: int, all_n: int = 260, all_correct: int = 180) -> Group:
@@ -40,7 +40,7 @@ def test_one_visitor_does_not_make_a_slice_stand_out():
 
 
 def test_what_holds_everything_compares_with_nothing():
-    found = slices([Group("source", "live", independent(4, 10), Tally())])
+    found = slices([Group("source", "live", independent(4, 10), VisitorTally())])
     assert [(s.what, s.name, s.p_value) for s in found] == [("Source", "Live video", None)]
 
 

@@ -9,10 +9,10 @@ from vibecheck.analytics.accuracy import accuracy
 from vibecheck.analytics.calibration import calibration
 from vibecheck.analytics.confusion import confusion
 from vibecheck.analytics.drift import drift
-from vibecheck.records.stats.results import DailyLabels, Day, Tally
+from vibecheck.records.stats.results import DailyLabels, Day, VisitorTally
 
 DAY = date(2026, 3, 31)
-NONE = Tally()
+NONE = VisitorTally()
 
 
 def known(correct: int, n: int, before: tuple[int, int] = (0, 0), asked: int = 200):

@@ -6,7 +6,7 @@ from datetime import date
 
 from vibecheck.analytics.shares import Difference, Share, change, over_visitors, share
 from vibecheck.records.stats.bins import CONFIDENCE_BINS
-from vibecheck.records.stats.results import Bin, DailyLabels, Day, Tally
+from vibecheck.records.stats.results import Bin, DailyLabels, Day, VisitorTally
 from vibecheck.records.stats.steps import first_day, next_step
 
 # With fewer answers there is no headline: the interval would be wider than ±18 points.
@@ -57,7 +57,11 @@ class Point:
 
 
 def accuracy(
-    days: Sequence[Day], answers: Sequence[DailyLabels], audited: Tally, drawn: Tally, before: Tally
+    days: Sequence[Day],
+    answers: Sequence[DailyLabels],
+    audited: VisitorTally,
+    drawn: VisitorTally,
+    before: VisitorTally,
 ) -> Accuracy:
     """The accuracy of a period, from its days, labels, audits and labels of the random queue.
 
@@ -79,8 +83,8 @@ def accuracy(
 
 def line(
     days: Sequence[Day],
-    audited: Mapping[date, Tally],
-    drawn: Mapping[date, Tally],
+    audited: Mapping[date, VisitorTally],
+    drawn: Mapping[date, VisitorTally],
     bins: Sequence[Bin],
     last: date,
     step: str = "week",
@@ -104,9 +108,9 @@ def line(
         n = sum(day.n for day in here)
         sums = [sum(column) for column in zip(*(day.bins for day in here), strict=True)]
         estimate = sum(a * b for a, b in zip(sums, believed, strict=True)) / n if n else None
-        random = over_visitors(drawn.get(start, Tally()))
+        random = over_visitors(drawn.get(start, VisitorTally()))
         enough = random if random.n >= ENOUGH_DRAWN else None
-        points.append(Point(start, over_visitors(audited.get(start, Tally())), n, estimate, enough))
+        points.append(Point(start, over_visitors(audited.get(start, VisitorTally())), n, estimate, enough))
         start = next_step(start, step)
     return points
 

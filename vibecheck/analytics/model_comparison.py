@@ -6,7 +6,7 @@ from datetime import date
 
 from vibecheck.analytics.calibration import Calibration, calibration
 from vibecheck.analytics.shares import Share, over_visitors
-from vibecheck.records.stats.results import Bin, Group, Tally, VersionUse
+from vibecheck.records.stats.results import Bin, Group, VersionUse, VisitorTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def side_by_side(
                 first_day=use.first_used_at.date(),
                 last_day=use.last_day,
                 predictions=use.n,
-                accuracy=over_visitors(tallies.get(use.version, Tally())),
+                accuracy=over_visitors(tallies.get(use.version, VisitorTally())),
                 calibration=calibration(mine),
                 latency_ms=use.latency_ms,
             )

@@ -14,7 +14,7 @@ from vibecheck.analytics.shares import share
 from vibecheck.analytics.slices import Slice, slices
 from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.stats.queries import StatisticsQueries
-from vibecheck.records.stats.results import Day, MoodPlays, Scope, Tally, VersionUse
+from vibecheck.records.stats.results import Day, MoodPlays, Scope, VersionUse, VisitorTally
 
 # Named times, in days up to today.
 PERIODS = {"week": 7, "4 weeks": 28, "12 weeks": 84, "all": None}
@@ -156,10 +156,10 @@ def _within(day: Day, scope: Scope) -> bool:
     return scope.since is None or day.day >= scope.since
 
 
-def _before(statistics: StatisticsQueries, scope: Scope) -> Tally:
+def _before(statistics: StatisticsQueries, scope: Scope) -> VisitorTally:
     """The audits of the period of the same length before the scope."""
     if scope.since is None or scope.until is None:
-        return Tally()
+        return VisitorTally()
     length = scope.until - scope.since + timedelta(days=1)
     return statistics.audited(
         replace(scope, since=scope.since - length, until=scope.since - timedelta(days=1))

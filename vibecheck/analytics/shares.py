@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from scipy.special import stdtrit
 from scipy.stats import fisher_exact
 
-from vibecheck.records.stats.results import Tally
+from vibecheck.records.stats.results import VisitorTally
 
 # 97.5% quantile of the normal distribution.
 Z = 1.959963984540054
@@ -56,7 +56,7 @@ def share(k: int, n: int) -> Share:
     return Share(k, n, k / n, low, high, n)
 
 
-def over_visitors(tally: Tally) -> Share:
+def over_visitors(tally: VisitorTally) -> Share:
     """The mean of the visitors' shares, with an interval that allows for answers of one visitor being alike.
 
     The variance of the mean is estimated over visitors, not answers. The interval is Wilson's, of the number

@@ -12,7 +12,7 @@ from tests.records.rows import engine_of
 from vibecheck.emotions import NAMES
 from vibecheck.models.registry import Registry
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
-from vibecheck.records.stats.results import Scope, Tally
+from vibecheck.records.stats.results import Scope, VisitorTally
 from vibecheck.records.stats.steps import STEPS, first_day
 from vibecheck.records.store import Store
 from vibecheck.records.values import Feedback, Prediction
@@ -65,17 +65,17 @@ def audits(known: Known) -> list[tuple[Prediction, Feedback]]:
     return [(p, f) for p, f in known if f and f.source == "audit"]
 
 
-def tallied(answers: Known) -> Tally:
+def tallied(answers: Known) -> VisitorTally:
     """The tally of audits, counted one by one."""
     mine: dict[str, list[bool]] = defaultdict(list)
     for p, f in answers:
         mine[p.visitor or p.id].append(p.mood == f.label)
     shares = [sum(each) / len(each) for each in mine.values()]
     right = [each for answers in mine.values() for each in answers]
-    return Tally(len(right), sum(right), len(mine), sum(shares), sum(share**2 for share in shares))
+    return VisitorTally(len(right), sum(right), len(mine), sum(shares), sum(share**2 for share in shares))
 
 
-def close(tally: Tally) -> object:
+def close(tally: VisitorTally) -> object:
     return pytest.approx(astuple(tally))
 
 
@@ -250,7 +250,7 @@ def test_only_labels_of_the_random_queue_were_drawn(store):
     store.label(relabelled.id, "sad", "labeller", "b", NOON, "random")
     found = store.statistics.drawn(Scope())
     assert (found.n, found.correct) == (2, 1)
-    assert store.statistics.drawn(Scope(model_version="another")) == Tally()
+    assert store.statistics.drawn(Scope(model_version="another")) == VisitorTally()
     assert store.statistics.drawn_by_step(Scope(), "day", NOON.date()) == {NOON.date(): found}
 
 
@@ -262,7 +262,7 @@ def test_no_more_than_three_answers_of_a_visitor_a_day_count(store):
     for minute, prediction in enumerate([*made, other, tomorrow]):
         store.add(prediction, None)
         store.label(prediction.id, "happy", "audit", None, NOON + timedelta(minutes=minute))
-    assert store.statistics.audited(ALL) == Tally(5, 5, 2, 2.0, 2.0)
+    assert store.statistics.audited(ALL) == VisitorTally(5, 5, 2, 2.0, 2.0)
     assert [(each.n, each.given) for each in store.statistics.answers(ALL)] == [(4, 6), (1, 1)]
     counted = {each.prediction_id for each in store.statistics.mistakes(ALL, 99, "happy", "happy")}
     assert counted == {each.id for each in [*made[:3], other, tomorrow]}

@@ -48,8 +48,8 @@ from vibecheck.records.stats.results import (
     Mix,
     MoodPlays,
     Scope,
-    Tally,
     VersionUse,
+    VisitorTally,
 )
 from vibecheck.records.stats.steps import step_number, step_start
 
@@ -90,19 +90,19 @@ class StatisticsQueries:
         rows = self._rows(query.where(outcomes.c.eligible).group_by(*key).order_by(*key))
         return [DailyLabels(day, kind, int(n), int(correct), given) for day, kind, n, correct, given in rows]
 
-    def audited(self, scope: Scope) -> Tally:
+    def audited(self, scope: Scope) -> VisitorTally:
         """All audits."""
-        return next(iter(self._tallies(_audits(scope))), Tally())
+        return next(iter(self._tallies(_audits(scope))), VisitorTally())
 
-    def drawn(self, scope: Scope) -> Tally:
+    def drawn(self, scope: Scope) -> VisitorTally:
         """Labels of the labellers' random queue, by whom they show: like audits, they are a random sample."""
-        return next(iter(self._tallies(_drawn(scope))), Tally())
+        return next(iter(self._tallies(_drawn(scope))), VisitorTally())
 
-    def audited_by_step(self, scope: Scope, step: str, last: date) -> dict[date, Tally]:
+    def audited_by_step(self, scope: Scope, step: str, last: date) -> dict[date, VisitorTally]:
         """Audits by the step that their day lies in, by its first day; see `steps.py`."""
         return self._by_step(_audits(scope), step, last)
 
-    def drawn_by_step(self, scope: Scope, step: str, last: date) -> dict[date, Tally]:
+    def drawn_by_step(self, scope: Scope, step: str, last: date) -> dict[date, VisitorTally]:
         """Labels of the random queue, likewise."""
         return self._by_step(_drawn(scope), step, last)
 
@@ -129,7 +129,7 @@ class StatisticsQueries:
         total = _by_visitor([*_audits(scope), ~outcomes.c.correct])
         visitors, n = self._rows(select(func.count(), func.sum(total.c.n)))[0]
         return [
-            Confused(first, second, Tally(int(n), int(k), visitors, float(shares), float(squares)))
+            Confused(first, second, VisitorTally(int(n), int(k), visitors, float(shares), float(squares)))
             for first, second, k, shares, squares in rows
         ]
 
@@ -272,11 +272,13 @@ class StatisticsQueries:
             for row in self._rows(query.order_by(of.confidence, of.id).limit(limit))
         ]
 
-    def _tallies(self, where: Sequence[ColumnElement[bool]]) -> list[Tally]:
+    def _tallies(self, where: Sequence[ColumnElement[bool]]) -> list[VisitorTally]:
         each = _by_visitor(where)
         return [_tally(row) for row in self._rows(select(*_sums(each.c.n, each.c.correct))) if row[2]]
 
-    def _by_step(self, where: Sequence[ColumnElement[bool]], step: str, last: date) -> dict[date, Tally]:
+    def _by_step(
+        self, where: Sequence[ColumnElement[bool]], step: str, last: date
+    ) -> dict[date, VisitorTally]:
         number = step_number(self._engine.dialect.name, outcomes.c.day, step, last).label("step")
         each = _by_visitor(where, number)
         query = select(each.c.step, *_sums(each.c.n, each.c.correct)).group_by(each.c.step)
@@ -285,7 +287,7 @@ class StatisticsQueries:
     def _groups(
         self,
         scope: Scope,
-        total: Tally,
+        total: VisitorTally,
         what: str,
         column: ColumnElement,
         names: Sequence[tuple[str, range]] = (),
@@ -394,15 +396,17 @@ def _by_visitor(where: Sequence[ColumnElement[bool]], *key: ColumnElement, **sum
 
 
 def _sums(n: ColumnElement, correct: ColumnElement) -> tuple[ColumnElement, ...]:
-    """The five fields of a `Tally`, over the rows of visitors; those without answers add nothing."""
+    """The five fields of a `VisitorTally`, over the rows of visitors; those without answers add nothing."""
     share = case((n > 0, _real(correct) / n), else_=0.0)
     some = case((n > 0, 1), else_=0)
     return func.sum(n), func.sum(correct), func.sum(some), func.sum(share), func.sum(share * share)
 
 
-def _tally(row: Sequence[Any]) -> Tally:
+def _tally(row: Sequence[Any]) -> VisitorTally:
     n, correct, visitors, shares, squares = row
-    return Tally(int(n or 0), int(correct or 0), int(visitors or 0), float(shares or 0), float(squares or 0))
+    return VisitorTally(
+        int(n or 0), int(correct or 0), int(visitors or 0), float(shares or 0), float(squares or 0)
+    )
 
 
 def _real(column: ColumnElement) -> ColumnElement[float]:

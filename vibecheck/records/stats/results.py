@@ -15,7 +15,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class VisitorTally:
     """Answers of several visitors: `n` in all, of which `correct` say that the prediction was right.
 
     `shares` is the sum over the `visitors` of each one's own share of right answers, `squares` the sum of
@@ -28,10 +28,10 @@ class Tally:
     shares: float = 0.0
     squares: float = 0.0
 
-    def plus(self, other: "Tally", sign: int = 1) -> "Tally":
+    def plus(self, other: "VisitorTally", sign: int = 1) -> "VisitorTally":
         """The sum of two tallies of different visitors; with sign -1, the difference."""
         pairs = zip(astuple(self), astuple(other), strict=True)
-        return Tally(*(mine + sign * theirs for mine, theirs in pairs))
+        return VisitorTally(*(mine + sign * theirs for mine, theirs in pairs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class Group:
 
     what: str
     name: str
-    tally: Tally
-    others: Tally
+    tally: VisitorTally
+    others: VisitorTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Confused:
 
     first: str
     second: str
-    tally: Tally
+    tally: VisitorTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Bin:
 
     model_version: str | None
     number: int
-    tally: Tally
+    tally: VisitorTally
     weight: float
     right: float
     confidence: float

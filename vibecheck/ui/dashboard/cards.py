@@ -4,7 +4,7 @@ import streamlit as st
 
 from vibecheck.analytics import charts, markup, time_charts, words
 from vibecheck.analytics.accuracy import ENOUGH
-from vibecheck.analytics.tables import tables
+from vibecheck.analytics.csv_tables import tables
 from vibecheck.emotions import BY_NAME
 from vibecheck.ui.dashboard.statistics import STEPS, Statistics
 from vibecheck.ui.shared import app, theme
@@ -187,6 +187,6 @@ def downloads(known: Statistics, examples: list) -> None:
 
 
 def _csv_of(rows: list[dict]):
-    from vibecheck.analytics.tables import to_csv
+    from vibecheck.analytics.csv_tables import to_csv
 
     return lambda: to_csv(rows)

@@ -90,9 +90,9 @@ def _side(version: str, role: str, right: Share) -> str:
 
 
 def _actions(entry: Entry, job: Job | None, refused: str | None) -> None:
-    version = entry.version.version
+    version, proof = entry.version.version, entry.version.proof
     with st.container(horizontal=True, key="ft-actions"):
-        if refused is None:
+        if refused is None and proof is not None and proof.proved:
             st.button("Promote", type="primary", key="ft-promote", on_click=once(_promote), args=[entry, ""])
         else:
             with st.popover("Promote without proof …"):
