@@ -21,7 +21,7 @@ PAGES = ("Dashboard", "Fine-tune", "Corrections", "About")
 def app(start_app, tmp_path_factory) -> RunningApp:
     folder = tmp_path_factory.mktemp("made-up") / "data"
     build(folder, Plan(datetime.now(UTC), checks=3000, days=60), None)
-    return start_app(VIBECHECK_DATA=str(folder), VIBECHECK_OWN_MACHINE="1")
+    return start_app(VIBECHECK_DATA=str(folder))
 
 
 def problems(page: Page, phone: bool) -> list[str]:
@@ -38,7 +38,7 @@ def drawn(page: Page) -> None:
 def test_pages_can_be_read_named_and_pressed_by_everybody(app, open_browser, width, height):
     page = open_browser(viewport={"width": width, "height": height}, has_touch=width < 640).new_page()
     for name in PAGES:
-        page.goto(f"{app.url}/{name}")
+        page.goto(app.link(name))
         drawn(page)
         assert problems(page, phone=width < 640) == [], name
         look(page, f"{name.lower()}-{width}")
@@ -57,7 +57,7 @@ def test_the_check_finds_what_is_wrong(open_browser):
 
 def test_the_first_viewport_of_the_dashboard_on_a_phone_holds_the_headline(app, open_browser):
     page = open_browser(viewport={"width": 390, "height": 844}, has_touch=True).new_page()
-    page.goto(f"{app.url}/Dashboard")
+    page.goto(app.link("Dashboard"))
     drawn(page)
     box = page.locator(".st-key-card-answer-0").bounding_box()
     assert box["y"] + box["height"] < 844

@@ -38,9 +38,9 @@ def test_each_page_says_so_and_nothing_real_is_recorded(start_app, open_browser,
 
 def test_on_a_phone_every_answer_is_in_the_first_viewport(start_app, open_browser, tmp_path):
     build(tmp_path / "made-up", Plan(datetime.now(UTC), checks=200, days=150), None)
-    app = start_app(VIBECHECK_DATA=str(tmp_path / "made-up"), VIBECHECK_OWN_MACHINE="1")
+    app = start_app(VIBECHECK_DATA=str(tmp_path / "made-up"))
     page = open_browser(viewport={"width": 390, "height": 844}, has_touch=True).new_page()
-    page.goto(f"{app.url}/Corrections")
+    page.goto(app.link("Corrections"))
     expect(page.get_by_text("Synthetic history:")).to_be_visible()
     buttons = page.locator(".st-key-label-moods button, .st-key-label-others button")
     expect(buttons).to_have_count(10)

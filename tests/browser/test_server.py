@@ -1,12 +1,17 @@
 """What browsers get before Streamlit has drawn anything."""
 
+from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
+from PIL import Image
+from playwright.sync_api import expect
 from streamlit import config
 
 from tests.browser.conftest import look
+from vibecheck.ui.shared import home_screen
 from vibecheck.ui.shared.server import INDEX, page_routes, with_splash
 
 pytestmark = pytest.mark.browser
@@ -43,10 +48,12 @@ def test_pages_are_where_the_base_of_the_address_is(base, start):
     before = config.get_option("server.baseUrlPath")
     config.set_option("server.baseUrlPath", base)
     try:
-        assert [route.path for route in page_routes([Path("2_Fine-tune.py")])] == [
-            f"{start}/",
-            f"{start}/Fine-tune",
-        ]
+        paths = [route.path for route in page_routes([Path("2_Fine-tune.py")])]
+        assert paths[:3] == [f"{start}/", f"{start}/Fine-tune", f"{start}/manifest.webmanifest"]
+        shown = with_splash(INDEX.read_text(encoding="utf-8"), start)
+        for each in home_screen.manifest(start)["icons"]:
+            assert each["src"] in paths
+        assert f'href="{start}/manifest.webmanifest"' in shown and f'href="{start}/icon.svg"' in shown
     finally:
         config.set_option("server.baseUrlPath", before)
 
@@ -56,3 +63,26 @@ def test_another_index_than_streamlits_is_left_alone():
     assert with_splash(index)
     assert with_splash(index.replace('<div id="root">', '<div id="app">')) is None
     assert with_splash("") is None
+
+
+def test_a_phone_can_keep_it_on_its_home_screen(app, open_browser):
+    page = open_browser(color_scheme="light").new_page()
+    external = []
+    page.on("request", lambda request: external.append(request.url))
+    page.goto(app.url)
+    expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()
+    found = page.request.get(f"{app.url}/manifest.webmanifest")
+    assert found.headers["content-type"].startswith("application/manifest+json")
+    for icon in found.json()["icons"]:
+        size = int(icon["sizes"].partition("x")[0])
+        with Image.open(BytesIO(page.request.get(app.url + icon["src"]).body())) as picture:
+            assert picture.size == (size, size)
+    assert page.locator('link[rel="manifest"]').get_attribute("href") == "/manifest.webmanifest"
+    # The icon of the tab is ours, and comes from here.
+    icon = page.locator('link[rel~="icon"]').last.get_attribute("href")
+    assert icon.startswith("data:image/svg+xml") or icon == "/icon.svg"
+    assert {urlsplit(url).hostname for url in external if url.startswith("http")} == {"127.0.0.1"}
+    # There is one theme, dark, whatever the browser prefers, and none to choose.
+    background = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    assert page.evaluate(background) == "rgb(14, 16, 22)"
+    expect(page.get_by_test_id("stMainMenu")).to_have_count(0)

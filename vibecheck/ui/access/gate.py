@@ -1,7 +1,7 @@
 """The gate of each page: the role of this session, and how to get another.
 
 A page that is not for everybody calls `require` before it reads anything. Nothing else guards it: the
-sidebar lists every page, and addresses can be typed.
+sidebar hides them by a style sheet alone, and addresses can be typed.
 """
 
 from collections.abc import Mapping
@@ -139,10 +139,9 @@ def _sign_in_buttons(place: str) -> None:
 
 
 def _locks(held: Role) -> str:
-    """A style sheet that marks the pages this session may not open."""
+    """A style sheet that leaves the pages out of the menu that this session may not open."""
     return "".join(
-        f'[data-testid="stSidebarNav"] a[href$="/{page}"]::after {{ content: "🔒" / "locked"; '
-        "font-size: 12px; margin-left: auto; opacity: .7; }"
+        f'[data-testid="stSidebarNav"] li:has(a[href$="/{page}"]) {{ display: none; }}'
         for page, needed in PAGES.items()
         if held < needed
     )

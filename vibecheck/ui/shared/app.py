@@ -19,6 +19,7 @@ from vibecheck.training.runs import Jobs
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import comet_status, model_status, theme
 from vibecheck.ui.shared.configuration import settings
+from vibecheck.ui.shared.home_screen import ICON
 from vibecheck.ui.shared.process_state import ProcessValue, process_value
 from vibecheck.ui.shared.server import LOGO
 from vibecheck.vision.reader import Reader
@@ -31,7 +32,7 @@ def start_page(title: str) -> None:
 
     If the settings or the model cannot be used, the page says so and stops.
     """
-    st.set_page_config(page_title=f"{title} · VibeCheck", page_icon="🎧", layout="wide")
+    st.set_page_config(page_title=f"{title} · VibeCheck", page_icon=str(ICON), layout="wide")
     theme.apply()
     st.logo(LOGO, size="large")
     try:

@@ -19,6 +19,7 @@ from vibecheck.errors import SettingsError
 from vibecheck.ui.access import access_link
 from vibecheck.ui.access.browser_guard import BrowserGuard
 from vibecheck.ui.access.security_headers import SecurityHeaders
+from vibecheck.ui.shared import home_screen
 from vibecheck.ui.shared.configuration import settings
 
 MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
@@ -91,27 +92,36 @@ async def _collect_garbage() -> None:
 
 
 def page_routes(pages: Iterable[Path]) -> list[Route]:
-    """The front page and those of these files, each with a splash until it is drawn.
+    """The front page and those of these files, each with a splash until it is drawn, and icons.
 
-    Empty if Streamlit's own page has no place for the splash: then that page is served.
+    Without the pages if Streamlit's own page has no place for the splash: then that page is served.
     """
-    html = with_splash(INDEX.read_text(encoding="utf-8"))
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    start = f"/{base}" if base else ""
+    html = with_splash(INDEX.read_text(encoding="utf-8"), start)
     if html is None:
-        return []
+        return home_screen.routes(start)
 
     async def answer(request: Request) -> HTMLResponse:
         return HTMLResponse(html, headers={"Cache-Control": "private, no-cache"})
 
-    base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    start = f"/{base}" if base else ""
     names = ["", *(page.stem.split("_", 1)[1] for page in pages)]
-    return [Route(f"{start}/{name}", answer) for name in names]
+    return [*(Route(f"{start}/{name}", answer) for name in names), *home_screen.routes(start)]
 
 
-def with_splash(index: str) -> str | None:
-    """Streamlit's page with a splash and the product's name, or None if it is not as expected."""
-    root, title = '<div id="root"></div>', "<title>Streamlit</title>"
-    if index.count(root) != 1 or index.count(title) != 1:
-        return None
+def with_splash(index: str, start: str = "") -> str | None:
+    """Streamlit's page with a splash and the product's name and icons, or None if it is not as expected.
+
+    `start` is the path of the app, empty at the root.
+    """
     splash = SPLASH.format(logo=LOGO.read_text(encoding="utf-8"))
-    return index.replace(root, f'<div id="root">{splash}</div>').replace(title, "<title>VibeCheck</title>")
+    parts = {
+        '<div id="root"></div>': f'<div id="root">{splash}</div>',
+        "<title>Streamlit</title>": "<title>VibeCheck</title>",
+        '<link rel="shortcut icon" href="./favicon.png" />': home_screen.head(start),
+    }
+    for part, ours in parts.items():
+        if index.count(part) != 1:
+            return None
+        index = index.replace(part, ours)
+    return index
