@@ -428,7 +428,7 @@ def test_who_wants_the_queue_emptied_is_told_why_it_is_not(settings, store, come
 def test_a_mistake_of_our_own_sets_one_row_aside_and_the_rest_goes_on(
     settings, store, comet, added, monkeypatch
 ):
-    from vibecheck.comet.deliver import Delivery
+    from vibecheck.comet.delivery import Delivery
 
     def broken(self, claimed):
         raise ZeroDivisionError

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vibecheck.comet import layout
-from vibecheck.comet.http import guard
+from vibecheck.comet.http import limit_requests, refuse_others
 from vibecheck.comet.layout import Asset, Place
 from vibecheck.comet.sdk_errors import logged_by, sdk_errors
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable
@@ -82,8 +82,9 @@ class Comet:
         from comet_ml.api import API
 
         with sdk_errors("look at the account"):
+            limit_requests()
             api = API(api_key=settings.comet_api_key.get_secret_value(), cache=False)
-            guard(api)
+            refuse_others(api)
             details = api.get_account_details()
             user, default = str(details["userName"]), str(details["defaultWorkspaceName"])
             workspace = settings.comet_workspace or default

@@ -1,5 +1,6 @@
-"""What the SDK's HTTP sessions lack: time-outs for whole requests, and a check that Comet itself answered."""
+"""What the SDK's HTTP sessions lack: time-outs for whole requests, and a check that Comet answered."""
 
+import functools
 import threading
 import time
 from contextlib import suppress
@@ -12,16 +13,37 @@ if TYPE_CHECKING:
     from comet_ml.api import API
 
 
+# Bytes a second; slower uploads are given up.
+SLOWEST_UPLOAD = 50_000
+
+
 class NotComet(requests.RequestException):
     """Something else answered in Comet's place: a proxy, a login page, a captive portal."""
 
 
-def guard(api: "API") -> None:
-    """Installs both in the sessions of a client of Comet's REST API."""
-    client = api._client.low_level_api_client
-    for session in (client.session, client.retry_session):
+def limit_requests() -> None:
+    """From now on, every session that the SDK makes applies time-outs to whole requests."""
+    from comet_ml.connection import http_session
+
+    make = http_session.get_http_session
+    if getattr(make, "limited", False):
+        return
+
+    @functools.wraps(make)
+    def make_limited(*arguments: Any, **options: Any) -> requests.Session:
+        session = make(*arguments, **options)
         for prefix, adapter in list(session.adapters.items()):
             session.mount(prefix, _WholeRequestTimeout(adapter))
+        return session
+
+    make_limited.limited = True  # type: ignore[attr-defined]
+    http_session.get_http_session = make_limited
+
+
+def refuse_others(api: "API") -> None:
+    """From now on, answers to a client of Comet's REST API that cannot be Comet's raise NotComet."""
+    client = api._client.low_level_api_client
+    for session in (client.session, client.retry_session):
         session.hooks["response"].append(_refuse_others)
 
 
@@ -42,9 +64,9 @@ def _refuse_others(response: requests.Response, *_: Any, **__: Any) -> None:
 
 
 class _WholeRequestTimeout(BaseAdapter):
-    """Applies the time-out of a request, which is meant for each byte, to the whole of it.
+    """Applies the time-out of a request, which `requests` applies to each wait for data, to the whole of it.
 
-    The body of a streamed response is left to its reader.
+    A request with a large body may take longer. The body of a streamed response is left to its reader.
     """
 
     def __init__(self, inner: BaseAdapter) -> None:
@@ -58,6 +80,7 @@ class _WholeRequestTimeout(BaseAdapter):
         seconds = max(timeout) if isinstance(timeout, tuple) else timeout
         if seconds is None:
             return self._inner.send(request, stream=stream, timeout=timeout, **options)
+        seconds += int(request.headers.get("Content-Length") or 0) / SLOWEST_UPLOAD
         end = time.monotonic() + seconds
         response = self._head(request, seconds, timeout, options)
         if not stream:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from vibecheck.comet.client import Comet
-from vibecheck.comet.day import read_day
+from vibecheck.comet.day_records import read_day
 from vibecheck.comet.layout import Asset, day_of
 from vibecheck.comet.registry_sync import restore_models
 from vibecheck.comet.rollup import delete_forgotten, needs_rollup

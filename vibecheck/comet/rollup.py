@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from vibecheck.comet import feedback_log
 from vibecheck.comet.client import Comet
-from vibecheck.comet.day import read_day
+from vibecheck.comet.day_records import read_day
 from vibecheck.comet.layout import FEEDBACK_LOG, SIDE_NAME, Asset, id_of
 from vibecheck.emotions import NAMES
 from vibecheck.records.labels.effective_label import effective_label

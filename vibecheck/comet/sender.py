@@ -19,7 +19,7 @@ from uuid import uuid4
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from vibecheck.comet.client import Comet
-from vibecheck.comet.deliver import Delivery, LookAgain
+from vibecheck.comet.delivery import Delivery, LookAgain
 from vibecheck.comet.resend import count_missing
 from vibecheck.comet.status import ASKED, SAMPLE, SENDER, SPEAKS_EVERY
 from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable, RecordsError
