@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.comet.conftest import FAST
-from tests.records.examples import JPEG, a_prediction
+from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import queued
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.records.values import Deletion
@@ -70,3 +70,16 @@ def test_a_deletion_from_before_days_were_noted_finds_its_day(settings, store, c
         connection.execute(insert(outbox).values(row))
     Sender(settings, store, FAST).run(until_empty=True)
     assert [name for name in comet.names() if sent.id in name] == []
+
+
+def test_deletions_of_one_day_share_a_list(settings, store, comet):
+    made = [a_prediction() for _ in range(10)]
+    for prediction in made:
+        store.add(prediction, None)
+    Sender(settings, store, FAST).run(until_empty=True)
+    store.forget([prediction.id for prediction in made], NOON)
+    before = comet.asked("asset/list")
+    later = Pace(poll=0.02, confirm_after=timedelta(seconds=0.5))
+    Sender(settings, store, later).run(until_empty=True)
+    assert comet.names() == [] and len(deletions(store)) == 10
+    assert comet.asked("asset/list") - before == 1

@@ -4,7 +4,9 @@ A row counts as delivered when Comet has answered. Every attempt but the first c
 arrived after all: by the asset's name, and by the time of a metric's point.
 """
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ from sqlalchemy import Connection
 
 from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
+from vibecheck.comet.layout import Asset
 from vibecheck.comet.rollup import roll_up
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometRejected, UnknownPrediction
@@ -22,8 +25,10 @@ from vibecheck.records.outbox.queue import Claimed
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction, is_prediction_id
 
-# In the payload of a deletion: Comet was asked before what it has of the prediction.
-LOOKED = "looked"
+# In the payload of a deletion: when Comet was last asked what it has of the prediction.
+LOOKED = "looked_at"
+# Seconds for which a list of a day's assets is used for other deletions.
+LIST_KEPT = 30.0
 
 
 class LookAgain(Exception):
@@ -44,6 +49,7 @@ class Delivery:
     def __init__(self, comet: Comet, store: Store) -> None:
         self._comet = comet
         self._store = store
+        self._list: tuple[float, date | None, list[Asset]] = (0.0, None, [])
         self._kinds: dict[str, Callable[[Claimed], Then | None]] = {
             "prediction": self._prediction,
             "picture": self._picture,
@@ -147,16 +153,15 @@ class Delivery:
             days = [layout.day_of(datetime.fromisoformat(made_at))]
         else:  # added by an early version
             days = self._comet.days()
-        found = [
-            (day, asset)
-            for day in days
-            for asset in self._comet.assets(day)
-            if layout.id_of(asset.name) == prediction_id
-        ]
+        found, listed_at = [], time.time()
+        for day in days:
+            at, assets = self._listed(day, payload.get(LOOKED))
+            listed_at = min(listed_at, at)
+            found += [(day, asset) for asset in assets if layout.id_of(asset.name) == prediction_id]
         for day, asset in found:
             self._comet.delete(day, asset)
         if found or LOOKED not in payload:
-            raise LookAgain(payload | {LOOKED: True})
+            raise LookAgain(payload | {LOOKED: listed_at})
 
         def then(connection: Connection, now: datetime) -> None:
             merge.forget(connection, prediction_id, now)
@@ -164,6 +169,18 @@ class Delivery:
                 _schedule_rollup(connection, day, now)
 
         return then
+
+    def _listed(self, day: date, after: float | None) -> tuple[float, list[Asset]]:
+        """A list of a day's assets, and when it was made: a recent one, but after the moment `after`.
+
+        Many predictions of a day are often deleted together, and a list of a long day is large.
+        """
+        at, listed_day, assets = self._list
+        now = time.time()
+        if listed_day != day or not 0 <= now - at < LIST_KEPT or (after is not None and at <= after):
+            assets = [replace(asset, metadata={}) for asset in self._comet.assets(day)]
+            self._list = at, _, _ = now, day, assets
+        return at, assets
 
     def _promotion(self, claimed: Claimed) -> None:
         payload = claimed.row.payload
