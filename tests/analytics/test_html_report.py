@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from benchmarks.harness.history import fill
-from vibecheck.analytics.csv_tables import tables, to_csv
+from vibecheck.analytics.csv_tables import tables
 from vibecheck.analytics.html_report import figures, page, sentences
 from vibecheck.analytics.overview import (
     ModelInUse,
@@ -19,6 +19,7 @@ from vibecheck.analytics.overview import (
     compute_model_status,
     compute_overview,
 )
+from vibecheck.records.csv_safety import to_csv
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.stats.queries import StatisticsQueries

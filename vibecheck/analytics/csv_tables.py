@@ -1,13 +1,10 @@
 """The tables of the dashboard, as rows and as CSV."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from vibecheck.analytics.overview import ModelStatus, Overview
 from vibecheck.emotions import NAMES
-from vibecheck.records.csv_safety import harmless
 from vibecheck.records.stats.results import Example
 
 Rows = list[dict[str, Any]]
@@ -104,18 +101,6 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
         "examples": _examples(examples),
         "labels_that_look_wrong": _examples(standing.labels.suspects),
     }  # fmt: skip
-
-
-def to_csv(rows: Rows) -> str:
-    """Rows as CSV; cells that a spreadsheet would evaluate are made text."""
-    file = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\r\n")
-        writer.writeheader()
-        writer.writerows(
-            {name: harmless("" if v is None else str(v)) for name, v in row.items()} for row in rows
-        )
-    return file.getvalue()
 
 
 def _examples(examples: Sequence[Example]) -> Rows:

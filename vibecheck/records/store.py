@@ -180,6 +180,15 @@ class Store:
         """All playlists suggested for a prediction, oldest first. Raises UnknownPrediction."""
         return [play_of(row) for row in self._all_of(plays, prediction_id)]
 
+    def plays_of_each(self, ids: Collection[str]) -> dict[str, list[Play]]:
+        """The playlists suggested for each of these predictions (at most 5,000), oldest first."""
+        found: dict[str, list[Play]] = {each: [] for each in ids}
+        query = select(plays).where(plays.c.prediction_id.in_(list(ids))).order_by(plays.c.n)
+        with reading(self._engine) as connection:
+            for row in connection.execute(query).mappings():
+                found[row["prediction_id"]].append(play_of(row))
+        return found
+
     def page(
         self, filters: queues.Filters, after: queues.Cursor | None, limit: int
     ) -> list[LabelledPrediction]:

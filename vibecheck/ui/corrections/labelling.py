@@ -1,5 +1,6 @@
 """The corrections page: one picture to label, thumbnails of its neighbours, views and filters."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Literal
@@ -10,8 +11,9 @@ from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.queues import Cursor, Filters
-from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
+from vibecheck.records.values import CANT_TELL, QUEUES, Feedback, Play
 from vibecheck.ui.corrections import labelling_session as session
+from vibecheck.ui.corrections import your_vibes
 from vibecheck.ui.corrections.filters import chosen_filters
 from vibecheck.ui.corrections.labelling_session import Batch
 from vibecheck.ui.home import keep_later
@@ -245,8 +247,14 @@ def _around(view: str, shown: Batch) -> None:
     """The thumbnails of this page, and buttons to newer and older pages."""
     around = [] if view == "random" else shown.around
     uris = face_pictures.thumbnails([each.prediction for each in around])
+    plays = app.store().plays_of_each(list(uris)) if view == "mine" else {}
     with st.container(key="around"):
-        thumbs = [_thumb(each, uris[each.prediction.id], shown.current) for each in around]
+        if view == "mine" and around:
+            your_vibes.show()
+        thumbs = [
+            _thumb(each, uris[each.prediction.id], shown.current, plays.get(each.prediction.id))
+            for each in around
+        ]
         face_pictures.grid(thumbs, session.pick)
     if view in QUEUES or not around:
         return
@@ -261,7 +269,10 @@ def _around(view: str, shown: Batch) -> None:
         )  # fmt: skip
 
 
-def _thumb(each: LabelledPrediction, src: str, current: LabelledPrediction) -> face_pictures.Thumb:
+def _thumb(
+    each: LabelledPrediction, src: str, current: LabelledPrediction, plays: Sequence[Play] | None
+) -> face_pictures.Thumb:
+    """The thumbnail of a vibe check; one's own, with `plays`, say when it was and what played."""
     prediction = each.prediction
     emotion = BY_NAME[prediction.mood]
     title = f"{emotion.title} {prediction.confidence:.0%}"
@@ -270,6 +281,10 @@ def _thumb(each: LabelledPrediction, src: str, current: LabelledPrediction) -> f
         seen = each.label.mood
         mark = "🤷" if seen is None else "✓" if seen == prediction.mood else BY_NAME[seen].emoji
         said = "labelled can't tell" if seen is None else f"labelled {BY_NAME[seen].title.lower()}"
+    note = ""
+    if plays is not None:
+        when = f"{_local(prediction.made_at):%d %b, %H:%M}"
+        note = "\n".join((when, your_vibes.playlist(plays)))
     return face_pictures.Thumb(
         id=prediction.id,
         src=src,
@@ -279,6 +294,7 @@ def _thumb(each: LabelledPrediction, src: str, current: LabelledPrediction) -> f
         says=f"{title}, {_local(prediction.made_at):%d %b %H:%M}, {said}",
         mark=mark,
         current=prediction.id == current.prediction.id,
+        note=note,
     )
 
 

@@ -187,6 +187,6 @@ def downloads(known: Statistics, examples: list) -> None:
 
 
 def _csv_of(rows: list[dict]):
-    from vibecheck.analytics.csv_tables import to_csv
+    from vibecheck.records.csv_safety import to_csv
 
     return lambda: to_csv(rows)

@@ -23,6 +23,7 @@ function tile(thumb, press) {
   const title = element("span", "title", thumb.title);
   title.style.color = thumb.colour;
   button.append(title);
+  if (thumb.note) button.append(element("span", "note", thumb.note));
   if (thumb.mark) button.append(element("span", "mark vc-emoji", thumb.mark));
   if (!thumb.current) button.addEventListener("click", () => press(thumb.id));
   return button;

@@ -32,8 +32,8 @@ _grid = st.components.v2.component(
 @dataclass(frozen=True, slots=True)
 class Thumb:
     """One picture of the grid. `src` is a data URI, or empty where no picture was kept; then `emoji` is
-    shown. `title` is written below it, in `colour`; `says` is read to who cannot see it; `mark` stands
-    in its corner."""
+    shown. `title` is written below it, in `colour`, and `note` below that; `says` is what a screen reader
+    says; `mark` is in its corner."""
 
     id: str
     src: str
@@ -43,6 +43,7 @@ class Thumb:
     says: str
     mark: str
     current: bool
+    note: str = ""
 
 
 def data_uri(prediction: Prediction, side: int) -> str:

@@ -79,15 +79,18 @@ def feels_like(mood: str) -> None:
     """The headline of a result: the mood in its colour."""
     emotion = BY_NAME[mood]
     st.markdown(
-        f'<div class="vc-feels">Feels like <span style="color:{emotion.colour}">{emotion.title.lower()}'
-        f'</span> <span class="vc-emoji" style="{_arrives(mood)}">{emotion.emoji}</span></div>',
+        '<div class="vc-feels" role="heading" aria-level="2">Feels like '
+        f'<span style="color:{emotion.colour}">{emotion.title.lower()}</span> '
+        f'<span class="vc-emoji" style="{_arrives(mood)}">{emotion.emoji}</span></div>',
         unsafe_allow_html=True,
     )
 
 
 def heading(text: str) -> None:
     """A line as large as the headline of a result; `text` is shown as it is."""
-    st.markdown(f'<div class="vc-feels">{escape(text)}</div>', unsafe_allow_html=True)
+    st.markdown(
+        f'<div class="vc-feels" role="heading" aria-level="2">{escape(text)}</div>', unsafe_allow_html=True
+    )
 
 
 def confidence(mood: str, share: float) -> None:
