@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.records.examples import open_store
 from vibecheck import check
 from vibecheck.emotions import Distribution
-from vibecheck.errors import NoFace
+from vibecheck.errors import NoFace, TooManyChecks
 from vibecheck.records.pictures import Pictures
 from vibecheck.settings import Settings
 from vibecheck.vision.faces import Face, FaceQuality
@@ -43,7 +43,7 @@ def test_a_photo_is_a_moment_of_one_reading(seen):
     assert (prediction.mood, prediction.source, prediction.made_at) == ("happy", "photo", NOW)
     assert prediction.confidence == max(prediction.probabilities)
     assert prediction.model_version == seen.model.version
-    assert best is seen
+    assert best == seen
 
 
 def test_what_was_shown_is_recorded_whatever_the_last_readings_say(seen):
@@ -56,7 +56,19 @@ def test_what_was_shown_is_recorded_whatever_the_last_readings_say(seen):
 def test_the_best_face_of_the_moment_is_the_one_kept(seen):
     dark = replace(seen, quality=replace(seen.quality, light=20.0))
     _, best = predict(replace(Moment.of(seen), readings=(dark, seen, dark)))
-    assert best is seen
+    assert best.kept is seen.kept and best.quality is seen.quality
+
+
+def test_a_frame_that_was_not_searched_for_other_people_is_read_but_not_kept(seen):
+    followed = replace(seen, quality=replace(seen.quality, blur=9000.0), kept=None, kept_face=None)
+    moment = Moment.of(seen)
+    _, best = predict(replace(moment, readings=(seen, followed)))
+    assert best.kept is seen.kept
+    newer = replace(followed, model=Manifest(version="newer", origin="somewhere"))
+    prediction, best = predict(replace(moment, readings=(seen, newer)))
+    assert (prediction.model_version, best.model.origin) == ("newer", "somewhere") and best.kept is seen.kept
+    with pytest.raises(NoFace, match="only just come into view"):
+        predict(replace(moment, readings=(followed,)))
 
 
 def test_a_moment_without_a_face_is_refused_with_the_step_to_take(unseen):
@@ -99,7 +111,9 @@ def test_nobody_is_asked_more_than_three_times_a_day_or_faster_than_they_look(se
 
     def asked(seconds: float, visitor: str = "keen", always: bool = False) -> bool:
         moment = noon + timedelta(seconds=seconds)
-        prediction, best = check.predict([seen], source="live", visitor=visitor, now=moment, audit_share=1.0)
+        prediction, best = check.predict(
+            Moment.of(seen), source="live", visitor=visitor, now=moment, audit_share=1.0
+        )
         return check.record(store, prediction, best, False, always).audit
 
     assert [asked(second) for second in (0, 1, 7)] == [True, False, True], "one second is no time to look"
@@ -107,3 +121,41 @@ def test_nobody_is_asked_more_than_three_times_a_day_or_faster_than_they_look(se
     assert asked(121, "other") and asked(86_400) and not asked(7200)
     assert asked(7201, always=True)
     store.close()
+
+
+def test_a_face_is_not_kept_on_a_disk_that_is_nearly_full(seen, tmp_path, monkeypatch):
+    store = open_store(Settings(data=tmp_path))
+    monkeypatch.setattr("vibecheck.records.pictures.FREE_DISK_FLOOR", 10**18)
+    prediction, best = predict(Moment.of(seen))
+    kept = check.record(store, prediction, best, keep_picture=True)
+    assert not kept.picture_kept and store.picture(kept.id) is None
+    assert store.get(kept.id) == kept
+    store.close()
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_visitor_checks_as_often_as_a_person_can_and_no_more():
+    clock = Clock()
+    limiter = check.CheckLimiter(per_visitor=3, for_all=5, clock=clock)
+    for _ in range(3):
+        limiter.admit("a")
+        clock.now += 1
+    with pytest.raises(TooManyChecks, match=r"3 vibe checks within a minute\. Wait 57 seconds"):
+        limiter.admit("a")
+    limiter.admit("b")
+    limiter.admit("b")
+    with pytest.raises(TooManyChecks, match=r"Too many people .* Wait 57 seconds"):
+        limiter.admit("c")
+    clock.now += 57
+    limiter.admit("a")
+    with pytest.raises(TooManyChecks):
+        limiter.admit("a")
+    clock.now += 600
+    for _ in range(3):
+        limiter.admit("a")

@@ -268,3 +268,24 @@ def test_records_and_pictures_go_to_the_data_folder(clean_place):
 def test_records_go_to_the_database_that_is_named():
     url = "postgresql+psycopg://me@db.example/vibecheck"
     assert Settings(database_url=url).records_url == url
+
+
+@pytest.mark.parametrize("name", ["a b", "100%20", "what?", "#1", "ünï"])
+def test_the_database_lies_inside_a_data_folder_of_any_name(tmp_path, name):
+    from vibecheck.records.db.connect import open_database
+
+    settings = Settings(data=tmp_path / name)
+    open_database(settings.records_url).dispose()
+    assert (tmp_path / name / "vibecheck.db").is_file()
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("home", "project")] == [name]
+
+
+def test_the_home_folder_is_expanded_in_every_path_also_from_a_file():
+    write(
+        DOTENV,
+        "VIBECHECK_DATA=~/data\nVIBECHECK_IMAGES_URL=~/images\nVIBECHECK_MODEL=~/model\n"
+        "VIBECHECK_DATABASE_URL=sqlite:///~/records.db\n",
+    )
+    loaded, home = Settings.load(), str(Path.home())
+    assert (loaded.data, loaded.images_url) == (Path.home() / "data", f"{home}/images")
+    assert (loaded.model, loaded.records_url) == (f"{home}/model", f"sqlite:///{home}/records.db")

@@ -3,18 +3,70 @@
 Knows no page; the clock and randomness are passed in.
 """
 
+import math
 import random
+import threading
+import time
 import uuid
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from statistics import mean
 
-from vibecheck.errors import NoFace
+from vibecheck.errors import NoFace, TooManyChecks
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.vision.images import encode_jpeg
 from vibecheck.vision.reader import Moment, Reading
+
+# Vibe checks a minute. A person looks at each answer; a kept face takes about 40 kB.
+PER_VISITOR = 20
+FOR_ALL = 240
+# For visitors, so without a path.
+NO_ROOM = "The disk of this VibeCheck is nearly full: the answer was recorded, your face was not kept."
+
+
+class CheckLimiter:
+    """Limits how many vibe checks a minute one visitor, and all of them, can make. Thread-safe."""
+
+    def __init__(
+        self,
+        per_visitor: int = PER_VISITOR,
+        for_all: int = FOR_ALL,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._per_visitor, self._for_all, self._clock = per_visitor, for_all, clock
+        self._lock = threading.Lock()
+        self._recent: deque[tuple[float, str | None]] = deque()
+        self._counts: Counter[str | None] = Counter()
+
+    def admit(self, visitor: str | None) -> None:
+        """Count a vibe check of this visitor. Raises TooManyChecks if there were too many in a minute."""
+        now = self._clock()
+        with self._lock:
+            while self._recent and now - self._recent[0][0] >= 60:
+                _, gone = self._recent.popleft()
+                self._counts[gone] -= 1
+                if not self._counts[gone]:
+                    del self._counts[gone]
+            if self._counts[visitor] >= self._per_visitor:
+                first = next(at for at, who in self._recent if who == visitor)
+                raise TooManyChecks(
+                    f"That were {self._per_visitor} vibe checks within a minute. "
+                    f"Wait {math.ceil(first + 60 - now)} seconds, and press again."
+                )
+            if len(self._recent) >= self._for_all:
+                wait = math.ceil(self._recent[0][0] + 60 - now)
+                raise TooManyChecks(
+                    f"Too many people check their vibe at the moment. Wait {wait} seconds, and press again."
+                )
+            self._recent.append((now, visitor))
+            self._counts[visitor] += 1
+
+
+# Of this process.
+limiter = CheckLimiter()
 
 
 def predict(
@@ -28,13 +80,18 @@ def predict(
 ) -> tuple[Prediction, Reading]:
     """The Prediction of a moment, and the reading with the best face in it.
 
-    Mood and probabilities are those that were shown. Whether the check is an audit is drawn here, before
-    anybody sees the result. Raises NoFace without a moment.
+    Mood and probabilities are those that were shown; the face is the one with the best FaceQuality among
+    those of which a crop may be kept. Whether the check is an audit is drawn here, before anybody sees the
+    result. Raises NoFace without a moment.
     """
     if moment is None:
         raise NoFace("No face was found. Look at the camera, come a little closer, and try again.")
-    best = max(moment.readings, key=lambda reading: reading.quality.score if reading.quality else 0.0)
-    assert best.quality is not None and best.kept_face is not None  # as of every face that was read
+    complete = (reading for reading in moment.readings if reading.kept_face is not None)
+    best = max(complete, key=lambda each: each.quality.score if each.quality else 0.0, default=None)
+    if best is None:
+        raise NoFace("Your face has only just come into view. Look at the camera, and try again.")
+    best = replace(best, model=moment.readings[-1].model)
+    assert best.quality is not None and best.kept_face is not None  # as of every face that was searched for
     prediction = Prediction(
         id=uuid.uuid4().hex,
         made_at=now,
@@ -56,15 +113,16 @@ def predict(
 def record(
     store: Store, prediction: Prediction, best: Reading, keep_picture: bool, always_ask: bool = False
 ) -> Prediction:
-    """Keep a prediction, and its face if the visitor said yes; on return it is on disk.
+    """Store a prediction, with its face crop if the visitor agreed; it is on disk when this returns.
 
-    Unless `always_ask`, it is no audit if its visitor was asked enough today, or made another vibe check
-    a moment ago. Raises RecordsError.
+    With a nearly full disk the crop is not kept: `picture_kept` of what is returned says so. Unless
+    `always_ask`, it is no audit if its visitor was asked enough today, or made another vibe check a moment
+    ago. Raises RecordsError.
     """
     visitor = prediction.visitor
     may_ask = always_ask or visitor is None or store.may_be_asked(visitor, prediction.made_at)
-    audit = prediction.audit and may_ask
-    kept = replace(prediction, picture_kept=keep_picture, audit=audit)
-    face = encode_jpeg(best.kept) if keep_picture and best.kept is not None else None
+    keep = keep_picture and best.kept is not None and store.pictures.has_room()
+    face = encode_jpeg(best.kept) if keep and best.kept is not None else None
+    kept = replace(prediction, picture_kept=keep, audit=prediction.audit and may_ask)
     store.add(kept, face, best.model.origin)
     return kept

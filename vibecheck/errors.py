@@ -9,6 +9,7 @@ to change or which step to take. Pages and commands show it unchanged.
     │   ├── UnreadablePicture    not a picture, damaged, or in an unsupported format
     │   ├── PictureTooLarge      more bytes or pixels than allowed
     │   └── NoFace               no face was found in a picture
+    ├── TooManyChecks            a visitor, or all of them, check faster than people do
     ├── LabelsError              a file or folder of labelled pictures cannot be used
     ├── ModelError               a model cannot be used
     │   └── HubUnreachable       the Hugging Face Hub did not answer; worth retrying
@@ -45,6 +46,10 @@ class PictureTooLarge(PictureError):
 
 class NoFace(PictureError):
     """No face was found in the picture."""
+
+
+class TooManyChecks(VibeCheckError):
+    """More vibe checks in a minute than one visitor, or all of them, may make."""
 
 
 class LabelsError(VibeCheckError):

@@ -6,6 +6,7 @@ VibeCheck's own are named `VIBECHECK_…`; those of the services keep the servic
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from sqlalchemy import URL
 
 from vibecheck.access.passes import check_token
 from vibecheck.access.roles import guest_list
@@ -158,6 +160,17 @@ class Settings(BaseSettings):
         "CLOUDFLARE_TURN_KEY_API_TOKEN", "Cloudflare's token."
     )
 
+    @field_validator("data", "database_url", "images", "model", mode="before")
+    @classmethod
+    def _expand_home(cls, value: object) -> object:
+        """A leading ~ is the home folder, as in a shell: .env and secrets see no shell."""
+        if not isinstance(value, str | Path):
+            return value
+        scheme = re.match(r"sqlite(\+\w+)?:///|", str(value))
+        assert scheme is not None  # as the pattern may be empty
+        path = str(value)[scheme.end() :]
+        return scheme[0] + os.path.expanduser(path)  # noqa: PTH111  # leaves ~ if there is no home
+
     @field_validator("labellers", "analysts", "trainers")
     @classmethod
     def _are_guests(cls, value: str | None) -> str | None:
@@ -205,7 +218,11 @@ class Settings(BaseSettings):
     @property
     def records_url(self) -> str:
         """SQLAlchemy URL of the records: the setting, or SQLite in the data folder."""
-        return self.database_url or f"sqlite:///{self.data.absolute() / 'vibecheck.db'}"
+        if self.database_url:
+            return self.database_url
+        # A folder's name may hold what means something in a URL: %, ? and #.
+        file = str(self.data.absolute() / "vibecheck.db")
+        return URL.create("sqlite", database=file).render_as_string(hide_password=False)
 
     @property
     def sends(self) -> bool:

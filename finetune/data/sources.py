@@ -8,7 +8,7 @@ from pathlib import Path
 from vibecheck.errors import LabelsError, NoFace, PictureError, SettingsError
 from vibecheck.importing import label_files
 from vibecheck.importing.importer import RIVAL, id_of
-from vibecheck.importing.label_files import Refused
+from vibecheck.importing.label_files import RefusedPicture
 from vibecheck.records.labels.labelled import TRAIN, LabelledPicture, LabelledPrediction
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -62,7 +62,7 @@ def from_files(
     detector = None if crops else FaceDetector()
     found, now = [], datetime.now(UTC)
     for line in label_files.read(path, pictures):
-        if isinstance(line, Refused):
+        if isinstance(line, RefusedPicture):
             left_out["refused"] += 1
             continue
         try:

@@ -141,7 +141,7 @@ def _reference(models: Sequence[Classifier], source: Path) -> _Judged:
     """Both models on the operator's own labelled pictures. Raises LabelsError where there are none."""
     judged, detector = _Judged(models), FaceDetector()
     for each in label_files.read(source):
-        if isinstance(each, label_files.Refused):
+        if isinstance(each, label_files.RefusedPicture):
             continue
         try:
             picture = read_file(each.path)

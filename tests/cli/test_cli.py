@@ -20,7 +20,7 @@ from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 
-KEYS = {"path", "face", "mood", "confidence", "probabilities", "model", "error"}
+KEYS = {"path", "face", "mood", "confidence", "probabilities", "hints", "model", "error"}
 
 
 def vibecheck(*arguments, cwd: Path, **environment) -> subprocess.CompletedProcess:

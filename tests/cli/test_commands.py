@@ -65,7 +65,7 @@ def test_for_people_it_is_a_sentence_and_a_table_and_no_picture_is_stored_twice(
     assert "1 picture imported, 2 refused" in first.stdout and "100%" in first.stdout
     assert "[red].jpg" in first.stdout and "\x1b" not in first.stdout
     second = vibecheck("import", "labels.csv", cwd=labelled)
-    assert "0 pictures imported, 1 there already, 2 refused" in second.stdout
+    assert "0 pictures imported, 1 already there, 2 refused" in second.stdout
     assert second.returncode == 1 and "Traceback" not in first.stderr + second.stderr
 
 

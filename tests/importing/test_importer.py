@@ -10,8 +10,8 @@ from PIL import Image
 from tests.records.examples import open_store
 from tests.records.rows import queued
 from vibecheck.errors import RecordsError
-from vibecheck.importing.importer import Fate, Imported, Importer
-from vibecheck.importing.label_files import Refused
+from vibecheck.importing.importer import ImportedPicture, Importer, ImportStatus
+from vibecheck.importing.label_files import RefusedPicture
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.settings import Settings
 from vibecheck.vision.images import decode
@@ -46,7 +46,7 @@ def smile(tmp_path, astronaut) -> Path:
 def test_a_labelled_picture_becomes_a_prediction_with_feedback(bring, store, smile, reader, astronaut):
     yesterday = NOW - timedelta(days=1)
     (done,) = bring(LabelledPicture(2, smile, "sad", "Ann", yesterday))
-    assert done.fate is Fate.NEW and not done.agreed
+    assert done.status is ImportStatus.NEW and not done.agreed
     stored = store.get(done.prediction.id)
     assert stored == done.prediction
     assert (stored.source, stored.mood, stored.made_at, stored.audit) == ("import", "happy", yesterday, False)
@@ -63,13 +63,13 @@ def test_importing_again_changes_nothing_whatever_the_file_is_called(bring, stor
     before = queued(store)
     moved = smile.rename(tmp_path / "renamed.png")
     (done,) = bring(LabelledPicture(9, moved, "happy", "Ann"), now=NOW + timedelta(days=3))
-    assert done.fate is Fate.KNOWN and store.count() == 1 and queued(store) == before
+    assert done.status is ImportStatus.KNOWN and store.count() == 1 and queued(store) == before
 
 
 def test_a_list_that_says_otherwise_later_corrects_the_label(bring, store, smile):
     bring(LabelledPicture(2, smile, "happy"))
     (done,) = bring(LabelledPicture(2, smile, "surprise"))
-    assert done.fate is Fate.RELABELLED
+    assert done.status is ImportStatus.RELABELLED
     assert [each.label for each in store.feedback_of(done.prediction.id)] == ["happy", "surprise"]
 
 
@@ -77,7 +77,7 @@ def test_what_somebody_corrected_since_is_not_overruled_by_the_same_list(bring, 
     (done,) = bring(LabelledPicture(2, smile, "sad"))
     store.label(done.prediction.id, "happy", "labeller", "somebody", NOW)
     (again,) = bring(LabelledPicture(2, smile, "sad"))
-    assert again.fate is Fate.KNOWN
+    assert again.status is ImportStatus.KNOWN
     assert store.feedback_of(done.prediction.id)[-1].label == "happy"
 
 
@@ -85,8 +85,8 @@ def test_a_list_that_contradicts_itself_is_refused_where_it_does(bring, store, s
     first, same, other = bring(
         *(LabelledPicture(row, smile, label) for row, label in ((2, "happy"), (3, "happy"), (4, "sad")))
     )
-    assert (first.fate, same.fate) == (Fate.NEW, Fate.KNOWN)
-    assert other == Refused(
+    assert (first.status, same.status) == (ImportStatus.NEW, ImportStatus.KNOWN)
+    assert other == RefusedPicture(
         4, str(smile), "It is the same picture as that of row 2, which is labelled happy."
     )
     assert len(store.feedback_of(first.prediction.id)) == 1
@@ -98,7 +98,7 @@ def test_an_import_that_stopped_between_picture_and_label_goes_on_there(bring, s
         with pytest.raises(RecordsError):
             bring(LabelledPicture(2, smile, "happy"))
     (done,) = bring(LabelledPicture(2, smile, "happy"))
-    assert done.fate is Fate.NEW and len(store.feedback_of(done.prediction.id)) == 1
+    assert done.status is ImportStatus.NEW and len(store.feedback_of(done.prediction.id)) == 1
 
 
 def test_what_shows_no_face_or_cannot_be_read_is_refused_and_the_rest_goes_on(
@@ -109,7 +109,7 @@ def test_what_shows_no_face_or_cannot_be_read_is_refused_and_the_rest_goes_on(
     broken.write_bytes(b"\xff\xd8\xff garbage")
     given = [cup, broken, tmp_path / "missing.jpg", tmp_path, smile]
     *refused, done = bring(*(LabelledPicture(row, path, "happy") for row, path in enumerate(given, 2)))
-    assert isinstance(done, Imported) and store.count() == 1
+    assert isinstance(done, ImportedPicture) and store.count() == 1
     assert [each.row for each in refused] == [2, 3, 4, 5]
     assert "--crops" in refused[0].reason and "not a picture" in refused[1].reason
     assert "no file" in refused[2].reason and "folder" in refused[3].reason
@@ -124,7 +124,7 @@ def test_of_two_faces_alike_in_size_the_label_could_mean_either(bring, tmp_path,
     Image.fromarray(canvas).save(behind)
     refused, done = bring(LabelledPicture(2, twins, "happy"), LabelledPicture(3, behind, "happy"))
     assert "2 faces" in refused.reason
-    assert isinstance(done, Imported)
+    assert isinstance(done, ImportedPicture)
 
 
 def test_face_crops_are_taken_whole(bring, store, tmp_path, astronaut, detector):

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import os
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tests.conftest import examples
 from vibecheck.emotions import NAMES, SYNONYMS
 from vibecheck.errors import LabelsError
-from vibecheck.importing.label_files import DELIMITERS, LONGEST_CELL, Refused, count, read
+from vibecheck.importing.label_files import DELIMITERS, LONGEST_CELL, RefusedPicture, count, read
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.values import hash_of
 
@@ -117,13 +118,29 @@ def test_a_line_that_cannot_be_used_is_refused_with_its_reason(folder, row, reas
     (folder / "loop").symlink_to(folder / "loop")
     refused = one(folder, f"path,label,visitor,timestamp\n{row}\n")
     if not reason.endswith("|"):  # of those, some systems can only tell when the file is opened
-        assert isinstance(refused, Refused) and reason in refused.reason and refused.row == 2
+        assert isinstance(refused, RefusedPicture) and reason in refused.reason and refused.row == 2
         assert refused.reason.isprintable()
 
 
 def test_paths_may_be_those_of_another_system_or_absolute_in_the_folder(folder):
     assert one(folder, "path,label\nsub\\b.png,sad").path == folder / "sub" / "b.png"
     assert one(folder, f"path,label\n{folder}/a.jpg,sad").path == folder / "a.jpg"
+
+
+def test_a_column_name_may_be_quoted_and_hold_the_delimiter(folder):
+    text = '"path","notes, if any",label\na.jpg,"red, then green",sad\n'
+    assert one(folder, text) == LabelledPicture(2, folder / "a.jpg", "sad")
+
+
+def test_accents_may_be_composed_in_another_way_than_on_disk(folder):
+    decomposed = folder / "Zoe\u0308"
+    decomposed.mkdir()
+    (decomposed / "e\u0301te\u0301.jpg").write_bytes(b"")
+    assert (
+        one(folder, "path,label\nZo\u00eb/\u00e9t\u00e9.jpg,sad").path == decomposed / "e\u0301te\u0301.jpg"
+    )
+    assert one(folder, "path,label\nZo\u00eb\\\u00e9t\u00e9.jpg,sad").path.exists()
+    assert not one(folder, "path,label\nZo\u00eb/none.jpg,sad").path.exists()
 
 
 def test_the_pictures_may_lie_in_another_folder_and_then_only_there(folder, tmp_path):
@@ -189,7 +206,9 @@ def test_whatever_the_bytes_nothing_but_a_sentence_comes_of_them(folder, content
         return
     root = folder.resolve()
     for line in found:
-        assert isinstance(line, Refused) or (line.path.resolve().is_relative_to(root) and line.label in NAMES)
+        assert isinstance(line, RefusedPicture) or (
+            line.path.resolve().is_relative_to(root) and line.label in NAMES
+        )
 
 
 @settings(
@@ -207,7 +226,7 @@ def test_what_a_csv_writer_writes_is_read_back(folder, delimiter, rows):
     found = list(read(path))
     assert [line.row for line in found] == list(range(2, len(rows) + 2))
     for line, (_, label, who) in zip(found, rows, strict=True):
-        assert isinstance(line, Refused) is (label == "bored")
+        assert isinstance(line, RefusedPicture) is (label == "bored")
         assert label == "bored" or line.visitor == (hash_of(who.strip()) if who.strip() else None)
 
 
@@ -218,15 +237,33 @@ def test_a_folder_with_a_folder_for_each_mood(folder):
         (folder / path).touch()
     (folder / "sad" / "out.jpg").symlink_to(folder.parent / "secret.jpg")
     found = list(read(folder))
-    assert count(folder) == len(found) == 6
+    assert count(folder) == len(found) == 7
     assert [(line.path.name, line.label) for line in found if isinstance(line, LabelledPicture)] == [
         ("1.JPG", "happy"),
         ("2.png", "happy"),
         ("3.webp", "sad"),
     ]
-    refused = {Path(line.path).name: line.reason for line in found if isinstance(line, Refused)}
+    refused = {Path(line.path).name: line.reason for line in found if isinstance(line, RefusedPicture)}
     assert "'bored' is none of the seven moods" in refused["bored"]
     assert "lies outside" in refused["out.jpg"]
+    assert "lies in no folder that is named for a mood" in refused["a.jpg"]
+
+
+def test_of_a_phones_export_what_is_hidden_is_counted_and_other_kinds_are_refused_later(folder):
+    for path in (
+        "happy/1.HEIC",
+        "happy/2.cr3",
+        "happy/._1.HEIC",
+        "happy/.DS_Store",
+        "__MACOSX/happy/1.jpg",
+        "happy/c.mp4",
+    ):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+    left_out = Counter()
+    found = list(read(folder, left_out=left_out))
+    assert [line.path.name for line in found if isinstance(line, LabelledPicture)] == ["1.HEIC", "2.cr3"]
+    assert left_out == {"hidden": 3, "video": 1}
 
 
 def test_a_folder_without_a_mood_is_refused(folder):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vibecheck.errors import ModelError
-from vibecheck.vision.crops import KEPT_SIDE, crop, kept_crop, measure
+from vibecheck.vision.crops import KEPT_SCALE, KEPT_SIDE, crop, kept_crop, measure, obscure, to_square
 from vibecheck.vision.detector import CLOSE_SIDE, WEIGHTS, FaceDetector
 from vibecheck.vision.faces import Face, FaceQuality, face_filling, same_face
 
@@ -160,7 +160,7 @@ def test_a_face_at_the_edge_is_filled_up_with_the_edge():
 def test_what_is_kept_is_the_face_and_not_the_room(astronaut, detector):
     face = detector.find(astronaut)[0]
     kept, kept_face = kept_crop(astronaut, face)
-    assert kept.shape == (179, 179, 3)  # 1.6 times 112
+    assert kept.shape == (140, 140, 3)  # 1.25 times 112
     (found,) = detector.find(kept)
     assert found.centre == pytest.approx(kept_face.centre, abs=6)
     assert np.array(found.landmarks) == pytest.approx(np.array(kept_face.landmarks), abs=6)
@@ -171,7 +171,44 @@ def test_what_is_kept_of_a_large_photo_is_at_most_320_px_and_upright(astronaut, 
     kept, kept_face = kept_crop(photo, detector.find(photo)[0])
     assert kept.shape == (KEPT_SIDE, KEPT_SIDE, 3)
     assert kept_face.roll == pytest.approx(0, abs=1e-6)
-    assert kept_face.side == pytest.approx(KEPT_SIDE / 1.6, rel=0.01)
+    assert kept_face.side == pytest.approx(KEPT_SIDE / 1.25, rel=0.01)
+
+
+def two_cheek_to_cheek(astronaut) -> np.ndarray:
+    """The same person twice, the second mirrored and reaching into the square that is kept of the first."""
+    canvas = np.full((360, 480, 3), 120, np.uint8)
+    canvas[40:240, 60:230] = astronaut[20:220, 130:300]
+    canvas[75:215, 190:310] = astronaut[50:190, 170:290][:, ::-1]
+    return canvas
+
+
+def test_of_another_face_nothing_recognisable_is_left(astronaut, detector):
+    picture = two_cheek_to_cheek(astronaut)
+    face, other = detector.find(picture)
+    before = picture.copy()
+    obscure(picture, [other], spared=face)
+    assert [each.centre for each in detector.find(picture, score=0.35)] == [pytest.approx(face.centre, abs=2)]
+    y, x = int(face.centre[1]), int(face.centre[0])
+    assert np.array_equal(picture[y - 40 : y + 40, x - 30 : x + 30], before[y - 40 : y + 40, x - 30 : x + 30])
+
+
+def test_what_is_kept_shows_nobody_else(astronaut, reader):
+    picture = two_cheek_to_cheek(astronaut)
+    reading = reader.read_still(picture)
+    face, other = reading.faces
+    plain, _ = kept_crop(picture, face)
+    changed = np.abs(plain.astype(int) - reading.kept).max(axis=2) > 0
+    seen = other.moved(to_square(face, len(plain), KEPT_SCALE, upright=True))
+    middle = int(seen.centre[1])
+    assert changed[middle - 20 : middle + 20, int(seen.x) + 3 :].mean() > 0.95
+
+
+def test_a_face_that_only_a_closer_look_finds_is_obscured_too(astronaut, reader):
+    picture = two_cheek_to_cheek(astronaut)
+    face = reader.read_still(picture).face
+    near = reader.detector.bystanders(picture, face, [])
+    assert [each.centre[0] > face.centre[0] + face.width / 2 for each in near] == [True]
+    assert reader.detector.bystanders(astronaut, reader.read_still(astronaut).face, []) == []
 
 
 def test_a_model_s_crop_cut_from_what_was_kept_is_the_one_cut_from_the_picture(astronaut, detector):

@@ -3,6 +3,8 @@
 import os
 import re
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +20,10 @@ from skimage.data import astronaut
 
 from tests.conftest import examples
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
+from vibecheck.vision.image_formats import MAX_PIXELS, MAX_SCANS
 from vibecheck.vision.images import (
     MAX_BYTES,
     MAX_KEPT_PIXELS,
-    MAX_PIXELS,
-    MAX_SCANS,
     decode,
     encode_jpeg,
     read_file,
@@ -32,6 +33,7 @@ from vibecheck.vision.images import (
 # Pillow warns of large and of oddly tagged files; whether they are taken is for the tests to say.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 
+HEIC = Path(__file__).with_name("face.heic")  # FACE, as a phone would save it
 FACE = Image.fromarray(astronaut()[10:190, 130:330])  # wider than high, so that turns show
 PHOTO = np.asarray(FACE)
 GREY = np.asarray(FACE.convert("L"))
@@ -149,6 +151,17 @@ TAKEN = [
     ("png, LA", lambda: saved(cutout("LA"), "PNG"), GREY_ON_PAPER, 0),
     ("png, animated", lambda: animation("PNG"), PHOTO, 0),
     ("png, broken animation", lambda: png_with(chunk(b"acTL", b"\0" * 8)), PHOTO, 0),
+    ("png, ICC profile of an unknown kind", lambda: png_with(chunk(b"iCCP", b"a\0\7" + b"x" * 50)), PHOTO, 0),
+    ("png, ICC profile of 2 MB", lambda: saved(FACE, "PNG", icc_profile=os.urandom(2_000_000)), PHOTO, 0),
+    ("png, text that unpacks to 100 MB", lambda: png_with(text_bomb()), PHOTO, 0),
+    ("png, text of 2 MB", lambda: png_with(chunk(b"tEXt", b"Comment\0" + b"x" * 2_000_000)), PHOTO, 0),
+    ("png, international text", lambda: png_with(chunk(b"iTXt", b"a\0\1\0\0\0no zlib")), PHOTO, 0),
+    (
+        "png, text with a wrong checksum",
+        lambda: png_with(chunk(b"tEXt", b"Comment\0hi")[:-4] + b"\0\1\2\3"),
+        PHOTO,
+        0,
+    ),
     ("webp", lambda: saved(FACE, "WEBP", quality=95), PHOTO, 4),
     ("webp, lossless", lambda: saved(FACE, "WEBP", lossless=True), PHOTO, 0),
     ("webp, RGBA", lambda: saved(cutout("RGBA"), "WEBP", lossless=True), ON_PAPER, 0),
@@ -161,6 +174,18 @@ TAKEN = [
     ("bmp", lambda: saved(FACE, "BMP"), PHOTO, 0),
     ("bmp, grey", lambda: saved(FACE.convert("L"), "BMP"), AS_GREY, 0),
     ("bmp, palette", lambda: saved(FACE.quantize(256), "BMP"), PHOTO, 4),
+    ("tiff", lambda: saved(FACE, "TIFF"), PHOTO, 0),
+    ("tiff, deflate", lambda: saved(FACE, "TIFF", compression="tiff_adobe_deflate"), PHOTO, 0),
+    ("tiff, jpeg", lambda: saved(FACE, "TIFF", compression="jpeg", quality=95), PHOTO, 3),
+    ("tiff, 16 bits of grey", lambda: saved(WIDE_GREY, "TIFF"), AS_GREY, 0),
+    ("tiff, RGBA", lambda: saved(cutout("RGBA"), "TIFF"), ON_PAPER, 0),
+    ("tiff, CMYK", lambda: saved(FACE.convert("CMYK"), "TIFF"), PHOTO, 2),
+    ("tiff, two pages", lambda: animation("TIFF"), PHOTO, 0),
+    ("avif", lambda: saved(FACE, "AVIF", quality=95), PHOTO, 3),
+    ("avif, RGBA", lambda: saved(cutout("RGBA"), "AVIF", quality=95), ON_PAPER, 4),
+    ("avif, animated", lambda: animation("AVIF", quality=95), PHOTO, 4),
+    ("heic", HEIC.read_bytes, PHOTO, 5),
+    ("heic under another brand", lambda: HEIC.read_bytes().replace(b"ftypheic", b"ftypmif1"), PHOTO, 5),
     ("bmp, RGBA, whose alpha nothing honours", lambda: saved(cutout("RGBA"), "BMP"), PHOTO, 0),
 ]
 
@@ -233,7 +258,7 @@ STORED = {
 }
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "MPO"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "MPO", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", STORED)
 def test_a_turned_photo_comes_out_upright(orientation, kind):
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](PHOTO)))
@@ -315,10 +340,11 @@ def test_a_photo_of_12_megapixels_keeps_its_size():
 @pytest.mark.parametrize(
     ("kind", "size", "expected"),
     [
-        ("JPEG", (6000, 4000), (3344, 5016, 3)),  # by less than half: resized
+        ("JPEG", (6000, 4000), (2896, 4344, 3)),  # by less than half: resized
         ("JPEG", (8064, 6048), (3024, 4032, 3)),  # a "48 megapixel" phone: halved while decoding
         ("JPEG", (8192, 6144), (3072, 4096, 3)),  # a "50 megapixel" phone
-        ("BMP", (3000, 8000), None),
+        ("PNG", (3000, 8000), None),
+        ("WEBP", (5000, 4000), None),
     ],
 )
 def test_a_larger_photo_is_made_smaller(kind, size, expected):
@@ -345,6 +371,14 @@ def test_the_limits_themselves():
         decode(padded + b"\0" * 100_000, name="It")
 
 
+def run_length_bmp() -> bytes:
+    """4096 x 4096 pixels in runs of one."""
+    header = bytearray(saved(FACE.convert("P"), "BMP")[:1078])
+    struct.pack_into("<ii", header, 18, 4096, 4096)
+    struct.pack_into("<i", header, 30, 1)
+    return bytes(header) + b"\1\7" * 2_000_000
+
+
 SMALL = saved(FACE.resize((64, 48)), "JPEG", progressive=True)
 LAST_SCAN = SMALL[SMALL.rindex(b"\xff\xda") : -2]
 
@@ -358,11 +392,16 @@ REFUSED = [
     ("svg", b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "is an SVG drawing"),
     ("svg with a mark", b"\xef\xbb\xbf <svg/>", "is an SVG drawing"),
     ("html", b"<html><body>", "is not a picture"),
-    ("heic", b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "is a HEIC picture, which is not taken"),
-    ("avif", b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "is an AVIF picture"),
+    ("heic, header alone", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is damaged"),
+    ("avif, header alone", b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "is not a picture"),
+    ("cr3", b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "is a Canon CR3 raw camera file"),
+    ("jpeg xl", b"\xff\x0a\xfa\x1f", "is a JPEG XL picture"),
+    ("jpeg xl in boxes", b"\0\0\0\x0cJXL \r\n\x87\n", "is a JPEG XL picture"),
+    ("cr2", b"II*\0\x10\0\0\0CR\2\0", "is a raw camera file"),
+    ("dng", saved(FACE, "TIFF", tiffinfo={50706: b"\1\4\0\0"}), "is a raw camera file"),
+    ("tiff, no directory", saved(FACE, "TIFF")[:8], "is "),
     ("mp4", b"\0\0\0\x20ftypisom\0\0\2\0isomiso2", "is a video"),
     ("webm", b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81", "is a video"),
-    ("tiff", saved(FACE, "TIFF"), "is a TIFF or raw camera file"),
     ("jpeg 2000, which Pillow would open", saved(FACE, "JPEG2000"), "is a JPEG 2000 picture"),
     ("icon, which Pillow would open", saved(FACE, "ICO"), "is an icon"),
     ("pnm, which Pillow would open", saved(FACE, "PPM"), "is not a picture"),
@@ -379,7 +418,8 @@ REFUSED = [
     ("png, palette but none given", png(64, 64, 8, 3, (b"\0" + bytes(64)) * 64), "is damaged"),
     ("png, an unknown colour type", png(64, 64, 8, 5, (b"\0" + bytes(192)) * 64), "is not a picture"),
     ("gif, no frame", saved(FACE, "GIF")[: 13 + 768] + b";", "is not a picture"),
-    ("png, text that unpacks to 100 MB", png_with(text_bomb()), "is damaged"),
+    ("heic, cut", HEIC.read_bytes()[:3000], "is damaged"),
+    ("bmp, run-length encoded, large", run_length_bmp(), "is a compressed BMP"),
     ("webp, header alone", saved(FACE, "WEBP")[:16], "is damaged"),
 ]  # fmt: skip
 
@@ -390,7 +430,7 @@ def test_what_is_not_taken_gets_one_sentence(data, words):
         decode(data, name="cat.jpg")
     sentence = str(caught.value)
     assert sentence.startswith(f"cat.jpg {words}")
-    assert re.fullmatch(r"[^\n]{20,120}\.", sentence)
+    assert re.fullmatch(r"[^\n]{20,140}\.", sentence)
 
 
 def test_as_many_scans_as_optimisers_make_are_taken():
@@ -428,6 +468,9 @@ KINDS = {
     ),
     "bmp": saved(FACE.resize((64, 48)), "BMP"),
     "palette bmp": saved(FACE.resize((64, 48)).quantize(16), "BMP"),
+    "tiff": saved(FACE.resize((64, 48)), "TIFF", compression="tiff_lzw"),
+    "avif": saved(FACE.resize((64, 48)), "AVIF"),
+    "heic": HEIC.read_bytes(),
 }
 ANIMATED = {"mpo", "animated png", "animated gif"}  # may be cut after the first picture
 
@@ -542,7 +585,8 @@ def sparse(path: Path) -> None:
         (
             lambda path: path.write_text("hello"),
             UnreadablePicture,
-            "{path} is not a picture that can be read. Send a JPEG, PNG, WebP, GIF or BMP file.",
+            "{path} is not a picture that can be read. Send a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC "
+            "file.",
         ),
     ],
 )
@@ -586,3 +630,112 @@ def test_a_thumbnail_fits_and_is_never_enlarged(shape, expected):
     small = decode(thumbnail(picture, 112))
     assert small.shape == (expected[1], expected[0], 3)
     assert np.abs(small.astype(int) - (200, 30, 30)).max() < 12
+
+
+# The largest of each kind that is taken, by header and structure: flat pictures, which are quick to make.
+LARGEST = {
+    "jpeg": lambda: saved(Image.new("RGB", (8192, 6144), "red"), "JPEG", quality=30),
+    "jpeg, not shrunk by its decoder": lambda: saved(Image.new("RGB", (5000, 5000)), "JPEG", quality=30),
+    "progressive jpeg": lambda: saved(Image.new("RGB", (7900, 5900)), "JPEG", quality=30, progressive=True),
+    "png": lambda: saved(Image.new("RGB", (6000, 4500)), "PNG", compress_level=1),
+    "palette png": lambda: saved(Image.new("P", (8192, 6144)), "PNG", compress_level=1),
+    "webp": lambda: saved(Image.new("RGB", (5400, 4300)), "WEBP", lossless=True, method=0, quality=0),
+    "gif": lambda: saved(Image.new("P", (8192, 6144)), "GIF"),
+    "tiff": lambda: saved(
+        Image.new("RGB", (5000, 4100)), "TIFF", compression="tiff_adobe_deflate", tiffinfo={278: 4100}
+    ),
+    "avif": lambda: saved(Image.new("RGB", (3860, 3860)), "AVIF", speed=10, subsampling="4:4:4"),
+}
+MEASURE = """
+import sys, threading, time, psutil
+from vibecheck.vision.images import decode
+data = open(sys.argv[1], "rb").read()
+decode(open(sys.argv[2], "rb").read())  # loads the decoders
+process, done = psutil.Process(), threading.Event()
+before = peak = process.memory_info().rss
+def watch():
+    global peak
+    while not done.wait(0.001):
+        peak = max(peak, process.memory_info().rss)
+watcher = threading.Thread(target=watch)
+watcher.start()
+cpu = time.process_time()
+decode(data)
+cpu = time.process_time() - cpu
+done.set()
+watcher.join()
+print((peak - before) / 1e6, cpu)
+"""
+
+
+@pytest.mark.parametrize("kind", LARGEST)
+def test_the_largest_file_of_each_kind_takes_at_most_200_mb_and_some_seconds(kind, tmp_path):
+    (tmp_path / "largest").write_bytes(LARGEST[kind]())
+    (tmp_path / "small").write_bytes(saved(FACE, "JPEG"))
+    command = [sys.executable, "-c", MEASURE, str(tmp_path / "largest"), str(tmp_path / "small")]
+    measured = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    memory, cpu = map(float, measured.split())
+    assert 10 < memory < 200, f"{memory:.0f} MB"
+    assert cpu < 6, f"{cpu:.1f} s"  # about one on an idle core
+
+
+def scans_of(side: int, count: int) -> bytes:
+    """A baseline JPEG of `side` x `side` pixels in `count` scans of one component each, nearly empty."""
+    data = saved(Image.new("RGB", (16, 16)), "JPEG", subsampling=0)
+    start = bytearray(data[: data.index(b"\xff\xda")])
+    struct.pack_into(">HH", start, start.index(b"\xff\xc0") + 5, side, side)
+    scans = (
+        b"\xff\xda\0\x08\1" + bytes([component + 1, 0x11 * (component > 0)]) + b"\0\x3f\0\0"
+        for component in (number % 3 for number in range(count))
+    )
+    return bytes(start) + b"".join(scans) + b"\xff\xd9"
+
+
+@pytest.mark.parametrize(("side", "count"), [(64, MAX_SCANS + 1), (5000, 40), (7000, 20)])
+def test_scans_are_counted_whatever_the_kind_of_jpeg(side, count):
+    with pytest.raises(UnreadablePicture, match="stored in too many passes"):
+        decode(scans_of(side, count))
+
+
+def test_what_looks_like_a_scan_in_metadata_does_not_count():
+    assert decode(jpeg_with((0xE5, b"\xff\xda" * 500))).shape == PHOTO.shape
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIC"])
+def test_a_picture_that_decodes_to_more_than_it_says_is_not_decoded(kind, monkeypatch):
+    data = saved(Image.new("RGB", (3000, 2000)), "AVIF", speed=10) if kind == "AVIF" else HEIC.read_bytes()
+    where = data.index(b"ispe") + 8
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(UnreadablePicture, match="is damaged"):
+        decode(data[:where] + struct.pack(">II", 64, 64) + data[where + 8 :])
+
+
+def test_scans_inside_a_tiff_count_as_well():
+    data = saved(FACE.resize((4000, 3000)), "TIFF", compression="jpeg", tiffinfo={278: 3000})
+    with pytest.raises(UnreadablePicture, match="stored in too many passes"):
+        decode(data + b"\xff\xda" * 100)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (
+            lambda: huge("WEBP", 7210, 7210),
+            "at most 23 million are taken of a WebP picture. Save it smaller, or",
+        ),
+        (
+            lambda: png(7210, 7210, 8, 6, b""),
+            "at most 27 million are taken of a PNG. Save it smaller, or as JPEG.",
+        ),
+        (
+            lambda: saved(
+                Image.new("RGB", (7210, 7210)), "JPEG", progressive=True, subsampling=0, quality=10
+            ),
+            "is a progressive JPEG of 52.0 million pixels, which takes too much memory.",
+        ),
+    ],
+)
+def test_what_would_take_too_much_memory_is_refused_by_its_header(make, sentence):
+    with pytest.raises(PictureTooLarge) as caught:
+        decode(make())
+    assert sentence in str(caught.value)

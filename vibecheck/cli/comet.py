@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from vibecheck.errors import SettingsError, VibeCheckError
+from vibecheck.cli.output_file import output_file
+from vibecheck.errors import SettingsError
 from vibecheck.settings import Settings
 
 
@@ -90,12 +91,5 @@ def export(
     if str(path) == "-":
         sys.stdout.writelines(lines(rows))
         return
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(lines(rows))
-        unfinished.replace(path)
-    except OSError as error:
-        raise VibeCheckError(f"{path} cannot be written ({error.strerror}).") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with output_file(path) as file:
+        file.writelines(line.encode() for line in lines(rows))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vibecheck.cli.output_file import output_file
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def report(
     """Write the dashboard as one self-contained HTML file."""
     from vibecheck.analytics.html_report import page
 
-    out.write_text(page(*_known(period, model, source, step)), encoding="utf-8")
+    with output_file(out) as file:
+        file.write(page(*_known(period, model, source, step)).encode())
     typer.echo(f"{out} is written.")
 
 
@@ -66,7 +68,7 @@ def _known(
 
 
 def _champion(settings: Settings) -> "Manifest":
-    """What is known of the model in use; its version alone where it is not ready on this machine."""
+    """The manifest of the model in use; with its version alone if it is not ready on this machine."""
     from vibecheck.errors import ModelError
     from vibecheck.models import installed
     from vibecheck.vision.manifest import Manifest

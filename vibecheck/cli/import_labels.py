@@ -1,4 +1,4 @@
-"""python -m vibecheck import: labelled pictures, into the records."""
+"""python -m vibecheck import: labelled pictures → the records."""
 
 import json
 import sys
@@ -17,56 +17,63 @@ from rich.table import Table
 
 from vibecheck.errors import ModelError
 from vibecheck.settings import Settings
+from vibecheck.vision.picture_folders import left_out_sentence
 
 if TYPE_CHECKING:
-    from vibecheck.importing.importer import Imported
-    from vibecheck.importing.label_files import Refused
+    from vibecheck.importing.importer import ImportedPicture
+    from vibecheck.importing.label_files import RefusedPicture
 
 REFUSED_SOME = 1
 SHOWN = 20  # refusals in the summary for people; --json has them all
 
 
 @dataclass
-class Summary:
-    """What became of the pictures that `model` read, counted; and the refusals one by one."""
+class ImportSummary:
+    """What was done with the pictures that `model` read: counts, and each refusal."""
 
     model: str
-    fates: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
     agreed: int = 0
-    refused: list["Refused"] = field(default_factory=list)
+    refused: list["RefusedPicture"] = field(default_factory=list)
 
-    def note(self, outcome: "Imported | Refused") -> None:
-        """Count one more."""
-        from vibecheck.importing.label_files import Refused
+    def note(self, outcome: "ImportedPicture | RefusedPicture") -> None:
+        """Count one outcome."""
+        from vibecheck.importing.label_files import RefusedPicture
 
-        if isinstance(outcome, Refused):
+        if isinstance(outcome, RefusedPicture):
             self.refused.append(outcome)
             return
-        self.fates[outcome.fate.value] += 1
+        self.counts[outcome.status.value] += 1
         self.agreed += outcome.agreed
 
     @property
     def imported(self) -> int:
-        """Pictures that are in the records now, since this import or before."""
-        return sum(self.fates.values())
+        """How many of the pictures are in the records now, new and known."""
+        return sum(self.counts.values())
 
     def as_json(self) -> str:
         """One object, with all refusals."""
-        counts = {name: self.fates[name] for name in ("new", "known", "relabelled")}
+        counts = {name: self.counts[name] for name in ("new", "known", "relabelled")}
+        left_out = {name: self.left_out[name] for name in ("hidden", "video")}
         refused = [asdict(each) for each in self.refused]
-        return json.dumps(counts | {"agreed": self.agreed, "model": self.model, "refused": refused})
+        return json.dumps(
+            counts | left_out | {"agreed": self.agreed, "model": self.model, "refused": refused}
+        )
 
     def show(self) -> None:
         """For people."""
-        new, known, relabelled = (self.fates[name] for name in ("new", "known", "relabelled"))
+        new, known, relabelled = (self.counts[name] for name in ("new", "known", "relabelled"))
         sentence = f"{_pictures(new)} imported"
         if known:
-            sentence += f", {known} there already"
+            sentence += f", {known} already there"
         if relabelled:
-            sentence += f", {relabelled} there already and labelled anew"
+            sentence += f", {relabelled} already there and given another label"
         typer.echo(f"{sentence}, {len(self.refused)} refused.")
+        if sentence := left_out_sentence(self.left_out):
+            typer.echo(sentence)
         if self.imported:
-            typer.echo(f"{self.model} sees what the label says in {self.agreed / self.imported:.0%} of them.")
+            typer.echo(f"{self.model} agrees with the label in {self.agreed / self.imported:.0%} of them.")
         if not self.refused:
             return
         table = Table("row", "picture", "refused because", box=None, pad_edge=False)
@@ -99,7 +106,7 @@ def import_labels(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object.")] = False,
 ) -> None:
-    """Bring labelled pictures in as predictions with feedback; what is there already stays as it is.
+    """Import labelled pictures as predictions with feedback; what is already there is left unchanged.
 
     Exits with 0 if every picture is in the records now; else with 1.
     """
@@ -119,8 +126,8 @@ def import_labels(
         now=datetime.now(UTC),
         retention_days=settings.retention_days,
     )
-    summary = Summary(reader.classifier.version)
-    _count(summary, importer.run(label_files.read(labels, pictures)), total)
+    summary = ImportSummary(reader.classifier.version)
+    _count(summary, importer.run(label_files.read(labels, pictures, summary.left_out)), total)
     if as_json:
         typer.echo(summary.as_json())
     else:
@@ -130,7 +137,7 @@ def import_labels(
 
 
 def _model(settings: Settings) -> Path:
-    """Where the champion runs from, which reads visitors' photos; the embedded model until it is ready."""
+    """The folder of the champion, as for visitors' photos; of the embedded model until that is ready."""
     from vibecheck.models import installed
     from vibecheck.vision.classifier import EMBEDDED
 
@@ -141,8 +148,10 @@ def _model(settings: Settings) -> Path:
         return EMBEDDED
 
 
-def _count(summary: Summary, outcomes: Iterable["Imported | Refused"], total: int) -> None:
-    """Count the outcomes, with a progress bar on a terminal while they come."""
+def _count(
+    summary: ImportSummary, outcomes: Iterable["ImportedPicture | RefusedPicture"], total: int
+) -> None:
+    """Count the outcomes, with a progress bar on a terminal."""
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Importing", total=total)
         for outcome in outcomes:
@@ -155,5 +164,5 @@ def _pictures(count: int) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without control characters: a file's name must not write to the terminal."""
+    """Without control characters, which would let a file's name control the terminal."""
     return "".join(character if character.isprintable() else "�" for character in text)

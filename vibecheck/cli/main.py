@@ -3,6 +3,7 @@
 Each command imports what it needs itself: `--help` and `predict` should not wait for torch.
 """
 
+import io
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from vibecheck import __version__
 from vibecheck.cli import comet as comet
 from vibecheck.cli import models
 from vibecheck.cli.demo import demo
@@ -28,8 +30,18 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
-def vibecheck() -> None:
+def vibecheck(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Read the expression on a face, find music for it, and learn from being wrong."""
 
 
@@ -122,7 +134,11 @@ for command in (predict, demo, stats, report, comet.send, comet.restore, comet.e
 
 
 def run(commands: typer.Typer, name: str) -> None:
-    """Run a command line; what goes wrong on purpose ends in a sentence and 1, not in a traceback."""
+    """Run a command line; an error of our own ends in its sentence and exit status 1, not in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe or file may be in cp1252 or ASCII, and a file's name in no encoding at all.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         commands(prog_name=name)
     except VibeCheckError as error:

@@ -1,10 +1,12 @@
-"""python -m vibecheck predict: the mood of pictures, without an app and without keeping anything."""
+"""python -m vibecheck predict: the mood in pictures and videos; nothing is kept."""
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,16 +14,24 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from vibecheck.cli.output_file import output_file
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.errors import NoFace, PictureError
 from vibecheck.settings import Settings
 from vibecheck.vision.model_source import EMBEDDED_NAME
+from vibecheck.vision.picture_folders import is_video, left_out_sentence, pictures_in
+
+if TYPE_CHECKING:
+    from vibecheck.video.clip import ClipReading, ClipSummary
+    from vibecheck.vision.faces import Face
+    from vibecheck.vision.reader import Reader
 
 COULD_NOT_READ = 1
+PLOTS = (".png", ".html")
 
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Pictures, and folders.", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(help="Pictures, folders, and videos.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     model: Annotated[
         str, typer.Option(help="embedded, champion, or a version that models list shows as ready.")
@@ -29,97 +39,188 @@ def predict(
     no_detect: Annotated[
         bool, typer.Option("--no-detect", help="Each picture is a face crop already: read the whole of it.")
     ] = False,
+    every: Annotated[float, typer.Option(min=0.02, help="Of a video: seconds between readings.")] = 0.2,
+    plot: Annotated[
+        Path | None, typer.Option(help="Of one video: write its timeline to this .png or .html file.")
+    ] = None,
 ) -> None:
-    """Say which mood the largest face of each picture shows.
+    """Say which mood the largest face of each picture shows; of a video, the mood over its time.
 
-    Exits with 0 if every file could be read as a picture, whether or not it shows a face; else with 1.
+    Exits with 0 if every file could be read, whether or not it shows a face; else with 1.
     """
-    files = list(_files(paths))
-    reading = _answers(files, model, detect=not no_detect)
-    answers = list(_printed(reading)) if as_json else _with_table(reading, len(files))
+    left_out: Counter[str] = Counter()
+    files = list(_files(paths, left_out))
+    videos = [path for path in files if is_video(path)]
+    if plot and (len(videos) != 1 or plot.suffix.lower() not in PLOTS):
+        raise typer.BadParameter(
+            "Name one video, and a file that ends in .png or .html.", param_hint="--plot"
+        )
+    settings = Settings.load()
+    reader = _reader(model, settings)
+    well = _predict_pictures(
+        [path for path in files if not is_video(path)], reader, detect=not no_detect, as_json=as_json
+    )
+    for path in videos:
+        well &= _predict_video(path, reader, every, as_json, plot)
     if not files:
         typer.echo(f"There are no pictures in {', '.join(map(str, paths))}.", err=True)
-    if not files or any(unreadable for _, unreadable in answers):
+    if sentence := left_out_sentence(left_out):
+        typer.echo(sentence, err=True)
+    if not (files and well):
         raise typer.Exit(COULD_NOT_READ)
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
+def _files(paths: list[Path], left_out: Counter[str]) -> Iterator[Path]:
     """The pictures in folders, and whatever else was named, in order."""
-    from vibecheck.vision.images import SUFFIXES
-
     for path in paths:
         if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            yield from pictures_in(path, left_out)
         else:
             yield path
 
 
-def _answers(files: Iterable[Path], model: str, detect: bool) -> Iterator[tuple[dict, bool]]:
-    """For each file what is said of it, and whether it could not be read."""
-    from vibecheck.vision.images import read_file
+def _reader(model: str, settings: Settings) -> "Reader":
+    """A reader with the named model. Raises ModelError."""
     from vibecheck.vision.reader import Reader
 
-    settings = Settings.load()
-    reader = Reader.open(_folder(model, settings), settings.threads)
-    keys = ("path", "face", "mood", "confidence", "probabilities", "model", "error")
-    for path in files:
-        answer = dict.fromkeys(keys) | {"path": str(path)}
-        unreadable = False
-        try:
-            picture = read_file(path)
-            reading = reader.read_still(picture) if detect else reader.read_crop(picture)
-            if reading.probabilities is None or reading.face is None:
-                raise NoFace("No face was found in this picture.")
-        except PictureError as error:
-            answer["error"] = str(error)
-            unreadable = not isinstance(error, NoFace)
-        else:
-            face = reading.face
-            confidence = max(reading.probabilities)
-            answer |= {
-                "face": {"x": face.x, "y": face.y, "width": face.width, "height": face.height}
-                if detect
-                else None,
-                "mood": NAMES[reading.probabilities.index(confidence)],
-                "confidence": confidence,
-                "probabilities": dict(zip(NAMES, reading.probabilities, strict=True)),
-                "model": reader.classifier.version,
-            }
-        yield answer, unreadable
-
-
-def _folder(model: str, settings: Settings) -> Path:
-    """Where the named model runs from. Raises ModelError. The embedded one needs no records to be found."""
-    from vibecheck.vision.classifier import EMBEDDED
-
-    if model == EMBEDDED_NAME:
-        return EMBEDDED
+    if model == EMBEDDED_NAME:  # needs no records
+        return Reader.open(threads=settings.threads)
     from vibecheck.models import installed
     from vibecheck.models.registry import CHAMPION
 
-    return installed.folder_of(installed.champion(settings) if model == CHAMPION else model, settings.data)
+    version = installed.champion(settings) if model == CHAMPION else model
+    return Reader.open(installed.folder_of(version, settings.data), settings.threads)
 
 
-def _printed(answers: Iterable[tuple[dict, bool]]) -> Iterator[tuple[dict, bool]]:
-    """Print each answer as a line of JSON as soon as it is there."""
-    for answer, unreadable in answers:
-        typer.echo(json.dumps(answer))
-        yield answer, unreadable
-
-
-def _with_table(answers: Iterable[tuple[dict, bool]], count: int) -> list[tuple[dict, bool]]:
-    """Print a table of the answers, with a progress bar on a terminal while they are made."""
-    table = Table("picture", "mood", "confidence", "", box=None, pad_edge=False)
+def _predict_pictures(files: list[Path], reader: "Reader", detect: bool, as_json: bool) -> bool:
+    """Print what each picture shows; whether all could be read."""
+    answers = (_answer(path, reader, detect) for path in files)
+    if as_json:
+        well = True
+        for answer, readable in answers:
+            typer.echo(json.dumps(answer))
+            well &= readable
+        return well
     made = []
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("Reading faces", total=count)
-        for answer, unreadable in answers:
-            made.append((answer, unreadable))
-            table.add_row(*_row(answer))
-            progress.advance(task)
+    with _progress("Reading faces", len(files)) as advance:
+        for each in answers:
+            made.append(each)
+            advance(1)
     if made:
-        Console().print(table)
-    return made
+        _print_table([answer for answer, _ in made])
+    return all(readable for _, readable in made)
+
+
+def _answer(path: Path, reader: "Reader", detect: bool) -> tuple[dict, bool]:
+    """What is printed about a picture, and whether it could be read as one."""
+    from vibecheck.vision.images import read_file
+
+    answer = _no_answer(path)
+    try:
+        picture = read_file(path)
+        reading = reader.read_still(picture) if detect else reader.read_crop(picture)
+        if reading.probabilities is None or reading.face is None:
+            raise NoFace("No face was found in this picture.")
+    except PictureError as error:
+        return answer | {"error": str(error)}, isinstance(error, NoFace)
+    return answer | {
+        "face": _box(reading.face) if detect else None,
+        "mood": reading.mood,
+        "confidence": reading.confidence,
+        "probabilities": dict(zip(NAMES, reading.probabilities, strict=True)),
+        "model": reading.model.version,
+        "hints": list(reading.hints),
+    }, True
+
+
+def _no_answer(path: Path) -> dict:
+    keys = ("face", "mood", "confidence", "probabilities", "hints", "model", "error")
+    return {"path": str(path)} | dict.fromkeys(keys)
+
+
+def _box(face: "Face") -> dict[str, float]:
+    return {"x": face.x, "y": face.y, "width": face.width, "height": face.height}
+
+
+def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, plot: Path | None) -> bool:
+    """Print the mood of a video over its time, and plot it; whether all of it could be read."""
+    from vibecheck.video.clip import Clip, summarise
+
+    readings: list[ClipReading] = []
+    try:
+        with Clip(path) as clip, _progress(f"Reading {path.name}", clip.seconds) as advance:
+            for each in clip.read(reader, every):
+                if as_json:
+                    typer.echo(json.dumps(_answer_at(path, each)))
+                advance(each.at_s - (readings[-1].at_s if readings else 0.0))
+                readings.append(each)
+    except PictureError as error:
+        typer.echo(json.dumps(_no_answer(path) | {"error": str(error)}) if as_json else str(error))
+        return False
+    summary = summarise(readings, every)
+    damage = "" if clip.damaged_at is None else f"It is damaged or cut short after {clip.damaged_at:.1f} s."
+    if as_json:
+        typer.echo(json.dumps({"path": str(path), "summary": _as_json(summary), "error": damage or None}))
+    else:
+        _print_summary(path, summary, damage)
+    if plot:
+        _plot(plot, path, readings, every)
+    return not damage
+
+
+def _answer_at(path: Path, each: "ClipReading") -> dict:
+    answer = _no_answer(path) | {"at_s": round(each.at_s, 3), "faces": len(each.reading.faces)}
+    if each.reading.face is None or each.mood is None:
+        return answer
+    return answer | {
+        "face": _box(each.reading.face),
+        "mood": each.mood.mood,
+        "confidence": each.mood.confidence,
+        "probabilities": dict(zip(NAMES, each.mood.probabilities, strict=True)),
+        "model": each.reading.model.version,
+        "hints": list(each.reading.hints),
+    }
+
+
+def _as_json(summary: "ClipSummary") -> dict:
+    return {
+        "seconds": round(summary.seconds, 3),
+        "readings": summary.readings,
+        "face_share": summary.face_share,
+        "shares": summary.shares,
+        "changes": summary.changes,
+        "mood": summary.prevailing,
+    }
+
+
+def _plot(out: Path, path: Path, readings: list["ClipReading"], every: float) -> None:
+    """Write the timeline. Raises VibeCheckError."""
+    import vl_convert
+
+    from vibecheck.analytics.clip_chart import clip_chart
+
+    chart = clip_chart([(each.at_s, each.mood) for each in readings], every, path.name).to_dict()
+    with output_file(out) as file:
+        if out.suffix.lower() == ".png":
+            file.write(vl_convert.vegalite_to_png(chart, scale=2))
+        else:
+            file.write(vl_convert.vegalite_to_html(chart, bundle=True).encode())
+
+
+@contextmanager
+def _progress(what: str, total: float | None):
+    """A progress bar, on a terminal only; yields what advances it."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(escape(what), total=total)
+        yield lambda step: progress.advance(task, step)
+
+
+def _print_table(answers: list[dict]) -> None:
+    table = Table("picture", "mood", "confidence", "", box=None, pad_edge=False)
+    table.columns[0].overflow = table.columns[3].overflow = "fold"
+    for answer in answers:
+        table.add_row(*_row(answer))
+    Console().print(table)
 
 
 def _row(answer: dict) -> tuple[str, str, str, str]:
@@ -128,9 +229,25 @@ def _row(answer: dict) -> tuple[str, str, str, str]:
         return path, "", "", escape(answer["error"])
     emotion = BY_NAME[answer["mood"]]
     bar = "█" * round(answer["confidence"] * 20)
+    mood = f"{emotion.emoji} {emotion.title}"
     return (
         path,
-        f"{emotion.emoji} {emotion.title}",
+        mood,
         f"{answer['confidence']:.0%}",
-        f"[{emotion.colour}]{bar}[/]",
+        f"[{emotion.colour}]{bar}[/] {' '.join(answer['hints'])}",
     )
+
+
+def _print_summary(path: Path, summary: "ClipSummary", damage: str) -> None:
+    changes = "1 change" if summary.changes == 1 else f"{summary.changes} changes"
+    typer.echo(
+        f"{path}: {summary.seconds:.1f} s, {summary.readings} readings, {changes} of mood, "
+        f"a face in {summary.face_share:.0%} of the time. {damage}".rstrip()
+    )
+    table = Table("mood", "share of time", "", box=None, pad_edge=False)
+    for mood, share in summary.shares.items():
+        emotion = BY_NAME[mood]
+        bar = f"[{emotion.colour}]{'█' * round(share * 20)}[/]"
+        table.add_row(f"{emotion.emoji} {emotion.title}", f"{share:.0%}", bar)
+    if summary.shares:
+        Console().print(table)

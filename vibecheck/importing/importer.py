@@ -1,8 +1,7 @@
-"""Labelled pictures become predictions with feedback, by the way that a visitor's photo takes.
+"""Imports labelled pictures as predictions with feedback, processed as a visitor's photo is.
 
-The id of an imported prediction is made from the bytes of its picture. So a picture is stored once,
-however often and under whatever name it is imported, and an import that was interrupted goes on where
-it stopped.
+The id of an imported prediction is a hash of its picture file. So a picture is stored once, however often and
+under whatever name it is imported, and an interrupted import can be resumed.
 """
 
 import hashlib
@@ -13,8 +12,8 @@ from enum import Enum
 from pathlib import Path
 
 from vibecheck import check
-from vibecheck.errors import NoFace, PictureError, UnknownPrediction
-from vibecheck.importing.label_files import Refused
+from vibecheck.errors import NoFace, PictureError, RecordsError, UnknownPrediction
+from vibecheck.importing.label_files import RefusedPicture
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
@@ -22,34 +21,34 @@ from vibecheck.vision.images import decode, read_bytes
 from vibecheck.vision.reader import Moment, Reader, Reading
 
 SOURCE = "import"
-# The label belongs to the largest face, unless another is nearly as large: this share of its area.
+# If another face has this share of the largest one's area, it is unclear to whom the label belongs.
 RIVAL = 0.5
 
 
-class Fate(Enum):
-    """What became of a labelled picture that was not refused."""
+class ImportStatus(Enum):
+    """What was done with a labelled picture that was not refused."""
 
     NEW = "new"
-    KNOWN = "known"  # stored before, with the same label
-    RELABELLED = "relabelled"  # stored before, with another label
+    KNOWN = "known"  # was stored, with the same label
+    RELABELLED = "relabelled"  # was stored, with another label
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """A labelled picture that is in the records now, and whether the model sees the same in it."""
+class ImportedPicture:
+    """A labelled picture that is in the records now, with the prediction for it."""
 
     labelled: LabelledPicture
     prediction: Prediction
-    fate: Fate
+    status: ImportStatus
 
     @property
     def agreed(self) -> bool:
-        """Whether the prediction is the label."""
+        """Whether the model predicted the label."""
         return self.prediction.mood == self.labelled.label
 
 
 class Importer:
-    """Brings labelled pictures into a store.
+    """Imports labelled pictures into a store.
 
     `crops`: each picture is a face crop already. `now` is the time of the import, and of pictures
     without one. What was taken before `oldest` is refused: the next sweep would delete it.
@@ -62,18 +61,20 @@ class Importer:
         self._days = retention_days
         self._told: dict[str, tuple[str, str]] = {}  # prediction id → label and place, in this import
 
-    def run(self, lines: Iterable[LabelledPicture | Refused]) -> Iterator[Imported | Refused]:
+    def run(
+        self, lines: Iterable[LabelledPicture | RefusedPicture]
+    ) -> Iterator[ImportedPicture | RefusedPicture]:
         """Import one after the other; each is on disk when it is yielded. Raises RecordsError."""
         for line in lines:
-            if isinstance(line, Refused):
+            if isinstance(line, RefusedPicture):
                 yield line
                 continue
             try:
                 yield self._bring(line)
             except PictureError as error:
-                yield Refused(line.row, str(line.path), str(error))
+                yield RefusedPicture(line.row, str(line.path), str(error))
 
-    def _bring(self, labelled: LabelledPicture) -> Imported | Refused:
+    def _bring(self, labelled: LabelledPicture) -> ImportedPicture | RefusedPicture:
         if labelled.made_at and labelled.made_at < self._now - timedelta(days=self._days):
             return _refused(
                 labelled,
@@ -87,18 +88,23 @@ class Importer:
         if label != labelled.label:
             return _refused(labelled, f"It is the same picture as {place}, which is labelled {label}.")
         try:
-            prediction, fate = self._store.get(prediction_id), Fate.KNOWN
+            prediction, status = self._store.get(prediction_id), ImportStatus.KNOWN
         except UnknownPrediction:
-            prediction, fate = self._add(prediction_id, labelled, self._read(labelled.path, data)), Fate.NEW
+            prediction, status = (
+                self._add(prediction_id, labelled, self._read(labelled.path, data)),
+                ImportStatus.NEW,
+            )
         said = self._label(prediction_id)
         if said != labelled.label:
             # Without a label it is new: the import was interrupted before it came to that.
-            fate = Fate.RELABELLED if said else Fate.NEW
+            status = ImportStatus.RELABELLED if said else ImportStatus.NEW
             self._store.label(prediction_id, labelled.label, SOURCE, None, self._now)
         self._told.setdefault(prediction_id, (labelled.label, _place(labelled)))
-        return Imported(labelled, prediction, fate)
+        return ImportedPicture(labelled, prediction, status)
 
     def _add(self, prediction_id: str, labelled: LabelledPicture, reading: Reading) -> Prediction:
+        if not self._store.pictures.has_room():
+            raise RecordsError("The disk is nearly full: free some space, and import again to go on.")
         prediction, best = check.predict(
             Moment.of(reading),
             source=SOURCE,
@@ -131,8 +137,8 @@ def id_of(data: bytes) -> str:
     return hashlib.sha256(b"vibecheck import\0" + data).hexdigest()[:32]
 
 
-def _refused(labelled: LabelledPicture, reason: str) -> Refused:
-    return Refused(labelled.row, str(labelled.path), reason)
+def _refused(labelled: LabelledPicture, reason: str) -> RefusedPicture:
+    return RefusedPicture(labelled.row, str(labelled.path), reason)
 
 
 def _place(labelled: LabelledPicture) -> str:

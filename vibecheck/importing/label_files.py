@@ -1,93 +1,105 @@
-"""Labelled pictures as people keep them: a CSV file, or a folder with a subfolder for each mood.
+"""Reads labelled pictures from a CSV file, or from a folder with a subfolder for each mood.
 
-A file of labels may come from anybody, so it is hostile until parsed: each line of it becomes a
-`LabelledPicture`, or a `Refused` with the reason, and only pictures below one folder are named.
+A label file may come from anybody, so it is hostile until parsed: each line becomes a `LabelledPicture`, or a
+`RefusedPicture` with the reason, and only pictures below one folder can be named.
 """
 
 import codecs
 import csv
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import TextIO
+from unicodedata import normalize
 
 from vibecheck.emotions import NAMES, name_of
 from vibecheck.errors import LabelsError
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.values import hash_of
-from vibecheck.vision.images import SUFFIXES
+from vibecheck.vision.picture_folders import HIDDEN, is_hidden, is_picture, pictures_in
 
 NEEDED = ("path", "label")
 OPTIONAL = ("visitor", "timestamp")
-# Spreadsheets write semicolons where the comma is for decimals, and tabs.
+# Spreadsheets write semicolons in locales with a decimal comma, and tabs.
 DELIMITERS = ",;\t|"
-# By its first bytes, which Excel writes; anything else must be UTF-8.
+# Told by the byte order mark, which Excel writes; anything else must be UTF-8.
 ENCODINGS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 LONGEST_CELL = 4096  # characters; also the longest path that Linux takes
 LONGEST_SHOWN = 60
-# A camera's clock may be wrong by a time zone, and still no picture comes from tomorrow.
+# A camera's clock may be wrong by a time zone; beyond that, a time in the future is a mistake.
 AHEAD = timedelta(days=1)
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A line, or a file, that cannot be used. `path` is as it was written, `reason` a sentence."""
+class RefusedPicture:
+    """A line, or a file, that cannot be used. `path` is as written, `reason` is a sentence."""
 
     row: int | None
     path: str
     reason: str
 
 
-class BadLine(Exception):
+class LineError(Exception):
     """Why one line cannot be used; never leaves this module."""
 
 
 def count(source: Path) -> int:
-    """How many pictures, and lines that are none, `source` holds; it is read from end to end.
-
-    Raises LabelsError, as `read` would in the middle.
-    """
-    return sum(1 for _ in (_in_folder(source) if source.is_dir() else _lines(source)))
+    """How many results `read` will yield. Reads `source` to its end. Raises LabelsError as `read` does."""
+    return sum(1 for _ in (_in_folder(source, Counter()) if source.is_dir() else _lines(source)))
 
 
-def read(source: Path, pictures: Path | None = None) -> Iterator[LabelledPicture | Refused]:
-    """What a CSV file, or a folder of folders, says, one line or picture after the other.
+def read(
+    source: Path, pictures: Path | None = None, left_out: Counter[str] | None = None
+) -> Iterator[LabelledPicture | RefusedPicture]:
+    """The labelled pictures of a CSV file or a folder of folders, one after the other.
 
     The first line of a CSV file names the columns: `path` and `label`, and perhaps `visitor` and
-    `timestamp` (ISO 8601; UTC where it names no zone). Others are ignored. A path is relative to the
-    folder `pictures` (that of the file, where None is given), and must stay below it. Raises LabelsError
-    where the file as a whole cannot be read.
+    `timestamp` (ISO 8601; UTC if it names no zone). Other columns are ignored. A path is relative to the
+    folder `pictures` (by default that of the file), and must stay below it. What is left out of a folder
+    without being refused is counted in `left_out` (see `picture_folders.pictures_in`). Raises LabelsError if
+    the file or folder as a whole cannot be read.
     """
     if source.is_dir():
         if pictures is not None:
             raise LabelsError(f"{source} is the folder of the pictures itself: leave --pictures out.")
-        return _in_folder(source)
+        return _in_folder(source, Counter() if left_out is None else left_out)
     below = pictures or source.parent
     return (_parsed(row, cells, below) for row, cells in _lines(source))
 
 
-def _in_folder(folder: Path) -> Iterator[LabelledPicture | Refused]:
+def _in_folder(folder: Path, left_out: Counter[str]) -> Iterator[LabelledPicture | RefusedPicture]:
     try:
-        subfolders = sorted(each for each in folder.iterdir() if each.is_dir())
+        entries = sorted(each for each in folder.iterdir() if not is_hidden(each.name))
+        subfolders = [each for each in entries if each.is_dir()]
         if not any(name_of(each.name) for each in subfolders):
             raise LabelsError(f"{folder} has no folder that is named for a mood ({', '.join(NAMES)}).")
+        for path in entries:
+            if not path.is_dir() and is_picture(path):
+                yield RefusedPicture(None, str(path), "It lies in no folder that is named for a mood.")
         for subfolder in subfolders:
             label = name_of(subfolder.name)
             if label is None:
-                yield Refused(None, str(subfolder), f"{_shown(subfolder.name)} is none of the seven moods.")
+                reason = f"{_shown(subfolder.name)} is none of the seven moods."
+                yield RefusedPicture(None, str(subfolder), reason)
                 continue
-            for path in sorted(subfolder.rglob("*")):
-                if path.suffix.lower() not in SUFFIXES or path.is_dir():
-                    continue
+            for path in pictures_in(subfolder, left_out):
                 try:
                     yield LabelledPicture(None, _below(folder, str(path.absolute())), label)
-                except BadLine as reason:
-                    yield Refused(None, str(path), str(reason))
+                except LineError as error:
+                    yield RefusedPicture(None, str(path), str(error))
+        hidden = (each for each in folder.iterdir() if is_hidden(each.name))
+        left_out[HIDDEN] += sum(1 for each in hidden for path in _files(each))
     except OSError as error:
         raise LabelsError(f"{folder} cannot be read: {error.strerror}.") from error
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """The files of a folder, or the file itself."""
+    return (each for each in path.rglob("*") if each.is_file()) if path.is_dir() else iter([path])
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -125,7 +137,7 @@ def _rows(file: TextIO, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
 
 
 def _short(file: TextIO, path: Path) -> Iterator[str]:
-    """The lines of a file, none of which may be endless."""
+    """The lines of a file; raises LabelsError for one without an end."""
     longest = LONGEST_CELL * 16
     while line := file.readline(longest):
         if len(line) == longest:
@@ -138,7 +150,11 @@ def _short(file: TextIO, path: Path) -> Iterator[str]:
 def _columns(header: str, path: Path) -> tuple[str, list[str]]:
     """The delimiter and the names of the columns, from the first line."""
     for delimiter in DELIMITERS:
-        names = [name.strip().strip('"').strip().lower() for name in header.split(delimiter)]
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter), [])
+        except csv.Error:
+            continue
+        names = [name.strip().strip('"').strip().lower() for name in cells]
         if all(names.count(each) == 1 for each in NEEDED):
             if twice := [each for each in OPTIONAL if names.count(each) > 1]:
                 raise LabelsError(f"{path} has two columns {twice[0]}: leave one out.")
@@ -148,11 +164,11 @@ def _columns(header: str, path: Path) -> tuple[str, list[str]]:
     )
 
 
-def _parsed(row: int, cells: Mapping[str, str], below: Path) -> LabelledPicture | Refused:
+def _parsed(row: int, cells: Mapping[str, str], below: Path) -> LabelledPicture | RefusedPicture:
     written = cells.get("path", "")
     try:
         if any(len(cell) > LONGEST_CELL for cell in cells.values()):
-            raise BadLine(f"It has more than {LONGEST_CELL} characters in a column.")
+            raise LineError(f"It has more than {LONGEST_CELL} characters in a column.")
         return LabelledPicture(
             row,
             _below(below, written),
@@ -160,36 +176,48 @@ def _parsed(row: int, cells: Mapping[str, str], below: Path) -> LabelledPicture 
             hash_of(cells["visitor"]) if cells.get("visitor") else None,
             _moment(cells.get("timestamp", "")),
         )
-    except BadLine as reason:
-        return Refused(row, written[:LONGEST_CELL], str(reason))
+    except LineError as reason:
+        return RefusedPicture(row, written[:LONGEST_CELL], str(reason))
 
 
 def _below(folder: Path, written: str) -> Path:
-    """The file that `written` names; refused where that leads out of the folder, also by a link.
+    """The file that `written` names. Raises LineError if that lies outside the folder, also by a symlink.
 
-    A list of labels that came from elsewhere could name any picture of this machine.
+    Otherwise somebody else's label file could have any picture of this machine imported.
     """
     if not written:
-        raise BadLine("It names no picture.")
+        raise LineError("It names no picture.")
     if "://" in written:
-        raise BadLine("It names an address, not a file: fetch the picture first.")
+        raise LineError("It names an address, not a file: fetch the picture first.")
     try:
         path = folder / written
-        if "\\" in written and not path.exists():
-            path = folder / PureWindowsPath(written).as_posix()
+        if not path.exists() and not Path(written).is_absolute():
+            path = _as_on_disk(folder, written)
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise BadLine(f"It lies outside {folder}: name the folder of the pictures with --pictures.")
-    except (OSError, RuntimeError, ValueError):  # a null byte, a name too long, links in a circle
-        raise BadLine("It cannot be the path of a file.") from None
+            raise LineError(f"It lies outside {folder}: name the folder of the pictures with --pictures.")
+    except (OSError, RuntimeError, ValueError):  # a null byte, a name too long, a circle of symlinks
+        raise LineError("It cannot be the path of a file.") from None
+    return path
+
+
+def _as_on_disk(folder: Path, written: str) -> Path:
+    """A path as another system writes it: with backslashes, or with accents composed in another way."""
+    path = folder
+    for part in PurePosixPath(written.replace("\\", "/")).parts:
+        wanted, there = normalize("NFC", part), path / part
+        if not there.exists() and not part.isascii() and path.is_dir():
+            same = (each for each in path.iterdir() if normalize("NFC", each.name) == wanted)
+            there = next(same, there)
+        path = there
     return path
 
 
 def _label(written: str) -> str:
     if not written:
-        raise BadLine("It has no label.")
+        raise LineError("It has no label.")
     label = name_of(written)
     if label is None:
-        raise BadLine(f"{_shown(written)} is none of the seven moods: {', '.join(NAMES)}.")
+        raise LineError(f"{_shown(written)} is none of the seven moods: {', '.join(NAMES)}.")
     return label
 
 
@@ -200,14 +228,14 @@ def _moment(written: str) -> datetime | None:
         moment = datetime.fromisoformat(written)
         moment = (moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadLine(f"{_shown(written)} is no time: write it as 2026-01-31T12:00:00Z.") from None
+        raise LineError(f"{_shown(written)} is no time: write it as 2026-01-31T12:00:00Z.") from None
     if moment < EARLIEST:
-        raise BadLine(f"{_shown(written)} is before {EARLIEST.year}.")
+        raise LineError(f"{_shown(written)} is before {EARLIEST.year}.")
     if moment > datetime.now(UTC) + AHEAD:
-        raise BadLine(f"{_shown(written)} lies in the future.")
+        raise LineError(f"{_shown(written)} lies in the future.")
     return moment
 
 
 def _shown(text: str) -> str:
-    """What a file says, short and without control characters, for a sentence."""
+    """A part of the file, short and without control characters, for an error message."""
     return repr(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…")

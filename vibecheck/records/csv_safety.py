@@ -6,24 +6,26 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# What makes Excel, LibreOffice or Google Sheets take a cell for a formula (OWASP, CSV injection). Spaces, a
-# tab or a line break before it do not stop them.
-FORMULA = ("=", "+", "-", "@")
+# What makes Excel, LibreOffice or Google Sheets take a cell for a formula (OWASP, CSV injection), also in its
+# full-width form. Spaces before it do not stop them.
+FORMULA = "=+-@＝＋－＠"
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+# Where a spreadsheet may begin a cell: also after what is the separator in another locale.
+_START_OF_FORMULA = re.compile(rf"(?:^|(?<=[,;|]))(?=\s*[{re.escape(FORMULA)}])")
+_BREAKS = str.maketrans("\t\r\n\0", "    ")
 
 
 def harmless(cell: str) -> str:
-    """The cell, behind a ' where a spreadsheet could take it for a formula; numbers stay as they are.
+    """The cell with a ' wherever a spreadsheet could begin to read a formula; numbers stay as they are.
 
-    It could where it begins, after what a spreadsheet may skip, with = + - @, or where it begins with a
-    control character. Line breaks and NUL become spaces.
+    Tabs, line breaks and NUL become spaces; a cell that begins with another control character gets a ' too.
     """
     if NUMBER.fullmatch(cell):
         return cell
-    seen = cell.replace("\r", " ").replace("\n", " ").replace("\0", " ")
-    if seen.lstrip().startswith(FORMULA) or (cell[:1] and not cell[0].isprintable()):
-        return "'" + seen
-    return seen
+    seen = _START_OF_FORMULA.sub("'", cell.translate(_BREAKS))
+    unprintable = seen[:1] and not seen[0].isprintable()
+    changed = cell[:1] and not cell[0].isprintable() and not seen.startswith("'")
+    return "'" + seen if unprintable or changed else seen
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -6,6 +6,7 @@ A picture is `<first two characters of the id>/input_<id>.jpg`: ids are random, 
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ UNFINISHED = ".part"
 # anybody waits for a page.
 S3_PATIENCE = {"connect_timeout": 3, "read_timeout": 5, "retries": {"max_attempts": 0}}
 S3_TRIES = 2
+FREE_DISK_FLOOR = 500_000_000  # bytes
 
 
 class Pictures:
@@ -49,6 +51,15 @@ class Pictures:
         self._fs: AbstractFileSystem = fs
         self._root: str = root.rstrip("/")
         self._local = getattr(fs, "local_file", False)
+
+    def has_room(self) -> bool:
+        """Whether more pictures may be kept: below FREE_DISK_FLOOR the disk is left to the database."""
+        if not self._local:
+            return True
+        folder = Path(self._root)
+        existing = next((each for each in (folder, *folder.parents) if each.exists()), folder)
+        with self._translated("read"):
+            return shutil.disk_usage(existing).free >= FREE_DISK_FLOOR
 
     def put(self, prediction_id: str, jpeg: bytes, *, wait: bool = True) -> None:
         """Keeps the picture atomically: when this returns it is on disk, and nothing partial ever is.

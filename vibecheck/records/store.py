@@ -10,6 +10,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine, RowMapping, Table, func, insert, select
 
+from vibecheck.errors import RecordsError
 from vibecheck.records import merge, recording
 from vibecheck.records.db import lookup
 from vibecheck.records.db.connect import open_database, prove_writable
@@ -133,6 +134,8 @@ class Store:
 
         Returns the prediction as it is now. Raises UnknownPrediction.
         """
+        if not self._pictures.has_room():
+            raise RecordsError("The disk of this VibeCheck is nearly full: your face was not kept.")
         return recording.keep_picture(self._engine, self._pictures, self.get(prediction_id), picture, now)
 
     def played(

@@ -1,6 +1,7 @@
 """Square face crops: for a model's input, for keeping, and for measuring quality."""
 
 import math
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -12,8 +13,12 @@ from vibecheck.vision.manifest import Manifest
 SMALLEST_FACE = 16
 
 # The kept crop: a square this many times the longer side of the face box, at most KEPT_SIDE px.
-KEPT_SCALE = 1.6
+# A model that crops no wider (`crop_scale`, usually 0.85 to 1.0) sees the same as in the picture itself.
+KEPT_SCALE = 1.25
 KEPT_SIDE = 320
+
+# The ellipse in which another face is obscured: this many times its box, to cover hair and chin.
+OBSCURED_SCALE = 1.4
 
 # px; blur is measured at one face size, so that near and far faces are comparable.
 BLUR_SIDE = 112
@@ -38,15 +43,44 @@ def model_crop(picture: np.ndarray, face: Face, side: int, manifest: Manifest) -
     return crop(picture, face, side, manifest.crop_scale, manifest.upright)
 
 
-def kept_crop(picture: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
+def kept_crop(picture: np.ndarray, face: Face, others: Iterable[Face] = ()) -> tuple[np.ndarray, Face]:
     """The part of a picture that may be kept, and the face in its coordinates.
 
     An upright square of KEPT_SCALE times the face box, never enlarged, at most KEPT_SIDE px. Any model's
-    input can be cropped from it later.
+    input can be cropped from it later. `others` are the faces of other people in the picture: what the square
+    shows of them is made unrecognisable.
     """
     side = int(min(KEPT_SIDE, max(SMALLEST_FACE, round(face.side * KEPT_SCALE))))
     matrix = to_square(face, side, KEPT_SCALE, upright=True)
-    return warp(picture, matrix, side), face.moved(matrix)
+    kept, kept_face = warp(picture, matrix, side), face.moved(matrix)
+    obscure(kept, [other.moved(matrix) for other in others], kept_face)
+    return kept, kept_face
+
+
+def obscure(picture: np.ndarray, faces: Iterable[Face], spared: Face) -> None:
+    """Replace faces in an H x W x 3 uint8 picture by a few colours each, in place; `spared` stays as it is.
+
+    Of each face, with hair and chin, nine averages are left: too little to recognise anybody by.
+    """
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    smooth = picture.copy()
+    for face in faces:
+        axes = face.width / 2 * OBSCURED_SCALE, face.height / 2 * OBSCURED_SCALE
+        left, right = (int(np.clip(face.centre[0] + way * axes[0], 0, picture.shape[1])) for way in (-1, 1))
+        top, bottom = (int(np.clip(face.centre[1] + way * axes[1], 0, picture.shape[0])) for way in (-1, 1))
+        if right - left < 1 or bottom - top < 1:
+            continue
+        few = cv2.resize(picture[top:bottom, left:right], (3, 3), interpolation=cv2.INTER_AREA)
+        smooth[top:bottom, left:right] = cv2.resize(few, (right - left, bottom - top))
+        _ellipse(mask, face, OBSCURED_SCALE, 1)
+    _ellipse(mask, spared, 1.0, 0)
+    picture[mask > 0] = smooth[mask > 0]
+
+
+def _ellipse(mask: np.ndarray, face: Face, scale: float, value: int) -> None:
+    centre = round(face.centre[0]), round(face.centre[1])
+    axes = max(1, round(face.width / 2 * scale)), max(1, round(face.height / 2 * scale))
+    cv2.ellipse(mask, centre, axes, 0, 0, 360, value, cv2.FILLED)
 
 
 def measure(picture: np.ndarray, face: Face) -> FaceQuality:

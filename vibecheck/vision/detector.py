@@ -1,6 +1,7 @@
 """Face detection."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,9 @@ DETECTOR_SIDE = 320
 CLOSE_SIDE = 640
 # Minimum score: below it, hands and patterned cloth begin to pass for faces.
 DETECTOR_SCORE = 0.6
+# Other people near a face are searched for in a square of this many times its box, down to this score.
+NEAR_SCALE = 3.0
+NEAR_SCORE = 0.35
 # px; YuNet returns uninitialised memory for thinner pictures, so these are padded.
 SMALLEST_PICTURE = 64
 # Landmarks are refined on a crop of this many px. For faces under 150 px YuNet returns those of an average
@@ -49,10 +53,12 @@ class FaceDetector:
             ) from error
         self._lock = threading.Lock()
 
-    def find(self, picture: np.ndarray, side: int = DETECTOR_SIDE) -> list[Face]:
+    def find(
+        self, picture: np.ndarray, side: int = DETECTOR_SIDE, score: float = DETECTOR_SCORE
+    ) -> list[Face]:
         """All faces in an H x W x 3 uint8 RGB picture, largest first, in its own pixels.
 
-        It searches a copy whose longer side is at most `side` px.
+        It searches a copy whose longer side is at most `side` px, for faces of at least `score`.
         """
         height, width = picture.shape[:2]
         scale = min(1.0, side / max(height, width))
@@ -64,6 +70,7 @@ class FaceDetector:
         if any(missing):
             small = cv2.copyMakeBorder(small, 0, missing[1], 0, missing[0], cv2.BORDER_REPLICATE)
         with self._lock:
+            self._net.setScoreThreshold(score)
             self._net.setInputSize((small.shape[1], small.shape[0]))
             _, rows = self._net.detect(small)
         faces = [_face(row, ratio) for row in (rows if rows is not None else []) if np.isfinite(row).all()]
@@ -80,6 +87,18 @@ class FaceDetector:
             return face
         back = cv2.invertAffineTransform(matrix)
         return replace(face, landmarks=found[0].moved(back).landmarks)
+
+    def bystanders(self, picture: np.ndarray, face: Face, found: Sequence[Face]) -> list[Face]:
+        """Faces of other people that a crop around `face` may show: those `found`, and all that are close.
+
+        The surroundings are searched once more, enlarged and with a lower threshold: to obscure what is no
+        face costs less than to keep somebody's.
+        """
+        matrix = to_square(face, DETECTOR_SIDE, NEAR_SCALE, upright=False)
+        back = cv2.invertAffineTransform(matrix)
+        near = self.find(warp(picture, matrix, DETECTOR_SIDE), score=NEAR_SCORE)
+        faces = (*found, *(each.moved(back) for each in near))
+        return [each for each in faces if not face.contains(each.centre)]
 
     def follow(self, picture: np.ndarray, before: Face) -> Face | None:
         """The face that was at `before` a moment ago, searched for near there; None if it is not found.

@@ -43,6 +43,10 @@ class Face:
         """Centre of the box, px."""
         return self.x + self.width / 2, self.y + self.height / 2
 
+    def contains(self, point: tuple[float, float]) -> bool:
+        """Whether a point, in px of the same picture, lies in the box."""
+        return 0 <= point[0] - self.x <= self.width and 0 <= point[1] - self.y <= self.height
+
     @property
     def roll(self) -> float:
         """In-plane rotation, from the line between the eyes, degrees; positive is clockwise."""

@@ -1,43 +1,40 @@
-"""Bytes from outside become a picture, or one clear sentence.
+"""Image files → RGB arrays, or an error of one sentence; and back to JPEG.
 
-A visitor's upload, a camera snapshot, a file on the command line: all are hostile until parsed. Pillow
-opens only the kinds named here, and nothing is unpacked before its header has told its size. No
-setting of Pillow is changed, and any number of threads may decode at once.
-
-It knows no face, and trusts no byte.
+Uploads, camera snapshots and files on the command line are hostile until parsed. The kind of a file is judged
+by its content (`image_formats`), its header says what decoding will cost, and nothing over the budget is
+decoded: any file that is taken adds at most 200 MB to the process and takes about two seconds of one core.
+Thread-safe; no setting of Pillow is changed.
 """
 
-import re
 import struct
 import zlib
+from collections.abc import Callable
 from io import BytesIO
-from math import sqrt
+from math import ceil, floor, sqrt
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
+from vibecheck.vision import image_formats
+from vibecheck.vision.decoding_slots import decoding_slot
+from vibecheck.vision.image_formats import HEIC, HEIC_PLAIN, HEIC_RICH, JPEG, PNG, WEBP, ImageKind
 
-KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-# How the names of files of these kinds end, in small letters: to pick the pictures of a folder.
-SUFFIXES = frozenset([".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".mpo"])
 MAX_BYTES = 30_000_000  # a 50-megapixel phone photo is 10 to 25 MB
-MAX_PIXELS = 52_000_000  # "50 megapixel" phones make 8192 x 6144, which is 50.3 million
-MIN_SIDE = 16  # px; below this no face can be read, and a tracking pixel is not a photo
+MIN_SIDE = 16  # px; smaller pictures cannot show a readable face, and a tracking pixel is not a photo
 
-# What is handed on is at most 4096 x 4096: 50 MB as an array. A 12-megapixel phone photo stays as it
-# is, so that faces are cut from full resolution; a larger one keeps more detail than any face needs.
-MAX_KEPT_PIXELS = 4096 * 4096
+# Larger pictures are shrunk to this while they are decoded. It is what a "12 megapixel" phone makes, so that
+# faces in its photos are cropped from full resolution.
+MAX_KEPT_PIXELS = 4096 * 3072
+# Smaller pictures are decoded without a slot: 4 MB do not need to wait for anybody.
+SMALL_PIXELS = 1_000_000
+STRIP_ROWS = 256  # converted and shrunk at a time
 
-# A usual progressive JPEG has 10 scans, the most thorough optimisers make 64. Each costs a pass over
-# the whole picture for a handful of bytes, and libjpeg itself sets no limit.
-MAX_SCANS = 100
-SCAN = b"\xff\xda"
+PAPER = (255, 255, 255)  # behind transparent pixels
 
-PAPER = (255, 255, 255)  # behind transparent pixels, as on most sites portraits are cut out for
-
-# Everything Pillow's readers are known to raise on damaged data. Only calls into Pillow are guarded.
+# Everything the decoders are known to raise on damaged data. Only calls into them are guarded.
 _DAMAGE = (
     ArithmeticError,
     AssertionError,
@@ -50,65 +47,57 @@ _DAMAGE = (
     SyntaxError,
     TypeError,
     ValueError,
+    cv2.error,
     struct.error,
     zlib.error,
 )
 
-_UPRIGHT = {  # EXIF orientation (CIPA DC-008, tag 0x0112) → what turns the picture upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+# EXIF orientation (CIPA DC-008, tag 0x0112) → what turns the picture upright
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda picture: picture[:, ::-1],
+    3: lambda picture: picture[::-1, ::-1],
+    4: lambda picture: picture[::-1],
+    5: lambda picture: picture.transpose(1, 0, 2),
+    6: lambda picture: np.rot90(picture, -1),
+    7: lambda picture: picture[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda picture: np.rot90(picture),
 }
 
-# The brand in the first box of an ISO media file; any other is some kind of video.
-_BRANDS = dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"), "a HEIC picture") | {
-    b"avif": "an AVIF picture"
-}
-_KNOWN_BUT_REFUSED = (
-    (b"%PDF", "a PDF"),
-    (b"II*\0", "a TIFF or raw camera file"),
-    (b"MM\0*", "a TIFF or raw camera file"),
-    (b"8BPS", "a Photoshop file"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\0\0\1\0", "an icon"),
-    (b"\x1a\x45\xdf\xa3", "a video"),
-)
+# The rows of a decoded picture from one to another, as an image of their own.
+_Rows = Callable[[int, int], Image.Image]
 
 
 def decode(data: bytes, *, name: str = "This file") -> np.ndarray:
     """The picture in `data`: height x width x 3, uint8, RGB, upright, contiguous, the caller's own.
 
-    JPEG (also the first picture of an MPO), PNG, WebP, GIF and BMP are taken; of an animation, the
-    first frame. Transparent pixels become white. Pictures of more than MAX_KEPT_PIXELS are made
-    smaller, others keep their size. Nothing but pixels is left: no EXIF, no place, no colour profile.
+    JPEG (of an MPO the first picture), PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC are taken; of an animation,
+    the first frame. Transparent pixels become white. Pictures of more than MAX_KEPT_PIXELS are made smaller,
+    others keep their size. Metadata (EXIF, location, colour profile) are dropped.
 
-    `name` begins the sentence of an error. Raises PictureTooLarge for more than MAX_BYTES or
-    MAX_PIXELS (by the header, before anything is unpacked), UnreadablePicture for everything else
-    that cannot be used; nothing else is raised, whatever the bytes.
+    A picture of more than SMALL_PIXELS waits for one of the process's decoding slots.
+
+    `name` begins the sentence of an error. Raises PictureTooLarge for more bytes or pixels than are taken (by
+    the header, before anything is decoded), UnreadablePicture for everything else that cannot be used;
+    nothing else is raised, whatever the bytes.
     """
     if not data:
         raise UnreadablePicture(f"{name} is empty. Choose another picture.")
     if len(data) > MAX_BYTES:
         raise _too_many_bytes(len(data), name)
+    kind = image_formats.sniff(data)
+    if isinstance(kind, str):
+        raise UnreadablePicture(f"{name} is {kind}, which is not taken. Save it as JPEG or PNG.")
+    if kind is None:
+        raise _no_picture(name)
     try:
-        with Image.open(BytesIO(data), formats=KINDS) as image:
-            _check_size(*image.size, name)
-            if image.info.get("progressive") and data.count(SCAN) > MAX_SCANS:
-                raise UnreadablePicture(f"{name} is stored in too many passes. Save it anew as JPEG or PNG.")
-            return np.array(_finish(image))
+        return _decoded_heic(data, name) if kind is HEIC else _decoded(kind, data, name)
     except PictureError:
         raise
     except Image.UnidentifiedImageError as error:
-        raise UnreadablePicture(f"{name} {_what_it_is(data)}") from error
+        raise _no_picture(name) from error
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(
-            f"{name} has far more than {MAX_PIXELS // 10**6} million pixels. Save it smaller."
+            f"{name} has far more than {image_formats.MAX_PIXELS // 10**6} million pixels. Save it smaller."
         ) from error
     except MemoryError as error:
         raise PictureTooLarge(f"{name} needs more memory than there is. Save it smaller.") from error
@@ -160,25 +149,90 @@ def read_bytes(path: str | Path) -> bytes:
         raise UnreadablePicture(f"{path} cannot be read: {reason}.") from error
 
 
-def _finish(image: Image.Image) -> Image.Image:
-    """The image unpacked: RGB, upright, at most MAX_KEPT_PIXELS."""
-    width, height = image.size
-    if width * height >= 2 * MAX_KEPT_PIXELS:
-        # A 48-megapixel JPEG is halved by its own decoder, to the 12 megapixels such phones usually
-        # save, in a quarter of the memory. Other kinds ignore this.
-        image.draft(None, (width // 2, height // 2))
-    orientation = _orientation(image)
-    picture = _rgb(image)
-    if (excess := picture.width * picture.height / MAX_KEPT_PIXELS) > 1:
-        shrunk = (int(picture.width / sqrt(excess)) or 1, int(picture.height / sqrt(excess)) or 1)
-        picture = picture.resize(shrunk, Image.Resampling.BICUBIC)
-    if orientation in _UPRIGHT:
-        picture = picture.transpose(_UPRIGHT[orientation])
-    return picture
+def _decoded(kind: ImageKind, data: bytes, name: str) -> np.ndarray:
+    """The picture of a file that Pillow can open; WebP is decoded by OpenCV, in a third of the memory."""
+    source = image_formats.without_ancillary_chunks(data) if kind is PNG else data
+    with Image.open(BytesIO(source), formats=(kind.format,)) as image:
+        size = image.size
+        _check_side(size, name)
+        image_formats.check_cost(kind, data, size, image.mode, name)
+        with decoding_slot(size[0] * size[1] > SMALL_PIXELS):
+            if kind is WEBP:
+                orientation = _orientation(image)
+                image.close()
+                return _upright(_shrunk(*_decoded_webp(data)), orientation)
+            if kind is JPEG:
+                _draft(image, data)
+            image.load()
+            if image.mode == "P" and not image.getpalette():
+                raise ValueError("a palette picture without a palette")
+            # After loading, since Pillow itself turns a TIFF upright.
+            orientation = _orientation(image)
+            picture = _shrunk(image.size, lambda top, bottom: image.crop((0, top, image.width, bottom)))
+            image.close()  # frees its pixels before the turned copy is made
+            return _upright(picture, orientation)
+
+
+def _draft(image: Image.Image, data: bytes) -> None:
+    """Have libjpeg shrink a large JPEG by a power of two while it decodes it, which saves memory."""
+    layout, pixels = image_formats.jpeg_layout(data), image.width * image.height
+    for shrink in (1, 2, 4, 8):
+        memory = image_formats.jpeg_memory(layout, pixels, shrink)
+        if pixels / shrink**2 < 2 * MAX_KEPT_PIXELS and memory <= image_formats.MAX_DECODING:
+            break
+    if shrink > 1:
+        image.draft(None, (image.width // shrink, image.height // shrink))
+
+
+def _decoded_webp(data: bytes) -> tuple[tuple[int, int], _Rows]:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ValueError("OpenCV cannot decode it")
+    to_rgb = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    height, width = pixels.shape[:2]
+    return (width, height), lambda top, bottom: Image.fromarray(cv2.cvtColor(pixels[top:bottom], to_rgb))
+
+
+def _decoded_heic(data: bytes, name: str) -> np.ndarray:
+    import pi_heif  # only where one comes: phones convert most photos before they send them
+
+    image = pi_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=True)
+    _check_side(image.size, name)
+    plain = image.info.get("chroma") in (400, 420) and image.info["bit_depth"] == 8
+    image_formats.check_cost(HEIC_PLAIN if plain else HEIC_RICH, data, image.size, image.mode, name)
+    with decoding_slot(image.size[0] * image.size[1] > SMALL_PIXELS):
+        pixels = np.asarray(image)[:, : image.size[0]]  # rows may be padded
+        # libheif has turned it already; the EXIF orientation beside it is for others.
+        return _shrunk(image.size, lambda top, bottom: Image.fromarray(pixels[top:bottom]))
+
+
+def _shrunk(size: tuple[int, int], rows: _Rows) -> np.ndarray:
+    """A decoded picture as RGB of at most MAX_KEPT_PIXELS, a strip at a time to save memory."""
+    width, height = size
+    scale = min(1.0, sqrt(MAX_KEPT_PIXELS / (width * height)))
+    out = np.empty((int(height * scale) or 1, int(width * scale) or 1, 3), np.uint8)
+    step = height / len(out)
+    for start in range(0, len(out), STRIP_ROWS):
+        stop = min(start + STRIP_ROWS, len(out))
+        if scale == 1:
+            out[start:stop] = np.asarray(_rgb(rows(start, stop)))
+            continue
+        # The filter looks at some rows more than those it makes.
+        top, bottom = max(0, floor(start * step) - 8), min(height, ceil(stop * step) + 8)
+        box = (0.0, start * step - top, float(width), stop * step - top)
+        size = (out.shape[1], stop - start)
+        strip = _rgb(rows(top, bottom)).resize(size, Image.Resampling.BICUBIC, box=box)
+        out[start:stop] = np.asarray(strip)
+    return out
+
+
+def _upright(picture: np.ndarray, orientation: int) -> np.ndarray:
+    turn = _UPRIGHT.get(orientation)
+    return picture if turn is None else np.ascontiguousarray(turn(picture))
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 (upright) where none can be read: bad tags do not spoil a picture."""
+    """The EXIF orientation, 1 (upright) if none can be read: bad tags do not spoil a picture."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except _DAMAGE:
@@ -186,8 +240,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """The image in RGB, whatever it was in; 16 bits of grey become the upper 8."""
-    if image.mode == "I;16":  # Pillow would clip all but the darkest 256 shades to white
+    """The image in RGB, whatever its mode; of 16 bits of grey, the upper 8."""
+    if image.mode.startswith("I;16"):  # Pillow would clip all but the darkest 256 shades to white
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
@@ -197,15 +251,10 @@ def _rgb(image: Image.Image) -> Image.Image:
     return paper
 
 
-def _check_size(width: int, height: int, name: str) -> None:
-    if width * height > MAX_PIXELS:
-        raise PictureTooLarge(
-            f"{name} has {width} x {height} pixels, {width * height / 1e6:.1f} million; at most "
-            f"{MAX_PIXELS // 10**6} million are taken. Save it smaller."
-        )
-    if min(width, height) < MIN_SIDE:
+def _check_side(size: tuple[int, int], name: str) -> None:
+    if min(size) < MIN_SIDE:
         raise UnreadablePicture(
-            f"{name} is only {width} x {height} pixels, too small for a face. Send a larger one."
+            f"{name} is only {size[0]} x {size[1]} pixels, too small for a face. Send a larger one."
         )
 
 
@@ -215,13 +264,5 @@ def _too_many_bytes(size: int, name: str) -> PictureTooLarge:
     )
 
 
-def _what_it_is(data: bytes) -> str:
-    """The end of a sentence about data that is none of the kinds taken."""
-    kind = next((kind for start, kind in _KNOWN_BUT_REFUSED if data.startswith(start)), None)
-    if data[4:8] == b"ftyp":
-        kind = _BRANDS.get(data[8:12], "a video")
-    elif re.match(rb"(\xef\xbb\xbf)?\s*<", data[:64]) and b"<svg" in data[:4096]:
-        kind = "an SVG drawing"
-    if kind:
-        return f"is {kind}, which is not taken. Save it as JPEG or PNG."
-    return "is not a picture that can be read. Send a JPEG, PNG, WebP, GIF or BMP file."
+def _no_picture(name: str) -> UnreadablePicture:
+    return UnreadablePicture(f"{name} is not a picture that can be read. Send a {image_formats.NAMES} file.")

@@ -4,21 +4,24 @@ It reads no picture itself: checking.py does.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
-from vibecheck.errors import PictureError
+from vibecheck.errors import PictureError, TooManyChecks
 from vibecheck.ui.home import live, vibe_check
 from vibecheck.ui.home.consent import Keep
 from vibecheck.ui.shared import theme
 from vibecheck.vision import images
+from vibecheck.vision.decoding_slots import decoding_slot
+from vibecheck.vision.image_formats import EXTENSIONS
 
 WAYS = {
     "live": ":material/videocam: Live",
     "photo": ":material/photo_camera: Photo",
     "upload": ":material/upload: Upload",
 }
-FILE_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp"]
+WAITING = "Other pictures are being read. Yours is next in a moment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +78,15 @@ def found(photo: Photo | None) -> None:
 
 def check(shown: Input, keep: Keep) -> None:
     """The mood card, and the button that checks the vibe of what is shown and keeps what may be kept."""
-    card, problem, button = st.container(), st.container(), st.container()
+    card, problem, button = st.container(), st.empty(), st.container()
     nothing = not shown.playing and shown.photo is None
     if button.button("Check my vibe", type="primary", width="stretch", disabled=nothing, key="check"):
         try:
-            _check(shown, keep)
-        except PictureError as error:
+            tell = partial(problem.info, WAITING, icon=":material/hourglass_top:")
+            with decoding_slot(not shown.playing, tell):
+                _check(shown, keep)
+            problem.empty()
+        except (PictureError, TooManyChecks) as error:
             problem.warning(str(error), icon=":material/face_retouching_off:")
     with card:
         if shown.playing:
@@ -115,5 +121,5 @@ def _photo(source: str, file) -> Photo | None:
 
 
 def _uploaded() -> Photo | None:
-    file = st.file_uploader("A picture with a face", type=FILE_TYPES, key="upload")
+    file = st.file_uploader("A picture with a face", type=list(EXTENSIONS), key="upload")
     return _photo("upload", file)

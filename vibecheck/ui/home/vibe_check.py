@@ -50,7 +50,11 @@ def check_moment(moment: Moment | None, keep: Keep) -> None:
 
 
 def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
-    """The prediction of a moment, recorded before anybody sees it, unless nothing may be kept."""
+    """The prediction of a moment, recorded before anybody sees it, unless nothing may be kept.
+
+    Raises NoFace or TooManyChecks.
+    """
+    check.limiter.admit(visitor())
     prediction, best = check.predict(
         moment,
         source=source,
@@ -59,7 +63,7 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
         audit_share=app.settings().audit_share,
     )
     keep_later.let_go()  # of the one before
-    unrecorded = Result(prediction, best.quality.hints, len(best.faces), recorded=False)
+    unrecorded = Result(prediction, best.hints, len(best.faces), recorded=False)
     if keep == "nothing":
         return unrecorded
     try:
@@ -68,7 +72,9 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
         )
     except RecordsError as error:
         return replace(unrecorded, problem=str(error))
-    if not prediction.picture_kept:
+    if keep == "face" and not prediction.picture_kept:
+        unrecorded = replace(unrecorded, problem=check.NO_ROOM)
+    elif not prediction.picture_kept:
         keep_later.hold(prediction, encode_jpeg(best.kept))
     return replace(unrecorded, prediction=prediction, recorded=True)
 

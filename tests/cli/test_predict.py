@@ -1,0 +1,88 @@
+"""python -m vibecheck predict: folders as they come from phones, videos, names that are long."""
+
+import json
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from tests.video.test_clip import NOBODY, face, video
+from tests.vision.test_images import HEIC
+from vibecheck.cli.main import app
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["predict", *map(str, arguments)], env={"COLUMNS": "80"})
+
+
+@pytest.fixture
+def phone(tmp_path, astronaut):
+    folder = tmp_path / "Camera"
+    (folder / ".thumbnails").mkdir(parents=True)
+    smile = Image.fromarray(astronaut)
+    smile.save(folder / "a.jpg")
+    smile.save(folder / "b.avif")
+    smile.save(folder / "c.tif")
+    smile.save(folder / "d.heic", "PNG")  # named wrongly
+    (folder / "e.heic").write_bytes(HEIC.read_bytes())
+    smile.save(folder / ".thumbnails" / "a.jpg")
+    (folder / "._a.jpg").write_bytes(b"\0\5\x16\7")
+    (folder / "VID.mp4").write_bytes(b"a video")
+    return folder
+
+
+def test_all_kinds_of_a_phones_export_are_read_and_the_rest_is_counted(phone):
+    done = run("--json", phone)
+    assert done.exit_code == 0, done.output
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["mood"] for answer in answers] == ["happy"] * 5
+    assert "Left out: 2 hidden files and 1 video." in done.stderr
+
+
+def test_a_kind_that_is_not_taken_is_named_and_fails_the_run(phone):
+    (phone / "f.cr3").write_bytes(b"\0\0\0\x18ftypcrx \0\0\0\1crx isom")
+    done = run("--json", phone)
+    assert done.exit_code == 1
+    assert "Canon CR3" in json.loads(done.stdout.splitlines()[-1])["error"]
+
+
+def test_long_names_are_wrapped_and_not_cut(phone):
+    name = "-".join(["holiday"] * 14) + ".jpg"
+    (phone / "a.jpg").rename(phone / name)
+    done = run(phone)
+    assert name in "".join(line.split(" ")[0] for line in done.stdout.splitlines())
+
+
+def test_a_video_is_a_line_for_each_reading_and_a_summary(tmp_path, astronaut):
+    path = video(tmp_path / "clip.mp4", [face(astronaut)] * 11 + [NOBODY] * 10)
+    done = run("--json", "--every", "0.5", path)
+    assert done.exit_code == 0, done.output
+    *readings, last = map(json.loads, done.stdout.splitlines())
+    assert [each["at_s"] for each in readings] == pytest.approx([0, 0.5, 1.0, 1.5, 2.0], abs=0.01)
+    assert [each["mood"] for each in readings] == ["happy"] * 3 + [None] * 2
+    assert last["summary"]["mood"] == "happy" and last["summary"]["shares"] == {"happy": 1.0}
+    assert last["error"] is None
+    text = run(path).stdout
+    assert "0 changes of mood" in text and "Happy" in text and "100%" in text
+
+
+@pytest.mark.parametrize(("name", "start"), [("out.png", b"\x89PNG"), ("out.html", b"<!DOCTYPE html>")])
+def test_a_timeline_is_written(tmp_path, astronaut, name, start):
+    path = video(tmp_path / "clip.mp4", [face(astronaut)] * 4)
+    done = run("--plot", tmp_path / name, path)
+    assert done.exit_code == 0, done.output
+    content = (tmp_path / name).read_bytes()
+    assert content.startswith(start)
+    if name.endswith(".html"):
+        assert b"#FFC94D" in content and b"https://cdn" not in content
+
+
+def test_a_plot_of_pictures_is_refused(tmp_path, phone):
+    done = run("--plot", tmp_path / "out.png", phone / "a.jpg")
+    assert done.exit_code == 2 and "Name one video" in done.output
+
+
+def test_a_video_that_cannot_be_read_is_a_sentence(tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(b"no video")
+    done = run(tmp_path / "clip.mp4")
+    assert done.exit_code == 1 and "not a video that can be read" in done.output

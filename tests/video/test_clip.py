@@ -1,0 +1,142 @@
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from vibecheck.emotions import NAMES, Distribution
+from vibecheck.errors import PictureError
+from vibecheck.video.clip import Clip, ClipReading, summarise
+
+NOBODY = np.full((240, 320, 3), 120, np.uint8)
+
+
+def face(astronaut, width=320, height=240) -> np.ndarray:
+    """A frame with one smiling face in its middle."""
+    picture = np.full((height, width, 3), 120, np.uint8)
+    head = astronaut[10:210, 120:320]
+    top, left = (height - 200) // 2, (width - 200) // 2
+    picture[top : top + 200, left : left + 200] = head
+    return picture
+
+
+def video(path, frames, times=None, fps=10):
+    """Write frames as MP4, at their times in seconds or at `fps`."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=fps)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.bit_rate = 4_000_000
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.time_base = Fraction(1, 1000)
+            frame.pts = round(1000 * (times[number] if times else number / fps))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def read(path, reader, every=0.2) -> list[ClipReading]:
+    with Clip(path) as clip:
+        return list(clip.read(reader, every))
+
+
+def test_a_clip_is_read_at_regular_times_and_smoothed(tmp_path, astronaut, reader):
+    path = video(tmp_path / "clip.mp4", [face(astronaut)] * 21)
+    found = read(path, reader)
+    assert [each.at_s for each in found] == pytest.approx([0.2 * i for i in range(11)], abs=0.01)
+    assert {each.mood.mood for each in found} == {"happy"}
+    assert all(each.reading.kept is None for each in found)
+    summary = summarise(found, 0.2)
+    assert (summary.prevailing, summary.changes, summary.readings) == ("happy", 0, 11)
+    assert summary.shares == {"happy": pytest.approx(1)} and summary.face_share == pytest.approx(1)
+    assert summary.seconds == pytest.approx(2.2, abs=0.02)
+
+
+def test_a_while_without_a_face_has_no_mood(tmp_path, astronaut, reader):
+    frames = [face(astronaut)] * 10 + [NOBODY] * 20 + [face(astronaut)] * 10
+    found = read(video(tmp_path / "clip.mp4", frames), reader)
+    assert [bool(each.mood) for each in found[:5]] == [True] * 5
+    assert not any(each.mood for each in found[6:14])
+    assert found[-1].mood.mood == "happy"
+    assert 0.3 < summarise(found, 0.2).face_share < 0.7
+
+
+def test_frames_at_uneven_times_are_read_by_their_times(tmp_path, astronaut, reader):
+    times = [0, 0.03, 0.06, 0.5, 0.52, 1.5, 1.9, 2.0]
+    found = read(video(tmp_path / "clip.mp4", [face(astronaut)] * 8, times), reader, every=0.4)
+    assert [each.at_s for each in found] == pytest.approx([0, 0.5, 1.5, 1.9], abs=0.01)
+
+
+def test_a_portrait_video_and_several_faces_are_read(tmp_path, astronaut, reader):
+    portrait = video(tmp_path / "portrait.mp4", [face(astronaut, 240, 400)] * 3)
+    assert {each.mood.mood for each in read(portrait, reader)} == {"happy"}
+    two = np.hstack([face(astronaut), cv2.flip(face(astronaut), 1)])
+    found = read(video(tmp_path / "two.mp4", [two] * 3), reader)
+    assert all(len(each.reading.faces) == 2 and each.mood for each in found)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_rotated_video_is_turned_upright(tmp_path, astronaut, reader, degrees):
+    """Phones store a video as the sensor saw it, and beside it how to turn it."""
+    stored = np.ascontiguousarray(np.rot90(face(astronaut), -degrees // 90))
+    path = video(tmp_path / "clip.mp4", [stored] * 3)
+    data = bytearray(path.read_bytes())
+    cos, sin = {90: (0, -1), 180: (-1, 0), 270: (0, 1)}[degrees]
+    where = data.index(b"tkhd") + 4 + 40  # the matrix of a version 0 track header
+    matrix = [cos, sin, 0, -sin, cos, 0, 0, 0, 0x4000]
+    data[where : where + 36] = b"".join((value << 16).to_bytes(4, "big", signed=True) for value in matrix)
+    path.write_bytes(data)
+    assert {each.mood.mood for each in read(path, reader) if each.mood} == {"happy"}
+    assert all(each.mood for each in read(path, reader))
+
+
+def test_of_a_broken_end_what_comes_before_is_read(tmp_path, astronaut, reader):
+    path = tmp_path / "clip.mkv"
+    video(path, [face(astronaut)] * 30)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
+    found = read(path, reader)
+    assert 5 < len(found) < 15 and found[0].mood.mood == "happy"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "There is no file"),
+        (b"", "not a video that can be read"),
+        (b"hello", "not a video that can be read"),
+        (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/secret.ts\n", "not a video that can be read"),
+    ],
+)
+def test_what_is_no_video_is_a_sentence(tmp_path, content, sentence):
+    path = tmp_path / "clip.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PictureError, match=sentence):
+        Clip(path)
+
+
+def test_sound_alone_is_a_sentence(tmp_path):
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with pytest.raises(PictureError, match="only sound"):
+        Clip(path)
+
+
+def test_shares_are_of_the_time_not_of_the_readings():
+    def at(at_s, mood) -> ClipReading:
+        return ClipReading(at_s, None, mood and Distribution.of([float(name == mood) for name in NAMES]))
+
+    moods = [(0.0, "happy"), (0.2, "happy"), (0.8, "sad"), (1.0, None), (1.2, "sad"), (9.0, "happy")]
+    summary = summarise([at(*each) for each in moods], 0.2)
+    # 0.2 + 0.6 of happy, 0.2 of sad, 0.2 of nobody, 0.2 before the gap, 0.2 at the end
+    assert summary.shares == {"happy": pytest.approx(1.0 / 1.4), "sad": pytest.approx(0.4 / 1.4)}
+    assert summary.changes == 2 and summary.face_share == pytest.approx(1.4 / 1.6)
+    assert summarise([], 0.2).prevailing is None

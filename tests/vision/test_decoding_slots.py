@@ -1,0 +1,87 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from vibecheck.vision import decoding_slots
+from vibecheck.vision.decoding_slots import SLOTS, decoding_slot
+
+
+class GaveUp(Exception):
+    pass
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """All slots are taken until the test says otherwise."""
+    monkeypatch.setattr(decoding_slots, "TELL_EVERY", 0.01)
+    release, taken = threading.Event(), threading.Barrier(SLOTS + 1)
+
+    def hold() -> None:
+        with decoding_slot():
+            taken.wait(10)
+            release.wait(10)
+
+    with ThreadPoolExecutor(SLOTS) as pool:
+        for _ in range(SLOTS):
+            pool.submit(hold)
+        taken.wait(10)
+        yield release
+        release.set()
+
+
+def test_no_more_than_the_slots_are_held_at_once():
+    held, most, lock = 0, 0, threading.Lock()
+
+    def work(_) -> None:
+        nonlocal held, most
+        with decoding_slot():
+            with lock:
+                held += 1
+                most = max(most, held)
+            threading.Event().wait(0.01)
+            with lock:
+                held -= 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(24)))
+    assert most == SLOTS
+
+
+def test_one_who_waits_is_told_and_goes_on_when_a_slot_is_free(full):
+    told = []
+
+    def waiting() -> None:
+        told.append(1)
+        if len(told) == 3:
+            full.set()
+
+    with decoding_slot(waiting=waiting):
+        assert len(told) >= 3
+
+
+def test_one_who_waits_may_give_up(full):
+    def give_up() -> None:
+        raise GaveUp
+
+    with pytest.raises(GaveUp), decoding_slot(waiting=give_up):
+        pytest.fail("got in")
+
+
+def test_a_thread_holds_one_slot_however_often_it_asks(full):
+    full.set()
+    with decoding_slot(), decoding_slot(), decoding_slot():
+        pass
+    with decoding_slot():
+        pass
+
+
+def test_what_needs_no_slot_does_not_wait(full):
+    with decoding_slot(needed=False):
+        pass
+
+
+def test_an_error_gives_the_slot_back():
+    for _ in range(SLOTS + 1):
+        with pytest.raises(GaveUp), decoding_slot():
+            raise GaveUp

@@ -1,0 +1,45 @@
+import os
+from collections import Counter
+
+import pytest
+from PIL import Image
+
+from vibecheck.vision.picture_folders import is_picture, left_out_sentence, pictures_in
+
+
+@pytest.fixture
+def phone(tmp_path):
+    """What a phone's export looks like after it went over a Mac and a file server."""
+    for name in (
+        "b.JPG", "a.heic", "scan.tif", "web.avif", "raw.CR3", "new.jxl", "sub/c.webp",
+        ".DS_Store", "._b.JPG", "__MACOSX/b.JPG", ".thumbnails/b.jpg", ".trashed-1-b.jpg", "Thumbs.db",
+        "clip.MOV", "notes.txt", "list.json",
+    ):  # fmt: skip
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    Image.new("RGB", (20, 20)).save(tmp_path / "named-wrongly.dat", "PNG")
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path
+
+
+def test_pictures_are_found_by_name_or_content_and_the_rest_is_counted(phone):
+    left_out = Counter()
+    found = [str(path.relative_to(phone)) for path in pictures_in(phone, left_out)]
+    assert found == [
+        "a.heic", "b.JPG", "named-wrongly.dat", "new.jxl", "raw.CR3", "scan.tif", "sub/c.webp", "web.avif",
+    ]  # fmt: skip
+    assert left_out == {"hidden": 6, "video": 1}
+    assert left_out_sentence(left_out) == "Left out: 6 hidden files and 1 video."
+    assert left_out_sentence(Counter()) == ""
+
+
+def test_the_folder_itself_may_be_hidden(tmp_path):
+    folder = tmp_path / ".cache"
+    folder.mkdir()
+    (folder / "a.jpg").touch()
+    assert len(list(pictures_in(folder, Counter()))) == 1
+
+
+def test_a_pipe_is_not_waited_for(phone):
+    assert not is_picture(phone / "pipe")

@@ -1,0 +1,34 @@
+"""A limit on how many large pictures this process decodes and searches at the same time."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+# Each takes up to 200 MB and a core for two seconds; live video needs the rest of the machine.
+SLOTS = 2
+# s; how often one who waits is told so, and may give up
+TELL_EVERY = 0.5
+
+_slots = threading.BoundedSemaphore(SLOTS)
+_held = threading.local()
+
+
+@contextmanager
+def decoding_slot(needed: bool = True, waiting: Callable[[], object] | None = None) -> Iterator[None]:
+    """Hold one of the process's slots; waits for one while all are taken, in no order.
+
+    Does nothing if this thread holds one already, or if `needed` is false. `waiting` is called while the slot
+    is waited for, every TELL_EVERY seconds; what it raises ends the wait.
+    """
+    if not needed or getattr(_held, "slot", False):
+        yield
+        return
+    while not _slots.acquire(timeout=TELL_EVERY):
+        if waiting:
+            waiting()
+    _held.slot = True
+    try:
+        yield
+    finally:
+        _held.slot = False
+        _slots.release()

@@ -1,0 +1,255 @@
+"""Which kind of image file some bytes are, judged by content, and what each kind costs to decode."""
+
+import re
+import struct
+from dataclasses import dataclass
+
+from vibecheck.errors import PictureTooLarge, UnreadablePicture
+from vibecheck.vision.avif_frames import largest_frame
+
+MAX_PIXELS = 52_000_000  # "50 megapixel" phones make 8192 x 6144, which is 50.3 million
+# Bytes that decoding may take besides the result; with the result it is at most 200 MB.
+MAX_DECODING = 165_000_000
+
+# Each scan of a JPEG is a pass over the whole picture, for as little as 10 bytes of file. A usual progressive
+# JPEG has 10 scans, the most thorough optimisers make 64, and libjpeg itself sets no limit.
+MAX_SCANS = 100
+MAX_SCANNED = 800_000_000  # pixels, of all scans together: about a second; 64 scans of 12 megapixels
+START_OF_SCAN = b"\xff\xda"
+
+# Pillow expands run-length encoding in Python: about a microsecond for two bytes.
+MAX_RUN_LENGTH_BMP = 2_000_000  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ImageKind:
+    """A kind of file that is taken: Pillow's name of it, the name for people, and its cost.
+
+    `cost` is the memory that decoding takes at its peak, bytes a pixel, as measured on the decoder that is
+    used; 0 where it depends on the file (see `check_cost`).
+    """
+
+    format: str
+    title: str
+    cost: int = 0
+
+
+JPEG = ImageKind("JPEG", "a JPEG")
+PNG = ImageKind("PNG", "a PNG")
+WEBP = ImageKind("WEBP", "a WebP picture", 7)
+GIF = ImageKind("GIF", "a GIF", 2)
+BMP = ImageKind("BMP", "a BMP", 3)
+TIFF = ImageKind("TIFF", "a TIFF", 8)
+AVIF = ImageKind("AVIF", "an AVIF picture", 11)
+# HEIC of 8 bits with shared colours, as phones make it; and of 10 bits, or with a colour for each pixel.
+HEIC = HEIC_PLAIN = ImageKind("HEIC", "a HEIC picture", 6)
+HEIC_RICH = ImageKind("HEIC", "a HEIC picture of more than 8 bits or without chroma subsampling", 16)
+KINDS = (JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, HEIC)
+NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+
+# File name extensions, lower case, without the dot.
+EXTENSIONS = (
+    "jpg", "jpeg", "jfif", "mpo", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "hif",
+)  # fmt: skip
+# Extensions of pictures that are not taken, to be reported where a folder is searched for pictures.
+REFUSED_EXTENSIONS = (
+    "svg", "psd", "jxl", "jp2", "j2k", "ico", "icns", "tga", "pcx", "eps", "ai", "xcf", "exr", "hdr", "ppm",
+    "pgm", "pbm", "dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "raf", "pef", "srw", "x3f", "raw",
+)  # fmt: skip
+
+_RAW = "a raw camera file"
+_SIGNATURES = (
+    (b"\xff\xd8\xff", JPEG),
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"GIF8", GIF),
+    (b"BM", BMP),
+    (b"%PDF", "a PDF"),
+    (b"8BPS", "a Photoshop file"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"\0\0\1\0", "an icon"),
+    (b"\x1a\x45\xdf\xa3", "a video"),
+    (b"FUJIFILMCCD-RAW", _RAW),
+    (b"IIU\0", _RAW),
+    (b"IIRO", _RAW),
+    (b"IIRS", _RAW),
+    (b"MMOR", _RAW),
+    (b"FOVb", _RAW),
+)
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_IMAGE_BRANDS = {b"mif1", b"msf1", b"mif2", b"miaf"}
+
+
+def sniff(data: bytes) -> ImageKind | str | None:
+    """The kind of a file by its content; of a known kind that is not taken, its name; else None."""
+    for start, kind in _SIGNATURES:
+        if data.startswith(start):
+            return kind
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return WEBP
+    if data[:4] == b"RIFF" and data[8:12] == b"AVI ":
+        return "a video"
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return _RAW if _is_raw(data) else TIFF
+    if data[4:8] == b"ftyp":
+        return _iso_media(data)
+    if re.match(rb"(\xef\xbb\xbf)?\s*<", data[:64]) and b"<svg" in data[:4096]:
+        return "an SVG drawing"
+    return None
+
+
+def _iso_media(data: bytes) -> ImageKind | str:
+    """Of a file of ISO base media boxes, by its major brand, then by its compatible ones."""
+    major, end = data[8:12], min(int.from_bytes(data[:4], "big"), 256)
+    compatible = {data[i : i + 4] for i in range(16, end - 3, 4)}
+    if major == b"crx ":
+        return "a Canon CR3 raw camera file"
+    if major in _AVIF_BRANDS or (major in _IMAGE_BRANDS and compatible & _AVIF_BRANDS):
+        return AVIF
+    if major in _HEIC_BRANDS | _IMAGE_BRANDS:
+        return HEIC
+    return "a video"
+
+
+def _is_raw(data: bytes) -> bool:
+    """Whether a TIFF is a camera's raw file, of which Pillow would read the tiny preview."""
+    if data[8:10] == b"CR":
+        return True
+    tags = tiff_tags(data)
+    preview = tags.get(254, 0) & 1 and 330 in tags  # NewSubfileType: reduced; SubIFDs: the real picture
+    return bool(50706 in tags or preview or tags.get(259) in (32767, 34713))  # DNGVersion; Sony, Nikon
+
+
+def tiff_tags(data: bytes) -> dict[int, int]:
+    """The tags of a TIFF's first directory, with the first value of each as far as it is inline."""
+    order = "<" if data[:2] == b"II" else ">"
+    try:
+        (offset,) = struct.unpack_from(order + "I", data, 4)
+        (count,) = struct.unpack_from(order + "H", data, offset)
+        tags = {}
+        for i in range(min(count, 512)):
+            tag, kind, _, value = struct.unpack_from(order + "HHI4s", data, offset + 2 + 12 * i)
+            tags[tag] = struct.unpack(
+                order + "H" if kind == 3 else order + "I", value[: 2 if kind == 3 else 4]
+            )[0]
+        return tags
+    except struct.error:
+        return {}
+
+
+def without_ancillary_chunks(data: bytes) -> bytes:
+    """A PNG with the chunks that its pixels and its orientation need, and nothing else.
+
+    Colour profiles and texts may be damaged, of an unknown kind, or larger than Pillow unpacks.
+    """
+    view = memoryview(data)
+    kept, position = [view[:8]], 8
+    while position + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        end = position + 12 + length
+        if data[position + 4 : position + 8] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"):
+            kept.append(view[position:end])
+        position = end
+    return b"".join(kept)
+
+
+def check_cost(kind: ImageKind, data: bytes, size: tuple[int, int], mode: str, name: str) -> None:
+    """Refuse what would take too much memory or time to decode.
+
+    `size` and `mode` are what the header says, in Pillow's words. Raises PictureError, and
+    ValueError for damaged data.
+    """
+    pixels = size[0] * size[1]
+    if pixels > MAX_PIXELS:
+        raise too_many_pixels(size, MAX_PIXELS, "", name)
+    cost: float = kind.cost
+    if kind is AVIF and largest_frame(data) > 2 * pixels:
+        raise ValueError("it decodes to a larger picture than it says")
+    if kind is PNG:
+        cost = 6 if mode in ("RGB", "RGBA", "LA", "I") else 3
+    if cost * pixels > MAX_DECODING:
+        raise too_many_pixels(size, int(MAX_DECODING / cost), kind.title, name)
+    if kind is JPEG:
+        _check_jpeg(data, pixels, name)
+    elif kind is TIFF:
+        _check_tiff(data, pixels, name)
+    elif kind is BMP and len(data) > MAX_RUN_LENGTH_BMP and data[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
+        raise UnreadablePicture(f"{name} is a compressed BMP, which takes too long to read. Save it as PNG.")
+
+
+def too_many_pixels(size: tuple[int, int], most: int, kind: str, name: str) -> PictureTooLarge:
+    """The error that says how many pixels are taken; `kind` is empty where that goes for all kinds."""
+    of_kind, instead = (f" of {kind}", ", or as JPEG") if kind else ("", "")
+    return PictureTooLarge(
+        f"{name} has {size[0]} x {size[1]} pixels, {size[0] * size[1] / 1e6:.1f} million; at most "
+        f"{most // 10**6} million are taken{of_kind}. Save it smaller{instead}."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JpegLayout:
+    """What decoding a JPEG will take: how many scans it has, and how many coefficients to each 64 pixels."""
+
+    scans: int
+    blocks: float
+
+
+def jpeg_layout(data: bytes) -> JpegLayout:
+    """Read the marker segments of the first picture in a JPEG file as libjpeg would; nothing is decoded."""
+    scans, blocks, position = 0, 3.0, 2
+    while marker := _MARKER.search(data, position):
+        code, position = data[marker.end() - 1], marker.end()
+        if code == 0xD9:  # end of image
+            break
+        if code == 1 or 0xD0 <= code <= 0xD8 or position + 2 > len(data):  # markers without a segment
+            continue
+        (length,) = struct.unpack_from(">H", data, position)
+        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
+            blocks = _blocks(data[position : position + length])
+        scans += code == 0xDA
+        position += max(length, 2)
+    return JpegLayout(scans, blocks)
+
+
+_MARKER = re.compile(rb"\xff+[^\x00\xff]", re.DOTALL)
+
+
+def _blocks(frame: bytes) -> float:
+    """From a frame header: 8 x 8 blocks of coefficients to each 8 x 8 pixels; 1.5 for 4:2:0, 3 for 4:4:4."""
+    factors = [(each >> 4, each & 15) for each in frame[9 : 8 + 3 * frame[7] : 3]] if len(frame) > 7 else []
+    widest = max((h for h, _ in factors), default=0) * max((v for _, v in factors), default=0)
+    return sum(h * v for h, v in factors) / widest if widest else 4.0
+
+
+def jpeg_memory(layout: JpegLayout, pixels: int, shrink: int) -> float:
+    """Bytes that libjpeg and its output take, decoding at 1/`shrink` of the side.
+
+    A picture of several scans is held as coefficients of two bytes until the last scan.
+    """
+    held = 2 * layout.blocks if layout.scans > 1 else 0.0
+    return pixels * (held + 4 / shrink**2)
+
+
+def _check_jpeg(data: bytes, pixels: int, name: str) -> None:
+    layout = jpeg_layout(data)
+    if layout.scans > MAX_SCANS or layout.scans * pixels > MAX_SCANNED:
+        raise UnreadablePicture(f"{name} is stored in too many passes. Save it anew as JPEG or PNG.")
+    if jpeg_memory(layout, pixels, 8) > MAX_DECODING:
+        raise PictureTooLarge(
+            f"{name} is a progressive JPEG of {pixels / 1e6:.1f} million pixels, which takes too much "
+            "memory. Save it smaller, or as an ordinary (baseline) JPEG."
+        )
+
+
+def _check_tiff(data: bytes, pixels: int, name: str) -> None:
+    """A TIFF may hold JPEGs, one to a strip or tile, with as many scans as they like."""
+    tags = tiff_tags(data)
+    if tags.get(259) == 6:
+        raise UnreadablePicture(f"{name} is a TIFF with old-style JPEG compression. Save it as JPEG or PNG.")
+    if tags.get(259) == 7:
+        tile = tags.get(322, 1) * tags.get(323, 1) if 322 in tags else pixels
+        if data.count(START_OF_SCAN) * min(tile, pixels) > MAX_SCANNED:
+            raise UnreadablePicture(f"{name} is stored in too many passes. Save it anew as JPEG or PNG.")

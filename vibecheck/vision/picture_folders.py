@@ -1,0 +1,65 @@
+"""Which files of a folder are pictures, by name and by content."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from vibecheck.vision.image_formats import EXTENSIONS, REFUSED_EXTENSIONS, ImageKind, sniff
+
+# What a Mac, a phone or a file server leaves beside the pictures, in lower case.
+LEFTOVERS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"))
+VIDEO_EXTENSIONS = frozenset(("mp4", "mov", "m4v", "webm", "mkv", "avi", "3gp", "mpg", "mpeg", "mts", "m2ts"))
+# Keys of `left_out`.
+HIDDEN, VIDEO = "hidden", "video"
+
+
+def pictures_in(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
+    """The pictures below a folder, sorted; also those of kinds that are not taken, so that they are reported.
+
+    Counted in `left_out` are files that are hidden or lie in a hidden folder (HIDDEN), and videos (VIDEO).
+    Files that are neither picture nor video are ignored. Raises OSError.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            continue
+        if any(map(is_hidden, path.relative_to(folder).parts)):
+            left_out[HIDDEN] += 1
+        elif is_video(path):
+            left_out[VIDEO] += 1
+        elif is_picture(path):
+            yield path
+
+
+def left_out_sentence(left_out: Mapping[str, int]) -> str:
+    """What `pictures_in` left out, for people; empty if nothing."""
+    hidden, videos = left_out.get(HIDDEN, 0), left_out.get(VIDEO, 0)
+    parts = [f"{hidden} hidden {'file' if hidden == 1 else 'files'}"] if hidden else []
+    parts += [f"{videos} {'video' if videos == 1 else 'videos'}"] if videos else []
+    return f"Left out: {' and '.join(parts)}." if parts else ""
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is hidden by its name, or a leftover of an operating system."""
+    return name.startswith(".") or name.lower() in LEFTOVERS
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file's name says that it is a video."""
+    return _extension(path) in VIDEO_EXTENSIONS
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file's name, or else its first bytes, say that it is a picture."""
+    if _extension(path) in EXTENSIONS or _extension(path) in REFUSED_EXTENSIONS:
+        return True
+    try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            return False
+        with path.open("rb") as file:
+            return isinstance(sniff(file.read(512)), ImageKind)
+    except OSError:
+        return False
+
+
+def _extension(path: Path) -> str:
+    return path.suffix.lower().removeprefix(".")
