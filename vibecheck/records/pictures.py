@@ -186,7 +186,7 @@ def _write(path: Path, content: bytes, durably: bool) -> None:
     Only the owner may read it (mode 600): it shows somebody's face.
     """
     if not path.parent.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if durably:
             _sync_folder(path.parent.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="input_", suffix=UNFINISHED)

@@ -148,7 +148,7 @@ def _sqlite(url: URL) -> Engine:
     file = Path(str(url.database)).absolute()
     folder = file.parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make_private(file)
     except OSError as error:
         raise RecordsError(
