@@ -25,6 +25,8 @@ RENEWS_EVERY = 20.0  # s
 def begin_once(settings: Settings, store: Store) -> None:
     """Schedules a restore unless one from the same place was completed. Raises RecordsError."""
     note = store.notes.read(RESTORED)
+    if store.synthetic():  # which takes no real records
+        return
     if note is None or note.content != _place(settings):
         schedule_restore(store)
 

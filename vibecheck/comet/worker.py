@@ -10,7 +10,7 @@ from datetime import datetime
 from vibecheck.comet import background_restore, model_sender, resend
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.status import SAMPLE
-from vibecheck.errors import SettingsError
+from vibecheck.errors import RecordsError, SettingsError
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
@@ -57,6 +57,8 @@ def send_again(settings: Settings, since: datetime | None) -> int:
     if settings.comet_api_key is None:
         raise SettingsError(NOWHERE)
     store = Store.open(settings.records_url, settings.images_url, settings.sends)
+    if store.synthetic():
+        raise RecordsError("These records are a synthetic history, which is not sent to Comet.")
     added = resend.send_again(settings, store, since)
     Sender(settings, store).run(until_empty=True)
     model_sender.send_all(settings, store)
