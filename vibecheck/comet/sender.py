@@ -40,9 +40,11 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Timing: `poll` seconds between looks at an empty outbox, pauses between attempts that grow up to
-    `longest_pause` seconds, the duration of a claim, the time until a deletion is
-    confirmed, and the interval at which a sample is looked up."""
+    """Timing, in seconds where not a timedelta.
+
+    `poll` between looks at an empty outbox; pauses between attempts from `first_pause` up to `longest_pause`; the
+    duration of a claim; the time until a deletion is confirmed; the interval at which a sample is looked up.
+    """
 
     poll: float = 2.0
     first_pause: float = 1.0
@@ -146,10 +148,14 @@ class Sender:
     def _look_up_sample(self) -> None:
         """Once a day, notes whether Comet still has what it accepted."""
         noted = self._store.notes.read(SAMPLE)
-        if self._comet is not None and (
-            noted is None or abs(noted.age) > self._pace.sample_every.total_seconds()
-        ):
-            self._store.notes.write(SAMPLE, count_missing(self._comet, self._store))
+        if noted is None:
+            self._store.notes.write(SAMPLE, {"checked": 0, "missing": 0})
+        elif self._comet is not None and abs(noted.age) > self._pace.sample_every.total_seconds():
+            try:
+                self._store.notes.write(SAMPLE, count_missing(self._comet, self._store))
+            except CometError as error:
+                self._disconnect(str(error))
+                raise
 
     def _send(self, delivery: Delivery, batch: list[Claimed]) -> None:
         """Sends a batch row by row, and releases what is left over."""
