@@ -42,8 +42,8 @@ ATTEMPTS = 5
 class Pace:
     """Timing, in seconds where not a timedelta.
 
-    `poll` between looks at an empty outbox; pauses between attempts from `first_pause` up to `longest_pause`; the
-    duration of a claim; the time until a deletion is confirmed; the interval at which a sample is looked up.
+    `poll` between looks at an empty outbox; pauses between attempts from `first_pause` up to `longest_pause`;
+    the duration of a claim; the time until a deletion is confirmed; the interval at which a sample is looked up.
     """
 
     poll: float = 2.0
