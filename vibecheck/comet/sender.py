@@ -43,7 +43,7 @@ class Pace:
     """Timing, in seconds where not a timedelta.
 
     `poll` between looks at an empty outbox; pauses between attempts from `first_pause` up to `longest_pause`;
-    the duration of a claim; the time until a deletion is confirmed; the interval at which a sample is looked up.
+    the duration of a claim; the time until a deletion is confirmed; the interval between samples.
     """
 
     poll: float = 2.0
