@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from tests.records.examples import a_prediction
 from tests.records.rows import engine_of
@@ -13,7 +14,10 @@ from vibecheck.access.roles import Role
 from vibecheck.evaluation.proof import Proof
 from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
+from vibecheck.records.db.tables import jobs as jobs_table
+from vibecheck.records.db.transactions import writing
 from vibecheck.settings import Settings
+from vibecheck.training import resources
 from vibecheck.training.events import Collected, Finished, Progress, Step
 from vibecheck.training.runs import Jobs
 from vibecheck.training.runs_table import FAILED, FINISHED
@@ -135,6 +139,19 @@ def test_what_it_takes_stands_before_the_button(store, page):
         "<b>5</b> labels in all" in said(test) and "of memory" in said(test) and "M</b> weights" in said(test)
     )
     assert not button(test, "ft-start").disabled
+
+
+def test_the_estimate_is_corrected_by_what_past_runs_took_here(store, page, jobs, monkeypatch):
+    labelled(store, "sad", 3)
+    labelled(store, "happy", 2)
+    monkeypatch.setattr("vibecheck.training.pace.os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    assert "about <b>a minute</b>" in said(page())
+    jobs._ledger.begin(ID, {"base": CHAMP}, resources.host(), "1")
+    with writing(jobs._ledger._engine) as connection:  # it took ten minutes
+        connection.execute(update(jobs_table).values(started_at=NOW - timedelta(minutes=10)))
+    progress = Progress(collected=Collected(rows=5, train=3, validation=1), finished=Finished(version=NEW))
+    jobs._ledger.end(ID, FINISHED, f"{NEW} is ready.", progress)
+    assert "about <b>10 minutes</b>" in said(page()) or "about <b>11 minutes</b>" in said(page())
 
 
 def test_labels_of_one_mood_alone_are_refused(store, page):

@@ -8,9 +8,11 @@ import streamlit as st
 from vibecheck.analytics.retrain import NEEDED_LABELS
 from vibecheck.errors import JobError, RecordsError
 from vibecheck.records.labels.trainable import LabelCount
-from vibecheck.training import estimate
+from vibecheck.training import estimate, resources
 from vibecheck.training.estimate import Estimate
+from vibecheck.training.pace import pace
 from vibecheck.training.runs import Request
+from vibecheck.training.runs_table import FINISHED
 from vibecheck.ui.fine_tune import state
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme
@@ -44,7 +46,7 @@ def launch(known: FineTuneState) -> None:
             state.stop(error)
         problem = asked.problem or _too_few(asked.request, counts)
         rows = sum(each.n for each in counts)
-        problem = problem or _too_small(_estimate(asked.request, rows))
+        problem = problem or _too_small(_estimate(known, asked.request, rows))
         if problem:
             st.warning(problem, icon="✋")
         elif asked.request.source == "store" and rows < NEEDED_LABELS:
@@ -151,7 +153,7 @@ def _too_few(request: Request, counts: list[LabelCount]) -> str:
     return ""
 
 
-def _estimate(request: Request, rows: int) -> Estimate | None:
+def _estimate(known: FineTuneState, request: Request, rows: int) -> Estimate | None:
     """Show the estimate of the run, and return it; None where it cannot be known beforehand."""
     if not request.base or request.source != "store" or not rows:
         return None
@@ -163,10 +165,26 @@ def _estimate(request: Request, rows: int) -> Estimate | None:
         '<div class="vcf-facts">'
         f"<span><b>{rows:,}</b> labels in all</span>"
         f"<span><b>{size.parameters / 1e6:,.1f} M</b> weights, {size.side} px{about}</span>"
-        f"<span>at most <b>{written_minutes(takes.minutes)}</b></span>"
+        f"<span>about <b>{written_minutes(takes.minutes * _pace(known))}</b></span>"
         f"<span><b>{takes.memory_mb / 1000:.1f} GB</b> of memory</span></div>"
     )
     return takes
+
+
+def _pace(known: FineTuneState) -> float:
+    """By how much runs take longer here than on an idle machine."""
+    past = []
+    for run in known.runs:
+        found = run.progress.collected
+        if run.state != FINISHED or run.host != resources.host() or not found or not run.ended_at:
+            continue
+        base = str(run.asked.get("base", ""))
+        size = estimate.size_of_base(base, settings().data, app.live_model().embedded)
+        if size is not None:
+            labels = found.train / estimate.TRAIN
+            estimated = estimate.estimate_of(size, round(labels), run.asked.get("epochs")).minutes
+            past.append((estimated, (run.ended_at - run.started_at).total_seconds() / 60))
+    return pace(past, resources.threads(), resources.cores())
 
 
 def written_minutes(minutes: float) -> str:
