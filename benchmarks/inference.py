@@ -41,7 +41,7 @@ def bfloat16(folder: Path, threads: int) -> Run:
     """PyTorch in bfloat16."""
     import torch
 
-    from vibecheck.export.onnx_export import open_folder
+    from vibecheck.export.torch_model import open_folder
 
     torch.set_num_threads(threads)
     model, _ = open_folder(folder, Manifest.read(folder))
@@ -81,13 +81,14 @@ def compiled(folder: Path, fp32: Path, int8: Path) -> None:
     import torch
 
     from vibecheck.export.candidates import dynamic
-    from vibecheck.export.onnx_export import export, open_folder
+    from vibecheck.export.onnx_export import export
+    from vibecheck.export.torch_model import open_folder
 
     for target in (fp32, int8):
         target.mkdir()
         for name in ("config.json", "vibecheck.json"):
             shutil.copy(folder / name, target)
-    model, side = open_folder(folder, Manifest.read(folder))
+    model, side = open_folder(folder, Manifest.read(folder), attention="eager")
     graph = export(model, torch.zeros((2, side, side, 3), dtype=torch.uint8), optimise=True)
     del model
     onnx_format.save(graph, fp32 / "model.onnx")

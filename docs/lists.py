@@ -1,11 +1,13 @@
-"""python -m docs.lists: writes the table of settings and the list of pages.
+"""python -m docs.lists: writes the table of settings, that of architectures, and the list of pages.
 
-The table is made from `vibecheck/settings.py`, the list from the first lines of each page. A test compares.
+They are made from `vibecheck/settings.py`, from the models that the tests make, and from the first lines of
+each page. Tests compare.
 """
 
 import re
 from pathlib import Path
 
+from tests.standins.architectures import ARCHITECTURES
 from vibecheck.settings import Settings, environment_name
 
 DOCS = Path(__file__).parent
@@ -34,6 +36,16 @@ def list_of_pages() -> str:
     return "\n".join(rows)
 
 
+def architectures_table() -> str:
+    """One row an architecture that is tested: what of a face crop it sees, or why it cannot run."""
+    crops = {"whole": "the whole crop", "centre": "the crop's centre, as its image processor cuts it"}
+    rows = ["| architecture | `model_type` | runs | sees of a face crop |", "|---|---|---|---|"]
+    for each in ARCHITECTURES:
+        runs, sees = ("no: " + each.why, "–") if each.refused else ("yes", crops[each.crop])
+        rows.append(f"| {each.name} | `{each.kind}` | {runs} | {sees} |")
+    return "\n".join(rows)
+
+
 def write(page: Path, name: str, text: str) -> None:
     """Puts the text between the comments `<!-- name -->` and `<!-- /name -->` of a page."""
     before, start, rest = page.read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
@@ -45,4 +57,5 @@ def write(page: Path, name: str, text: str) -> None:
 
 if __name__ == "__main__":
     write(DOCS / "settings.md", "settings", settings_table())
+    write(DOCS / "models.md", "architectures", architectures_table())
     write(INDEX, "pages", list_of_pages())

@@ -19,7 +19,8 @@ from finetune.embedded.ferplus import Faces
 from finetune.embedded.recipe import Recipe
 from finetune.metrics import bias_corrected, report, temperature
 from vibecheck.emotions import NAMES
-from vibecheck.export.onnx_export import compile_folder, last_layer
+from vibecheck.export.onnx_export import compile_folder
+from vibecheck.export.torch_model import last_layer
 from vibecheck.vision.classifier import without_prior
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.sample_faces import face_probes

@@ -15,7 +15,7 @@ from finetune.training.base_model import Model
 from finetune.training.student import Student, class_weights
 from finetune.training.trainer import Recipe, Tell, fit
 from vibecheck.emotions import NAMES, map_labels
-from vibecheck.export.onnx_export import open_folder
+from vibecheck.export.torch_model import open_folder
 from vibecheck.vision.classifier import labels_of
 
 # Of each epoch, what is kept with the version.

@@ -16,7 +16,7 @@ from torch import nn
 
 from finetune.training.augment import augment
 from vibecheck.emotions import NAMES
-from vibecheck.export.onnx_export import LUMA, WithPixels, last_layer
+from vibecheck.export.torch_model import LUMA, WithPixels, last_layer
 from vibecheck.vision.manifest import Manifest
 
 # Fewer blocks in a row are no body of a network.

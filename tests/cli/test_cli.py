@@ -177,6 +177,18 @@ def test_the_doctor_says_whether_the_live_model_can_be_had(tmp_path):
     assert "owner/name can be fetched (8 MB, commit 0123456789ab)" in run.stdout
 
 
+@pytest.mark.parametrize("proxy", ["socks://127.0.0.1:9", "nonsense"])
+def test_a_proxy_that_cannot_be_used_ends_in_sentences(tmp_path, proxy):
+    broken = {"ALL_PROXY": proxy, "HF_HOME": str(tmp_path / "hf"), "COMET_API_KEY": "k"}
+    broken |= {"SPOTIPY_CLIENT_ID": "id", "SPOTIPY_CLIENT_SECRET": "secret", "VIBECHECK_MODEL": "owner/name"}
+    run = vibecheck("doctor", cwd=tmp_path, **broken)
+    assert run.returncode == 0 and "Traceback" not in run.stdout + run.stderr
+    assert "The Hub cannot be reached for owner/name: " in run.stdout and "ALL_PROXY" in run.stdout
+    run = vibecheck("compile", "owner/name", cwd=tmp_path, **broken)
+    assert run.returncode == 1 and "Traceback" not in run.stdout + run.stderr
+    assert "ALL_PROXY" in run.stderr
+
+
 def test_the_doctor_says_when_comet_cannot_be_reached_or_refuses(tmp_path):
     from tests.standins.http import serving
 

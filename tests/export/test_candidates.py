@@ -28,13 +28,13 @@ def prepared(candidates, source: Path, folder: Path, faces=None, others=None, mo
     """A copy of a model folder with the best candidate in it, what was measured, and what was told."""
     import shutil
 
-    from vibecheck.export import onnx_export
+    from vibecheck.export import torch_model
 
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("model.onnx"))
     if not (folder / "vibecheck.json").exists():
         Manifest(version=folder.name).write(folder)
     manifest = Manifest.read(folder)
-    opened, side = onnx_export.open_folder(folder, manifest)
+    opened, side = torch_model.open_folder(folder, manifest, attention="eager")
     faces = face_crops(manifest, side) if faces is None else faces(side)
     others = face_crops(manifest, side, 50, seed=1) if others is None else others(side)
     work = folder / "work"
@@ -52,7 +52,7 @@ def embedded(candidates, tmp_path_factory):
     return folder, *prepared(candidates, EMBEDDED, folder)
 
 
-def test_the_chosen_candidate_is_the_fastest_that_answers_as_pytorch_does(embedded, candidates):
+def test_the_chosen_candidate_is_the_fastest_that_answers_as_transformers_does(embedded, candidates):
     folder, report, told = embedded
     by_name = {each["name"]: each for each in report["candidates"]}
     assert list(by_name) == ["fp32", "int8 static", "int8 static but the first"]
@@ -62,6 +62,7 @@ def test_the_chosen_candidate_is_the_fastest_that_answers_as_pytorch_does(embedd
         good = each["agreement"] >= 0.99 and each["mean_difference"] <= 0.03
         assert bool(each["refused"]) is not good
     assert by_name["fp32"]["agreement"] == 1 and by_name["fp32"]["largest_difference"] < 1e-4
+    assert report["pixels"] == "the whole face crop, 80 px"
     assert report["faces"] == 200 and report["ms"] == by_name[report["candidate"]]["ms"]
     assert (folder / "model.onnx").stat().st_size == by_name[report["candidate"]]["bytes"]
     assert {step for step, _, _ in told} == {"compiling", "checking"}
@@ -89,14 +90,14 @@ def test_a_model_that_changes_when_it_is_exported_is_refused(candidates, tmp_pat
         def __init__(self, model):
             super().__init__()
             self.model = model
-            self.manifest = model.manifest
+            self.manifest, self.pixels, self.reference = model.manifest, model.pixels, model.reference
 
         def forward(self, pixels):
             logits = self.model(pixels)
             return -logits if torch.compiler.is_exporting() else logits
 
     folder = tmp_path / "vit"
-    with pytest.raises(ModelError, match=r"answers as PyTorch does \(fp32: its top mood is PyTorch's on"):
+    with pytest.raises(ModelError, match=r"answers as transformers does \(fp32: its top mood is the same on"):
         prepared(candidates, small_vit(tmp_path / "source", NAMES), folder, model=Turncoat)
     assert not (folder / "model.onnx").exists()
 

@@ -156,6 +156,24 @@ def test_a_hub_that_is_not_there_is_said_at_once(tmp_path):
     assert "cannot be reached" in problem["sentence"] and "HF_ENDPOINT" in problem["sentence"]
 
 
+@pytest.mark.parametrize("proxy", ["socks://127.0.0.1:9", "socks5://127.0.0.1:9"])
+def test_a_proxy_that_cannot_be_used_is_named(hub, tmp_path, proxy):
+    told, problem = fetch(tmp_path, hub.url, ALL_PROXY=proxy)
+    assert told == [] and problem["kind"] == "HubUnreachable"
+    assert "ALL_PROXY must be an address such as http://host:port" in problem["sentence"]
+
+
+def test_a_proxy_that_does_not_answer_is_named(hub, tmp_path):
+    _, problem = fetch(tmp_path, hub.url, HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="")
+    assert problem["kind"] == "HubUnreachable" and "HTTP_PROXY" in problem["sentence"]
+
+
+def test_an_answer_that_is_no_json_is_said(hub, tmp_path):
+    hub.garbled = True
+    _, problem = fetch(tmp_path, hub.url)
+    assert problem["kind"] == "HubUnreachable" and "cannot be read" in problem["sentence"]
+
+
 def test_a_file_with_another_checksum_is_refused_and_not_kept(hub, tmp_path):
     hub.lies = {WEIGHTS: "0" * 64}
     problem = fetch(tmp_path, hub.url)[1]

@@ -9,7 +9,13 @@ import pytest
 
 from tests.standins.hub import REPO, VERSION, serving_hub
 from tests.waiting import wait_for
-from vibecheck.models.background_build import BackgroundBuild, BuildState, _state
+from vibecheck.models.background_build import (
+    BackgroundBuild,
+    BuildState,
+    _state,
+    oom_kills,
+    why_it_ended,
+)
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 
@@ -79,7 +85,39 @@ def test_a_process_that_dies_without_a_word_is_said(hub, settings):
     psutil.Process(build.pid).kill()
     state = build.wait(30)
     assert state.step == "failed" and not state.later
-    assert "signal 9" in state.sentence and f"python -m vibecheck compile {REPO}" in state.sentence
+    assert "(SIGKILL)" in state.sentence and f"python -m vibecheck compile {REPO}" in state.sentence
+    assert "memory" not in state.sentence
+
+
+@pytest.mark.parametrize(
+    ("code", "written", "out_of_memory", "why"),
+    [
+        (
+            1,
+            "Traceback …\nImportError: No module named x.\n",
+            False,
+            "(exit status 1): ImportError: No module named x.",
+        ),
+        (-9, "", False, "(SIGKILL):"),
+        (-9, "", True, "(the system ran out of memory and ended it):"),
+        (-6, "terminate called\nstd::bad_alloc", True, "(SIGABRT): std::bad_alloc."),
+    ],
+)
+def test_memory_is_blamed_only_when_the_kernel_says_so(code, written, out_of_memory, why):
+    assert why_it_ended(code, written, out_of_memory) == why
+
+
+def test_the_kernel_s_count_is_read():
+    assert oom_kills() >= 0
+
+
+def test_a_child_that_fails_while_it_watches_its_parent_ends_as_it_failed(tmp_path):
+    code = "from vibecheck.cli import models; import time; models._stay_behind(); time.sleep(0.2); 1 / 0"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.wait(60) == 1
+    assert child.stderr.read().rstrip().endswith("ZeroDivisionError: division by zero")
 
 
 @pytest.mark.parametrize(

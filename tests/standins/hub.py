@@ -30,6 +30,7 @@ class Hub:
     refused: tuple[int, str] | None = None
     refused_files: tuple[int, str] | None = None
     lies: dict[str, str] = field(default_factory=dict)
+    garbled: bool = False  # whether every answer is a web page
 
     @property
     def url(self) -> str:
@@ -47,6 +48,8 @@ class Hub:
         path = unquote(urlsplit(asked.path).path)
         if self.refused:
             return _refusal(*self.refused)
+        if self.garbled:
+            return Reply(200, b"<html>sign in to this network</html>")
         if match := re.fullmatch(r"/api/models/(.+?)(?:/revision/(.+))?", path):
             return self._info(*match.groups())
         if match := re.fullmatch(rf"/{REPO}/resolve/{SHA}/(.+)", path):

@@ -1,5 +1,6 @@
-"""Looks at each part of an installation and says whether it works, and what to set if not."""
+"""Checks each part of an installation: whether it works, and what to set if not."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,10 +17,12 @@ from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.detector import WEIGHTS, FaceDetector
 from vibecheck.vision.model_source import EMBEDDED_NAME, HubModel
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part: whether it works, a sentence, and whether VibeCheck cannot do without it."""
+    """One part: whether it works, a sentence, and whether VibeCheck needs it."""
 
     part: str
     works: bool
@@ -28,7 +31,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Try every part in turn; each is really used, not only looked up."""
+    """Use every part once, and say whether it works."""
     parts: tuple[tuple[str, Callable[[Settings], str], bool], ...] = (
         ("model", _model, True),
         ("face detector", _detector, True),
@@ -45,6 +48,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield Finding(part, True, look(settings), needed)
         except VibeCheckError as error:
             yield Finding(part, False, str(error), needed)
+        except Exception as error:  # whatever a library raises is a finding, too
+            log.debug("%s", part, exc_info=True)
+            kind, said = type(error).__name__, " ".join(str(error).split())
+            yield Finding(part, False, f"This could not be checked ({kind}: {said}).", needed)
 
 
 def _model(settings: Settings) -> str:

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,9 +195,13 @@ def _for_people(model: str, again: bool) -> None:
     for each in report["candidates"]:
         verdict = f"not taken: {each['refused']}" if each["refused"] else "good"
         typer.echo(
-            f"  {each['name']}: {each['ms']:.3g} ms, top mood as PyTorch's {each['agreement']:.1%}, "
+            f"  {each['name']}: {each['ms']:.3g} ms, top mood as transformers' {each['agreement']:.1%}, "
             f"probabilities off by {each['mean_difference']:.2g}; {verdict}"
         )
+    if "pixels" in report:  # not in reports of earlier versions
+        agreement = report["agreement_with_embedded"]
+        typer.echo(f"It sees {report['pixels']}.")
+        typer.echo(f"It agrees with the embedded model on {agreement:.0%} of the built-in faces.")
     typer.echo(f"It is in {there.folder}.")
     typer.echo(f"To try it against the champion: python -m finetune judge {there.version}")
 
@@ -215,6 +220,8 @@ def _as_json(model: str, again: bool) -> None:
         try:
             there = _built(model, again, tell)
         except VibeCheckError as error:
+            if error.__cause__:
+                traceback.print_exception(error)
             line(step="failed", sentence=str(error), later=isinstance(error, HubUnreachable))
             raise typer.Exit(1) from error
     line(step="ready", version=there.version, folder=str(there.folder), report=there.report)
@@ -235,7 +242,15 @@ def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> 
     except ValueError as error:
         raise ModelError(f"{error}.") from error
     settings = Settings.load()
-    there = build(settings, source, fetch_model, tell, again)
+    try:
+        there = build(settings, source, fetch_model, tell, again)
+    except VibeCheckError:
+        raise
+    except MemoryError as error:
+        raise ModelError(f"{source} could not be made ready: it takes more memory than there is.") from error
+    except Exception as error:  # of the libraries that load, export, quantise and run it
+        said = " ".join(str(error).split())[:300]
+        raise ModelError(f"{source} could not be made ready: {type(error).__name__}, {said}.") from error
     report = there.report
     measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
     promised = Manifest.read(there.folder).promised_accuracy

@@ -1,9 +1,9 @@
-"""Makes a model ready to run on this machine: fetched, compiled, checked, put where the app finds it.
+"""Builds a model for this machine: fetched, compiled, checked, installed where the app finds it.
 
     source → files and version → candidates, measured → data/models/VERSION
 
-Imports torch once there is something to compile, so it runs in a process of its own, which says how far
-it is: `python -m vibecheck compile`.
+Imports torch once there is something to compile, so it runs in a process of its own, which reports its
+progress: `python -m vibecheck compile`.
 """
 
 import os
@@ -23,19 +23,19 @@ from vibecheck.models.installed import MATERIAL, WEIGHTS, Installed, Shelf, cont
 from vibecheck.models.registry import Version
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
-from vibecheck.vision.classifier import EMBEDDED, labels_of
+from vibecheck.vision.classifier import EMBEDDED, Classifier, labels_of
 from vibecheck.vision.faces import Face
 from vibecheck.vision.images import decode
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 from vibecheck.vision.model_source import Embedded, HubModel, Source
 
-# Faces that candidates are measured on, and others that scales are taken from.
+# Faces that candidates are measured on, and others for calibration.
 FACES, OTHERS = 200, 100
 
 
 @dataclass(frozen=True, slots=True)
 class BuildProgress:
-    """How far it is: `step` is "fetching" (counted in bytes), "compiling" or "checking"."""
+    """`step` is "fetching" (counted in bytes), "compiling" or "checking"."""
 
     step: str
     done: int
@@ -46,24 +46,24 @@ Tell = Callable[[BuildProgress], None]
 
 
 class OtherMachines(Protocol):
-    """Fetches a version whose folder is on another machine; `vibecheck.comet.fetch_model` does so."""
+    """Fetches a version whose folder is on another machine: `vibecheck.comet.fetch_model`."""
 
     def made_from(self, settings: Settings, folder: Path) -> Version | None:
-        """The version that was made from `folder` elsewhere, or None."""
+        """The version that was built from `folder` on another machine, or None."""
 
     def fetch(
         self, settings: Settings, version: Version, folder: Path, tell: Callable[[int, int], None]
     ) -> None:
-        """Brings its files into `folder`; `tell` gets bytes done and in all."""
+        """Downloads its files into `folder`; `tell` is called with bytes done and the total."""
 
 
 def build(
     settings: Settings, source: Source, elsewhere: OtherMachines, tell: Tell, again: bool = False
 ) -> Installed:
-    """The model of `source`, ready to run; made only if it is not here whole already, or `again`.
+    """The model of `source`, ready to run; built only if it is not installed intact, or `again`.
 
-    A folder that is not on this machine is asked for `elsewhere`. Raises VibeCheckError, HubUnreachable
-    where trying later may help.
+    A folder that is not on this machine is looked up `elsewhere`. Raises VibeCheckError, HubUnreachable
+    if trying later may help.
     """
     shelf = Shelf(settings.data)
     try:
@@ -98,7 +98,7 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
     version = source.version
     assert version is not None  # a commit has one
     with shelf.building(version) as part:
-        # Another process may have made it while this one waited.
+        # Another process may have built it while this one waited.
         if there := whole(version):
             return there
         files = shelf.material(version)
@@ -114,14 +114,14 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
         origin = f"https://huggingface.co/{source.repo}/tree/{source.revision}"
         about = {"version": version, "origin": origin, "promised_accuracy": None}
         known = Manifest.read(files) if (files / FILE_NAME).exists() else Manifest(version=version)
-        manifest = known.model_copy(update=about)  # what it was promised elsewhere is not proved here
+        manifest = known.model_copy(update=about)  # an accuracy promised elsewhere is not proved here
         done = _made(settings, shelf, files, part, manifest, str(source), tell)
         shutil.rmtree(shelf.downloads(version), ignore_errors=True)
     return done
 
 
 def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, again: bool) -> Installed:
-    labels_of(folder)  # which says what is missing
+    labels_of(folder)  # raises if there are none
     content = content_of(folder)
     if (folder / FILE_NAME).exists():
         manifest = Manifest.read(folder)
@@ -143,7 +143,7 @@ def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, aga
 def _from_elsewhere(
     settings: Settings, shelf: Shelf, folder: Path, elsewhere: OtherMachines, tell: Tell, again: bool
 ) -> Installed:
-    """The version that was made from a folder which is not here (any more), as far as the registry knows."""
+    """The version that was built from a folder that is not on this machine, if the registry knows it."""
     known = elsewhere.made_from(settings, folder)
     if known is None:
         raise ModelError(f"{folder} is not a folder: check VIBECHECK_MODEL.")
@@ -168,16 +168,16 @@ def _from_elsewhere(
 def _made(
     settings: Settings, shelf: Shelf, files: Path, part: Path, manifest: Manifest, source: str, tell: Tell
 ) -> Installed:
-    """Fill the folder `part` from `files` and the best candidate, and put it where the version stands."""
-    from vibecheck.export import candidates, onnx_export
+    """Fill the folder `part` from `files` and the best candidate, and install it as the version."""
+    from vibecheck.export import candidates, torch_model
     from vibecheck.vision.sample_faces import face_crops
 
     for path in (*(files / name for name in (*MATERIAL, "README.md")), *sorted(files.glob(WEIGHTS))):
         if path.is_file():
             _link_or_copy(path, part / path.name, settings.data)
-    (part / FILE_NAME).unlink(missing_ok=True)  # which may be another name of a file that stays as it is
+    (part / FILE_NAME).unlink(missing_ok=True)  # it may be a hard link to a file that must not change
     manifest.write(part)
-    model, side = onnx_export.open_folder(part, manifest)
+    model, side = torch_model.open_folder(part, manifest, attention="eager")
     faces = face_crops(manifest, side, FACES, kept=_kept_faces(settings))
     others = face_crops(manifest, side, OTHERS, seed=1)
     work = part / "work"
@@ -192,12 +192,25 @@ def _made(
         lambda step, done, total: tell(BuildProgress(step, done, total)),
     )
     shutil.rmtree(work)
+    agreement = agreement_with_embedded(Classifier.load(part, settings.threads))
+    report["agreement_with_embedded"] = agreement
     about = {"source": source, "content": content_of(files), "made_at": datetime.now(UTC).isoformat()}
     return shelf.place(manifest.version, part, about | report)
 
 
+def agreement_with_embedded(model: Classifier) -> float:
+    """The share of the built-in faces to which `model` and the embedded one give the same top mood."""
+    from vibecheck.vision.sample_faces import face_crops
+
+    ours, theirs = (
+        each.probabilities(face_crops(each.manifest, each.side, FACES)).argmax(1)
+        for each in (model, Classifier.load(EMBEDDED))
+    )
+    return float((ours == theirs).mean())
+
+
 def _kept_faces(settings: Settings) -> Iterator[tuple[np.ndarray, Face]]:
-    """The newest pictures that visitors let VibeCheck keep, each with its face; none without the records."""
+    """The newest kept pictures, each with its face; none if the records cannot be opened."""
     with suppress(RecordsError):
         store = Store.open(settings.records_url, settings.images_url)
         for prediction in store.pictured(FACES):
@@ -208,12 +221,12 @@ def _kept_faces(settings: Settings) -> Iterator[tuple[np.ndarray, Face]]:
 
 
 def _link_or_copy(source: Path, target: Path, data: Path) -> None:
-    """The same bytes under another name: without a copy where the file is VibeCheck's own."""
+    """A hard link if the file is in VibeCheck's own data folder, else a copy."""
     source = source.resolve()
     if source.is_relative_to(data.resolve()):
         try:
             os.link(source, target)
-        except OSError:  # a disk that knows no links
+        except OSError:  # a file system without hard links
             pass
         else:
             return

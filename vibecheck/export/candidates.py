@@ -1,9 +1,9 @@
-"""The ways one model can run on this machine, measured: which is fastest and still answers as PyTorch does?
+"""Candidate ways to run a model on this machine: which is fastest and still answers as transformers does?
 
-    fp32          as it is
-    int8 dynamic  linear layers in 8 bits, scales of the activations taken as they come: for transformers
-    int8 static   convolutions in 8 bits, scales taken from faces beforehand: for convolutional nets;
-                  "but the first" leaves the one that sees the pixels as it is
+    fp32          full precision
+    int8 dynamic  linear layers in 8 bits, activation scales computed at run time: for transformers
+    int8 static   convolutions in 8 bits, activation scales calibrated on faces: for convolutional networks;
+                  "but the first" keeps the first layer in full precision
 
 Imports torch, so it runs in a process of its own (see `build`).
 """
@@ -35,26 +35,27 @@ from onnxruntime.quantization import (
 
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError
-from vibecheck.export.onnx_export import WithPixels, export
+from vibecheck.export.onnx_export import export
+from vibecheck.export.torch_model import WithPixels, grey
 from vibecheck.vision.classifier import ONNX_FILE, Classifier, labels_of
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 
-# A candidate is taken if the top mood is PyTorch's on at least so many of the faces …
+# A candidate is accepted if its top mood is the reference's on at least this share of the faces …
 AGREEMENT = 0.99
-# … and its probabilities are on average no further from PyTorch's than this.
+# … and its probabilities differ from the reference's by at most this on average.
 MEAN_DIFFERENCE = 0.03
-# Layers of a kind from which on it is worth making them smaller.
+# With fewer layers of a kind, quantising them is not worth it.
 ENOUGH = 4
-# A run that nothing else disturbed: this share of the runs took less time.
+# The latency that is reported: this quantile of the runs is not disturbed by other processes.
 UNDISTURBED = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to run a model, as it was measured.
+    """One way to run a model, measured.
 
-    `ms` is for one face; `agreement` the share of faces with PyTorch's top mood; the differences are
-    of probabilities; `refused` says why it is not taken, or is empty.
+    `ms` is for one face; `agreement` the share of faces with the reference's top mood; the differences are
+    of probabilities; `refused` says why it is rejected, or is empty.
     """
 
     name: str
@@ -68,7 +69,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredAnswers:
-    """What a model said of N faces: N x 7 probabilities, and for each how many ms it took."""
+    """A model's answers to N faces: N x 7 probabilities, and the ms that each took."""
 
     probabilities: np.ndarray
     times: list[float]
@@ -79,7 +80,7 @@ class MeasuredAnswers:
 
 
 class TorchSession:
-    """PyTorch, in the place of a session of ONNX Runtime: what every candidate is held against."""
+    """The reference in the place of an ONNX Runtime session: transformers' own processor and model."""
 
     def __init__(self, model: WithPixels, side: int) -> None:
         self._model = model
@@ -91,8 +92,7 @@ class TorchSession:
 
     def run(self, outputs: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         """The logits of N faces."""
-        with torch.inference_mode():
-            return [self._model(torch.from_numpy(inputs[self.name])).numpy()]
+        return [self._model.reference(torch.from_numpy(inputs[self.name])).numpy()]
 
 
 def make(
@@ -104,16 +104,18 @@ def make(
     threads: int,
     tell: Callable[[str, int, int], None],
 ) -> dict[str, Any]:
-    """Put the best candidate into `folder` as `model.onnx`; returns what was measured, for the report.
+    """Put the best candidate into `folder` as `model.onnx`; returns the measurements for the report.
 
-    `folder` is the model's own, with a manifest, and `model` what was opened from it; `faces` (N x side
-    x side x 3 uint8 RGB) are what candidates are measured on, `others` what scales are taken from.
-    `work` is an empty folder. `tell` gets "compiling" or "checking", a count, and of how many. Raises
-    ModelError if no candidate answers as PyTorch does; nothing is written then.
+    `folder` is the model's own, with a manifest, and `model` was opened from it. Candidates are measured on
+    `faces` (N x side x side x 3 uint8 RGB) and calibrated on `others`. `work` is an empty folder. `tell` is
+    called with "compiling" or "checking", a count and the total. Raises ModelError, and writes nothing, if
+    no candidate answers as transformers does.
     """
     tell("compiling", 0, 1)
     manifest = Manifest.read(folder)
     mapping = map_labels(labels_of(folder))
+    if manifest.grey:  # what such a model sees anyway, and the only pictures that its processor can be given
+        faces = grey(faces)
     reference = _answers(Classifier(TorchSession(model, faces.shape[1]), mapping, manifest), faces)
     paths = list(_write(model, others, work, tell))
     measured = []
@@ -126,13 +128,14 @@ def make(
     taken = [each for each in measured if not each.refused]
     if not taken:
         reasons = "; ".join(f"{each.name}: {each.refused}" for each in measured)
-        raise ModelError(f"No way to run {manifest.version} answers as PyTorch does ({reasons}).")
+        raise ModelError(f"No way to run {manifest.version} answers as transformers does ({reasons}).")
     best = min(taken, key=lambda each: each.ms)
     shutil.move(dict(paths)[best.name], folder / ONNX_FILE)
     return {
         "candidate": best.name,
         "ms": best.ms,
         "pytorch_ms": reference.ms,
+        "pixels": model.pixels.description,
         "threads": threads,
         "cores": os.cpu_count(),
         "faces": len(faces),
@@ -169,7 +172,7 @@ def _write(
 
 
 def dynamic(plain: Path, name: str, path: Path) -> tuple[str, Path]:
-    """Write the candidate whose linear layers are in 8 bits."""
+    """Write the candidate with linear layers in 8 bits."""
     with _quietly():
         quantize_dynamic(
             plain,
@@ -184,7 +187,7 @@ def dynamic(plain: Path, name: str, path: Path) -> tuple[str, Path]:
 def _static(
     plain: Path, others: np.ndarray, name: str, path: Path, method: CalibrationMethod, keep: list[str]
 ) -> tuple[str, Path]:
-    """Write a candidate whose convolutions, but those called in `keep`, are in 8 bits."""
+    """Write a candidate with convolutions in 8 bits, except those named in `keep`."""
     with _quietly():
         quantize_static(
             plain,
@@ -202,7 +205,7 @@ def _static(
 
 
 class _Faces(CalibrationDataReader):
-    """Faces one by one, as ONNX Runtime wants them to take scales from."""
+    """Faces one by one, for ONNX Runtime's calibration."""
 
     def __init__(self, faces: np.ndarray) -> None:
         self._left = iter(faces)
@@ -213,8 +216,8 @@ class _Faces(CalibrationDataReader):
 
 
 def _answers(classifier: Classifier, faces: np.ndarray) -> MeasuredAnswers:
-    """What it says of each face, one by one as in live video."""
-    classifier.probabilities(faces[:1])  # the first run makes room, and takes longer
+    """Its answers, one face at a time as in live video."""
+    classifier.probabilities(faces[:1])  # the first run allocates memory, and takes longer
     said, times = [], []
     for face in faces:
         start = time.perf_counter()
@@ -229,7 +232,7 @@ def _judged(name: str, path: Path, found: MeasuredAnswers, reference: MeasuredAn
     mean = float(difference.mean())
     reasons = []
     if not agreement >= AGREEMENT:
-        reasons.append(f"its top mood is PyTorch's on {agreement:.1%} of the faces, under {AGREEMENT:.0%}")
+        reasons.append(f"its top mood is the same on {agreement:.1%} of the faces, under {AGREEMENT:.0%}")
     if not mean <= MEAN_DIFFERENCE:
         reasons.append(f"its probabilities differ by {mean:.3f} on average, over {MEAN_DIFFERENCE}")
     size = path.stat().st_size
@@ -238,7 +241,7 @@ def _judged(name: str, path: Path, found: MeasuredAnswers, reference: MeasuredAn
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the advice that the quantizer prints."""
+    """Silence the quantizer's advice."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

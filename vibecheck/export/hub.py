@@ -1,6 +1,6 @@
-"""Fetches models from the Hugging Face Hub: one commit, weights from safetensors only, every file checked.
+"""Fetches models from the Hugging Face Hub: one commit, weights from safetensors only, every file verified.
 
-Used in processes that make models ready, never in the web process.
+Used in processes that build models, never in the web process.
 """
 
 import errno
@@ -15,7 +15,7 @@ from pathlib import Path
 from vibecheck.errors import HubUnreachable, ModelError
 from vibecheck.vision.model_source import HubModel
 
-# Plain HTTP takes a download up again where the line was cut, and is what the tests run.
+# Plain HTTP resumes a download that was cut off, and is what the tests cover.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from huggingface_hub import HfApi, constants, hf_hub_download
@@ -30,20 +30,22 @@ from huggingface_hub.errors import (
 )
 
 TIMEOUT = 10.0  # s, for the first answer
-# Making a model ready takes about seven times as much memory, and one file of ONNX holds 2 GB at most.
+# Building takes about seven times as much memory, and an ONNX file holds at most 2 GB.
 LARGEST = 1_500_000_000
 NEEDED = ("config.json", "preprocessor_config.json")
 WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 ALSO = ("model.safetensors.index.json", "README.md", "vibecheck.json")
+ENDPOINT = "HF_ENDPOINT"
+PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CHUNK = 1 << 20
-# A cut costs what was not written yet, and progress is told by the chunk: the library's own is 10 MB.
+# An interruption loses up to one chunk, and progress is reported by the chunk: the default is 10 MB.
 constants.DOWNLOAD_CHUNK_SIZE = CHUNK
 
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file of a commit. `digest` is its SHA-256 where it is large, else git's name for it."""
+    """A file of a commit. `digest` is its SHA-256 if it is in LFS, else its git blob id."""
 
     name: str
     size: int
@@ -52,7 +54,7 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit of a model on the Hub, and the files of it that are wanted."""
+    """One commit of a model on the Hub, and those of its files that are needed."""
 
     repo: str
     sha: str
@@ -65,14 +67,14 @@ class Commit:
 
     @property
     def size(self) -> int:
-        """Bytes of all wanted files."""
+        """Bytes of all needed files."""
         return sum(file.size for file in self.files)
 
 
 def resolve(model: HubModel, token: str | None) -> Commit:
-    """Ask the Hub which commit is meant, and what is in it.
+    """Look up the commit of a model and its files.
 
-    Raises HubUnreachable where it may work later, else ModelError.
+    Raises HubUnreachable if trying later may help, else ModelError.
     """
     with _explained(model):
         info = HfApi(token=token or None).model_info(
@@ -95,14 +97,14 @@ def resolve(model: HubModel, token: str | None) -> Commit:
     )
     commit = Commit(model.repo, info.sha or "", files)
     if not re.fullmatch(r"[0-9a-f]{40}", commit.sha):
-        raise ModelError(f"{model}: the Hub named no commit. Check HF_ENDPOINT if it is set.")
+        raise ModelError(f"{model}: the Hub named no commit. Check {ENDPOINT} if it is set.")
     if commit.size > LARGEST:
         raise ModelError(f"{model} has {commit.size / 1e9:.1f} GB; the largest that is taken has 1.5 GB.")
     return commit
 
 
 def _from(done: int, total: int, tell: Callable[[int, int], None]) -> Callable[[int], None]:
-    """Tells how many bytes there are in all, of what one file adds to those before it."""
+    """A callback for one file's bytes that reports them on top of `done`."""
     return lambda count: tell(done + count, total)
 
 
@@ -113,10 +115,10 @@ def fetch(
     tell: Callable[[int, int], None],
     look: Callable[[Path], object] = lambda folder: None,
 ) -> None:
-    """Bring the files of a commit into `folder`; what is there whole already is not fetched again.
+    """Download the files of a commit into `folder`; complete files are not downloaded again.
 
-    `tell` gets bytes done and bytes in all. `look` may raise at what is in the folder before the
-    weights, which come last, are fetched. Raises HubUnreachable or ModelError.
+    `tell` is called with bytes done and the total. `look` is called before the weights, which come last,
+    and may raise to stop. Raises HubUnreachable or ModelError.
     """
     done, looked = 0, False
     for file in commit.files:
@@ -139,7 +141,7 @@ def fetch(
 
 
 def _meter(tell: Callable[[int], None]) -> type:
-    """A progress bar, as huggingface_hub wants one, that calls `tell` with the bytes of a file so far."""
+    """A progress bar for huggingface_hub that calls `tell` with the bytes of a file so far."""
 
     class Meter:
         def __init__(self, *args, initial: int = 0, **kwargs) -> None:
@@ -177,9 +179,14 @@ def _verify(path: Path, file: HubFile, commit: Commit) -> None:
         )
 
 
+def _set(names: tuple[str, ...]) -> str:
+    """Those of the environment's variables that are set, as a list for a sentence."""
+    return ", ".join(name for name in names if os.environ.get(name))
+
+
 @contextmanager
 def _explained(model: HubModel) -> Iterator[None]:
-    """Turn what the Hub, the network and the disk do into sentences."""
+    """Turn failures of the Hub, the network and the disk into sentences."""
     try:
         yield
     except GatedRepoError as error:
@@ -198,12 +205,20 @@ def _explained(model: HubModel) -> Iterator[None]:
         if status in (401, 403):
             raise ModelError(f"The Hub refuses {model} ({status}): check HF_TOKEN.") from error
         raise HubUnreachable(f"The Hub answers with an error ({status}) for {model}.") from error
+    except (ValueError, ImportError) as error:  # httpx on a proxy that it cannot use, or an answer of no JSON
+        if not (names := _set(PROXIES)):
+            raise HubUnreachable(
+                f"What the Hub answers for {model} cannot be read: check {ENDPOINT}."
+            ) from error
+        raise HubUnreachable(
+            f"The Hub cannot be reached for {model}: {names} must be an address such as http://host:port "
+            "(SOCKS is not supported), or unset."
+        ) from error
     except OfflineModeIsEnabled as error:
         raise HubUnreachable(f"{model} was not fetched, since HF_HUB_OFFLINE is set.") from error
     except (HTTPError, LocalEntryNotFoundError) as error:
-        raise HubUnreachable(
-            f"The Hub cannot be reached for {model}: check the network, or HF_ENDPOINT if it is set."
-        ) from error
+        named = f", and {names}" if (names := _set((*PROXIES, ENDPOINT))) else ""
+        raise HubUnreachable(f"The Hub cannot be reached for {model}: check the network{named}.") from error
     except OSError as error:
         if error.errno in DISK_FULL:
             raise ModelError(

@@ -1,6 +1,6 @@
-"""Makes `model.onnx` in a Hugging Face model folder, and proves that it answers as PyTorch does.
+"""A PyTorch model as ONNX: the export itself, and `compile --in-place`, which checks it against PyTorch.
 
-Imports torch and transformers, so it runs in a process of its own: `python -m vibecheck compile`.
+Imports torch, so it runs in a process of its own: `python -m vibecheck compile`.
 """
 
 import contextlib
@@ -16,86 +16,29 @@ import onnxruntime
 import onnxscript.optimizer
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 
-from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError
-from vibecheck.vision.classifier import ONNX_FILE, labels_of, made_with
+from vibecheck.export.pixels import one_line
+from vibecheck.export.torch_model import WithPixels, open_folder
+from vibecheck.vision.classifier import ONNX_FILE, made_with
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 
-# ITU-R BT.601 luma, as Pillow's "L" and OpenCV's RGB2GRAY have it.
-LUMA = (0.299, 0.587, 0.114)
 OPSET = 20
-# Largest difference of a probability between PyTorch and ONNX Runtime that is let through.
+# Largest accepted difference of a probability between PyTorch and ONNX Runtime.
 TOLERANCE = 1e-4
-# Constants of at most so many numbers are computed at export: biases, scales and shapes.
+# Constants of up to this many numbers are folded at export: biases, scales and shapes.
 SMALL = 2048
 
 
-class WithPixels(torch.nn.Module):
-    """A model with all that belongs round it: N x S x S x 3 uint8 RGB to calibrated logits.
-
-    Before it, what it wants done to its pixels; behind it, its temperature (Guo et al. 2017).
-    """
-
-    def __init__(self, model: torch.nn.Module, processor: dict, manifest: Manifest) -> None:
-        super().__init__()
-        self.model = model
-        self.manifest = manifest
-        factor = processor.get("rescale_factor", 1 / 255) if processor.get("do_rescale", True) else 1.0
-        normalise = processor.get("do_normalize", True)
-        mean = processor.get("image_mean", [0.5] * 3) if normalise else [0.0] * 3
-        std = processor.get("image_std", [0.5] * 3) if normalise else [1.0] * 3
-        self.register_buffer("luma", torch.tensor(LUMA), persistent=False)
-        scale, shift = factor / torch.tensor(std), -torch.tensor(mean) / torch.tensor(std)
-        self.register_buffer("scale", scale.view(-1, 1, 1), persistent=False)
-        self.register_buffer("shift", shift.view(-1, 1, 1), persistent=False)
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        values = pixels.to(torch.float32)
-        if self.manifest.grey:
-            values = (values * self.luma).sum(dim=3, keepdim=True)
-        values = values.permute(0, 3, 1, 2)
-        values = values * self.scale + self.shift  # one grey channel becomes three
-        return self.model(pixel_values=values).logits / self.manifest.temperature
-
-
-def last_layer(model: torch.nn.Module) -> torch.nn.Linear:
-    """The layer that gives the logits."""
-    return [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-1]
-
-
-def open_folder(folder: Path, manifest: Manifest) -> tuple[WithPixels, int]:
-    """The folder's PyTorch model in full precision, calibrated, and the side of its input in px.
-
-    Weights come from safetensors only, and no code from the folder runs. Raises ModelError.
-    """
-    map_labels(labels_of(folder))
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True).to_dict()
-        model = AutoModelForImageClassification.from_pretrained(
-            folder, config=config, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"{folder} is not a model that can be compiled: {error}") from error
-    size = processor.get("crop_size") or processor.get("size") or {}
-    side = size.get("height") or size.get("shortest_edge") or getattr(config, "image_size", None)
-    if not isinstance(side, int) or not 16 <= side <= 1024:
-        raise ModelError(f"{folder}/preprocessor_config.json does not say the size of the model's input.")
-    return WithPixels(model, processor, manifest).eval(), side
-
-
 def compile_folder(folder: Path, faces: np.ndarray) -> float:
-    """Write `model.onnx` into `folder` and return the largest difference from PyTorch on `faces`.
+    """Write `model.onnx` into `folder`; returns the largest difference of a probability from PyTorch.
 
-    `faces` is N x H x W x 3 uint8 RGB; it is only a probe, resized to the model's input. The folder's
-    manifest is used, or a plain one is written. The file appears only if the difference is at most
-    TOLERANCE; otherwise ModelError.
+    `faces` (N x H x W x 3 uint8 RGB) are resized to the model's input and compared. Without a manifest in
+    the folder a default one is written. Raises ModelError and writes nothing if the difference is over
+    TOLERANCE.
     """
     manifest = Manifest.read(folder) if (folder / FILE_NAME).exists() else Manifest(version=folder.name)
-    model, side = open_folder(folder, manifest)
+    model, side = open_folder(folder, manifest, attention="eager")
     probe = _resized(faces, side)
     graph = _in_half_where_exact(export(model, torch.from_numpy(probe[:2])))
 
@@ -122,26 +65,29 @@ def _resized(faces: np.ndarray, side: int) -> np.ndarray:
 
 
 def export(model: WithPixels, example: torch.Tensor, optimise: bool = False) -> onnx.ModelProto:
-    """The model as ONNX with any number of faces a run.
+    """The model as ONNX, for any number of faces a run. Raises ModelError if PyTorch cannot export it.
 
-    Where it is to be stored in half precision, only what is small and constant is computed beforehand:
-    the exporter's optimiser also folds batch normalisation into the weights, after which half precision
-    no longer holds them exactly. ONNX Runtime does that folding when it loads, but only if nothing else
-    of a layer is left to compute (without this, the embedded model took half as long again). Where
-    layers are to be made smaller, optimised: only weights that stand in the graph as they are can be.
+    With `optimise` batch normalisation and constants are folded into the weights, which quantisation needs.
+    Without it only small constants are folded, so that weights stay exact in half precision; ONNX Runtime
+    folds the rest when it loads, as long as nothing else of a layer is left to compute (otherwise the
+    embedded model took half as long again).
     """
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            model,
-            (example,),
-            dynamo=True,
-            optimize=optimise,
-            opset_version=OPSET,
-            input_names=["pixels"],
-            output_names=["logits"],
-            dynamic_shapes=({0: torch.export.Dim("faces", min=1, max=1024)},),
-        )
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                model,
+                (example,),
+                dynamo=True,
+                optimize=optimise,
+                opset_version=OPSET,
+                input_names=["pixels"],
+                output_names=["logits"],
+                dynamic_shapes=({0: torch.export.Dim("faces", min=1, max=1024)},),
+            )
+    except Exception as error:  # a third party's code: whatever it raises is the reason
+        kind = type(model.model).__name__
+        raise ModelError(f"{kind} cannot be exported to ONNX: {one_line(error)}.") from error
     if not optimise:
         onnxscript.optimizer.fold_constants(program.model, input_size_limit=SMALL, output_size_limit=SMALL)
         onnxscript.optimizer.remove_unused_nodes(program.model)
@@ -151,9 +97,9 @@ def export(model: WithPixels, example: torch.Tensor, optimise: bool = False) -> 
 
 
 def _in_half_where_exact(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Store as half precision every large weight that loses nothing by it, and cast it back in the graph.
+    """Store large weights in half precision where that is lossless, and cast them back in the graph.
 
-    ONNX Runtime folds the casts away when it loads, so only the file gets smaller.
+    ONNX Runtime folds the casts when it loads, so only the file gets smaller.
     """
     casts = []
     for weight in graph.graph.initializer:

@@ -1,12 +1,14 @@
-"""A model that is being made ready behind the running app: in a process of its own, which gives way.
+"""A model that is being built while the app runs: in a process of its own, with low priority.
 
 The process is `python -m vibecheck compile --json --behind MODEL`; it ends when the app does, however the
 app ends, since its standard input is then closed.
 """
 
+import contextlib
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,16 +23,17 @@ ROOT = Path(__file__).parents[2]
 # One core is left to the video, whose own threads go first in any case.
 THREADS = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
 
+KILLED = 9  # the signal that cannot be caught; the kernel sends it when memory runs out
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class BuildState:
-    """How far a preparation is.
+    """The progress of a build.
 
     `step` is "starting", "fetching" (counted in bytes), "compiling", "checking", "ready" or "failed".
-    `version` is set when it is ready. `sentence` says what went wrong, `later` whether trying again
-    later may help.
+    `version` is set when it is ready, `sentence` when it failed; `later` says whether a retry may help.
     """
 
     step: str
@@ -46,17 +49,18 @@ class BuildState:
 
     @property
     def share(self) -> float:
-        """How much of the step is done, 0 to 1."""
+        """The share of the step that is done, 0 to 1."""
         return min(1.0, self.done / self.total) if self.total else 0.0
 
 
 class BackgroundBuild:
-    """One model on its way. `state` may be read by any thread."""
+    """One running build. `state` may be read by any thread."""
 
     def __init__(self, settings: Settings, source: str) -> None:
         """Starts the process."""
         self.source = source
         self.state = BuildState("starting")
+        self._oom_kills = oom_kills()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  read when the process has ended
         self._process = subprocess.Popen(
             [sys.executable, "-m", "vibecheck", "compile", "--json", "--behind", "--", source],
@@ -77,12 +81,12 @@ class BackgroundBuild:
         return self._process.pid
 
     def wait(self, seconds: float | None = None) -> BuildState:
-        """Wait for the end, or for so long; returns the state then."""
+        """Wait until it has ended, or for `seconds`; returns the state."""
         self._thread.join(seconds)
         return self.state
 
     def stop(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill the process."""
         self._process.kill()
         self._thread.join()
 
@@ -92,25 +96,42 @@ class BackgroundBuild:
                 if state := state_of(line):
                     self.state = state
                 else:
-                    log.warning("Not understood while a model was made ready: %s", line.strip())
+                    log.warning("Unexpected output of a build: %s", line.strip())
         if self.state.running:
             self._errors.seek(0)
-            log.warning(
-                "%s was not made ready:\n%s",
-                self.source,
-                self._errors.read().decode(errors="replace")[-4000:],
-            )
-            how = f"signal {-code}" if (code := self._process.returncode) < 0 else f"exit status {code}"
-            sentence = (
-                f"{self.source} could not be made ready ({how}; too little memory is a common reason): "
-                f"python -m vibecheck compile {self.source} says more."
-            )
+            written = self._errors.read().decode(errors="replace")
+            log.warning("%s was not made ready:\n%s", self.source, written[-4000:])
+            why = why_it_ended(self._process.returncode, written, oom_kills() > self._oom_kills)
+            more = f"python -m vibecheck compile {self.source} says more."
+            sentence = f"{self.source} could not be made ready {why} {more}"
             self.state = BuildState("failed", sentence=sentence)
         self._errors.close()
 
 
+def why_it_ended(code: int, written: str, out_of_memory: bool) -> str:
+    """The end of a sentence: how a process ended that did not say so itself, and its last words.
+
+    `code` is as `Popen.returncode`, `written` its standard error. What comes before the colon can be shown
+    to anybody; the last words may name files.
+    """
+    how = f"exit status {code}" if code >= 0 else signal.Signals(-code).name
+    if code == -KILLED and out_of_memory:
+        how = "the system ran out of memory and ended it"
+    words = written.strip().splitlines()
+    return f"({how}): {words[-1].strip()[:200].rstrip('.')}." if words else f"({how}):"
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed for lack of memory since boot; 0 if it does not say."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
 def state_of(line: str) -> BuildState | None:
-    """The state that a line of the process tells; None for what tells none, whatever it is."""
+    """The state in a line of the process's output, or None for any other line."""
     try:
         return _state(json.loads(line))
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):

@@ -1,10 +1,7 @@
-"""The model that runs now: it follows the registry's champion, and changes between two frames.
+"""The model that runs now: follows the registry's champion, and changes between two frames.
 
-The app starts at once on the embedded model. A thread looks at the registry every two seconds; a
-champion whose files are not here yet is made ready in a process of its own, and until then, or where
-that fails, the model that runs goes on.
-
-It knows no page, and nothing of how a model is made.
+The app starts on the embedded model. A thread polls the registry every two seconds; a champion that is not
+installed here is built in a process of its own, and until then, or if that fails, the current model stays.
 """
 
 import contextlib
@@ -30,7 +27,7 @@ from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded
 from vibecheck.vision.reader import Reader
 
 LOOK_EVERY = 2.0  # s
-# After a failure that may pass, the same model is tried again no sooner than this.
+# After a temporary failure the same model is not tried again sooner than this.
 RETRY_AFTER = 600.0  # s
 
 log = logging.getLogger(__name__)
@@ -38,16 +35,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
-    """What is under way or in the way: the model that is wanted, how far it is, or why it does not run."""
+    """A change of model that is running or has failed: the wanted model, and its progress or the reason."""
 
     wanted: str
     state: BuildState
 
 
 class LiveModel:
-    """Reads pictures with the model that runs now. May be shared by threads.
+    """Keeps `reader` on the model that runs now. May be shared by threads.
 
-    `change` is None while the champion runs.
+    `change` is None while the champion runs. `report` is what was measured when the model that runs was
+    built on this machine; None if it runs as shipped.
     """
 
     def __init__(self, settings: Settings, look_every: float = LOOK_EVERY) -> None:
@@ -57,6 +55,7 @@ class LiveModel:
         self._shelf = Shelf(settings.data)
         self.embedded = Manifest.read(EMBEDDED).version
         self.reader = Reader.open(self._embedded_folder(), settings.threads)
+        self.report = self._report()
         self.change: ModelChange | None = None
         self._registry: Registry | None = None
         self._build: BackgroundBuild | None = None
@@ -65,12 +64,12 @@ class LiveModel:
         self._thread = threading.Thread(target=self._run, name="champion", daemon=True)
 
     def follow(self) -> Self:
-        """Start to follow the registry."""
+        """Start following the registry."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Follow no longer, and end what is under way."""
+        """Stop following, and end a running build."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -84,14 +83,8 @@ class LiveModel:
         """The model that runs now."""
         return self.reader.classifier.manifest
 
-    @property
-    def report(self) -> dict[str, Any] | None:
-        """What was measured when the model that runs now was made ready; None as it shipped."""
-        there = self._shelf.find(self.manifest.version, ())
-        return there.report if there else None
-
     def look(self) -> None:
-        """Look at the registry once, and do what it takes to run its champion. Raises RecordsError."""
+        """Look at the registry once, and switch to its champion or build it. Raises RecordsError."""
         if self._registry is None:
             self._registry = Registry.open(self._settings)
         champion = self._registry.champion()
@@ -99,7 +92,7 @@ class LiveModel:
             self._begin(self._registry)
         elif champion.version == self.manifest.version:
             self._not_before.clear()
-            self._settle(None)
+            self._end_build(None)
         else:
             self._change_to(champion, self._registry)
 
@@ -108,7 +101,7 @@ class LiveModel:
             try:
                 self.look()
             except RecordsError as error:
-                # Without records there is no registry: what runs goes on. Each vibe check says it too.
+                # Without records there is no registry; the current model stays. Vibe checks report it, too.
                 log.debug("The registry cannot be read: %s", error)
             except Exception as error:
                 log.exception("The champion could not be followed")
@@ -118,7 +111,7 @@ class LiveModel:
             self._stopped.wait(self._look_every)
 
     def _begin(self, registry: Registry) -> None:
-        """In a new installation, the setting names the first champion."""
+        """In a new installation the setting names the first champion."""
         now = datetime.now(UTC)
         source = self._settings.source
         shipped = Manifest.read(EMBEDDED)
@@ -131,10 +124,10 @@ class LiveModel:
             _register(registry, shipped, now)
             registry.begin(version, "The first model, named by VIBECHECK_MODEL.", now, shipped.version)
 
-    def _newly_came_along(self, registry: Registry, before: Version) -> bool:
-        """After an update: the embedded model is another one, and the one before is not here to run.
+    def _promote_embedded(self, registry: Registry, before: Version) -> bool:
+        """After an update with a new embedded model: promote it, since the old one is gone.
 
-        The new one takes its place, once: of copies of two releases each would otherwise have its own.
+        Only once: copies of two releases would otherwise promote theirs in turn.
         """
         shipped = Manifest.read(EMBEDDED)
         if shipped.version in {each.version for each in registry.versions()}:
@@ -147,15 +140,15 @@ class LiveModel:
         return True
 
     def _change_to(self, champion: Version, registry: Registry) -> None:
-        """Run another model, as soon as its files are here."""
+        """Run another model as soon as it is installed."""
         if champion.source == EMBEDDED_NAME:
             if champion.version == self.embedded:
                 self._swap(self._embedded_folder())
-            elif self._newly_came_along(registry, champion):
+            elif self._promote_embedded(registry, champion):
                 self.look()
             else:
                 sentence = f"{champion.version} did not come with this version of VibeCheck."
-                self._settle(ModelChange(champion.version, BuildState("failed", sentence=sentence)))
+                self._end_build(ModelChange(champion.version, BuildState("failed", sentence=sentence)))
             return
         if self._waiting(champion.version):
             return
@@ -171,11 +164,11 @@ class LiveModel:
             self._failed(champion.version, BuildState("failed", sentence=sentence))
 
     def _prepared(self, wanted: str, source: str) -> str | None:
-        """The version made from `source`, once it is ready; until then it is under way, or has failed."""
+        """The version built from `source` once it is ready, else None: it is being built, or has failed."""
         if self._waiting(wanted):
             return None
         if self._build and self._build.source != source:
-            self._build.stop()  # another champion meanwhile
+            self._build.stop()  # the champion has changed
             self._build = None
         if self._build is None:
             self._build = BackgroundBuild(self._settings, source)
@@ -191,36 +184,41 @@ class LiveModel:
         return state.version
 
     def _waiting(self, wanted: str) -> bool:
-        """Whether it has failed, and is not to be tried again yet."""
+        """Whether it has failed and must not be retried yet."""
         return time.monotonic() < self._not_before.get(wanted, 0.0)
 
     def _failed(self, wanted: str, state: BuildState) -> None:
         self._not_before[wanted] = time.monotonic() + RETRY_AFTER if state.later else float("inf")
         log.info("%s", state.sentence)
-        self._settle(ModelChange(wanted, state))
+        self._end_build(ModelChange(wanted, state))
 
     def _swap(self, folder: Path) -> None:
-        """Run the model of a folder from the next frame on. Raises ModelError."""
+        """Run the model in `folder` from the next frame on. Raises ModelError."""
         classifier = Classifier.load(folder, self._settings.threads)
-        # The first run takes longer: it is not to be a visitor's.
+        # The first run is slow, so it must not be a visitor's.
         classifier.probabilities(np.zeros((1, classifier.side, classifier.side, 3), np.uint8))
         self.reader.classifier = classifier
+        self.report = self._report()
         del classifier
-        self._settle(None)
+        self._end_build(None)
         log.info("%s runs now", self.manifest.version)
         # The old model goes; what is here now is here to stay (see `ui.app._settle`).
         gc.unfreeze()
         gc.collect()
         gc.freeze()
 
-    def _settle(self, change: ModelChange | None) -> None:
+    def _end_build(self, change: ModelChange | None) -> None:
         if self._build:
             self._build.stop()
             self._build = None
         self.change = change
 
+    def _report(self) -> dict[str, Any] | None:
+        there = self._shelf.find(self.manifest.version, ())
+        return there.report if there else None
+
     def _embedded_folder(self) -> Path:
-        """Where the embedded model is: the way it runs best here, if that was found out, or as shipped."""
+        """The embedded model as built for this machine, or as shipped."""
         try:
             return folder_of(self.embedded, self._settings.data)
         except (VibeCheckError, OSError):
@@ -228,5 +226,5 @@ class LiveModel:
 
 
 def _register(registry: Registry, shipped: Manifest, now: datetime) -> None:
-    """Make the model that ships with VibeCheck known."""
+    """Register the model that ships with VibeCheck."""
     registry.register(shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)

@@ -1,10 +1,8 @@
-"""A model folder becomes seven probabilities for each face.
+"""Runs the emotion model: face crops → seven probabilities each. Imports no torch.
 
-The folder is a Hugging Face one (config.json, preprocessor_config.json, model.safetensors) with two
-files more: `model.onnx`, which is what runs, and `vibecheck.json` (see `manifest`). Both are made by
-`python -m vibecheck compile`. No torch is imported here.
-
-It knows cut-out faces, not where they came from; and runs without PyTorch.
+A model folder is a Hugging Face one (config.json, preprocessor_config.json, model.safetensors) with two
+more files, written by `python -m vibecheck compile`: `model.onnx`, which is what runs, and
+`vibecheck.json` (see `manifest`).
 """
 
 import json
@@ -21,7 +19,7 @@ from vibecheck.vision.manifest import Manifest
 
 EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
 ONNX_FILE = "model.onnx"
-# Pictures to a run, so that a folder of thousands takes no more memory than one of these.
+# Faces a run, so that thousands take no more memory than these.
 BATCH = 32
 
 
@@ -48,23 +46,22 @@ class Classifier:
         self._session = session
         self._input = session.get_inputs()[0].name
         self.side = int(session.get_inputs()[0].shape[1])
-        # labels x 7, ones where a label belongs to a mood: labels that share a mood are added up
+        # labels x 7, one-hot rows: probabilities of labels that map to the same mood are added
         self._to_moods = np.eye(len(EMOTIONS))[list(mapping)]
         self._lock = threading.Lock()
 
     @classmethod
     def load(cls, folder: Path, threads: int = 1) -> "Classifier":
-        """Open a model folder, to run on `threads` threads of the CPU.
+        """Open a model folder, to run on `threads` CPU threads.
 
-        Raises ModelError if a file is missing or damaged, or if the model's labels are not the
-        seven moods under some name.
+        Raises ModelError if a file is missing or damaged, or if the labels cannot be mapped to the moods.
         """
         manifest = Manifest.read(folder)
         mapping = map_labels(labels_of(folder))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # Threads that wait by spinning would take the cores from the video between two faces.
+        # Spinning threads would take the cores from the video between two faces.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         path = folder / ONNX_FILE
@@ -90,12 +87,12 @@ class Classifier:
     def probabilities(self, crops: np.ndarray, mirrored: bool | None = None) -> np.ndarray:
         """Seven probabilities a face, N x 7 float64, in the order of EMOTIONS; each row sums to 1.
 
-        `crops` is N x side x side x 3 uint8 RGB. The graph's logits are calibrated already; if the model
-        recorded the prior it was trained under, the answers are corrected for it (`without_prior`).
+        `crops` is N x side x side x 3 uint8 RGB. The graph's logits are calibrated; if the manifest has a
+        class prior, the probabilities are corrected for it (`without_prior`).
 
-        A model that is to see mirror images too answers with the mean of its logits for both. With
-        `mirrored` it sees only those (True) or only the faces as they are (False), in half the time: for
-        frames of a video, whose answers are averaged anyway. Any other model sees the faces as they are.
+        A model with `mirrored` in its manifest averages its logits for each face and its mirror image. For
+        video, whose readings are averaged anyway, `mirrored` picks one of the two in half the time: the
+        mirror images (True) or the faces as they are (False). Other models ignore it.
         """
         if not len(crops):
             return np.empty((0, len(EMOTIONS)))
@@ -111,7 +108,7 @@ class Classifier:
         return without_prior(shares, np.asarray(prior), self.manifest.prior_strength)
 
     def _logits(self, crops: np.ndarray) -> np.ndarray:
-        """N x labels float64, what the graph says."""
+        """N x labels float64."""
         with self._lock:
             parts = [
                 self._session.run(None, {self._input: crops[start : start + BATCH]})[0]
@@ -126,11 +123,10 @@ def mirror_images(crops: np.ndarray) -> np.ndarray:
 
 
 def without_prior(shares: np.ndarray, prior: np.ndarray, strength: float) -> np.ndarray:
-    """Probabilities (N x 7, up to a factor a row) as a model would give them that knew less of the prior.
+    """Post-hoc logit adjustment (Menon et al. 2021, arXiv:2007.07314) of N x 7 unnormalised probabilities.
 
-    Each is divided by its prior ** strength, and the rows are made to sum to 1: at 0 they stay as they
-    are, at 1 every mood was equally likely to begin with (logit adjustment after training, Menon et al.
-    2021, arXiv:2007.07314).
+    Each is divided by its prior ** strength and rows are normalised: strength 0 changes nothing, 1 assumes
+    that all moods were equally likely.
     """
     corrected = shares / prior**strength
     return corrected / corrected.sum(axis=1, keepdims=True)
@@ -156,12 +152,12 @@ def _check_shapes(session: onnxruntime.InferenceSession, labels: int, path: Path
 
 
 def made_with(manifest: Manifest) -> dict[str, str]:
-    """What of a manifest is inside the graph, as the graph notes it."""
+    """The manifest's fields that are baked into the graph, as the graph's metadata."""
     return {"vibecheck.temperature": str(manifest.temperature)}
 
 
 def _check_made_with(session: onnxruntime.InferenceSession, manifest: Manifest, path: Path) -> None:
-    """Refuse a graph that was made for another manifest: its confidence would mean nothing."""
+    """Refuse a graph built with another temperature: its confidence would be meaningless."""
     noted = session.get_modelmeta().custom_metadata_map
     if not made_with(manifest).items() <= noted.items():
         raise ModelError(
@@ -170,7 +166,7 @@ def _check_made_with(session: onnxruntime.InferenceSession, manifest: Manifest, 
         )
 
 
-# ONNX Runtime raises its own classes, which share no base but Exception.
+# ONNX Runtime's exceptions share no base class but Exception.
 _ORT_ERRORS = tuple(
     kind
     for kind in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()

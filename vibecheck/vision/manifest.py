@@ -1,4 +1,4 @@
-"""`vibecheck.json`: what VibeCheck must know of a model that its Hugging Face folder does not say."""
+"""`vibecheck.json`: what VibeCheck needs to know about a model beyond its Hugging Face folder."""
 
 import json
 from pathlib import Path
@@ -15,9 +15,9 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Manifest(BaseModel):
-    """How faces are cut for a model, and how its answers are made honest.
+    """How faces are cropped for a model, and how its probabilities are calibrated.
 
-    All but `version` has a default that suits a model of which nothing is known.
+    All fields but `version` have a default that suits an unknown model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

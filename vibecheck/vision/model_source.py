@@ -13,14 +13,14 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """A model on the Hub: `repo` is `owner/name`, `revision` a branch, tag or commit, None the newest."""
+    """A model on the Hub: `repo` is `owner/name`; `revision` a branch, tag or commit, None for the newest."""
 
     repo: str
     revision: str | None = None
 
     @property
     def version(self) -> str | None:
-        """The version that is written with every prediction, if `revision` is a commit."""
+        """The version recorded with every prediction, if `revision` is a commit."""
         if self.revision is None or not _COMMIT.fullmatch(self.revision):
             return None
         return f"{self.repo}@{self.revision[:12]}"
@@ -51,9 +51,9 @@ Source = HubModel | ModelFolder | Embedded
 
 
 def parse_source(text: str) -> Source:
-    """What VIBECHECK_MODEL and `compile` take: a Hub id with or without `@revision`, a folder, `embedded`.
+    """Parse VIBECHECK_MODEL or what `compile` is given: owner/name[@revision], a folder, or `embedded`.
 
-    A folder that exists goes before a Hub id of the same form. Raises ValueError.
+    An existing folder takes precedence over a Hub id of the same form. Raises ValueError.
     """
     text = text.strip()
     if text == EMBEDDED_NAME:
@@ -62,8 +62,8 @@ def parse_source(text: str) -> Source:
     if text.startswith((".", "/", "~")) or path.is_absolute() or (text and path.is_dir()):
         return ModelFolder(path.absolute())
     repo, at, revision = text.partition("@")
-    dull = ".." in text or "--" in repo
-    if dull or not _HUB_ID.fullmatch(repo) or (at and not _REVISION.fullmatch(revision)):
+    invalid = ".." in text or "--" in repo
+    if invalid or not _HUB_ID.fullmatch(repo) or (at and not _REVISION.fullmatch(revision)):
         raise ValueError(
             f"{text!r} is not a model: give a Hub id (owner/name or owner/name@revision), a folder, "
             "or embedded"

@@ -154,7 +154,7 @@ def test_every_architecture_can_be_built_and_trained_by_one_step(finishing):
     import torch
 
     from finetune.embedded.architectures import ARCHITECTURES, build
-    from vibecheck.export.onnx_export import last_layer
+    from vibecheck.export.torch_model import last_layer
 
     for name in ARCHITECTURES:
         model = build(name, 64, finishing.OUTPUTS).train()

@@ -23,7 +23,7 @@ def torch():
 
 def student_of(folder, manifest, distill=0.5, share=0.5, weights=(1.0,) * 7):
     from finetune.training.student import Student
-    from vibecheck.export.onnx_export import open_folder
+    from vibecheck.export.torch_model import open_folder
 
     inner, side = open_folder(folder, manifest)
     mapping = map_labels(labels_of(folder))

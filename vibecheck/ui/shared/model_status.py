@@ -2,6 +2,9 @@
 
 import re
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from vibecheck.models.live_model import LiveModel, ModelChange
@@ -9,6 +12,7 @@ from vibecheck.ui.shared import theme
 from vibecheck.vision.classifier import EMBEDDED
 
 MEGABYTE = 1e6
+MOST = 0.4  # agreement with the embedded model, below which the page warns
 # The rows of the embedded model's card that its summary shows, by their name there: title and unit.
 FIGURES = {
     "accuracy": ("Accuracy", "%"),
@@ -34,6 +38,8 @@ def _line(live: LiveModel) -> None:
     theme.quiet("It reads expressions, not feelings.")
     with st.expander("Details"):
         theme.quiet(f"Model: {live.manifest.version}.")
+    if warning := disagreement(live.report):
+        theme.quiet(warning)
     _news(live)
     change = live.change
     if change and change.state.step == "failed":
@@ -44,6 +50,17 @@ def _news(live: LiveModel) -> None:
     change = live.change
     if change and change.state.step != "failed":
         st.progress(change.state.share, text=told(change))
+
+
+def disagreement(report: Mapping[str, Any] | None) -> str:
+    """A warning if the model that runs and the embedded one give different answers to most faces."""
+    agreement = (report or {}).get("agreement_with_embedded", 1.0)
+    if agreement >= MOST:
+        return ""
+    return (
+        f"This model and the embedded one disagree about most faces (they agree on {agreement:.0%} of the "
+        "built-in ones): look at Models."
+    )
 
 
 def told(change: ModelChange) -> str:
@@ -108,8 +125,8 @@ def card(live: LiveModel) -> str:
         f"{told}\n\nOn this machine it runs as {chosen['name']}: {chosen['ms']:.0f} ms a face "
         f"(PyTorch: {report['pytorch_ms']:.0f} ms). On {report['faces']} faces its top mood was the one "
         f"PyTorch gives in {chosen['agreement']:.1%}, and its probabilities differed by "
-        f"{chosen['mean_difference']:.2g} on average."
-    )
+        f"{chosen['mean_difference']:.2g} on average. {disagreement(report)}"
+    ).strip()
 
 
 def _plain(text: str) -> str:
