@@ -1,7 +1,6 @@
 """The model on the page: which one runs, progress of the next one, and the model card."""
 
 import re
-
 from collections.abc import Mapping
 from typing import Any
 
