@@ -18,7 +18,10 @@ from vibecheck.vision.classifier import EMBEDDED
 TRAINING = """
 import sys, torch
 from transformers import AutoModelForImageClassification
-model = AutoModelForImageClassification.from_pretrained(sys.argv[1], local_files_only=True).float().train()
+model = AutoModelForImageClassification.from_pretrained(
+    sys.argv[1], local_files_only=True, trust_remote_code=False
+)
+model = model.float().train()
 pictures = torch.randn(32, 3, 80, 80)
 labels, optimiser = torch.randint(0, 7, (32,)), torch.optim.AdamW(model.parameters(), lr=1e-6)
 steps = 0

@@ -33,7 +33,9 @@ def pipeline(folder: Path, threads: int) -> Run:
     from PIL import Image
 
     torch.set_num_threads(threads)
-    run = transformers.pipeline("image-classification", model=str(folder), device="cpu", dtype=torch.float32)
+    run = transformers.pipeline(
+        "image-classification", str(folder), device="cpu", dtype=torch.float32, trust_remote_code=False
+    )
     return lambda face: run(Image.fromarray(face))
 
 

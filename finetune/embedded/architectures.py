@@ -90,7 +90,7 @@ def build(name: str, side: int, labels: list[str]) -> PreTrainedModel:
     config = ARCHITECTURES[name].config(side)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: i for i, label in enumerate(labels)}
-    model = AutoModelForImageClassification.from_config(config)
+    model = AutoModelForImageClassification.from_config(config, trust_remote_code=False)
     if isinstance(config, ResNetConfig):
         for module in model.modules():
             if isinstance(module, nn.Conv2d):

@@ -1,5 +1,6 @@
 """Opening model folders whose weights are not quite what the model needs. These tests import torch."""
 
+import ast
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +115,24 @@ def test_code_that_comes_with_a_model_is_neither_run_nor_asked_about(torch_model
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
     torch_model.open_folder(folder, Manifest(version="v"))
     assert not trap.exists()
+
+
+def loading_calls(path: Path) -> list[ast.Call]:
+    """The calls in a file by which transformers may load code with a model."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    named = [(ast.unparse(call.func), call) for call in calls]
+    ours = "from_pretrained", "transformers.pipeline", "ForImageClassification.from_config"
+    return [call for name, call in named if name.endswith(ours)]
+
+
+def test_no_code_loads_a_model_together_with_code():
+    root = Path(__file__).parents[2]
+    found = 0
+    for path in [
+        path for name in ("vibecheck", "finetune", "benchmarks") for path in (root / name).rglob("*.py")
+    ]:
+        for call in loading_calls(path):
+            given = {word.arg: ast.unparse(word.value) for word in call.keywords}
+            assert given.get("trust_remote_code") == "False", f"{path}:{call.lineno}"
+            found += 1
+    assert found >= 6

@@ -116,14 +116,13 @@ def _load(folder: Path, config: Any, attention: str | None) -> torch.nn.Module:
 
     common: dict[str, Any] = {
         "config": config,
-        "trust_remote_code": False,
         "dtype": torch.float32,
         "attn_implementation": attention,
         "output_loading_info": True,
         "ignore_mismatched_sizes": True,
     }
     model, info = AutoModelForImageClassification.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, **common
+        folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, **common
     )
     if not (faults := [_faults(info)])[0]:
         return model
@@ -131,7 +130,7 @@ def _load(folder: Path, config: Any, attention: str | None) -> torch.nn.Module:
     weights = {name: weight for path in paths for name, weight in load_file(path).items()}
     while prefix := _shared_prefix(weights):
         weights = {name.removeprefix(prefix): weight for name, weight in weights.items()}
-        model, info = type(model).from_pretrained(None, state_dict=weights, **common)
+        model, info = type(model).from_pretrained(None, state_dict=weights, trust_remote_code=False, **common)
         faults.append(_faults(info))
         if not faults[-1]:
             return model
