@@ -113,11 +113,11 @@ def test_the_kernel_s_count_is_read():
 
 def test_a_child_that_fails_while_it_watches_its_parent_ends_as_it_failed(tmp_path):
     code = "from vibecheck.cli import models; import time; models._stay_behind(); time.sleep(0.2); 1 / 0"
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert child.wait(60) == 1
-    assert child.stderr.read().rstrip().endswith("ZeroDivisionError: division by zero")
+    ) as child:
+        assert child.wait(60) == 1, "not by a signal"
+        assert child.stderr.read().rstrip().endswith("ZeroDivisionError: division by zero")
 
 
 @pytest.mark.parametrize(

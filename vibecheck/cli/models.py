@@ -268,7 +268,9 @@ def _stay_behind() -> None:
         os.nice(NICE)
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin: Python aborts at its end while another thread holds the lock of that.
+        while os.read(0, 1024):
+            pass
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
