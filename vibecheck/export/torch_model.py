@@ -111,9 +111,8 @@ def _load(folder: Path, config: Any, attention: str | None) -> torch.nn.Module:
     """The model, all of whose weights are in the folder's files and nothing else.
 
     Trainers write weights under prefixes (`module.`, `_orig_mod.`, `model.`): one that explains all names is
-    taken off. Raises ModelError that names weights.
+    removed. Raises ModelError that names weights.
     """
-
     common: dict[str, Any] = {
         "config": config,
         "dtype": torch.float32,

@@ -210,9 +210,9 @@ class Music:
         except Exception:
             log.exception("Spotify could not be searched for %s music", mood)
             trouble = Trouble(f"{SPOTIFY} could not be searched: the terminal says more; {MEANWHILE}")
+        self._remember(mood, self._ranked(mood, found), trouble)
         with self._lock:
             del self._running[mood]
-        self._remember(mood, self._ranked(mood, found), trouble)
 
     def _remember(self, mood: str, found: tuple[Playlist, ...], trouble: Trouble | None) -> None:
         """Keep the result of a search, and leave Spotify alone for a while after trouble."""
