@@ -183,7 +183,6 @@ ARCHITECTURES = (
         "MobileViT",
         {"size": {"shortest_edge": 72}, "crop_size": square(64)},
         "centre",
-        quick=True,
     ),
     Architecture(
         "MobileViT V2",
