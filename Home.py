@@ -7,29 +7,23 @@ import streamlit as st
 from vibecheck.ui.shared.server import MIDDLEWARE, lifespan, page_routes
 
 if __name__ == "__main__":
-    from vibecheck.ui.home import camera, consent, live
-    from vibecheck.ui.home.result import result_card
+    from vibecheck.ui.home import camera, consent, live, result, vibe_check
     from vibecheck.ui.shared import app, delete_my_data, theme
 
     app.start_page("Home")
     delete_my_data.follow_deletion()
-    theme.intro("What's your vibe?", "Your face, your mood, a playlist. What is kept is yours to say.")
+    theme.headline("What's your vibe?", "Your face, your mood, a playlist.")
 
-    with st.container(key="card-consent"):
-        keep = consent.choose()
+    vibe_check.restore(consent.choice())
+    stage, card = st.columns([1.55, 1], gap="small")
+    with stage:
+        shows = camera.stage()
+        consent.notice()
+    with card, st.container(key="card-mood"):
+        result.card(shows)
 
-    camera_column, mood_column = st.columns([1.6, 1], gap="small")
-    with camera_column, st.container(key="card-camera", height="stretch"):
-        shown = camera.choose()
-        found = st.container(key="found")
-    with mood_column, st.container(key="card-mood", height="stretch"):
-        camera.check(shown, keep)
-    with found:
-        camera.found(shown.photo)
-
-    result_card()
     live.watch_connection()
-    consent.remember(keep)
+    consent.remember()
     app.end_page()
 else:
     # `streamlit run Home.py` finds this and serves it; what is above is the script of its first page.

@@ -128,6 +128,9 @@ class Crowd:
 def _answer(tab: Visitor, shown: Shown, rng: random.Random) -> None:
     """Press any of the seven moods."""
     titles = [option.content for option in tab.find("answer-").options]
+    if len(titles) == 2:  # Yes and No
+        tab.pick("answer-", 1)
+        titles = [option.content for option in tab.find("answer-").options]
     names = [next((name for name in NAMES if BY_NAME[name].title == title), "") for title in titles]
     own = next(name for name in NAMES if name not in names)  # the model's own is called Yes
     number, before = rng.randrange(len(titles)), tab.runs

@@ -94,8 +94,11 @@ def _stream(page: Page, app: RunningApp, seconds: float, tell: Callable[[float, 
             frame, broke_off = _start(page), broke_off + 1  # a new element, which counts from nought
             frames += last
         last = frame.evaluate(FRAMES) if frame.locator("video").count() else 0
-        if time.monotonic() >= next_check and page.get_by_role("button", name="Check my vibe").is_enabled():
-            page.get_by_role("button", name="Check my vibe").click()
+        check, again = (page.get_by_role("button", name=name) for name in ("Check my vibe", "Check again"))
+        if time.monotonic() >= next_check and again.count():
+            again.click()  # back to the live mood
+        elif time.monotonic() >= next_check and check.count():
+            check.click()
             checks, next_check = checks + 1, time.monotonic() + CHECK_EVERY
         page.wait_for_timeout(SAMPLE_EVERY * 1000)
     took = time.monotonic() - began

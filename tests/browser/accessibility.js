@@ -37,7 +37,7 @@
   levels.forEach((level, at) => {
     if (at && level > levels[at - 1] + 1) problems.push(`an H${level} follows an H${levels[at - 1]}`);
   });
-  if (document.querySelector("[data-testid=stMain]").scrollWidth > innerWidth) problems.push("the page scrolls sideways");
+  if (document.querySelector("[data-testid=stMain]")?.scrollWidth > innerWidth) problems.push("the page scrolls sideways");
 
   for (const node of document.querySelectorAll("button, a[href], input, select, textarea, [role=button], [role=radio], [role=img]")) {
     if (!shown(node) || node.closest("[aria-hidden=true]")) continue;

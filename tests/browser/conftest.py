@@ -115,6 +115,18 @@ def check_my_vibe(page: Page) -> None:
     page.get_by_role("button", name="Check my vibe").click()
 
 
+def answer_no(page: Page) -> None:
+    """Say that the mood was not right; the moods follow."""
+    page.get_by_role("radio", name="No…").click()
+
+
+def keep(page: Page, choice: str) -> None:
+    """Change what may be kept, under the stage."""
+    page.get_by_role("button", name="Change").click()
+    page.get_by_text(choice).click()
+    page.keyboard.press("Escape")
+
+
 def spotify_player(page: Page) -> Locator:
     """The player's iframe."""
     return page.locator('iframe[src*="open.spotify.com/embed/playlist/"]')

@@ -52,5 +52,5 @@ def test_on_a_phone_every_answer_is_in_the_first_viewport(start_app, open_browse
 def test_on_real_records_nothing_of_the_kind_is_said(start_app, open_browser):
     page = open_browser().new_page()
     page.goto(start_app().url)
-    expect(page.get_by_role("button", name="Check my vibe")).to_be_visible()
+    expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()
     expect(page.get_by_text("Synthetic history")).to_have_count(0)

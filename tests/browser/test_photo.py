@@ -8,7 +8,17 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import check_my_vibe, jpeg, look, mark, marked, spotify_player, upload
+from tests.browser.conftest import (
+    answer_no,
+    check_my_vibe,
+    jpeg,
+    keep,
+    look,
+    mark,
+    marked,
+    spotify_player,
+    upload,
+)
 from vibecheck.music.catalogue import read_catalogue
 
 pytestmark = pytest.mark.browser
@@ -44,22 +54,30 @@ def test_from_a_photo_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
     expect(page.locator(".vc-mood .name")).to_have_text("Happy")
     meter = page.get_by_role("meter", name="Confidence")
     expect(meter).to_have_attribute("aria-valuenow", re.compile(r"^(9\d|100)$"))
+    page.get_by_text("All seven").click()
     for mood in ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"):
         expect(page.get_by_role("meter", name=mood)).to_be_attached()
-    expect(page.get_by_test_id("stImage").locator("img")).to_be_visible()
+    expect(page.get_by_alt_text("Your photo with the faces that were found")).to_be_visible()
+    expect(page.get_by_alt_text("Your face at that moment")).to_be_visible()
     ids = [playlist.id for playlist in read_catalogue()["happy"].playlists]
     expect(spotify_player(page)).to_have_attribute("src", re.compile("|".join(ids)))
     look(page, "photo-checked")
 
-    # Nothing that is pressed about the result touches the player, unless another playlist is asked for.
+    # Nothing that is pressed about the result touches the player, unless it asks for other music.
     mark(page, PLAYER)
     page.get_by_role("radio", name="Yes").click()
     expect(page.get_by_text("Noted: happy")).to_be_visible()
-    page.get_by_role("radio", name="Surprise").click()
-    expect(page.get_by_text("Noted: surprise")).to_be_visible()
-    page.get_by_text("Keep my face crop").click()
+    answer_no(page)
+    keep(page, "Keep my face crop")
     page.wait_for_timeout(1000)
     assert marked(page, PLAYER)
+    # The answer changes the result at once, and the music with it.
+    before = spotify_player(page).get_attribute("src")
+    page.get_by_role("radio", name="Surprise").click()
+    expect(page.get_by_text("Noted: surprise")).to_be_visible()
+    expect(page.get_by_text("You say")).to_be_visible()
+    expect(page.locator(".vc-mood .name")).to_have_text("Surprise")
+    expect(spotify_player(page)).not_to_have_attribute("src", before)
     look(page, "photo-answered")
 
     ((prediction, mood, kept),) = rows(app, "SELECT id, mood, picture_kept FROM predictions")
@@ -86,7 +104,7 @@ def test_another_one_and_lift_my_mood_change_the_playlist(page, astronaut):
 
 
 def test_the_picture_is_kept_only_after_a_yes(app, page, astronaut):
-    page.get_by_text("Keep my face crop").click()
+    keep(page, "Keep my face crop")
     upload(page, "astronaut.jpg", jpeg(astronaut))
     check_my_vibe(page)
     expect(spotify_player(page)).to_be_visible()
@@ -138,7 +156,7 @@ def test_a_browser_is_the_same_visitor_after_a_reload(app, page, astronaut):
     page.reload()
     upload(page, "two.jpg", jpeg(astronaut))
     check_my_vibe(page)
-    expect(spotify_player(page)).to_be_visible()
+    expect(page.get_by_alt_text("Your face at that moment")).to_be_visible()  # not the one before
     last = rows(app, "SELECT visitor FROM predictions ORDER BY made_at DESC LIMIT 2")
     assert last[0] == last[1]
     cookie = next(c for c in page.context.cookies() if c["name"] == "vibecheck_visitor")

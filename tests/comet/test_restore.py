@@ -88,6 +88,7 @@ def test_the_loop_holds_with_the_disk_thrown_away(settings, store, comet, elsewh
             found_by="search",
             now=NOON,
             category="happy",
+            followed="sad",
         )
     Sender(settings, store, FAST).run(until_empty=True)
     with Opened(elsewhere) as new:

@@ -116,6 +116,7 @@ def test_other_news_that_cannot_be_is_refused(make, words):
         ({"mode": "shuffle"}, "mode must be one of"),
         ({"found_by": "luck"}, "found_by must be one of"),
         ({"category": "bliss"}, "category must be one of"),
+        ({"followed": "can't tell"}, "followed must be one of"),
         ({"suggested_at": NAIVE}, "time zone"),
     ],
 )

@@ -11,6 +11,7 @@ from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
 
 UPLOAD, NUMBERS, FACE, NOTHING = 2, 0, 1, 2
+NO = 1  # of "Was this right?"; the moods follow
 
 
 @pytest.fixture(scope="module")

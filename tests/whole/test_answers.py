@@ -16,7 +16,7 @@ def test_an_answer_that_arrives_after_the_next_check_is_for_the_one_it_was_given
         widget = tab.find("answer-")
         late = WidgetState(id=widget.id)
         late.string_array_value.data.append(
-            f"{widget.options[1].content_icon} {widget.options[1].content}".strip()
+            f"{widget.options[0].content_icon} {widget.options[0].content}".strip()
         )
         second = check_vibe(tab)
         tab.rerun(also=[late])

@@ -21,7 +21,7 @@ from tests.records.examples import open_store
 from tests.records.rows import queued
 from tests.standins.postgres import PostgresServer, postgres_of_its_own
 from tests.waiting import wait_for
-from tests.whole.conftest import FACE, NUMBERS, UPLOAD, check_vibe, photo, said
+from tests.whole.conftest import FACE, NO, NUMBERS, UPLOAD, check_vibe, photo, said
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
@@ -116,6 +116,7 @@ def test_the_place_of_the_pictures_is_gone(app, tab, store):
         person = {"vibecheck_visitor": uuid.uuid4().hex}
         with Visitor(app.url, cookies=person) as other:
             without = check_vibe(other, NUMBERS)
+            other.pick("answer-", NO)
             other.pick("answer-", 1)
         assert store.feedback_of(without), "numbers and answers are kept all the same"
         with Visitor(app.url, page="Corrections", cookies=person) as other:

@@ -21,7 +21,7 @@ from tests.standins.nginx import Nginx, nginx_before
 from tests.standins.object_storage import ObjectStorage, object_storage
 from tests.standins.postgres import postgres_of_its_own
 from tests.waiting import wait_for
-from tests.whole.conftest import check_vibe, said
+from tests.whole.conftest import NO, check_vibe, said
 from vibecheck.models.registry import Registry
 from vibecheck.records.outbox.queue import TASKS
 from vibecheck.records.store import Store
@@ -128,6 +128,7 @@ def test_what_one_copy_recorded_is_seen_and_labelled_through_the_other(copies, s
     assert {each.source for each in labels} == {"audit", "volunteered"}
     with visitor_at(copies, copies.second, person) as tab:
         other = check_vibe(tab)
+        tab.pick("answer-", NO)
         tab.pick("answer-", 1)
     assert store.feedback_of(other)[0].source == "audit"
 

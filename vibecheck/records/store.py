@@ -149,12 +149,15 @@ class Store:
         found_by: str,
         now: datetime,
         category: str | None = None,
+        followed: str | None = None,
     ) -> Play:
         """Notes that a playlist was suggested and returns it with its number. Raises UnknownPrediction."""
         with writing(self._engine) as connection:
             lookup.locked(connection, prediction_id)
             n = _next_n(connection, prediction_id)
-            play = Play(prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now, category)
+            play = Play(
+                prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now, category, followed
+            )
             connection.execute(insert(plays).values(asdict(play)))
             messages.enqueue(connection, play)
             summaries.count_play(connection, prediction_id, again)

@@ -207,7 +207,8 @@ class Play:
 
     `mode` is "match" or "lift"; `again` is true if the visitor asked for another one;
     `found_by` is "search" or "catalogue". `category` is the mood whose music it is, None in records from
-    before it was noted. `playlist_name` stays on this machine, and is empty in what was restored from Comet.
+    before it was noted. `followed` is the visitor's answer that it followed, None where it followed the
+    predicted mood. `playlist_name` stays on this machine, and is empty in what was restored from Comet.
     """
 
     prediction_id: str
@@ -219,6 +220,7 @@ class Play:
     found_by: str
     suggested_at: datetime
     category: str | None = None
+    followed: str | None = None
 
     def __post_init__(self) -> None:
         _check_id(self.prediction_id)
@@ -227,6 +229,8 @@ class Play:
         _check_one_of("found_by", self.found_by, PLAY_FINDERS)
         if self.category is not None:
             _check_one_of("category", self.category, NAMES)
+        if self.followed is not None:
+            _check_one_of("followed", self.followed, NAMES)
         _check_time("suggested_at", self.suggested_at)
 
 

@@ -78,6 +78,7 @@ def test_the_migration_fills_them_with_what_the_code_would(busy, engine, databas
         connection.execute(text("ALTER TABLE predictions DROP COLUMN side"))
         connection.execute(text("ALTER TABLE trained_on DROP COLUMN deleted_at"))
         connection.execute(text("ALTER TABLE plays DROP COLUMN category"))
+        connection.execute(text("ALTER TABLE plays DROP COLUMN followed"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
     open_database(database_url).dispose()
     assert contents(engine) == kept

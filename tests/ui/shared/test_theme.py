@@ -5,7 +5,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from tests.analytics.test_charts import luminance
 from vibecheck.analytics import charts
@@ -61,19 +60,3 @@ def test_the_main_button_can_be_read_also_under_the_pointer():
     hover = re.search(r"background: (#\w{6})", rules[1][1])[1]
     for background in (THEME["primaryColor"], hover):
         assert contrast(ink, background) >= AA
-
-
-def card() -> None:
-    from vibecheck.ui.shared import theme
-
-    theme.apply()
-    theme.mood_card("sad", 0.8, (0.0, 0.0, 0.0, 0.1, 0.1, 0.8, 0.0))
-
-
-def test_a_mood_arrives_by_an_animation_of_its_own():
-    page = AppTest.from_function(card).run(timeout=30)
-    assert not page.exception
-    (shown,) = (each.value for each in page.markdown if "vc-mood" in each.value)
-    assert "animation-name:vc-arrive-sad" in shown
-    styles = "".join(each.proto.body for each in page.get("html"))
-    assert all(f"@keyframes vc-arrive-{emotion.name} " in styles for emotion in EMOTIONS)

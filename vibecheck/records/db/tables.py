@@ -165,6 +165,7 @@ plays = Table(
     Column("found_by", String, nullable=False),
     Column("suggested_at", UtcDateTime, nullable=False),
     Column("category", String),
+    Column("followed", String),
 )
 
 model_versions = Table(

@@ -1,4 +1,4 @@
-"""What becomes of a vibe check: the first thing that Home says, and the visitor's choice."""
+"""The notice under the stage: what reads the face, what is kept of it, and the visitor's choice."""
 
 from typing import Literal
 
@@ -15,6 +15,11 @@ CHOICES: dict[Keep, str] = {
     "face": "Keep my face crop, so that the model can learn",
     "nothing": "Keep nothing at all",
 }
+KEPT: dict[Keep, str] = {
+    "numbers": "Only numbers are kept, for {days} days.",
+    "face": "Numbers and your face crop are kept, for {days} days.",
+    "nothing": "Nothing is kept.",
+}
 ABOUT = "pages/4_About.py"
 
 
@@ -23,31 +28,34 @@ def parse(text: str | None) -> Keep:
     return text if text in CHOICES else "numbers"
 
 
-def choose() -> Keep:
-    """Say what happens to the picture, and take the choice; it holds for the session and the browser."""
+def choice() -> Keep:
+    """What the visitor lets the app keep, now."""
+    return st.session_state.get("keep") or parse(st.context.cookies.get(COOKIE))
+
+
+def notice() -> None:
+    """Say that an AI reads the face and what is kept, and take the choice, which lasts in this browser."""
     days = app.settings().retention_days
-    theme.plain(
-        "Your picture is read in memory and then gone, unless you let its face crop stay. Numbers stay for "
-        f"{days} days: the mood, and the light, sharpness, size, turn and landmarks of the face."
-    )
-    choices = list(CHOICES)
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        choice = st.radio(
-            "What may be kept",
-            choices,
-            index=choices.index(parse(st.context.cookies.get(COOKIE))),
-            format_func=CHOICES.get,
-            horizontal=True,
-            label_visibility="collapsed",
-            key="keep",
-            persist_state="session",
-        )
-        st.page_link(ABOUT, label="What exactly, and why", icon=":material/info:")
-    return choice
+    with st.container(key="notice", horizontal=True, vertical_alignment="center"):
+        theme.quiet(f"An AI reads a mood from your face. {KEPT[choice()].format(days=days)}")
+        with st.popover("Change", type="tertiary"):
+            st.radio(
+                "What may be kept",
+                list(CHOICES),
+                index=list(CHOICES).index(choice()),
+                format_func=CHOICES.get,
+                key="keep",
+                persist_state="session",
+            )
+            theme.quiet(
+                "The picture itself is read in memory and then gone. The numbers are the mood, and the "
+                "light, sharpness, size, turn and landmarks of the face."
+            )
+            st.page_link(ABOUT, label="What exactly, and why", icon=":material/info:")
 
 
-def remember(choice: Keep) -> None:
+def remember() -> None:
     """Note the choice in a cookie. Draws an element without size: call it at the end of a page."""
-    if choice != parse(st.context.cookies.get(COOKIE)) or "keep_changed" in st.session_state:
+    if choice() != parse(st.context.cookies.get(COOKIE)) or "keep_changed" in st.session_state:
         st.session_state.keep_changed = True
-        set_cookie(COOKIE, choice)
+        set_cookie(COOKIE, choice())

@@ -1,7 +1,6 @@
-"""Live video on the page: the stream of this visitor, and what is shown beside it."""
+"""Live video on the page: this visitor's stream, and the connection by which it comes."""
 
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,48 +12,32 @@ from streamlit_webrtc.relay import get_global_relay
 
 from vibecheck.access import roles
 from vibecheck.errors import PictureError
-from vibecheck.ui.shared import app, theme
+from vibecheck.ui.home import stage
+from vibecheck.ui.shared import app
 from vibecheck.ui.shared.process_state import process_value
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.ice import Relay, find_relay
-from vibecheck.video.stream import Stream, View, hint
+from vibecheck.video.stream import Stream
 from vibecheck.video.webrtc import DataChannel, hand_on_the_newest, receiver
 from vibecheck.vision.reader import Moment
 
 # Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
 VIDEO = {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}}
-# A run of the readout costs as much as reading a frame. While more visitors are here
-# than FEW, each gets it half as often: the bars glide, and the mood stands on the video all the time.
-READOUT_EVERY, READOUT_WHILE_BUSY = 0.25, 0.5  # s
-FEW = 2
 # Connecting takes a second or two; after this many, something is in the way.
 PATIENCE = 8.0
 KEY = "live"
 NEVER = -2  # the count of runs when something was drawn last, if it was not drawn in the last one
 
-TROUBLE = {
-    "insecure": "A browser gives the camera only to pages that came by HTTPS, or from this very machine. "
-    "Open VibeCheck by https:// or at http://localhost, or upload a picture.",
-    "refused": "The camera is not allowed. Allow it in the browser's address bar and reload the page, "
-    "or upload a picture.",
-    "missing": "No camera was found. Plug one in, or upload a picture.",
-    "unconnected": "The video does not get through. A host on the internet needs a camera relay "
-    "(python -m vibecheck doctor says which settings), and some networks block video altogether. "
-    "Meanwhile, upload a picture.",
-    "broken": "The video broke off: no more pictures came from the camera. Press START to go on; if it "
-    "happens again, look at the network and at what else uses the camera, or upload a picture.",
-}
-
+UNCONNECTED = (
+    "The video does not get through. A host on the internet needs a camera relay (python -m vibecheck "
+    "doctor says which settings), and some networks block video altogether. Meanwhile, use a picture."
+)
+BROKEN = (
+    "The video broke off: no more pictures came from the camera. Press START to go on; if it happens "
+    "again, look at the network and at what else uses the camera, or use a picture."
+)
 # While the video plays: on a poor network, or where the camera is held up.
 NOTHING_COMES = "No pictures arrive just now. It goes on by itself as soon as they do."
-
-_camera_watch = st.components.v2.component(
-    "vibecheck_camera_watch", js=Path(__file__).with_name("camera_watch.js").read_text(encoding="utf-8")
-)
-
-_stage = st.components.v2.component(
-    "vibecheck_stage", js=Path(__file__).with_name("stage.js").read_text(encoding="utf-8")
-)
 
 
 @process_value
@@ -81,27 +64,23 @@ def relay() -> Relay:
     return find_relay(app.settings())
 
 
-def video() -> tuple[bool, str]:
-    """The visitor's own video with what is read drawn on it, and the button that starts it.
-
-    Returns whether it is playing, and what is in the way of it (a key of TROUBLE, or nothing).
-    """
+def video() -> bool:
+    """The stage with the visitor's own video, what is read drawn on it; returns whether it is playing."""
     context = _own()
-    seen = _camera_watch(key="camera_watch", on_trouble_change=lambda: None)
-    trouble = getattr(seen, "trouble", None) or ""
     if context.state.playing:
         st.session_state.pop("connecting_since", None)
-        st.session_state.to_tell = ""
-        return True, ""
-    stream().forget()
-    if context.state.signalling:
-        since = st.session_state.setdefault("connecting_since", time.monotonic())
-        if time.monotonic() - since > PATIENCE:
-            trouble = trouble or "unconnected"
+        told = st.session_state.to_tell = ""
     else:
-        st.session_state.pop("connecting_since", None)
-        trouble = trouble or st.session_state.get("to_tell", "")
-    return False, trouble if trouble in TROUBLE else ""
+        stream().forget()
+        told = st.session_state.get("to_tell", "")
+        if context.state.signalling:
+            since = st.session_state.setdefault("connecting_since", time.monotonic())
+            if time.monotonic() - since > PATIENCE:
+                told = UNCONNECTED
+        else:
+            st.session_state.pop("connecting_since", None)
+    stage.stage(told)
+    return context.state.playing
 
 
 def _changed() -> None:
@@ -111,12 +90,11 @@ def _changed() -> None:
         _newest_only()  # before its tracks are made
     played, st.session_state.played = st.session_state.get("played", False), state.playing
     if played and not state.playing and not state.signalling and stream().view().frames_in == 0:
-        st.session_state.to_tell = "broken"
+        st.session_state.to_tell = BROKEN
 
 
 def _own() -> WebRtcStreamerContext:
     """The browser shows its own camera and sends it here; back go only the marks to draw on it."""
-    _stage(key="stage")
     context = _streamer(
         mode=WebRtcMode.SENDONLY,
         # Made at each run, used by the one that opens the connection.
@@ -162,11 +140,6 @@ def _streamer(**how: Any) -> WebRtcStreamerContext:
             "playsInline": True,
             "style": {"width": "100%", "borderRadius": "12px"},
         },
-        translations={
-            "device_access_denied": TROUBLE["refused"],
-            "device_not_available": TROUBLE["missing"],
-            "media_api_not_available": TROUBLE["insecure"],
-        },
         media_toggle_controls=False,
         on_change=_changed,
         **how,
@@ -176,7 +149,7 @@ def _streamer(**how: Any) -> WebRtcStreamerContext:
 def moment(number: int | None = None) -> Moment | None:
     """What a vibe check is made of (see `Stream.moment`). Raises PictureError while no pictures arrive."""
     moment = stream().moment(number)
-    if moment is None and stream().view().frames_in == 0:
+    if moment is None and stream().view().reading is None:
         raise PictureError(NOTHING_COMES)
     return moment
 
@@ -192,32 +165,6 @@ def watch_connection() -> None:
             st.rerun()
 
     watch()
-
-
-def readout() -> None:
-    """Mood, bars and hints beside the video: a few times a second, without running the page again."""
-    busy = len(analyser().streams) > FEW
-    st.fragment(_readout, run_every=READOUT_WHILE_BUSY if busy else READOUT_EVERY)()
-
-
-def _readout() -> None:
-    view = stream().view()
-    if (shown := view.distribution) is not None:
-        theme.mood_card(shown.mood, shown.confidence, shown.probabilities)
-    elif view.age is None:
-        theme.empty_mood_card("👀", "Looking…", "Look into the camera.")
-    elif view.frames_in == 0:
-        theme.empty_mood_card("⏳", "Waiting…", NOTHING_COMES)
-    else:
-        theme.empty_mood_card("👀", "No face", "Look into the camera.")
-    theme.hint(view.problem or hint(view.reading))
-    theme.quiet(_status(view))
-
-
-def _status(view: View) -> str:
-    age = "–" if view.age is None else f"{view.age:.1f} s"
-    frames = f"{view.frames_in:.0f} frames/s"
-    return f"live · {frames} · {view.readings:.0f} readings/s · {age} old"
 
 
 def _on_this_machine() -> bool:

@@ -1,108 +1,167 @@
-"""The result of a vibe check: the playlist, its player, and "Was this right?"."""
+"""The card beside the stage: the mood, "Was this right?", and the music."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
-from vibecheck.emotions import BY_NAME, EMOTIONS
+from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.music.recommender import Mode, Suggestion
 from vibecheck.records.values import Prediction
-from vibecheck.ui.home import keep_later, vibe_check
+from vibecheck.ui.home import camera, keep_later, mood_card, vibe_check
+from vibecheck.ui.home.camera import Input
+from vibecheck.ui.home.vibe_check import Result
 from vibecheck.ui.shared import theme
-from vibecheck.ui.shared.visitor import timezone
+from vibecheck.ui.shared.presses import once
 
-MODES: dict[Mode, str] = {
-    "match": ":material/graphic_eq: Match my mood",
-    "lift": ":material/trending_up: Lift my mood",
-}
-PLAYER_HEIGHT = 352
+MODES: dict[Mode, str] = {"match": "Match my mood", "lift": "Lift my mood"}
+PLAYER_HEIGHT = 152  # px: Spotify's compact player
+NO = "no"
 
 
 @st.fragment
-def result_card() -> None:
-    """The card of the newest vibe check. A fragment: nothing pressed in it touches the camera."""
-    result = vibe_check.result()
+def card(shows: Input) -> None:
+    """The live mood or the newest result. A fragment: nothing pressed in it touches the camera."""
+    if st.session_state.pop("redraw", False):
+        st.rerun()
+    result = vibe_check.shown()
+    # Each has its place before it is filled: where one of the places moved, the player would load again.
+    head, question, player, choices = (st.container() for _ in range(4))
+    prediction = result.prediction if result and result.recorded else None
+    with head:
+        mood_card.draw(
+            shows.playing,
+            shows.photo is not None,
+            result,
+            lambda number: _with_stage(camera.check, shows, number),
+            partial(vibe_check.answer, prediction) if prediction else None,
+        )
+    with question:
+        if result is not None:
+            _question(result)
+    if result is not None:
+        with choices:
+            _music(result)
+    with player:
+        _player()
     if result is None:
-        return
-    prediction = result.prediction
-    with st.container(key="card-result"):
-        details, player = st.columns([1, 1], gap="large")
-        # The player's place comes first and never moves, so that the music never starts anew.
-        player_place = player.container()
-        with details:
-            headline, reason_place = st.container(), st.container()
-            mode = st.segmented_control(
-                "Music",
-                list(MODES),
-                default="match",
-                required=True,
-                format_func=MODES.get,
-                key="mode",
-                label_visibility="collapsed",
-            )
-            with st.container(horizontal=True):
-                another = st.button("Another one", key="another", icon=":material/shuffle:")
-                link_place = st.container(width="content")
-            _question()
-        suggestion = _suggestion(mode, another)
-        with headline:
-            time = prediction.made_at.astimezone(timezone())
-            known = f" · id {prediction.id[:4]}…{prediction.id[-2:]}" if result.recorded else ""
-            theme.quiet(f"Your vibe at {time:%H:%M}{known}")
-            theme.feels_like(prediction.mood)
-        with reason_place:
-            st.markdown(suggestion.reason)
-        link_place.link_button("Open in Spotify", suggestion.playlist.url, icon=":material/open_in_new:")
-        with player_place:
-            st.iframe(suggestion.playlist.embed_url, height=PLAYER_HEIGHT)
-            theme.quiet(f"{suggestion.playlist.name} · without a Spotify login you hear 30-second previews.")
-            theme.quiet(suggestion.note)
+        with choices:
+            _pick()
 
 
-def _suggestion(mode: Mode, another: bool) -> Suggestion:
-    """What is playing, or the next one where the visitor asked for it."""
-    given = st.session_state.suggestions
-    if another or not given:
-        return vibe_check.suggest(mode, again=another)
-    return given[-1] if given[-1].mode == mode else vibe_check.suggest(mode)
+def _player() -> None:
+    playing = vibe_check.playing()
+    if playing is not None:
+        st.iframe(playing.suggestion.playlist.embed_url, height=PLAYER_HEIGHT)
 
 
-def _question() -> None:
-    """Of an audit, "Was this right?"; of the others a small "Not right?". The last answer holds."""
-    result = vibe_check.result()
+def _music(result: Result) -> None:
+    """What plays and why, and what else could."""
+    with st.container(horizontal=True, key="music"):
+        mode = st.segmented_control(
+            "Music",
+            list(MODES),
+            default=None if "mode" in st.session_state else "match",
+            required=True,
+            format_func=MODES.get,
+            key="mode",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        another = st.button("Another one", key="another", icon=":material/shuffle:")
+    suggestion = _suggestion(result, "lift" if mode == "lift" else "match", another)
+    playlist = suggestion.playlist
+    theme.linked(f"{playlist.name}. {suggestion.reason}", playlist.url, "Open in Spotify")
+    theme.quiet("Without a Spotify login you hear 30-second previews. " + suggestion.note)
+
+
+def _suggestion(result: Result, mode: Mode, another: bool) -> Suggestion:
+    """What plays, or the next one where it does not fit or the visitor asked for another."""
+    playing = vibe_check.playing()
+    fits = playing is not None and (playing.result, playing.mood) == (result.key, result.heard)
+    if playing is None or not fits or playing.suggestion.mode != mode or another:
+        return vibe_check.suggest(result, mode, again=another)
+    return playing.suggestion
+
+
+def _question(result: Result) -> None:
+    """Of an audit, "Was this right?"; of the others a quiet "Not right?". The last answer counts."""
     prediction = result.prediction
     if result.problem:
         st.warning(result.problem, icon="⚠️")
+    if prediction is None or (result.problem and not result.recorded):
         return
     if not result.recorded:
         theme.quiet("Nothing of this vibe check was kept, as you chose.")
         return
-    key = f"answer-{prediction.id}"
-    if prediction.audit:
-        _answers("Was this right?", prediction, [prediction.mood, *_other_moods(prediction.mood)], key)
-    elif st.toggle("Not right?", key=f"wrong-{prediction.id}"):
-        _answers("What was it?", prediction, _other_moods(prediction.mood), key)
-    label = st.session_state.get(key)
+    opened = f"opened-{prediction.id}"
+    if not (prediction.audit or result.said or st.session_state.get(opened)):
+        with st.container(key="not-right"):
+            st.button(
+                "Not right?", key=f"wrong-{prediction.id}", type="tertiary", on_click=_open, args=[opened]
+            )
+        return
+    _answers(prediction, result.said, opened)
     if problem := st.session_state.note:
         st.warning(problem, icon="⚠️")
-    elif label:
-        theme.quiet(f"Noted: {BY_NAME[label].title.lower()}. Thank you; press another to change it.")
-    elif prediction.audit:
-        theme.quiet("Your answer measures how good the model really is, and teaches the next one.")
-    keep_later.ask(prediction, label)
+    elif result.said:
+        theme.quiet(f"Noted: {BY_NAME[result.said].title.lower()}. Thank you; press another to change it.")
+    keep_later.ask(prediction, result.said)
 
 
-def _answers(question: str, prediction: Prediction, moods: list[str], key: str) -> None:
-    """A pill for each mood; the model's own says Yes."""
+def _answers(prediction: Prediction, said: str, opened: str) -> None:
+    """Yes and No; after a No the other six moods."""
+    key = f"answer-{prediction.id}"
+    wrong = st.session_state.get(opened) or said not in ("", prediction.mood)
+    others = [name for name in NAMES if name != prediction.mood] if wrong else [NO]
 
     def title(name: str) -> str:
-        own = name == prediction.mood
-        return ":material/check: Yes" if own else f"{BY_NAME[name].emoji} {BY_NAME[name].title}"
+        if name == NO:
+            return "No…"
+        if name == prediction.mood:
+            return ":material/check: Yes"
+        return f"{BY_NAME[name].emoji} {BY_NAME[name].title}"
 
     def answered() -> None:
-        if label := st.session_state[key]:
+        label = st.session_state[key]
+        if label == NO:
+            _open(opened)
+        elif label:
             vibe_check.answer(prediction, label)
 
-    st.pills(question, moods, format_func=title, key=key, on_change=answered, wrap=True, required=True)
+    options = [prediction.mood, *others] if prediction.audit or not wrong else others
+    # What was said may have come by a key of the keyboard, or before the page was loaded again.
+    st.session_state[key] = said if said in options else None
+    st.pills(
+        "Was this right?" if prediction.audit else "What was it?",
+        options,
+        format_func=title,
+        key=key,
+        on_change=answered,
+        wrap=True,
+    )
 
 
-def _other_moods(mood: str) -> list[str]:
-    return [each.name for each in EMOTIONS if each.name != mood]
+def _with_stage(change: Callable[..., None], *args: Any) -> None:
+    """Make a change that the stage shows, too: it is drawn again, not the card alone."""
+    change(*args)
+    st.session_state.redraw = True
+
+
+def _open(opened: str) -> None:
+    st.session_state[opened] = True
+
+
+def _pick() -> None:
+    """Music without a face: for who has no camera, is not found, or would rather not."""
+    with st.container(key="pick"), st.popover("Pick a mood yourself", type="tertiary"):
+        for name in NAMES:
+            title = f"{BY_NAME[name].emoji} {BY_NAME[name].title}"
+            st.button(
+                title,
+                key=f"pick-{name}",
+                on_click=once(_with_stage),
+                args=[vibe_check.pick, name],
+                width="stretch",
+            )

@@ -1,14 +1,18 @@
-"""What happens when somebody presses "Check my vibe": a prediction, a record of it, a playlist."""
+"""A press of "Check my vibe": a prediction, its record, a playlist, and what the visitor says to it."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import numpy as np
 import streamlit as st
 
 from vibecheck import check
 from vibecheck.errors import RecordsError
+from vibecheck.music.catalogue import read_catalogue
 from vibecheck.music.recommender import Mode, Suggestion
+from vibecheck.music.spotify import Playlist
+from vibecheck.records.labels import queues
 from vibecheck.records.values import Prediction
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.home.consent import Keep
@@ -18,35 +22,68 @@ from vibecheck.vision import drawing
 from vibecheck.vision.images import encode_jpeg
 from vibecheck.vision.reader import Moment
 
+# A page that is loaded again within this time shows the last result again.
+RECENT = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One vibe check as this visitor's session remembers it.
+    """What the card shows: a vibe check, or a mood that the visitor picked (then `prediction` is None).
 
-    `recorded` says whether there is a row of it, `problem` why there is none although there should be.
-    Of a photo, `picture` shows it with its faces boxed, and `photo` is the key it was given.
+    `said` is the visitor's answer, or empty. `recorded` says whether there is a row of it, `problem` why
+    there is none although there should be. `face` is the face at that moment (JPEG), empty where it is not
+    known. Of a photo, `picture` (JPEG) shows it with its faces boxed, and `photo` is the key it was given.
     """
 
-    prediction: Prediction
-    hints: tuple[str, ...]
-    faces: int
-    recorded: bool
+    mood: str
+    prediction: Prediction | None = None
+    said: str = ""
+    hints: tuple[str, ...] = ()
+    faces: int = 0
+    recorded: bool = False
     problem: str = ""
+    face: bytes = b""
     photo: str = ""
-    picture: np.ndarray | None = None
+    picture: bytes = b""
+
+    @property
+    def key(self) -> str:
+        """Tells this result from any other of the session."""
+        return self.prediction.id if self.prediction else f"picked-{self.mood}"
+
+    @property
+    def heard(self) -> str:
+        """The mood that the music follows: what the visitor says, else what was predicted or picked."""
+        return self.said or self.mood
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """What plays, and what it was suggested for: which result, and which mood."""
+
+    result: str
+    mood: str
+    suggestion: Suggestion
 
 
 def check_photo(picture: np.ndarray, source: str, key: str, keep: Keep) -> None:
     """A vibe check of one picture (H x W x 3 uint8 RGB). Raises NoFace."""
     reading = app.reader().read_still(picture)
     result = _checked(Moment.of(reading), source, keep)
-    drawn = drawing.fitted(picture, reading.faces, result.prediction.mood, result.prediction.confidence)
-    _remember(replace(result, photo=key, picture=drawn))
+    assert result.prediction is not None
+    drawn = drawing.fitted(picture, reading.faces, result.mood, result.prediction.confidence)
+    _show(replace(result, photo=key, picture=encode_jpeg(drawn)))
 
 
 def check_moment(moment: Moment | None, keep: Keep) -> None:
     """A vibe check of a moment of live video. Raises NoFace."""
-    _remember(_checked(moment, "live", keep))
+    _show(_checked(moment, "live", keep))
+
+
+def pick(mood: str) -> None:
+    """Show the music of a mood that the visitor picked; nothing is read, predicted or recorded."""
+    keep_later.let_go()
+    _show(Result(mood))
 
 
 def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
@@ -63,7 +100,8 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
         audit_share=app.settings().audit_share,
     )
     keep_later.let_go()  # of the one before
-    unrecorded = Result(prediction, best.hints, len(best.faces), recorded=False)
+    face = encode_jpeg(best.kept)
+    unrecorded = Result(prediction.mood, prediction, hints=best.hints, faces=len(best.faces), face=face)
     if keep == "nothing":
         return unrecorded
     try:
@@ -75,38 +113,78 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
     if keep == "face" and not prediction.picture_kept:
         unrecorded = replace(unrecorded, problem=check.NO_ROOM)
     elif not prediction.picture_kept:
-        keep_later.hold(prediction, encode_jpeg(best.kept))
+        keep_later.hold(prediction, face)
     return replace(unrecorded, prediction=prediction, recorded=True)
 
 
-def _remember(result: Result) -> None:
-    """Make it the result that the page shows, with nothing suggested for it yet."""
+def _show(result: Result) -> None:
     st.session_state.result = result
-    st.session_state.suggestions = []
+    st.session_state.result_open = True
     st.session_state.note = ""
 
 
 def result() -> Result | None:
-    """The newest vibe check of this session."""
+    """The newest result of this session."""
     return st.session_state.get("result")
 
 
-def suggest(mode: Mode, again: bool = False) -> Suggestion:
-    """The next playlist for the newest vibe check, recorded as a play.
+def shown() -> Result | None:
+    """The result that is shown in place of the live mood, if any."""
+    return result() if st.session_state.get("result_open") else None
+
+
+def close() -> None:
+    """Go back to the live mood; the music plays on."""
+    st.session_state.result_open = False
+
+
+def restore(keep: Keep) -> None:
+    """Bring this visitor's last result back, once a session, where the page was loaded again."""
+    if "result" in st.session_state or keep == "nothing":
+        return
+    st.session_state.result = None
+    me = visitor()
+    try:
+        since = datetime.now(UTC) - RECENT
+        newest = app.store().page(queues.Filters(visitor=me, since=since), None, 1)
+        if not newest:
+            return
+        last = newest[0].prediction
+        labels = [each for each in newest[0].labels if each.given_by == me]
+        plays = app.store().plays_of(last.id)
+        picture = app.store().picture(last.id) or b""
+    except RecordsError:
+        return  # whatever needs the records says what is the matter with them
+    restored = Result(last.mood, last, labels[-1].label if labels else "", recorded=True, face=picture)
+    _show(restored)
+    if plays:
+        play, mood = plays[-1], restored.heard
+        about = read_catalogue()[mood]
+        mode: Mode = "lift" if play.mode == "lift" else "match"
+        st.session_state.mode = mode
+        found_by: Literal["search", "catalogue"] = "search" if play.found_by == "search" else "catalogue"
+        playlist = Playlist(play.playlist_id, play.playlist_name, mood, found_by)
+        _play(restored, Suggestion(playlist, mode, about.lift if mode == "lift" else about.match))
+
+
+def playing() -> Playing | None:
+    """What was suggested last in this session."""
+    return st.session_state.get("playing")
+
+
+def suggest(result: Result, mode: Mode, again: bool = False) -> Suggestion:
+    """The next playlist for a result, recorded as a play of its prediction.
 
     With `again`, one that was not suggested in this session before; if there is none, the last one stays.
     """
-    given: list[Suggestion] = st.session_state.suggestions
-    heard: list[str] = st.session_state.setdefault("heard", [])
-    prediction = st.session_state.result.prediction
-    suggestion = app.music().suggest(prediction.mood, mode, heard if again else [])
+    heard: list[str] = st.session_state.get("suggested", [])
+    suggestion = app.music().suggest(result.heard, mode, heard if again else [])
     stays = again and suggestion.playlist.id in heard
-    heard.append(suggestion.playlist.id)
-    given.append(suggestion)
-    if st.session_state.result.recorded and not stays:
+    _play(result, suggestion)
+    if result.recorded and result.prediction is not None and not stays:
         try:
             app.store().played(
-                prediction.id,
+                result.prediction.id,
                 playlist_id=suggestion.playlist.id,
                 playlist_name=suggestion.playlist.name,
                 mode=mode,
@@ -114,10 +192,17 @@ def suggest(mode: Mode, again: bool = False) -> Suggestion:
                 found_by=suggestion.playlist.found_by,
                 now=datetime.now(UTC),
                 category=suggestion.playlist.mood,
+                followed=result.said or None,
             )
         except RecordsError as error:
             st.session_state.note = str(error)
     return suggestion
+
+
+def _play(result: Result, suggestion: Suggestion) -> None:
+    st.session_state.playing = Playing(result.key, result.heard, suggestion)
+    heard: list[str] = st.session_state.setdefault("suggested", [])
+    heard.append(suggestion.playlist.id)
 
 
 def answer(prediction: Prediction, label: str) -> None:
@@ -128,6 +213,10 @@ def answer(prediction: Prediction, label: str) -> None:
     source = "audit" if prediction.audit else "volunteered"
     try:
         app.store().label(prediction.id, label, source, visitor(), datetime.now(UTC))
-        st.session_state.note = ""
     except RecordsError as error:
         st.session_state.note = str(error)
+        return
+    st.session_state.note = ""
+    newest = result()
+    if newest is not None and newest.prediction is not None and newest.prediction.id == prediction.id:
+        st.session_state.result = replace(newest, said=label)

@@ -10,7 +10,7 @@ from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.visitor import RENEW_COOKIE, become_another, visitor
 
 # What a session remembers of its vibe checks.
-REMEMBERED = ("result", "suggestions", "note", "kept_later", "corrections")
+REMEMBERED = ("result", "result_open", "playing", "note", "kept_later", "corrections")
 
 
 def delete_my_data() -> None:

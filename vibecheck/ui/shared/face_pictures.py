@@ -54,7 +54,7 @@ def data_uri(prediction: Prediction, side: int) -> str:
         jpeg = app.store().picture(prediction.id)
         if jpeg is None:
             return ""
-        return _as_data(images.thumbnail(images.decode(jpeg), side))
+        return as_data(images.thumbnail(images.decode(jpeg), side))
     except (PictureError, RecordsError):  # damaged, or deleted since the page was read
         return ""
 
@@ -93,7 +93,13 @@ def pressed(picked: Any, shown: Sequence[str]) -> str | None:
 
 def small(jpeg: bytes, says: str) -> None:
     """One small picture (JPEG) beside a text."""
-    image = f'<img class="vc-crop" src="{_as_data(jpeg)}" alt="{escape(says)}">'
+    image = f'<img class="vc-crop" src="{as_data(jpeg)}" alt="{escape(says)}">'
+    st.markdown(image, unsafe_allow_html=True)
+
+
+def photo(jpeg: bytes, says: str) -> None:
+    """A photo (JPEG) as the visitor gave it."""
+    image = f'<img class="vc-photo" src="{as_data(jpeg)}" alt="{escape(says)}">'
     st.markdown(image, unsafe_allow_html=True)
 
 
@@ -106,5 +112,6 @@ def large(src: str, says: str) -> None:
     st.markdown(f'<div class="vc-face">{inner}</div>', unsafe_allow_html=True)
 
 
-def _as_data(jpeg: bytes) -> str:
+def as_data(jpeg: bytes) -> str:
+    """A JPEG as a data URI."""
     return f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"

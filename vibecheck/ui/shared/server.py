@@ -36,6 +36,11 @@ SPLASH = """<style>html, body {{ background: #0E1016; margin: 0; }}
   color: #98A2B3; font: 15px/1.5 system-ui, sans-serif; }}
 .vc-splash svg {{ height: 2.2rem; width: auto; }}</style>
 <div class="vc-splash" role="status">{logo}<span>Loading the page…</span></div>"""
+# Streamlit builds a page piece by piece, and each piece moves those before it. It is shown once it has a
+# title or what comes in place of one; at the latest after some seconds.
+CALM = """<style>@keyframes vc-show { to { visibility: visible; } }
+#root:not(:has(h1, [data-testid=stAlert], [data-testid=stSpinner], [role=dialog], .vc-splash)) .stApp {
+  visibility: hidden; animation: vc-show 0s 6s forwards; }</style>"""
 REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0; url={link}"><a href="{link}">Open VibeCheck</a>"""
 
@@ -117,7 +122,7 @@ def with_splash(index: str, start: str = "") -> str | None:
     splash = SPLASH.format(logo=LOGO.read_text(encoding="utf-8"))
     parts = {
         '<div id="root"></div>': f'<div id="root">{splash}</div>',
-        "<title>Streamlit</title>": "<title>VibeCheck</title>",
+        "<title>Streamlit</title>": f"<title>VibeCheck</title>{CALM}",
         '<link rel="shortcut icon" href="./favicon.png" />': home_screen.head(start),
     }
     for part, ours in parts.items():

@@ -14,14 +14,11 @@ from vibecheck.emotions import BY_NAME, EMOTIONS
 STYLE = Path(__file__).with_name("style.css")
 # of the cards that Dashboard and Fine-tune share
 CARDS = Path(__file__).with_name("cards.css")
-ARRIVAL = "@keyframes vc-arrive-{} {{ from {{ transform: scale(.4) rotate(-12deg); opacity: 0; }} }}"
 
 
 def apply() -> None:
     """Put the style sheet into the page."""
     st.html(STYLE)
-    # A mood's emoji arrives once, when the mood changes: an animation starts anew only by another name.
-    st.html("<style>" + "".join(ARRIVAL.format(emotion.name) for emotion in EMOTIONS) + "</style>")
 
 
 def plain(text: str) -> None:
@@ -45,33 +42,30 @@ def intro(title: str, text: str) -> None:
     st.markdown(f'<div class="vc-intro">{escape(text)}</div>', unsafe_allow_html=True)
 
 
-def mood_card(mood: str, confidence: float, probabilities: tuple[float, ...]) -> None:
-    """The mood with its emoji, its confidence bar, and all seven probabilities in their fixed order.
+def headline(title: str, text: str) -> None:
+    """The head of a page that has no room to lose: its title, and beside it one sentence."""
+    st.html(f'<div class="vc-headline"><h1>{escape(title)}</h1><p>{escape(text)}</p></div>')
 
-    Drawn as markdown, which the browser updates in place, so that the bars glide from one reading to
-    the next instead of being drawn anew.
-    """
+
+def linked(text: str, address: str, words: str) -> None:
+    """A line of small, quiet text that ends in a link to `address`; `text` is shown as it is."""
+    link = f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
+    st.markdown(f'<div class="vc-quiet">{escape(text)} {link}</div>', unsafe_allow_html=True)
+
+
+def mood_card(mood: str, confidence: float, probabilities: tuple[float, ...]) -> None:
+    """The mood with its emoji, its confidence bar, and all seven probabilities in their fixed order."""
     emotion = BY_NAME[mood]
     rows = "".join(
         _row(each.title, share, each.colour, each.name == mood)
         for each, share in zip(EMOTIONS, probabilities, strict=True)
     )
     _card(
-        f'<span class="vc-emoji" role="img" aria-label="{emotion.title}" style="{_arrives(mood)}">'
+        f'<span class="vc-emoji" role="img" aria-label="{emotion.title}">'
         f"{emotion.emoji}</span>"
         f'<span class="name" style="color:{emotion.colour}">{emotion.title}</span>'
         f'<span class="vc-lead"><span>Confidence</span><span>{confidence:.0%}</span></span>'
         f"{_bar(confidence, emotion.colour, 'Confidence')}{rows}"
-    )
-
-
-def empty_mood_card(emoji: str, title: str, text: str) -> None:
-    """The mood card while there is no mood: same size, same places."""
-    rows = "".join(_row(each.title, 0.0, each.colour, False) for each in EMOTIONS)
-    _card(
-        f'<span class="vc-emoji">{emoji}</span>'
-        f'<span class="name" style="color:#98A2B3">{escape(title)}</span>'
-        f'<span class="vc-lead"><span>{escape(text)}</span></span>{_bar(0.0, "#2A3040", "Confidence")}{rows}'
     )
 
 
@@ -81,7 +75,7 @@ def feels_like(mood: str) -> None:
     st.markdown(
         '<div class="vc-feels" role="heading" aria-level="2">Feels like '
         f'<span style="color:{emotion.colour}">{emotion.title.lower()}</span> '
-        f'<span class="vc-emoji" style="{_arrives(mood)}">{emotion.emoji}</span></div>',
+        f'<span class="vc-emoji">{emotion.emoji}</span></div>',
         unsafe_allow_html=True,
     )
 
@@ -121,10 +115,6 @@ def empty(emoji: str, title: str, text: str) -> None:
         f"<span>{escape(text)}</span></div>",
         unsafe_allow_html=True,
     )
-
-
-def _arrives(mood: str) -> str:
-    return f"animation-name:vc-arrive-{mood}"
 
 
 def _card(inner: str) -> None:

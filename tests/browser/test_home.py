@@ -1,0 +1,212 @@
+"""Home as visitors find it: on a laptop, in a small window, on a phone, at 200%, by keyboard."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import check_my_vibe, jpeg, look, mark, marked, spotify_player, upload
+from tests.browser.test_accessibility import CHECK, problems
+
+FOLDER = Path(__file__).parent
+pytestmark = pytest.mark.browser
+LAPTOP, WINDOW, PHONE = (1440, 900), (1024, 768), (390, 844)
+ZOOMED = (720, 450)  # what a laptop's viewport holds at 200%
+STAGE = 'iframe[title*="webrtc"]'
+
+# Adds up how far the page moves by itself while it loads (Chromium's layout instability).
+SHIFTS = (FOLDER / "layout_shift.js").read_text(encoding="utf-8")
+
+# Presses "Check my vibe"; resolves with the ms until the result is in view.
+PRESS = """
+() => new Promise((resolve) => {
+  const pressed = performance.now();
+  document.querySelector(".st-key-check button").click();
+  const look = () => {
+    const headline = document.querySelector(".vc-mood.result .name");
+    const box = headline?.getBoundingClientRect();
+    if (box && box.top >= 0 && box.bottom <= innerHeight) resolve(performance.now() - pressed);
+    else requestAnimationFrame(look);
+  };
+  look();
+})
+"""
+
+
+@pytest.fixture(scope="module")
+def app(start_app):
+    return start_app(VIBECHECK_AUDIT_SHARE="1")
+
+
+@pytest.fixture
+def open_home(app, open_browser):
+    def open_one(size: tuple[int, int], **options) -> Page:
+        phone = {"has_touch": True, "is_mobile": True} if size == PHONE else {}
+        context = open_browser(viewport={"width": size[0], "height": size[1]}, **phone, **options)
+        context.add_init_script(SHIFTS)
+        page = context.new_page()
+        page.goto(app.url)
+        expect(page.frame_locator(STAGE).get_by_role("button", name="START")).to_be_visible()
+        return page
+
+    return open_one
+
+
+def in_first_viewport(page: Page, locator) -> bool:
+    """Whether all of it is seen without scrolling."""
+    expect(locator).to_be_visible()
+    box, size = locator.bounding_box(), page.viewport_size
+    return (
+        page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
+        and box["x"] >= 0
+        and box["y"] >= 0
+        and box["x"] + box["width"] <= size["width"]
+        and box["y"] + box["height"] <= size["height"]
+    )
+
+
+@pytest.mark.parametrize("size", [LAPTOP, WINDOW, PHONE, ZOOMED], ids=["laptop", "window", "phone", "zoomed"])
+def test_the_first_viewport_holds_all_it_takes_to_begin_and_stays_where_it_is(open_home, size, astronaut):
+    page = open_home(size)
+    page.wait_for_timeout(1500)
+    assert page.evaluate("window.shifted") < 0.1
+    look(page, f"home-{size[0]}")
+    stage = page.frame_locator(STAGE)
+    for locator in (
+        page.get_by_role("heading", level=1, name="What's your vibe?"),
+        page.get_by_text("Your face, your mood, a playlist."),
+        page.locator(STAGE),
+        stage.get_by_role("button", name="START"),
+        page.get_by_role("radio", name="Upload"),
+        page.get_by_text("An AI reads a mood from your face."),
+        page.get_by_role("button", name="Change"),
+    ):
+        assert in_first_viewport(page, locator), locator
+    box = page.locator(STAGE).bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(4 / 3, abs=0.02)
+    assert problems(page, phone=size == PHONE) == []
+    for control in stage.locator("button:visible, label:visible").all():
+        assert size != PHONE or control.bounding_box()["height"] >= 44
+
+
+@pytest.mark.parametrize("size", [LAPTOP, WINDOW, PHONE], ids=["laptop", "window", "phone"])
+def test_the_result_comes_into_view_with_its_face_and_its_question_in_focus(
+    open_home, size, astronaut, record_property
+):
+    page = open_home(size)
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    button = page.get_by_role("button", name="Check my vibe")
+    assert in_first_viewport(page, button)
+    took = page.evaluate(PRESS)
+    assert took < 10_000, "ms; half a second where nothing else runs"
+    record_property("press_to_result_ms", took)
+    headline = page.get_by_role("heading", level=2, name="Happy")
+    expect(headline).to_be_focused()
+    expect(page.get_by_role("status").filter(has_text="You look Happy")).to_be_attached()
+    expect(spotify_player(page)).to_be_visible()
+    look(page, f"home-result-{size[0]}")
+    for locator in (
+        page.get_by_role("heading", level=1),
+        headline,
+        page.get_by_alt_text("Your face at that moment"),
+        page.get_by_role("meter", name="Confidence"),
+        page.get_by_role("radio", name="Yes"),
+        page.get_by_role("radio", name="No…"),
+    ):
+        assert in_first_viewport(page, locator), locator
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert problems(page, phone=size == PHONE) == []
+    page.get_by_role("radio", name="No…").click()
+    page.get_by_role("radio", name="Surprise").click()
+    expect(page.get_by_text("You say")).to_be_visible()
+    look(page, f"home-said-{size[0]}")
+    assert problems(page, phone=size == PHONE) == []
+
+
+def test_what_is_written_on_the_stage_can_be_read(open_home):
+    page = open_home(LAPTOP)
+    frame = next(frame for frame in page.frames if "webrtc" in frame.url)
+    assert [each for each in frame.evaluate(CHECK, False) if each != "0 H1"] == []
+
+
+def test_everything_goes_by_keyboard(app, open_home, astronaut):
+    page = open_home(LAPTOP)
+    reached = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate(
+                """() => {
+  let at = document.activeElement;
+  while (at?.contentDocument?.activeElement) at = at.contentDocument.activeElement;
+  return at?.ariaLabel || at?.textContent?.trim() || "";
+}"""
+            )
+        )
+    order = ["Live", "START", "Change", "Pick a mood yourself"]
+    places = [next((i for i, name in enumerate(reached) if word in name), -1) for word in order]
+    assert -1 not in places and places == sorted(places), reached
+
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    page.get_by_role("heading", level=1).click()  # the focus is nowhere
+    page.keyboard.press("c")
+    expect(page.get_by_role("heading", level=2, name="Happy")).to_be_focused()
+    mark(page, 'iframe[src*="open.spotify.com"]')
+    page.keyboard.press("4")
+    expect(page.get_by_text("Noted: happy")).to_be_visible()
+    assert marked(page, 'iframe[src*="open.spotify.com"]'), "a Yes changes no music"
+    page.keyboard.press("7")
+    expect(page.get_by_text("Noted: surprise")).to_be_visible()
+    expect(page.get_by_role("heading", level=2, name="Surprise")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("Was this right?")).to_have_count(0)
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_visible()
+    expect(spotify_player(page)).to_be_visible()
+
+
+def test_an_answer_changes_the_music_and_its_play_says_which_label_it_followed(app, open_home, astronaut):
+    page = open_home(LAPTOP)
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    player = spotify_player(page)
+    expect(player).to_be_visible()
+    first = player.get_attribute("src")
+    page.get_by_role("radio", name="No…").click()
+    page.get_by_role("radio", name="Sad").click()
+    expect(player).not_to_have_attribute("src", first)
+    with sqlite3.connect(f"file:{app.data / 'vibecheck.db'}?mode=ro", uri=True) as database:
+        plays = database.execute(
+            "SELECT followed, category FROM plays WHERE prediction_id = "
+            "(SELECT id FROM predictions ORDER BY made_at DESC LIMIT 1) ORDER BY n"
+        ).fetchall()
+    database.close()
+    assert plays == [(None, "happy"), ("sad", "sad")], "the first one's record stays"
+
+
+def test_a_mood_that_is_picked_plays_its_music_and_is_not_recorded(app, open_home):
+    page = open_home(LAPTOP)
+    page.get_by_role("button", name="Pick a mood yourself").click()
+    page.get_by_role("button", name="Sad").click()
+    expect(page.get_by_text("You picked")).to_be_visible()
+    expect(page.locator(".vc-mood .name")).to_have_text("Sad")
+    expect(spotify_player(page)).to_be_visible()
+    expect(page.get_by_text("Was this right?")).to_have_count(0)
+    look(page, "home-picked")
+    page.reload()
+    expect(page.get_by_text("You picked")).to_have_count(0)
+
+
+def test_a_reload_brings_the_last_result_back(open_home, astronaut):
+    page = open_home(LAPTOP)
+    upload(page, "astronaut.jpg", jpeg(astronaut))
+    check_my_vibe(page)
+    page.get_by_role("radio", name="No…").click()
+    page.get_by_role("radio", name="Fear").click()
+    expect(page.get_by_text("Noted: fear")).to_be_visible()
+    playing = spotify_player(page).get_attribute("src")
+    page.reload()
+    expect(page.get_by_text("You say")).to_be_visible()
+    expect(page.locator(".vc-mood .name")).to_have_text("Fear")
+    expect(spotify_player(page)).to_have_attribute("src", playing)
+    expect(page.get_by_role("radio", name="Fear")).to_be_checked()

@@ -1,0 +1,265 @@
+// The mood card: the live mood, drawn from the marks that the stage hears ("vibecheck-mark"), or one frozen result.
+//
+// Everything is set as text or as a property, never as markup. Keys: C checks, Escape goes back to the live mood,
+// 1 to 7 answer.
+const QUIET = 3000; // ms between two announcements to screen readers
+const EMPTY = "#98A2B3";
+
+function element(name, className, ...children) {
+  const made = document.createElement(name);
+  made.className = className;
+  made.append(...children);
+  return made;
+}
+
+function bar(name) {
+  const fill = element("i", "");
+  const made = element("span", "vc-bar", fill);
+  made.setAttribute("role", "meter");
+  made.setAttribute("aria-label", name);
+  made.setAttribute("aria-valuemin", "0");
+  made.setAttribute("aria-valuemax", "100");
+  return (share, colour) => {
+    if (share === undefined) return made;
+    made.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+    fill.style.width = `${(share * 100).toFixed(1)}%`;
+    fill.style.backgroundColor = colour;
+    return made;
+  };
+}
+
+const percent = (share) => `${Math.round(share * 100)}%`;
+const mostSure = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
+
+class Card {
+  constructor(moods, texts) {
+    this.moods = moods;
+    this.texts = texts;
+    this.byName = Object.fromEntries(moods.map((mood) => [mood.name, mood]));
+    this.announced = "";
+    this.announcedAt = 0;
+    this.face = element("img", "vc-frozen");
+    this.face.alt = "Your face at that moment";
+    this.emoji = element("span", "vc-emoji");
+    this.emoji.setAttribute("aria-hidden", "true");
+    this.lead = element("span", "vc-you");
+    this.name = element("h2", "name");
+    this.name.tabIndex = -1;
+    this.words = element("span", "vc-words");
+    this.confidence = bar("Confidence");
+    this.rows = moods.map((mood) => {
+      const row = { bar: bar(mood.title), value: element("span", "value") };
+      row.node = element("span", "vc-row", element("span", "", mood.title), row.bar(), row.value);
+      return row;
+    });
+    this.seven = element("details", "vc-seven", element("summary", "", "All seven"));
+    this.hint = element("p", "vc-hint");
+    this.status = element("p", "vc-rates");
+    this.details = element("details", "vc-details", element("summary", "", "Details"), this.status);
+    this.says = element("div", "vc-says");
+    this.says.setAttribute("role", "status");
+    const head = element("div", "vc-head", this.face, element("div", "", this.lead, this.name), this.emoji);
+    const open = element("div", "vc-all");
+    this.open = open;
+    this.node = element("section", "vc-mood", head, this.confidence(), this.words, open, this.seven, this.hint,
+      this.details, this.says);
+    this.node.setAttribute("aria-label", "Mood");
+  }
+
+  // Where the seven bars stand: always open beside live video, on demand in a result.
+  place(live) {
+    (live ? this.open : this.seven).append(...this.rows.map((row) => row.node));
+    this.seven.hidden = live;
+    this.details.hidden = !live;
+    this.node.classList.toggle("result", !live);
+  }
+
+  headline(title, emoji, parts, colour) {
+    if (this.emoji.textContent !== emoji) {
+      this.emoji.textContent = emoji;
+      this.emoji.style.animationName = "none";
+      void this.emoji.offsetWidth; // an animation starts anew only after the page was laid out without it
+      this.emoji.style.animationName = "";
+    }
+    if (this.name.textContent !== title) {
+      this.name.replaceChildren(
+        ...parts.map(([text, own]) => {
+          const part = element("span", "", text);
+          part.style.color = own ?? "";
+          return part;
+        }),
+      );
+      this.name.classList.toggle("long", parts.length > 1);
+    }
+    this.colour = colour;
+  }
+
+  bars(probabilities, mood) {
+    this.rows.forEach((row, i) => {
+      const share = probabilities[i] ?? 0;
+      row.bar(share, this.moods[i].colour);
+      row.value.textContent = percent(share);
+      row.node.classList.toggle("top", this.moods[i].name === mood);
+    });
+  }
+
+  mood({ mood, runner_up, clear, probabilities }) {
+    const [first, second] = [this.byName[mood], this.byName[runner_up]];
+    const share = Math.max(...probabilities);
+    if (clear) this.headline(first.title, first.emoji, [[first.title, first.colour]], first.colour);
+    else {
+      const parts = [["Hard to tell: "], [first.adjective, first.colour], [" or "], [second.adjective, second.colour], ["?"]];
+      this.headline(parts.map(([text]) => text).join(""), "🤔", parts, first.colour);
+    }
+    this.confidence(share, this.colour);
+    this.words.textContent = `${percent(share)} sure · next: ${second.title.toLowerCase()} ${percent(probabilities[this.moods.indexOf(second)])}`;
+    this.bars(probabilities, mood);
+  }
+
+  empty(emoji, title, text) {
+    this.headline(title, emoji, [[title, EMPTY]], EMPTY);
+    this.confidence(0, "#2A3040");
+    this.words.textContent = text;
+    this.bars([], "");
+  }
+
+  // To screen readers: what is new, not every change of a restless face.
+  announce(text) {
+    const now = performance.now();
+    clearTimeout(this.later);
+    if (text === this.announced) return;
+    if (now - this.announcedAt < QUIET) {
+      this.later = setTimeout(() => this.announce(text), QUIET - (now - this.announcedAt));
+      return;
+    }
+    this.announced = this.says.textContent = text;
+    this.announcedAt = now;
+  }
+
+  live(mark) {
+    clearTimeout(this.late);
+    this.node.classList.remove("late");
+    this.late = setTimeout(() => this.wait(), mark.keep * 1000);
+    this.seen = true;
+    this.number = mark.number;
+    if (mark.probabilities.length) {
+      this.mood(mark);
+      this.announce(this.name.textContent);
+    } else {
+      this.empty("👀", this.texts.nobody, this.texts.look);
+      this.announce(this.texts.nobody);
+    }
+    this.hint.textContent = mark.hint || "\u00a0";
+    this.status.textContent =
+      `${mark.frames_in.toFixed(0)} frames/s · ${mark.readings.toFixed(0)} readings/s · ${mark.age.toFixed(1)} s old`;
+  }
+
+  // No mark for longer than the last one holds: what was read last stays, and the card says that it is old.
+  wait() {
+    this.node.classList.add("late");
+    this.hint.textContent = this.texts.nothing;
+    this.announce(this.texts.nothing);
+  }
+
+  stop() {
+    clearTimeout(this.late);
+    clearTimeout(this.later);
+    this.node.classList.remove("late");
+    this.seen = false;
+  }
+
+  result({ label, mood, face, probabilities, clear, runner_up, hint }) {
+    this.stop();
+    this.open.hidden = true;
+    this.lead.textContent = label;
+    this.face.hidden = !face;
+    if (face) this.face.src = face;
+    const shown = this.byName[mood];
+    if (probabilities && clear === false) this.mood({ mood, runner_up, clear, probabilities });
+    else this.headline(shown.title, shown.emoji, [[shown.title, shown.colour]], shown.colour);
+    this.face.style.borderColor = this.colour;
+    const read = Boolean(probabilities);
+    this.confidence().hidden = this.words.hidden = this.seven.hidden = !read;
+    if (read) {
+      const top = this.moods[mostSure(probabilities)];
+      const next = this.byName[runner_up];
+      const share = Math.max(...probabilities);
+      this.confidence(share, top.colour);
+      this.words.textContent =
+        `${top.name === mood ? "" : `${top.title} `}${percent(share)} sure · next: ${next.title.toLowerCase()} ` +
+        percent(probabilities[this.moods.indexOf(next)]);
+      this.bars(probabilities, top.name);
+    }
+    this.hint.textContent = hint;
+    this.announce(`${label} ${this.name.textContent}`);
+  }
+}
+
+function press(selector) {
+  const button = document.querySelector(selector);
+  button?.click();
+  return Boolean(button);
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  let card = parentElement.vibecheckCard;
+  if (!card) {
+    card = parentElement.vibecheckCard = new Card(data.moods, data.texts);
+    parentElement.append(card.node);
+  }
+  const live = !data.result;
+  card.place(live);
+  if (live) {
+    card.lead.textContent = "";
+    card.face.hidden = true;
+    card.words.hidden = false;
+    card.open.hidden = card.confidence().hidden = !data.playing;
+    if (!data.playing) {
+      card.stop();
+      card.empty("🎧", data.texts.before, data.texts.how);
+      card.hint.textContent = "\u00a0";
+      card.details.hidden = true;
+    } else if (!card.seen) {
+      card.empty("👀", data.texts.looking, data.texts.look);
+    }
+  } else {
+    card.result(data.result);
+  }
+  const key = data.result?.key ?? "";
+  // Where a page opens with a result, the focus stays where the browser put it.
+  if (key && card.shown !== undefined && card.shown !== key) card.name.focus();
+  card.shown = key;
+
+  card.unlisten?.(); // of the run before
+  const heard = ({ detail }) => {
+    if (live && data.playing) card.live(detail);
+  };
+  const keyed = (event) => {
+    const { key: name, target, ctrlKey, metaKey, altKey } = event;
+    if (ctrlKey || metaKey || altKey || target?.closest?.("input, textarea, select, [contenteditable], [role=dialog]")) return;
+    let done = false;
+    if (name === "c" || name === "C") done = press(".st-key-check button:enabled") || press(".st-key-again button");
+    else if (name === "Escape") done = press(".st-key-again button");
+    else if (data.answers && /^[1-7]$/.test(name)) {
+      setTriggerValue("said", data.moods[name - 1].name);
+      done = true;
+    }
+    if (done) event.stopImmediatePropagation(); // Streamlit has a shortcut of its own on C
+  };
+  // The vibe check is of the mark that is shown at the press, which the app would only guess.
+  const checked = (event) => {
+    if (!live || !data.playing || !event.target?.closest?.(".st-key-check button:enabled")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    setTriggerValue("checked", card.number ?? -1);
+  };
+  window.addEventListener("click", checked, true);
+  window.addEventListener("vibecheck-mark", heard);
+  window.addEventListener("keydown", keyed, true);
+  card.unlisten = () => {
+    window.removeEventListener("click", checked, true);
+    window.removeEventListener("vibecheck-mark", heard);
+    window.removeEventListener("keydown", keyed, true);
+  };
+  return card.unlisten;
+}

@@ -1,0 +1,90 @@
+"""The mood card: the live mood, or the result of a vibe check with its face (see `mood_card.js`)."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from vibecheck.emotions import EMOTIONS, NAMES, Distribution
+from vibecheck.ui.home.live import NOTHING_COMES
+from vibecheck.ui.home.vibe_check import Result
+from vibecheck.ui.shared import face_pictures
+
+KEY = "mood_card"
+TEXTS = {
+    "before": "Your vibe",
+    "how": "Press START, or choose a photo.",
+    "looking": "Looking…",
+    "look": "Look into the camera.",
+    "nobody": "No face",
+    "nothing": NOTHING_COMES,
+}
+READY = "Press “Check my vibe”."
+MOODS = [
+    {
+        "name": emotion.name,
+        "title": emotion.title,
+        "adjective": emotion.adjective,
+        "emoji": emotion.emoji,
+        "colour": emotion.colour,
+    }
+    for emotion in EMOTIONS
+]
+
+_card = st.components.v2.component(
+    "vibecheck_mood_card",
+    js=Path(__file__).with_name("mood_card.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def draw(
+    playing: bool,
+    photo: bool,
+    result: Result | None,
+    checked: Callable[[int], None],
+    answered: Callable[[str], None] | None,
+) -> None:
+    """The card. Without a `result` it follows the live video, if that is `playing`; a `photo` may wait.
+
+    `checked` is told the number of the mark that was shown when "Check my vibe" was pressed, `answered` the
+    mood whose number was pressed on the keyboard; None where there is no question.
+    """
+
+    def pressed() -> None:
+        said = getattr(st.session_state.get(KEY), "said", None)
+        if answered and said in NAMES:
+            answered(said)
+
+    def pressed_check() -> None:
+        number = getattr(st.session_state.get(KEY), "checked", None)
+        if playing and isinstance(number, int):
+            checked(number)
+
+    data = {
+        "moods": MOODS,
+        "texts": TEXTS | ({"how": READY} if photo else {}),
+        "playing": playing,
+        "answers": answered is not None,
+        "result": shown(result) if result else None,
+    }
+    _card(key=KEY, data=data, on_said_change=pressed, on_checked_change=pressed_check)
+
+
+def shown(result: Result) -> dict[str, Any]:
+    """A result as the card draws it."""
+    prediction = result.prediction
+    if prediction is None:
+        return {"key": f"picked-{result.mood}", "label": "You picked", "mood": result.mood, "hint": ""}
+    said = Distribution.of(prediction.probabilities)
+    return {
+        "key": prediction.id,
+        "label": "You say" if result.said else "You look",
+        "mood": result.heard,
+        "face": face_pictures.as_data(result.face) if result.face else "",
+        "probabilities": list(prediction.probabilities),
+        "runner_up": said.runner_up,
+        "clear": said.clear or bool(result.said),
+        "hint": " ".join(result.hints),
+    }
