@@ -232,3 +232,21 @@ def test_spotify_comet_and_the_hub_hang_at_once(silence, run_app):
     assert len([row for row in queued(store) if row.kind == "prediction"]) == store.count() == 4
     store.close()
     assert "Traceback" not in said(app)
+
+
+@pytest.mark.parametrize("put_back", [False, True])
+def test_the_data_folder_is_removed_or_replaced(run_app, tmp_path, put_back):
+    app = run_app()
+    app.ready()
+    with Visitor(app.url) as tab:
+        check_vibe(tab)
+        shutil.copytree(app.data, tmp_path / "backup")
+        shutil.rmtree(app.data)
+        if put_back:
+            shutil.copytree(tmp_path / "backup", app.data)
+        page = check_without_record(tab)
+        assert "was removed or replaced while VibeCheck was running" in page and "restart VibeCheck" in page
+    kept = sorted(path.name for path in (app.data / "images").rglob("*.jpg"))
+    before = sorted(path.name for path in (tmp_path / "backup" / "images").rglob("*.jpg"))
+    assert kept == (before if put_back else []), "no picture is kept without its record"
+    assert "Traceback" not in said(app)
