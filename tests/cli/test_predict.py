@@ -50,6 +50,7 @@ def test_long_names_are_wrapped_and_not_cut(phone):
     name = "-".join(["holiday"] * 14) + ".jpg"
     (phone / "a.jpg").rename(phone / name)
     done = run(phone)
+    assert "It is damaged" not in done.stdout
     assert name in "".join(line.split(" ")[0] for line in done.stdout.splitlines())
 
 

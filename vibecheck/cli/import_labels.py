@@ -77,9 +77,11 @@ class ImportSummary:
         if not self.refused:
             return
         table = Table("row", "picture", "refused because", box=None, pad_edge=False)
+        table.columns[1].overflow = "fold"
         for each in self.refused[:SHOWN]:
             row = "" if each.row is None else str(each.row)
-            table.add_row(row, escape(_printable(each.path)), escape(_printable(each.reason)))
+            reason = each.reason.replace(each.path, "It", 1)  # the table names the picture already
+            table.add_row(row, escape(_printable(each.path)), escape(_printable(reason)))
         Console().print(table)
         if (more := len(self.refused) - SHOWN) > 0:
             typer.echo(f"… and {more} more; --json names them all.")

@@ -226,7 +226,8 @@ def _print_table(answers: list[dict]) -> None:
 def _row(answer: dict) -> tuple[str, str, str, str]:
     path = escape(answer["path"])
     if answer["mood"] is None:
-        return path, "", "", escape(answer["error"])
+        # The table names the picture already.
+        return path, "", "", escape(answer["error"].replace(answer["path"], "It", 1))
     emotion = BY_NAME[answer["mood"]]
     bar = "█" * round(answer["confidence"] * 20)
     mood = f"{emotion.emoji} {emotion.title}"
