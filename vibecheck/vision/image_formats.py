@@ -9,7 +9,7 @@ from vibecheck.vision.avif_frames import largest_frame
 
 MAX_PIXELS = 52_000_000  # "50 megapixel" phones make 8192 x 6144, which is 50.3 million
 # Bytes that decoding may take besides the result; with the result it is at most 200 MB.
-MAX_DECODING = 165_000_000
+MAX_DECODING = 160_000_000
 
 # Each scan of a JPEG is a pass over the whole picture, for as little as 10 bytes of file. A usual progressive
 # JPEG has 10 scans, the most thorough optimisers make 64, and libjpeg itself sets no limit.
