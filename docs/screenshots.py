@@ -74,7 +74,9 @@ def _labelling(page: Page) -> None:
 
 
 def _figures(page: Page) -> None:
+    page.get_by_role("button", name="This week").click()
     page.get_by_role("radio", name="4 weeks").click()
+    page.keyboard.press("Escape")
     expect(page.locator(".vcd-number")).to_be_visible()
     expect(page.locator("canvas, .stVegaLiteChart svg").first).to_be_visible()
     page.wait_for_timeout(6000)  # charts are drawn one after another

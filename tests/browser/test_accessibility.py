@@ -55,15 +55,24 @@ def test_the_check_finds_what_is_wrong(open_browser):
         assert each in found
 
 
-def test_the_first_viewport_of_the_dashboard_on_a_phone_holds_the_headline(app, open_browser):
+def test_on_a_phone_the_headline_comes_first_and_all_else_is_reached_by_keyboard(app, open_browser):
     page = open_browser(viewport={"width": 390, "height": 844}, has_touch=True).new_page()
     page.goto(app.link("Dashboard"))
     drawn(page)
     box = page.locator(".st-key-card-answer-0").bounding_box()
     assert box["y"] + box["height"] < 844
     expect(page.get_by_role("radio", name="4 weeks")).to_have_count(0)
-    page.get_by_role("button", name="This week").click()
-    page.get_by_role("radio", name="4 weeks").click()
+    # By keyboard alone.
+    page.get_by_role("button", name="This week").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("radio", name="4 weeks").focus()
+    page.keyboard.press("Space")
     expect(page.get_by_text("Accuracy with users in 4 weeks")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="4 weeks")).to_be_visible()
+    tile = page.locator('[class*="st-key-trace-"] button').first
+    tile.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_text("Models trained on it")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)

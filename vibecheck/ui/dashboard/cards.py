@@ -19,15 +19,16 @@ def too_few(known: Statistics) -> None:
     answers, share = known.standing.audits, app.settings().audit_share
     with st.container(key="card-too-few"):
         theme.section(f"{answers} of {ENOUGH} answers")
-        st.progress(answers / ENOUGH)
+        if answers:
+            st.progress(answers / ENOUGH)
         theme.plain(
             "Accuracy is measured by audits: vibe checks, drawn at random, that ask “Was this right?”. "
             f"With fewer than {ENOUGH} answers, every figure here would be little more than chance."
         )
         theme.plain(
             f"{known.overview.predictions:,} vibe checks so far; {share:.0%} of them are drawn to be asked "
-            "about. To get there sooner: invite more people, answer when you are asked, or raise "
-            "VIBECHECK_AUDIT_SHARE."
+            "about. To get there sooner, invite more people and answer when you are asked"
+            f"{', or raise VIBECHECK_AUDIT_SHARE' * (share < 1)}."
         )
 
 

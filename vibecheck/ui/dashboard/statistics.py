@@ -52,13 +52,16 @@ def choose() -> Statistics:
         sources = app.store().statistics.sources()
     except RecordsError as error:
         _stop(error)
-    with st.popover(_chosen(), icon=":material/tune:", key="filters"):
-        period = st.segmented_control(
-            "Period", list(PERIODS), format_func=PERIODS.get, default="week", required=True, key="period",
-            help="Days in UTC.",
-        )  # fmt: skip
-        model = _choice("model", [version.name for version in standing.versions])
-        source = _choice("source", sources)
+    enough = standing.audits >= ENOUGH
+    period, model, source = "all", None, None
+    with st.popover(_chosen() if enough else "Look up", icon=":material/tune:", key="filters"):
+        if enough:
+            period = st.segmented_control(
+                "Period", list(PERIODS), format_func=PERIODS.get, default="week", required=True, key="period",
+                help="Days in UTC.",
+            )  # fmt: skip
+            model = _choice("model", [version.name for version in standing.versions])
+            source = _choice("source", sources)
         st.text_input(
             "Look up a vibe check", placeholder="prediction_id", key="searched", on_change=_search,
             max_chars=64, help="Shows everything that is recorded of it.",
@@ -67,8 +70,7 @@ def choose() -> Statistics:
         st.warning(problem, icon="🔎")
     step = st.session_state.get("step") or "week"
     try:
-        enough = standing.audits >= ENOUGH
-        return Statistics(_overview(today, period if enough else "all", model, source, step), standing)
+        return Statistics(_overview(today, period, model, source, step), standing)
     except RecordsError as error:
         _stop(error)
 
