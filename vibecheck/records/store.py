@@ -59,7 +59,7 @@ class Store:
 
         `records_url` is a database as SQLAlchemy writes it, `images_url` a folder or an fsspec URL
         (`Settings.records_url`, `Settings.images_url`). Without `sends` (`Settings.sends`), nothing is added
-        to the outbox.
+        to the outbox unless another process sends it.
         """
         pictures = Pictures(images_url)
         return cls(open_database(records_url, sends), pictures)

@@ -4,10 +4,14 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from tests.records.examples import JPEG, NOON, PLAY, a_prediction
-from tests.records.rows import queued
+from tests.records.rows import engine_of, queued
 from vibecheck.errors import RecordsError
+from vibecheck.records.db.tables import notes
+from vibecheck.records.db.transactions import writing
+from vibecheck.records.outbox.messages import SENDER
 from vibecheck.records.store import Store
 from vibecheck.records.values import hash_of
 
@@ -65,12 +69,20 @@ def test_without_an_account_nothing_is_added_to_the_outbox(store):
     assert queued(store) == []
 
 
-def test_a_deletion_waits_for_an_account_that_was_there_before(store, folder):
-    sending = Store.open(f"sqlite:///{folder / 'vibecheck.db'}", str(folder / "images"))
+def test_what_another_process_sends_is_added_to_the_outbox(store):
+    store.notes.write(SENDER, {"works": True})
     prediction = a_prediction()
-    sending.add(prediction, None)
-    sending.notes.write("comet-sender", {"works": True})
-    sending.close()
+    store.add(prediction, None)
+    assert [(row.kind, row.prediction_id) for row in queued(store)] == [("prediction", prediction.id)]
+
+
+def test_only_a_deletion_waits_for_an_account_that_was_there_long_ago(store):
+    store.notes.write(SENDER, {"works": True})
+    with writing(engine_of(store)) as connection:
+        connection.execute(update(notes).values(noted_at=NOON))
+    prediction = a_prediction()
+    store.add(prediction, None)
+    assert queued(store) == []
     store.forget([prediction.id], NOON)
     assert [(row.kind, row.prediction_id) for row in queued(store)] == [("deletion", prediction.id)]
 

@@ -12,13 +12,13 @@ So a row can be sent without reading anything else, whatever happened to the tab
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, exists, func, insert, select
+from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from vibecheck.records.db.tables import notes, outbox
-from vibecheck.records.db.transactions import SENDS
+from vibecheck.records.db.transactions import SENDS, database_now
 from vibecheck.records.synthetic import is_synthetic
 from vibecheck.records.values import (
     Deletion,
@@ -35,6 +35,9 @@ Message = Prediction | Feedback | FeedbackUndone | Play | PictureKept | SideDraw
 
 # The subject of the note in which a sender keeps its state.
 SENDER = "comet-sender"
+
+# A sender notes its state every half minute. One that was not seen for so long is not expected back.
+SENT_LATELY = timedelta(days=1)
 
 # An update of a model's record: see `enqueue_model`.
 MODEL = "model"
@@ -80,16 +83,21 @@ def enqueue_all(connection: Connection, values: Iterable[Message]) -> None:
 
 
 def _is_sent(connection: Connection, rows: Iterable[Mapping[str, Any]] = ()) -> bool:
-    """Whether somebody sends these rows: not those of a synthetic history, nor without an account.
+    """Whether somebody sends these rows: this process has an account, or another one sent lately.
 
-    Deletions are sent as soon as there is an account again, if anything was ever sent.
+    Deletions are sent as soon as there is an account again, if anything was ever sent. A synthetic history is
+    not sent.
     """
     if is_synthetic(connection):
         return False
     if connection.get_execution_options().get(SENDS, True):
         return True
-    deletions = all(row["kind"] == "deletion" for row in rows) and bool(rows)
-    return deletions and connection.execute(select(exists().where(notes.c.subject == SENDER))).scalar_one()
+    query = select(notes.c.noted_at).where(notes.c.subject == SENDER)
+    seen = connection.execute(query).scalar_one_or_none()
+    if seen is None:
+        return False
+    lately = database_now(connection) - seen < SENT_LATELY
+    return lately or (bool(rows) and all(row["kind"] == "deletion" for row in rows))
 
 
 def row_of(value: Message) -> dict[str, Any]:
