@@ -39,9 +39,9 @@ def open_database(url: str, sends: bool = True) -> Engine:
     """Connects to the database at `url` and brings its tables up to date.
 
     A SQLite file and its folder are created if they are missing, readable by their owner only. Without
-    `sends`, nothing is added to the outbox unless another process sends it. Safe to call from several processes
-    and threads at once. Raises RecordsError with what to do, naming the setting, if the database cannot be
-    used; no message contains a password.
+    `sends`, nothing is added to the outbox unless another process sends it. Safe to call from several
+    processes and threads at once. Raises RecordsError with what to do, naming the setting, if the database
+    cannot be used; no message contains a password.
     """
     parsed = _parse(url)
     sqlite = parsed.get_backend_name() == "sqlite"
