@@ -216,14 +216,12 @@ def test_each_promotion_is_queued_for_comet_in_its_transaction(registry, engine)
 
 
 def test_a_promotion_that_fails_half_way_never_happened(registry, engine, monkeypatch):
-    from vibecheck.models import registry as module
-
     registry.promote("a", "first", NOW)
 
     def fails(connection, value):
         raise RuntimeError
 
-    monkeypatch.setattr(module.outbox, "enqueue", fails)
+    monkeypatch.setattr("vibecheck.models.registry_rows.messages.enqueue", fails)
     with pytest.raises(RuntimeError):
         registry.promote("b", "better", NOW, override=True)
     assert registry.aliases() == {"champion": "a"} and len(registry.promotions()) == 1
