@@ -163,7 +163,7 @@ def restore(keep: Keep) -> None:
         mode: Mode = "lift" if play.mode == "lift" else "match"
         st.session_state.mode = mode
         found_by: Literal["search", "catalogue"] = "search" if play.found_by == "search" else "catalogue"
-        playlist = Playlist(play.playlist_id, play.playlist_name, mood, found_by)
+        playlist = Playlist(play.playlist_id, play.playlist_name or "Your playlist", mood, found_by)
         _play(restored, Suggestion(playlist, mode, about.lift if mode == "lift" else about.match))
 
 
