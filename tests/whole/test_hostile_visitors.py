@@ -8,15 +8,21 @@ import contextlib
 import os
 import random
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from urllib.parse import quote
 
+import psutil
 import pytest
+from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from benchmarks.harness.running import ROOT, RunningApp
 from benchmarks.harness.wire import Visitor
 from tests.records.examples import open_store
 from tests.whole.conftest import UPLOAD, check_vibe, photo, said
+from vibecheck.check import PER_VISITOR
 from vibecheck.settings import Settings
 
 MANY = int(os.environ.get("VIBECHECK_TEST_HOSTILE", "24"))
@@ -107,6 +113,43 @@ def test_uploads(app):
             )
             tab.press("check")
             assert tab.errors() == []
+
+
+def test_a_crowd_with_the_largest_pictures_fits_a_small_host(app):
+    file = BytesIO()
+    Image.new("RGB", (6000, 4400), "grey").save(file, "PNG", compress_level=1)
+    process = psutil.Process(app.process.pid)
+    before = peak = process.memory_info().rss
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.02):
+            peak = max(peak, process.memory_info().rss)
+
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(5) as pool:
+        tabs = [stack.enter_context(Visitor(app.url, patience=200)) for _ in range(4)]
+        for tab in tabs:
+            tab.pick("way", UPLOAD)
+            tab.upload("upload", "me.png", file.getvalue())
+        watcher = pool.submit(watch)
+        list(pool.map(lambda tab: tab.press("check"), tabs))
+        done.set()
+        watcher.result()
+        assert all("No face was found" in tab.text() for tab in tabs)
+    assert (peak - before) / 1e6 < 500, f"{(peak - before) / 1e6:.0f} MB"
+
+
+def test_a_visitor_checks_no_faster_than_a_person_can(app):
+    with Visitor(app.url) as tab:
+        check_vibe(tab)
+        refused = r"20 vibe checks within a minute\. Wait \d+ seconds"
+        for _ in range(4 * PER_VISITOR):  # more than that only where each takes seconds
+            if re.search(refused, tab.text()):
+                break
+            tab.press("again")
+            tab.press("check")
+        assert re.search(refused, tab.text()) and tab.errors() == []
 
 
 @pytest.mark.parametrize("page", ["", "Corrections", "Dashboard", "About"])

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.finetune.corrected import fill
 from tests.records.examples import open_store
 from tests.waiting import wait_for
 from tests.whole.conftest import check_vibe
+from vibecheck.check import PER_VISITOR
 from vibecheck.models.registry import CHAMPION, PREVIOUS, Registry
 from vibecheck.settings import Settings
 
@@ -66,6 +68,7 @@ def test_what_people_say_becomes_a_better_model_that_goes_live(run_app):
         def swapped() -> bool:
             with closing(open_store(settings)) as store:
                 versions.add(store.get(check_vibe(tab)).model_version)
+            time.sleep(60 / PER_VISITOR)
             return new in versions
 
         wait_for(swapped, "the running app to change to the new champion")
