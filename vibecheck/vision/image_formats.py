@@ -2,7 +2,7 @@
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vibecheck.errors import PictureTooLarge, UnreadablePicture
 from vibecheck.vision.avif_frames import largest_frame
@@ -41,9 +41,7 @@ GIF = ImageKind("GIF", "a GIF", 2)
 BMP = ImageKind("BMP", "a BMP", 3)
 TIFF = ImageKind("TIFF", "a TIFF", 8)
 AVIF = ImageKind("AVIF", "an AVIF picture", 11)
-# HEIC of 8 bits with shared colours, as phones make it; and of 10 bits, or with a colour for each pixel.
-HEIC = HEIC_PLAIN = ImageKind("HEIC", "a HEIC picture", 6)
-HEIC_RICH = ImageKind("HEIC", "a HEIC picture of more than 8 bits or without chroma subsampling", 16)
+HEIC = ImageKind("HEIC", "a HEIC picture")
 KINDS = (JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, HEIC)
 NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
@@ -178,6 +176,13 @@ def check_cost(kind: ImageKind, data: bytes, size: tuple[int, int], mode: str, n
         _check_tiff(data, pixels, name)
     elif kind is BMP and len(data) > MAX_RUN_LENGTH_BMP and data[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
         raise UnreadablePicture(f"{name} is a compressed BMP, which takes too long to read. Save it as PNG.")
+
+
+def heic_of(chroma: int, bits: int) -> ImageKind:
+    """HEIC with the cost of this chroma format (420 as phones make it, 444 …) and this many bits."""
+    if chroma in (400, 420):
+        return replace(HEIC, cost=6 if bits == 8 else 9)
+    return replace(HEIC, cost=11 if bits == 8 else 16)
 
 
 def too_many_pixels(size: tuple[int, int], most: int, kind: str, name: str) -> PictureTooLarge:

@@ -20,7 +20,7 @@ from PIL import ExifTags, Image
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 from vibecheck.vision import image_formats
 from vibecheck.vision.decoding_slots import decoding_slot
-from vibecheck.vision.image_formats import HEIC, HEIC_PLAIN, HEIC_RICH, JPEG, PNG, WEBP, ImageKind
+from vibecheck.vision.image_formats import HEIC, JPEG, PNG, WEBP, ImageKind
 
 MAX_BYTES = 30_000_000  # a 50-megapixel phone photo is 10 to 25 MB
 MIN_SIDE = 16  # px; smaller pictures cannot show a readable face, and a tracking pixel is not a photo
@@ -198,8 +198,8 @@ def _decoded_heic(data: bytes, name: str) -> np.ndarray:
 
     image = pi_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=True)
     _check_side(image.size, name)
-    plain = image.info.get("chroma") in (400, 420) and image.info["bit_depth"] == 8
-    image_formats.check_cost(HEIC_PLAIN if plain else HEIC_RICH, data, image.size, image.mode, name)
+    kind = image_formats.heic_of(image.info.get("chroma", 444), image.info["bit_depth"])
+    image_formats.check_cost(kind, data, image.size, image.mode, name)
     with decoding_slot(image.size[0] * image.size[1] > SMALL_PIXELS):
         pixels = np.asarray(image)[:, : image.size[0]]  # rows may be padded
         # libheif has turned it already; the EXIF orientation beside it is for others.
