@@ -109,7 +109,7 @@ def test_with_nothing_configured_other_pages_are_shut_and_say_where_the_link_is(
     expect_open(page, "Home")
     for name in ("Dashboard", "Fine-tune"):
         expect(page.get_by_role("link", name=name)).to_be_hidden()
-    expect(page.get_by_role("link", name="About")).to_be_visible()
+    expect(page.get_by_role("link", name="Corrections")).to_be_visible()
     page.goto(f"{app.url}/Dashboard")
     expect_shut(page)
     expect(page.get_by_text("access link")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The statistical queries of the dashboard, counted by the database: every result is a few rows.
+"""The statistical queries of the dashboard, counted by the database: most results are a few rows.
 
 Figures of accuracy are tallies by visitor, so that each visitor has one vote, however often they answer.
 Nearly all queries read only the summaries (`summaries.py`), not the predictions.
@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Double,
     Engine,
+    Label,
     Row,
     Select,
     Subquery,
@@ -134,15 +136,38 @@ class StatisticsQueries:
         ]
 
     def groups(self, scope: Scope) -> list[Group]:
-        """Audits by bin of each signal, by mood, source and model version; empty ones are not there."""
-        total = self.audited(scope)
-        found = []
-        for signal in SIGNALS:
-            column = outcomes.c[f"{signal.column}_bin"]
-            found += self._groups(scope, total, signal.column, column, signal.groups)
-        for what in ("mood", "source", "model_version"):
-            found += self._groups(scope, total, what, outcomes.c[what])
-        return found
+        """Audits by bin of each signal, by mood, source and model version; empty ones are not there.
+
+        Counted here from one narrow row per audit: for so many groups, each with all others, that takes a
+        quarter of the time that the database needs.
+        """
+        names = [f"{signal.column}_bin" for signal in SIGNALS] + ["mood", "source", "model_version"]
+        columns = [outcomes.c[name] for name in names]
+        rows = self._rows(select(_who(), outcomes.c.correct, *columns).where(*_audits(scope)))
+        if not rows:
+            return []
+        people, right, *values = zip(*rows, strict=True)
+        numbers: dict[str, int] = {}
+        who = np.array([numbers.setdefault(each, len(numbers)) for each in people])
+        correct = np.array(right, dtype=bool)
+        table = dict(zip(names, map(np.array, values), strict=True))
+        places = [
+            (signal.column, name, np.isin(table[f"{signal.column}_bin"], list(bins)))
+            for signal in SIGNALS
+            for name, bins in signal.groups
+        ]
+        places += [
+            (what, str(name), table[what] == name)
+            for what in ("mood", "source", "model_version")
+            for name in np.unique(table[what])
+        ]
+        return [
+            Group(
+                what, name, _tally_of(who[inside], correct[inside]), _tally_of(who[~inside], correct[~inside])
+            )
+            for what, name, inside in places
+            if inside.any()
+        ]
 
     def bins(self, scope: Scope) -> list[Bin]:
         """Audits by bin of confidence."""
@@ -284,37 +309,6 @@ class StatisticsQueries:
         query = select(each.c.step, *_sums(each.c.n, each.c.correct)).group_by(each.c.step)
         return {step_start(int(row[0]), step, last): _tally(row[1:]) for row in self._rows(query)}
 
-    def _groups(
-        self,
-        scope: Scope,
-        total: VisitorTally,
-        what: str,
-        column: ColumnElement,
-        names: Sequence[tuple[str, range]] = (),
-    ) -> list[Group]:
-        """The groups of one kind, each with its tally and that of all other audits."""
-        key = column
-        if names:
-            key = case(*((column.in_(list(bins)), index) for index, (_, bins) in enumerate(names)))
-        each = _by_visitor(_audits(scope), key.label("name"))
-        all_n = func.sum(each.c.n).over(partition_by=each.c.who).label("all_n")
-        all_correct = func.sum(each.c.correct).over(partition_by=each.c.who).label("all_correct")
-        table = select(each, all_n, all_correct).subquery()
-        of = table.c
-        query = select(
-            of.name,
-            *_sums(of.n, of.correct),
-            *_sums(of.all_n, of.all_correct),
-            *_sums(of.all_n - of.n, of.all_correct - of.correct),
-        )
-        groups = []
-        for name, *sums in self._rows(query.group_by(of.name).order_by(of.name)):
-            inside, theirs, rest = (_tally(sums[at : at + 5]) for at in (0, 5, 10))
-            # All answers of visitors without one in this group, and the other answers of those with one.
-            others = total.plus(theirs, -1).plus(rest)
-            groups.append(Group(what, names[name][0] if names else name, inside, others))
-        return groups
-
     def _bins(self, scope: Scope, *key: ColumnElement) -> list[Bin]:
         each = _by_visitor(
             _audits(scope), *key, outcomes.c.confidence_bin, confidence=func.sum(outcomes.c.confidence)
@@ -389,10 +383,24 @@ def _by_visitor(where: Sequence[ColumnElement[bool]], *key: ColumnElement, **sum
 
     A prediction without a visitor is one of its own.
     """
-    who = func.coalesce(outcomes.c.visitor, outcomes.c.prediction_id).label("who")
+    who = _who()
     others = (value.label(name) for name, value in sums.items())
     query = select(*key, who, func.count().label("n"), _correct().label("correct"), *others)
     return query.where(*where).group_by(*key, who).subquery()
+
+
+def _who() -> Label[str]:
+    return func.coalesce(outcomes.c.visitor, outcomes.c.prediction_id).label("who")
+
+
+def _tally_of(who: np.ndarray, correct: np.ndarray) -> VisitorTally:
+    """The tally of answers by the number of their visitor, and whether they are right."""
+    n = np.bincount(who)
+    right = np.bincount(who[correct], minlength=len(n))[n > 0]
+    shares = right / n[n > 0]
+    return VisitorTally(
+        len(who), int(right.sum()), len(shares), float(shares.sum()), float((shares**2).sum())
+    )
 
 
 def _sums(n: ColumnElement, correct: ColumnElement) -> tuple[ColumnElement, ...]:

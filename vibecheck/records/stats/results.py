@@ -1,6 +1,6 @@
 """The results of the statistical queries (`queries.py`), as frozen values."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 
 
@@ -27,11 +27,6 @@ class VisitorTally:
     visitors: int = 0
     shares: float = 0.0
     squares: float = 0.0
-
-    def plus(self, other: "VisitorTally", sign: int = 1) -> "VisitorTally":
-        """The sum of two tallies of different visitors; with sign -1, the difference."""
-        pairs = zip(astuple(self), astuple(other), strict=True)
-        return VisitorTally(*(mine + sign * theirs for mine, theirs in pairs))
 
 
 @dataclass(frozen=True, slots=True)
