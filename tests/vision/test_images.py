@@ -162,6 +162,12 @@ TAKEN = [
         PHOTO,
         0,
     ),
+    (
+        "png, EXIF with a wrong checksum",
+        lambda: png_with(chunk(b"eXIf", exif(6)[6:])[:-4] + b"\0\1\2\3"),
+        PHOTO,
+        0,
+    ),
     ("webp", lambda: saved(FACE, "WEBP", quality=95), PHOTO, 4),
     ("webp, lossless", lambda: saved(FACE, "WEBP", lossless=True), PHOTO, 0),
     ("webp, RGBA", lambda: saved(cutout("RGBA"), "WEBP", lossless=True), ON_PAPER, 0),

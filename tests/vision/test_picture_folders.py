@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from vibecheck.vision.picture_folders import is_picture, left_out_sentence, pictures_in
+from vibecheck.vision.picture_folders import is_picture, is_video, left_out_sentence, pictures_in
 
 
 @pytest.fixture
@@ -39,6 +39,14 @@ def test_the_folder_itself_may_be_hidden(tmp_path):
     folder.mkdir()
     (folder / "a.jpg").touch()
     assert len(list(pictures_in(folder, Counter()))) == 1
+
+
+def test_content_says_more_than_the_name(tmp_path):
+    (tmp_path / "clip.jpg").write_bytes(b"\0\0\0\x20ftypisom\0\0\2\0isomiso2")
+    Image.new("RGB", (20, 20)).save(tmp_path / "still.mp4", "PNG")
+    left_out = Counter()
+    assert [path.name for path in pictures_in(tmp_path, left_out)] == ["still.mp4"]
+    assert left_out == {"video": 1} and is_video(tmp_path / "clip.jpg")
 
 
 def test_a_pipe_is_not_waited_for(phone):

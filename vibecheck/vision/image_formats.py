@@ -2,6 +2,7 @@
 
 import re
 import struct
+import zlib
 from dataclasses import dataclass, replace
 
 from vibecheck.errors import PictureTooLarge, UnreadablePicture
@@ -56,6 +57,7 @@ REFUSED_EXTENSIONS = (
 )  # fmt: skip
 
 _RAW = "a raw camera file"
+VIDEO = "a video"
 _SIGNATURES = (
     (b"\xff\xd8\xff", JPEG),
     (b"\x89PNG\r\n\x1a\n", PNG),
@@ -68,7 +70,7 @@ _SIGNATURES = (
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (b"\0\0\1\0", "an icon"),
-    (b"\x1a\x45\xdf\xa3", "a video"),
+    (b"\x1a\x45\xdf\xa3", VIDEO),
     (b"FUJIFILMCCD-RAW", _RAW),
     (b"IIU\0", _RAW),
     (b"IIRO", _RAW),
@@ -89,7 +91,7 @@ def sniff(data: bytes) -> ImageKind | str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return WEBP
     if data[:4] == b"RIFF" and data[8:12] == b"AVI ":
-        return "a video"
+        return VIDEO
     if data[:4] in (b"II*\0", b"MM\0*"):
         return _RAW if _is_raw(data) else TIFF
     if data[4:8] == b"ftyp":
@@ -109,7 +111,7 @@ def _iso_media(data: bytes) -> ImageKind | str:
         return AVIF
     if major in _HEIC_BRANDS | _IMAGE_BRANDS:
         return HEIC
-    return "a video"
+    return VIDEO
 
 
 def _is_raw(data: bytes) -> bool:
@@ -148,7 +150,11 @@ def without_ancillary_chunks(data: bytes) -> bytes:
     while position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
         end = position + 12 + length
-        if data[position + 4 : position + 8] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"):
+        kind = data[position + 4 : position + 8]
+        if kind in (b"IHDR", b"PLTE", b"IDAT", b"IEND") or (
+            kind in (b"tRNS", b"eXIf")
+            and zlib.crc32(view[position + 4 : end - 4]).to_bytes(4, "big") == view[end - 4 : end]
+        ):
             kept.append(view[position:end])
         position = end
     return b"".join(kept)

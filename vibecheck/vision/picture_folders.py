@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from vibecheck.vision.image_formats import EXTENSIONS, REFUSED_EXTENSIONS, ImageKind, sniff
+from vibecheck.vision.image_formats import VIDEO as VIDEO_FILE
 
 # What a Mac, a phone or a file server leaves beside the pictures, in lower case.
 LEFTOVERS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"))
@@ -44,21 +45,27 @@ def is_hidden(name: str) -> bool:
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file's name says that it is a video."""
-    return _extension(path) in VIDEO_EXTENSIONS
+    """Whether a file is a video: by its first bytes, or by its name if they tell nothing."""
+    kind = _kind(path)
+    return kind == VIDEO_FILE or (kind is None and _extension(path) in VIDEO_EXTENSIONS)
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file's name, or else its first bytes, say that it is a picture."""
-    if _extension(path) in EXTENSIONS or _extension(path) in REFUSED_EXTENSIONS:
-        return True
+    """Whether a file is a picture, also of a kind that is not taken: by its name, or by its first bytes."""
+    kind, extension = _kind(path), _extension(path)
+    named = extension in EXTENSIONS or extension in REFUSED_EXTENSIONS
+    return isinstance(kind, ImageKind) or (named and kind != VIDEO_FILE)
+
+
+def _kind(path: Path) -> ImageKind | str | None:
+    """See `image_formats.sniff`; None also for what is no file, or cannot be read."""
     try:
         if not path.is_file():  # opening a pipe would wait for ever
-            return False
+            return None
         with path.open("rb") as file:
-            return isinstance(sniff(file.read(512)), ImageKind)
-    except OSError:
-        return False
+            return sniff(file.read(4096))
+    except (OSError, ValueError):
+        return None
 
 
 def _extension(path: Path) -> str:
