@@ -41,9 +41,9 @@ def checklist(advice: Advice) -> str:
     """The checks of the advice, passed or failed."""
     items = []
     for check in advice.checks:
-        mark, kind, spoken = MARKS[check.passed]
+        mark, kind, text = MARKS[check.passed]
         items.append(
-            f'<li><span class="vcd-{kind}" role="img" aria-label="{spoken}">{mark}</span> '
+            f'<li><span class="vcd-{kind}" role="img" aria-label="{text}">{mark}</span> '
             f"{escape(check.reason)}</li>"
         )
     return f'<ul class="vcd-checks">{"".join(items)}</ul>'
@@ -53,10 +53,10 @@ def _slice_row(each: Slice) -> str:
     accuracy = each.accuracy
     kind = (" bad" if each.worse else " good") if each.stands_out else ""
     note = " · significant" if each.stands_out else ""
-    spoken = f"{accuracy.value:.0%} right, {interval(accuracy)}, {accuracy.n} audits{note}"
+    text = f"{accuracy.value:.0%} right, {interval(accuracy)}, {accuracy.n} audits{note}"
     return (
         f'<span class="vcd-name{kind}" title="{escape(each.what)}">{escape(each.name)}</span>'
-        f'<span class="vcd-strip" role="img" aria-label="{spoken}" title="{spoken}">'
+        f'<span class="vcd-strip" role="img" aria-label="{text}" title="{text}">'
         f'<i class="{kind}" style="left:{accuracy.low:.1%};width:{accuracy.high - accuracy.low:.1%}"></i>'
         f'<b style="left:{accuracy.value:.1%}"></b></span>'
         f'<span class="vcd-value">{accuracy.value:.0%}{" *" if each.stands_out else ""}</span>'

@@ -86,8 +86,8 @@ def _pause(live_since: date | None, today: date) -> Check:
     if live_since is None:
         return Check(True, "No model has gone live yet.")
     days = (today - live_since).days
-    spoken = f"{days} day{'s' * (days != 1)} since this model went live (needs {COOLDOWN_DAYS})."
-    return Check(days >= COOLDOWN_DAYS, spoken)
+    text = f"{days} day{'s' * (days != 1)} since this model went live (needs {COOLDOWN_DAYS})."
+    return Check(days >= COOLDOWN_DAYS, text)
 
 
 def _suspects(suspects: int) -> Check:

@@ -91,6 +91,6 @@ def _music(plays: Sequence[Play]) -> None:
     if not plays:
         theme.quiet("There are none.")
     for play in plays:
-        again = " · asked for again" if play.again else ""
+        again = " · another one" if play.again else ""
         name = play.playlist_name or play.playlist_id
         theme.quiet(f"{play.n}. {name} · {play.mode} · {play.found_by}{again}")

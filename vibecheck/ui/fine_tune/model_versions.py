@@ -73,11 +73,11 @@ def _described(entry: Entry) -> str:
         proof = version.proof
         found = f"{proof.challenger / proof.n:.0%} against {proof.champion / proof.n:.0%}" if proof.n else ""
         about.append(": ".join(filter(None, ("proved better" if proof.proved else "not proved", found))))
-    told = [
+    promoted = [
         f"{KINDS.get(each.kind, each.kind)} {state.written(each.made_at)}: {each.why}"
         for each in entry.promotions[:2]
     ]
-    lines = "".join(f'<div class="vcf-about">{escape(line)}</div>' for line in (" · ".join(about), *told))
+    lines = "".join(f'<div class="vcf-about">{escape(line)}</div>' for line in (" · ".join(about), *promoted))
     return f'<div class="vcf-version">{escape(version.version)}{"".join(badges)}</div>{lines}'
 
 

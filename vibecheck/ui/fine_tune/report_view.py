@@ -77,12 +77,12 @@ def _moods(pair: Pair) -> str:
     for emotion, n, before, after in pair.by_mood():
         if not n:
             continue
-        spoken = f"{emotion.title}: {after} of {n} recognised, by the champion {before}"
+        text = f"{emotion.title}: {after} of {n} recognised, by the champion {before}"
         kind = "good" if after > before else "bad" if after < before else ""
         change = f"{after - before:+d}" if after != before else "="
         rows.append(
             f'<span class="vcd-name">{emotion.emoji} {emotion.title}</span>'
-            f'<span class="vcd-strip" role="img" aria-label="{spoken}" title="{spoken}">'
+            f'<span class="vcd-strip" role="img" aria-label="{text}" title="{text}">'
             f'<i style="left:0;width:{after / n:.1%};background:{emotion.colour}"></i>'
             f'<b style="left:{before / n:.1%}"></b></span>'
             f'<span class="vcd-value">{after / n:.0%}</span>'
