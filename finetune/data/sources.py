@@ -94,5 +94,5 @@ def _face_of(data: bytes, detector: FaceDetector | None) -> tuple[bytes, Face | 
     if not faces or (len(faces) > 1 and faces[1].area > RIVAL * faces[0].area):
         raise NoFace("It does not show one face.")
     face = detector.refine(picture, detector.refine(picture, faces[0]))
-    kept, kept_face = kept_crop(picture, face)
+    kept, kept_face = kept_crop(picture, face, detector.bystanders(picture, face, faces[1:]))
     return encode_jpeg(kept), kept_face
