@@ -118,6 +118,15 @@ def test_what_is_no_video_is_a_sentence(tmp_path, content, sentence):
         Clip(path)
 
 
+def test_frames_that_are_too_large_are_refused(tmp_path, astronaut, reader, monkeypatch):
+    path = video(tmp_path / "clip.mp4", [face(astronaut)] * 3)
+    monkeypatch.setattr("vibecheck.video.clip.MAX_FRAME", 320 * 240 - 1)
+    with pytest.raises(PictureError, match=r"frames of 320 x 240 pixels\. Convert it to 4K"):
+        Clip(path)
+    monkeypatch.setattr("vibecheck.video.clip.MAX_FRAME", 320 * 240)
+    assert read(path, reader)
+
+
 def test_sound_alone_is_a_sentence(tmp_path):
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as container:

@@ -76,7 +76,13 @@ class Clip:
             self._container.close()
             raise UnreadablePicture(f"{path} has no pictures, only sound.")
         self._stream = self._container.streams.video[0]
+        size = self._stream.width, self._stream.height
+        if size[0] * size[1] > MAX_FRAME:
+            self._container.close()
+            raise PictureTooLarge(f"{path} has frames of {size[0]} x {size[1]} pixels. Convert it to 4K.")
         self._stream.thread_type = "AUTO"
+        # So that the decoder refuses frames far larger than the file says; it counts its own padding.
+        self._stream.codec_context.options = {"max_pixels": str(2 * MAX_FRAME)}
 
     def __enter__(self) -> "Clip":
         return self
@@ -131,10 +137,6 @@ class Clip:
             raise UnreadablePicture(f"{self.path} is damaged or cut short: it shows no picture.")
 
     def _picture(self, frame: av.VideoFrame) -> np.ndarray:
-        if frame.width * frame.height > MAX_FRAME:
-            raise PictureTooLarge(
-                f"{self.path} has frames of {frame.width} x {frame.height} pixels. Convert it to 4K."
-            )
         ratio = self._stream.sample_aspect_ratio
         width, height = frame.width * float(ratio or 1), float(frame.height)
         scale = min(1.0, SIDE / max(width, height))
