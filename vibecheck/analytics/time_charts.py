@@ -58,7 +58,10 @@ def accuracy_line(
     ]
     drawn = any(point.drawn for point in points)
     colours = {ACCURACY: ACCENT, ESTIMATE: "#C9D0DC"} | ({RANDOM_QUEUE: RIGHT} if drawn else {})
-    legend = alt.Legend(orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, labelLimit=260)
+    legend = alt.Legend(
+        orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, labelLimit=260,
+        columns=alt.ExprRef("width < 420 ? 1 : 3"),
+    )  # fmt: skip
     named = alt.Scale(domain=list(colours), range=list(colours.values()))
 
     def series(name: str, of: str, **mark: Any) -> alt.Chart:
