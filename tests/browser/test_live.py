@@ -376,3 +376,16 @@ def test_the_camera_starts_by_itself_where_the_visitor_chose_so(app, open_browse
     frame = video_frame(page)
     frame.wait_for_selector("video")
     frame.wait_for_function(f"{FRAMES} > 5")
+
+
+def test_live_video_costs_streamlits_connection_next_to_nothing(app, open_browser, webcam):
+    page = open_browser(webcam).new_page()
+    messages = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda _: messages.append(socket.url)))
+    page.goto(app.url)
+    start(page)
+    expect(mood(page)).to_have_text(MOODS)
+    page.wait_for_timeout(3000)  # the runs of the start are over
+    del messages[:]
+    page.wait_for_timeout(8000)
+    assert sum("_stcore/stream" in each for each in messages) < 2 * 8

@@ -31,3 +31,17 @@ def test_without_a_place_for_records_there_is_still_a_mood_and_music(
     expect(page.get_by_test_id("stAlert")).to_contain_text("VIBECHECK_DATA")
     expect(page.get_by_test_id("stException")).to_have_count(0)
     look(page, "trouble-records")
+
+
+def test_a_server_that_stops_is_said_in_words_of_the_app(start_app, open_browser):
+    app = start_app()
+    page = open_browser().new_page()
+    page.goto(app.url)
+    expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()
+    expect(page.get_by_text("An AI reads a mood from your face.")).to_be_visible()
+    app.kill()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("VibeCheck does not answer")
+    expect(dialog).to_contain_text("The page goes on by itself")
+    expect(dialog).not_to_contain_text("Streamlit")
+    look(page, "trouble-stopped")

@@ -17,7 +17,7 @@ from vibecheck.records.deletion.retention import Sweeper
 from vibecheck.records.store import Store
 from vibecheck.training.runs import Jobs
 from vibecheck.ui.access import gate
-from vibecheck.ui.shared import comet_status, model_status, theme
+from vibecheck.ui.shared import comet_status, connection_lost, model_status, theme
 from vibecheck.ui.shared.configuration import settings
 from vibecheck.ui.shared.home_screen import ICON
 from vibecheck.ui.shared.process_state import ProcessValue, process_value
@@ -62,6 +62,7 @@ def end_page(loaded: str = "app") -> None:
     elif settings().comet_api_key is not None:
         _sending().ensure()
         comet_status.draw(gate.role() >= Role.ANALYST, store)
+    connection_lost.watch()
     _settle(loaded)
 
 

@@ -19,18 +19,22 @@ FIGURES = {
     "accuracy by FER2013's own labels": ("By FER2013's labels", "%"),
     "expected calibration error (15 bins)": ("Calibration error", " points"),
 }
-LOOK_EVERY = 2.0  # s
+LOOK_EVERY, LOOK_WHILE_IDLE = 2.0, 10.0  # s; each look is a few messages to every open page
 
 
 def line(live: LiveModel) -> None:
-    """The model that runs, and the progress of the next one; updated every two seconds."""
-    st.fragment(_line, run_every=LOOK_EVERY)(live)
+    """The model that runs, and the progress of the next one; updated by itself."""
+    st.fragment(_line, run_every=_pace(live))(live)
 
 
 def news(live: LiveModel) -> None:
     """The progress of the next model, on the page itself: visible only while the sidebar is collapsed."""
     with st.container(key="model-news"):
-        st.fragment(_news, run_every=LOOK_EVERY)(live)
+        st.fragment(_news, run_every=_pace(live))(live)
+
+
+def _pace(live: LiveModel) -> float:
+    return LOOK_EVERY if live.change and live.change.state.step != "failed" else LOOK_WHILE_IDLE
 
 
 def _line(live: LiveModel) -> None:

@@ -1,0 +1,26 @@
+"""What a page says while the server does not answer."""
+
+from pathlib import Path
+
+import streamlit as st
+
+STOPPED = (
+    "The server has stopped, or this device is offline. The page goes on by itself as soon as it answers; "
+    "what was recorded is kept."
+)
+# Streamlit's texts (1.67) and ours.
+WORDS = {
+    "Connection error": "VibeCheck does not answer",
+    "Streamlit server is not responding. Are you connected to the internet?": STOPPED,
+    "Is Streamlit still running? If you accidentally stopped Streamlit, just restart it in your terminal:": STOPPED,
+    "streamlit run yourscript.py": "make run",
+}
+
+_words = st.components.v2.component(
+    "vibecheck_connection_lost", js=Path(__file__).with_name("connection_lost.js").read_text(encoding="utf-8")
+)
+
+
+def watch() -> None:
+    """From now on, say it in these words. Draws an element without size: call it at the end of a page."""
+    _words(key="connection_lost", data={"words": WORDS})
