@@ -1,4 +1,4 @@
-"""The stage with its three ways in (live video, a photo, an upload), and the button that checks the vibe."""
+"""The stage: live video, a photo or an upload, and the button that checks the vibe of it."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ WAITING = "Other pictures are being read. Yours is next in a moment."
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A picture as it came in: `data` are its bytes, unparsed; `key` tells it from any other."""
+    """An unparsed picture; `key` differs for each photo and upload."""
 
     source: str
     name: str
@@ -33,18 +33,18 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What the visitor shows now: live video, or a photo, or nothing yet."""
+    """What the visitor shows: live video, a photo, or nothing yet."""
 
     playing: bool = False
     photo: Photo | None = None
 
 
 def stage() -> Input:
-    """The chosen way in, and the button that checks the vibe of what it shows."""
+    """The chosen source, and the button that checks the vibe of what it shows."""
     with st.container(key="stage-box", gap=None):
         with st.container(key="way-in"):
             way = st.segmented_control(
-                "Way in",
+                "Source",
                 list(WAYS),
                 default="live",
                 required=True,
@@ -90,11 +90,11 @@ def _button(shown: Input, problem: DeltaGenerator) -> None:
             not shown.playing, partial(problem.info, WAITING, icon=":material/hourglass_top:")
         ):
             check(shown)
-        st.rerun()  # the button, too, is another one now
+        st.rerun()  # with the other button
 
 
 def check(shown: Input, number: int | None = None) -> None:
-    """Check the vibe of what is shown: of live video what the mark with this number said."""
+    """Check the vibe of what is shown; `number` is that of the mark that live video showed at the press."""
     keep = consent.choice()
     try:
         if shown.photo is None:
@@ -108,7 +108,7 @@ def check(shown: Input, number: int | None = None) -> None:
 
 
 def _checked(photo: Photo | None) -> None:
-    """The photo that was checked last, with its faces boxed, while it is the one at hand."""
+    """The photo with its faces boxed, once it was checked."""
     result = vibe_check.result()
     if photo is None or result is None or result.photo != photo.key:
         return

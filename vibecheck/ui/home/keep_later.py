@@ -1,4 +1,4 @@
-"""A corrected picture that was not kept: ask once whether its face crop may stay."""
+"""After a correction: ask once whether the face crop, which was not kept, may be kept."""
 
 import threading
 from dataclasses import dataclass
@@ -24,10 +24,7 @@ class Crop:
 
 
 class HeldCrop:
-    """Holds the crop of the newest vibe check, for `seconds` at most, whether or not anybody asks for it.
-
-    Never on disk. May be shared by threads.
-    """
+    """The crop of the newest vibe check, in memory for `seconds` at most. Safe in any thread."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
@@ -36,7 +33,7 @@ class HeldCrop:
         self._timer: threading.Timer | None = None
 
     def hold(self, crop: Crop) -> None:
-        """Hold this crop from now on; the one before is let go."""
+        """Hold this crop, and drop the one before."""
         with self._lock:
             self._stop()
             self._crop = crop
@@ -45,18 +42,18 @@ class HeldCrop:
             self._timer.start()
 
     def crop(self) -> Crop | None:
-        """The crop that is held now, if any."""
+        """The crop, unless it was dropped or has expired."""
         with self._lock:
             return self._crop
 
     def let_go(self) -> None:
-        """Forget the crop, if there is one."""
+        """Drop the crop, if there is one."""
         with self._lock:
             self._stop()
 
     def _expire(self, crop: Crop) -> None:
         with self._lock:
-            if self._crop is crop:  # else a newer one has come just now
+            if self._crop is crop:  # and not a newer one by now
                 self._stop()
 
     def _stop(self) -> None:
@@ -71,27 +68,27 @@ def _held() -> HeldCrop:
 
 
 def hold(prediction: Prediction, jpeg: bytes) -> None:
-    """Hold the face crop (JPEG) of a vibe check whose picture was not kept, until it is answered for."""
+    """Hold the face crop (JPEG) of a vibe check whose picture was not kept."""
     _held().hold(Crop(prediction.id, jpeg))
 
 
 def let_go() -> None:
-    """Forget the crop that is held."""
+    """Drop the crop that is held."""
     _held().let_go()
 
 
 def waiting() -> str | None:
-    """The id of the vibe check whose crop is held now."""
+    """The id of the vibe check whose crop is held, if any."""
     crop = _held().crop()
     return crop.prediction_id if crop else None
 
 
 def ask(prediction: Prediction, label: str | None) -> None:
-    """The question, where a label says that the model was wrong and the crop is still there."""
+    """The question, if `label` says that the model was wrong and the crop is still held."""
     place = st.container(key="keeping")
     if st.session_state.get("kept_later") == prediction.id:
         with place:
-            theme.quiet("Your face crop is kept. Thank you; About is where you can delete it.")
+            theme.quiet("Your face crop is kept. Thank you. You can delete it on About.")
         return
     crop = _held().crop()
     corrected = label in NAMES and label != prediction.mood
@@ -104,7 +101,7 @@ def ask(prediction: Prediction, label: str | None) -> None:
                 face_pictures.small(crop.jpeg, "The face crop")
             st.button("Keep it", key="keep_it", icon=":material/check:", on_click=once(_keep), args=(crop,))
             st.button("No", key="keep_not", on_click=once(let_go))
-        theme.quiet("This is all that would be kept. Without a yes it is gone in ten minutes.")
+        theme.quiet("Nothing else of the picture is kept. Without a yes it is deleted after ten minutes.")
         if problem := st.session_state.pop("keeping_problem", ""):
             st.warning(problem, icon="⚠️")
 

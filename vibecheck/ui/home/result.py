@@ -22,11 +22,11 @@ NO = "no"
 
 @st.fragment
 def card(shows: Input) -> None:
-    """The live mood or the newest result. A fragment: nothing pressed in it touches the camera."""
+    """The live mood or the newest result. As a fragment it never touches the camera."""
     if st.session_state.pop("redraw", False):
         st.rerun()
     result = vibe_check.shown()
-    # Each has its place before it is filled: where one of the places moved, the player would load again.
+    # All containers first: the player loads again if an element before it appears or disappears.
     head, question, player, choices = (st.container() for _ in range(4))
     prediction = result.prediction if result and result.recorded else None
     with head:
@@ -57,7 +57,7 @@ def _player() -> None:
 
 
 def _music(result: Result) -> None:
-    """What plays and why, and what else could."""
+    """The playlist, why it was suggested, and the controls that change it."""
     with st.container(horizontal=True, key="music"):
         mode = st.segmented_control(
             "Music",
@@ -77,7 +77,7 @@ def _music(result: Result) -> None:
 
 
 def _suggestion(result: Result, mode: Mode, another: bool) -> Suggestion:
-    """What plays, or the next one where it does not fit or the visitor asked for another."""
+    """What plays; or another playlist, if it does not fit this result or the visitor asked for one."""
     playing = vibe_check.playing()
     fits = playing is not None and (playing.result, playing.mood) == (result.key, result.heard)
     if playing is None or not fits or playing.suggestion.mode != mode or another:
@@ -86,7 +86,7 @@ def _suggestion(result: Result, mode: Mode, another: bool) -> Suggestion:
 
 
 def _question(result: Result) -> None:
-    """Of an audit, "Was this right?"; of the others a quiet "Not right?". The last answer counts."""
+    """For audits "Was this right?", for other vibe checks a quiet "Not right?". The last answer counts."""
     prediction = result.prediction
     if result.problem:
         st.warning(result.problem, icon="⚠️")
@@ -111,7 +111,7 @@ def _question(result: Result) -> None:
 
 
 def _answers(prediction: Prediction, said: str, opened: str) -> None:
-    """Yes and No; after a No the other six moods."""
+    """Yes and No; after No the other six moods."""
     key = f"answer-{prediction.id}"
     wrong = st.session_state.get(opened) or said not in ("", prediction.mood)
     others = [name for name in NAMES if name != prediction.mood] if wrong else [NO]
@@ -131,7 +131,7 @@ def _answers(prediction: Prediction, said: str, opened: str) -> None:
             vibe_check.answer(prediction, label)
 
     options = [prediction.mood, *others] if prediction.audit or not wrong else others
-    # What was said may have come by a key of the keyboard, or before the page was loaded again.
+    # The answer may have come by keyboard, or before the page was reloaded.
     st.session_state[key] = said if said in options else None
     st.pills(
         "Was this right?" if prediction.audit else "What was it?",
@@ -144,7 +144,7 @@ def _answers(prediction: Prediction, said: str, opened: str) -> None:
 
 
 def _with_stage(change: Callable[..., None], *args: Any) -> None:
-    """Make a change that the stage shows, too: it is drawn again, not the card alone."""
+    """Make a change that also changes the stage, which is outside this fragment."""
     change(*args)
     st.session_state.redraw = True
 
@@ -154,7 +154,7 @@ def _open(opened: str) -> None:
 
 
 def _pick() -> None:
-    """Music without a face: for who has no camera, is not found, or would rather not."""
+    """Music without a camera."""
     with st.container(key="pick"), st.popover("Pick a mood yourself", type="tertiary"):
         for name in NAMES:
             title = f"{BY_NAME[name].emoji} {BY_NAME[name].title}"

@@ -25,7 +25,7 @@ _stage = st.components.v2.component(
 
 
 def stage(told: str) -> None:
-    """Draw the stage into streamlit-webrtc's frame; `told` is a sentence about the video before, or empty."""
+    """Draw the stage into streamlit-webrtc's frame; `told` is a sentence about what went wrong, or empty."""
 
     def chosen() -> None:
         way = st.session_state.stage.way

@@ -12,7 +12,8 @@ STOPPED = (
 WORDS = {
     "Connection error": "VibeCheck does not answer",
     "Streamlit server is not responding. Are you connected to the internet?": STOPPED,
-    "Is Streamlit still running? If you accidentally stopped Streamlit, just restart it in your terminal:": STOPPED,
+    "Is Streamlit still running? If you accidentally stopped Streamlit, "
+    "just restart it in your terminal:": STOPPED,
     "streamlit run yourscript.py": "make run",
 }
 
