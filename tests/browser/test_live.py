@@ -372,6 +372,12 @@ def test_the_camera_starts_by_itself_where_the_visitor_chose_so(app, open_browse
     frame.get_by_role("button", name="Camera settings").click()
     expect(frame.get_by_label("Camera", exact=True)).to_have_value(re.compile("."))
     look(page, "live-settings")
+    page.keyboard.press("Escape")
+    expect(mood(page)).to_have_text(MOODS)
+    page.keyboard.press("c")  # the focus is in the stage's frame
+    expect(page.locator(".vc-mood.result")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".vc-mood.result")).to_have_count(0)
     page.reload()
     frame = video_frame(page)
     frame.wait_for_selector("video")

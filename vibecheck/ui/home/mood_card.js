@@ -231,6 +231,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   card.shown = key;
 
   card.unlisten?.(); // of the run before
+  card.checking = false;
   const heard = ({ detail }) => {
     if (live && data.playing) card.live(detail);
   };
@@ -251,7 +252,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (!live || !data.playing || !event.target?.closest?.(".st-key-check button:enabled")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    setTriggerValue("checked", card.number ?? -1);
+    if (!card.checking) setTriggerValue("checked", card.number ?? -1);
+    card.checking = true; // until the card is drawn again
   };
   window.addEventListener("click", checked, true);
   window.addEventListener("vibecheck-mark", heard);

@@ -285,6 +285,11 @@ function stage(sentences) {
       one(".settings").focus();
     }
   });
+  // The page's own keys, while the focus is in this frame.
+  window.addEventListener("keydown", ({ key, target, ctrlKey, metaKey, altKey }) => {
+    if (ctrlKey || metaKey || altKey || !menu.hidden || target.closest?.("input, select")) return;
+    parent.dispatchEvent(new parent.KeyboardEvent("keydown", { key }));
+  }, true);
   for (const button of root.querySelectorAll("[data-way]"))
     button.addEventListener("click", () => announce("way", button.dataset.way));
   const boxes = root.querySelectorAll(".auto");
