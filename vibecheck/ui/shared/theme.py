@@ -50,7 +50,7 @@ def headline(title: str, text: str) -> None:
 def linked(text: str, address: str, words: str) -> None:
     """A line of small, quiet text that ends in a link to `address`; `text` is shown as it is."""
     link = f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
-    st.markdown(f'<div class="vc-quiet">{escape(text)} {link}</div>', unsafe_allow_html=True)
+    st.markdown(f'<p class="vc-quiet">{escape(text)} {link}</p>', unsafe_allow_html=True)
 
 
 def mood_card(mood: str, confidence: float, probabilities: tuple[float, ...]) -> None:
