@@ -646,6 +646,15 @@ LARGEST = {
     "png": lambda: saved(Image.new("RGB", (6000, 4400)), "PNG", compress_level=1),
     "palette png": lambda: saved(Image.new("P", (8192, 6144)), "PNG", compress_level=1),
     "webp": lambda: saved(Image.new("RGB", (5300, 4300)), "WEBP", lossless=True, method=0, quality=0),
+    "animated webp": lambda: saved(
+        Image.new("RGB", (4000, 4000), "red"),
+        "WEBP",
+        save_all=True,
+        append_images=[Image.new("RGB", (4000, 4000))],
+        lossless=True,
+        method=0,
+        quality=0,
+    ),
     "gif": lambda: saved(Image.new("P", (8192, 6144)), "GIF"),
     "tiff": lambda: saved(
         Image.new("RGB", (5000, 4000)), "TIFF", compression="tiff_adobe_deflate", tiffinfo={278: 4000}

@@ -172,6 +172,8 @@ def check_cost(kind: ImageKind, data: bytes, size: tuple[int, int], mode: str, n
     cost: float = kind.cost
     if kind is AVIF and largest_frame(data) > 2 * pixels:
         raise ValueError("it decodes to a larger picture than it says")
+    if kind is WEBP and data[12:16] == b"VP8X" and data[20:21] and data[20] & 2:  # an animation
+        cost = 10
     if kind is PNG:
         cost = 6 if mode in ("RGB", "RGBA", "LA", "I") else 3
     if cost * pixels > MAX_DECODING:
