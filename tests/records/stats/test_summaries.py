@@ -58,13 +58,18 @@ def busy(store: Store) -> Store:
         for _ in range(rng.randrange(3)):
             store.played(prediction.id, again=rng.random() < 0.5, now=prediction.made_at, **PLAY)
     store.purge(NOON + timedelta(days=4))
+    for minute in range(6):  # of whose answers three count
+        moment = NOON + timedelta(days=9, minutes=minute)
+        keen = a_prediction(made_at=moment, audit=True, visitor="keen")
+        store.add(keen, None)
+        store.label(keen.id, "happy", "audit", "keen", moment)
     return store
 
 
 def test_they_are_what_is_counted_anew(busy, engine):
     kept = contents(engine)
     assert kept == counted_anew(engine)
-    assert sum(day.n for day in busy.statistics.days(Scope())) == busy.count() == 46
+    assert sum(day.n for day in busy.statistics.days(Scope())) == busy.count() == 52
 
 
 def test_the_migration_fills_them_with_what_the_code_would(busy, engine, database_url):
