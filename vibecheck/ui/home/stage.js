@@ -80,6 +80,7 @@ function stage(sentences) {
       padding: 0 10px; }
     @media (prefers-reduced-motion: reduce) { #stage .face { transition: none; } }
     @media (max-width: 480px) { #stage label { min-height: 44px; } }
+    @media (max-height: 300px) { #stage .off { padding-top: 48px; } #stage .start { width: clamp(64px, 26vh, 112px); } }
     @media (max-height: 200px) { #stage .off label { display: none; } #stage .start { box-shadow: none; } }`;
   document.head.append(style);
 
