@@ -228,7 +228,7 @@ def _as_json(model: str, again: bool) -> None:
 
 
 def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> "Installed":
-    """The model, made ready and registered."""
+    """The model, built and registered."""
     # Libraries warn of what is missing that is not needed here, and draw bars of their own.
     logging.disable(logging.WARNING)
     os.environ.setdefault("TQDM_DISABLE", "1")
@@ -247,10 +247,10 @@ def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> 
     except VibeCheckError:
         raise
     except MemoryError as error:
-        raise ModelError(f"{source} could not be made ready: it takes more memory than there is.") from error
+        raise ModelError(f"{source} could not be built: it takes more memory than there is.") from error
     except Exception as error:  # of the libraries that load, export, quantise and run it
         said = " ".join(str(error).split())[:300]
-        raise ModelError(f"{source} could not be made ready: {type(error).__name__}, {said}.") from error
+        raise ModelError(f"{source} could not be built: {type(error).__name__}, {said}.") from error
     report = there.report
     measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
     promised = Manifest.read(there.folder).promised_accuracy

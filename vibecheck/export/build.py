@@ -29,8 +29,8 @@ from vibecheck.vision.images import decode
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 from vibecheck.vision.model_source import Embedded, HubModel, Source
 
-# Faces that candidates are measured on, and others for calibration.
-FACES, OTHERS = 200, 100
+# Faces that candidates are measured on, and that 8-bit scales are calibrated on.
+FACES, CALIBRATION = 200, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ class OtherMachines(Protocol):
 
 
 def build(
-    settings: Settings, source: Source, elsewhere: OtherMachines, tell: Tell, again: bool = False
+    settings: Settings, source: Source, others: OtherMachines, tell: Tell, again: bool = False
 ) -> Installed:
     """The model of `source`, ready to run; built only if it is not installed intact, or `again`.
 
-    A folder that is not on this machine is looked up `elsewhere`. Raises VibeCheckError, HubUnreachable
+    A folder that is not on this machine is looked up by `others`. Raises VibeCheckError, HubUnreachable
     if trying later may help.
     """
     shelf = Shelf(settings.data)
@@ -71,12 +71,12 @@ def build(
             return _from_hub(settings, shelf, source, tell, again)
         folder = EMBEDDED if isinstance(source, Embedded) else source.path
         if not folder.is_dir():
-            return _from_elsewhere(settings, shelf, folder, elsewhere, tell, again)
+            return _from_other_machine(settings, shelf, folder, others, tell, again)
         return _from_folder(settings, shelf, folder, tell, again)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ModelError(
-            f"{source} could not be made ready ({reason}): check the space and the permissions in "
+            f"{source} could not be built ({reason}): check the space and the permissions in "
             f"{settings.data}, or set VIBECHECK_DATA to another folder."
         ) from error
 
@@ -140,11 +140,11 @@ def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, aga
         return whole() or _made(settings, shelf, folder, part, manifest, source, tell)
 
 
-def _from_elsewhere(
-    settings: Settings, shelf: Shelf, folder: Path, elsewhere: OtherMachines, tell: Tell, again: bool
+def _from_other_machine(
+    settings: Settings, shelf: Shelf, folder: Path, others: OtherMachines, tell: Tell, again: bool
 ) -> Installed:
     """The version that was built from a folder that is not on this machine, if the registry knows it."""
-    known = elsewhere.made_from(settings, folder)
+    known = others.made_from(settings, folder)
     if known is None:
         raise ModelError(f"{folder} is not a folder: check VIBECHECK_MODEL.")
     version = known.version
@@ -157,7 +157,7 @@ def _from_elsewhere(
         if files is None:
             files = shelf.downloads(version)
             tell(BuildProgress("fetching", 0, 0))
-            elsewhere.fetch(
+            others.fetch(
                 settings, known, files, lambda done, total: tell(BuildProgress("fetching", done, total))
             )
         done = _made(settings, shelf, files, part, Manifest.read(files), str(folder), tell)
@@ -179,14 +179,14 @@ def _made(
     manifest.write(part)
     model, side = torch_model.open_folder(part, manifest, attention="eager")
     faces = face_crops(manifest, side, FACES, kept=_kept_faces(settings))
-    others = face_crops(manifest, side, OTHERS, seed=1)
+    calibration = face_crops(manifest, side, CALIBRATION, seed=1)
     work = part / "work"
     work.mkdir()
     report = candidates.make(
         part,
         model,
         faces,
-        others,
+        calibration,
         work,
         settings.threads,
         lambda step, done, total: tell(BuildProgress(step, done, total)),

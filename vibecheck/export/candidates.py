@@ -99,7 +99,7 @@ def make(
     folder: Path,
     model: WithPixels,
     faces: np.ndarray,
-    others: np.ndarray,
+    calibration: np.ndarray,
     work: Path,
     threads: int,
     tell: Callable[[str, int, int], None],
@@ -107,9 +107,9 @@ def make(
     """Put the best candidate into `folder` as `model.onnx`; returns the measurements for the report.
 
     `folder` is the model's own, with a manifest, and `model` was opened from it. Candidates are measured on
-    `faces` (N x side x side x 3 uint8 RGB) and calibrated on `others`. `work` is an empty folder. `tell` is
-    called with "compiling" or "checking", a count and the total. Raises ModelError, and writes nothing, if
-    no candidate answers as transformers does.
+    `faces` and quantised with `calibration` (both N x side x side x 3 uint8 RGB). `work` is an empty folder.
+    `tell` is called with "compiling" or "checking", a count and the total. Raises ModelError, and writes
+    nothing, if no candidate answers as transformers does.
     """
     tell("compiling", 0, 1)
     manifest = Manifest.read(folder)
@@ -117,7 +117,7 @@ def make(
     if manifest.grey:  # what such a model sees anyway, and the only pictures that its processor can be given
         faces = grey(faces)
     reference = _answers(Classifier(TorchSession(model, faces.shape[1]), mapping, manifest), faces)
-    paths = list(_write(model, others, work, tell))
+    paths = list(_write(model, calibration, work, tell))
     measured = []
     for number, (name, path) in enumerate(paths):
         tell("checking", number, len(paths))
@@ -144,7 +144,7 @@ def make(
 
 
 def _write(
-    model: WithPixels, others: np.ndarray, work: Path, tell: Callable[[str, int, int], None]
+    model: WithPixels, calibration: np.ndarray, work: Path, tell: Callable[[str, int, int], None]
 ) -> Iterator[tuple[str, Path]]:
     """Each candidate's name and file, in a folder of its own."""
 
@@ -154,7 +154,7 @@ def _write(
         return name, path
 
     name, plain = place("fp32")
-    graph = export(model, torch.from_numpy(others[:2]), optimise=True)
+    graph = export(model, torch.from_numpy(calibration[:2]), optimise=True)
     kinds = [(node.name, node.op_type) for node in graph.graph.node]
     count = Counter(kind for _, kind in kinds)
     onnx.save(graph, plain)
@@ -165,10 +165,12 @@ def _write(
         yield dynamic(plain, *place("int8 dynamic"))
     if count["Conv"] >= ENOUGH:
         tell("compiling", 1, 2)
-        yield _static(plain, others, *place("int8 static"), CalibrationMethod.MinMax, [])
+        yield _static(plain, calibration, *place("int8 static"), CalibrationMethod.MinMax, [])
         tell("compiling", 2, 3)
         first = [next(name for name, kind in kinds if kind == "Conv")]
-        yield _static(plain, others, *place("int8 static but the first"), CalibrationMethod.Percentile, first)
+        yield _static(
+            plain, calibration, *place("int8 static but the first"), CalibrationMethod.Percentile, first
+        )
 
 
 def dynamic(plain: Path, name: str, path: Path) -> tuple[str, Path]:
@@ -185,14 +187,14 @@ def dynamic(plain: Path, name: str, path: Path) -> tuple[str, Path]:
 
 
 def _static(
-    plain: Path, others: np.ndarray, name: str, path: Path, method: CalibrationMethod, keep: list[str]
+    plain: Path, calibration: np.ndarray, name: str, path: Path, method: CalibrationMethod, keep: list[str]
 ) -> tuple[str, Path]:
     """Write a candidate with convolutions in 8 bits, except those named in `keep`."""
     with _quietly():
         quantize_static(
             plain,
             path,
-            _Faces(others),
+            _Faces(calibration),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             per_channel=True,

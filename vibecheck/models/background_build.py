@@ -100,10 +100,10 @@ class BackgroundBuild:
         if self.state.running:
             self._errors.seek(0)
             written = self._errors.read().decode(errors="replace")
-            log.warning("%s was not made ready:\n%s", self.source, written[-4000:])
+            log.warning("%s was not built:\n%s", self.source, written[-4000:])
             why = why_it_ended(self._process.returncode, written, oom_kills() > self._oom_kills)
             more = f"python -m vibecheck compile {self.source} says more."
-            sentence = f"{self.source} could not be made ready {why} {more}"
+            sentence = f"{self.source} could not be built {why} {more}"
             self.state = BuildState("failed", sentence=sentence)
         self._errors.close()
 
