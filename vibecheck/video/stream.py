@@ -117,8 +117,13 @@ class Stream:
     def tell_to(self, tell: Callable[[str], None] | None) -> None:
         """From now on, pass a mark to this function for each reading; None ends that."""
         with self._lock:
-            self._tell = tell
+            self._tell = None if self._closed else tell
             self._frames, self._paced = overlay_channel.FASTEST, self._clock()
+
+    def tells(self, tell: Callable[[str], None]) -> bool:
+        """Whether it is this function that marks are passed to: no other took over, and nobody has left."""
+        with self._lock:
+            return self._tell == tell
 
     def view(self) -> View:
         """The state now."""

@@ -1,0 +1,199 @@
+"""A visitor's frames and marks over a WebSocket of the app's own server, for where WebRTC does not connect.
+
+The page sends a JPEG as one binary message, waits for the mark that answers it, and sends the newest frame it
+has by then: one frame is in flight, nothing queues, and the rate follows the network. The marks are those of
+`overlay_channel`, the stream is the one that WebRTC would feed.
+
+A socket opens only with a ticket that the visitor's page was given. It is offered as the second subprotocol,
+so that no address holds it, works once, and only with the cookie of the browser that opened the page.
+"""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+import threading
+import time
+from functools import partial
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from vibecheck.errors import UnreadablePicture
+from vibecheck.video.overlay_channel import FASTEST
+from vibecheck.video.stream import Stream
+
+PROTOCOL = "vibecheck-video"
+MOST_BYTES = 100_000  # of a frame; the page sends 5,000 to 20,000
+LONGEST_SIDE = 640  # px
+MOST_SCANS = 12  # of a progressive JPEG: each costs a pass over the picture
+SCAN = b"\xff\xda"
+# A page sends at most as many frames a second as the marks ask for; network and scheduling make them come in
+# bursts.
+BURST = 2 * FASTEST
+IDLE = 30.0  # s without a frame, after which the page is taken for gone
+SEND_WITHIN = 10.0  # s, for a mark to a page that does not take it
+LONGEST = 4 * 3600.0  # s that one connection lasts
+CHECK_EVERY = 0.5  # s, between looks at whether the stream is still this connection's
+
+# Close codes of RFC 6455
+GOING_AWAY, UNSUPPORTED, INVALID, POLICY, TOO_BIG = 1001, 1003, 1007, 1008, 1009
+
+log = logging.getLogger(__name__)
+
+
+class Tickets:
+    """One-time tickets to feed a stream, each for the browser of one visitor. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tickets: dict[
+            bytes, tuple[Stream, str]
+        ] = {}  # by digest: the stream, and whose browser may use it
+
+    def issue(self, stream: Stream, visitor: str) -> str:
+        """A ticket to this stream; one that it was given before is void."""
+        ticket = secrets.token_urlsafe(24)
+        with self._lock:
+            self._drop(stream)
+            self._tickets[_digest(ticket)] = stream, visitor
+        return ticket
+
+    def redeem(self, ticket: str, visitor: str) -> Stream | None:
+        """The stream that a ticket leads to, which is then used up; None without a valid one."""
+        with self._lock:
+            stream, owner = self._tickets.get(_digest(ticket), (None, ""))
+            if stream is None or owner != visitor:
+                return None
+            del self._tickets[_digest(ticket)]
+        return stream
+
+    def is_used(self, ticket: str) -> bool:
+        """Whether a ticket no longer opens anything."""
+        with self._lock:
+            return _digest(ticket) not in self._tickets
+
+    def withdraw(self, stream: Stream) -> None:
+        """The stream has ended: its ticket is void."""
+        with self._lock:
+            self._drop(stream)
+
+    def _drop(self, stream: Stream) -> None:
+        self._tickets = {each: told for each, told in self._tickets.items() if told[0] is not stream}
+
+
+def _digest(ticket: str) -> bytes:
+    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()
+
+
+async def serve(socket: WebSocket, tickets: Tickets, visitor: str) -> None:
+    """Serve one connection until it ends. Without a valid ticket it is refused before it is opened (403)."""
+    offered = socket.scope.get("subprotocols", [])
+    valid = len(offered) == 2 and offered[0] == PROTOCOL
+    stream = tickets.redeem(offered[1], visitor) if valid else None
+    if stream is None:
+        await socket.close(POLICY)
+        return
+    await socket.accept(subprotocol=PROTOCOL)
+    await _Connection(socket, stream).run()
+
+
+class _Connection:
+    def __init__(self, socket: WebSocket, stream: Stream) -> None:
+        self._socket = socket
+        self._stream = stream
+        self._loop = asyncio.get_running_loop()
+        self._mark = ""  # the newest; one that was not sent yet is replaced
+        self._has_mark = asyncio.Event()
+
+    async def run(self) -> None:
+        self._stream.tell_to(self._tell)
+        parts = {asyncio.create_task(part()) for part in (self._receive, self._send, self._watch)}
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            code = max((task.result() for task in done if not task.exception()), default=GOING_AWAY)
+        finally:
+            for task in parts:
+                task.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+            if self._stream.tells(self._tell):
+                self._stream.tell_to(None)
+                self._stream.forget()
+        if code:
+            # A page that takes nothing does not take this either.
+            with_limit = asyncio.wait_for(self._socket.close(code), 1.0)
+            await asyncio.gather(with_limit, return_exceptions=True)
+
+    def _tell(self, mark: str) -> None:
+        """From any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._put, mark)
+
+    def _put(self, mark: str) -> None:
+        self._mark = mark
+        self._has_mark.set()
+
+    async def _receive(self) -> int:
+        """Take in frames; returns the code to close with, 0 if the page has closed."""
+        allowance, last = float(BURST), time.monotonic()
+        while True:
+            try:
+                async with asyncio.timeout(IDLE):
+                    message = await self._socket.receive()
+            except TimeoutError:
+                return GOING_AWAY
+            if message["type"] == "websocket.disconnect":
+                return 0
+            data = message.get("bytes")
+            if data is None:
+                return UNSUPPORTED
+            if len(data) > MOST_BYTES:
+                return TOO_BIG
+            now = time.monotonic()
+            allowance, last = min(BURST, allowance + (now - last) * BURST / 2), now
+            allowance -= 1
+            if allowance < 0:
+                return POLICY
+            if not _is_frame(data):
+                return INVALID
+            self._stream.receive(partial(decode, data))
+
+    async def _send(self) -> int:
+        """Send the newest mark as soon as the one before is out."""
+        while True:
+            await self._has_mark.wait()
+            self._has_mark.clear()
+            try:
+                async with asyncio.timeout(SEND_WITHIN):
+                    await self._socket.send_text(self._mark)
+            except TimeoutError:
+                return POLICY
+            except (WebSocketDisconnect, RuntimeError):  # closed meanwhile
+                return 0
+
+    async def _watch(self) -> int:
+        """Ends when the session has, when another connection feeds the stream, or after some hours."""
+        end = time.monotonic() + LONGEST
+        while self._stream.tells(self._tell) and time.monotonic() < end:
+            await asyncio.sleep(CHECK_EVERY)
+        return GOING_AWAY
+
+
+def _is_frame(data: bytes) -> bool:
+    """Whether this is a JPEG that is small enough to decode; looks at its header only."""
+    try:
+        with Image.open(BytesIO(data), formats=["JPEG"]) as image:
+            return max(image.size) <= LONGEST_SIDE and data.count(SCAN) <= MOST_SCANS
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+
+
+def decode(data: bytes) -> np.ndarray:
+    """A frame as H x W x 3 uint8 RGB. Raises UnreadablePicture for a damaged one."""
+    try:
+        with Image.open(BytesIO(data), formats=["JPEG"]) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UnreadablePicture("A picture from the camera arrived damaged.") from error
