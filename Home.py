@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from vibecheck.ui.home.video_route import video_route
 from vibecheck.ui.shared.server import MIDDLEWARE, lifespan, page_routes
 
 if __name__ == "__main__":
@@ -28,4 +29,5 @@ if __name__ == "__main__":
 else:
     # `streamlit run Home.py` finds this and serves it; what is above is the script of its first page.
     pages = Path(__file__).parent.glob("pages/*.py")
-    server = st.App(__file__, lifespan=lifespan, routes=page_routes(pages), middleware=MIDDLEWARE)
+    routes = [*page_routes(pages), video_route()]
+    server = st.App(__file__, lifespan=lifespan, routes=routes, middleware=MIDDLEWARE)

@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -99,6 +99,11 @@ class Settings(BaseSettings):
         "a folder, or `embedded`. Later the registry's champion runs.",
     )
     threads: int = Field(1, ge=1, le=16, description="Threads that one run of the model may use.")
+    video: Literal["auto", "webrtc", "websocket"] = Field(
+        "auto",
+        description="How live video travels. `auto`: by WebRTC, or over the page's own connection where that "
+        "does not connect. `webrtc` and `websocket` allow only that one.",
+    )
     audit_share: float = Field(
         0.25,
         ge=0,

@@ -1,9 +1,7 @@
-"""The servers that help a camera and the app find each other (ICE), and the relay between them.
+"""ICE servers for WebRTC: public STUN, or a TURN relay by Cloudflare or Twilio.
 
-On one's own machine none is needed. From the internet a relay (TURN) usually is: Cloudflare's, or
-Twilio's. Only settings of this app are sent, and only to the service they belong to.
-
-It knows settings, and nothing of video.
+A relay lets WebRTC connect through most firewalls; without one, video goes over the page's own connection
+there. Only settings of this app are sent, and only to the service they belong to.
 """
 
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ LIFETIME = 2 * 3600
 TIMEOUT = 5.0
 # Cloudflare refuses the default agents of HTTP libraries.
 AGENT = {"User-Agent": "vibecheck"}
+NO_RELAY = "No relay is set: where WebRTC does not connect, video goes over the page's own connection."
 SET_ONE = (
     "set CLOUDFLARE_TURN_KEY_ID and CLOUDFLARE_TURN_KEY_API_TOKEN, "
     "or TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"
@@ -62,7 +61,7 @@ def find_relay(settings: Settings, cloudflare: str = CLOUDFLARE, twilio: str = T
             failed.append(f"{name} gave no credentials ({_reason(error)})")
     if failed:
         return Relay(PUBLIC_STUN, f"No relay: {'; '.join(failed)}. Check the settings, or {SET_ONE}.", False)
-    return Relay(PUBLIC_STUN, f"No relay is set. On one's own machine none is needed; on a host, {SET_ONE}.")
+    return Relay(PUBLIC_STUN, f"{NO_RELAY} For a relay, {SET_ONE}.")
 
 
 def _cloudflare(url: str, key: str, token: str) -> list[dict]:

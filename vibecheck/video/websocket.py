@@ -54,7 +54,7 @@ class Tickets:
         ] = {}  # by digest: the stream, and whose browser may use it
 
     def issue(self, stream: Stream, visitor: str) -> str:
-        """A ticket to this stream; one that it was given before is void."""
+        """A ticket to this stream, for this visitor ("": for any); the one before is void."""
         ticket = secrets.token_urlsafe(24)
         with self._lock:
             self._drop(stream)
@@ -65,7 +65,7 @@ class Tickets:
         """The stream that a ticket leads to, which is then used up; None without a valid one."""
         with self._lock:
             stream, owner = self._tickets.get(_digest(ticket), (None, ""))
-            if stream is None or owner != visitor:
+            if stream is None or owner not in ("", visitor):
                 return None
             del self._tickets[_digest(ticket)]
         return stream

@@ -29,6 +29,8 @@ from vibecheck.ui.access.security_headers import path_of
 log = logging.getLogger(__name__)
 
 VISITOR_COOKIE = "vibecheck_visitor"
+# Told to the pages: the browser sent no visitor cookie, as behind a host that passes none on.
+NO_COOKIE = "x-vibecheck-no-cookie"
 YEAR = 365 * 24 * 3600  # s
 STREAM = "/_stcore/stream"
 UPLOAD = re.compile(r"/_stcore/upload_file/([^/]*)/")
@@ -208,6 +210,9 @@ def _for_streamlit(scope: Scope, browser: Browser) -> Scope:
     headers = MutableHeaders(raw=list(scope["headers"]))
     pairs = [pair for pair in headers.get("cookie", "").split(";") if pair.strip()]
     others = [pair for pair in pairs if pair.partition("=")[0].strip() != VISITOR_COOKIE]
+    del headers[NO_COOKIE]
+    if len(others) == len(pairs):
+        headers[NO_COOKIE] = "yes"
     headers["cookie"] = ";".join([*others, f" {VISITOR_COOKIE}={browser.visitor}"]).strip()
     offered = headers.get("sec-websocket-protocol", "").split(",")
     if len(offered) > 2 and not session_owners().owns(browser, offered[2].strip()):

@@ -13,6 +13,7 @@ from streamlit_webrtc.relay import get_global_relay
 from vibecheck.access import roles
 from vibecheck.errors import PictureError
 from vibecheck.ui.home import stage
+from vibecheck.ui.home.video_route import new_ticket, path, tickets
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.process_state import process_value
 from vibecheck.video.analyser import Analyser
@@ -22,19 +23,22 @@ from vibecheck.video.webrtc import DataChannel, hand_on_the_newest, receiver
 from vibecheck.vision.reader import Moment
 
 # Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
-VIDEO = {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}}
+CONSTRAINTS = {
+    "video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}},
+    "audio": False,
+}
 # Connecting takes a second or two; after this many, something is in the way.
 PATIENCE = 8.0
 KEY = "live"
 NEVER = -2  # the count of runs when something was drawn last, if it was not drawn in the last one
 
 UNCONNECTED = (
-    "The video does not get through. A host on the internet needs a camera relay (python -m vibecheck "
-    "doctor says which settings), and some networks block video altogether. Meanwhile, use a picture."
+    "The video does not get through: VIBECHECK_VIDEO allows WebRTC only, which many networks block without a "
+    "camera relay. Whoever runs VibeCheck can set it to auto. Meanwhile, use a picture."
 )
 BROKEN = (
-    "The video broke off: no more pictures came from the camera. Press START to go on; if it happens "
-    "again, look at the network and at what else uses the camera, or use a picture."
+    "The video broke off: the connection between your browser and the app was lost. Press START to go on, "
+    "or use a picture."
 )
 # While the video plays: on a poor network, or where the camera is held up.
 NOTHING_COMES = "No pictures arrive just now. It goes on by itself as soon as they do."
@@ -52,7 +56,12 @@ def _newest_only() -> None:
     hand_on_the_newest(get_global_relay())
 
 
-@st.cache_resource(show_spinner=False, scope="session", on_release=Stream.close)
+def _leave(stream: Stream) -> None:
+    tickets().withdraw(stream)
+    stream.close()
+
+
+@st.cache_resource(show_spinner=False, scope="session", on_release=_leave)
 def stream() -> Stream:
     """This visitor's stream; closed as soon as they have left."""
     return Stream(analyser())
@@ -67,7 +76,8 @@ def relay() -> Relay:
 def video() -> bool:
     """The stage with the visitor's own video, what is read drawn on it; returns whether it is playing."""
     context = _own()
-    if context.state.playing:
+    playing = context.state.playing or stage.is_socket_open()
+    if playing:
         st.session_state.pop("connecting_since", None)
         told = st.session_state.to_tell = ""
     else:
@@ -75,12 +85,24 @@ def video() -> bool:
         told = st.session_state.get("to_tell", "")
         if context.state.signalling:
             since = st.session_state.setdefault("connecting_since", time.monotonic())
-            if time.monotonic() - since > PATIENCE:
+            if time.monotonic() - since > PATIENCE and app.settings().video == "webrtc":
                 told = UNCONNECTED
         else:
             st.session_state.pop("connecting_since", None)
-    stage.stage(told)
-    return context.state.playing
+    stage.stage(told, _socket())
+    return playing
+
+
+def _socket() -> dict[str, Any]:
+    """How the page may send its video: the setting, and a ticket that was not used yet."""
+    if "ticket" not in st.session_state or tickets().is_used(st.session_state.ticket):
+        st.session_state.ticket = new_ticket(stream())
+    return {
+        "mode": app.settings().video,
+        "path": path(),
+        "ticket": st.session_state.ticket,
+        "constraints": CONSTRAINTS,
+    }
 
 
 def _changed() -> None:
@@ -104,7 +126,8 @@ def _own() -> WebRtcStreamerContext:
     line = st.session_state.get("line")
     if worker is None:
         st.session_state.pop("line", None)
-        stream().tell_to(None)
+        if line is not None and stream().tells(line.send):
+            stream().tell_to(None)
     elif line is None or line.connection is not worker.pc:
         st.session_state.line = line = DataChannel(worker.pc, get_global_event_loop())
         stream().tell_to(line.send)
@@ -132,7 +155,7 @@ def _streamer(**how: Any) -> WebRtcStreamerContext:
         key=KEY,
         # Always given: without it, streamlit-webrtc would send a token for models to a relay service.
         rtc_configuration={"iceServers": [] if _on_this_machine() else list(relay().servers)},
-        media_stream_constraints={"video": VIDEO, "audio": False},
+        media_stream_constraints=CONSTRAINTS,
         video_html_attrs={
             "autoPlay": True,
             "controls": False,

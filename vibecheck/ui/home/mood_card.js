@@ -151,7 +151,7 @@ class Card {
     }
     this.hint.textContent = mark.hint || "\u00a0";
     this.status.textContent =
-      `${mark.frames_in.toFixed(0)} frames/s · ${mark.readings.toFixed(0)} readings/s · ${mark.age.toFixed(1)} s old`;
+      `${mark.transport} · ${mark.frames_in.toFixed(0)} frames/s · ${mark.readings.toFixed(0)} readings/s · ${mark.age.toFixed(1)} s old`;
   }
 
   // No mark for longer than the last one holds: what was read last stays, and the card says that it is old.

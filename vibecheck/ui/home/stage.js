@@ -6,13 +6,18 @@
 // from here.
 //
 // The page hears of each mark by the event "vibecheck-mark" of its window.
-function stage(sentences) {
+function stage(sentences, videoSocket) {
   if (window.vibecheckStage) return;
 
   const CHANNEL = 0; // as in video/overlay_channel.py
   const BITRATE = 600_000; // enough for 640x480: more would cost the app and show it nothing new
   const CAMERA = "vibecheck-camera"; // localStorage: the id of the camera chosen last
   const AUTOSTART = "vibecheck-autostart"; // localStorage: "yes" where the camera starts by itself
+
+  const TRANSPORT = "vibecheck-transport"; // localStorage: "websocket" where WebRTC did not connect last time
+  const ANSWER_WITHIN = 8000; // ms from the camera's picture to the app's answer
+  const CONNECT_WITHIN = 2000; // ms from that answer to a connection
+  const REOPEN = 5; // times that a lost WebSocket is opened again without a mark between
 
   const BAR = 96; // px at the top of the stage that the choice of live video, photo or upload covers, and a tag's height
 
@@ -164,7 +169,7 @@ function stage(sentences) {
       tag.style.backgroundColor = read ? mark.colour : "";
       tag.textContent = read ? mark.text : "";
     });
-    announce("mark", mark);
+    announce("mark", { ...mark, transport: bySocket ? "WebSocket" : "WebRTC" });
   };
 
   const show = (stream) => {
@@ -176,9 +181,12 @@ function stage(sentences) {
     video.play().catch(() => {});
     paint();
     listCameras();
+    track?.addEventListener("ended", () => trouble("ended")); // not by us: that fires no event
     const watch = setInterval(() => {
-      if (stream.active || video.srcObject !== stream) return;
+      if (video.srcObject !== stream) return clearInterval(watch);
+      if (stream.active) return;
       clearInterval(watch);
+      leaveSocket();
       clearTimeout(fading);
       wipe();
       video.srcObject = null;
@@ -254,17 +262,86 @@ function stage(sentences) {
   const start = () => {
     told = "";
     trouble("");
-    press("START");
+    const direct = way.mode === "websocket" || (way.mode === "auto" && remembered(TRANSPORT) === "websocket");
+    if (direct) startSocket();
+    else press("START");
+  };
+  const end = (stream) => {
+    for (const track of stream?.getTracks() ?? []) track.stop();
+  };
+  const stop = () => {
+    if (!bySocket) return press("STOP");
+    end(video.srcObject);
+    leaveSocket();
+  };
+
+  // Where WebRTC does not connect
+  let way = { mode: "webrtc" }; // how video may travel, and the ticket of its WebSocket
+  let bySocket = false; // whether it does so, or tries to
+  let used = ""; // the ticket used last: each works once
+  let reopened = 0;
+  let reopening = 0;
+  const openSocket = (tries = 50) => {
+    clearTimeout(reopening);
+    if (!bySocket) return;
+    if (way.ticket !== used) {
+      used = way.ticket;
+      socket.open(way);
+    } else if (tries > 0) reopening = setTimeout(openSocket, 100, tries - 1); // the page is fetching another
+    else giveUp();
+  };
+  const leaveSocket = () => {
+    bySocket = false;
+    clearTimeout(reopening);
+    socket.close();
+  };
+  const giveUp = () => {
+    end(video.srcObject);
+    leaveSocket();
+    trouble("unconnected");
+  };
+  const socket = videoSocket(
+    video,
+    (mark) => {
+      reopened = 0;
+      draw(mark);
+    },
+    (state) => {
+      announce("socket", state === "open");
+      if (state === "open") remember(TRANSPORT, "websocket");
+      if (state !== "lost" || !bySocket) return;
+      reopened += 1;
+      if (reopened > REOPEN) giveUp();
+      else reopening = setTimeout(openSocket, 1000);
+    },
+  );
+  const viaSocket = () => {
+    bySocket = true;
+    reopened = 0;
+    openSocket();
+  };
+  const startSocket = async () => {
+    const stream = await devices.getUserMedia(way.constraints).catch(() => null);
+    if (!stream) return;
+    show(stream);
+    viaSocket();
+  };
+  // Its connection came to nothing: the camera goes on, streamlit-webrtc ends.
+  const fallBack = () => {
+    if (way.mode !== "auto" || bySocket || !playing()) return;
+    show(video.srcObject.clone());
+    press("STOP");
+    viaSocket();
   };
   let connected = null; // the connection that sends the video
   const change = async () => {
     remember(CAMERA, select.value);
-    const sender = connected?.getSenders().find((each) => each.track?.kind === "video");
-    if (!sender) return;
-    const before = sender.track;
+    const [before] = video.srcObject?.getVideoTracks() ?? [];
+    if (!before) return;
     try {
       const stream = await devices.getUserMedia({ video: before.getConstraints() });
-      await sender.replaceTrack(stream.getVideoTracks()[0]);
+      const sender = connected?.getSenders().find((each) => each.track === before);
+      await sender?.replaceTrack(stream.getVideoTracks()[0]);
       show(stream);
       before.stop();
     } catch {
@@ -277,7 +354,7 @@ function stage(sentences) {
     one(".settings").setAttribute("aria-expanded", String(open));
   };
   one(".start").addEventListener("click", start);
-  one(".stop").addEventListener("click", () => press("STOP"));
+  one(".stop").addEventListener("click", stop);
   one(".settings").addEventListener("click", () => toggle(menu.hidden));
   select.addEventListener("change", change);
   root.addEventListener("keydown", (event) => {
@@ -323,15 +400,52 @@ function stage(sentences) {
     connected = connection;
     // "disconnected" is a moment without answers, on a poor network or a busy machine: the video goes on by itself
     // when it is over, but streamlit-webrtc would end it. A browser that gives up says "failed".
+    let connects = true; // until it stands, or has failed
+    let patience = 0;
+    const tried = (well) => {
+      clearTimeout(patience);
+      if (!connects) return;
+      connects = false;
+      if (well) remember(TRANSPORT, "");
+      else fallBack();
+    };
+    const within = (ms) => {
+      clearTimeout(patience);
+      if (connects) patience = setTimeout(tried, ms, false);
+    };
     connection.addEventListener("connectionstatechange", (event) => {
+      if (connection.connectionState === "connected") tried(true);
+      if (connection.connectionState === "failed") tried(false);
+      if (connection.connectionState === "closed") {
+        connects = false; // by STOP
+        clearTimeout(patience);
+      }
       if (connection.connectionState === "disconnected") event.stopImmediatePropagation();
       if (connection.connectionState === "failed")
         for (const track of video.srcObject?.getTracks() ?? []) track.stop(); // streamlit-webrtc stops what it sends
     });
+    // A browser that may not use UDP finds no candidate that aiortc could reach: no need to wait.
+    let reachable = false;
+    connection.addEventListener("icecandidate", ({ candidate }) => {
+      if (candidate?.protocol === "udp") reachable = true;
+      if (!candidate && !reachable) tried(false);
+    });
     const add = connection.addTrack;
     connection.addTrack = function (track, ...streams) {
       show(streams[0] ?? new MediaStream([track]));
+      within(ANSWER_WITHIN);
       return add.call(connection, track, ...streams);
+    };
+    const answer = connection.setRemoteDescription;
+    connection.setRemoteDescription = function (...options) {
+      within(CONNECT_WITHIN);
+      return answer.apply(connection, options);
+    };
+    const close = connection.close;
+    connection.close = function () {
+      connects = false; // by STOP, before it stood
+      clearTimeout(patience);
+      return close.call(connection);
     };
     const unreliable = { negotiated: true, id: CHANNEL, ordered: false, maxRetransmits: 0 };
     connection.createDataChannel("marks", unreliable).onmessage = ({ data }) => {
@@ -349,7 +463,8 @@ function stage(sentences) {
   });
 
   window.vibecheckStage = {
-    tell(sentence) {
+    tell(sentence, socketWay) {
+      way = socketWay;
       if (sentence === heard) return;
       told = heard = sentence;
       paint();
@@ -372,27 +487,30 @@ function stage(sentences) {
 
 let leave = () => {}; // ends what the run before began
 
-export default function ({ data, setTriggerValue }) {
+export default function ({ data, setTriggerValue, setStateValue }) {
   const enter = () => {
     for (const frame of document.querySelectorAll('iframe[title*="webrtc"]')) {
       const inside = frame.contentDocument;
       if (!inside?.getElementById("root")) continue;
       if (!frame.contentWindow.vibecheckStage) {
         const script = inside.createElement("script");
-        script.textContent = `(${stage})(${JSON.stringify(data.sentences)});`;
+        script.textContent = `(${stage})(${JSON.stringify(data.sentences)}, ${videoSocket});`;
         inside.head.append(script);
       }
-      frame.contentWindow.vibecheckStage.tell(data.told);
+      frame.contentWindow.vibecheckStage.tell(data.told, data.socket);
     }
   };
   leave();
   enter();
   const watch = setInterval(enter, 100); // the frame loads in its own time, and anew after each page
   const choose = (event) => setTriggerValue("way", event.detail);
+  const connected = (event) => setStateValue("socket", event.detail);
   window.addEventListener("vibecheck-way", choose);
+  window.addEventListener("vibecheck-socket", connected);
   leave = () => {
     clearInterval(watch);
     window.removeEventListener("vibecheck-way", choose);
+    window.removeEventListener("vibecheck-socket", connected);
   };
   return leave;
 }

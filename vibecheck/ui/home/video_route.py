@@ -7,10 +7,12 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from vibecheck.records.values import hash_of
-from vibecheck.ui.access.browser_guard import identify
+from vibecheck.ui.access.browser_guard import NO_COOKIE, identify
 from vibecheck.ui.shared.process_state import process_value
+from vibecheck.ui.shared.visitor import visitor
 
 if TYPE_CHECKING:
+    from vibecheck.video.stream import Stream
     from vibecheck.video.websocket import Tickets
 
 PATH = "/video"
@@ -24,10 +26,20 @@ def tickets() -> "Tickets":
     return Tickets()
 
 
-def video_route() -> WebSocketRoute:
-    """The route, below `server.baseUrlPath`."""
+def path() -> str:
+    """The path of the address, below `server.baseUrlPath`."""
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    return WebSocketRoute(f"/{base}{PATH}" if base else PATH, _answer)
+    return f"/{base}{PATH}" if base else PATH
+
+
+def video_route() -> WebSocketRoute:
+    """The route of the server."""
+    return WebSocketRoute(path(), _answer)
+
+
+def new_ticket(stream: "Stream") -> str:
+    """A ticket to a stream for the browser of this session; for any, where the host passes no cookies on."""
+    return tickets().issue(stream, "" if NO_COOKIE in st.context.headers else visitor())
 
 
 async def _answer(socket: WebSocket) -> None:

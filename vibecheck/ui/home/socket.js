@@ -1,0 +1,72 @@
+// Live video over the page's own connection, where WebRTC does not connect (see video/websocket.py).
+//
+// Runs in the stage's frame. `video` shows the camera; `onMark` takes each mark, `onState` is told whether the
+// connection stands: "open", "lost" or "closed" (by us).
+function videoSocket(video, onMark, onState) {
+  const PROTOCOL = "vibecheck-video"; // as in video/websocket.py
+  const SIDE = 400; // px of the longer side: 8 to 14 kB a frame
+  const QUALITY = 0.6;
+  const FASTEST = 10; // frames a second
+  const LATE = 3000; // ms after which a mark is taken for lost
+
+  const canvas = document.createElement("canvas");
+  let socket = null;
+  let frames = FASTEST;
+  let due = 0;
+  let timer = 0;
+
+  const later = (ms) => {
+    clearTimeout(timer);
+    timer = setTimeout(send, ms);
+  };
+  const send = () => {
+    const open = socket;
+    if (open?.readyState !== WebSocket.OPEN) return;
+    const wait = due - performance.now();
+    if (wait > 0) return later(wait);
+    const scale = Math.min(1, SIDE / Math.max(video.videoWidth, video.videoHeight));
+    if (video.readyState < 2 || !video.videoWidth) return later(50);
+    canvas.width = Math.round(video.videoWidth * scale);
+    canvas.height = Math.round(video.videoHeight * scale);
+    canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
+    due = performance.now() + 1000 / frames;
+    later(LATE);
+    canvas.toBlob(
+      (picture) => {
+        if (picture && open === socket && open.readyState === WebSocket.OPEN) open.send(picture);
+      },
+      "image/jpeg",
+      QUALITY,
+    );
+  };
+  const close = () => {
+    clearTimeout(timer);
+    const open = socket;
+    socket = null;
+    open?.close();
+    if (open) onState("closed");
+  };
+  const open = ({ path, ticket }) => {
+    close();
+    const address = new URL(path, parent.location.href);
+    address.protocol = address.protocol.replace("http", "ws");
+    const made = (socket = new WebSocket(address, [PROTOCOL, ticket]));
+    made.onopen = () => {
+      onState("open");
+      send();
+    };
+    made.onmessage = ({ data }) => {
+      const mark = JSON.parse(data);
+      frames = Math.min(FASTEST, mark.frames);
+      onMark(mark);
+      send(); // one frame is in flight at a time
+    };
+    made.onclose = () => {
+      if (made !== socket) return;
+      clearTimeout(timer);
+      socket = null;
+      onState("lost");
+    };
+  };
+  return { open, close };
+}
