@@ -37,6 +37,9 @@ def live(
     seconds: Annotated[float, typer.Option(min=1, help="How long each number of visitors is measured.")] = 8,
     joins: Annotated[int, typer.Option(min=0, help="How many visitors come and go at last.")] = 100,
     fps: Annotated[int, typer.Option(min=5, max=15, help="Frames a second of each camera.")] = 15,
+    socket: Annotated[
+        bool, typer.Option("--socket", help="Also over the page's own connection, to compare.")
+    ] = False,
     as_json: Json = False,
     record: Record = False,
 ) -> None:
@@ -45,7 +48,7 @@ def live(
     from benchmarks import many
 
     if visitors:
-        _show("many", many.run(_numbers(visitors), seconds, joins, fps), as_json, record)
+        _show("many", many.run(_numbers(visitors), seconds, joins, fps, socket), as_json, record)
     else:
         _show("live", one.run(model), as_json, record)
 
@@ -124,7 +127,7 @@ def everything(as_json: Json = False, record: Record = False) -> None:
         _show("live", one.run(None), as_json, record)
         _show("inference", inference.run(1, 6, vit), as_json, record)
         _show("startup", start.run(vit), as_json, record)
-    _show("many", many.run((1, 2, 4, 8), True, 8, 100), as_json, record)
+    _show("many", many.run((1, 2, 4, 8), 8, 100, socket=True), as_json, record)
     _show("growth", growth.run((10_000, 100_000)), as_json, record)
     _show("proof", proof.run(), as_json, False)
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 
-from benchmarks.harness.clip import encodings
-from benchmarks.harness.crowd import Visitor, join, leave
+from benchmarks.harness.clip import encodings, jpegs
+from benchmarks.harness.crowd import Visitor, join, join_by_socket, leave
 from benchmarks.harness.running import RunningApp, Used, running_app
 from benchmarks.harness.session import open_session
 from vibecheck.ui.shared.server import COLLECT_EVERY
@@ -17,7 +17,7 @@ SETTLE = 4.0  # s: rates are counted over three
 AT_ONCE = 5
 WARM_UP = 10  # joins, in which what is made once is made
 REMEMBERED = 20  # s, for which Streamlit keeps a page that was left; by itself it does so for two minutes
-Recordings = Mapping[int, Sequence[bytes]]
+Recordings = Mapping[int, Sequence[bytes]] | Sequence[bytes]  # for WebRTC by rate, or JPEGs
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Crowd:
     `age_s` is the age of the mood shown; `mb_a_visitor` the growth of the app for each.
     """
 
+    transport: str
     visitors: int
     frames_sent: float
     readings: float
@@ -39,12 +40,16 @@ class Crowd:
     resident_mb: float
 
 
-def run(visitors: Sequence[int], seconds: float, joins: int, fps: int = 15) -> list[dict]:
-    """A row of `Crowd` for each number of visitors; then one of coming and going."""
+def run(
+    visitors: Sequence[int], seconds: float, joins: int, fps: int = 15, socket: bool = False
+) -> list[dict]:
+    """A row of `Crowd` for each number of visitors, also over WebSockets if wanted; then coming and going."""
     recordings = {rate: frames for rate, frames in encodings().items() if rate <= fps}
     with running_app() as app:
         asyncio.run(_crowd(app, 1, recordings, 1.0))  # what is loaded once is loaded
         rows = [asdict(asyncio.run(_crowd(app, n, recordings, seconds))) for n in visitors]
+        if socket:
+            rows += [asdict(asyncio.run(_crowd(app, n, jpegs(), seconds))) for n in visitors]
     if joins:
         with running_app(STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(REMEMBERED)) as app:
             rows.append(asyncio.run(_come_and_go(app, joins, recordings)))
@@ -68,6 +73,7 @@ async def _crowd(app: RunningApp, count: int, recordings: Recordings, seconds: f
         readings = [(each.marks - first) / passed for each, first in zip(visitors, marks, strict=True)]
         core = (after.cpu_s - before.cpu_s) / passed
         return Crowd(
+            transport="WebRTC" if isinstance(recordings, Mapping) else "WebSocket",
             visitors=count,
             frames_sent=statistics.median(frames),
             readings=statistics.median(readings),
@@ -82,7 +88,10 @@ async def _crowd(app: RunningApp, count: int, recordings: Recordings, seconds: f
 
 async def _visitor(stack: AsyncExitStack, app: RunningApp, recordings: Recordings) -> Visitor:
     session = await stack.enter_async_context(open_session(app.url))
-    visitor = await join(session, recordings)
+    if isinstance(recordings, Mapping):
+        visitor = await join(session, recordings)
+    else:
+        visitor = await join_by_socket(session, app.url, recordings)
     stack.push_async_callback(leave, visitor)
     return visitor
 

@@ -12,6 +12,7 @@ import numpy as np
 from aiortc import MediaStreamTrack
 
 from benchmarks.harness.visitors import CLOCK, moving_head
+from vibecheck.vision.images import encode_jpeg
 
 RECORDED = Path(__file__).parents[3] / "shared" / "video" / "cremad_1001_six_emotions.mp4"
 BITRATE = 600_000
@@ -57,6 +58,11 @@ def encodings(rates: Sequence[int] = (5, 8, 10, 12, 15)) -> dict[int, list[bytes
     found = {rate: encode(recording(rate), rate) for rate in rates}
     seconds = min(len(frames) // rate for rate, frames in found.items())
     return {rate: frames[: seconds * rate] for rate, frames in found.items()}
+
+
+def jpegs(fps: int = 10) -> list[bytes]:
+    """The recording as `socket.js` sends it."""
+    return [encode_jpeg(picture, quality=60) for picture in recording(fps, (400, 300))]
 
 
 class Playback(MediaStreamTrack):

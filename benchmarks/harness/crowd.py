@@ -1,17 +1,37 @@
-"""Many visitors at once in the running app: each an open page and a real WebRTC connection."""
+"""Many visitors at once in the running app: each an open page, and video by WebRTC or over a WebSocket."""
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from benchmarks.harness.clip import Playback
 from benchmarks.harness.session import Session
 from vibecheck.video.webrtc import CHANNEL
+from vibecheck.video.websocket import PROTOCOL
 
 PATIENCE = 60.0  # s
+SOCKET_FPS = 10  # as in socket.js
+
+
+class Closes(Protocol):
+    """A connection of either kind."""
+
+    async def close(self) -> None:
+        """End it."""
+
+
+class Sends(Protocol):
+    """What counts the frames that were sent, and is told how many a second are wanted."""
+
+    sent: int
+    wanted: int
 
 
 @dataclass
@@ -19,11 +39,12 @@ class Visitor:
     """One visitor: what they send, and the marks that come back."""
 
     session: Session
-    connection: RTCPeerConnection
-    camera: Playback
+    connection: Closes
+    camera: Sends
     marks: int = 0
     mark: dict = field(default_factory=dict)  # the newest
     seen: asyncio.Event = field(default_factory=asyncio.Event)  # set with the first mark
+    sending: asyncio.Task | None = None
 
     def take(self, message: str) -> None:
         """A mark, as the page takes it (see `overlay_channel`)."""
@@ -31,6 +52,35 @@ class Visitor:
         self.mark = json.loads(message)
         self.camera.wanted = self.mark["frames"]
         self.seen.set()
+
+
+@dataclass
+class SocketCamera:
+    """A webcam of `socket.js`: JPEGs, one in flight, at most so many a second."""
+
+    sent: int = 0
+    wanted: int = SOCKET_FPS
+
+
+async def join_by_socket(session: Session, url: str, pictures: Sequence[bytes]) -> Visitor:
+    """Send these JPEGs over the page's own connection, as `socket.js` does, until `leave`."""
+    way = next(data for name, data in session.data.items() if "stage" in name)["socket"]
+    protocols = [Subprotocol(PROTOCOL), Subprotocol(way["ticket"])]
+    connection = await connect(url.replace("http", "ws") + way["path"], subprotocols=protocols)
+    camera = SocketCamera()
+    visitor = Visitor(session, connection, camera)
+
+    async def send() -> None:
+        due = time.monotonic()
+        while True:
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            due = time.monotonic() + 1 / min(SOCKET_FPS, camera.wanted)
+            await connection.send(pictures[camera.sent % len(pictures)])
+            camera.sent += 1
+            visitor.take(str(await connection.recv()))
+
+    visitor.sending = asyncio.create_task(send())
+    return visitor
 
 
 async def join(session: Session, recordings: Mapping[int, Sequence[bytes]]) -> Visitor:
@@ -65,4 +115,6 @@ async def join(session: Session, recordings: Mapping[int, Sequence[bytes]]) -> V
 
 async def leave(visitor: Visitor) -> None:
     """Close the connection, as a browser does whose tab is closed."""
+    if visitor.sending:
+        visitor.sending.cancel()
     await visitor.connection.close()

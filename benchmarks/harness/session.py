@@ -31,6 +31,7 @@ class Session:
         self._drawn = False  # streamlit-webrtc's component, in this run of the page
         self._news = asyncio.Event()
         self.arguments: dict[str, Any] = {}  # of streamlit-webrtc's component
+        self.data: dict[str, Any] = {}  # of our own components, by name
         self.texts: dict[tuple[int, ...], str] = {}  # by place
         self.ended = False
         self.runs = 0  # of the whole page, that ended
@@ -102,6 +103,8 @@ class Session:
             self._webrtc = element.component_instance.id
             self._drawn = True
             self.arguments = json.loads(element.component_instance.json_args)
+        elif kind == "bidi_component":
+            self.data[element.bidi_component.component_name] = json.loads(element.bidi_component.json or "{}")
         elif kind == "markdown":
             self.texts[place] = element.markdown.body
         elif kind == "exception":
@@ -119,10 +122,12 @@ class Session:
 
 
 @asynccontextmanager
-async def open_session(url: str) -> AsyncIterator[Session]:
-    """Open a page of a running app, run for the first time."""
+async def open_session(url: str, cookie: str = "") -> AsyncIterator[Session]:
+    """Open a page of a running app, run for the first time; `cookie` is what the browser would send."""
     address = url.replace("http://", "ws://") + "/_stcore/stream"
-    async with connect(address, subprotocols=[Subprotocol("streamlit")], max_size=None) as socket:
+    headers = {"Cookie": cookie} if cookie else {}
+    protocols = [Subprotocol("streamlit")]
+    async with connect(address, subprotocols=protocols, additional_headers=headers, max_size=None) as socket:
         session = Session(socket, url)
         listening = asyncio.create_task(session.listen())
         try:

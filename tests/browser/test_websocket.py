@@ -1,0 +1,42 @@
+"""Live video in a browser that may not use UDP: over the page's own connection."""
+
+import re
+import sqlite3
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import look
+from tests.browser.test_live import MOODS, as_webcam, mood, opened, stop, video_frame
+
+pytestmark = pytest.mark.browser
+NO_UDP = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"]
+RATES = re.compile(r"WebSocket · [1-9]\d* frames/s · [1-9]\d* readings/s")
+WITHIN = 15.0  # s; 2 on an idle machine
+
+
+def test_without_udp_video_goes_over_the_pages_own_connection(start_app, open_browser, tmp_path):
+    app = start_app()
+    context = open_browser(as_webcam(tmp_path / "webcam.mjpeg"), NO_UDP)
+    page = opened(app, context)
+    for visit in ("first", "next"):
+        frame = video_frame(page)
+        connections = "window.made = 0; window.RTCPeerConnection = new Proxy(RTCPeerConnection, { construct:"
+        frame.evaluate(f"{connections} (target, args) => (made++, new target(...args)) }})")
+        start = time.monotonic()
+        frame.get_by_role("button", name="START").click()
+        expect(mood(page)).to_have_text(MOODS)
+        expect(page.locator(".vc-rates")).to_have_text(RATES)
+        assert time.monotonic() - start < WITHIN
+        assert frame.evaluate("made") == (visit == "first"), "what failed last time is not tried again"
+        look(page, f"websocket-{visit}")
+        if visit == "first":
+            page.get_by_role("button", name="Check my vibe").click()
+            expect(page.get_by_role("button", name="Check again")).to_be_visible()
+            page.goto(app.url)
+    stop(page)
+    expect(page.get_by_role("button", name="Check my vibe")).to_have_count(0)
+    database = sqlite3.connect(app.data / "vibecheck.db")
+    assert database.execute("SELECT source FROM predictions").fetchall() == [("live",)]
+    database.close()
