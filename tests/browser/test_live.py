@@ -293,11 +293,14 @@ def test_without_a_camera_an_upload_is_offered_at_once(app, open_browser):
 
 def test_video_that_does_not_get_through_is_said_after_some_seconds(app, open_browser, webcam):
     lost = "RTCPeerConnection.prototype.setRemoteDescription = async function () {};"  # the answer
-    page = opened(app, open_browser(webcam), lost)
+    context = open_browser(webcam)
+    context.route_web_socket("**/video", lambda socket: socket.close())
+    page = opened(app, context, lost)
     video_frame(page).get_by_role("button", name="START").click()
     frame = video_frame(page)
     expect(frame.get_by_role("button", name="Stop the camera")).to_be_visible()
     expect(frame.get_by_text("does not get through")).to_be_visible()
+    expect(frame.get_by_role("button", name="Take a photo")).to_be_visible()
     look(page, "live-unconnected")
 
 

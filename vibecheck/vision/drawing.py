@@ -1,7 +1,4 @@
-"""Draws what was read onto a picture: the box in the mood's colour, the label, thin other boxes.
-
-It knows pixels and moods, and nothing of video or pages.
-"""
+"""Draws faces and a mood onto a photo: the box in the mood's colour, its label, thin boxes for other faces."""
 
 from functools import lru_cache
 
@@ -39,7 +36,7 @@ def draw(
 
 
 def tag(mood: str, confidence: float | None) -> tuple[str, str]:
-    """What stands at a face's box, and in which colour (#RRGGBB)."""
+    """The label of a face's box, and its colour (#RRGGBB)."""
     emotion = BY_NAME[mood]
     return emotion.title if confidence is None else f"{emotion.title} {confidence:.0%}", emotion.colour
 

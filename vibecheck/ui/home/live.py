@@ -1,4 +1,4 @@
-"""Live video on the page: this visitor's stream, and the connection by which it comes."""
+"""Live video on the page: this visitor's stream, and the connection that feeds it."""
 
 import time
 from typing import Any
@@ -27,10 +27,10 @@ CONSTRAINTS = {
     "video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}},
     "audio": False,
 }
-# Connecting takes a second or two; after this many, something is in the way.
+# Connecting takes a second or two; after this many it is taken to have failed.
 PATIENCE = 8.0
 KEY = "live"
-NEVER = -2  # the count of runs when something was drawn last, if it was not drawn in the last one
+NEVER = -2  # a run count that no component was last drawn in
 
 UNCONNECTED = (
     "The video does not get through: VIBECHECK_VIDEO allows WebRTC only, which many networks block without a "
@@ -40,7 +40,7 @@ BROKEN = (
     "The video broke off: the connection between your browser and the app was lost. Press START to go on, "
     "or use a picture."
 )
-# While the video plays: on a poor network, or where the camera is held up.
+# While the video plays: on a poor network, or with a camera that delivers nothing.
 NOTHING_COMES = "No pictures arrive just now. It goes on by itself as soon as they do."
 
 
@@ -52,7 +52,7 @@ def analyser() -> Analyser:
 
 @process_value
 def _newest_only() -> None:
-    """From the first video on: streamlit-webrtc has one relay for all of them."""
+    """Once per process: streamlit-webrtc has one relay for all videos."""
     hand_on_the_newest(get_global_relay())
 
 
@@ -63,18 +63,18 @@ def _leave(stream: Stream) -> None:
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=_leave)
 def stream() -> Stream:
-    """This visitor's stream; closed as soon as they have left."""
+    """This visitor's stream; closed when their session ends."""
     return Stream(analyser())
 
 
 @process_value(max_age=600.0)
 def relay() -> Relay:
-    """The servers that help camera and app to find each other; their credentials outlast the cache."""
+    """The ICE servers; their credentials are valid for longer than they are cached."""
     return find_relay(app.settings())
 
 
 def video() -> bool:
-    """The stage with the visitor's own video, what is read drawn on it; returns whether it is playing."""
+    """Draw the stage with the visitor's video; returns whether it is playing."""
     context = _own()
     playing = context.state.playing or stage.is_socket_open()
     if playing:
@@ -106,7 +106,7 @@ def _socket() -> dict[str, Any]:
 
 
 def _changed() -> None:
-    """The browser says that the video begins or ended. Whoever presses STOP has a picture until then."""
+    """The browser reports that the video started or ended. After STOP, frames arrived until just now."""
     state = st.session_state[KEY].state
     if state.signalling:
         _newest_only()  # before its tracks are made
@@ -116,7 +116,7 @@ def _changed() -> None:
 
 
 def _own() -> WebRtcStreamerContext:
-    """The browser shows its own camera and sends it here; back go only the marks to draw on it."""
+    """The browser sends its camera; marks go back over a data channel."""
     context = _streamer(
         mode=WebRtcMode.SENDONLY,
         # Made at each run, used by the one that opens the connection.
@@ -135,13 +135,13 @@ def _own() -> WebRtcStreamerContext:
 
 
 def _tell_whether_drawn() -> None:
-    """Tell streamlit-webrtc whether the video it knows was on the page until now.
+    """Tell streamlit-webrtc whether its component was drawn in the last run.
 
-    Where it was not, its connection is of before and must go. streamlit-webrtc (0.79) finds that out by how
-    many runs have ended since it was drawn last. But Streamlit counts an end when that is sent: of two runs
-    that follow each other closely, the second is drawn with the count from before the first, and in the run
-    after that, video that was playing was stopped without a word. What is sure: Streamlit keeps a component's
-    value exactly as long as each whole run draws it.
+    If it was not, its connection is stale and has to be closed. streamlit-webrtc (0.79) decides that by the
+    number of runs that ended since it was drawn. But Streamlit counts a run as ended when it sends that: of
+    two runs in quick succession the second still sees the old count, and in the run after that a playing
+    video was stopped. What is reliable: Streamlit keeps a component's value exactly as long as every run
+    draws it.
     """
     context = st.session_state.get(KEY)
     if context is not None:
@@ -178,7 +178,7 @@ def moment(number: int | None = None) -> Moment | None:
 
 
 def watch_connection() -> None:
-    """While the video is connecting, look at the clock, so that a failure is noticed at all."""
+    """Run the page again once connecting has taken too long, so that the failure is shown."""
     since = st.session_state.get("connecting_since")
     waiting = since is not None and time.monotonic() - since <= PATIENCE
 
@@ -191,9 +191,9 @@ def watch_connection() -> None:
 
 
 def _on_this_machine() -> bool:
-    """Whether browser and app are on one machine, so that they need nobody to find each other."""
+    """Whether browser and app are on one machine, where no ICE server is needed."""
     try:
         host = urlsplit(st.context.url or "").hostname or ""
-    except ValueError:  # the browser says what its address is, and may say anything
+    except ValueError:  # it is the browser's word
         return False
     return roles.is_loopback(host) or host.endswith(".localhost")

@@ -284,10 +284,8 @@ function stage(sentences, videoSocket) {
   const openSocket = (tries = 50) => {
     clearTimeout(reopening);
     if (!bySocket) return;
-    if (way.ticket !== used) {
-      used = way.ticket;
-      socket.open(way);
-    } else if (tries > 0) reopening = setTimeout(openSocket, 100, tries - 1); // the page is fetching another
+    if (way.ticket !== used) socket.open(way);
+    else if (tries > 0) reopening = setTimeout(openSocket, 100, tries - 1); // the page is fetching another
     else giveUp();
   };
   const leaveSocket = () => {
@@ -298,6 +296,7 @@ function stage(sentences, videoSocket) {
   const giveUp = () => {
     end(video.srcObject);
     leaveSocket();
+    remember(TRANSPORT, "");
     trouble("unconnected");
   };
   const socket = videoSocket(
@@ -308,7 +307,10 @@ function stage(sentences, videoSocket) {
     },
     (state) => {
       announce("socket", state === "open");
-      if (state === "open") remember(TRANSPORT, "websocket");
+      if (state === "open") {
+        used = way.ticket;
+        remember(TRANSPORT, "websocket");
+      }
       if (state !== "lost" || !bySocket) return;
       reopened += 1;
       if (reopened > REOPEN) giveUp();
