@@ -1,4 +1,4 @@
-"""Draws faces and a mood onto a photo: the box in the mood's colour, its label, thin boxes for other faces."""
+"""Draws faces and a mood onto a photo: the box in the mood's colour, its label, thin boxes for the others."""
 
 from functools import lru_cache
 
