@@ -70,7 +70,8 @@ def test_on_a_phone_the_headline_comes_first_and_all_else_is_reached_by_keyboard
     expect(page.get_by_text("Accuracy with users in 4 weeks")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="4 weeks")).to_be_visible()
-    tile = page.locator('[class*="st-key-trace-"] button').first
+    drawn(page)
+    tile = page.locator('[class*="st-key-trace-"] button:visible').first
     tile.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog").get_by_text("Models trained on it")).to_be_visible()
