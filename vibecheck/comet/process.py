@@ -1,16 +1,15 @@
 """Starts the sending process, restarts it if it dies, and ends it with the app."""
 
 import logging
-import os
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
+
+from vibecheck.processes import child
 
 log = logging.getLogger(__name__)
 
-PROJECT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "vibecheck", "send", "--with-parent")
 # Seconds before a process that dies at once is started again; doubled each time.
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
@@ -45,13 +44,9 @@ class SendingProcess:
             if self._process is not None:
                 self._close()
                 self._pause = FIRST_PAUSE if ran_for > LONGEST_PAUSE else min(2 * self._pause, LONGEST_PAUSE)
-            path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
-            # It ends when this pipe closes: with this process, however that ends.
             self._started = time.monotonic()
             try:
-                self._process = subprocess.Popen(
-                    self._command, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}
-                )
+                self._process = child.start(self._command)
             except OSError as error:  # most likely out of memory; retried later
                 log.warning("The process that sends to Comet cannot be started: %s", error)
 
@@ -72,10 +67,4 @@ class SendingProcess:
 
     def _close(self) -> None:
         if self._process is not None:
-            if self._process.stdin:
-                self._process.stdin.close()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            child.end(self._process)

@@ -1,16 +1,14 @@
 """The sending process: a sender, and threads that restore and that send models."""
 
-import os
 import signal
-import sys
 import threading
-import time
 from datetime import datetime
 
 from vibecheck.comet import background_restore, model_sender, resend
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.status import SAMPLE
 from vibecheck.errors import RecordsError, SettingsError
+from vibecheck.processes import child
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
@@ -34,7 +32,7 @@ def serve(settings: Settings, until_empty: bool = False, with_parent: bool = Fal
     sender = Sender(settings, store)
     signal.signal(signal.SIGTERM, lambda *_: sender.stop.set())
     if with_parent:
-        _follow_parent(sender.stop)
+        child.exit_with_parent(NICENESS, sender.stop.set, GRACE)
     if not until_empty:
         background_restore.begin_once(settings, store)
         fetching = threading.Thread(
@@ -64,16 +62,3 @@ def send_again(settings: Settings, since: datetime | None) -> int:
     model_sender.send_all(settings, store)
     store.notes.write(SAMPLE, {"checked": 0, "missing": 0})
     return added
-
-
-def _follow_parent(stop: threading.Event) -> None:
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
-
-    def wait() -> None:
-        sys.stdin.buffer.read()
-        stop.set()
-        time.sleep(GRACE)
-        os._exit(0)  # whatever still hangs: its claims expire
-
-    threading.Thread(target=wait, name="parent-watch", daemon=True).start()

@@ -7,7 +7,6 @@ app ends, since its standard input is then closed.
 import contextlib
 import json
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -17,11 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vibecheck.processes import child
 from vibecheck.settings import Settings
-
-ROOT = Path(__file__).parents[2]
-# One core is left to the video, whose own threads go first in any case.
-THREADS = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false"}
 
 KILLED = 9  # the signal that cannot be caught; the kernel sends it when memory runs out
 
@@ -62,15 +58,11 @@ class BackgroundBuild:
         self.state = BuildState("starting")
         self._oom_kills = oom_kills()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  read when the process has ended
-        self._process = subprocess.Popen(
+        self._process = child.start(
             [sys.executable, "-m", "vibecheck", "compile", "--json", "--behind", "--", source],
-            env=environment(settings),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            encoding="utf-8",
-            errors="replace",  # a library's own words among ours are not to end the listening
+            child.environment(settings),
+            subprocess.PIPE,
+            self._errors,
         )
         self._thread = threading.Thread(target=self._listen, name="preparation", daemon=True)
         self._thread.start()
@@ -92,7 +84,8 @@ class BackgroundBuild:
 
     def _listen(self) -> None:
         with self._process:
-            for line in self._process.stdout or ():
+            for written in self._process.stdout or ():
+                line = written.decode(errors="replace")  # libraries may print anything among our lines
                 if state := state_of(line):
                     self.state = state
                 else:
@@ -146,16 +139,3 @@ def _state(line: dict[str, Any]) -> BuildState:
             return BuildState("failed", sentence=str(line["sentence"]), later=bool(line["later"]))
         case step:
             return BuildState(str(step), int(line["done"]), int(line["total"]))
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """For a process of VibeCheck's: the settings as they are here, wherever they came from."""
-    ours = {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        "VIBECHECK_DATA": str(settings.data.absolute()),
-        "VIBECHECK_DATABASE_URL": settings.records_url,
-        "VIBECHECK_THREADS": str(settings.threads),
-    }
-    if settings.hf_token:
-        ours["HF_TOKEN"] = settings.hf_token.get_secret_value()
-    return dict(os.environ) | THREADS | ours

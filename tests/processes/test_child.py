@@ -1,0 +1,64 @@
+"""Children that end with their parent, children that outlive it, and what both are told."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from tests.waiting import wait_for
+from vibecheck.processes import child
+from vibecheck.settings import Settings
+
+SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
+FOLLOWER = (
+    sys.executable,
+    "-c",
+    "import time; from vibecheck.processes.child import exit_with_parent; exit_with_parent(3);"
+    "print(flush=True); time.sleep(600)",
+)
+
+
+def runs(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_child_that_ignores_the_end_of_its_input_is_killed():
+    sleeper = child.start(SLEEPER)
+    begun = time.monotonic()
+    child.end(sleeper, within=0.2)
+    assert sleeper.returncode == -signal.SIGKILL and time.monotonic() - begun < 30
+
+
+def test_a_child_follows_its_parent_wherever_that_ends_and_yields_to_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it imports VibeCheck all the same
+    follower = child.start(FOLLOWER, stdout=subprocess.PIPE)
+    follower.stdout.readline()
+    assert psutil.Process(follower.pid).nice() == os.nice(0) + 3
+    child.end(follower, within=60)
+    assert follower.returncode == 1  # of itself
+    follower.stdout.close()
+
+
+def test_a_detached_child_is_ended_with_its_own_children_and_leaves_no_zombie():
+    code = f"import subprocess, sys; print(subprocess.Popen({SLEEPER!r}).pid, flush=True); sys.stdin.read();"
+    parent = child.start_detached([sys.executable, "-c", code + "import time; time.sleep(600)"], None, -1)
+    pids = [parent.pid, int(parent.stdout.readline())]
+    assert os.getpgid(pids[1]) == parent.pid != os.getpgid(0)
+    child.reap(parent)
+    child.signal_group(parent.pid, child.KILL)
+    wait_for(lambda: not any(map(runs, pids)))
+    wait_for(lambda: not psutil.pid_exists(parent.pid))
+    parent.stdout.close()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_child_gets_the_settings_wherever_they_came_from(tmp_path, threads):
+    settings = Settings(data=tmp_path, database_url="sqlite:///x.db", hf_token="hf_x")
+    told = child.environment(settings, threads)
+    assert told["VIBECHECK_DATA"] == str(tmp_path) and told["HF_TOKEN"] == "hf_x"
+    assert told["VIBECHECK_DATABASE_URL"] == settings.records_url
+    assert told["OMP_NUM_THREADS"] == told["MKL_NUM_THREADS"] == str(threads)

@@ -1,0 +1,113 @@
+"""Child processes: how they are started and ended, and how a child notices that its parent is gone.
+
+A child of `start` has a pipe for standard input, which the system closes when the parent ends, however it
+ends; the child calls `exit_with_parent`. A child of `start_detached` outlives its parent.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from vibecheck.settings import Settings
+
+PROJECT = Path(__file__).parents[2]
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other
+ENDS_WITHIN = 5.0  # seconds, before it is killed
+
+
+def environment(settings: Settings, threads: int = 1) -> dict[str, str]:
+    """The environment of a child that has these settings, and computes with so many threads."""
+    ours = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    ours |= {
+        "OMP_WAIT_POLICY": "passive",
+        "TOKENIZERS_PARALLELISM": "false",
+        "VIBECHECK_DATA": str(settings.data.absolute()),
+        "VIBECHECK_DATABASE_URL": settings.records_url,
+        "VIBECHECK_THREADS": str(settings.threads),
+    }
+    if settings.hf_token:
+        ours["HF_TOKEN"] = settings.hf_token.get_secret_value()
+    return dict(os.environ) | ours
+
+
+def start(
+    command: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    stdout: int | IO[Any] | None = None,
+    stderr: int | IO[Any] | None = None,
+) -> "subprocess.Popen[bytes]":
+    """Starts a child that ends with this process. Raises OSError."""
+    return subprocess.Popen(command, env=_with_path(env), stdin=subprocess.PIPE, stdout=stdout, stderr=stderr)
+
+
+def start_detached(
+    command: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    stdout: int | IO[Any] | None = subprocess.DEVNULL,
+    stderr: int | IO[Any] | None = None,
+) -> "subprocess.Popen[bytes]":
+    """Starts a child that leads a session and process group of its own. Raises OSError."""
+    return subprocess.Popen(
+        command,
+        env=_with_path(env),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+    )
+
+
+def reap(child: "subprocess.Popen[bytes]") -> None:
+    """Waits for a child's end in the background, so that it does not stay in the table as a zombie."""
+    threading.Thread(target=child.wait, name="reaper", daemon=True).start()
+
+
+def end(child: "subprocess.Popen[bytes]", within: float = ENDS_WITHIN) -> None:
+    """Ends a child of `start`: closes its standard input, and kills it after `within` seconds."""
+    if child.stdin:
+        with contextlib.suppress(OSError):
+            child.stdin.close()
+    try:
+        child.wait(within)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def signal_group(pid: int, how: signal.Signals) -> None:
+    """Sends a signal to a child of `start_detached` and all its descendants in its group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(pid, how)
+        else:
+            os.kill(pid, signal.SIGTERM)
+
+
+def exit_with_parent(niceness: int, stop: Callable[[], None] = lambda: None, grace: float = 0.0) -> None:
+    """In a child of `start`: yields CPU time to others, and exits when the parent does.
+
+    `stop` is called first, and the process has `grace` seconds to end by itself.
+    """
+    if hasattr(os, "nice"):
+        os.nice(niceness)
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        stop()
+        time.sleep(grace)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def _with_path(env: Mapping[str, str] | None) -> dict[str, str]:
+    """The child imports VibeCheck from where this process did, whatever its working directory is."""
+    env = os.environ if env is None else env
+    return dict(env) | {"PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), env.get("PYTHONPATH"))))}
