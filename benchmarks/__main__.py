@@ -145,10 +145,10 @@ def influence(
 
 @app.command()
 def noise(
-    runs: Annotated[int, typer.Option(min=1, help="How often labels are dealt out.")] = 20,
+    runs: Annotated[int, typer.Option(min=1, help="How often random labels are drawn.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Whether a model that learned from labels given at random is ever promoted."""
+    """Whether a model trained on random labels is ever promoted."""
     from benchmarks.noise import run
 
     _print(run(runs), as_json)
@@ -156,10 +156,12 @@ def noise(
 
 @app.command()
 def proof(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
-    """How often a worse or better challenger would be promoted, by which labels judge it (simulated)."""
-    from benchmarks.proof import run
+    """How often a challenger is proved, by which labels and by which test (simulated)."""
+    from benchmarks.proof import labels_needed, one_after_another, run
 
     _print(run(), as_json)
+    _print(labels_needed(), as_json)
+    _print([one_after_another()], as_json)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """What becomes of labels that are pure noise: is anything promoted?
 
-Real faces (scikit-image's, in other light and other cuts) and the model that ships; their labels are dealt
-out at random. Of each run's faces 70% train a challenger, a last layer put on the champion's answers and
+Real faces (scikit-image's, in other light and other crops) and the model that ships; their labels are random.
+Of each run's faces 70% train a challenger, a last layer put on the champion's answers and
 fitted to the noise; the rest judges the two by the rule of `vibecheck.evaluation.compare`. What takes long in
 a real run, training the whole network, is left out: it could fit the noise better, not the noise of the rest.
 """
@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from vibecheck.emotions import NAMES
-from vibecheck.evaluation.compare import SIGNIFICANCE, compare, judge
+from vibecheck.evaluation.compare import compare, judge
+from vibecheck.evaluation.evidence import FIRST
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.sample_faces import face_crops
 
@@ -32,13 +33,13 @@ def run(runs: int = 20, faces: int = 600, seed: int = 0) -> list[dict]:
         answers = challenger.predict(inputs[~trains])
         seen = compare(said[~trains], answers, labels[~trains])
         promoted += judge(seen).proved
-        lucky += seen.p <= SIGNIFICANCE
+        lucky += seen.evidence >= FIRST
         higher += seen.challenger > seen.champion
     return [
         {
             "runs": runs,
             "promoted": promoted,
-            "were p ≤ 0.05 enough": lucky,
+            "were the evidence enough": lucky,
             "were the higher number enough": higher,
         }
     ]

@@ -1,44 +1,150 @@
-"""How often a challenger that is truly worse, equal or better would go live, by which labels judge it.
+"""How often a challenger that is truly worse, equal or better is proved, by which labels and by which test.
 
-Simulated users, as in DESIGN's account of why feedback alone lies: they label 70% of the champion's wrong
-answers and 15% of the right ones, while audits ask at random.
+Simulated users label 70% of the champion's wrong answers and 15% of the right ones on their own, while audits
+ask at random. The tests: the one of `vibecheck.evaluation.evidence` with a look after every label, and an
+exact McNemar test at 5% with one look at the end, or with a look every 25 labels.
 """
 
-import numpy as np
+from collections import defaultdict
+from collections.abc import Iterator
 
-from vibecheck.evaluation.compare import compare, judge
+import numpy as np
+from scipy.stats import binom, norm
+
+from vibecheck.evaluation import evidence
+from vibecheck.evaluation.compare import compare
 
 MOODS = 7
 CHAMPION = 0.6
+# Of the pictures, this share is equally hard for both models: they are right or wrong together.
+TOGETHER = 0.8
 LABELS_WRONG, LABELS_RIGHT = 0.7, 0.15
+LOOKS = 25
+# Clustered visitors: labels a visitor, and the correlation of wins within one.
+CLUSTER, WITHIN = 5, 0.5
+INTERVALS = 5  # one run in so many has its interval computed
+TRIED = 5  # equal challengers, one after another
+DIFFERENCES = (-0.05, -0.02, 0.0, 0.05, 0.1)
 
 
-def run(runs: int = 200, labels: int = 300, seed: int = 0) -> list[dict]:
-    """A row for each true difference: the share of runs in which the challenger is promoted."""
+def run(runs: int = 1000, labels: int = 300, seed: int = 0) -> list[dict]:
+    """A row for each true difference: the share of runs in which the challenger is proved, by each way."""
     rng = np.random.default_rng(seed)
     rows = []
-    for difference in (-0.05, 0.0, 0.05, 0.1):
-        promoted = {"higher on volunteered": 0, "proved on volunteered": 0, "proved on audits": 0}
-        for _ in range(runs):
+    for difference in DIFFERENCES:
+        found: dict[str, float] = defaultdict(float)
+        for number in range(runs):
             champion, challenger, truth = _answers(rng, CHAMPION + difference, 20 * labels)
             wrong = champion != truth
             spoke = rng.random(len(truth)) < np.where(wrong, LABELS_WRONG, LABELS_RIGHT)
-            volunteered = np.flatnonzero(spoke)[:labels]
-            seen = compare(champion[volunteered], challenger[volunteered], truth[volunteered])
-            promoted["higher on volunteered"] += seen.challenger > seen.champion
-            promoted["proved on volunteered"] += judge(seen).proved
-            audits = slice(0, labels)
-            audited = compare(champion[audits], challenger[audits], truth[audits])
-            promoted["proved on audits"] += judge(audited).proved
-        rows.append({"truly better by": difference} | {how: n / runs for how, n in promoted.items()})
+            signs = _signs(champion, challenger, truth)
+            volunteered, audits = signs[np.flatnonzero(spoke)[:labels]], signs[:labels]
+            found["higher on volunteered"] += volunteered.sum() > 0
+            found["proved on volunteered"] += _proved(volunteered)
+            found["proved"] += _proved(audits)
+            found["proved, clustered visitors"] += _clustered(rng, difference, labels)
+            found["McNemar, one look"] += _mcnemar(audits)
+            looks = range(LOOKS, labels + 1, LOOKS)
+            found[f"McNemar, every {LOOKS}"] += any(_mcnemar(audits[:look]) for look in looks)
+            if number % INTERVALS == 0:
+                seen = compare(champion[:labels], challenger[:labels], truth[:labels])
+                found["interval covers"] += INTERVALS * (seen.low <= difference <= seen.high)
+        rows.append({"truly better by": difference} | {how: n / runs for how, n in found.items()})
     return rows
+
+
+def labels_needed(runs: int = 400, seed: int = 1) -> list[dict]:
+    """The labels with which a true difference is proved in 80% of runs, by each test."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for difference in (0.05, 0.1):
+        most, reached = 3000, []
+        for _ in range(runs):
+            signs = _signs(*_answers(rng, CHAMPION + difference, most))
+            reached.append(next(_first_proof(signs), most))
+        share = _differing(difference)
+        ahead, size = difference, norm.isf(0.05) * share**0.5 + norm.isf(0.2) * (share - difference**2) ** 0.5
+        rows.append(
+            {
+                "truly better by": difference,
+                "labels, any look": int(np.quantile(reached, 0.8)),
+                "on average": round(float(np.mean(reached))),
+                "labels, McNemar, one look": round((size / ahead) ** 2),
+            }
+        )
+    return rows
+
+
+def one_after_another(runs: int = 1000, labels: int = 300, seed: int = 2) -> dict:
+    """How often any of several equal challengers of one champion is proved, by the rule and without it."""
+    rng = np.random.default_rng(seed)
+    ruled = unruled = 0
+    for _ in range(runs):
+        found = []
+        for _ in range(TRIED):
+            signs = _signs(*_answers(rng, CHAMPION, labels))
+            decided = signs[signs != 0].tolist()
+            found.append(evidence.highest(decided, range(len(decided))))
+        ruled += any(each >= evidence.threshold(k) for k, each in enumerate(found, 1))
+        unruled += any(each >= evidence.threshold(1) for each in found)
+    return {
+        "equal challengers tried": TRIED,
+        "any proved": ruled / runs,
+        "any proved, each at E ≥ 20": unruled / runs,
+    }
+
+
+def _proved(signs: np.ndarray) -> bool:
+    decided = signs[signs != 0].tolist()
+    return evidence.highest(decided, range(len(decided))) >= evidence.FIRST
+
+
+def _first_proof(signs: np.ndarray) -> Iterator[int]:
+    """After how many labels the evidence suffices."""
+    decided = np.flatnonzero(signs)
+    for place, found in zip(
+        decided, evidence.over_time(signs[decided].tolist(), range(len(decided))), strict=True
+    ):
+        if found >= evidence.FIRST:
+            yield int(place) + 1
+
+
+def _signs(champion: np.ndarray, challenger: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """+1 where only the challenger is right, -1 where only the champion is, else 0."""
+    return (challenger == truth).astype(int) - (champion == truth)
+
+
+def _mcnemar(signs: np.ndarray) -> bool:
+    won, differ = int((signs > 0).sum()), int((signs != 0).sum())
+    return bool(differ and binom.sf(won - 1, differ, 0.5) <= 0.05)
+
+
+def _differing(difference: float) -> float:
+    """The share of pictures on which one of the two models is right, as `_answers` makes them."""
+    other = CHAMPION + difference
+    together = abs(difference)
+    alone = CHAMPION * (1 - other) + other * (1 - CHAMPION)
+    return TOGETHER * together + (1 - TOGETHER) * alone
+
+
+def _clustered(rng: np.random.Generator, difference: float, labels: int) -> bool:
+    """Visitors who are asked several times, and on each of whom one model tends to be the better one."""
+    visitors = labels // CLUSTER
+    differing = _differing(difference)
+    mean = (differing + difference) / (2 * differing)
+    spread = (1 - WITHIN) / WITHIN
+    wins = rng.beta(mean * spread, (1 - mean) * spread, visitors)
+    who = rng.permutation(np.repeat(np.arange(visitors), CLUSTER))
+    who = who[rng.random(len(who)) < differing]
+    signs = np.where(rng.random(len(who)) < wins[who], 1, -1)
+    return evidence.highest(signs.tolist(), who.tolist()) >= evidence.FIRST
 
 
 def _answers(rng: np.random.Generator, accuracy: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Two models' answers and the truth; on four pictures of five they are right or wrong together."""
     truth = rng.integers(0, MOODS, n)
     luck = rng.random(n)
-    own = np.where(rng.random(n) < 0.8, luck, rng.random(n))
+    own = np.where(rng.random(n) < TOGETHER, luck, rng.random(n))
     champion = np.where(luck < CHAMPION, truth, (truth + rng.integers(1, MOODS, n)) % MOODS)
     challenger = np.where(own < accuracy, truth, (truth + rng.integers(1, MOODS, n)) % MOODS)
     return champion, challenger, truth

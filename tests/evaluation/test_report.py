@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vibecheck.errors import ModelError
-from vibecheck.evaluation.proof import Proof, proof_of, refusal
-from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
+from vibecheck.evaluation.compare import Comparison
+from vibecheck.evaluation.proof import Proof, attempts_of, proof_of, refusal
+from vibecheck.evaluation.report import BothScores, Changed, Report, Scores
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EMPTY = tuple((0,) * 7 for _ in range(7))
@@ -23,9 +24,9 @@ REPORT = Report(
     needed=40,
     trained_on=600,
     left_out={"twice": 1},
-    held_out=Tally(2, 1, 1, 1, 1, 0.75, 0.5),
+    held_out=Comparison(2, 1, 1, 1, 1, 0.75, 0.5, -0.4, 0.4),
     reference=None,
-    scores=Pair(SCORES, SCORES),
+    scores=BothScores(SCORES, SCORES),
     reference_scores=None,
     changed=(Changed("0" * 32, "happy", "sad", 0.5, "happy", 0.7),),
 )
@@ -48,8 +49,8 @@ def test_it_is_read_as_it_was_written():
         {"reason": "x" * 3000},
         {"reason": "\x1b[31m"},
         {"needed": -1},
-        {"held_out": {"n": 2, "champion": 1, "challenger": 1, "won": 2, "lost": 1, "p": 0.7}},
-        {"held_out": {"n": 2, "champion": 1, "challenger": 1, "won": 1, "lost": 1, "p": 7}},
+        {"held_out": {"n": 2, "champion": 1, "challenger": 1, "won": 2, "lost": 1}},
+        {"held_out": {"n": 2, "champion": 1, "challenger": 1, "won": 1, "lost": 1, "evidence": -1}},
         {"scores": {"champion": {}, "challenger": {}}},
         {"changed": [{"prediction_id": "<img>", "label": "happy"}]},
         {"changed": None},
@@ -90,8 +91,20 @@ def test_a_report_becomes_a_proof_that_the_registry_can_keep():
     assert (proof.against, proof.n, proof.needed, proof.proved) == ("embedded-3", 2, 40, False)
 
 
+def test_reports_and_proofs_of_earlier_versions_are_read():
+    old = {"n": 2, "champion": 1, "challenger": 1, "won": 1, "lost": 1, "p": 0.75, "dealt": 0.5}
+    plain = REPORT.plain() | {"held_out": old}
+    del plain["attempt"]
+    read = Report.parse(json.dumps(plain))
+    assert read.held_out.evidence is None and read.held_out.p_shuffled == 0.5 and read.attempt == 1
+    known = {"proved": True, "reason": "Proved.", "needed": 0, "against": "b", "n": 9, "champion": 1}
+    known |= {"challenger": 8, "p": 0.01, "judged_at": NOW.isoformat(), "report": ""}
+    assert refusal("a", {"proof": known}, "b") is None
+    assert attempts_of({"proof": known}) == {"b": 1}
+
+
 def test_the_first_champion_needs_no_proof():
     assert refusal("a", {}, None) is None
-    proof = Proof(True, "Proved better.", 0, "b", 90, 40, 60, 0.001, NOW)
+    proof = Proof(True, "Proved better.", 0, "b", 90, 40, 60, 90.0, NOW)
     assert refusal("a", {"proof": proof.plain()}, "b") is None
     assert "--override" in refusal("a", {"proof": proof.plain()}, "c")

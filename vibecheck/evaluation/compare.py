@@ -1,72 +1,120 @@
-"""Whether a challenger is better than the champion: decided on labels that neither of them steered.
+"""Whether a challenger is better than the champion: decided on labels that neither model influenced.
 
-People correct wrong answers and pass over right ones, so the labels that a champion's visitors volunteer
-are mostly of its errors, and any other model looks better on them. Only labels count here that were
-asked for without looking at an answer (audits, imports, the labellers' random queue), of people whose
-pictures were never trained on. Both models answer the same pictures, and only those matter on which one
-is right and the other wrong: were they equally good, each would win half of them (McNemar's test, exact
-and one-sided; McNemar 1947, Fagerland et al. 2013, doi:10.1186/1471-2288-13-91).
+People correct wrong answers and pass over right ones, so volunteered labels are mostly of the champion's
+errors, and any other model looks better on them. Only labels count here that were requested at random
+(audits, imports, the labellers' random queue), of people on whose pictures neither model was trained. Both
+models answer the same pictures, and only those on which one is right and the other wrong tell them apart: see
+`evidence` for the test.
 
-Labels that were given at random say nothing about either model, and by luck one of them may still look
-better on them. So the challenger has to agree with the labels far beyond what chance would do.
+Labels that are random noise say nothing about either model, yet one of them may look better by luck. So the
+challenger also has to agree with the labels far better than with shuffled ones.
 """
 
 import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import AliasChoices, ConfigDict, Field, with_config
 from scipy.stats import binomtest, norm
 
-SIGNIFICANCE = 0.05
-POWER = 0.8
-# So rarely may labels that are dealt out at random agree as much with the challenger.
-DEALT = 0.001
+from vibecheck.evaluation import evidence
+
+# The challenger has to agree with the labels better than with shuffled ones, at this level.
+SHUFFLED = 0.001
 # Accuracy that may be lost on a reference set, as a share of its pictures.
 MAY_LOSE = 0.01
+POWER = 0.8
+MOST_NEEDED = 1_000_000
+
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Difference = Annotated[float, Field(ge=-1, le=1)]
+Evidence = Annotated[float, Field(ge=0, le=evidence.LARGEST)]
 
 
+@with_config(ConfigDict(extra="ignore", allow_inf_nan=False))
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Two models on the same `n` pictures.
 
     `champion` and `challenger` are how many each got right; `won` how many only the challenger, `lost`
-    how many only the champion. `p` is the chance of so many wins or more were both equally good;
-    `dealt` that of so many right answers of the challenger were the labels dealt out anew at random.
+    how many only the champion. `evidence` is the highest E so far that the challenger is better (see
+    `evidence`), None in reports of earlier versions. `p_shuffled` is the chance of so many correct answers
+    of the challenger if the labels were shuffled. `low` and `high` bound the difference in accuracy.
     """
 
-    n: int
-    champion: int
-    challenger: int
-    won: int
-    lost: int
-    p: float
-    dealt: float
+    n: Count
+    champion: Count
+    challenger: Count
+    won: Count
+    lost: Count
+    evidence: Evidence | None = None
+    p_shuffled: Annotated[Share, Field(validation_alias=AliasChoices("p_shuffled", "dealt"))] = 0.0
+    low: Difference = -1.0
+    high: Difference = 1.0
+
+    def __post_init__(self) -> None:
+        if self.challenger - self.champion != self.won - self.lost or self.won + self.lost > self.n:
+            raise ValueError("the counts do not add up")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`proved`, and in a sentence why or why not. `needed` is about how many more such labels it would
-    take to prove what was seen, if it is true; None where the challenger is not ahead."""
+    """`proved`, and in a sentence why or why not. `needed` is about how many more such labels it takes to
+    prove what was seen, if it is true; None where the challenger is not ahead."""
 
     proved: bool
     reason: str
     needed: int | None
 
 
-def compare(champion: np.ndarray, challenger: np.ndarray, truth: np.ndarray) -> Comparison:
-    """Two models' answers (N indices of moods each) against the truth (N)."""
+def compare(
+    champion: np.ndarray,
+    challenger: np.ndarray,
+    truth: np.ndarray,
+    units: Sequence[Hashable] | None = None,
+) -> Comparison:
+    """Two models' answers (N indices of moods each) against the truth (N), in the order of the labels.
+
+    `units` (N) says who each picture is of; None: each of somebody else.
+    """
     first, second = champion == truth, challenger == truth
-    won, lost = int((second & ~first).sum()), int((first & ~second).sum())
-    p = float(binomtest(won, won + lost, 0.5, alternative="greater").pvalue) if won + lost else 1.0
-    dealt = dealt_at_random(challenger, truth)
-    return Comparison(len(truth), int(first.sum()), int(second.sum()), won, lost, p, dealt)
+    differ = np.flatnonzero(first != second)
+    signs = [1 if second[i] else -1 for i in differ]
+    whose = [units[int(i)] if units is not None else int(i) for i in differ]
+    won, lost = signs.count(1), signs.count(-1)
+    low, high = _difference(len(truth), signs, whose)
+    return Comparison(
+        n=len(truth),
+        champion=int(first.sum()),
+        challenger=int(second.sum()),
+        won=won,
+        lost=lost,
+        evidence=evidence.highest(signs, whose),
+        p_shuffled=chance_if_shuffled(challenger, truth),
+        low=low,
+        high=high,
+    )
 
 
-def dealt_at_random(answers: np.ndarray, truth: np.ndarray) -> float:
-    """The chance of so many right answers were the labels dealt out anew, as many of each as there are.
+def _difference(n: int, signs: Sequence[int], units: Sequence[Hashable]) -> tuple[float, float]:
+    """Bounds of the difference in accuracy: those of the mean sign, times the share of such pictures."""
+    if n == 0:
+        return -1.0, 1.0
+    share = binomtest(len(signs), n).proportion_ci(method="wilson")
+    low, high = evidence.interval(signs, units)
+    return (
+        low * float(share.high if low < 0 else share.low),
+        high * float(share.high if high > 0 else share.low),
+    )
 
-    By the mean and the variance of that number, and the normal distribution. 1 where the labels or the
-    answers are all the same, which tells nothing.
+
+def chance_if_shuffled(answers: np.ndarray, truth: np.ndarray) -> float:
+    """Chance of this many correct answers if labels were shuffled (permutation test, normal approximation).
+
+    1 where the labels or the answers are all the same, which shows nothing.
     """
     n, kinds = len(truth), int(max(answers.max(initial=0), truth.max(initial=0))) + 1
     said, true = (np.bincount(each, minlength=kinds).astype(float) for each in (answers, truth))
@@ -81,44 +129,58 @@ def dealt_at_random(answers: np.ndarray, truth: np.ndarray) -> float:
     return float(norm.sf(((answers == truth).sum() - 0.5 - mean) / math.sqrt(variance)))
 
 
-def judge(held_out: Comparison, reference: Comparison | None = None) -> Verdict:
+def judge(held_out: Comparison, reference: Comparison | None = None, attempt: int = 1) -> Verdict:
     """May the challenger go live?
 
-    It has to be better on the held-out labels (p at most 0.05), agree with them beyond chance, and, where
-    the operator gives a reference set of labelled pictures, lose no more than one point of accuracy on it.
+    The evidence on the held-out labels has to reach the threshold of the `attempt`-th challenger of this
+    champion, the challenger has to agree with them beyond chance, and it may lose at most one point of
+    accuracy on the operator's reference set, where there is one.
     """
     if held_out.n == 0:
-        return Verdict(False, "There are no held-out labels yet that were asked for at random.", None)
+        return Verdict(False, "There are no held-out labels yet that were requested at random.", None)
     if reference is not None and reference.champion - reference.challenger > MAY_LOSE * reference.n:
         lost = (reference.champion - reference.challenger) / reference.n
         reason = f"It loses {lost:.1%} of the reference set of {reference.n} pictures; 1.0% is allowed."
         return Verdict(False, reason, None)
+    threshold, reached = evidence.threshold(attempt), held_out.evidence or 0.0
     seen = (
         f"On {held_out.n} held-out labels it got {held_out.challenger} right, the champion "
         f"{held_out.champion}; where they differ it won {held_out.won} and lost {held_out.lost} "
-        f"(p = {held_out.p:.3g})"
+        f"(evidence {reached:.3g} of {threshold:.3g})"
     )
-    if held_out.p <= SIGNIFICANCE and held_out.dealt > DEALT:
+    if reached >= threshold and held_out.p_shuffled > SHUFFLED:
         reason = "Not proved: it agrees with these labels hardly more than chance would. Look at them"
         return Verdict(False, f"{reason}, or wait for more. {seen}.", None)
-    if held_out.p <= SIGNIFICANCE:
+    if reached >= threshold:
         return Verdict(True, f"Proved better. {seen}.", 0)
-    needed = more_labels(held_out)
+    needed = more_labels(held_out, threshold)
     if needed is None:
         return Verdict(False, f"Not proved: it is not ahead. {seen}.", None)
     return Verdict(False, f"Not proved: about {needed} more audits needed. {seen}.", needed)
 
 
-def more_labels(seen: Comparison) -> int | None:
-    """How many labels more would prove, with a chance of 80%, a difference as large as was seen.
+def more_labels(seen: Comparison, threshold: float = evidence.FIRST) -> int | None:
+    """How many more labels reach the threshold with a chance of 80%, if the difference is as seen.
 
-    None where the challenger is not ahead. The sample size of McNemar's test by Connor (1987,
-    doi:10.2307/2531961), one-sided.
+    None where the challenger is not ahead, or too little to be proved within a million labels.
     """
-    ahead = (seen.won - seen.lost) / seen.n if seen.n else 0.0
-    if ahead <= 0:
+    differ = seen.won + seen.lost
+    if seen.won <= seen.lost:
         return None
-    differ = (seen.won + seen.lost) / seen.n
-    alpha, beta = norm.isf(SIGNIFICANCE), norm.isf(1 - POWER)
-    size = (alpha * math.sqrt(differ) + beta * math.sqrt(max(differ - ahead**2, 0))) ** 2 / ahead**2
-    return max(1, math.ceil(size) - seen.n)
+    share = seen.won / differ
+    unlucky = norm.isf(POWER) * math.sqrt(share * (1 - share))  # of a root of their number
+
+    def enough(more: int) -> bool:
+        won = share * more + unlucky * math.sqrt(more)
+        return evidence.of_counts(seen.won + won, seen.lost + more - won) >= threshold
+
+    more = 1
+    while not enough(more):
+        more *= 2
+        if more > MOST_NEEDED:
+            return None
+    below = more // 2
+    while more - below > 1:
+        middle = (more + below) // 2
+        more, below = (middle, below) if enough(middle) else (more, middle)
+    return math.ceil(more * seen.n / differ)

@@ -1,9 +1,9 @@
-"""The proof of a version: what its trial against the champion said, as the registry keeps it.
+"""The proof of a version: how it compared with the champion, as the registry keeps it.
 
     version.metrics["proof"] → Proof → may it become champion?
 
-`python -m finetune judge` makes one (see `finetune/judging/judge.py`); this module reads it back, and knows
-what a promotion asks for.
+`python -m finetune judge` makes it (see `finetune/judging/judge.py`); this module reads it and says what a
+promotion requires.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,20 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-# Under this name it stands among the metrics of a version.
+# Its name among the metrics of a version.
 PROOF = "proof"
+ATTEMPTS = "attempts"
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A version's trial. `against` is the version that was champion then.
+    """A version's comparison with `against`, the champion of that time.
 
     `reason` says in a sentence why it is proved better, or is not; `needed` about how many more audits
-    it would take, None where the version is not ahead. On `n` held-out labels the champion got
-    `champion` right and the version `challenger`; `p` is of the test. `report` is the path of the
-    report for people on the machine that judged, or empty.
+    it takes, None where the version is not ahead. On `n` held-out labels the champion got `champion` right
+    and the version `challenger`; `evidence` is that of the test, None in proofs of earlier versions of
+    VibeCheck. It is the `attempt`-th challenger of this champion. `report` is the path of the report for
+    people on the machine that judged, or empty.
     """
 
     proved: bool
@@ -34,9 +36,10 @@ class Proof:
     n: int
     champion: int
     challenger: int
-    p: float
+    evidence: float | None
     judged_at: datetime
     report: str = ""
+    attempt: int = 1
 
     def plain(self) -> dict[str, Any]:
         """As plain JSON."""
@@ -48,10 +51,20 @@ _PROOF = TypeAdapter(Proof)
 
 def proof_of(metrics: Mapping[str, Any]) -> Proof | None:
     """The proof among a version's metrics; None where it was never judged, or what is there is none."""
+    found = metrics.get(PROOF)
     try:
-        return _PROOF.validate_python(metrics.get(PROOF))
+        return _PROOF.validate_python({"evidence": None} | found if isinstance(found, dict) else found)
     except ValidationError:
         return None
+
+
+def attempts_of(metrics: Mapping[str, Any]) -> dict[str, int]:
+    """The champions that a version was judged against, each with the number of challengers until then."""
+    found = metrics.get(ATTEMPTS)
+    known = found if isinstance(found, Mapping) else {}
+    proof = proof_of(metrics)
+    before = {proof.against: proof.attempt} if proof else {}
+    return before | {str(name): k for name, k in known.items() if isinstance(k, int) and k > 0}
 
 
 def refusal(version: str, metrics: Mapping[str, Any], champion: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""A trial: a challenger and the champion on the same labelled pictures, as `report.json` tells it.
+"""The report of a challenger's comparison with the champion on the same labelled pictures: `report.json`.
 
     format        1
     challenger    version
@@ -9,8 +9,9 @@
     needed        about how many more audits would prove it; null where it is not ahead
     trained_on    how many predictions the challenger learned from
     left_out      held-out labels that could not judge: reason → how many
+    attempt       k, if it is the k-th challenger that was judged against this champion
     held_out      the comparison that decides: n, champion, challenger (right of n), won, lost,
-                  and two chances, p and dealt: see Tally
+                  evidence, p_shuffled, low, high: see Comparison
     reference     the same on the operator's own pictures, or null
     scores        of both models on the held-out labels (null without any), and on the reference set:
                   n, right, accuracy, balanced_accuracy, ece, bias, per_class: mood → [right, n],
@@ -18,8 +19,8 @@
     changed       held-out pictures that one model got right and the other wrong: prediction_id, label,
                   and of each model the answer and its confidence; those that were lost come first
 
-It is made by `python -m finetune`, in another process and perhaps on another machine, so it is outside
-input when it is read: `Report.parse` takes nothing that does not fit.
+`python -m finetune` writes it, in another process and perhaps on another machine, so it is untrusted
+input: `Report.parse` refuses what does not fit.
 """
 
 import json
@@ -31,40 +32,17 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 
 from vibecheck.emotions import EMOTIONS, NAMES, Emotion
 from vibecheck.errors import ModelError
+from vibecheck.evaluation.compare import Comparison, Count, Share
 from vibecheck.evaluation.proof import Proof
 
 FORMAT: Literal[1] = 1
 JSON_FILE, HTML_FILE = "report.json", "report.html"
 LARGEST = 10_000_000  # bytes
 
-Count = Annotated[int, Field(ge=0, le=10**9)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
 VersionName = Annotated[str, Field(pattern=r"^[\w.@/-]{1,120}$")]
 Mood = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
 _STRICT = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-
-@with_config(_STRICT)
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Two models on the same `n` pictures: how many each got right, and on how many only one did.
-
-    `p` is the chance of so many wins or more were both equally good; `dealt` that of so many right
-    answers of the challenger were the labels dealt out anew at random.
-    """
-
-    n: Count
-    champion: Count
-    challenger: Count
-    won: Count
-    lost: Count
-    p: Share
-    dealt: Share = 0.0
-
-    def __post_init__(self) -> None:
-        if self.challenger - self.champion != self.won - self.lost or self.won + self.lost > self.n:
-            raise ValueError("the counts do not add up")
 
 
 @with_config(_STRICT)
@@ -95,7 +73,7 @@ class Scores:
 
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
-class Pair:
+class BothScores:
     """The same of both models."""
 
     champion: Scores
@@ -142,11 +120,12 @@ class Report:
     needed: Count | None
     trained_on: Count
     left_out: Annotated[dict[Text, Count], Field(max_length=50)]
-    held_out: Tally
-    reference: Tally | None
-    scores: Pair | None
-    reference_scores: Pair | None
+    held_out: Comparison
+    reference: Comparison | None
+    scores: BothScores | None
+    reference_scores: BothScores | None
     changed: Annotated[tuple[Changed, ...], Field(max_length=20_000)]
+    attempt: Annotated[int, Field(ge=1, le=10**6)] = 1
     format: Literal[1] = FORMAT
 
     @classmethod
@@ -180,9 +159,10 @@ class Report:
             seen.n,
             seen.champion,
             seen.challenger,
-            seen.p,
+            seen.evidence,
             self.made_at,
             report,
+            self.attempt,
         )
 
 

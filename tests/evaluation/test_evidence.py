@@ -1,0 +1,69 @@
+"""The test is valid however often one looks, also where a visitor's pictures are alike."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import proof
+from vibecheck.evaluation import evidence
+
+SIGNS = st.lists(st.sampled_from([1, -1]), min_size=1, max_size=60)
+
+
+@given(SIGNS)
+def test_with_one_picture_a_visitor_it_is_the_closed_form(signs):
+    *_, last = evidence.over_time(signs, range(len(signs)))
+    assert last == pytest.approx(evidence.of_counts(signs.count(1), signs.count(-1)), rel=1e-6)
+
+
+@given(SIGNS, SIGNS)
+def test_it_only_grows(before, after):
+    seen = evidence.highest(before, range(len(before)))
+    assert evidence.highest(before + after, range(len(before + after))) >= seen >= min(1.0, seen)
+
+
+def test_a_visitor_is_one_bet_however_much_is_theirs():
+    assert evidence.highest([1] * 50, ["me"] * 50) == pytest.approx(evidence.of_counts(1, 0))
+    assert evidence.highest([1, -1] * 50, ["me"] * 100) == pytest.approx(evidence.of_counts(1, 0))
+
+
+def test_long_histories_neither_overflow_nor_vanish():
+    assert evidence.highest([1] * 5000, range(5000)) == evidence.LARGEST
+    assert 0 <= evidence.highest([-1] * 5000, range(5000)) < 1
+    assert evidence.of_counts(0, 5000) < 1e-9 and evidence.of_counts(5000, 0) == pytest.approx(
+        evidence.LARGEST
+    )
+
+
+def test_without_a_picture_on_which_they_differ_nothing_is_known():
+    assert evidence.highest([], []) == 1.0
+    assert evidence.interval([], []) == (-1.0, 1.0)
+
+
+def test_all_challengers_of_a_champion_together_stay_below_10_percent():
+    needed = [evidence.threshold(attempt) for attempt in range(1, 2000)]
+    assert needed[:3] == [20, 60, 120]
+    assert 0.0999 < sum(1 / each for each in needed) < 0.1
+
+
+@pytest.mark.parametrize("difference", [0.0, -0.02])
+def test_looking_after_every_label_proves_no_better_challenger_in_at_most_5_percent(difference):
+    rng = np.random.default_rng(0)
+    proved = alike = 0
+    for _ in range(400):
+        signs = proof._signs(*proof._answers(rng, proof.CHAMPION + difference, 300))
+        decided = signs[signs != 0].tolist()
+        proved += evidence.highest(decided, range(len(decided))) >= 20
+        alike += proof._clustered(rng, difference, 300)
+    assert proved / 400 <= 0.05 and alike / 400 <= 0.05
+
+
+def test_the_interval_covers_the_mean_sign_at_all_times():
+    rng = np.random.default_rng(4)
+    missed = 0
+    for _ in range(60):
+        signs = np.where(rng.random(80) < 0.6, 1, -1).tolist()  # a mean of 0.2
+        low, high = evidence.interval(signs, range(80))
+        missed += not low <= 0.2 <= high
+    assert missed <= 9  # each of two bounds in 5%

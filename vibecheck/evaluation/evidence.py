@@ -1,0 +1,100 @@
+"""Evidence that a challenger is better than the champion: valid however often one looks.
+
+The data are the pictures on which only one model is right, in the order in which their labels came. If the
+challenger wins such a picture with probability p, betting on it multiplies a stake of 1 by 2p for a win and
+2(1 - p) for a loss. The stake is spread over p in (½, 1] by a Beta(2, 2) density (a mixture e-process):
+
+    E = B(w + 2, l + 2) · P(Beta(w + 2, l + 2) > ½) / (B(2, 2) · ½) · 2^(w + l)
+
+after w wins and l losses. If the challenger wins at most half, E exceeds 20 at any time with a probability of
+at most 1/20 (Ville's inequality; Ramdas et al. 2023, "Game-theoretic statistics and safe anytime-valid
+inference", doi:10.1214/23-STS894). So one may look after every label, and stop at the first E ≥ 20.
+
+Pictures of one visitor are alike: a visitor (`unit`) is one bet, on the mean sign of theirs. With one picture
+each, this is the formula above.
+"""
+
+from collections.abc import Hashable, Iterator, Sequence
+
+import numpy as np
+from scipy.special import betaincc, betaln
+
+# The first challenger is proved at E ≥ 20: a false promotion has a probability of at most 5%. The k-th one
+# that is judged against the same champion needs 10·k·(k + 1), so all of them together stay below 10%, the sum
+# of the inverses.
+FIRST = 20.0
+# Bounds of the interval: each is wrong, at any time, with a probability of at most 5%.
+BOUND = 20.0
+LARGEST = 1e12  # more says no more, and is not stored
+
+# Gauss-Legendre nodes for bets 2p - 1 in (0, 1), with the weights of the density.
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
+_BETS = (_NODES + 1) / 2
+_PRIOR = (1 - _BETS**2) * _WEIGHTS
+_PRIOR /= _PRIOR.sum()
+
+
+def threshold(attempt: int) -> float:
+    """The evidence that proves the `attempt`-th challenger against one champion; the first is 1."""
+    return FIRST / 2 * attempt * (attempt + 1)
+
+
+def of_counts(won: float, lost: float) -> float:
+    """E after so many wins and losses of different visitors."""
+    a, b = won + 2, lost + 2
+    above = betaincc(a, b, 0.5)
+    if above == 0.0:
+        return 0.0
+    log = betaln(a, b) + np.log(above) - betaln(2, 2) - np.log(0.5) + (won + lost) * np.log(2)
+    return float(np.exp(min(log, np.log(LARGEST))))
+
+
+def highest(signs: Sequence[int], units: Sequence[Hashable]) -> float:
+    """The highest E up to now.
+
+    `signs` are +1 (won) and -1 (lost) in the order of the labels, `units` who they are of.
+    """
+    return min(max(over_time(signs, units), default=1.0), LARGEST)
+
+
+def interval(signs: Sequence[int], units: Sequence[Hashable]) -> tuple[float, float]:
+    """A confidence sequence for a visitor's mean sign, from -1 (all lost) to 1 (all won).
+
+    Each bound holds at all times with a probability of 95%.
+    """
+    flipped = [-sign for sign in signs]
+    return _lower_bound(signs, units), -_lower_bound(flipped, units)
+
+
+def _lower_bound(signs: Sequence[int], units: Sequence[Hashable]) -> float:
+    low, high = -1.0, 1.0
+    if _now(signs, units, low + 1e-6) < BOUND:
+        return low
+    for _ in range(12):
+        middle = (low + high) / 2
+        if _now(signs, units, middle) >= BOUND:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _now(signs: Sequence[int], units: Sequence[Hashable], mean: float) -> float:
+    """Today's E that a visitor's mean sign is above `mean`."""
+    *_, last = (1.0, *over_time(signs, units, mean))
+    return last
+
+
+def over_time(signs: Sequence[int], units: Sequence[Hashable], mean: float = 0.0) -> Iterator[float]:
+    """E after each label, that a visitor's mean sign is above `mean`."""
+    bets = _BETS / (1 + mean)
+    logs = np.zeros(len(bets))
+    sums: dict[Hashable, tuple[int, int]] = {}
+    for sign, unit in zip(signs, units, strict=True):
+        total, count = sums.get(unit, (0, 0))
+        if count:
+            logs -= np.log1p(bets * (total / count - mean))
+        total, count = sums[unit] = total + sign, count + 1
+        logs += np.log1p(bets * (total / count - mean))
+        top = logs.max()
+        yield float(np.exp(min(top, 700.0)) * (_PRIOR @ np.exp(logs - top)))
