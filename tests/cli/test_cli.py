@@ -320,11 +320,11 @@ def test_a_model_is_compiled_listed_promoted_and_rolled_back(tmp_path):
     small_vit(tmp_path / "mine", NAMES)
     config = (tmp_path / "mine" / "config.json").read_bytes()
     run = vibecheck("models", "list", cwd=tmp_path)
-    assert run.returncode == 0 and "No model is registered yet" in run.stdout
+    assert run.returncode == 0 and "embedded-3  champion" in run.stdout
     run = vibecheck("compile", "./mine", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "int8 dynamic: " in run.stdout and run.stderr == ""
-    (listed,) = lines(vibecheck("models", "list", "--json", cwd=tmp_path))
+    _, listed = lines(vibecheck("models", "list", "--json", cwd=tmp_path))
     version = listed["version"]
     assert version.startswith("mine@") and f"{version} is ready" in run.stdout
     assert (listed["aliases"], listed["here"], listed["trained_on"]) == ([], True, 0)
@@ -344,12 +344,15 @@ def test_a_model_is_compiled_listed_promoted_and_rolled_back(tmp_path):
 
     run = vibecheck("models", "promote", "unknown", "--why", "it is better", cwd=tmp_path)
     assert run.returncode == 1 and "models list" in run.stderr and "Traceback" not in run.stderr
+    # No app ever ran here, and the rule is the same.
     run = vibecheck("models", "promote", version, "--why", "it is better", cwd=tmp_path)
-    assert run.returncode == 0 and f"{version} is the champion" in run.stdout
+    assert run.returncode == 1 and "--override" in run.stderr
+    run = vibecheck("models", "promote", version, "--override", "it fits our camera", cwd=tmp_path)
+    assert run.returncode == 0 and f"{version} is the champion in place of embedded-3" in run.stdout
     run = vibecheck("models", "list", cwd=tmp_path)
-    assert "champion" in run.stdout and "it is better" in run.stdout
+    assert version in run.stdout and "it fits our camera" in run.stdout
     run = vibecheck("models", "rollback", cwd=tmp_path)
-    assert run.returncode == 1 and "nothing to go back to" in run.stderr
+    assert run.returncode == 0 and "embedded-3 is the champion again" in run.stdout
 
 
 def test_what_is_not_proved_is_promoted_only_for_a_reason_and_a_challenger_discarded(tmp_path):
@@ -368,7 +371,10 @@ def test_what_is_not_proved_is_promoted_only_for_a_reason_and_a_challenger_disca
     assert run.returncode == 0 and run.stdout == "other is discarded.\n"
     run = vibecheck("models", "discard", "new", cwd=tmp_path)
     assert run.returncode == 1 and "is the champion" in run.stderr
-    shown = vibecheck("models", "list", cwd=tmp_path).stdout
+    long = "owner/" + "x" * 100
+    registry.register(long, "a test", "here", {}, now)
+    shown = vibecheck("models", "list", cwd=tmp_path, COLUMNS="40").stdout
+    assert long in shown, "names are whole at any width"
     assert "overrode for new: the old one fails in the dark" in shown and "discarded" in shown
     registry.close()
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,8 @@ from vibecheck.comet.registry_sync import put_record, restore_models
 from vibecheck.comet.sender import Sender
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, HubUnreachable, ModelError
-from vibecheck.evaluation.report import Changed, Report, Tally
+from vibecheck.evaluation.compare import Comparison
+from vibecheck.evaluation.report import Changed, Report
 from vibecheck.export.build import build
 from vibecheck.models.installed import Shelf
 from vibecheck.models.registry import Registry
@@ -45,8 +47,8 @@ TRAINING = {
 
 
 @pytest.fixture
-def registry(store, settings) -> Registry:
-    return Registry.open(settings)
+def registry(store) -> Registry:
+    return Registry(engine_of(store))
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def tuned(registry, folder, tmp_path) -> Registry:
     registry.register("embedded-3", "ships", "embedded", {}, NOW)
     registry.begin("embedded-3", "the first", NOW)
     changed = Changed(IDS[0], "happy", "sad", 0.5, "happy", 0.7)
-    tally = Tally(30, 10, 25, 16, 1, 0.001, 0.0)
+    tally = Comparison(30, 10, 25, 16, 1, 90.0, 0.0)
     report = Report(
         TUNED, "embedded-3", NOW, True, "Proved better.", 0, 3, {}, tally, None, None, None, (changed,)
     )
@@ -320,6 +322,14 @@ def test_what_a_new_disk_began_with_gives_way_to_what_was_decided_before(
     restore_models(Comet.open(settings), Registry(engine_of(new_disk)))
     assert back.aliases() == {"champion": TUNED, "previous": "embedded-3"}
     assert [each.kind for each in back.promotions()] == ["promotion", "first"]
+    assert len([name for name in comet.names() if name.startswith("promotion_")]) == 2
+
+
+def test_the_model_that_replaces_the_stand_in_of_a_new_installation_is_sent_too(settings, store, comet):
+    with closing(Registry.open(settings)) as registry:
+        registry.register("hub", "from the Hub", "owner/name", {}, NOW)
+        registry.begin("hub", "named by a setting", datetime.now(UTC))
+    sent(settings, store)
     assert len([name for name in comet.names() if name.startswith("promotion_")]) == 2
 
 

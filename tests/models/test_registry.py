@@ -1,4 +1,6 @@
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
@@ -10,8 +12,11 @@ from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import Proof
 from vibecheck.models.registry import Registry
 from vibecheck.records.db.transactions import reading
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SHIPPED = Manifest.read(EMBEDDED).version
 IDS = [f"{number:032x}" for number in range(3)]
 
 
@@ -25,7 +30,7 @@ def registry(engine) -> Registry:
 
 def proof(**changes) -> Proof:
     plain = {"proved": True, "reason": "Proved better.", "needed": 0, "against": "a", "n": 90}
-    return Proof(**plain | {"champion": 40, "challenger": 60, "p": 0.001, "judged_at": NOW} | changes)
+    return Proof(**plain | {"champion": 40, "challenger": 60, "evidence": 90.0, "judged_at": NOW} | changes)
 
 
 def test_a_version_is_kept_with_all_that_is_known_of_it(registry):
@@ -47,9 +52,68 @@ def test_registering_again_adds_to_what_is_known(registry):
     assert registry.learned_from("f" * 32) == []
 
 
-def test_a_new_installation_has_no_champion(engine):
-    registry = Registry(engine)
-    assert registry.champion() is None and registry.aliases() == {} and registry.promotions() == []
+@pytest.fixture
+def opened(settings) -> Iterator[Registry]:
+    registry = Registry.open(settings)
+    yield registry
+    registry.close()
+
+
+def test_the_embedded_model_is_the_champion_from_the_first_moment_on(opened, settings):
+    assert opened.aliases() == {"champion": SHIPPED} and opened.champion().source == "embedded"
+    assert [each.kind for each in opened.promotions()] == ["first"] and opened.standing_in()
+    Registry.open(settings).close()
+    assert len(opened.promotions()) == 1
+
+
+def test_it_is_even_where_it_was_only_compiled_before(settings, engine):
+    Registry(engine).register(SHIPPED, "ships", "embedded", {}, NOW)
+    with closing(Registry.open(settings)) as registry:
+        assert registry.champion().version == SHIPPED
+
+
+def test_the_first_promotion_asks_for_a_reason_and_can_be_undone(opened):
+    opened.register("b", "from b", "b", {}, NOW)
+    with pytest.raises(ModelError, match=f"never judged against {SHIPPED}.*--override"):
+        opened.promote("b", "no app ever ran", NOW)
+    assert opened.promote("b", "fits our camera", NOW, override=True).kind == "override"
+    assert opened.rollback(NOW).version == SHIPPED
+
+
+def test_the_model_of_the_setting_replaces_the_stand_in_until_somebody_decides(opened):
+    for version in ("b", "c"):
+        opened.register(version, "from the Hub", "owner/name", {}, NOW)
+    assert opened.begin("b", "named by a setting", NOW) and not opened.standing_in()
+    assert opened.aliases() == {"champion": "b", "previous": SHIPPED}
+    assert not opened.begin("c", "named by a setting", NOW)
+    opened.rollback(NOW)
+    assert not opened.standing_in() and not opened.begin("c", "named by a setting", NOW)
+
+
+@pytest.mark.parametrize(("decided", "kind"), [(False, "first"), (True, "override")])
+def test_after_an_update_the_new_embedded_model_replaces_the_old_one_once(settings, engine, decided, kind):
+    raw = Registry(engine)
+    raw.register("embedded-0", "ships with VibeCheck", "embedded", {}, NOW)
+    raw.begin("embedded-0", "it shipped", NOW)
+    if decided:
+        raw.register("b", "from b", "b", {}, NOW)
+        raw.promote("b", "a test", NOW, override=True)
+        raw.rollback(NOW)
+    with closing(Registry.open(settings)) as registry:
+        assert registry.aliases()["champion"] == SHIPPED and registry.aliases()["previous"] == "embedded-0"
+        newest = next(each for each in registry.promotions() if each.version == SHIPPED)
+        assert newest.kind == kind and newest.why.endswith("in place of embedded-0.")
+        registry.rollback(NOW)
+    with closing(Registry.open(settings)) as registry:
+        assert registry.champion().version == "embedded-0"
+
+
+def test_an_update_does_not_touch_another_champion(settings, engine):
+    raw = Registry(engine)
+    raw.register("b", "from b", "b", {}, NOW)
+    raw.begin("b", "an app before this rule", NOW)
+    with closing(Registry.open(settings)) as registry:
+        assert registry.champion().version == "b" and registry.get(SHIPPED).source == "embedded"
 
 
 def test_a_promotion_moves_the_aliases_and_says_why(registry):
@@ -135,6 +199,23 @@ def test_what_is_kept_as_a_proof_and_is_none_proves_nothing(registry):
             registry.promote("b", "better", NOW)
 
 
+def test_each_challenger_of_a_champion_has_a_number_which_it_keeps(registry):
+    assert registry.attempt("b", "a") == 1
+    registry.prove("b", proof(against="a"))
+    assert [registry.attempt(each, "a") for each in ("b", "c", "a folder")] == [1, 2, 2]
+    registry.prove("c", proof(against="a", attempt=2))
+    registry.discard("c", NOW)
+    assert [registry.attempt(each, "a") for each in ("b", "c", "d")] == [1, 2, 3]
+    assert registry.attempt("b", "another champion") == 1
+    registry.prove("b", proof(against="another champion"))
+    assert [registry.attempt(each, "a") for each in ("b", "d")] == [1, 3], "nothing is forgotten"
+
+
+def test_what_is_no_moment_among_metrics_breaks_nothing(registry):
+    registry.register("b", "from b", "b", {"discarded_at": "yesterday", "attempts": [1]}, NOW)
+    assert registry.history()[1].discarded_at is None and registry.attempt("b", "a") == 1
+
+
 def test_a_challenger_that_is_not_wanted_is_discarded_and_may_come_back(registry):
     registry.promote("a", "first", NOW)
     registry.challenge("b")
@@ -188,6 +269,19 @@ def test_what_was_deleted_while_a_model_learned_from_it_is_marked_too(store, reg
     store.forget([prediction.id], NOW)
     registry.register("d", "tuned", "/models/d", {}, NOW, [prediction.id])
     assert registry.get("d").deleted == 1
+
+
+def test_what_has_no_prediction_any_more_is_marked_though_nothing_tells_of_its_deletion(store, registry):
+    kept, gone = a_prediction(), a_prediction()
+    for each in (kept, gone):
+        store.add(each, None)
+    store.purge(gone.made_at + timedelta(seconds=1))  # sent nowhere, so nothing is told
+    store.add(kept, None)
+    ids = [kept.id, gone.id]
+    registry.register("files", "tuned", "/models/d", {}, NOW, ids)
+    assert registry.get("files").deleted == 0, "pictures of files never had one"
+    registry.register("d", "tuned", "/models/d", {}, NOW, ids, all_recorded=True)
+    assert (registry.get("d").trained_on, registry.get("d").deleted) == (2, 1)
 
 
 def test_comet_is_told_of_a_version_once_however_often_it_changes(registry, engine):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from vibecheck.access.roles import providers
@@ -15,7 +16,7 @@ from vibecheck.settings import Settings, read_secrets
 from vibecheck.video.ice import find_relay
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.detector import WEIGHTS, FaceDetector
-from vibecheck.vision.model_source import EMBEDDED_NAME, HubModel
+from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded, HubModel
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +61,9 @@ def _model(settings: Settings) -> str:
 
 
 def _live_model(settings: Settings) -> str:
-    registry = Registry.open(settings)
-    champion, source = registry.champion(), settings.source
-    registry.close()
-    if champion is None and isinstance(source, HubModel):
+    with closing(Registry.open(settings)) as registry:
+        champion, standing_in, source = registry.champion(), registry.standing_in(), settings.source
+    if standing_in and isinstance(source, HubModel):
         from vibecheck.export import hub
 
         try:
@@ -73,7 +73,7 @@ def _live_model(settings: Settings) -> str:
             raise VibeCheckError(f"{error} Meanwhile the embedded model runs.") from error
         what = f"{commit.size / 1e6:.0f} MB, commit {commit.sha[:12]}"
         return f"{source} can be fetched ({what}): the app does it when it starts."
-    if champion is None:
+    if standing_in and not isinstance(source, Embedded):
         return f"{source} becomes the first champion when the app starts."
     if champion.source == EMBEDDED_NAME:
         return f"The champion is {champion.version}, which ships with VibeCheck."

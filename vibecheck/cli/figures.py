@@ -73,7 +73,7 @@ def _champion(settings: Settings) -> "Manifest":
     from vibecheck.models import installed
     from vibecheck.vision.manifest import Manifest
 
-    version = installed.champion(settings)
+    version = installed.champion_version(settings)
     try:
         return Manifest.read(installed.folder_of(version, settings.data))
     except ModelError:

@@ -144,7 +144,7 @@ def _model(settings: Settings) -> Path:
     from vibecheck.vision.classifier import EMBEDDED
 
     try:
-        return installed.folder_of(installed.champion(settings), settings.data)
+        return installed.folder_of(installed.champion_version(settings), settings.data)
     except ModelError as error:
         typer.echo(f"{error} Meanwhile the embedded model reads the pictures.", err=True)
         return EMBEDDED

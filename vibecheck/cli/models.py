@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from vibecheck.errors import HubUnreachable, ModelError, VibeCheckError
+from vibecheck.processes.child import exit_with_parent
 from vibecheck.settings import Settings
 from vibecheck.vision.model_source import parse_source
 
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from vibecheck.export.build import BuildProgress
     from vibecheck.models.installed import Installed
 
-# How far a model that is made ready behind the app steps back: a tenth of a busy core is left to it.
+# Of a model that is built behind the app: on a busy core it gets a tenth of the time.
 NICE = 10
 
 VERSION = Annotated[str, typer.Argument(help="A version that models list shows.", show_default=False)]
+# The table is as wide as what is in it: names are to be copied, also out of a pipe.
+WIDEST = 1000
 TOLD = {"first": "began with", "promotion": "promoted", "override": "overrode for", "rollback": "back to"}
 
 app = typer.Typer(no_args_is_help=True, help="Which models there are, and which of them runs.")
@@ -53,7 +55,7 @@ def compile_model(
     Exits with 0 when it is ready. It does not become champion by this: see models promote.
     """
     if behind:
-        _stay_behind()
+        exit_with_parent(NICE)
     if in_place:
         _compile_in_place(Path(model))
     elif as_json:
@@ -66,7 +68,7 @@ def compile_model(
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """All registered models, which of them runs, and what has been promoted when and why."""
+    """All registered models, which of them runs, and every promotion with its reason."""
     from vibecheck.models.installed import Shelf
     from vibecheck.models.registry import Registry
 
@@ -91,17 +93,14 @@ def list_models(
         for row in rows:
             typer.echo(json.dumps(row))
         return
-    if not rows:
-        typer.echo("No model is registered yet: the app registers its first one when it starts.")
-        return
-    headings = "version", "", "on this machine", "registered", "trained on", "trial"
+    headings = "version", "", "on this machine", "registered", "trained on", "proof"
     table = Table(*headings, box=None, pad_edge=False)
     for row in rows:
         here = "ready" if row["here"] else "not made yet"
         when = row["registered_at"][:16].replace("T", " ")
         names = ", ".join([*row["aliases"], *(["discarded"] if row["discarded"] else [])])
         table.add_row(escape(row["version"]), names, here, when, _learned(row), _tried(row))
-    console = Console()
+    console = Console(width=WIDEST)
     console.print(table)
     for each in registry.promotions():
         line = f"{each.made_at:%Y-%m-%d %H:%M} UTC  {TOLD[each.kind]} {each.version}: {each.why}"
@@ -109,7 +108,7 @@ def list_models(
 
 
 def _learned(row: dict[str, Any]) -> str:
-    """What a version learned from here, and how much of that is deleted since."""
+    """What a version was trained on here, and how much of that was deleted since."""
     if not row["trained_on"]:
         return "–"
     gone = f", {row['deleted_since']} deleted since" if row["deleted_since"] else ""
@@ -126,13 +125,11 @@ def _tried(row: dict[str, Any]) -> str:
 def promote(
     version: VERSION,
     why: Annotated[
-        str, typer.Option(help="The reason, which is kept. Default: what its trial said.", show_default=False)
+        str, typer.Option(help="The reason, which is kept. Default: what its proof says.", show_default=False)
     ] = "",
     override: Annotated[
         str,
-        typer.Option(
-            metavar="REASON", help="Though it is not proved better, for this reason.", show_default=False
-        ),
+        typer.Option(metavar="REASON", help="Promote it without proof, for this reason.", show_default=False),
     ] = "",
 ) -> None:
     """Make a version the champion: every running app changes to it within seconds.
@@ -143,10 +140,12 @@ def promote(
 
     registry = Registry.open(Settings.load())
     proof = registry.get(version).proof
-    why = override or why or (proof.reason if proof else "Promoted by a command.")
+    why = override or why or (proof.reason if proof else "no proof")
     done = registry.promote(version, why, datetime.now(UTC), override=bool(override))
-    before = f" in place of {done.replaced}" if done.replaced else ""
-    typer.echo(f"{done.version} is the champion{before}. python -m vibecheck models rollback undoes it.")
+    typer.echo(
+        f"{done.version} is the champion in place of {done.replaced}. "
+        "python -m vibecheck models rollback undoes it."
+    )
 
 
 @app.command()
@@ -162,7 +161,7 @@ def rollback(
 
 @app.command()
 def discard(version: VERSION) -> None:
-    """Say that a challenger is not wanted; what is known of it stays."""
+    """Discard a challenger; what is known of it stays."""
     from vibecheck.models.registry import Registry
 
     Registry.open(Settings.load()).discard(version, datetime.now(UTC))
@@ -260,17 +259,3 @@ def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> 
     registry.register(there.version, origin, report["source"], metrics, datetime.now(UTC))
     registry.close()
     return there
-
-
-def _stay_behind() -> None:
-    """Let everything else go first, and do not outlive the app that asked."""
-    if hasattr(os, "nice"):
-        os.nice(NICE)
-
-    def watch() -> None:
-        # Not through sys.stdin: Python aborts at its end while another thread holds the lock of that.
-        while os.read(0, 1024):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -88,7 +88,7 @@ def _reader(model: str, settings: Settings) -> "Reader":
     from vibecheck.models import installed
     from vibecheck.models.registry import CHAMPION
 
-    version = installed.champion(settings) if model == CHAMPION else model
+    version = installed.champion_version(settings) if model == CHAMPION else model
     return Reader.open(installed.folder_of(version, settings.data), settings.threads)
 
 

@@ -185,9 +185,15 @@ class Delivery:
     def _promotion(self, claimed: Claimed) -> None:
         payload = claimed.row.payload
         name = layout.promotion_name(payload)
-        known = {asset.name for asset in self._comet.assets(layout.MODELS)}
-        # The model that a new disk began with matters only if there is no history.
-        began_anew = payload["kind"] == "first" and any(map(layout.PROMOTION_NAME.fullmatch, known))
+        known = {
+            asset.name: asset.metadata.get("kind")
+            for asset in self._comet.assets(layout.MODELS)
+            if layout.PROMOTION_NAME.fullmatch(asset.name)
+        }
+        # What a new disk began with matters only if nothing was decided before; its stand-in, if there is
+        # no history at all.
+        decided = any(kind != "first" for kind in known.values())
+        began_anew = payload["kind"] == "first" and (decided or (payload["replaced"] is None and known))
         if name not in known and not began_anew:
             self._comet.put(layout.MODELS, name, layout.as_json(payload), payload, "asset")
 

@@ -1,7 +1,7 @@
-"""Models that were made ready on this machine: one folder a version, under `models` in the data folder.
+"""Models installed on this machine: a folder for each version, under `models` in the data folder.
 
-A folder is written aside and then renamed, so it is there whole or not at all; `report.json` in it holds
-a checksum of every file, so that damage done later is noticed, and the folder made again.
+A folder is written aside and then renamed, so it is complete or absent. Its `report.json` has a checksum of
+every file, so that damage is noticed and the model built again.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
 
 REPORT_FILE = "report.json"
-# What is read to run a model; the weights beside it are there to make it again and to train on.
+# Files that are needed to run a model; the weights are for building it again and for training.
 RUN_FILES = ("model.onnx", "config.json", "vibecheck.json")
-# What a model is made from, beside its weights.
+# What a model is built from, beside its weights.
 MATERIAL = ("config.json", "preprocessor_config.json", "vibecheck.json")
 WEIGHTS = "*.safetensors*"
 FORMAT = 1
@@ -34,7 +34,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A model that is ready to run, and the report of how it was made (see `candidates`)."""
+    """An installed model, with the report of its build (see `vibecheck.export`)."""
 
     version: str
     folder: Path
@@ -42,18 +42,18 @@ class Installed:
 
 
 class Shelf:
-    """The folder with all of them. Any number of processes may use one."""
+    """The folder of all installed models, for any number of processes."""
 
     def __init__(self, data: Path) -> None:
         self._root = data.absolute() / "models"
 
     def folder(self, version: str) -> Path:
-        """Where a version stands, or will. Different versions have different folders."""
+        """The folder of a version, existing or not; different for each."""
         name = quote(version, safe="@")
         return self._root / (name if not name.startswith(".") else f"%2E{name[1:]}")
 
     def find(self, version: str, names: tuple[str, ...] = RUN_FILES) -> Installed | None:
-        """The version, if it is here and the files called `names` are as they were written."""
+        """The version, if it is installed and the files `names` are undamaged."""
         folder = self.folder(version)
         report = _read_report(folder)
         if report is None or report.get("version") != version:
@@ -64,7 +64,7 @@ class Shelf:
         return Installed(version, folder, report)
 
     def material(self, version: str) -> Path | None:
-        """The version's folder, if all that `model.onnx` is made of is in it, as it was written."""
+        """The version's folder, if everything that `model.onnx` is built from is in it, undamaged."""
         report = _read_report(self.folder(version))
         if report is None:
             return None
@@ -73,7 +73,7 @@ class Shelf:
         return there.folder if there else None
 
     def versions(self) -> list[str]:
-        """The versions that have a folder here, whole or not."""
+        """The versions with a folder here, damaged or not."""
         if not self._root.is_dir():
             return []
         folders = [folder for folder in sorted(self._root.iterdir()) if not folder.name.startswith(".")]
@@ -81,10 +81,9 @@ class Shelf:
 
     @contextmanager
     def building(self, version: str) -> Iterator[Path]:
-        """An empty folder to make the version in, for one process at a time; others wait.
+        """An empty folder to build the version in, for one process at a time; others wait.
 
-        What a process that died had left in it is gone. After the block it is gone too, unless `place`
-        has moved it.
+        It is deleted after the block, unless `place` has moved it.
         """
         self._root.mkdir(parents=True, exist_ok=True)
         part = self._aside(version, "part")
@@ -97,7 +96,7 @@ class Shelf:
                 shutil.rmtree(part, ignore_errors=True)
 
     def place(self, version: str, part: Path, report: dict[str, Any]) -> Installed:
-        """Move a finished folder to where the version stands, in place of what was there."""
+        """Move a finished folder to its place, replacing what was there."""
         sums = {path.name: checksum(path) for path in sorted(part.iterdir()) if path.is_file()}
         report = {"format": FORMAT, "version": version} | report | {"files": sums}
         text = json.dumps(report, indent=2) + "\n"
@@ -115,7 +114,7 @@ class Shelf:
         return Installed(version, folder, report)
 
     def downloads(self, version: str) -> Path:
-        """Where the version's files are fetched to; what is there whole is not fetched again."""
+        """The download folder of the version; complete files are not fetched again."""
         return self._aside(version, "download")
 
     def _aside(self, version: str, what: str) -> Path:
@@ -132,7 +131,7 @@ def checksum(path: Path) -> str | None:
 
 
 def content_of(folder: Path) -> str:
-    """What tells a model folder from every other: a checksum over all that a model is made from."""
+    """A checksum over everything that a model is built from."""
     paths = [*(folder / name for name in MATERIAL), *sorted(folder.glob(WEIGHTS))]
     sums = [(path.name, checksum(path)) for path in paths if path.is_file()]
     return hashlib.sha256(repr(sorted(sums)).encode()).hexdigest()
@@ -148,7 +147,7 @@ def _read_report(folder: Path) -> dict[str, Any] | None:
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on disk."""
+    """fsync a file or a folder."""
     if path.is_dir() and not hasattr(os, "O_DIRECTORY"):  # Windows, where a folder cannot be opened
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -158,24 +157,20 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def champion(settings: Settings) -> str:
-    """The version that the registry names champion; that of the embedded model where it names none.
-
-    Raises RecordsError.
-    """
+def champion_version(settings: Settings) -> str:
+    """The champion by the registry. Raises RecordsError."""
     with closing(Registry.open(settings)) as registry:
-        version = registry.champion()
-    return version.version if version else Manifest.read(EMBEDDED).version
+        return registry.champion().version
 
 
 def folder_of(version: str, data: Path) -> Path:
-    """Where a version runs from, of those in the data folder and the one that ships with VibeCheck.
+    """The folder that a version runs from, including the embedded one.
 
-    Raises ModelError if it is not ready here.
+    Raises ModelError if it is not installed.
     """
     there = Shelf(data).find(version)
     if version == Manifest.read(EMBEDDED).version:
-        # On the shelf it is as it runs best here, if that was found out, and of the same weights.
+        # An installed copy of the same weights runs in the way that was measured to be fastest here.
         same = there is not None and there.report["content"] == content_of(EMBEDDED)
         return there.folder if there and same else EMBEDDED
     if there is None:

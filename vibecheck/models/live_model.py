@@ -4,7 +4,6 @@ The app starts on the embedded model. A thread polls the registry every two seco
 installed here is built in a process of its own, and until then, or if that fails, the current model stays.
 """
 
-import contextlib
 import gc
 import logging
 import threading
@@ -88,13 +87,13 @@ class LiveModel:
         if self._registry is None:
             self._registry = Registry.open(self._settings)
         champion = self._registry.champion()
-        if champion is None:
-            self._begin(self._registry)
+        if not isinstance(self._settings.source, Embedded) and self._registry.standing_in():
+            self._begin(self._registry, str(self._settings.source))
         elif champion.version == self.manifest.version:
             self._not_before.clear()
             self._end_build(None)
         else:
-            self._change_to(champion, self._registry)
+            self._change_to(champion)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -110,42 +109,16 @@ class LiveModel:
                 self.change = ModelChange(wanted, BuildState("failed", sentence=sentence))
             self._stopped.wait(self._look_every)
 
-    def _begin(self, registry: Registry) -> None:
-        """In a new installation the setting names the first champion."""
-        now = datetime.now(UTC)
-        source = self._settings.source
-        shipped = Manifest.read(EMBEDDED)
-        if isinstance(source, Embedded):
-            _register(registry, shipped, now)
-            registry.begin(shipped.version, "The first model, named by VIBECHECK_MODEL.", now)
-            return
-        wanted = str(source)
+    def _begin(self, registry: Registry, wanted: str) -> None:
+        """Replace the stand-in of a new installation by the model of the setting, once it is ready."""
         if version := self._prepared(wanted, wanted):
-            _register(registry, shipped, now)
-            registry.begin(version, "The first model, named by VIBECHECK_MODEL.", now, shipped.version)
+            registry.begin(version, "The first model, named by VIBECHECK_MODEL.", datetime.now(UTC))
 
-    def _promote_embedded(self, registry: Registry, before: Version) -> bool:
-        """After an update with a new embedded model: promote it, since the old one is gone.
-
-        Only once: copies of two releases would otherwise promote theirs in turn.
-        """
-        shipped = Manifest.read(EMBEDDED)
-        if shipped.version in {each.version for each in registry.versions()}:
-            return False
-        now = datetime.now(UTC)
-        _register(registry, shipped, now)
-        why = f"It came with an update of VibeCheck, in place of {before.version}."
-        with contextlib.suppress(ModelError):  # another copy may have been quicker
-            registry.promote(shipped.version, why, now, override=True)
-        return True
-
-    def _change_to(self, champion: Version, registry: Registry) -> None:
+    def _change_to(self, champion: Version) -> None:
         """Run another model as soon as it is installed."""
         if champion.source == EMBEDDED_NAME:
             if champion.version == self.embedded:
                 self._swap(self._embedded_folder())
-            elif self._promote_embedded(registry, champion):
-                self.look()
             else:
                 sentence = f"{champion.version} did not come with this version of VibeCheck."
                 self._end_build(ModelChange(champion.version, BuildState("failed", sentence=sentence)))
@@ -223,8 +196,3 @@ class LiveModel:
             return folder_of(self.embedded, self._settings.data)
         except (VibeCheckError, OSError):
             return EMBEDDED
-
-
-def _register(registry: Registry, shipped: Manifest, now: datetime) -> None:
-    """Register the model that ships with VibeCheck."""
-    registry.register(shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)

@@ -1,9 +1,10 @@
 """The registry: which models there are, which of them runs, and why.
 
-It lives in the records' database, so that all copies of the app share it; the files of a version are
-made on each machine (see `build`), from its `source`. Three aliases name versions: `champion` runs,
+It is part of the records' database, so all copies of the app share it; each machine builds the files of a
+version from its `source` (see `vibecheck.export.build`). Three aliases name versions: `champion` runs,
 `previous` ran before it, `challenger` waits for its proof. They move in one transaction, together with
-the promotion that says why.
+the promotion that says why. There is a champion from the first moment on: the embedded model stands in
+until the model of VIBECHECK_MODEL is ready, or somebody decides otherwise.
 
 It knows versions, not files, and never loads a model.
 """
@@ -16,7 +17,7 @@ from typing import Any, Self
 from sqlalchemy import Engine, func, select
 
 from vibecheck.errors import ModelError
-from vibecheck.evaluation.proof import PROOF, Proof, proof_of, refusal
+from vibecheck.evaluation.proof import ATTEMPTS, PROOF, Proof, attempts_of, proof_of, refusal
 from vibecheck.models import registry_records, registry_rows
 from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
@@ -26,8 +27,11 @@ from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import Promotion
 from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.model_source import EMBEDDED_NAME
 
-# Under this name it stands among a version's metrics when somebody said that it is not wanted.
+# Among a version's metrics: when somebody discarded it.
 DISCARDED = "discarded_at"
 
 
@@ -49,15 +53,15 @@ class Version:
 
     @property
     def proof(self) -> Proof | None:
-        """What its trial said, or None where it was never judged."""
+        """How it compared with the champion, or None where it was never judged."""
         return proof_of(self.metrics)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A version with its place in history: its aliases, and how it became champion, newest first.
+    """A version with its aliases and its promotions, newest first.
 
-    `discarded_at` is when somebody said that it is not wanted, or None.
+    `discarded_at` is when somebody discarded it, or None.
     """
 
     version: Version
@@ -77,8 +81,14 @@ class Registry:
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """The registry in the records that the settings name."""
-        return cls(open_database(settings.records_url, settings.sends))
+        """The registry in the records that the settings name, with the embedded model as stand-in."""
+        registry = cls(open_database(settings.records_url, settings.sends))
+        try:
+            registry._register_stand_in(Manifest.read(EMBEDDED))
+        except BaseException:
+            registry.close()
+            raise
+        return registry
 
     def close(self) -> None:
         """Closes the connections to the database."""
@@ -92,19 +102,22 @@ class Registry:
         metrics: Mapping[str, Any],
         now: datetime,
         predictions: Iterable[str] = (),
+        all_recorded: bool = False,
     ) -> None:
         """Adds a version, and the ids of the predictions it was trained on.
 
-        Of one that is there already, the new metrics are added to the old, and the predictions too.
+        `all_recorded` says that all these predictions were in the records, so that those which are not
+        there any more count as deleted. For a version that is there already, metrics and predictions are
+        merged into the existing ones.
         """
         with writing(self._engine) as connection:
             registry_rows.lock(connection)
             registry_rows.add(connection, version, origin, source, metrics, now)
-            registry_rows.learn(connection, version, predictions)
+            registry_rows.learn(connection, version, predictions, all_recorded)
             messages.enqueue_model(connection, version)
 
     def versions(self) -> list[Version]:
-        """All versions, the one that came first, first."""
+        """All versions, oldest first."""
         query = (
             select(
                 registered_models,
@@ -155,7 +168,7 @@ class Registry:
             registry_rows.set_metric(connection, version, name, value)
 
     def trained_on(self, version: str) -> list[str]:
-        """The ids of the predictions that a version learned from, some of them deleted since, sorted."""
+        """The ids of the predictions that a version was trained on, also of deleted ones, sorted."""
         query = select(trained_on.c.prediction_id).where(trained_on.c.version == version)
         with reading(self._engine) as connection:
             return sorted(connection.execute(query).scalars())
@@ -171,10 +184,9 @@ class Registry:
         with reading(self._engine) as connection:
             return registry_rows.aliases_of(connection)
 
-    def champion(self) -> Version | None:
-        """The version that runs, or None in a new installation."""
-        alias = self.aliases().get(CHAMPION)
-        return None if alias is None else self.get(alias)
+    def champion(self) -> Version:
+        """The version that runs."""
+        return self.get(self.aliases()[CHAMPION])
 
     def promotions(self) -> list[Promotion]:
         """All promotions and rollbacks, newest first."""
@@ -184,7 +196,7 @@ class Registry:
             return [Promotion(**row) for row in connection.execute(query).mappings()]
 
     def history(self) -> list[Entry]:
-        """All versions, newest first, with all that happened to each."""
+        """All versions, newest first, with the history of each."""
         aliases, made = self.aliases(), self.promotions()
         return [
             Entry(
@@ -209,16 +221,25 @@ class Registry:
             if (before := aliases.get(CHALLENGER)) not in (None, version):
                 messages.enqueue_model(connection, before)
 
+    def attempt(self, version: str, champion: str) -> int:
+        """How many challengers were judged against this champion, up to and with this version.
+
+        A version that was judged before keeps its number, so looking again costs nothing.
+        """
+        tried = {each.version: attempts_of(each.metrics) for each in self.versions()}
+        mine = tried.pop(version, {}).get(champion)
+        return mine or 1 + max((attempts.get(champion, 0) for attempts in tried.values()), default=0)
+
     def prove(self, version: str, proof: Proof) -> None:
         """Keeps the proof with its version, in place of an earlier one. Raises ModelError if unknown."""
         with writing(self._engine) as connection:
             registry_rows.lock(connection)
-            registry_rows.note(
-                connection, version, registry_rows.metrics_of(connection, version) | {PROOF: proof.plain()}
-            )
+            metrics = registry_rows.metrics_of(connection, version)
+            attempts = attempts_of(metrics) | {proof.against: proof.attempt}
+            registry_rows.note(connection, version, metrics | {PROOF: proof.plain(), ATTEMPTS: attempts})
 
     def discard(self, version: str, now: datetime) -> None:
-        """Says that a version is not wanted: it is no longer the challenger; what is known of it stays.
+        """Marks a version as unwanted: it is no longer the challenger; what is known of it stays.
 
         Raises ModelError if it is not registered, or is the champion or the one to roll back to.
         """
@@ -234,9 +255,9 @@ class Registry:
     def promote(self, version: str, why: str, now: datetime, override: bool = False) -> Promotion:
         """Makes a version the champion; the one before becomes `previous`.
 
-        It has to be proved better than the champion that it replaces (see `prove`). With `override` it
-        need not be: `why` is then the reason, and the promotion is kept as an override. Raises
-        ModelError if it is not registered, not proved, the champion already, or no reason is given.
+        It has to be proved better than the champion that it replaces (see `prove`), or, with `override`, be
+        promoted for the reason `why`; the promotion is then recorded as an override. Raises ModelError if
+        it is not registered, not proved, the champion already, or no reason is given.
         """
         if not why.strip():
             raise ModelError("A promotion needs a reason: say why.")
@@ -254,24 +275,53 @@ class Registry:
             kind = "override" if refused else "promotion"
             return registry_rows.promoted(connection, Promotion(version, before, kind, why.strip(), now))
 
-    def begin(self, version: str, why: str, now: datetime, stood_in: str | None = None) -> bool:
-        """Makes a version the champion if there is none; returns whether it did.
+    def standing_in(self) -> bool:
+        """Whether the champion only stands in: it is an embedded model that nobody decided on."""
+        with reading(self._engine) as connection:
+            return registry_rows.standing_in(connection)
 
-        `stood_in` ran until now, and becomes `previous`. Of several copies of the app that start
-        together, one does it. Raises ModelError if one of them is not registered.
+    def begin(self, version: str, why: str, now: datetime) -> bool:
+        """Makes a version the champion in place of the stand-in; returns whether it did.
+
+        It does not once there is another champion: of several copies of the app that start together, one
+        does it. Raises ModelError if the version is not registered.
         """
         with writing(self._engine) as connection:
             registry_rows.lock(connection)
-            for each in (version, stood_in):
-                if each is not None:
-                    registry_rows.metrics_of(connection, each)
-            if CHAMPION in registry_rows.aliases_of(connection):
+            registry_rows.metrics_of(connection, version)
+            before = registry_rows.aliases_of(connection).get(CHAMPION)
+            if before == version or not registry_rows.standing_in(connection):
                 return False
-            registry_rows.promoted(connection, Promotion(version, stood_in, "first", why, now))
+            registry_rows.promoted(connection, Promotion(version, before, "first", why, now))
             return True
 
+    def _register_stand_in(self, shipped: Manifest) -> None:
+        """Makes the embedded model known, and the champion where there is none that can run.
+
+        So it is in a new installation, and after an update: the embedded model before is gone then. Only
+        once for each, or copies of two releases would take turns.
+        """
+        with reading(self._engine) as connection:
+            known = registry_rows.source_of(connection, shipped.version) is not None
+            if known and CHAMPION in registry_rows.aliases_of(connection):
+                return
+        now, why = datetime.now(UTC), "It ships with VibeCheck."
+        with writing(self._engine) as connection:
+            registry_rows.lock(connection)
+            new = registry_rows.source_of(connection, shipped.version) is None
+            if new:
+                registry_rows.add(connection, shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
+                messages.enqueue_model(connection, shipped.version)
+            before = registry_rows.aliases_of(connection).get(CHAMPION)
+            kind = "first" if registry_rows.standing_in(connection) else "override"
+            if before is not None:
+                if not new or registry_rows.source_of(connection, before) != EMBEDDED_NAME:
+                    return
+                why = f"It came with an update of VibeCheck, in place of {before}."
+            registry_rows.promoted(connection, Promotion(shipped.version, before, kind, why, now))
+
     def rollback(self, now: datetime, why: str = "") -> Promotion:
-        """Makes `previous` the champion again; rolling back twice is where it began.
+        """Makes `previous` the champion again; a second rollback undoes the first.
 
         Raises ModelError if there was no champion before.
         """

@@ -1,14 +1,11 @@
-"""The rows of the registry, within a transaction: aliases, what is known of a version, promotions.
-
-What they mean is said in `vibecheck/models/registry.py`.
-"""
+"""The rows of the registry, within a transaction: versions, aliases, promotions (see `registry`)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, delete, exists, insert, select, text, update
 
 from vibecheck.errors import ModelError
 from vibecheck.records.db.tables import model_aliases, promotions, registered_models, trained_on
@@ -16,6 +13,7 @@ from vibecheck.records.db.transactions import insert_if_new
 from vibecheck.records.labels import learned_from
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import Promotion
+from vibecheck.vision.model_source import EMBEDDED_NAME
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 # Held in Postgres while aliases move: any number that nothing else in the database uses as its own.
@@ -25,7 +23,7 @@ LOCK = 0x76696266
 def add(
     connection: Connection, version: str, origin: str, source: str, metrics: Mapping[str, Any], now: datetime
 ) -> None:
-    """Adds a version; of one that is there already, the new metrics are added to the old."""
+    """Adds a version; for one that is there already, merges the metrics."""
     row = {"version": version, "origin": origin, "source": source, "registered_at": now}
     if insert_if_new(connection, registered_models, row | {"metrics": dict(metrics)}):
         return
@@ -34,13 +32,15 @@ def add(
     connection.execute(update(registered_models).where(registered_models.c.version == version).values(values))
 
 
-def learn(connection: Connection, version: str, predictions: Iterable[str]) -> None:
-    """Keeps the ids of the predictions that a version was trained on, with those that are kept already."""
+def learn(
+    connection: Connection, version: str, predictions: Iterable[str], all_recorded: bool = False
+) -> None:
+    """Adds ids of predictions that a version was trained on (see `Registry.register`)."""
     ids = select(trained_on.c.prediction_id).where(trained_on.c.version == version)
     if new := sorted(set(predictions) - set(connection.execute(ids).scalars())):
         rows = [{"version": version, "prediction_id": prediction_id} for prediction_id in new]
         connection.execute(insert(trained_on), rows)
-        learned_from.mark_gone(connection, version)
+        learned_from.mark_gone(connection, version, new if all_recorded else ())
 
 
 def promoted(connection: Connection, promotion: Promotion) -> Promotion:
@@ -87,7 +87,7 @@ def metrics_of(connection: Connection, version: str) -> dict[str, Any]:
 
 
 def note(connection: Connection, version: str, metrics: Mapping[str, Any]) -> None:
-    """Keeps what is known of a version now, and has Comet told."""
+    """Stores what is known of a version, and queues it for Comet."""
     known = {name: value for name, value in metrics.items() if value is not None}
     same = registered_models.c.version == version
     connection.execute(update(registered_models).where(same).values(metrics=known))
@@ -101,6 +101,22 @@ def set_metric(connection: Connection, version: str, name: str, value: object) -
     if known is not None:
         values = {"metrics": dict(known) | {name: value}}
         connection.execute(update(registered_models).where(same).values(values))
+
+
+def source_of(connection: Connection, version: str) -> str | None:
+    """What a version is built from; None if it is not registered."""
+    query = select(registered_models.c.source).where(registered_models.c.version == version)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def standing_in(connection: Connection) -> bool:
+    """Whether the champion is an embedded model that nobody decided on, or there is none yet."""
+    champion = aliases_of(connection).get(CHAMPION)
+    decided = exists().where(promotions.c.kind != "first")
+    return champion is None or (
+        source_of(connection, champion) == EMBEDDED_NAME
+        and not connection.execute(select(decided)).scalar_one()
+    )
 
 
 def unknown(version: str) -> ModelError:

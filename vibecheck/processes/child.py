@@ -8,7 +8,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -99,7 +98,9 @@ def exit_with_parent(niceness: int, stop: Callable[[], None] = lambda: None, gra
         os.nice(niceness)
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin, whose lock would make Python abort if it exits meanwhile.
+        while os.read(0, 1024):
+            pass
         stop()
         time.sleep(grace)
         os._exit(1)

@@ -1,7 +1,9 @@
+import contextlib
 import os
 import socket
 import sqlite3
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -128,6 +130,33 @@ def test_a_database_that_the_server_does_not_have(postgres_url):
     url = make_url(postgres_url).set(database="vibecheck_nowhere").render_as_string(hide_password=False)
     with pytest.raises(RecordsError, match=r"VIBECHECK_DATABASE_URL.*does not exist"):
         open_database(url)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "sorry, too many clients already",
+        'too many connections for role "me"',
+        "remaining connection slots are reserved",
+    ],
+)
+def test_a_server_without_a_free_connection_is_called_that(reason):
+    fields = b"".join(each.encode() + b"\0" for each in ("SFATAL", "C53300", f"M{reason}"))
+    answer = b"E" + (len(fields) + 5).to_bytes(4) + fields + b"\0"
+
+    def refuse(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                with client:
+                    client.recv(4096)
+                    client.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=refuse, args=[server], daemon=True).start()
+        port = server.getsockname()[1]
+        with pytest.raises(RecordsError, match=r"vibes on 127.0.0.1 has no connection left.*max_connections"):
+            open_database(f"postgresql://me@127.0.0.1:{port}/vibes?sslmode=disable&gssencmode=disable")
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch):

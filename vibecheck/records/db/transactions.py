@@ -44,6 +44,7 @@ SQLITE_ADVICE = {
 
 # What to do, by the start of Postgres's SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 POSTGRES_ADVICE = {
+    "53300": "has no connection left: stop what holds them, or raise the server's max_connections",
     "53100": "has no room left: free some space on the server's disk",
     "25006": "is read-only: name the primary server in VIBECHECK_DATABASE_URL",
     "42501": "does not allow this to its user: grant it, or name another user in VIBECHECK_DATABASE_URL",
@@ -51,6 +52,10 @@ POSTGRES_ADVICE = {
     "08": "cannot be reached: check that the server runs, and VIBECHECK_DATABASE_URL",
     "57P": "is shutting down or starting: try again when the server runs",
 }
+
+
+# A server that refuses a connection gives its reason in words only.
+TOO_MANY = ("too many clients", "too many connections", "connection slots are reserved")
 
 
 @contextmanager
@@ -115,6 +120,8 @@ def _sentence(error: DBAPIError, url: URL) -> str:
     else:
         # While connecting, and once the server is gone, there is no code: "08" is a failed connection.
         missing = "" if isinstance(error, DataError) else "08"
+        if any(words in str(error.orig) for words in TOO_MANY):
+            missing = "53300"
         table, code = POSTGRES_ADVICE, getattr(error.orig, "sqlstate", None) or missing
     advice = next((advice for start, advice in table.items() if code.startswith(start)), "refused a request")
     reason = " ".join(str(error.orig).split()).removesuffix(".")

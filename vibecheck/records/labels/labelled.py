@@ -67,7 +67,7 @@ class LabelledPicture:
     Of a file of labels it has `row` (as a spreadsheet counts, the header being 1; None in a folder) and
     `path`; of the records, `prediction_id`. `visitor` is a hash. `made_at` has a time zone; None where
     the file does not say. `picture` is a JPEG or PNG once it was read, `face` the face in it, None where
-    the picture is a face crop. `random` as in `LabelledPrediction.random_label`.
+    the picture is a face crop. `random`: it has a label that was requested at random, at `labelled_at`.
     """
 
     row: int | None
@@ -77,6 +77,7 @@ class LabelledPicture:
     made_at: datetime | None = None
     prediction_id: str = ""
     random: bool = True
+    labelled_at: datetime | None = None
     disputed: bool = False
     side: str | None = None
     picture: bytes | None = None

@@ -1,7 +1,7 @@
-"""Which models learned from a prediction that was deleted since.
+"""Which models were trained on predictions that were deleted since.
 
-What a model learned cannot be removed from it, so the model is marked: `trained_on.deleted_at` is set in
-the transaction that deletes the prediction.
+A model cannot unlearn, so it is marked: `trained_on.deleted_at` is set in the transaction that deletes the
+prediction, or when a model is registered that was trained on it before.
 """
 
 from collections.abc import Collection, Sequence
@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, func, or_, select, update
 
-from vibecheck.records.db.tables import forgotten, outbox, trained_on
+from vibecheck.records.db.tables import forgotten, outbox, predictions, trained_on
 from vibecheck.records.db.transactions import database_now, reading
 from vibecheck.records.outbox.messages import enqueue_model
 
@@ -28,15 +28,27 @@ def mark(connection: Connection, prediction_ids: Sequence[str], now: datetime) -
         enqueue_model(connection, version)
 
 
-def mark_gone(connection: Connection, version: str) -> None:
-    """Marks what was deleted while the model was still learning from it."""
+def mark_gone(connection: Connection, version: str, recorded: Sequence[str]) -> None:
+    """Marks what was deleted during the training.
+
+    Of the ids `recorded`, it is known that they had a prediction: those without one are deleted. Others may
+    be pictures of files that were never in the records; these leave a trace only where Comet is told.
+    """
     told = select(outbox.c.prediction_id).where(outbox.c.kind == "deletion")
     gone = or_(
         trained_on.c.prediction_id.in_(select(forgotten.c.prediction_id)),
         trained_on.c.prediction_id.in_(told),
     )
     theirs = trained_on.c.version == version, trained_on.c.deleted_at.is_(None), gone
-    connection.execute(update(trained_on).where(*theirs).values(deleted_at=database_now(connection)))
+    now = database_now(connection)
+    connection.execute(update(trained_on).where(*theirs).values(deleted_at=now))
+    here: set[str] = set()
+    for start in range(0, len(recorded), QUESTION):
+        some = predictions.c.id.in_(recorded[start : start + QUESTION])
+        # Locked: who deletes one of them meanwhile marks it, or has deleted it before.
+        found = select(predictions.c.id).where(some).order_by(predictions.c.id).with_for_update(read=True)
+        here.update(connection.execute(found).scalars())
+    mark_these(connection, version, sorted(set(recorded) - here), now)
 
 
 def mark_these(connection: Connection, version: str, prediction_ids: Collection[str], now: datetime) -> None:
