@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from finetune.command import fine_tune
-from finetune.embedded.recipe import Recipe
-from finetune.judging.command import judge
+from finetune.embedded.recipe import PretrainRecipe as Recipe
+from finetune.judging.judge_command import judge
+from finetune.train_command import fine_tune
 from vibecheck.cli.main import run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -31,14 +31,14 @@ def pretrain(
     ] = Recipe.small_share,
     rate: Annotated[float, typer.Option(min=0.001, help="Factor of the learning rate.")] = Recipe.rate,
     calm_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of epochs with plain faces.")
+        float, typer.Option(min=0, max=1, help="Share of epochs, at the end, with less augmentation.")
     ] = Recipe.calm_share,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = Recipe.seed,
-    minutes: Annotated[float, typer.Option(help="Stop after so many; the same command goes on.")] = math.inf,
+    minutes: Annotated[float, typer.Option(help="Stop after so many; the same command resumes.")] = math.inf,
 ) -> None:
     """Train the embedded model from scratch on FER+; prints a line of JSON after each epoch.
 
-    A run that was interrupted goes on from its checkpoint in --out.
+    An interrupted run resumes from its checkpoint in --out.
     """
     from finetune.embedded.ferplus import read
     from finetune.embedded.pretrain import as_line, pretrain
@@ -55,7 +55,7 @@ def pretrain(
     )
     done = pretrain(train, valid, out, recipe, lambda event: typer.echo(as_line(event)), minutes)
     if not done:
-        typer.echo("Not finished yet: the same command goes on from here.", err=True)
+        typer.echo("Not finished yet: the same command resumes.", err=True)
 
 
 @app.command()
@@ -66,10 +66,12 @@ def evaluate(
         float | None,
         typer.Option(min=0, max=1, help="Strength of the prior's correction; else the model's."),
     ] = None,
-    alter: Annotated[bool, typer.Option("--alter", help="Also on darker, blurred, turned … copies.")] = False,
+    alter: Annotated[
+        bool, typer.Option("--alter", help="Also on darker, blurred, rotated … copies.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Judge a model on FER+ faces, as it runs in the app."""
+    """Evaluate a model on FER+ faces, as it runs in the app."""
     from finetune.embedded.evaluate import altered, evaluate
     from finetune.embedded.ferplus import read
 

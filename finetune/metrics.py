@@ -1,4 +1,4 @@
-"""How good probabilities are, against what people said."""
+"""Scores and calibration of predicted probabilities against labels."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,14 +10,14 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score,
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.emotions import NAMES
 
-# Shares of the labels that may say nothing.
+# Candidate shares of uniformly random labels.
 NOISES = np.linspace(0, 0.5, 51)
-# Logits are divided by this at most.
+# The highest temperature.
 MOST = 4.0
 
 
 def prior_weights(truth: np.ndarray, prior: Sequence[float] | np.ndarray) -> np.ndarray:
-    """What each case counts for, so that the truth has the class mix `prior` instead of its own."""
+    """Weights (N) under which the labels (N) have the class distribution `prior`."""
     own = np.bincount(truth, minlength=len(NAMES)) / len(truth)
     wanted = np.asarray(prior) / np.sum(prior)
     return (wanted / np.maximum(own, 1e-12))[truth]
@@ -47,12 +47,12 @@ def report(probabilities: np.ndarray, truth: np.ndarray) -> dict:
     }
 
 
-def unlikely(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """How unlikely each of N labels is (nats), by the logarithms of probabilities of M models (M x N x 7).
+def nll_with_noise(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Negative log-likelihood (nats, M x N) of N labels by the log-probabilities of M models (M x N x 7).
 
-    M x N. Some share of the labels is taken to be any mood, by chance: the share, half at most, under which
-    they are most likely by the best of the models. It is one for all, as it is the labels' and not a model's:
-    what contradicts one model may be what another has learned.
+    A share of the labels, at most half, is modelled as uniform noise: the share under which the best model
+    has the highest likelihood. It is one share for all models, since noise is a property of the labels: what
+    contradicts one model may be what another has learned.
     """
     said = np.maximum(np.exp(answers[:, np.arange(len(truth)), truth]), 1e-12)
 
@@ -70,16 +70,16 @@ def temperature(
     prior: np.ndarray | None = None,
     strength: float = 0.0,
 ) -> float:
-    """By what to divide logits (N x 7), so that the truth (N) is most likely (Guo et al. 2017).
+    """The temperature for logits (N x 7) that maximises the likelihood of the labels (N; Guo et al. 2017).
 
-    From `least` to 4. `held_back` is how many labels speak for 1: with fewer it stays near that. Where the
-    answers are to be corrected for a `prior` with `strength` afterwards, what counts is how likely they are
-    then, of a truth with the mix that they are meant for.
+    Between `least` and 4, regularised towards 1 with the weight of `held_back` labels. Where a correction
+    for the class `prior` with `strength` follows, the likelihood is that of the corrected answers, on labels
+    weighted to the class distribution for which they are corrected.
     """
-    unlikely_as_seen = _as_seen(truth, prior, strength)
+    nll = _corrected_nll(truth, prior, strength)
 
     def loss(log_t: float) -> float:
-        return unlikely_as_seen(answers / np.exp(log_t)) + held_back * log_t**2
+        return nll(answers / np.exp(log_t)) + held_back * log_t**2
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(least), np.log(MOST)), method="bounded").x))
 
@@ -87,25 +87,26 @@ def temperature(
 def bias_corrected(
     answers: np.ndarray, truth: np.ndarray, prior: np.ndarray, strength: float, held_back: float
 ) -> tuple[float, np.ndarray]:
-    """By what to divide logits (N x 7), and what to add to each class afterwards, as in `temperature`.
+    """The temperature for logits (N x 7) and the bias (7) to add afterwards; arguments as in `temperature`.
 
-    What is added (7) makes good where a mood is said more or less often than it is right; `held_back` is how
-    many labels speak for adding nothing (bias-corrected temperature scaling: Alexandari et al. 2020,
-    arXiv:1901.06852).
+    The bias is regularised towards 0 with the weight of `held_back` labels (bias-corrected temperature
+    scaling: Alexandari et al. 2020, arXiv:1901.06852).
     """
-    unlikely_as_seen = _as_seen(truth, prior, strength)
+    nll = _corrected_nll(truth, prior, strength)
 
     def loss(found: np.ndarray) -> float:
         log_t, added = found[0], found[1:]
-        return unlikely_as_seen(answers / np.exp(log_t) + added) + held_back * (added**2).sum()
+        return nll(answers / np.exp(log_t) + added) + held_back * (added**2).sum()
 
     bounds = [(-np.log(MOST), np.log(MOST)), *[(None, None)] * answers.shape[1]]
     found = minimize(loss, np.zeros(1 + answers.shape[1]), bounds=bounds).x
     return float(np.exp(found[0])), found[1:]
 
 
-def _as_seen(truth: np.ndarray, prior: np.ndarray | None, strength: float) -> Callable[[np.ndarray], float]:
-    """How unlikely the truth is (nats) by logits, once these are corrected for a prior: see `temperature`."""
+def _corrected_nll(
+    truth: np.ndarray, prior: np.ndarray | None, strength: float
+) -> Callable[[np.ndarray], float]:
+    """The mean NLL (nats) of the labels by logits that are corrected for a prior: see `temperature`."""
     shift, weights = 0.0, np.ones(len(truth))
     if prior is not None:
         shift, weights = strength * np.log(prior), prior_weights(truth, prior ** (1 - strength))

@@ -32,16 +32,15 @@ REASONS = {
     "refused": "the line or folder cannot be used",
     "twice": "the same picture is there already",
 }
-# Pictures that are read at once: object storage is far, a disk does not mind.
+# Concurrent reads: object storage has a high latency.
 AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class TrainingData:
     """The rows, oldest first, and how many were left out for each of REASONS.
 
-    `by_visit` says that visits were split instead of visitors; `validation` are the ids of the train side
-    that choose instead of training.
+    `by_visit`: visits were split instead of visitors. `validation` are ids of the train side that validate.
     """
 
     rows: tuple[LabelledPicture, ...]
@@ -51,22 +50,22 @@ class Collected:
 
     @property
     def train(self) -> list[LabelledPicture]:
-        """What is learned from."""
+        """The training part."""
         return [row for row in self.rows if row.side == TRAIN and row.prediction_id not in self.validation]
 
     @property
     def valid(self) -> list[LabelledPicture]:
-        """What chooses among ways to train."""
+        """The validation part."""
         return [row for row in self.rows if row.prediction_id in self.validation]
 
     @property
     def held_out(self) -> list[LabelledPicture]:
-        """What is never trained on."""
+        """The held-out side, which is never trained on."""
         return [row for row in self.rows if row.side == HELD_OUT]
 
     @property
     def judging(self) -> list[LabelledPicture]:
-        """What may judge."""
+        """The held-out pictures that may judge models."""
         return [row for row in self.rows if row.judges]
 
     def by_class(self, rows: Iterable[LabelledPicture] | None = None) -> dict[str, int]:
@@ -84,13 +83,13 @@ def collect(
     crops: bool = False,
     keep_sides: bool = True,
     tell: Callable[[int, int], None] = lambda done, total: None,
-) -> Collected:
-    """Everything labelled that `source` has: "store", "comet", a folder with a folder a mood, a CSV file.
+) -> TrainingData:
+    """All labelled pictures of `source`: "store", "comet", a folder with a folder for each mood, a CSV file.
 
-    `since` leaves out what was made before. `pictures` and `crops` are for files and folders: where the
-    pictures of a CSV file lie, and whether each is a face crop already. Unless `keep_sides`, nothing is
-    noted in the records. `tell` is told how many pictures of how many were read. Raises LabelsError,
-    RecordsError and CometError.
+    `since` excludes what was made before. `pictures` and `crops` are for files and folders: the folder of a
+    CSV file's pictures, and whether each is a face crop. With `keep_sides`, the train/held-out assignment is
+    stored in the records. `tell` is called with the number of pictures read, and of all. Raises
+    LabelsError, RecordsError and CometError.
     """
     left_out: Counter[str] = Counter()
     store = Store.open(settings.records_url, settings.images_url, settings.sends)
@@ -117,15 +116,15 @@ def collect(
     ]
     valid = frozenset(split.validation([row for row in chosen if row.side == TRAIN], by_visit))
     counted = {reason: left_out[reason] for reason in REASONS if left_out[reason]}
-    return Collected(tuple(chosen), counted, by_visit, valid)
+    return TrainingData(tuple(chosen), counted, by_visit, valid)
 
 
-def check(collected: Collected) -> None:
-    """Raises LabelsError where nothing can be learned from what was collected."""
+def check(collected: TrainingData) -> None:
+    """Raises LabelsError where this is not enough to train on."""
     if not collected.rows:
         left = ", ".join(f"{count} because {REASONS[why]}" for why, count in collected.left_out.items())
         raise LabelsError(
-            "There are no labelled pictures to learn from"
+            "There are no labelled pictures to train on"
             + (f" ({left} left out)" if left else "")
             + ": correct some answers, label on the Corrections page, or name a folder with --source."
         )
@@ -133,17 +132,17 @@ def check(collected: Collected) -> None:
     moods = [name for name, count in train.items() if count]
     if not moods:
         raise LabelsError(
-            f"Each of the {len(collected.rows)} labelled pictures is of a visitor who is kept apart to judge "
-            "models by, so there is nothing to learn from: let more people correct answers first."
+            f"Each of the {len(collected.rows)} labelled pictures is of a visitor who is held out to judge "
+            "models by, so there is nothing to train on: let more people correct answers first."
         )
     if len(moods) < 2:
         raise LabelsError(
-            f"There is only {moods[0]} among the {sum(train.values())} pictures to learn from: label "
+            f"There is only {moods[0]} among the {sum(train.values())} pictures to train on: label "
             "pictures of two moods or more first."
         )
     if not collected.valid:
         raise LabelsError(
-            f"{len(collected.rows)} labelled pictures are too few to learn from: label some more first."
+            f"{len(collected.rows)} labelled pictures are too few to train on: label some more first."
         )
 
 

@@ -1,4 +1,4 @@
-"""Labelled pictures as a Hugging Face dataset: faces cut as the model wants them, with what to answer."""
+"""Labelled pictures as a Hugging Face dataset: model inputs with their targets."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,17 +25,17 @@ FEATURES = Features(
         "teacher": Several(Value("float32"), length=len(NAMES)),
     }
 )
-# Rows that are cut at once; a ViT's are 150 KB each.
+# Rows in memory at a time; a ViT's are 150 KB each.
 AT_ONCE = 64
 
 
 def write(
     path: Path, rows: Sequence[LabelledPicture], side: int, manifest: Manifest, teacher: Classifier
 ) -> None:
-    """Write the rows into a file, cut as a model of `manifest` with an input of `side` px wants them.
+    """Write the rows into a file, cropped for a model of `manifest` with an input of `side` px.
 
-    `teacher` is the champion; what it says of each picture is kept with it. Some rows at a time are in
-    memory, and nothing goes through a cache elsewhere.
+    `teacher` is the champion, whose answers are stored as part of the targets. Nothing goes through the
+    cache of `datasets`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with ArrowWriter(path=str(path), features=FEATURES) as writer:
@@ -62,5 +62,5 @@ def _cut(
 
 
 def read(path: Path) -> Dataset:
-    """The rows that `write` wrote; they stay on disk until they are used."""
+    """The rows that `write` wrote, memory-mapped."""
     return Dataset.from_file(str(path))

@@ -25,7 +25,7 @@ def from_store(store: Store) -> list[LabelledPicture]:
 
 
 def _of_prediction(each: LabelledPrediction) -> LabelledPicture:
-    prediction = each.prediction
+    prediction, requested = each.prediction, each.random_label
     return LabelledPicture(
         row=None,
         path=None,
@@ -33,7 +33,8 @@ def _of_prediction(each: LabelledPrediction) -> LabelledPicture:
         visitor=prediction.visitor,
         made_at=prediction.made_at,
         prediction_id=prediction.id,
-        random=each.random_label is not None,
+        random=requested is not None,
+        labelled_at=(requested or each.label).given_at,
         disputed=each.disputed,
         side=TRAIN if each.learned else each.side,
         face=prediction.face,

@@ -26,7 +26,7 @@ def split(rows: Sequence[LabelledPicture]) -> tuple[dict[str, str], bool]:
     of those is TRAIN, else HELD_OUT if any is; else a hash decides. A row without a visitor is a visitor
     of its own.
     """
-    by_visit = len({row.visitor for row in rows if row.visitor is not None}) < FEWEST_VISITORS
+    by_visit = _few_visitors(rows)
     sides = {}
     for unit, members in _groups(rows, by_visit):
         known = {row.side for row in members if row.side is not None}
@@ -37,6 +37,12 @@ def split(rows: Sequence[LabelledPicture]) -> tuple[dict[str, str], bool]:
         for row in members:
             sides[row.prediction_id] = row.side or theirs
     return sides, by_visit
+
+
+def units(rows: Sequence[LabelledPicture]) -> dict[str, str]:
+    """Who each row is of, by its prediction's id: a visitor, or a visit where there are few visitors."""
+    by_visit = _few_visitors(rows)
+    return {row.prediction_id: unit for unit, members in _groups(rows, by_visit) for row in members}
 
 
 def validation(rows: Sequence[LabelledPicture], by_visit: bool) -> set[str]:
@@ -55,6 +61,10 @@ def validation(rows: Sequence[LabelledPicture], by_visit: bool) -> set[str]:
         if len(chosen) >= wanted / 2:
             break
     return chosen
+
+
+def _few_visitors(rows: Iterable[LabelledPicture]) -> bool:
+    return len({row.visitor for row in rows if row.visitor is not None}) < FEWEST_VISITORS
 
 
 def _side_of(unit: str) -> str:

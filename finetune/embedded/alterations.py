@@ -1,6 +1,6 @@
-"""What other cameras, light and detectors make of a face, each in one known strength, to be judged on.
+"""Image corruptions of fixed strength for evaluation: other cameras, light and detectors.
 
-Unlike `augment`, which trains, nothing here is random: the same faces give the same pictures.
+Unlike `augment`, which is for training, these are deterministic.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def _turned(degrees: float) -> Alteration:
 
 
 def _box(times: float) -> Alteration:
-    """The face cut out by a box so many times as wide. What lay outside is not known: its edge goes on."""
+    """The face cropped by a box this many times as wide; what is outside repeats the edge."""
 
     def cut(picture: np.ndarray) -> np.ndarray:
         side = picture.shape[0]
@@ -56,7 +56,7 @@ def _coloured(red: float, green: float, blue: float) -> Alteration:
     return colour
 
 
-# Each takes and gives S x S x 3 uint8 RGB, S being 48 for FER+.
+# Each maps S x S x 3 uint8 RGB to the same shape; S is 48 for FER+.
 ALTERATIONS: dict[str, Alteration] = {
     "unaltered": lambda picture: picture,
     "40% darker": _coloured(0.6, 0.6, 0.6),
@@ -73,7 +73,7 @@ ALTERATIONS: dict[str, Alteration] = {
 
 
 def another_camera(picture: np.ndarray) -> np.ndarray:
-    """A face (S x S x 3 uint8 RGB) as a poor camera far away in a dim warm room would have it.
+    """A face (S x S x 3 uint8 RGB) through a distant, poor camera in a dim, warm room.
 
     A third of the light, a colour cast, blurred by 1.5 px of 48, and 24 px wide before it is scaled up.
     """

@@ -1,6 +1,6 @@
-"""Networks to choose from for the embedded model, each small enough for a frame on one core.
+"""Architectures for the embedded model, each fast enough for live video on one core.
 
-All are built by transformers, from scratch, so that `AutoModelForImageClassification` loads them.
+All are classes of transformers, so `AutoModelForImageClassification` loads them.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ from transformers import (
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network, and how such networks are usually trained: `optimiser` is "sgd" or "adamw".
+    """An architecture with its usual training: `optimiser` is "sgd" or "adamw".
 
-    `config` makes the configuration for pictures of a side in px; `rate` is the highest learning rate
-    and `decay` the decay of weights that suit the optimiser.
+    `config` makes the configuration for an input side in px; `rate` is the peak learning rate, `decay` the
+    weight decay.
     """
 
     config: Callable[[int], PretrainedConfig]
@@ -86,7 +86,7 @@ ARCHITECTURES = {
 
 
 def build(name: str, side: int, labels: list[str]) -> PreTrainedModel:
-    """An untrained network of ARCHITECTURES with one output for each of `labels`."""
+    """An untrained network with one output for each of `labels`."""
     config = ARCHITECTURES[name].config(side)
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: i for i, label in enumerate(labels)}

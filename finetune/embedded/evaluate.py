@@ -1,4 +1,4 @@
-"""Judges a model folder on FER+ faces, as it runs in the app: ONNX Runtime, corrections and all."""
+"""Evaluates a model folder on FER+ faces as it runs in the app: ONNX Runtime with calibration."""
 
 from pathlib import Path
 
@@ -13,10 +13,7 @@ from vibecheck.vision.classifier import Classifier
 
 
 def as_input(pictures: np.ndarray, side: int, alteration: str = "unaltered") -> np.ndarray:
-    """Grey faces (N x S x S uint8) as a model takes them: N x side x side x 3 uint8 RGB.
-
-    Before they are scaled, each is altered by one of ALTERATIONS.
-    """
+    """Grey faces (N x S x S uint8) as model input (N x side x side x 3 uint8 RGB), after an alteration."""
     alter = ALTERATIONS[alteration]
     how = cv2.INTER_LINEAR if pictures.shape[1] <= side else cv2.INTER_AREA
     coloured = (alter(np.repeat(picture[..., np.newaxis], 3, axis=2)) for picture in pictures)
@@ -24,7 +21,7 @@ def as_input(pictures: np.ndarray, side: int, alteration: str = "unaltered") -> 
 
 
 def altered(folder: Path, faces: Faces, threads: int = 2) -> dict[str, dict[str, float]]:
-    """`accuracy`, `balanced_accuracy` and `ece` on the faces under each of ALTERATIONS, as shipped."""
+    """`accuracy`, `balanced_accuracy` and `ece` under each of ALTERATIONS."""
     classifier = Classifier.load(folder, threads)
     clear = faces.take(faces.truth >= 0)
     rows = {}
@@ -36,13 +33,12 @@ def altered(folder: Path, faces: Faces, threads: int = 2) -> dict[str, dict[str,
 
 
 def evaluate(folder: Path, faces: Faces, prior: float | None = None, threads: int = 2) -> dict:
-    """The report of `metrics.report` on the faces whose most votes went to one of the seven.
+    """`metrics.report` on the faces with a majority vote for one of the seven moods, and more.
 
-    `prior` is the strength of the correction for the class prior, 0 to 1 (default: the model's own).
-    Beside it: `prior` as used, `model`, `agreed_accuracy` on the faces that most people agree on (see
-    `Faces.agreed`), `fer2013_accuracy` and `fer2013_balanced_accuracy` against FER2013's labels of all
-    faces, and `ece_reweighted`: the calibration error where the truth has the mix of moods that the
-    corrected answers are meant for.
+    `prior` is the strength of the class-prior correction, 0 to 1 (default: the model's own). Also returns
+    `prior`, `model`, `agreed_accuracy` (see `Faces.agreed`), `fer2013_accuracy` and
+    `fer2013_balanced_accuracy` on FER2013's labels of all faces, and `ece_reweighted`: the calibration error
+    under the class distribution that the correction assumes.
     """
     classifier = Classifier.load(folder, threads)
     manifest = classifier.manifest

@@ -27,7 +27,7 @@ VOTES = (
     "unknown",
     "not a face",
 )
-# Where each of the seven moods, in VibeCheck's order, stands among the votes.
+# The columns of the seven moods among the votes, in the order of EMOTIONS.
 COLUMNS = [VOTES.index(name) for name in NAMES]
 
 
@@ -35,9 +35,9 @@ COLUMNS = [VOTES.index(name) for name in NAMES]
 class Faces:
     """N labelled faces.
 
-    `pictures` is N x S x S uint8, grey. `votes` is N x 10, `shares` N x 7: the votes for the seven
-    moods as shares of 1 (a face with none has equal shares). `label` is FER2013's, as an index into
-    EMOTIONS; `truth` the mood with most votes, or -1 where most went to something else.
+    `pictures` is N x S x S uint8, grey. `votes` is N x 10; `shares` (N x 7) are the votes for the moods,
+    normalised (uniform where there are none). `label` is FER2013's, as an index into EMOTIONS; `truth` the
+    mood with most votes, or -1 where another category has most.
     """
 
     pictures: np.ndarray
@@ -62,21 +62,21 @@ class Faces:
 
     @property
     def agreed(self) -> np.ndarray:
-        """A mask of the faces that papers on FER+ judge models by: one of the seven won more than half.
+        """A mask of the faces on which papers on FER+ evaluate: one of the seven has a majority.
 
-        Not counted are the votes of one person alone, as in the majority mode of Barsoum et al. (2016,
-        arXiv:1608.01041; github.com/microsoft/FERPlus).
+        Single votes are ignored, as in the majority mode of Barsoum et al. (2016, arXiv:1608.01041;
+        github.com/microsoft/FERPlus).
         """
         counted = np.where(self.votes > 1, self.votes, 0)
         return (self.truth >= 0) & (counted.max(axis=1) * 2 > counted.sum(axis=1))
 
     def take(self, chosen: np.ndarray) -> "Faces":
-        """The faces that a mask or a list of indices chooses."""
+        """The faces selected by a mask or indices."""
         return Faces(self.pictures[chosen], self.votes[chosen], self.label[chosen])
 
 
 def read(path: Path) -> Faces:
-    """One split. Raises VibeCheckError that names the file and the column that cannot be used."""
+    """One split. Raises VibeCheckError, naming the file and the column."""
     try:
         table = pd.read_parquet(path)
     except FileNotFoundError as error:

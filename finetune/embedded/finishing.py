@@ -1,8 +1,7 @@
-"""From a trained network with two heads to a model folder: one head, corrections, ONNX.
+"""A trained network with two heads → a model folder: one head, calibration, ONNX.
 
-The heads, of FER+'s votes and of FER2013's label, are folded into one by a mix that is chosen on the
-validation part: the mean of two layers' weights answers with the (normalised) geometric mean of their
-probabilities.
+The heads (FER+'s votes, FER2013's label) are merged by a weighted mean of their weights, which answers with
+the normalised geometric mean of their probabilities. The weight is chosen on the validation split.
 """
 
 from pathlib import Path
@@ -16,7 +15,7 @@ from transformers import PreTrainedModel, ViTImageProcessor
 
 from finetune.embedded.architectures import build
 from finetune.embedded.ferplus import Faces
-from finetune.embedded.recipe import Recipe
+from finetune.embedded.recipe import PretrainRecipe
 from finetune.metrics import bias_corrected, report, temperature
 from vibecheck.emotions import NAMES
 from vibecheck.export.onnx_export import compile_folder
@@ -27,20 +26,21 @@ from vibecheck.vision.sample_faces import face_probes
 
 MEAN, STD = 0.5, 0.25
 CROP_SCALE = 0.85
-# Labels that speak for adding nothing to a mood: with as many the part of `valid` that was left out is most
-# likely (five parts in turn; from 1 to 20 there is little between them).
+# Regularisation of the class biases towards 0, in labels: the best in five-fold cross-validation on `valid`
+# (flat between 1 and 20).
 BIAS_HELD_BACK = 10.0
 # Names of the outputs while two heads are trained: first the votes', then the label's.
 OUTPUTS = [f"{head} {name}" for head in ("votes", "label") for name in NAMES]
 
 
-def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Faces, out: Path) -> dict:
-    """Write the model folder: weights, ONNX, and a manifest whose corrections are chosen on `valid`.
+def finish(
+    model: PreTrainedModel, recipe: PretrainRecipe, priors: np.ndarray, valid: Faces, out: Path
+) -> dict:
+    """Write the model folder: weights, ONNX, and a manifest with a calibration that is fitted on `valid`.
 
-    `priors` is 2 x 7: the mix of moods that each head was trained under. The mix of the heads and the
-    strength of the correction for the class prior are those with the highest mean of accuracy by votes
-    and balanced accuracy by FER2013's label. Under the temperature, and with what is added to each mood, the
-    one with most votes is most likely by the answers that people will see.
+    `priors` is 2 x 7: the class prior that each head was trained under. The weights of the heads and the
+    strength of the class-prior correction maximise the mean of accuracy by votes and balanced accuracy by
+    FER2013's label. Temperature and class biases maximise the likelihood of the majority votes.
     """
     clear = valid.truth >= 0
     both = logits_of(model, pictures_of(valid), recipe.side, recipe.mirrored).double().numpy()
@@ -85,8 +85,8 @@ def finish(model: PreTrainedModel, recipe: Recipe, priors: np.ndarray, valid: Fa
     }
 
 
-def fold(model: PreTrainedModel, recipe: Recipe, share: float) -> PreTrainedModel:
-    """The model with one head: (1 - share) of the votes', `share` of the label's."""
+def fold(model: PreTrainedModel, recipe: PretrainRecipe, share: float) -> PreTrainedModel:
+    """The model with one head: (1 - share) times the votes' plus `share` times the label's."""
     one = build(recipe.architecture, recipe.side, list(NAMES))
     state = model.state_dict()
     ours, theirs = last_layer(one), last_layer(model)
@@ -100,20 +100,20 @@ def fold(model: PreTrainedModel, recipe: Recipe, share: float) -> PreTrainedMode
 
 
 def _mixed(both: np.ndarray, share: float) -> np.ndarray:
-    """The logits of folded heads (N x 7), from those of both."""
+    """The logits of merged heads (N x 7), from those of both."""
     return (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
 
 
 def _between(priors: np.ndarray, share: float) -> np.ndarray:
-    """The prior of folded heads: as their answers, the geometric mean, normalised."""
+    """The class prior of merged heads: the normalised geometric mean, as of their answers."""
     prior = priors[0] ** (1 - share) * priors[1] ** share
     return prior / prior.sum()
 
 
 def logits_of(model: nn.Module, pictures: torch.Tensor, side: int, mirrored: bool = False) -> torch.Tensor:
-    """Logits (N x outputs) of a model for grey faces (N x 1 x S x S uint8), without any correction.
+    """Uncalibrated logits (N x outputs) of a model for grey faces (N x 1 x S x S uint8).
 
-    If `mirrored`, the mean of those for each face and for its mirror image.
+    If `mirrored`, the mean over each face and its mirror image.
     """
     if mirrored:
         return (logits_of(model, pictures, side) + logits_of(model, pictures.flip(3), side)) / 2
@@ -145,6 +145,6 @@ def scaled(pictures: torch.Tensor, side: int) -> torch.Tensor:
 
 
 def normal(pictures: torch.Tensor) -> torch.Tensor:
-    """What the model's preprocessor makes of grey pictures: three equal channels about 0."""
+    """Grey pictures as the model's preprocessor normalises them, in three equal channels."""
     values = ((pictures - MEAN) / STD).expand(-1, 3, -1, -1)
     return values.contiguous(memory_format=torch.channels_last)

@@ -1,9 +1,8 @@
-"""Trains the embedded model from scratch on FER+, so that it can be made again by anybody.
+"""Trains the embedded model from scratch on FER+, reproducibly.
 
-FER+ has two opinions on each face: the votes of ten people, and the label of FER2013's collectors, who
-saw far more fear and disgust. The network learns both, with a head for each; an average of the weights over
-the run (EMA) is what is kept, and made a model folder by `finishing`. A run that was interrupted goes on
-from its checkpoint.
+FER+ has two labels for each face: the votes of ten people, and FER2013's, with far more fear and disgust. The
+network has a head for each. The exponential moving average of the weights becomes the model folder (see
+`finishing`). An interrupted run resumes from its checkpoint.
 """
 
 import json
@@ -21,14 +20,14 @@ from torch import nn
 from finetune.embedded.architectures import ARCHITECTURES, build
 from finetune.embedded.ferplus import Faces
 from finetune.embedded.finishing import OUTPUTS, finish, logits_of, normal, pictures_of, scaled
-from finetune.embedded.recipe import Recipe
+from finetune.embedded.recipe import PretrainRecipe
 from finetune.metrics import report
 from finetune.training.augment import augment, mixed
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
 
 CHECKPOINT = "checkpoint.pt"
-# Of the faces in a calm epoch, the share that is altered.
+# The share of faces that is augmented in the last epochs.
 CALM_SHARE = 0.5
 
 
@@ -42,16 +41,16 @@ def pretrain(
     train: Faces,
     valid: Faces,
     out: Path,
-    recipe: Recipe,
+    recipe: PretrainRecipe,
     tell: Callable[[dict], None] = lambda event: None,
     minutes: float = math.inf,
 ) -> bool:
     """Train, and write the finished model folder into `out`; returns whether it is finished.
 
-    Stops after an epoch that ends later than `minutes` after the start: call it again with the same
-    recipe to go on. `tell` gets a dict after each epoch, and one at the end. The same recipe, data,
-    machine and number of threads give the same model. Raises VibeCheckError if `out` holds a
-    checkpoint of another recipe.
+    Stops after the first epoch that ends later than `minutes` after the start; another call with the same
+    recipe resumes. `tell` gets a dict after each epoch, and one at the end. The same recipe, data, machine
+    and number of threads give the same model. Raises VibeCheckError if `out` holds a checkpoint of another
+    recipe.
     """
     began = time.monotonic()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -85,27 +84,32 @@ def pretrain(
 
 
 def opinions(faces: Faces) -> np.ndarray:
-    """N x 2 x 7: what the two heads are to answer for each face, the votes and FER2013's label."""
+    """The targets of both heads (N x 2 x 7): the votes, and FER2013's label."""
     return np.stack([faces.shares, np.eye(len(NAMES))[faces.label]], axis=1)
 
 
 def draw_weights(goals: np.ndarray, balance: float) -> np.ndarray:
-    """How often each face (goals: N x 2 x 7) is drawn: the rarer its expression, the more often."""
+    """Sampling weights (N) for targets (N x 2 x 7): rare expressions are drawn more often."""
     goal = goals.mean(axis=1)
     mix = np.maximum(goal.mean(axis=0), 1e-3)
     return goal @ (mix**-balance)
 
 
 def priors(goals: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """2 x 7: the mix of moods that each head is trained under."""
+    """The class prior that each head is trained under (2 x 7)."""
     return np.einsum("n,nhm->hm", weights / weights.sum(), goals)
 
 
 class _Run:
-    """The moving parts of a run: model, average, optimiser, schedule, randomness."""
+    """The state of a run: model, average, optimiser, schedule."""
 
     def __init__(
-        self, recipe: Recipe, faces: Faces, goals: np.ndarray, weights: np.ndarray, device: torch.device
+        self,
+        recipe: PretrainRecipe,
+        faces: Faces,
+        goals: np.ndarray,
+        weights: np.ndarray,
+        device: torch.device,
     ) -> None:
         self.recipe, self.device = recipe, device
         self.faces = pictures_of(faces)
@@ -123,13 +127,13 @@ class _Run:
         self._parts = (self.model, self.average, self.optimiser, self.schedule)  # what a checkpoint holds
 
     def epoch(self, number: int) -> float:
-        """One pass; returns the mean loss. Its randomness depends on its number alone."""
+        """One epoch, seeded by its number alone; returns the mean loss."""
         recipe = self.recipe
         side = recipe.small_side if number < recipe.small_share * recipe.epochs else recipe.side
         calm = number >= (1 - recipe.calm_share) * recipe.epochs
         mixup, share = (0.0, CALM_SHARE) if calm else (recipe.mixup, 1.0)
         seed = recipe.seed * 1000 + number
-        torch.manual_seed(seed)  # that of layers which drop something
+        torch.manual_seed(seed)  # for dropout
         dice = torch.Generator().manual_seed(seed)
         here = dice if self.device.type == "cpu" else torch.Generator(self.device).manual_seed(seed)
         self.model.train()
@@ -158,7 +162,7 @@ class _Run:
         return logits[:, : len(NAMES)].softmax(1).numpy()
 
     def save(self, path: Path, epoch: int) -> None:
-        """Keep all that is needed to go on, whole or not at all."""
+        """Write a checkpoint, whole or not at all."""
         parts = [part.state_dict() for part in self._parts]
         state = {"epoch": epoch, "recipe": asdict(self.recipe), "parts": parts}
         unfinished = path.with_suffix(".part")
@@ -166,7 +170,7 @@ class _Run:
         unfinished.replace(path)
 
     def resume(self, path: Path) -> int:
-        """Go on where a checkpoint was left, if there is one; returns the epoch to begin with."""
+        """Load the checkpoint, if there is one; returns the first epoch to run."""
         if not path.exists():
             return 0
         state = torch.load(path, map_location=self.device, weights_only=True)
@@ -178,11 +182,11 @@ class _Run:
 
 
 def _optimiser(
-    model: nn.Module, recipe: Recipe, steps: int
+    model: nn.Module, recipe: PretrainRecipe, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """The optimiser that suits the architecture, and a learning rate that rises once and falls."""
+    """The architecture's optimiser, with a one-cycle learning rate."""
     how = ARCHITECTURES[recipe.architecture]
-    # Biases and the scales of normalisation are not drawn to zero.
+    # No weight decay for biases and normalisation.
     flat = [p for p in model.parameters() if p.ndim < 2]
     rest = [p for p in model.parameters() if p.ndim >= 2]
     groups = [{"params": rest, "weight_decay": how.decay}, {"params": flat, "weight_decay": 0.0}]

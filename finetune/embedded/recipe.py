@@ -4,17 +4,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What decides the outcome of a run, beside the data.
+class PretrainRecipe:
+    """Hyperparameters.
 
-    The first `small_share` of the epochs see pictures of `small_side` px, the rest `side`, which is what
-    the model takes. The loss of FER2013's label counts `label_weight`, that of the votes 1. Faces are
-    drawn in proportion to the frequency of their expression to the power of -`balance`. `mixup` is the
-    alpha of the mixing of pairs (Zhang et al. 2018), `average` the decay of the weights' mean. In the last
-    `calm_share` of the epochs nothing is mixed and half of the faces are no more than mirrored, so that
-    the model ends on faces as they are (as Ge et al. 2021, arXiv:2107.08430, end without mosaics). The
-    learning rate rises over the first tenth of the run to `rate` times what suits the architecture, then
-    falls. If `mirrored`, the model answers with the mean of its logits for a face and for its mirror image.
+    The first `small_share` of the epochs use pictures of `small_side` px, the rest `side`, the model's input.
+    `label_weight` weighs the loss of FER2013's label against that of the votes. Faces are sampled by the
+    frequency of their expression to the power of -`balance`. `mixup` is the alpha of mixup (Zhang et al.
+    2018), `average` the decay of the EMA. The last `calm_share` of the epochs have no mixup, and half of the
+    faces are only mirrored, so that training ends on unaugmented data (as Ge et al. 2021, arXiv:2107.08430,
+    end without mosaics). `rate` scales the architecture's peak learning rate, which is reached after a tenth
+    of the run. If `mirrored`, the model averages its logits over a face and its mirror image.
     """
 
     architecture: str = "resnet"

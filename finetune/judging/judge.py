@@ -1,24 +1,24 @@
-"""A challenger's trial: it and the champion answer the same pictures, as they run in the app.
+"""Compares a challenger with the champion on the same pictures, as both run in the app.
 
-Held-out labels that nobody's answer steered decide (see `proof`); a reference set of the operator's own
-may forbid. What comes out is a `Report`, written beside the model and kept with its version.
+Held-out labels that were requested at random decide (see `vibecheck.evaluation.compare`); the operator's
+own reference set can veto. The result is a `Report`, whose proof is kept with the version.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from finetune.judging.write_report import write
+from finetune.data import split
+from finetune.judging.write_report import without_faces, write
 from vibecheck.analytics.calibration import calibration_error
 from vibecheck.emotions import NAMES
 from vibecheck.errors import PictureError
-from vibecheck.evaluation.compare import compare, judge
-from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
+from vibecheck.evaluation.compare import Comparison, compare, judge
+from vibecheck.evaluation.report import BothScores, Changed, Report, Scores
 from vibecheck.importing import label_files
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
@@ -31,8 +31,9 @@ from vibecheck.vision.faces import Face, face_filling
 from vibecheck.vision.images import decode, read_file
 from vibecheck.vision.reader import STILL_SIDE
 
-# Pictures that are decoded and read at once, so that a large set takes no more memory than so many.
+# Pictures in memory at a time.
 AT_ONCE = 256
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 def judge_challenger(
@@ -45,13 +46,13 @@ def judge_challenger(
     trained_on: Collection[str],
     now: datetime,
 ) -> Report:
-    """Try a challenger (a model folder that runs, or a version) against the champion, a version.
+    """Compare a challenger (a compiled model folder, or a version) with the champion, a version.
 
-    `held_out` are labels of which those that may judge do; `reference` is a folder of labelled pictures
-    or a CSV file (see `vibecheck.importing.label_files`), or None; `trained_on` are the ids of all
-    predictions that the challenger learned from, which judge nothing. Writes `report.json` and
-    `report.html` into `out`, and keeps the proof with the version if it is registered. Raises
-    VibeCheckError.
+    Of the labels `held_out`, those that may judge do; `reference` is a folder of labelled pictures or a CSV
+    file (see `vibecheck.importing.label_files`), or None; `trained_on` are the ids of all predictions that
+    the challenger was trained on. Writes `report.json` and `report.html` into `out`, and keeps the proof
+    with the version if it is registered: only then does the report show faces, since deletions reach the
+    reports that the registry knows. Raises VibeCheckError.
     """
     folders = (
         each if isinstance(each, Path) else folder_of(each, settings.data) for each in (champion, challenger)
@@ -60,7 +61,7 @@ def judge_challenger(
     with closing(Registry.open(settings)) as registry:
         learned = set(trained_on) | set(registry.trained_on(champion))
         rows, left_out = _judging(held_out, learned)
-        judged = _Judged(models)
+        judged = _Judged(models, split.units(rows))
         pictures: dict[str, bytes] = {}
         for row in rows:
             try:
@@ -73,17 +74,21 @@ def judge_challenger(
                 pictures[row.prediction_id] = row.picture
         judged.finish()
         own = _reference(models, reference) if reference else None
-        report = _report(models, judged, own, len(set(trained_on)), left_out, now)
-        pages = write(report, out, pictures)
-        if any(each.version == report.challenger for each in registry.versions()):
-            registry.prove(report.challenger, report.proof(str(pages.resolve())))
+        attempt = registry.attempt(models[1].version, champion)
+        report = _report(models, judged, own, len(set(trained_on)), left_out, attempt, now)
+        known = {each.version: each for each in registry.versions()}.get(report.challenger)
+        page = write(report, out, pictures if known else {}).resolve()
+        if known is not None:
+            registry.prove(report.challenger, report.proof(str(page)))
+            if known.proof and known.proof.report not in ("", str(page)):
+                without_faces(Path(known.proof.report))
     return report
 
 
 def _judging(
     rows: Iterable[LabelledPicture], learned: set[str]
 ) -> tuple[list[LabelledPicture], Counter[str]]:
-    """The labels that judge, one a prediction, and why others do not."""
+    """The labels that judge, one a prediction, and counts of the others by reason."""
     found: dict[str, LabelledPicture] = {}
     left_out: Counter[str] = Counter()
     for row in rows:
@@ -97,21 +102,26 @@ def _judging(
             left_out["twice"] += 1
         else:
             found[row.prediction_id] = row
-    return list(found.values()), left_out
+    # In the order in which their labels came: see `vibecheck.evaluation.evidence`.
+    order = sorted(
+        found.values(), key=lambda row: (row.labelled_at or row.made_at or EARLIEST, row.prediction_id)
+    )
+    return order, left_out
 
 
 class _Judged:
-    """The truth, and what both models say, of pictures that are taken one by one."""
+    """Labels and both models' answers for pictures that are added one by one."""
 
-    def __init__(self, models: Sequence[Classifier]) -> None:
-        self._models = models
+    def __init__(self, models: Sequence[Classifier], units: Mapping[str, str] | None = None) -> None:
+        """`units` says who each picture is of; None: each of somebody else."""
+        self._models, self._units = models, units or {}
         self.ids: list[str] = []
         self._labels: list[int] = []
         self._waiting: list[list[np.ndarray]] = [[] for _ in models]
         self._said: list[list[np.ndarray]] = [[np.empty((0, len(NAMES)))] for _ in models]
 
     def take(self, name: str, label: str, picture: np.ndarray, face: Face | None) -> None:
-        """Have a picture read, whose face is there; None: it is a face crop."""
+        """Add a picture; `face` is None for a face crop."""
         for model, crops in zip(self._models, self._waiting, strict=True):
             crops.append(model_crop(picture, face or face_filling(picture), model.side, model.manifest))
         self.ids.append(name)
@@ -120,7 +130,7 @@ class _Judged:
             self.finish()
 
     def finish(self) -> None:
-        """Have the models read what waits."""
+        """Run the models on what was added."""
         for model, crops, said in zip(self._models, self._waiting, self._said, strict=True):
             if crops:
                 said.append(model.probabilities(np.stack(crops)))
@@ -128,12 +138,17 @@ class _Judged:
 
     @property
     def truth(self) -> np.ndarray:
-        """N indices of moods."""
+        """The labels: N indices of moods."""
         return np.array(self._labels, int)
 
     @property
+    def units(self) -> list[str]:
+        """Who each picture is of."""
+        return [self._units.get(each, each) for each in self.ids]
+
+    @property
     def probabilities(self) -> list[np.ndarray]:
-        """N x 7 of each model."""
+        """N x 7 by each model."""
         return [np.concatenate(said) for said in self._said]
 
 
@@ -162,11 +177,12 @@ def _report(
     own: _Judged | None,
     trained_on: int,
     left_out: Counter[str],
+    attempt: int,
     now: datetime,
 ) -> Report:
     held_out = _compared(judged)
     reference = _compared(own) if own else None
-    verdict = judge(held_out, reference)
+    verdict = judge(held_out, reference, attempt)
     return Report(
         challenger=models[1].version,
         champion=models[0].version,
@@ -174,28 +190,29 @@ def _report(
         proved=verdict.proved,
         reason=verdict.reason,
         needed=verdict.needed,
+        attempt=attempt,
         trained_on=trained_on,
         left_out=dict(left_out),
-        held_out=Tally(**asdict(held_out)),
-        reference=Tally(**asdict(reference)) if reference else None,
+        held_out=held_out,
+        reference=reference,
         scores=_pair(judged) if judged.ids else None,
         reference_scores=_pair(own) if own else None,
         changed=_changed(judged),
     )
 
 
-def _compared(judged: _Judged):
+def _compared(judged: _Judged) -> Comparison:
     champion, challenger = (said.argmax(axis=1) for said in judged.probabilities)
-    return compare(champion, challenger, judged.truth)
+    return compare(champion, challenger, judged.truth, judged.units)
 
 
-def _pair(judged: _Judged) -> Pair:
+def _pair(judged: _Judged) -> BothScores:
     champion, challenger = (scores(said, judged.truth) for said in judged.probabilities)
-    return Pair(champion, challenger)
+    return BothScores(champion, challenger)
 
 
 def scores(probabilities: np.ndarray, truth: np.ndarray) -> Scores:
-    """How good N x 7 probabilities are, against N indices of moods; N is at least 1."""
+    """The scores of N x 7 probabilities against N indices of moods; N is at least 1."""
     answer = probabilities.argmax(axis=1)
     right = answer == truth
     confusion = np.zeros((len(NAMES), len(NAMES)), int)
@@ -214,7 +231,7 @@ def scores(probabilities: np.ndarray, truth: np.ndarray) -> Scores:
 
 
 def _changed(judged: _Judged) -> tuple[Changed, ...]:
-    """The pictures on which one model is right and the other wrong; the lost ones first, surest first."""
+    """The pictures on which only one model is right: lost ones first, by descending confidence."""
     champion, challenger = judged.probabilities
     rows = [
         Changed(

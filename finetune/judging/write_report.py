@@ -1,10 +1,11 @@
-"""The report of a trial, for programs (`report.json`) and for people (`report.html`).
+"""Writes the report of a comparison for programs (`report.json`) and for people (`report.html`).
 
-The page is one file that loads nothing and runs nothing. The pictures that changed sides are in it, each
-marked with its prediction's id, so that a picture that its visitor deletes can be taken out again
+The page is one file without scripts or external resources. It shows the pictures on which only one model
+was right, each marked with its prediction's id, so that deletions can remove it
 (see `vibecheck/records/deletion/redact_reports.py`).
 """
 
+import contextlib
 import os
 import tempfile
 from base64 import b64encode
@@ -15,7 +16,10 @@ from pathlib import Path
 from vibecheck.analytics.shares import Share, share
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import ModelError, PictureError
-from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, Changed, Pair, Report, Scores, Tally
+from vibecheck.evaluation.compare import Comparison
+from vibecheck.evaluation.evidence import threshold
+from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, BothScores, Changed, Report, Scores
+from vibecheck.records.deletion.redact_reports import without_pictures
 from vibecheck.vision.images import decode, thumbnail
 
 # Pictures shown of each kind, and their side in px: a page of some hundred KB.
@@ -76,11 +80,17 @@ def write(report: Report, out: Path, pictures: Mapping[str, bytes]) -> Path:
     return out / HTML_FILE
 
 
+def without_faces(path: Path) -> None:
+    """Remove the faces from a report that another one has replaced; it may be gone, or on another machine."""
+    with contextlib.suppress(OSError, ValueError):
+        _write(path, without_pictures(path.read_text(encoding="utf-8")))
+
+
 def page(report: Report, pictures: Mapping[str, bytes] | None = None) -> str:
-    """The report for people as HTML; without `pictures`, those that changed sides are named only."""
+    """The report for people as HTML."""
     parts = [
         _verdict(report),
-        _numbers("On held-out labels", report.held_out, report.scores),
+        _numbers("On held-out labels", report.held_out, report.scores, report.attempt),
         _numbers("On the reference set", report.reference, report.reference_scores),
     ]
     if report.scores:
@@ -104,7 +114,9 @@ def _verdict(report: Report) -> str:
     return _section("", f'<div class="verdict {kind}">{word}</div><p>{said}</p>')
 
 
-def _numbers(title: str, tally: Tally | None, pair: Pair | None) -> str:
+def _numbers(
+    title: str, tally: Comparison | None, pair: BothScores | None, attempt: int | None = None
+) -> str:
     if tally is None or pair is None:
         return ""
     both = "".join(
@@ -113,20 +125,21 @@ def _numbers(title: str, tally: Tally | None, pair: Pair | None) -> str:
         for role, scores in (("Champion", pair.champion), ("Challenger", pair.challenger))
     )
     differ = tally.won + tally.lost
-    duel = "<p>They never differ in being right.</p>"
+    duel = "<p>They are right and wrong on the same pictures.</p>"
     if differ:
         duel = (
             f'<div class="duel" role="img" aria-label="won {tally.won}, lost {tally.lost}">'
             f'<i style="width:{tally.won / differ:.2%}"></i><b style="width:{tally.lost / differ:.2%}"></b>'
             f'</div><div class="ends"><span class="yes">won {tally.won:,}</span>'
             f'<span class="bad">lost {tally.lost:,}</span></div>'
-            f"<p>Only pictures on which one is right and the other wrong tell them apart. Were both equally "
-            f"good, so many wins or more would come by chance in {_chance(tally.p)} of trials.</p>"
+            f"<p>Only pictures on which one is right and the other wrong tell them apart. "
+            f"{_evidence(tally, attempt)}Difference in accuracy: {tally.low * 100:+.0f} to "
+            f"{tally.high * 100:+.0f} points (90% confidence sequence).</p>"
         )
     return _section(title, f'<div class="two">{both}</div>{duel}')
 
 
-def _classes(pair: Pair) -> str:
+def _classes(pair: BothScores) -> str:
     rows = []
     for emotion, n, before, after in pair.by_mood():
         if not n:
@@ -155,7 +168,7 @@ def _confusions(report: Report) -> str:
         for role, scores in (("Champion", report.scores.champion), ("Challenger", report.scores.challenger))
     )
     return _section(
-        "What is taken for what", f'<p>Row: the label. Column: the answer.</p><div class="two">{both}</div>'
+        "Confusion matrix", f'<p>Row: the label. Column: the answer.</p><div class="two">{both}</div>'
     )
 
 
@@ -179,15 +192,15 @@ def _tint(right: bool) -> str:
     return "62,130,90" if right else "184,80,60"
 
 
-def _calibration(pair: Pair) -> str:
+def _calibration(pair: BothScores) -> str:
     rows = "".join(
         f'<div><h3>{role}</h3><div class="number">{scores.ece * 100:.1f}</div><div class="small">points off, '
-        f"{'too sure' if scores.bias > 0 else 'not sure enough'} by {abs(scores.bias) * 100:.1f} on the whole"
+        f"{'overconfident' if scores.bias > 0 else 'underconfident'} by {abs(scores.bias) * 100:.1f}"
         "</div></div>"
         for role, scores in (("Champion", pair.champion), ("Challenger", pair.challenger))
     )
-    note = "<p>How far its confidence is from how often it is right (expected calibration error).</p>"
-    return _section("Can its confidence be trusted?", f'{note}<div class="two">{rows}</div>')
+    note = "<p>The difference between confidence and accuracy (expected calibration error).</p>"
+    return _section("Calibration", f'{note}<div class="two">{rows}</div>')
 
 
 def _faces(title: str, rows: Sequence[Changed], pictures: Mapping[str, bytes] | None) -> str:
@@ -233,11 +246,11 @@ def _mood(name: str) -> str:
 def _judged(report: Report) -> str:
     lines = [
         f"{report.held_out.n:,} held-out labels judged: audits, imports and the labellers' random queue, of "
-        "people whose pictures no model learned from.",
-        f"The challenger learned from {report.trained_on:,} vibe checks.",
+        "people on whose pictures neither model was trained.",
+        f"The challenger was trained on {report.trained_on:,} vibe checks.",
         *(f"Left out, {escape(reason)}: {count:,}." for reason, count in sorted(report.left_out.items())),
     ]
-    return _section("What judged", "".join(f"<p>{line}</p>" for line in lines))
+    return _section("Labels that judged", "".join(f"<p>{line}</p>" for line in lines))
 
 
 def _section(title: str, inner: str) -> str:
@@ -250,12 +263,15 @@ def _interval(scores: Scores) -> str:
     return f"{found.low:.0%} to {found.high:.0%}"
 
 
-def _chance(p: float) -> str:
-    return f"{p:.1%}" if p >= 0.001 else "under 0.1%"
+def _evidence(tally: Comparison, attempt: int | None) -> str:
+    if tally.evidence is None or attempt is None:
+        return ""
+    proves = f"{threshold(attempt):,.0f} proves it, however often one looks. "
+    return f"The evidence is {tally.evidence:,.3g}; {proves}"
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all. It may show faces: only its owner reads it."""
+    """Write a file whole or not at all, with mode 0600: it may show faces."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     unfinished = Path(name)
     try:

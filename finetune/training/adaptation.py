@@ -1,14 +1,13 @@
-"""Before it learns from any label: a model gets used to other pictures, and to another mix of moods.
+"""Before training: label-free adaptation to the pictures (AdaBN), then re-estimation of the class prior.
 
-The pictures: batch normalisation takes off, and divides by, what a network of convolutions saw on average in
-its first training. A darker or blurrier camera differs in just that, from the first layer on, and it can be
-measured without labels (AdaBN: Li et al. 2016, arXiv:1603.04779).
+Batch normalisation standardises activations with the statistics of the pretraining data. Another camera
+(darker, blurrier) shifts these from the first layer on; its statistics can be measured without labels
+(AdaBN: Li et al. 2016, arXiv:1603.04779).
 
-The mix: a model that ships does not know whom it will see, so it is corrected for an even mix of moods; the
-labels say which mix there is.
+A model that ships is corrected for a uniform class prior; the labels show the real one.
 
-How far to go in both is chosen by how likely the labels are. Some labels are wrong, and under those a model
-that is sure of anything is unlikely: so a share of them is taken to say nothing (see `metrics.unlikely`).
+How far to go in both is chosen by the likelihood of the labels, under a model of label noise (see
+`metrics.nll_with_noise`).
 """
 
 import copy
@@ -20,24 +19,24 @@ from datasets import Dataset
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from finetune.metrics import unlikely
-from finetune.training.blend import HOLDS_BACK, careful, log_answers
+from finetune.metrics import nll_with_noise
+from finetune.training.blend import PRIOR_LABELS, log_answers, smallest_step
 from finetune.training.student import Student, norms
 from finetune.training.trainer import collate
 
-# How far the statistics may go from the old ones (0) to those of the pictures (1). Beyond half, more is lost
-# on faces as they were than is won on the others.
+# Interpolation from the old statistics (0) to the measured ones (1). Beyond half, accuracy on the original
+# kind of faces drops by more than is gained on the new kind.
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-# Fewer pictures say too little about a camera.
+# With fewer pictures the statistics are too noisy.
 FEWEST = 50
 BATCH = 128
 
 
-def settle(student: Student, rows: Dataset) -> float:
-    """Move the student's statistics towards those of the pictures in `rows`; returns how far (see SHARES).
+def adapt_batch_norm(student: Student, rows: Dataset) -> float:
+    """Move the batch-norm statistics towards those of the pictures in `rows`; returns how far (see SHARES).
 
-    As near to the old ones as is no worse on the labels, by more than chance, than the best (`careful`).
-    Nothing is done to a network without batch normalisation, nor with fewer than FEWEST pictures.
+    The smallest step whose likelihood is within one standard error of the best (`smallest_step`). Does
+    nothing to a network without batch normalisation, or with fewer than FEWEST pictures.
     """
     if not norms(student) or len(rows) < FEWEST:
         return 0.0
@@ -46,32 +45,32 @@ def settle(student: Student, rows: Dataset) -> float:
     for share in SHARES:
         _between(student, old, new, share)
         answers.append(log_answers(student, rows)[0])
-    best = SHARES[careful(unlikely(np.stack(answers), np.asarray(rows["label"])))]
+    best = SHARES[smallest_step(nll_with_noise(np.stack(answers), np.asarray(rows["label"])))]
     _between(student, old, new, best)
     return best
 
 
 def strength(answers: np.ndarray, truth: np.ndarray, prior: np.ndarray, before: float) -> float:
-    """How far the correction for the class prior is to be taken (0 to 1), so that the truth is most likely.
+    """The strength (0 to 1) of the class-prior correction that maximises the likelihood of the labels.
 
-    `answers` are the logarithms of N x 7 probabilities corrected with the strength `before`, `prior` (7) the
-    logarithms of the mix it was trained under. With few labels the answer stays near `before`.
+    `answers` (N x 7) are log-probabilities corrected with strength `before`; `prior` (7) is the logarithm of
+    the class prior of pretraining. With few labels the result stays near `before`.
     """
     logits = answers + before * prior
 
     def loss(tried: float) -> float:
         corrected = log_softmax(logits - tried * prior, axis=1)
-        return unlikely(corrected[np.newaxis], truth).sum() + HOLDS_BACK * (tried - before) ** 2
+        return nll_with_noise(corrected[np.newaxis], truth).sum() + PRIOR_LABELS * (tried - before) ** 2
 
     return float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x)
 
 
 def _measured(student: Student, rows: Dataset) -> Student:
-    """A copy with the statistics of these pictures, each layer's behind layers that have theirs."""
+    """A copy with the statistics of these pictures; each layer is measured behind adapted layers."""
     twin = copy.deepcopy(student).eval()
     for norm in norms(twin):
         norm.reset_running_stats()
-        norm.momentum = None  # the mean over all batches, each of which counts the same
+        norm.momentum = None  # cumulative mean over batches
         norm.training = True
     parts = np.array_split(np.arange(len(rows)), -(-len(rows) // BATCH))
     with torch.no_grad():

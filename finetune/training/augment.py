@@ -1,7 +1,4 @@
-"""Makes of each face what another camera, light, angle or detector would have made of it.
-
-Whole batches at once, with torch, on whatever device they are.
-"""
+"""Random augmentation of batches of faces, with torch on any device: camera, light, pose, detector."""
 
 import math
 
@@ -10,12 +7,11 @@ import torch.nn.functional as F
 
 
 def augment(faces: torch.Tensor, generator: torch.Generator, share: float = 1.0) -> torch.Tensor:
-    """A batch of faces (N x 1 x S x S float, 0 to 1; N x 3 x S x S in colour), each altered in its own way.
+    """A batch of faces (N x 1 x S x S float, 0 to 1; N x 3 x S x S in colour), augmented one by one.
 
-    Mirrored, turned (20 degrees), shifted, cropped 20% tighter or wider, blurred or seen from afar
-    (down to 20 px), darker, brighter, flatter, noisy, partly hidden; where they are in
-    colour, in light of another tint. The first `share` of the batch are altered so, the rest are no more
-    than mirrored.
+    Mirroring, rotation (20 degrees), shift, zoom (20%), blur, low resolution (down to 20 px), brightness,
+    contrast, gamma, noise, occlusion; for colour also tint. Applies to the first `share` of the batch; the
+    rest are only mirrored.
     """
     count = round(share * len(faces))
     if count == 0:
@@ -32,10 +28,9 @@ def augment(faces: torch.Tensor, generator: torch.Generator, share: float = 1.0)
 def mixed(
     faces: torch.Tensor, goals: torch.Tensor, alpha: float, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each face laid over another of its batch, and the goals (N x ...) in the same proportion.
+    """Mixup (Zhang et al. 2018, arXiv:1710.09412) of faces and targets (N x ...) within a batch.
 
-    The batch's proportion is drawn from Beta(alpha, alpha); 0 mixes nothing. Mixup: Zhang et al. 2018,
-    arXiv:1710.09412.
+    One proportion for the batch is drawn from Beta(alpha, alpha); alpha 0 disables it.
     """
     if alpha == 0:
         return faces, goals
@@ -72,7 +67,7 @@ def _moved(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:
 
 
 def _blurred(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:
-    """A fifth is blurred, another fifth is seen from afar: groups, since each needs its own filter."""
+    """Blurs a fifth, and downscales another fifth; each group shares its parameters."""
     n, side = len(faces), faces.shape[-1]
     fifth = n // 5
     order = torch.randperm(n, generator=g, device=faces.device)
@@ -109,7 +104,7 @@ def _lit(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:
 
 
 def _hidden(faces: torch.Tensor, g: torch.Generator) -> torch.Tensor:
-    """A third has a grey rectangle of up to a third of its sides over it."""
+    """Occludes a third with a grey rectangle of up to a third of the sides."""
     n, side = len(faces), faces.shape[-1]
     size = _uniform((n, 2), 0.1, 0.35, faces, g) * side
     corner = _uniform((n, 2), 0, 0.85, faces, g) * side

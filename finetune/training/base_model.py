@@ -1,4 +1,4 @@
-"""The model that training starts from, and the champion: as folders on this machine."""
+"""Models with weights on this machine: the base of a training run, and the champion."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,17 +26,10 @@ class Model:
         return self.manifest.version
 
 
-def champion(settings: Settings) -> Model:
-    """The registry's champion; the embedded model where none is named. Raises VibeCheckError."""
-    with closing(Registry.open(settings)) as registry:
-        version = registry.champion()
-    return _embedded() if version is None else named(settings, version.version)
-
-
 def named(settings: Settings, name: str) -> Model:
     """A model by what `--base` takes: a version, a Hub id, a folder, or embedded.
 
-    It is fetched and made ready where it is not here yet. Raises VibeCheckError.
+    A model that is not on this machine is fetched and built. Raises VibeCheckError.
     """
     shipped = _embedded()
     if name in (EMBEDDED_NAME, shipped.version):

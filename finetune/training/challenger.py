@@ -1,4 +1,4 @@
-"""Trains a student, mixes it with what it was, and writes it as a model folder."""
+"""Trains a challenger, mixes old and new weights, and writes the model folder."""
 
 import shutil
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 
 from finetune.metrics import temperature
 from finetune.training import blend, plan
-from finetune.training.adaptation import settle, strength
+from finetune.training.adaptation import adapt_batch_norm, strength
 from finetune.training.base_model import Model
 from finetune.training.student import Student, class_weights
-from finetune.training.trainer import Recipe, Tell, fit
+from finetune.training.trainer import Tell, TrainingRecipe, fit
 from vibecheck.emotions import NAMES, map_labels
 from vibecheck.export.torch_model import open_folder
 from vibecheck.vision.classifier import labels_of
 
-# Of each epoch, what is kept with the version.
+# The scores of each epoch that are kept with the version.
 CURVES = ("loss", "accuracy", "balanced_accuracy")
-# What describes a model's input, copied as it is.
 PREPROCESSOR = "preprocessor_config.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A student that has learned: its temperature, the predictions it knows, and what is told of it."""
+    """A trained student, its temperature, the ids of its training data, and facts for the registry."""
 
     student: Student
     temperature: float
@@ -37,27 +37,34 @@ class Learned:
 def train(
     out: Path,
     base: Model,
-    of: plan.Plan,
-    recipe: Recipe,
-    kept: frozenset[str],
+    of: plan.RunPlan,
+    recipe: TrainingRecipe,
     device: str,
     tell: Tell,
-    first: bool,
+    state: PartialState | None = None,
 ) -> Learned | None:
-    """Train by the plan in `out`; None in every process but the `first`."""
-    rows, valid = plan.data(out, kept)
+    """Train by the plan in `out`; None in every process of `state` but the first."""
+    first = state is None or state.is_main_process
+    rows, valid = plan.data(out)
+    if state is not None:
+        state.wait_for_everyone()
+    ids: list[str] = []
+    if first:
+        plan.discard_data(out)
+        # The validation part chooses the model, so it cannot judge it either.
+        ids = plan.note_trained_on(out, (*rows["prediction_id"], *valid["prediction_id"]))
     torch.manual_seed(recipe.seed)
     inner, _ = open_folder(base.folder, base.manifest)
     counts = np.bincount(rows["label"], minlength=len(NAMES))
     mapping = map_labels(labels_of(base.folder))
     weights = class_weights(counts, recipe.balance)
     student = Student(inner, mapping, base.manifest, weights, recipe.distill, recipe.altered)
-    settled = settle(student, rows)
+    adapted = adapt_batch_norm(student, rows)
     corrected = base.manifest.prior_strength
     if base.manifest.class_prior:
         answers, truth = blend.log_answers(student, rows)
         corrected = round(strength(answers, truth, student.prior.numpy(), corrected), 2)
-        student.meet(corrected, of.asked["champion"] == base.version)
+        student.set_prior_strength(corrected, of.asked["champion"] == base.version)
     old = {name: value.clone() for name, value in student.state_dict().items()}
     curves: list[dict[str, float]] = []
 
@@ -74,39 +81,36 @@ def train(
     best = blend.choose(student, old, valid, lambda each: _tell_blend(tell, each, chosen=False))
     _tell_blend(tell, best, chosen=True)
     answers, truth = blend.log_answers(student, valid)
-    least = max(0.25, corrected)  # no strength may exceed 1
-    factor = temperature(answers, truth, blend.HOLDS_BACK, least)
+    least = max(0.25, corrected)  # keeps the strength below 1
+    factor = temperature(answers, truth, blend.PRIOR_LABELS, least)
     about: dict[str, Any] = {
         "version": of.version,
         "trained_on": len(rows),
         "validation": len(valid),
         "by_class": dict(zip(NAMES, counts.tolist(), strict=True)),
-        "settled": settled,
+        "adapted": adapted,
         "mix": best.mix,
         "validation_accuracy": best.accuracy,
         **cooled(base.manifest.temperature, corrected, factor),
         "epochs": curves,
     }
-    # Those of the validation part chose the model, so they cannot judge it either.
-    ids = (*rows["prediction_id"], *valid["prediction_id"])
-    return Learned(student, about["temperature"], ids, about)
+    return Learned(student, about["temperature"], tuple(ids), about)
 
 
 def cooled(temperature: float, strength: float, factor: float) -> dict[str, float]:
-    """The `temperature` and `prior_strength` of a manifest under which answers are divided by `factor`.
+    """The `temperature` and `prior_strength` of a manifest whose corrected logits are divided by `factor`.
 
-    What is divided is corrected for the prior already, and the correction comes behind the temperature: so
-    both change.
+    Both change, because the correction for the prior is applied after the temperature.
     """
     return {"temperature": round(factor * temperature, 4), "prior_strength": round(strength / factor, 4)}
 
 
-def _tell_blend(tell: Tell, each: blend.Blend, chosen: bool) -> None:
+def _tell_blend(tell: Tell, each: blend.Mix, chosen: bool) -> None:
     tell({"event": "blend", "mix": each.mix, "accuracy": each.accuracy, "chosen": chosen})
 
 
 def write(learned: Learned, base: Model, version: str, folder: Path) -> None:
-    """Write the model folder: weights as precise as the base's, and a manifest."""
+    """Write the model folder: weights in the base's dtype, and a manifest."""
     shutil.rmtree(folder, ignore_errors=True)
     model = learned.student.inner.model
     stored = getattr(torch, str(model.config.dtype).removeprefix("torch."), torch.float32)
@@ -136,9 +140,8 @@ Fine-tuned by VibeCheck from {base.version} on labelled pictures of its own visi
 |---|---|
 {rows}
 
-Before it learned, what it takes for usual in a picture moved {learned.about["settled"]:.1f} of the
-way to what is usual in these. {learned.about["validation"]} more chose when to stop, how much of what
-was learned to keep ({learned.about["mix"]:.1f} of 1) and how sure to be (temperature {learned.temperature}).
-Whether it is better than the model before is said by the report of the run, on pictures of people that it
-never saw.
+Batch-norm statistics were adapted by {learned.about["adapted"]:.1f} (AdaBN) before training. A validation
+set of {learned.about["validation"]} pictures chose the epoch, the temperature ({learned.temperature}) and
+the mix of old and new weights ({learned.about["mix"]:.1f}). The report of the run compares it with the
+champion, on pictures of people that it never saw.
 """

@@ -1,41 +1,56 @@
-"""What a run was asked to do and what it found to learn from: kept in its folder, so that it can go on."""
+"""The folder of a run: its plan, its checkpoints, and for a moment the pictures it trains on.
 
+plan.json        what was asked for, and which predictions train and validate, with their labels
+trained_on.json  the ids of all pictures that any checkpoint was trained on
+checkpoints      of both stages, until the model is registered
+data             face crops, until every process has opened them: then only an open file holds them,
+                 and the system frees it when the processes end, however they end
+"""
+
+import contextlib
 import json
+import os
 import shutil
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from filelock import FileLock, Timeout
 
 from finetune.data import dataset
-from finetune.data.collect import Collected
+from finetune.data.collect import TrainingData
 from finetune.training.base_model import Model
-from finetune.training.trainer import Recipe
+from finetune.training.trainer import TrainingRecipe
 from vibecheck.errors import VibeCheckError
+from vibecheck.records.labels.labelled import LabelledPicture
+from vibecheck.training.run_folder import LOCK, PICTURES
 from vibecheck.vision.classifier import Classifier
 
-FILE_NAME = "plan.json"
-FORMAT = 1
-# Beside the plan, until the model is made: pictures cut for training, and checkpoints.
-DATA, CHECKPOINTS = "data", "checkpoints"
+PLAN, TRAINED_ON, CHECKPOINTS = "plan.json", "trained_on.json", "checkpoints"
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """`version` is what the model will be called. `asked` is what decides the outcome, as plain JSON."""
+class RunPlan:
+    """`version` is the name of the model to be. `asked` is what determines the outcome, as plain JSON.
+
+    `train` and `valid` are the labels by prediction id.
+    """
 
     version: str
     asked: dict[str, Any]
     started_at: str
+    train: dict[str, str]
+    valid: dict[str, str]
 
 
 def asked(
-    source: str, base: Model, champion: Model, since: datetime | None, recipe: Recipe
+    source: str, base: Model, champion: Model, since: datetime | None, recipe: TrainingRecipe
 ) -> dict[str, Any]:
-    """What decides the outcome of a run, as plain JSON."""
+    """What determines the outcome of a run, as plain JSON."""
     return {
         "source": source,
         "base": base.version,
@@ -45,51 +60,95 @@ def asked(
     }
 
 
-def read(out: Path) -> Plan | None:
-    """The plan of the run that was begun in `out`; None where it is empty or not there.
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Keeps other runs out of the folder, which is made if necessary. Raises VibeCheckError."""
+    made = not out.exists()
+    if out.exists() and not out.is_dir():
+        raise VibeCheckError(f"{out} is not a folder: name another one with --out.")
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with FileLock(out / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise VibeCheckError(
+            f"Another run is under way in {out}: wait for its end, or name another folder with --out."
+        ) from None
+    finally:
+        if made and not (out / PLAN).exists():  # nothing came of it
+            shutil.rmtree(out, ignore_errors=True)
+
+
+def read(out: Path) -> RunPlan | None:
+    """The plan of the run in `out`; None where the folder is empty.
 
     Raises VibeCheckError where something else is in it.
     """
-    path = out / FILE_NAME
+    path = out / PLAN
     if not path.exists():
-        if out.exists() and (not out.is_dir() or any(each.name not in (DATA,) for each in out.iterdir())):
+        if any(each.name not in (PICTURES, LOCK) for each in out.iterdir()):
             raise VibeCheckError(f"{out} holds something else: name a new folder with --out.")
         return None
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         if told.pop("format") != FORMAT:
             raise ValueError
-        return Plan(**told)
+        return RunPlan(**told)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise VibeCheckError(
             f"{path} cannot be used: delete {out}, or name another folder with --out."
         ) from error
 
 
-def begin(out: Path, plan: Plan, collected: Collected, base: Model, side: int, teacher: Classifier) -> None:
-    """Write what is learned from, and then the plan, into `out`."""
-    shutil.rmtree(out / DATA, ignore_errors=True)  # of a run that ended before it had begun
-    for name, rows in (("train", collected.train), ("valid", collected.valid)):
-        dataset.write(out / DATA / f"{name}.arrow", rows, side, base.manifest, teacher)
-    told = {"format": FORMAT} | asdict(plan)
-    unfinished = out / f"{FILE_NAME}.part"
-    unfinished.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(out / FILE_NAME)
+def write(out: Path, plan: RunPlan) -> None:
+    """Write the plan."""
+    write_json(out / PLAN, {"format": FORMAT} | asdict(plan))
 
 
-def data(out: Path, kept: Collection[str] | None = None) -> tuple[Dataset, Dataset]:
-    """What to train on and what to choose by; of it, only the predictions in `kept` where that is given."""
+def write_data(
+    out: Path, plan: RunPlan, collected: TrainingData, base: Model, side: int, teacher: Classifier
+) -> None:
+    """Write the face crops that the plan names, as far as their predictions still exist."""
+    discard_data(out)
+    (out / PICTURES).mkdir(mode=0o700)
+    found = {row.prediction_id: row for row in collected.rows}
+    for name, labels in (("train", plan.train), ("valid", plan.valid)):
+        rows: list[LabelledPicture] = [
+            replace(found[each], label=label) for each, label in labels.items() if each in found
+        ]
+        path = out / PICTURES / f"{name}.arrow"
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        dataset.write(path, rows, side, base.manifest, teacher)
 
-    def part(name: str) -> Dataset:
-        rows = dataset.read(out / DATA / f"{name}.arrow")
-        if kept is None:
-            return rows
-        return rows.select([i for i, each in enumerate(rows["prediction_id"]) if each in kept])
 
-    return part("train"), part("valid")
+def data(out: Path) -> tuple[Dataset, Dataset]:
+    """The training and validation parts, memory-mapped."""
+    train, valid = (dataset.read(out / PICTURES / f"{name}.arrow") for name in ("train", "valid"))
+    return train, valid
+
+
+def discard_data(out: Path) -> None:
+    """Delete the face crops; a process that has opened them keeps reading them."""
+    shutil.rmtree(out / PICTURES, ignore_errors=True)
+
+
+def note_trained_on(out: Path, ids: Iterable[str]) -> list[str]:
+    """Add ids to those that any checkpoint was trained on; returns all of them, sorted."""
+    path = out / TRAINED_ON
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    every = sorted({*known, *ids})
+    write_json(path, every)
+    return every
+
+
+def write_json(path: Path, content: Mapping[str, Any] | list[str]) -> None:
+    """Write a JSON file, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
 
 
 def clear(out: Path) -> None:
-    """Delete what was only needed to train: the faces in it are kept in the records alone."""
-    for name in (DATA, CHECKPOINTS):
+    """Delete what only the training needed."""
+    for name in (PICTURES, CHECKPOINTS):
         shutil.rmtree(out / name, ignore_errors=True)

@@ -1,9 +1,9 @@
-"""A model that learns from corrections: what it sees, what it is to answer, and what of it may change.
+"""The model in training: its inputs, its loss, and which of its parameters are trained.
 
-It answers as it will in the app: its temperature and the correction for its class prior are inside the
-loss, so the old weights and the new ones can be mixed afterwards. What it is to answer lies between
-the label and what the champion says of the same picture (learning without forgetting, Li and Hoiem 2016,
-arXiv:1606.09282), so a wrong label pulls less.
+Temperature scaling and the class-prior correction are inside the loss, so its outputs are those of the app
+and old and new weights can be mixed afterwards. Targets are distilled: a mix of the label and the
+champion's answer to the same picture (learning without forgetting, Li and Hoiem 2016, arXiv:1606.09282),
+so a wrong label does less harm.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,15 +19,15 @@ from vibecheck.emotions import NAMES
 from vibecheck.export.torch_model import LUMA, WithPixels, last_layer
 from vibecheck.vision.manifest import Manifest
 
-# Fewer blocks in a row are no body of a network.
+# A list of fewer modules is not the body of a network.
 FEWEST_BLOCKS = 3
 
 
 class Student(nn.Module):
-    """A model with all that belongs round it. `weights` is what a label of each mood counts for.
+    """A network with preprocessing, calibration and loss. `weights` are class weights (7).
 
-    `share` of each batch is altered as `augment` does, the rest no more than mirrored; `distill` is how
-    much the champion's answer counts beside the label, 0 to 1.
+    `share` of each batch is augmented (see `augment`), the rest only mirrored; `distill` is the weight of
+    the champion's answer in the target, 0 to 1.
     """
 
     def __init__(
@@ -49,40 +49,42 @@ class Student(nn.Module):
         prior = torch.tensor(manifest.class_prior or [1 / len(NAMES)] * len(NAMES))
         self.register_buffer("prior", prior.log(), persistent=False)
         self.register_buffer("shift", manifest.prior_strength * prior.log(), persistent=False)
-        self.register_buffer("unlike", torch.zeros(len(NAMES)), persistent=False)
+        self.register_buffer("teacher_shift", torch.zeros(len(NAMES)), persistent=False)
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
         self.register_buffer("luma", torch.tensor(LUMA), persistent=False)
 
     def forward(
         self, pixels: torch.Tensor, labels: torch.Tensor | None = None, teacher: torch.Tensor | None = None
     ) -> dict[str, torch.Tensor]:
-        """The loss, and `logits`: the logarithms of N x 7 probabilities, corrected as in the app.
+        """The loss, and `logits`: log-probabilities (N x 7), corrected as in the app.
 
         `pixels` is N x S x S x 3 uint8 RGB, `labels` N indices of moods, `teacher` N x 7 probabilities.
         """
         if self.training:
             with torch.autocast(pixels.device.type, enabled=False):
-                pixels = self._altered(pixels)
+                pixels = self._augmented(pixels)
         answers = self.answers(pixels)
         if labels is None:
             return {"logits": answers}
         truth = F.one_hot(labels, len(NAMES)).to(answers.dtype)
         if teacher is not None and self.training:
-            teacher = (teacher.clamp_min(1e-9).log() + self.unlike).softmax(1)
+            teacher = (teacher.clamp_min(1e-9).log() + self.teacher_shift).softmax(1)
             truth = (1 - self.distill) * truth + self.distill * teacher
         loss = -(truth * answers).sum(1)
         weights = self.weights[labels]
         return {"loss": (loss * weights).sum() / weights.sum(), "logits": answers}
 
-    def meet(self, strength: float, teacher_is_like: bool) -> None:
-        """Take another strength of the correction for the prior; `teacher_is_like` says whether what the
-        teacher answered was corrected as this model was, and is to be corrected anew with it."""
+    def set_prior_strength(self, strength: float, teacher_is_base: bool) -> None:
+        """Set the strength of the class-prior correction.
+
+        `teacher_is_base`: the teacher is this model before training, so its answers change with it.
+        """
         shift = strength * self.prior
-        self.unlike.copy_(self.shift - shift if teacher_is_like else torch.zeros_like(shift))
+        self.teacher_shift.copy_(self.shift - shift if teacher_is_base else torch.zeros_like(shift))
         self.shift.copy_(shift)
 
     def answers(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The logarithms of N x 7 probabilities; while it learns, without mirror images."""
+        """Log-probabilities (N x 7); in training mode without mirror averaging."""
         logits = self.inner(pixels)
         if self.mirrored and not self.training:
             logits = (logits + self.inner(pixels.flip(2))) / 2
@@ -91,14 +93,14 @@ class Student(nn.Module):
         return (moods - self.shift).log_softmax(1)
 
     def train(self, mode: bool = True) -> "Student":
-        """As in any module, but what normalises by a batch goes on with the statistics it has."""
+        """As in any module, except that batch norm keeps its running statistics."""
         super().train(mode)
         for norm in norms(self):
             norm.eval()
         return self
 
-    def _altered(self, pixels: torch.Tensor) -> torch.Tensor:
-        # Seeded by torch's own generator, which checkpoints keep: a run that goes on draws as it would have.
+    def _augmented(self, pixels: torch.Tensor) -> torch.Tensor:
+        # Seeded from torch's global generator, which is in the checkpoints: a resumed run draws the same.
         dice = torch.Generator(pixels.device).manual_seed(int(torch.randint(2**31, ())))
         faces = pixels.float() / 255
         if self.grey:
@@ -110,19 +112,19 @@ class Student(nn.Module):
 
 
 def blocks(model: nn.Module) -> list[nn.Module]:
-    """The body of a network, from its input to its head: its stages or layers, in order."""
+    """The stages or layers of a network's body, from input to head."""
     lists = [each for each in model.modules() if isinstance(each, nn.ModuleList | nn.Sequential)]
     return next((list(each) for each in lists if len(each) >= FEWEST_BLOCKS), [])
 
 
-def only_head(model: nn.Module) -> None:
-    """Let nothing but the head learn."""
+def train_head_only(model: nn.Module) -> None:
+    """Train the head only."""
     model.requires_grad_(False)
     last_layer(model).requires_grad_(True)
 
 
-def but_the_first(model: nn.Module, share: float) -> None:
-    """Let all learn but the first `share` of the blocks, and what comes before them."""
+def freeze_first(model: nn.Module, share: float) -> None:
+    """Train everything except the first `share` of the blocks and what comes before them."""
     model.requires_grad_(True)
     body = blocks(model)
     frozen = body[: round(share * len(body))]
@@ -134,30 +136,29 @@ def but_the_first(model: nn.Module, share: float) -> None:
         if id(parameter) in first:
             before = False
             parameter.requires_grad_(False)
-        elif before:  # what stands before the first block: it sees the pixels
+        elif before:  # the stem
             parameter.requires_grad_(False)
 
 
 def norms(model: nn.Module) -> list[Any]:
-    """The layers that normalise by a batch, in order."""
+    """The batch-norm layers, in order."""
     return [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
 def has_batch_norm(model: nn.Module) -> bool:
-    """Whether it is a network of convolutions of the kind that takes large steps."""
+    """Whether it is a convolutional network, which tolerates a higher learning rate."""
     return bool(norms(model))
 
 
-def learning(model: nn.Module) -> Iterator[nn.Parameter]:
-    """The parameters that may change."""
+def trainable(model: nn.Module) -> Iterator[nn.Parameter]:
+    """The parameters that are trained."""
     return (parameter for parameter in model.parameters() if parameter.requires_grad)
 
 
 def class_weights(counts: Sequence[int] | np.ndarray, balance: float) -> np.ndarray:
-    """What a label of each mood counts for: the rarer, the more; 1 on average over the labels.
+    """Class weights by inverse frequency to the power `balance`, with a mean of 1 over the labels.
 
-    `balance` is the power of the frequency: 0 counts all labels alike, 1 all moods. A mood that was labelled
-    less than a hundredth of the time counts as one that was labelled as often as that.
+    0 weighs all labels alike, 1 all moods. Frequencies below 0.01 count as 0.01.
     """
     mix = np.asarray(counts) / max(1, sum(counts))
     weights = np.maximum(mix, 0.01) ** -balance

@@ -1,7 +1,7 @@
-"""Training by Hugging Face's Trainer, in two stages: the head alone, then all but the first blocks.
+"""Training with Hugging Face's Trainer in two stages: the head, then everything except the first blocks.
 
-A head that is still wrong pulls the body the wrong way, so it learns first (LP-FT: Kumar et al. 2022,
-arXiv:2202.10054). Afterwards old and new weights are mixed (see `blend`).
+Training the head first keeps its initial errors from distorting the body (LP-FT: Kumar et al. 2022,
+arXiv:2202.10054).
 """
 
 import json
@@ -27,24 +27,24 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 
 from finetune.metrics import report
-from finetune.training.student import Student, but_the_first, has_batch_norm, learning, only_head
+from finetune.training.student import Student, freeze_first, has_batch_norm, train_head_only, trainable
 
 Tell = Callable[[dict[str, Any]], None]
 HEAD, ALL = "head", "all"
-# A stage that ended leaves its best weights under this name in its folder.
+# The best weights of a finished stage, in its folder.
 DONE = "done.pt"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What decides how a model learns, beside the data.
+class TrainingRecipe:
+    """Hyperparameters.
 
-    `head_epochs` and `epochs` are the most passes of the two stages; each ends early when the validation
-    part got no better for `patience` passes. `frozen` is the share of the first blocks that stay as they
-    are. `distill` is how much the champion's answer counts beside the label. `altered` is the share of each
-    batch that is turned, lit, blurred …; `balance` how much more a rare mood counts (see
-    `student.class_weights`). `rate` is the highest rate of learning, None for the one that suits the
-    network. What the defaults were chosen by is in docs/fine-tuning.md.
+    `head_epochs` and `epochs` are the maximum of the two stages; each stops early after `patience` epochs
+    without improvement on the validation part. `frozen` is the share of blocks that stay frozen, from the
+    input on. `distill` is the weight of the champion's answer in the target, `altered` the share of each
+    batch that is augmented, `balance` the strength of the class weights (see `student.class_weights`).
+    `rate` is the peak learning rate; None takes the network's default. docs/fine-tuning.md says how the
+    defaults were chosen.
     """
 
     head_epochs: int = 5
@@ -61,7 +61,7 @@ class Recipe:
 
     @property
     def stages(self) -> dict[str, int]:
-        """The stages in order, and the most passes of each."""
+        """The stages in order, with the maximum of epochs of each."""
         return {HEAD: self.head_epochs, ALL: self.epochs}
 
 
@@ -69,24 +69,24 @@ def fit(
     student: Student,
     train: Dataset,
     valid: Dataset,
-    recipe: Recipe,
+    recipe: TrainingRecipe,
     out: Path,
     device: str,
     tell: Tell,
 ) -> None:
     """Train `student`; afterwards it has the weights that were best on `valid`.
 
-    Checkpoints lie in `out`: called again after it was interrupted, it goes on from there. Under
-    `accelerate launch` all processes call it. `tell` is told steps and epochs, in the main process only.
+    Resumes from the checkpoints in `out`. Under `accelerate launch` all processes call it; `tell` gets
+    steps and epochs in the main process only.
     """
     progress = _Progress(tell, recipe)
     for stage, epochs in recipe.stages.items():
         if epochs == 0:
             continue
         if stage == HEAD:
-            only_head(student.inner.model)
+            train_head_only(student.inner.model)
         else:
-            but_the_first(student.inner.model, recipe.frozen)
+            freeze_first(student.inner.model, recipe.frozen)
         folder = out / stage
         if not _done(student, folder):
             _stage(student, train, valid, recipe, stage, epochs, folder, device, progress)
@@ -97,7 +97,7 @@ def _stage(
     student: Student,
     train: Dataset,
     valid: Dataset,
-    recipe: Recipe,
+    recipe: TrainingRecipe,
     stage: str,
     epochs: int,
     folder: Path,
@@ -115,9 +115,9 @@ def _stage(
         optimizers=(_optimiser(student, recipe, stage), None),
         callbacks=[EarlyStoppingCallback(recipe.patience), progress],
     )
-    trainer.remove_callback(PrinterCallback)  # what it prints is told by `progress`
+    trainer.remove_callback(PrinterCallback)  # `progress` reports instead
     trainer.train(resume_from_checkpoint=_checkpoint(folder))
-    # As Trainer keeps the best checkpoint's weights, they are the student's now.
+    # load_best_model_at_end: the student now has the best checkpoint's weights.
     if trainer.is_world_process_zero():
         torch.save(student.state_dict(), folder / f"{DONE}.part")
         (folder / f"{DONE}.part").replace(folder / DONE)
@@ -126,7 +126,7 @@ def _stage(
 
 
 def _checkpoint(folder: Path) -> str | None:
-    """The last checkpoint that is whole: Trainer writes its state last."""
+    """The last complete checkpoint: Trainer writes its state last."""
     there = [path for path in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*") if _is_whole(path)]
     last = max(there, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
     return None if last is None else str(last)
@@ -141,7 +141,7 @@ def _is_whole(checkpoint: Path) -> bool:
 
 
 def _done(student: Student, folder: Path) -> bool:
-    """Whether the stage ended before; its weights are the student's then."""
+    """Whether the stage was finished before; if so, loads its weights."""
     path = folder / DONE
     if not path.exists():
         return False
@@ -150,7 +150,7 @@ def _done(student: Student, folder: Path) -> bool:
 
 
 def _arguments(
-    student: Student, recipe: Recipe, stage: str, epochs: int, folder: Path, device: str
+    student: Student, recipe: TrainingRecipe, stage: str, epochs: int, folder: Path, device: str
 ) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(folder),
@@ -181,23 +181,23 @@ def _arguments(
     )
 
 
-def rate(student: Student, recipe: Recipe, stage: str) -> float:
-    """The highest rate of learning of a stage."""
+def rate(student: Student, recipe: TrainingRecipe, stage: str) -> float:
+    """The peak learning rate of a stage."""
     convolutional = has_batch_norm(student.inner.model)
     whole = recipe.rate or (1e-4 if convolutional else 3e-5)
     return whole * (4 if stage == HEAD else 1)
 
 
-def _optimiser(student: Student, recipe: Recipe, stage: str) -> torch.optim.Optimizer:
-    """AdamW; biases and the scales of normalisation are not drawn to zero."""
-    flat = [p for p in learning(student) if p.ndim < 2]
-    rest = [p for p in learning(student) if p.ndim >= 2]
+def _optimiser(student: Student, recipe: TrainingRecipe, stage: str) -> torch.optim.Optimizer:
+    """AdamW, without weight decay for biases and normalisation."""
+    flat = [p for p in trainable(student) if p.ndim < 2]
+    rest = [p for p in trainable(student) if p.ndim >= 2]
     groups = [{"params": rest, "weight_decay": recipe.decay}, {"params": flat, "weight_decay": 0.0}]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=rate(student, recipe, stage))
 
 
 def bf16_helps(device: str) -> bool:
-    """Whether half of the bits are faster here: on most accelerators, and on processors made for it."""
+    """Whether bfloat16 is faster: on most accelerators, and on CPUs with instructions for it."""
     if device == "cpu":
         capability = torch.cpu.get_capabilities()
         return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
@@ -205,7 +205,7 @@ def bf16_helps(device: str) -> bool:
 
 
 def collate(rows: Iterable[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Rows of a dataset (see `dataset`) as one batch for the student."""
+    """Rows of a dataset (see `finetune.data.dataset`) as a batch."""
     rows = list(rows)
     side = round((len(rows[0]["pixels"]) / 3) ** 0.5)
     pixels = np.frombuffer(b"".join(row["pixels"] for row in rows), np.uint8)
@@ -228,9 +228,9 @@ def _scores(seen: EvalPrediction) -> dict[str, float]:
 
 
 class _Progress(TrainerCallback):
-    """Tells how far a run is: at most one step a second, and every epoch."""
+    """Reports progress: at most one step a second, and every epoch."""
 
-    def __init__(self, tell: Tell, recipe: Recipe) -> None:
+    def __init__(self, tell: Tell, recipe: TrainingRecipe) -> None:
         self.stage = HEAD
         self._tell = tell
         self._parts = recipe.stages
@@ -240,7 +240,7 @@ class _Progress(TrainerCallback):
         self._loss: float | None = None
 
     def finished(self, stage: str) -> None:
-        """The stage is over, however many of its epochs it took."""
+        """The stage is over, after however many of its epochs."""
         self._before += self._parts[stage]
 
     def on_train_begin(

@@ -12,7 +12,7 @@ from tests.training.conftest import CHILD
 from tests.ui.examples import face
 from tests.waiting import wait_for
 from vibecheck.settings import Settings
-from vibecheck.training.runs import Jobs, Request
+from vibecheck.training.runs import RunRequest, TrainingRuns
 
 pytestmark = pytest.mark.browser
 
@@ -37,9 +37,9 @@ def test_a_run_is_watched_left_found_again_and_cancelled(start_app, open_browser
         store.label(prediction.id, label, "labeller", None, datetime.now(UTC))
     store.close()
     app = start_app(VIBECHECK_DATA=str(tmp_path))
-    jobs = Jobs.open(Settings(data=tmp_path), CHILD)
+    jobs = TrainingRuns.open(Settings(data=tmp_path), CHILD)
     try:
-        job = jobs.start(Request("slow"))
+        job = jobs.start(RunRequest("slow"))
         wait_for(lambda: len(jobs.get(job.id).progress.losses) > 2)
         page = open_browser().new_page()
         page.goto(app.link("Fine-tune"))

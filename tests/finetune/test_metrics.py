@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.metrics import bias_corrected, prior_weights, report, temperature, unlikely
+from finetune.metrics import bias_corrected, nll_with_noise, prior_weights, report, temperature
 from vibecheck.emotions import NAMES
 
 
@@ -44,7 +44,7 @@ def answers_that_are_honest(rng: np.random.Generator, count: int) -> tuple[np.nd
 
 def test_of_labels_that_are_right_none_is_taken_for_chance():
     answers, truth = answers_that_are_honest(np.random.default_rng(0), 4000)
-    assert unlikely(answers[np.newaxis], truth).mean() == pytest.approx(
+    assert nll_with_noise(answers[np.newaxis], truth).mean() == pytest.approx(
         -answers[np.arange(4000), truth].mean(), rel=0.02
     )
 
@@ -55,12 +55,14 @@ def test_an_honest_model_is_not_found_worse_than_a_vague_one_because_labels_are_
     answers, truth = answers_that_are_honest(rng, 4000)
     labels = np.where(rng.random(4000) < wrong, rng.integers(0, 7, 4000), truth)
     vague = answers / 3 - np.logaddexp.reduce(answers / 3, axis=1, keepdims=True)
-    assert unlikely(answers[np.newaxis], labels).mean() < unlikely(vague[np.newaxis], labels).mean()
+    assert (
+        nll_with_noise(answers[np.newaxis], labels).mean() < nll_with_noise(vague[np.newaxis], labels).mean()
+    )
 
 
 def test_no_label_is_impossible():
     answers = np.log(np.array([[1.0, *[1e-300] * 6]] * 10))
-    assert np.isfinite(unlikely(answers[np.newaxis], np.array([0] * 5 + [1] * 5))).all()
+    assert np.isfinite(nll_with_noise(answers[np.newaxis], np.array([0] * 5 + [1] * 5))).all()
 
 
 def test_what_one_model_takes_for_chance_another_may_have_learned():
@@ -68,9 +70,9 @@ def test_what_one_model_takes_for_chance_another_may_have_learned():
     truth = rng.integers(0, 7, 400)
     sure = np.log(np.where(np.eye(7)[truth], 0.94, 0.01))
     always_wrong = np.log(np.where(np.eye(7)[(truth + 1) % 7], 0.94, 0.01))
-    both = unlikely(np.stack([always_wrong, sure]), truth)
+    both = nll_with_noise(np.stack([always_wrong, sure]), truth)
     assert both[1] == pytest.approx(-np.log(0.94)) and both[0] == pytest.approx(-np.log(0.01))
-    assert unlikely(always_wrong[np.newaxis], truth).mean() < both[0].mean()
+    assert nll_with_noise(always_wrong[np.newaxis], truth).mean() < both[0].mean()
 
 
 def test_the_temperature_makes_confidence_honest_and_few_labels_hardly_move_it():

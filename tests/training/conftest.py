@@ -17,20 +17,20 @@ from tests.records.conftest import (  # noqa: F401  these are fixtures
 )
 from tests.waiting import wait_for
 from vibecheck.settings import Settings
-from vibecheck.training.runs import Jobs
-from vibecheck.training.runs_table import Job
+from vibecheck.training.runs import TrainingRuns
+from vibecheck.training.runs_table import TrainingRun
 
 CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
 
 
 @pytest.fixture
-def open_desk(settings: Settings) -> Iterator[Callable[[], Jobs]]:  # noqa: F811
+def open_desk(settings: Settings) -> Iterator[Callable[[], TrainingRuns]]:  # noqa: F811
     """Opens the runs, as each copy of the app does; ends what is still running at last."""
     opened = []
 
-    def open_one(data: Path | None = None, command: Sequence[str] = CHILD) -> Jobs:
+    def open_one(data: Path | None = None, command: Sequence[str] = CHILD) -> TrainingRuns:
         mine = settings if data is None else settings.model_copy(update={"data": data})
-        opened.append(Jobs.open(mine, command))
+        opened.append(TrainingRuns.open(mine, command))
         return opened[-1]
 
     yield open_one
@@ -42,17 +42,17 @@ def open_desk(settings: Settings) -> Iterator[Callable[[], Jobs]]:  # noqa: F811
 
 
 @pytest.fixture
-def desk(open_desk: Callable[[], Jobs]) -> Jobs:
+def desk(open_desk: Callable[[], TrainingRuns]) -> TrainingRuns:
     return open_desk()
 
 
-def ended(desk: Jobs, job: Job) -> Job:
+def ended(desk: TrainingRuns, job: TrainingRun) -> TrainingRun:
     """The run, once it has ended."""
     wait_for(lambda: desk.running() is None)
     return desk.get(job.id)
 
 
-def command_of(desk: Jobs, job: Job) -> psutil.Process:
+def command_of(desk: TrainingRuns, job: TrainingRun) -> psutil.Process:
     """The process of the training command, once it runs."""
     wait_for(lambda: desk.folder(job.id).read("child.json"))
     return psutil.Process(desk.folder(job.id).read("child.json")["pid"])

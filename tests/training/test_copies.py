@@ -11,12 +11,12 @@ from tests.waiting import wait_for
 from vibecheck.errors import JobError
 from vibecheck.records.db.tables import jobs as table
 from vibecheck.records.db.transactions import writing
-from vibecheck.training.runs import Request, log_of
+from vibecheck.training.runs import RunRequest, log_of
 from vibecheck.training.runs_table import LEASE
 
 
 def test_a_run_goes_through_to_its_report(desk):
-    job = ended(desk, desk.start(Request("quick", since=date(2026, 1, 2), epochs=4)))
+    job = ended(desk, desk.start(RunRequest("quick", since=date(2026, 1, 2), epochs=4)))
     assert (job.state, job.sentence) == ("finished", "tuned-1 is ready.")
     assert job.progress.finished.version == "tuned-1" and job.progress.judged.proved
     assert [epoch.accuracy for epoch in job.progress.epochs] == [0.55, 0.6, 0.65, 0.7]
@@ -28,10 +28,10 @@ def test_a_run_goes_through_to_its_report(desk):
 
 def test_another_copy_of_the_app_sees_it_and_cancels_it(open_desk, tmp_path):
     here, elsewhere = open_desk(), open_desk(tmp_path / "another disk")
-    job = here.start(Request("slow"))
+    job = here.start(RunRequest("slow"))
     wait_for(lambda: elsewhere.running().progress.collected)
     with pytest.raises(JobError, match="under way already"):
-        elsewhere.start(Request("quick"))
+        elsewhere.start(RunRequest("quick"))
     elsewhere.cancel(job.id)
     assert ended(here, job).state == "cancelled"
     assert "playing slow" in log_of(elsewhere, elsewhere.get(job.id))
@@ -44,7 +44,7 @@ def test_of_many_that_start_at_once_one_does(open_desk):
     def start(desk):
         together.wait()
         try:
-            return desk.start(Request("slow"))
+            return desk.start(RunRequest("slow"))
         except JobError:
             return None
 
@@ -55,7 +55,7 @@ def test_of_many_that_start_at_once_one_does(open_desk):
 
 
 def test_one_of_another_machine_is_lost_once_nothing_is_heard_of_it(desk, monkeypatch):
-    job = desk.start(Request("slow"))
+    job = desk.start(RunRequest("slow"))
     desk.cancel(job.id)
     ended(desk, job)
     with writing(desk._engine) as connection:
@@ -65,4 +65,4 @@ def test_one_of_another_machine_is_lost_once_nothing_is_heard_of_it(desk, monkey
     with writing(desk._engine) as connection:
         connection.execute(table.update().values(renewed_at=job.started_at - 2 * LEASE))
     assert desk.running() is None
-    assert "Nothing was heard of it on away" in desk.get(job.id).sentence
+    assert "no sign of life from away" in desk.get(job.id).sentence

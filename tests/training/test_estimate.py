@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections import namedtuple
 
 import pytest
 
@@ -92,6 +93,15 @@ def test_large_models_learn_in_fewer_passes_and_smaller_batches():
     small, large = estimate.passes_for(SMALL), estimate.passes_for(LARGE)
     assert small.all > large.all and small.batch > large.batch and small.frozen < large.frozen
     assert estimate.passes_for(SMALL, 3) == Passes(small.head, 3, small.batch, small.frozen)
+
+
+def test_a_disk_that_is_too_full_is_said_before_anything_starts(tmp_path, monkeypatch):
+    size = estimate.Size(4_000_000, 80, 1.0, 1.0)  # its weights take 16 MB
+    assert 200 < estimate.disk_mb(size, 500) < 300
+    assert estimate.disk_refusal(size, 500, tmp_path) is None
+    usage = namedtuple("usage", "free")(100_000_000)
+    monkeypatch.setattr(estimate.shutil, "disk_usage", lambda _: usage)
+    assert "100 MB are free" in estimate.disk_refusal(size, 500, tmp_path)
 
 
 def test_it_needs_no_torch():

@@ -15,16 +15,16 @@ from vibecheck.training.events import (
     Collected,
     Epoch,
     Failed,
-    Progress,
-    Step,
+    RunProgress,
+    TrainingStep,
     lines,
     parse,
     read_progress,
 )
 
 
-def heard(*events: dict) -> Progress:
-    progress = Progress()
+def heard(*events: dict) -> RunProgress:
+    progress = RunProgress()
     for event in events:
         told = parse(json.dumps(event).encode())
         progress = progress.heard(told) if told else progress
@@ -56,7 +56,7 @@ def test_no_value_breaks_it(value):
         event = {"event": name, "rows": value, "epoch": value, "done": value, "loss": value, "error": value}
         told = parse(json.dumps(event).encode())
         if told:
-            Progress.model_validate_json(Progress().heard(told).model_dump_json())
+            RunProgress.model_validate_json(RunProgress().heard(told).model_dump_json())
 
 
 def test_what_is_told_beside_the_point_does_not_spoil_an_event():
@@ -99,9 +99,9 @@ def test_the_stage_is_what_was_said_last(events, stage):
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_ends():
-    progress = Progress()
+    progress = RunProgress()
     for number in range(5000):
-        progress = progress.heard(Step(done=number / 5000, loss=math.exp(-number / 5000)))
+        progress = progress.heard(TrainingStep(done=number / 5000, loss=math.exp(-number / 5000)))
     assert len(progress.losses) <= MOST_POINTS
     assert progress.losses[0][0] == 0 and progress.losses[-1][0] == 4999 / 5000
     assert list(progress.losses) == sorted(progress.losses)

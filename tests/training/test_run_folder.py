@@ -1,8 +1,8 @@
-from vibecheck.training.run_folder import LARGEST_REPORT, JobFolder, clean
+from vibecheck.training.run_folder import LARGEST_REPORT, RunFolder, clean
 
 
 def test_the_end_of_the_log_is_plain_text(tmp_path):
-    folder = JobFolder(tmp_path)
+    folder = RunFolder(tmp_path)
     assert folder.log_end() == ""
     bar = b"epoch 1:  10%\repoch 1: 100%\r\n"
     folder.log.write_bytes(b"old\n" * 9000 + bar + b"\x1b[31mred\x1b[0m\x07 \xff\n" + b"y" * 3000 + b"\n")
@@ -11,7 +11,7 @@ def test_the_end_of_the_log_is_plain_text(tmp_path):
 
 
 def test_a_report_that_is_none_is_none(tmp_path):
-    folder = JobFolder(tmp_path)
+    folder = RunFolder(tmp_path)
     assert folder.report() is None and folder.report_html() is None and folder.read("job.json") is None
     folder.out.mkdir()
     for content in ("[1]", "{", "[" * 100_000, '{"a": "' + "x" * LARGEST_REPORT + '"}'):

@@ -13,8 +13,8 @@ import pytest
 from tests.training.conftest import CHILD, command_of, ended
 from tests.waiting import wait_for
 from vibecheck.errors import JobError
-from vibecheck.training.run_folder import JobFolder
-from vibecheck.training.runs import FOLDERS_KEPT, Request
+from vibecheck.training.run_folder import RunFolder
+from vibecheck.training.runs import FOLDERS_KEPT, RunRequest
 from vibecheck.training.runs_table import LOST
 
 
@@ -28,35 +28,35 @@ def database_url(sqlite_url):
 APP = """
 import sys
 from pathlib import Path
-from vibecheck.training.runs import Jobs, Request
+from vibecheck.training.runs import TrainingRuns, RunRequest
 from vibecheck.settings import Settings
-desk = Jobs.open(Settings(data=Path(sys.argv[1]), database_url=sys.argv[2]), sys.argv[4:])
-print(desk.start(Request(sys.argv[3])).id, flush=True)
+desk = TrainingRuns.open(Settings(data=Path(sys.argv[1]), database_url=sys.argv[2]), sys.argv[4:])
+print(desk.start(RunRequest(sys.argv[3])).id, flush=True)
 sys.stdin.read()
 """
 
 
 def test_what_it_is_asked_reaches_the_command_as_values_never_as_options():
-    request = Request("--out=/etc", since=date(2026, 1, 2), epochs=3)
-    assert request.options(JobFolder(Path("/jobs/1"))) == [
+    request = RunRequest("--out=/etc", since=date(2026, 1, 2), epochs=3)
+    assert request.options(RunFolder(Path("/jobs/1"))) == [
         "--json", "--source=store", "--base=--out=/etc", "--out=/jobs/1/out", "--since=2026-01-02",
         "--epochs=3",
     ]  # fmt: skip
 
 
 def test_why_it_failed_is_what_the_command_says(desk):
-    job = ended(desk, desk.start(Request("fails")))
+    job = ended(desk, desk.start(RunRequest("fails")))
     assert (job.state, job.sentence) == ("failed", "There are too few labels: 12 of the 50 that it takes.")
 
 
 def test_of_a_crash_the_end_of_the_log_is_kept(desk):
-    job = ended(desk, desk.start(Request("crashes")))
+    job = ended(desk, desk.start(RunRequest("crashes")))
     assert job.state == "failed" and "exit status 1" in job.sentence
     assert job.log.endswith("SystemError: the memory is gone")
 
 
 def test_a_command_that_is_killed_is_reported_with_the_likely_reason(desk):
-    job = desk.start(Request("slow"))
+    job = desk.start(RunRequest("slow"))
     command_of(desk, job).kill()
     job = ended(desk, job)
     assert job.state == "failed" and "SIGKILL" in job.sentence and "memory" in job.sentence
@@ -64,17 +64,17 @@ def test_a_command_that_is_killed_is_reported_with_the_likely_reason(desk):
 
 def test_a_command_that_is_not_there_is_said(open_desk):
     desk = open_desk(command=["/nowhere/python"])
-    job = ended(desk, desk.start(Request("quick")))
+    job = ended(desk, desk.start(RunRequest("quick")))
     assert job.state == "failed" and "cannot be started" in job.sentence
 
 
 def test_junk_is_left_out_and_the_rest_is_heard(desk):
-    job = ended(desk, desk.start(Request("junk")))
+    job = ended(desk, desk.start(RunRequest("junk")))
     assert job.state == "finished" and len(job.progress.epochs) == 4
 
 
 def test_it_is_cancelled_within_seconds(desk):
-    job = desk.start(Request("slow"))
+    job = desk.start(RunRequest("slow"))
     command = command_of(desk, job)
     wait_for(lambda: desk.get(job.id).progress.losses)
     desk.cancel(job.id)
@@ -85,7 +85,7 @@ def test_it_is_cancelled_within_seconds(desk):
 
 
 def test_it_gives_way_to_everything_else(desk):
-    command = command_of(desk, desk.start(Request("slow")))
+    command = command_of(desk, desk.start(RunRequest("slow")))
     wait_for(lambda: command.nice() == 19)
     assert os.sched_getscheduler(command.pid) == os.SCHED_IDLE
     assert command.ionice().ioclass == psutil.IOPRIO_CLASS_IDLE
@@ -108,7 +108,7 @@ def test_it_lives_on_when_the_app_is_killed_and_is_found_by_the_next(settings, o
 
 
 def test_one_whose_runner_was_killed_is_reported_with_its_log_and_leaves_nothing_behind(desk):
-    job = desk.start(Request("slow"))
+    job = desk.start(RunRequest("slow"))
     command = command_of(desk, job)
     wait_for(lambda: desk.get(job.id).progress.collected)
     os.kill(desk.get(job.id).pid, signal.SIGKILL)
@@ -117,7 +117,7 @@ def test_one_whose_runner_was_killed_is_reported_with_its_log_and_leaves_nothing
     assert job.progress.collected.rows == 120 and "playing slow" in job.log
     assert not desk.folder(job.id).out.exists()
     wait_for(lambda: not command.is_running())
-    assert ended(desk, desk.start(Request("quick"))).state == "finished"
+    assert ended(desk, desk.start(RunRequest("quick"))).state == "finished"
 
 
 def test_folders_of_old_runs_are_deleted_and_of_the_last_ones_kept(desk):
@@ -125,12 +125,12 @@ def test_folders_of_old_runs_are_deleted_and_of_the_last_ones_kept(desk):
         old = desk.folder(f"{number:032x}").path
         old.mkdir(parents=True)
     (desk.folder("a" * 32).path.parent / "notes").mkdir()
-    job = ended(desk, desk.start(Request("quick")))
+    job = ended(desk, desk.start(RunRequest("quick")))
     assert {path.name for path in desk.folder(job.id).path.parent.iterdir()} == {job.id, "notes"}
 
 
 def test_a_disk_that_takes_nothing_is_said_and_holds_nobody_up(settings, desk):
     (settings.data / "jobs").write_text("in the way")
     with pytest.raises(JobError, match="cannot be started"):
-        desk.start(Request("quick"))
+        desk.start(RunRequest("quick"))
     assert desk.running() is None and desk.history()[0].state == "failed"

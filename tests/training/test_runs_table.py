@@ -3,15 +3,15 @@ import pytest
 from vibecheck.errors import JobError
 from vibecheck.records.db.tables import jobs
 from vibecheck.records.db.transactions import writing
-from vibecheck.training.events import Progress, Step
-from vibecheck.training.runs_table import CANCELLED, FINISHED, LEASE, LOST, REMEMBERED, Ledger
+from vibecheck.training.events import RunProgress, TrainingStep
+from vibecheck.training.runs_table import CANCELLED, FINISHED, LEASE, LOST, REMEMBERED, RunsTable
 
 A, B = "a" * 32, "b" * 32
 
 
 @pytest.fixture
-def ledger(engine) -> Ledger:
-    return Ledger(engine)
+def ledger(engine) -> RunsTable:
+    return RunsTable(engine)
 
 
 def silence(engine, job_id: str) -> None:
@@ -36,7 +36,7 @@ def test_a_second_run_waits_for_the_end_of_the_first(ledger):
 
 def test_what_was_told_is_what_is_read(ledger):
     ledger.begin(A, {"base": "x"}, "here", "1")
-    progress = Progress().heard(Step(stage="head", done=0.5, loss=1.25))
+    progress = RunProgress().heard(TrainingStep(stage="head", done=0.5, loss=1.25))
     assert ledger.renew(A, 42, progress, "the log")
     job = ledger.get(A)
     assert (job.pid, job.progress, job.log, job.asked, job.host) == (
@@ -108,4 +108,4 @@ def test_progress_of_another_version_of_the_app_is_no_obstacle(engine, ledger):
     ledger.begin(A, {}, "here", "1")
     with writing(engine) as connection:
         connection.execute(jobs.update().values(progress={"losses": "none"}))
-    assert ledger.get(A).progress == Progress()
+    assert ledger.get(A).progress == RunProgress()

@@ -5,9 +5,9 @@ import pytest
 from tests.training.conftest import CHILD
 from tests.waiting import wait_for
 from vibecheck.errors import RecordsError
-from vibecheck.training.run_folder import JobFolder
-from vibecheck.training.runs_table import Ledger
-from vibecheck.training.supervisor import Runner
+from vibecheck.training.run_folder import TRAINED, RunFolder
+from vibecheck.training.runs_table import LOST, RunsTable
+from vibecheck.training.supervisor import Supervisor, note_end
 
 ID = "a" * 32
 
@@ -18,16 +18,16 @@ def database_url(sqlite_url):
 
 
 @pytest.fixture
-def folder(tmp_path) -> JobFolder:
-    made = JobFolder(tmp_path / ID)
+def folder(tmp_path) -> RunFolder:
+    made = RunFolder(tmp_path / ID)
     made.path.mkdir()
     return made
 
 
 def test_a_command_that_will_not_end_is_ended(engine, folder):
-    ledger = Ledger(engine)
+    ledger = RunsTable(engine)
     ledger.begin(ID, {}, "here", "1")
-    runner, states = Runner(folder, ledger, grace=0.3), []
+    runner, states = Supervisor(folder, ledger, grace=0.3), []
     command = [*CHILD, "--base=stubborn", f"--out={folder.out}"]
     thread = threading.Thread(target=lambda: states.append(runner.run(command, {})))
     thread.start()
@@ -37,8 +37,21 @@ def test_a_command_that_will_not_end_is_ended(engine, folder):
     assert states == ["cancelled"] and ledger.get(ID).sentence == "It was cancelled."
 
 
+def test_a_trained_model_survives_whatever_ends_the_run_and_the_way_to_register_it_is_said(engine, folder):
+    table = RunsTable(engine)
+    table.begin(ID, {}, "here", "1")
+    (folder.out / "model").mkdir(parents=True)
+    (folder.out / TRAINED).write_text("{}")
+    (folder.out / "report.json").write_text('{"proved": true}')
+    note_end(table, folder, LOST, "Its process is gone.", None)
+    assert (folder.out / "model").exists()
+    run = table.get(ID)
+    assert run.sentence.endswith(f"python -m finetune --register {folder.out} registers it.")
+    assert run.report == {"proved": True}
+
+
 def test_what_cannot_be_told_to_the_records_is_told_later(engine, folder, monkeypatch):
-    ledger = Ledger(engine)
+    ledger = RunsTable(engine)
     ledger.begin(ID, {}, "here", "1")
     end, tries = ledger.end, []
 
@@ -50,6 +63,6 @@ def test_what_cannot_be_told_to_the_records_is_told_later(engine, folder, monkey
 
     monkeypatch.setattr(ledger, "end", away_at_first)
     monkeypatch.setattr("vibecheck.training.supervisor.time.sleep", lambda _: None)
-    assert Runner(folder, ledger).run([*CHILD, "--base=quick", f"--out={folder.out}"], {}) == "finished"
+    assert Supervisor(folder, ledger).run([*CHILD, "--base=quick", f"--out={folder.out}"], {}) == "finished"
     assert len(tries) == 2 and ledger.get(ID).report["proved"]
     assert folder.read("end.json")["state"] == "finished"

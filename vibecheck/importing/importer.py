@@ -50,8 +50,8 @@ class ImportedPicture:
 class Importer:
     """Imports labelled pictures into a store.
 
-    `crops`: each picture is a face crop already. `now` is the time of the import, and of pictures
-    without one. What was taken before `oldest` is refused: the next sweep would delete it.
+    `crops`: each picture is a face crop already. `now` is the time of the import, and of pictures without
+    one. Pictures older than `retention_days` are refused: the next sweep would delete them.
     """
 
     def __init__(
@@ -127,13 +127,13 @@ class Importer:
         return reading
 
     def _label(self, prediction_id: str) -> str | None:
-        """What the last import said of a prediction; somebody may have corrected it since."""
+        """The label of the last import; somebody may have corrected it since."""
         labels = (each for each in reversed(self._store.feedback_of(prediction_id)) if each.source == SOURCE)
         return next((each.label for each in labels), None)
 
 
 def id_of(data: bytes) -> str:
-    """The id of the prediction of an imported picture: that of its bytes."""
+    """The id of an imported prediction, from the bytes of its picture."""
     return hashlib.sha256(b"vibecheck import\0" + data).hexdigest()[:32]
 
 

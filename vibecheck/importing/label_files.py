@@ -103,7 +103,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """The lines of a CSV file that are not empty, by column, with their numbers."""
+    """The non-empty lines of a CSV file with their numbers, as cells by column."""
     try:
         if path.exists() and not path.is_file():  # a pipe or a device might never end
             raise LabelsError(f"{path} is not a file.")

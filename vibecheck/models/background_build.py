@@ -84,8 +84,8 @@ class BackgroundBuild:
 
     def _listen(self) -> None:
         with self._process:
-            for written in self._process.stdout or ():
-                line = written.decode(errors="replace")  # libraries may print anything among our lines
+            for raw in self._process.stdout or ():
+                line = raw.decode(errors="replace")  # libraries may print anything among our lines
                 if state := state_of(line):
                     self.state = state
                 else:

@@ -1,10 +1,10 @@
-"""Training runs: started by the app, in processes of their own that outlive it.
+"""Training runs that the app starts, in processes of their own that outlive it.
 
-Jobs (desk.py)  starts, cancels and lists them; the page asks it
-runner.py       python -m vibecheck.training FOLDER: starts the training command and stays with it
-events.py       what the command says, line by line → Progress
-ledger.py       the table in which every copy of the app sees how a run goes
-folder.py       the folder of a run: what was asked, what was said, the log, what came out
-machine.py      cores, process numbers, and giving way to the live video
-bases.py        how long a run will take, and how much memory
+runs.py        starts, cancels and lists them
+supervisor.py  python -m vibecheck.training FOLDER: runs the training command and reports to the records
+events.py      the command's output, line by line → RunProgress
+runs_table.py  the table that all copies of the app share
+run_folder.py  the folder of a run: request, events, log, results
+estimate.py    time, memory and disk of a run, before it starts
+resources.py   cores, process ids, priorities
 """

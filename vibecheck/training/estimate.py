@@ -1,12 +1,13 @@
-"""How long a fine-tuning run takes here, and how much memory: said before it starts, without torch.
+"""Estimates the time, memory and disk of a fine-tuning run before it starts, without torch.
 
-Time is counted in passes of one picture through the network. How long one takes was measured when the
-model was made ready on this machine (`report.json`), else it is taken from what others of its kind took.
+Time is counted in forward passes of one picture. Their duration was measured when the model was compiled on
+this machine (`report.json`); otherwise it is extrapolated from models of its kind.
 """
 
 import json
 import math
 import os
+import shutil
 import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,35 +21,35 @@ from vibecheck.training import resources
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.model_source import EMBEDDED_NAME
 
-# From so many parameters on a network is large: it learns in fewer passes, in smaller batches.
+# Networks with more parameters are trained in fewer epochs and smaller batches.
 LARGE = 20_000_000
-# Measured on one core of an EPYC of 2025 (AVX-512) with torch 2.13: ms that one picture takes forward in
-# full precision, for each million parameters times each place in the picture that they are applied to.
+# Measured on one core of an EPYC of 2025 (AVX-512) with torch 2.13: ms of a forward pass in full precision,
+# per million parameters and position in the picture.
 MS_PER_TRANSFORMER = 452 / (86 * 196)  # a ViT-B/16 at 224 px
 MS_PER_CONVOLUTION = 4.0 / (3.9 * 80 * 80)  # the embedded model at 80 px
-# Backward takes twice as long as forward. A processor with instructions for bf16 takes half of the time.
+# A backward pass takes twice as long as a forward pass; bf16 instructions halve both.
 BACKWARD, HALF = 2.0, 0.5
-ACCELERATOR = 1 / 60  # of the time of one core, by a small one
-# Loading libraries, compiling the finished model, and trying the ways to run it (200 faces each).
+ACCELERATOR = 1 / 60  # time on a small accelerator, relative to one core
+# Loading libraries, compiling the model, and measuring the ways to run it (200 faces each).
 BEFORE_AND_AFTER = 0.5  # minutes
 FACES_TRIED = 1000
-# How often the validation part is read to choose the mix, beside once a pass.
+# Passes over the validation part to choose the mix.
 MIXES = 12
 LIBRARIES_MB = 750
-# What a parameter takes: itself, its gradient, two moments of AdamW, the old weights and the best so far.
+# Per parameter: weight, gradient, two moments of AdamW, old and best weights.
 BYTES_A_PARAMETER = 24
-# A convolution's outputs, of a picture: so many numbers for each of its pixels.
+# On disk: two checkpoints and a third being written (weights, two moments), the best weights of two stages,
+# the model, and the ways to run it that are compared.
+BYTES_ON_DISK = 4 * (3 * 3 + 2 + 4)
+# Activations of a convolutional network per pixel of the picture.
 NUMBERS_A_PIXEL = 400
 CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current"))
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a network is, and how long a picture takes through it.
-
-    `side` is that of its input in px, `forward_ms` on one core in full precision, `activations_mb` what one
-    picture leaves behind to learn from.
-    """
+    """The size of a network. `side` is its input in px, `forward_ms` a forward pass on one core in full
+    precision, `activations_mb` the memory of one picture's activations."""
 
     parameters: int
     side: int
@@ -58,9 +59,9 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """How a network learns: `head` passes in which its head alone does, then `all`, in batches of `batch`.
+    """The schedule of a training: `head` epochs of the head alone, then `all` epochs, in batches of `batch`.
 
-    `frozen` is the share of its first blocks that never change.
+    `frozen` is the share of blocks that stay frozen.
     """
 
     head: int
@@ -71,9 +72,9 @@ class Passes:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """`minutes` at most (a run that gets no better ends earlier), `memory_mb` at its peak.
+    """`minutes` at most (early stopping may end a run before), `memory_mb` at its peak.
 
-    `available_mb` is what this machine has left; `cores` is how many work.
+    `available_mb` is the free memory of this machine; `cores` are those that compute.
     """
 
     minutes: float
@@ -123,13 +124,13 @@ def size_of(folder: Path) -> Size:
 
 
 def passes_for(size: Size, epochs: int | None = None) -> Passes:
-    """How a network of this size learns; `epochs`, where given, are the passes in which all of it does."""
+    """The schedule for a network of this size; `epochs` replaces the default of the second stage."""
     usual = Passes(5, 12, 32, 0.25) if size.parameters < LARGE else Passes(2, 4, 8, 0.5)
     return usual if epochs is None else Passes(usual.head, epochs, usual.batch, usual.frozen)
 
 
 def of(size: Size, train: int, valid: int, passes: Passes, device: str = "cpu") -> Estimate:
-    """For so many pictures to learn from and to choose by. `device` is cpu, cuda or mps."""
+    """The estimate for so many training and validation pictures. `device` is cpu, cuda or mps."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     forward = size.forward_ms / 60_000  # minutes
     quick = forward * (HALF if _has_bf16() else 1.0)
@@ -143,8 +144,24 @@ def of(size: Size, train: int, valid: int, passes: Passes, device: str = "cpu") 
     return Estimate(minutes, math.ceil(memory), free_mb(), cores)
 
 
+def disk_mb(size: Size, pictures: int) -> int:
+    """The disk space that a run takes at its peak."""
+    return math.ceil((size.parameters * BYTES_ON_DISK + pictures * 3 * size.side**2) / 1e6)
+
+
+def disk_refusal(size: Size, pictures: int, folder: Path) -> str | None:
+    """Why the disk of an existing folder is too full for a run, and what to do; None where it is not."""
+    needed, free = disk_mb(size, pictures), shutil.disk_usage(folder).free // 1_000_000
+    if needed <= free:
+        return None
+    return (
+        f"Fine-tuning this model needs about {needed:,} MB of disk; {free:,} MB are free in {folder}. "
+        "Free some space, or name a folder on another disk with --out."
+    )
+
+
 def free_mb() -> int:
-    """The memory that is left: of the machine, or of the container if that allows less."""
+    """Free memory of the machine, or of the container if that is less."""
     free = psutil.virtual_memory().available
     try:
         most, used = (int(path.read_text()) for path in CGROUP)
@@ -154,7 +171,7 @@ def free_mb() -> int:
 
 
 def _numbers(path: Path) -> int:
-    """How many numbers a file of safetensors holds, by its header."""
+    """The number of parameters in a safetensors file, by its header."""
     if path.suffix != ".safetensors":  # the index of a model in several files
         return 0
     with path.open("rb") as file:
@@ -166,7 +183,7 @@ def _numbers(path: Path) -> int:
 
 
 def _measured(folder: Path) -> float | None:
-    """What was measured when the model was made ready here, in ms on one core."""
+    """The forward pass as measured on this machine, in ms on one core."""
     try:
         report: dict[str, Any] = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
         return float(report["pytorch_ms"]) * int(report["threads"])
@@ -181,17 +198,14 @@ def _has_bf16() -> bool:
         return False
 
 
-# A ViT-B/16 with seven classes, which most models of expressions on the Hub are.
+# A ViT-B/16 with seven classes, like most expression models on the Hub.
 USUAL = Size(parameters=85_804_039, side=224, forward_ms=452.0, activations_mb=160.0)
-# Of all labels, those of a fifth of the visitors judge; of the rest, a part chooses.
+# Shares of all labels; the rest is held out.
 TRAIN, VALID = 0.65, 0.15
 
 
 def size_of_base(base: str, data: Path, embedded: str) -> Size | None:
-    """How large the base is: a version, a Hub id, or `embedded`, whose version is also `embedded`.
-
-    None where its files are not on this machine.
-    """
+    """The size of a base (a version, a Hub id, or `embedded`); None where its files are not here."""
     folder = EMBEDDED if base in (EMBEDDED_NAME, embedded) else Shelf(data).folder(base)
     try:
         return size_of(folder)
@@ -200,7 +214,7 @@ def size_of_base(base: str, data: Path, embedded: str) -> Size | None:
 
 
 def estimate_of(size: Size, labels: int, epochs: int | None) -> Estimate:
-    """What a run on so many labels takes, with the threads that runs are given here."""
+    """The estimate for so many labels, with the threads of the page's runs."""
     passes = passes_for(size, epochs)
     takes = of(size, round(labels * TRAIN), round(labels * VALID), passes)
     return replace(takes, minutes=takes.minutes * takes.cores / resources.threads())

@@ -1,7 +1,7 @@
-"""What the training command says, line by line, and what is known of the run by then.
+"""The events of the training command, and the progress of a run that they add up to.
 
-The command prints one JSON object a line. It loads models and pictures of others, so its output is outside
-input: what is not understood is left out, what is too long is cut, and the little that is kept has a shape.
+The command prints one JSON object a line. It loads models and pictures of others, so its output is untrusted:
+unknown lines are dropped, long ones cut, and the rest is validated.
 """
 
 import re
@@ -19,17 +19,17 @@ from pydantic import (
     WrapValidator,
 )
 
-# Longer lines are left out: an event is a few hundred bytes.
+# Longer lines are dropped; an event is a few hundred bytes.
 LONGEST_LINE = 64 * 1024
 CHUNK = 64 * 1024
-# A curve with more points than this shows no more than one with half of them.
+# Curves with more points are thinned to half.
 MOST_POINTS = 400
 MOST_EPOCHS = 1000
 LONGEST_TEXT = 2000
 
 
 def _cut(value: Any) -> Any:
-    """Text without control characters, and not too long."""
+    """Text without control characters, truncated."""
     return re.sub(r"[\x00-\x1f\x7f]+", " ", value)[:LONGEST_TEXT] if isinstance(value, str) else value
 
 
@@ -44,17 +44,19 @@ Text = Annotated[str, BeforeValidator(_cut)]
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Minutes = Annotated[float, Field(ge=0, le=10**6)]
-# A count of each of some names: what is told beside the point, so it does not spoil an event.
+# Counts by name; an invalid one does not invalidate its event.
 Counts = Annotated[dict[Text, Count], Field(max_length=50), WrapValidator(_or_nothing)]
 
 
-class _Told(BaseModel):
+class _EventModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class Collected(_Told):
-    """Which labels there are. `judging` may judge a model, `left_out` counts reasons, `unit` is what was
-    split: "visitor" or "visit"."""
+class Collected(_EventModel):
+    """The labelled pictures. `judging` may judge a model, `left_out` counts by reason.
+
+    `unit` is what was split: "visitor" or "visit".
+    """
 
     event: Literal["collected"] = "collected"
     rows: Count
@@ -67,7 +69,7 @@ class Collected(_Told):
     unit: Text = ""
 
 
-class Started(_Told):
+class Started(_EventModel):
     """Training begins."""
 
     event: Literal["started"] = "started"
@@ -77,8 +79,8 @@ class Started(_Told):
     base: Text = ""
 
 
-class Step(_Told):
-    """How far it is: `done` is 0 to 1 of the whole run."""
+class TrainingStep(_EventModel):
+    """Progress within an epoch; `done` is the share of the whole run."""
 
     event: Literal["step"] = "step"
     stage: Text = ""
@@ -89,8 +91,8 @@ class Step(_Told):
     minutes_left: Minutes | None = None
 
 
-class Epoch(_Told):
-    """An epoch is over; accuracy is on the validation part."""
+class Epoch(_EventModel):
+    """The end of an epoch; accuracy is on the validation part."""
 
     event: Literal["epoch"] = "epoch"
     stage: Text = ""
@@ -103,22 +105,22 @@ class Epoch(_Told):
     minutes_left: Minutes | None = None
 
 
-class Blend(_Told):
-    """How much of the new weights is in the mix of old and new."""
+class Blend(_EventModel):
+    """A mix of old (0) and new (1) weights."""
 
     event: Literal["blend"] = "blend"
     mix: Share
     accuracy: Share | None = None
 
 
-class Exported(_Told):
-    """The model can run."""
+class Exported(_EventModel):
+    """The model is compiled and registered."""
 
     event: Literal["exported"] = "exported"
     version: Text = ""
 
 
-class Judged(_Told):
+class Judged(_EventModel):
     """Whether the challenger is proved better than the champion."""
 
     event: Literal["judged"] = "judged"
@@ -126,11 +128,12 @@ class Judged(_Told):
     reason: Text = ""
     needed: Count | None = None
     n: Count | None = None
-    p: Share | None = None
+    evidence: Annotated[float, Field(ge=0)] | None = None
+    threshold: Annotated[float, Field(ge=0)] | None = None
 
 
-class Finished(_Told):
-    """The end: which version came out, and where its report is."""
+class Finished(_EventModel):
+    """The end: the new version and its report."""
 
     event: Literal["finished"] = "finished"
     version: Text
@@ -140,23 +143,23 @@ class Finished(_Told):
     promoted: bool = False
 
 
-class Failed(_Told):
-    """The end: why nothing came out."""
+class Failed(_EventModel):
+    """The end: why there is no result."""
 
     event: Literal["failed"] = "failed"
     error: Text
 
 
-Event = Collected | Started | Step | Epoch | Blend | Exported | Judged | Finished | Failed
+Event = Collected | Started | TrainingStep | Epoch | Blend | Exported | Judged | Finished | Failed
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 
 
-class Progress(_Told):
-    """All that is known of a run so far. `losses` are pairs of how much was done and the loss then."""
+class RunProgress(_EventModel):
+    """The state of a run. `losses` are pairs of progress (0 to 1) and loss."""
 
     collected: Collected | None = None
     started: Started | None = None
-    step: Step | None = None
+    step: TrainingStep | None = None
     losses: tuple[tuple[Share, float], ...] = ()
     epochs: tuple[Epoch, ...] = ()
     blend: Blend | None = None
@@ -165,25 +168,25 @@ class Progress(_Told):
     finished: Finished | None = None
     failed: Failed | None = None
 
-    def heard(self, event: Event) -> "Progress":
-        """What is known after one more event."""
+    def heard(self, event: Event) -> "RunProgress":
+        """The state after one more event."""
         changes: dict[str, Any] = {event.event: event}
         if isinstance(event, Epoch):
             changes = {"epochs": (*self.epochs, event)[-MOST_EPOCHS:]}
-        if isinstance(event, Step) and event.loss is not None:
+        if isinstance(event, TrainingStep) and event.loss is not None:
             changes["losses"] = _thinned((*self.losses, (event.done, event.loss)))
         return self.model_copy(update=changes)
 
     @property
     def done(self) -> float:
-        """How much of the whole run is done, 0 to 1."""
+        """The share of the whole run that is done, 0 to 1."""
         if self.finished:
             return 1.0
         return self.step.done if self.step else 0.0
 
     @property
     def stage(self) -> str:
-        """What it does now, in a few words."""
+        """The current stage, for people."""
         if self.judged or self.finished:
             return "Writing the report"
         if self.exported:
@@ -198,26 +201,23 @@ class Progress(_Told):
 
 
 def parse(line: bytes) -> Event | None:
-    """The event that a line tells, or None where it tells none."""
+    """The event in a line, or None."""
     try:
         return _EVENT.validate_json(line)
     except ValidationError:
         return None
 
 
-def read_progress(content: Any) -> Progress:
-    """Progress as `model_dump(mode="json")` wrote it; an empty one where it cannot be read."""
+def read_progress(content: Any) -> RunProgress:
+    """RunProgress from its JSON; an empty one where it cannot be read."""
     try:
-        return Progress.model_validate(content or {})
+        return RunProgress.model_validate(content or {})
     except ValidationError:  # written by another version of VibeCheck
-        return Progress()
+        return RunProgress()
 
 
 def lines(stream: BinaryIO, read: Callable[[int], bytes] | None = None) -> Iterator[bytes]:
-    """The whole lines of a stream, without their ends; those that are too long are left out.
-
-    Each comes as soon as it is whole. A last line without an end comes when the stream ends.
-    """
+    """The lines of a stream without line ends, as soon as they are complete; too long ones are dropped."""
     if read is None:
         read = getattr(stream, "read1", stream.read)
     held, too_long = bytearray(), False

@@ -1,4 +1,4 @@
-"""Which cores a training run gets, which process is its own, and how it gives way to the live video."""
+"""Cores and priorities for training runs, and which process belongs to a run."""
 
 import contextlib
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 
 CGROUP = Path("/sys/fs/cgroup")
-# Linux lets a parent go on before the child's command line can be read: on a busy machine one in four
-# processes that were just started has none for some ms. Kernel threads never have one.
+# On Linux, a new process has no command line for some ms (one in four, on a busy machine); kernel threads
+# never have one.
 BORN_WITHIN = 1.0
 
 
 def cores() -> int:
-    """Cores that this process may use: those of the machine, or what its container is held to."""
+    """Cores that this process may use, by affinity and container limit."""
     if hasattr(os, "sched_getaffinity"):
         there = len(os.sched_getaffinity(0))
     else:
@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def threads() -> int:
-    """Threads for training: one core is left to the live video, where there is more than one."""
+    """Threads for training: all cores but one, which is left to live video."""
     return max(1, cores() - 1)
 
 
@@ -37,7 +37,7 @@ def host() -> str:
 
 
 def pid_space() -> str:
-    """What process numbers are numbers in: another one after a restart, and in each container."""
+    """The namespace of process ids: it changes with a reboot, and differs between containers."""
     boot = _first_line(Path("/proc/sys/kernel/random/boot_id"))
     try:
         namespace = Path("/proc/self/ns/pid").readlink().name
@@ -47,10 +47,7 @@ def pid_space() -> str:
 
 
 def runs(pid: int | None, job_id: str) -> bool:
-    """Whether the process with this number is that of the job, whose id is in its command line.
-
-    The id tells more than the time of its start does: no other process ever has it.
-    """
+    """Whether the process with this id belongs to the run, whose id is in its command line."""
     if pid is None:
         return False
     try:
@@ -64,7 +61,7 @@ def runs(pid: int | None, job_id: str) -> bool:
 
 
 def give_way(pid: int) -> None:
-    """Let every other process go before this one: processor, then disk. What a system lacks is left out."""
+    """Give a process the lowest CPU and disk priority, as far as the system supports it."""
     with contextlib.suppress(psutil.Error, OSError, ValueError):
         psutil.Process(pid).nice(19 if os.name == "posix" else psutil.IDLE_PRIORITY_CLASS)
     if hasattr(os, "SCHED_IDLE"):

@@ -1,5 +1,9 @@
-"""The folder of a run: `job.json` (what was asked), `events.jsonl`, `log.txt`, `end.json`, and `out`."""
+"""The folder of a run: `job.json` (what was asked), `events.jsonl`, `log.txt`, `end.json`, and `out`.
 
+`out` is the `--out` of `python -m finetune`: see `finetune/training/plan.py`.
+"""
+
+import contextlib
 import json
 import re
 import shutil
@@ -8,10 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Of the log, this much is shown.
+from filelock import FileLock, Timeout
+
+# In `out`: face crops while they are being opened, the lock of the run, and what a finished training leaves.
+PICTURES, LOCK, MODEL, TRAINED = "data", ".lock", "model", "trained.json"
+# The end of the log that is shown.
 LOG_BYTES = 16 * 1024
 LOG_LINES = 60
-# A larger report is not copied into the records; it stays in the folder.
+# A larger report is not copied into the records.
 LARGEST_REPORT = 1_000_000
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -19,8 +27,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
-class JobFolder:
-    """Where one run keeps its files."""
+class RunFolder:
+    """The folder of one run."""
 
     path: Path
 
@@ -40,9 +48,15 @@ class JobFolder:
     def out(self) -> Path:
         return self.path / "out"
 
+    @property
+    def trained(self) -> bool:
+        """Whether the training was finished, so that its model can be registered."""
+        return (self.out / TRAINED).exists()
+
     def clear(self) -> None:
-        """Deletes what an unfinished run leaves behind: the faces in it are kept in the records alone."""
-        shutil.rmtree(self.out, ignore_errors=True)
+        """Deletes what an unfinished run leaves behind, unless its model is trained."""
+        if not self.trained:
+            shutil.rmtree(self.out, ignore_errors=True)
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Writes a JSON file whole or not at all."""
@@ -63,12 +77,12 @@ class JobFolder:
                 text = file.read().decode(errors="replace")
         except OSError:
             return ""
-        # A progress bar draws over itself: what it showed last is what counts.
+        # Of a progress bar, only its last state.
         lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in _ESCAPES.sub("", text).split("\n")]
         return "\n".join(_CONTROL.sub(" ", line)[:500] for line in lines[-LOG_LINES:]).strip()
 
     def report(self) -> dict[str, Any] | None:
-        """What `out/report.json` says, or None."""
+        """`out/report.json`, or None."""
         path = self.out / "report.json"
         try:
             return read_json(path) if path.stat().st_size <= LARGEST_REPORT else None
@@ -76,7 +90,7 @@ class JobFolder:
             return None
 
     def report_html(self) -> bytes | None:
-        """The report as a page, or None where it is not here."""
+        """The report as HTML, or None."""
         try:
             return (self.out / "report.html").read_bytes()
         except OSError:
@@ -84,12 +98,19 @@ class JobFolder:
 
 
 def root_of(data: Path) -> Path:
-    """Where all runs of a data folder are."""
+    """Where the runs of the page are, in a data folder."""
     return data.absolute() / "jobs"
 
 
+def remove_pictures(data: Path) -> None:
+    """Deletes the face crops of runs that were killed before they had opened them."""
+    for pictures in (*data.glob(f"fine-tuning/*/{PICTURES}"), *root_of(data).glob(f"*/out/{PICTURES}")):
+        with contextlib.suppress(Timeout, OSError), FileLock(pictures.parent / LOCK, timeout=0):
+            shutil.rmtree(pictures, ignore_errors=True)
+
+
 def clean(root: Path, keep: Iterable[str]) -> None:
-    """Deletes the folders of all runs but those with these ids. What cannot be deleted stays."""
+    """Deletes the folders of all runs except these, as far as possible."""
     keep = set(keep)
     if not root.is_dir():
         return

@@ -1,7 +1,7 @@
-"""The table of runs, which every copy of the app shares: at most one of them is running.
+"""The table of training runs, which all copies of the app share; at most one run is running.
 
-A run holds its row by renewing it. One that was not renewed for `LEASE` is lost: its process died, or
-its machine, or it cannot reach the database. Should it come back before another was started, it goes on.
+A run holds a lease on its row. Without renewal for `LEASE` it counts as lost: the process or the machine
+died, or cannot reach the database. If it reports again before another run was started, it continues.
 """
 
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from sqlalchemy import Connection, Engine, delete, exists, select, update
 from vibecheck.errors import JobError
 from vibecheck.records.db.tables import jobs
 from vibecheck.records.db.transactions import database_now, insert_if_new, reading, writing
-from vibecheck.training.events import Progress, read_progress
+from vibecheck.training.events import RunProgress, read_progress
 
 RUNNING, FINISHED, FAILED, CANCELLED, LOST = "running", "finished", "failed", "cancelled", "lost"
 STATES = (RUNNING, FINISHED, FAILED, CANCELLED, LOST)
 LEASE = timedelta(seconds=90)
-# Runs that are remembered.
+# Runs that are kept in the table.
 REMEMBERED = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A run, as the records know it. `age` is for how long nothing was heard of it, by their clock.
+class TrainingRun:
+    """A run in the records. `age` is the time since its last renewal, by the database's clock.
 
-    `sentence` says how it ended, `log` are the last lines of its log, `report` is what its report says.
+    `sentence` says how it ended, `log` are the last lines of its log, `report` is its report.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Job:
     started_at: datetime
     ended_at: datetime | None
     cancelling: bool
-    progress: Progress
+    progress: RunProgress
     sentence: str
     log: str
     report: dict[str, Any] | None
@@ -49,14 +49,14 @@ class Job:
         return self.state == RUNNING
 
 
-class Ledger:
+class RunsTable:
     """All runs. Every method raises RecordsError where the database fails."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def begin(self, job_id: str, asked: dict[str, Any], host: str, pid_space: str) -> None:
-        """Notes a run as running. Raises JobError where one is running already."""
+        """Records a run as running. Raises JobError if one is running already."""
         with writing(self._engine) as connection:
             now = database_now(connection)
             row = {
@@ -74,11 +74,11 @@ class Ledger:
             connection.execute(delete(jobs).where(jobs.c.id.not_in(newest), jobs.c.state != RUNNING))
 
     def renew(
-        self, job_id: str, pid: int | None = None, progress: Progress | None = None, log: str | None = None
+        self, job_id: str, pid: int | None = None, progress: RunProgress | None = None, log: str | None = None
     ) -> bool:
-        """Holds the row of a run, and notes what is new; returns whether it may go on.
+        """Renews the lease of a run, with news; returns whether it may continue.
 
-        One that was given up meanwhile is taken up again, unless another runs by now.
+        A run that counted as lost is running again, unless another one was started.
         """
         changes: dict[str, Any] = {"pid": pid} if pid is not None else {}
         if progress is not None:
@@ -98,11 +98,11 @@ class Ledger:
         job_id: str,
         state: str,
         sentence: str,
-        progress: Progress | None = None,
+        progress: RunProgress | None = None,
         log: str | None = None,
         report: dict[str, Any] | None = None,
     ) -> None:
-        """Notes how a run ended. One that has ended already stays as it is, unless it was only lost."""
+        """Records the end of a run, unless it has ended already (lost ones may still end)."""
         changes = {"state": state, "sentence": sentence, "log": log, "report": report}
         if progress is not None:
             changes["progress"] = progress.model_dump(mode="json")
@@ -113,7 +113,7 @@ class Ledger:
             connection.execute(update(jobs).where(jobs.c.id == job_id, open_ones).values(values))
 
     def lost(self, job_id: str, sentence: str) -> None:
-        """Notes that a run is lost, unless it was heard of within the lease after all."""
+        """Records that a run is lost, unless its lease was renewed."""
         with writing(self._engine) as connection:
             now = database_now(connection)
             silent = jobs.c.state == RUNNING, jobs.c.renewed_at < now - LEASE
@@ -121,41 +121,41 @@ class Ledger:
             connection.execute(update(jobs).where(jobs.c.id == job_id, *silent).values(values))
 
     def ask_cancel(self, job_id: str) -> None:
-        """Asks whoever runs it to end it."""
+        """Requests the end of a run."""
         with writing(self._engine) as connection:
             running = jobs.c.id == job_id, jobs.c.state == RUNNING
             now = database_now(connection)
             connection.execute(update(jobs).where(*running).values(cancel_asked_at=now))
 
     def cancel_asked(self, job_id: str) -> bool:
-        """Whether somebody has asked to end it."""
+        """Whether its end was requested."""
         with reading(self._engine) as connection:
             query = select(jobs.c.cancel_asked_at).where(jobs.c.id == job_id)
             return connection.execute(query).scalar_one_or_none() is not None
 
-    def running(self) -> Job | None:
-        """The run that is under way, as far as the records know."""
+    def running(self) -> TrainingRun | None:
+        """The running run, by the records."""
         with reading(self._engine) as connection:
             row = connection.execute(select(jobs).where(jobs.c.state == RUNNING)).mappings().one_or_none()
             return None if row is None else _job(row, connection)
 
-    def get(self, job_id: str) -> Job:
-        """One run. Raises JobError where it is not remembered."""
+    def get(self, job_id: str) -> TrainingRun:
+        """One run. Raises JobError where there is none with this id."""
         with reading(self._engine) as connection:
             row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().one_or_none()
             if row is None:
-                raise JobError("This training run is not remembered any more.")
+                raise JobError("This training run is no longer in the records.")
             return _job(row, connection)
 
-    def history(self, limit: int) -> list[Job]:
+    def history(self, limit: int) -> list[TrainingRun]:
         """The last runs, newest first."""
         query = select(jobs).order_by(jobs.c.started_at.desc(), jobs.c.id).limit(limit)
         with reading(self._engine) as connection:
             return [_job(row, connection) for row in connection.execute(query).mappings()]
 
 
-def _job(row: Any, connection: Connection) -> Job:
-    return Job(
+def _job(row: Any, connection: Connection) -> TrainingRun:
+    return TrainingRun(
         id=row["id"],
         state=row["state"],
         asked=dict(row["asked"]),

@@ -245,7 +245,7 @@ def test_a_single_visit_may_be_kept_apart_as_a_whole(settings, store):
         == HELD_OUT
     )
     add(store, ("sad", "audit", "me"), id=f"{number:032x}", visitor="me", made_at=NOON)
-    with pytest.raises(LabelsError, match=r"Each of the 1 .* of a visitor who is kept apart"):
+    with pytest.raises(LabelsError, match=r"Each of the 1 .* of a visitor who is held out"):
         check(collect(settings, "store"))
 
 

@@ -47,7 +47,7 @@ def small(pretrain):
         )
 
     ARCHITECTURES["tiny"] = Architecture(config, "sgd", 0.1, 5e-4)
-    yield pretrain.Recipe(
+    yield pretrain.PretrainRecipe(
         architecture="tiny", epochs=3, side=32, small_side=24, small_share=0.4, batch=50, average=0.9
     )
     del ARCHITECTURES["tiny"]

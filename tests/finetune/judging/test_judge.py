@@ -58,8 +58,6 @@ def settings(tmp_path) -> Settings:
 @pytest.fixture
 def registry(settings):
     registry = Registry.open(settings)
-    registry.register(SHIPPED, "ships", "embedded", {}, NOW)
-    registry.begin(SHIPPED, "the first", NOW)
     yield registry
     registry.close()
 
@@ -124,12 +122,26 @@ def test_one_that_is_worse_is_not_and_few_labels_prove_nothing(settings, registr
 
 
 def test_the_report_is_written_and_read_back_as_it_was(settings, registry, pictures, confused):
+    registry.register("confused", "a test", str(confused), {}, NOW)
     report = judged(settings, pictures, SHIPPED, confused)
     out = settings.data / "trial"
     assert Report.parse((out / "report.json").read_bytes()) == report
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/jpeg;base64,") == 16 and "Not proved" in page
     assert {path.name for path in out.iterdir()} == {"report.json", "report.html"}
+
+
+def test_only_the_last_report_of_a_registered_version_shows_faces(settings, registry, pictures, confused):
+    stranger = judged(settings, pictures, SHIPPED, confused)
+    page = settings.data / "trial" / "report.html"
+    assert stranger.changed and "data:image/jpeg" not in page.read_text(encoding="utf-8")
+    registry.register("confused", "a test", str(confused), {}, NOW)
+    judged(settings, pictures, SHIPPED, confused)
+    assert "data:image/jpeg" in page.read_text(encoding="utf-8")
+    other = settings.data / "other"
+    judge_challenger(settings, SHIPPED, confused, rows(pictures), None, other, (), NOW)
+    assert "data:image/jpeg" in (other / "report.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" not in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -56,14 +56,14 @@ def state_of(student) -> dict:
 def test_on_another_cameras_pictures_it_says_more_often_what_it_says_of_the_faces_as_they_are(
     embedded, faces, wrong
 ):
-    from finetune.training.adaptation import settle
+    from finetune.training.adaptation import adapt_batch_norm
 
     truth = said(embedded, faces)
     rng = np.random.default_rng(0)
     labels = np.where(rng.random(COUNT) < wrong, rng.integers(0, 7, COUNT), truth)
     before = state_of(embedded)
     agreed = (said(embedded, another_cameras(faces)) == truth).mean()
-    share = settle(embedded, rows_of(another_cameras(faces), labels))
+    share = adapt_batch_norm(embedded, rows_of(another_cameras(faces), labels))
     assert share > 0
     assert (said(embedded, another_cameras(faces)) == truth).mean() > agreed + 0.05
     changed = {name for name, value in embedded.state_dict().items() if not value.equal(before[name])}
@@ -71,27 +71,27 @@ def test_on_another_cameras_pictures_it_says_more_often_what_it_says_of_the_face
 
 
 def test_pictures_of_the_kind_it_knows_change_little(embedded, faces):
-    from finetune.training.adaptation import settle
+    from finetune.training.adaptation import adapt_batch_norm
 
     truth = said(embedded, faces)
-    settle(embedded, rows_of(faces, truth))
+    adapt_batch_norm(embedded, rows_of(faces, truth))
     assert (said(embedded, faces) == truth).mean() > 0.95
 
 
 def test_a_few_pictures_say_nothing_of_a_camera(embedded, faces):
-    from finetune.training.adaptation import FEWEST, settle
+    from finetune.training.adaptation import FEWEST, adapt_batch_norm
 
     dark = another_cameras(faces[: FEWEST - 1])
     before = state_of(embedded)
-    assert settle(embedded, rows_of(dark, np.zeros(len(dark), int))) == 0
+    assert adapt_batch_norm(embedded, rows_of(dark, np.zeros(len(dark), int))) == 0
     assert all(value.equal(before[name]) for name, value in embedded.state_dict().items())
 
 
 def test_a_network_without_such_statistics_stays_as_it_is(tmp_path):
-    from finetune.training.adaptation import settle
+    from finetune.training.adaptation import adapt_batch_norm
 
     student, side = student_of(small_vit(tmp_path / "vit", list(NAMES)), Manifest(version="m-1"))
     faces = np.zeros((60, side, side, 3), np.uint8)
     before = state_of(student)
-    assert settle(student, rows_of(faces, np.zeros(60, int))) == 0
+    assert adapt_batch_norm(student, rows_of(faces, np.zeros(60, int))) == 0
     assert all(value.equal(before[name]) for name, value in student.state_dict().items())

@@ -90,8 +90,8 @@ def test_statistics_of_batches_stay_as_they_were(torch, embedded):
     assert all(torch.equal(value, before[name]) for name, value in embedded.named_buffers())
 
 
-def test_first_only_the_head_learns_and_then_all_but_the_first_blocks(torch, embedded):
-    from finetune.training.student import but_the_first, only_head
+def test_first_only_the_head_learns_and_then_all_freeze_first_blocks(torch, embedded):
+    from finetune.training.student import freeze_first, train_head_only
 
     model = embedded.inner.model
 
@@ -99,24 +99,24 @@ def test_first_only_the_head_learns_and_then_all_but_the_first_blocks(torch, emb
         return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
     everything = {name for name, _ in model.named_parameters()}
-    only_head(model)
+    train_head_only(model)
     assert may_change() == {"classifier.1.weight", "classifier.1.bias"}
-    but_the_first(model, 0.0)
+    freeze_first(model, 0.0)
     assert may_change() == everything
-    but_the_first(model, 0.5)
+    freeze_first(model, 0.5)
     stays = everything - may_change()
     assert any("embedder" in name for name in stays)
     assert {name.split("stages.")[1][0] for name in stays if "stages." in name} == {"0", "1"}
 
 
 def test_the_first_blocks_of_a_transformer(torch, tmp_path):
-    from finetune.training.student import blocks, but_the_first
+    from finetune.training.student import blocks, freeze_first
 
     folder = small_vit(tmp_path / "vit", NAMES, num_hidden_layers=4)
     student, _ = student_of(folder, Manifest(version="m-1"))
     model = student.inner.model
     assert len(blocks(model)) == 4
-    but_the_first(model, 0.5)
+    freeze_first(model, 0.5)
     stays = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     assert any("patch_embeddings" in name for name in stays)
     assert any("cls_token" in name for name in stays) and not any("classifier" in name for name in stays)
@@ -210,9 +210,9 @@ def losses_of(means: list[float], spread: float) -> np.ndarray:
     ],
 )
 def test_no_more_is_changed_than_has_to_be(torch, means, spread, expected):
-    from finetune.training.blend import careful
+    from finetune.training.blend import smallest_step
 
-    assert careful(losses_of(means, spread)) == expected
+    assert smallest_step(losses_of(means, spread)) == expected
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ def test_no_more_is_changed_than_has_to_be(torch, means, spread, expected):
     ],
 )
 def test_more_than_half_of_what_was_learned_is_kept_only_where_that_is_far_better(torch, gain, expected):
-    from finetune.training.blend import HALFWAY, MIXES, chosen
+    from finetune.training.blend import HALFWAY, MIXES, choose_mix
 
     falling = [3.0 - 0.3 * step for step in range(HALFWAY + 1)]
     beyond = [falling[-1] - gain * step / 5 for step in range(1, 6)]
-    assert MIXES[chosen(losses_of(falling + beyond, 0.5))] == pytest.approx(expected, abs=0.11)
+    assert MIXES[choose_mix(losses_of(falling + beyond, 0.5))] == pytest.approx(expected, abs=0.11)

@@ -11,15 +11,16 @@ from tests.training.conftest import CHILD
 from tests.ui.examples import face
 from tests.waiting import wait_for
 from vibecheck.access.roles import Role
+from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.proof import Proof
-from vibecheck.evaluation.report import Changed, Pair, Report, Scores, Tally
+from vibecheck.evaluation.report import BothScores, Changed, Report, Scores
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
 from vibecheck.records.db.tables import jobs as jobs_table
 from vibecheck.records.db.transactions import writing
 from vibecheck.settings import Settings
 from vibecheck.training import resources
-from vibecheck.training.events import Collected, Finished, Progress, Step
-from vibecheck.training.runs import Jobs
+from vibecheck.training.events import Collected, Finished, RunProgress, TrainingStep
+from vibecheck.training.runs import TrainingRuns
 from vibecheck.training.runs_table import FAILED, FINISHED
 from vibecheck.ui.fine_tune import start_run
 from vibecheck.vision.classifier import EMBEDDED
@@ -40,7 +41,7 @@ def _offline(monkeypatch):
 
 @pytest.fixture
 def jobs(store, tmp_path):
-    opened = Jobs.open(Settings(data=tmp_path), CHILD)
+    opened = TrainingRuns.open(Settings(data=tmp_path), CHILD)
     yield opened
     opened.close()
 
@@ -81,16 +82,18 @@ def labelled(store, label: str, count: int = 1, at: datetime = NOW, **changes) -
 
 def proof(proved: bool) -> Proof:
     reason = "Proved better." if proved else "Not proved: about 120 more audits needed."
-    return Proof(proved, reason, 0 if proved else 120, CHAMP, 80, 48, 60, 0.01, NOW)
+    return Proof(proved, reason, 0 if proved else 120, CHAMP, 80, 48, 60, 24.0, NOW)
 
 
-def finished_run(jobs: Jobs, registry: Registry, proved: bool, report: dict | None = None) -> None:
+def finished_run(jobs: TrainingRuns, registry: Registry, proved: bool, report: dict | None = None) -> None:
     """A run that came to a challenger."""
     registry.register(NEW, "fine-tuned", "/nowhere", {}, NOW, ["f" * 32])
     registry.challenge(NEW)
     registry.prove(NEW, proof(proved))
     jobs._ledger.begin(ID, {"base": CHAMP}, "here", "1")
-    jobs._ledger.end(ID, FINISHED, f"{NEW} is ready.", Progress(finished=Finished(version=NEW)), "", report)
+    jobs._ledger.end(
+        ID, FINISHED, f"{NEW} is ready.", RunProgress(finished=Finished(version=NEW)), "", report
+    )
 
 
 def said(test) -> str:
@@ -149,7 +152,7 @@ def test_the_estimate_is_corrected_by_what_past_runs_took_here(store, page, jobs
     jobs._ledger.begin(ID, {"base": CHAMP}, resources.host(), "1")
     with writing(jobs._ledger._engine) as connection:  # it took ten minutes
         connection.execute(update(jobs_table).values(started_at=NOW - timedelta(minutes=10)))
-    progress = Progress(collected=Collected(rows=5, train=3, validation=1), finished=Finished(version=NEW))
+    progress = RunProgress(collected=Collected(rows=5, train=3, validation=1), finished=Finished(version=NEW))
     jobs._ledger.end(ID, FINISHED, f"{NEW} is ready.", progress)
     assert "about <b>10 minutes</b>" in said(page()) or "about <b>11 minutes</b>" in said(page())
 
@@ -231,7 +234,9 @@ def test_a_run_of_another_copy_is_seen_and_can_be_cancelled(store, page, jobs):
     labelled(store, "happy")
     jobs._ledger.begin(ID, {"base": CHAMP}, "away", "another machine")
     found = Collected(rows=10, train=7, held_out=3, left_out={"can't tell": 2})
-    progress = Progress().heard(found).heard(Step(stage="all", epoch=2, of=8, done=0.25, minutes_left=4))
+    progress = (
+        RunProgress().heard(found).heard(TrainingStep(stage="all", epoch=2, of=8, done=0.25, minutes_left=4))
+    )
     jobs._ledger.renew(ID, 7, progress, "epoch 2")
     test = page()
     assert "on away" in said(test) and "Training all layers" in said(test) and "epoch 2" in said(test)
@@ -297,8 +302,8 @@ def test_the_report_is_told_with_the_pictures_that_are_still_there(store, page, 
     changed = [Changed(each, "sad", "happy", 0.7, "sad", 0.6) for each in (there, "e" * 32)]
     report = Report(
         NEW, CHAMP, NOW, False, "Not proved.", 120, 30, {},
-        Tally(80, 48, 60, 17, 5, 0.01), Tally(50, 40, 41, 3, 2, 0.5),
-        Pair(scores(48, 0.08), scores(60, 0.05)), None, tuple(changed),
+        Comparison(80, 48, 60, 17, 5, 24.0), Comparison(50, 40, 41, 3, 2, 1.0),
+        BothScores(scores(48, 0.08), scores(60, 0.05)), None, tuple(changed),
     )  # fmt: skip
     finished_run(jobs, registry, False, report.plain())
     words = said(page())

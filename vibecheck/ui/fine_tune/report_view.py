@@ -7,8 +7,10 @@ import streamlit as st
 
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import ModelError
-from vibecheck.evaluation.report import Changed, Pair, Report, Tally
-from vibecheck.training.runs_table import Job
+from vibecheck.evaluation.compare import Comparison
+from vibecheck.evaluation.evidence import threshold
+from vibecheck.evaluation.report import BothScores, Changed, Report
+from vibecheck.training.runs_table import TrainingRun
 from vibecheck.ui.fine_tune import tiles
 from vibecheck.ui.shared import theme
 
@@ -16,12 +18,12 @@ from vibecheck.ui.shared import theme
 TILES = 12
 
 
-def details(job: Job) -> None:
+def details(job: TrainingRun) -> None:
     """The report below the verdict; nothing where there is none."""
     report = report_of(job)
     if report is None:
         return
-    st.html(_duel(report.held_out))
+    st.html(_duel(report.held_out, report.attempt))
     if report.reference:
         st.html(_reference(report.reference))
     if report.scores:
@@ -40,7 +42,7 @@ def details(job: Job) -> None:
             _pictures(title, rows)
 
 
-def report_of(job: Job) -> Report | None:
+def report_of(job: TrainingRun) -> Report | None:
     """The run's report, or None where it has no valid one."""
     if job.report is None:
         return None
@@ -50,7 +52,7 @@ def report_of(job: Job) -> Report | None:
         return None
 
 
-def _duel(held_out: Tally) -> str:
+def _duel(held_out: Comparison, attempt: int) -> str:
     differ = held_out.won + held_out.lost
     if not differ:
         return '<div class="vcd-detail">Both are right on the same pictures.</div>'
@@ -59,12 +61,20 @@ def _duel(held_out: Tally) -> str:
         f'<i style="width:{held_out.won / differ:.1%}"></i></div>'
         f'<div class="vcf-ends"><span class="vcd-good">won {held_out.won:,}</span>'
         f'<span class="vcd-bad">lost {held_out.lost:,}</span></div>'
-        f'<div class="vcd-detail">If both were equally good, the chance of this many wins or more would be '
-        f"{held_out.p:.1%} (exact McNemar test).</div>"
+        f'<div class="vcd-detail">{_evidence(held_out, threshold(attempt))}</div>'
     )
 
 
-def _reference(found: Tally) -> str:
+def _evidence(held_out: Comparison, needed: float) -> str:
+    if held_out.evidence is None:  # of a report that an earlier version made
+        return ""
+    return (
+        f"The evidence is {held_out.evidence:,.3g}; {needed:,.0f} proves it, however often one looks. "
+        f"Difference in accuracy: {held_out.low * 100:+.0f} to {held_out.high * 100:+.0f} points."
+    )
+
+
+def _reference(found: Comparison) -> str:
     change = (found.challenger - found.champion) / found.n * 100 if found.n else 0.0
     return (
         f'<div class="vcd-detail">On the reference set of {found.n:,} pictures: {found.challenger:,} right, '
@@ -72,7 +82,7 @@ def _reference(found: Tally) -> str:
     )
 
 
-def _moods(pair: Pair) -> str:
+def _moods(pair: BothScores) -> str:
     rows = []
     for emotion, n, before, after in pair.by_mood():
         if not n:
@@ -91,7 +101,7 @@ def _moods(pair: Pair) -> str:
     return f'<div class="vcd-slices">{"".join(rows)}</div>'
 
 
-def _calibration(pair: Pair) -> str:
+def _calibration(pair: BothScores) -> str:
     lines = "".join(
         f'<div class="vcf-side"><div class="name">{role}</div><div class="value">{scores.ece * 100:.1f}</div>'
         f'<div class="under">points off, {_direction(scores.bias)}</div></div>'

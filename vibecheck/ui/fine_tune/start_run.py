@@ -11,7 +11,7 @@ from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.training import estimate, resources
 from vibecheck.training.estimate import Estimate
 from vibecheck.training.pace import pace
-from vibecheck.training.runs import Request
+from vibecheck.training.runs import RunRequest
 from vibecheck.training.runs_table import FINISHED
 from vibecheck.ui.fine_tune import state
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -28,7 +28,7 @@ SOURCES = {"store": "The records of this app", "comet": "Comet", "files": "A fol
 class RequestedRun:
     """The run that the card describes, and what prevents it, or nothing."""
 
-    request: Request
+    request: RunRequest
     problem: str = ""
 
 
@@ -130,7 +130,7 @@ def _asked(base: str) -> RequestedRun:
     ).strip()  # fmt: skip
     if reference and not Path(reference).exists():
         problem = problem or f"{reference} does not exist: name a folder on the machine that runs VibeCheck."
-    return RequestedRun(Request(base, source, since, epochs, reference or None), problem)
+    return RequestedRun(RunRequest(base, source, since, epochs, reference or None), problem)
 
 
 def _suspects(count: int) -> None:
@@ -142,7 +142,7 @@ def _suspects(count: int) -> None:
     )
 
 
-def _too_few(request: Request, counts: list[LabelCount]) -> str:
+def _too_few(request: RunRequest, counts: list[LabelCount]) -> str:
     if request.source != "store":
         return ""
     usable = [each for each in counts if each.n]
@@ -153,7 +153,7 @@ def _too_few(request: Request, counts: list[LabelCount]) -> str:
     return ""
 
 
-def _estimate(known: FineTuneState, request: Request, rows: int) -> Estimate | None:
+def _estimate(known: FineTuneState, request: RunRequest, rows: int) -> Estimate | None:
     """Show the estimate of the run, and return it; None where it cannot be known beforehand."""
     if not request.base or request.source != "store" or not rows:
         return None
@@ -206,7 +206,7 @@ def _too_small(takes: Estimate | None) -> str:
     )
 
 
-def _start(request: Request) -> None:
+def _start(request: RunRequest) -> None:
     try:
         app.jobs().start(request)
     except (JobError, RecordsError) as error:

@@ -11,7 +11,7 @@ from vibecheck.analytics.label_errors import NewLabels, new_labels
 from vibecheck.errors import RecordsError
 from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.records.labels.trainable import Learnable
-from vibecheck.training.runs_table import Job
+from vibecheck.training.runs_table import TrainingRun
 from vibecheck.ui.shared import app, theme
 
 STYLES = (theme.CARDS, Path(__file__).with_name("fine_tune.css"))
@@ -24,8 +24,8 @@ class FineTuneState:
     entries: tuple[Entry, ...]
     champion: Entry | None
     previous: Entry | None
-    running: Job | None
-    runs: tuple[Job, ...]
+    running: TrainingRun | None
+    runs: tuple[TrainingRun, ...]
     labels: NewLabels
 
     def entry(self, version: str) -> Entry | None:

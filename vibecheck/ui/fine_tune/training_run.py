@@ -10,9 +10,9 @@ from pandas import DataFrame
 
 from vibecheck.analytics import training_curves as curves
 from vibecheck.errors import RecordsError
-from vibecheck.training.events import Progress
+from vibecheck.training.events import RunProgress
 from vibecheck.training.runs import log_of
-from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LOST, RUNNING, Job
+from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LOST, RUNNING, TrainingRun
 from vibecheck.ui.fine_tune import state
 from vibecheck.ui.fine_tune.start_run import written_minutes
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -89,21 +89,21 @@ def _curve(points: DataFrame, drawn: dict[str, Any], key: str, begins: str) -> N
     st.vega_lite_chart(points, drawn, theme=None, width="stretch", key=key)
 
 
-def _stage(job: Job) -> str:
+def _stage(job: TrainingRun) -> str:
     if job.cancelling:
         return "Cancelling"
     stage = STAGES.get(job.progress.stage, job.progress.stage)
     return stage[:1].upper() + stage[1:]
 
 
-def _where(job: Job) -> str:
+def _where(job: TrainingRun) -> str:
     base = f"from {job.asked.get('base', '?')}"
     on = f" · on {job.host}"
     silent = f" · no news for {job.age.seconds} s" if job.age.total_seconds() > SILENT else ""
     return base + on + silent
 
 
-def _left(job: Job) -> str:
+def _left(job: TrainingRun) -> str:
     """Progress and time left."""
     step = job.progress.step
     parts = []
@@ -116,14 +116,14 @@ def _left(job: Job) -> str:
     return " · ".join(parts)
 
 
-def minutes_left(progress: Progress) -> float | None:
+def minutes_left(progress: RunProgress) -> float | None:
     """Minutes to the end, as last reported by the run; None before its first report."""
     if progress.step and progress.step.minutes_left is not None:
         return progress.step.minutes_left
     return progress.epochs[-1].minutes_left if progress.epochs else None
 
 
-def facts(job: Job) -> str:
+def facts(job: TrainingRun) -> str:
     """The sizes of its data sets, in a line."""
     found, started = job.progress.collected, job.progress.started
     if found is None:
@@ -165,7 +165,7 @@ def past(known: FineTuneState) -> None:
             st.code(log_of(app.jobs(), chosen) or "Its log is empty.", language=None, height=260)
 
 
-def _row(job: Job) -> str:
+def _row(job: TrainingRun) -> str:
     took = (job.ended_at - job.started_at).total_seconds() / 60 if job.ended_at else 0.0
     ended = f"{WORDS.get(job.state, job.state)}: {job.sentence}"
     cells = (_when(job.started_at), str(job.asked.get("base", "")), written_minutes(took), ended)

@@ -11,7 +11,7 @@ from vibecheck.errors import ModelError, RecordsError
 from vibecheck.evaluation.proof import Proof, refusal
 from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
 from vibecheck.training.runs import log_of
-from vibecheck.training.runs_table import CANCELLED, FINISHED, Job
+from vibecheck.training.runs_table import CANCELLED, FINISHED, TrainingRun
 from vibecheck.ui.fine_tune import report_view
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme
@@ -35,7 +35,7 @@ def last(known: FineTuneState) -> None:
             verdict(known, entry, job)
 
 
-def _unfinished(job: Job) -> None:
+def _unfinished(job: TrainingRun) -> None:
     with st.container(key="card-verdict"):
         theme.section(HEADLINES.get(job.state, "The last run failed"))
         theme.plain(job.sentence)
@@ -45,7 +45,7 @@ def _unfinished(job: Job) -> None:
         st.button("Dismiss", key="ft-dismiss", on_click=once(_dismiss), args=[job.id])
 
 
-def verdict(known: FineTuneState, entry: Entry, job: Job | None) -> None:
+def verdict(known: FineTuneState, entry: Entry, job: TrainingRun | None) -> None:
     """Champion and challenger side by side, and the three decisions."""
     version, proof = entry.version.version, entry.version.proof
     champion = known.champion.version.version if known.champion else None
@@ -89,7 +89,7 @@ def _side(version: str, role: str, right: Share) -> str:
     )
 
 
-def _actions(entry: Entry, job: Job | None, refused: str | None) -> None:
+def _actions(entry: Entry, job: TrainingRun | None, refused: str | None) -> None:
     version, proof = entry.version.version, entry.version.proof
     with st.container(horizontal=True, key="ft-actions"):
         if refused is None and proof is not None and proof.proved:

@@ -15,7 +15,7 @@ from vibecheck.music.recommender import Music
 from vibecheck.records.db.circuit_breaker import CircuitBreaker
 from vibecheck.records.deletion.retention import Sweeper
 from vibecheck.records.store import Store
-from vibecheck.training.runs import Jobs
+from vibecheck.training.runs import TrainingRuns
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import comet_status, connection_lost, model_status, theme
 from vibecheck.ui.shared.configuration import settings
@@ -114,9 +114,9 @@ def registry() -> Registry:
 
 
 @process_value
-def jobs() -> Jobs:
+def jobs() -> TrainingRuns:
     """The training runs. Raises RecordsError while the records cannot be opened."""
-    return Jobs.open(settings())
+    return TrainingRuns.open(settings())
 
 
 @process_value(max_age=60.0)

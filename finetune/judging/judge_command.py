@@ -31,7 +31,7 @@ def judge(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
 ) -> None:
-    """Try a model against the champion on held-out labels that nobody's answer steered.
+    """Compare a model with the champion on held-out labels that were requested at random.
 
     Writes report.json and report.html; a registered version keeps what they say as its proof.
     """
@@ -39,7 +39,7 @@ def judge(
 
     settings = Settings.load()
     rows = collect(settings, "store", None).rows
-    report, folder = tried(settings, challenger, champion, reference, out, rows)
+    report, folder = compared(settings, challenger, champion, reference, out, rows)
     if as_json:
         typer.echo(json.dumps(report.plain()))
         return
@@ -49,10 +49,10 @@ def judge(
         typer.echo(f"To make it the champion: python -m vibecheck models promote {report.challenger}")
 
 
-def tried(
+def compared(
     settings: Settings, challenger: str, champion: str, reference: Path | None, out: Path | None, rows
 ) -> tuple[Report, Path]:
-    """The report of a trial of `rows`, which are labelled predictions, and its folder.
+    """The report of a comparison on `rows`, and its folder.
 
     Raises VibeCheckError.
     """
@@ -63,9 +63,7 @@ def tried(
 
     registry = Registry.open(settings)
     try:
-        against = champion or getattr(registry.champion(), "version", None)
-        if against is None:
-            raise ModelError("There is no champion yet: start the app once, or name one with --champion.")
+        against = champion or registry.champion().version
         there = Path(challenger)
         model = there if there.is_dir() and challenger not in Shelf(settings.data).versions() else challenger
         version = Manifest.read(model).version if isinstance(model, Path) else model

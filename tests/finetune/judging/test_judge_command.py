@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.judging.command import tried
+from finetune.judging.judge_command import compared
 from vibecheck.errors import ModelError
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
@@ -25,8 +25,6 @@ def settings(tmp_path) -> Settings:
 @pytest.fixture
 def champion(settings) -> str:
     registry = Registry.open(settings)
-    registry.register(SHIPPED, "ships", "embedded", {}, NOW)
-    registry.begin(SHIPPED, "the first", NOW)
     registry.close()
     return SHIPPED
 
@@ -39,21 +37,19 @@ def other(tmp_path) -> Path:
     return folder
 
 
-def test_a_folder_is_tried_against_the_champion(settings, champion, other):
-    report, folder = tried(settings, str(other), "", None, None, [])
+def test_a_folder_is_compared_against_the_champion(settings, champion, other):
+    report, folder = compared(settings, str(other), "", None, None, [])
     assert (report.challenger, report.champion, report.proved) == ("other", champion, False)
     assert folder == settings.data / "trials" / "other" and (folder / "report.html").is_file()
 
 
 def test_the_report_goes_where_it_is_told_to(settings, champion, other, tmp_path):
-    _, folder = tried(settings, str(other), champion, None, tmp_path / "here", [])
+    _, folder = compared(settings, str(other), champion, None, tmp_path / "here", [])
     assert folder == tmp_path / "here" and (folder / "report.json").is_file()
 
 
 def test_who_cannot_be_tried_is_told_why(settings, other):
-    with pytest.raises(ModelError, match="--champion"):
-        tried(settings, str(other), "", None, None, [])
     with pytest.raises(ModelError, match="is not ready on this machine"):
-        tried(settings, "unknown", SHIPPED, None, None, [])
+        compared(settings, "unknown", SHIPPED, None, None, [])
     with pytest.raises(ModelError, match="is the champion itself"):
-        tried(settings, SHIPPED, SHIPPED, None, None, [])
+        compared(settings, SHIPPED, SHIPPED, None, None, [])

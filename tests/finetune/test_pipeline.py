@@ -1,5 +1,6 @@
 """python -m finetune, from labels to a challenger that runs. Imports torch."""
 
+import errno
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from tests.standins.models import small_vit
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.emotions import NAMES
 from vibecheck.models.installed import Shelf
-from vibecheck.models.registry import CHALLENGER, Registry
+from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.manifest import Manifest
@@ -105,7 +106,8 @@ def test_the_challenger_runs_and_says_what_it_learned_from(ran):
 def test_no_picture_is_left_outside_the_records(ran):
     _, _, events = ran
     out = Path(events[-1]["out"])
-    assert sorted(path.name for path in out.iterdir()) == ["model", "plan.json"]
+    left = {path.name for path in out.iterdir()}
+    assert left == {".lock", "model", "plan.json", "trained.json", "trained_on.json"}
 
 
 def test_with_an_empty_folder_and_comet_alone_it_fetches_what_it_learns_from(tmp_path):
@@ -139,7 +141,7 @@ def test_a_finished_run_is_not_done_again(ran):
     settings, _, events = ran
     arguments = ("--epochs", 2, "--no-proof", "--base", "embedded", "--out", events[-1]["out"])
     status, again, _ = finetune(settings, *arguments)
-    assert status == 1 and "finished" in again[-1]["error"]
+    assert status == 1 and "finished" in again[-1]["error"] and "--register" in again[-1]["error"]
 
 
 def test_a_dry_run_changes_nothing(tmp_path, vit):
@@ -150,6 +152,7 @@ def test_a_dry_run_changes_nothing(tmp_path, vit):
     assert status == 0, errors
     assert planned["event"] == "planned" and planned["rows"] == 28
     assert planned["estimate"]["minutes"] > 0 and planned["estimate"]["enough"]
+    assert planned["estimate"]["disk_mb"] > 50
     assert [path for path in before if not path.exists()] == []
     assert not (settings.data / "fine-tuning").exists() and not (settings.data / "models").exists()
 
@@ -191,6 +194,29 @@ def test_what_is_in_the_way_is_said_in_a_sentence(tmp_path, arguments, sentence)
     assert event["event"] == "failed" and sentence in event["error"]
 
 
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
+        (RuntimeError("SafetensorError: No space left on device (os error 28)"), "The disk is full"),
+        (MemoryError(), "Too little memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "Too little memory"),
+        (ValueError("a bug\nin two lines"), "Training ended with ValueError: a bug. The log says where."),
+    ],
+)
+def test_however_a_run_fails_the_last_event_says_why(error, sentence, capsys):
+    import typer
+
+    from finetune.train_command import _telling
+
+    with pytest.raises(typer.Exit), _telling(True):
+        raise error
+    told = capsys.readouterr()
+    event = json.loads(told.out)
+    assert event["event"] == "failed" and event["error"].startswith(sentence)
+    assert "Traceback" in told.err
+
+
 def test_a_killed_run_goes_on_and_a_stopped_one_says_so(tmp_path, vit):
     settings = Settings(data=tmp_path / "data")
     fill(settings, 84)
@@ -206,6 +232,10 @@ def test_a_killed_run_goes_on_and_a_stopped_one_says_so(tmp_path, vit):
                 process.kill()
                 break
     assert process.returncode == -signal.SIGKILL
+    assert not (out / "data").exists(), "no picture outlives a run, however it ends"
+    entered = json.loads((out / "trained_on.json").read_text())
+    with closing(open_store(settings)) as store:
+        store.forget(entered[:3], datetime.now(UTC))
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(settings), stdout=subprocess.PIPE, text=True
     ) as process:
@@ -220,6 +250,8 @@ def test_a_killed_run_goes_on_and_a_stopped_one_says_so(tmp_path, vit):
     # The head had learned, and of the other stage a pass at least was kept.
     first = next(event for event in events if event["event"] == "epoch")
     assert first["stage"] == "all" and first["epoch"] >= 2
+    assert json.loads((out / "trained_on.json").read_text()) == entered
+    assert not (out / "data").exists()
     status, (failed,), _ = finetune(settings, *command[3:-1], "41")
     assert status == 1 and "asked for something else" in failed["error"]
 
@@ -244,4 +276,4 @@ def test_two_processes_train_one_model(tmp_path, vit):
     events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [event["event"] for event in events].count("finished") == 1, time.monotonic() - began
     with closing(Registry.open(settings)) as registry:
-        assert list(registry.aliases()) == [CHALLENGER]
+        assert set(registry.aliases()) == {CHALLENGER, CHAMPION}

@@ -1,4 +1,4 @@
-"""Says how far a run is: lines of JSON for a program, a bar and sentences for a person."""
+"""The progress of a run: lines of JSON for programs, a bar and sentences for people."""
 
 import json
 import sys
@@ -9,52 +9,52 @@ from tqdm import tqdm
 from finetune.data.collect import REASONS
 from vibecheck.emotions import NAMES
 
-STAGES = {"head": "Learning (the last layer)", "all": "Learning (all layers)"}
+STAGES = {"head": "Training (last layer)", "all": "Training (all layers)"}
 
 
 def as_json(event: dict[str, Any], out: TextIO) -> None:
-    """Write an event as a line of JSON, at once."""
+    """Write an event as a line of JSON, and flush."""
     rounded = {name: round(v, 5) if isinstance(v, float) else v for name, v in event.items()}
     print(json.dumps(rounded), file=out, flush=True)
 
 
 class Terminal:
-    """Tells a person: sentences on `out`, a bar on standard error while it learns."""
+    """Sentences on `out`, and a bar on standard error during training."""
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
         self._bar: tqdm | None = None
 
     def __call__(self, event: dict[str, Any]) -> None:
-        """Tell one event."""
+        """Report one event."""
         match event["event"]:
             case "step":
                 self._step(event)
             case "epoch":
                 self._step(event)
                 self._say(
-                    f"{STAGES[event['stage']]}, pass {event['epoch']:g} of {event['of']}: right on "
-                    f"{event['accuracy']:.1%} of the validation part"
+                    f"{STAGES[event['stage']]}, epoch {event['epoch']:g} of {event['of']}: accuracy "
+                    f"{event['accuracy']:.1%} on the validation part"
                 )
             case "collected":
-                self._say(told(event))
+                self._say(collected_sentences(event))
             case "started":
                 self._say(
-                    f"Training {event['base']} on {event['device']}, at most {event['epochs']} passes. "
-                    "Ctrl+C stops it; the same command with the same --out goes on."
+                    f"Training {event['base']} on {event['device']}, at most {event['epochs']} epochs. "
+                    "Ctrl+C stops it; the same command with the same --out resumes it."
                 )
             case "blend" if event["chosen"]:
-                self._say(f"{event['mix']:.0%} of what was learned is kept.")
+                self._say(f"The new weights are mixed in at {event['mix']:.0%}.")
             case "exported":
                 self.close()
                 self._say(f"{event['version']} is compiled and waits as challenger.")
             case "judged":
                 self._say(event["reason"])
             case "finished":
-                self._say(ending(event))
+                self._say(ending_sentences(event))
 
     def close(self) -> None:
-        """Put the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -73,24 +73,23 @@ class Terminal:
         tqdm.write(sentence, file=self._out)
 
 
-def told(event: dict[str, Any]) -> str:
-    """What was collected, in sentences."""
+def collected_sentences(event: dict[str, Any]) -> str:
+    """What was collected, in words."""
     classes = ", ".join(f"{name} {event['by_class'][name]}" for name in NAMES)
     text = (
-        f"{event['rows']} labelled pictures ({classes}): {event['train']} to learn from, "
-        f"{event['validation']} to choose by, {event['held_out']} held out, of which {event['judging']} may "
-        "judge."
+        f"{event['rows']} labelled pictures ({classes}): {event['train']} for training, "
+        f"{event['validation']} for validation, {event['held_out']} held out ({event['judging']} may judge)."
     )
     if event["left_out"]:
         left = "; ".join(f"{count} because {REASONS[why]}" for why, count in event["left_out"].items())
         text += f"\nLeft out: {left}."
     if event["unit"] == "visit":
-        text += "\nThere are fewer than ten visitors, so visits are kept apart instead of visitors."
+        text += "\nThere are fewer than ten visitors, so visits are split instead of visitors."
     return text
 
 
-def ending(event: dict[str, Any]) -> str:
-    """Where everything is, and what to do next."""
+def ending_sentences(event: dict[str, Any]) -> str:
+    """Where the results are, and what to do next."""
     version = event["version"]
     text = f"The report is {event['html']}." if event["html"] else f"The model is in {event['out']}."
     if event["promoted"]:

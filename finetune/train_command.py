@@ -1,11 +1,15 @@
 """python -m finetune without another command: from labels to a challenger that was judged."""
 
 import contextlib
+import errno
 import json
 import logging
 import os
+import re
 import signal
 import sys
+import traceback
+import warnings
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +22,13 @@ from vibecheck.errors import LabelsError, VibeCheckError
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
-    from finetune.run import Looked, Request
+    from finetune.pipeline import FineTuneRequest, Looked
 
 CANCELLED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT)
+# Libraries wrap the errors of the system: safetensors and torch in exceptions of their own.
+FULL_TEXT = re.compile(r"no space left|os error 28|disk quota")
+MEMORY_TEXT = re.compile(r"out of memory|can't allocate memory|not enough memory")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -63,6 +71,13 @@ def fine_tune(
         bool, typer.Option("--promote-if-better", help="Make it the champion if it is proved better.")
     ] = False,
     no_proof: Annotated[bool, typer.Option("--no-proof", help="Train it, but do not judge it yet.")] = False,
+    register: Annotated[
+        Path | None,
+        typer.Option(
+            help="Only register and judge the model of a run that was trained in this --out folder.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON, also on a terminal.")] = False,
 ) -> None:
@@ -76,9 +91,9 @@ def fine_tune(
     lines = as_json or not sys.stdout.isatty()
     signal.signal(signal.SIGTERM, _stop)
     _quiet()
-    from finetune.run import Request, look, run
+    from finetune.pipeline import FineTuneRequest, look, run
 
-    request = Request(
+    request = FineTuneRequest(
         source,
         base,
         out,
@@ -100,32 +115,60 @@ def fine_tune(
             told = json.dumps(as_plain(seen)) if lines else in_words(seen)
             print(told, file=stdout)
             return
+        if register is not None:
+            from finetune.registration import finish
+
+            finish(settings, register.absolute(), request, tell)
+            return
         run(settings, request, tell)
 
 
 @contextlib.contextmanager
 def _telling(lines: bool):
-    """Gives what tells events; what goes wrong on purpose is told too, and ends in 1 or CANCELLED."""
-    from finetune.telling import Terminal, as_json
+    """Yields the function that reports events; an error becomes a `failed` event and the exit status 1."""
+    from finetune.progress import Terminal, as_json
 
     out = sys.stdout
     terminal = Terminal(out)
     try:
         yield (lambda event: as_json(event, out)) if lines else terminal
-    except VibeCheckError as error:
-        terminal.close()
-        if not lines:
-            raise
-        as_json({"event": "failed", "error": str(error)}, out)
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
     except KeyboardInterrupt:
         terminal.close()
         raise typer.Exit(CANCELLED) from None
+    except Exception as error:
+        terminal.close()
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit(1) from error  # nobody listens
+        if not isinstance(error, VibeCheckError):
+            traceback.print_exc()
+        sentence = sentence_of(error)
+        if not lines:
+            raise VibeCheckError(sentence) from error
+        as_json({"event": "failed", "error": sentence}, out)
+        typer.echo(sentence, err=True)
+        raise typer.Exit(1) from error
 
 
-def _check(request: "Request") -> None:
-    """What can be said before anything is read."""
+def sentence_of(error: BaseException) -> str:
+    """What ended a run, in a sentence that says what to do."""
+    if isinstance(error, VibeCheckError):
+        return str(error)
+    chain = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    text = " ".join(map(str, chain)).lower()
+    if any(isinstance(each, OSError) and each.errno in FULL for each in chain) or FULL_TEXT.search(text):
+        return "The disk is full: free some space, and give the same command with the same --out again."
+    if any(isinstance(each, MemoryError) for each in chain) or MEMORY_TEXT.search(text):
+        return "Too little memory: close other programs, or start from a smaller model (--base embedded)."
+    first = str(error).strip().partition("\n")[0][:300] or "no reason given"
+    return f"Training ended with {type(error).__name__}: {first.removesuffix('.')}. The log says where."
+
+
+def _check(request: "FineTuneRequest") -> None:
+    """Check options before anything is read."""
     if request.device not in DEVICES:
         raise VibeCheckError(f"--device takes {', '.join(DEVICES)}, not {request.device!r}.")
     if request.reference is not None and not request.reference.exists():
@@ -133,28 +176,29 @@ def _check(request: "Request") -> None:
 
 
 def as_plain(seen: "Looked") -> dict[str, Any]:
-    """What a dry run finds, as one JSON object."""
-    from finetune.run import told
+    """The result of a dry run as one JSON object."""
+    from finetune.pipeline import told
 
     needs = asdict(seen.needs) | {"enough": seen.needs.enough}
     return told(seen.collected) | {
         "event": "planned",
         "base": seen.base.version,
         "device": seen.device,
-        "estimate": needs,
+        "estimate": needs | {"disk_mb": seen.disk_mb},
     }
 
 
 def in_words(seen: "Looked") -> str:
-    """What a dry run finds, in sentences."""
-    from finetune import telling
-    from finetune.run import told
+    """The result of a dry run in words."""
+    from finetune import progress
+    from finetune.pipeline import told
 
     needs = seen.needs
     lines = [
-        telling.told(told(seen.collected)),
+        progress.collected_sentences(told(seen.collected)),
         f"It would train {seen.base.version} on {seen.device}: at most about {needs.minutes:.0f} minutes and "
-        f"{needs.memory_mb / 1000:.1f} GB of memory ({needs.available_mb / 1000:.1f} GB are free).",
+        f"{needs.memory_mb / 1000:.1f} GB of memory ({needs.available_mb / 1000:.1f} GB are free), "
+        f"{seen.disk_mb:,} MB of disk.",
     ]
     if not needs.enough:
         lines.append(needs.refusal)
@@ -166,8 +210,9 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _quiet() -> None:
-    """Libraries warn of what is not needed here, draw bars of their own, and look for newer data sets."""
+    """Silence libraries: their warnings, their progress bars, and their look for newer data sets."""
     logging.disable(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"sklearn\b")
     for name in ("HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -1,0 +1,230 @@
+"""One run of python -m finetune: from labels to a challenger that was judged.
+
+    collect → plan → train → mix weights, recalibrate → compile, register, challenge → judge → promote?
+
+Its state is in `--out`, so the same command resumes an interrupted run.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finetune import registration
+from finetune.data.collect import TrainingData, check, collect
+from finetune.training import base_model, plan
+from finetune.training.base_model import Model
+from finetune.training.trainer import Tell, TrainingRecipe
+from vibecheck.errors import VibeCheckError
+from vibecheck.models.installed import champion_version
+from vibecheck.settings import Settings
+from vibecheck.training import estimate
+from vibecheck.vision.classifier import Classifier
+
+if TYPE_CHECKING:
+    from finetune.training.challenger import Learned
+
+# How long the other processes wait for the one that collects and fetches.
+PATIENCE = timedelta(hours=6)
+
+
+@dataclass(frozen=True)
+class FineTuneRequest:
+    """The options of the command."""
+
+    source: str = "store"
+    base: str | None = None
+    out: Path | None = None
+    since: datetime | None = None
+    pictures: Path | None = None
+    crops: bool = False
+    device: str = "auto"
+    epochs: int | None = None
+    reference: Path | None = None
+    promote_if_better: bool = False
+    prove: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a dry run finds. It changes nothing."""
+
+    collected: TrainingData
+    base: Model
+    device: str
+    needs: estimate.Estimate
+    disk_mb: int
+
+
+def look(settings: Settings, request: FineTuneRequest) -> Looked:
+    """What would be done. Raises VibeCheckError, also where there is nothing to train on."""
+    base, _, collected = _inputs(settings, request, keep_sides=False)
+    check(collected)
+    device = device_of(request.device)
+    pictures = len(collected.train) + len(collected.valid)
+    disk_mb = estimate.disk_mb(estimate.size_of(base.folder), pictures)
+    return Looked(collected, base, device, _needs(base, collected, request.epochs, device), disk_mb)
+
+
+def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:
+    """Make a challenger, judge it, and promote it if that was asked for and it was proved.
+
+    `tell` gets the events that docs/fine-tuning.md describes. Raises VibeCheckError. Under
+    `accelerate launch` every process calls it; the first one does all but the training itself.
+    """
+    from accelerate import PartialState
+
+    device = device_of(request.device)
+    many = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    state = PartialState(cpu=device == "cpu", timeout=PATIENCE) if many else None
+    if state is not None and not state.is_main_process:
+        _train(None, device, tell, state)
+        return
+    now = datetime.now(UTC)
+    version = f"ft-{now:%Y%m%d-%H%M%S}"
+    out = (request.out or settings.data / "fine-tuning" / version).absolute()
+    with plan.locked(out):
+        start = _start(settings, request, out, version, now, device, tell)
+        learned = _train(start, device, tell, state)
+        assert learned is not None
+        trained = registration.keep(out, start.base, learned, request)
+        judging = None if trained.from_records else start.collected.judging
+        registration.finish(settings, out, request, tell, judging)
+
+
+def _train(start: "_Started | None", device: str, tell: Tell, state: Any) -> "Learned | None":
+    """Train, in every process; `start` is what the first one knows, and only that one gets a result."""
+    from accelerate.utils import broadcast_object_list
+
+    from finetune.training import challenger
+
+    shared = [start]
+    if state is not None:
+        broadcast_object_list(shared)
+    told = shared[0]
+    return challenger.train(told.out, told.base, told.plan, told.recipe, device, tell, state)
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """What every process needs to know; `collected` is for the first one only."""
+
+    out: Path
+    base: Model
+    plan: plan.RunPlan
+    recipe: TrainingRecipe
+    collected: TrainingData | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For the other processes, without the pictures."""
+        return _Started, (self.out, self.base, self.plan, self.recipe)
+
+
+def _start(
+    settings: Settings,
+    request: FineTuneRequest,
+    out: Path,
+    version: str,
+    now: datetime,
+    device: str,
+    tell: Tell,
+) -> _Started:
+    """Collect, check, and write the plan and the data; or take up the plan of an interrupted run."""
+    before = plan.read(out)
+    if registration.is_trained(out):
+        raise VibeCheckError(
+            f"The run in {out} is finished: name another folder with --out. If its model is not registered, "
+            f"python -m finetune --register {out} does so."
+        )
+    base, champion, collected = _inputs(settings, request)
+    size = estimate.size_of(base.folder)
+    recipe = recipe_of(size, request.epochs)
+    wanted = plan.asked(request.source, base, champion, request.since, recipe)
+    if before is None:
+        check(collected)
+        needs = _needs(base, collected, request.epochs, device)
+        if not needs.enough:
+            raise VibeCheckError(needs.refusal)
+        pictures = len(collected.train) + len(collected.valid)
+        if lacking := estimate.disk_refusal(size, pictures, out):
+            raise VibeCheckError(lacking)
+        labels = [
+            {row.prediction_id: row.label for row in part} for part in (collected.train, collected.valid)
+        ]
+        before = plan.RunPlan(version, wanted, now.isoformat(), *labels)
+        plan.write(out, before)
+    elif before.asked != wanted:
+        raise VibeCheckError(
+            f"{out} holds a run that was asked for something else: name another with --out, or delete it."
+        )
+    tell(told(collected))
+    plan.write_data(out, before, collected, base, size.side, _classifier(champion))
+    tell(
+        {
+            "event": "started",
+            "stages": [stage for stage, epochs in recipe.stages.items() if epochs],
+            "epochs": sum(recipe.stages.values()),
+            "device": device,
+            "base": base.version,
+        }
+    )
+    return _Started(out, base, before, recipe, collected)
+
+
+def recipe_of(size: estimate.Size, epochs: int | None) -> TrainingRecipe:
+    """The recipe that suits a network of this size; `epochs` are those in which all of it learns."""
+    passes = estimate.passes_for(size, epochs)
+    return TrainingRecipe(passes.head, passes.all, batch=passes.batch, frozen=passes.frozen)
+
+
+def device_of(wanted: str) -> str:
+    """The device to train on: an accelerator where there is one, unless another is wanted."""
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _inputs(
+    settings: Settings, request: FineTuneRequest, keep_sides: bool = True
+) -> tuple[Model, Model, TrainingData]:
+    """The base, the champion and the data. These come first: reading Comet back also brings the registry."""
+    collected = collect(
+        settings,
+        request.source,
+        request.since,
+        pictures=request.pictures,
+        crops=request.crops,
+        keep_sides=keep_sides,
+    )
+    champion = base_model.named(settings, champion_version(settings))
+    base = base_model.named(settings, request.base) if request.base else champion
+    return base, champion, collected
+
+
+def _needs(base: Model, collected: TrainingData, epochs: int | None, device: str) -> estimate.Estimate:
+    size = estimate.size_of(base.folder)
+    passes = estimate.passes_for(size, epochs)
+    return estimate.of(size, len(collected.train), len(collected.valid), passes, device)
+
+
+def told(collected: TrainingData) -> dict[str, Any]:
+    return {
+        "event": "collected",
+        "rows": len(collected.rows),
+        "train": len(collected.train),
+        "validation": len(collected.valid),
+        "held_out": len(collected.held_out),
+        "judging": len(collected.judging),
+        "left_out": collected.left_out,
+        "by_class": collected.by_class(),
+        "unit": "visit" if collected.by_visit else "visitor",
+    }
+
+
+def _classifier(model: Model) -> Classifier:
+    return Classifier.load(model.folder, os.cpu_count() or 1)

@@ -1,0 +1,208 @@
+"""A trained model → compiled, registered as challenger, judged, perhaps promoted.
+
+The training is written down before (`keep`), so whatever fails here can be repeated:
+`python -m finetune --register FOLDER`.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from finetune.data.collect import collect
+from finetune.training import plan
+from vibecheck.errors import RecordsError, VibeCheckError
+from vibecheck.evaluation.evidence import threshold
+from vibecheck.models.installed import Installed, champion_version
+from vibecheck.models.registry import Registry
+from vibecheck.records.labels.labelled import LabelledPicture
+from vibecheck.settings import Settings
+from vibecheck.training.run_folder import MODEL, TRAINED
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.model_source import ModelFolder
+
+if TYPE_CHECKING:
+    from finetune.pipeline import FineTuneRequest
+    from finetune.training.base_model import Model
+    from finetune.training.challenger import Learned
+
+Tell = Callable[[dict[str, Any]], None]
+T = TypeVar("T")
+# Records that cannot be reached are asked again for so many seconds: a database restarts in that time.
+PATIENCE = 900.0
+LONGEST_PAUSE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished training: what the registry is told of it, and where its labels came from.
+
+    `pictures` and `crops` are options of files of labels.
+    """
+
+    version: str
+    base: str
+    source: str
+    pictures: str | None
+    crops: bool
+    about: dict[str, Any]
+    trained_on: tuple[str, ...]
+
+    @property
+    def from_records(self) -> bool:
+        """Whether every picture belongs to a prediction, unless that was deleted since."""
+        return self.source in ("store", "comet")
+
+
+def keep(out: Path, base: "Model", learned: "Learned", request: "FineTuneRequest") -> Trained:
+    """Write the model folder and what there is to know of it into `out`."""
+    from finetune.training import challenger
+
+    version = learned.about["version"]
+    challenger.write(learned, base, version, out / MODEL)
+    pictures = str(request.pictures.absolute()) if request.pictures else None
+    source = request.source if request.source in ("store", "comet") else str(Path(request.source).absolute())
+    trained = Trained(version, base.version, source, pictures, request.crops, learned.about, learned.ids)
+    plan.write_json(out / TRAINED, asdict(trained))
+    return trained
+
+
+def is_trained(out: Path) -> bool:
+    """Whether the run in `out` has finished its training."""
+    return (out / TRAINED).exists()
+
+
+def read(out: Path) -> Trained:
+    """What `keep` wrote. Raises VibeCheckError."""
+    try:
+        told = json.loads((out / TRAINED).read_text(encoding="utf-8"))
+        return Trained(**told | {"trained_on": tuple(told["trained_on"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise VibeCheckError(
+            f"{out} holds no finished training: --register takes the --out folder of a run."
+        ) from error
+
+
+def finish(
+    settings: Settings,
+    out: Path,
+    request: "FineTuneRequest",
+    tell: Tell,
+    judging: Sequence[LabelledPicture] | None = None,
+) -> None:
+    """Register and judge the model that was trained in `out`; doing it again changes nothing more.
+
+    `judging` are the labels that judge, where they are at hand. Raises VibeCheckError.
+    """
+    trained = read(out)
+    try:
+        there = _installed(settings, out / MODEL)
+        patiently(lambda: _register(settings, trained, there))
+        tell({"event": "exported", "version": trained.version})
+        plan.clear(out)
+        finished: dict[str, Any] = {"event": "finished", "version": trained.version, "out": str(out)}
+        if not request.prove:
+            tell(finished | {"report": None, "html": None, "proved": False, "promoted": False})
+            return
+        proved, promoted = patiently(lambda: _judge(settings, out, request, trained, there, tell, judging))
+    except (VibeCheckError, OSError) as error:
+        raise VibeCheckError(
+            f"{error} The trained model is kept: python -m finetune --register {out} goes on from here."
+        ) from error
+    pages = {"report": str(out / "report.json"), "html": str(out / "report.html")}
+    tell(finished | pages | {"proved": proved, "promoted": promoted})
+
+
+def patiently(attempt: Callable[[], T]) -> T:
+    """What `attempt` returns; it is repeated while the records cannot be reached. Raises RecordsError."""
+    give_up, pause = time.monotonic() + PATIENCE, 1.0
+    while True:
+        try:
+            return attempt()
+        except RecordsError as error:
+            if time.monotonic() + pause > give_up:
+                raise
+            typer.echo(f"{error} Trying again in {pause:.0f} s.", err=True)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _installed(settings: Settings, folder: Path) -> Installed:
+    """The model of a folder, compiled and measured, where the app finds it."""
+    from vibecheck.comet import fetch_model
+    from vibecheck.export.build import build
+
+    return build(settings, ModelFolder(folder), fetch_model, lambda progress: None)
+
+
+def _register(settings: Settings, trained: Trained, there: Installed) -> None:
+    origin = Manifest.read(there.folder).origin
+    metrics = {"fine_tuning": {"base": trained.base, "source": trained.source} | trained.about}
+    with closing(Registry.open(settings)) as registry:
+        registry.register(
+            trained.version,
+            origin,
+            str(there.folder),
+            metrics,
+            datetime.now(UTC),
+            trained.trained_on,
+            all_recorded=trained.from_records,
+        )
+        if registry.champion().version != trained.version:
+            registry.challenge(trained.version)
+
+
+def _judge(
+    settings: Settings,
+    out: Path,
+    request: "FineTuneRequest",
+    trained: Trained,
+    there: Installed,
+    tell: Tell,
+    judging: Sequence[LabelledPicture] | None,
+) -> tuple[bool, bool]:
+    """Judge against the champion of this moment; returns whether it was proved, and promoted."""
+    from finetune.judging.judge import judge_challenger
+
+    if judging is None:  # read anew: some may have been deleted during the training, others came
+        source = "store" if trained.from_records else trained.source
+        pictures = Path(trained.pictures) if trained.pictures else None
+        judging = collect(settings, source, pictures=pictures, crops=trained.crops).judging
+    champion = champion_version(settings)
+    if champion == trained.version:
+        raise VibeCheckError(f"{champion} is the champion already.")
+    report = judge_challenger(
+        settings,
+        champion,
+        there.folder,
+        judging,
+        request.reference,
+        out,
+        trained.trained_on,
+        datetime.now(UTC),
+    )
+    seen = report.held_out
+    tell(
+        {
+            "event": "judged",
+            "proved": report.proved,
+            "reason": report.reason,
+            "needed": report.needed,
+            "n": seen.n,
+            "champion": seen.champion,
+            "challenger": seen.challenger,
+            "evidence": seen.evidence,
+            "threshold": threshold(report.attempt),
+        }
+    )
+    promoted = report.proved and request.promote_if_better
+    if promoted:
+        with closing(Registry.open(settings)) as registry:
+            registry.promote(trained.version, report.reason, datetime.now(UTC))
+    return report.proved, promoted

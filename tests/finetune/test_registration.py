@@ -1,0 +1,72 @@
+"""What was trained is kept until it is registered."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from finetune import registration
+from finetune.pipeline import FineTuneRequest
+from finetune.registration import Trained, finish, patiently, read
+from finetune.training import plan
+from vibecheck.errors import RecordsError, VibeCheckError
+from vibecheck.models.installed import Installed
+from vibecheck.models.registry import Registry
+from vibecheck.settings import Settings
+from vibecheck.training.run_folder import TRAINED
+from vibecheck.vision.classifier import EMBEDDED
+
+MADE = Trained("ft-1", "embedded-3", "store", None, False, {"mix": 0.5}, ("a" * 32, "b" * 32))
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    plan.write_json(folder / TRAINED, asdict(MADE))
+    return folder
+
+
+@pytest.fixture
+def naps(monkeypatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr(registration.time, "sleep", slept.append)
+    return slept
+
+
+def test_records_that_are_away_for_a_while_are_waited_for(naps, capsys):
+    answers = [RecordsError("The database is shutting down."), RecordsError("It cannot be reached."), "there"]
+
+    def attempt() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert patiently(attempt) == "there" and naps == [1.0, 2.0]
+    assert "It cannot be reached. Trying again in 2 s." in capsys.readouterr().err
+
+
+def test_records_that_stay_away_leave_a_model_that_can_be_registered_later(tmp_path, out, naps, monkeypatch):
+    monkeypatch.setattr(registration, "_installed", lambda *_: Installed("ft-1", EMBEDDED, {}))
+    monkeypatch.setattr(registration, "PATIENCE", 0.0)
+    (tmp_path / "file").write_text("in the way")
+    away, here = (Settings(data=tmp_path / name) for name in ("file", "data"))
+    request, told = FineTuneRequest(prove=False), []
+    with pytest.raises(VibeCheckError, match=f"model is kept: python -m finetune --register {out}"):
+        finish(away, out, request, told.append)
+    assert read(out) == MADE and told == []
+    finish(here, out, request, told.append)
+    finish(here, out, request, told.append)  # and again, which changes nothing
+    assert [each["event"] for each in told] == ["exported", "finished"] * 2
+    registry = Registry.open(here)
+    found = registry.get("ft-1")
+    assert registry.aliases()["challenger"] == "ft-1" and found.metrics["fine_tuning"]["mix"] == 0.5
+    # Both had a prediction when they were collected, and have none any more.
+    assert (found.trained_on, found.deleted) == (2, 2)
+    registry.close()
+
+
+def test_a_folder_without_a_finished_training_is_refused(tmp_path):
+    with pytest.raises(VibeCheckError, match="no finished training"):
+        read(tmp_path)
