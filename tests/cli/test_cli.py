@@ -320,7 +320,7 @@ def test_a_model_is_compiled_listed_promoted_and_rolled_back(tmp_path):
     small_vit(tmp_path / "mine", NAMES)
     config = (tmp_path / "mine" / "config.json").read_bytes()
     run = vibecheck("models", "list", cwd=tmp_path)
-    assert run.returncode == 0 and "embedded-3  champion" in run.stdout
+    assert run.returncode == 0 and "embedded-3  champion  ready" in run.stdout
     run = vibecheck("compile", "./mine", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "int8 dynamic: " in run.stdout and run.stderr == ""

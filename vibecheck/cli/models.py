@@ -71,9 +71,11 @@ def list_models(
     """All registered models, which of them runs, and every promotion with its reason."""
     from vibecheck.models.installed import Shelf
     from vibecheck.models.registry import Registry
+    from vibecheck.vision.classifier import EMBEDDED
+    from vibecheck.vision.manifest import Manifest
 
     settings = Settings.load()
-    registry, shelf = Registry.open(settings), Shelf(settings.data)
+    registry, shelf, shipped = Registry.open(settings), Shelf(settings.data), Manifest.read(EMBEDDED).version
     rows: list[dict[str, Any]] = [
         {
             "version": entry.version.version,
@@ -85,7 +87,7 @@ def list_models(
             "proved": bool(entry.version.proof and entry.version.proof.proved),
             "discarded": entry.discarded_at is not None,
             "metrics": dict(entry.version.metrics),
-            "here": shelf.find(entry.version.version) is not None,
+            "here": entry.version.version == shipped or shelf.find(entry.version.version) is not None,
         }
         for entry in reversed(registry.history())
     ]
