@@ -6,6 +6,7 @@ ends; the child calls `exit_with_parent`. A child of `start_detached` outlives i
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -21,19 +22,40 @@ KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other
 ENDS_WITHIN = 5.0  # seconds, before it is killed
 
 
+# The variables that a child is given. Not among them: secrets that only the app needs (the access token,
+# Spotify's, those of the camera relays), and all that the app was started with and knows nothing of.
+PASSED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|TZ|TERM|COLUMNS|NO_COLOR|LANG|LANGUAGE|LC_\w+|TMPDIR|TEMP|TMP|XDG_\w+"
+    r"|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA"
+    r"|PYTHON\w+|VIRTUAL_ENV|LD_LIBRARY_PATH|DYLD_\w+"
+    r"|(?:HTTPS?|ALL|NO)_PROXY|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
+    r"|VIBECHECK_(?!ACCESS_TOKEN)\w+|COMET_\w+"
+    r"|HF_(?!TOKEN$)\w+|TRANSFORMERS_\w+|TORCH\w*|PYTORCH_\w+|CUDA_\w+|NVIDIA_\w+|NCCL_\w+|ACCELERATE_\w+"
+    r"|(?:OMP|MKL|OPENBLAS|KMP|ORT)_\w+"
+    r"|AWS_\w+|GOOGLE_APPLICATION_CREDENTIALS|AZURE_STORAGE_\w+|FSSPEC_\w+|PG\w+",  # of pictures and records
+    re.IGNORECASE,
+)
+
+
+def passed_on() -> dict[str, str]:
+    """The part of this process's environment that its children need."""
+    return {name: value for name, value in os.environ.items() if PASSED.fullmatch(name)}
+
+
 def environment(settings: Settings, threads: int = 1) -> dict[str, str]:
-    """The environment of a child that has these settings, and computes with so many threads."""
+    """The environment of a child that needs these settings, and computes with so many threads."""
     ours = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     ours |= {
         "OMP_WAIT_POLICY": "passive",
         "TOKENIZERS_PARALLELISM": "false",
         "VIBECHECK_DATA": str(settings.data.absolute()),
         "VIBECHECK_DATABASE_URL": settings.records_url,
+        "VIBECHECK_IMAGES_URL": settings.images_url,
         "VIBECHECK_THREADS": str(settings.threads),
     }
     if settings.hf_token:
         ours["HF_TOKEN"] = settings.hf_token.get_secret_value()
-    return dict(os.environ) | ours
+    return passed_on() | ours
 
 
 def start(
@@ -110,5 +132,5 @@ def exit_with_parent(niceness: int, stop: Callable[[], None] = lambda: None, gra
 
 def _with_path(env: Mapping[str, str] | None) -> dict[str, str]:
     """The child imports VibeCheck from where this process did, whatever its working directory is."""
-    env = os.environ if env is None else env
+    env = passed_on() if env is None else env
     return dict(env) | {"PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), env.get("PYTHONPATH"))))}

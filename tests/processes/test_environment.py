@@ -1,0 +1,58 @@
+"""What of the app's environment its child processes are given."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from vibecheck.processes import child
+from vibecheck.settings import Settings
+
+NEEDED = {
+    "HTTPS_PROXY": "http://proxy",
+    "HF_HOME": "/hf",
+    "HF_ENDPOINT": "https://mirror",
+    "COMET_API_KEY": "for the records' copy",
+    "AWS_SECRET_ACCESS_KEY": "for the pictures",
+    "PGPASSWORD": "for the records",
+    "VIBECHECK_DEPLOYMENT": "other",
+    "LC_ALL": "C.UTF-8",
+    "OMP_WAIT_POLICY": "passive",
+}
+SECRET_VALUE = "a-secret-of-at-least-32-characters"
+SECRET = (
+    *("VIBECHECK_ACCESS_TOKEN", "SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET", "TWILIO_AUTH_TOKEN"),
+    *("CLOUDFLARE_TURN_KEY_API_TOKEN", "HF_TOKEN", "GITHUB_TOKEN", "OPENAI_API_KEY", "MY_PASSWORD"),
+)
+
+
+@pytest.fixture
+def told(monkeypatch) -> None:
+    for name, value in NEEDED.items():
+        monkeypatch.setenv(name, value)
+    for name in SECRET:
+        monkeypatch.setenv(name, SECRET_VALUE)
+
+
+def environment_of(process: "subprocess.Popen[bytes]") -> dict[str, str]:
+    with process:
+        return json.loads(process.stdout.read())
+
+
+PRINT = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
+
+
+def test_a_child_has_what_it_needs_and_no_secret_of_the_app(told):
+    found = environment_of(child.start(PRINT, stdout=subprocess.PIPE))
+    assert found.items() >= NEEDED.items()
+    assert not set(SECRET) & set(found) and SECRET_VALUE not in found.values()
+
+
+def test_a_child_has_the_settings_wherever_they_came_from(told, tmp_path):
+    settings = Settings(data=tmp_path, hf_token="of the settings", threads=3)
+    found = environment_of(child.start(PRINT, child.environment(settings), stdout=subprocess.PIPE))
+    assert found["HF_TOKEN"] == "of the settings" and found["VIBECHECK_THREADS"] == "3"
+    assert found["VIBECHECK_DATABASE_URL"] == settings.records_url
+    assert found["VIBECHECK_IMAGES_URL"] == settings.images_url
+    assert SECRET_VALUE not in found.values()
