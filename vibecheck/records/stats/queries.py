@@ -6,20 +6,14 @@ Nearly all queries read only the summaries (`summaries.py`), not the predictions
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 import numpy as np
 from sqlalchemy import (
     ColumnElement,
-    Double,
     Engine,
-    Label,
     Row,
     Select,
-    Subquery,
-    Table,
     case,
-    cast,
     exists,
     func,
     or_,
@@ -29,7 +23,6 @@ from sqlalchemy import (
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.tables import (
     daily,
-    feedback,
     model_versions,
     outcomes,
     predictions,
@@ -54,6 +47,18 @@ from vibecheck.records.stats.results import (
     VisitorTally,
 )
 from vibecheck.records.stats.steps import step_number, step_start
+from vibecheck.records.stats.visitor_tallies import (
+    audits,
+    by_visitor,
+    number_of,
+    of_whom,
+    random_queue,
+    real,
+    tally,
+    tally_of,
+    tally_sums,
+    within,
+)
 
 
 class StatisticsQueries:
@@ -77,7 +82,7 @@ class StatisticsQueries:
         """Predictions by day, oldest first; days without any are not there."""
         bins = [daily.c[f"confidence_{number}"] for number in range(len(CONFIDENCE.names))]
         numbers = (daily.c.n, daily.c.audits, daily.c.plays, daily.c.confidence_sum, *bins)
-        query = _within(select(daily.c.day, *map(func.sum, numbers)), daily, scope)
+        query = within(select(daily.c.day, *map(func.sum, numbers)), daily, scope)
         rows = self._rows(query.where(daily.c.n > 0).group_by(daily.c.day).order_by(daily.c.day))
         return [
             Day(day, int(n), int(audits), int(plays), float(total), tuple(map(int, counts)))
@@ -87,32 +92,32 @@ class StatisticsQueries:
     def answers(self, scope: Scope) -> list[DailyLabels]:
         """Labels by day and kind."""
         key = outcomes.c.day, outcomes.c.kind
-        right = _number(outcomes.c.counts & outcomes.c.correct)
-        query = _within(select(*key, _number(outcomes.c.counts), right, func.count()), outcomes, scope)
+        right = number_of(outcomes.c.counts & outcomes.c.correct)
+        query = within(select(*key, number_of(outcomes.c.counts), right, func.count()), outcomes, scope)
         rows = self._rows(query.where(outcomes.c.eligible).group_by(*key).order_by(*key))
         return [DailyLabels(day, kind, int(n), int(correct), given) for day, kind, n, correct, given in rows]
 
     def audited(self, scope: Scope) -> VisitorTally:
         """All audits."""
-        return next(iter(self._tallies(_audits(scope))), VisitorTally())
+        return next(iter(self._tallies(audits(scope))), VisitorTally())
 
     def drawn(self, scope: Scope) -> VisitorTally:
         """Labels of the labellers' random queue, by whom they show: like audits, they are a random sample."""
-        return next(iter(self._tallies(_drawn(scope))), VisitorTally())
+        return next(iter(self._tallies(random_queue(scope))), VisitorTally())
 
     def audited_by_step(self, scope: Scope, step: str, last: date) -> dict[date, VisitorTally]:
         """Audits by the step that their day lies in, by its first day; see `steps.py`."""
-        return self._by_step(_audits(scope), step, last)
+        return self._by_step(audits(scope), step, last)
 
     def drawn_by_step(self, scope: Scope, step: str, last: date) -> dict[date, VisitorTally]:
         """Labels of the random queue, likewise."""
-        return self._by_step(_drawn(scope), step, last)
+        return self._by_step(random_queue(scope), step, last)
 
     def cells(self, scope: Scope) -> list[Cell]:
         """Audits by label and mood."""
-        each = _by_visitor(_audits(scope), outcomes.c.label, outcomes.c.mood)
+        each = by_visitor(audits(scope), outcomes.c.label, outcomes.c.mood)
         of_label = func.sum(each.c.n).over(partition_by=(each.c.label, each.c.who))
-        share = select(each, (_real(each.c.n) / of_label).label("share")).subquery()
+        share = select(each, (real(each.c.n) / of_label).label("share")).subquery()
         key = share.c.label, share.c.mood
         query = select(*key, func.sum(share.c.n), func.sum(share.c.share)).group_by(*key).order_by(*key)
         return [Cell(label, mood, int(n), float(weight)) for label, mood, n, weight in self._rows(query)]
@@ -122,13 +127,13 @@ class StatisticsQueries:
         ordered = outcomes.c.label < outcomes.c.mood
         first = case((ordered, outcomes.c.label), else_=outcomes.c.mood).label("first")
         second = case((ordered, outcomes.c.mood), else_=outcomes.c.label).label("second")
-        each = _by_visitor([*_audits(scope), ~outcomes.c.correct], first, second)
+        each = by_visitor([*audits(scope), ~outcomes.c.correct], first, second)
         mistakes = func.sum(each.c.n).over(partition_by=each.c.who)
-        share = select(each, (_real(each.c.n) / mistakes).label("share")).subquery()
+        share = select(each, (real(each.c.n) / mistakes).label("share")).subquery()
         key = share.c.first, share.c.second
         sums = func.sum(share.c.n), func.sum(share.c.share), func.sum(share.c.share * share.c.share)
         rows = self._rows(select(*key, *sums).group_by(*key).order_by(*key))
-        total = _by_visitor([*_audits(scope), ~outcomes.c.correct])
+        total = by_visitor([*audits(scope), ~outcomes.c.correct])
         visitors, n = self._rows(select(func.count(), func.sum(total.c.n)))[0]
         return [
             Confused(first, second, VisitorTally(int(n), int(k), visitors, float(shares), float(squares)))
@@ -143,7 +148,7 @@ class StatisticsQueries:
         """
         names = [f"{signal.column}_bin" for signal in SIGNALS] + ["mood", "source", "model_version"]
         columns = [outcomes.c[name] for name in names]
-        rows = self._rows(select(_who(), outcomes.c.correct, *columns).where(*_audits(scope)))
+        rows = self._rows(select(of_whom(), outcomes.c.correct, *columns).where(*audits(scope)))
         if not rows:
             return []
         people, right, *values = zip(*rows, strict=True)
@@ -163,7 +168,7 @@ class StatisticsQueries:
         ]
         return [
             Group(
-                what, name, _tally_of(who[inside], correct[inside]), _tally_of(who[~inside], correct[~inside])
+                what, name, tally_of(who[inside], correct[inside]), tally_of(who[~inside], correct[~inside])
             )
             for what, name, inside in places
             if inside.any()
@@ -181,7 +186,7 @@ class StatisticsQueries:
         """How all predictions are spread over moods and over the bins of each signal."""
         names = [[f"{signal.column}_{i}" for i in range(len(signal.names))] for signal in SIGNALS]
         sums = [func.sum(daily.c[name]) for group in names for name in group]
-        query = _within(select(daily.c.mood, func.sum(daily.c.n), *sums), daily, scope)
+        query = within(select(daily.c.mood, func.sum(daily.c.n), *sums), daily, scope)
         by_mood = {
             row[0]: [int(number) for number in row[1:]] for row in self._rows(query.group_by(daily.c.mood))
         }
@@ -195,7 +200,7 @@ class StatisticsQueries:
     def plays(self, scope: Scope) -> list[MoodPlays]:
         """Playlists by mood, in the order of EMOTIONS; moods that were never seen are not there."""
         numbers = map(func.sum, (daily.c.n, daily.c.plays, daily.c.agains))
-        query = _within(select(daily.c.mood, *numbers), daily, scope).group_by(daily.c.mood)
+        query = within(select(daily.c.mood, *numbers), daily, scope).group_by(daily.c.mood)
         rows = sorted(self._rows(query), key=lambda row: NAMES.index(row[0]))
         return [MoodPlays(mood, int(n), int(plays), int(again)) for mood, n, plays, again in rows if n]
 
@@ -271,11 +276,9 @@ class StatisticsQueries:
         With `label` and `mood`: the audits of that cell of the confusion matrix, right or wrong.
         """
         if label and mood:
-            query = select(outcomes).where(
-                *_audits(scope), outcomes.c.label == label, outcomes.c.mood == mood
-            )
+            query = select(outcomes).where(*audits(scope), outcomes.c.label == label, outcomes.c.mood == mood)
         else:
-            query = _within(select(outcomes), outcomes, scope)
+            query = within(select(outcomes), outcomes, scope)
             query = query.where(outcomes.c.holds, ~outcomes.c.correct)
         surest = outcomes.c.confidence.desc(), outcomes.c.prediction_id
         return self._examples(query.order_by(*surest).limit(limit))
@@ -298,33 +301,33 @@ class StatisticsQueries:
         ]
 
     def _tallies(self, where: Sequence[ColumnElement[bool]]) -> list[VisitorTally]:
-        each = _by_visitor(where)
-        return [_tally(row) for row in self._rows(select(*_sums(each.c.n, each.c.correct))) if row[2]]
+        each = by_visitor(where)
+        return [tally(row) for row in self._rows(select(*tally_sums(each.c.n, each.c.correct))) if row[2]]
 
     def _by_step(
         self, where: Sequence[ColumnElement[bool]], step: str, last: date
     ) -> dict[date, VisitorTally]:
         number = step_number(self._engine.dialect.name, outcomes.c.day, step, last).label("step")
-        each = _by_visitor(where, number)
-        query = select(each.c.step, *_sums(each.c.n, each.c.correct)).group_by(each.c.step)
-        return {step_start(int(row[0]), step, last): _tally(row[1:]) for row in self._rows(query)}
+        each = by_visitor(where, number)
+        query = select(each.c.step, *tally_sums(each.c.n, each.c.correct)).group_by(each.c.step)
+        return {step_start(int(row[0]), step, last): tally(row[1:]) for row in self._rows(query)}
 
     def _bins(self, scope: Scope, *key: ColumnElement) -> list[Bin]:
-        each = _by_visitor(
-            _audits(scope), *key, outcomes.c.confidence_bin, confidence=func.sum(outcomes.c.confidence)
+        each = by_visitor(
+            audits(scope), *key, outcomes.c.confidence_bin, confidence=func.sum(outcomes.c.confidence)
         )
         keys = [each.c[column.name] for column in key]
         all_n = func.sum(each.c.n).over(partition_by=[each.c.who, *keys]).label("all_n")
         table = select(each, all_n).subquery()
         of = table.c
         number, keys = of.confidence_bin, [of[column.name] for column in key]
-        weighted = [func.sum(_real(value) / of.all_n) for value in (of.n, of.correct, of.confidence)]
-        query = select(*keys, number, *_sums(of.n, of.correct), *weighted).group_by(*keys, number)
+        weighted = [func.sum(real(value) / of.all_n) for value in (of.n, of.correct, of.confidence)]
+        query = select(*keys, number, *tally_sums(of.n, of.correct), *weighted).group_by(*keys, number)
         found = []
         for row in self._rows(query.order_by(*keys, number)):
             version, (number, *sums) = (row[0], row[1:]) if key else (None, row)
             weight, right, confidence = map(float, sums[5:])
-            found.append(Bin(version, number, _tally(sums[:5]), weight, right, confidence))
+            found.append(Bin(version, number, tally(sums[:5]), weight, right, confidence))
         return found
 
     def _rows(self, query: Select) -> list[Row]:
@@ -348,82 +351,3 @@ def example_of(row: Row) -> Example:
         confidence=row.confidence,
         label_probability=row.label_probability,
     )
-
-
-def _within(query: Select, table: Table, scope: Scope) -> Select:
-    """The query, limited to a scope; `table` is a summary."""
-    return query.where(*_inside(table, scope))
-
-
-def _inside(table: Table, scope: Scope) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if scope.since is not None:
-        conditions.append(table.c.day >= scope.since)
-    if scope.until is not None:
-        conditions.append(table.c.day <= scope.until)
-    if scope.model_version is not None:
-        conditions.append(table.c.model_version == scope.model_version)
-    if scope.source is not None:
-        conditions.append(table.c.source == scope.source)
-    return conditions
-
-
-def _audits(scope: Scope) -> list[ColumnElement[bool]]:
-    return [*_inside(outcomes, scope), outcomes.c.kind == "audit", outcomes.c.counts]
-
-
-def _drawn(scope: Scope) -> list[ColumnElement[bool]]:
-    same = (feedback.c.prediction_id == outcomes.c.prediction_id) & (feedback.c.n == outcomes.c.n)
-    drawn = exists().where(same, feedback.c.queue == "random")
-    return [*_inside(outcomes, scope), outcomes.c.kind == "labeller", outcomes.c.counts, drawn]
-
-
-def _by_visitor(where: Sequence[ColumnElement[bool]], *key: ColumnElement, **sums: ColumnElement) -> Subquery:
-    """For each visitor (`who`) and key: `n` outcomes, of which `correct` are right, and other sums.
-
-    A prediction without a visitor is one of its own.
-    """
-    who = _who()
-    others = (value.label(name) for name, value in sums.items())
-    query = select(*key, who, func.count().label("n"), _correct().label("correct"), *others)
-    return query.where(*where).group_by(*key, who).subquery()
-
-
-def _who() -> Label[str]:
-    return func.coalesce(outcomes.c.visitor, outcomes.c.prediction_id).label("who")
-
-
-def _tally_of(who: np.ndarray, correct: np.ndarray) -> VisitorTally:
-    """The tally of answers by the number of their visitor, and whether they are right."""
-    n = np.bincount(who)
-    right = np.bincount(who[correct], minlength=len(n))[n > 0]
-    shares = right / n[n > 0]
-    return VisitorTally(
-        len(who), int(right.sum()), len(shares), float(shares.sum()), float((shares**2).sum())
-    )
-
-
-def _sums(n: ColumnElement, correct: ColumnElement) -> tuple[ColumnElement, ...]:
-    """The five fields of a `VisitorTally`, over the rows of visitors; those without answers add nothing."""
-    share = case((n > 0, _real(correct) / n), else_=0.0)
-    some = case((n > 0, 1), else_=0)
-    return func.sum(n), func.sum(correct), func.sum(some), func.sum(share), func.sum(share * share)
-
-
-def _tally(row: Sequence[Any]) -> VisitorTally:
-    n, correct, visitors, shares, squares = row
-    return VisitorTally(
-        int(n or 0), int(correct or 0), int(visitors or 0), float(shares or 0), float(squares or 0)
-    )
-
-
-def _real(column: ColumnElement) -> ColumnElement[float]:
-    return cast(column, Double)
-
-
-def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((condition, 1), else_=0))
-
-
-def _correct() -> ColumnElement[int]:
-    return _number(outcomes.c.correct)

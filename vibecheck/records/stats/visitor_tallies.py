@@ -1,0 +1,97 @@
+"""Outcomes tallied by visitor, so that each has one vote: which outcomes, and SQL that adds them up."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Double, Label, Select, Subquery, Table, case, cast, exists, func, select
+
+from vibecheck.records.db.tables import feedback, outcomes
+from vibecheck.records.stats.results import Scope, VisitorTally
+
+
+def within(query: Select, table: Table, scope: Scope) -> Select:
+    """The query, limited to a scope; `table` is a summary."""
+    return query.where(*inside(table, scope))
+
+
+def inside(table: Table, scope: Scope) -> list[ColumnElement[bool]]:
+    """The conditions of a scope; `table` is a summary."""
+    conditions: list[ColumnElement[bool]] = []
+    if scope.since is not None:
+        conditions.append(table.c.day >= scope.since)
+    if scope.until is not None:
+        conditions.append(table.c.day <= scope.until)
+    if scope.model_version is not None:
+        conditions.append(table.c.model_version == scope.model_version)
+    if scope.source is not None:
+        conditions.append(table.c.source == scope.source)
+    return conditions
+
+
+def audits(scope: Scope) -> list[ColumnElement[bool]]:
+    """The conditions of the audits of a scope."""
+    return [*inside(outcomes, scope), outcomes.c.kind == "audit", outcomes.c.counts]
+
+
+def random_queue(scope: Scope) -> list[ColumnElement[bool]]:
+    """The conditions of the labels of a scope from the labellers' random queue."""
+    same = (feedback.c.prediction_id == outcomes.c.prediction_id) & (feedback.c.n == outcomes.c.n)
+    drawn = exists().where(same, feedback.c.queue == "random")
+    return [*inside(outcomes, scope), outcomes.c.kind == "labeller", outcomes.c.counts, drawn]
+
+
+def by_visitor(where: Sequence[ColumnElement[bool]], *key: ColumnElement, **sums: ColumnElement) -> Subquery:
+    """For each visitor (`who`) and key: `n` outcomes, of which `correct` are right, and other sums.
+
+    A prediction without a visitor is one of its own.
+    """
+    who = of_whom()
+    others = (value.label(name) for name, value in sums.items())
+    query = select(*key, who, func.count().label("n"), number_correct().label("correct"), *others)
+    return query.where(*where).group_by(*key, who).subquery()
+
+
+def of_whom() -> Label[str]:
+    """The visitor of an outcome; a prediction without one is a visitor of its own."""
+    return func.coalesce(outcomes.c.visitor, outcomes.c.prediction_id).label("who")
+
+
+def tally_of(who: np.ndarray, correct: np.ndarray) -> VisitorTally:
+    """The tally of answers by the number of their visitor, and whether they are right."""
+    n = np.bincount(who)
+    right = np.bincount(who[correct], minlength=len(n))[n > 0]
+    shares = right / n[n > 0]
+    return VisitorTally(
+        len(who), int(right.sum()), len(shares), float(shares.sum()), float((shares**2).sum())
+    )
+
+
+def tally_sums(n: ColumnElement, correct: ColumnElement) -> tuple[ColumnElement, ...]:
+    """The five fields of a `VisitorTally`, over the rows of visitors; those without answers add nothing."""
+    share = case((n > 0, real(correct) / n), else_=0.0)
+    some = case((n > 0, 1), else_=0)
+    return func.sum(n), func.sum(correct), func.sum(some), func.sum(share), func.sum(share * share)
+
+
+def tally(row: Sequence[Any]) -> VisitorTally:
+    """The five sums of `tally_sums`, as they come from the database."""
+    n, correct, visitors, shares, squares = row
+    return VisitorTally(
+        int(n or 0), int(correct or 0), int(visitors or 0), float(shares or 0), float(squares or 0)
+    )
+
+
+def real(column: ColumnElement) -> ColumnElement[float]:
+    """A number as a real one, so that it is not divided as an integer."""
+    return cast(column, Double)
+
+
+def number_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """How many rows meet a condition."""
+    return func.sum(case((condition, 1), else_=0))
+
+
+def number_correct() -> ColumnElement[int]:
+    """How many outcomes are right."""
+    return number_of(outcomes.c.correct)
