@@ -112,7 +112,7 @@ def test_the_kernel_s_count_is_read():
 
 
 def test_a_child_that_fails_while_it_watches_its_parent_ends_as_it_failed(tmp_path):
-    code = "from vibecheck.cli import models; import time; models._stay_behind(); time.sleep(0.2); 1 / 0"
+    code = "import time; from vibecheck.processes.child import *; exit_with_parent(0); time.sleep(0.2); 1 / 0"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
