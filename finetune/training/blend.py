@@ -27,7 +27,7 @@ PRIOR_LABELS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class WeightMix:
     """A mix of the old weights (0) and the new ones (1), and its scores on the validation part.
 
     `nll` is weighted by class as in training.
@@ -49,7 +49,9 @@ def between(old: State, new: State, mix: float) -> dict[str, torch.Tensor]:
     }
 
 
-def choose(student: Student, old: State, valid: Dataset, tell: Callable[[Mix], None] = lambda _: None) -> Mix:
+def choose(
+    student: Student, old: State, valid: Dataset, tell: Callable[[WeightMix], None] = lambda _: None
+) -> WeightMix:
     """Mix the student's weights with the `old` ones, by the loss on `valid` (see `choose_mix`)."""
     new = {name: value.clone() for name, value in student.state_dict().items()}
     truth = np.asarray(valid["label"])
@@ -60,7 +62,7 @@ def choose(student: Student, old: State, valid: Dataset, tell: Callable[[Mix], N
     weights = student.weights.cpu().numpy()[truth]
     losses = nll_with_noise(np.stack(answers), truth) * weights / weights.mean()
     blends = [
-        Mix(mix, float(loss.mean()), float((answer.argmax(1) == truth).mean()))
+        WeightMix(mix, float(loss.mean()), float((answer.argmax(1) == truth).mean()))
         for mix, loss, answer in zip(MIXES, losses, answers, strict=True)
     ]
     for each in blends:

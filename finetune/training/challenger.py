@@ -105,7 +105,7 @@ def cooled(temperature: float, strength: float, factor: float) -> dict[str, floa
     return {"temperature": round(factor * temperature, 4), "prior_strength": round(strength / factor, 4)}
 
 
-def _tell_blend(tell: Tell, each: blend.Mix, chosen: bool) -> None:
+def _tell_blend(tell: Tell, each: blend.WeightMix, chosen: bool) -> None:
     tell({"event": "blend", "mix": each.mix, "accuracy": each.accuracy, "chosen": chosen})
 
 

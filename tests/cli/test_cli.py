@@ -282,6 +282,7 @@ def test_without_an_account_comet_is_not_asked(tmp_path, command):
     assert "COMET_API_KEY" in run.stderr and "Traceback" not in run.stderr
 
 
+@pytest.mark.slow
 def test_compiling_in_place_says_how_near_it_came_and_refuses_in_a_sentence(tmp_path):
     from vibecheck.vision.classifier import EMBEDDED
 

@@ -74,11 +74,11 @@ def left(store):
 
 
 @both_databases
-@pytest.mark.parametrize(("kills", "seed"), [(100, 20260131)])
-def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_a_hundred_times(
+@pytest.mark.parametrize(("kills", "seed"), [(6, 1), pytest.param(100, 20260131, marks=pytest.mark.slow)])
+def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_again_and_again(
     settings, store, comet, kills, seed, database_url
 ):
-    kills = kills if database_url.startswith("sqlite") else kills // 4
+    kills = kills if database_url.startswith("sqlite") else max(2, kills // 4)
     rng = random.Random(seed)
     acknowledged: list[str] = []
     victim = Victim(settings, comet)

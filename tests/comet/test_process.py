@@ -129,6 +129,7 @@ def test_it_sends_models_beside_the_records(environment, store, comet, process):
     wait_for(lambda: comet.names() == [layout.model_name("a")])
 
 
+@pytest.mark.slow
 def test_a_vibe_check_is_as_fast_while_comet_hangs(environment, settings, store, comet, process):
     def took(store: Store) -> float:
         begun = time.perf_counter()

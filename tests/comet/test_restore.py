@@ -170,6 +170,7 @@ def test_what_was_interrupted_goes_on(settings, store, comet):
     assert all(store.picture(prediction.id) == JPEG for prediction in made)
 
 
+@pytest.mark.slow
 def test_ten_thousand_predictions_cost_a_few_requests_a_day(settings, store, comet):
     for number in range(10_000):
         remember(comet, a_prediction(made_at=NOON - timedelta(days=number % 10)))

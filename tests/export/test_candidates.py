@@ -52,6 +52,7 @@ def embedded(candidates, tmp_path_factory):
     return folder, *prepared(candidates, EMBEDDED, folder)
 
 
+@pytest.mark.slow
 def test_the_chosen_candidate_is_the_fastest_that_answers_as_transformers_does(embedded, candidates):
     folder, report, told = embedded
     by_name = {each["name"]: each for each in report["candidates"]}
@@ -135,6 +136,7 @@ def test_an_answer_that_is_no_number_is_refused(candidates, tmp_path):
     assert candidates._judged("x", path, broken, broken).refused
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_a_vision_transformer_trained_on_faces_answers_alike_in_8_bits(candidates, shared, tmp_path):
     """Trained for a short while only, but on real faces: it knows some moods and doubts others."""

@@ -110,6 +110,7 @@ def test_no_picture_is_left_outside_the_records(ran):
     assert left == {".lock", "model", "plan.json", "trained.json", "trained_on.json"}
 
 
+@pytest.mark.slow
 def test_with_an_empty_folder_and_comet_alone_it_fetches_what_it_learns_from(tmp_path):
     first, second = (Settings(data=tmp_path / name) for name in ("first", "second"))
     with comet_standin() as comet:
@@ -217,6 +218,7 @@ def test_however_a_run_fails_the_last_event_says_why(error, sentence, capsys):
     assert "Traceback" in told.err
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_a_stopped_one_says_so(tmp_path, vit):
     settings = Settings(data=tmp_path / "data")
     fill(settings, 84)
@@ -256,6 +258,7 @@ def test_a_killed_run_goes_on_and_a_stopped_one_says_so(tmp_path, vit):
     assert status == 1 and "asked for something else" in failed["error"]
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_model(tmp_path, vit):
     settings = Settings(data=tmp_path / "data")
     fill(settings, 84)

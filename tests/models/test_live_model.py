@@ -152,6 +152,7 @@ def test_offline_the_default_stays_on_the_embedded_model_and_one_line_says_why(
         live.stop()
 
 
+@pytest.mark.slow
 def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, registry, astronaut):
     """As in a new installation with a network; the web process imports no torch all the while."""
     served = small_vit(tmp_path / "served", [*reversed(NAMES)])

@@ -9,7 +9,7 @@ from tests.standins.models import small_vit
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
 from vibecheck.training import estimate
-from vibecheck.training.estimate import Passes, Size
+from vibecheck.training.estimate import Schedule, Size
 from vibecheck.vision.classifier import EMBEDDED
 
 SMALL = Size(4_000_000, 80, 4.0, 10.0)
@@ -52,29 +52,29 @@ def test_a_folder_that_is_no_model(tmp_path):
 
 
 def test_more_pictures_passes_or_layers_that_learn_take_longer():
-    passes = Passes(2, 4, 8, 0.5)
+    passes = Schedule(2, 4, 8, 0.5)
     plain = estimate.of(LARGE, 400, 100, passes).minutes
     assert estimate.of(LARGE, 800, 100, passes).minutes > plain
-    assert estimate.of(LARGE, 400, 100, Passes(2, 8, 8, 0.5)).minutes > plain
-    assert estimate.of(LARGE, 400, 100, Passes(2, 4, 8, 0.0)).minutes > plain
+    assert estimate.of(LARGE, 400, 100, Schedule(2, 8, 8, 0.5)).minutes > plain
+    assert estimate.of(LARGE, 400, 100, Schedule(2, 4, 8, 0.0)).minutes > plain
     assert estimate.of(LARGE, 400, 100, passes, "cuda").minutes < plain
     assert estimate.of(SMALL, 400, 100, passes).minutes < plain
 
 
 def test_memory_grows_with_the_model_and_the_batch():
-    small, large = (estimate.of(size, 400, 100, Passes(2, 4, 8, 0.5)).memory_mb for size in (SMALL, LARGE))
+    small, large = (estimate.of(size, 400, 100, Schedule(2, 4, 8, 0.5)).memory_mb for size in (SMALL, LARGE))
     assert 750 < small < 1200 and 3000 < large < 6000
-    assert estimate.of(LARGE, 400, 100, Passes(2, 4, 32, 0.5)).memory_mb > large
-    assert estimate.of(LARGE, 2, 1, Passes(2, 4, 32, 0.5)).memory_mb < large
+    assert estimate.of(LARGE, 400, 100, Schedule(2, 4, 32, 0.5)).memory_mb > large
+    assert estimate.of(LARGE, 2, 1, Schedule(2, 4, 32, 0.5)).memory_mb < large
 
 
 def test_a_machine_that_is_too_small_is_refused_in_words(monkeypatch):
     monkeypatch.setattr(estimate, "free_mb", lambda: 1000)
-    needs = estimate.of(LARGE, 400, 100, Passes(2, 4, 8, 0.5))
+    needs = estimate.of(LARGE, 400, 100, Schedule(2, 4, 8, 0.5))
     assert not needs.enough
     assert "1.0 GB are free here" in needs.refusal and "--base embedded" in needs.refusal
     monkeypatch.setattr(estimate, "free_mb", lambda: 100_000)
-    assert estimate.of(LARGE, 400, 100, Passes(2, 4, 8, 0.5)).enough
+    assert estimate.of(LARGE, 400, 100, Schedule(2, 4, 8, 0.5)).enough
 
 
 def test_a_container_may_allow_less_than_the_machine_has(tmp_path, monkeypatch):
@@ -92,7 +92,7 @@ def test_a_container_may_allow_less_than_the_machine_has(tmp_path, monkeypatch):
 def test_large_models_learn_in_fewer_passes_and_smaller_batches():
     small, large = estimate.passes_for(SMALL), estimate.passes_for(LARGE)
     assert small.all > large.all and small.batch > large.batch and small.frozen < large.frozen
-    assert estimate.passes_for(SMALL, 3) == Passes(small.head, 3, small.batch, small.frozen)
+    assert estimate.passes_for(SMALL, 3) == Schedule(small.head, 3, small.batch, small.frozen)
 
 
 def test_a_disk_that_is_too_full_is_said_before_anything_starts(tmp_path, monkeypatch):
@@ -108,7 +108,7 @@ def test_it_needs_no_torch():
     code = (
         "import sys; from vibecheck.training import estimate\n"
         "from vibecheck.vision.classifier import EMBEDDED\n"
-        "estimate.of(estimate.size_of(EMBEDDED), 100, 20, estimate.Passes(1, 1, 8, 0.0)); "
+        "estimate.of(estimate.size_of(EMBEDDED), 100, 20, estimate.Schedule(1, 1, 8, 0.0)); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -33,7 +33,7 @@ ACCELERATOR = 1 / 60  # time on a small accelerator, relative to one core
 # Loading libraries, compiling the model, and measuring the ways to run it (200 faces each).
 BEFORE_AND_AFTER = 0.5  # minutes
 FACES_TRIED = 1000
-# Passes over the validation part to choose the mix.
+# Schedule over the validation part to choose the mix.
 MIXES = 12
 LIBRARIES_MB = 750
 # Per parameter: weight, gradient, two moments of AdamW, old and best weights.
@@ -58,7 +58,7 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Passes:
+class Schedule:
     """The schedule of a training: `head` epochs of the head alone, then `all` epochs, in batches of `batch`.
 
     `frozen` is the share of blocks that stay frozen.
@@ -123,13 +123,13 @@ def size_of(folder: Path) -> Size:
     return Size(parameters, side, _measured(folder) or forward, numbers * 4 / 1e6)
 
 
-def passes_for(size: Size, epochs: int | None = None) -> Passes:
+def passes_for(size: Size, epochs: int | None = None) -> Schedule:
     """The schedule for a network of this size; `epochs` replaces the default of the second stage."""
-    usual = Passes(5, 12, 32, 0.25) if size.parameters < LARGE else Passes(2, 4, 8, 0.5)
-    return usual if epochs is None else Passes(usual.head, epochs, usual.batch, usual.frozen)
+    usual = Schedule(5, 12, 32, 0.25) if size.parameters < LARGE else Schedule(2, 4, 8, 0.5)
+    return usual if epochs is None else Schedule(usual.head, epochs, usual.batch, usual.frozen)
 
 
-def of(size: Size, train: int, valid: int, passes: Passes, device: str = "cpu") -> Estimate:
+def of(size: Size, train: int, valid: int, passes: Schedule, device: str = "cpu") -> Estimate:
     """The estimate for so many training and validation pictures. `device` is cpu, cuda or mps."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     forward = size.forward_ms / 60_000  # minutes

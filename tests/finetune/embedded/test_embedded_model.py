@@ -17,6 +17,7 @@ def figures(shared):
     return evaluate(EMBEDDED, faces, prior=0.0), evaluate(EMBEDDED, faces)
 
 
+@pytest.mark.slow
 def test_it_is_as_good_as_it_was_when_it_was_chosen(figures):
     plain, shipped = figures
     assert plain["accuracy"] > 0.83 and plain["ece"] < 0.03

@@ -101,6 +101,7 @@ def test_the_finished_folder_runs_in_the_app_as_it_was_trained(finishing, traine
     assert np.abs(answers - expected).mean() < 0.02  # two ways to scale 48 px to 32
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_to_the_same_model(pretrain, small, splits, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert pretrain.pretrain(*splits, whole, small)
@@ -182,6 +183,7 @@ def finetune(*arguments, **environment) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_the_command_prints_json_lines_and_goes_on(ferplus, tmp_path):
     arguments = ("pretrain", "--data", ferplus, "--out", tmp_path / "m-1", "--epochs", 2, "--side", 32)
     first = finetune(*arguments, "--minutes", 0)

@@ -52,6 +52,7 @@ def state_of(student) -> dict:
     return {name: value.clone() for name, value in student.state_dict().items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [0.0, 0.2], ids=["right labels", "a fifth is wrong"])
 def test_on_another_cameras_pictures_it_says_more_often_what_it_says_of_the_faces_as_they_are(
     embedded, faces, wrong
@@ -70,6 +71,7 @@ def test_on_another_cameras_pictures_it_says_more_often_what_it_says_of_the_face
     assert changed and all(name.endswith(("running_mean", "running_var")) for name in changed)
 
 
+@pytest.mark.slow
 def test_pictures_of_the_kind_it_knows_change_little(embedded, faces):
     from finetune.training.adaptation import adapt_batch_norm
 
