@@ -59,7 +59,7 @@ from vibecheck.ui.home import live
 
 st.session_state.number = number = st.session_state.get("number", 0) + 1
 words = st.empty()
-playing = number != NOT_DRAWN and live.video()[0]
+playing = number != NOT_DRAWN and live.video()
 words.markdown(f"Run {number}: {'plays' if playing else 'nothing plays'}")
 """
 # While the end of the third run is on its way out, the fourth runs.
