@@ -154,7 +154,7 @@ def test_live_from_start_to_an_answer(app, page):
     assert len(moods) >= 2, moods
     assert boxed >= 8, "of ten pictures at least eight show the box on the face"
     assert marked(page, ".vc-mood")
-    page.get_by_text("Details").click()
+    page.locator(".vc-details summary").click()
     expect(page.get_by_text(RATES)).to_be_visible()
     look(page, "live-playing")
 
@@ -242,7 +242,7 @@ def test_a_moment_without_connection_does_not_end_the_video(app, open_browser, w
     expect(frame.get_by_role("button", name="Stop the camera")).to_be_visible()
     expect(mood(page)).to_have_text(MOODS)
     expect(page.get_by_role("button", name="Check my vibe")).to_be_enabled()
-    page.get_by_text("Details").click()
+    page.locator(".vc-details summary").click()
     expect(page.get_by_text(RATES)).to_be_visible()
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
 

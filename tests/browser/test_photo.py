@@ -54,7 +54,7 @@ def test_from_a_photo_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
     expect(page.locator(".vc-mood .name")).to_have_text("Happy")
     meter = page.get_by_role("meter", name="Confidence")
     expect(meter).to_have_attribute("aria-valuenow", re.compile(r"^(9\d|100)$"))
-    page.get_by_text("All seven").click()
+    page.get_by_text("All seven", exact=True).click()
     for mood in ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"):
         expect(page.get_by_role("meter", name=mood)).to_be_attached()
     expect(page.get_by_alt_text("Your photo with the faces that were found")).to_be_visible()
