@@ -197,6 +197,11 @@ def test_a_mood_that_is_picked_plays_its_music_and_is_not_recorded(app, open_hom
     expect(spotify_player(page)).to_be_visible()
     expect(page.get_by_text("Was this right?")).to_have_count(0)
     look(page, "home-picked")
+    sad = spotify_player(page).get_attribute("src")
+    page.get_by_role("button", name="Pick a mood yourself").click()
+    page.get_by_role("button", name="Happy").click()
+    expect(page.locator(".vc-mood .name")).to_have_text("Happy")
+    expect(spotify_player(page)).not_to_have_attribute("src", sad)
     page.reload()
     expect(page.get_by_text("You picked", exact=True)).to_have_count(0)
 

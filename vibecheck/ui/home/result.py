@@ -45,7 +45,7 @@ def card(shows: Input) -> None:
             _music(result)
     with player:
         _player()
-    if result is None:
+    if result is None or not shows.playing:  # while video plays, "Check again" leads back here
         with choices:
             _pick()
 
