@@ -155,13 +155,12 @@ def _open(opened: str) -> None:
 
 def _pick() -> None:
     """Music without a camera."""
-    with st.container(key="pick"), st.popover("Pick a mood yourself", type="tertiary"):
+
+    def picked(name: str) -> None:
+        st.session_state.moods = False  # closed
+        _with_stage(vibe_check.pick, name)
+
+    with st.popover("Pick a mood yourself", type="tertiary", key="moods", on_change="rerun"):
         for name in NAMES:
             title = f"{BY_NAME[name].emoji} {BY_NAME[name].title}"
-            st.button(
-                title,
-                key=f"pick-{name}",
-                on_click=once(_with_stage),
-                args=[vibe_check.pick, name],
-                width="stretch",
-            )
+            st.button(title, key=f"pick-{name}", on_click=once(picked), args=[name], width="stretch")
