@@ -18,6 +18,7 @@ from vibecheck.ui.corrections.filters import chosen_filters
 from vibecheck.ui.corrections.labelling_session import Batch
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.shared import app, face_pictures, theme
+from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.presses import once
 from vibecheck.ui.shared.visitor import timezone, visitor
 
@@ -44,7 +45,7 @@ def open_asked_for() -> None:
             here.picked = asked
             st.session_state.view = "mine" if found.prediction.visitor == visitor() else "all"
     except RecordsError as error:
-        here.note = str(error)
+        here.note = error_text(error)
 
 
 @st.fragment
@@ -64,7 +65,7 @@ def desk() -> None:
         if session.is_labeller():
             _who()
     except RecordsError as error:
-        st.warning(str(error), icon="⚠️")
+        st.warning(error_text(error), icon="⚠️")
 
 
 def _choose() -> tuple[str, Filters]:

@@ -15,6 +15,7 @@ from vibecheck.records.labels.queues import Cursor, Filters
 from vibecheck.records.values import QUEUES, is_prediction_id
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import app
+from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.visitor import visitor
 
 PAGE = 27  # thumbnails: three rows on a wide screen, nine on a phone
@@ -132,7 +133,7 @@ def _current(picked: str | None, around: Sequence[LabelledPrediction]) -> Labell
         try:
             return look_up(picked)
         except UnknownPrediction as error:
-            progress().note, progress().picked = str(error), None
+            progress().note, progress().picked = error_text(error), None
     return next((each for each in around if may_label(each)), next(iter(around), None))
 
 
@@ -159,7 +160,7 @@ def label(view: str, prediction_id: str, onward: str | Cursor | None, name: str)
         queue = view if view in QUEUES else None
         given = app.store().label(prediction_id, name, source, visitor(), datetime.now(UTC), queue)
     except RecordsError as error:
-        here.note = str(error)
+        here.note = error_text(error)
         return
     done = GivenLabel(prediction_id, given.n, view)
     if done not in here.done:  # the same key twice is one label
@@ -180,7 +181,7 @@ def undo(count: int) -> None:
         taken = app.store().undo_label(last.prediction_id, last.n, visitor(), datetime.now(UTC))
         here.note = "" if taken else "That label was already taken back."
     except RecordsError as error:
-        here.note = str(error)
+        here.note = error_text(error)
         return
     here.picked = last.prediction_id
     st.session_state.view = last.view

@@ -10,6 +10,7 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError
 from vibecheck.records.values import Prediction
 from vibecheck.ui.shared import app, face_pictures, theme
+from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.presses import once
 
 SECONDS = 600.0
@@ -110,7 +111,7 @@ def _keep(crop: Crop) -> None:
     try:
         app.store().keep_picture(crop.prediction_id, crop.jpeg, datetime.now(UTC))
     except RecordsError as error:
-        st.session_state.keeping_problem = str(error)
+        st.session_state.keeping_problem = error_text(error)
         return
     let_go()
     st.session_state.kept_later = crop.prediction_id

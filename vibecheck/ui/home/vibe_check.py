@@ -17,6 +17,7 @@ from vibecheck.records.values import Prediction
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.home.consent import Keep
 from vibecheck.ui.shared import app
+from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.visitor import visitor
 from vibecheck.vision import drawing
 from vibecheck.vision.images import encode_jpeg
@@ -109,7 +110,7 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
             app.store(), prediction, best, keep == "face", always_ask=app.settings().audit_share == 1
         )
     except RecordsError as error:
-        return replace(unrecorded, problem=str(error))
+        return replace(unrecorded, problem=error_text(error))
     if keep == "face" and not prediction.picture_kept:
         unrecorded = replace(unrecorded, problem=check.NO_ROOM)
     elif not prediction.picture_kept:
@@ -195,7 +196,7 @@ def suggest(result: Result, mode: Mode, again: bool = False) -> Suggestion:
                 followed=result.said or None,
             )
         except RecordsError as error:
-            st.session_state.note = str(error)
+            st.session_state.note = error_text(error)
     return suggestion
 
 
@@ -214,7 +215,7 @@ def answer(prediction: Prediction, label: str) -> None:
     try:
         app.store().label(prediction.id, label, source, visitor(), datetime.now(UTC))
     except RecordsError as error:
-        st.session_state.note = str(error)
+        st.session_state.note = error_text(error)
         return
     st.session_state.note = ""
     newest = result()

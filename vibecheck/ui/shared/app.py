@@ -19,6 +19,7 @@ from vibecheck.training.runs import TrainingRuns
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import comet_status, connection_lost, model_status, theme
 from vibecheck.ui.shared.configuration import settings
+from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.home_screen import ICON
 from vibecheck.ui.shared.process_state import ProcessValue, process_value
 from vibecheck.ui.shared.server import LOGO
@@ -40,7 +41,7 @@ def start_page(title: str) -> None:
             live_model()
         music()
     except VibeCheckError as error:
-        st.error(str(error), icon="⚠️")
+        st.error(error_text(error), icon="⚠️")
         st.stop()
     # Filled at the end: a page that is shut reads no records, not even for this.
     st.session_state.banner = st.empty()

@@ -7,6 +7,7 @@ import streamlit as st
 from vibecheck.errors import RecordsError
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.visitor import RENEW_COOKIE, become_another, visitor
 
 # What a session remembers of its vibe checks.
@@ -46,7 +47,7 @@ def _confirm() -> None:
         try:
             _delete()
         except RecordsError as error:
-            st.warning(f"{error} What was not deleted is still there: press again.", icon="⚠️")
+            st.warning(f"{error_text(error)} What was not deleted is still there: press again.", icon="⚠️")
             return
         st.rerun()
 

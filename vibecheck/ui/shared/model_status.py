@@ -8,6 +8,7 @@ import streamlit as st
 
 from vibecheck.models.live_model import LiveModel, ModelChange
 from vibecheck.ui.shared import theme
+from vibecheck.ui.shared.error_text import without_paths
 from vibecheck.vision.classifier import EMBEDDED
 
 MEGABYTE = 1e6
@@ -71,7 +72,7 @@ def told(change: ModelChange) -> str:
     state = change.state
     match state.step:
         case "failed":
-            return state.sentence.partition(":")[0].removesuffix(".")
+            return without_paths(state.sentence).partition(":")[0].removesuffix(".")
         case "fetching" if state.total:
             done, total = state.done / MEGABYTE, state.total / MEGABYTE
             return f"Fetching {change.wanted}: {done:.0f} of {total:.0f} MB"

@@ -1,0 +1,43 @@
+"""Errors as pages show them: strangers do not learn where things are on the host."""
+
+import logging
+import re
+from pathlib import Path
+
+from vibecheck.access.roles import Role
+from vibecheck.errors import SettingsError, VibeCheckError
+from vibecheck.ui.access import gate
+from vibecheck.ui.shared.configuration import settings
+
+log = logging.getLogger(__name__)
+
+# An absolute path of at least two parts, which is not the end of a URL.
+_PATH = re.compile(r"""(?<![\w:/\\.])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:;,()'"]+){2,}[/\\]?""")
+
+
+def error_text(error: VibeCheckError) -> str:
+    """The error's sentence. Visitors get it with file names in place of paths, and the log has it whole."""
+    text = str(error)
+    if gate.role() > Role.VISITOR:
+        return text
+    public = without_paths(text)
+    if public != text:
+        log.warning("%s", text)
+    return public
+
+
+def without_paths(text: str) -> str:
+    """The text with each absolute path cut down to its last part."""
+    for folder in _known_folders():
+        text = text.replace(folder + "/", "").replace(folder, Path(folder).name)
+    return _PATH.sub(lambda found: re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], text)
+
+
+def _known_folders() -> list[str]:
+    """Folders that may have spaces in their names, longest first."""
+    folders = [Path.cwd(), Path.home()]
+    try:
+        folders.append(settings().data.absolute())
+    except SettingsError:
+        pass
+    return sorted({str(each) for each in folders if len(each.parts) > 1}, key=len, reverse=True)
