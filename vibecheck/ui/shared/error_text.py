@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from vibecheck.access.roles import Role
@@ -36,8 +37,6 @@ def without_paths(text: str) -> str:
 def _known_folders() -> list[str]:
     """Folders that may have spaces in their names, longest first."""
     folders = [Path.cwd(), Path.home()]
-    try:
+    with suppress(SettingsError):
         folders.append(settings().data.absolute())
-    except SettingsError:
-        pass
     return sorted({str(each) for each in folders if len(each.parts) > 1}, key=len, reverse=True)

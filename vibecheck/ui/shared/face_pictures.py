@@ -1,7 +1,7 @@
 """Kept pictures on a page: one large, or many small ones to choose from.
 
-They travel inside the page, as data, over the connection of the session that may see them. Streamlit's
-own `st.image` would put each under an address of the server, which opens for whoever learns it.
+They travel inside the page as data, over the connection of the session that may see them. What `st.image`
+shows has an address instead, which opens only in that session's browser (vibecheck/ui/access/browser_guard.py).
 """
 
 from base64 import b64encode
