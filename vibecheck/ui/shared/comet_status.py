@@ -1,4 +1,4 @@
-"""The sidebar's word on Comet, for those who may work with the records: is all of it safe there?"""
+"""Comet in the sidebar: whether all records have arrived there, for those who may work with them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,23 +12,23 @@ from vibecheck.ui.shared import theme
 from vibecheck.ui.shared.configuration import settings
 from vibecheck.ui.shared.presses import once
 
-# Seconds between looks: an operator who watches a queue sees it move.
-LOOKS_EVERY = 5.0
+# s between refreshes: an operator who watches the queue sees it move.
+REFRESH_EVERY = 5.0
 
 
-# What opens the records, which may fail at any look.
+# Opens the records; may raise RecordsError at any call.
 Records = Callable[[], Store]
 
 
 def draw(allowed: bool, records: Records) -> None:
-    """Draws it in the sidebar, if `allowed` and if Comet is set up at all."""
+    """Draw the status in the sidebar, if `allowed` and Comet is set up."""
     if allowed and settings().comet_api_key is not None:
         with st.sidebar:
             _state(records)
 
 
 def disclosure() -> None:
-    """Tells visitors that a copy of what is kept goes to Comet, where it does."""
+    """Tell visitors that a copy of what is kept goes to Comet, if it does."""
     if settings().comet_api_key is not None:
         st.markdown(
             "- **A copy** of what is kept goes to [Comet](https://www.comet.com), which keeps it for "
@@ -37,18 +37,18 @@ def disclosure() -> None:
 
 
 def fetch_button(records: Records) -> None:
-    """A button that has the sending process read from Comet what is not here yet."""
+    """A button that makes the sending process fetch from Comet what is not here yet."""
     if settings().comet_api_key is None:
         return
     if st.button("Fetch from Comet", icon=":material/cloud_download:"):
         try:
             fetch(records())
-            st.toast("Reading from Comet. The sidebar tells how far it is.")
+            st.toast("Reading from Comet. The sidebar shows the progress.")
         except RecordsError as error:
             st.error(str(error), icon="⚠️")
 
 
-@st.fragment(run_every=LOOKS_EVERY)
+@st.fragment(run_every=REFRESH_EVERY)
 def _state(records: Records) -> None:
     try:
         state = comet_state(records())
@@ -73,7 +73,7 @@ def _headline(state: CometState) -> str:
 
 
 def _lines(state: CometState, now: datetime) -> list[str]:
-    """What there is to say, in order of importance."""
+    """The lines of the status, most important first."""
     waiting = state.waiting
     lines = [state.sentence] if state.sentence else []
     if waiting.queued:
@@ -107,7 +107,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _ago(moment: datetime | None, now: datetime) -> str:
-    """How long ago, as people say it; dates are UTC."""
+    """How long ago, in words; dates are UTC."""
     if moment is None:
         return "just made"
     passed = now - moment

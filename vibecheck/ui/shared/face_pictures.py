@@ -1,7 +1,7 @@
 """Kept pictures on a page: one large, or many small ones to choose from.
 
 They travel inside the page as data, over the connection of the session that may see them. What `st.image`
-shows has an address instead, which opens only in that session's browser (vibecheck/ui/access/browser_guard.py).
+shows has an address instead, which opens only in that session's browser (see ui/access/browser_guard.py).
 """
 
 from base64 import b64encode
@@ -31,7 +31,7 @@ _grid = st.components.v2.component(
 
 @dataclass(frozen=True, slots=True)
 class Thumb:
-    """One picture of the grid. `src` is a data URI, or empty where no picture was kept; then `emoji` is
+    """One picture of the grid. `src` is a data URI, or empty if no picture was kept; then `emoji` is
     shown. `title` is written below it, in `colour`, and `note` below that; `says` is what a screen reader
     says; `mark` is in its corner."""
 
@@ -47,7 +47,7 @@ class Thumb:
 
 
 def data_uri(prediction: Prediction, side: int) -> str:
-    """The kept picture, at most `side` px large, as a data URI; empty where there is none to be shown."""
+    """The kept picture, scaled to at most `side` px, as a data URI; empty if there is none to show."""
     if not prediction.picture_kept:
         return ""
     try:
@@ -60,7 +60,7 @@ def data_uri(prediction: Prediction, side: int) -> str:
 
 
 def thumbnails(shown: Sequence[Prediction]) -> dict[str, str]:
-    """The data URI of each; those of the page before are made once and forgotten with the page."""
+    """The data URI of each, by id. Those of the last page are cached in the session."""
     known = st.session_state.get("thumbnails", {})
     made = {each.id: known.get(each.id) or data_uri(each, THUMBNAIL) for each in shown}
     st.session_state.thumbnails = made
@@ -68,7 +68,7 @@ def thumbnails(shown: Sequence[Prediction]) -> dict[str, str]:
 
 
 def grid(thumbs: Sequence[Thumb], pick: Callable[[str], None]) -> None:
-    """Draw the pictures; `pick` is told the id of the one that was pressed, before all is drawn again."""
+    """Draw the pictures; `pick` is called with the id of the one that was pressed, before the next run."""
 
     def picked() -> None:
         found = pressed(just_pressed(), [thumb.id for thumb in thumbs])
@@ -82,12 +82,12 @@ def grid(thumbs: Sequence[Thumb], pick: Callable[[str], None]) -> None:
 
 
 def just_pressed() -> Any:
-    """What the browser says was pressed in the grid just now, as it came; None in every other run."""
+    """What the browser says was pressed in the grid just now, unchecked; None in every other run."""
     return getattr(st.session_state.get(GRID), "picked", None)
 
 
 def pressed(picked: Any, shown: Sequence[str]) -> str | None:
-    """What a browser says was pressed, if it is one of those that were shown to it."""
+    """The id a browser says was pressed, if it is one of those that were shown to it."""
     return picked if isinstance(picked, str) and is_prediction_id(picked) and picked in shown else None
 
 
@@ -104,7 +104,7 @@ def photo(jpeg: bytes, says: str) -> None:
 
 
 def large(src: str, says: str) -> None:
-    """One picture, or a place for it where none was kept."""
+    """One picture, or a placeholder if none was kept."""
     if src:
         inner = f'<img src="{src}" alt="{escape(says)}">'
     else:

@@ -1,15 +1,15 @@
-"""A press of a button, done once."""
+"""Callbacks of buttons that run once per press."""
 
 from collections.abc import Callable
 from typing import Any
 
 
 def once(callback: Callable[..., None]) -> Callable[..., None]:
-    """For a button's `on_click`: what it does is done once for each time that the button is drawn.
+    """Wraps a button's `on_click` so that it runs at most once each time the button is drawn.
 
-    Streamlit's page (1.67) notes a press and sends it a moment later; where a fragment that runs by itself is
-    due in that moment, the press is sent with that fragment's run, too: one press of "Undo" took back two
-    labels. And whoever presses twice before the page has answered means one press.
+    Streamlit's frontend (1.67) sends a press a moment later, and again with the run of a fragment that is due
+    in that moment: one press of "Undo" took back two labels. A second press before the page has answered
+    counts as the same press, too.
     """
     done = False
 
