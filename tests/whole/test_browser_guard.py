@@ -339,6 +339,25 @@ def test_an_upload_never_touches_the_disk(app):
     assert seen == set()
 
 
+def test_uploads_of_a_visitor_hold_a_bounded_amount_of_memory(app):
+    with Visitor(app.url) as tab:
+        cookies = cookies_of(tab)
+        with Visitor(app.url, cookies=cookies) as second_tab:
+            before, answers = app.used().resident_mb, []
+            for each in (tab, tab, second_tab, second_tab, tab):
+                address = f"{app.url}/_stcore/upload_file/{each.session}/{secrets.token_hex(8)}"
+                xsrf = {"X-Xsrftoken": each.http.cookies["_streamlit_xsrf"]}
+                file = {"file": ("a.jpg", b"\xff\xd8" + bytes(25_000_000))}
+                answers.append(each.http.put(address, files=file, headers=xsrf).status_code)
+            assert answers == [204, 204, 429, 429, 429]
+            assert app.used().resident_mb < before + 150
+            nameless = each.http.put(address, data=iter([b"x"]), headers=xsrf)
+            assert nameless.status_code == 411
+    with Visitor(app.url) as other:
+        other.pick("way", UPLOAD)
+        other.upload("upload", "me.jpg", photo())
+
+
 @pytest.mark.parametrize("where", ["in the offer", "beside it", "escaped", "long", "deep"])
 def test_an_oversized_webrtc_offer_closes_the_connection_and_delays_nobody(app, where):
     line = "candidate:{} 1 udp 2122260223 127.0.0.1 2000 typ host"

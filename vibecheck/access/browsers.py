@@ -86,6 +86,12 @@ class SessionOwners:
             owner = self._owners.get(session)
         return owner is not None and self._visitors.may_use(browser, owner)
 
+    def visitor_of(self, session: str) -> str:
+        """The current id of the visitor who opened a session, or "" if that is unknown."""
+        with self._lock:
+            owner = self._owners.get(session)
+        return self._visitors.current(owner.visitor) if owner else ""
+
     def close(self, session: str, now: float) -> None:
         """Its connection ended; after a while the session is forgotten."""
         with self._lock:

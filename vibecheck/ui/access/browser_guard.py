@@ -4,6 +4,7 @@
 - The access link is traded for a pass in a cookie by a redirect, before any page is drawn.
 - A session is resumed, files are uploaded to it, and its pictures are served only with the cookies of the
   browser that opened it.
+- Uploads may hold so much memory per visitor, and for all.
 - Of the messages over the WebSocket, those of a developer are dropped (vibecheck/ui/access/messages.py).
 """
 
@@ -25,6 +26,7 @@ from vibecheck.access.browsers import Browser, is_visitor, new_visitor
 from vibecheck.ui.access import access_link, messages
 from vibecheck.ui.access.access_link import PARAMETER, session_owners, visitors
 from vibecheck.ui.access.security_headers import path_of
+from vibecheck.ui.access.upload_quota import UploadQuota
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,7 @@ class BrowserGuard:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._quota = UploadQuota()
         self._media: OrderedDict[bytes, set[Browser]] = OrderedDict()  # to whom each file's address was sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,6 +82,9 @@ class BrowserGuard:
         if not self._may(client.browser, path):
             await PlainTextResponse("Forbidden", status_code=403)(scope, receive, send)
             return
+        if scope["method"] == "PUT" and UPLOAD.match(path):
+            await self._upload(scope, receive, send, client.browser)
+            return
 
         async def send_with_cookies(message: Message) -> None:
             if message["type"] == "http.response.start" and not path.startswith(NO_PAGES):
@@ -89,6 +95,18 @@ class BrowserGuard:
             await send(message)
 
         await self._app(scope, receive, send_with_cookies)
+
+    async def _upload(self, scope: Scope, receive: Receive, send: Send, browser: Browser) -> None:
+        size = Headers(scope=scope).get("content-length", "")
+        if not size.isdecimal():
+            answer = PlainTextResponse("An upload has to say its size (Content-Length).", status_code=411)
+        elif not self._quota.fits(browser, int(size)):
+            answer = PlainTextResponse("Too much is uploaded already: remove a file first.", status_code=429)
+        else:
+            with self._quota.arriving(browser, int(size)):
+                await self._app(scope, receive, send)
+            return
+        await answer(scope, receive, send)
 
     def _may(self, browser: Browser, path: str) -> bool:
         """Whether a browser may use an address that belongs to a session."""
