@@ -390,3 +390,19 @@ def test_expired_records_are_deleted_though_nobody_visits(run_app, tmp_path):
             return not list(store.history())
 
     wait_for(gone, "the sweep")
+
+
+def test_visitors_do_not_read_where_things_are_on_the_host(run_app):
+    running = run_app(
+        VIBECHECK_DATABASE_URL="sqlite:////proc/nowhere/vibecheck.db", VIBECHECK_ACCESS_TOKEN=TOKEN
+    )
+    running.ready()
+    with Visitor(running.url) as tab:
+        tab.pick("way", UPLOAD)
+        tab.upload("upload", "me.jpg", photo())
+        tab.press("check")
+        assert "The folder nowhere for the records cannot be created" in tab.text()
+        assert "/proc/nowhere" not in tab.text()
+    assert "/proc/nowhere" in running.log.read_text(), "the operator finds it in the log"
+    with Visitor(running.url, page="Dashboard", query=f"access={TOKEN}") as tab:
+        assert "/proc/nowhere" in tab.text()

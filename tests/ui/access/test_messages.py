@@ -1,0 +1,75 @@
+"""What a browser may send over its WebSocket."""
+
+import json
+
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from vibecheck.ui.access.messages import MOST_CANDIDATES, MOST_FILES, MOST_JSON, TooMuch, is_taken
+
+
+def with_value(text: str, field: str = "json_value") -> bytes:
+    message = BackMsg()
+    setattr(message.rerun_script.widget_states.widgets.add(id="x"), field, text)
+    return message.SerializeToString()
+
+
+def offer(candidates: int, beside: int = 0) -> str:
+    line = "a=candidate:1 1 udp 2122260223 192.168.0.9 50000 typ host generation 0\r\n"
+    return json.dumps(
+        {
+            "playing": False,
+            "sdpOffer": {"type": "offer", "sdp": "v=0\r\n" + line * candidates},
+            "iceCandidates": {str(n): {"candidate": line, "sdpMid": "0"} for n in range(beside)},
+        }
+    )
+
+
+@pytest.mark.parametrize("field", ["json_value", "json_trigger_value"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        offer(12, 12),
+        offer(MOST_CANDIDATES, MOST_CANDIDATES),
+        json.dumps("x" * (MOST_JSON - 2)),
+        "",
+        "{",
+        "null",
+        '{"sdpOffer": 7, "iceCandidates": "yes"}',
+        '{"sdpOffer": {"sdp": ["candidate:"]}}',
+    ],
+)
+def test_values_of_the_size_that_pages_send_are_taken(text, field):
+    assert is_taken(with_value(text, field))
+
+
+@pytest.mark.parametrize("field", ["json_value", "json_trigger_value"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        offer(MOST_CANDIDATES + 1),
+        offer(0, MOST_CANDIDATES + 1),
+        offer(MOST_CANDIDATES + 1).replace("candidate", "c\\u0061ndidate"),
+        offer(MOST_CANDIDATES + 1).replace("sdpOffer", "sdp\\u004fffer"),
+        json.dumps("x" * MOST_JSON),
+        "[" * MOST_JSON,
+    ],
+)
+def test_larger_ones_close_the_connection(text, field):
+    with pytest.raises(TooMuch):
+        is_taken(with_value(text, field))
+
+
+def test_addresses_for_files_are_bounded():
+    message = BackMsg()
+    message.file_urls_request.file_names.extend(["a.jpg"] * MOST_FILES)
+    assert is_taken(message.SerializeToString())
+    message.file_urls_request.file_names.append("a.jpg")
+    with pytest.raises(TooMuch):
+        is_taken(message.SerializeToString())
+
+
+def test_what_is_no_message_closes_the_connection_and_an_empty_one_is_dropped():
+    assert not is_taken(b"")
+    with pytest.raises(TooMuch):
+        is_taken(b"\xff\xff\xff")
