@@ -152,7 +152,8 @@ class BrowserGuard:
             elif message["type"] == "websocket.send" and (data := message.get("bytes")):
                 if not session and (session := _session_in(data)):
                     session_owners().bind(session, browser)
-                self._note_media(data, browser)
+                if b"/media/" in data:
+                    self._note_media(data, browser)
             await send(message)
 
         try:
