@@ -274,6 +274,18 @@ def test_the_visitors_cookie_is_set_once_and_over_http(app):
         assert "vibecheck_visitor" not in bodies
 
 
+def test_a_connection_without_the_cookie_is_given_it_too(app):
+    """A page from the browser's cache, or one that was open while the visitor's data were deleted."""
+    address = f"{app.url.replace('http', 'ws')}/_stcore/stream"
+    with connect(address, origin=app.url, subprotocols=["streamlit"], max_size=None) as connection:
+        assert connection.response.headers["Set-Cookie"].startswith("vibecheck_visitor=")
+    cookie = {"Cookie": f"vibecheck_visitor={secrets.token_hex(16)}"}
+    with connect(
+        address, origin=app.url, subprotocols=["streamlit"], max_size=None, additional_headers=cookie
+    ) as connection:
+        assert "Set-Cookie" not in connection.response.headers
+
+
 def rows(app: RunningApp, visitor: str) -> int:
     """The predictions that are recorded under a visitor's id."""
     with closing(open_store(Settings(data=app.data, model="embedded"))) as store:
