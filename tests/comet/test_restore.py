@@ -102,7 +102,8 @@ def test_the_loop_holds_with_the_disk_thrown_away(settings, store, comet, elsewh
             (play,) = store.plays_of(prediction.id)
             assert new.plays_of(prediction.id) == [replace(play, playlist_name="")]
         assert new.model_versions() == store.model_versions()
-        assert [row.kind for row in queued(new) if row.kind != ROLLUP] == []
+        # The embedded model, which a new disk begins with, is news; what was restored is not.
+        assert {row.kind for row in queued(new)} <= {ROLLUP, "model", "promotion"}
 
 
 class Opened:
@@ -260,7 +261,7 @@ def test_a_day_that_nobody_rolled_up_is_put_on_the_list(settings, store, comet):
     assert {row.payload["day"] for row in queued(store) if row.kind == ROLLUP} == days
     Sender(settings, store, FAST).run(until_empty=True)
     read_back(settings, store)
-    assert queued(store) == []
+    assert [row for row in queued(store) if row.kind != "model"] == []
 
 
 def test_new_days_are_merged_into_a_store_that_is_not_empty(settings, store, comet):

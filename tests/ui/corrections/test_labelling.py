@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import NOON, a_prediction
-from tests.records.rows import queued
 from tests.ui.conftest import COOKIE, ME
 from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
@@ -81,7 +80,6 @@ def test_a_press_is_a_label(open_page, add, store, key, label):
     (given,) = store.feedback_of(made.id)
     # Volunteered, though an audit was drawn: who comes here has seen the answer.
     assert (given.label, given.source, given.given_by, given.queue) == (label, "volunteered", ME, None)
-    assert queued(store)[-1].kind == "feedback"
 
 
 def test_the_newest_comes_first_and_the_next_one_after_each_label(open_page, add, store):
