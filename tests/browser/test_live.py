@@ -367,7 +367,7 @@ def test_each_failure_of_the_camera_is_a_sentence_and_the_next_start_works(app, 
 
 def test_the_camera_starts_by_itself_where_the_visitor_chose_so(app, open_browser, webcam):
     page = opened(app, open_browser(webcam))
-    video_frame(page).get_by_text("Start by itself next time").click()
+    video_frame(page).locator(".off").get_by_text("Start by itself next time").click()
     frame = start(page)
     # The picture is a mirror's, and so are the boxes; the menu names the cameras.
     transform = frame.eval_on_selector("video", "video => getComputedStyle(video).transform")

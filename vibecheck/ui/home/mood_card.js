@@ -252,7 +252,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (!live || !data.playing || !event.target?.closest?.(".st-key-check button:enabled")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (!card.checking) setTriggerValue("checked", card.number ?? -1);
+    if (!card.checking) setTriggerValue("checked", card.node.classList.contains("late") ? -1 : (card.number ?? -1));
     card.checking = true; // until the card is drawn again
   };
   window.addEventListener("click", checked, true);
