@@ -52,6 +52,7 @@ def test_the_form_of_an_id(text, expected):
         ({"confidence": math.nan}, "between 0 and 1"),
         ({"confidence": 1.5}, "between 0 and 1"),
         ({"latency_ms": math.inf}, "finite"),
+        ({"latency_ms": 1.7e308}, "less than"),
         ({"quality": replace(EXAMPLE.quality, blur=math.nan)}, "finite"),
         ({"face": replace(EXAMPLE.face, x=math.nan)}, "finite"),
         ({"face": replace(EXAMPLE.face, landmarks=((math.inf, 0.0),) * 5)}, "finite"),

@@ -100,7 +100,7 @@ def test_old_runs_are_forgotten(ledger):
         ledger.begin(f"{number:032x}", {}, "here", "1")
         ledger.end(f"{number:032x}", FINISHED, "done")
     assert len(ledger.history(1000)) == REMEMBERED
-    with pytest.raises(JobError, match="not remembered"):
+    with pytest.raises(JobError, match="no longer in the records"):
         ledger.get(f"{0:032x}")
 
 

@@ -1,7 +1,6 @@
 """The values that the records hold, as frozen dataclasses."""
 
 import hashlib
-import math
 import re
 from dataclasses import astuple, dataclass
 from datetime import datetime
@@ -9,6 +8,8 @@ from datetime import datetime
 from vibecheck.emotions import NAMES
 from vibecheck.vision.faces import Face, FaceQuality
 
+# No measurement comes near it; sums of many stay within a float.
+LARGEST = 1e9
 PREDICTION_SOURCES = ("live", "photo", "upload", "import")
 FEEDBACK_SOURCES = ("audit", "volunteered", "labeller", "import")
 
@@ -95,9 +96,10 @@ class Prediction:
         if len(self.face.landmarks) != 5:
             raise ValueError("a face has five landmarks")
         *box, landmarks, score = astuple(self.face)
-        measured = (*box, score, *astuple(self.quality), self.latency_ms)
-        if not all(map(math.isfinite, (*measured, *(number for point in landmarks for number in point)))):
-            raise ValueError("the numbers of a prediction must be finite")
+        points = (number for point in landmarks for number in point)
+        measured = (*box, score, *astuple(self.quality), self.latency_ms, *points)
+        if not all(abs(number) < LARGEST for number in measured):
+            raise ValueError(f"the numbers of a prediction must be finite and less than {LARGEST:.0e}")
 
     @property
     def picture_name(self) -> str:

@@ -175,7 +175,7 @@ def test_a_face_is_cut_where_it_was_seen_and_a_crop_is_taken_whole(settings, reg
     given[0], given[1] = replace(given[0], face=corner), replace(given[1], face=None)
     report = judged(settings, pictures, SHIPPED, confused, given)
     sure = {each.prediction_id: each.champion_confidence for each in report.changed}
-    apart = {round(sure.get(each.prediction_id, 0.0), 3) for each in given}
+    apart = {round(sure.get(each.prediction_id, 0.0), 6) for each in given}
     assert len(apart) == 3
 
 

@@ -128,18 +128,18 @@ def test_pictures_are_altered_in_grey_or_in_colour(torch, embedded, grey):
     faces = torch.full((40, 80, 80, 3), 100, dtype=torch.uint8)
     faces[:, 20:60, 20:60] = torch.tensor([200, 150, 50], dtype=torch.uint8)
     torch.manual_seed(0)
-    altered = embedded._altered(faces)
+    altered = embedded._augmented(faces)
     assert altered.shape == faces.shape and altered.min() >= 0 and altered.max() <= 255
     apart = (altered[..., 0] - altered[..., 2]).abs().mean()
     assert (apart == 0) if grey else (apart > 20)
     torch.manual_seed(0)
-    assert torch.equal(altered, embedded._altered(faces))
+    assert torch.equal(altered, embedded._augmented(faces))
 
 
 def test_some_are_no_more_than_mirrored(torch, embedded):
     embedded.grey, embedded.share = False, 0.5
     faces = torch.randint(0, 255, (40, 80, 80, 3), dtype=torch.uint8)
-    altered = embedded._altered(faces)
+    altered = embedded._augmented(faces)
     plain = faces.float()
     same = [
         bool(torch.allclose(after, before, atol=0.01) or torch.allclose(after, before.flip(1), atol=0.01))
