@@ -74,11 +74,11 @@ def left(store):
 
 
 @both_databases
-@pytest.mark.parametrize(("kills", "seed"), [(6, 1), pytest.param(100, 20260131, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "seed"), [(8, 1), pytest.param(100, 20260131, marks=pytest.mark.slow)])
 def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_again_and_again(
     settings, store, comet, kills, seed, database_url
 ):
-    kills = kills if database_url.startswith("sqlite") else max(2, kills // 4)
+    kills = kills if database_url.startswith("sqlite") else max(4, kills // 4)
     rng = random.Random(seed)
     acknowledged: list[str] = []
     victim = Victim(settings, comet)
@@ -96,7 +96,7 @@ def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_again_
             time.sleep(rng.uniform(0, 0.02))
             victim.kill(sender)
             arrived += len(comet.names()) > there
-        assert arrived > kills / 5, "it was killed before it could do anything"
+        assert arrived >= max(1, kills // 5), "it was killed before it could do anything"
         sender = victim.start()
         wait_for(lambda: not left(store), "the rest to arrive")
         victim.kill(sender)

@@ -90,6 +90,7 @@ def test_what_is_asked_often_has_an_index(engine):
         ("predictions", ("mood", "made_at")),
         ("predictions", ("confidence",)),
         ("outcomes", ("day",)),
+        ("outcomes", ("visitor", "day")),
         ("predictions", ("visitor", "made_at")),
         ("outbox", ("prediction_id",)),
         ("trained_on", ("prediction_id",)),
