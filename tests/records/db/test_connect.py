@@ -2,6 +2,8 @@ import contextlib
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -361,3 +363,25 @@ def test_a_replica_that_is_read_only(postgres_url):
         RecordsError, match=r"is read-only: name the primary server in VIBECHECK_DATABASE_URL"
     ):
         open_database(url.render_as_string(hide_password=False))
+
+
+def test_what_is_written_is_seen_by_others_though_the_database_was_opened_twice(tmp_path):
+    """Without the first connection's locks, another process that comes and goes deletes the log in use."""
+    file = tmp_path / "vibecheck.db"
+    read = f"import sqlite3; print(sqlite3.connect({str(file)!r}).execute('SELECT * FROM seen').fetchall())"
+
+    def another_process() -> str:
+        return subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=True).stdout
+
+    first = open_database(f"sqlite:///{file}")
+    with writing(first) as connection:
+        connection.execute(text("CREATE TABLE seen (number)"))
+    with first.connect() as connection:  # stays open, as an app's connections do
+        connection.execute(text("SELECT * FROM seen")).all()
+        connection.rollback()
+        open_database(f"sqlite:///{file}").dispose()
+        another_process()
+        connection.execute(text("INSERT INTO seen VALUES (1)"))
+        connection.commit()
+        assert another_process().strip() == "[(1,)]"
+    first.dispose()

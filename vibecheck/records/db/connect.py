@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -162,9 +163,19 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _make_private(file: Path) -> None:
-    """Creates the file if needed; only its owner may read it and, as SQLite copies the mode, its log."""
+    """Creates the file if needed; only its owner may read it and, as SQLite copies the mode, its log.
+
+    It is created under another name: closing any descriptor of a file drops all locks that the process holds
+    on it, SQLite's too, and another process would delete the log in use (sqlite.org/howtocorrupt.html, 2.2).
+    """
     with suppress(OSError):  # SQLite says what is wrong
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        if not file.exists():
+            descriptor, new = tempfile.mkstemp(dir=file.parent)
+            os.close(descriptor)
+            try:
+                os.link(new, file)
+            finally:
+                Path(new).unlink()
         if file.stat().st_mode & 0o077:
             file.chmod(0o600)
 

@@ -8,7 +8,7 @@ from vibecheck.comet.status import experiment_link
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import RecordsError
 from vibecheck.records.values import Feedback, Play, Prediction, is_prediction_id
-from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared import app, face_pictures, theme
 
 # In links: …/Dashboard?prediction_id=…
 PARAMETER = "prediction_id"
@@ -50,7 +50,7 @@ def _dialog(prediction_id: str) -> None:
                 "Its picture was deleted." if prediction.picture_kept else "Its picture was not kept."
             )
         else:
-            st.image(picture, width=260)
+            face_pictures.large(face_pictures.as_data(picture), "The face that was read")
         _quality(prediction)
         _labels(labels)
         _music(plays)
