@@ -36,7 +36,7 @@ def test_visitors_of_the_running_app_are_read_and_leave(monkeypatch):
     monkeypatch.setattr(many, "SETTLE", 1.0)
     monkeypatch.setattr(many, "WARM_UP", many.AT_ONCE)
     monkeypatch.setattr(many, "REMEMBERED", 1)
-    monkeypatch.setattr(many, "TIDY", 0.0)
+    monkeypatch.setattr(many, "COLLECT_EVERY", 0.0)
     here, gone = many.run([2], seconds=4, joins=2, fps=5)
     assert here["visitors"] == 2 and here["frames_sent"] > 0
     assert here["readings"] > 0 and 0 < here["fairness"] <= 1

@@ -245,6 +245,7 @@ def test_the_doctor_names_the_comet_workspace_and_project(tmp_path):
         assert "COMET_WORKSPACE" in run.stdout and "standin" in run.stdout
 
 
+@pytest.mark.slow
 def test_sending_exporting_and_restoring(tmp_path):
     from tests.records.examples import JPEG, a_prediction
     from tests.standins.comet import comet_standin
@@ -315,6 +316,7 @@ def test_a_model_that_cannot_be_had_is_a_sentence(tmp_path, model, words):
     assert run.returncode == 1 and last["step"] == "failed" and words in last["sentence"]
 
 
+@pytest.mark.slow
 def test_a_model_is_compiled_listed_promoted_and_rolled_back(tmp_path):
     from tests.standins.models import small_vit
 

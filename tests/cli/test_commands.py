@@ -81,6 +81,7 @@ def test_a_list_that_cannot_be_read_is_a_sentence(labelled):
     assert run.returncode == 1 and "no file missing.csv" in run.stderr and "Traceback" not in run.stderr
 
 
+@pytest.mark.slow
 def test_a_demo_is_made_in_a_folder_of_its_own_and_takes_no_import(labelled):
     arguments = (
         "demo",

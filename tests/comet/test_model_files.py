@@ -156,6 +156,7 @@ def test_what_fails_is_tried_again_and_nothing_is_there_twice(
     assert len(comet.experiments[KEY].metrics) == 4
 
 
+@pytest.mark.slow
 def test_two_models_have_two_numbers_and_a_number_that_is_taken_is_left(
     settings, store, comet, tuned, folder
 ):
@@ -221,6 +222,7 @@ def elsewhere(settings, tmp_path):
     return settings.model_copy(update={"data": tmp_path / "elsewhere"})
 
 
+@pytest.mark.slow
 def test_what_was_made_on_one_machine_runs_on_another(
     settings, store, comet, tuned, folder, elsewhere, monkeypatch
 ):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,6 +73,7 @@ def test_the_interval_holds_the_difference_and_leaves_0_out_only_with_evidence(w
     assert (seen.low > 0) == (evidence.of_counts(won, lost) >= 20)
 
 
+@pytest.mark.slow
 def test_random_labels_prove_nothing_however_lucky_one_model_is():
     rng = np.random.default_rng(3)
     lucky = proved = 0

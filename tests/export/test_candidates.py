@@ -69,6 +69,7 @@ def test_the_chosen_candidate_is_the_fastest_that_answers_as_transformers_does(e
     assert {step for step, _, _ in told} == {"compiling", "checking"}
 
 
+@pytest.mark.slow
 def test_a_trained_model_in_8_bits_answers_alike_on_faces_it_was_not_chosen_by(embedded):
     folder, _, _ = embedded
     fresh = face_crops(Manifest.read(EMBEDDED), 80, 300, seed=77)

@@ -113,6 +113,7 @@ def test_a_slow_hub_is_waited_for_and_how_far_it_is_is_told(hub, tmp_path):
     assert len({done for done, _ in told}) >= 5
 
 
+@pytest.mark.slow
 def test_a_hub_that_stops_in_the_middle_is_asked_again(hub, tmp_path):
     hub.pause = 1.5
     told, problem = fetch(tmp_path, hub.url, HF_HUB_DOWNLOAD_TIMEOUT="1")

@@ -110,6 +110,7 @@ def test_colour_matters_to_a_model_in_colour_and_not_to_a_grey_one(compiler, tmp
     assert in_colour > 5 * in_grey
 
 
+@pytest.mark.slow
 def test_the_temperature_softens_the_answers_inside_the_graph(compiler, tmp_path):
     crops = compiler._resized(face_probes(5), 32)
     logits = []

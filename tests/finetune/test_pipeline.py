@@ -138,6 +138,7 @@ def test_with_an_empty_folder_and_comet_alone_it_fetches_what_it_learns_from(tmp
     assert len(learned) == events[0]["train"] + events[0]["validation"] and set(learned) < set(ids)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_done_again(ran):
     settings, _, events = ran
     arguments = ("--epochs", 2, "--no-proof", "--base", "embedded", "--out", events[-1]["out"])

@@ -380,6 +380,7 @@ def test_an_actor_s_moods_are_steady_and_change(reader, shared):
 
 
 # streamlit-webrtc leaves the event loop of each of its threads to the garbage collector.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_twenty_visitors_come_and_go_and_leave_nothing_behind(reader):
     """Real WebRTC at both ends. Eight come first, so that what is made once is made."""

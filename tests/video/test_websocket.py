@@ -199,6 +199,7 @@ def test_a_flood_ends_the_connection(served, frame):
     assert asyncio.run(talk()) == 1008
 
 
+@pytest.mark.slow
 def test_a_page_that_takes_no_marks_is_not_waited_for(served, frame, monkeypatch):
     monkeypatch.setattr(websocket, "SEND_WITHIN", 0.3)
 

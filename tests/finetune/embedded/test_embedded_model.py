@@ -24,6 +24,7 @@ def test_it_is_as_good_as_it_was_when_it_was_chosen(figures):
     assert shipped["balanced_accuracy"] > 0.78 and shipped["ece_reweighted"] < 0.035
 
 
+@pytest.mark.slow
 def test_the_card_has_these_figures(figures):
     card = (EMBEDDED / "README.md").read_text(encoding="utf-8")
     rows = {

@@ -151,6 +151,7 @@ def test_folded_heads_answer_with_the_geometric_mean_of_both(finishing, small, s
     assert answers.std(0).max() > 0.01
 
 
+@pytest.mark.slow
 def test_every_architecture_can_be_built_and_trained_by_one_step(finishing):
     import torch
 
@@ -196,6 +197,7 @@ def test_the_command_prints_json_lines_and_goes_on(ferplus, tmp_path):
     assert set(events[0]) >= {"loss", "accuracy", "balanced_accuracy", "ece", "minutes"}
 
 
+@pytest.mark.slow
 def test_evaluate_prints_what_it_promises(ferplus, trained):
     out, _ = trained
     run = finetune("evaluate", "--model", out, "--data", ferplus / "test.parquet", "--json")
@@ -214,6 +216,7 @@ def test_evaluate_prints_what_it_promises(ferplus, trained):
     assert corrected["prior"] == 1.0
 
 
+@pytest.mark.slow
 def test_evaluate_tells_how_altered_faces_are_read(ferplus, trained):
     out, _ = trained
     arguments = ("evaluate", "--model", out, "--data", ferplus / "test.parquet", "--alter")
