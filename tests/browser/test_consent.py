@@ -82,8 +82,7 @@ def test_a_correction_asks_once_for_the_face_crop(app, page, astronaut):
     )
     assert (kept, label, source) == (1, "surprise", "volunteered")
     assert [path.name for path in app.data.rglob("input_*")] == [f"input_{prediction}.jpg"]
-    told = rows(app, f"SELECT kind FROM outbox WHERE prediction_id = '{prediction}' ORDER BY id")
-    assert [kind for (kind,) in told if kind != "play"] == ["prediction", "feedback", "picture_kept"]
+    assert rows(app, "SELECT kind FROM outbox") == [], "without an account nothing waits to be sent"
 
 
 def test_a_no_leaves_the_label_without_a_picture_and_is_not_asked_again(app, page, astronaut):
@@ -128,7 +127,6 @@ def test_delete_my_data_takes_this_visitors_and_nobody_elses(app, open_browser, 
     assert not rows(app, f"SELECT id FROM predictions WHERE id = '{mine}'")
     assert rows(app, f"SELECT id FROM predictions WHERE id = '{others}'")
     assert not list(app.data.rglob(f"input_{mine}.jpg")) and list(app.data.rglob(f"input_{others}.jpg"))
-    assert rows(app, f"SELECT kind FROM outbox WHERE prediction_id = '{mine}'") == [("deletion",)]
     page.wait_for_timeout(1000)
     now = {each["name"]: each["value"] for each in browsers[1].cookies()}
     assert now["vibecheck_visitor"] != cookies["vibecheck_visitor"], "the browser is a new visitor"

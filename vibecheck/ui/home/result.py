@@ -72,7 +72,7 @@ def _music(result: Result) -> None:
         another = st.button("Another one", key="another", icon=":material/shuffle:")
     suggestion = _suggestion(result, "lift" if mode == "lift" else "match", another)
     playlist = suggestion.playlist
-    theme.linked(f"{playlist.name}. {suggestion.reason}", playlist.url, "Open in Spotify")
+    theme.linked(f"{playlist.name} · {suggestion.reason}", playlist.url, "Open in Spotify")
     theme.quiet("Without a Spotify login you hear 30-second previews. " + suggestion.note)
 
 
