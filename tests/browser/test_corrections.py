@@ -242,7 +242,7 @@ def test_the_random_queue_is_blind_and_goes_by_chance(app, made, page):
 def test_an_address_opens_its_vibe_check_and_filters_find(app, made, open_browser):
     asked = next(each for each in made[200:] if each.picture_kept)
     page = open_browser(viewport={"width": 390, "height": 1400}).new_page()
-    page.goto(f"{app.url}/Corrections?prediction_id={asked.id}")
+    page.goto(f"{app.link('Corrections')}&prediction_id={asked.id}")
     expect(page.get_by_text(f"id {asked.id[:4]}…{asked.id[-2:]}")).to_be_visible()
     look(page, "corrections-phone")
     page.get_by_role("button", name="Filters").click()
