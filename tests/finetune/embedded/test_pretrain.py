@@ -190,7 +190,7 @@ def test_the_command_prints_json_lines_and_goes_on(ferplus, tmp_path):
     first = finetune(*arguments, "--minutes", 0)
     assert first.returncode == 0, first.stderr
     (event,) = map(json.loads, first.stdout.splitlines())
-    assert (event["epoch"], event["of"]) == (1, 2) and "goes on" in first.stderr
+    assert (event["epoch"], event["of"]) == (1, 2) and "resumes" in first.stderr
     second = finetune(*arguments)
     events = [json.loads(line) for line in second.stdout.splitlines()]
     assert [event.get("epoch") for event in events] == [2, None]
