@@ -85,7 +85,7 @@ def test_a_new_champion_runs_within_seconds_while_the_video_goes_on(start_app, o
     assert database.execute("SELECT model_version FROM predictions").fetchall() == [("second",)]
     database.close()
     page.get_by_role("link", name="About").click()
-    expect(page.get_by_text("On this machine it runs as fp32")).to_be_visible()
+    expect(page.get_by_text("On this machine it runs as fp32")).to_be_attached()
     look(page, "model-about")
     registry.rollback(datetime.now(UTC))
     expect(sidebar).to_contain_text("Model: embedded-3", timeout=60_000)
