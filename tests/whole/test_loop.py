@@ -73,7 +73,8 @@ def test_what_people_say_becomes_a_better_model_that_goes_live(run_app):
 
         wait_for(swapped, "the running app to change to the new champion")
         assert versions <= {before.model_version, new}
-    with Visitor(app.url, page="Dashboard") as analyst:
+    access = app.link("Dashboard").partition("?")[2]
+    with Visitor(app.url, page="Dashboard", query=access) as analyst:
         analyst.use("searched", string_value=learned[0])
         assert analyst.errors() == []
         assert "Models trained on it" in analyst.text() and new in analyst.text()
