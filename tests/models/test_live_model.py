@@ -145,7 +145,7 @@ def test_offline_the_default_stays_on_the_embedded_model_and_one_line_says_why(
         assert state.sentence.startswith("The Hub cannot be reached for dima806/facial_emotions")
         pause = live.change
         time.sleep(0.3)
-        assert live.change is pause, "it is left alone for a while"
+        assert live.change == pause, "it is left alone for a while"
         assert registry.champion().version == "embedded-3" and registry.standing_in()
         assert live.reader.read_still(astronaut).model.version == "embedded-3"
     finally:

@@ -151,7 +151,7 @@ def test_the_estimate_is_corrected_by_what_past_runs_took_here(store, page, jobs
     assert "about <b>a minute</b>" in said(page())
     jobs._ledger.begin(ID, {"base": CHAMP}, resources.host(), "1")
     with writing(jobs._ledger._engine) as connection:  # it took ten minutes
-        connection.execute(update(jobs_table).values(started_at=NOW - timedelta(minutes=10)))
+        connection.execute(update(jobs_table).values(started_at=datetime.now(UTC) - timedelta(minutes=10)))
     progress = RunProgress(collected=Collected(rows=5, train=3, validation=1), finished=Finished(version=NEW))
     jobs._ledger.end(ID, FINISHED, f"{NEW} is ready.", progress)
     assert "about <b>10 minutes</b>" in said(page()) or "about <b>11 minutes</b>" in said(page())
