@@ -15,8 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from vibecheck import __version__
-from vibecheck.cli import comet as comet
-from vibecheck.cli import models
+from vibecheck.cli import comet, models
 from vibecheck.cli.demo import demo
 from vibecheck.cli.figures import report, stats
 from vibecheck.cli.import_labels import import_labels

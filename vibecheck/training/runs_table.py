@@ -16,7 +16,6 @@ from vibecheck.records.db.transactions import database_now, insert_if_new, readi
 from vibecheck.training.events import RunProgress, read_progress
 
 RUNNING, FINISHED, FAILED, CANCELLED, LOST = "running", "finished", "failed", "cancelled", "lost"
-STATES = (RUNNING, FINISHED, FAILED, CANCELLED, LOST)
 LEASE = timedelta(seconds=90)
 # Runs that are kept in the table.
 REMEMBERED = 50

@@ -1,7 +1,5 @@
 """Examples: the pictures behind the figures; each opens its trace."""
 
-import base64
-
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME
@@ -9,7 +7,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.records.stats.results import Example
 from vibecheck.ui.dashboard import trace
 from vibecheck.ui.dashboard.statistics import Statistics
-from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared import app, face_pictures, theme
 from vibecheck.ui.shared.presses import once
 
 LISTS = {"mistakes": "Mistakes", "unsure": "Least confident", "doubtful": "Labels that look wrong"}
@@ -86,5 +84,5 @@ def _face(prediction_id: str, emoji: str) -> str:
         picture = None  # deleted meanwhile, or its place cannot be reached: the trace says which
     if picture is None:
         return f'<div class="vcd-face vc-emoji" role="img" aria-label="No picture was kept">{emoji}</div>'
-    data = base64.b64encode(picture).decode()
-    return f'<img class="vcd-face" alt="The face of {prediction_id[:6]}" src="data:image/jpeg;base64,{data}">'
+    src = face_pictures.as_data(picture)
+    return f'<img class="vcd-face" alt="The face of {prediction_id[:6]}" src="{src}">'
