@@ -7,14 +7,14 @@ from pathlib import Path
 
 from vibecheck.errors import LabelsError, NoFace, PictureError, SettingsError
 from vibecheck.importing import label_files
-from vibecheck.importing.importer import RIVAL, id_of
+from vibecheck.importing.importer import id_of
 from vibecheck.importing.label_files import RefusedPicture
 from vibecheck.records.labels.labelled import TRAIN, LabelledPicture, LabelledPrediction
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.crops import KEPT_SIDE, kept_crop
 from vibecheck.vision.detector import FaceDetector
-from vibecheck.vision.faces import Face
+from vibecheck.vision.faces import Face, only_face
 from vibecheck.vision.images import decode, encode_jpeg, read_bytes
 from vibecheck.vision.reader import STILL_SIDE
 
@@ -92,8 +92,6 @@ def _face_of(data: bytes, detector: FaceDetector | None) -> tuple[bytes, Face | 
         small = max(picture.shape[:2]) <= KEPT_SIDE
         return (data if small else encode_jpeg(picture)), None
     faces = detector.find(picture) or detector.find(picture, STILL_SIDE)
-    if not faces or (len(faces) > 1 and faces[1].area > RIVAL * faces[0].area):
-        raise NoFace("It does not show one face.")
-    face = detector.refine(picture, detector.refine(picture, faces[0]))
+    face = detector.refine(picture, detector.refine(picture, only_face(faces)))
     kept, kept_face = kept_crop(picture, face, detector.bystanders(picture, face, faces[1:]))
     return encode_jpeg(kept), kept_face

@@ -38,6 +38,8 @@ SDK = {
     "COMET_DISABLE_AUTO_LOGGING": "1",
     "COMET_ERROR_TRACKING_ENABLE": "0",  # it would report to a service of its own
     "COMET_LOGGING_CONSOLE": "CRITICAL",
+    # No copy of an experiment in a temporary folder: what did not arrive is sent again from the outbox.
+    "COMET_FALLBACK_STREAMER_FALLBACK_TO_OFFLINE_MIN_BACKEND_VERSION": "1000.0.0",
 }
 # A list of a long day is large: 10,000 predictions are 16 MB.
 LIST_SECONDS = 120

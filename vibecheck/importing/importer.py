@@ -12,17 +12,16 @@ from enum import Enum
 from pathlib import Path
 
 from vibecheck import check
-from vibecheck.errors import NoFace, PictureError, RecordsError, UnknownPrediction
+from vibecheck.errors import PictureError, RecordsError, UnknownPrediction
 from vibecheck.importing.label_files import RefusedPicture
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
+from vibecheck.vision.faces import only_face
 from vibecheck.vision.images import decode, read_bytes
 from vibecheck.vision.reader import Moment, Reader, Reading
 
 SOURCE = "import"
-# If another face has this share of the largest one's area, it is unclear to whom the label belongs.
-RIVAL = 0.5
 
 
 class ImportStatus(Enum):
@@ -119,11 +118,7 @@ class Importer:
         if self._crops:
             return self._reader.read_crop(picture)
         reading = self._reader.read_still(picture)
-        if not reading.faces:
-            raise NoFace("No face was found in it. If the pictures are face crops already, add --crops.")
-        first, *others = reading.faces
-        if others and others[0].area > RIVAL * first.area:
-            raise NoFace(f"It shows {len(reading.faces)} faces: cut out the one that the label is for.")
+        only_face(reading.faces)
         return reading
 
     def _label(self, prediction_id: str) -> str | None:

@@ -4,13 +4,18 @@
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from vibecheck.errors import NoFace
+
 # How far the tip of the nose protrudes from the line of the eyes, in interpupillary distances (35 mm to
 # 63 mm in an average adult).
 NOSE_DEPTH = 0.55
+# If another face has this share of the largest one's area, it is unclear to whom a label belongs.
+RIVAL = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,18 @@ def same_face(before: Face, after: Face) -> bool:
     moved = math.dist(before.centre, after.centre)
     small, large = sorted((before.side, after.side))
     return moved < 0.6 * large and large < 1.5 * small
+
+
+def only_face(faces: Sequence[Face]) -> Face:
+    """The face that a label of a picture is for: the largest, if no other comes near its size.
+
+    `faces`: those of the picture, the largest first. Raises NoFace.
+    """
+    if not faces:
+        raise NoFace("No face was found in it. If the pictures are face crops already, add --crops.")
+    if len(faces) > 1 and faces[1].area > RIVAL * faces[0].area:
+        raise NoFace(f"It shows {len(faces)} faces: cut out the one that the label is for.")
+    return faces[0]
 
 
 def face_filling(picture: np.ndarray) -> Face:
