@@ -1,11 +1,12 @@
-"""The command line, as a process of its own."""
+"""The command line; tests/cli/test_main.py runs it as a process of its own."""
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from tests.records.examples import open_store
 from tests.standins.models import install
+from vibecheck.cli.main import main
 from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.models.registry import Registry
@@ -24,6 +26,29 @@ KEYS = {"path", "face", "mood", "confidence", "probabilities", "hints", "model",
 
 
 def vibecheck(*arguments, cwd: Path, **environment) -> subprocess.CompletedProcess:
+    """Runs a command in this process: an interpreter of its own would take seconds to load everything."""
+    argv, before, here = sys.argv, dict(os.environ), Path.cwd()
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    os.environ.update({"NO_COLOR": "1", "COLUMNS": "160"} | environment)
+    sys.argv = ["vibecheck", *map(str, arguments)]
+    os.chdir(cwd)
+    status = 0
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            main()
+    except SystemExit as ended:
+        status = ended.code
+    finally:
+        os.chdir(here)
+        sys.argv = argv
+        os.environ.clear()
+        os.environ.update(before)
+    said, complained = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(arguments, status, said, complained)
+
+
+def vibecheck_process(*arguments, cwd: Path, **environment) -> subprocess.CompletedProcess:
+    """Runs a command in a process of its own, for what is read from the environment when it is imported."""
     root = str(Path(__file__).parents[2])
     return subprocess.run(
         [sys.executable, "-m", "vibecheck", *map(str, arguments)],
@@ -168,12 +193,12 @@ def test_the_doctor_says_whether_the_live_model_can_be_had(tmp_path):
     from vibecheck.vision.classifier import EMBEDDED
 
     settings = {"VIBECHECK_MODEL": REPO, "HF_HOME": str(tmp_path / "hf")}
-    run = vibecheck("doctor", cwd=tmp_path, HF_ENDPOINT="http://127.0.0.1:9", **settings)
+    run = vibecheck_process("doctor", cwd=tmp_path, HF_ENDPOINT="http://127.0.0.1:9", **settings)
     assert run.returncode == 0, "no model from elsewhere is ever needed"
     assert "The Hub cannot be reached for owner/name" in run.stdout
     assert "Meanwhile the embedded model runs" in run.stdout
     with serving_hub(EMBEDDED) as hub:
-        run = vibecheck("doctor", cwd=tmp_path, HF_ENDPOINT=hub.url, **settings)
+        run = vibecheck_process("doctor", cwd=tmp_path, HF_ENDPOINT=hub.url, **settings)
     assert "owner/name can be fetched (8 MB, commit 0123456789ab)" in run.stdout
 
 

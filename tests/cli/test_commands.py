@@ -1,4 +1,4 @@
-"""python -m vibecheck import and demo, as processes of their own."""
+"""python -m vibecheck import and demo."""
 
 import json
 import sqlite3

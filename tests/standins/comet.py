@@ -443,7 +443,9 @@ def comet_standin() -> Iterator[CometStandin]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # headers and body are sent apart, and the client delays its ACK by 40 ms
+        disable_nagle_algorithm = (
+            True  # headers and body are sent apart, and the client delays its ACK by 40 ms
+        )
         timeout = 60
 
         def _any(self) -> None:

@@ -2,12 +2,15 @@
 
 import random
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import astuple
 from datetime import date, timedelta
 
 import pytest
 
-from tests.records.examples import JPEG, NOON, PLAY, a_prediction
+from tests.records.conftest import schema
+from tests.records.examples import JPEG, NOON, PLAY, a_prediction, open_store
 from tests.records.rows import engine_of
 from vibecheck.emotions import NAMES
 from vibecheck.models.registry import Registry
@@ -16,14 +19,14 @@ from vibecheck.records.stats.results import Scope, VisitorTally
 from vibecheck.records.stats.steps import STEPS, first_day
 from vibecheck.records.store import Store
 from vibecheck.records.values import Feedback, Prediction
+from vibecheck.settings import Settings
 
 ALL = Scope()
 SCOPES = [ALL, Scope(date(2026, 2, 2), date(2026, 2, 4)), Scope(model_version="b"), Scope(source="photo")]
 Known = list[tuple[Prediction, Feedback | None]]
 
 
-@pytest.fixture
-def known(store: Store) -> Known:
+def fill(store: Store) -> Known:
     """Forty predictions; every second one has a label, of which some are audits."""
     rng, found = random.Random(5), []
     for number in range(40):
@@ -49,6 +52,30 @@ def known(store: Store) -> Known:
         store.played(prediction.id, again=number % 5 == 0, now=prediction.made_at, **PLAY)
         found.append((prediction, label))
     return found
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def history(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[tuple[Store, Known]]:
+    """A filled store for the tests that only read, in each kind of database in turn."""
+    folder = tmp_path_factory.mktemp("history")
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{folder / 'vibecheck.db'}"
+        else:
+            url = stack.enter_context(schema(request.getfixturevalue("postgres_server")))
+        store = open_store(Settings(data=folder, database_url=url))
+        stack.callback(store.close)
+        yield store, fill(store)
+
+
+@pytest.fixture
+def filled(history: tuple[Store, Known]) -> Store:
+    return history[0]
+
+
+@pytest.fixture
+def known(history: tuple[Store, Known]) -> Known:
+    return history[1]
 
 
 def inside(known: Known, scope: Scope) -> Known:
@@ -80,10 +107,10 @@ def close(tally: VisitorTally) -> object:
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
-def test_answers_are_counted_as_they_are(store, known, scope):
+def test_answers_are_counted_as_they_are(filled, known, scope):
     here = inside(known, scope)
     asked = audits(here)
-    ask = store.statistics
+    ask = filled.statistics
     assert astuple(ask.audited(scope)) == close(tallied(asked))
     assert {(c.label, c.mood): c.n for c in ask.cells(scope)} == Counter((f.label, p.mood) for p, f in asked)
     assert sum(d.n for d in ask.days(scope)) == len(here)
@@ -98,9 +125,9 @@ def test_answers_are_counted_as_they_are(store, known, scope):
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
-def test_groups_are_tallied_against_all_others(store, known, scope):
+def test_groups_are_tallied_against_all_others(filled, known, scope):
     asked = audits(inside(known, scope))
-    groups = {(g.what, g.name): g for g in store.statistics.groups(scope)}
+    groups = {(g.what, g.name): g for g in filled.statistics.groups(scope)}
     for signal in SIGNALS:
         names = dict(index for name, bins in signal.groups for index in [(bin_, name) for bin_ in bins])
         values = [
@@ -121,25 +148,25 @@ def test_groups_are_tallied_against_all_others(store, known, scope):
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
-def test_in_bins_cells_and_pairs_each_visitor_has_one_vote(store, known, scope):
+def test_in_bins_cells_and_pairs_each_visitor_has_one_vote(filled, known, scope):
     asked = audits(inside(known, scope))
     votes = {id(p): 1 / sum(o.visitor == p.visitor for o, _ in asked) for p, _ in asked}
-    for each in store.statistics.bins(scope):
+    for each in filled.statistics.bins(scope):
         mine = [(p, f) for p, f in asked if CONFIDENCE.bin(p.confidence) == each.number]
         assert astuple(each.tally) == close(tallied(mine)) and each.model_version is None
         assert each.weight == pytest.approx(sum(votes[id(p)] for p, _ in mine))
         assert each.right == pytest.approx(sum(votes[id(p)] for p, f in mine if p.mood == f.label))
         assert each.confidence == pytest.approx(sum(votes[id(p)] * p.confidence for p, _ in mine))
-    versions = store.statistics.bins_by_version(scope)
+    versions = filled.statistics.bins_by_version(scope)
     assert sum(each.tally.n for each in versions) == len(asked)
     assert {each.model_version for each in versions} == {p.model_version for p, _ in asked}
-    for cell in store.statistics.cells(scope):
+    for cell in filled.statistics.cells(scope):
         row = [(p, f) for p, f in asked if f.label == cell.label]
         mine = [p for p, _ in row if p.mood == cell.mood]
         weight = sum(1 / sum(o.visitor == p.visitor for o, _ in row) for p in mine)
         assert (cell.n, cell.weight) == (len(mine), pytest.approx(weight))
     wrong = [(p, f) for p, f in asked if p.mood != f.label]
-    for each in store.statistics.confused(scope):
+    for each in filled.statistics.confused(scope):
         pair = {each.first, each.second}
         shares = {
             v: sum({p.mood, f.label} == pair for p, f in wrong if p.visitor == v)
@@ -152,45 +179,45 @@ def test_in_bins_cells_and_pairs_each_visitor_has_one_vote(store, known, scope):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_steps_of_time_are_tallied_by_their_first_day(store, known, step):
+def test_steps_of_time_are_tallied_by_their_first_day(filled, known, step):
     last = known[-1][0].made_at.date()
     by_start = defaultdict(list)
     for p, f in audits(known):
         by_start[first_day(p.made_at.date(), last, step)].append((p, f))
-    found = store.statistics.audited_by_step(ALL, step, last)
+    found = filled.statistics.audited_by_step(ALL, step, last)
     assert set(found) == set(by_start)
     for start, mine in by_start.items():
         assert astuple(found[start]) == close(tallied(mine))
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
-def test_examples_come_in_their_order(store, known, scope):
-    here, ask = inside(known, scope), store.statistics
+def test_examples_come_in_their_order(filled, known, scope):
+    here, ask = inside(known, scope), filled.statistics
     unsure = [each.prediction_id for each in ask.least_sure(scope, 3)]
     assert unsure == [p.id for p, _ in sorted(here, key=lambda each: each[0].confidence)][:3]
     wrong = sorted((-p.confidence, p.id) for p, f in here if f and f.label != p.mood)
     assert [each.prediction_id for each in ask.mistakes(scope, 4)] == [each for _, each in wrong][:4]
 
 
-def test_a_cell_of_the_matrix_leads_to_exactly_its_audits(store, known):
-    for cell in store.statistics.cells(ALL):
-        found = store.statistics.mistakes(ALL, 99, cell.label, cell.mood)
+def test_a_cell_of_the_matrix_leads_to_exactly_its_audits(filled, known):
+    for cell in filled.statistics.cells(ALL):
+        found = filled.statistics.mistakes(ALL, 99, cell.label, cell.mood)
         assert len(found) == cell.n
         assert {(each.kind, each.label, each.mood) for each in found} == {("audit", cell.label, cell.mood)}
 
 
-def test_models_have_their_time_their_number_and_their_latency(store, known):
-    for version in store.statistics.versions():
+def test_models_have_their_time_their_number_and_their_latency(filled, known):
+    for version in filled.statistics.versions():
         mine = [p for p, _ in known if p.model_version == version.version]
         assert version.n == len(mine)
         assert version.first_used_at == mine[0].made_at and version.last_day == mine[-1].made_at.date()
         assert version.latency_ms == pytest.approx(sum(p.latency_ms for p in mine) / len(mine))
-    assert store.statistics.span() == (known[0][0].made_at.date(), known[-1][0].made_at.date())
-    assert store.statistics.sources() == ["live", "photo"]
+    assert filled.statistics.span() == (known[0][0].made_at.date(), known[-1][0].made_at.date())
+    assert filled.statistics.sources() == ["live", "photo"]
 
 
-def test_labels_in_doubt_are_those_the_model_contradicts_surely(store, known):
-    ask = store.statistics
+def test_labels_in_doubt_are_those_the_model_contradicts_surely(store):
+    known, ask = fill(store), store.statistics
     sure = dict.fromkeys(NAMES, 0.5)
     expected = sorted(
         (p.probabilities[NAMES.index(f.label)], p.id)
@@ -231,8 +258,8 @@ def test_a_model_is_live_since_its_promotion_or_else_its_first_prediction(store)
     assert store.statistics.trained_at("tuned") == NOON and store.statistics.live_since("tuned") is None
 
 
-def test_the_mean_probability_of_labels_is_by_label(store, known):
-    means = store.statistics.mean_label_probability()
+def test_the_mean_probability_of_labels_is_by_label(filled, known):
+    means = filled.statistics.mean_label_probability()
     given = [(f.label, p.probabilities[NAMES.index(f.label)]) for p, f in known if f]
     for label, mean in means.items():
         mine = [share for name, share in given if name == label]
