@@ -132,10 +132,15 @@ def test_a_matrix_goes_along_where_there_is_one(settings, store, comet, tuned, f
     [
         {"path": "clientlib/asset/upload", "status": 400, "times": 2},
         {"path": "registry-model/item/create", "status": 500},
-        {"path": "registry-model/item/create", "cut": "after"},
-        {"path": "write/experiment/upload-asset", "cut": "after"},
-        {"path": "account-details", "status": 503},
-        {"path": "experiment/asset/list", "status": 429},
+        *(
+            pytest.param(fault, marks=pytest.mark.slow)
+            for fault in (
+                {"path": "registry-model/item/create", "cut": "after"},
+                {"path": "write/experiment/upload-asset", "cut": "after"},
+                {"path": "account-details", "status": 503},
+                {"path": "experiment/asset/list", "status": 429},
+            )
+        ),
     ],
     ids=lambda fault: " ".join(map(str, fault.values())),
 )
@@ -171,6 +176,7 @@ def test_two_models_have_two_numbers_and_a_number_that_is_taken_is_left(
     assert len(comet.registry["vibecheck-main"]) == 2
 
 
+@pytest.mark.slow
 def test_a_machine_without_the_files_leaves_them_to_the_one_that_has_them(
     settings, store, comet, tuned, tmp_path, monkeypatch
 ):
@@ -184,6 +190,7 @@ def test_a_machine_without_the_files_leaves_them_to_the_one_that_has_them(
     assert waiting(store) == [] and comet.registry["vibecheck-main"]
 
 
+@pytest.mark.slow
 def test_files_that_no_machine_has_any_more_are_set_aside_in_the_end(
     settings, store, comet, tuned, monkeypatch
 ):
@@ -332,6 +339,7 @@ def test_the_model_that_replaces_the_stand_in_of_a_new_installation_is_sent_too(
     assert len([name for name in comet.names() if name.startswith("promotion_")]) == 2
 
 
+@pytest.mark.slow
 def test_what_was_decided_here_stays_when_more_is_fetched(settings, store, comet, tuned, new_disk):
     tuned.promote(TUNED, "proved", NOW + timedelta(2))
     sent(settings, store)

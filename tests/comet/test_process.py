@@ -123,6 +123,7 @@ def test_it_sends_from_the_store_of_the_settings(environment, settings, store, c
     wait_for(lambda: comet.names() == [prediction.picture_name])
 
 
+@pytest.mark.slow
 def test_it_sends_models_beside_the_records(environment, store, comet, process):
     Registry(engine_of(store)).register("a", "a test", "owner/name", {}, NOON)
     process().ensure()

@@ -3,6 +3,8 @@
 import json
 from datetime import timedelta
 
+import pytest
+
 from tests.comet.conftest import FAST
 from tests.records.examples import JPEG, NOON, PLAY, a_prediction
 from tests.records.rows import queued
@@ -56,6 +58,7 @@ def decided(comet) -> list[str]:
     return sorted(asset.name for asset in assets if json.loads(asset.metadata or "{}").get("kind") != "first")
 
 
+@pytest.mark.slow
 def test_promotions_and_models_are_sent_again(settings, store, comet):
     registry = Registry.open(settings)
     registry.register("a", "a test", "owner/name", {}, NOON)
@@ -89,6 +92,7 @@ def test_the_state_tells_that_a_sample_is_gone(settings, store, comet):
     assert [row for row in queued(store) if row.kind != "rollup"] == []
 
 
+@pytest.mark.slow
 def test_what_was_recorded_without_an_account_is_sent_too(settings, comet):
     before = Store.open(settings.records_url, settings.images_url, sends=False)
     first, second = fill(before)

@@ -101,6 +101,7 @@ def test_the_chance_is_that_of_shuffled_labels(n, seed):
     assert abs(chance_if_shuffled(answers, truth) - share) < 0.2 or len(set(shuffled)) <= 3
 
 
+@pytest.mark.slow
 def test_so_many_labels_more_prove_a_true_difference_in_about_80_percent_of_runs():
     rng = np.random.default_rng(1)
     seen = counts(won=28, lost=20, both=100, neither=52)

@@ -79,6 +79,7 @@ def test_a_trained_model_in_8_bits_answers_alike_on_faces_it_was_not_chosen_by(e
     assert np.abs(ours - theirs).mean() <= 0.03
 
 
+@pytest.mark.slow
 def test_layers_in_8_bits_make_the_file_a_third(embedded):
     _, report, _ = embedded
     by_name = {each["name"]: each["bytes"] for each in report["candidates"]}

@@ -65,6 +65,7 @@ def test_compiling_the_embedded_model_again_changes_no_answer(compiler, tmp_path
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in EMBEDDED.iterdir())
 
 
+@pytest.mark.slow
 def test_of_a_layer_nothing_is_left_to_compute_for_each_face_but_its_convolution(compiler, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(EMBEDDED, folder)
@@ -94,6 +95,7 @@ def test_a_vision_transformer_in_colour_with_other_names_for_the_moods(compiler,
     assert classifier.probabilities(crops) == pytest.approx(theirs[:, order], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_colour_matters_to_a_model_in_colour_and_not_to_a_grey_one(compiler, tmp_path):
     crops = compiler._resized(face_probes(5), 32)
     luma = (crops @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
@@ -123,6 +125,7 @@ def test_the_temperature_softens_the_answers_inside_the_graph(compiler, tmp_path
     assert logits[0] == pytest.approx(2.5 * logits[1], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_temperature_that_was_changed_after_compiling_is_refused(compiler, tmp_path):
     folder = small_vit(tmp_path / "vit", NAMES)
     compiler.compile_folder(folder, face_probes(5))

@@ -104,7 +104,6 @@ ARCHITECTURES = (
         PATCHES | {"num_channels": 1},
         "ViT",
         PLAIN | {"image_mean": [0.5], "image_std": [0.5]},
-        quick=True,
     ),
     Architecture(
         "ViT, not square",
@@ -124,8 +123,8 @@ ARCHITECTURES = (
         CENTRE | {"size": square(36)},
         "centre",
     ),
-    Architecture("BEiT", "beit", PATCHES | {"use_relative_position_bias": True}, "Beit", PLAIN, quick=True),
-    Architecture("Swin", "swin", WINDOWS | {"window_size": 4}, "ViT", PLAIN, quick=True),
+    Architecture("BEiT", "beit", PATCHES | {"use_relative_position_bias": True}, "Beit", PLAIN),
+    Architecture("Swin", "swin", WINDOWS | {"window_size": 4}, "ViT", PLAIN),
     Architecture("Swin V2", "swinv2", WINDOWS | {"window_size": 4}, "ViT", PLAIN),
     Architecture("ConvNeXT", "convnext", STAGES, "ConvNext", SHORTEST, "centre", quick=True),
     Architecture("ConvNeXT V2", "convnextv2", STAGES, "ConvNext", SHORTEST, "centre"),
