@@ -12,7 +12,7 @@ TODAY = date(2026, 3, 31)
 
 def a_day(ago: int, n: int = 10, audits: int = 3, bin_: int = 10) -> Day:
     bins = tuple(n if number == bin_ else 0 for number in range(15))
-    return Day(TODAY - timedelta(days=ago), n, audits, n, n * 0.7, bins)
+    return Day(TODAY - timedelta(days=ago), n, n, audits, n, n * 0.7, bins)
 
 
 def answered(ago: int, n: int, correct: int, kind: str = "audit") -> DailyLabels:

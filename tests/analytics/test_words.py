@@ -18,7 +18,7 @@ NONE = VisitorTally()
 def known(correct: int, n: int, before: tuple[int, int] = (0, 0), asked: int = 200):
     bins = (0,) * 10 + (500,) + (0,) * 4
     return accuracy(
-        [Day(DAY, 500, asked, 0, 350.0, bins)],
+        [Day(DAY, 500, 500, asked, 0, 350.0, bins)],
         [DailyLabels(DAY, "audit", n, correct, n), DailyLabels(DAY, "volunteered", 50, 10, 50)],
         independent(correct, n),
         NONE,

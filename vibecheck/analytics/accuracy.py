@@ -107,7 +107,8 @@ def line(
         here = by_start.get(start, [])
         n = sum(day.n for day in here)
         sums = [sum(column) for column in zip(*(day.bins for day in here), strict=True)]
-        estimate = sum(a * b for a, b in zip(sums, believed, strict=True)) / n if n else None
+        counted = sum(day.counted for day in here)
+        estimate = sum(a * b for a, b in zip(sums, believed, strict=True)) / counted if counted else None
         random = over_visitors(drawn.get(start, VisitorTally()))
         enough = random if random.n >= ENOUGH_DRAWN else None
         points.append(Point(start, over_visitors(audited.get(start, VisitorTally())), n, estimate, enough))

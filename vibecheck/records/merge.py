@@ -99,7 +99,7 @@ def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merge
         summaries.count(connection, each.prediction.id)
     for row in played:
         if row["prediction_id"] in before:
-            summaries.count_play(connection, row["prediction_id"], row["again"])
+            summaries.count_play(connection, row["prediction_id"], row["n"], row["again"])
     for prediction_id in dict.fromkeys(row["prediction_id"] for row in given):
         give.came(connection, prediction_id)
     return Merged(len(new), len(given))

@@ -160,7 +160,7 @@ class Store:
             )
             connection.execute(insert(plays).values(asdict(play)))
             messages.enqueue(connection, play)
-            summaries.count_play(connection, prediction_id, again)
+            summaries.count_play(connection, prediction_id, n, again)
         return play
 
     def get(self, prediction_id: str) -> Prediction:
@@ -309,6 +309,10 @@ class Store:
     def forget_visitor(self, visitor: str, now: datetime) -> int:
         """Deletes all of a visitor's predictions everywhere; returns how many there were."""
         return purge.forget_visitor(self._engine, self._pictures, visitor, now)
+
+    def erase_remaining(self) -> bool:
+        """Erases what deletions had to leave in the database's log; returns whether nothing is left."""
+        return purge.erase_remaining(self._engine)
 
     def marked_since(self, since: datetime) -> dict[str, int]:
         """How many predictions each model learned from that were deleted at `since` or later."""

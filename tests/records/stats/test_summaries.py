@@ -81,6 +81,7 @@ def test_the_migration_fills_them_with_what_the_code_would(busy, engine, databas
         connection.execute(text("DROP INDEX ix_feedback_labellers"))
         connection.execute(text("CREATE INDEX ix_feedback_source_given_by ON feedback (source, given_by)"))
         connection.execute(text("ALTER TABLE predictions DROP COLUMN side"))
+        connection.execute(text("ALTER TABLE predictions DROP COLUMN counts"))
         connection.execute(text("ALTER TABLE trained_on DROP COLUMN deleted_at"))
         connection.execute(text("ALTER TABLE plays DROP COLUMN category"))
         connection.execute(text("ALTER TABLE plays DROP COLUMN followed"))
@@ -93,6 +94,30 @@ def test_deleting_everything_leaves_nothing(busy, engine):
     busy.purge(NOON + timedelta(days=999))
     assert contents(engine) == ([], [])
     assert busy.statistics.span() is None
+
+
+def test_a_visitor_who_floods_counts_ten_times_a_day_in_the_mixes_and_each_playlist_three_times(
+    store, engine
+):
+    for number in range(13):
+        flood = a_prediction(visitor="flood", made_at=NOON + timedelta(minutes=number))
+        store.add(flood, None)
+        for _ in range(5):
+            store.played(flood.id, again=True, now=flood.made_at, **PLAY)
+    other = a_prediction(visitor="other", mood="sad")
+    store.add(other, None)
+    (day,) = store.statistics.days(Scope())
+    assert (day.n, day.counted, day.plays, sum(day.bins)) == (14, 11, 30, 11)
+    mix = store.statistics.mix(Scope())
+    assert (mix.n, mix.moods[NAMES.index("happy")], mix.moods[NAMES.index("sad")]) == (11, 10, 1)
+    assert {sum(counts) for counts in mix.signals.values()} == {11}
+    happy = store.statistics.plays(Scope())[0]
+    assert (happy.predictions, happy.plays, happy.agains) == (10, 30, 30)
+    assert contents(engine) == counted_anew(engine)
+    store.add(a_prediction(visitor="flood", made_at=NOON + timedelta(days=1)), None)
+    assert store.statistics.mix(Scope()).n == 12, "the next day counts anew"
+    store.forget_visitor("flood", NOON)
+    assert store.statistics.mix(Scope()).n == 1 and contents(engine) == counted_anew(engine)
 
 
 def test_two_that_delete_the_same_take_it_out_once(store, engine):
@@ -177,7 +202,7 @@ def test_the_bins_of_the_database_are_those_of_the_code(store, engine):
         quality = FaceQuality(
             light=6.5 * number, blur=5.0 * number, size=16 + 4.0 * number, yaw=number - 20, roll=0
         )
-        store.add(a_prediction(quality=quality, made_at=NOON.astimezone(UTC)), None)
+        store.add(a_prediction(quality=quality, made_at=NOON.astimezone(UTC), visitor=None), None)
         mix = store.statistics.mix(Scope())
         for signal in SIGNALS[1:]:
             assert mix.signals[signal.column][signal.bin(getattr(quality, signal.column))] > 0

@@ -24,6 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
     false,
     text,
+    true,
 )
 
 from vibecheck.emotions import NAMES
@@ -108,6 +109,8 @@ predictions = Table(
     Column("judged", Boolean, nullable=False, server_default=false()),
     # Whether its picture trains models or judges them ("train", "held_out"). Permanent once assigned.
     Column("side", String),
+    # Whether it counts in the mixes of `daily`: see MOST_IN_MIX in stats/summaries.py. Permanent.
+    Column("counts", Boolean, nullable=False, server_default=true()),
     Index(None, "made_at"),
     Index(None, "confidence"),
     Index(None, "visitor", "made_at"),
@@ -298,6 +301,8 @@ daily = Table(
     Column("source", String, primary_key=True),
     Column("mood", String, primary_key=True),
     Column("n", Integer, nullable=False),
+    # Those of which plays and bins are counted: all but what one visitor made beyond MOST_IN_MIX a day.
+    Column("counted", Integer, nullable=False, server_default=text("0")),
     Column("audits", Integer, nullable=False),
     Column("plays", Integer, nullable=False),
     Column("agains", Integer, nullable=False),

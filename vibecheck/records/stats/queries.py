@@ -81,12 +81,12 @@ class StatisticsQueries:
     def days(self, scope: Scope) -> list[Day]:
         """Predictions by day, oldest first; days without any are not there."""
         bins = [daily.c[f"confidence_{number}"] for number in range(len(CONFIDENCE.names))]
-        numbers = (daily.c.n, daily.c.audits, daily.c.plays, daily.c.confidence_sum, *bins)
+        numbers = (daily.c.n, daily.c.counted, daily.c.audits, daily.c.plays, daily.c.confidence_sum, *bins)
         query = within(select(daily.c.day, *map(func.sum, numbers)), daily, scope)
         rows = self._rows(query.where(daily.c.n > 0).group_by(daily.c.day).order_by(daily.c.day))
         return [
-            Day(day, int(n), int(audits), int(plays), float(total), tuple(map(int, counts)))
-            for day, n, audits, plays, total, *counts in rows
+            Day(day, int(n), int(counted), int(audits), int(plays), float(total), tuple(map(int, counts)))
+            for day, n, counted, audits, plays, total, *counts in rows
         ]
 
     def answers(self, scope: Scope) -> list[DailyLabels]:
@@ -183,10 +183,13 @@ class StatisticsQueries:
         return self._bins(scope, outcomes.c.model_version)
 
     def mix(self, scope: Scope) -> Mix:
-        """How all predictions are spread over moods and over the bins of each signal."""
+        """How predictions are spread over moods and over the bins of each signal.
+
+        At most MOST_IN_MIX of a visitor and day count.
+        """
         names = [[f"{signal.column}_{i}" for i in range(len(signal.names))] for signal in SIGNALS]
         sums = [func.sum(daily.c[name]) for group in names for name in group]
-        query = within(select(daily.c.mood, func.sum(daily.c.n), *sums), daily, scope)
+        query = within(select(daily.c.mood, func.sum(daily.c.counted), *sums), daily, scope)
         by_mood = {
             row[0]: [int(number) for number in row[1:]] for row in self._rows(query.group_by(daily.c.mood))
         }
@@ -198,8 +201,11 @@ class StatisticsQueries:
         return Mix(totals[0], tuple(by_mood.get(name, [0])[0] for name in NAMES), signals)
 
     def plays(self, scope: Scope) -> list[MoodPlays]:
-        """Playlists by mood, in the order of EMOTIONS; moods that were never seen are not there."""
-        numbers = map(func.sum, (daily.c.n, daily.c.plays, daily.c.agains))
+        """Playlists by mood, in the order of EMOTIONS; moods that were never seen are not there.
+
+        At most MOST_IN_MIX predictions of a visitor and day count, and MOST_PLAYS playlists of each.
+        """
+        numbers = map(func.sum, (daily.c.counted, daily.c.plays, daily.c.agains))
         query = within(select(daily.c.mood, *numbers), daily, scope).group_by(daily.c.mood)
         rows = sorted(self._rows(query), key=lambda row: NAMES.index(row[0]))
         return [MoodPlays(mood, int(n), int(plays), int(again)) for mood, n, plays, again in rows if n]

@@ -31,10 +31,15 @@ class VisitorTally:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day's predictions: `audits` were drawn for an audit; `bins` counts all by confidence."""
+    """One day's predictions: `audits` were drawn for an audit.
+
+    `counted` are all but what one visitor made beyond MOST_IN_MIX (`summaries.py`); `bins` counts these by
+    confidence, `plays` their playlists.
+    """
 
     day: date
     n: int
+    counted: int
     audits: int
     plays: int
     confidence_sum: float

@@ -7,6 +7,7 @@ in the same transaction.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -48,19 +49,26 @@ COUNTERS = tuple(column.name for column in daily.columns if not column.primary_k
 # At most so many labels of a visitor and kind count in a day's statistics; the rest are kept, and train.
 MOST_A_DAY = 3
 LIMITED = ("audit", "volunteered")
+# At most so many predictions of a visitor count in a day's mixes of moods and signals, and so many playlists
+# of a prediction. All are kept.
+MOST_IN_MIX = 10
+MOST_PLAYS = 3
 
 # The ids of predictions, bound when a statement is executed.
 THESE: BindParameter[str] = bindparam("these", expanding=True)
 
 
 def count(connection: Connection, prediction_id: str) -> None:
-    """Adds a prediction that was just stored to the counters."""
+    """Adds a prediction that was just stored to the counters, and decides whether it counts in the mixes."""
+    connection.execute(_admit(connection.dialect.name), {"these": [prediction_id]})
     connection.execute(_count(connection.dialect.name, 1), {"these": [prediction_id]})
 
 
-def count_play(connection: Connection, prediction_id: str, again: bool) -> None:
-    """Adds a playlist that was just suggested to the counters."""
-    connection.execute(_count_play(connection.dialect.name), {"these": [prediction_id], "again": int(again)})
+def count_play(connection: Connection, prediction_id: str, n: int, again: bool) -> None:
+    """Adds a playlist that was just suggested to the counters; it is the prediction's `n`-th."""
+    if n <= MOST_PLAYS:
+        bound = {"these": [prediction_id], "again": int(again)}
+        connection.execute(_count_play(connection.dialect.name), bound)
 
 
 def forget(connection: Connection, prediction_ids: Sequence[str]) -> None:
@@ -114,6 +122,16 @@ def label_counts() -> ColumnElement[bool]:
 
 
 @cache
+def _admit(dialect: str) -> Update:
+    """The statement that excludes predictions from the mixes if enough of their visitor and day count."""
+    other, of = predictions.alias("other"), predictions.c
+    start, end = _day_limits(dialect)
+    theirs = other.c.visitor == of.visitor, other.c.made_at >= start, other.c.made_at < end, other.c.counts
+    counting = select(func.count()).select_from(other).where(*theirs).scalar_subquery()
+    return update(predictions).where(of.id.in_(THESE), counting > MOST_IN_MIX).values(counts=False)
+
+
+@cache
 def _count(dialect: str, sign: int) -> Insert:
     return _added(dialect, _counted(dialect, predictions.c.id.in_(THESE), sign))
 
@@ -122,7 +140,8 @@ def _count(dialect: str, sign: int) -> Insert:
 def _count_play(dialect: str) -> Insert:
     mine = {"plays": literal(1, Integer), "agains": bindparam("again", type_=Integer)}
     counters = (mine.get(name, literal(0, daily.c[name].type)).label(name) for name in COUNTERS)
-    return _added(dialect, select(*_key(dialect), *counters).where(predictions.c.id.in_(THESE)))
+    counting = predictions.c.id.in_(THESE), predictions.c.counts
+    return _added(dialect, select(*_key(dialect), *counters).where(*counting))
 
 
 @cache
@@ -205,9 +224,12 @@ def _counted(dialect: str, which: ColumnElement[bool], sign: int) -> Select:
     def number(name: str, total: ColumnElement) -> ColumnElement:
         return cast(total * sign, daily.c[name].type).label(name)
 
-    suggested = select(func.count()).where(plays.c.prediction_id == predictions.c.id)
+    counts = predictions.c.counts
+    suggested = select(func.count()).where(
+        plays.c.prediction_id == predictions.c.id, plays.c.n <= MOST_PLAYS, counts
+    )
     bins = (
-        number(f"{signal.column}_{index}", func.sum(case((_bin(signal) == index, 1), else_=0)))
+        number(f"{signal.column}_{index}", func.sum(case((counts & (_bin(signal) == index), 1), else_=0)))
         for signal in SIGNALS
         for index in range(len(signal.names))
     )
@@ -216,6 +238,7 @@ def _counted(dialect: str, which: ColumnElement[bool], sign: int) -> Select:
         select(
             *key,
             number("n", func.count()),
+            number("counted", func.sum(case((counts, 1), else_=0))),
             number("audits", func.sum(case((predictions.c.audit, 1), else_=0))),
             number("plays", func.sum(suggested.scalar_subquery())),
             number("agains", func.sum(suggested.where(plays.c.again).scalar_subquery())),
@@ -246,6 +269,14 @@ def _day(dialect: str) -> ColumnElement:
     if dialect == "sqlite":
         return func.date(predictions.c.made_at, type_=Date)
     return cast(func.timezone("UTC", predictions.c.made_at), Date)
+
+
+def _day_limits(dialect: str) -> tuple[ColumnElement, ColumnElement]:
+    """The start of the day in UTC on which a prediction was made, and that of the next."""
+    if dialect == "sqlite":
+        return func.date(predictions.c.made_at), func.date(predictions.c.made_at, "+1 day")
+    start = func.timezone("UTC", func.date_trunc("day", func.timezone("UTC", predictions.c.made_at)))
+    return start, start + literal(timedelta(days=1))
 
 
 def _bin(signal: Signal) -> ColumnElement[int]:

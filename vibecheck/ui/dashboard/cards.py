@@ -6,6 +6,7 @@ from vibecheck.analytics import charts, markup, time_charts, words
 from vibecheck.analytics.accuracy import ENOUGH
 from vibecheck.analytics.csv_tables import tables
 from vibecheck.emotions import BY_NAME
+from vibecheck.records.stats.summaries import MOST_IN_MIX
 from vibecheck.ui.dashboard.statistics import STEPS, Statistics
 from vibecheck.ui.shared import app, theme
 
@@ -134,7 +135,8 @@ def drift(known: Statistics) -> None:
     found = known.overview.drift
     with st.container(key="card-drift", height="stretch"):
         theme.section("Drift", "now against the period before")
-        st.html(f'<div class="vcd-detail">{markup.escape(words.on_drift(found))}</div>')
+        limit = f"Of each visitor and day, {MOST_IN_MIX} vibe checks count at most."
+        st.html(f'<div class="vcd-detail">{markup.escape(words.on_drift(found))} {limit}</div>')
         if not found.enough:
             return
         distances = {shift.title: f"{shift.title} · {shift.distance:.2f}" for shift in found.shifts}
