@@ -2,15 +2,18 @@
 
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.records.examples import JPEG, NOON, PLAY, a_prediction
 from tests.records.rows import engine_of, queued
+from tests.waiting import wait_for
 from vibecheck.errors import RecordsError
-from vibecheck.records.db.tables import notes
-from vibecheck.records.db.transactions import writing
+from vibecheck.records.db.tables import notes, predictions
+from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.deletion import retention
 from vibecheck.records.outbox.messages import SENDER
 from vibecheck.records.store import Store
 from vibecheck.records.values import hash_of
@@ -61,6 +64,34 @@ def test_nothing_of_a_deleted_visitor_is_left_in_any_file(store, folder, how):
     assert traces(folder, VISITOR, *ids) == [0] * (1 + len(ids))
     if how != "purge":
         assert all(traces(folder, other.visitor, other.id))
+
+
+def test_what_a_reader_keeps_in_the_log_is_reported_and_erased_later(store, folder, caplog):
+    ids = fill(store)
+    with reading(engine_of(store)) as connection:
+        connection.execute(
+            select(predictions.c.id)
+        ).all()  # the reader's snapshot is that before the deletion
+        assert store.forget_visitor(VISITOR, NOON) == len(ids)
+        assert all(traces(folder, VISITOR, *ids))
+        assert not store.erase_remaining()
+    assert caplog.text.count("still has deleted records, because another program is reading it") == 1
+    assert store.erase_remaining()
+    assert traces(folder, VISITOR, *ids) == [0] * (1 + len(ids))
+    assert store.erase_remaining()
+
+
+def test_the_sweeper_erases_what_a_deletion_between_two_purges_left(store, folder, monkeypatch):
+    monkeypatch.setattr(retention, "RETRY_AFTER", 0.05)
+    sweeper = retention.Sweeper(lambda: store, timedelta(days=36_500))
+    try:
+        ids = fill(store)
+        with reading(engine_of(store)) as connection:
+            connection.execute(select(predictions.c.id)).all()
+            store.forget_visitor(VISITOR, NOON)
+        wait_for(lambda: not any(traces(folder, VISITOR, *ids)))
+    finally:
+        sweeper.stop()
 
 
 def test_without_an_account_nothing_is_added_to_the_outbox(store):

@@ -26,6 +26,9 @@ CONNECT_SECONDS = 3
 # Milliseconds after which a connection to a host that vanished is dropped (TCP_USER_TIMEOUT).
 SILENCE = 10_000
 
+# Milliseconds for which erasing waits for readers of a SQLite file.
+ERASE_WAITS = 500
+
 SQLITE_DRIVERS = ("sqlite", "sqlite+pysqlite")
 POSTGRES_DRIVERS = ("postgresql+psycopg", "postgresql", "postgres")  # hosts hand out the last two
 
@@ -60,14 +63,19 @@ def open_database(url: str, sends: bool = True) -> Engine:
 
 
 def erase_traces(engine: Engine) -> bool:
-    """Erases from SQLite's write-ahead log what was deleted; returns whether no reader prevented it.
+    """Erases from SQLite's write-ahead log what was deleted; returns False if a reader prevented it.
 
     In the database file itself, deleted content is overwritten (`secure_delete`). Raises RecordsError.
     """
     if engine.dialect.name != "sqlite":
         return True
     with reading_raw(engine) as connection:
-        blocked, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        # While it waits for readers, nobody can write.
+        connection.execute(f"PRAGMA busy_timeout = {ERASE_WAITS}")
+        try:
+            blocked, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
     return not blocked
 
 

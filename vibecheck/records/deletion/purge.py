@@ -5,6 +5,7 @@ may have been sent before, a Deletion is added to the outbox in the same transac
 learned from it are marked.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.deletion import redact_reports
 from vibecheck.records.labels import learned_from
 from vibecheck.records.outbox import messages, queue
+from vibecheck.records.outbox.notes import Notes
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.stats import summaries
 from vibecheck.records.values import Deletion, is_prediction_id
@@ -27,8 +29,13 @@ BATCH = 200
 # nobody was shown its id, and nobody could ask for it to be deleted.
 STRAY_AFTER = timedelta(hours=1)
 
+# The subject of the note that the database's log still has deleted content, in its field "left".
+TRACES = "traces"
+
 # Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
 QUESTION = 5000
+
+log = logging.getLogger(__name__)
 
 
 def purge(engine: Engine, pictures: Pictures, older_than: datetime) -> int:
@@ -79,10 +86,36 @@ def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: dateti
     return deleted
 
 
+def erase_remaining(engine: Engine) -> bool:
+    """Erases the deleted content that a deletion had to leave in the database's log.
+
+    Returns whether nothing is left there. Raises RecordsError.
+    """
+    return not _traces_left(engine) or _erase(engine)
+
+
 def _remove_traces(engine: Engine) -> None:
     """Removes what other files still have of deleted predictions."""
     redact_reports.redact(engine)
-    erase_traces(engine)
+    _erase(engine)
+
+
+def _erase(engine: Engine) -> bool:
+    """Erases deleted content from the database's log, or notes that it is left there."""
+    erased, left_before = erase_traces(engine), _traces_left(engine)
+    if erased == left_before:
+        Notes(engine).write(TRACES, {"left": not erased})
+    if not (erased or left_before):
+        log.warning(
+            "The database's log still has deleted records, because another program is reading it. The app "
+            "erases them within a minute after that program has finished."
+        )
+    return erased
+
+
+def _traces_left(engine: Engine) -> bool:
+    note = Notes(engine).read(TRACES)
+    return note is not None and bool(note.content.get("left"))
 
 
 def _kept() -> Select[tuple[str, bool, datetime]]:

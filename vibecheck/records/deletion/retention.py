@@ -1,7 +1,8 @@
-"""Deletes records past their retention, whether or not anybody visits."""
+"""Deletes records past their retention, and erases what deletions left, whether or not anybody visits."""
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ from vibecheck.records.store import Store
 
 log = logging.getLogger(__name__)
 
-# Seconds after which a failed purge is retried.
+# Seconds after which a failed purge, or an erasure that a reader prevented, is retried.
 RETRY_AFTER = 60.0
 
 
@@ -38,16 +39,18 @@ class Sweeper:
         self._thread.join()
 
     def _run(self) -> None:
-        pause = 0.0
+        pause, purge_at = 0.0, time.monotonic()
         while not self._stopped.wait(pause):
-            pause = self._every
+            pause = min(RETRY_AFTER, self._every)
             try:
                 store = self._open_store()
+                if time.monotonic() < purge_at:
+                    store.erase_remaining()
+                    continue
                 if not store.synthetic():  # made-up records belong to nobody, so they stay
                     store.purge(datetime.now(UTC) - self._retention)
+                purge_at = time.monotonic() + self._every
             except VibeCheckError as error:
                 log.warning("Old records could not be deleted: %s", error)
-                pause = min(RETRY_AFTER, self._every)
             except Exception:
                 log.exception("Old records could not be deleted.")
-                pause = min(RETRY_AFTER, self._every)
