@@ -1,8 +1,10 @@
 """What of the app's environment its child processes are given."""
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +58,25 @@ def test_a_child_has_the_settings_wherever_they_came_from(told, tmp_path):
     assert found["VIBECHECK_DATABASE_URL"] == settings.records_url
     assert found["VIBECHECK_IMAGES_URL"] == settings.images_url
     assert SECRET_VALUE not in found.values()
+
+
+def starters(path: Path) -> list[str]:
+    """The calls in a file that start a process with this one's whole environment."""
+    text = path.read_text("utf-8")
+    if "subprocess" not in text and ".system" not in text:  # parsing all files takes seconds
+        return []
+    calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    ours = "run", "Popen", "check_output", "check_call", "create_subprocess_exec", "create_subprocess_shell"
+    names = {f"{module}.{name}" for name in ours for module in ("subprocess", "asyncio")} | {"os.system"}
+    return [call for call in calls if call in names]
+
+
+def test_processes_are_started_by_the_module_that_chooses_their_environment():
+    root = Path(child.__file__).parents[2]
+    found = {
+        str(path.relative_to(root)): calls
+        for name in ("vibecheck", "finetune", "pages")
+        for path in (root / name).rglob("*.py")
+        if (calls := starters(path))
+    }
+    assert found == {"vibecheck/processes/child.py": ["subprocess.Popen"] * 2}

@@ -4,11 +4,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 from vibecheck.analytics.overview import Overview
+from vibecheck.processes import child
+from vibecheck.ui.shared.configuration import settings
 
-TIMEOUT = 120
+TIMEOUT = 120  # s
 
 
 def report_of(overview: Overview) -> Callable[[], bytes]:
@@ -22,9 +25,17 @@ def report_of(overview: Overview) -> Callable[[], bytes]:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "report.html"
             command = [sys.executable, "-m", "vibecheck", "report", "--out", str(out), *options]
-            run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+            with child.start(
+                command, child.environment(settings()), subprocess.DEVNULL, subprocess.PIPE
+            ) as run:
+                try:
+                    _, written = run.communicate(timeout=TIMEOUT)
+                except subprocess.TimeoutExpired:
+                    run.kill()
+                    written = f"it took longer than {TIMEOUT} seconds.".encode()
             if run.returncode:
-                return f"<p>The report could not be made: {run.stderr.strip()}</p>".encode()
+                reason = escape(written.decode(errors="replace").strip())
+                return f"<p>The report could not be made: {reason}</p>".encode()
             return out.read_bytes()
 
     return make
