@@ -4,6 +4,8 @@
 # make test-all   runs every test
 # make screenshots   takes the pictures of the README, of the real app
 # make docs   writes the settings table, and the list of pages
+# make lock   writes requirements.lock from requirements.txt (needs uv)
+# With REQUIREMENTS=requirements.lock, make run installs exactly the versions that were tested.
 # All install what they need into .venv first; nothing is installed twice.
 
 PYTHON ?= python3
@@ -11,15 +13,18 @@ VENV ?= .venv
 # On Linux, plain torch brings several GB of CUDA, so its CPU wheel is tried first.
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+CUDA := triton $(addprefix cuda-,bindings pathfinder toolkit) $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc \
+  cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
 ADDRESS ?= 127.0.0.1
 PORT ?= 8501
 DEMO ?= data-demo
+REQUIREMENTS ?= requirements.txt
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadgroup --durations 20
 
-.PHONY: run demo test test-slow test-all lint format screenshots docs clean
+.PHONY: run demo test test-slow test-all lint format screenshots docs lock clean
 .DELETE_ON_ERROR:
 
 # Prints a link that opens all pages, and opens it in a browser where there is one.
@@ -59,6 +64,14 @@ screenshots: $(VENV)/.tools
 docs: $(VENV)/.app
 	$(PY) -m docs.lists
 
+# Versions that are in the file already stay, unless UV_OPTIONS=--upgrade. The CUDA packages are left out.
+lock:
+	@head -n 2 requirements.lock > requirements.lock.head
+	uv pip compile requirements.txt --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --no-header $(addprefix --no-emit-package ,$(CUDA)) $(UV_OPTIONS) --output-file requirements.lock
+	@cat requirements.lock.head requirements.lock > requirements.lock.new
+	@mv requirements.lock.new requirements.lock && rm requirements.lock.head
+
 # The stamps are written last, so an installation that was interrupted is taken up again.
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -77,8 +90,8 @@ $(VENV)/.torch: | $(PY)
 	else $(PIP) install "$(TORCH)"; fi
 	@touch $@
 
-$(VENV)/.app: requirements.txt $(VENV)/.torch
-	$(PIP) install -r requirements.txt
+$(VENV)/.app: $(REQUIREMENTS) $(VENV)/.torch
+	$(PIP) install -r $(REQUIREMENTS)
 	@touch $@
 
 $(VENV)/.tools: requirements-dev.txt $(VENV)/.app

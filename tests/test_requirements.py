@@ -1,0 +1,57 @@
+"""requirements.lock holds everything that requirements.txt asks for, pinned and with checksums."""
+
+import re
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+
+
+def wanted() -> list[Requirement]:
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    return [Requirement(line) for text in lines if (line := text.partition("#")[0].strip())]
+
+
+def locked() -> dict[str, tuple[Requirement, list[str]]]:
+    """Each requirement of the lock file, with its options."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "requirements.lock").read_text("utf-8"), flags=re.MULTILINE)
+    found = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        requirement, *options = line.split(" --")
+        parsed = Requirement(requirement)
+        found[canonicalize_name(parsed.name)] = parsed, options
+    return found
+
+
+def pin(requirement: Requirement) -> str:
+    (only,) = requirement.specifier
+    assert only.operator == "=="
+    return only.version
+
+
+def test_every_requirement_is_locked_within_its_range():
+    lock = locked()
+    for requirement in wanted():
+        found, _ = lock[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(pin(found)), f"{requirement}: make lock"
+
+
+def test_everything_locked_is_one_version_with_checksums():
+    lock = locked()
+    assert len(lock) > len(wanted())
+    for requirement, options in lock.values():
+        assert pin(requirement)
+        assert options and all(re.fullmatch(r"hash=sha256:[0-9a-f]{64}\s*", option) for option in options)
+    assert "://" not in (ROOT / "requirements.lock").read_text("utf-8")
+
+
+def test_every_requirement_has_an_upper_bound():
+    for requirement in wanted():
+        assert any(each.operator.startswith("<") for each in requirement.specifier), requirement
+
+
+def test_torch_is_the_version_that_make_installs_first():
+    (torch,) = re.findall(r"^TORCH \?= torch==(\S+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert pin(locked()["torch"][0]) == torch
