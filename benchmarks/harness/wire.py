@@ -201,6 +201,10 @@ class Visitor:
         """Send any bytes as if they were a message, and wait until a run of the page is over."""
         with _plain_errors():
             self._socket.send(message)
+        self.wait_for_run()
+
+    def wait_for_run(self) -> None:
+        """Wait until a run of the page is over, also one that the server began."""
         for answer in self._messages():
             match answer.WhichOneof("type"):
                 case "new_session":

@@ -322,6 +322,19 @@ def test_a_face_on_a_page_has_no_address(app):
         assert not any(b"/media/" in each.SerializeToString() for each in tab.elements)
 
 
+def test_a_file_of_a_page_opens_only_in_a_browser_whose_page_has_it(app):
+    with Visitor(app.url) as tab:
+        message = BackMsg()
+        message.rerun_script.page_name = "Home"
+        tab._socket.send(message.SerializeToString())
+        address = next(each.logo.image for each in tab._messages() if each.WhichOneof("type") == "logo")
+        assert address.startswith("/media/")
+        assert tab.http.get(app.url + address, timeout=10).ok
+    assert requests.get(app.url + address, timeout=10).status_code == 403
+    made_up = requests.get(f"{app.url}/media/{secrets.token_hex(28)}.csv", timeout=10)
+    assert made_up.status_code == 403, "no difference between what is there and what is not"
+
+
 def test_an_upload_never_touches_the_disk(app):
     seen: set[str] = set()
     done = threading.Event()
@@ -353,20 +366,31 @@ def test_an_upload_never_touches_the_disk(app):
     assert seen == set()
 
 
+def put(tab: Visitor, megabytes: int) -> requests.Response:
+    address = f"{tab.url}/_stcore/upload_file/{tab.session}/{secrets.token_hex(8)}"
+    xsrf = {"X-Xsrftoken": tab.http.cookies["_streamlit_xsrf"]}
+    file = {"file": ("a.jpg", b"\xff\xd8" + bytes(megabytes * 1_000_000))}
+    return tab.http.put(address, files=file, headers=xsrf)
+
+
 def test_uploads_of_a_visitor_hold_a_bounded_amount_of_memory(app):
     with Visitor(app.url) as tab:
-        cookies = cookies_of(tab)
-        with Visitor(app.url, cookies=cookies) as second_tab:
-            before, answers = app.used().resident_mb, []
-            for each in (tab, tab, second_tab, second_tab, tab):
-                address = f"{app.url}/_stcore/upload_file/{each.session}/{secrets.token_hex(8)}"
-                xsrf = {"X-Xsrftoken": each.http.cookies["_streamlit_xsrf"]}
-                file = {"file": ("a.jpg", b"\xff\xd8" + bytes(25_000_000))}
-                answers.append(each.http.put(address, files=file, headers=xsrf).status_code)
-            assert answers == [204, 204, 429, 429, 429]
+        tab.pick("way", UPLOAD)
+        with Visitor(app.url, cookies=cookies_of(tab)) as second_tab:
+            before = app.used().resident_mb
+            answers = [put(each, 25) for each in (tab, tab, second_tab, second_tab, tab)]
+            assert [each.status_code for each in answers] == [204, 204, 429, 429, 429]
             assert app.used().resident_mb < before + 150
-            nameless = each.http.put(address, data=iter([b"x"]), headers=xsrf)
+            nameless = tab.http.put(
+                answers[0].url,
+                data=iter([b"x"]),
+                headers={"X-Xsrftoken": tab.http.cookies["_streamlit_xsrf"]},
+            )
             assert nameless.status_code == 411
+            tab.wait_for_run()
+            assert "Your files hold 50 MB" in tab.text() and "Your files hold" in answers[-1].text
+            tab.rerun()
+            assert "Your files hold" not in tab.text()
     with Visitor(app.url) as other:
         other.pick("way", UPLOAD)
         other.upload("upload", "me.jpg", photo())

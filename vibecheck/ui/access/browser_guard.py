@@ -2,9 +2,9 @@
 
 - Each browser has a visitor id in an HttpOnly cookie, set when a page is first loaded.
 - The access link is traded for a pass in a cookie by a redirect, before any page is drawn.
-- A session is resumed, files are uploaded to it, and its pictures are served only with the cookies of the
-  browser that opened it.
-- Uploads may hold so much memory per visitor, and for all.
+- A session is resumed, files are uploaded to it, and its downloads are served only with the cookies of the
+  browser that opened it. Streamlit's addresses below /media would open for anybody.
+- Uploads hold a bounded amount of memory (vibecheck/ui/access/upload_quota.py).
 - Of the messages over the WebSocket, those of a developer are dropped (vibecheck/ui/access/messages.py).
 """
 
@@ -26,7 +26,7 @@ from vibecheck.access.browsers import Browser, is_visitor, new_visitor
 from vibecheck.ui.access import access_link, messages
 from vibecheck.ui.access.access_link import PARAMETER, session_owners, visitors
 from vibecheck.ui.access.security_headers import path_of
-from vibecheck.ui.access.upload_quota import UploadQuota
+from vibecheck.ui.access.upload_quota import Upload, quota
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,6 @@ class BrowserGuard:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._quota = UploadQuota()
         self._media: OrderedDict[bytes, set[Browser]] = OrderedDict()  # to whom each file's address was sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,8 +81,8 @@ class BrowserGuard:
         if not self._may(client.browser, path):
             await PlainTextResponse("Forbidden", status_code=403)(scope, receive, send)
             return
-        if scope["method"] == "PUT" and UPLOAD.match(path):
-            await self._upload(scope, receive, send, client.browser)
+        if scope["method"] == "PUT" and (session := UPLOAD.match(path)):
+            await _upload(self._app, scope, receive, send, client.browser, session[1])
             return
 
         async def send_with_cookies(message: Message) -> None:
@@ -95,18 +94,6 @@ class BrowserGuard:
             await send(message)
 
         await self._app(scope, receive, send_with_cookies)
-
-    async def _upload(self, scope: Scope, receive: Receive, send: Send, browser: Browser) -> None:
-        size = Headers(scope=scope).get("content-length", "")
-        if not size.isdecimal():
-            answer = PlainTextResponse("An upload has to say its size (Content-Length).", status_code=411)
-        elif not self._quota.fits(browser, int(size)):
-            answer = PlainTextResponse("Too much is uploaded already: remove a file first.", status_code=429)
-        else:
-            with self._quota.arriving(browser, int(size)):
-                await self._app(scope, receive, send)
-            return
-        await answer(scope, receive, send)
 
     def _may(self, browser: Browser, path: str) -> bool:
         """Whether a browser may use an address that belongs to a session."""
@@ -169,6 +156,29 @@ class BrowserGuard:
             self._media.popitem(last=False)
 
 
+async def _upload(
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, browser: Browser, session: str
+) -> None:
+    """Hand an upload to Streamlit, if there is room for it."""
+    size = Headers(scope=scope).get("content-length", "")
+    if not size.isdecimal():
+        sentence, status = "An upload has to say its size (Content-Length).", 411
+    else:
+        upload = Upload(session, browser, _address(scope), int(size))
+        sentence, status = quota().refuse(upload), 429
+        if not sentence:
+            with quota().arriving(upload):
+                await app(scope, receive, send)
+            return
+    await PlainTextResponse(sentence, status_code=status)(scope, receive, send)
+
+
+def _address(scope: Scope) -> str:
+    """The network address that a request came from; behind a proxy that uvicorn trusts, the client's."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
 def identify(scope: Scope) -> Client:
     """Who sent a request, by its cookies. A browser without a visitor id is given one."""
     cookies = cookie_parser(Headers(scope=scope).get("cookie", ""))
@@ -206,7 +216,7 @@ def trade(request: Request, client: Client) -> Response:
 
 
 def _refused(request: Request) -> Response:
-    wait = access_link.wrong_tries().wait(request.client.host if request.client else "", time.monotonic())
+    wait = access_link.wrong_tries().wait(_address(request.scope), time.monotonic())
     text = "It may be from before the last start: the right one is in VibeCheck's terminal, or in its log."
     if wait:
         text = f"Too many wrong links came from your address. Wait {wait:.0f} s before you try another."

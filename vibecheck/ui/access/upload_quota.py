@@ -1,51 +1,122 @@
-"""How much uploads may hold in memory: per visitor, and for all of them together."""
+"""How much uploads may hold in memory: per visitor, per network address, and for all of them together."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vibecheck.access.browsers import Browser
 from vibecheck.ui.access.access_link import session_owners
+from vibecheck.ui.shared.process_state import process_value
 
 MB = 1_000_000
 # Two files of the largest size: one that is shown, and one that replaces it.
 PER_VISITOR = 64 * MB
+# A browser without cookies is a new visitor each time, so an address leaves room for another one's visitors.
+PER_ADDRESS = 192 * MB
 FOR_ALL = 256 * MB
+MOST_REFUSALS = 1000
+
+YOURS = (
+    "Your files hold {held} MB of this VibeCheck's memory, and this one would be too much. Remove a file, or "
+    "close another tab of this page, and upload it again."
+)
+OTHERS = (
+    "Other people's files hold all the memory that this VibeCheck sets aside for uploads. Wait a few "
+    "minutes, and upload yours again."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a browser wants to put into a session. `size` is in bytes."""
+
+    session: str
+    browser: Browser
+    address: str
+    size: int
 
 
 class UploadQuota:
-    """Counts what is arriving and what Streamlit holds. For the server's event loop alone."""
+    """Counts what is arriving and what Streamlit holds.
 
-    def __init__(self, per_visitor: int = PER_VISITOR, for_all: int = FOR_ALL) -> None:
-        self._per_visitor, self._for_all = per_visitor, for_all
-        self._arriving: Counter[str] = Counter()  # bytes, by visitor
+    Only `refusal` may be called outside of the server's event loop.
+    """
 
-    def fits(self, browser: Browser, size: int) -> bool:
-        """Whether an upload of `size` bytes may begin."""
+    def __init__(
+        self, per_visitor: int = PER_VISITOR, per_address: int = PER_ADDRESS, for_all: int = FOR_ALL
+    ) -> None:
+        self._per_visitor, self._per_address, self._for_all = per_visitor, per_address, for_all
+        self._arriving: Counter[tuple[str, str]] = Counter()  # bytes, by visitor and address
+        self._addresses: dict[str, str] = {}  # by session
+        self._refusals: OrderedDict[str, str] = OrderedDict()  # by session
+
+    def refuse(self, upload: Upload) -> str:
+        """Why an upload may not begin, or "". The page of its session is run again, and says so."""
         held = self._held()
-        for visitor, arriving in self._arriving.items():
-            held[visitor] += arriving
-        return held[browser.visitor] + size <= self._per_visitor and held.total() + size <= self._for_all
+        held.update(self._arriving)
+        mine = sum(size for (visitor, _), size in held.items() if visitor == upload.browser.visitor)
+        nearby = sum(size for (_, address), size in held.items() if address == upload.address)
+        if mine + upload.size > self._per_visitor:
+            sentence = YOURS.format(held=round(mine / MB))
+        elif nearby + upload.size > self._per_address or held.total() + upload.size > self._for_all:
+            sentence = OTHERS
+        else:
+            return ""
+        self._refusals[upload.session] = sentence
+        while len(self._refusals) > MOST_REFUSALS:
+            self._refusals.popitem(last=False)
+        _rerun(upload.session)
+        return sentence
 
     @contextmanager
-    def arriving(self, browser: Browser, size: int) -> Iterator[None]:
+    def arriving(self, upload: Upload) -> Iterator[None]:
         """Counts an upload while it arrives."""
-        self._arriving[browser.visitor] += size
+        key = upload.browser.visitor, upload.address
+        self._addresses[upload.session] = upload.address
+        self._arriving[key] += upload.size
         try:
             yield
         finally:
-            self._arriving[browser.visitor] -= size
+            self._arriving[key] -= upload.size
             self._arriving += Counter()  # drops those at zero
 
-    def _held(self) -> Counter[str]:
-        """Bytes that Streamlit holds, by visitor."""
-        held: Counter[str] = Counter()
+    def refusal(self, session: str) -> str:
+        """Why this session's last upload was refused, said once."""
+        return self._refusals.pop(session, "")
+
+    def _held(self) -> Counter[tuple[str, str]]:
+        """Bytes that Streamlit holds, by visitor and address."""
+        held: Counter[tuple[str, str]] = Counter()
         manager = Runtime.instance().uploaded_file_mgr
         if isinstance(manager, MemoryUploadedFileManager):
-            for session, files in list(manager.file_storage.items()):
-                size = sum(len(file.data) for file in list(files.values()))
-                held[session_owners().visitor_of(session)] += size
+            kept = {session: list(files.values()) for session, files in list(manager.file_storage.items())}
+            self._addresses = {session: self._addresses.get(session, "") for session in kept}
+            for session, files in kept.items():
+                size = sum(len(file.data) for file in files)
+                held[session_owners().visitor_of(session), self._addresses[session]] += size
         return held
+
+
+quota = process_value(UploadQuota)
+
+
+def refusal() -> str:
+    """Why the last upload of the session whose page runs was refused, said once; else ""."""
+    context = get_script_run_ctx()
+    return quota().refusal(context.session_id) if context else ""
+
+
+def _rerun(session: str) -> None:
+    """Runs the page of a session again: a failed upload does not."""
+    info = Runtime.instance()._session_mgr.get_active_session_info(session)
+    if info is not None:
+        state = ClientState()
+        state.CopyFrom(info.session._client_state)  # without it, the page's widgets would be reset
+        state.fragment_id = ""
+        info.session.request_rerun(state)

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from vibecheck.errors import PictureError, TooManyChecks
+from vibecheck.ui.access import upload_quota
 from vibecheck.ui.home import consent, live, vibe_check
 from vibecheck.ui.shared import face_pictures, theme
 from vibecheck.vision import images
@@ -74,6 +75,8 @@ def stage() -> Input:
 def _input(way: str) -> Input:
     if way == "upload":
         file = st.file_uploader("A picture with a face", type=list(EXTENSIONS), key="upload")
+        if refused := upload_quota.refusal():
+            st.session_state.problem = refused
         return Input(photo=_photo("upload", file))
     if way == "photo":
         file = st.camera_input("Look into the camera", key="photo", label_visibility="collapsed")

@@ -1,7 +1,7 @@
 """Kept pictures on a page: one large, or many small ones to choose from.
 
 They travel inside the page as data, over the connection of the session that may see them. What `st.image`
-shows has an address instead, which opens only in that session's browser (see ui/access/browser_guard.py).
+shows would have an address instead, and be kept in memory for as long as Streamlit likes.
 """
 
 from base64 import b64encode

@@ -1,0 +1,84 @@
+"""How much uploads may hold in memory, and what a page says of one that was refused."""
+
+from types import SimpleNamespace
+
+import pytest
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+from vibecheck.access.browsers import Browser
+from vibecheck.ui.access import upload_quota
+from vibecheck.ui.access.access_link import session_owners
+from vibecheck.ui.access.upload_quota import Upload, UploadQuota
+
+
+@pytest.fixture
+def files(monkeypatch) -> MemoryUploadedFileManager:
+    """What Streamlit holds; `rerun` notes the sessions whose page is run again."""
+    manager = MemoryUploadedFileManager("/upload")
+    manager.rerun = []
+    sessions = SimpleNamespace(
+        get_active_session_info=lambda session: SimpleNamespace(
+            session=SimpleNamespace(
+                _client_state=ClientState(), request_rerun=lambda _: manager.rerun.append(session)
+            )
+        )
+    )
+    runtime = SimpleNamespace(uploaded_file_mgr=manager, _session_mgr=sessions)
+    monkeypatch.setattr(upload_quota.Runtime, "instance", lambda: runtime)
+    return manager
+
+
+@pytest.fixture
+def quota() -> UploadQuota:
+    return UploadQuota(per_visitor=60, per_address=100, for_all=120)
+
+
+def upload(visitor: str, size: int, address: str = "10.0.0.1") -> Upload:
+    """An upload into the session of this visitor."""
+    session_owners().bind(visitor, Browser(visitor))
+    return Upload(visitor, Browser(visitor), address, size)
+
+
+def keep(quota: UploadQuota, files: MemoryUploadedFileManager, wanted: Upload) -> str:
+    """Uploads a file, if it is not refused; returns why it is."""
+    if sentence := quota.refuse(wanted):
+        return sentence
+    with quota.arriving(wanted):
+        pass
+    number = len(files.file_storage.get(wanted.session, ()))
+    files.add_file(wanted.session, UploadedFileRec(f"{number}", "a.jpg", "", bytes(wanted.size)))
+    return ""
+
+
+def test_a_visitor_holds_so_much_in_all_tabs(quota, files):
+    assert keep(quota, files, upload("a", 30)) == ""
+    assert keep(quota, files, upload("a", 30)) == ""
+    assert "Remove a file" in keep(quota, files, upload("a", 1))
+    assert keep(quota, files, upload("b", 40)) == ""
+    files.remove_session_files("a")
+    assert keep(quota, files, upload("a", 60)) == ""
+
+
+def test_new_visitors_of_one_address_leave_room_for_those_of_another(quota, files):
+    for visitor in ("a", "b"):
+        assert keep(quota, files, upload(visitor, 50)) == ""
+    assert "Other people's files" in keep(quota, files, upload("c", 1))
+    assert keep(quota, files, upload("d", 20, "10.0.0.2")) == ""
+    assert "Other people's files" in keep(quota, files, upload("e", 1, "10.0.0.3")), "the most for all"
+
+
+def test_what_is_arriving_counts(quota, files):
+    with quota.arriving(upload("a", 50)), quota.arriving(upload("b", 50)):
+        assert "Remove a file" in quota.refuse(upload("a", 11))
+        assert "Other people's files" in quota.refuse(upload("c", 1))
+    assert quota.refuse(upload("c", 60)) == ""
+
+
+def test_a_refusal_is_said_once_by_the_page_it_is_for(quota, files):
+    sentence = quota.refuse(upload("a", 61))
+    assert files.rerun == ["a"]
+    assert quota.refusal("b") == ""
+    assert quota.refusal("a") == sentence != ""
+    assert quota.refusal("a") == ""
