@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,8 @@ from pydantic import SecretStr
 from tests.finetune.corrected import face, fill
 from tests.records.examples import open_store
 from tests.standins.comet import comet_standin
-from tests.standins.models import small_vit
+from tests.standins.models import install, small_vit
+from vibecheck.comet.model_sender import send_all
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.emotions import NAMES
 from vibecheck.models.installed import Shelf
@@ -138,6 +140,34 @@ def test_with_an_empty_folder_and_comet_alone_it_fetches_what_it_learns_from(tmp
     assert len(learned) == events[0]["train"] + events[0]["validation"] and set(learned) < set(ids)
 
 
+def test_on_an_empty_machine_comet_names_the_base_and_the_champion_in_a_dry_run_too(tmp_path, monkeypatch):
+    from finetune import pipeline
+    from finetune.train_command import in_words
+
+    for name in ("COMET_URL_OVERRIDE", "COMET_API_KEY", "COMET_WORKSPACE", "COMET_PROJECT_NAME"):
+        monkeypatch.setenv(name, "")
+    request = pipeline.FineTuneRequest(source="comet", device="cpu")
+    with comet_standin() as comet:
+        account = {"comet_api_key": SecretStr("key"), "comet_url_override": f"{comet.url}/clientlib/"}
+        first, dry, run = (Settings(data=tmp_path / name, **account) for name in ("first", "dry", "run"))
+        fill(first, 28, since=datetime.now(UTC) - timedelta(days=3))
+        with closing(Registry.open(first)) as registry, closing(open_store(first)) as store:
+            for settings in (dry, run):
+                install(settings, registry, "tuned")
+            registry.register("tuned", "a test", f"owner/name@{'0' * 40}", {}, datetime.now(UTC))
+            registry.promote("tuned", "a test", datetime.now(UTC), override=True)
+            Sender(first, store, Pace(poll=0.02)).run(until_empty=True)
+            send_all(first, store)
+        seen = pipeline.look(dry, request)
+        assert seen.base.version == "tuned" and "read back from Comet" in in_words(seen)
+        events: list[dict] = []
+        out = tmp_path / "out"
+        with pipeline.plan.locked(out):
+            started = pipeline._start(run, request, out, "ft-1", datetime.now(UTC), "cpu", events.append)
+    assert events[0] == pipeline.told(seen.collected) and events[1]["base"] == "tuned"
+    assert started.plan.asked["champion"] == started.plan.asked["base"] == "tuned"
+
+
 @pytest.mark.slow
 def test_a_finished_run_is_not_done_again(ran):
     settings, _, events = ran
@@ -218,6 +248,21 @@ def test_however_a_run_fails_the_last_event_says_why(error, sentence, capsys):
     event = json.loads(told.out)
     assert event["event"] == "failed" and event["error"].startswith(sentence)
     assert "Traceback" in told.err
+
+
+def test_scikit_learns_warnings_stay_out_of_the_log(monkeypatch):
+    from finetune import train_command
+
+    for name in ("HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    monkeypatch.setattr(train_command.logging, "disable", lambda level: None)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        train_command._quiet()
+        for module in ("sklearn.metrics._classification", "finetune.metrics"):
+            warnings.warn_explicit("ill-defined", UserWarning, f"{module}.py", 1, module=module)
+    assert [each.filename for each in seen] == ["finetune.metrics.py"]
 
 
 @pytest.mark.slow
