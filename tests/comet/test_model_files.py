@@ -15,6 +15,7 @@ from tests.comet.conftest import FAST, both_databases
 from tests.records.examples import NOON, a_prediction, open_store
 from tests.records.rows import engine_of, queued
 from tests.standins.models import small_vit
+from tests.waiting import wait_for
 from vibecheck.comet import fetch_model, layout, model_files, model_sender
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
@@ -221,6 +222,25 @@ def test_it_is_sent_beside_the_sender_by_itself(settings, store, comet, tuned, m
         stop.set()
         thread.join()
     assert waiting(store) == [] and comet.registry["vibecheck-main"]
+
+
+def test_a_bug_while_a_model_is_sent_is_shown_and_does_not_end_the_thread(
+    settings, store, comet, tuned, monkeypatch
+):
+    monkeypatch.setattr(model_sender, "LOOKS_EVERY", 0.02)
+    stop = threading.Event()
+    thread = threading.Thread(target=model_sender.run, args=(settings, store, stop))
+    with monkeypatch.context() as patch:
+        patch.setattr(model_sender, "send", lambda *_: 1 / 0)
+        thread.start()
+        wait_for(lambda: store.outbox().state().set_aside)
+    assert any("A bug in VibeCheck (ZeroDivisionError)" in each for each in store.outbox().state().set_aside)
+    try:
+        wait_for(lambda: store.outbox().retry_all())
+        wait_for(lambda: not waiting(store))
+    finally:
+        stop.set()
+        thread.join()
 
 
 @pytest.fixture

@@ -300,6 +300,23 @@ def test_a_restore_is_scheduled_until_one_was_completed_whatever_the_store_holds
         thread.join()
 
 
+def test_a_bug_while_restoring_is_shown_and_does_not_end_the_thread(settings, store, comet, monkeypatch):
+    monkeypatch.setattr(background_restore, "LOOKS_EVERY", 0.02)
+    remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
+    fetch(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(background_restore, "restore", lambda *_: 1 / 0)
+        stop, thread = fetching(settings, store)
+        wait_for(lambda: comet_state(store).restoring)
+        assert comet_state(store).restoring.sentence.startswith("A bug in VibeCheck (ZeroDivisionError)")
+    try:
+        wait_for(lambda: store.outbox().retry_all())
+        wait_for(lambda: comet_state(store).restoring.done and store.count() == 1)
+    finally:
+        stop.set()
+        thread.join()
+
+
 def odd(comet, name, metadata):
     """An asset of a day whose metadata are this text."""
     from tests.standins.comet import StoredAsset

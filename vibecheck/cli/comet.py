@@ -74,6 +74,8 @@ def restore(
         f"Days in Comet: {at.days}. New here: predictions {at.predictions}, labels {at.labels}, "
         f"pictures {at.pictures}."
     )
+    if at.refused:
+        typer.echo(f"Of what Comet has, {at.refused} could not be used, such as {at.reason}", err=True)
 
 
 def export(
