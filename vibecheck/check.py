@@ -53,7 +53,7 @@ class CheckLimiter:
             if self._counts[visitor] >= self._per_visitor:
                 first = next(at for at, who in self._recent if who == visitor)
                 raise TooManyChecks(
-                    f"That were {self._per_visitor} vibe checks within a minute. "
+                    f"You made {self._per_visitor} vibe checks within a minute. "
                     f"Wait {math.ceil(first + 60 - now)} seconds, and press again."
                 )
             if len(self._recent) >= self._for_all:
