@@ -178,6 +178,28 @@ def finetune(
 
 
 @app.command()
+def calibration(
+    data: Annotated[
+        Path,
+        typer.Option(help="Folder with ferplus/test.parquet, muxspace/faces.parquet, or both."),
+    ],
+    runs: Annotated[int, typer.Option(min=1, help="Simulated runs of each deployment.")] = 20,
+    as_json: Json = False,
+    record: Record = False,
+) -> None:
+    """Calibration error without calibration and with what 50 to 400 audits teach, simulated."""
+    from benchmarks.calibration import run
+
+    rows, ways, missing = run(data, runs)
+    for name in missing:
+        typer.echo(f"{data / name} is missing: left out.", err=True)
+    if not rows:
+        raise typer.Exit(1)
+    _show("calibration", rows, as_json, record)
+    _show("calibration-ways", ways, as_json, record)
+
+
+@app.command()
 def soak(
     minutes: Annotated[float, typer.Option(min=0.1, help="How long the camera stays on.")] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,

@@ -7,7 +7,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, recall_score
 
-from vibecheck.analytics.calibration import calibration_error
+from vibecheck.analytics.calibration_error import calibration_error
 from vibecheck.emotions import NAMES
 
 # Candidate shares of uniformly random labels.

@@ -14,7 +14,7 @@ import numpy as np
 
 from finetune.data import split
 from finetune.judging.write_report import without_faces, write
-from vibecheck.analytics.calibration import calibration_error
+from vibecheck.analytics.calibration_error import calibration_error
 from vibecheck.emotions import NAMES
 from vibecheck.errors import PictureError
 from vibecheck.evaluation.compare import Comparison, compare, judge

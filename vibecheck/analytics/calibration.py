@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vibecheck.analytics.calibration_error import error_of_gaps
 from vibecheck.analytics.shares import Share, over_visitors
-from vibecheck.records.stats.bins import CONFIDENCE_BINS
 from vibecheck.records.stats.results import Bin
 
 # Bootstrap samples for the interval of the error.
@@ -36,25 +36,6 @@ class Calibration:
     high: float | None
     bias: float | None
     steps: tuple[ReliabilityBin, ...]
-
-
-def calibration_error(
-    probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None
-) -> float:
-    """Expected calibration error of the top label, 0 to 1, in 15 equal bins (Guo et al. 2017).
-
-    `probabilities` is N x 7, `truth` N indices; `weights`, N, count a case for more or less than one.
-    """
-    weights = np.ones(len(truth)) if weights is None else weights
-    confidence = probabilities.max(axis=1)
-    gap = (probabilities.argmax(axis=1) == truth) - confidence
-    bins = np.minimum((confidence * CONFIDENCE_BINS).astype(int), CONFIDENCE_BINS - 1)
-    return error_of_gaps(np.bincount(bins, weights * gap, minlength=CONFIDENCE_BINS), weights.sum())
-
-
-def error_of_gaps(gaps: np.ndarray, n: float) -> float:
-    """The error from each bin's sum of (right − confidence), over `n` cases."""
-    return float(np.abs(gaps).sum() / n)
 
 
 def calibration(bins: Sequence[Bin], seed: int = 0) -> Calibration:

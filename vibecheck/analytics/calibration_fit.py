@@ -1,0 +1,217 @@
+"""Learns a model's calibration from the audits of its answers, and decides whether to use it.
+
+Confidence that is right on one mix of faces is wrong on another, so calibration belongs to a deployment. It
+is a temperature (Guo et al. 2017, arXiv:1706.04599) and, from 200 audits on, a bias for each mood (Alexandari
+et al. 2020, arXiv:1901.06852), fitted by penalised maximum likelihood: few audits move them little. Newer
+audits weigh more.
+
+Whether to use a fit is decided by prequential likelihood (Dawid 1984): each audit is predicted by a fit to
+those before it, and compared with its prediction by the calibration in use. The likelihood ratio is an
+e-process (see `evaluation.evidence`): if the calibration in use is right, it reaches 20 with a probability of
+at most 5%, however often one looks. At 20 the fit is taken over.
+"""
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vibecheck.analytics.calibration_error import calibration_error
+from vibecheck.vision.calibration import SHIPPED, TemperatureScaling, logarithms, softmax
+
+FEWEST, FEWEST_FOR_BIAS = 50, 200  # audits
+HALF_LIFE = 28.0  # days after which an audit weighs half
+ENOUGH_EVIDENCE = math.log(20)
+# Where a deployment has more visitors, none of them weighs more than one in so many.
+AS_MANY_VISITORS = 30
+# Standard deviations of the Gaussian priors on 1 / temperature, around 1, and on each bias, around 0.
+INVERSE_SPREAD, BIAS_SPREAD = 0.5, 1.0
+# 1 / temperature stays within these: with labels at random it would be 0 or below.
+FLATTEST, SHARPEST = 0.1, 4.0
+# The first fit is to so many audits; the next when there are a tenth more, and this many at least.
+FIRST, STEP = 10, 10
+# Newton's method ends when its steps are this short.
+PRECISION, MOST_STEPS = 1e-4, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """Answered audits of one model, oldest first.
+
+    `probabilities` (N x 7) are the model's own, uncalibrated; `truth` (N) indices of moods; `day` (N) when
+    each prediction was made, in days, nondecreasing; `visitors` (N) of whom.
+    """
+
+    probabilities: np.ndarray
+    truth: np.ndarray
+    day: np.ndarray
+    visitors: Sequence[Hashable]
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def weights(self) -> np.ndarray:
+        """What each counts for, but for its age: 1, or less where its visitor gave many."""
+        numbers: dict[Hashable, int] = {}
+        who = np.array([numbers.setdefault(each, len(numbers)) for each in self.visitors], dtype=int)
+        of_each = np.bincount(who)
+        most = len(self) / min(len(of_each), AS_MANY_VISITORS)
+        return np.minimum(1.0, most / of_each)[who]
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedScaling:
+    """A calibration to be used from now on, fitted to `n` audits.
+
+    Mean loss (negative log-likelihood in nats) and calibration error, without calibration and with it, are of
+    the `later` audits, each of which was predicted by a fit to those before it.
+    """
+
+    scaling: TemperatureScaling
+    n: int
+    later: int
+    loss_before: float
+    loss_after: float
+    error_before: float
+    error_after: float
+
+
+def fit(
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    weights: np.ndarray,
+    with_bias: bool,
+    near: TemperatureScaling = SHIPPED,
+) -> TemperatureScaling:
+    """The scaling of uncalibrated N x 7 probabilities with the highest posterior density.
+
+    `truth` are N indices of moods, each of which counts `weights` (N) times. The search begins at `near`.
+    """
+    logs, moods = logarithms(probabilities), probabilities.shape[1]
+    answers = np.eye(moods)[truth]
+    size = 1 + moods * with_bias
+    centre = np.r_[1.0, np.zeros(moods)]
+    precision = np.r_[INVERSE_SPREAD**-2.0, np.full(moods, BIAS_SPREAD**-2.0)]
+    at = np.r_[1 / near.temperature, near.bias]  # 1 / temperature, then the biases
+    loss = _loss(at, logs, answers, weights, centre, precision)
+    for _ in range(MOST_STEPS):
+        said = softmax(at[0] * logs + at[1:])
+        expected = (said * logs).sum(axis=1)
+        slope = np.r_[
+            weights @ (expected - (answers * logs).sum(axis=1)), weights @ (said - answers)
+        ] + precision * (at - centre)
+        curve = np.diag(precision)
+        curve[0, 0] += weights @ ((said * logs**2).sum(axis=1) - expected**2)
+        curve[0, 1:] += weights @ (said * (logs - expected[:, np.newaxis]))
+        curve[1:, 0] = curve[0, 1:]
+        curve[1:, 1:] += np.diag(weights @ said) - (said * weights[:, np.newaxis]).T @ said
+        step = np.zeros(1 + moods)
+        step[:size] = np.linalg.solve(curve[:size, :size], slope[:size])
+        # The loss is convex, so half a step is short enough at some time.
+        while (shorter := _loss(at - step, logs, answers, weights, centre, precision)) > loss + 1e-9:
+            step /= 2
+        at, loss = at - step, shorter
+        if np.abs(step).max() < PRECISION:
+            break
+    inverse = float(np.clip(at[0], FLATTEST, SHARPEST))
+    return TemperatureScaling(1 / inverse, tuple(map(float, at[1:])))
+
+
+def learn(
+    audited: Audited, today: float, in_use: TemperatureScaling = SHIPPED, since: float = -math.inf
+) -> LearnedScaling | None:
+    """What to use from now on instead of `in_use`, or None where nothing is proved better.
+
+    `today` is now, and `since` when `in_use` came into use, in days as in `audited`. Only audits after that
+    are evidence against it. The shipped model itself is a candidate, too: it may be right by now.
+    """
+    if len(audited) < FEWEST:
+        return None
+    weights = audited.weights()
+    predicted, scaling = _walk(audited, weights, today)
+    later = np.arange(len(audited)) >= FIRST
+    losses = _losses(predicted, audited.truth)
+    shipped = _losses(SHIPPED.apply(audited.probabilities), audited.truth)
+    used = _losses(in_use.apply(audited.probabilities), audited.truth)
+    counts = weights * (later & (audited.day > since))
+    candidates = [(counts @ (used - losses), scaling), (counts @ (used - shipped), SHIPPED)]
+    evidence, chosen = max(candidates, key=lambda each: each[0])
+    if evidence < ENOUGH_EVIDENCE:
+        return None
+    counts = weights * later
+    with_it = predicted if chosen is scaling else audited.probabilities
+    return LearnedScaling(
+        scaling=chosen,
+        n=len(audited),
+        later=int(later.sum()),
+        loss_before=float(counts @ shipped / counts.sum()),
+        loss_after=float(counts @ _losses(with_it, audited.truth) / counts.sum()),
+        error_before=calibration_error(audited.probabilities, audited.truth, counts),
+        error_after=calibration_error(with_it, audited.truth, counts),
+    )
+
+
+def _walk(audited: Audited, weights: np.ndarray, today: float) -> tuple[np.ndarray, TemperatureScaling]:
+    """Each audit (N x 7) as predicted by a fit to those before it, and the fit to all of them.
+
+    The first ones are as the model has them. The bias is used while it has predicted better than the
+    temperature alone.
+    """
+    predicted = audited.probabilities.copy()
+    lead, at, plain, biased = 0.0, FIRST, SHIPPED, SHIPPED
+    while at < len(audited):
+        until = min(len(audited), at + max(STEP, at // 10))
+        block, now = slice(at, until), audited.day[at - 1]
+        plain = _fitted(audited, weights, at, now, False, plain)
+        predicted[block] = plain.apply(audited.probabilities[block])
+        if at >= FEWEST:
+            biased = _fitted(audited, weights, at, now, True, biased)
+            by_biased = biased.apply(audited.probabilities[block])
+            truth = audited.truth[block]
+            won = weights[block] @ (_losses(predicted[block], truth) - _losses(by_biased, truth))
+            if _with_bias(at, lead):
+                predicted[block] = by_biased
+            lead += won
+        at = until
+    with_bias = _with_bias(len(audited), lead)
+    near = biased if with_bias else plain
+    return predicted, _fitted(audited, weights, len(audited), today, with_bias, near)
+
+
+def _with_bias(n: int, lead: float) -> bool:
+    return n >= FEWEST_FOR_BIAS and lead > 0
+
+
+def _fitted(
+    audited: Audited,
+    weights: np.ndarray,
+    n: int,
+    now: float,
+    with_bias: bool,
+    near: TemperatureScaling,
+) -> TemperatureScaling:
+    """The fit to the first `n` audits, as of the day `now`."""
+    recent = 0.5 ** ((now - audited.day[:n]) / HALF_LIFE)
+    return fit(audited.probabilities[:n], audited.truth[:n], weights[:n] * recent, with_bias, near)
+
+
+def _losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The loss of each case, in nats."""
+    return -logarithms(probabilities)[np.arange(len(truth)), truth]
+
+
+def _loss(
+    at: np.ndarray,
+    logs: np.ndarray,
+    answers: np.ndarray,
+    weights: np.ndarray,
+    centre: np.ndarray,
+    precision: np.ndarray,
+) -> float:
+    """The negative logarithm of the posterior density at these parameters, but for a constant."""
+    logits = at[0] * logs + at[1:]
+    top = logits.max(axis=1)
+    normaliser = top + np.log(np.exp(logits - top[:, np.newaxis]).sum(axis=1))
+    penalty = precision @ (at - centre) ** 2 / 2
+    return float(weights @ (normaliser - (answers * logits).sum(axis=1)) + penalty)
