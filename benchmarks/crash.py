@@ -26,7 +26,7 @@ from benchmarks.harness.visitors import portrait
 from benchmarks.harness.wire import NotThere, Visitor
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.records.db.connect import open_database
-from vibecheck.records.db.tables import daily, outcomes
+from vibecheck.records.db.summary_tables import daily, outcomes
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.stats.summaries import rebuild
 from vibecheck.records.store import Store

@@ -63,7 +63,7 @@ def _measure(kind: str, size: int, url: str, folder: Path) -> dict:
             "dashboard_week_ms": lambda: page(engine, "week"),
             "dashboard_all_ms": lambda: page(engine, "all"),
             "standing_ms": lambda: standing(engine),
-            "queue_ms": lambda: (store.queue("useful", 10), store.queue("random", 10)),
+            "queue_ms": lambda: (store.queues.next("useful", 10), store.queues.next("random", 10)),
         }.items():
             row[name] = _ms(what)
         return row

@@ -102,11 +102,11 @@ def collect(
             found = sources.from_files(Path(source), pictures, crops, left_out)
         usable = _unique(_readable(_agreed(found, left_out), store.pictures, left_out, tell), left_out)
         if source not in ("store", "comet"):
-            before = store.sides([each.prediction_id for each in usable])
+            before = store.training_sets.sides([each.prediction_id for each in usable])
             usable = [replace(each, side=before.get(each.prediction_id)) for each in usable]
         sides, by_visit = split.split(usable)
         if keep_sides:
-            sides = store.assign_sides(sides, datetime.now(UTC))
+            sides = store.training_sets.assign(sides, datetime.now(UTC))
     finally:
         store.close()
     chosen = [

@@ -21,7 +21,7 @@ from vibecheck.vision.reader import STILL_SIDE
 
 def from_store(store: Store) -> list[LabelledPicture]:
     """Everything labelled in the store, oldest first, without the pictures. Raises RecordsError."""
-    return [_of_prediction(each) for each in store.labelled_with_pictures()]
+    return [_of_prediction(each) for each in store.training_sets.labelled()]
 
 
 def _of_prediction(each: LabelledPrediction) -> LabelledPicture:

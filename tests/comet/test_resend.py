@@ -23,7 +23,7 @@ def fill(store):
     store.add(second, None)
     store.label(first.id, "sad", "audit", None, NOON)
     store.played(first.id, **PLAY, again=False, now=NOON)
-    store.assign_sides({first.id: "train"}, NOON)
+    store.training_sets.assign({first.id: "train"}, NOON)
     return first, second
 
 

@@ -21,7 +21,7 @@ from vibecheck.errors import CometRefuses, CometUnavailable
 from vibecheck.records import merge
 from vibecheck.records.db.tables import predictions as predictions_table
 from vibecheck.records.db.transactions import writing
-from vibecheck.records.labels import training_sets
+from vibecheck.records.labels.training_sets import TrainingSets
 from vibecheck.records.outbox.messages import payload_of
 from vibecheck.records.outbox.queue import RESTORE, ROLLUP
 from vibecheck.records.store import Store
@@ -124,13 +124,13 @@ def test_the_sides_of_predictions_come_back_and_those_here_stay(settings, store,
     for each in made:
         store.add(each, None)
     first, second = (each.id for each in made)
-    training_sets.assign(engine_of(store), {first: "held_out", second: "train"}, NOON)
+    TrainingSets(engine_of(store)).assign({first: "held_out", second: "train"}, NOON)
     Sender(settings, store, FAST).run(until_empty=True)
     with Opened(elsewhere) as new:
         new.add(made[1], None)
-        training_sets.assign(engine_of(new), {second: "held_out"}, NOON)
+        TrainingSets(engine_of(new)).assign({second: "held_out"}, NOON)
         read_back(elsewhere, new)
-        assert training_sets.sides(engine_of(new), [first, second]) == {first: "held_out", second: "held_out"}
+        assert TrainingSets(engine_of(new)).sides([first, second]) == {first: "held_out", second: "held_out"}
 
 
 def test_it_changes_nothing_when_done_again_and_fetches_no_picture_twice(settings, store, comet):

@@ -10,7 +10,7 @@ from benchmarks.harness.history import fill
 from tests.records.examples import NOON, PLAY, a_prediction, open_store
 from tests.records.rows import engine_of, recent
 from vibecheck.records.labels import queues
-from vibecheck.records.labels.queues import Filters
+from vibecheck.records.labels.pages import Filters
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
@@ -69,9 +69,9 @@ def delete(store: Store, now: datetime) -> Callable[[], object]:
         lambda store, now: lambda: recent(store, "nobody", 20),
         lambda store, now: lambda: store.page(Filters(disagreed=True), None, 20),
         lambda store, now: lambda: store.page(Filters(unlabelled=True), None, 20),
-        lambda store, now: lambda: store.queue("useful", 10),
-        lambda store, now: lambda: store.queue("random", 10),
-        lambda store, now: store.labellers,
+        lambda store, now: lambda: store.queues.next("useful", 10),
+        lambda store, now: lambda: store.queues.next("random", 10),
+        lambda store, now: store.queues.labellers,
     ],
     ids=[
         "check",

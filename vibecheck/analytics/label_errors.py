@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vibecheck.records.labels.trainable import LabelCount, Learnable
-from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.stats.results import Example
 
 # No label is doubted where the model was less confident than this.
@@ -42,11 +41,11 @@ class NewLabels:
         return max(0, self.total - self.suspect_count)
 
 
-def new_labels(statistics: StatisticsQueries, learnable: Learnable, version: str) -> NewLabels:
+def new_labels(learnable: Learnable, version: str) -> NewLabels:
     """The labels that are new to a model version. Raises RecordsError."""
-    since = statistics.trained_at(version)
-    confident = thresholds(statistics.mean_label_probability())
-    number, suspects = statistics.suspects(confident, LISTED, since)
+    since = learnable.trained_at(version)
+    confident = thresholds(learnable.mean_label_probability())
+    number, suspects = learnable.suspects(confident, LISTED, since)
     return NewLabels(since, tuple(learnable.counts(since)), tuple(suspects), number)
 
 

@@ -129,7 +129,7 @@ def compute_model_status(
     if live_since and champion.version not in {use.version for use in uses}:
         uses.append(VersionUse(champion.version, "", live_since, None, 0, None))
     versions = side_by_side(uses, statistics.groups(Scope()), statistics.bins_by_version(Scope()))
-    labels = new_labels(statistics, learnable, champion.version)
+    labels = new_labels(learnable, champion.version)
     return ModelStatus(
         champion=champion,
         versions=tuple(versions),

@@ -1,21 +1,21 @@
-"""Records vibe checks: the picture, the rows, the summaries and the outbox, together."""
+"""Records vibe checks and plays: the picture, the rows, the summaries and the outbox, together."""
 
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from vibecheck.errors import RecordsError
 from vibecheck.records.db import lookup
 from vibecheck.records.db.rows import prediction_of, prediction_row
-from vibecheck.records.db.tables import model_versions, predictions
+from vibecheck.records.db.tables import model_versions, plays, predictions
 from vibecheck.records.db.transactions import insert_if_new, reading, writing
 from vibecheck.records.outbox import messages
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.stats import summaries
 from vibecheck.records.synthetic import refuse_real
-from vibecheck.records.values import ModelVersion, PictureKept, Prediction
+from vibecheck.records.values import ModelVersion, PictureKept, Play, Prediction
 
 
 def add(
@@ -64,6 +64,22 @@ def keep_picture(
             messages.enqueue(connection, PictureKept(kept, now))
         undo.pop_all()
     return kept
+
+
+def add_play(engine: Engine, play: Play) -> Play:
+    """Stores a play under the next free number; returns it with that. Raises UnknownPrediction."""
+    with writing(engine) as connection:
+        lookup.locked(connection, play.prediction_id)
+        numbered = replace(play, n=_next_n(connection, play.prediction_id))
+        connection.execute(insert(plays).values(asdict(numbered)))
+        messages.enqueue(connection, numbered)
+        summaries.count_play(connection, play.prediction_id, numbered.n, play.again)
+    return numbered
+
+
+def _next_n(connection: Connection, prediction_id: str) -> int:
+    query = select(func.max(plays.c.n)).where(plays.c.prediction_id == prediction_id)
+    return (connection.execute(query).scalar_one() or 0) + 1
 
 
 def _discard(pictures: Pictures, prediction_id: str) -> None:

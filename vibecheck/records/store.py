@@ -3,12 +3,11 @@
 When a method that changes something returns, the change is on disk, together with its row in the outbox.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, func, insert, select
+from sqlalchemy import Engine, RowMapping, Table, func, select
 
 from vibecheck.errors import RecordsError
 from vibecheck.records import merge, recording
@@ -18,27 +17,19 @@ from vibecheck.records.db.rows import feedback_of, model_version_of, play_of, pr
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
 from vibecheck.records.db.transactions import place, reading, writing
 from vibecheck.records.deletion import purge
-from vibecheck.records.labels import audits, give, learned_from, queues, training_sets
+from vibecheck.records.labels import audits, give, learned_from, pages
 from vibecheck.records.labels.labelled import LabelledPrediction
+from vibecheck.records.labels.queues import LabelQueues
 from vibecheck.records.labels.trainable import Learnable
+from vibecheck.records.labels.training_sets import TrainingSets
 from vibecheck.records.outbox import messages
 from vibecheck.records.outbox.notes import Notes
 from vibecheck.records.outbox.queue import LEASE, Outbox
 from vibecheck.records.outbox.sent import SentRecords
 from vibecheck.records.pictures import Pictures
-from vibecheck.records.stats import summaries
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.synthetic import is_synthetic
-from vibecheck.records.values import (
-    Feedback,
-    ModelVersion,
-    Play,
-    Prediction,
-    is_prediction_id,
-)
-
-# Predictions read by one query of `Store.history`.
-PAGE = 1000
+from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction, is_prediction_id
 
 
 class Store:
@@ -78,6 +69,16 @@ class Store:
     def trainable(self) -> Learnable:
         """The labels that a model can learn from."""
         return Learnable(self._engine)
+
+    @property
+    def queues(self) -> LabelQueues:
+        """The pictures that wait for a labeller."""
+        return LabelQueues(self._engine)
+
+    @property
+    def training_sets(self) -> TrainingSets:
+        """Which labelled pictures train models, and which judge them."""
+        return TrainingSets(self._engine)
 
     @property
     def notes(self) -> Notes:
@@ -152,16 +153,10 @@ class Store:
         followed: str | None = None,
     ) -> Play:
         """Notes that a playlist was suggested and returns it with its number. Raises UnknownPrediction."""
-        with writing(self._engine) as connection:
-            lookup.locked(connection, prediction_id)
-            n = _next_n(connection, prediction_id)
-            play = Play(
-                prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now, category, followed
-            )
-            connection.execute(insert(plays).values(asdict(play)))
-            messages.enqueue(connection, play)
-            summaries.count_play(connection, prediction_id, n, again)
-        return play
+        suggested = Play(
+            prediction_id, 1, playlist_id, playlist_name, mode, again, found_by, now, category, followed
+        )
+        return recording.add_play(self._engine, suggested)
 
     def get(self, prediction_id: str) -> Prediction:
         """The prediction with this id. Raises UnknownPrediction."""
@@ -196,35 +191,19 @@ class Store:
         return found
 
     def page(
-        self, filters: queues.Filters, after: queues.Cursor | None, limit: int
+        self, filters: pages.Filters, after: pages.Cursor | None, limit: int
     ) -> list[LabelledPrediction]:
         """The first `limit` predictions that pass the filters, newest first, after the place `after`."""
         with reading(self._engine) as connection:
-            return queues.page(connection, filters, after, limit)
+            return pages.page(connection, filters, after, limit)
 
     def labelled(self, prediction_id: str) -> LabelledPrediction:
         """The prediction with this id, and its labels. Raises UnknownPrediction."""
         with reading(self._engine) as connection:
-            found = queues.one(connection, prediction_id) if is_prediction_id(prediction_id) else None
+            found = pages.one(connection, prediction_id) if is_prediction_id(prediction_id) else None
         if found is None:
             raise lookup.unknown(prediction_id)
         return found
-
-    def queue(self, name: str, limit: int) -> list[LabelledPrediction]:
-        """The next `limit` pictures of a labeller's queue, "useful" or "random"."""
-        next_of = {"useful": queues.useful, "random": queues.at_random}[name]
-        with reading(self._engine) as connection:
-            return next_of(connection, limit)
-
-    def queue_lengths(self) -> queues.QueueLengths:
-        """How many pictures wait in each of the two queues."""
-        with reading(self._engine) as connection:
-            return queues.lengths(connection)
-
-    def labellers(self) -> list[queues.LabellerCount]:
-        """How many labels each labeller gave, by queue; the most diligent first."""
-        with reading(self._engine) as connection:
-            return queues.labellers(connection)
 
     def pictured(self, limit: int) -> list[Prediction]:
         """The newest `limit` predictions whose picture was kept, newest first."""
@@ -241,15 +220,7 @@ class Store:
 
     def history(self) -> Iterator[tuple[Prediction, Feedback | None]]:
         """All predictions, oldest first, each with its effective label or None."""
-        after: lookup.Position | None = None
-        while True:
-            with reading(self._engine) as connection:
-                found = lookup.history_page(connection, after, PAGE)
-            yield from found
-            if len(found) < PAGE:
-                return
-            last, _ = found[-1]
-            after = last.made_at, last.id
+        return lookup.history(self._engine)
 
     def model_origin(self, version: str) -> str:
         """Where a model came from; "unknown" for one that made no prediction here."""
@@ -271,18 +242,6 @@ class Store:
         """Whether the records are a synthetic history, see `synthetic.py`."""
         with reading(self._engine) as connection:
             return is_synthetic(connection)
-
-    def labelled_with_pictures(self) -> list[LabelledPrediction]:
-        """All labelled predictions whose picture was kept, oldest first."""
-        return training_sets.labelled_with_pictures(self._engine)
-
-    def sides(self, ids: Collection[str]) -> dict[str, str]:
-        """The sides ("train", "held_out") of those of the predictions that have one."""
-        return training_sets.sides(self._engine, ids)
-
-    def assign_sides(self, wanted: Mapping[str, str], now: datetime) -> dict[str, str]:
-        """Assigns predictions to sides, permanently; returns the sides they have now, all of them."""
-        return training_sets.assign(self._engine, wanted, now)
 
     def forgotten_among(self, ids: Collection[str]) -> set[str]:
         """Those of the predictions that were deleted here and in Comet."""
@@ -332,8 +291,3 @@ class Store:
             if lookup.row_of(connection, prediction_id) is None:
                 raise lookup.unknown(prediction_id)
             return list(connection.execute(query).mappings())
-
-
-def _next_n(connection: Connection, prediction_id: str) -> int:
-    query = select(func.max(plays.c.n)).where(plays.c.prediction_id == prediction_id)
-    return (connection.execute(query).scalar_one() or 0) + 1

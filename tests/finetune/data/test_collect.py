@@ -212,9 +212,9 @@ def test_a_picture_that_is_in_the_store_keeps_its_side(settings, store, folder):
     held = next(row for row in first.rows if row.side == TRAIN)
     made = a_prediction(id=held.prediction_id, picture_kept=True)
     store.add(made, held.picture)
-    from vibecheck.records.labels import training_sets
+    from vibecheck.records.labels.training_sets import TrainingSets
 
-    training_sets.assign(engine_of(store), {made.id: HELD_OUT}, NOON)
+    TrainingSets(engine_of(store)).assign({made.id: HELD_OUT}, NOON)
     again = collect(settings, str(folder), crops=True)
     assert next(row.side for row in again.rows if row.prediction_id == made.id) == HELD_OUT
 

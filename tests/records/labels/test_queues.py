@@ -10,7 +10,8 @@ from vibecheck.errors import UnknownPrediction
 from vibecheck.records.db.rows import prediction_row
 from vibecheck.records.db.tables import predictions
 from vibecheck.records.db.transactions import writing
-from vibecheck.records.labels.queues import Filters, LabellerCount, QueueLengths
+from vibecheck.records.labels.pages import Filters
+from vibecheck.records.labels.queues import LabellerCount, QueueLengths
 from vibecheck.records.values import CANT_TELL
 
 MINUTE = timedelta(minutes=1)
@@ -95,9 +96,9 @@ def test_the_most_useful_are_the_uncertain_and_the_rare(store):
     labelled = add(store, **sure("fear", 0.2), picture_kept=True)
     store.label(labelled.id, "sad", "volunteered", None, NOON)
     # 0.4 / 1 for the one mood without labels, 0.8 / 3 and 0.6 / 3 for that with eight
-    assert [each.prediction for each in store.queue("useful", 9)] == [disgust, unsure_happy, happy]
-    assert [each.prediction for each in store.queue("useful", 1)] == [disgust]
-    assert store.queue_lengths() == QueueLengths(useful=3, random=4)
+    assert [each.prediction for each in store.queues.next("useful", 9)] == [disgust, unsure_happy, happy]
+    assert [each.prediction for each in store.queues.next("useful", 1)] == [disgust]
+    assert store.queues.lengths() == QueueLengths(useful=3, random=4)
 
 
 def test_the_random_queue_looks_at_no_answer(store):
@@ -107,21 +108,21 @@ def test_the_random_queue_looks_at_no_answer(store):
     # Neither what its visitor said nor what a labeller said elsewhere takes a picture out.
     store.label(in_order[1].id, "sad", "audit", "me", NOON)
     store.label(in_order[2].id, "sad", "labeller", "you", NOON, "useful")
-    assert [each.prediction for each in store.queue("random", 4)] == in_order[:4]
+    assert [each.prediction for each in store.queues.next("random", 4)] == in_order[:4]
     store.label(in_order[0].id, CANT_TELL, "labeller", "you", NOON, "random")
     store.label(in_order[1].id, "sad", "labeller", "you", NOON, "random")
-    assert [each.prediction for each in store.queue("random", 9)] == in_order[2:]
-    assert store.queue_lengths().random == 4
+    assert [each.prediction for each in store.queues.next("random", 9)] == in_order[2:]
+    assert store.queues.lengths().random == 4
     store.undo_label(in_order[0].id, 1, "you", NOON)
-    assert store.queue("random", 1)[0].prediction == in_order[0]
+    assert store.queues.next("random", 1)[0].prediction == in_order[0]
     # One that comes in later has its place in the order like the others.
     early = add(store, id="0" * 31 + "1", picture_kept=True)
-    assert store.queue("random", 1)[0].prediction == early
+    assert store.queues.next("random", 1)[0].prediction == early
 
 
 def test_empty_queues(store):
-    assert (store.queue("useful", 5), store.queue("random", 5)) == ([], [])
-    assert store.queue_lengths() == QueueLengths(0, 0)
+    assert (store.queues.next("useful", 5), store.queues.next("random", 5)) == ([], [])
+    assert store.queues.lengths() == QueueLengths(0, 0)
 
 
 def test_who_labelled_what(store):
@@ -130,7 +131,7 @@ def test_who_labelled_what(store):
         store.label(prediction.id, "sad", "labeller", "a1", NOON, queue)
     store.label(one.id, "sad", "labeller", "b2", NOON)
     store.label(one.id, "fear", "audit", "me", NOON)
-    assert store.labellers() == [
+    assert store.queues.labellers() == [
         LabellerCount("a1", "random", 2),
         LabellerCount("a1", "useful", 1),
         LabellerCount("b2", None, 1),
@@ -147,9 +148,9 @@ PLANNED = {
     "a mood": lambda store: shown(store, limit=24, mood="fear"),
     "a model": lambda store: shown(store, limit=24, model_version="v2"),
     "dates": lambda store: shown(store, limit=24, since=NOON - 900 * MINUTE, before=NOON - 800 * MINUTE),
-    "useful": lambda store: store.queue("useful", 24),
-    "random": lambda store: store.queue("random", 24),
-    "left": lambda store: store.queue_lengths(),
+    "useful": lambda store: store.queues.next("useful", 24),
+    "random": lambda store: store.queues.next("random", 24),
+    "left": lambda store: store.queues.lengths(),
     "one": lambda store: shown(store, limit=1),
 }
 

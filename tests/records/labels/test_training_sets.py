@@ -4,7 +4,7 @@ import pytest
 
 from tests.records.examples import JPEG, NOON, a_prediction
 from vibecheck.models.registry import Registry
-from vibecheck.records.labels import training_sets
+from vibecheck.records.labels.training_sets import TrainingSets
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_cases_are_the_labelled_predictions_with_pictures(store, engine, labelle
     bare = a_prediction()
     store.add(bare, None)
     store.label(bare.id, "sad", "audit", None, NOON)
-    (case,) = training_sets.labelled_with_pictures(engine)
+    (case,) = TrainingSets(engine).labelled()
     assert case.prediction == first and case.label.label == "fear"
     assert [each.label for each in case.labels] == ["sad", "fear"]
     assert (case.side, case.learned) == (None, False)
@@ -49,37 +49,37 @@ def test_cases_are_the_labelled_predictions_with_pictures(store, engine, labelle
 )
 def test_a_label_was_drawn_when_nobody_looked_at_the_answer(engine, labelled, labels, audit, drawn):
     labelled(*labels, audit=audit)
-    (case,) = training_sets.labelled_with_pictures(engine)
+    (case,) = TrainingSets(engine).labelled()
     assert (case.random_label and case.random_label.label) == drawn
 
 
 def test_a_side_is_given_once_and_stays(engine, labelled):
     made = labelled(("sad", "audit"))
-    assert training_sets.assign(engine, {made.id: "held_out"}, NOON) == {made.id: "held_out"}
-    assert training_sets.assign(engine, {made.id: "train"}, NOON) == {made.id: "held_out"}
-    assert training_sets.labelled_with_pictures(engine)[0].side == "held_out"
-    assert training_sets.sides(engine, [made.id, "f" * 32]) == {made.id: "held_out"}
+    assert TrainingSets(engine).assign({made.id: "held_out"}, NOON) == {made.id: "held_out"}
+    assert TrainingSets(engine).assign({made.id: "train"}, NOON) == {made.id: "held_out"}
+    assert TrainingSets(engine).labelled()[0].side == "held_out"
+    assert TrainingSets(engine).sides([made.id, "f" * 32]) == {made.id: "held_out"}
 
 
 def test_what_a_model_learned_from_never_judges(engine, labelled):
     made, gone = labelled(("sad", "audit")), "e" * 32
     Registry(engine).register("m-1", "here", "folder", {}, NOON, [made.id, gone])
-    assert training_sets.labelled_with_pictures(engine)[0].learned
-    assert training_sets.assign(engine, {made.id: "held_out"}, NOON) == {made.id: "train"}
-    assert training_sets.labelled_with_pictures(engine)[0].side == "train"
-    assert training_sets.sides(engine, [gone]) == {gone: "train"}
+    assert TrainingSets(engine).labelled()[0].learned
+    assert TrainingSets(engine).assign({made.id: "held_out"}, NOON) == {made.id: "train"}
+    assert TrainingSets(engine).labelled()[0].side == "train"
+    assert TrainingSets(engine).sides([gone]) == {gone: "train"}
 
 
 def test_ids_without_a_prediction_keep_the_side_that_was_wanted(engine):
     wanted = {"a" * 32: "train", "b" * 32: "held_out"}
-    assert training_sets.assign(engine, wanted, NOON) == wanted
-    assert training_sets.sides(engine, wanted) == {}
+    assert TrainingSets(engine).assign(wanted, NOON) == wanted
+    assert TrainingSets(engine).sides(wanted) == {}
 
 
 def test_a_side_goes_with_its_prediction(store, engine, labelled):
     made = labelled(("sad", "audit"))
-    training_sets.assign(engine, {made.id: "held_out"}, NOON)
+    TrainingSets(engine).assign({made.id: "held_out"}, NOON)
     store.forget([made.id], NOON)
     store.add(replace(made), JPEG)
     store.label(made.id, "sad", "audit", None, NOON)
-    assert training_sets.labelled_with_pictures(engine)[0].side is None
+    assert TrainingSets(engine).labelled()[0].side is None

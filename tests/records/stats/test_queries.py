@@ -217,7 +217,7 @@ def test_models_have_their_time_their_number_and_their_latency(filled, known):
 
 
 def test_labels_in_doubt_are_those_the_model_contradicts_surely(store):
-    known, ask = fill(store), store.statistics
+    known, ask = fill(store), store.trainable
     sure = dict.fromkeys(NAMES, 0.5)
     expected = sorted(
         (p.probabilities[NAMES.index(f.label)], p.id)
@@ -240,10 +240,10 @@ def test_labels_without_a_picture_are_not_in_doubt_as_nobody_could_review_them(s
     store.add(unseen, None)
     for prediction in (seen, unseen):
         store.label(prediction.id, "sad", "volunteered", None, NOON)
-    number, found = store.statistics.suspects(dict.fromkeys(NAMES, 0.1), 9)
+    number, found = store.trainable.suspects(dict.fromkeys(NAMES, 0.1), 9)
     assert number == 1 and [each.prediction_id for each in found] == [seen.id]
-    assert store.statistics.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON)[0] == 1
-    assert store.statistics.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON + timedelta(seconds=1))[0] == 0
+    assert store.trainable.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON)[0] == 1
+    assert store.trainable.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON + timedelta(seconds=1))[0] == 0
 
 
 def test_a_model_is_live_since_its_promotion_or_else_its_first_prediction(store):
@@ -253,13 +253,13 @@ def test_a_model_is_live_since_its_promotion_or_else_its_first_prediction(store)
     registry.register("used", "here", "/nowhere", {}, NOON)
     registry.begin("used", "The first.", NOON + timedelta(days=2))
     assert store.statistics.live_since("used") == NOON + timedelta(days=2)
-    assert store.statistics.trained_at("used") is None
+    assert store.trainable.trained_at("used") is None
     registry.register("tuned", "here", "/nowhere", {}, NOON, ["f" * 32])
-    assert store.statistics.trained_at("tuned") == NOON and store.statistics.live_since("tuned") is None
+    assert store.trainable.trained_at("tuned") == NOON and store.statistics.live_since("tuned") is None
 
 
 def test_the_mean_probability_of_labels_is_by_label(filled, known):
-    means = filled.statistics.mean_label_probability()
+    means = filled.trainable.mean_label_probability()
     given = [(f.label, p.probabilities[NAMES.index(f.label)]) for p, f in known if f]
     for label, mean in means.items():
         mine = [share for name, share in given if name == label]

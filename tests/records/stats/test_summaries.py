@@ -9,7 +9,8 @@ from sqlalchemy import Engine, delete, insert, select, text
 from tests.records.examples import NOON, PLAY, a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.connect import open_database
-from vibecheck.records.db.tables import daily, feedback, jobs, outcomes
+from vibecheck.records.db.summary_tables import daily, outcomes
+from vibecheck.records.db.tables import feedback, jobs
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.stats import summaries
 from vibecheck.records.stats.results import Scope

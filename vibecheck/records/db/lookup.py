@@ -1,16 +1,20 @@
-"""Reads predictions inside a transaction."""
+"""Reads predictions."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, Select, Table, and_, or_, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, Table, and_, or_, select
 
 from vibecheck.errors import UnknownPrediction
 from vibecheck.records.db.rows import feedback_of, play_of, prediction_of
 from vibecheck.records.db.tables import feedback, plays, predictions
+from vibecheck.records.db.transactions import reading
 from vibecheck.records.labels.effective_label import effective_label
 from vibecheck.records.values import Feedback, Play, Prediction, is_prediction_id
+
+# Predictions read by one query of `history`.
+PAGE = 1000
 
 # The time and the id of a prediction, which order all of them.
 Position = tuple[datetime, str]
@@ -43,6 +47,19 @@ def with_pictures(connection: Connection, ids: Collection[str]) -> set[str]:
     """Those of the predictions that exist and whose pictures may be kept."""
     query = select(predictions.c.id).where(predictions.c.id.in_(ids), predictions.c.picture_kept)
     return set(connection.execute(query).scalars())
+
+
+def history(engine: Engine) -> Iterator[tuple[Prediction, Feedback | None]]:
+    """All predictions, oldest first, each with its effective label or None; a transaction for each page."""
+    after: Position | None = None
+    while True:
+        with reading(engine) as connection:
+            found = history_page(connection, after, PAGE)
+        yield from found
+        if len(found) < PAGE:
+            return
+        last, _ = found[-1]
+        after = last.made_at, last.id
 
 
 def history_page(

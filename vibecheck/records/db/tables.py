@@ -1,80 +1,33 @@
 """The tables: one row per prediction, label, play, model, promotion, run, message to be sent, or note.
 
-`metadata` is the schema that the code expects; `migrations/` is how a database gets there, and a test
-compares the two. Everything the dashboard counts is a column, so that the database can count it.
+`migrations/` is how a database gets there; a test compares the two. Everything the dashboard counts is a
+column, so that the database can count it.
 """
-
-from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    Date,
-    DateTime,
-    Dialect,
     Double,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
-    TypeDecorator,
     false,
     text,
     true,
 )
 
 from vibecheck.emotions import NAMES
-from vibecheck.records.stats.bins import SIGNALS
+from vibecheck.records.db.schema import UtcDateTime, metadata, partial_index
 
 # One column for each of the seven probabilities, in the order of EMOTIONS.
 PROBABILITIES: tuple[str, ...] = tuple(f"p_{name}" for name in NAMES)
 
 # Below this confidence the model itself considers its answer more likely wrong than right.
 UNSURE = 0.5
-
-# A naming convention, so that later migrations can name what they alter, on SQLite too.
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-metadata = MetaData(naming_convention=NAMING)
-
-
-def _partial(name: str, *columns: str, where: str, sqlite_where: str | None = None) -> Index:
-    """A partial index.
-
-    SQLite uses it only for queries with literally the same condition, in which booleans are numbers.
-    """
-    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(sqlite_where or where))
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC with its time zone, on SQLite and Postgres alike.
-
-    A time without a zone raises ValueError (which SQLAlchemy wraps in StatementError).
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.utcoffset() is None:
-            raise ValueError("a time must carry a time zone to be stored")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
 
 predictions = Table(
     "predictions",
@@ -117,18 +70,18 @@ predictions = Table(
     Index(None, "mood", "made_at"),
     Index(None, "model_version", "made_at"),
     # Partial: with the NULLs in it, SQLite would use this index for the unlabelled ones, and sort them all.
-    _partial("ix_predictions_label", "label", where="label IS NOT NULL"),
-    _partial("ix_predictions_unlabelled", "made_at", where="label IS NULL"),
-    _partial("ix_predictions_disagreed", "made_at", where="label <> mood"),
-    _partial("ix_predictions_unsure", "made_at", where=f"confidence < {UNSURE}"),
-    _partial(
+    partial_index("ix_predictions_label", "label", where="label IS NOT NULL"),
+    partial_index("ix_predictions_unlabelled", "made_at", where="label IS NULL"),
+    partial_index("ix_predictions_disagreed", "made_at", where="label <> mood"),
+    partial_index("ix_predictions_unsure", "made_at", where=f"confidence < {UNSURE}"),
+    partial_index(
         "ix_predictions_useful",
         "mood",
         "confidence",
         where="label IS NULL AND picture_kept",
         sqlite_where="label IS NULL AND picture_kept = 1",
     ),
-    _partial(
+    partial_index(
         "ix_predictions_random",
         "id",
         where="picture_kept AND NOT judged",
@@ -137,7 +90,7 @@ predictions = Table(
 )
 
 
-def _prediction_id() -> Column[str]:
+def prediction_key() -> Column[str]:
     """First half of the key of what belongs to a prediction and is deleted with it."""
     return Column("prediction_id", ForeignKey(predictions.c.id, ondelete="CASCADE"), primary_key=True)
 
@@ -145,7 +98,7 @@ def _prediction_id() -> Column[str]:
 feedback = Table(
     "feedback",
     metadata,
-    _prediction_id(),
+    prediction_key(),
     Column("n", Integer, primary_key=True, autoincrement=False),
     Column("label", String, nullable=False),
     Column("source", String, nullable=False),
@@ -153,13 +106,13 @@ feedback = Table(
     Column("given_at", UtcDateTime, nullable=False),
     Column("queue", String),
     # No index may begin with the source: SQLite would use it to find the labels of a prediction.
-    _partial("ix_feedback_labellers", "given_by", "queue", where="source = 'labeller'"),
+    partial_index("ix_feedback_labellers", "given_by", "queue", where="source = 'labeller'"),
 )
 
 plays = Table(
     "plays",
     metadata,
-    _prediction_id(),
+    prediction_key(),
     Column("n", Integer, primary_key=True, autoincrement=False),
     Column("playlist_id", String, nullable=False),
     Column("playlist_name", String, nullable=False),
@@ -285,53 +238,4 @@ forgotten = Table(
     metadata,
     Column("prediction_id", String(32), primary_key=True),
     Column("forgotten_at", UtcDateTime, nullable=False),
-)
-
-# What `daily` counts in each bin of each signal: confidence_0, confidence_1, … yaw_2.
-BIN_COUNTERS: tuple[str, ...] = tuple(
-    f"{signal.column}_{number}" for signal in SIGNALS for number in range(len(signal.names))
-)
-
-# Summaries of the tables above, updated in the transactions that change those: see stats/summaries.py.
-daily = Table(
-    "daily",
-    metadata,
-    Column("day", Date, primary_key=True),  # in UTC
-    Column("model_version", String, primary_key=True),
-    Column("source", String, primary_key=True),
-    Column("mood", String, primary_key=True),
-    Column("n", Integer, nullable=False),
-    # Those of which plays and bins are counted: all but what one visitor made beyond MOST_IN_MIX a day.
-    Column("counted", Integer, nullable=False, server_default=text("0")),
-    Column("audits", Integer, nullable=False),
-    Column("plays", Integer, nullable=False),
-    Column("agains", Integer, nullable=False),
-    Column("confidence_sum", Double, nullable=False),
-    Column("latency_sum", Double, nullable=False),  # ms
-    *(Column(name, Integer, nullable=False) for name in BIN_COUNTERS),
-)
-
-outcomes = Table(
-    "outcomes",
-    metadata,
-    _prediction_id(),
-    Column("n", Integer, primary_key=True, autoincrement=False),  # of the label
-    Column("kind", String, nullable=False),  # the source of the label
-    Column("day", Date, nullable=False),  # of the prediction, in UTC
-    Column("model_version", String, nullable=False),
-    Column("source", String, nullable=False),  # of the prediction
-    Column("mood", String, nullable=False),
-    Column("label", String, nullable=False),
-    Column("correct", Boolean, nullable=False),
-    Column("counts", Boolean, nullable=False),  # in the statistics of its kind
-    Column("holds", Boolean, nullable=False),  # whether it is the prediction's effective label
-    Column("confidence", Double, nullable=False),
-    Column("label_probability", Double, nullable=False),  # the model's probability of the label
-    *(Column(f"{signal.column}_bin", Integer, nullable=False) for signal in SIGNALS),
-    Column("given_at", UtcDateTime, nullable=False),
-    Column("visitor", String),  # of the prediction
-    # Whether it would count if nobody gave more than MOST_A_DAY of its kind: see summaries.py.
-    Column("eligible", Boolean, nullable=False, server_default=false()),
-    Index(None, "day"),
-    Index(None, "visitor", "day"),
 )

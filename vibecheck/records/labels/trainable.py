@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, func, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, exists, func, or_, select
 
 from vibecheck.emotions import NAMES
-from vibecheck.records.db.tables import outcomes, predictions
+from vibecheck.records.db.summary_tables import outcomes
+from vibecheck.records.db.tables import predictions, registered_models, trained_on
 from vibecheck.records.db.transactions import reading
-from vibecheck.records.stats.queries import example_of
 from vibecheck.records.stats.results import Example
 
 
@@ -55,7 +55,7 @@ class Learnable:
         if label is not None:
             query = query.where(outcomes.c.label == label)
         with reading(self._engine) as connection:
-            return [example_of(row) for row in connection.execute(query)]
+            return [Example.of(row) for row in connection.execute(query)]
 
     def among(self, ids: Iterable[str]) -> tuple[str, ...]:
         """Those of these predictions that a model can learn from, sorted."""
@@ -67,6 +67,45 @@ class Learnable:
         )
         with reading(self._engine) as connection:
             return tuple(connection.execute(query).scalars())
+
+    def trained_at(self, version: str) -> datetime | None:
+        """When a model was trained on labels of these records; None if it learned from none of them."""
+        learned = exists().where(trained_on.c.version == registered_models.c.version)
+        query = select(registered_models.c.registered_at).where(
+            registered_models.c.version == version, learned
+        )
+        return next((moment for (moment,) in self._rows(query)), None)
+
+    def mean_label_probability(self) -> dict[str, float]:
+        """For each label the mean probability that models gave it where it was given."""
+        query = select(outcomes.c.label, func.avg(outcomes.c.label_probability)).where(outcomes.c.holds)
+        return {label: float(mean) for label, mean in self._rows(query.group_by(outcomes.c.label))}
+
+    def suspects(
+        self, thresholds: dict[str, float], limit: int, since: datetime | None = None
+    ) -> tuple[int, list[Example]]:
+        """Labels of kept pictures that contradict a model at least as confident as its mood's threshold.
+
+        Returns how many there are, and the first `limit`, least likely label first. Labels that a labeller
+        confirmed are not among them. With `since`: only labels given at that moment or later.
+        """
+        sure = [
+            (outcomes.c.mood == mood) & (outcomes.c.confidence >= low) for mood, low in thresholds.items()
+        ]
+        if not sure:
+            return 0, []
+        doubt = [outcomes.c.holds, ~outcomes.c.correct, outcomes.c.kind != "labeller", or_(*sure)]
+        doubt.append(exists().where(predictions.c.id == outcomes.c.prediction_id, predictions.c.picture_kept))
+        if since is not None:
+            doubt.append(outcomes.c.given_at >= since)
+        worst = outcomes.c.label_probability, outcomes.c.prediction_id
+        worst_first = select(outcomes).where(*doubt).order_by(*worst)
+        number = self._rows(select(func.count()).where(*doubt))[0][0]
+        return number, [Example.of(row) for row in self._rows(worst_first.limit(limit))]
+
+    def _rows(self, query: Select) -> list[Row]:
+        with reading(self._engine) as connection:
+            return list(connection.execute(query))
 
 
 def _usable(since: datetime | None, made_since: datetime | None = None) -> Sequence[ColumnElement[bool]]:

@@ -16,44 +16,50 @@ from vibecheck.records.values import SideDrawn
 QUESTION = 5000
 
 
-def labelled_with_pictures(engine: Engine) -> list[LabelledPrediction]:
-    """All labelled predictions whose picture was kept, oldest first."""
-    these = predictions.c.label.is_not(None), predictions.c.picture_kept
-    query = select(predictions).where(*these).order_by(predictions.c.made_at, predictions.c.id)
-    ids = select(predictions.c.id).where(*these)
-    learned = select(trained_on.c.prediction_id).where(trained_on.c.prediction_id.in_(ids)).distinct()
-    with reading(engine) as connection:
-        rows = connection.execute(query).mappings().all()
-        labels = labels_by_prediction(connection, feedback.c.prediction_id.in_(ids))
-        known = set(connection.execute(learned).scalars())
-    return [
-        LabelledPrediction(prediction_of(row), labels[row["id"]], row["side"], row["id"] in known)
-        for row in rows
-        if labels[row["id"]]  # on Postgres, one that was labelled between the two questions
-    ]
+class TrainingSets:
+    """The questions. Each raises RecordsError where the database fails."""
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
-def sides(engine: Engine, prediction_ids: Collection[str]) -> dict[str, str]:
-    """The sides that are assigned, by id; TRAIN for whatever some model was trained on, also if deleted."""
-    with reading(engine) as connection:
-        return _sides(connection, prediction_ids)
+    def labelled(self) -> list[LabelledPrediction]:
+        """All labelled predictions whose picture was kept, oldest first."""
+        these = predictions.c.label.is_not(None), predictions.c.picture_kept
+        query = select(predictions).where(*these).order_by(predictions.c.made_at, predictions.c.id)
+        ids = select(predictions.c.id).where(*these)
+        learned = select(trained_on.c.prediction_id).where(trained_on.c.prediction_id.in_(ids)).distinct()
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).mappings().all()
+            labels = labels_by_prediction(connection, feedback.c.prediction_id.in_(ids))
+            known = set(connection.execute(learned).scalars())
+        return [
+            LabelledPrediction(prediction_of(row), labels[row["id"]], row["side"], row["id"] in known)
+            for row in rows
+            if labels[row["id"]]  # on Postgres, one that was labelled between the two questions
+        ]
 
+    def sides(self, prediction_ids: Collection[str]) -> dict[str, str]:
+        """The assigned sides, by id; TRAIN for whatever some model was trained on, also if deleted."""
+        with reading(self._engine) as connection:
+            return _sides(connection, prediction_ids)
 
-def assign(engine: Engine, wanted: Mapping[str, str], now: datetime) -> dict[str, str]:
-    """Assigns sides to predictions by id, in one transaction; returns the sides that they have now.
+    def assign(self, wanted: Mapping[str, str], now: datetime) -> dict[str, str]:
+        """Assigns sides to predictions by id, in one transaction; returns the sides that they have now.
 
-    An assignment is permanent: one that is there already, perhaps from another process just now, stays.
-    """
-    with writing(engine) as connection:
-        before = _drawn(connection, wanted)
-        learned = _learned(connection, wanted)
-        rows = [{"the_id": each, "the_side": TRAIN if each in learned else wanted[each]} for each in wanted]
-        if rows:
-            connection.execute(_mark(), rows)
-        drawn = _drawn(connection, wanted)
-        new = (SideDrawn(each, side, now) for each, side in drawn.items() if each not in before)
-        messages.enqueue_all(connection, new)
-    return dict(wanted) | dict.fromkeys(learned, TRAIN) | drawn
+        An assignment is permanent: one that is there already, perhaps from another process just now, stays.
+        """
+        with writing(self._engine) as connection:
+            before = _drawn(connection, wanted)
+            learned = _learned(connection, wanted)
+            rows = [
+                {"the_id": each, "the_side": TRAIN if each in learned else wanted[each]} for each in wanted
+            ]
+            if rows:
+                connection.execute(_mark(), rows)
+            drawn = _drawn(connection, wanted)
+            new = (SideDrawn(each, side, now) for each, side in drawn.items() if each not in before)
+            messages.enqueue_all(connection, new)
+        return dict(wanted) | dict.fromkeys(learned, TRAIN) | drawn
 
 
 def _mark() -> Update:

@@ -13,9 +13,6 @@ from vibecheck.records.db.transactions import reading
 from vibecheck.records.outbox.messages import Message
 from vibecheck.records.values import Prediction, SideDrawn
 
-# Predictions read by one query.
-PAGE = 1000
-
 
 class SentRecords:
     """Both methods raise RecordsError where the database fails."""
@@ -28,14 +25,14 @@ class SentRecords:
         after = None if since is None else (since, "")
         while True:
             with reading(self._engine) as connection:
-                found = lookup.history_page(connection, after, PAGE)
+                found = lookup.history_page(connection, after, lookup.PAGE)
                 ids = [prediction.id for prediction, _ in found]
                 labels, played, sides = lookup.parts_of(connection, ids)
             now = datetime.now(UTC)
             for each, _ in found:
                 side = [SideDrawn(each.id, sides[each.id], now)] if each.id in sides else []
                 yield each, [each, *labels[each.id], *played[each.id], *side]
-            if len(found) < PAGE:
+            if len(found) < lookup.PAGE:
                 return
             after = found[-1][0].made_at, found[-1][0].id
 

@@ -8,28 +8,11 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
-from sqlalchemy import (
-    ColumnElement,
-    Engine,
-    Row,
-    Select,
-    case,
-    exists,
-    func,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Engine, Row, Select, case, func, select
 
 from vibecheck.emotions import NAMES
-from vibecheck.records.db.tables import (
-    daily,
-    model_versions,
-    outcomes,
-    predictions,
-    promotions,
-    registered_models,
-    trained_on,
-)
+from vibecheck.records.db.summary_tables import daily, outcomes
+from vibecheck.records.db.tables import model_versions, predictions, promotions
 from vibecheck.records.db.transactions import reading
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import (
@@ -240,40 +223,6 @@ class StatisticsQueries:
         rows = self._rows(promoted) + self._rows(used)
         return next((moment for (moment,) in rows if moment is not None), None)
 
-    def trained_at(self, version: str) -> datetime | None:
-        """When a model was trained on labels of these records; None if it learned from none of them."""
-        learned = exists().where(trained_on.c.version == registered_models.c.version)
-        query = select(registered_models.c.registered_at).where(
-            registered_models.c.version == version, learned
-        )
-        return next((moment for (moment,) in self._rows(query)), None)
-
-    def mean_label_probability(self) -> dict[str, float]:
-        """For each label the mean probability that models gave it where it was given."""
-        query = select(outcomes.c.label, func.avg(outcomes.c.label_probability)).where(outcomes.c.holds)
-        return {label: float(mean) for label, mean in self._rows(query.group_by(outcomes.c.label))}
-
-    def suspects(
-        self, thresholds: dict[str, float], limit: int, since: datetime | None = None
-    ) -> tuple[int, list[Example]]:
-        """Labels of kept pictures that contradict a model at least as confident as its mood's threshold.
-
-        Returns how many there are, and the first `limit`, least likely label first. Labels that a labeller
-        confirmed are not among them. With `since`: only labels given at that moment or later.
-        """
-        sure = [
-            (outcomes.c.mood == mood) & (outcomes.c.confidence >= low) for mood, low in thresholds.items()
-        ]
-        if not sure:
-            return 0, []
-        doubt = [outcomes.c.holds, ~outcomes.c.correct, outcomes.c.kind != "labeller", or_(*sure)]
-        doubt.append(exists().where(predictions.c.id == outcomes.c.prediction_id, predictions.c.picture_kept))
-        if since is not None:
-            doubt.append(outcomes.c.given_at >= since)
-        worst = outcomes.c.label_probability, outcomes.c.prediction_id
-        number = self._rows(select(func.count()).where(*doubt))[0][0]
-        return number, self._examples(select(outcomes).where(*doubt).order_by(*worst).limit(limit))
-
     def mistakes(
         self, scope: Scope, limit: int, label: str | None = None, mood: str | None = None
     ) -> list[Example]:
@@ -341,19 +290,4 @@ class StatisticsQueries:
             return list(connection.execute(query))
 
     def _examples(self, query: Select) -> list[Example]:
-        return [example_of(row) for row in self._rows(query)]
-
-
-def example_of(row: Row) -> Example:
-    """A row of `outcomes`."""
-    return Example(
-        prediction_id=row.prediction_id,
-        day=row.day,
-        model_version=row.model_version,
-        source=row.source,
-        mood=row.mood,
-        label=row.label,
-        kind=row.kind,
-        confidence=row.confidence,
-        label_probability=row.label_probability,
-    )
+        return [Example.of(row) for row in self._rows(query)]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from sqlalchemy import Row
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -150,3 +152,18 @@ class Example:
     label: str | None = None
     kind: str | None = None
     label_probability: float | None = None
+
+    @classmethod
+    def of(cls, row: Row) -> "Example":
+        """From a row of `outcomes`."""
+        return cls(
+            prediction_id=row.prediction_id,
+            day=row.day,
+            model_version=row.model_version,
+            source=row.source,
+            mood=row.mood,
+            label=row.label,
+            kind=row.kind,
+            confidence=row.confidence,
+            label_probability=row.label_probability,
+        )

@@ -37,7 +37,8 @@ from sqlalchemy import (
 )
 
 from vibecheck.emotions import NAMES
-from vibecheck.records.db.tables import daily, feedback, outcomes, plays, predictions
+from vibecheck.records.db.summary_tables import daily, outcomes
+from vibecheck.records.db.tables import feedback, plays, predictions
 from vibecheck.records.db.transactions import INSERTS
 from vibecheck.records.labels.effective_label import is_effective
 from vibecheck.records.stats.bins import SIGNALS, Signal

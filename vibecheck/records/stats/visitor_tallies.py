@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Double, Label, Select, Subquery, Table, case, cast, exists, func, select
 
-from vibecheck.records.db.tables import feedback, outcomes
+from vibecheck.records.db.summary_tables import outcomes
+from vibecheck.records.db.tables import feedback
 from vibecheck.records.stats.results import Scope, VisitorTally
 
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, NAMES
-from vibecheck.records.labels.queues import Filters
+from vibecheck.records.labels.pages import Filters
 from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.visitor import timezone

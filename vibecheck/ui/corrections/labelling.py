@@ -1,6 +1,5 @@
-"""The corrections page: one picture to label, thumbnails of its neighbours, views and filters."""
+"""The corrections page: views, and one picture to label."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Literal
@@ -10,10 +9,10 @@ import streamlit as st
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.queues import Cursor, Filters
-from vibecheck.records.values import CANT_TELL, QUEUES, Feedback, Play
+from vibecheck.records.labels.pages import Cursor, Filters
+from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
+from vibecheck.ui.corrections import labellers, thumbnails
 from vibecheck.ui.corrections import labelling_session as session
-from vibecheck.ui.corrections import your_vibes
 from vibecheck.ui.corrections.filters import chosen_filters
 from vibecheck.ui.corrections.labelling_session import Batch
 from vibecheck.ui.home import keep_later
@@ -61,9 +60,9 @@ def desk() -> None:
             else:
                 _to_label(view, shown)
                 _ask_to_keep()
-        _around(view, shown)
-        if session.is_labeller():
-            _who()
+        thumbnails.around(view, shown)
+        if session.islabellers.name():
+            labellers.counts()
     except RecordsError as error:
         st.warning(error_text(error), icon="⚠️")
 
@@ -90,7 +89,7 @@ def _choose() -> tuple[str, Filters]:
         filters = (
             chosen_filters() if view == "all" else Filters(visitor=visitor() if view == "mine" else None)
         )
-    left = app.store().queue_lengths()
+    left = app.store().queues.lengths()
     counted = {"useful": left.useful, "random": left.random}
     if view in QUEUES:
         theme.quiet(f"{counted[view]:,} left. {QUEUE_WORDS[view]}")
@@ -171,7 +170,7 @@ def _ask_to_keep() -> None:
 def _facts(current: LabelledPrediction, blind: bool) -> str:
     prediction = current.prediction
     when = f"{_local(prediction.made_at):%d %b %Y, %H:%M}"
-    if blind or not session.is_labeller():
+    if blind or not session.islabellers.name():
         return when
     return f"{when} · {prediction.model_version} · id {prediction.id[:4]}…{prediction.id[-2:]}"
 
@@ -233,83 +232,9 @@ def _said(given: Feedback, current: LabelledPrediction) -> str:
     elif given.given_by is not None and given.given_by == current.prediction.visitor:
         who = "Its visitor"
     else:
-        who = _labeller(given.given_by)
+        who = labellers.name(given.given_by)
     how = f"{given.queue} queue" if given.queue else SOURCES.get(given.source, "")
     return f"{who} said {what}{f' ({how})' if how else ''} · {_local(given.given_at):%d %b, %H:%M}"
-
-
-def _labeller(given_by: str | None) -> str:
-    if given_by == visitor():
-        return "You"
-    return f"Labeller {given_by[:4]}" if given_by else "Somebody"
-
-
-def _around(view: str, shown: Batch) -> None:
-    """The thumbnails of this page, and buttons to newer and older pages."""
-    around = [] if view == "random" else shown.around
-    uris = face_pictures.thumbnails([each.prediction for each in around])
-    plays = app.store().plays_of_each(list(uris)) if view == "mine" else {}
-    with st.container(key="around"):
-        if view == "mine" and around:
-            your_vibes.show()
-        thumbs = [
-            _thumb(each, uris[each.prediction.id], shown.current, plays.get(each.prediction.id))
-            for each in around
-        ]
-        face_pictures.grid(thumbs, session.pick)
-    if view in QUEUES or not around:
-        return
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
-        st.button(
-            "Newer", key="newer", icon=":material/chevron_left:", on_click=once(session.go_newer),
-            disabled=len(session.progress().trail) == 1,
-        )  # fmt: skip
-        st.button(
-            "Older", key="older", icon=":material/chevron_right:", icon_position="right",
-            on_click=once(session.go_older), args=(shown.around[-1].cursor,), disabled=not shown.older,
-        )  # fmt: skip
-
-
-def _thumb(
-    each: LabelledPrediction, src: str, current: LabelledPrediction, plays: Sequence[Play] | None
-) -> face_pictures.Thumb:
-    """The thumbnail of a vibe check; one's own, with `plays`, say when it was and what played."""
-    prediction = each.prediction
-    emotion = BY_NAME[prediction.mood]
-    title = f"{emotion.title} {prediction.confidence:.0%}"
-    mark, said = "", "not labelled"
-    if each.label:
-        seen = each.label.mood
-        mark = "🤷" if seen is None else "✓" if seen == prediction.mood else BY_NAME[seen].emoji
-        said = "labelled can't tell" if seen is None else f"labelled {BY_NAME[seen].title.lower()}"
-    note = ""
-    if plays is not None:
-        when = f"{_local(prediction.made_at):%d %b, %H:%M}"
-        note = "\n".join((when, your_vibes.playlist(plays)))
-    return face_pictures.Thumb(
-        id=prediction.id,
-        src=src,
-        emoji=emotion.emoji,
-        title=title,
-        colour=emotion.colour,
-        says=f"{title}, {_local(prediction.made_at):%d %b %H:%M}, {said}",
-        mark=mark,
-        current=prediction.id == current.prediction.id,
-        note=note,
-    )
-
-
-def _who() -> None:
-    """How many labels each labeller gave; counted only while it is open."""
-    with st.expander("Labellers", key="who", on_change="rerun") as who:
-        if not who.open:
-            return
-        counts = app.store().labellers()
-        if not counts:
-            theme.quiet("No labels by labellers yet.")
-        for count in counts:
-            queue = f"{count.queue} queue" if count.queue else "other views"
-            theme.quiet(f"{_labeller(count.given_by)} · {queue} · {count.labels}")
 
 
 def _local(moment: datetime) -> datetime:

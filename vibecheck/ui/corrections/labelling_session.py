@@ -11,7 +11,7 @@ import streamlit as st
 from vibecheck.access.roles import Role
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.queues import Cursor, Filters
+from vibecheck.records.labels.pages import Cursor, Filters
 from vibecheck.records.values import QUEUES, is_prediction_id
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import app
@@ -114,7 +114,7 @@ def shown(view: str, filters: Filters) -> Batch:
         raise ValueError(f"{view!r} may not be opened")
     here = progress()
     if view in QUEUES:
-        found = app.store().queue(view, PAGE)
+        found = app.store().queues.next(view, PAGE)
         # One at a time from the random queue: if labellers could choose, the sample would be biased.
         around, older = (found, False) if view == "useful" else (found[:1], False)
     else:

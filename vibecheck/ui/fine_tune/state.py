@@ -47,7 +47,7 @@ def load() -> FineTuneState:
             previous=next((each for each in entries if PREVIOUS in each.aliases), None),
             running=app.jobs().running(),
             runs=tuple(app.jobs().history()),
-            labels=new_labels(app.store().statistics, learnable(), live),
+            labels=new_labels(learnable(), live),
         )
     except RecordsError as error:
         stop(error)

@@ -12,7 +12,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.music.catalogue import read_catalogue
 from vibecheck.music.recommender import Mode, Suggestion
 from vibecheck.music.spotify import Playlist
-from vibecheck.records.labels import queues
+from vibecheck.records.labels.pages import Filters
 from vibecheck.records.values import Prediction
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.home.consent import Keep
@@ -147,7 +147,7 @@ def restore(keep: Keep) -> None:
     me = visitor()
     try:
         since = datetime.now(UTC) - RECENT
-        newest = app.store().page(queues.Filters(visitor=me, since=since), None, 1)
+        newest = app.store().page(Filters(visitor=me, since=since), None, 1)
         if not newest:
             return
         last = newest[0].prediction

@@ -1,0 +1,44 @@
+"""What every table is made of: the metadata, times in UTC, and partial indexes."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect, Index, MetaData, TypeDecorator, text
+
+# A naming convention, so that later migrations can name what they alter, on SQLite too.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = MetaData(naming_convention=NAMING)
+
+
+def partial_index(name: str, *columns: str, where: str, sqlite_where: str | None = None) -> Index:
+    """A partial index.
+
+    SQLite uses it only for queries with literally the same condition, in which booleans are numbers.
+    """
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(sqlite_where or where))
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time in UTC with its time zone, on SQLite and Postgres alike.
+
+    A time without a zone raises ValueError (which SQLAlchemy wraps in StatementError).
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError("a time must carry a time zone to be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -1,0 +1,26 @@
+"""Labellers: what they are called, and how many labels each gave."""
+
+import streamlit as st
+
+from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared.visitor import visitor
+
+
+def name(given_by: str | None) -> str:
+    """What a labeller is called: the first digits of their id."""
+    if given_by == visitor():
+        return "You"
+    return f"Labeller {given_by[:4]}" if given_by else "Somebody"
+
+
+def counts() -> None:
+    """How many labels each labeller gave; counted only while it is open."""
+    with st.expander("Labellers", key="who", on_change="rerun") as who:
+        if not who.open:
+            return
+        found = app.store().queues.labellers()
+        if not found:
+            theme.quiet("No labels by labellers yet.")
+        for count in found:
+            queue = f"{count.queue} queue" if count.queue else "other views"
+            theme.quiet(f"{name(count.given_by)} · {queue} · {count.labels}")

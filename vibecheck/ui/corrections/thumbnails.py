@@ -1,0 +1,75 @@
+"""The thumbnails of the vibe checks around the one to label, and the way to newer and older pages."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from vibecheck.emotions import BY_NAME
+from vibecheck.records.labels.labelled import LabelledPrediction
+from vibecheck.records.values import QUEUES, Play
+from vibecheck.ui.corrections import labelling_session as session
+from vibecheck.ui.corrections import your_vibes
+from vibecheck.ui.corrections.labelling_session import Batch
+from vibecheck.ui.shared import app, face_pictures
+from vibecheck.ui.shared.presses import once
+from vibecheck.ui.shared.visitor import timezone
+
+
+def around(view: str, shown: Batch) -> None:
+    """The thumbnails of this page, and buttons to newer and older pages."""
+    those = [] if view == "random" else shown.around
+    uris = face_pictures.thumbnails([each.prediction for each in those])
+    plays = app.store().plays_of_each(list(uris)) if view == "mine" else {}
+    with st.container(key="around"):
+        if view == "mine" and those:
+            your_vibes.show()
+        thumbs = [
+            _thumb(each, uris[each.prediction.id], shown.current, plays.get(each.prediction.id))
+            for each in those
+        ]
+        face_pictures.grid(thumbs, session.pick)
+    if view in QUEUES or not those:
+        return
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.button(
+            "Newer", key="newer", icon=":material/chevron_left:", on_click=once(session.go_newer),
+            disabled=len(session.progress().trail) == 1,
+        )  # fmt: skip
+        st.button(
+            "Older", key="older", icon=":material/chevron_right:", icon_position="right",
+            on_click=once(session.go_older), args=(shown.around[-1].cursor,), disabled=not shown.older,
+        )  # fmt: skip
+
+
+def _thumb(
+    each: LabelledPrediction, src: str, current: LabelledPrediction, plays: Sequence[Play] | None
+) -> face_pictures.Thumb:
+    """The thumbnail of a vibe check; one's own, with `plays`, say when it was and what played."""
+    prediction = each.prediction
+    emotion = BY_NAME[prediction.mood]
+    title = f"{emotion.title} {prediction.confidence:.0%}"
+    mark, said = "", "not labelled"
+    if each.label:
+        seen = each.label.mood
+        mark = "🤷" if seen is None else "✓" if seen == prediction.mood else BY_NAME[seen].emoji
+        said = "labelled can't tell" if seen is None else f"labelled {BY_NAME[seen].title.lower()}"
+    note = ""
+    if plays is not None:
+        when = f"{_local(prediction.made_at):%d %b, %H:%M}"
+        note = "\n".join((when, your_vibes.playlist(plays)))
+    return face_pictures.Thumb(
+        id=prediction.id,
+        src=src,
+        emoji=emotion.emoji,
+        title=title,
+        colour=emotion.colour,
+        says=f"{title}, {_local(prediction.made_at):%d %b %H:%M}, {said}",
+        mark=mark,
+        current=prediction.id == current.prediction.id,
+        note=note,
+    )
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(timezone())
