@@ -23,7 +23,7 @@ from vibecheck.records.outbox import queue
 from vibecheck.records.outbox.messages import payload_of
 from vibecheck.records.outbox.queue import Claimed
 from vibecheck.records.store import Store
-from vibecheck.records.values import Prediction, is_prediction_id
+from vibecheck.records.values import SECOND, Prediction, is_prediction_id
 
 # In the payload of a deletion: when Comet was last asked what it has of the prediction.
 LOOKED = "looked_at"
@@ -115,7 +115,7 @@ class Delivery:
         prediction = self._store.get(claimed.row.prediction_id)
         payload = claimed.row.payload
         day = self._put_part(claimed, "feedback", prediction, payload)
-        if payload["label"] in NAMES:
+        if payload["label"] in NAMES and payload["source"] != SECOND:
             given_at = datetime.fromisoformat(payload["given_at"])
             right = float(payload["label"] == prediction.mood)
             self._point(claimed, day, "correct", right, given_at)

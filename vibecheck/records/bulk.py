@@ -13,7 +13,7 @@ from vibecheck.records.db.rows import prediction_row
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
 from vibecheck.records.labels.effective_label import effective_label
 from vibecheck.records.labels.labelled import grouped
-from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
+from vibecheck.records.values import SECOND, Feedback, ModelVersion, Play, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +52,5 @@ def _prediction_rows(records: Records) -> Iterator[dict[str, Any]]:
             "label": held.label if held else None,
             "labels_given": len(labels),
             "judged": any(label.queue == "random" for label in labels),
+            "judged_twice": any(label.source == SECOND for label in labels),
         }

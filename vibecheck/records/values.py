@@ -11,7 +11,9 @@ from vibecheck.vision.faces import Face, FaceQuality
 # No measurement comes near it; sums of many stay within a float.
 LARGEST = 1e9
 PREDICTION_SOURCES = ("live", "photo", "upload", "import")
-FEEDBACK_SOURCES = ("audit", "volunteered", "labeller", "import")
+FEEDBACK_SOURCES = ("audit", "volunteered", "labeller", "import", "second")
+# The source of a label that only measures how far people agree: see `labels/second_labels.py`.
+SECOND = "second"
 
 # The label of a picture that shows no face, or a face whose mood nobody can tell. It is a label like the
 # seven, so that the same person is not asked again, but no mood: it never counts as an error of the model,

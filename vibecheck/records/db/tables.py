@@ -55,11 +55,12 @@ predictions = Table(
     Column("audit", Boolean, nullable=False),
     Column("picture_kept", Boolean, nullable=False),
     # Derived from `feedback` by `labels/give.py`, so that a page of unlabelled or of wrong predictions is
-    # read from an index: the effective label, how many labels were ever given, and whether one that was not
-    # undone came from the random queue.
+    # read from an index: the effective label, how many labels were ever given, and whether, of those that
+    # were not undone, one came from the random queue and another person gave a second one.
     Column("label", String),
     Column("labels_given", Integer, nullable=False, server_default=text("0")),
     Column("judged", Boolean, nullable=False, server_default=false()),
+    Column("judged_twice", Boolean, nullable=False, server_default=false()),
     # Whether its picture trains models or judges them ("train", "held_out"). Permanent once assigned.
     Column("side", String),
     # Whether it counts in the mixes of `daily`: see MOST_IN_MIX in stats/summaries.py. Permanent.
@@ -87,6 +88,12 @@ predictions = Table(
         where="picture_kept AND NOT judged",
         sqlite_where="picture_kept = 1 AND judged = 0",
     ),
+    partial_index(  # see labels/second_labels.py
+        "ix_predictions_second",
+        "id",
+        where="picture_kept AND judged AND NOT judged_twice AND substr(id, 30, 3) < '19a'",
+        sqlite_where="picture_kept = 1 AND judged = 1 AND judged_twice = 0 AND substr(id, 30, 3) < '19a'",
+    ),
 )
 
 
@@ -107,6 +114,7 @@ feedback = Table(
     Column("queue", String),
     # No index may begin with the source: SQLite would use it to find the labels of a prediction.
     partial_index("ix_feedback_labellers", "given_by", "queue", where="source = 'labeller'"),
+    partial_index("ix_feedback_second", "given_by", where="source = 'second'"),
 )
 
 plays = Table(

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from vibecheck.records.db.lookup import locked
 from vibecheck.records.db.rows import feedback_of
 from vibecheck.records.db.tables import feedback, predictions
+from vibecheck.records.labels import second_labels
 from vibecheck.records.labels.effective_label import effective_label
 from vibecheck.records.outbox import messages
 from vibecheck.records.stats import summaries
-from vibecheck.records.values import Feedback, FeedbackUndone
+from vibecheck.records.values import SECOND, Feedback, FeedbackUndone
 
 
 def give(
@@ -25,10 +26,13 @@ def give(
 ) -> Feedback:
     """Adds a label to a prediction and returns it with its number.
 
-    If the prediction's last label is the same, from the same person, source and queue, that one is returned
-    and nothing is stored. Raises UnknownPrediction.
+    Where somebody else has labelled it from the random queue, another label from there is a second one. If
+    the prediction's last label is the same, from the same person, source and queue, that one is returned and
+    nothing is stored. Raises UnknownPrediction.
     """
     row = locked(connection, prediction_id)
+    if queue == "random" and given_by and second_labels.is_second(connection, prediction_id, given_by):
+        source, queue = SECOND, None
     last = _last(connection, prediction_id)
     told = (label, source, given_by, queue)
     if last and (last.label, last.source, last.given_by, last.queue) == told:
@@ -82,10 +86,12 @@ def note(connection: Connection, prediction_id: str, **changes: int) -> None:
     """Updates the columns of a prediction that are derived from its labels, and those in `changes`."""
     given = connection.execute(select(feedback).where(feedback.c.prediction_id == prediction_id)).mappings()
     label = effective_label(map(feedback_of, given))
-    judged = exists().where(feedback.c.prediction_id == prediction_id, feedback.c.queue == "random")
+    mine = feedback.c.prediction_id == prediction_id
+    judged = exists().where(mine, feedback.c.queue == "random")
+    judged_twice = exists().where(mine, feedback.c.source == SECOND)
     connection.execute(
         update(predictions)
         .where(predictions.c.id == prediction_id)
-        .values(label=label.label if label else None, judged=judged, **changes)
+        .values(label=label.label if label else None, judged=judged, judged_twice=judged_twice, **changes)
     )
     summaries.judge(connection, [prediction_id])

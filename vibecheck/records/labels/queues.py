@@ -6,8 +6,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Integer,
     Row,
     and_,
+    cast,
     func,
     literal,
     literal_column,
@@ -18,8 +20,11 @@ from sqlalchemy import (
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.tables import feedback, predictions
 from vibecheck.records.db.transactions import reading
+from vibecheck.records.labels import second_labels
+from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.pages import labelled_by
+from vibecheck.records.values import SECOND
 
 # Labels of a mood are counted up to here: beyond it the mood is not rare.
 MANY = 1000
@@ -48,32 +53,39 @@ class LabelQueues:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def next(self, name: str, limit: int) -> list[LabelledPrediction]:
-        """The next `limit` pictures of a queue, "useful" or "random"."""
-        next_of = {"useful": _useful, "random": _at_random}[name]
+    def next(self, name: str, limit: int, labeller: str | None = None) -> list[LabelledPrediction]:
+        """The next `limit` pictures of a queue, "useful" or "random", for a labeller."""
         with reading(self._engine) as connection:
-            return next_of(connection, limit)
+            if name == "useful":
+                return _useful(connection, limit)
+            return _at_random(connection, limit, labeller)
 
-    def lengths(self) -> QueueLengths:
-        """How many pictures wait in each queue."""
+    def lengths(self, labeller: str | None = None) -> QueueLengths:
+        """How many pictures wait in each queue, for a labeller."""
         with reading(self._engine) as connection:
-            waiting = [
-                connection.execute(
-                    select(func.count()).select_from(predictions).where(condition)
-                ).scalar_one()
-                for condition in (_waiting_useful(), _waiting_random())
-            ]
-        return QueueLengths(*waiting)
+            useful = _count(connection, _waiting_useful())
+            random = sum(_count(connection, waiting) for waiting in _waiting_random(labeller))
+        return QueueLengths(useful, random)
 
     def labellers(self) -> list[LabellerCount]:
         """How many labels each labeller gave, by queue; most labels first."""
-        count = func.count().label("labels")
-        query = (
-            select(feedback.c.given_by, feedback.c.queue, count)
-            # A literal: SQLite does not match a parameter to a partial index.
-            .where(feedback.c.source == literal_column("'labeller'"))
+        # Literals: SQLite does not match parameters to a partial index.
+        first = (
+            select(feedback.c.given_by, feedback.c.queue, func.count().label("labels"))
+            .where(feedback.c.source == literal_column(f"'{OVERRULES}'"))
             .group_by(feedback.c.given_by, feedback.c.queue)
-            .order_by(count.desc(), feedback.c.given_by, feedback.c.queue)
+        )
+        second = (
+            select(feedback.c.given_by, literal("random").label("queue"), func.count().label("labels"))
+            .where(feedback.c.source == literal_column(f"'{SECOND}'"))
+            .group_by(feedback.c.given_by)
+        )
+        both = union_all(first, second).subquery().c
+        count = cast(func.sum(both.labels), Integer).label("labels")
+        query = (
+            select(both.given_by, both.queue, count)
+            .group_by(both.given_by, both.queue)
+            .order_by(count.desc(), both.given_by, both.queue)
         )
         with reading(self._engine) as connection:
             return [LabellerCount(**row) for row in connection.execute(query).mappings()]
@@ -106,23 +118,37 @@ def _useful(connection: Connection, limit: int) -> list[LabelledPrediction]:
     return sorted(found, key=lambda each: ids.index(each.prediction.id))
 
 
-def _at_random(connection: Connection, limit: int) -> list[LabelledPrediction]:
-    """The next `limit` pictures of the random queue, ordered by id.
+def _at_random(connection: Connection, limit: int, labeller: str | None) -> list[LabelledPrediction]:
+    """The next `limit` pictures of the random queue for a labeller, ordered by id.
 
     Ids are random and independent of the answer, so at any time the labelled ones are an unbiased sample
     of all pictures that were kept, even while new ones arrive. Pictures with volunteered labels are
     included: people volunteer because of the answer, and leaving those out would leave out the errors.
+    Among them are those that wait for a second label.
     """
-    waiting = select(predictions).where(_waiting_random()).order_by(predictions.c.id).limit(limit)
-    return labelled_by(connection, waiting)
+    lists = [
+        select(predictions.c.id).where(waiting).order_by(predictions.c.id).limit(limit).subquery()
+        for waiting in _waiting_random(labeller)
+    ]
+    ids = sorted(connection.execute(union_all(*(select(each) for each in lists))).scalars())[:limit]
+    found = labelled_by(connection, select(predictions).where(predictions.c.id.in_(ids)))
+    return sorted(found, key=lambda each: each.prediction.id)
+
+
+def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).select_from(predictions).where(condition)).scalar_one()
 
 
 def _waiting_useful() -> ColumnElement[bool]:
     return and_(predictions.c.label.is_(None), predictions.c.picture_kept)
 
 
-def _waiting_random() -> ColumnElement[bool]:
-    return and_(predictions.c.picture_kept, ~predictions.c.judged)
+def _waiting_random(labeller: str | None) -> list[ColumnElement[bool]]:
+    """What waits for a first label, and what waits for a second one of this labeller."""
+    first = and_(predictions.c.picture_kept, ~predictions.c.judged)
+    if labeller is None:
+        return [first]
+    return [and_(first, ~second_labels.gave_second(labeller)), second_labels.waiting(labeller)]
 
 
 def _label_counts(connection: Connection) -> dict[str, int]:

@@ -14,6 +14,7 @@ from vibecheck.emotions import NAMES
 from vibecheck.records.db.summary_tables import daily, outcomes
 from vibecheck.records.db.tables import model_versions, predictions, promotions
 from vibecheck.records.db.transactions import reading
+from vibecheck.records.labels import second_labels
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import (
     Bin,
@@ -23,6 +24,7 @@ from vibecheck.records.stats.results import (
     Day,
     Example,
     Group,
+    LabelPair,
     Mix,
     MoodPlays,
     Scope,
@@ -192,6 +194,11 @@ class StatisticsQueries:
         query = within(select(daily.c.mood, *numbers), daily, scope).group_by(daily.c.mood)
         rows = sorted(self._rows(query), key=lambda row: NAMES.index(row[0]))
         return [MoodPlays(mood, int(n), int(plays), int(again)) for mood, n, plays, again in rows if n]
+
+    def label_pairs(self) -> list[LabelPair]:
+        """The faces of which two labellers named the mood; see `labels/second_labels.py`."""
+        with reading(self._engine) as connection:
+            return second_labels.pairs(connection)
 
     def versions(self) -> list[VersionUse]:
         """The models that made predictions here, oldest first."""

@@ -167,3 +167,25 @@ class Example:
             confidence=row.confidence,
             label_probability=row.label_probability,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPair:
+    """The moods that two labellers saw in the same face, and the `mood` that the model did.
+
+    `visitor` is that of the prediction, or its id where there is none.
+    """
+
+    prediction_id: str
+    visitor: str
+    model_version: str
+    mood: str
+    first_label: str
+    first_by: str
+    second_label: str
+    second_by: str
+
+    @property
+    def agree(self) -> bool:
+        """Whether they saw the same mood."""
+        return self.first_label == self.second_label

@@ -42,6 +42,7 @@ from vibecheck.records.db.tables import feedback, plays, predictions
 from vibecheck.records.db.transactions import INSERTS
 from vibecheck.records.labels.effective_label import is_effective
 from vibecheck.records.stats.bins import SIGNALS, Signal
+from vibecheck.records.values import SECOND
 
 KEY = tuple(column.name for column in daily.primary_key)
 COUNTERS = tuple(column.name for column in daily.columns if not column.primary_key)
@@ -107,7 +108,8 @@ def label_counts() -> ColumnElement[bool]:
     """Whether a label counts in the statistics of its source, but for the limit of each visitor.
 
     Of audits the first answer counts, because it was given before anything could be learned from being
-    asked; of every other source the newest. An "audit" of a prediction that was not drawn does not count.
+    asked; of every other source the newest. An "audit" of a prediction that was not drawn does not count, and
+    neither does a second label.
     """
     other = feedback.alias("other")
     audit = feedback.c.source == "audit"
@@ -116,7 +118,7 @@ def label_counts() -> ColumnElement[bool]:
         other.c.source == feedback.c.source,
         or_(and_(audit, other.c.n < feedback.c.n), and_(~audit, other.c.n > feedback.c.n)),
     )
-    return and_(~overruled, or_(~audit, predictions.c.audit))
+    return and_(~overruled, feedback.c.source != SECOND, or_(~audit, predictions.c.audit))
 
 
 # Compiling these statements takes SQLAlchemy ten times as long as executing them, so they are cached.

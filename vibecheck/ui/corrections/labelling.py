@@ -27,7 +27,7 @@ QUEUE_WORDS = {
     "label every picture, with “Can't tell” where you can't.",
 }
 TOO_SOON = "Nothing was labelled: another face was selected at the same moment. This is the selected one."
-SOURCES = {"audit": "audit", "volunteered": "volunteered", "import": "imported"}
+SOURCES = {"audit": "audit", "volunteered": "volunteered", "import": "imported", "second": "second label"}
 
 
 def open_asked_for() -> None:
@@ -89,7 +89,7 @@ def _choose() -> tuple[str, Filters]:
         filters = (
             chosen_filters() if view == "all" else Filters(visitor=visitor() if view == "mine" else None)
         )
-    left = app.store().queues.lengths()
+    left = app.store().queues.lengths(visitor())
     counted = {"useful": left.useful, "random": left.random}
     if view in QUEUES:
         theme.quiet(f"{counted[view]:,} left. {QUEUE_WORDS[view]}")

@@ -114,7 +114,7 @@ def shown(view: str, filters: Filters) -> Batch:
         raise ValueError(f"{view!r} may not be opened")
     here = progress()
     if view in QUEUES:
-        found = app.store().queues.next(view, PAGE)
+        found = app.store().queues.next(view, PAGE, visitor())
         # One at a time from the random queue: if labellers could choose, the sample would be biased.
         around, older = (found, False) if view == "useful" else (found[:1], False)
     else:
