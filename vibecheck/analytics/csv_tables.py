@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from vibecheck.analytics.agreement import Agreement
 from vibecheck.analytics.overview import ModelStatus, Overview
 from vibecheck.emotions import NAMES
 from vibecheck.records.stats.results import Example
@@ -90,6 +91,7 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
             }
             for version in standing.versions
         ],
+        "labeller_agreement": [agreement_row(standing.agreement)] if standing.agreement.labellers.n else [],
         "days": [
             {"day": day.day, "predictions": day.n, "audits": day.audits, "plays": day.plays}
             for day in overview.days
@@ -101,6 +103,24 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
         "examples": _examples(examples),
         "labels_that_look_wrong": _examples(standing.labels.suspects),
     }  # fmt: skip
+
+
+def agreement_row(found: Agreement) -> dict[str, Any]:
+    """How far labellers agree, and the model with them; what is not known yet is None."""
+    people, kappa = found.labellers, found.kappa
+    return {
+        "faces": people.n,
+        "labellers": people.value,
+        "ci_low": people.low if people.n else None,
+        "ci_high": people.high if people.n else None,
+        "kappa": kappa.value if kappa else None,
+        "kappa_low": kappa.low if kappa else None,
+        "kappa_high": kappa.high if kappa else None,
+        "model": found.model.value,
+        "model_low": found.model.low if people.n else None,
+        "model_high": found.model.high if people.n else None,
+        "of_champion": found.of_champion,
+    }
 
 
 def _examples(examples: Sequence[Example]) -> Rows:

@@ -6,6 +6,7 @@ from typing import Any
 import vl_convert
 
 from vibecheck.analytics import charts, markup, time_charts, words
+from vibecheck.analytics.csv_tables import agreement_row
 from vibecheck.analytics.drift import Shift
 from vibecheck.analytics.overview import ModelStatus, Overview
 
@@ -63,6 +64,7 @@ def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
             "verdict": bool(drift.drifting) if drift.enough else None,
             "signals": {shift.title: round(shift.distance, 4) for shift in drift.shifts},
         },
+        "agreement": agreement_row(standing.agreement),
         "retrain": {
             "recommended": standing.retrain.recommended,
             "reasons": [check.reason for check in standing.retrain.checks],
@@ -77,7 +79,8 @@ def sentences(overview: Overview, standing: ModelStatus) -> list[str]:
         for answer in _answers(overview)
     ]
     drifts = f"Drift: {words.on_drift(overview.drift)}"
-    return [*lines, drifts, f"Retrain? {standing.retrain.sentence}"]
+    agree = words.onagreement_row(standing.agreement)
+    return [*lines, agree, drifts, f"Retrain? {standing.retrain.sentence}"]
 
 
 def page(overview: Overview, standing: ModelStatus) -> str:
@@ -85,13 +88,17 @@ def page(overview: Overview, standing: ModelStatus) -> str:
     scope = overview.scope
     only = "".join(f" · {escape(each)}" for each in (scope.model_version, scope.source) if each)
     live = [(version.first_day, version.name) for version in standing.versions]
+    agreement = standing.agreement
     verdict = "Yes." if standing.retrain.recommended else "Not yet."
     parts = [
         "".join(map(markup.answer_card, _answers(overview))),
         _section(
             "Accuracy over time",
-            "Below the lines: audits answered. " + words.on_bias(overview.accuracy),
-            time_charts.accuracy_line(overview.line, live, overview.step) if overview.line else None,
+            f"Below the lines: audits answered. {words.on_bias(overview.accuracy)} "
+            + words.on_agreement(agreement),
+            time_charts.accuracy_line(overview.line, live, overview.step, agreement.ceiling)
+            if overview.line
+            else None,
         ),
     ]
     if overview.confusion.total:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from vibecheck.analytics.accuracy import Accuracy, Point, accuracy, line
+from vibecheck.analytics.agreement import Agreement, agreement
 from vibecheck.analytics.calibration import Calibration, calibration
 from vibecheck.analytics.confusion import Confusion, confusion
 from vibecheck.analytics.drift import Drift, drift
@@ -55,10 +56,12 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """What does not depend on the scope: all versions, labels new to the live model, whether to retrain."""
+    """What does not depend on the scope: all versions, how far people agree, labels new to the live model,
+    whether to retrain."""
 
     champion: ModelInUse
     versions: tuple[ComparedModel, ...]
+    agreement: Agreement
     labels: NewLabels
     retrain: Advice
 
@@ -133,6 +136,7 @@ def compute_model_status(
     return ModelStatus(
         champion=champion,
         versions=tuple(versions),
+        agreement=agreement(statistics.label_pairs(), champion.version),
         labels=labels,
         retrain=advice(
             audited=next((v.accuracy for v in versions if v.name == champion.version), share(0, 0)),

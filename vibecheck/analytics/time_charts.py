@@ -13,17 +13,22 @@ from vibecheck.records.stats.results import Day
 # More counts side by side than this overlap.
 MOST_COUNTS = 18
 ACCURACY, ESTIMATE, RANDOM_QUEUE = "Accuracy (95% band)", "Estimate without labels", "Random queue"
+AGREEMENT = "Labellers agree"
 # More bars than this are too thin.
 MOST_DAYS = 180
 LEAST_RANGE = 0.3
 
 
 def accuracy_line(
-    points: Sequence[Point], live: Sequence[tuple[date, str]] = (), step: str = "week"
+    points: Sequence[Point],
+    live: Sequence[tuple[date, str]] = (),
+    step: str = "week",
+    agreed: float | None = None,
 ) -> Chart:
     """Audited accuracy with its 95% band, the estimate dashed, answers below, and when models went live.
 
-    The labellers' random queue is a line of its own, where it has enough labels.
+    The labellers' random queue is a line of its own, where it has enough labels. `agreed` is a level line:
+    the share of faces on which labellers agree.
     """
     every = -(-len(points) // MOST_COUNTS) or 1
     rows = [
@@ -37,6 +42,7 @@ def accuracy_line(
             "counted": str(point.audited.n) if point.audited.n and number % every == 0 else "",
             "predictions": point.predictions,
             "drawn": point.drawn.value if point.drawn else None,
+            "agreed": agreed,
         }
         for number, point in enumerate(points)
     ]
@@ -58,6 +64,8 @@ def accuracy_line(
     ]
     drawn = any(point.drawn for point in points)
     colours = {ACCURACY: ACCENT, ESTIMATE: "#C9D0DC"} | ({RANDOM_QUEUE: RIGHT} if drawn else {})
+    if agreed is not None:
+        colours[AGREEMENT] = WARM
     legend = alt.Legend(
         orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, labelLimit=260,
         columns=alt.ExprRef("width < 420 ? 1 : 3"),
@@ -71,7 +79,7 @@ def accuracy_line(
         return chart.encode(y=y, color=alt.Color("series:N", scale=named, legend=legend))
 
     base = alt.Chart(alt.Data(values=rows)).encode(x=x)
-    scale = alt.Scale(domain=_range(points), nice=False, clamp=True)
+    scale = alt.Scale(domain=_range(points, agreed), nice=False, clamp=True)
     band = base.mark_area(color=ACCENT, opacity=0.22)
     layers = [
         band.encode(y=alt.Y("low:Q", scale=scale, title=None), y2="high:Q"),
@@ -83,6 +91,8 @@ def accuracy_line(
     if drawn:
         queue = series(RANDOM_QUEUE, "drawn:Q", strokeWidth=2, point=alt.OverlayMarkDef(size=25))
         layers.append(queue.encode(tooltip=tooltip))
+    if agreed is not None:
+        layers.append(series(AGREEMENT, "agreed:Q", strokeDash=[1, 3], strokeWidth=1.5))
     below = base.mark_text(color=QUIET, fontSize=10, baseline="bottom")
     layers.append(below.encode(y=alt.value("height"), text="counted:N"))
     if points:
@@ -131,10 +141,11 @@ def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> lis
     ]
 
 
-def _range(points: Sequence[Point]) -> list[float]:
+def _range(points: Sequence[Point], agreed: float | None) -> list[float]:
     """The domain of the line's axis, with room for the counts below."""
     shown = [p.estimate for p in points if p.estimate is not None]
     shown += [p.drawn.value for p in points if p.drawn and p.drawn.value is not None]
+    shown += [] if agreed is None else [agreed]
     lows = [p.audited.low for p in points if p.audited.n] + shown
     highs = [p.audited.high for p in points if p.audited.n] + shown
     if not lows:

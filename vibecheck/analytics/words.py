@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vibecheck.analytics.accuracy import ENOUGH, Accuracy
+from vibecheck.analytics.agreement import ENOUGH_PAIRS, Agreement
 from vibecheck.analytics.calibration import Calibration
 from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import ENOUGH as ENOUGH_FOR_DRIFT
@@ -75,6 +76,24 @@ def on_bias(found: Accuracy) -> str:
             f"answer: {found.drawn.value:.0%} right ({interval(found.drawn)})."
         )
     return " ".join(parts)
+
+
+def on_agreement(found: Agreement) -> str:
+    """How far labellers agree, which is what accuracy is measured against."""
+    people = found.labellers
+    if found.missing:
+        return (
+            f"Labeller agreement is not known yet: {people.n} of {ENOUGH_PAIRS} faces were labelled by two "
+            "people. One in ten faces of the random queue is shown to a second labeller."
+        )
+    beyond = ""
+    if found.kappa:
+        beyond = f" (κ {found.kappa.value:.2f}, {found.kappa.low:.2f} to {found.kappa.high:.2f})"
+    model = "the model agrees" if found.of_champion else "the models so far agree"
+    return (
+        f"Labellers agree on {people.value:.0%}{beyond}; {model} with them on {found.model.value:.0%} "
+        f"({interval(found.model)}), by {people.n:,} faces that two people labelled."
+    )
 
 
 def on_confusion(found: Confusion) -> Answer:

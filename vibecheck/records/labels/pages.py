@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, 
 
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import UNSURE, feedback, predictions
+from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.labels.labelled import LabelledPrediction, labels_by_prediction
 from vibecheck.records.values import CANT_TELL
 
@@ -23,7 +24,8 @@ class Filters:
     """Which predictions to show: those that meet all the given conditions.
 
     `unsure`: less than half confident. `disagreed`: labelled with another mood than the model's.
-    `since` and `before` are moments with a time zone; `since` is included, `before` is not.
+    `labeller`: has a label of this labeller. `since` and `before` are moments with a time zone; `since` is
+    included, `before` is not.
     """
 
     visitor: str | None = None
@@ -33,6 +35,7 @@ class Filters:
     with_picture: bool = False
     mood: str | None = None
     model_version: str | None = None
+    labeller: str | None = None
     since: datetime | None = None
     before: datetime | None = None
 
@@ -47,12 +50,12 @@ def page(
         moment, prediction_id = after
         # The first condition lets the index on made_at do the work.
         query = query.where(made_at <= moment, or_(made_at < moment, identity < prediction_id))
-    return labelled_by(connection, query.order_by(made_at.desc(), identity.desc()).limit(limit))
+    return with_labels(connection, query.order_by(made_at.desc(), identity.desc()).limit(limit))
 
 
 def one(connection: Connection, prediction_id: str) -> LabelledPrediction | None:
     """One prediction with its labels, or None if it does not exist."""
-    found = labelled_by(connection, select(predictions).where(predictions.c.id == prediction_id))
+    found = with_labels(connection, select(predictions).where(predictions.c.id == prediction_id))
     return found[0] if found else None
 
 
@@ -67,6 +70,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         (filters.with_picture, columns.picture_kept),
         (filters.mood is not None, columns.mood == filters.mood),
         (filters.model_version is not None, columns.model_version == filters.model_version),
+        (filters.labeller is not None, columns.id.in_(_labelled_by(filters.labeller))),
     ]
     conditions = [condition for wanted, condition in asked if wanted]
     if filters.since is not None:
@@ -76,7 +80,13 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def labelled_by(connection: Connection, query: Select) -> list[LabelledPrediction]:
+def _labelled_by(labeller: str | None) -> Select:
+    # A literal, as above.
+    mine = feedback.c.source == literal_column(f"'{OVERRULES}'"), feedback.c.given_by == labeller
+    return select(feedback.c.prediction_id).where(*mine)
+
+
+def with_labels(connection: Connection, query: Select) -> list[LabelledPrediction]:
     """The predictions that a query finds, each with its labels, in two queries."""
     found = [prediction_of(row) for row in connection.execute(query).mappings()]
     given = labels_by_prediction(connection, feedback.c.prediction_id.in_([each.id for each in found]))

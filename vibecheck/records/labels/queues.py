@@ -23,7 +23,7 @@ from vibecheck.records.db.transactions import reading
 from vibecheck.records.labels import second_labels
 from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.pages import labelled_by
+from vibecheck.records.labels.pages import with_labels
 from vibecheck.records.values import SECOND
 
 # Labels of a mood are counted up to here: beyond it the mood is not rare.
@@ -114,7 +114,7 @@ def _useful(connection: Connection, limit: int) -> list[LabelledPrediction]:
         return -(1 - row.confidence) / (1 + counts[row.mood]) ** 0.5, row.id
 
     ids = [row.id for row in sorted(candidates, key=order)[:limit]]
-    found = labelled_by(connection, select(predictions).where(predictions.c.id.in_(ids)))
+    found = with_labels(connection, select(predictions).where(predictions.c.id.in_(ids)))
     return sorted(found, key=lambda each: ids.index(each.prediction.id))
 
 
@@ -131,7 +131,7 @@ def _at_random(connection: Connection, limit: int, labeller: str | None) -> list
         for waiting in _waiting_random(labeller)
     ]
     ids = sorted(connection.execute(union_all(*(select(each) for each in lists))).scalars())[:limit]
-    found = labelled_by(connection, select(predictions).where(predictions.c.id.in_(ids)))
+    found = with_labels(connection, select(predictions).where(predictions.c.id.in_(ids)))
     return sorted(found, key=lambda each: each.prediction.id)
 
 

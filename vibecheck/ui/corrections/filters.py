@@ -4,6 +4,7 @@ import streamlit as st
 
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.records.labels.pages import Filters
+from vibecheck.ui.corrections import labellers
 from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.visitor import timezone
@@ -19,7 +20,10 @@ FLAGS = {
 def chosen_filters() -> Filters:
     """The filters as chosen."""
     start = session.progress().start
-    chosen = sum(bool(st.session_state.get(f"filter-{name}")) for name in ("flags", "mood", "model", "days"))
+    chosen = sum(
+        bool(st.session_state.get(f"filter-{name}"))
+        for name in ("flags", "mood", "model", "labeller", "days")
+    )
     title = f"Filters · {chosen}" if chosen else "Filters"
     with st.popover(title, icon=":material/filter_list:", key="filters"):
         flags = st.pills(
@@ -48,11 +52,21 @@ def chosen_filters() -> Filters:
             on_change=start,
             key="filter-model",
         )
+        labeller = st.selectbox(
+            "Labelled by",
+            sorted({each.given_by for each in app.store().queues.labellers() if each.given_by}),
+            index=None,
+            format_func=labellers.name,
+            placeholder="Anyone",
+            on_change=start,
+            key="filter-labeller",
+        )
         days = st.date_input("Days", value=[], on_change=start, key="filter-days")
     since, before = session.days(days, timezone())
     return Filters(
         mood=mood,
         model_version=model,
+        labeller=labeller,
         since=since,
         before=before,
         unlabelled="unlabelled" in flags,

@@ -13,6 +13,12 @@ def name(given_by: str | None) -> str:
     return f"Labeller {given_by[:4]}" if given_by else "Somebody"
 
 
+def review(labeller: str) -> None:
+    """Open Corrections with the vibe checks that a labeller labelled."""
+    st.session_state.view, st.session_state["filter-labeller"] = "all", labeller
+    st.switch_page("pages/1_Corrections.py")
+
+
 def counts() -> None:
     """How many labels each labeller gave; counted only while it is open."""
     with st.expander("Labellers", key="who", on_change="rerun") as who:

@@ -57,9 +57,11 @@ def trend(known: Statistics) -> None:
                 label_visibility="collapsed", width="content",
             )  # fmt: skip
         live = [(version.first_day, version.name) for version in known.standing.versions]
-        theme.chart(time_charts.accuracy_line(found.line, live, found.step))
+        agreed = known.standing.agreement.ceiling
+        theme.chart(time_charts.accuracy_line(found.line, live, found.step, agreed))
         if bias := words.on_bias(found.accuracy):
             theme.quiet(bias)
+        theme.quiet(words.on_agreement(known.standing.agreement))
 
 
 def matrix(known: Statistics) -> tuple[str, str] | None:

@@ -82,12 +82,12 @@ def _chosen() -> str:
     return " · ".join([period, *(each for each in others if each and each not in EVERY.values())])
 
 
-@st.cache_data(ttl=FRESH, max_entries=100, show_spinner="StatisticsQueries…")
+@st.cache_data(ttl=FRESH, max_entries=100, show_spinner="Computing statistics…")
 def _overview(today: date, period: str, model: str | None, source: str | None, step: str) -> Overview:
     return compute_overview(app.store().statistics, today, period, model, source, step)
 
 
-@st.cache_data(ttl=FRESH, max_entries=2, show_spinner="StatisticsQueries…")
+@st.cache_data(ttl=FRESH, max_entries=2, show_spinner="Computing statistics…")
 def _standing(today: date) -> ModelStatus:
     manifest, store = app.live_model().manifest, app.store()
     live = ModelInUse(manifest.version, manifest.promised_accuracy)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from vibecheck.analytics.agreement import Outlier
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import RecordsError
 from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.records.stats.results import Example
+from vibecheck.ui.corrections import labellers
 from vibecheck.ui.fine_tune import state, tiles
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import theme
@@ -20,6 +22,7 @@ def show(known: FineTuneState) -> None:
     labels = known.labels
     with st.container(key="card-labels", height="stretch"):
         theme.section("New labels", _note(known))
+        _outliers(known.outliers)
         if not labels.total:
             _none(known)
             return
@@ -42,6 +45,19 @@ def show(known: FineTuneState) -> None:
             st.html(tiles.grid([_tile(each) for each in newest]))
         except RecordsError as error:
             st.error(str(error), icon="⚠️")
+
+
+def _outliers(found: Sequence[Outlier]) -> None:
+    """Labellers who often disagree with the others, each with a way to their labels."""
+    for each in found:
+        st.warning(
+            f"{labellers.name(each.labeller)} and the others agree on {each.theirs.value:.0%} of "
+            f"{each.theirs.n} faces; the others among themselves on {each.others.value:.0%} of "
+            f"{each.others.n}. Their labels train the next model like any other: review them first.",
+            icon="⚠️",
+        )
+        if st.button("Review their labels", icon=":material/rate_review:", key=f"ft-review-{each.labeller}"):
+            labellers.review(each.labeller)
 
 
 def _note(known: FineTuneState) -> str:

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import streamlit as st
 
+from vibecheck.analytics.agreement import Outlier, outliers
 from vibecheck.analytics.label_errors import NewLabels, new_labels
 from vibecheck.errors import RecordsError
 from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
@@ -19,7 +20,8 @@ STYLES = (theme.CARDS, Path(__file__).with_name("fine_tune.css"))
 
 @dataclass(frozen=True, slots=True)
 class FineTuneState:
-    """What the page shows. `entries` are all versions and `runs` the latest runs, both newest first."""
+    """What the page shows. `entries` are all versions and `runs` the latest runs, both newest first;
+    `outliers` are labellers who often disagree with the others."""
 
     entries: tuple[Entry, ...]
     champion: Entry | None
@@ -27,6 +29,7 @@ class FineTuneState:
     running: TrainingRun | None
     runs: tuple[TrainingRun, ...]
     labels: NewLabels
+    outliers: tuple[Outlier, ...]
 
     def entry(self, version: str) -> Entry | None:
         """A version by its name, if it is registered."""
@@ -48,6 +51,7 @@ def load() -> FineTuneState:
             running=app.jobs().running(),
             runs=tuple(app.jobs().history()),
             labels=new_labels(learnable(), live),
+            outliers=tuple(outliers(app.store().statistics.label_pairs())),
         )
     except RecordsError as error:
         stop(error)
