@@ -274,7 +274,7 @@ def test_only_labels_of_the_random_queue_were_drawn(store):
     store.label(useful.id, "sad", "labeller", "a", NOON, "useful")
     store.label(audit.id, "sad", "audit", "a", NOON)
     store.label(relabelled.id, "happy", "labeller", "a", NOON, "random")
-    store.label(relabelled.id, "sad", "labeller", "b", NOON, "random")
+    store.label(relabelled.id, "sad", "labeller", "a", NOON, "random")
     found = store.statistics.drawn(Scope())
     assert (found.n, found.correct) == (2, 1)
     assert store.statistics.drawn(Scope(model_version="another")) == VisitorTally()
