@@ -228,21 +228,23 @@ def test_the_password_of_a_database_is_not_shown():
 def test_what_is_named_like_a_secret_is_one():
     named = {f for f in Settings.model_fields if re.search("secret|token|password|key$", f)}
     assert len(named) >= 4
-    assert named == set(SECRET_FIELDS)
+    assert named | {"alert_url"} == set(SECRET_FIELDS)
 
 
 @pytest.mark.parametrize("field", SECRET_FIELDS)
 def test_a_secret_is_never_written_out(field, monkeypatch):
-    monkeypatch.setenv(environment_name(field), "hunter2-" * 4)
+    secret = "https://hooks.example/" * (field == "alert_url") + "hunter2-" * 4
+    monkeypatch.setenv(environment_name(field), secret)
     loaded = Settings.load()
-    assert getattr(loaded, field).get_secret_value() == "hunter2-" * 4
+    assert getattr(loaded, field).get_secret_value() == secret
     for text in (repr(loaded), str(loaded), f"{loaded}", loaded.model_dump_json(), str(loaded.model_dump())):
         assert "hunter2" not in text
 
 
-def test_a_secret_that_is_refused_is_not_shown(monkeypatch):
-    monkeypatch.setenv("VIBECHECK_ACCESS_TOKEN", "hunter2")
-    with pytest.raises(SettingsError, match="VIBECHECK_ACCESS_TOKEN") as caught:
+@pytest.mark.parametrize("name", ["VIBECHECK_ACCESS_TOKEN", "VIBECHECK_ALERT_URL"])
+def test_a_secret_that_is_refused_is_not_shown(name, monkeypatch):
+    monkeypatch.setenv(name, "hunter2")
+    with pytest.raises(SettingsError, match=name) as caught:
         Settings.load()
     assert "hunter2" not in str(caught.value)
 
@@ -289,3 +291,23 @@ def test_the_home_folder_is_expanded_in_every_path_also_from_a_file():
     loaded, home = Settings.load(), str(Path.home())
     assert (loaded.data, loaded.images_url) == (Path.home() / "data", f"{home}/images")
     assert (loaded.model, loaded.records_url) == (f"{home}/model", f"sqlite:///{home}/records.db")
+
+
+@pytest.mark.parametrize(
+    ("address", "right"),
+    [
+        ("https://hooks.slack.com/services/T/B/x", True),
+        ("http://127.0.0.1:8080/alert?key=1", True),
+        ("hooks.slack.com/services/T/B/x", False),
+        ("ftp://example.com/x", False),
+        ("file:///etc/passwd", False),
+        ("https:///path", False),
+    ],
+)
+def test_alerts_go_to_a_web_address(address, right, monkeypatch):
+    monkeypatch.setenv("VIBECHECK_ALERT_URL", address)
+    if right:
+        assert Settings.load().alert_url.get_secret_value() == address
+    else:
+        with pytest.raises(SettingsError, match="VIBECHECK_ALERT_URL: it must be an address"):
+            Settings.load()

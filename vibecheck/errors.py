@@ -16,6 +16,7 @@ to change or which step to take. Pages and commands show it unchanged.
     ├── RecordsError             predictions, feedback or pictures could not be stored or read
     │   └── UnknownPrediction    no prediction has this id
     ├── JobError                 a training run cannot be started, or ended
+    ├── AlertNotSent             the webhook for alerts did not take one
     ├── MusicError               the catalogue, or Spotify with its credentials, cannot be used
     └── CometError               a request to Comet failed
         ├── CometUnavailable     for now: no network, a failing server, too many requests
@@ -78,6 +79,14 @@ class JobError(VibeCheckError):
 
 class MusicError(VibeCheckError):
     """The catalogue of playlists cannot be used, or Spotify with the credentials that are set."""
+
+
+class AlertNotSent(VibeCheckError):
+    """The webhook did not take an alert; `retry_after` is the wait in s that it asks for, or None."""
+
+    def __init__(self, sentence: str, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class CometError(VibeCheckError):

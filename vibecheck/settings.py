@@ -10,6 +10,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -125,6 +126,12 @@ class Settings(BaseSettings):
         description="Token of the access link, 32 characters or more, drawn at random. Without it each start "
         "draws one.",
     )
+    alert_url: SecretStr | None = Field(
+        None,
+        description="Webhook that is told, once each, when retraining becomes advisable, a model is proved "
+        "better, the input drifts, or Comet rejects records: one POST of JSON, as Slack's incoming webhooks "
+        "take it.",
+    )
     labellers: str | None = Field(
         None,
         description="Who may label everybody's pictures after signing in: e-mails or @domains, "
@@ -187,6 +194,15 @@ class Settings(BaseSettings):
     def _is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             check_token(value.get_secret_value())
+        return value
+
+    @field_validator("alert_url")
+    @classmethod
+    def _is_a_webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in ("https", "http") or not parts.hostname:
+                raise ValueError("it must be an address that begins with https:// or http://")
         return value
 
     @field_validator("model")

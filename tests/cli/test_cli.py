@@ -228,6 +228,17 @@ def test_the_doctor_says_when_comet_cannot_be_reached_or_refuses(tmp_path):
     assert "COMET_API_KEY" in run.stdout and "Traceback" not in run.stdout + run.stderr
 
 
+def test_the_doctor_asks_the_server_for_alerts_and_sends_none(tmp_path):
+    from tests.standins.http import serving
+    from vibecheck.cli.doctor import _alerts
+
+    assert "VIBECHECK_ALERT_URL" in _alerts(Settings(data=tmp_path))
+    with serving(lambda asked: (404, b"")) as hook:
+        said = _alerts(Settings(data=tmp_path, alert_url=f"{hook.url}/secret"))
+    assert "127.0.0.1 answers" in said and "secret" not in said
+    assert [asked.method for asked in hook.asked] == ["HEAD"]
+
+
 def test_the_doctor_says_by_which_way_people_are_let_in(tmp_path):
     from vibecheck.cli.doctor import _access
 

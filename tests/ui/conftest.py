@@ -85,6 +85,7 @@ def forget() -> None:
         app.registry,
         app.jobs,
         app._sweeper,
+        app._alerts,
         app.synthetic,
         app.music,
     ):

@@ -79,7 +79,7 @@ def sentences(overview: Overview, standing: ModelStatus) -> list[str]:
         for answer in _answers(overview)
     ]
     drifts = f"Drift: {words.on_drift(overview.drift)}"
-    agree = words.onagreement_row(standing.agreement)
+    agree = words.on_agreement(standing.agreement)
     return [*lines, agree, drifts, f"Retrain? {standing.retrain.sentence}"]
 
 

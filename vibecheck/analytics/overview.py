@@ -56,12 +56,13 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """What does not depend on the scope: all versions, how far people agree, labels new to the live model,
-    whether to retrain."""
+    """What does not depend on the scope: all versions, how far people agree, the drift of the last 4 weeks,
+    labels new to the live model, whether to retrain."""
 
     champion: ModelInUse
     versions: tuple[ComparedModel, ...]
     agreement: Agreement
+    drift: Drift
     labels: NewLabels
     retrain: Advice
 
@@ -133,15 +134,17 @@ def compute_model_status(
         uses.append(VersionUse(champion.version, "", live_since, None, 0, None))
     versions = side_by_side(uses, statistics.groups(Scope()), statistics.bins_by_version(Scope()))
     labels = new_labels(learnable, champion.version)
+    lately = _drift(statistics, scope_of("4 weeks", today))
     return ModelStatus(
         champion=champion,
         versions=tuple(versions),
         agreement=agreement(statistics.label_pairs(), champion.version),
+        drift=lately,
         labels=labels,
         retrain=advice(
             audited=next((v.accuracy for v in versions if v.name == champion.version), share(0, 0)),
             promise=champion.promise,
-            drift=_drift(statistics, scope_of("4 weeks", today)),
+            drift=lately,
             labels=labels.usable,
             suspects=labels.suspect_count,
             live_since=live_since.date() if live_since else None,

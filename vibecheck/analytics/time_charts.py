@@ -141,7 +141,7 @@ def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> lis
     ]
 
 
-def _range(points: Sequence[Point], agreed: float | None) -> list[float]:
+def _range(points: Sequence[Point], agreed: float | None = None) -> list[float]:
     """The domain of the line's axis, with room for the counts below."""
     shown = [p.estimate for p in points if p.estimate is not None]
     shown += [p.drawn.value for p in points if p.drawn and p.drawn.value is not None]

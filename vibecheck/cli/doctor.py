@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from vibecheck.access.roles import providers
+from vibecheck.alerts import webhook
 from vibecheck.errors import SettingsError, VibeCheckError
 from vibecheck.models.installed import Shelf
 from vibecheck.models.registry import Registry
@@ -43,6 +44,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("Spotify", _spotify, False),
         ("Comet", _comet, False),
         ("camera relay", _relay, False),
+        ("alerts", _alerts, False),
     )
     for part, look, needed in parts:
         try:
@@ -140,3 +142,9 @@ def _relay(settings: Settings) -> str:
     if not relay.works:
         raise VibeCheckError(relay.state)
     return relay.state
+
+
+def _alerts(settings: Settings) -> str:
+    if settings.alert_url is None:
+        return "None are sent: VIBECHECK_ALERT_URL names no webhook."
+    return webhook.reachable(settings.alert_url.get_secret_value())

@@ -12,7 +12,6 @@ from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
     from vibecheck.analytics.overview import ModelStatus, Overview
-    from vibecheck.vision.manifest import Manifest
 
 
 def stats(
@@ -50,6 +49,7 @@ def _known(
 ) -> "tuple[Overview, ModelStatus]":
     """The statistics of a period, and of the model in use."""
     from vibecheck.analytics.overview import PERIODS, ModelInUse, compute_model_status, compute_overview
+    from vibecheck.models.installed import champion_manifest
     from vibecheck.records.stats.steps import STEPS
     from vibecheck.records.store import Store
 
@@ -59,22 +59,9 @@ def _known(
     settings, today = Settings.load(), datetime.now(UTC).date()
     store = Store.open(settings.records_url, settings.images_url)
     try:
-        manifest = _champion(settings)
+        manifest = champion_manifest(settings)
         champion = ModelInUse(manifest.version, manifest.promised_accuracy)
         overview = compute_overview(store.statistics, today, period, model, source, step)
         return overview, compute_model_status(store.statistics, store.trainable, champion, today)
     finally:
         store.close()
-
-
-def _champion(settings: Settings) -> "Manifest":
-    """The manifest of the model in use; with its version alone if it is not ready on this machine."""
-    from vibecheck.errors import ModelError
-    from vibecheck.models import installed
-    from vibecheck.vision.manifest import Manifest
-
-    version = installed.champion_version(settings)
-    try:
-        return Manifest.read(installed.folder_of(version, settings.data))
-    except ModelError:
-        return Manifest(version=version)

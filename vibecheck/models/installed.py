@@ -163,6 +163,18 @@ def champion_version(settings: Settings) -> str:
         return registry.champion().version
 
 
+def champion_manifest(settings: Settings) -> Manifest:
+    """The manifest of the champion; with its version alone if it is not ready on this machine.
+
+    Raises RecordsError.
+    """
+    version = champion_version(settings)
+    try:
+        return Manifest.read(folder_of(version, settings.data))
+    except ModelError:
+        return Manifest(version=version)
+
+
 def folder_of(version: str, data: Path) -> Path:
     """The folder that a version runs from, including the embedded one.
 

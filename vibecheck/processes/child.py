@@ -22,14 +22,14 @@ KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other
 ENDS_WITHIN = 5.0  # seconds, before it is killed
 
 
-# The variables that a child is given. Not among them: secrets that only the app needs (the access token,
-# Spotify's, those of the camera relays), and all that the app was started with and knows nothing of.
+# The variables that a child is given. Not among them: secrets that only the app needs (the access token, the
+# webhook for alerts, Spotify's, those of the camera relays), and whatever else the app was started with.
 PASSED = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TZ|TERM|COLUMNS|NO_COLOR|LANG|LANGUAGE|LC_\w+|TMPDIR|TEMP|TMP|XDG_\w+"
     r"|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA"
     r"|PYTHON\w+|VIRTUAL_ENV|LD_LIBRARY_PATH|DYLD_\w+"
     r"|(?:HTTPS?|ALL|NO)_PROXY|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
-    r"|VIBECHECK_(?!ACCESS_TOKEN)\w+|COMET_\w+"
+    r"|VIBECHECK_(?!ACCESS_TOKEN|ALERT_URL)\w+|COMET_\w+"
     r"|HF_(?!TOKEN$)\w+|TRANSFORMERS_\w+|TORCH\w*|PYTORCH_\w+|CUDA_\w+|NVIDIA_\w+|NCCL_\w+|ACCELERATE_\w+"
     r"|(?:OMP|MKL|OPENBLAS|KMP|ORT)_\w+"
     r"|AWS_\w+|GOOGLE_APPLICATION_CREDENTIALS|AZURE_STORAGE_\w+|FSSPEC_\w+|PG\w+",  # of pictures and records

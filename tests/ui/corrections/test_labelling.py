@@ -185,6 +185,28 @@ def test_the_random_queue_does_not_send_what_the_model_said(open_page, add, stor
     assert not [each for each in page.button if "Right" in each.label], "nobody can agree unseen"
 
 
+def test_a_second_labeller_is_asked_without_a_word(open_page, add, store):
+    made = add(id="0" * 29 + "199", visitor="somebody", mood="disgust")
+    store.label(made.id, "fear", "labeller", "somebody else", NOON, "random")
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    page = page.segmented_control(key="view").set_value("random").run()
+    assert "1 left" in text(page) and "fear" not in text(page).lower() and "second" not in text(page).lower()
+    page = press(page, "3")
+    assert [each.source for each in store.feedback_of(made.id)] == ["labeller", "second"]
+    assert "0 left" in text(page) and "Nothing left to label" in text(page)
+    page = press(page, "U")
+    assert [each.source for each in store.feedback_of(made.id)] == ["labeller"] and "1 left" in text(page)
+
+
+def test_a_labellers_labels_are_found(open_page, add, store):
+    angry, _ = add(visitor="a", mood="angry"), add(visitor="b", mood="sad", minutes=-1)
+    store.label(angry.id, "fear", "labeller", "ann", NOON)
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    page = page.selectbox(key="filter-labeller").set_value("ann").run()
+    assert "angry" in text(page) and "Labeller ann said fear" in text(page)
+    assert "sad" not in text(page).replace("Sad", "")
+
+
 def test_the_filters_find(open_page, add):
     add(visitor="a", mood="angry")
     add(visitor="b", mood="sad", minutes=-1)

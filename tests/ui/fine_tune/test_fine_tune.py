@@ -339,3 +339,22 @@ def test_records_that_cannot_be_read_are_said(open_page, store, monkeypatch, tmp
     monkeypatch.setenv("VIBECHECK_DATABASE_URL", f"sqlite:///{tmp_path}")
     test = open_page(PAGE, Role.TRAINER)
     assert not test.exception and "cannot be opened" in test.error[0].value
+
+
+def test_labellers_who_often_disagree_with_all_others_are_named_and_their_labels_opened(store, page):
+    given = [(by, "sad", "sad") for by in (("ann", "ben"), ("ben", "cat"), ("cat", "ann")) * 5]
+    given += [((other, "m4llory"), "sad", "fear") for other in ("ann", "ben", "cat") * 3]
+    for (first, second), one, other in given:
+        prediction = a_prediction(made_at=NOW, picture_kept=True, visitor=None)
+        store.add(prediction, face())
+        store.label(prediction.id, one, "labeller", first, NOW, "random")
+        store.label(prediction.id, other, "labeller", second, NOW, "random")
+    test = page()
+    (warned,) = [each.value for each in test.warning if "the others agree on" in each.value]
+    assert warned.startswith(
+        "Labeller m4ll and the others agree on 0% of 9 faces; the others among themselves on 100%"
+    )
+    assert "24</span>" in said(test), "their labels are counted all the same"
+    button(test, "ft-review-m4llory").click()
+    test.run()
+    assert test.session_state["filter-labeller"] == "m4llory" and test.session_state.view == "all"

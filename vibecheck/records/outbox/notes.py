@@ -1,13 +1,14 @@
 """Notes that processes leave for each other in the database: one per subject, the latest wins."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, Row, delete, insert, select, update
 
 from vibecheck.records.db.tables import notes
-from vibecheck.records.db.transactions import database_now, reading, writing
+from vibecheck.records.db.transactions import database_now, insert_if_new, reading, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,44 @@ class Notes:
             row = {"subject": subject, "content": content, "noted_at": database_now(connection)}
             connection.execute(insert(notes).values(row))
 
+    def change(self, subject: str, change: Callable[[Note | None], dict[str, Any] | None]) -> bool:
+        """Replaces the note about a subject by what `change` makes of it; returns whether it did.
+
+        Of several processes that do so at once, each sees what the one before it wrote. None changes nothing.
+        """
+        with writing(self._engine) as connection:
+            row = connection.execute(
+                select(notes).where(notes.c.subject == subject).with_for_update()
+            ).one_or_none()
+            now = database_now(connection)
+            content = change(None if row is None else _note(row, now))
+            if content is None:
+                return False
+            values = {"content": content, "noted_at": now}
+            if row is None:  # unless another process has written it just now
+                return insert_if_new(connection, notes, {"subject": subject} | values)
+            connection.execute(update(notes).where(notes.c.subject == subject).values(values))
+            return True
+
+    def subjects(self, prefix: str) -> list[str]:
+        """The subjects with this beginning of which there is a note."""
+        query = select(notes.c.subject).where(notes.c.subject.startswith(prefix, autoescape=True))
+        with reading(self._engine) as connection:
+            return list(connection.execute(query.order_by(notes.c.subject)).scalars())
+
+    def remove(self, subject: str) -> None:
+        """Removes the note about a subject, if there is one."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(notes).where(notes.c.subject == subject))
+
     def read(self, subject: str) -> Note | None:
         """The latest note about a subject, or None."""
         with reading(self._engine) as connection:
             row = connection.execute(select(notes).where(notes.c.subject == subject)).one_or_none()
             if row is None:
                 return None
-            age = (database_now(connection) - row.noted_at).total_seconds()
-        return Note(row.content, age, row.noted_at)
+            return _note(row, database_now(connection))
+
+
+def _note(row: Row, now: datetime) -> Note:
+    return Note(row.content, (now - row.noted_at).total_seconds(), row.noted_at)

@@ -3,6 +3,7 @@
 import gc
 from contextlib import nullcontext, suppress
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -24,6 +25,9 @@ from vibecheck.ui.shared.home_screen import ICON
 from vibecheck.ui.shared.process_state import ProcessValue, process_value
 from vibecheck.ui.shared.server import LOGO
 from vibecheck.vision.reader import Reader
+
+if TYPE_CHECKING:
+    from vibecheck.alerts.watch import AlertWatch
 
 _settled: set[str] = set()
 
@@ -134,9 +138,18 @@ def _sweeper() -> Sweeper:
     return Sweeper(store, timedelta(days=settings().retention_days))
 
 
+@process_value(close=lambda watch: watch.stop())
+def _alerts() -> "AlertWatch":
+    from vibecheck.alerts.watch import AlertWatch  # with the statistics: 100 MB that most need not pay
+
+    return AlertWatch(store, settings())
+
+
 def start_background() -> None:
-    """Delete expired records daily, and send to Comet, whether or not anybody visits."""
+    """Delete expired records daily, send to Comet, and send alerts, whether or not anybody visits."""
     with suppress(VibeCheckError):  # the pages say what is wrong with the settings
         _sweeper()
+        if settings().alert_url is not None:
+            _alerts()
         if settings().sends and not synthetic():
             _sending().ensure()

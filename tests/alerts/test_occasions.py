@@ -1,0 +1,94 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.records.examples import JPEG, a_prediction, open_store
+from tests.records.rows import engine_of
+from vibecheck.alerts.occasions import current
+from vibecheck.evaluation.proof import Proof
+from vibecheck.models.registry import Registry
+from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+CHAMPION = Manifest.read(EMBEDDED)
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(data=tmp_path, model="embedded")
+
+
+@pytest.fixture
+def store(settings):
+    opened = open_store(settings)
+    yield opened
+    opened.close()
+
+
+def told(store, settings) -> dict[str, str]:
+    return {alert.event: alert.text for alert in current(store, settings, NOW)}
+
+
+def test_nothing_is_told_of_a_new_installation(store, settings):
+    assert told(store, settings) == {}
+
+
+def test_a_decided_comparison_is_told_and_an_open_or_an_old_one_is_not(store, settings):
+    registry = Registry(engine_of(store))
+    for version, proved, judged_at in (
+        ("better", True, NOW - DAY),
+        ("open", False, NOW),
+        ("long ago", True, NOW - 8 * DAY),
+    ):
+        registry.register(version, "fine-tuned", "/nowhere", {}, NOW, ["f" * 32])
+        reason = "Proved better." if proved else "About 120 more audits needed."
+        registry.prove(version, Proof(proved, reason, 0, CHAMPION.version, 80, 48, 60, 24.0, judged_at))
+    (alert,) = current(store, settings, NOW)
+    assert alert.event == "comparison" and not alert.lasting
+    assert alert.text.startswith(f"better is proved better than {CHAMPION.version}. Proved better.")
+    registry.discard("better", NOW)
+    assert current(store, settings, NOW) == []
+
+
+def test_records_that_comet_rejected_are_counted_and_nothing_of_them_is_told(tmp_path, settings):
+    opened = open_store(Settings(data=tmp_path, comet_api_key="k"))
+    prediction = a_prediction(visitor="a-visitor", picture_kept=True)
+    opened.add(prediction, JPEG)
+    outbox = opened.outbox("sender")
+    (claimed,) = outbox.claim(9)
+    outbox.set_aside(claimed, f"Comet refuses input_{prediction.id}.jpg")
+    text = told(opened, settings)["set_aside"]
+    opened.close()
+    assert text.startswith("Comet rejected 1 record, now set aside.")
+    assert prediction.id not in text and "a-visitor" not in text
+
+
+def test_drift_and_retraining_are_told_without_anything_of_a_person(store, settings):
+    """Hundreds of dark faces after as many bright ones, and enough corrections of them."""
+    visitors = set()
+    for number in range(260):
+        dark = number % 2 == 0
+        visitor = f"visitor-{number}"
+        visitors.add(visitor)
+        quality = a_prediction().quality
+        made = a_prediction(
+            visitor=visitor,
+            made_at=NOW - (2 * DAY if dark else 60 * DAY),
+            model_version=CHAMPION.version,
+            picture_kept=dark,
+            quality=type(quality)(light=20.0 if dark else 150.0, blur=300.0, size=220.0, yaw=0.0, roll=0.0),
+        )
+        store.add(made, JPEG if dark else None)
+        if dark:
+            store.label(made.id, "sad", "labeller", None, NOW - DAY)
+    found = told(store, settings)
+    assert "Drift in light" in found["drift"]
+    assert f"It is time to retrain {CHAMPION.version}." in found["retrain"] and "130" in found["retrain"]
+    assert not any(visitor in text for visitor in visitors for text in found.values())
+    assert [alert.key for alert in current(store, settings, NOW)] == [
+        f"retrain {CHAMPION.version}",
+        "drift Light",
+    ]

@@ -1,0 +1,231 @@
+import json
+import logging
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.records.examples import open_store
+from tests.standins.http import Asked, Reply, serving
+from tests.waiting import wait_for
+from vibecheck.alerts import watch
+from vibecheck.alerts.alert import Alert
+from vibecheck.alerts.watch import AlertWatch, look
+from vibecheck.errors import RecordsError
+from vibecheck.settings import Settings
+
+NOW = datetime.now(UTC)
+SECRET = "/services/a-secret-path"
+ALERT = Alert("drift", "drift Light", "Drift in light.")
+
+# Waits, with everything imported, for the word to look for alerts.
+LOOKER = """
+import sys
+from datetime import UTC, datetime
+from tests.records.examples import open_store
+from vibecheck.alerts import watch
+from vibecheck.alerts.alert import Alert
+from vibecheck.settings import Settings
+watch.current = lambda *_: [Alert("drift", "drift Light", "Drift in light.")]
+settings = Settings.load()
+store = open_store(settings)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(20):
+    watch.look(store, settings, datetime.now(UTC))
+"""
+
+
+class Hook:
+    """A webhook that answers with one status after another, the last one from then on."""
+
+    def __init__(self, *statuses: int | Reply) -> None:
+        self.statuses, self.told = list(statuses), []
+
+    def __call__(self, asked: Asked) -> Reply:
+        self.told.append(json.loads(asked.body))
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        return status if isinstance(status, Reply) else Reply(status, b"")
+
+
+@pytest.fixture
+def going_on(monkeypatch) -> list[Alert]:
+    """What is worth an alert; to be changed by the test."""
+    alerts = [ALERT]
+    monkeypatch.setattr(watch, "current", lambda *_: list(alerts))
+    return alerts
+
+
+@pytest.fixture
+def clock(monkeypatch, store):
+    """Makes the notes of the store older by so many seconds."""
+
+    def pass_by(seconds: float) -> None:
+        from sqlalchemy import select, update
+
+        from tests.records.rows import engine_of
+        from vibecheck.records.db.tables import notes
+        from vibecheck.records.db.transactions import writing
+
+        with writing(engine_of(store)) as connection:
+            for subject, noted in connection.execute(select(notes.c.subject, notes.c.noted_at)).all():
+                earlier = noted - timedelta(seconds=seconds)
+                connection.execute(update(notes).where(notes.c.subject == subject).values(noted_at=earlier))
+
+    return pass_by
+
+
+def settings_for(url: str, tmp_path, **changes) -> Settings:
+    return Settings(data=tmp_path, alert_url=url + SECRET, **changes)
+
+
+def test_each_thing_is_told_once(store, going_on, tmp_path):
+    hook = Hook(200)
+    with serving(hook) as server:
+        settings = settings_for(server.url, tmp_path)
+        for _ in range(3):
+            look(store, settings, NOW)
+        going_on.append(Alert("set_aside", "set_aside", "Comet rejected 1 record."))
+        look(store, settings, NOW)
+    assert [each["event"] for each in hook.told] == ["drift", "set_aside"]
+
+
+def test_a_failure_is_one_sentence_without_the_address_and_tried_again_later(
+    store, going_on, tmp_path, clock, caplog
+):
+    caplog.set_level(logging.DEBUG, "vibecheck")
+    hook = Hook(500, 500, 200)
+    with serving(hook) as server:
+        settings = settings_for(server.url, tmp_path)
+        look(store, settings, NOW)
+        look(store, settings, NOW)
+        assert len(hook.told) == 1, "not before the pause is over"
+        clock(watch.FIRST_PAUSE + 1)
+        look(store, settings, NOW)
+        clock(watch.FIRST_PAUSE + 1)
+        look(store, settings, NOW)
+        assert len(hook.told) == 2, "the second pause is twice as long"
+        clock(watch.FIRST_PAUSE + 1)
+        look(store, settings, NOW)
+        clock(watch.LONGEST_PAUSE)
+        look(store, settings, NOW)
+    assert len(hook.told) == 3 and len({each["id"] for each in hook.told}) == 1
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2 and "does not take alerts at the moment (500)" in said[0]
+    assert SECRET not in caplog.text and not any(record.exc_info for record in caplog.records)
+
+
+def test_a_server_that_asks_for_a_longer_wait_gets_it(store, going_on, tmp_path, clock):
+    hook = Hook(Reply(429, b"", {"Retry-After": "600"}), 200)
+    with serving(hook) as server:
+        settings = settings_for(server.url, tmp_path)
+        look(store, settings, NOW)
+        clock(watch.FIRST_PAUSE + 1)
+        look(store, settings, NOW)
+        assert len(hook.told) == 1
+        clock(600)
+        look(store, settings, NOW)
+    assert len(hook.told) == 2
+
+
+def test_what_returns_after_a_week_is_told_again_but_what_flaps_is_not(store, going_on, tmp_path, clock):
+    hook = Hook(200)
+    with serving(hook) as server:
+        settings = settings_for(server.url, tmp_path)
+        for days in (0, 1, 8):
+            look(store, settings, NOW)
+            going_on.clear()
+            clock(timedelta(days=days).total_seconds())
+            look(store, settings, NOW)
+            going_on.append(ALERT)
+        assert len(hook.told) == 1
+        look(store, settings, NOW)
+        assert len(hook.told) == 2
+
+
+def test_what_happens_once_is_never_told_again(store, going_on, tmp_path, clock):
+    going_on[:] = [Alert("comparison", "comparison b a", "b is proved better than a.", lasting=False)]
+    decided = list(going_on)
+    hook = Hook(200)
+    with serving(hook) as server:
+        settings = settings_for(server.url, tmp_path)
+        look(store, settings, NOW)
+        going_on.clear()
+        clock(timedelta(days=60).total_seconds())
+        look(store, settings, NOW)
+        going_on[:] = decided
+        look(store, settings, NOW)
+    assert len(hook.told) == 1
+
+
+def test_two_processes_tell_it_once(tmp_path):
+    """Also where the first attempt fails, and while one attempt takes its time."""
+    hook = Hook(200)
+    with serving(hook) as server:
+        env = {
+            "VIBECHECK_DATA": str(tmp_path),
+            "VIBECHECK_ALERT_URL": server.url + SECRET,
+            "PATH": "/usr/bin:/bin",
+        }
+        open_store(Settings(data=tmp_path)).close()
+        both = [
+            subprocess.Popen(
+                [sys.executable, "-c", LOOKER],
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        for process in both:
+            assert process.stdout.readline() == "ready\n"
+        for process in both:
+            process.stdin.write("look\n")
+            process.stdin.flush()
+        for process in both:
+            process.communicate(timeout=60)
+            assert process.returncode == 0
+    assert len(hook.told) == 1
+
+
+def test_an_alert_of_a_process_that_died_while_it_was_sent_is_sent_by_another(
+    store, going_on, tmp_path, clock, monkeypatch
+):
+    def die(*_):
+        raise KeyboardInterrupt
+
+    hook = Hook(200)
+    with serving(hook) as server:
+        settings = settings_for(server.url, tmp_path)
+        with monkeypatch.context() as patched:
+            patched.setattr(watch, "post", die)
+            with pytest.raises(KeyboardInterrupt):
+                look(store, settings, NOW)
+        look(store, settings, NOW)
+        assert hook.told == []
+        clock(watch.FIRST_PAUSE + 1)
+        look(store, settings, NOW)
+    assert len(hook.told) == 1
+
+
+def test_it_looks_in_a_thread_that_outlives_failures(store, going_on, tmp_path, caplog):
+    hook = Hook(200)
+    failures = iter([RecordsError("The disk is full."), ZeroDivisionError()])
+
+    def open_store():
+        for failure in failures:
+            raise failure
+        return store
+
+    with serving(hook) as server:
+        watching = AlertWatch(open_store, settings_for(server.url, tmp_path), timedelta(seconds=0.05))
+        wait_for(lambda: hook.told)
+        watching.stop()
+    assert "The disk is full." in caplog.text
+
+
+def test_without_the_setting_nothing_is_looked_for(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(watch, "current", lambda *_: pytest.fail("it was looked for"))
+    look(store, Settings(data=tmp_path), NOW)

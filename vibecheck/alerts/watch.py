@@ -1,0 +1,121 @@
+"""Looks for alerts every few minutes, and sends each of them once, however many processes look.
+
+What was sent is noted in the records. A process claims an alert before it sends it; if it fails or dies, any
+process may claim it again after a while.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from vibecheck.alerts.alert import Alert
+from vibecheck.alerts.occasions import current
+from vibecheck.alerts.webhook import post
+from vibecheck.errors import AlertNotSent, VibeCheckError
+from vibecheck.records.outbox.notes import Note, Notes
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# The beginning of the subjects of the notes on alerts; the alert's key follows.
+ALERT = "alert "
+# s: the pause after a failed attempt, doubled each time. Longer than an attempt takes.
+FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
+# What was over may be told again when it returns, but no sooner than this.
+REPEAT_AFTER = timedelta(days=7)
+
+
+class AlertWatch:
+    """Looks at once and then at every interval `every`, in a thread, until it is stopped.
+
+    `open_store` may raise VibeCheckError: a process can start a watch before the records can be opened. It
+    does nothing without `Settings.alert_url`.
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        settings: Settings,
+        every: timedelta = timedelta(minutes=5),
+    ) -> None:
+        self._open_store = open_store
+        self._settings = settings
+        self._every = every.total_seconds()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops looking; waits for an alert that is being sent."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stopped.wait(pause):
+            pause = self._every
+            try:
+                look(self._open_store(), self._settings, datetime.now(UTC))
+            except VibeCheckError as error:
+                log.warning("Alerts could not be looked for: %s", error)
+            except Exception:  # a thread that ends would never look again
+                log.exception("Alerts could not be looked for.")
+
+
+def look(store: Store, settings: Settings, now: datetime) -> None:
+    """Sends what has to be told and is not yet; logs what cannot be sent. Raises RecordsError, ModelError."""
+    if settings.alert_url is None:
+        return
+    alerts = current(store, settings, now)
+    for alert in alerts:
+        if _claim(store.notes, alert):
+            _send(store.notes, settings, alert)
+    _forget_what_is_over(store.notes, {ALERT + alert.key for alert in alerts})
+
+
+def _claim(notes: Notes, alert: Alert) -> bool:
+    """Whether this process is to send the alert now; no other one is told so meanwhile."""
+
+    def claim(note: Note | None) -> dict[str, Any] | None:
+        before = note.content if note else {"sent": False, "attempts": 0, "pause": 0.0}
+        if before["sent"] or (note and 0 <= note.age < before["pause"]):
+            return None
+        pause = min(FIRST_PAUSE * 2 ** before["attempts"], LONGEST_PAUSE)
+        return {
+            "sent": False,
+            "attempts": before["attempts"] + 1,
+            "pause": pause,
+            "lasting": alert.lasting,
+        }
+
+    return notes.change(ALERT + alert.key, claim)
+
+
+def _send(notes: Notes, settings: Settings, alert: Alert) -> None:
+    assert settings.alert_url is not None
+    try:
+        post(settings.alert_url.get_secret_value(), alert, settings.deployment)
+    except AlertNotSent as error:
+        log.warning("An alert (%s) was not sent, and will be: %s", alert.event, error)
+        if (wanted := error.retry_after) is not None:
+            notes.change(
+                ALERT + alert.key,
+                lambda note: note and note.content | {"pause": max(wanted, note.content["pause"])},
+            )
+        return
+    notes.change(ALERT + alert.key, lambda note: note and note.content | {"sent": True})
+
+
+def _forget_what_is_over(notes: Notes, going_on: set[str]) -> None:
+    """Forgets alerts whose reason is gone, so that they are sent again when it returns."""
+    for subject in notes.subjects(ALERT):
+        if subject in going_on:
+            continue
+        note = notes.read(subject)
+        if note is None or not note.content["lasting"]:
+            continue
+        if not note.content["sent"] or note.age > REPEAT_AFTER.total_seconds():
+            notes.remove(subject)
