@@ -101,12 +101,13 @@ def _send(notes: Notes, settings: Settings, alert: Alert) -> None:
     except AlertNotSent as error:
         log.warning("An alert (%s) was not sent, and will be: %s", alert.event, error)
         if (wanted := error.retry_after) is not None:
-            notes.change(
-                ALERT + alert.key,
-                lambda note: note and note.content | {"pause": max(wanted, note.content["pause"])},
-            )
+            _amend(notes, alert, pause=max(wanted, FIRST_PAUSE))
         return
-    notes.change(ALERT + alert.key, lambda note: note and note.content | {"sent": True})
+    _amend(notes, alert, sent=True)
+
+
+def _amend(notes: Notes, alert: Alert, **values: Any) -> None:
+    notes.change(ALERT + alert.key, lambda note: note.content | values if note else None)
 
 
 def _forget_what_is_over(notes: Notes, going_on: set[str]) -> None:

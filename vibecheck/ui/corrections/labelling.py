@@ -61,7 +61,7 @@ def desk() -> None:
                 _to_label(view, shown)
                 _ask_to_keep()
         thumbnails.around(view, shown)
-        if session.islabellers.name():
+        if session.is_labeller():
             labellers.counts()
     except RecordsError as error:
         st.warning(error_text(error), icon="⚠️")
@@ -170,7 +170,7 @@ def _ask_to_keep() -> None:
 def _facts(current: LabelledPrediction, blind: bool) -> str:
     prediction = current.prediction
     when = f"{_local(prediction.made_at):%d %b %Y, %H:%M}"
-    if blind or not session.islabellers.name():
+    if blind or not session.is_labeller():
         return when
     return f"{when} · {prediction.model_version} · id {prediction.id[:4]}…{prediction.id[-2:]}"
 
