@@ -1,7 +1,5 @@
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from tests.records.examples import JPEG, a_prediction, open_store
 from tests.records.rows import engine_of
 from vibecheck.alerts.occasions import current
@@ -14,18 +12,6 @@ from vibecheck.vision.manifest import Manifest
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 CHAMPION = Manifest.read(EMBEDDED)
-
-
-@pytest.fixture
-def settings(tmp_path) -> Settings:
-    return Settings(data=tmp_path, model="embedded")
-
-
-@pytest.fixture
-def store(settings):
-    opened = open_store(settings)
-    yield opened
-    opened.close()
 
 
 def told(store, settings) -> dict[str, str]:
@@ -68,6 +54,9 @@ def test_records_that_comet_rejected_are_counted_and_nothing_of_them_is_told(tmp
 
 def test_drift_and_retraining_are_told_without_anything_of_a_person(store, settings):
     """Hundreds of dark faces after as many bright ones, and enough corrections of them."""
+    registry = Registry(engine_of(store))
+    registry.register(CHAMPION.version, "VibeCheck", "embedded", {}, NOW - 60 * DAY)
+    registry.begin(CHAMPION.version, "The first.", NOW - 60 * DAY)
     visitors = set()
     for number in range(260):
         dark = number % 2 == 0
