@@ -2,7 +2,9 @@ import json
 import logging
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
 
@@ -159,8 +161,26 @@ def test_what_happens_once_is_never_told_again(store, going_on, tmp_path, clock)
     assert len(hook.told) == 1
 
 
+def test_of_several_that_look_at_once_one_tells_it(settings, store, going_on, tmp_path):
+    hook = Hook(Reply(200, b"", pause=0.1))
+    stores = [open_store(settings) for _ in range(3)]
+    together = Barrier(3)
+
+    def look_at(mine):
+        together.wait()
+        for _ in range(5):
+            look(mine, told, NOW)
+
+    with serving(hook) as server, ThreadPoolExecutor(3) as threads:
+        told = settings_for(server.url, tmp_path)
+        list(threads.map(look_at, stores))
+    assert len(hook.told) == 1
+    for mine in stores:
+        mine.close()
+
+
+@pytest.mark.slow
 def test_two_processes_tell_it_once(tmp_path):
-    """Also where the first attempt fails, and while one attempt takes its time."""
     hook = Hook(200)
     with serving(hook) as server:
         env = {

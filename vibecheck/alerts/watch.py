@@ -99,7 +99,7 @@ def _send(notes: Notes, settings: Settings, alert: Alert) -> None:
     try:
         post(settings.alert_url.get_secret_value(), alert, settings.deployment)
     except AlertNotSent as error:
-        log.warning("An alert (%s) was not sent, and will be: %s", alert.event, error)
+        log.warning("An alert (%s) was not sent and is tried again later: %s", alert.event, error)
         if (wanted := error.retry_after) is not None:
             _amend(notes, alert, pause=max(wanted, FIRST_PAUSE))
         return

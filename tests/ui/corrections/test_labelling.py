@@ -194,8 +194,6 @@ def test_a_second_labeller_is_asked_without_a_word(open_page, add, store):
     page = press(page, "3")
     assert [each.source for each in store.feedback_of(made.id)] == ["labeller", "second"]
     assert "0 left" in text(page) and "Nothing left to label" in text(page)
-    page = press(page, "U")
-    assert [each.source for each in store.feedback_of(made.id)] == ["labeller"] and "1 left" in text(page)
 
 
 def test_a_labellers_labels_are_found(open_page, add, store):
