@@ -7,11 +7,9 @@ import sys
 import time
 
 import psutil
-import pytest
 
 from tests.waiting import wait_for
 from vibecheck.processes import child
-from vibecheck.settings import Settings
 
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
 FOLLOWER = (
@@ -53,12 +51,3 @@ def test_a_detached_child_is_ended_with_its_own_children_and_leaves_no_zombie():
     wait_for(lambda: not any(map(runs, pids)))
     wait_for(lambda: not psutil.pid_exists(parent.pid))
     parent.stdout.close()
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_a_child_gets_the_settings_wherever_they_came_from(tmp_path, threads):
-    settings = Settings(data=tmp_path, database_url="sqlite:///x.db", hf_token="hf_x")
-    told = child.environment(settings, threads)
-    assert told["VIBECHECK_DATA"] == str(tmp_path) and told["HF_TOKEN"] == "hf_x"
-    assert told["VIBECHECK_DATABASE_URL"] == settings.records_url
-    assert told["OMP_NUM_THREADS"] == told["MKL_NUM_THREADS"] == str(threads)

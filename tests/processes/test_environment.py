@@ -53,8 +53,10 @@ def test_a_child_has_what_it_needs_and_no_secret_of_the_app(told):
 
 def test_a_child_has_the_settings_wherever_they_came_from(told, tmp_path):
     settings = Settings(data=tmp_path, hf_token="of the settings", threads=3)
-    found = environment_of(child.start(PRINT, child.environment(settings), stdout=subprocess.PIPE))
+    found = environment_of(child.start(PRINT, child.environment(settings, 2), stdout=subprocess.PIPE))
     assert found["HF_TOKEN"] == "of the settings" and found["VIBECHECK_THREADS"] == "3"
+    assert found["OMP_NUM_THREADS"] == found["MKL_NUM_THREADS"] == "2"
+    assert found["VIBECHECK_DATA"] == str(tmp_path)
     assert found["VIBECHECK_DATABASE_URL"] == settings.records_url
     assert found["VIBECHECK_IMAGES_URL"] == settings.images_url
     assert SECRET_VALUE not in found.values()

@@ -1,6 +1,8 @@
 import os
+import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -54,6 +56,15 @@ def test_a_process_that_never_has_a_command_line_is_no_runs(monkeypatch):
     assert not resources.runs(os.getpid(), ID)
 
 
-def test_numbers_of_processes_are_told_apart_by_machine_start_and_container():
-    assert resources.pid_space() == resources.pid_space() != ""
-    assert resources.host()
+def test_numbers_of_processes_are_told_apart_by_machine_start_and_container(monkeypatch):
+    spaces = [resources.pid_space(), resources.pid_space()]
+    for owner, name, other in (
+        (platform, "node", lambda: "another machine"),
+        (resources, "_first_line", lambda path: "another start"),
+        (Path, "readlink", lambda path: Path("pid:[1]")),  # another container
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, other)
+            spaces.append(resources.pid_space())
+    assert spaces[0] == spaces[1] and len(set(spaces)) == 4
+    assert resources.host() == platform.node() != ""

@@ -15,7 +15,7 @@ from tests.waiting import wait_for
 from vibecheck.errors import JobError
 from vibecheck.training.run_folder import RunFolder
 from vibecheck.training.runs import FOLDERS_KEPT, RunRequest
-from vibecheck.training.runs_table import LOST
+from vibecheck.training.runs_table import LOST, RunsTable
 
 
 @pytest.fixture
@@ -120,13 +120,17 @@ def test_one_whose_runner_was_killed_is_reported_with_its_log_and_leaves_nothing
     assert ended(desk, desk.start(RunRequest("quick"))).state == "finished"
 
 
-def test_folders_of_old_runs_are_deleted_and_of_the_last_ones_kept(desk):
-    for number in range(FOLDERS_KEPT + 1):
-        old = desk.folder(f"{number:032x}").path
-        old.mkdir(parents=True)
+def test_folders_of_old_runs_are_deleted_and_of_the_last_ones_kept(desk, engine):
+    table, before = RunsTable(engine), [f"{number:032x}" for number in range(FOLDERS_KEPT + 1)]
+    for job_id in before:
+        table.begin(job_id, {}, "here", "here")
+        table.end(job_id, "finished", "")
+        desk.folder(job_id).path.mkdir(parents=True)
+    desk.folder("a" * 32).path.mkdir()  # of a run that is no longer remembered
     (desk.folder("a" * 32).path.parent / "notes").mkdir()
     job = ended(desk, desk.start(RunRequest("quick")))
-    assert {path.name for path in desk.folder(job.id).path.parent.iterdir()} == {job.id, "notes"}
+    left = {path.name for path in desk.folder(job.id).path.parent.iterdir()}
+    assert left == {job.id, *before[-FOLDERS_KEPT + 1 :], "notes"}
 
 
 def test_a_disk_that_takes_nothing_is_said_and_holds_nobody_up(settings, desk):

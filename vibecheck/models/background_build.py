@@ -20,6 +20,7 @@ from vibecheck.processes import child
 from vibecheck.settings import Settings
 
 KILLED = 9  # the signal that cannot be caught; the kernel sends it when memory runs out
+VMSTAT = Path("/proc/vmstat")
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def why_it_ended(code: int, written: str, out_of_memory: bool) -> str:
 def oom_kills() -> int:
     """How many processes the kernel has killed for lack of memory since boot; 0 if it does not say."""
     with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+        for line in VMSTAT.read_text(encoding="ascii").splitlines():
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0

@@ -1,16 +1,19 @@
 """The summaries say what the rows say, whatever happened to those, and in whatever order."""
 
 import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Engine, delete, insert, select, text
+from sqlalchemy import Connection, Engine, delete, insert, select, text
 
 from tests.records.examples import NOON, PLAY, a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.summary_tables import daily, outcomes
-from vibecheck.records.db.tables import feedback, jobs
+from vibecheck.records.db.tables import feedback, jobs, predictions
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.stats import summaries
 from vibecheck.records.stats.results import Scope
@@ -125,10 +128,26 @@ def test_two_that_delete_the_same_take_it_out_once(store, engine):
     prediction, other = a_prediction(), a_prediction()
     store.add(prediction, None)
     store.add(other, None)
-    store.purge(NOON)  # nothing is that old
-    with writing(engine) as connection:
-        summaries.forget(connection, ["f" * 32])
-    assert store.statistics.mix(Scope()).n == 2
+    begun = threading.Event()
+
+    def remove(connection: Connection) -> None:
+        summaries.forget(connection, [prediction.id])
+        connection.execute(delete(predictions).where(predictions.c.id == prediction.id))
+
+    def second() -> None:
+        begun.set()
+        with writing(engine) as connection:
+            remove(connection)
+
+    with ThreadPoolExecutor(1) as thread:
+        with writing(engine) as connection:
+            remove(connection)
+            late = thread.submit(second)
+            begun.wait()
+            time.sleep(0.2)  # until it waits for this transaction
+        late.result()
+    assert store.statistics.mix(Scope()).n == 1
+    assert contents(engine) == counted_anew(engine)
 
 
 def test_a_day_is_a_day_in_utc(store):

@@ -40,10 +40,6 @@ def test_a_mood_can_be_read_on_page_and_card_and_dark_text_on_it(emotion):
     assert contrast(ink, emotion.colour) >= AA
 
 
-def test_no_two_moods_share_a_colour():
-    assert len({emotion.colour for emotion in EMOTIONS}) == len(EMOTIONS)
-
-
 def test_charts_have_the_colours_of_the_moods_in_their_order():
     assert THEME["chartCategoricalColors"] == [emotion.colour for emotion in EMOTIONS]
 
