@@ -48,23 +48,25 @@ class FineTuneRequest:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a dry run finds. It changes nothing."""
+    """What a dry run finds. `restored` says that it read records and models back from Comet first."""
 
     collected: TrainingData
     base: Model
     device: str
     needs: estimate.Estimate
     disk_mb: int
+    restored: bool
 
 
 def look(settings: Settings, request: FineTuneRequest) -> Looked:
-    """What would be done. Raises VibeCheckError, also where there is nothing to train on."""
+    """What a run would do. Raises VibeCheckError, also where there is nothing to train on."""
     base, _, collected = _inputs(settings, request, keep_sides=False)
     check(collected)
     device = device_of(request.device)
     pictures = len(collected.train) + len(collected.valid)
     disk_mb = estimate.disk_mb(estimate.size_of(base.folder), pictures)
-    return Looked(collected, base, device, _needs(base, collected, request.epochs, device), disk_mb)
+    needs = _needs(base, collected, request.epochs, device)
+    return Looked(collected, base, device, needs, disk_mb, request.source == "comet")
 
 
 def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:

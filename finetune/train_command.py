@@ -202,7 +202,8 @@ def in_words(seen: "Looked") -> str:
     ]
     if not needs.enough:
         lines.append(needs.refusal)
-    return "\n".join([*lines, "Nothing was changed."])
+    restored = "Records and models were read back from Comet; nothing else was changed."
+    return "\n".join([*lines, restored if seen.restored else "Nothing was changed."])
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
