@@ -142,7 +142,7 @@ class Clock:
 
 def test_a_visitor_checks_as_often_as_a_person_can_and_no_more():
     clock = Clock()
-    limiter = check.CheckLimiter(per_visitor=3, for_all=5, clock=clock)
+    limiter = check.CheckLimiter(per_visitor=3, per_address=9, for_all=5, clock=clock)
     for _ in range(3):
         limiter.admit("a")
         clock.now += 1
@@ -150,7 +150,7 @@ def test_a_visitor_checks_as_often_as_a_person_can_and_no_more():
         limiter.admit("a")
     limiter.admit("b")
     limiter.admit("b")
-    with pytest.raises(TooManyChecks, match=r"Too many people .* Wait 57 seconds"):
+    with pytest.raises(TooManyChecks, match=r"Too many people check .* Wait 57 seconds"):
         limiter.admit("c")
     clock.now += 57
     limiter.admit("a")
@@ -159,3 +159,12 @@ def test_a_visitor_checks_as_often_as_a_person_can_and_no_more():
     clock.now += 600
     for _ in range(3):
         limiter.admit("a")
+
+
+def test_new_visitors_of_one_address_leave_room_for_others():
+    limiter = check.CheckLimiter(per_visitor=3, per_address=4, for_all=6, clock=Clock())
+    for number in range(4):
+        limiter.admit(f"new-{number}", "10.0.0.1")
+    with pytest.raises(TooManyChecks, match="Too many people in your network"):
+        limiter.admit("new-5", "10.0.0.1")
+    limiter.admit("other", "10.0.0.2")

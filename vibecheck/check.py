@@ -8,7 +8,7 @@ import random
 import threading
 import time
 import uuid
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -22,47 +22,46 @@ from vibecheck.vision.reader import Moment, Reading
 
 # Vibe checks a minute. A person looks at each answer; a kept face takes about 40 kB.
 PER_VISITOR = 20
+# A browser without cookies is a new visitor each time, so an address leaves room for others.
+PER_ADDRESS = 180
 FOR_ALL = 240
 # For visitors, so without a path.
 NO_ROOM = "The disk of this VibeCheck is nearly full: the answer was recorded, your face was not kept."
 
 
 class CheckLimiter:
-    """Limits how many vibe checks a minute one visitor, and all of them, can make. Thread-safe."""
+    """Limits how many vibe checks a minute one visitor, one network address and all can make. Thread-safe."""
 
     def __init__(
         self,
         per_visitor: int = PER_VISITOR,
+        per_address: int = PER_ADDRESS,
         for_all: int = FOR_ALL,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._per_visitor, self._for_all, self._clock = per_visitor, for_all, clock
+        self._per_visitor, self._per_address, self._for_all = per_visitor, per_address, for_all
+        self._clock = clock
         self._lock = threading.Lock()
-        self._recent: deque[tuple[float, str | None]] = deque()
-        self._counts: Counter[str | None] = Counter()
+        self._recent: deque[tuple[float, str | None, str | None]] = deque()  # time, visitor, address
 
-    def admit(self, visitor: str | None) -> None:
+    def admit(self, visitor: str | None, address: str | None = None) -> None:
         """Count a vibe check of this visitor. Raises TooManyChecks if there were too many in a minute."""
         now = self._clock()
         with self._lock:
             while self._recent and now - self._recent[0][0] >= 60:
-                _, gone = self._recent.popleft()
-                self._counts[gone] -= 1
-                if not self._counts[gone]:
-                    del self._counts[gone]
-            if self._counts[visitor] >= self._per_visitor:
-                first = next(at for at, who in self._recent if who == visitor)
-                raise TooManyChecks(
-                    f"You made {self._per_visitor} vibe checks within a minute. "
-                    f"Wait {math.ceil(first + 60 - now)} seconds, and press again."
-                )
-            if len(self._recent) >= self._for_all:
-                wait = math.ceil(self._recent[0][0] + 60 - now)
-                raise TooManyChecks(
-                    f"Too many people check their vibe at the moment. Wait {wait} seconds, and press again."
-                )
-            self._recent.append((now, visitor))
-            self._counts[visitor] += 1
+                self._recent.popleft()
+            theirs = [at for at, who, _ in self._recent if who == visitor]
+            nearby = [at for at, _, where in self._recent if where == address]
+            everybody = [at for at, _, _ in self._recent]
+            for times, most, problem in (
+                (theirs, self._per_visitor, f"You made {self._per_visitor} vibe checks within a minute."),
+                (nearby, self._per_address, "Too many people in your network check their vibe right now."),
+                (everybody, self._for_all, "Too many people check their vibe right now."),
+            ):
+                if len(times) >= most:
+                    wait = math.ceil(times[0] + 60 - now)
+                    raise TooManyChecks(f"{problem} Wait {wait} seconds, and press again.")
+            self._recent.append((now, visitor, address))
 
 
 # Of this process.

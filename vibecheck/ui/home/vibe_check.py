@@ -92,7 +92,7 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
 
     Raises NoFace or TooManyChecks.
     """
-    check.limiter.admit(visitor())
+    check.limiter.admit(visitor(), st.context.ip_address)
     prediction, best = check.predict(
         moment,
         source=source,
