@@ -71,3 +71,21 @@ def test_a_session_is_forgotten_some_time_after_its_connection_ended():
     owners.bind("second", Browser(ANN))
     owners.close("third", 10 * FORGET_AFTER)
     assert owners.owns(Browser(ANN), "second"), "it is connected again"
+
+
+def test_a_file_opens_in_the_browser_whose_page_names_it(monkeypatch):
+    monkeypatch.setattr(browsers, "MOST_FILES", 2)
+    owners = SessionOwners(Visitors())
+    mine, other = Browser(new_visitor()), Browser(new_visitor())
+    owners.bind("a", mine)
+    owners.name_file("a", b"1")
+    assert owners.may_open(mine, b"1") and not owners.may_open(other, b"1")
+    assert not owners.may_open(mine, b"2")
+    for file in (b"2", b"1", b"3"):
+        owners.name_file("a", file)
+    assert [owners.may_open(mine, file) for file in (b"1", b"2", b"3")] == [True, False, True]
+    owners.close("a", now=0.0)
+    assert owners.may_open(mine, b"1"), "for a while"
+    owners.bind("b", other)
+    owners.close("b", now=1000.0)
+    assert not owners.may_open(mine, b"1") and not owners._files

@@ -10,6 +10,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 MOST_DELETED = 10_000
 # Streamlit drops a session two minutes after its connection ended; none is taken up later.
 FORGET_AFTER = 600.0  # s
+MOST_FILES = 1000  # of a session's page
 
 
 def new_visitor() -> str:
@@ -63,7 +64,7 @@ class Visitors:
 
 
 class SessionOwners:
-    """Which browser opened each Streamlit session. Thread-safe.
+    """Which browser opened each Streamlit session, and which files its page names. Thread-safe.
 
     A session's id alone is no secret: it stands in the addresses of uploads.
     """
@@ -72,6 +73,7 @@ class SessionOwners:
         self._visitors = visitors
         self._lock = threading.Lock()
         self._owners: dict[str, Browser] = {}
+        self._files: dict[str, dict[bytes, None]] = {}  # by session, oldest first
         self._closed: OrderedDict[str, float] = OrderedDict()  # when the connection ended, s
 
     def bind(self, session: str, owner: Browser) -> None:
@@ -92,6 +94,21 @@ class SessionOwners:
             owner = self._owners.get(session)
         return self._visitors.current(owner.visitor) if owner else ""
 
+    def name_file(self, session: str, file: bytes) -> None:
+        """Note that a session's page was told the address of a file."""
+        with self._lock:
+            files = self._files.setdefault(session, {})
+            files.pop(file, None)
+            files[file] = None
+            if len(files) > MOST_FILES:
+                del files[next(iter(files))]
+
+    def may_open(self, browser: Browser, file: bytes) -> bool:
+        """Whether a page of this browser was told the address of a file."""
+        with self._lock:
+            sessions = [session for session, files in self._files.items() if file in files]
+        return any(self.owns(browser, session) for session in sessions)
+
     def close(self, session: str, now: float) -> None:
         """Its connection ended; after a while the session is forgotten."""
         with self._lock:
@@ -100,3 +117,4 @@ class SessionOwners:
             while self._closed and next(iter(self._closed.values())) < now - FORGET_AFTER:
                 gone, _ = self._closed.popitem(last=False)
                 del self._owners[gone]
+                self._files.pop(gone, None)

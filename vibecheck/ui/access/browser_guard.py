@@ -11,7 +11,6 @@
 import logging
 import re
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote, urlencode
@@ -38,7 +37,6 @@ STREAM = "/_stcore/stream"
 UPLOAD = re.compile(r"/_stcore/upload_file/([^/]*)/")
 MEDIA = re.compile(rb"/media/([0-9a-f]+)")
 NO_PAGES = ("/_stcore", "/media", "/component", "/static", "/oauth2callback")
-MOST_MEDIA = 10_000
 POLICY_VIOLATION = 1008  # close code, RFC 6455
 REFUSED = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck</title>
 <meta name="viewport" content="width=device-width"><style>body {{ background: #0E1016; color: #F2F4F8;
@@ -61,7 +59,6 @@ class BrowserGuard:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._media: OrderedDict[bytes, set[Browser]] = OrderedDict()  # to whom each file's address was sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -95,12 +92,13 @@ class BrowserGuard:
 
         await self._app(scope, receive, send_with_cookies)
 
-    def _may(self, browser: Browser, path: str) -> bool:
+    @staticmethod
+    def _may(browser: Browser, path: str) -> bool:
         """Whether a browser may use an address that belongs to a session."""
         if upload := UPLOAD.match(path):
             return session_owners().owns(browser, upload[1])
         if media := MEDIA.match(path.encode()):
-            return any(visitors().may_use(browser, each) for each in self._media.get(media[1], ()))
+            return session_owners().may_open(browser, media[1])
         return not path.startswith(("/_stcore/upload_file", "/media"))
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,21 +137,15 @@ class BrowserGuard:
             elif message["type"] == "websocket.send" and (data := message.get("bytes")):
                 if not session and (session := _session_in(data)):
                     session_owners().bind(session, browser)
-                if b"/media/" in data:
-                    self._note_media(data, browser)
+                if session and b"/media/" in data:
+                    for file in MEDIA.findall(data):
+                        session_owners().name_file(session, file)
             await send(message)
 
         try:
             await self._app(_for_streamlit(scope, browser), receive_checked, send_checked)
         finally:
             session_owners().close(session, time.monotonic())
-
-    def _note_media(self, data: bytes, browser: Browser) -> None:
-        for file in MEDIA.findall(data):
-            self._media.setdefault(file, set()).add(browser)
-            self._media.move_to_end(file)
-        while len(self._media) > MOST_MEDIA:
-            self._media.popitem(last=False)
 
 
 async def _upload(
