@@ -322,15 +322,24 @@ def test_a_face_on_a_page_has_no_address(app):
         assert not any(b"/media/" in each.SerializeToString() for each in tab.elements)
 
 
-def test_a_file_of_a_page_opens_only_in_a_browser_whose_page_has_it(app):
+def test_a_download_opens_only_in_the_browser_whose_page_made_it(app):
     with Visitor(app.url) as tab:
-        message = BackMsg()
-        message.rerun_script.page_name = "Home"
-        tab._socket.send(message.SerializeToString())
-        address = next(each.logo.image for each in tab._messages() if each.WhichOneof("type") == "logo")
-        assert address.startswith("/media/")
-        assert tab.http.get(app.url + address, timeout=10).ok
-    assert requests.get(app.url + address, timeout=10).status_code == 403
+        check_vibe(tab, content=photo(0.7))
+        cookies = cookies_of(tab)
+    with Visitor(app.url, page="Corrections", cookies=cookies) as tab:
+        asked = BackMsg()
+        asked.backend_operation_request.session_id = tab.session
+        asked.backend_operation_request.request_id = "download"
+        asked.backend_operation_request.deferred_file.file_id = tab.find("my-vibes").deferred_file_id
+        tab._socket.send(asked.SerializeToString())
+        answers = (
+            each.backend_operation_response
+            for each in tab._messages()
+            if each.WhichOneof("type") == "backend_operation_response"
+        )
+        address = app.url + next(answers).deferred_file.url
+        assert "happy" in tab.http.get(address, timeout=10).text
+    assert requests.get(address, timeout=10).status_code == 403
     made_up = requests.get(f"{app.url}/media/{secrets.token_hex(28)}.csv", timeout=10)
     assert made_up.status_code == 403, "no difference between what is there and what is not"
 
