@@ -2,12 +2,13 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from finetune.embedded.recipe import PretrainRecipe as Recipe
+from finetune.embedded.recipe import CONTINUED, FROM_SCRATCH
 from finetune.judging.judge_command import judge
 from finetune.train_command import fine_tune
 from vibecheck.cli.main import run
@@ -21,39 +22,57 @@ app.command()(judge)
 def pretrain(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
     out: Annotated[Path, typer.Option(help="Folder of the model; its name becomes the version.")],
+    start: Annotated[
+        Path | None, typer.Option(help="Model folder to start from; else random weights.")
+    ] = None,
+    muxspace: Annotated[
+        Path | None, typer.Option(help="Parquet file of muxspace's faces, to train on as well.")
+    ] = None,
     architecture: Annotated[
-        str, typer.Option(help="One of finetune/embedded/architectures.py.")
-    ] = Recipe.architecture,
-    epochs: Annotated[int, typer.Option(min=1)] = Recipe.epochs,
-    side: Annotated[int, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = Recipe.side,
-    small_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")
-    ] = Recipe.small_share,
-    rate: Annotated[float, typer.Option(min=0.001, help="Factor of the learning rate.")] = Recipe.rate,
+        str | None, typer.Option(help="One of finetune/embedded/architectures.py.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    side: Annotated[int | None, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = None,
+    small_share: Annotated[float | None, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="Factor of the learning rate.")] = None,
     calm_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of epochs, at the end, with less augmentation.")
-    ] = Recipe.calm_share,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = Recipe.seed,
+        float | None, typer.Option(min=0, max=1, help="Share of epochs, at the end, with less augmentation.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same model.")] = None,
     minutes: Annotated[float, typer.Option(help="Stop after so many; the same command resumes.")] = math.inf,
 ) -> None:
-    """Train the embedded model from scratch on FER+; prints a line of JSON after each epoch.
+    """Train the embedded model on FER+ faces; prints a line of JSON after each epoch.
 
-    An interrupted run resumes from its checkpoint in --out.
+    What is not given is as in finetune/embedded/recipe.py: one recipe from scratch, one with --start. An
+    interrupted run resumes from its checkpoint in --out.
     """
-    from finetune.embedded.ferplus import read
+    from finetune.embedded import ferplus
+    from finetune.embedded import muxspace as natural
     from finetune.embedded.pretrain import as_line, pretrain
 
-    train, valid = read(data / "train.parquet"), read(data / "valid.parquet")
-    recipe = Recipe(
-        architecture,
-        epochs,
-        side,
-        small_share=small_share,
-        calm_share=calm_share,
-        rate=rate,
-        seed=seed,
+    given: dict[str, Any] = {
+        "architecture": architecture,
+        "epochs": epochs,
+        "side": side,
+        "small_share": small_share,
+        "rate": rate,
+        "calm_share": calm_share,
+        "seed": seed,
+    }
+    recipe = replace(
+        CONTINUED if start else FROM_SCRATCH,
+        **{name: value for name, value in given.items() if value is not None},
     )
-    done = pretrain(train, valid, out, recipe, lambda event: typer.echo(as_line(event)), minutes)
+    done = pretrain(
+        ferplus.read(data / "train.parquet"),
+        ferplus.read(data / "valid.parquet"),
+        out,
+        recipe,
+        lambda event: typer.echo(as_line(event)),
+        minutes,
+        start,
+        natural.read(muxspace)[0] if muxspace else None,
+    )
     if not done:
         typer.echo("Not finished yet: the same command resumes.", err=True)
 

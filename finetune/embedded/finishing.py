@@ -34,13 +34,19 @@ OUTPUTS = [f"{head} {name}" for head in ("votes", "label") for name in NAMES]
 
 
 def finish(
-    model: PreTrainedModel, recipe: PretrainRecipe, priors: np.ndarray, valid: Faces, out: Path
+    model: PreTrainedModel,
+    recipe: PretrainRecipe,
+    priors: np.ndarray,
+    valid: Faces,
+    out: Path,
+    origin: str,
 ) -> dict:
     """Write the model folder: weights, ONNX, and a manifest with a calibration that is fitted on `valid`.
 
-    `priors` is 2 x 7: the class prior that each head was trained under. The weights of the heads and the
-    strength of the class-prior correction maximise the mean of accuracy by votes and balanced accuracy by
-    FER2013's label. Temperature and class biases maximise the likelihood of the majority votes.
+    `priors` is 2 x 7: the class prior that each head was trained under. `origin` goes into the manifest. The
+    weights of the heads and the strength of the class-prior correction maximise the mean of accuracy by votes
+    and balanced accuracy by FER2013's label. Temperature and class biases maximise the likelihood of the
+    majority votes.
     """
     clear = valid.truth >= 0
     both = logits_of(model, pictures_of(valid), recipe.side, recipe.mirrored).double().numpy()
@@ -67,7 +73,7 @@ def finish(
     ).save_pretrained(out)
     manifest = Manifest(
         version=out.name,
-        origin="trained on FER+ by python -m finetune pretrain",
+        origin=origin,
         grey=True,
         crop_scale=CROP_SCALE,
         mirrored=recipe.mirrored,

@@ -1,8 +1,8 @@
-"""Trains the embedded model from scratch on FER+, reproducibly.
+"""Trains the embedded model, from scratch on FER+ or from a finished model on FER+ and muxspace.
 
 FER+ has two labels for each face: the votes of ten people, and FER2013's, with far more fear and disgust. The
 network has a head for each. The exponential moving average of the weights becomes the model folder (see
-`finishing`). An interrupted run resumes from its checkpoint.
+`finishing`). Runs are reproducible, and an interrupted run resumes from its checkpoint.
 """
 
 import json
@@ -19,8 +19,10 @@ from torch import nn
 
 from finetune.embedded.architectures import ARCHITECTURES, build
 from finetune.embedded.ferplus import Faces
-from finetune.embedded.finishing import OUTPUTS, finish, logits_of, normal, pictures_of, scaled
+from finetune.embedded.finishing import OUTPUTS, finish, logits_of, normal, pictures_of
 from finetune.embedded.recipe import PretrainRecipe
+from finetune.embedded.starting_model import StartingModel
+from finetune.embedded.training_set import TrainingSet, training_set
 from finetune.metrics import report
 from finetune.training.augment import augment, mixed
 from vibecheck.emotions import NAMES
@@ -31,12 +33,6 @@ CHECKPOINT = "checkpoint.pt"
 CALM_SHARE = 0.5
 
 
-def usable(faces: Faces) -> np.ndarray:
-    """A mask of the faces to train on: at least half of the votes went to the seven."""
-    seven = faces.votes[:, :7].sum(axis=1)
-    return seven * 2 >= faces.votes.sum(axis=1)
-
-
 def pretrain(
     train: Faces,
     valid: Faces,
@@ -44,21 +40,23 @@ def pretrain(
     recipe: PretrainRecipe,
     tell: Callable[[dict], None] = lambda event: None,
     minutes: float = math.inf,
+    start: Path | None = None,
+    muxspace: Faces | None = None,
 ) -> bool:
     """Train, and write the finished model folder into `out`; returns whether it is finished.
 
-    Stops after the first epoch that ends later than `minutes` after the start; another call with the same
-    recipe resumes. `tell` gets a dict after each epoch, and one at the end. The same recipe, data, machine
-    and number of threads give the same model. Raises VibeCheckError if `out` holds a checkpoint of another
-    recipe.
+    Training starts from the model in the folder `start`, or from random weights, and uses FER+ (`train`) and,
+    if given, `muxspace`. Stops after the first epoch that ends later than `minutes` after the beginning;
+    another call with the same arguments resumes. `tell` gets a dict after each epoch, and one at the end. The
+    same recipe, data, machine and number of threads give the same model. Raises VibeCheckError if `out` holds
+    a checkpoint of other arguments, or if the model in `start` does not fit the recipe.
     """
     began = time.monotonic()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
-    train = train.take(usable(train))
-    goals = opinions(train)
-    weights = draw_weights(goals, recipe.balance)
-    run = _Run(recipe, train, goals, weights, device)
+    starting = StartingModel.load(start, recipe, device) if start else None
+    faces = training_set(train, muxspace, recipe, starting)
+    run = _Run(recipe, faces, starting, device)
     out.mkdir(parents=True, exist_ok=True)
     first = run.resume(out / CHECKPOINT)
     for epoch in range(first, recipe.epochs):
@@ -79,25 +77,11 @@ def pretrain(
         )
         if elapsed > minutes * 60 and epoch + 1 < recipe.epochs:
             return False
-    tell(finish(run.average.module, recipe, priors(goals, weights), valid, out))
+    data = "FER+ and muxspace" if muxspace else "FER+"
+    begun = f", starting from {starting.version}" if starting else ""
+    origin = f"trained on {data}{begun} by python -m finetune pretrain"
+    tell(finish(run.average.module, recipe, faces.priors, valid, out, origin))
     return True
-
-
-def opinions(faces: Faces) -> np.ndarray:
-    """The targets of both heads (N x 2 x 7): the votes, and FER2013's label."""
-    return np.stack([faces.shares, np.eye(len(NAMES))[faces.label]], axis=1)
-
-
-def draw_weights(goals: np.ndarray, balance: float) -> np.ndarray:
-    """Sampling weights (N) for targets (N x 2 x 7): rare expressions are drawn more often."""
-    goal = goals.mean(axis=1)
-    mix = np.maximum(goal.mean(axis=0), 1e-3)
-    return goal @ (mix**-balance)
-
-
-def priors(goals: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The class prior that each head is trained under (2 x 7)."""
-    return np.einsum("n,nhm->hm", weights / weights.sum(), goals)
 
 
 class _Run:
@@ -106,20 +90,20 @@ class _Run:
     def __init__(
         self,
         recipe: PretrainRecipe,
-        faces: Faces,
-        goals: np.ndarray,
-        weights: np.ndarray,
+        faces: TrainingSet,
+        starting: StartingModel | None,
         device: torch.device,
     ) -> None:
-        self.recipe, self.device = recipe, device
-        self.faces = pictures_of(faces)
-        self.goals = torch.from_numpy(goals).float()
-        self.weights = torch.from_numpy(weights)
+        self.recipe, self.device, self.faces = recipe, device, faces
+        self.targets = torch.from_numpy(faces.targets).float()
+        self.weights = torch.from_numpy(faces.weights)
         self.steps = len(faces) // recipe.batch
         if self.steps == 0:
             raise VibeCheckError(f"{len(faces)} faces are fewer than one batch of {recipe.batch}.")
+        # What a checkpoint has to agree with.
+        self._about = asdict(recipe) | {"start": starting and starting.version, "faces": len(faces)}
         torch.manual_seed(recipe.seed)
-        model = build(recipe.architecture, recipe.side, OUTPUTS)
+        model = starting.with_two_heads() if starting else build(recipe.architecture, recipe.side, OUTPUTS)
         self.model = model.to(device).to(memory_format=torch.channels_last)
         keep = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
         self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=keep, use_buffers=True)
@@ -140,13 +124,13 @@ class _Run:
         losses = []
         drawn = torch.multinomial(self.weights, self.steps * recipe.batch, True, generator=dice)
         for batch in drawn.view(self.steps, recipe.batch):
-            pictures = augment(scaled(self.faces[batch].to(self.device), side), here, share)
-            pictures, goals = mixed(pictures, self.goals[batch].to(self.device), mixup, here)
+            pictures = augment(self.faces.inputs(batch, side, self.device), here, share)
+            pictures, targets = mixed(pictures, self.targets[batch].to(self.device), mixup, here)
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
                 logits = self.model(pixel_values=normal(pictures)).logits
             votes, label = logits.float().split(len(NAMES), dim=1)
-            loss = F.cross_entropy(votes, goals[:, 0])
-            loss = loss + recipe.label_weight * F.cross_entropy(label, goals[:, 1])
+            loss = F.cross_entropy(votes, targets[:, 0])
+            loss = loss + recipe.label_weight * F.cross_entropy(label, targets[:, 1])
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -164,7 +148,7 @@ class _Run:
     def save(self, path: Path, epoch: int) -> None:
         """Write a checkpoint, whole or not at all."""
         parts = [part.state_dict() for part in self._parts]
-        state = {"epoch": epoch, "recipe": asdict(self.recipe), "parts": parts}
+        state = {"epoch": epoch, "about": self._about, "parts": parts}
         unfinished = path.with_suffix(".part")
         torch.save(state, unfinished)
         unfinished.replace(path)
@@ -174,8 +158,10 @@ class _Run:
         if not path.exists():
             return 0
         state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
-            raise VibeCheckError(f"{path} is of another recipe. Name another --out, or delete it.")
+        if state.get("about") != self._about:
+            raise VibeCheckError(
+                f"{path} is of a run with another recipe, start or data. Name another --out, or delete it."
+            )
         for part, saved in zip(self._parts, state["parts"], strict=True):
             part.load_state_dict(saved)
         return state["epoch"]

@@ -14,6 +14,10 @@ class PretrainRecipe:
     faces are only mirrored, so that training ends on unaugmented data (as Ge et al. 2021, arXiv:2107.08430,
     end without mosaics). `rate` scales the architecture's peak learning rate, which is reached after a tenth
     of the run. If `mirrored`, the model averages its logits over a face and its mirror image.
+
+    Of the faces of an epoch, `muxspace_share` come from muxspace if it is given, sampled with the balance
+    `muxspace_balance`. Since many of its labels are wrong, the share `softened` of its targets are the
+    answers of the model that training starts from (soft bootstrapping: Reed et al. 2014, arXiv:1412.6596).
     """
 
     architecture: str = "resnet"
@@ -30,3 +34,13 @@ class PretrainRecipe:
     mirrored: bool = True
     rate: float = 1.0
     seed: int = 1
+    muxspace_share: float = 0.3
+    muxspace_balance: float = 0.25
+    softened: float = 0.5
+
+
+FROM_SCRATCH = PretrainRecipe()
+# One epoch of a finished model at a low rate: at full size, without mixup, half of the faces unaugmented.
+CONTINUED = PretrainRecipe(
+    epochs=1, small_share=0.0, calm_share=1.0, average=0.99, rate=0.04, muxspace_balance=0.5
+)

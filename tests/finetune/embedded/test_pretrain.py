@@ -5,10 +5,14 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from finetune.embedded.ferplus import read
 from vibecheck.emotions import NAMES
@@ -32,6 +36,13 @@ def finishing():
     from finetune.embedded import finishing
 
     return finishing
+
+
+@pytest.fixture(scope="module")
+def training_set():
+    from finetune.embedded import training_set
+
+    return training_set
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +73,6 @@ def splits(ferplus):
 def trained(pretrain, small, splits, tmp_path_factory):
     """A small model after a short run, and what was told on the way."""
     out, told = tmp_path_factory.mktemp("models") / "small-1", []
-    from dataclasses import replace
-
     assert pretrain.pretrain(*splits, out, replace(small, epochs=12), told.append)
     return out, told
 
@@ -115,11 +124,12 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_model(pretrain, small, split
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(pretrain, small, splits, tmp_path):
-    from dataclasses import replace
-
     assert not pretrain.pretrain(*splits, tmp_path, small, minutes=0)
-    with pytest.raises(VibeCheckError, match="another recipe"):
+    with pytest.raises(VibeCheckError, match="another recipe, start or data"):
         pretrain.pretrain(*splits, tmp_path, replace(small, seed=small.seed + 1))
+    train, valid = splits
+    with pytest.raises(VibeCheckError, match="another recipe, start or data"):
+        pretrain.pretrain(train, valid, tmp_path, small, muxspace=valid)
 
 
 def test_fewer_faces_than_a_batch_are_refused(pretrain, small, splits, tmp_path):
@@ -128,11 +138,86 @@ def test_fewer_faces_than_a_batch_are_refused(pretrain, small, splits, tmp_path)
         pretrain.pretrain(train.take(np.arange(10)), valid, tmp_path, small)
 
 
-def test_the_two_heads_learn_the_votes_and_the_label(pretrain, splits):
+def test_the_two_heads_learn_the_votes_and_the_label(training_set, splits):
     train = splits[0]
-    votes, label = pretrain.opinions(train).transpose(1, 0, 2)
+    votes, label = training_set.both_targets(train).transpose(1, 0, 2)
     assert votes == pytest.approx(train.shares)
     assert (label.argmax(1) == train.label).all() and label.sum(1) == pytest.approx(1)
+
+
+@pytest.fixture(scope="module")
+def starting(trained, small):
+    from finetune.embedded.starting_model import StartingModel
+
+    return StartingModel.load(trained[0], small)
+
+
+@pytest.fixture(scope="module")
+def others(splits):
+    """Faces of another size, with one vote each."""
+    faces = splits[1].take(np.arange(40))
+    pictures = np.stack([cv2.resize(picture, (60, 60)) for picture in faces.pictures])
+    return replace(faces, pictures=pictures)
+
+
+def test_a_model_is_trained_further_on_two_sets(pretrain, small, splits, others, trained, tmp_path):
+    start, told = trained
+    out, events = tmp_path / "small-2", []
+    gentle = replace(small, epochs=1, rate=0.01, small_share=0.0, calm_share=1.0)
+    assert pretrain.pretrain(*splits, out, gentle, events.append, start=start, muxspace=others)
+    assert events[0]["accuracy"] > told[-2]["accuracy"] - 0.05  # it did not begin anew
+    origin = "trained on FER+ and muxspace, starting from small-1 by python -m finetune pretrain"
+    assert Classifier.load(out).manifest.origin == origin
+    assert (out / "model.safetensors").read_bytes() != (start / "model.safetensors").read_bytes()
+
+
+def test_both_heads_answer_like_the_model_that_training_starts_from(finishing, starting, splits, small):
+    faces = finishing.pictures_of(splits[1])
+    logits = finishing.logits_of(starting.with_two_heads(), faces, small.side, mirrored=True)
+    answers = (logits / Manifest.read(starting.folder).temperature).reshape(-1, 2, 7).softmax(2)
+    assert answers[:, 0].numpy() == pytest.approx(starting.answers(splits[1]), abs=1e-5)
+    assert answers[:, 1].numpy() == pytest.approx(starting.answers(splits[1]), abs=1e-5)
+
+
+def test_a_model_that_does_not_fit_the_recipe_is_refused(starting, small):
+    with pytest.raises(VibeCheckError, match="small-1 is not a tiny for 64 px"):
+        type(starting).load(starting.folder, replace(small, side=64))
+    with pytest.raises(VibeCheckError, match="small-1 is not a resnet for 32 px"):
+        type(starting).load(starting.folder, replace(small, architecture="resnet"))
+
+
+def test_each_source_gets_its_share_and_its_balance(training_set, small, splits, others):
+    recipe = replace(small, muxspace_share=0.3, balance=0.0, muxspace_balance=1.0)
+    faces = training_set.training_set(splits[0], others, recipe, None)
+    own, more = faces.weights[: len(splits[0])], faces.weights[len(splits[0]) :]
+    assert len(more) == len(others) and more.sum() / faces.weights.sum() == pytest.approx(0.3)
+    assert own == pytest.approx(own[0])
+    drawn = [more[others.label == mood].sum() for mood in set(others.label)]
+    assert drawn == pytest.approx([drawn[0]] * len(drawn))
+    assert faces.priors.sum(axis=1) == pytest.approx(1)
+
+
+def test_labels_are_softened_by_the_answers_of_the_starting_model(
+    training_set, starting, small, splits, others
+):
+    recipe = replace(small, softened=0.25)
+    faces = training_set.training_set(splits[0], others, recipe, starting)
+    expected = 0.75 * np.eye(7)[others.label] + 0.25 * starting.answers(others)
+    for head in (0, 1):
+        assert faces.targets[len(splits[0]) :, head] == pytest.approx(expected)
+    assert faces.targets[: len(splits[0])] == pytest.approx(training_set.both_targets(splits[0]))
+
+
+def test_faces_of_two_sizes_are_put_where_they_were_drawn(training_set, finishing, small, splits, others):
+    import torch
+
+    faces = training_set.training_set(splits[0], others, small, None)
+    ours = len(splits[0])
+    inputs = faces.inputs(torch.tensor([ours + 3, 5, ours, 5]), 32, torch.device("cpu"))
+    expected = [(others, 3), (splits[0], 5), (others, 0), (splits[0], 5)]
+    for picture, (source, number) in zip(inputs, expected, strict=True):
+        alone = finishing.scaled(finishing.pictures_of(source.take(np.array([number]))), 32)
+        assert torch.equal(picture, alone[0])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
@@ -165,11 +250,11 @@ def test_every_architecture_can_be_built_and_trained_by_one_step(finishing):
         assert 1e3 < sum(p.numel() for p in model.parameters()) < 12e6
 
 
-def test_rare_expressions_are_drawn_more_often(pretrain):
+def test_rare_expressions_are_drawn_more_often(training_set):
     goals = np.eye(7)[[3] * 90 + [1] * 10][:, np.newaxis].repeat(2, 1)
-    even = pretrain.draw_weights(goals, 0.0)
+    even = training_set.draw_weights(goals, 0.0)
     assert even == pytest.approx(np.ones(100))
-    full = pretrain.draw_weights(goals, 1.0)
+    full = training_set.draw_weights(goals, 1.0)
     assert full[95] / full[0] == pytest.approx(9, rel=0.05)
 
 
@@ -195,6 +280,26 @@ def test_the_command_prints_json_lines_and_goes_on(ferplus, tmp_path):
     events = [json.loads(line) for line in second.stdout.splitlines()]
     assert [event.get("epoch") for event in events] == [2, None]
     assert set(events[0]) >= {"loss", "accuracy", "balanced_accuracy", "ece", "minutes"}
+
+
+def test_the_command_trains_a_model_further_on_both_sets(ferplus, trained, tmp_path):
+    from finetune.__main__ import app
+
+    rows = pd.read_parquet(ferplus / "valid.parquet").rename(columns={"fer2013_label": "label"})
+    rows.assign(person=rows["name"]).to_parquet(tmp_path / "faces.parquet")
+    files = {
+        "data": ferplus,
+        "start": trained[0],
+        "muxspace": tmp_path / "faces.parquet",
+        "out": tmp_path / "m",
+    }
+    given = [part for name, path in files.items() for part in (f"--{name}", str(path))]
+    run = CliRunner().invoke(app, ["pretrain", *given, "--architecture", "tiny", "--side", "32"])
+    assert run.exit_code == 0, run.output
+    epoch, finished = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    assert (epoch["epoch"], epoch["of"]) == (1, 1)
+    origin = "trained on FER+ and muxspace, starting from small-1 by python -m finetune pretrain"
+    assert finished["manifest"]["origin"] == Manifest.read(tmp_path / "m").origin == origin
 
 
 @pytest.mark.slow

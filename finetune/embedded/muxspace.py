@@ -1,0 +1,48 @@
+"""muxspace/facial_expressions: grey photographs of public figures, one label each (Apache License 2.0).
+
+The parquet file has the columns `image` (a struct with the picture's `bytes`), `label` (one of the seven
+moods) and `person`. The pictures are square face crops, cut as the app cuts them for the embedded model.
+"""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pyarrow import ArrowException
+
+from finetune.embedded.ferplus import VOTES, Faces
+from vibecheck.emotions import NAMES
+from vibecheck.errors import VibeCheckError
+from vibecheck.vision.images import decode
+
+# One person in this many is held out of training.
+HELD_OUT_EVERY = 10
+
+
+def read(path: Path) -> tuple[Faces, Faces]:
+    """The faces to train on, and those of the people who are held out; each label is one vote.
+
+    Raises VibeCheckError, naming the file and the column.
+    """
+    try:
+        table = pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise VibeCheckError(f"{path} is missing. Name muxspace's parquet file with --muxspace.") from error
+    except (OSError, ArrowException) as error:
+        raise VibeCheckError(f"{path} is not a parquet file: {error}") from error
+    if missing := {"image", "label", "person"} - set(table.columns):
+        raise VibeCheckError(f"{path} has no column {', '.join(sorted(missing))}.")
+    if unknown := set(table["label"]) - set(NAMES):
+        raise VibeCheckError(f"{path} has labels that are not among the seven: {', '.join(sorted(unknown))}.")
+    pictures = [decode(image["bytes"], name=str(path))[..., 0] for image in table["image"]]
+    if len({picture.shape for picture in pictures}) != 1:
+        raise VibeCheckError(f"{path} has no pictures, or pictures of several sizes.")
+    label = np.array([NAMES.index(name) for name in table["label"]])
+    votes = np.array([[name == vote for vote in VOTES] for name in table["label"]], dtype=np.int64)
+    faces = Faces(np.stack(pictures), votes, label)
+    # A hash, so that a person stays on the same side whatever else is in the file.
+    held_out = np.array(
+        [zlib.crc32(person.encode()) % HELD_OUT_EVERY == 0 for person in table["person"].astype(str)]
+    )
+    return faces.take(~held_out), faces.take(held_out)

@@ -1,0 +1,79 @@
+"""Faces to train the embedded model on: pictures, targets of both heads, and how often each is drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from finetune.embedded.ferplus import Faces
+from finetune.embedded.finishing import pictures_of, scaled
+from finetune.embedded.recipe import PretrainRecipe
+from finetune.embedded.starting_model import StartingModel
+from vibecheck.emotions import NAMES
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """N faces with `targets` (N x 2 x 7) and sampling `weights` (N).
+
+    `pictures` has one tensor (n x 1 x S x S uint8) for each source; N is the sum of n.
+    """
+
+    pictures: tuple[torch.Tensor, ...]
+    targets: np.ndarray
+    weights: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @property
+    def priors(self) -> np.ndarray:
+        """The class prior that each head is trained under (2 x 7)."""
+        return np.einsum("n,nhm->hm", self.weights / self.weights.sum(), self.targets)
+
+    def inputs(self, drawn: torch.Tensor, side: int, device: torch.device) -> torch.Tensor:
+        """The faces with these numbers, N x 1 x side x side float, 0 to 1, on the device."""
+        inputs = torch.empty(len(drawn), 1, side, side, device=device)
+        first = 0
+        for source in self.pictures:
+            own = torch.nonzero((drawn >= first) & (drawn < first + len(source)))[:, 0]
+            if len(own):
+                inputs[own.to(device)] = scaled(source[drawn[own] - first].to(device), side)
+            first += len(source)
+        return inputs
+
+
+def training_set(
+    ferplus: Faces, muxspace: Faces | None, recipe: PretrainRecipe, starting: StartingModel | None
+) -> TrainingSet:
+    """The usable faces of FER+, and muxspace's if given, their targets softened by the starting model."""
+    ferplus = ferplus.take(usable(ferplus))
+    targets = both_targets(ferplus)
+    weights = draw_weights(targets, recipe.balance)
+    if muxspace is None:
+        return TrainingSet((pictures_of(ferplus),), targets, weights)
+    more = both_targets(muxspace)
+    if starting:
+        more = (1 - recipe.softened) * more + recipe.softened * starting.answers(muxspace)[:, np.newaxis]
+    drawn = draw_weights(more, recipe.muxspace_balance)
+    drawn *= recipe.muxspace_share / (1 - recipe.muxspace_share) * weights.sum() / drawn.sum()
+    pictures = pictures_of(ferplus), pictures_of(muxspace)
+    return TrainingSet(pictures, np.concatenate([targets, more]), np.concatenate([weights, drawn]))
+
+
+def usable(faces: Faces) -> np.ndarray:
+    """A mask of the faces to train on: at least half of the votes went to the seven."""
+    seven = faces.votes[:, :7].sum(axis=1)
+    return seven * 2 >= faces.votes.sum(axis=1)
+
+
+def both_targets(faces: Faces) -> np.ndarray:
+    """The targets of both heads (N x 2 x 7): the votes, and FER2013's label."""
+    return np.stack([faces.shares, np.eye(len(NAMES))[faces.label]], axis=1)
+
+
+def draw_weights(targets: np.ndarray, balance: float) -> np.ndarray:
+    """Sampling weights (N) for targets (N x 2 x 7): rare expressions are drawn more often."""
+    goal = targets.mean(axis=1)
+    mix = np.maximum(goal.mean(axis=0), 1e-3)
+    return goal @ (mix**-balance)

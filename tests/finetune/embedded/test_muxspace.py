@@ -1,0 +1,52 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from finetune.embedded.muxspace import read
+from tests.finetune.conftest import png
+from vibecheck.emotions import NAMES
+from vibecheck.errors import VibeCheckError
+
+
+def parquet(path, labels, people):
+    """Faces whose grey value is the person's number."""
+    pictures = [{"bytes": png(np.full((48, 48), number, np.uint8)), "path": ""} for number in people]
+    names = [f"person {number}" for number in people]
+    pd.DataFrame({"image": pictures, "label": labels, "person": names}).to_parquet(path)
+    return path
+
+
+def people_in(faces):
+    return set(faces.pictures[:, 0, 0].tolist())
+
+
+def test_a_label_is_one_vote(tmp_path):
+    labels = list(NAMES * 10)
+    training, held_out = read(parquet(tmp_path / "faces.parquet", labels, range(70)))
+    assert training.pictures.shape[1:] == (48, 48) and training.pictures.dtype == np.uint8
+    for faces in (training, held_out):
+        assert [labels[person] for person in faces.pictures[:, 0, 0]] == [NAMES[i] for i in faces.label]
+        assert (faces.truth == faces.label).all() and (faces.votes.sum(axis=1) == 1).all()
+        assert faces.shares == pytest.approx(np.eye(7)[faces.label])
+
+
+def test_a_person_is_on_the_same_side_whatever_else_is_in_the_file(tmp_path):
+    training, held_out = read(parquet(tmp_path / "all.parquet", ["sad"] * 300, [*range(100)] * 3))
+    assert people_in(training).isdisjoint(people_in(held_out))
+    assert 3 <= len(people_in(held_out)) <= 25 and len(training) + len(held_out) == 300
+    some = [*sorted(people_in(held_out))[:2], *sorted(people_in(training))[:2]]
+    training_again, held_out_again = read(parquet(tmp_path / "some.parquet", ["sad"] * 4, some))
+    assert (people_in(held_out_again), people_in(training_again)) == (set(some[:2]), set(some[2:]))
+
+
+def test_what_cannot_be_used_is_named(tmp_path):
+    with pytest.raises(VibeCheckError, match=r"nothing\.parquet is missing"):
+        read(tmp_path / "nothing.parquet")
+    (tmp_path / "text.parquet").write_text("text")
+    with pytest.raises(VibeCheckError, match=r"text\.parquet is not a parquet file"):
+        read(tmp_path / "text.parquet")
+    pd.DataFrame({"image": [1]}).to_parquet(tmp_path / "bare.parquet")
+    with pytest.raises(VibeCheckError, match="label, person"):
+        read(tmp_path / "bare.parquet")
+    with pytest.raises(VibeCheckError, match="bored"):
+        read(parquet(tmp_path / "labels.parquet", ["bored"], [1]))
