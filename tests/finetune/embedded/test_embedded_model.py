@@ -32,7 +32,7 @@ def test_the_card_has_these_figures(figures):
         "accuracy where most people agree": "agreed_accuracy",
         "mean recall of the seven": "balanced_accuracy",
         "expected calibration error (15 bins)": "ece",
-        "the same, of a truth with the corrected mix": "ece_reweighted",
+        "the same, reweighted to the corrected class distribution": "ece_reweighted",
         "accuracy by FER2013's own labels": "fer2013_accuracy",
         "mean recall by FER2013's own labels": "fer2013_balanced_accuracy",
     }
