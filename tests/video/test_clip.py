@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vibecheck.emotions import NAMES, Distribution
-from vibecheck.errors import PictureError
-from vibecheck.video.clip import Clip, ClipReading, summarise
+from vibecheck.errors import PictureError, PictureTooLarge
+from vibecheck.video.clip import UPLOAD, Clip, ClipReading, Limits, read_moment, summarise
 
 NOBODY = np.full((240, 320, 3), 120, np.uint8)
 
@@ -47,7 +47,7 @@ def test_a_clip_is_read_at_regular_times_and_smoothed(tmp_path, astronaut, reade
     found = read(path, reader)
     assert [each.at_s for each in found] == pytest.approx([0.2 * i for i in range(11)], abs=0.01)
     assert {each.mood.mood for each in found} == {"happy"}
-    assert all(each.reading.kept is None for each in found)
+    assert all(each.without_pixels().reading.kept is None for each in found)
     summary = summarise(found, 0.2)
     assert (summary.prevailing, summary.changes, summary.readings) == ("happy", 0, 11)
     assert summary.shares == {"happy": pytest.approx(1)} and summary.face_share == pytest.approx(1)
@@ -149,3 +149,98 @@ def test_shares_are_of_the_time_not_of_the_readings():
     assert summary.shares == {"happy": pytest.approx(1.0 / 1.4), "sad": pytest.approx(0.4 / 1.4)}
     assert summary.changes == 2 and summary.face_share == pytest.approx(1.4 / 1.6)
     assert summarise([], 0.2).prevailing is None
+
+
+def test_a_clip_in_memory_is_read_like_its_file(tmp_path, astronaut, reader):
+    path = video(tmp_path / "clip.mp4", [face(astronaut)] * 3)
+    with Clip(path.read_bytes(), "me.mp4", UPLOAD) as clip:
+        found = list(clip.read(reader))
+    assert [(each.at_s, each.mood) for each in found] == [
+        (each.at_s, each.mood) for each in read(path, reader)
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", [b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", b"ffconcat version 1.0\nfile /etc/passwd\n", b"hello"]
+)
+def test_bytes_that_name_other_files_are_no_video(content):
+    with pytest.raises(PictureError, match=r"^me\.mp4 is not a video that can be read"):
+        Clip(content, "me.mp4", UPLOAD)
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (Limits(seconds=1), r"me\.mp4 is 4 s long; at most 1 s are taken\. Trim it"),
+        (
+            Limits(frame=320 * 240 * 1.5 - 1),
+            r"me\.mp4 has frames of 320 x 240 pixels.* Convert it to 1080p\.",
+        ),
+    ],
+)
+def test_what_a_file_says_to_be_too_large_is_refused_before_it_is_decoded(
+    tmp_path, astronaut, limits, sentence
+):
+    path = video(tmp_path / "clip.mp4", [face(astronaut)] * 40)
+    with pytest.raises(PictureTooLarge, match=sentence):
+        Clip(path.read_bytes(), "me.mp4", limits)
+
+
+@pytest.mark.parametrize("limits", [Limits(seconds=1), Limits(pixels=10 * 320 * 240)])
+def test_a_clip_that_turns_out_to_be_too_long_is_refused(tmp_path, astronaut, reader, limits):
+    """A file may say nothing of its length, or lie."""
+    path = tmp_path / "clip.mkv"
+    video(path, [face(astronaut)] * 40)
+    data = path.read_bytes().replace(b"\x44\x89\x88", b"\xec\x89\x88")  # Duration → Void
+    with Clip(data, "me.mkv", limits) as clip, pytest.raises(PictureTooLarge, match="too long; at most"):
+        assert clip.seconds is None
+        list(clip.read(reader))
+
+
+def test_the_moment_of_a_clip_is_that_of_its_prevailing_mood(tmp_path, astronaut, reader):
+    path = video(tmp_path / "clip.mp4", [NOBODY] * 5 + [face(astronaut)] * 15)
+    times: list[float] = []
+    with Clip(path) as clip:
+        readings, moment = read_moment(clip, reader, seen=times.append)
+    shown = [each for each in readings if each.mood and each.mood.mood == "happy"]
+    assert times == [each.at_s for each in readings] and shown
+    assert all(each.reading.kept is None for each in readings)
+    assert moment.distribution.mood == summarise(readings, 0.2).prevailing == "happy"
+    assert moment.distribution.probabilities == pytest.approx(
+        np.mean([each.mood.probabilities for each in shown], axis=0)
+    )
+    kept = [each for each in moment.readings if each.kept is not None]
+    assert len(kept) == 1 and kept[0].face == kept[0].faces[0]
+
+
+def test_a_clip_without_a_face_has_no_moment(tmp_path, reader):
+    with Clip(video(tmp_path / "clip.mp4", [NOBODY] * 5)) as clip:
+        readings, moment = read_moment(clip, reader)
+    assert readings and moment is None
+
+
+def test_what_ends_the_reading_is_passed_on(tmp_path, astronaut, reader):
+    class Left(Exception):
+        pass
+
+    def leave(at: float) -> None:
+        raise Left
+
+    with Clip(video(tmp_path / "clip.mp4", [face(astronaut)] * 3)) as clip, pytest.raises(Left):
+        read_moment(clip, reader, seen=leave)
+
+
+def test_a_summary_in_words():
+    def at(at_s, mood) -> ClipReading:
+        return ClipReading(at_s, None, mood and Distribution.of([float(name == mood) for name in NAMES]))
+
+    moods = ["happy", "happy", "happy", "sad"]
+    assert (
+        summarise([at(0.5 * i, mood) for i, mood in enumerate(moods)], 0.5).sentence
+        == "2 s: happy 75%, sad 25%; 1 change of mood."
+    )
+    moods = ["happy", None]
+    assert (
+        summarise([at(0.5 * i, mood) for i, mood in enumerate(moods)], 0.5).sentence
+        == "1 s, a face in 50% of it: happy 100%; no change of mood."
+    )

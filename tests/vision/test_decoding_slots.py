@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vibecheck.vision import decoding_slots
-from vibecheck.vision.decoding_slots import SLOTS, decoding_slot
+from vibecheck.vision.decoding_slots import SLOTS, decoding_slot, video_slot
 
 
 class GaveUp(Exception):
@@ -85,3 +85,25 @@ def test_an_error_gives_the_slot_back():
     for _ in range(SLOTS + 1):
         with pytest.raises(GaveUp), decoding_slot():
             raise GaveUp
+
+
+def test_one_video_at_a_time_leaves_a_slot_for_pictures(monkeypatch):
+    monkeypatch.setattr(decoding_slots, "TELL_EVERY", 0.01)
+
+    def give_up() -> None:
+        raise GaveUp
+
+    def second_video() -> None:
+        with video_slot(give_up):
+            pass
+
+    def picture() -> str:
+        with decoding_slot(waiting=give_up):
+            return "read"
+
+    with ThreadPoolExecutor(1) as pool:
+        with video_slot():
+            with pytest.raises(GaveUp):
+                pool.submit(second_video).result(10)
+            assert pool.submit(picture).result(10) == "read"
+        pool.submit(second_video).result(10)

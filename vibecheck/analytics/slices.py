@@ -12,7 +12,13 @@ TITLES = {signal.column: signal.title for signal in SIGNALS} | {
     "source": "Source",
     "model_version": "Model",
 }
-SOURCES = {"live": "Live video", "photo": "Photo taken", "upload": "Upload", "import": "Imported"}
+SOURCES = {
+    "live": "Live video",
+    "photo": "Photo taken",
+    "upload": "Upload",
+    "video": "Video",
+    "import": "Imported",
+}
 # Slices of fewer audits than this come last: their accuracy says little.
 FEW = 10
 

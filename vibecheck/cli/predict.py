@@ -153,7 +153,7 @@ def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, pl
                 if as_json:
                     typer.echo(json.dumps(_answer_at(path, each)))
                 advance(each.at_s - (readings[-1].at_s if readings else 0.0))
-                readings.append(each)
+                readings.append(each.without_pixels())
     except PictureError as error:
         typer.echo(json.dumps(_no_answer(path) | {"error": str(error)}) if as_json else str(error))
         return False

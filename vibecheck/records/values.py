@@ -10,7 +10,7 @@ from vibecheck.vision.faces import Face, FaceQuality
 
 # No measurement comes near it; sums of many stay within a float.
 LARGEST = 1e9
-PREDICTION_SOURCES = ("live", "photo", "upload", "import")
+PREDICTION_SOURCES = ("live", "photo", "upload", "video", "import")
 FEEDBACK_SOURCES = ("audit", "volunteered", "labeller", "import", "second")
 # The source of a label that only measures how far people agree: see `labels/second_labels.py`.
 SECOND = "second"

@@ -1,8 +1,10 @@
 """Reads a video file as live video is read: detection, following, smoothing."""
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,15 +12,36 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
-from vibecheck.emotions import Distribution
-from vibecheck.errors import PictureTooLarge, UnreadablePicture
+from vibecheck.emotions import BY_NAME, Distribution
+from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 from vibecheck.video.stream import Stream
-from vibecheck.vision.reader import Reader, Reading
+from vibecheck.vision.reader import Moment, Reader, Reading
 
+# s between two readings
+EVERY = 0.2
 # Containers that are opened. Others, such as playlists, name further files or addresses to read.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,gif"
 MAX_FRAME = 8192 * 4320  # px; 8K
 SIDE = 1280  # px; longer side of the frames that are read
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken of a clip: its length in seconds (a second more is tolerated), bytes of a decoded frame,
+    pixels of all its frames, and containers. `threads` decode it; 0 for as many as there are cores."""
+
+    seconds: float = math.inf
+    frame: float = math.inf
+    pixels: float = math.inf
+    threads: int = 0
+    containers: str = CONTAINERS
+
+
+UNLIMITED = Limits()
+# Of a visitor's clip: a minute. A decoder holds up to 17 frames, so these take at most 212 MB: 4K in 8 bits
+# fits. One core decodes the pixels (a minute of 1080p at 60 frames a second) in about half a minute.
+# Containers that tell the size of their frames before any is decoded.
+UPLOAD = Limits(60.0, 12.5e6, 8e9, threads=1, containers="mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +51,10 @@ class ClipReading:
     at_s: float
     reading: Reading
     mood: Distribution | None
+
+    def without_pixels(self) -> "ClipReading":
+        """The same without the face crop: those of a long clip would fill the memory."""
+        return replace(self, reading=replace(self.reading, kept=None, kept_face=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,40 +76,75 @@ class ClipSummary:
         """The mood shown for the longest time; None if no face was seen."""
         return max(self.shares, key=self.shares.__getitem__, default=None)
 
+    @property
+    def sentence(self) -> str:
+        """It in words, for a page."""
+        moods = ", ".join(f"{BY_NAME[mood].title.lower()} {share:.0%}" for mood, share in self.shares.items())
+        face = "" if self.face_share > 0.995 else f", a face in {self.face_share:.0%} of it"
+        changes = {0: "no change", 1: "1 change"}.get(self.changes, f"{self.changes} changes")
+        return f"{self.seconds:.0f} s{face}: {moods}; {changes} of mood."
+
 
 class Clip:
-    """A video file that is open for reading. A context manager; not to be shared by threads.
+    """A video that is open for reading. A context manager; not to be shared by threads.
 
-    Raises PictureError if it is no video that can be read. `damaged_at` is the time in seconds at which
-    reading ended because the rest is damaged, or None.
+    `source` is its file, or its bytes, which stay in memory; `name` begins the sentence of an error. Raises
+    PictureError if it is no video that can be read, or more than `limits` allow. `damaged_at` is the time in
+    seconds at which reading ended because the rest is damaged, or None.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, source: Path | bytes, name: str | None = None, limits: Limits = UNLIMITED) -> None:
+        self.name = name or (str(source) if isinstance(source, Path) else "This clip")
         self.damaged_at: float | None = None
-        if not path.is_file():  # a pipe or a device might never end
+        self._limits = limits
+        if isinstance(source, Path) and not source.is_file():  # a pipe or a device might never end
             raise UnreadablePicture(
-                f"{path} is not a file." if path.exists() else f"There is no file {path}."
+                f"{self.name} is not a file." if source.exists() else f"There is no file {self.name}."
             )
+        options = {
+            "format_whitelist": limits.containers,
+            "protocol_whitelist": "file" if isinstance(source, Path) else "none",
+            # So that the decoder refuses frames far larger than the file says; it counts its own padding.
+            "max_pixels": str(2 * MAX_FRAME),
+        }
         try:
-            self._container = av.open(
-                str(path), options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
-            )
+            file = str(source) if isinstance(source, Path) else BytesIO(source)
+            self._container = av.open(file, "r", options=options)
         except (FFmpegError, ValueError) as error:
             raise UnreadablePicture(
-                f"{path} is not a video that can be read. Convert it to MP4 (H.264)."
+                f"{self.name} is not a video that can be read. Convert it to MP4 (H.264)."
             ) from error
-        if not self._container.streams.video:
+        try:
+            if not self._container.streams.video:
+                raise UnreadablePicture(f"{self.name} has no pictures, only sound.")
+            self._stream = self._container.streams.video[0]
+            self._check()
+        except PictureError:
             self._container.close()
-            raise UnreadablePicture(f"{path} has no pictures, only sound.")
-        self._stream = self._container.streams.video[0]
-        size = self._stream.width, self._stream.height
-        if size[0] * size[1] > MAX_FRAME:
-            self._container.close()
-            raise PictureTooLarge(f"{path} has frames of {size[0]} x {size[1]} pixels. Convert it to 4K.")
-        self._stream.thread_type = "AUTO"
-        # So that the decoder refuses frames far larger than the file says; it counts its own padding.
-        self._stream.codec_context.options = {"max_pixels": str(2 * MAX_FRAME)}
+            raise
+        self._stream.codec_context.options = {"max_pixels": options["max_pixels"]}
+        if limits.threads:
+            self._stream.codec_context.thread_count = limits.threads
+        else:
+            self._stream.thread_type = "AUTO"
+
+    def _check(self) -> None:
+        """Raises PictureTooLarge if the clip is larger than the limits, by what its file says."""
+        width, height, pixels = self._stream.width, self._stream.height, self._stream.codec_context.format
+        if width * height > MAX_FRAME:
+            raise PictureTooLarge(f"{self.name} has frames of {width} x {height} pixels. Convert it to 4K.")
+        if pixels is not None and width * height * pixels.padded_bits_per_pixel / 8 > self._limits.frame:
+            raise PictureTooLarge(
+                f"{self.name} has frames of {width} x {height} pixels, more than are taken here. "
+                "Convert it to 1080p."
+            )
+        if (seconds := self.seconds or 0.0) > self._limits.seconds + 1:
+            raise self._too_long(f" is {seconds:.0f} s long")
+
+    def _too_long(self, what: str = " is too long") -> PictureTooLarge:
+        return PictureTooLarge(
+            f"{self.name}{what}; at most {self._limits.seconds:.0f} s are taken. Trim it, and try again."
+        )
 
     def __enter__(self) -> "Clip":
         return self
@@ -98,10 +160,11 @@ class Clip:
             return float(stream.duration * stream.time_base)
         return self._container.duration / av.time_base if self._container.duration else None
 
-    def read(self, reader: Reader, every: float = 0.2) -> Iterator[ClipReading]:
+    def read(self, reader: Reader, every: float = EVERY) -> Iterator[ClipReading]:
         """Readings `every` so many seconds of the clip, from its start.
 
-        Raises UnreadablePicture if not a single frame can be decoded.
+        Raises UnreadablePicture if not a single frame can be decoded, and PictureTooLarge where the clip
+        turns out to exceed its limits.
         """
         clock = _Clock()
         stream = Stream(_NoAnalyser(), clock)
@@ -109,19 +172,19 @@ class Clip:
             clock.now = at
             reading = reader.read_frame(picture, at, stream.expected(at))
             stream.add(reading, picture.shape[:2])
-            # Without the pixels, or those of a long clip would fill the memory.
-            mood = stream.view().distribution if reading.faces else None
-            yield ClipReading(at, replace(reading, kept=None), mood)
+            yield ClipReading(at, reading, stream.view().distribution if reading.faces else None)
 
     def _frames(self, every: float) -> Iterator[tuple[float, np.ndarray]]:
         """Upright frames, H x W x 3 uint8 RGB, at least `every` seconds apart, with their times."""
-        start, at, due, number = None, 0.0, 0.0, 0
+        start, at, due, number, pixels = None, 0.0, 0.0, 0, 0
         rate = float(self._stream.average_rate or 25)
         try:
             for frame in self._container.decode(self._stream):
                 written = frame.time if frame.time is not None else number / rate
                 start = written if start is None else start
-                number, at = number + 1, max(at, written - start)
+                number, at, pixels = number + 1, max(at, written - start), pixels + frame.width * frame.height
+                if at > self._limits.seconds + 1 or pixels > self._limits.pixels:
+                    raise self._too_long()
                 if at + 1e-6 < due:
                     continue
                 # At a fixed rhythm, unless frames are further apart than that.
@@ -130,11 +193,11 @@ class Clip:
         except FFmpegError as error:
             if number == 0:
                 raise UnreadablePicture(
-                    f"{self.path} is damaged or cut short: it shows no picture."
+                    f"{self.name} is damaged or cut short: it shows no picture."
                 ) from error
             self.damaged_at = at
         if number == 0:
-            raise UnreadablePicture(f"{self.path} is damaged or cut short: it shows no picture.")
+            raise UnreadablePicture(f"{self.name} is damaged or cut short: it shows no picture.")
 
     def _picture(self, frame: av.VideoFrame) -> np.ndarray:
         ratio = self._stream.sample_aspect_ratio
@@ -144,6 +207,35 @@ class Clip:
         picture = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
         turns = round(frame.rotation / 90) % 4  # counterclockwise, as the file says it is to be shown
         return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+
+
+def read_moment(
+    clip: Clip, reader: Reader, every: float = EVERY, seen: Callable[[float], object] = lambda at: None
+) -> tuple[list[ClipReading], Moment | None]:
+    """The readings of a clip, and the moment of its prevailing mood; None if it shows no face.
+
+    The moment's distribution is the mean while that mood was shown, and its face the best of that time. One
+    model reads all of it, even if the reader's is replaced meanwhile. `seen` is called with the time of each
+    reading in seconds; what it raises ends the reading. Raises PictureError.
+    """
+    reader = Reader(reader.detector, reader.classifier)
+    readings: list[ClipReading] = []
+    best: dict[str, Reading] = {}  # of each mood, the reading with the best face that may be kept
+    for each in clip.read(reader, every):
+        quality = each.reading.quality
+        if each.mood and quality and each.reading.kept is not None:
+            before = best.get(each.mood.mood)
+            if before is None or before.quality is None or quality.score > before.quality.score:
+                best[each.mood.mood] = each.reading
+        readings.append(each.without_pixels())
+        seen(each.at_s)
+    # In a clip of less than a second, no face may have been cut out while a mood was shown.
+    mood = next((mood for mood in summarise(readings, every).shares if mood in best), None)
+    if mood is None:
+        return readings, None
+    shown = [each for each in readings if each.mood and each.mood.mood == mood]
+    mean = np.mean([each.mood.probabilities for each in shown if each.mood], axis=0)
+    return readings, Moment(Distribution.of(mean), (*(each.reading for each in shown), best[mood]))
 
 
 def summarise(readings: Sequence[ClipReading], every: float) -> ClipSummary:

@@ -1,4 +1,4 @@
-"""A limit on how many large pictures this process decodes and searches at the same time."""
+"""A limit on how many large pictures and videos this process decodes and searches at the same time."""
 
 import ctypes
 import sys
@@ -13,6 +13,8 @@ TELL_EVERY = 0.5
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 _slots = threading.BoundedSemaphore(SLOTS)
+# A video takes one of the slots for up to a minute, so that the other stays free for pictures.
+_video_slot = threading.BoundedSemaphore(1)
 _held = threading.local()
 
 
@@ -26,16 +28,31 @@ def decoding_slot(needed: bool = True, waiting: Callable[[], object] | None = No
     if not needed or getattr(_held, "slot", False):
         yield
         return
-    while not _slots.acquire(timeout=TELL_EVERY):
+    with _one_of(_slots, waiting):
+        _held.slot = True
+        try:
+            yield
+        finally:
+            _held.slot = False
+            _return_memory()
+
+
+@contextmanager
+def video_slot(waiting: Callable[[], object] | None = None) -> Iterator[None]:
+    """Hold one of the process's slots for a video; one video at a time. `waiting` as in `decoding_slot`."""
+    with _one_of(_video_slot, waiting), decoding_slot(waiting=waiting):
+        yield
+
+
+@contextmanager
+def _one_of(slots: threading.BoundedSemaphore, waiting: Callable[[], object] | None) -> Iterator[None]:
+    while not slots.acquire(timeout=TELL_EVERY):
         if waiting:
             waiting()
-    _held.slot = True
     try:
         yield
     finally:
-        _held.slot = False
-        _return_memory()
-        _slots.release()
+        slots.release()
 
 
 def _return_memory() -> None:

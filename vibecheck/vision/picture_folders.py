@@ -46,8 +46,16 @@ def is_hidden(name: str) -> bool:
 
 def is_video(path: Path) -> bool:
     """Whether a file is a video: by its first bytes, or by its name if they tell nothing."""
-    kind = _kind(path)
-    return kind == VIDEO_FILE or (kind is None and _extension(path) in VIDEO_EXTENSIONS)
+    return _is_video(_kind(path), path.name)
+
+
+def is_video_upload(data: bytes, name: str) -> bool:
+    """Whether a file with this content and name is a video, as `is_video` has it."""
+    return _is_video(sniff(data), name)
+
+
+def _is_video(kind: ImageKind | str | None, name: str) -> bool:
+    return kind == VIDEO_FILE or (kind is None and _extension(Path(name)) in VIDEO_EXTENSIONS)
 
 
 def is_picture(path: Path) -> bool:

@@ -1,5 +1,7 @@
-"""The stage: live video, a photo or an upload, and the button that checks the vibe of it."""
+"""The stage: live video, a photo or an uploaded file, and the button that checks the vibe of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,21 +12,26 @@ from vibecheck.errors import PictureError, TooManyChecks
 from vibecheck.ui.access import upload_quota
 from vibecheck.ui.home import consent, live, vibe_check
 from vibecheck.ui.shared import face_pictures, theme
+from vibecheck.video.clip import EVERY
 from vibecheck.vision import images
-from vibecheck.vision.decoding_slots import decoding_slot
+from vibecheck.vision.decoding_slots import decoding_slot, video_slot
 from vibecheck.vision.image_formats import EXTENSIONS
+from vibecheck.vision.picture_folders import is_video_upload
 
 WAYS = {
     "live": ":material/videocam: Live",
     "photo": ":material/photo_camera: Photo",
     "upload": ":material/upload: Upload",
 }
+# Those of `clip.UPLOAD`'s containers.
+CLIPS = ("mp4", "mov", "m4v", "webm", "mkv", "avi", "3gp")
 WAITING = "Other pictures are being read. Yours is next in a moment."
+WAITING_FOR_CLIP = "Another video is being read. Yours is next; it can take a minute."
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """An unparsed picture; `key` differs for each photo and upload."""
+    """An unparsed picture or video; `key` differs for each photo and upload."""
 
     source: str
     name: str
@@ -74,7 +81,9 @@ def stage() -> Input:
 
 def _input(way: str) -> Input:
     if way == "upload":
-        file = st.file_uploader("A picture with a face", type=list(EXTENSIONS), key="upload")
+        file = st.file_uploader(
+            "A picture or a short video with a face", type=[*EXTENSIONS, *CLIPS], key="upload"
+        )
         if refused := upload_quota.refusal():
             st.session_state.problem = refused
         return Input(photo=_photo("upload", file))
@@ -89,31 +98,51 @@ def _button(shown: Input, problem: DeltaGenerator) -> None:
     if result is not None and (shown.photo is None or result.photo == shown.photo.key):
         st.button("Check again", type="primary", key="again", on_click=vibe_check.close)
     elif st.button("Check my vibe", type="primary", key="check"):
-        with decoding_slot(
-            not shown.playing, partial(problem.info, WAITING, icon=":material/hourglass_top:")
-        ):
-            check(shown)
+        if shown.photo is None:
+            check_live()
+        else:
+            _check_file(shown.photo, problem)
         st.rerun()  # with the other button
 
 
-def check(shown: Input, number: int | None = None) -> None:
-    """Check the vibe of what is shown; `number` is that of the mark that live video showed at the press."""
-    keep = consent.choice()
-    try:
-        if shown.photo is None:
-            vibe_check.check_moment(live.moment(number), keep)
+def check_live(number: int | None = None) -> None:
+    """Check the vibe of the live video; `number` is that of the mark that it showed at the press."""
+    with _telling():
+        vibe_check.check_moment(live.moment(number), consent.choice())
+
+
+def _check_file(photo: Photo, place: DeltaGenerator) -> None:
+    """Check the vibe of a picture or a video. `place` shows how far that is."""
+    with _telling():
+        if is_video_upload(photo.data, photo.name):
+            with video_slot(partial(place.info, WAITING_FOR_CLIP, icon=":material/hourglass_top:")):
+                seen = partial(place.progress, text="Reading the video…")
+                vibe_check.check_clip(photo.data, photo.name, photo.key, consent.choice(), seen)
         else:
-            photo = shown.photo
-            picture = images.decode(photo.data, name=photo.name)
-            vibe_check.check_photo(picture, photo.source, photo.key, keep)
+            with decoding_slot(waiting=partial(place.info, WAITING, icon=":material/hourglass_top:")):
+                picture = images.decode(photo.data, name=photo.name)
+                vibe_check.check_photo(picture, photo.source, photo.key, consent.choice())
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Tell the visitor what kept a vibe check from being made."""
+    try:
+        yield
     except (PictureError, TooManyChecks) as error:
         st.session_state.problem = str(error)
 
 
 def _checked(photo: Photo | None) -> None:
-    """The photo with its faces boxed, once it was checked."""
+    """The photo with its faces boxed, or the moods of the video over its time, once it was checked."""
     result = vibe_check.result()
     if photo is None or result is None or result.photo != photo.key:
+        return
+    if result.timeline is not None:
+        from vibecheck.analytics.clip_chart import clip_timeline  # 30 MB, which few visitors need
+
+        theme.chart(clip_timeline(result.timeline.moods, EVERY, result.timeline.sentence))
+        theme.quiet(result.timeline.sentence)
         return
     if photo.source == "upload" or result.faces > 1:
         face_pictures.photo(result.picture, "Your photo with the faces that were found")

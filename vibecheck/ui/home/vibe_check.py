@@ -1,5 +1,6 @@
 """A press of "Check my vibe": a prediction, its record, a playlist, and what the visitor says to it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -8,7 +9,8 @@ import numpy as np
 import streamlit as st
 
 from vibecheck import check
-from vibecheck.errors import RecordsError
+from vibecheck.emotions import Distribution
+from vibecheck.errors import NoFace, RecordsError
 from vibecheck.music.catalogue import read_catalogue
 from vibecheck.music.recommender import Mode, Suggestion
 from vibecheck.music.spotify import Playlist
@@ -19,6 +21,7 @@ from vibecheck.ui.home.consent import Keep
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.visitor import visitor
+from vibecheck.video.clip import EVERY, UPLOAD, Clip, read_moment, summarise
 from vibecheck.vision import drawing
 from vibecheck.vision.images import encode_jpeg
 from vibecheck.vision.reader import Moment
@@ -28,12 +31,21 @@ RECENT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
+class Timeline:
+    """The moods of a clip: (time in seconds, mood or None without a face), and what is said of them."""
+
+    moods: tuple[tuple[float, Distribution | None], ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What the card shows: a vibe check, or a mood that the visitor picked (then `prediction` is None).
 
     `said` is the visitor's answer, or empty. `recorded` says whether there is a row of it, `problem` why
     there is none although there should be. `face` is the face at that moment (JPEG), empty where it is not
-    known. Of a photo, `picture` (JPEG) shows it with its faces boxed, and `photo` is the key it was given.
+    known. Of a photo, `picture` (JPEG) shows it with its faces boxed; of a clip, `timeline` shows its moods.
+    `photo` is the key that either was given.
     """
 
     mood: str
@@ -46,6 +58,7 @@ class Result:
     face: bytes = b""
     photo: str = ""
     picture: bytes = b""
+    timeline: Timeline | None = None
 
     @property
     def key(self) -> str:
@@ -74,6 +87,24 @@ def check_photo(picture: np.ndarray, source: str, key: str, keep: Keep) -> None:
     assert result.prediction is not None
     drawn = drawing.fitted(picture, reading.faces, result.mood, result.prediction.confidence)
     _show(replace(result, photo=key, picture=encode_jpeg(drawn)))
+
+
+def check_clip(data: bytes, name: str, key: str, keep: Keep, seen: Callable[[float], object]) -> None:
+    """A vibe check of a video file: of its prevailing mood, and the best face while that was shown.
+
+    `seen` is called with the share that has been read, 0 to 1; what it raises ends the check. Raises
+    PictureError.
+    """
+    with Clip(data, name, UPLOAD) as clip:
+        length = clip.seconds or UPLOAD.seconds
+        readings, moment = read_moment(clip, app.reader(), seen=lambda at: seen(min(1.0, at / length)))
+    if moment is None:
+        raise NoFace(f"No face was found in {name}. Take another video, closer to the face.")
+    sentence = summarise(readings, EVERY).sentence
+    if clip.damaged_at is not None:
+        sentence += f" It is damaged or cut short after {clip.damaged_at:.0f} s."
+    moods = tuple((each.at_s, each.mood) for each in readings)
+    _show(replace(_checked(moment, "video", keep), photo=key, timeline=Timeline(moods, sentence)))
 
 
 def check_moment(moment: Moment | None, keep: Keep) -> None:
