@@ -11,6 +11,7 @@ from vibecheck.music.recommender import Mode, Suggestion
 from vibecheck.records.values import Prediction
 from vibecheck.ui.home import camera, keep_later, mood_card, vibe_check
 from vibecheck.ui.home.camera import Input
+from vibecheck.ui.home.share_picture import share_picture
 from vibecheck.ui.home.vibe_check import Result
 from vibecheck.ui.shared import theme
 from vibecheck.ui.shared.presses import once
@@ -34,7 +35,7 @@ def card(shows: Input) -> None:
             shows.playing,
             shows.photo is not None,
             result,
-            lambda number: _with_stage(camera.check, shows, number),
+            lambda number: _with_stage(camera.check_live, number),
             partial(vibe_check.answer, prediction) if prediction else None,
         )
     with question:
@@ -45,8 +46,10 @@ def card(shows: Input) -> None:
             _music(result)
     with player:
         _player()
-    if result is None or not shows.playing:  # while video plays, "Check again" leads back here
-        with choices:
+    with choices, st.container(horizontal=True, key="more"):
+        if result is not None:
+            _share(result)
+        if result is None or not shows.playing:  # while video plays, "Check again" leads back here
             _pick()
 
 
@@ -74,6 +77,30 @@ def _music(result: Result) -> None:
     playlist = suggestion.playlist
     theme.linked(f"{playlist.name} · {suggestion.reason}", playlist.url, "Open in Spotify")
     theme.quiet("Without a Spotify login you hear 30-second previews. " + suggestion.note)
+
+
+def _share(result: Result) -> None:
+    """A picture of the result to download; the visitor's face is on it only if they say so each time."""
+    playing, prediction = vibe_check.playing(), result.prediction
+    right = prediction is not None and result.heard == prediction.mood
+    with st.popover("Share", type="tertiary", icon=":material/ios_share:", key="share"):
+        theme.quiet("A picture of this mood and its playlist, to post wherever you like.")
+        with_face = bool(result.face) and st.checkbox("With my face", key=f"share-face-{result.key}")
+        st.download_button(
+            "Download picture",
+            partial(
+                share_picture,
+                result.heard,
+                prediction.probabilities if prediction and right else (),
+                playing.suggestion.playlist.name if playing else "",
+                result.face if with_face else b"",
+            ),
+            f"my-vibe-{result.heard}.png",
+            "image/png",
+            key="share-picture",
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 def _suggestion(result: Result, mode: Mode, another: bool) -> Suggestion:
