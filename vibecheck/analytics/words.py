@@ -93,6 +93,13 @@ def on_agreement(found: Agreement) -> str:
     return (
         f"Labellers agree on {people.value:.0%}{beyond}; {model} with them on {found.model.value:.0%} "
         f"({interval(found.model)}), by {people.n:,} faces that two people labelled."
+
+
+def on_keeping(agreed: Share) -> str:
+    """How often visitors agreed to keep the face crop of a mood that they corrected."""
+    return (
+        f"“Keep this face crop?”, asked after a correction: {agreed.value:.0%} said yes ({interval(agreed)}; "
+        f"{agreed.k:,} of {agreed.n:,}, over all time)."
     )
 
 

@@ -17,6 +17,7 @@ from tests.ui.conftest import forget
 from vibecheck.access.roles import Role
 from vibecheck.models.registry import Registry
 from vibecheck.records.db.connect import open_database
+from vibecheck.records.labels.keep_question import count_agreed, count_asked
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.ui.access import gate
@@ -85,10 +86,11 @@ def test_below_thirty_answers_there_is_one_card_that_says_how_to_get_more(store)
     answered(store, 29, "sad")
     test = page()
     assert [each.strip() for each in cards(test)] == ["29 of 30 answers"]
-    assert "raise VIBECHECK_AUDIT_SHARE" in said(test) and not test.get("arrow_vega_lite_chart")
+    assert "raise VIBECHECK_AUDIT_SHARE" in said(test) and not test.get("vega_lite_chart")
     answered(store, 1, "sad")
     st.cache_data.clear()
-    assert "Confusion matrix" in " ".join(cards(page()))
+    test = page()
+    assert "Confusion matrix" in " ".join(cards(test)) and test.get("vega_lite_chart")
 
 
 def test_without_records_it_says_so(store):
@@ -103,6 +105,15 @@ def test_the_cards_have_standard_titles_the_headline_first(store):
         "Most confused pairs", "Calibration", "Drift", "Models", "Volume", "Playlists skipped",
     ]  # fmt: skip
     assert said(test).index("Accuracy with users") < said(test).index("Accuracy over time")
+    assert "Keep this face crop?" not in said(test)
+
+
+def test_it_says_how_often_visitors_agree_to_keep_their_face(store):
+    answered(store, 30, "sad")
+    for _ in range(4):
+        count_asked(store.notes)
+    count_agreed(store.notes)
+    assert "25% said yes (5–70%; 1 of 4, over all time)" in said(page())
 
 
 def test_labels_and_going_live_are_the_same_figures_as_on_fine_tune(store, monkeypatch):

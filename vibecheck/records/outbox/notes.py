@@ -1,4 +1,4 @@
-"""Notes that processes leave for each other in the database: one per subject, the latest wins."""
+"""Notes that processes leave in the database: one per subject, the latest wins."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -5,6 +5,7 @@ import streamlit as st
 from vibecheck.analytics import charts, markup, time_charts, words
 from vibecheck.analytics.accuracy import ENOUGH
 from vibecheck.analytics.csv_tables import tables
+from vibecheck.analytics.shares import share
 from vibecheck.emotions import BY_NAME
 from vibecheck.records.stats.summaries import MOST_IN_MIX
 from vibecheck.ui.dashboard.statistics import STEPS, Statistics
@@ -27,8 +28,8 @@ def too_few(known: Statistics) -> None:
             f"With fewer than {ENOUGH} answers, every figure here would be little more than chance."
         )
         theme.plain(
-            f"{known.overview.predictions:,} vibe checks so far; {share:.0%} of them are drawn to be asked "
-            "about. To get there sooner, invite more people and answer when you are asked"
+            f"{known.overview.predictions:,} vibe checks so far; {share:.0%} of all become audits. To get "
+            "there sooner, invite more people and answer when you are asked"
             f"{', or raise VIBECHECK_AUDIT_SHARE' * (share < 1)}."
         )
 
@@ -67,7 +68,7 @@ def trend(known: Statistics) -> None:
 def matrix(known: Statistics) -> tuple[str, str] | None:
     """The confusion matrix; returns the selected cell: what people said, and what was shown."""
     with st.container(key="card-matrix", height="stretch"):
-        theme.section("Confusion matrix", "% of row · press a cell for its pictures")
+        theme.section("Confusion matrix", "% of row · select a cell to see its pictures")
         if not known.overview.confusion.total:
             theme.quiet(NO_AUDITS)
             return None
@@ -87,7 +88,7 @@ def matrix(known: Statistics) -> tuple[str, str] | None:
 def pairs(known: Statistics) -> None:
     """The most confused pairs as bars."""
     with st.container(key="card-pairs", height="stretch"):
-        theme.section("Most confused pairs", "share of all mistakes · line: 95%")
+        theme.section("Most confused pairs", "share of all mistakes · line: 95% interval")
         if known.overview.confusion.pairs:
             theme.chart(charts.pair_bars(known.overview.confusion))
         else:
@@ -98,7 +99,7 @@ def error_slices(known: Statistics) -> None:
     """Accuracy by slice, the lowest first."""
     found = known.overview.slices
     with st.container(key="card-slices", height="stretch"):
-        theme.section("Error slices", "worst first · strip: 95% · *: significant")
+        theme.section("Error slices", "worst first · strip: 95% interval · *: significant")
         st.html(markup.slice_rows(found, SLICES))
         if len(found) > SLICES:
             with st.expander(f"{len(found) - SLICES} more"):
@@ -169,8 +170,10 @@ def use(known: Statistics) -> None:
             theme.chart(time_charts.volume(found.days))
         else:
             theme.quiet("There are none in this period.")
+        if known.keep.asked:
+            theme.quiet(words.on_keeping(share(known.keep.agreed, known.keep.asked)))
     with music, st.container(key="card-music", height="stretch"):
-        theme.section("Playlists skipped", "asked for another one, by mood shown")
+        theme.section("Playlists skipped", "“Another one”, by mood shown")
         st.html(markup.again_rows(found.plays))
 
 

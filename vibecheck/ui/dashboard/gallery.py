@@ -20,7 +20,7 @@ def gallery(known: Statistics, cell: tuple[str, str] | None) -> list[Example]:
         if cell:
             label, mood = cell
             what = f"said {BY_NAME[label].title.lower()}, shown {BY_NAME[mood].title.lower()}"
-            theme.section("Examples", f"{what} · press the cell again for all")
+            theme.section("Examples", f"{what} · select the cell again for all")
             chosen = "cell"
         else:
             theme.section("Examples", "press one for its trace")

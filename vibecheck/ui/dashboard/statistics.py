@@ -15,6 +15,7 @@ from vibecheck.analytics.overview import (
     compute_overview,
 )
 from vibecheck.errors import RecordsError
+from vibecheck.records.labels.keep_question import KeepAnswers, keep_answers
 from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.dashboard import trace
 from vibecheck.ui.shared import app, theme
@@ -33,6 +34,7 @@ class Statistics:
 
     overview: Overview
     standing: ModelStatus
+    keep: KeepAnswers
 
     @property
     def enough(self) -> bool:
@@ -70,7 +72,8 @@ def choose() -> Statistics:
         st.warning(problem, icon="🔎")
     step = st.session_state.get("step") or "week"
     try:
-        return Statistics(_overview(today, period, model, source, step), standing)
+        overview = _overview(today, period, model, source, step)
+        return Statistics(overview, standing, keep_answers(app.store().notes))
     except RecordsError as error:
         _stop(error)
 

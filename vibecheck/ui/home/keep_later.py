@@ -1,6 +1,7 @@
 """After a correction: ask once whether the face crop, which was not kept, may be kept."""
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ import streamlit as st
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError
+from vibecheck.records.labels import keep_question
 from vibecheck.records.values import Prediction
 from vibecheck.ui.shared import app, face_pictures, theme
 from vibecheck.ui.shared.error_text import error_text
@@ -95,6 +97,7 @@ def ask(prediction: Prediction, label: str | None) -> None:
     corrected = label in NAMES and label != prediction.mood
     if crop is None or crop.prediction_id != prediction.id or not corrected:
         return
+    _count_asked(prediction)
     with place:
         theme.plain("Keep this face crop so that the model learns from it?")
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -107,11 +110,21 @@ def ask(prediction: Prediction, label: str | None) -> None:
             st.warning(problem, icon="⚠️")
 
 
+def _count_asked(prediction: Prediction) -> None:
+    """Count the question once for each vibe check."""
+    if st.session_state.get("keep_asked") != prediction.id:
+        st.session_state.keep_asked = prediction.id
+        with suppress(RecordsError):  # only a figure on the dashboard: no concern of the visitor
+            keep_question.count_asked(app.store().notes)
+
+
 def _keep(crop: Crop) -> None:
     try:
         app.store().keep_picture(crop.prediction_id, crop.jpeg, datetime.now(UTC))
     except RecordsError as error:
         st.session_state.keeping_problem = error_text(error)
         return
+    with suppress(RecordsError):
+        keep_question.count_agreed(app.store().notes)
     let_go()
     st.session_state.kept_later = crop.prediction_id

@@ -1,0 +1,9 @@
+from vibecheck.records.labels.keep_question import KeepAnswers, count_agreed, count_asked, keep_answers
+
+
+def test_questions_and_those_who_agreed_are_counted(store):
+    assert keep_answers(store.notes) == KeepAnswers(0, 0)
+    for _ in range(3):
+        count_asked(store.notes)
+    count_agreed(store.notes)
+    assert keep_answers(store.notes) == KeepAnswers(asked=3, agreed=1)
