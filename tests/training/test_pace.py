@@ -1,6 +1,8 @@
+import random
+
 import pytest
 
-from vibecheck.training.pace import LATEST, pace
+from vibecheck.training.pace import LATEST, PastRun, load_now, pace
 
 
 @pytest.mark.parametrize(("load", "factor"), [(0.0, 1.0), (1.0, 1.0), (1.5, 2.0), (2.0, 4.0), (40.0, 4.0)])
@@ -8,13 +10,41 @@ def test_without_past_runs_others_load_makes_it_longer(load, factor):
     assert pace([], threads=1, cores=2, load=load) == pytest.approx(factor)
 
 
-def test_past_runs_on_this_machine_say_more_than_its_load():
-    assert pace([(2.0, 4.0)], threads=1, cores=2, load=0.0) == 2.0
-    assert pace([(2.0, 4.0), (1.0, 2.5), (4.0, 4.0)], threads=1, cores=2, load=9.0) == 2.0
-    old = [(1.0, 100.0)] * 20
-    assert pace([(1.0, 1.2)] * LATEST + old, threads=1, cores=2) == 1.2, "only the latest count"
+def test_past_runs_at_a_load_like_this_say_more_than_the_load():
+    assert pace([PastRun(2.0, 4.0, 0.5)], threads=1, cores=2, load=0.0) == 2.0
+    runs = [PastRun(2.0, 4.0, 9.0), PastRun(1.0, 2.5, 8.0), PastRun(4.0, 4.0, 9.5)]
+    assert pace(runs, threads=1, cores=2, load=9.0) == 2.0
+    old = [PastRun(1.0, 100.0, 0.0)] * 20
+    latest = [PastRun(1.0, 1.2, 0.0)] * LATEST
+    assert pace(latest + old, threads=1, cores=2, load=0.0) == 1.2, "only the latest count"
+
+
+def test_runs_on_an_idle_machine_say_nothing_about_a_busy_one():
+    idle = [PastRun(2.0, 2.0, 0.1)] * LATEST
+    assert pace(idle, threads=1, cores=2, load=2.0) == pytest.approx(4.0)
+    busy = PastRun(2.0, 6.0, 2.2)
+    assert pace([*idle, busy], threads=1, cores=2, load=2.0) == 3.0
+    assert pace([busy, *idle], threads=1, cores=2, load=0.0) == 1.0
+
+
+def test_runs_whose_load_was_not_noted_count():
+    assert pace([PastRun(2.0, 4.0)], threads=1, cores=2, load=40.0) == 2.0
 
 
 def test_what_cannot_be_compared_is_left_out():
-    assert pace([(0.0, 3.0), (2.0, 0.0)], threads=1, cores=2, load=0.0) == 1.0
-    assert pace([], threads=3, cores=4) >= 1.0, "by the load of this machine"
+    assert pace([PastRun(0.0, 3.0), PastRun(2.0, 0.0)], threads=1, cores=2, load=0.0) == 1.0
+    assert pace([], threads=3, cores=4, load=load_now()) >= 1.0, "by the load of this machine"
+
+
+@pytest.mark.parametrize("machine", [0.4, 1.0, 3.0], ids=["fast", "as measured", "slow"])
+def test_after_a_run_at_each_load_estimates_are_right_within_a_factor_of_two(machine):
+    """On machines of any speed, with a load that comes and goes, and runs that differ by a quarter."""
+    rng = random.Random(0)
+    past: list[PastRun] = []
+    for number in range(200):
+        load = rng.choice([0.0, 0.4, 2.0, 2.4, 6.0])
+        share = 1.0 if load < 1 else 0.35 if load < 3 else 0.15
+        taken = 10 * machine / share * rng.uniform(0.75, 1.25)
+        if number >= 20:
+            assert 0.5 < 10 * pace(past, threads=1, cores=2, load=load) / taken < 2
+        past.insert(0, PastRun(10, taken, load))

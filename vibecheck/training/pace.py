@@ -3,24 +3,45 @@
 import os
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 # Past runs that are considered, the latest first.
 LATEST = 5
 # Training has the lowest priority, but is never quite starved.
 LEAST_SHARE = 0.25
+# Loads are alike that differ by no more than this share of the cores.
+ALIKE = 0.5
 
 
-def pace(past: Sequence[tuple[float, float]], threads: int, cores: int, load: float | None = None) -> float:
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run on this machine: minutes as estimated for an idle one, minutes taken, and the load when it began.
+
+    The load is None where it was not noted.
+    """
+
+    estimated: float
+    taken: float
+    load: float | None = None
+
+
+def pace(past: Sequence[PastRun], threads: int, cores: int, load: float) -> float:
     """The factor by which to multiply an estimate for an idle machine.
 
-    `past` are runs on this machine as (estimated, taken) minutes, the latest first; their median ratio is the
-    factor. Without any it follows from the `load` (default: average of the last minute): training gets the
-    cores that others leave, and at most `threads` of them.
+    It is the median of the latest `past` runs (the latest first) that began at a load like this. Without any
+    it follows from the `load`: training gets the cores that others leave, and at most `threads` of them.
     """
-    ratios = [taken / estimated for estimated, taken in past[:LATEST] if estimated > 0 and taken > 0]
-    if ratios:
-        return statistics.median(ratios)
-    if load is None:
-        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    alike = [
+        run.taken / run.estimated
+        for run in past
+        if run.estimated > 0 and run.taken > 0 and (run.load is None or abs(run.load - load) <= ALIKE * cores)
+    ]
+    if alike:
+        return statistics.median(alike[:LATEST])
     left = min(threads, max(cores - load, LEAST_SHARE * threads))
     return threads / left
+
+
+def load_now() -> float:
+    """The average load of the last minute; 0 where the system does not tell."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -15,6 +15,7 @@ from vibecheck.records.db.connect import open_database
 from vibecheck.settings import Settings
 from vibecheck.training import resources
 from vibecheck.training import run_folder as folders
+from vibecheck.training.pace import load_now
 from vibecheck.training.run_folder import RunFolder
 from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LEASE, LOST, RunsTable, TrainingRun
 from vibecheck.training.supervisor import note_end, progress_in
@@ -84,7 +85,8 @@ class TrainingRuns:
         """Starts a run in processes of its own. Raises JobError where one runs already, or none can be."""
         self.running()  # notes the end of one that died
         job_id = uuid4().hex
-        self._ledger.begin(job_id, request.noted(), resources.host(), resources.pid_space())
+        asked = request.noted() | {"load": round(load_now(), 2)}  # of the machine, before it begins
+        self._ledger.begin(job_id, asked, resources.host(), resources.pid_space())
         folder = self.folder(job_id)
         try:
             folder.path.mkdir(parents=True)

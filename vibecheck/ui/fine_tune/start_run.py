@@ -10,7 +10,7 @@ from vibecheck.errors import JobError, RecordsError
 from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.training import estimate, resources
 from vibecheck.training.estimate import Estimate
-from vibecheck.training.pace import pace
+from vibecheck.training.pace import PastRun, load_now, pace
 from vibecheck.training.runs import RunRequest
 from vibecheck.training.runs_table import FINISHED
 from vibecheck.ui.fine_tune import state
@@ -183,8 +183,9 @@ def _pace(known: FineTuneState) -> float:
         if size is not None:
             labels = found.train / estimate.TRAIN
             estimated = estimate.estimate_of(size, round(labels), run.asked.get("epochs")).minutes
-            past.append((estimated, (run.ended_at - run.started_at).total_seconds() / 60))
-    return pace(past, resources.threads(), resources.cores())
+            taken = (run.ended_at - run.started_at).total_seconds() / 60
+            past.append(PastRun(estimated, taken, run.asked.get("load")))
+    return pace(past, resources.threads(), resources.cores(), load_now())
 
 
 def written_minutes(minutes: float) -> str:
