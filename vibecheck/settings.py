@@ -28,6 +28,8 @@ from vibecheck.vision.model_source import Source, parse_source
 
 # Later files win, as in Streamlit.
 SECRETS_FILES = ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
+# Set for child processes that get their settings by the environment: they read neither .env nor secrets.
+ENVIRONMENT_ONLY = "VIBECHECK_ENVIRONMENT_ONLY"
 
 
 SCALARS = (str, int, float, bool)
@@ -220,6 +222,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        if os.environ.get(ENVIRONMENT_ONLY):
+            return init_settings, env_settings
         return init_settings, env_settings, dotenv_settings, SecretsSource(settings_cls)
 
     @classmethod

@@ -62,6 +62,36 @@ def test_a_child_has_the_settings_wherever_they_came_from(told, tmp_path):
     assert SECRET_VALUE not in found.values()
 
 
+def test_a_child_gets_its_settings_from_a_file_without_the_secrets_in_it(tmp_path, monkeypatch):
+    """The child runs in the same folder, so it would find the file as the app did."""
+    monkeypatch.chdir(tmp_path)
+    given = {"VIBECHECK_AUDIT_SHARE": "0.5", "COMET_API_KEY": "for the records' copy"}
+    lines = [f"{name}={value}" for name, value in (given | dict.fromkeys(SECRET, SECRET_VALUE)).items()]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(f'TWILIO_ACCOUNT_SID = "{SECRET_VALUE}"')
+    settings = Settings.load()
+    assert settings.access_token and settings.twilio_account_sid
+    read = [
+        sys.executable,
+        "-c",
+        "from vibecheck.settings import Settings as S; print(S.load().model_dump_json())",
+    ]
+    with child.start(read, child.environment(settings), stdout=subprocess.PIPE) as process:
+        found = json.loads(process.stdout.read())
+    assert (found["audit_share"], found["data"]) == (0.5, str(tmp_path / "data"))
+    assert found["comet_api_key"] and found["hf_token"]  # that of the Hub is for models
+    names = (
+        "access_token",
+        "spotify_client_id",
+        "spotify_client_secret",
+        "twilio_auth_token",
+        "cloudflare_turn_key_api_token",
+        "twilio_account_sid",
+    )
+    assert [found[name] for name in names] == [None] * len(names)
+
+
 def starters(path: Path) -> list[str]:
     """The calls in a file that start a process with this one's whole environment."""
     text = path.read_text("utf-8")

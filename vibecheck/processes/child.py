@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from vibecheck.settings import Settings
+from pydantic import SecretStr
+
+from vibecheck.settings import ENVIRONMENT_ONLY, Settings, environment_name
 
 PROJECT = Path(__file__).parents[2]
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other
@@ -43,9 +45,17 @@ def passed_on() -> dict[str, str]:
 
 
 def environment(settings: Settings, threads: int = 1) -> dict[str, str]:
-    """The environment of a child that needs these settings, and computes with so many threads."""
+    """The environment of a child that needs these settings, and computes with so many threads.
+
+    It holds what was set, in whatever file, so that the child need not read files with the app's secrets.
+    """
     ours = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    for field in settings.model_fields_set:
+        name, value = environment_name(field), getattr(settings, field)
+        if PASSED.fullmatch(name) and value is not None:
+            ours[name] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     ours |= {
+        ENVIRONMENT_ONLY: "1",
         "OMP_WAIT_POLICY": "passive",
         "TOKENIZERS_PARALLELISM": "false",
         "VIBECHECK_DATA": str(settings.data.absolute()),
