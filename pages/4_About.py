@@ -19,9 +19,9 @@ with sees, st.container(key="card-sees", height="stretch"):
     )
     st.header("What it is not for", anchor=False)
     st.markdown(
-        "Judging people: not at work, at school, in interviews, exams or policing, and nobody who has not "
-        "agreed. The EU AI Act forbids reading emotions at workplaces and in education (Article 5), and "
-        "elsewhere requires that people are told (Article 50)."
+        "Judging people at work or school, in interviews, exams or policing, or reading anybody who has not "
+        "agreed. The EU AI Act forbids emotion recognition at workplaces and in education (Article 5), and "
+        "requires that people are told elsewhere (Article 50)."
     )
 with keeps, st.container(key="card-keeps", height="stretch"):
     st.header("What it keeps", anchor=False)

@@ -78,7 +78,7 @@ def pair_bars(found: Confusion, limit: int = 6) -> Chart:
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("pair:N", sort="-x", title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=200)),
         tooltip=[
-            alt.Tooltip("pair:N", title="ConfusedPair"),
+            alt.Tooltip("pair:N", title="Pair"),
             alt.Tooltip("count:Q", title="Mistakes"),
             alt.Tooltip("low:Q", title="At least", format=".0%"),
             alt.Tooltip("high:Q", title="At most", format=".0%"),

@@ -93,6 +93,7 @@ def on_agreement(found: Agreement) -> str:
     return (
         f"Labellers agree on {people.value:.0%}{beyond}; {model} with them on {found.model.value:.0%} "
         f"({interval(found.model)}), by {people.n:,} faces that two people labelled."
+    )
 
 
 def on_keeping(agreed: Share) -> str:

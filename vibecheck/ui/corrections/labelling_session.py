@@ -26,7 +26,7 @@ VIEWS = {
     "useful": "Useful",
     "random": "Random",
 }
-NOT_TO_BE_SEEN = "There is no vibe check with this id, or it is not yours to see."
+NOT_TO_BE_SEEN = "There is no vibe check with this id, or you may not see it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def undo(count: int) -> None:
     last = here.done.pop()
     try:
         taken = app.store().undo_label(last.prediction_id, last.n, visitor(), datetime.now(UTC))
-        here.note = "" if taken else "That label was already taken back."
+        here.note = "" if taken else "That label was already undone."
     except RecordsError as error:
         here.note = error_text(error)
         return

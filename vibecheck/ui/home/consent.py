@@ -48,7 +48,7 @@ def notice() -> None:
                 persist_state="session",
             )
             theme.quiet(
-                "The picture itself is read in memory and then gone. The numbers are the mood, and the "
+                "The picture itself is read in memory and then discarded. The numbers are the mood, and the "
                 "light, sharpness, size, turn and landmarks of the face."
             )
             st.page_link(ABOUT, label="What exactly, and why", icon=":material/info:")

@@ -5,12 +5,12 @@ from pathlib import Path
 import streamlit as st
 
 STOPPED = (
-    "The server has stopped, or this device is offline. The page goes on by itself as soon as it answers; "
-    "what was recorded is kept."
+    "The server has stopped, or this device is offline. This page reconnects by itself; what was "
+    "recorded is safe."
 )
 # Streamlit's texts (1.67) and ours.
 WORDS = {
-    "Connection error": "VibeCheck does not answer",
+    "Connection error": "VibeCheck is not responding",
     "Streamlit server is not responding. Are you connected to the internet?": STOPPED,
     "Is Streamlit still running? If you accidentally stopped Streamlit, "
     "just restart it in your terminal:": STOPPED,
