@@ -33,6 +33,8 @@ from vibecheck.vision.images import (
 # Pillow warns of large and of oddly tagged files; whether they are taken is for the tests to say.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 
+# 5936 x 4480, flat, encoded by x265: Pillow writes no HEIC.
+LARGEST_HEIC = Path(__file__).with_name("largest.heic")
 HEIC = Path(__file__).with_name("face.heic")  # FACE, as a phone would save it
 FACE = Image.fromarray(astronaut()[10:190, 130:330])  # wider than high, so that turns show
 PHOTO = np.asarray(FACE)
@@ -659,6 +661,7 @@ LARGEST = {
         Image.new("RGB", (5000, 4000)), "TIFF", compression="tiff_adobe_deflate", tiffinfo={278: 4000}
     ),
     "avif": lambda: saved(Image.new("RGB", (3800, 3800)), "AVIF", speed=10, subsampling="4:4:4"),
+    "heic": LARGEST_HEIC.read_bytes,
 }
 MEASURE = """
 import sys, threading, time, psutil
