@@ -4,7 +4,7 @@ import streamlit as st
 
 from vibecheck.access.roles import Role
 from vibecheck.ui.access import gate
-from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared import app, comparisons, theme
 
 app.start_page("Fine-tune")
 gate.require(Role.TRAINER)
@@ -26,6 +26,7 @@ theme.intro(
 )
 known = state.load()
 training_run.live(known)
+comparisons.guard_warning(known.guard)
 verdict.last(known)
 
 left, right = st.columns([1.35, 1], gap="medium")
@@ -35,5 +36,6 @@ with right:
     start_run.launch(known)
 
 model_versions.show(known)
+comparisons.shadow_line()
 training_run.past(known)
 app.end_page("fine-tune")

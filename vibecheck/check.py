@@ -11,7 +11,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import mean
 
 from vibecheck.errors import NoFace, TooManyChecks
@@ -110,18 +110,23 @@ def predict(
 
 
 def record(
-    store: Store, prediction: Prediction, best: Reading, keep_picture: bool, always_ask: bool = False
+    store: Store,
+    prediction: Prediction,
+    best: Reading,
+    keep_picture: bool,
+    always_ask: bool = False,
+    hold: timedelta = timedelta(0),
 ) -> Prediction:
     """Store a prediction, with its face crop if the visitor agreed; it is on disk when this returns.
 
     With a nearly full disk the crop is not kept: `picture_kept` of what is returned says so. Unless
     `always_ask`, it is no audit if its visitor was asked enough today, or made another vibe check a moment
-    ago. Raises RecordsError.
+    ago. Its report to Comet waits for its readings, for `hold` at most. Raises RecordsError.
     """
     visitor = prediction.visitor
     may_ask = always_ask or visitor is None or store.may_be_asked(visitor, prediction.made_at)
     keep = keep_picture and best.kept is not None and store.pictures.has_room()
     face = encode_jpeg(best.kept) if keep and best.kept is not None else None
     kept = replace(prediction, picture_kept=keep, audit=prediction.audit and may_ask)
-    store.add(kept, face, best.model.origin)
+    store.add(kept, face, best.model.origin, hold)
     return kept

@@ -116,6 +116,11 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         90, ge=1, le=3650, description="Days after which a vibe check and its picture are deleted."
     )
+    auto_promote: bool = Field(
+        False,
+        description="Promote a challenger without a press once it is proved better, and roll back once the "
+        "previous champion is.",
+    )
     deployment: str = Field(
         "main",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$",

@@ -1,1 +1,1 @@
-"""A challenger against the champion on held-out labels, and the report of it."""
+"""A challenger against the champion on labels that judge both, and the report of it."""

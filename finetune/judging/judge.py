@@ -1,38 +1,37 @@
-"""Compares a challenger with the champion on the same pictures, as both run in the app.
+"""Compares a challenger with the champion on the same faces, as both run in the app.
 
-Held-out labels that were requested at random decide (see `vibecheck.evaluation.compare`); the operator's
-own reference set can veto. The result is a `Report`, whose proof is kept with the version.
+Labels that were requested at random decide (see `vibecheck.records.labels.judging`), by what both models said
+at the vibe check; held-out pictures that a model has not read yet it reads now. The operator's own reference
+set can veto. The result is a `Report`, whose proof is kept with the version.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from finetune.data import split
+from finetune.judging.read_pictures import read_pictures, read_reference
 from finetune.judging.write_report import without_faces, write
+from vibecheck.analytics import model_comparison
 from vibecheck.analytics.calibration_error import calibration_error
 from vibecheck.emotions import NAMES
-from vibecheck.errors import PictureError
 from vibecheck.evaluation.compare import Comparison, compare, judge
 from vibecheck.evaluation.report import BothScores, Changed, Report, Scores
-from vibecheck.importing import label_files
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
+from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
 from vibecheck.records.labels.labelled import HELD_OUT, LabelledPicture
+from vibecheck.records.readings import ShadowReading
+from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
-from vibecheck.vision.crops import model_crop
-from vibecheck.vision.detector import FaceDetector
-from vibecheck.vision.faces import Face, face_filling
-from vibecheck.vision.images import decode, read_file
-from vibecheck.vision.reader import STILL_SIDE
 
-# Pictures in memory at a time.
-AT_ONCE = 256
+# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
+QUESTION = 5000
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -48,36 +47,47 @@ def judge_challenger(
 ) -> Report:
     """Compare a challenger (a compiled model folder, or a version) with the champion, a version.
 
-    Of the labels `held_out`, those that may judge do; `reference` is a folder of labelled pictures or a CSV
-    file (see `vibecheck.importing.label_files`), or None; `trained_on` are the ids of all predictions that
-    the challenger was trained on. Writes `report.json` and `report.html` into `out`, and keeps the proof
-    with the version if it is registered: only then does the report show faces, since deletions reach the
-    reports that the registry knows. Raises VibeCheckError.
+    All labels in the records judge that may, and of the pictures `held_out` those that may; `reference` is a
+    folder of labelled pictures or a CSV file (see `vibecheck.importing.label_files`), or None; `trained_on`
+    are the ids of all predictions that the challenger was trained on. Writes `report.json` and `report.html`
+    into `out`, and keeps the proof with the version if it is registered: only then does the report show
+    faces, since deletions reach the reports that the registry knows. Raises VibeCheckError.
     """
     folders = (
         each if isinstance(each, Path) else folder_of(each, settings.data) for each in (champion, challenger)
     )
     models = [Classifier.load(folder, settings.threads) for folder in folders]
-    with closing(Registry.open(settings)) as registry:
-        learned = set(trained_on) | set(registry.trained_on(champion))
-        rows, left_out = _judging(held_out, learned)
-        judged = _Judged(models, split.units(rows))
-        pictures: dict[str, bytes] = {}
-        for row in rows:
-            try:
-                judged.take(
-                    row.prediction_id, row.label, decode(row.picture, name="A kept picture"), row.face
-                )
-            except PictureError:
-                left_out["unreadable picture"] += 1
-            else:
-                pictures[row.prediction_id] = row.picture
-        judged.finish()
-        own = _reference(models, reference) if reference else None
-        attempt = registry.attempt(models[1].version, champion)
-        report = _report(models, judged, own, len(set(trained_on)), left_out, attempt, now)
-        known = {each.version: each for each in registry.versions()}.get(report.challenger)
-        page = write(report, out, pictures if known else {}).resolve()
+    versions = [model.version for model in models]
+    store = Store.open(settings.records_url, settings.images_url, settings.sends)
+    with closing(store), closing(Registry.open(settings)) as registry:
+        registered = {each.version: each for each in registry.versions()}
+        recorded = _recorded(store, held_out)
+        found, pictures, left_out = _judging(
+            store.statistics.judged(versions), versions, held_out, recorded, trained_on
+        )
+        made, unreadable = read_pictures(models, pictures, found.said)
+        store.readings.add(
+            each for each in made if each.prediction_id in recorded and each.version in registered
+        )
+        found = _with(found, made)
+        labels = found.between(versions[0], versions[1])
+        both = sum(len(found.said.get(each.prediction_id, ())) == 2 for each in found.allowed(versions))
+        left_out["unreadable picture"] += unreadable
+        left_out["not read by both models"] += len(found.allowed(versions)) - both - unreadable
+        left_out["more than three of one visitor and day"] += both - len(labels)
+        report = _report(
+            versions,
+            found,
+            labels,
+            read_reference(models, reference) if reference else None,
+            len(set(trained_on)),
+            +left_out,
+            registry.attempt(versions[1], versions[0]),
+            now,
+        )
+        known = registered.get(report.challenger)
+        shown = {name: row.picture for name, row in pictures.items() if row.picture is not None}
+        page = write(report, out, shown if known else {}).resolve()
         if known is not None:
             registry.prove(report.challenger, report.proof(str(page)))
             if known.proof and known.proof.report not in ("", str(page)):
@@ -85,107 +95,82 @@ def judge_challenger(
     return report
 
 
+def _recorded(store: Store, rows: Sequence[LabelledPicture]) -> set[str]:
+    """Those of the pictures that are of predictions in the records."""
+    ids = [row.prediction_id for row in rows]
+    parts = (ids[start : start + QUESTION] for start in range(0, len(ids), QUESTION))
+    return {each for part in parts for each in store.with_pictures(part)}
+
+
 def _judging(
-    rows: Iterable[LabelledPicture], learned: set[str]
-) -> tuple[list[LabelledPicture], Counter[str]]:
-    """The labels that judge, one a prediction, and counts of the others by reason."""
-    found: dict[str, LabelledPicture] = {}
+    found: JudgedReadings,
+    versions: Sequence[str],
+    rows: Iterable[LabelledPicture],
+    recorded: Collection[str],
+    trained_on: Collection[str],
+) -> tuple[JudgedReadings, dict[str, LabelledPicture], Counter[str]]:
+    """The labels that judge, the held-out pictures among them, and counts of other labels by reason.
+
+    `found` are those in the records; pictures that are not there bring their own labels.
+    """
+    known = {each.prediction_id for each in found.labels}
+    pictures: dict[str, LabelledPicture] = {}
     left_out: Counter[str] = Counter()
     for row in rows:
-        if not row.judges:
-            left_out["not drawn at random" if row.side == HELD_OUT else "trains"] += 1
+        if row.prediction_id in pictures:
+            left_out["twice"] += 1
+        elif row.side != HELD_OUT:
+            left_out["trains"] += row.prediction_id not in known
+        elif not row.random or (row.prediction_id in recorded and row.prediction_id not in known):
+            left_out["not drawn at random"] += 1
         elif row.label not in NAMES:
             left_out["not a mood"] += 1
-        elif row.prediction_id in learned:
-            left_out["one of the models learned from it"] += 1
-        elif row.prediction_id in found:
-            left_out["twice"] += 1
         else:
-            found[row.prediction_id] = row
+            pictures[row.prediction_id] = row
+    own = [_label(row) for row in pictures.values() if row.prediction_id not in known]
+    mine = found.learned.get(versions[1], frozenset()) | set(trained_on)
+    learned = {**found.learned, versions[1]: mine}
     # In the order in which their labels came: see `vibecheck.evaluation.evidence`.
-    order = sorted(
-        found.values(), key=lambda row: (row.labelled_at or row.made_at or EARLIEST, row.prediction_id)
-    )
-    return order, left_out
+    labels = sorted([*found.labels, *own], key=lambda each: (each.given_at, each.prediction_id))
+    found = replace(found, labels=tuple(labels), learned=learned)
+    allowed = {each.prediction_id for each in found.allowed(versions)}
+    left_out["one of the models learned from its visitor"] += len(labels) - len(allowed)
+    return found, {name: row for name, row in pictures.items() if name in allowed}, left_out
 
 
-class _Judged:
-    """Labels and both models' answers for pictures that are added one by one."""
-
-    def __init__(self, models: Sequence[Classifier], units: Mapping[str, str] | None = None) -> None:
-        """`units` says who each picture is of; None: each of somebody else."""
-        self._models, self._units = models, units or {}
-        self.ids: list[str] = []
-        self._labels: list[int] = []
-        self._waiting: list[list[np.ndarray]] = [[] for _ in models]
-        self._said: list[list[np.ndarray]] = [[np.empty((0, len(NAMES)))] for _ in models]
-
-    def take(self, name: str, label: str, picture: np.ndarray, face: Face | None) -> None:
-        """Add a picture; `face` is None for a face crop."""
-        for model, crops in zip(self._models, self._waiting, strict=True):
-            crops.append(model_crop(picture, face or face_filling(picture), model.side, model.manifest))
-        self.ids.append(name)
-        self._labels.append(NAMES.index(label))
-        if len(self._waiting[0]) >= AT_ONCE:
-            self.finish()
-
-    def finish(self) -> None:
-        """Run the models on what was added."""
-        for model, crops, said in zip(self._models, self._waiting, self._said, strict=True):
-            if crops:
-                said.append(model.probabilities(np.stack(crops)))
-                crops.clear()
-
-    @property
-    def truth(self) -> np.ndarray:
-        """The labels: N indices of moods."""
-        return np.array(self._labels, int)
-
-    @property
-    def units(self) -> list[str]:
-        """Who each picture is of."""
-        return [self._units.get(each, each) for each in self.ids]
-
-    @property
-    def probabilities(self) -> list[np.ndarray]:
-        """N x 7 by each model."""
-        return [np.concatenate(said) for said in self._said]
+def _label(row: LabelledPicture) -> JudgingLabel:
+    made_at = row.made_at or EARLIEST
+    given_at = row.labelled_at or made_at
+    return JudgingLabel(row.prediction_id, row.label, given_at, row.visitor, made_at, held_out=True)
 
 
-def _reference(models: Sequence[Classifier], source: Path) -> _Judged:
-    """Both models on the operator's own labelled pictures. Raises LabelsError where there are none."""
-    judged, detector = _Judged(models), FaceDetector()
-    for each in label_files.read(source):
-        if isinstance(each, label_files.RefusedPicture):
-            continue
-        try:
-            picture = read_file(each.path)
-            found = detector.find(picture) or detector.find(picture, STILL_SIDE)
-            face = detector.refine(picture, found[0]) if found else None
-            judged.take(str(each.path), each.label, picture, face)
-        except PictureError:
-            continue
-    judged.finish()
-    if not judged.ids:
-        raise label_files.LabelsError(f"{source} holds no labelled picture that can be read.")
-    return judged
+def _with(found: JudgedReadings, made: Iterable[ShadowReading]) -> JudgedReadings:
+    """Labels and readings, with more readings."""
+    said = {name: dict(by_version) for name, by_version in found.said.items()}
+    for each in made:
+        said.setdefault(each.prediction_id, {})[each.version] = each.probabilities
+    return replace(found, said=said)
 
 
 def _report(
-    models: Sequence[Classifier],
-    judged: _Judged,
-    own: _Judged | None,
+    versions: Sequence[str],
+    found: JudgedReadings,
+    labels: Sequence[JudgingLabel],
+    own: tuple[list[np.ndarray], np.ndarray] | None,
     trained_on: int,
     left_out: Counter[str],
     attempt: int,
     now: datetime,
 ) -> Report:
-    held_out = _compared(judged)
-    reference = _compared(own) if own else None
+    champion, challenger = versions
+    held_out = model_comparison.compared(found, champion, challenger).seen
+    said = [model_comparison.probabilities(found, labels, version) for version in versions]
+    truth = model_comparison.truth(labels)
+    reference = _compared(*own) if own else None
     verdict = judge(held_out, reference, attempt)
     return Report(
-        challenger=models[1].version,
-        champion=models[0].version,
+        challenger=challenger,
+        champion=champion,
         made_at=now,
         proved=verdict.proved,
         reason=verdict.reason,
@@ -195,19 +180,19 @@ def _report(
         left_out=dict(left_out),
         held_out=held_out,
         reference=reference,
-        scores=_pair(judged) if judged.ids else None,
-        reference_scores=_pair(own) if own else None,
-        changed=_changed(judged),
+        scores=_pair(said, truth) if labels else None,
+        reference_scores=_pair(*own) if own else None,
+        changed=_changed(labels, said, truth),
     )
 
 
-def _compared(judged: _Judged) -> Comparison:
-    champion, challenger = (said.argmax(axis=1) for said in judged.probabilities)
-    return compare(champion, challenger, judged.truth, judged.units)
+def _compared(said: Sequence[np.ndarray], truth: np.ndarray) -> Comparison:
+    champion, challenger = (each.argmax(axis=1) for each in said)
+    return compare(champion, challenger, truth)
 
 
-def _pair(judged: _Judged) -> BothScores:
-    champion, challenger = (scores(said, judged.truth) for said in judged.probabilities)
+def _pair(said: Sequence[np.ndarray], truth: np.ndarray) -> BothScores:
+    champion, challenger = (scores(each, truth) for each in said)
     return BothScores(champion, challenger)
 
 
@@ -230,19 +215,20 @@ def scores(probabilities: np.ndarray, truth: np.ndarray) -> Scores:
     )
 
 
-def _changed(judged: _Judged) -> tuple[Changed, ...]:
-    """The pictures on which only one model is right: lost ones first, by descending confidence."""
-    champion, challenger = judged.probabilities
+def _changed(
+    labels: Sequence[JudgingLabel], said: Sequence[np.ndarray], truth: np.ndarray
+) -> tuple[Changed, ...]:
+    """The faces on which only one model is right: lost ones first, by descending confidence."""
     rows = [
         Changed(
-            name,
-            NAMES[label],
+            each.prediction_id,
+            each.label,
             NAMES[first.argmax()],
             float(first.max()),
             NAMES[second.argmax()],
             float(second.max()),
         )
-        for name, label, first, second in zip(judged.ids, judged.truth, champion, challenger, strict=True)
+        for each, label, first, second in zip(labels, truth, *said, strict=True)
         if (first.argmax() == label) != (second.argmax() == label)
     ]
     return tuple(sorted(rows, key=lambda row: (row.won, -row.challenger_confidence, row.prediction_id)))

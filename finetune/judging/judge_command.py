@@ -31,7 +31,7 @@ def judge(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
 ) -> None:
-    """Compare a model with the champion on held-out labels that were requested at random.
+    """Compare a model with the champion on labels that were requested at random.
 
     Writes report.json and report.html; a registered version keeps what they say as its proof.
     """

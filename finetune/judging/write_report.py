@@ -90,7 +90,7 @@ def page(report: Report, pictures: Mapping[str, bytes] | None = None) -> str:
     """The report for people as HTML."""
     parts = [
         _verdict(report),
-        _numbers("On held-out labels", report.held_out, report.scores, report.attempt),
+        _numbers("On labels that judge both", report.held_out, report.scores, report.attempt),
         _numbers("On the reference set", report.reference, report.reference_scores),
     ]
     if report.scores:
@@ -245,7 +245,7 @@ def _mood(name: str) -> str:
 
 def _judged(report: Report) -> str:
     lines = [
-        f"{report.held_out.n:,} held-out labels judged: audits, imports and the labellers' random queue, of "
+        f"{report.held_out.n:,} labels judged: audits, imports and the labellers' random queue, of "
         "people on whose pictures neither model was trained.",
         f"The challenger was trained on {report.trained_on:,} vibe checks.",
         *(f"Left out, {escape(reason)}: {count:,}." for reason, count in sorted(report.left_out.items())),

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from tests.records.examples import EXAMPLE, NOON
 from vibecheck.comet import layout
+from vibecheck.comet.day_records import read_day
 from vibecheck.comet.layout import Asset
 from vibecheck.records.outbox.messages import payload_of
+from vibecheck.records.readings import ShadowReading
 from vibecheck.records.values import Feedback, Play
 
 FEEDBACK = Feedback(EXAMPLE.id, 2, "sad", "audit", "a1b2", NOON)
@@ -74,6 +76,42 @@ def test_what_is_broken_is_refused_and_never_believed(field, value):
     except ValueError:
         return
     assert payload_of(read)[field] == value, "what is taken is what was there"
+
+
+READING = ShadowReading(EXAMPLE.id, "hub/vit@abc", EXAMPLE.probabilities, 4.5)
+
+
+def test_readings_come_as_a_list_or_as_text_or_not_at_all():
+    assert layout.readings_from({}, EXAMPLE.id) == ()
+    for written in ([READING.plain()], json.dumps([READING.plain()])):
+        assert layout.readings_from({"shadow": written}, EXAMPLE.id) == (READING,)
+    twice = [READING.plain(), READING.plain() | {"took_ms": 9.0}]
+    assert len(layout.readings_from({"shadow": twice}, EXAMPLE.id)) == 1
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "[[]]",
+        "{",
+        7,
+        {"a": 1},
+        ["x"],
+        [READING.plain() | {"version": "../../x y"}],
+        [READING.plain() | {"probabilities": [1, 1, 1, 1, 1, 1, 1]}],
+        [READING.plain() | {"probabilities": "1"}],
+        [READING.plain() | {"took_ms": float("nan")}],
+        [{"version": "hub"}],
+        [READING.plain()] * (layout.MOST_READINGS + 1),
+    ],
+)
+def test_hostile_readings_are_refused_and_their_prediction_stays(hostile):
+    with pytest.raises(ValueError):
+        layout.readings_from({"shadow": hostile}, EXAMPLE.id)
+    name = layout.prediction_name(EXAMPLE.id, picture=False)
+    day = read_day([Asset("1", name, payload_of(EXAMPLE) | {"shadow": hostile}, 0)])
+    (found,) = day.found()
+    assert found.prediction == EXAMPLE and found.readings == () and name in day.refused
 
 
 @pytest.mark.parametrize("field", [*payload_of(EXAMPLE), *payload_of(FEEDBACK), *payload_of(PLAY)])

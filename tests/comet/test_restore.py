@@ -24,6 +24,7 @@ from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.training_sets import TrainingSets
 from vibecheck.records.outbox.messages import payload_of
 from vibecheck.records.outbox.queue import RESTORE, ROLLUP
+from vibecheck.records.readings import WAIT, ShadowReading
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
@@ -104,6 +105,22 @@ def test_the_loop_holds_with_the_disk_thrown_away(settings, store, comet, elsewh
         assert new.model_versions() == store.model_versions()
         # The embedded model, which a new disk begins with, is news; what was restored is not.
         assert {row.kind for row in queued(new)} <= {ROLLUP, "model", "promotion"}
+
+
+@both_databases
+def test_readings_travel_in_the_record_of_their_prediction(settings, store, comet, elsewhere):
+    made = a_prediction(picture_kept=True), a_prediction()
+    for each in made:
+        store.add(each, JPEG if each.picture_kept else None, hold=WAIT)
+        readings = [ShadowReading(each.id, name, each.probabilities, 4.5) for name in ("hub/vit", "tuned")]
+        store.readings.add(readings)
+    Sender(settings, store, FAST).run(until_empty=True)
+    assert len([name for name in comet.names() if name.startswith(("input_", "prediction_"))]) == 2
+    with Opened(elsewhere) as new:
+        read_back(elsewhere, new)
+        read_back(elsewhere, new)
+        for each in made:
+            assert new.readings.of(each.id) == store.readings.of(each.id) != ()
 
 
 class Opened:

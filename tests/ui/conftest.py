@@ -81,6 +81,7 @@ def forget() -> None:
         access_link.visitors,
         access_link.session_owners,
         app._opening,
+        app.shadow_models,
         app.store,
         app.registry,
         app.jobs,

@@ -118,7 +118,8 @@ def page(overview: Overview, standing: ModelStatus) -> str:
     moved = overview.drift.drifting or overview.drift.shifts[:1]
     parts.append(_section("Drift", words.on_drift(overview.drift), _drifted(moved)))
     parts.append(_section("Retrain?", verdict, None, markup.checklist(standing.retrain)))
-    parts.append(_section("Models", "", None, markup.versions_table(standing)))
+    pairs = " ".join(map(words.on_pair, standing.pairs))
+    parts.append(_section("Models", pairs, None, markup.versions_table(standing)))
     if overview.days:
         parts.append(
             _section(

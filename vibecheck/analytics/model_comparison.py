@@ -1,11 +1,18 @@
-"""The models that made predictions here, compared."""
+"""The models that made predictions here side by side, and any two of them on the same faces."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from itertools import combinations
+
+import numpy as np
 
 from vibecheck.analytics.calibration import Calibration, calibration
 from vibecheck.analytics.shares import Share, over_visitors
+from vibecheck.emotions import NAMES
+from vibecheck.evaluation.compare import Comparison, compare
+from vibecheck.records.labels import visitors
+from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
 from vibecheck.records.stats.results import Bin, Group, VersionUse, VisitorTally
 
 
@@ -21,6 +28,25 @@ class ComparedModel:
     accuracy: Share
     calibration: Calibration
     latency_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairedComparison:
+    """Two models on the same faces; of `seen`, `first` is the champion and `second` the challenger."""
+
+    first: str
+    second: str
+    seen: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class GroupScore:
+    """Of `n` labels with something in common: those that only the challenger, or only the champion, got."""
+
+    name: str
+    n: int
+    won: int
+    lost: int
 
 
 def side_by_side(
@@ -44,3 +70,63 @@ def side_by_side(
             )
         )
     return result
+
+
+def paired(found: JudgedReadings, champion: str) -> list[PairedComparison]:
+    """Any two models that read the same faces: first those with the champion, then by number of labels.
+
+    Of each pair, the one that is ahead comes second.
+    """
+    versions = sorted({version for said in found.said.values() for version in said})
+    made = [
+        pair if pair.seen.won >= pair.seen.lost else compared(found, second, first)
+        for first, second in combinations(versions, 2)
+        if (pair := compared(found, first, second)).seen.n
+    ]
+    return sorted(made, key=lambda each: (champion not in (each.first, each.second), -each.seen.n))
+
+
+def compared(
+    found: JudgedReadings, champion: str, challenger: str, since: datetime | None = None
+) -> PairedComparison:
+    """Two models on all labels that judge both; only those given after `since`."""
+    labels = found.between(champion, challenger, since)
+    units = visitors.units(labels)
+    seen = compare(
+        probabilities(found, labels, champion).argmax(axis=1),
+        probabilities(found, labels, challenger).argmax(axis=1),
+        truth(labels),
+        [units[each.prediction_id] for each in labels],
+    )
+    return PairedComparison(champion, challenger, seen)
+
+
+def scores_by(
+    found: JudgedReadings, pair: PairedComparison, of: Callable[[JudgingLabel], Iterable[str]]
+) -> list[GroupScore]:
+    """The score of a pair in each group that `of` puts a label in, most labels first."""
+    labels = found.between(pair.first, pair.second)
+    right = [
+        probabilities(found, labels, version).argmax(axis=1) == truth(labels)
+        for version in (pair.first, pair.second)
+    ]
+    counts: dict[str, list[int]] = {}
+    for each, first, second in zip(labels, *right, strict=True):
+        for name in of(each):
+            count = counts.setdefault(name, [0, 0, 0])
+            count[0] += 1
+            count[1] += bool(second and not first)
+            count[2] += bool(first and not second)
+    made = (GroupScore(name, *count) for name, count in counts.items())
+    return sorted(made, key=lambda each: (-each.n, each.name))
+
+
+def probabilities(found: JudgedReadings, labels: Sequence[JudgingLabel], version: str) -> np.ndarray:
+    """What a model said of the faces with these labels, N x 7."""
+    said = [found.said[each.prediction_id][version] for each in labels]
+    return np.array(said, float).reshape(len(labels), len(NAMES))
+
+
+def truth(labels: Sequence[JudgingLabel]) -> np.ndarray:
+    """The labels as N indices of moods."""
+    return np.array([NAMES.index(each.label) for each in labels], int)

@@ -9,7 +9,7 @@ from vibecheck.analytics.calibration import Calibration, calibration
 from vibecheck.analytics.confusion import Confusion, confusion
 from vibecheck.analytics.drift import Drift, drift
 from vibecheck.analytics.label_errors import NewLabels, new_labels
-from vibecheck.analytics.model_comparison import ComparedModel, side_by_side
+from vibecheck.analytics.model_comparison import ComparedModel, PairedComparison, paired, side_by_side
 from vibecheck.analytics.retrain import Advice, advice
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.slices import Slice, slices
@@ -56,11 +56,12 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """What does not depend on the scope: all versions, how far people agree, the drift of the last 4 weeks,
-    labels new to the live model, whether to retrain."""
+    """What does not depend on the scope: all versions, any two of them on the same faces, how far people
+    agree, the drift of the last 4 weeks, labels new to the live model, whether to retrain."""
 
     champion: ModelInUse
     versions: tuple[ComparedModel, ...]
+    pairs: tuple[PairedComparison, ...]
     agreement: Agreement
     drift: Drift
     labels: NewLabels
@@ -138,6 +139,7 @@ def compute_model_status(
     return ModelStatus(
         champion=champion,
         versions=tuple(versions),
+        pairs=tuple(paired(statistics.judged(), champion.version)),
         agreement=agreement(statistics.label_pairs(), champion.version),
         drift=lately,
         labels=labels,

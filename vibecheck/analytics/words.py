@@ -8,6 +8,7 @@ from vibecheck.analytics.calibration import Calibration
 from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import ENOUGH as ENOUGH_FOR_DRIFT
 from vibecheck.analytics.drift import Drift
+from vibecheck.analytics.model_comparison import PairedComparison
 from vibecheck.analytics.shares import Share
 
 PERIODS = {"week": "this week", "4 weeks": "in 4 weeks", "12 weeks": "in 12 weeks", "all": "over all time"}
@@ -146,6 +147,23 @@ def on_drift(found: Drift) -> str:
         for shift in found.drifting
     ]
     return f"Drift in {', '.join(parts)}."
+
+
+def on_pair(found: PairedComparison) -> str:
+    """How two models compare on the same faces; `second` is the one that is ahead."""
+    seen = found.seen
+    ahead = round(100 * (seen.challenger - seen.champion) / seen.n)
+    bounds = f"{_points(seen.low)} to {_points(seen.high)}"
+    labels = f"on {seen.n:,} label{'s' * (seen.n != 1)}"
+    points = f"{ahead} point{'s' * (ahead != 1)}"
+    if seen.low > 0:
+        return f"{found.second} is {points} ahead of {found.first} ({bounds}), {labels}."
+    so_far = f"{points} so far ({bounds}), {labels}"
+    return f"Between {found.second} and {found.first} no difference is proved: {so_far}."
+
+
+def _points(difference: float) -> str:
+    return f"{round(100 * difference)}".replace("-", "−")
 
 
 def _change(found: Accuracy, period: str) -> str:

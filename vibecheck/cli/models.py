@@ -25,6 +25,7 @@ from vibecheck.vision.model_source import parse_source
 if TYPE_CHECKING:
     from vibecheck.export.build import BuildProgress
     from vibecheck.models.installed import Installed
+    from vibecheck.models.trials import Trial
 
 # Of a model that is built behind the app: on a busy core it gets a tenth of the time.
 NICE = 10
@@ -69,13 +70,19 @@ def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """All registered models, which of them runs, and every promotion with its reason."""
+    from vibecheck.models import trials
     from vibecheck.models.installed import Shelf
     from vibecheck.models.registry import Registry
+    from vibecheck.records.store import Store
     from vibecheck.vision.classifier import EMBEDDED
     from vibecheck.vision.manifest import Manifest
 
     settings = Settings.load()
     registry, shelf, shipped = Registry.open(settings), Shelf(settings.data), Manifest.read(EMBEDDED).version
+    store = Store.open(settings.records_url, settings.images_url, settings.sends)
+    compared = {each.version: each for each in trials.running(registry, store.statistics)}
+    guard = trials.guard(registry, store.statistics)
+    store.close()
     rows: list[dict[str, Any]] = [
         {
             "version": entry.version.version,
@@ -85,6 +92,7 @@ def list_models(
             "trained_on": entry.version.trained_on,
             "deleted_since": entry.version.deleted,
             "proved": bool(entry.version.proof and entry.version.proof.proved),
+            "comparison": _score(compared.get(entry.version.version)),
             "discarded": entry.discarded_at is not None,
             "metrics": dict(entry.version.metrics),
             "here": entry.version.version == shipped or shelf.find(entry.version.version) is not None,
@@ -104,6 +112,9 @@ def list_models(
         table.add_row(escape(row["version"]), names, here, when, _learned(row), _tried(row))
     console = Console(width=WIDEST)
     console.print(table)
+    if guard is not None and guard.verdict.proved:
+        sentence = f"{guard.version} is better than {guard.against}, which was promoted over it."
+        console.print(escape(f"{sentence} {guard.verdict.reason}"), soft_wrap=True, highlight=False)
     for each in registry.promotions():
         line = f"{each.made_at:%Y-%m-%d %H:%M} UTC  {TOLD[each.kind]} {each.version}: {each.why}"
         console.print(escape(line), soft_wrap=True, highlight=False)
@@ -117,10 +128,24 @@ def _learned(row: dict[str, Any]) -> str:
     return f"{row['trained_on']} predictions{gone}"
 
 
+def _score(trial: "Trial | None") -> dict[str, Any] | None:
+    """A comparison with the champion that is in progress, as plain JSON."""
+    if trial is None or not trial.seen.n:
+        return None
+    seen = {name: getattr(trial.seen, name) for name in ("n", "won", "lost", "evidence", "low", "high")}
+    verdict = {"proved": trial.verdict.proved, "reason": trial.verdict.reason, "needed": trial.verdict.needed}
+    return {"against": trial.against, "threshold": trial.threshold} | seen | verdict
+
+
 def _tried(row: dict[str, Any]) -> str:
-    if "proof" not in row["metrics"]:
-        return "–"
-    return "proved better" if row["proved"] else "not proved"
+    """What is proved of a version, or the score of the comparison in progress."""
+    score = row["comparison"]
+    if row["proved"] or (score and score["proved"]):
+        return "proved better"
+    if score:
+        evidence = f"evidence {score['evidence']:.3g} of {score['threshold']:g}"
+        return f"won {score['won']}, lost {score['lost']}, {evidence}"
+    return "not proved" if "proof" in row["metrics"] else "–"
 
 
 @app.command()
@@ -138,9 +163,17 @@ def promote(
 
     It has to be proved better than the champion: see python -m finetune judge.
     """
+    from vibecheck.models import trials
     from vibecheck.models.registry import Registry
+    from vibecheck.records.store import Store
 
-    registry = Registry.open(Settings.load())
+    settings = Settings.load()
+    registry = Registry.open(settings)
+    store = Store.open(settings.records_url, settings.images_url, settings.sends)
+    for trial in trials.running(registry, store.statistics):
+        if trial.version == version and trial.verdict.proved:
+            trials.keep(registry, trial, datetime.now(UTC))
+    store.close()
     proof = registry.get(version).proof
     why = override or why or (proof.reason if proof else "no proof")
     done = registry.promote(version, why, datetime.now(UTC), override=bool(override))

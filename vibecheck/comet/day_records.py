@@ -1,4 +1,4 @@
-"""Reads predictions, with their labels, plays and sides, from the list of a day's assets."""
+"""Reads predictions, with their labels, plays, sides and readings, from the list of a day's assets."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import TypeVar
 from vibecheck.comet import layout
 from vibecheck.comet.layout import PART_NAME, PREDICTION_NAME, SIDE_NAME, Asset
 from vibecheck.records.merge import RestoredPrediction
+from vibecheck.records.readings import ShadowReading
 from vibecheck.records.values import Feedback, Play, Prediction, SideDrawn
 
 Part = TypeVar("Part", Feedback, Play)
@@ -22,6 +23,7 @@ class DayRecords:
     feedback: dict[str, list[Feedback]] = field(default_factory=dict)
     plays: dict[str, list[Play]] = field(default_factory=dict)
     sides: dict[str, SideDrawn] = field(default_factory=dict)
+    readings: dict[str, tuple[ShadowReading, ...]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
     def found(self) -> list[RestoredPrediction]:
@@ -35,6 +37,7 @@ class DayRecords:
                     sorted(self.plays.get(prediction.id, ()), key=lambda each: (each.n, each.suggested_at))
                 ),
                 self.sides[prediction.id].side if prediction.id in self.sides else None,
+                self.readings.get(prediction.id, ()),
             )
             for prediction in sorted(self.predictions.values(), key=lambda each: each.made_at, reverse=True)
         ]
@@ -62,6 +65,8 @@ def _read(asset: Asset, day: DayRecords) -> None:
             day.origins[prediction.id] = str(asset.metadata.get("model_origin") or "unknown")
         if match[1]:
             day.pictures[prediction.id] = asset
+        if readings := layout.readings_from(asset.metadata, prediction.id):
+            day.readings[prediction.id] = readings
     elif match := SIDE_NAME.fullmatch(asset.name):
         side = layout.side_from(asset.metadata)
         if side.prediction_id != match[1]:

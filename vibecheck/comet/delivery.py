@@ -106,6 +106,8 @@ class Delivery:
         picture = self._store.picture(prediction.id) if prediction.picture_kept else None
         origin = self._store.model_origin(prediction.model_version)
         metadata = payload | {"model_origin": origin}
+        if readings := self._store.readings.of(prediction.id):
+            metadata[layout.SHADOW] = [each.plain() for each in readings]
         name = layout.prediction_name(prediction.id, picture is not None)
         kind = "asset" if picture is None else "image"
         self._put(claimed, day, name, picture or layout.as_json(metadata), metadata, kind)

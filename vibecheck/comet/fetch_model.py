@@ -8,7 +8,8 @@ from vibecheck.comet import model_files
 from vibecheck.comet.client import Comet
 from vibecheck.comet.status import FILES
 from vibecheck.errors import CometUnavailable, HubUnreachable, ModelError
-from vibecheck.models.registry import Registry, Version
+from vibecheck.models.registry import Registry
+from vibecheck.models.version import Version
 from vibecheck.settings import Settings
 from vibecheck.vision.manifest import Manifest
 

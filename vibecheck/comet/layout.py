@@ -1,7 +1,8 @@
 """The layout of the records in Comet: one experiment per deployment and day, one asset per record.
 
-    input_{id}.jpg              a picture; the whole prediction in its metadata
-    prediction_{id}.json        the prediction, where no picture is kept
+    input_{id}.jpg              a picture; the whole prediction in its metadata, and what each model said of
+                                the same face under "shadow"
+    prediction_{id}.json        the same, where no picture is kept
     feedback_{id}_{n}.json      a label
     play_{id}_{n}.json          a playlist that was suggested
     side_{id}.json              whether its picture trains models or judges them
@@ -27,6 +28,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from vibecheck.records.readings import ShadowReading
 from vibecheck.records.values import Feedback, Play, Prediction, Promotion, SideDrawn
 
 # What has an experiment of its own: a day, or a name of at most 17 letters and digits.
@@ -34,6 +36,9 @@ Place = date | str
 MODELS: Place = "models"
 
 FEEDBACK_LOG = "feedback_log.csv"
+# In the metadata of a prediction: its readings.
+SHADOW = "shadow"
+MOST_READINGS = 20
 TAG = "production"
 
 PREDICTION_NAME = re.compile(r"(?:input_([0-9a-f]{32})\.jpg|prediction_([0-9a-f]{32})\.json)")
@@ -48,6 +53,7 @@ _PREFIX = "vibecheck"
 
 # Records written by a newer version may have more fields, which are ignored.
 _PREDICTION = TypeAdapter(Prediction)
+_READING = TypeAdapter(ShadowReading)
 _FEEDBACK = TypeAdapter(Feedback)
 _PLAY = TypeAdapter(Play)
 _PROMOTION = TypeAdapter(Promotion)
@@ -168,6 +174,17 @@ class Asset:
 def prediction_from(metadata: Mapping[str, Any]) -> Prediction:
     """The prediction in an asset's metadata. Raises ValueError for anything that is not one."""
     return _PREDICTION.validate_python(_plain(metadata))
+
+
+def readings_from(metadata: Mapping[str, Any], prediction_id: str) -> tuple[ShadowReading, ...]:
+    """The readings in a prediction's metadata, if it has any. Raises ValueError for anything else."""
+    found = _opened(metadata.get(SHADOW) or [])
+    if not isinstance(found, list) or len(found) > MOST_READINGS:
+        raise ValueError(f"{SHADOW} is not a list of at most {MOST_READINGS} readings")
+    if not all(isinstance(each, Mapping) for each in found):
+        raise ValueError(f"{SHADOW} holds what is not a reading")
+    made = [_READING.validate_python({**each, "prediction_id": prediction_id}) for each in found]
+    return tuple({each.version: each for each in made}.values())
 
 
 def feedback_from(metadata: Mapping[str, Any]) -> Feedback:

@@ -3,7 +3,7 @@
 People correct wrong answers and pass over right ones, so volunteered labels are mostly of the champion's
 errors, and any other model looks better on them. Only labels count here that were requested at random
 (audits, imports, the labellers' random queue), of people on whose pictures neither model was trained. Both
-models answer the same pictures, and only those on which one is right and the other wrong tell them apart: see
+models answer the same faces, and only those on which one is right and the other wrong tell them apart: see
 `evidence` for the test.
 
 Labels that are random noise say nothing about either model, yet one of them may look better by luck. So the
@@ -129,22 +129,28 @@ def chance_if_shuffled(answers: np.ndarray, truth: np.ndarray) -> float:
     return float(norm.sf(((answers == truth).sum() - 0.5 - mean) / math.sqrt(variance)))
 
 
+def veto(reference: Comparison | None) -> str:
+    """Why the reference set forbids a promotion, in a sentence; empty where it does not."""
+    if reference is None or reference.champion - reference.challenger <= MAY_LOSE * reference.n:
+        return ""
+    lost = (reference.champion - reference.challenger) / reference.n
+    return f"It loses {lost:.1%} of the reference set of {reference.n} pictures; 1.0% is allowed."
+
+
 def judge(held_out: Comparison, reference: Comparison | None = None, attempt: int = 1) -> Verdict:
     """May the challenger go live?
 
-    The evidence on the held-out labels has to reach the threshold of the `attempt`-th challenger of this
+    The evidence on the labels that judge has to reach the threshold of the `attempt`-th challenger of this
     champion, the challenger has to agree with them beyond chance, and it may lose at most one point of
     accuracy on the operator's reference set, where there is one.
     """
     if held_out.n == 0:
-        return Verdict(False, "There are no held-out labels yet that were requested at random.", None)
-    if reference is not None and reference.champion - reference.challenger > MAY_LOSE * reference.n:
-        lost = (reference.champion - reference.challenger) / reference.n
-        reason = f"It loses {lost:.1%} of the reference set of {reference.n} pictures; 1.0% is allowed."
-        return Verdict(False, reason, None)
+        return Verdict(False, "There are no labels yet that judge both models.", None)
+    if refused := veto(reference):
+        return Verdict(False, refused, None)
     threshold, reached = evidence.threshold(attempt), held_out.evidence or 0.0
     seen = (
-        f"On {held_out.n} held-out labels it got {held_out.challenger} right, the champion "
+        f"On {held_out.n} labels it got {held_out.challenger} right, the champion "
         f"{held_out.champion}; where they differ it won {held_out.won} and lost {held_out.lost} "
         f"(evidence {reached:.3g} of {threshold:.3g})"
     )

@@ -62,27 +62,37 @@ def interval(signs: Sequence[int], units: Sequence[Hashable]) -> tuple[float, fl
 
     Each bound holds at all times with a probability of 95%.
     """
-    flipped = [-sign for sign in signs]
-    return _lower_bound(signs, units), -_lower_bound(flipped, units)
+    theirs: dict[Hashable, list[int]] = {}
+    for sign, unit in zip(signs, units, strict=True):
+        theirs.setdefault(unit, []).append(sign)
+    means = np.array([sum(each) / len(each) for each in theirs.values()])
+    return _lower_bound(means), -_lower_bound(-means)
 
 
-def _lower_bound(signs: Sequence[int], units: Sequence[Hashable]) -> float:
+def _lower_bound(means: np.ndarray) -> float:
     low, high = -1.0, 1.0
-    if _now(signs, units, low + 1e-6) < BOUND:
+    if _now(means, low + 1e-6) < BOUND:
         return low
     for _ in range(12):
         middle = (low + high) / 2
-        if _now(signs, units, middle) >= BOUND:
+        if _now(means, middle) >= BOUND:
             low = middle
         else:
             high = middle
     return low
 
 
-def _now(signs: Sequence[int], units: Sequence[Hashable], mean: float) -> float:
-    """Today's E that a visitor's mean sign is above `mean`."""
-    *_, last = (1.0, *over_time(signs, units, mean))
-    return last
+def _now(means: np.ndarray, mean: float) -> float:
+    """Today's E that a visitor's mean sign, of which `means` has one a visitor, is above `mean`."""
+    bets = _BETS / (1 + mean)
+    logs = np.log1p(np.outer(bets, means - mean)).sum(axis=1)
+    return _mixed(logs)
+
+
+def _mixed(logs: np.ndarray) -> float:
+    """The E of the whole stake, from the logarithm of what each bet has become."""
+    top = logs.max()
+    return float(np.exp(min(top, 700.0)) * (_PRIOR @ np.exp(logs - top)))
 
 
 def over_time(signs: Sequence[int], units: Sequence[Hashable], mean: float = 0.0) -> Iterator[float]:
@@ -96,5 +106,4 @@ def over_time(signs: Sequence[int], units: Sequence[Hashable], mean: float = 0.0
             logs -= np.log1p(bets * (total / count - mean))
         total, count = sums[unit] = total + sign, count + 1
         logs += np.log1p(bets * (total / count - mean))
-        top = logs.max()
-        yield float(np.exp(min(top, 700.0)) * (_PRIOR @ np.exp(logs - top)))
+        yield _mixed(logs)

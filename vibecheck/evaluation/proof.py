@@ -23,10 +23,10 @@ class Proof:
     """A version's comparison with `against`, the champion of that time.
 
     `reason` says in a sentence why it is proved better, or is not; `needed` about how many more audits
-    it takes, None where the version is not ahead. On `n` held-out labels the champion got `champion` right
-    and the version `challenger`; `evidence` is that of the test, None in proofs of earlier versions of
-    VibeCheck. It is the `attempt`-th challenger of this champion. `report` is the path of the report for
-    people on the machine that judged, or empty.
+    it takes, None where the version is not ahead. On `n` labels the champion got `champion` right and the
+    version `challenger`; `evidence` is that of the test, None in proofs of earlier versions of VibeCheck. It
+    is the `attempt`-th challenger of this champion. `report` is the path of the report for people on the
+    machine that judged, or empty; `veto` why the operator's reference set forbids a promotion, or empty.
     """
 
     proved: bool
@@ -40,6 +40,7 @@ class Proof:
     judged_at: datetime
     report: str = ""
     attempt: int = 1
+    veto: str = ""
 
     def plain(self) -> dict[str, Any]:
         """As plain JSON."""

@@ -8,15 +8,15 @@
     reason        why, or why not, in a sentence
     needed        about how many more audits would prove it; null where it is not ahead
     trained_on    how many predictions the challenger learned from
-    left_out      held-out labels that could not judge: reason → how many
+    left_out      labels that could not judge: reason → how many
     attempt       k, if it is the k-th challenger that was judged against this champion
     held_out      the comparison that decides: n, champion, challenger (right of n), won, lost,
                   evidence, p_shuffled, low, high: see Comparison
     reference     the same on the operator's own pictures, or null
-    scores        of both models on the held-out labels (null without any), and on the reference set:
+    scores        of both models on the labels that judge (null without any), and on the reference set:
                   n, right, accuracy, balanced_accuracy, ece, bias, per_class: mood → [right, n],
                   confusion: 7 x 7, rows the truth, columns the answer, in the order of EMOTIONS
-    changed       held-out pictures that one model got right and the other wrong: prediction_id, label,
+    changed       faces that one model got right and the other wrong: prediction_id, label,
                   and of each model the answer and its confidence; those that were lost come first
 
 `python -m finetune` writes it, in another process and perhaps on another machine, so it is untrusted
@@ -32,7 +32,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 
 from vibecheck.emotions import EMOTIONS, NAMES, Emotion
 from vibecheck.errors import ModelError
-from vibecheck.evaluation.compare import Comparison, Count, Share
+from vibecheck.evaluation.compare import Comparison, Count, Share, veto
 from vibecheck.evaluation.proof import Proof
 
 FORMAT: Literal[1] = 1
@@ -163,6 +163,7 @@ class Report:
             self.made_at,
             report,
             self.attempt,
+            veto(self.reference),
         )
 
 

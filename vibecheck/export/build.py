@@ -20,7 +20,7 @@ import numpy as np
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError, PictureError, RecordsError
 from vibecheck.models.installed import MATERIAL, WEIGHTS, Installed, Shelf, content_of
-from vibecheck.models.registry import Version
+from vibecheck.models.version import Version
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED, Classifier, labels_of

@@ -18,7 +18,8 @@ import numpy as np
 from vibecheck.errors import ModelError, RecordsError, VibeCheckError
 from vibecheck.models.background_build import BackgroundBuild, BuildState
 from vibecheck.models.installed import Shelf, folder_of
-from vibecheck.models.registry import Registry, Version
+from vibecheck.models.registry import Registry
+from vibecheck.models.version import Version
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.manifest import Manifest

@@ -10,17 +10,17 @@ It knows versions, not files, and never loads a model.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 
 from sqlalchemy import Engine, func, select
 
 from vibecheck.errors import ModelError
-from vibecheck.evaluation.proof import ATTEMPTS, PROOF, Proof, attempts_of, proof_of, refusal
-from vibecheck.models import registry_records, registry_rows
+from vibecheck.evaluation.proof import ATTEMPTS, PROOF, Proof, attempts_of, refusal
+from vibecheck.models import registry_records, registry_rows, stand_in
 from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
+from vibecheck.models.version import DISCARDED, Entry, Version, moment_of
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.tables import promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import reading, writing
@@ -30,44 +30,6 @@ from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import EMBEDDED_NAME
-
-# Among a version's metrics: when somebody discarded it.
-DISCARDED = "discarded_at"
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A model that may run. `source` is what `python -m vibecheck compile` makes it from.
-
-    `metrics` are what is known of it, as plain JSON. `trained_on` counts the predictions whose pictures
-    it learned from here, `deleted` those of them that were deleted since.
-    """
-
-    version: str
-    origin: str
-    source: str
-    metrics: Mapping[str, Any]
-    registered_at: datetime
-    trained_on: int = 0
-    deleted: int = 0
-
-    @property
-    def proof(self) -> Proof | None:
-        """How it compared with the champion, or None where it was never judged."""
-        return proof_of(self.metrics)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A version with its aliases and its promotions, newest first.
-
-    `discarded_at` is when somebody discarded it, or None.
-    """
-
-    version: Version
-    aliases: tuple[str, ...]
-    promotions: tuple[Promotion, ...]
-    discarded_at: datetime | None
 
 
 class Registry:
@@ -84,7 +46,7 @@ class Registry:
         """The registry in the records that the settings name, with the embedded model as stand-in."""
         registry = cls(open_database(settings.records_url, settings.sends))
         try:
-            registry._register_stand_in(Manifest.read(EMBEDDED))
+            stand_in.register(registry._engine, Manifest.read(EMBEDDED))
         except BaseException:
             registry.close()
             raise
@@ -203,7 +165,7 @@ class Registry:
                 each,
                 tuple(sorted(alias for alias, version in aliases.items() if version == each.version)),
                 tuple(promotion for promotion in made if promotion.version == each.version),
-                _moment(each.metrics.get(DISCARDED)),
+                moment_of(each.metrics.get(DISCARDED)),
             )
             for each in reversed(self.versions())
         ]
@@ -224,9 +186,15 @@ class Registry:
     def attempt(self, version: str, champion: str) -> int:
         """How many challengers were judged against this champion, up to and with this version.
 
-        A version that was judged before keeps its number, so looking again costs nothing.
+        A version that was judged before keeps its number, so looking again costs nothing. The embedded model,
+        which is compared with every champion, has the threshold of a first one and takes nobody's number.
         """
-        tried = {each.version: attempts_of(each.metrics) for each in self.versions()}
+        tried = {}
+        for each in self.versions():
+            if each.source != EMBEDDED_NAME:
+                tried[each.version] = attempts_of(each.metrics)
+            elif each.version == version:
+                return 1
         mine = tried.pop(version, {}).get(champion)
         return mine or 1 + max((attempts.get(champion, 0) for attempts in tried.values()), default=0)
 
@@ -295,35 +263,10 @@ class Registry:
             registry_rows.promoted(connection, Promotion(version, before, "first", why, now))
             return True
 
-    def _register_stand_in(self, shipped: Manifest) -> None:
-        """Makes the embedded model known, and the champion where there is none that can run.
-
-        So it is in a new installation, and after an update: the embedded model before is gone then. Only
-        once for each, or copies of two releases would take turns.
-        """
-        with reading(self._engine) as connection:
-            known = registry_rows.source_of(connection, shipped.version) is not None
-            if known and CHAMPION in registry_rows.aliases_of(connection):
-                return
-        now, why = datetime.now(UTC), "It ships with VibeCheck."
-        with writing(self._engine) as connection:
-            registry_rows.lock(connection)
-            new = registry_rows.source_of(connection, shipped.version) is None
-            if new:
-                registry_rows.add(connection, shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
-                messages.enqueue_model(connection, shipped.version)
-            before = registry_rows.aliases_of(connection).get(CHAMPION)
-            kind = "first" if registry_rows.standing_in(connection) else "override"
-            if before is not None:
-                if not new or registry_rows.source_of(connection, before) != EMBEDDED_NAME:
-                    return
-                why = f"It came with an update of VibeCheck, in place of {before}."
-            registry_rows.promoted(connection, Promotion(shipped.version, before, kind, why, now))
-
-    def rollback(self, now: datetime, why: str = "") -> Promotion:
+    def rollback(self, now: datetime, why: str = "", champion: str | None = None) -> Promotion:
         """Makes `previous` the champion again; a second rollback undoes the first.
 
-        Raises ModelError if there was no champion before.
+        Raises ModelError if there was no champion before, or if another one than `champion` runs by now.
         """
         with writing(self._engine) as connection:
             registry_rows.lock(connection)
@@ -331,16 +274,9 @@ class Registry:
             if PREVIOUS not in aliases:
                 raise ModelError("There was no champion before this one, so there is nothing to go back to.")
             before = aliases[CHAMPION]
+            if champion not in (None, before):
+                raise ModelError(f"{before} is the champion by now, not {champion}.")
             why = why.strip() or f"back from {before}"
             return registry_rows.promoted(
                 connection, Promotion(aliases[PREVIOUS], before, "rollback", why, now)
             )
-
-
-def _moment(written: object) -> datetime | None:
-    """The time that a metric names; None if it is not one, since metrics may come from anywhere."""
-    try:
-        moment = datetime.fromisoformat(written) if isinstance(written, str) else None
-    except ValueError:
-        return None
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)

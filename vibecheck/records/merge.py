@@ -12,11 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, insert, select, update
 
+from vibecheck.records import readings
 from vibecheck.records.db.rows import feedback_of, play_of, prediction_row
 from vibecheck.records.db.tables import feedback, forgotten, model_versions, plays, predictions
 from vibecheck.records.db.transactions import INSERTS, insert_if_new, writing
 from vibecheck.records.labels import give
 from vibecheck.records.outbox import queue
+from vibecheck.records.readings import ShadowReading
 from vibecheck.records.stats import summaries
 from vibecheck.records.synthetic import refuse_real
 from vibecheck.records.values import Feedback, Play, Prediction
@@ -29,13 +31,14 @@ QUESTION = 5000
 
 @dataclass(frozen=True, slots=True)
 class RestoredPrediction:
-    """A prediction read back from Comet, with its model's origin, its labels, its plays and its side."""
+    """A prediction read back from Comet: its model's origin, its labels, plays, side and readings."""
 
     prediction: Prediction
     origin: str
     feedback: tuple[Feedback, ...]
     plays: tuple[Play, ...]
     side: str | None = None
+    readings: tuple[ShadowReading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merge
     given = _parts(connection, feedback, feedback_of, {key: each.feedback for key, each in wanted.items()})
     played = _parts(connection, plays, play_of, {key: each.plays for key, each in wanted.items()})
     _sides(connection, wanted.values())
+    readings.insert(connection, (made for each in wanted.values() for made in each.readings))
     for each in new:
         summaries.count(connection, each.prediction.id)
     for row in played:

@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
@@ -19,9 +19,16 @@ from vibecheck.records.values import ModelVersion, PictureKept, Play, Prediction
 
 
 def add(
-    engine: Engine, pictures: Pictures, prediction: Prediction, picture: bytes | None, model_origin: str
+    engine: Engine,
+    pictures: Pictures,
+    prediction: Prediction,
+    picture: bytes | None,
+    model_origin: str,
+    hold: timedelta,
 ) -> None:
     """Stores a prediction. `model_origin` is noted when the model's version is first seen.
+
+    Its report to Comet is held back for `hold`, or until its readings are there.
 
     Raises RecordsError and ValueError as `Store.add` does.
     """
@@ -42,7 +49,7 @@ def add(
                 raise _already_stored(prediction)
             version = ModelVersion(prediction.model_version, model_origin, prediction.made_at)
             insert_if_new(connection, model_versions, asdict(version))
-            messages.enqueue(connection, prediction)
+            messages.enqueue(connection, prediction, hold)
             summaries.count(connection, prediction.id)
         undo.pop_all()
 

@@ -27,6 +27,7 @@ from vibecheck.records.outbox.notes import Notes
 from vibecheck.records.outbox.queue import LEASE, Outbox
 from vibecheck.records.outbox.sent import SentRecords
 from vibecheck.records.pictures import Pictures
+from vibecheck.records.readings import Readings
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.synthetic import is_synthetic
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction, is_prediction_id
@@ -81,6 +82,11 @@ class Store:
         return TrainingSets(self._engine)
 
     @property
+    def readings(self) -> Readings:
+        """What each model said of the faces of predictions."""
+        return Readings(self._engine)
+
+    @property
     def notes(self) -> Notes:
         """What processes note for each other."""
         return Notes(self._engine)
@@ -98,13 +104,19 @@ class Store:
         """Closes the connections to the database."""
         self._engine.dispose()
 
-    def add(self, prediction: Prediction, picture: bytes | None, model_origin: str = "unknown") -> None:
+    def add(
+        self,
+        prediction: Prediction,
+        picture: bytes | None,
+        model_origin: str = "unknown",
+        hold: timedelta = timedelta(0),
+    ) -> None:
         """Stores a prediction, with its picture (JPEG) if `picture_kept` is true; see `recording.add`.
 
         Raises RecordsError if the id exists or the records are a synthetic history, and ValueError for a
         picture that is missing or not allowed.
         """
-        recording.add(self._engine, self._pictures, prediction, picture, model_origin)
+        recording.add(self._engine, self._pictures, prediction, picture, model_origin, hold)
 
     def label(
         self,

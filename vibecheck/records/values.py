@@ -55,6 +55,15 @@ def _check_time(what: str, moment: datetime) -> None:
         raise ValueError(f"{what} must carry a time zone")
 
 
+def check_probabilities(probabilities: tuple[float, ...]) -> None:
+    """Raises ValueError unless these are seven probabilities."""
+    # Written so that a NaN, which compares as false with everything, is refused too.
+    if len(probabilities) != len(NAMES) or not abs(sum(probabilities) - 1) <= 1e-3:
+        raise ValueError("probabilities must be seven numbers that sum to 1")
+    if not all(0 <= share <= 1 + 1e-6 for share in probabilities):
+        raise ValueError("probabilities and confidence must lie between 0 and 1")
+
+
 def _check_n(n: int) -> None:
     if n < 1:
         raise ValueError(f"n counts from 1, not {n}")
@@ -90,10 +99,8 @@ class Prediction:
         _check_time("made_at", self.made_at)
         _check_one_of("source", self.source, PREDICTION_SOURCES)
         _check_one_of("mood", self.mood, NAMES)
-        # Written so that a NaN, which compares as false with everything, is refused too.
-        if len(self.probabilities) != len(NAMES) or not abs(sum(self.probabilities) - 1) <= 1e-3:
-            raise ValueError("probabilities must be seven numbers that sum to 1")
-        if not all(0 <= share <= 1 + 1e-6 for share in (*self.probabilities, self.confidence)):
+        check_probabilities(self.probabilities)
+        if not 0 <= self.confidence <= 1 + 1e-6:
             raise ValueError("probabilities and confidence must lie between 0 and 1")
         if len(self.face.landmarks) != 5:
             raise ValueError("a face has five landmarks")

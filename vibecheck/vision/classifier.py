@@ -5,6 +5,7 @@ more files, written by `python -m vibecheck compile`: `model.onnx`, which is wha
 `vibecheck.json` (see `manifest`).
 """
 
+import copy
 import json
 import threading
 from collections.abc import Sequence
@@ -78,6 +79,12 @@ class Classifier:
         _check_shapes(session, len(mapping), path)
         _check_made_with(session, manifest, path)
         return cls(session, mapping, manifest)
+
+    def sharing(self) -> "Classifier":
+        """The same loaded model, run independently: who runs one never waits for who runs the other."""
+        other = copy.copy(self)
+        other._lock = threading.Lock()  # ONNX Runtime allows concurrent runs; the lock saves memory
+        return other
 
     @property
     def version(self) -> str:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.data.split import FEWEST_VISITORS, split
+from finetune.data.split import split
 from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
+from vibecheck.records.labels.visitors import FEWEST_VISITORS
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -10,14 +10,18 @@ import cv2
 import numpy as np
 import pytest
 
+from finetune.data.collect import collect
 from finetune.judging.judge import judge_challenger, scores
+from tests.records.examples import a_prediction, open_store
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, ModelError
 from vibecheck.evaluation.report import Report
+from vibecheck.models import trials
 from vibecheck.models.registry import Registry
 from vibecheck.records.labels.labelled import HELD_OUT, LabelledPicture
+from vibecheck.records.readings import ShadowReading
 from vibecheck.settings import Settings
-from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.crops import kept_crop
 from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.images import decode, encode_jpeg
@@ -166,7 +170,37 @@ def test_what_a_model_learned_from_judges_neither_it_nor_another(settings, regis
     learned = [given[1].prediction_id]
     report = judged(settings, pictures, SHIPPED, confused, [*given, given[2]], trained_on=learned)
     assert report.held_out.n == 3 and report.trained_on == 1
-    assert report.left_out == {"one of the models learned from it": 2, "twice": 1}
+    assert report.left_out == {"one of the models learned from its visitor": 2, "twice": 1}
+
+
+def test_vibe_checks_without_a_picture_judge_together_with_held_out_pictures(
+    settings, registry, pictures, confused, monkeypatch
+):
+    install_as_champion(settings, registry, confused)
+    smile, _ = pictures
+    (face,) = FaceDetector().find(decode(smile))
+    store = open_store(settings)
+    for number in range(8):
+        kept, label = number % 2 == 0, NAMES[number % 7]
+        made = a_prediction(visitor=f"v{number}", audit=True, picture_kept=kept, face=face)
+        store.add(made, smile + bytes([number]) if kept else None)
+        store.label(made.id, "happy" if kept else label, "audit", None, NOW)
+        if kept:
+            store.training_sets.assign({made.id: HELD_OUT}, NOW)
+        else:
+            shares = {SHIPPED: label, "confused": NAMES[(number + 1) % 7]}
+            said = {name: tuple(float(mood == each) for each in NAMES) for name, mood in shares.items()}
+            store.readings.add(ShadowReading(made.id, name, each, 4.0) for name, each in said.items())
+    given = collect(settings, "store").rows
+    report = judged(settings, pictures, "confused", SHIPPED, given)
+    assert (report.held_out.n, report.held_out.won) == (8, 8) and not report.left_out
+    kept = [row.prediction_id for row in given]
+    assert all(len(store.readings.of(each)) == 2 for each in kept), "they need not be read again"
+    (trial,) = trials.running(registry, store.statistics)
+    assert trial.seen == report.held_out, "the same evidence is shown everywhere"
+    store.close()
+    monkeypatch.setattr(Classifier, "probabilities", None)
+    assert judged(settings, pictures, "confused", SHIPPED, given).held_out == report.held_out
 
 
 def test_a_face_is_cut_where_it_was_seen_and_a_crop_is_taken_whole(settings, registry, pictures, confused):

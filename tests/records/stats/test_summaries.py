@@ -13,7 +13,7 @@ from tests.records.examples import NOON, PLAY, a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.summary_tables import daily, outcomes
-from vibecheck.records.db.tables import feedback, jobs, predictions
+from vibecheck.records.db.tables import feedback, jobs, predictions, readings
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.stats import summaries
 from vibecheck.records.stats.results import Scope
@@ -79,7 +79,7 @@ def test_they_are_what_is_counted_anew(busy, engine):
 def test_the_migration_fills_them_with_what_the_code_would(busy, engine, database_url):
     kept = contents(engine)
     with writing(engine) as connection:
-        for table in (outcomes, daily, jobs):
+        for table in (outcomes, daily, jobs, readings):
             table.drop(connection)
         connection.execute(text("DROP INDEX ix_predictions_confidence"))
         connection.execute(text("DROP INDEX ix_feedback_labellers"))

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.harness.history import fill
+from tests.models.test_trials import audits
 from tests.records.examples import JPEG, a_prediction, open_store
 from tests.records.rows import engine_of
 from tests.ui.conftest import forget
@@ -27,6 +28,7 @@ from vibecheck.vision.manifest import Manifest
 ROOT = Path(__file__).parents[3]
 PAGE = str(ROOT / "pages" / "2_Dashboard.py")
 NOW = datetime.now(UTC)
+SHIPPED = Manifest.read(EMBEDDED).version
 
 
 @pytest.fixture
@@ -114,6 +116,26 @@ def test_it_says_how_often_visitors_agree_to_keep_their_face(store):
         count_asked(store.notes)
     count_agreed(store.notes)
     assert "25% said yes (5–70%; 1 of 4, over all time)" in said(page())
+
+
+def test_models_that_read_the_same_faces_are_compared_and_a_trainer_promotes_what_is_proved(
+    store, monkeypatch
+):
+    registry = Registry(engine_of(store))
+    registry.register(SHIPPED, "ships", "embedded", {}, NOW)
+    registry.begin(SHIPPED, "the first model", NOW)
+    registry.register("tuned", "a test", "/nowhere", {}, NOW)
+    registry.challenge("tuned")
+    audits(store, 14, NOW, shipped=False, new=True)
+    audits(store, 26, NOW, shipped=True, new=True)
+    test = page()
+    assert re.search(rf"tuned is 35 points ahead of {SHIPPED} \(\d+ to \d+\), on 40 labels", said(test))
+    assert not [each for each in test.button if each.key == "promote-tuned"], "an analyst cannot"
+    monkeypatch.setattr(gate, "role", lambda: Role.TRAINER)
+    test = page()
+    next(each for each in test.button if each.key == "promote-tuned").click().run()
+    assert registry.champion().version == "tuned" and registry.promotions()[0].kind == "promotion"
+    assert not [each for each in test.button if each.key == "promote-tuned"]
 
 
 def test_labels_and_going_live_are_the_same_figures_as_on_fine_tune(store, monkeypatch):

@@ -1,10 +1,12 @@
 """The fine-tune page in each state that it can be in, over real records and a command that only speaks."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
 
+from tests.models.test_trials import audits
 from tests.records.examples import a_prediction
 from tests.records.rows import engine_of
 from tests.training.conftest import CHILD
@@ -258,7 +260,7 @@ def test_a_run_that_failed_says_why_until_it_is_dismissed(page, jobs):
 def test_what_is_proved_is_promoted_by_a_press_and_comes_back_by_another(page, jobs, registry):
     finished_run(jobs, registry, proved=True)
     test = page()
-    assert "Proved better" in said(test) and "60 of 80 held-out labels right" in said(test)
+    assert "Proved better" in said(test) and "60 of 80 labels right" in said(test)
     button(test, "ft-promote").click().run()
     assert registry.aliases()[CHAMPION] == NEW and "Verdict" not in said(test)
     button(test, "ft-rollback").click().run()
@@ -278,6 +280,34 @@ def test_what_is_not_proved_goes_live_only_for_a_reason_that_is_kept(page, jobs,
     promotion = registry.promotions()[0]
     assert (promotion.kind, promotion.why) == ("override", "the old one is broken")
     assert "Promoted without proof" in said(test) and "the old one is broken" in said(test)
+
+
+def test_a_comparison_in_progress_is_a_running_score_until_audits_prove_it(store, page, jobs, registry):
+    finished_run(jobs, registry, proved=False)
+    audits(store, 5, NOW, shipped=False, new=True)
+    audits(store, 90, NOW, shipped=True, new=True)
+    words = said(page())
+    assert "won 5" in words and "same 90" in words and "lost 0" in words and "20 proves it" in words
+    assert re.search(r"About [\d,]+ more audits", words) and "95 of 95 labels right" in words
+    audits(store, 5, NOW + timedelta(minutes=1), shipped=False, new=True)
+    test = page()
+    assert "Proved better" in said(test) and "won 10" in said(test)
+    button(test, "ft-promote").click().run()
+    assert registry.aliases()[CHAMPION] == NEW and "won 10 and lost 0" in registry.promotions()[0].why
+
+
+def test_a_previous_champion_that_is_better_after_all_is_told_and_comes_back_by_a_press(
+    store, page, registry
+):
+    registry.register(NEW, "fine-tuned", "/nowhere", {}, NOW)
+    registry.promote(NEW, "a hunch", NOW, override=True)
+    audits(store, 6, NOW + timedelta(hours=1), shipped=True, new=False)
+    assert not page().warning
+    audits(store, 10, NOW + timedelta(hours=2), shipped=True, new=False)
+    test = page()
+    assert f"{CHAMP} is better than {NEW}, which was promoted over it" in test.warning[0].value
+    button(test, "guard-rollback").click().run()
+    assert registry.aliases()[CHAMPION] == CHAMP and not test.warning
 
 
 def test_a_challenger_is_kept_or_discarded(page, jobs, registry):

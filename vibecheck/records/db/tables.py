@@ -1,4 +1,4 @@
-"""The tables: one row per prediction, label, play, model, promotion, run, message to be sent, or note.
+"""The tables: one row per prediction, label, play, reading, model, promotion, run, message or note.
 
 `migrations/` is how a database gets there; a test compares the two. Everything the dashboard counts is a
 column, so that the database can count it.
@@ -130,6 +130,17 @@ plays = Table(
     Column("suggested_at", UtcDateTime, nullable=False),
     Column("category", String),
     Column("followed", String),
+)
+
+# What each model said of the face crop of a prediction, the champion included (see `readings.py`).
+readings = Table(
+    "readings",
+    metadata,
+    prediction_key(),
+    # No foreign key: what a model said remains true when the registry no longer knows the model.
+    Column("version", String, primary_key=True),
+    Column("probabilities", JSON, nullable=False),  # seven, in the order of EMOTIONS
+    Column("took_ms", Double, nullable=False),
 )
 
 model_versions = Table(

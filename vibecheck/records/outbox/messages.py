@@ -70,14 +70,20 @@ def payload_of(value: Message) -> dict[str, Any]:
     return {name: _plain(field) for name, field in asdict(value).items()}
 
 
-def enqueue(connection: Connection, value: Message) -> None:
-    """Adds the value to the outbox in the transaction of `connection`, if somebody sends it."""
-    enqueue_all(connection, [value])
+def enqueue(connection: Connection, value: Message, hold: timedelta = timedelta(0)) -> None:
+    """Adds the value to the outbox in the transaction of `connection`, if somebody sends it.
+
+    It is not sent before `hold` is over.
+    """
+    enqueue_all(connection, [value], hold)
 
 
-def enqueue_all(connection: Connection, values: Iterable[Message]) -> None:
+def enqueue_all(connection: Connection, values: Iterable[Message], hold: timedelta = timedelta(0)) -> None:
     """Adds many values at once, as `enqueue` adds one."""
     rows = [row_of(value) for value in values]
+    if rows and hold:
+        due = database_now(connection) + hold
+        rows = [row | {"next_attempt_at": due} for row in rows]
     if rows and _is_sent(connection, rows):
         connection.execute(insert(outbox), rows)
 

@@ -258,6 +258,12 @@ def schedule(connection: Connection, kind: str, subject: str, payload: dict[str,
         connection.execute(update(outbox).where(outbox.c.id == scheduled.id).values(next_attempt_at=due))
 
 
+def send_now(connection: Connection, prediction_ids: Collection[str]) -> None:
+    """Makes rows about predictions due that were held back and never attempted."""
+    held = outbox.c.prediction_id.in_(prediction_ids), outbox.c.attempts == 0
+    connection.execute(update(outbox).where(*held).values(next_attempt_at=None))
+
+
 def predictions_with(connection: Connection, kind: str, prediction_ids: Collection[str]) -> set[str]:
     """Those of the predictions about which a row of this kind is in the outbox."""
     query = select(outbox.c.prediction_id).where(

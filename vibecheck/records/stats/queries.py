@@ -14,7 +14,8 @@ from vibecheck.emotions import NAMES
 from vibecheck.records.db.summary_tables import daily, outcomes
 from vibecheck.records.db.tables import model_versions, predictions, promotions
 from vibecheck.records.db.transactions import reading
-from vibecheck.records.labels import second_labels
+from vibecheck.records.labels import judging, second_labels
+from vibecheck.records.labels.judging import JudgedReadings
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import (
     Bin,
@@ -222,6 +223,10 @@ class StatisticsQueries:
             VersionUse(version, origin, first, last, int(n or 0), float(latency) / int(n) if n else None)
             for version, origin, first, last, n, latency in self._rows(query)
         ]
+
+    def judged(self, versions: Sequence[str] | None = None) -> JudgedReadings:
+        """The labels that judge models, with what all models, or some, said of the same faces."""
+        return judging.judged(self._engine, versions)
 
     def live_since(self, version: str) -> datetime | None:
         """When a model last went live: its last promotion, else its first prediction; None for neither."""

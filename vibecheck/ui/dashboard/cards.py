@@ -9,10 +9,11 @@ from vibecheck.analytics.shares import share
 from vibecheck.emotions import BY_NAME
 from vibecheck.records.stats.summaries import MOST_IN_MIX
 from vibecheck.ui.dashboard.statistics import STEPS, Statistics
-from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared import app, comparisons, theme
 
 FINE_TUNE = "pages/3_Fine-tune.py"
 SLICES = 8
+PAIRS = 6
 NO_AUDITS = "No audit has been answered in this period."
 
 
@@ -151,10 +152,23 @@ def drift(known: Statistics) -> None:
 
 
 def models(known: Statistics) -> None:
-    """The models, one a row."""
+    """The models, one a row; any two of them on the same faces; and what a trainer can do about it."""
     with st.container(key="card-models"):
         theme.section("Models", "accuracy and calibration by audits, over all time")
+        comparisons.guard_warning(known.guard)
         st.html(markup.versions_table(known.standing))
+        pairs = [words.on_pair(each) for each in known.standing.pairs]
+        if pairs:
+            theme.section("On the same faces", "difference in accuracy · each bound 95%, at any time")
+        for sentence in pairs[:PAIRS]:
+            theme.plain(sentence)
+        if pairs[PAIRS:]:
+            with st.expander(f"{len(pairs) - PAIRS} more"):
+                for sentence in pairs[PAIRS:]:
+                    theme.plain(sentence)
+        for trial in known.trials:
+            comparisons.promote_button(trial, f"promote-{trial.version}", f"Promote {trial.version}")
+        comparisons.shadow_line()
 
 
 def use(known: Statistics) -> None:

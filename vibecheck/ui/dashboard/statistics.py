@@ -15,6 +15,8 @@ from vibecheck.analytics.overview import (
     compute_overview,
 )
 from vibecheck.errors import RecordsError
+from vibecheck.models import trials
+from vibecheck.models.trials import Trial
 from vibecheck.records.labels.keep_question import KeepAnswers, keep_answers
 from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.dashboard import trace
@@ -35,6 +37,8 @@ class Statistics:
     overview: Overview
     standing: ModelStatus
     keep: KeepAnswers
+    trials: tuple[Trial, ...] = ()
+    guard: Trial | None = None
 
     @property
     def enough(self) -> bool:
@@ -73,7 +77,7 @@ def choose() -> Statistics:
     step = st.session_state.get("step") or "week"
     try:
         overview = _overview(today, period, model, source, step)
-        return Statistics(overview, standing, keep_answers(app.store().notes))
+        return Statistics(overview, standing, keep_answers(app.store().notes), *_trials(_aliases()))
     except RecordsError as error:
         _stop(error)
 
@@ -95,6 +99,17 @@ def _standing(today: date) -> ModelStatus:
     manifest, store = app.live_model().manifest, app.store()
     live = ModelInUse(manifest.version, manifest.promised_accuracy)
     return compute_model_status(store.statistics, store.trainable, live, today)
+
+
+def _aliases() -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(app.registry().aliases().items()))
+
+
+@st.cache_data(ttl=FRESH, max_entries=2, show_spinner=False)
+def _trials(aliases: tuple[tuple[str, str], ...]) -> tuple[tuple[Trial, ...], Trial | None]:
+    """The comparisons in progress; `aliases` has them computed anew after a promotion."""
+    registry, statistics = app.registry(), app.store().statistics
+    return trials.running(registry, statistics), trials.guard(registry, statistics)
 
 
 def _choice(what: str, options: list[str]) -> str | None:

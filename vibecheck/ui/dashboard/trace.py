@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from vibecheck.comet.status import experiment_link
-from vibecheck.emotions import BY_NAME
+from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError
+from vibecheck.records.readings import ShadowReading
 from vibecheck.records.values import Feedback, Play, Prediction, is_prediction_id
 from vibecheck.ui.shared import app, face_pictures, theme
 
@@ -36,6 +37,7 @@ def _dialog(prediction_id: str) -> None:
     try:
         prediction = store.get(prediction_id)
         labels, plays = store.feedback_of(prediction_id), store.plays_of(prediction_id)
+        readings = store.readings.of(prediction_id)
         picture = store.picture(prediction_id)
         learned = app.registry().learned_from(prediction_id)
         address = experiment_link(store, app.settings(), prediction)
@@ -58,6 +60,7 @@ def _dialog(prediction_id: str) -> None:
         theme.quiet(", ".join(learned) or "None yet.")
     with known:
         theme.mood_card(prediction.mood, prediction.confidence, prediction.probabilities)
+        _readings(readings)
     if address:
         st.link_button("Open in Comet", address, icon=":material/open_in_new:")
 
@@ -84,6 +87,15 @@ def _labels(labels: Sequence[Feedback]) -> None:
         mood = BY_NAME.get(label.label)
         name = mood.title if mood else "Can't tell"
         theme.quiet(f"{label.n}. {name} · {label.source} · {label.given_at:%-d %b %Y, %H:%M} UTC")
+
+
+def _readings(readings: Sequence[ShadowReading]) -> None:
+    """What each model said of the one crop that all of them read."""
+    if readings:
+        st.markdown("**What each model read in this crop**")
+    for each in readings:
+        said = EMOTIONS[each.probabilities.index(max(each.probabilities))].title
+        theme.quiet(f"{each.version} · {said} {max(each.probabilities):.0%} · {each.took_ms:.0f} ms")
 
 
 def _music(plays: Sequence[Play]) -> None:

@@ -1,15 +1,14 @@
 """All versions of the model: which one runs, what each was trained on, its verdict, and Roll back."""
 
-from datetime import UTC, datetime
 from html import escape
 
 import streamlit as st
 
-from vibecheck.errors import ModelError, RecordsError
-from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
+from vibecheck.models.registry import CHAMPION, PREVIOUS
+from vibecheck.models.version import Entry
 from vibecheck.ui.fine_tune import state, verdict
 from vibecheck.ui.fine_tune.state import FineTuneState
-from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared import comparisons, theme
 from vibecheck.ui.shared.presses import once
 
 SHOWN = 8
@@ -31,7 +30,7 @@ def show(known: FineTuneState) -> None:
                     f"Roll back to {known.previous.version.version}",
                     icon=":material/undo:",
                     key="ft-rollback",
-                    on_click=once(_roll_back),
+                    on_click=once(comparisons.roll_back),
                 )
         if not known.entries:
             theme.quiet("The first one is being registered.")
@@ -92,12 +91,3 @@ def _dialog(known: FineTuneState, entry: Entry) -> None:
         None,
     )
     verdict.verdict(known, entry, job)
-
-
-def _roll_back() -> None:
-    try:
-        done = app.registry().rollback(datetime.now(UTC))
-    except (ModelError, RecordsError) as error:
-        st.toast(str(error), icon="⚠️")
-    else:
-        st.toast(f"Rolling back to {done.version}: it is live within seconds.", icon="↩️")

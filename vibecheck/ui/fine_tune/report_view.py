@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from html import escape
 
 import streamlit as st
 
+from vibecheck.analytics.model_comparison import GroupScore
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.compare import Comparison
-from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.report import BothScores, Changed, Report
 from vibecheck.training.runs_table import TrainingRun
 from vibecheck.ui.fine_tune import tiles
@@ -18,12 +19,8 @@ from vibecheck.ui.shared import theme
 TILES = 12
 
 
-def details(job: TrainingRun) -> None:
-    """The report below the verdict; nothing where there is none."""
-    report = report_of(job)
-    if report is None:
-        return
-    st.html(_duel(report.held_out, report.attempt))
+def details(report: Report) -> None:
+    """The report below the verdict."""
     if report.reference:
         st.html(_reference(report.reference))
     if report.scores:
@@ -52,26 +49,40 @@ def report_of(job: TrainingRun) -> Report | None:
         return None
 
 
-def _duel(held_out: Comparison, attempt: int) -> str:
-    differ = held_out.won + held_out.lost
+def score(seen: Comparison, needed_evidence: float, needed: int | None) -> str:
+    """A comparison as a running score: won, lost, same, and the evidence on its way to a proof."""
+    differ = seen.won + seen.lost
+    same = seen.n - differ
     if not differ:
-        return '<div class="vcd-detail">Both are right on the same pictures.</div>'
+        return f'<div class="vcd-detail">So far both are right or wrong on the same {seen.n:,} faces.</div>'
+    more = f" About {needed:,} more audits." if needed else ""
     return (
-        f'<div class="vcf-duel" role="img" aria-label="won {held_out.won}, lost {held_out.lost}">'
-        f'<i style="width:{held_out.won / differ:.1%}"></i></div>'
-        f'<div class="vcf-ends"><span class="vcd-good">won {held_out.won:,}</span>'
-        f'<span class="vcd-bad">lost {held_out.lost:,}</span></div>'
-        f'<div class="vcd-detail">{_evidence(held_out, threshold(attempt))}</div>'
+        f'<div class="vcf-duel" role="img" aria-label="won {seen.won}, lost {seen.lost}, same {same}">'
+        f'<i style="width:{seen.won / differ:.1%}"></i></div>'
+        f'<div class="vcf-ends"><span class="vcd-good">won {seen.won:,}</span><span>same {same:,}</span>'
+        f'<span class="vcd-bad">lost {seen.lost:,}</span></div>'
+        f'<div class="vcd-detail">{_evidence(seen, needed_evidence)}{more}</div>'
     )
 
 
-def _evidence(held_out: Comparison, needed: float) -> str:
-    if held_out.evidence is None:  # of a report that an earlier version made
+def _evidence(seen: Comparison, needed: float) -> str:
+    if seen.evidence is None:  # of a report that an earlier version made
         return ""
     return (
-        f"The evidence is {held_out.evidence:,.3g}; {needed:,.0f} proves it, however often one looks. "
-        f"Difference in accuracy: {held_out.low * 100:+.0f} to {held_out.high * 100:+.0f} points."
+        f"The evidence is {seen.evidence:,.3g}; {needed:,.0f} proves it, however often one looks. "
+        f"Difference in accuracy: {seen.low * 100:+.0f} to {seen.high * 100:+.0f} points."
     )
+
+
+def groups(title: str, found: Sequence[GroupScore]) -> None:
+    """The score in each mood or error slice, behind a button."""
+    rows = "".join(
+        f"<tr><td>{escape(each.name)}</td><td>{each.n:,}</td><td>{each.won:,}</td><td>{each.lost:,}</td></tr>"
+        for each in found
+    )
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("", "Labels", "Won", "Lost"))
+    with st.expander(title):
+        st.html(f'<table class="vcd-table"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>')
 
 
 def _reference(found: Comparison) -> str:

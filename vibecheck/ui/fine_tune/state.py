@@ -10,7 +10,10 @@ import streamlit as st
 from vibecheck.analytics.agreement import Outlier, outliers
 from vibecheck.analytics.label_errors import NewLabels, new_labels
 from vibecheck.errors import RecordsError
-from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
+from vibecheck.models import trials
+from vibecheck.models.registry import CHAMPION, PREVIOUS
+from vibecheck.models.trials import Trial
+from vibecheck.models.version import Entry
 from vibecheck.records.labels.trainable import Learnable
 from vibecheck.training.runs_table import TrainingRun
 from vibecheck.ui.shared import app, theme
@@ -20,8 +23,11 @@ STYLES = (theme.CARDS, Path(__file__).with_name("fine_tune.css"))
 
 @dataclass(frozen=True, slots=True)
 class FineTuneState:
-    """What the page shows. `entries` are all versions and `runs` the latest runs, both newest first;
-    `outliers` are labellers who often disagree with the others."""
+    """What the page shows. `entries` are all versions and `runs` the latest runs, both newest first.
+
+    `outliers` are labellers who often disagree with the others. `trials` are the comparisons with the
+    champion that are in progress, `guard` that of the previous one.
+    """
 
     entries: tuple[Entry, ...]
     champion: Entry | None
@@ -30,6 +36,12 @@ class FineTuneState:
     runs: tuple[TrainingRun, ...]
     labels: NewLabels
     outliers: tuple[Outlier, ...]
+    trials: tuple[Trial, ...] = ()
+    guard: Trial | None = None
+
+    def trial(self, version: str) -> Trial | None:
+        """The comparison of a version with the champion, if it is in progress."""
+        return next((each for each in self.trials if each.version == version), None)
 
     def entry(self, version: str) -> Entry | None:
         """A version by its name, if it is registered."""
@@ -52,6 +64,8 @@ def load() -> FineTuneState:
             runs=tuple(app.jobs().history()),
             labels=new_labels(learnable(), live),
             outliers=tuple(outliers(app.store().statistics.label_pairs())),
+            trials=trials.running(app.registry(), app.store().statistics),
+            guard=trials.guard(app.registry(), app.store().statistics),
         )
     except RecordsError as error:
         stop(error)

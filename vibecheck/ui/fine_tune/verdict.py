@@ -1,20 +1,28 @@
 """The verdict on the last run: challenger against champion, and what to do with the challenger."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 
 import streamlit as st
 
+from vibecheck.analytics.model_comparison import GroupScore
 from vibecheck.analytics.shares import Share, share
 from vibecheck.analytics.words import interval
+from vibecheck.emotions import BY_NAME
 from vibecheck.errors import ModelError, RecordsError
+from vibecheck.evaluation.compare import Comparison, Verdict
+from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.proof import Proof, refusal
-from vibecheck.models.registry import CHAMPION, PREVIOUS, Entry
+from vibecheck.models.registry import CHAMPION, PREVIOUS
+from vibecheck.models.trials import Trial
+from vibecheck.models.version import Entry
 from vibecheck.training.runs import log_of
 from vibecheck.training.runs_table import CANCELLED, FINISHED, TrainingRun
 from vibecheck.ui.fine_tune import report_view
 from vibecheck.ui.fine_tune.state import FineTuneState
-from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared import app, comparisons, theme
 from vibecheck.ui.shared.presses import once
 
 HEADLINES = {FINISHED: "Ready", CANCELLED: "The last run was cancelled"}
@@ -46,37 +54,58 @@ def _unfinished(job: TrainingRun) -> None:
 
 
 def verdict(known: FineTuneState, entry: Entry, job: TrainingRun | None) -> None:
-    """Champion and challenger side by side, and the three decisions."""
-    version, proof = entry.version.version, entry.version.proof
+    """Champion and challenger side by side, the score so far, and the three decisions."""
+    version, proof, trial = entry.version.version, entry.version.proof, known.trial(entry.version.version)
     champion = known.champion.version.version if known.champion else None
+    report = report_view.report_of(job) if job else None
+    # What was proved on more labels than the records have, such as those of a file, is what is shown.
+    live = trial if trial and trial.seen.n and (proof is None or trial.seen.n >= proof.n) else None
     theme.section("Verdict", f"on {version}")
-    if proof is None:
+    proved = bool((trial and trial.verdict.proved) or (proof and proof.proved))
+    if live is None and proof is None:
         theme.heading("Not judged yet")
-        theme.plain(f"It has not been compared with the champion: run python -m finetune judge {version}.")
+        theme.plain(
+            "No label judges both it and the champion yet. They come in as people answer “Was this right?”; "
+            f"python -m finetune judge {version} has it read the kept pictures."
+        )
     else:
-        theme.heading("Proved better" if proof.proved else "Not proved better")
+        theme.heading("Proved better" if proved else "Not proved better")
+    if live is not None:
+        theme.plain(_reason(live.verdict))
+        st.html(sides(live.against, version, live.seen))
+        st.html(report_view.score(live.seen, live.threshold, live.verdict.needed))
+        report_view.groups("Score by mood", _titled(live.moods))
+        report_view.groups("Score by error slice", live.slices)
+    elif proof is not None:
         theme.plain(_reason(proof))
         if proof.n:
-            st.html(sides(proof, version))
-    if job:
-        report_view.details(job)
-    _actions(entry, job, refusal(version, entry.version.metrics, champion))
+            st.html(sides(proof.against, version, proof))
+        if report:
+            st.html(report_view.score(report.held_out, threshold(report.attempt), report.needed))
+    if report:
+        report_view.details(report)
+    refused = refusal(version, entry.version.metrics, champion)
+    _actions(entry, job, trial if trial and trial.verdict.proved else None, refused)
 
 
-def _reason(proof: Proof) -> str:
-    if proof.proved or not proof.needed:
-        return proof.reason
+def _titled(moods: Sequence[GroupScore]) -> list[GroupScore]:
+    return [replace(each, name=BY_NAME[each.name].title) for each in moods]
+
+
+def _reason(found: Proof | Verdict) -> str:
+    if found.proved or not found.needed:
+        return found.reason
     return (
-        f"{proof.reason} Audits come in as people answer “Was this right?”; labels from the random queue on "
+        f"{found.reason} Audits come in as people answer “Was this right?”; labels from the random queue on "
         "Corrections count too."
     )
 
 
-def sides(proof: Proof, version: str) -> str:
-    """Two models' accuracy on the same held-out labels."""
+def sides(champion: str, challenger: str, seen: Comparison | Proof) -> str:
+    """Two models' accuracy on the same labels."""
     both = (
-        (proof.against, "Champion", share(proof.champion, proof.n)),
-        (version, "Challenger", share(proof.challenger, proof.n)),
+        (champion, "Champion", share(seen.champion, seen.n)),
+        (challenger, "Challenger", share(seen.challenger, seen.n)),
     )
     return f'<div class="vcf-two">{"".join(_side(*each) for each in both)}</div>'
 
@@ -85,15 +114,20 @@ def _side(version: str, role: str, right: Share) -> str:
     return (
         f'<div class="vcf-side"><div class="name" title="{escape(version)}">{role} · {escape(version)}</div>'
         f'<div class="value">{right.value:.0%} <span class="vcd-interval">{interval(right)}</span></div>'
-        f'<div class="under">{right.k:,} of {right.n:,} held-out labels right</div></div>'
+        f'<div class="under">{right.k:,} of {right.n:,} labels right</div></div>'
     )
 
 
-def _actions(entry: Entry, job: TrainingRun | None, refused: str | None) -> None:
+def _actions(entry: Entry, job: TrainingRun | None, proved: Trial | None, refused: str | None) -> None:
     version, proof = entry.version.version, entry.version.proof
     with st.container(horizontal=True, key="ft-actions"):
-        if refused is None and proof is not None and proof.proved:
-            st.button("Promote", type="primary", key="ft-promote", on_click=once(_promote), args=[entry, ""])
+        if proved is not None:
+            comparisons.promote_button(proved, "ft-promote")
+        elif refused is None and proof is not None and proof.proved:
+            st.button(
+                "Promote", type="primary", key="ft-promote", on_click=once(comparisons.promote),
+                args=[version, proof.reason],
+            )  # fmt: skip
         else:
             with st.popover("Promote without proof …"):
                 why = st.text_area(
@@ -101,7 +135,7 @@ def _actions(entry: Entry, job: TrainingRun | None, refused: str | None) -> None
                     help="It is kept with the promotion.",
                 )  # fmt: skip
                 if st.button("Promote", key="ft-override"):
-                    _override(entry, why)
+                    _override(version, why)
         if job:
             st.button(
                 "Keep for later", key="ft-keep", on_click=once(_dismiss), args=[job.id],
@@ -116,23 +150,11 @@ def _actions(entry: Entry, job: TrainingRun | None, refused: str | None) -> None
             )  # fmt: skip
 
 
-def _promote(entry: Entry, why: str) -> None:
-    """Promote it: because it is proved, or, with a reason, although it is not."""
-    version, proof = entry.version.version, entry.version.proof
-    reason = why.strip() or (proof.reason if proof else "")
-    try:
-        app.registry().promote(version, reason, datetime.now(UTC), override=bool(why.strip()))
-    except (ModelError, RecordsError) as error:
-        st.toast(str(error), icon="⚠️")
-    else:
-        st.toast(f"{version} is live within seconds.", icon="🚀")
-
-
-def _override(entry: Entry, why: str) -> None:
+def _override(version: str, why: str) -> None:
     if not why.strip():
         st.toast("Give a reason first.", icon="✋")
         return
-    _promote(entry, why)
+    comparisons.promote(version, why.strip(), override=True)
     st.rerun()
 
 

@@ -136,12 +136,19 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
     unrecorded = Result(prediction.mood, prediction, hints=best.hints, faces=len(best.faces), face=face)
     if keep == "nothing":
         return unrecorded
+    shadow = app.shadow_models()
     try:
         prediction = check.record(
-            app.store(), prediction, best, keep == "face", always_ask=app.settings().audit_share == 1
+            app.store(),
+            prediction,
+            best,
+            keep == "face",
+            always_ask=app.settings().audit_share == 1,
+            hold=shadow.wait,
         )
     except RecordsError as error:
         return replace(unrecorded, problem=error_text(error))
+    shadow.submit(prediction.id, best.kept, best.kept_face)
     if keep == "face" and not prediction.picture_kept:
         unrecorded = replace(unrecorded, problem=check.NO_ROOM)
     elif not prediction.picture_kept:

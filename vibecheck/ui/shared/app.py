@@ -12,6 +12,7 @@ from vibecheck.comet.process import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry
+from vibecheck.models.shadow import ShadowModels
 from vibecheck.music.recommender import Music
 from vibecheck.records.db.circuit_breaker import CircuitBreaker
 from vibecheck.records.deletion.retention import Sweeper
@@ -43,6 +44,7 @@ def start_page(title: str) -> None:
     try:
         with nullcontext() if live_model.is_made else st.spinner("Loading the model…"):
             live_model()
+        shadow_models()
         music()
     except VibeCheckError as error:
         st.error(error_text(error), icon="⚠️")
@@ -87,6 +89,12 @@ def _settle(loaded: str) -> None:
 def live_model() -> LiveModel:
     """The model that runs now, opened once for all visitors. Raises VibeCheckError."""
     return LiveModel(settings()).follow()
+
+
+@process_value(close=ShadowModels.stop)
+def shadow_models() -> ShadowModels:
+    """The models that read each vibe check unseen, to be compared. Raises VibeCheckError."""
+    return ShadowModels(settings(), store, lambda: live_model().reader.classifier)
 
 
 def reader() -> Reader:

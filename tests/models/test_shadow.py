@@ -1,0 +1,200 @@
+"""Shadow models: real models read the crop of a real face, later and never in the way."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.records.examples import a_prediction, open_store
+from tests.standins.models import install
+from tests.waiting import wait_for
+from vibecheck.models import shadow, trials
+from vibecheck.models.registry import Registry
+from vibecheck.models.shadow import ShadowModels
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED, Classifier
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.reader import Reader
+
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)  # after the stand-in became champion
+SHIPPED = Manifest.read(EMBEDDED).version
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(data=tmp_path / "data", model="embedded")
+
+
+@pytest.fixture
+def registry(settings) -> Iterator[Registry]:
+    opened = Registry.open(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(settings) -> Iterator[Store]:
+    opened = open_store(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def live() -> Classifier:
+    return Classifier.load(EMBEDDED)
+
+
+@pytest.fixture(scope="module")
+def seen(astronaut):
+    return Reader.open().read_still(astronaut)
+
+
+@pytest.fixture
+def start(settings, store, live) -> Iterator:
+    """Starts shadow models that look at the registry ten times a second."""
+    started = []
+
+    def begin(open_store=lambda: store, **options) -> ShadowModels:
+        options = {"look_every": 0.1, "after": 0.0} | options
+        started.append(ShadowModels(settings, open_store, lambda: live, **options))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.stop()
+
+
+def check(models: ShadowModels, store: Store, seen) -> str:
+    prediction = a_prediction()
+    store.add(prediction, None)
+    models.submit(prediction.id, seen.kept, seen.kept_face)
+    return prediction.id
+
+
+def test_champion_and_challenger_read_the_same_crop_of_each_vibe_check(
+    settings, registry, store, start, seen
+):
+    install(settings, registry, "second")
+    registry.challenge("second")
+    models = start()
+    wait_for(lambda: models.active, "both models")
+    made = check(models, store, seen)
+    wait_for(lambda: store.readings.of(made), "the readings")
+    both = {each.version: each for each in store.readings.of(made)}
+    assert both.keys() == {SHIPPED, "second"}
+    assert both[SHIPPED].probabilities == pytest.approx(both["second"].probabilities)
+    assert both[SHIPPED].probabilities == pytest.approx(seen.probabilities, abs=0.1)
+    assert models.state == shadow.ShadowState((SHIPPED, "second"))
+
+
+def test_a_single_model_is_not_compared_so_nothing_is_read(registry, store, start, seen):
+    models = start()
+    wait_for(lambda: models._looked > 0, "a look at the registry")
+    made = check(models, store, seen)
+    time.sleep(0.1)
+    assert not models.active and models.wait.total_seconds() == 0 and store.readings.of(made) == ()
+
+
+def test_a_model_that_fails_is_left_out_said_once_and_holds_nobody_up(
+    settings, registry, store, start, seen, caplog, monkeypatch
+):
+    for name in ("second", "broken"):
+        install(settings, registry, name)
+    registry.challenge("second")
+    monkeypatch.setattr(trials, "compared", lambda _: (SHIPPED, "second", "broken", "nowhere"))
+    real = Classifier.probabilities
+
+    def fails(self, crops, mirrored=None):
+        if self.version == "broken":
+            raise RuntimeError("out of order")
+        return real(self, crops, mirrored)
+
+    monkeypatch.setattr(Classifier, "probabilities", fails)
+    with caplog.at_level(logging.WARNING):
+        models = start()
+        wait_for(lambda: "broken" in models.state.versions, "the models")
+        made = [check(models, store, seen) for _ in range(2)]
+        wait_for(lambda: store.readings.of(made[-1]), "the readings")
+        time.sleep(0.3)  # looks again, and does not repeat itself
+    assert {each.version for each in store.readings.of(made[0])} == {SHIPPED, "second"}
+    assert "out of order" in models.state.left_out["broken"]
+    assert "is not ready on this machine" in models.state.left_out["nowhere"]
+    assert sum("left out" in record.message for record in caplog.records) == 2
+
+
+def test_a_model_that_is_slow_every_time_is_left_out(settings, registry, store, start, seen, monkeypatch):
+    install(settings, registry, "second")
+    registry.challenge("second")
+    monkeypatch.setattr(shadow, "SLOW", -1.0)
+    models = start()
+    wait_for(lambda: models.active, "both models")
+    for _ in range(shadow.TIMES):
+        check(models, store, seen)
+    wait_for(lambda: "second" in models.state.left_out, "it to be left out")
+    assert "s a face on this machine" in models.state.left_out["second"]
+
+
+def test_when_it_cannot_keep_up_vibe_checks_are_skipped_and_counted_and_nobody_waits(
+    settings, registry, store, start, seen
+):
+    install(settings, registry, "second")
+    registry.challenge("second")
+    held = threading.Event()
+
+    def slow_store() -> Store:
+        held.wait(30)
+        return store
+
+    models = start(slow_store)
+    wait_for(lambda: models.active, "both models")
+    started = time.monotonic()
+    for _ in range(shadow.MOST_WAITING + 5):
+        models.submit("0" * 32, seen.kept, seen.kept_face)
+    assert time.monotonic() - started < 1 and models.state.skipped >= 4
+    held.set()
+
+
+def test_a_prediction_that_is_deleted_meanwhile_leaves_no_reading(settings, registry, store, start, seen):
+    install(settings, registry, "second")
+    registry.challenge("second")
+    models = start(after=0.2)
+    wait_for(lambda: models.active, "both models")
+    gone = check(models, store, seen)
+    store.forget([gone], NOW)
+    made = check(models, store, seen)
+    wait_for(lambda: store.readings.of(made), "the readings of the other one")
+    assert store.readings.of(gone) == ()
+
+
+def test_the_embedded_model_is_compared_with_any_champion_from_the_first_day(registry):
+    assert trials.compared(registry) == (SHIPPED,)
+    registry.register("hub/vit", "hub", "hub/vit", {}, NOW)
+    registry.begin("hub/vit", "the first model", NOW)
+    assert trials.compared(registry) == ("hub/vit", SHIPPED)
+    registry.register("tuned", "here", "/folder", {}, NOW)
+    registry.challenge("tuned")
+    assert trials.compared(registry) == ("hub/vit", "tuned", SHIPPED)
+
+
+def test_after_a_promotion_the_champion_before_is_read_until_the_next_and_not_after_a_rollback(registry):
+    for name in ("hub/vit", "tuned"):
+        registry.register(name, "a test", name, {}, NOW)
+    registry.begin("hub/vit", "the first model", NOW)
+    assert trials.watched_promotion(registry) is None
+    done = registry.promote("tuned", "because", NOW, override=True)
+    assert trials.watched_promotion(registry) == done
+    assert trials.compared(registry) == ("tuned", SHIPPED, "hub/vit")
+    registry.rollback(NOW)
+    assert trials.watched_promotion(registry) is None
+    assert trials.compared(registry) == ("hub/vit", SHIPPED)
+
+
+def test_an_embedded_model_that_an_update_took_away_is_not_compared(registry):
+    registry.register("embedded-0", "shipped before", "embedded", {}, NOW)
+    registry.promote("embedded-0", "before the update", NOW, override=True)
+    registry.promote(SHIPPED, "an update", NOW, override=True)
+    assert trials.watched_promotion(registry) is None and trials.compared(registry) == (SHIPPED,)

@@ -1,0 +1,183 @@
+"""The comparisons in progress: proved by people who keep numbers only, promoted, watched, and taken back."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.records.examples import a_prediction, open_store
+from vibecheck.emotions import NAMES
+from vibecheck.evaluation.proof import Proof
+from vibecheck.models import trials
+from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
+from vibecheck.records.readings import ShadowReading
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
+
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)  # after the stand-in became champion
+DAY = timedelta(days=1)
+SHIPPED = Manifest.read(EMBEDDED).version
+OLD, NEW = "hub/vit", "tuned"
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(data=tmp_path / "data", model="embedded")
+
+
+@pytest.fixture
+def store(settings) -> Iterator[Store]:
+    opened = open_store(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def registry(settings) -> Iterator[Registry]:
+    """The Hub's model runs, a tuned one is the challenger."""
+    opened = Registry.open(settings)
+    for name in (OLD, NEW):
+        opened.register(name, "a test", name, {}, NOW)
+    opened.begin(OLD, "the first model", NOW)
+    opened.challenge(NEW)
+    yield opened
+    opened.close()
+
+
+def said(mood: str) -> tuple[float, ...]:
+    return tuple(0.94 if name == mood else 0.01 for name in NAMES)
+
+
+def audits(store: Store, count: int, at: datetime = NOW, **right: bool) -> None:
+    """So many answered audits of visitors who keep numbers only; `right` says which models are."""
+    names = {"old": OLD, "new": NEW, "shipped": SHIPPED}
+    for number in range(count):
+        truth = NAMES[number % 7]
+        made = a_prediction(visitor=f"{at}{right}{number}", made_at=at, audit=True)
+        store.add(made, None)
+        store.readings.add(
+            ShadowReading(made.id, names[who], said(truth if is_right else NAMES[(number + 1) % 7]), 4.0)
+            for who, is_right in right.items()
+        )
+        store.label(made.id, truth, "audit", made.visitor, at + timedelta(seconds=number))
+
+
+def running(registry: Registry, store: Store) -> dict[str, trials.Trial]:
+    return {each.version: each for each in trials.running(registry, store.statistics)}
+
+
+def settle(registry: Registry, store: Store, promote: bool = False, now: datetime = NOW):
+    return trials.settle(registry, store.statistics, promote, now)
+
+
+def test_a_comparison_in_progress_has_a_score_and_says_how_many_audits_are_missing(registry, store):
+    assert all(not each.seen.n for each in running(registry, store).values())
+    audits(store, 5, old=False, new=True)
+    audits(store, 20, old=True, new=True)
+    trial = running(registry, store)[NEW]
+    assert (trial.seen.n, trial.seen.won, trial.seen.lost, trial.threshold) == (25, 5, 0, 20)
+    assert 1 < trial.seen.evidence < 20 and trial.verdict.needed > 0
+    assert sum(each.n for each in trial.moods) == 25 and sum(each.won for each in trial.moods) == 5
+    assert {each.name: each.n for each in trial.slices}["Good light"] == 25
+
+
+def test_what_is_proved_is_kept_and_waits_for_a_press(registry, store):
+    audits(store, 10, old=False, new=True)
+    audits(store, 10, old=True, new=True)
+    assert settle(registry, store) is None
+    proof = registry.get(NEW).proof
+    assert proof.proved and proof.against == OLD and (proof.n, proof.challenger) == (20, 20)
+    assert registry.champion().version == OLD
+    assert registry.promote(NEW, proof.reason, NOW).kind == "promotion"
+
+
+def test_it_only_grows_more_certain(registry, store):
+    audits(store, 10, old=False, new=True)
+    settle(registry, store)
+    audits(store, 30, NOW + DAY, old=True, new=False)
+    trial = running(registry, store)[NEW]
+    assert trial.seen.lost == 30 and trial.verdict.proved and "Proved better" in trial.verdict.reason
+
+
+def test_with_the_setting_it_is_promoted_by_itself_and_the_reason_is_kept(registry, store):
+    audits(store, 10, old=False, new=True)
+    done = settle(registry, store, promote=True)
+    assert (done.version, done.replaced, done.kind) == (NEW, OLD, "promotion")
+    assert "won 10 and lost 0" in done.why and "VIBECHECK_AUTO_PROMOTE" in done.why
+    assert settle(registry, store, promote=True) is None
+
+
+def test_nothing_is_promoted_that_is_not_proved_or_was_discarded(registry, store):
+    audits(store, 6, old=False, new=True)
+    audits(store, 6, NOW + DAY, old=True, new=False)
+    assert settle(registry, store, promote=True) is None
+    assert not registry.get(NEW).proof.proved, "it has been judged, and has its number"
+    audits(store, 40, NOW + 2 * DAY, old=False, new=True)
+    registry.discard(NEW, NOW)
+    assert settle(registry, store, promote=True) is None and NEW not in running(registry, store)
+
+
+def test_the_guard_holds_a_worse_one_that_was_promoted_without_proof(registry, store):
+    audits(store, 10, old=True, new=False)  # known before, so it does not count again
+    registry.promote(NEW, "a hunch", NOW + DAY, override=True)
+    assert trials.guard(registry, store.statistics).seen.n == 0
+    audits(store, 6, NOW + 2 * DAY, old=True, new=False)
+    assert not trials.guard(registry, store.statistics).verdict.proved
+    audits(store, 6, NOW + 3 * DAY, old=True, new=False)
+    guard = trials.guard(registry, store.statistics)
+    assert guard.verdict.proved and (guard.version, guard.against) == (OLD, NEW)
+    assert settle(registry, store) is None and registry.champion().version == NEW, "the setting is off"
+    done = settle(registry, store, promote=True)
+    assert (done.version, done.kind) == (OLD, "rollback") and f"better than {NEW} after all" in done.why
+    assert trials.guard(registry, store.statistics) is None
+    assert settle(registry, store, promote=True) is None, "it does not go back and forth"
+
+
+def test_one_that_was_rolled_back_is_not_promoted_by_itself_again(registry, store):
+    audits(store, 10, old=False, new=True)
+    assert settle(registry, store, promote=True, now=NOW + DAY / 2).version == NEW
+    audits(store, 12, NOW + DAY, old=True, new=False)
+    assert settle(registry, store, promote=True, now=NOW + 2 * DAY).version == OLD
+    registry.challenge(NEW)
+    audits(store, 40, NOW + 3 * DAY, old=False, new=True)
+    assert settle(registry, store, promote=True, now=NOW + 4 * DAY) is None
+
+
+def test_two_copies_that_roll_back_at_once_do_so_once(registry, store):
+    registry.promote(NEW, "a hunch", NOW, override=True)
+    audits(store, 12, NOW + DAY, old=True, new=False)
+    guard = trials.guard(registry, store.statistics)
+    trials._roll_back(registry, guard, NOW)
+    with pytest.raises(Exception, match=f"{OLD} is the champion by now, not {NEW}"):
+        trials._roll_back(registry, guard, NOW)
+    assert registry.champion().version == OLD
+
+
+def test_the_embedded_model_is_proved_against_the_hub_s_and_takes_no_challenger_s_number(registry, store):
+    audits(store, 10, old=False, shipped=True, new=False)
+    found = running(registry, store)
+    assert found[SHIPPED].verdict.proved and found[SHIPPED].threshold == found[NEW].threshold == 20
+    settle(registry, store)
+    assert registry.get(SHIPPED).proof.proved and registry.attempt(NEW, OLD) == 1
+    registry.register("another", "a test", "another", {}, NOW)
+    registry.challenge("another")
+    assert running(registry, store)["another"].threshold == 60, "the one before it was judged"
+    assert registry.promote(SHIPPED, "proved", NOW).kind == "promotion"
+
+
+def test_the_reference_set_s_veto_stays(registry, store):
+    audits(store, 10, old=False, new=True)
+    veto = "It loses 2.0% of the reference set of 100 pictures; 1.0% is allowed."
+    registry.prove(NEW, Proof(False, veto, None, OLD, 1, 0, 1, 1.0, NOW, veto=veto))
+    assert settle(registry, store, promote=True) is None
+    assert running(registry, store)[NEW].verdict.reason == veto
+    assert registry.aliases()[CHAMPION] == OLD and registry.aliases()[CHALLENGER] == NEW
+
+
+def test_the_report_of_a_challenger_stays_known_so_that_deletions_reach_it(registry, store):
+    registry.prove(NEW, Proof(False, "not yet", 9, OLD, 1, 0, 1, 1.0, NOW, report="/somewhere/report.html"))
+    audits(store, 10, old=False, new=True)
+    settle(registry, store)
+    assert registry.get(NEW).proof.proved and registry.get(NEW).proof.report == "/somewhere/report.html"

@@ -1,0 +1,76 @@
+"""What each model said of one face: stored with its prediction, deleted with it, sent with it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.records.examples import JPEG, NOON, a_prediction
+from vibecheck.records.db.transactions import database_now
+from vibecheck.records.readings import WAIT, ShadowReading
+
+SHARES = (0.05, 0.05, 0.05, 0.7, 0.05, 0.05, 0.05)
+
+
+def reading(prediction_id: str, version: str = "embedded-3", **changes) -> ShadowReading:
+    return replace(ShadowReading(prediction_id, version, SHARES, 4.0), **changes)
+
+
+def test_the_readings_of_a_prediction_are_kept_and_the_first_of_a_model_stays(store):
+    made, other = a_prediction(), a_prediction()
+    for each in (made, other):
+        store.add(each, None)
+    both = reading(made.id, "hub/vit@abc"), reading(made.id)
+    store.readings.add(both)
+    store.readings.add([reading(made.id, took_ms=99.0), reading(other.id)])
+    assert store.readings.of(made.id) == tuple(sorted(both, key=lambda each: each.version))
+    assert store.readings.of(other.id) == (reading(other.id),)
+    assert store.readings.of("f" * 32) == ()
+
+
+@pytest.mark.parametrize("how", ["visitor", "id", "age"])
+def test_readings_are_deleted_with_their_prediction_and_none_comes_later(store, how):
+    made = a_prediction(visitor="me", picture_kept=True)
+    store.add(made, JPEG)
+    store.readings.add([reading(made.id)])
+    if how == "visitor":
+        store.forget_visitor("me", NOON)
+    elif how == "id":
+        store.forget([made.id], NOON)
+    else:
+        store.purge(NOON + timedelta(days=1))
+    assert store.readings.of(made.id) == ()
+    store.readings.add([reading(made.id, "late")])  # read while it was deleted
+    assert store.readings.of(made.id) == ()
+
+
+def test_the_report_of_a_prediction_waits_for_its_readings_but_not_for_ever(store):
+    made, unread = a_prediction(), a_prediction()
+    store.add(made, None, hold=WAIT)
+    store.add(unread, None, hold=WAIT)
+    sender = store.outbox("a sender")
+    assert sender.claim(9) == [] and sender.state().queued == 2
+    store.readings.add([reading(made.id)])
+    (claimed,) = sender.claim(9)
+    assert claimed.row.prediction_id == made.id
+    later = store.outbox("another", timedelta(minutes=2))
+    later._clock = lambda connection: database_now(connection) + WAIT
+    assert [each.row.prediction_id for each in later.claim(9)] == [unread.id]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"prediction_id": "../x"}, "32 hexadecimal digits"),
+        ({"version": "a version\0"}, "not the name of a version"),
+        ({"version": ""}, "not the name of a version"),
+        ({"probabilities": (1.0,)}, "seven numbers"),
+        ({"probabilities": (float("nan"), *SHARES[1:])}, "seven numbers"),
+        ({"probabilities": (-0.3, 0.4, *SHARES[2:])}, "between 0 and 1"),
+        ({"took_ms": float("inf")}, "took_ms"),
+        ({"took_ms": -1.0}, "took_ms"),
+    ],
+)
+def test_what_is_no_reading_is_refused(changes, problem):
+    with pytest.raises(ValueError, match=problem):
+        replace(reading("0" * 32), **changes)

@@ -1,0 +1,228 @@
+"""Shadow models: versions that read the face of each vibe check without their answer being shown.
+
+The champion, the challenger, the embedded model, and the previous champion while a promotion is watched read
+the same crop, the one that could be kept, so that one label judges all of them. One thread of low priority
+does it, after the result is on its way; where it cannot keep up, vibe checks are skipped.
+"""
+
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from vibecheck.errors import ModelError, RecordsError
+from vibecheck.models import trials
+from vibecheck.models.installed import folder_of
+from vibecheck.models.registry import Registry
+from vibecheck.records.readings import WAIT, ShadowReading
+from vibecheck.records.store import Store
+from vibecheck.settings import Settings
+from vibecheck.vision.classifier import Classifier
+from vibecheck.vision.crops import model_crop
+from vibecheck.vision.faces import Face
+
+# Crops that wait at a time; each takes at most 0.3 MB.
+MOST_WAITING = 32
+# s between a vibe check and its readings, in which the result reaches the visitor.
+AFTER = 0.3
+# s between two looks at the registry, and at what is proved by now; that takes at most this share of a core.
+LOOK_EVERY = 5.0
+SETTLE_EVERY, SETTLE_SHARE = 60.0, 0.02
+# ms; a model whose readings take longer than this three times in a row is left out.
+SLOW, TIMES = 5000.0, 3
+# s after which a model that was left out is tried again: one that is not installed, and one that fails.
+NOT_READY, FAILED = 60.0, 600.0
+# Of the thread: on a busy core it gets a tenth of the time. Less would be dangerous: whatever holds Python's
+# lock and does not run delays all others.
+NICE = 10
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowState:
+    """The versions that read each vibe check, those left out and why, and how many checks were skipped.
+
+    With a single version there is nothing to compare, so nothing is read.
+    """
+
+    versions: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A face crop (H x W x 3 uint8 RGB) that is to be read, not before the moment `due`."""
+
+    prediction_id: str
+    picture: np.ndarray
+    face: Face
+    due: float
+
+
+class ShadowModels:
+    """Reads what is submitted, in a thread that starts at once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        open_store: Callable[[], Store],
+        live: Callable[[], Classifier],
+        look_every: float = LOOK_EVERY,
+        after: float = AFTER,
+        settle_every: float = SETTLE_EVERY,
+    ) -> None:
+        """`live` returns the model whose answers are shown; `open_store` may raise RecordsError."""
+        self._settings, self._open_store, self._live = settings, open_store, live
+        self._look_every, self._after, self._settle_every = look_every, after, settle_every
+        self._waiting: queue.Queue[_Waiting | None] = queue.Queue(MOST_WAITING)
+        self._models: dict[str, Classifier] = {}
+        self._left_out: dict[str, tuple[str, float]] = {}  # reason, and when it is tried again
+        self._slow: dict[str, int] = {}
+        self._registry: Registry | None = None
+        self._looked = -look_every
+        self._settle_at = time.monotonic() + settle_every
+        self._state, self._skipped = ShadowState(), 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="shadow models", daemon=True)
+        self._thread.start()
+
+    @property
+    def state(self) -> ShadowState:
+        """What reads at the moment."""
+        return replace(self._state, skipped=self._skipped)
+
+    @property
+    def active(self) -> bool:
+        """Whether there are models to compare."""
+        return len(self._state.versions) > 1
+
+    @property
+    def wait(self) -> timedelta:
+        """How long the report of a vibe check to Comet waits for its readings, at most."""
+        return WAIT if self.active else timedelta(0)
+
+    def submit(self, prediction_id: str, picture: np.ndarray, face: Face) -> None:
+        """Have the models read the face in a crop (H x W x 3 uint8 RGB) later; returns at once."""
+        if not self.active:
+            return
+        try:
+            self._waiting.put_nowait(_Waiting(prediction_id, picture, face, time.monotonic() + self._after))
+        except queue.Full:
+            self._skipped += 1
+            if self._skipped == 1:
+                log.warning("Shadow models cannot keep up: some vibe checks are not read by them.")
+
+    def stop(self) -> None:
+        """Stop reading; what waits is dropped."""
+        self._stopped.set()
+        with suppress(queue.Full):
+            self._waiting.put_nowait(None)  # wakes the thread
+        self._thread.join()
+        if self._registry:
+            self._registry.close()
+
+    def _run(self) -> None:
+        if sys.platform == "linux":  # where a thread has a priority of its own
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        while not self._stopped.is_set():
+            try:
+                self._look()
+                self._settle()
+                with suppress(queue.Empty):
+                    self._read(self._waiting.get(timeout=min(self._look_every, 1.0)))
+            except RecordsError as error:
+                log.debug("Readings cannot be stored: %s", error)  # vibe checks say so, too
+                self._stopped.wait(self._look_every)
+            except Exception:
+                log.exception("Shadow models failed")
+                self._stopped.wait(self._look_every)
+
+    def _look(self) -> None:
+        """Load the models that are to read, and drop the others. Raises RecordsError."""
+        if time.monotonic() - self._looked < self._look_every:
+            return
+        if self._registry is None:
+            self._registry = Registry.open(self._settings)
+        wanted = trials.compared(self._registry)
+        self._looked = time.monotonic()
+        if len(wanted) < 2:
+            wanted = ()
+        for kept in (self._models, self._left_out, self._slow):
+            for version in kept.keys() - set(wanted):
+                del kept[version]
+        for version in wanted:
+            self._load(version)
+        self._tell()
+
+    def _settle(self) -> None:
+        """Keep what is proved by now, and act on it where the settings say so. Raises RecordsError."""
+        start = time.monotonic()
+        if start < self._settle_at or self._registry is None:
+            return
+        self._settle_at = start + self._settle_every  # also after a failure
+        statistics = self._open_store().statistics
+        trials.settle(self._registry, statistics, self._settings.auto_promote, datetime.now(UTC))
+        took = time.monotonic() - start
+        self._settle_at = time.monotonic() + max(self._settle_every, took / SETTLE_SHARE)
+
+    def _load(self, version: str) -> None:
+        """Load a model, unless it was left out a short while ago."""
+        reason, not_before = self._left_out.get(version, ("", 0.0))
+        if time.monotonic() < not_before:
+            return
+        live = self._live()
+        try:
+            if live.version == version:
+                self._models[version] = live.sharing()
+            elif version not in self._models:
+                folder = folder_of(version, self._settings.data)
+                self._models[version] = Classifier.load(folder, self._settings.threads)
+        except (ModelError, OSError) as error:
+            self._leave_out(version, str(error), NOT_READY, told=str(error) == reason)
+        else:
+            self._left_out.pop(version, None)
+
+    def _read(self, waiting: _Waiting | None) -> None:
+        """The readings of one face, stored together. Raises RecordsError."""
+        if waiting is None or self._stopped.wait(max(0.0, waiting.due - time.monotonic())):
+            return
+        made = []
+        for version, model in list(self._models.items()):
+            start = time.perf_counter()
+            try:
+                crop = model_crop(waiting.picture, waiting.face, model.side, model.manifest)
+                shares = model.probabilities(crop[np.newaxis])[0]
+                took = (time.perf_counter() - start) * 1000
+                made.append(ShadowReading(waiting.prediction_id, version, tuple(map(float, shares)), took))
+            except Exception as error:  # of a model that anybody may have made
+                log.info("%s cannot read a face", version, exc_info=True)
+                self._leave_out(version, f"{version} fails ({type(error).__name__}: {str(error)[:200]}).")
+                continue
+            self._slow[version] = self._slow.get(version, 0) + 1 if took > SLOW else 0
+            if self._slow[version] >= TIMES:
+                self._leave_out(version, f"{version} takes {took / 1000:.0f} s a face on this machine.")
+        if len(made) > 1:
+            self._open_store().readings.add(made)
+
+    def _leave_out(self, version: str, reason: str, pause: float = FAILED, told: bool = False) -> None:
+        if not told:
+            log.warning("A shadow model is left out: %s", reason)
+        self._left_out[version] = reason, time.monotonic() + pause
+        self._models.pop(version, None)
+        self._slow.pop(version, None)
+        self._tell()
+
+    def _tell(self) -> None:
+        reasons = {version: reason for version, (reason, _) in self._left_out.items()}
+        self._state = ShadowState(tuple(self._models), reasons)

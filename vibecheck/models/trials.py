@@ -1,0 +1,182 @@
+"""Comparisons with the champion that are in progress, what they prove, and what follows from it.
+
+The challenger and the embedded model are compared with the champion on all labels that judge both (see
+`records/labels/judging.py`). After a promotion the champion before it is compared with the new one on labels
+given since: a guard, which is a test of its own. All of them may be looked at any time (see
+`evaluation/evidence.py`); `settle` does so in the background.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from vibecheck.analytics import model_comparison
+from vibecheck.analytics.model_comparison import GroupScore
+from vibecheck.errors import ModelError
+from vibecheck.evaluation import evidence
+from vibecheck.evaluation.compare import Comparison, Verdict, judge
+from vibecheck.evaluation.proof import Proof
+from vibecheck.models.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from vibecheck.models.version import DISCARDED, Version
+from vibecheck.records.labels.judging import JudgedReadings
+from vibecheck.records.stats.queries import StatisticsQueries
+from vibecheck.records.values import Promotion
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.model_source import EMBEDDED_NAME
+
+# The end of the reason of what nobody pressed a button for.
+BY_ITSELF = "Done by VibeCheck itself, as VIBECHECK_AUTO_PROMOTE asks."
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How `version` compares with the champion `against`: the score so far, and the verdict.
+
+    It is the `attempt`-th challenger of this champion. `moods` and `slices` have the score by mood and by
+    error slice. What was proved before stays proved, so the verdict may rest on more than `seen`.
+    """
+
+    version: str
+    against: str
+    attempt: int
+    seen: Comparison
+    verdict: Verdict
+    moods: tuple[GroupScore, ...] = ()
+    slices: tuple[GroupScore, ...] = ()
+
+    @property
+    def threshold(self) -> float:
+        """The evidence that proves it."""
+        return evidence.threshold(self.attempt)
+
+
+def compared(registry: Registry) -> tuple[str, ...]:
+    """The versions that read each vibe check, the champion first. Raises RecordsError."""
+    watched = watched_promotion(registry)
+    before = (watched.replaced,) if watched and watched.replaced else ()
+    return tuple(dict.fromkeys((registry.aliases()[CHAMPION], *_candidates(registry), *before)))
+
+
+def watched_promotion(registry: Registry) -> Promotion | None:
+    """The promotion of the champion, if the champion before it still runs as a shadow model.
+
+    None after a rollback, and where an update of VibeCheck took the model before away. Raises RecordsError.
+    """
+    aliases = registry.aliases()
+    last = next(iter(registry.promotions()), None)
+    before = aliases.get(PREVIOUS)
+    if last is None or last.kind not in ("promotion", "override") or before is None:
+        return None
+    if (last.version, last.replaced) != (aliases[CHAMPION], before):
+        return None
+    gone = registry.get(before).source == EMBEDDED_NAME and before != Manifest.read(EMBEDDED).version
+    return None if gone else last
+
+
+def running(registry: Registry, statistics: StatisticsQueries) -> tuple[Trial, ...]:
+    """The comparisons of the challenger and the embedded model with the champion. Raises RecordsError."""
+    champion = registry.champion().version
+    candidates = [each for each in _candidates(registry) if each != champion]
+    if not candidates:
+        return ()
+    found = statistics.judged((champion, *candidates))
+    return tuple(_trial(registry, found, registry.get(each), champion) for each in candidates)
+
+
+def guard(registry: Registry, statistics: StatisticsQueries) -> Trial | None:
+    """How the previous champion compares with the one that was promoted over it, since then.
+
+    None where no promotion is watched. Raises RecordsError.
+    """
+    watched = watched_promotion(registry)
+    if watched is None or watched.replaced is None:
+        return None
+    champion, before = watched.version, watched.replaced
+    found = statistics.judged((champion, before))
+    seen = model_comparison.compared(found, champion, before, since=watched.made_at).seen
+    return Trial(before, champion, 1, seen, judge(seen))
+
+
+def settle(
+    registry: Registry, statistics: StatisticsQueries, promote: bool, now: datetime
+) -> Promotion | None:
+    """Keeps what is proved by now with its version; returns what was promoted or rolled back, if anything.
+
+    Only with `promote` (`Settings.auto_promote`): the challenger or the embedded model, once proved better
+    and never promoted before; and back to the previous champion, once that is proved better again. Raises
+    RecordsError.
+    """
+    try:
+        watched = guard(registry, statistics)
+        if watched is not None and watched.verdict.proved:
+            return _roll_back(registry, watched, now) if promote else None
+        before = {each.version for each in registry.promotions() if each.kind != "first"}
+        for trial in running(registry, statistics):
+            keep(registry, trial, now)
+            if trial.verdict.proved and promote and trial.version not in before:
+                log.info("%s is promoted: %s", trial.version, trial.verdict.reason)
+                return registry.promote(trial.version, f"{trial.verdict.reason} {BY_ITSELF}", now)
+    except ModelError as error:  # somebody else decided meanwhile
+        log.info("Nothing was decided: %s", error)
+    return None
+
+
+def keep(registry: Registry, trial: Trial, now: datetime) -> None:
+    """Keeps with a version what is proved of it; before that, the first verdict, and with it its number."""
+    version = registry.get(trial.version)
+    before = version.proof
+    if before is not None and before.against == trial.against:
+        new = trial.verdict.proved and not before.proved
+    else:
+        begins = trial.seen.n > 0 and version.source != EMBEDDED_NAME
+        new = trial.verdict.proved or begins
+    if not new:
+        return
+    seen, verdict = trial.seen, trial.verdict
+    proof = Proof(
+        verdict.proved,
+        verdict.reason,
+        verdict.needed,
+        trial.against,
+        seen.n,
+        seen.champion,
+        seen.challenger,
+        seen.evidence,
+        now,
+        before.report if before else "",  # deletions reach the report by it
+        trial.attempt,
+    )
+    registry.prove(trial.version, proof)
+
+
+def _roll_back(registry: Registry, watched: Trial, now: datetime) -> Promotion:
+    why = (
+        f"{watched.version} is better than {watched.against} after all. {watched.verdict.reason} {BY_ITSELF}"
+    )
+    log.warning("Rolled back: %s", why)
+    return registry.rollback(now, why, champion=watched.against)
+
+
+def _candidates(registry: Registry) -> list[str]:
+    """The challenger, and the embedded model unless it was discarded."""
+    shipped = Manifest.read(EMBEDDED).version
+    challenger = registry.aliases().get(CHALLENGER)
+    wanted = [challenger] if challenger else []
+    if registry.get(shipped).metrics.get(DISCARDED) is None:
+        wanted.append(shipped)
+    return list(dict.fromkeys(wanted))
+
+
+def _trial(registry: Registry, found: JudgedReadings, version: Version, champion: str) -> Trial:
+    attempt = registry.attempt(version.version, champion)
+    pair = model_comparison.compared(found, champion, version.version)
+    seen = pair.seen
+    verdict, kept = judge(seen, attempt=attempt), version.proof
+    if kept is not None and kept.against == champion and (kept.proved or kept.veto):
+        verdict = Verdict(kept.proved, kept.reason, kept.needed)
+    moods = model_comparison.scores_by(found, pair, lambda each: (each.label,))
+    slices = model_comparison.scores_by(found, pair, lambda each: each.slices)
+    return Trial(version.version, champion, attempt, seen, verdict, tuple(moods), tuple(slices))

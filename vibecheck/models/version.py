@@ -1,0 +1,56 @@
+"""A version of a model, as the registry knows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from vibecheck.evaluation.proof import Proof, proof_of
+from vibecheck.records.values import Promotion
+
+# Among a version's metrics: when somebody discarded it.
+DISCARDED = "discarded_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A model that may run. `source` is what `python -m vibecheck compile` makes it from.
+
+    `metrics` are what is known of it, as plain JSON. `trained_on` counts the predictions whose pictures
+    it learned from here, `deleted` those of them that were deleted since.
+    """
+
+    version: str
+    origin: str
+    source: str
+    metrics: Mapping[str, Any]
+    registered_at: datetime
+    trained_on: int = 0
+    deleted: int = 0
+
+    @property
+    def proof(self) -> Proof | None:
+        """How it compared with the champion, or None where it was never judged."""
+        return proof_of(self.metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A version with its aliases and its promotions, newest first.
+
+    `discarded_at` is when somebody discarded it, or None.
+    """
+
+    version: Version
+    aliases: tuple[str, ...]
+    promotions: tuple[Promotion, ...]
+    discarded_at: datetime | None
+
+
+def moment_of(written: object) -> datetime | None:
+    """The time that a metric names; None if it is not one, since metrics may come from anywhere."""
+    try:
+        moment = datetime.fromisoformat(written) if isinstance(written, str) else None
+    except ValueError:
+        return None
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,170 @@
+"""Which labels judge models, and what the models said of those faces.
+
+A label judges two models if it was requested without looking at any answer (audits, imports, the labellers'
+random queue) and neither model learned from anything of its visitor. Visitors who keep numbers only are
+never learned from, so their labels always judge. Where visits are split instead of visitors, a held-out visit
+judges although another one of the same visitor trains. At most MOST_A_DAY labels of a visitor and day count.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy import ColumnElement, Engine, and_, exists, or_, select
+
+from vibecheck.records import readings
+from vibecheck.records.db.summary_tables import outcomes
+from vibecheck.records.db.tables import feedback, predictions, trained_on
+from vibecheck.records.db.tables import readings as readings_table
+from vibecheck.records.db.transactions import reading
+from vibecheck.records.labels.labelled import HELD_OUT
+from vibecheck.records.stats.bins import QUALITY
+from vibecheck.records.stats.summaries import MOST_A_DAY
+
+# Of several labels of a prediction the first of these judges, as `effective_label` has it.
+KINDS = ("labeller", "audit", "import")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingLabel:
+    """A label of one of the seven moods that was requested at random, given at `given_at`.
+
+    `held_out` says whether its picture is on the held-out side; `slices` are the names of the error slices
+    (see `stats/bins.py`) that the face belongs to.
+    """
+
+    prediction_id: str
+    label: str
+    given_at: datetime
+    visitor: str | None
+    made_at: datetime
+    held_out: bool = False
+    slices: tuple[str, ...] = ()
+
+    @property
+    def day(self) -> date:
+        """The day in UTC on which the prediction was made."""
+        return self.made_at.astimezone(UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedReadings:
+    """Labels in the order in which they were given, and what models said of the same faces.
+
+    `said` has probabilities by prediction and version, `learned` the predictions that a version was trained
+    on, and `people` whose they are, as far as they are still in the records.
+    """
+
+    labels: tuple[JudgingLabel, ...]
+    said: Mapping[str, Mapping[str, tuple[float, ...]]]
+    learned: Mapping[str, frozenset[str]]
+    people: Mapping[str, frozenset[str]]
+
+    def allowed(self, versions: Collection[str], since: datetime | None = None) -> list[JudgingLabel]:
+        """The labels that may judge these versions, read or not; only those given after `since`."""
+        nothing: frozenset[str] = frozenset()
+        learned = nothing.union(*(self.learned.get(version, nothing) for version in versions))
+        people = nothing.union(*(self.people.get(version, nothing) for version in versions))
+        return [
+            each
+            for each in self.labels
+            if each.prediction_id not in learned
+            and (each.held_out or each.visitor is None or each.visitor not in people)
+            and (since is None or each.given_at > since)
+        ]
+
+    def between(self, first: str, second: str, since: datetime | None = None) -> list[JudgingLabel]:
+        """The labels that judge two versions which both read the face."""
+        return at_most_a_day(
+            each
+            for each in self.allowed((first, second), since)
+            if self.said.get(each.prediction_id, {}).keys() >= {first, second}
+        )
+
+
+def at_most_a_day(labels: Iterable[JudgingLabel]) -> list[JudgingLabel]:
+    """The labels without those beyond MOST_A_DAY of a visitor and day; the first given count."""
+    counts: Counter[tuple[str, date]] = Counter()
+    kept = []
+    for each in labels:
+        if each.visitor is not None:
+            counts[each.visitor, each.day] += 1
+            if counts[each.visitor, each.day] > MOST_A_DAY:
+                continue
+        kept.append(each)
+    return kept
+
+
+def judged(engine: Engine, versions: Sequence[str] | None = None) -> JudgedReadings:
+    """All labels that may judge, with the readings of `versions`, or of all that ever read a face.
+
+    Only labels of faces that one of them read, or can read: a held-out picture. Raises RecordsError.
+    """
+    of = outcomes.c
+    read = exists().where(readings_table.c.prediction_id == of.prediction_id)
+    if versions is not None:
+        read = read.where(readings_table.c.version.in_(versions))
+    columns = (of.prediction_id, of.label, of.given_at, of.kind, predictions.c.visitor, predictions.c.made_at)
+    bins = [of[f"{signal.column}_bin"] for signal in QUALITY]
+    query = (
+        select(*columns, predictions.c.side, *bins)
+        .join_from(outcomes, predictions)
+        .where(_requested_at_random(), or_(read, predictions.c.side == HELD_OUT))
+        .order_by(of.given_at, of.prediction_id)
+    )
+    with reading(engine) as connection:
+        rows = connection.execute(query).all()
+        said = readings.by_id(connection, {row.prediction_id for row in rows}, versions)
+        trained = select(trained_on.c.version, trained_on.c.prediction_id, predictions.c.visitor).outerjoin(
+            predictions, predictions.c.id == trained_on.c.prediction_id
+        )
+        if versions is not None:
+            trained = trained.where(trained_on.c.version.in_(versions))
+        learned: dict[str, set[str]] = defaultdict(set)
+        people: dict[str, set[str]] = defaultdict(set)
+        for version, prediction_id, visitor in connection.execute(trained):
+            learned[version].add(prediction_id)
+            if visitor is not None:
+                people[version].add(visitor)
+    first: dict[str, JudgingLabel] = {}
+    for row in sorted(rows, key=lambda row: KINDS.index(row.kind)):
+        first.setdefault(
+            row.prediction_id,
+            JudgingLabel(
+                row.prediction_id,
+                row.label,
+                row.given_at,
+                row.visitor,
+                row.made_at,
+                row.side == HELD_OUT,
+                _slices(row[-len(QUALITY) :]),
+            ),
+        )
+    return JudgedReadings(
+        tuple(sorted(first.values(), key=lambda each: (each.given_at, each.prediction_id))),
+        {key: {each.version: each.probabilities for each in made} for key, made in said.items()},
+        {version: frozenset(ids) for version, ids in learned.items()},
+        {version: frozenset(theirs) for version, theirs in people.items()},
+    )
+
+
+def _requested_at_random() -> ColumnElement[bool]:
+    """Whether an outcome is of a label that was requested at random, and the first or newest of its kind.
+
+    That a visitor's audits beyond the daily limit do not count is for `at_most_a_day` to say, which knows
+    which of them can judge.
+    """
+    of = outcomes.c
+    same = and_(feedback.c.prediction_id == of.prediction_id, feedback.c.n == of.n)
+    drawn = exists().where(same, feedback.c.queue == "random")
+    return and_(of.eligible, or_(of.kind.in_(("audit", "import")), and_(of.kind == "labeller", drawn)))
+
+
+def _slices(bins: Sequence[int]) -> tuple[str, ...]:
+    return tuple(
+        name
+        for signal, number in zip(QUALITY, bins, strict=True)
+        for name, members in signal.groups
+        if number in members
+    )

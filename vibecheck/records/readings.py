@@ -1,0 +1,104 @@
+"""What each model said of the same face crop: the readings of the champion and of the shadow models.
+
+A prediction records what was shown, an average over the moment by one model. Its readings are of one crop,
+by every model that is compared, so that one label judges all of them (see `models/shadow.py`).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from vibecheck.records.db.tables import predictions, readings
+from vibecheck.records.db.transactions import INSERTS, reading, writing
+from vibecheck.records.outbox import queue
+from vibecheck.records.values import LARGEST, check_probabilities, is_prediction_id
+
+# How long the report of a prediction to Comet waits for its readings, so that it holds them.
+WAIT = timedelta(seconds=10)
+# Predictions whose readings are added in one transaction.
+BATCH = 200
+# Predictions in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
+QUESTION = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowReading:
+    """What the model `version` said of the face crop of a prediction, whether or not its answer was shown.
+
+    `probabilities` are seven, in the order of EMOTIONS; `took_ms` is how long the reading took.
+    """
+
+    prediction_id: str
+    version: str
+    probabilities: tuple[float, ...]
+    took_ms: float
+
+    def __post_init__(self) -> None:
+        if not is_prediction_id(self.prediction_id):
+            raise ValueError(f"a prediction's id is 32 hexadecimal digits, not {self.prediction_id!r}")
+        if re.fullmatch(r"[\w.@/-]{1,120}", self.version) is None:
+            raise ValueError(f"{self.version[:120]!r} is not the name of a version")
+        check_probabilities(self.probabilities)
+        if not 0 <= self.took_ms < LARGEST:
+            raise ValueError("took_ms must be a duration")
+
+    def plain(self) -> dict[str, Any]:
+        """As plain JSON, without the prediction."""
+        shares = [round(share, 6) for share in self.probabilities]
+        return {"version": self.version, "probabilities": shares, "took_ms": round(self.took_ms, 3)}
+
+
+class Readings:
+    """The readings of a database. Each method raises RecordsError where the database fails."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(self, made: Iterable[ShadowReading]) -> None:
+        """Stores readings. Known ones stay as they are; those of deleted predictions are dropped."""
+        by_prediction: dict[str, list[ShadowReading]] = defaultdict(list)
+        for each in made:
+            by_prediction[each.prediction_id].append(each)
+        ids = sorted(by_prediction)
+        for start in range(0, len(ids), BATCH):
+            with writing(self._engine) as connection:
+                # Locked, so that none is deleted before its readings are added.
+                some = predictions.c.id.in_(ids[start : start + BATCH])
+                query = select(predictions.c.id).where(some).order_by(predictions.c.id).with_for_update()
+                here = connection.execute(query).scalars().all()
+                insert(connection, (each for name in here for each in by_prediction[name]))
+                queue.send_now(connection, here)
+
+    def of(self, prediction_id: str) -> tuple[ShadowReading, ...]:
+        """The readings of a prediction, by version; none where there is no such prediction."""
+        with reading(self._engine) as connection:
+            return by_id(connection, [prediction_id])[prediction_id]
+
+
+def insert(connection: Connection, made: Iterable[ShadowReading]) -> None:
+    """Adds readings of stored predictions, as far as they are new."""
+    if rows := [asdict(each) for each in made]:
+        connection.execute(INSERTS[connection.dialect.name](readings).on_conflict_do_nothing(), rows)
+
+
+def by_id(
+    connection: Connection, prediction_ids: Iterable[str], versions: Collection[str] | None = None
+) -> dict[str, tuple[ShadowReading, ...]]:
+    """The readings of predictions by their ids, each ordered by version: all, or those of some versions."""
+    found: dict[str, list[ShadowReading]] = defaultdict(list)
+    ids = list(prediction_ids)
+    for start in range(0, len(ids), QUESTION):
+        query = select(readings).where(readings.c.prediction_id.in_(ids[start : start + QUESTION]))
+        if versions is not None:
+            query = query.where(readings.c.version.in_(versions))
+        for row in connection.execute(query.order_by(readings.c.version)).mappings():
+            shares = tuple(row["probabilities"])
+            found[row["prediction_id"]].append(
+                ShadowReading(row["prediction_id"], row["version"], shares, row["took_ms"])
+            )
+    return defaultdict(tuple, {each: tuple(theirs) for each, theirs in found.items()})

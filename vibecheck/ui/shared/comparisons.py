@@ -1,0 +1,79 @@
+"""What Dashboard and Fine-tune both say of the comparison of models, and what a trainer can do about it."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from vibecheck.access.roles import Role
+from vibecheck.errors import ModelError, RecordsError
+from vibecheck.models import trials
+from vibecheck.models.trials import Trial
+from vibecheck.ui.access import gate
+from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared.presses import once
+
+SOON = "It is live within seconds."
+
+
+def guard_warning(guard: Trial | None) -> None:
+    """A warning where the previous champion is proved better than the one that was promoted over it."""
+    if guard is None or not guard.verdict.proved:
+        return
+    st.warning(
+        f"{guard.version} is better than {guard.against}, which was promoted over it. {guard.verdict.reason}",
+        icon="⚠️",
+    )
+    if gate.role() >= Role.TRAINER:
+        st.button(
+            f"Roll back to {guard.version}", icon=":material/undo:", key="guard-rollback",
+            on_click=once(roll_back), args=[guard.verdict.reason, guard.against],
+        )  # fmt: skip
+
+
+def promote_button(trial: Trial, key: str, label: str = "Promote") -> None:
+    """For trainers, the press that makes a version the champion that is proved better than it."""
+    if trial.verdict.proved and gate.role() >= Role.TRAINER:
+        st.button(label, type="primary", key=key, on_click=once(promote_proved), args=[trial])
+
+
+def promote_proved(trial: Trial) -> None:
+    """Make a version the champion because it is proved better."""
+    try:
+        trials.keep(app.registry(), trial, datetime.now(UTC))
+    except (ModelError, RecordsError) as error:
+        st.toast(str(error), icon="⚠️")
+    else:
+        promote(trial.version, trial.verdict.reason)
+
+
+def promote(version: str, why: str, override: bool = False) -> None:
+    """Make a version the champion for a reason, with `override` although it is not proved better."""
+    try:
+        app.registry().promote(version, why, datetime.now(UTC), override=override)
+    except (ModelError, RecordsError) as error:
+        st.toast(str(error), icon="⚠️")
+    else:
+        st.toast(f"{version} is the champion. {SOON}", icon="🚀")
+
+
+def roll_back(why: str = "", champion: str | None = None) -> None:
+    """Make the previous champion the champion again, unless another one than `champion` runs by now."""
+    try:
+        done = app.registry().rollback(datetime.now(UTC), why, champion)
+    except (ModelError, RecordsError) as error:
+        st.toast(str(error), icon="⚠️")
+    else:
+        st.toast(f"Rolling back to {done.version}. {SOON}", icon="↩️")
+
+
+def shadow_line() -> None:
+    """Which models read each vibe check, and which are left out and why."""
+    state = app.shadow_models().state
+    said = []
+    if len(state.versions) > 1:
+        said.append(f"Each vibe check is read by {', '.join(state.versions)}.")
+    said += [f"Left out: {reason}" for reason in state.left_out.values()]
+    if state.skipped:
+        said.append(f"{state.skipped:,} vibe checks were skipped, since there was no time to read them.")
+    if said:
+        theme.quiet(" ".join(said))
