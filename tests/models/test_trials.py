@@ -51,16 +51,15 @@ def said(mood: str) -> tuple[float, ...]:
 
 
 def audits(store: Store, count: int, at: datetime = NOW, **right: bool) -> None:
-    """So many answered audits of visitors who keep numbers only; `right` says which models are."""
+    """So many answered audits of visitors who keep numbers only; `right` says which models are right."""
     names = {"old": OLD, "new": NEW, "shipped": SHIPPED}
     for number in range(count):
         truth = NAMES[number % 7]
         made = a_prediction(visitor=f"{at}{right}{number}", made_at=at, audit=True)
         store.add(made, None)
-        store.readings.add(
-            ShadowReading(made.id, names[who], said(truth if is_right else NAMES[(number + 1) % 7]), 4.0)
-            for who, is_right in right.items()
-        )
+        for who, is_right in right.items():
+            answer = truth if is_right else NAMES[(number + 1) % 7]
+            store.readings.add([ShadowReading(made.id, names.get(who, who), said(answer), 4.0)])
         store.label(made.id, truth, "audit", made.visitor, at + timedelta(seconds=number))
 
 
