@@ -82,10 +82,12 @@ def test_the_migration_fills_them_with_what_the_code_would(busy, engine, databas
         for table in (outcomes, daily, jobs, readings):
             table.drop(connection)
         connection.execute(text("DROP INDEX ix_predictions_confidence"))
-        connection.execute(text("DROP INDEX ix_feedback_labellers"))
+        for index in ("feedback_labellers", "feedback_second", "predictions_second"):
+            connection.execute(text(f"DROP INDEX ix_{index}"))
         connection.execute(text("CREATE INDEX ix_feedback_source_given_by ON feedback (source, given_by)"))
         connection.execute(text("ALTER TABLE predictions DROP COLUMN side"))
         connection.execute(text("ALTER TABLE predictions DROP COLUMN counts"))
+        connection.execute(text("ALTER TABLE predictions DROP COLUMN judged_twice"))
         connection.execute(text("ALTER TABLE trained_on DROP COLUMN deleted_at"))
         connection.execute(text("ALTER TABLE plays DROP COLUMN category"))
         connection.execute(text("ALTER TABLE plays DROP COLUMN followed"))
