@@ -89,7 +89,8 @@ def predict(
     best = max(complete, key=lambda each: each.quality.score if each.quality else 0.0, default=None)
     if best is None:
         raise NoFace("Your face has only just come into view. Look at the camera, and try again.")
-    best = replace(best, model=moment.readings[-1].model)
+    newest = moment.readings[-1]
+    best = replace(best, model=newest.model, calibration=newest.calibration)
     assert best.quality is not None and best.kept_face is not None  # as of every face that was searched for
     prediction = Prediction(
         id=uuid.uuid4().hex,
@@ -105,6 +106,7 @@ def predict(
         latency_ms=mean(reading.took_ms for reading in moment.readings),
         audit=draw() < audit_share,
         picture_kept=False,
+        calibration=best.calibration,
     )
     return prediction, best
 

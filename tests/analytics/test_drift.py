@@ -28,6 +28,13 @@ def test_a_darker_room_drifts_and_is_named():
     assert light.title == "Light" and light.names[light.grown].startswith("Dark")
 
 
+def test_confidence_that_was_recalibrated_is_no_drift():
+    before, now = mix(EVEN), mix(EVEN)
+    now.signals["confidence"] = now.signals["confidence"][::-1]
+    assert [shift.title for shift in drift(now, before).drifting] == ["Confidence"]
+    assert "Confidence" not in [shift.title for shift in drift(now, before, recalibrated=True).shifts]
+
+
 def test_with_many_predictions_a_small_difference_is_of_no_account():
     found = drift(mix((105_000, *(100_000,) * 6)), mix((100_000,) * 7))
     moods = next(s for s in found.shifts if s.title == "Moods shown")

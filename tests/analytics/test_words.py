@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -9,7 +9,10 @@ from vibecheck.analytics.accuracy import accuracy
 from vibecheck.analytics.calibration import calibration
 from vibecheck.analytics.confusion import confusion
 from vibecheck.analytics.drift import drift
+from vibecheck.analytics.shares import over_visitors
 from vibecheck.records.stats.results import DailyLabels, Day, VisitorTally
+from vibecheck.records.values import LearnedCalibration
+from vibecheck.vision.calibration import NO_BIAS
 
 DAY = date(2026, 3, 31)
 NONE = VisitorTally()
@@ -84,3 +87,35 @@ def test_drift_is_named_or_denied_or_unknown():
         "Drift in light (Dark (under 60): 14% → 57%)."
     )
     assert "needs 50 vibe checks" in words.on_drift(drift(mix((1,) * 7), mix(EVEN)))
+
+
+def learned(**changes) -> LearnedCalibration:
+    plain = {"temperature": 2.43, "bias": NO_BIAS, "n": 1214, "later": 1204, "loss_before": 1.9}
+    plain |= {"loss_after": 1.4, "error_before": 0.288, "error_after": 0.051}
+    return LearnedCalibration("0" * 32, "m", datetime(2026, 3, 3, 12, tzinfo=UTC), **plain | changes)
+
+
+def test_what_it_says_and_how_often_it_is_right_is_said_while_they_differ():
+    found = calibration([confidence_bin(12, 200, 106, 164.0)])
+    said = words.on_confidence(found, over_visitors(independent(106, 200)))
+    assert said == "It says 82% and is right in 53% (46–60%)."
+    close = calibration([confidence_bin(12, 200, 160, 164.0)])
+    assert words.on_confidence(close, over_visitors(independent(160, 200))) == ""
+    few = calibration([confidence_bin(12, 20, 10, 16.4)])
+    assert words.on_confidence(few, over_visitors(independent(10, 20))) == ""
+    assert words.on_confidence(calibration([]), over_visitors(NONE)) == ""
+
+
+def test_what_audits_taught_is_said():
+    said = words.on_learned([learned(bias=(0.1, *NO_BIAS[1:])), learned(temperature=1.4)], 1300)
+    assert said == (
+        "Calibrated since 3 Mar 2026 on 1,214 audits: temperature 2.4 and a bias for each mood. On later "
+        "audits than those it was fitted to, its error was 28.8 points before and 5.1 after."
+    )
+    assert "temperature 2.4. On" in words.on_learned([learned()], 1300)
+    assert "as shipped again since 3 Mar 2026" in words.on_learned([learned(temperature=1.0)], 1300)
+
+
+def test_while_nothing_is_learned_it_says_why():
+    assert words.on_learned([], 34).endswith("34 so far.")
+    assert words.on_learned([], 50).startswith("Calibrated as shipped: nothing learned")

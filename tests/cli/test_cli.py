@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,11 @@ from vibecheck.cli.main import main
 from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.models.registry import Registry
+from vibecheck.records import calibration_rows
+from vibecheck.records.db.transactions import writing
+from vibecheck.records.values import LearnedCalibration
 from vibecheck.settings import Settings
+from vibecheck.vision.calibration import NO_BIAS
 
 KEYS = {"path", "face", "mood", "confidence", "probabilities", "hints", "model", "error"}
 
@@ -416,6 +421,21 @@ def test_what_is_not_proved_is_promoted_only_for_a_reason_and_a_challenger_disca
     assert long in shown, "names are whole at any width"
     assert "overrode for new: the old one fails in the dark" in shown and "discarded" in shown
     registry.close()
+
+
+def test_the_list_names_the_calibration_of_each_version(tmp_path):
+    with closing(Registry.open(Settings(data=tmp_path / "data"))) as registry:
+        registry.register("other", "a test", "here", {}, datetime.now(UTC))
+        now = datetime(2026, 3, 3, 12, tzinfo=UTC)
+        new = LearnedCalibration("c" * 32, "embedded-3", now, 2.43, NO_BIAS, 214, 204, 1.9, 1.4, 0.29, 0.05)
+        with writing(registry._engine) as connection:
+            calibration_rows.add(connection, new)
+    shown = vibecheck("models", "list", cwd=tmp_path).stdout
+    assert "on 214 audits since 2026-03-03, temperature 2.4" in shown
+    assert re.search(r"other .*as shipped", shown)
+    mine, other = lines(vibecheck("models", "list", "--json", cwd=tmp_path))
+    assert mine["calibration"]["id"] == "c" * 32 and other["calibration"] is None
+    assert (mine["calibration"]["error_before"], mine["calibration"]["error_after"]) == (0.29, 0.05)
 
 
 @pytest.fixture

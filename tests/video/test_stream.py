@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import av
@@ -17,6 +18,7 @@ from aiortc import MediaStreamTrack
 
 from benchmarks.harness.visitors import Door, event_loop, moving_head, visit
 from tests.waiting import wait_for
+from vibecheck.check import predict
 from vibecheck.emotions import NAMES, Distribution
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.overlay_channel import FASTEST, SLOWEST
@@ -148,6 +150,19 @@ def test_readings_of_another_model_do_not_count(scripted, seen):
     moment = stream.moment()
     assert moment.distribution == Distribution.of(certain(seen, "happy").probabilities)
     assert [reading.model for reading in moment.readings] == [newer]
+
+
+def test_readings_under_another_calibration_do_not_count_and_the_moment_names_one(scripted, seen):
+    clock = Clock()
+    stream = Stream(scripted[1], clock)
+    for mood, calibration in [("sad", None)] * 10 + [("happy", "c" * 32)] * 2:
+        clock.now += 0.1
+        stream.add(replace(certain(seen, mood), at=clock.now, calibration=calibration), SIZE)
+    moment = stream.moment()
+    assert moment.distribution == Distribution.of(certain(seen, "happy").probabilities)
+    assert [reading.calibration for reading in moment.readings] == ["c" * 32] * 2
+    made, best = predict(moment, source="live", visitor=None, now=datetime.now(UTC))
+    assert made.calibration == best.calibration == "c" * 32
 
 
 def test_a_camera_is_asked_for_fewer_frames_while_few_are_read(scripted, seen):

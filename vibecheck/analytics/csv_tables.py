@@ -69,6 +69,21 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
             }
             for step in overview.calibration.steps
         ],
+        "calibrations": [
+            {
+                "model": each.version,
+                "from": each.from_when,
+                "audits": each.n,
+                "temperature": each.temperature,
+                **{f"bias_{name}": bias for name, bias in zip(NAMES, each.bias, strict=True)},
+                "later_audits": each.later,
+                "loss_before": each.loss_before,
+                "loss_after": each.loss_after,
+                "error_before": each.error_before,
+                "error_after": each.error_after,
+            }
+            for each in standing.calibrations
+        ],
         "drift": [
             {"signal": shift.title, "bin": name, "now": now, "before": before, "distance": shift.distance,
              "p_value_holm": shift.p_value, "drifts": shift.drifts}

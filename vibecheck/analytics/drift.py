@@ -9,7 +9,7 @@ from scipy.stats import chi2_contingency
 
 from vibecheck.analytics.shares import holm
 from vibecheck.emotions import EMOTIONS
-from vibecheck.records.stats.bins import SIGNALS
+from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import Mix
 
 # With many predictions every difference is significant; below this distance it is too small to matter.
@@ -66,12 +66,16 @@ class Drift:
         return tuple(shift for shift in self.shifts if shift.drifts)
 
 
-def drift(now: Mix, before: Mix) -> Drift:
-    """The shift of every signal between two periods."""
+def drift(now: Mix, before: Mix, recalibrated: bool = False) -> Drift:
+    """The shift of every signal between two periods; not of confidence where calibration changed it."""
     if min(now.n, before.n) < ENOUGH:
         return Drift(now.n, before.n, ())
     signals = [("Moods shown", tuple(each.title for each in EMOTIONS), now.moods, before.moods)]
-    signals += [(s.title, s.names, now.signals[s.column], before.signals[s.column]) for s in SIGNALS]
+    signals += [
+        (s.title, s.names, now.signals[s.column], before.signals[s.column])
+        for s in SIGNALS
+        if not (recalibrated and s is CONFIDENCE)
+    ]
     p_values = holm([_p_value(here, there) for _, _, here, there in signals])
     shifts = [
         Shift(title, names, _shares(here), _shares(there), _distance(here, there), p_value)

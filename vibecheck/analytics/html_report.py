@@ -110,7 +110,11 @@ def page(overview: Overview, standing: ModelStatus) -> str:
     parts.append(_section("Error slices", "Worst first; *: statistically significant.", None, slices))
     if overview.calibration.n:
         found = overview.calibration
-        note = f"Expected calibration error {found.error:.3f} ({found.low:.3f} to {found.high:.3f})."
+        note = (
+            f"{words.on_confidence(found, overview.accuracy.audited)} "
+            f"Expected calibration error {found.error:.3f} ({found.low:.3f} to {found.high:.3f}). "
+            f"{words.on_learned(standing.calibrations, standing.own_audits)}"
+        ).strip()
         parts.append(_section("Calibration", note, charts.reliability(found)))
         parts.append(
             _section("Confidence of right and wrong answers", "", charts.confidence_histogram(found))

@@ -16,6 +16,7 @@ from vibecheck.analytics.slices import Slice, slices
 from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.stats.results import Day, MoodPlays, Scope, VersionUse, VisitorTally
+from vibecheck.records.values import LearnedCalibration
 
 # Named times, in days up to today.
 PERIODS = {"week": 7, "4 weeks": 28, "12 weeks": 84, "all": None}
@@ -57,7 +58,10 @@ class Overview:
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
     """What does not depend on the scope: all versions, any two of them on the same faces, how far people
-    agree, the drift of the last 4 weeks, labels new to the live model, whether to retrain."""
+    agree, the drift of the last 4 weeks, labels new to the live model, whether to retrain.
+
+    `calibrations` are those that the live model learned from its audits, newest first.
+    """
 
     champion: ModelInUse
     versions: tuple[ComparedModel, ...]
@@ -66,11 +70,17 @@ class ModelStatus:
     drift: Drift
     labels: NewLabels
     retrain: Advice
+    calibrations: tuple[LearnedCalibration, ...] = ()
 
     @property
     def audits(self) -> int:
         """How many audits were answered, over all time."""
         return sum(version.accuracy.n for version in self.versions)
+
+    @property
+    def own_audits(self) -> int:
+        """How many of them are of the model in use."""
+        return sum(each.accuracy.n for each in self.versions if each.name == self.champion.version)
 
 
 def scope_of(period: str, today: date, model_version: str | None = None, source: str | None = None) -> Scope:
@@ -152,6 +162,7 @@ def compute_model_status(
             live_since=live_since.date() if live_since else None,
             today=today,
         ),
+        calibrations=tuple(statistics.calibrations(champion.version)),
     )
 
 
@@ -184,4 +195,5 @@ def _drift(statistics: StatisticsQueries, scope: Scope) -> Drift:
     else:
         start = since - (until - since + timedelta(days=1)) * REFERENCE
     before = replace(scope, since=start, until=since - timedelta(days=1))
-    return drift(statistics.mix(replace(scope, since=since)), statistics.mix(before))
+    recalibrated = statistics.recalibrated(replace(scope, since=start))
+    return drift(statistics.mix(replace(scope, since=since)), statistics.mix(before), recalibrated)

@@ -1,15 +1,19 @@
 """The figures in sentences: the same on the page, in the report and on the command line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vibecheck.analytics.accuracy import ENOUGH, Accuracy
 from vibecheck.analytics.agreement import ENOUGH_PAIRS, Agreement
 from vibecheck.analytics.calibration import Calibration
+from vibecheck.analytics.calibration_fit import FEWEST
 from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import ENOUGH as ENOUGH_FOR_DRIFT
 from vibecheck.analytics.drift import Drift
 from vibecheck.analytics.model_comparison import PairedComparison
 from vibecheck.analytics.shares import Share
+from vibecheck.records.values import LearnedCalibration
+from vibecheck.vision.calibration import NO_BIAS
 
 PERIODS = {"week": "this week", "4 weeks": "in 4 weeks", "12 weeks": "in 12 weeks", "all": "over all time"}
 BEFORE = {"week": "last week", "4 weeks": "the 4 weeks before", "12 weeks": "the 12 weeks before"}
@@ -130,6 +134,34 @@ def on_calibration(found: Calibration) -> Answer:
     points = f"{found.error * 100:.0f} point{'s' * (round(found.error * 100) != 1)}"
     figure = f"Yes, within {points}" if found.error < SMALL_ERROR else f"Off by {points}"
     return Answer(question, figure, f"{low:.0f}–{high:.0f}", _direction(found))
+
+
+def on_confidence(found: Calibration, audited: Share) -> str:
+    """What it says against how often it is right, while the two clearly differ; else empty."""
+    if found.bias is None or audited.value is None or audited.n < ENOUGH:
+        return ""
+    says = audited.value + found.bias
+    if audited.low <= says <= audited.high or abs(found.bias) < SMALL_ERROR:
+        return ""
+    return f"It says {says:.0%} and is right in {audited.value:.0%} ({interval(audited)})."
+
+
+def on_learned(learned: Sequence[LearnedCalibration], audits: int) -> str:
+    """Whether the model in use is calibrated on its own audits, of which there are so many."""
+    if not learned:
+        if audits < FEWEST:
+            return f"From {FEWEST} audits of this model on, it is calibrated on them: {audits} so far."
+        return "Calibrated as shipped: nothing learned from its audits predicted later ones clearly better."
+    now = learned[0]
+    since = f"{now.from_when.day} {now.from_when:%b %Y}"
+    if now.shipped:
+        return f"Calibrated as shipped again since {since}: that predicted the latest audits better."
+    bias = "" if now.bias == NO_BIAS else " and a bias for each mood"
+    return (
+        f"Calibrated since {since} on {now.n:,} audits: temperature {now.temperature:.2g}{bias}. On later "
+        f"audits than those it was fitted to, its error was {now.error_before * 100:.1f} points before and "
+        f"{now.error_after * 100:.1f} after."
+    )
 
 
 def on_drift(found: Drift) -> str:

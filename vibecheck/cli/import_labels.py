@@ -22,6 +22,7 @@ from vibecheck.vision.picture_folders import left_out_sentence
 if TYPE_CHECKING:
     from vibecheck.importing.importer import ImportedPicture
     from vibecheck.importing.label_files import RefusedPicture
+    from vibecheck.vision.reader import Reader
 
 REFUSED_SOME = 1
 SHOWN = 20  # refusals in the summary for people; --json has them all
@@ -115,12 +116,11 @@ def import_labels(
     from vibecheck.importing import label_files
     from vibecheck.importing.importer import Importer
     from vibecheck.records.store import Store
-    from vibecheck.vision.reader import Reader
 
     total = label_files.count(labels)
     settings = Settings.load()
     store = Store.open(settings.records_url, settings.images_url, settings.sends)
-    reader = Reader.open(_model(settings), settings.threads)
+    reader = _reader(settings)
     importer = Importer(
         store,
         reader,
@@ -138,16 +138,16 @@ def import_labels(
         raise typer.Exit(REFUSED_SOME)
 
 
-def _model(settings: Settings) -> Path:
-    """The folder of the champion, as for visitors' photos; of the embedded model until that is ready."""
+def _reader(settings: Settings) -> "Reader":
+    """Reads as visitors' photos are read, by the champion; by the embedded model until that is ready."""
     from vibecheck.models import installed
-    from vibecheck.vision.classifier import EMBEDDED
+    from vibecheck.vision.reader import Reader
 
     try:
-        return installed.folder_of(installed.champion_version(settings), settings.data)
+        return installed.reader_of(installed.champion_version(settings), settings)
     except ModelError as error:
         typer.echo(f"{error} Meanwhile the embedded model reads the pictures.", err=True)
-        return EMBEDDED
+        return Reader.open(threads=settings.threads)
 
 
 def _count(

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from vibecheck.emotions import NAMES
 from vibecheck.errors import HubUnreachable, ModelError, VibeCheckError
 from vibecheck.processes.child import exit_with_parent
 from vibecheck.settings import Settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from vibecheck.export.build import BuildProgress
     from vibecheck.models.installed import Installed
     from vibecheck.models.trials import Trial
+    from vibecheck.records.values import LearnedCalibration
 
 # Of a model that is built behind the app: on a busy core it gets a tenth of the time.
 NICE = 10
@@ -95,6 +97,7 @@ def list_models(
             "comparison": _score(compared.get(entry.version.version)),
             "discarded": entry.discarded_at is not None,
             "metrics": dict(entry.version.metrics),
+            "calibration": _calibration(registry.calibrations.in_use(entry.version.version)),
             "here": entry.version.version == shipped or shelf.find(entry.version.version) is not None,
         }
         for entry in reversed(registry.history())
@@ -103,13 +106,14 @@ def list_models(
         for row in rows:
             typer.echo(json.dumps(row))
         return
-    headings = "version", "", "on this machine", "registered", "trained on", "proof"
+    headings = "version", "", "on this machine", "registered", "trained on", "proof", "calibration"
     table = Table(*headings, box=None, pad_edge=False)
     for row in rows:
         here = "ready" if row["here"] else "not made yet"
         when = row["registered_at"][:16].replace("T", " ")
         names = ", ".join([*row["aliases"], *(["discarded"] if row["discarded"] else [])])
-        table.add_row(escape(row["version"]), names, here, when, _learned(row), _tried(row))
+        told = _learned(row), _tried(row), _calibrated(row)
+        table.add_row(escape(row["version"]), names, here, when, *told)
     console = Console(width=WIDEST)
     console.print(table)
     if guard is not None and guard.verdict.proved:
@@ -118,6 +122,28 @@ def list_models(
     for each in registry.promotions():
         line = f"{each.made_at:%Y-%m-%d %H:%M} UTC  {TOLD[each.kind]} {each.version}: {each.why}"
         console.print(escape(line), soft_wrap=True, highlight=False)
+
+
+def _calibration(in_use: "LearnedCalibration | None") -> dict[str, Any] | None:
+    """What a version runs under, as plain JSON; None as shipped."""
+    if in_use is None or in_use.shipped:
+        return None
+    return {
+        "id": in_use.id,
+        "from": in_use.from_when.isoformat(),
+        "audits": in_use.n,
+        "temperature": in_use.temperature,
+        "bias": dict(zip(NAMES, in_use.bias, strict=True)),
+        "error_before": in_use.error_before,
+        "error_after": in_use.error_after,
+    }
+
+
+def _calibrated(row: dict[str, Any]) -> str:
+    found = row["calibration"]
+    if found is None:
+        return "as shipped"
+    return f"on {found['audits']} audits since {found['from'][:10]}, temperature {found['temperature']:.2g}"
 
 
 def _learned(row: dict[str, Any]) -> str:

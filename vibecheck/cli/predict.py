@@ -89,7 +89,7 @@ def _reader(model: str, settings: Settings) -> "Reader":
     from vibecheck.models.registry import CHAMPION
 
     version = installed.champion_version(settings) if model == CHAMPION else model
-    return Reader.open(installed.folder_of(version, settings.data), settings.threads)
+    return installed.reader_of(version, settings)
 
 
 def _predict_pictures(files: list[Path], reader: "Reader", detect: bool, as_json: bool) -> bool:

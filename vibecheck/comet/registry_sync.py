@@ -49,7 +49,8 @@ def restore_models(comet: Comet, registry: Registry) -> int:
         try:
             if layout.MODEL_NAME.fullmatch(asset.name):
                 record = _RECORD.validate_json(comet.get(layout.MODELS, asset))
-                record.registered_at.astimezone(UTC)
+                for moment in (record.registered_at, *(each.from_when for each in record.learned)):
+                    moment.astimezone(UTC)
                 if layout.model_name(record.version) == asset.name:
                     found[record.version] = record
             elif layout.PROMOTION_NAME.fullmatch(asset.name):

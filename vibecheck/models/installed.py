@@ -22,6 +22,7 @@ from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.reader import Reader
 
 REPORT_FILE = "report.json"
 # Files that are needed to run a model; the weights are for building it again and for training.
@@ -191,3 +192,14 @@ def folder_of(version: str, data: Path) -> Path:
             "shows what is."
         )
     return there.folder
+
+
+def reader_of(version: str, settings: Settings) -> Reader:
+    """Reads as the app does when this version runs: from its folder, under its calibration.
+
+    Raises ModelError if it is not installed, and RecordsError.
+    """
+    reader = Reader.open(folder_of(version, settings.data), settings.threads)
+    with closing(Registry.open(settings)) as registry:
+        reader.classifier = registry.calibrations.current(reader.classifier)
+    return reader

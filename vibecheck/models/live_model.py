@@ -2,6 +2,7 @@
 
 The app starts on the embedded model. A thread polls the registry every two seconds; a champion that is not
 installed here is built in a process of its own, and until then, or if that fails, the current model stays.
+The model runs under the calibration that the registry names; the same thread learns it from the audits.
 """
 
 import gc
@@ -27,6 +28,8 @@ from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded
 from vibecheck.vision.reader import Reader
 
 LOOK_EVERY = 2.0  # s
+# How often it is asked whether there are audits to learn from.
+LEARN_EVERY = 60.0  # s
 # After a temporary failure the same model is not tried again sooner than this.
 RETRY_AFTER = 600.0  # s
 
@@ -60,6 +63,7 @@ class LiveModel:
         self._registry: Registry | None = None
         self._build: BackgroundBuild | None = None
         self._not_before: dict[str, float] = {}  # when a model that failed may be tried again
+        self._learn_at = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="champion", daemon=True)
 
@@ -84,7 +88,10 @@ class LiveModel:
         return self.reader.classifier.manifest
 
     def look(self) -> None:
-        """Look at the registry once, and switch to its champion or build it. Raises RecordsError."""
+        """Look at the registry once, and switch to its champion or build it; likewise to its calibration.
+
+        Raises RecordsError.
+        """
         if self._registry is None:
             self._registry = Registry.open(self._settings)
         champion = self._registry.champion()
@@ -94,7 +101,9 @@ class LiveModel:
             self._not_before.clear()
             self._end_build(None)
         else:
-            self._change_to(champion)
+            self._change_to(self._registry, champion)
+        self.reader.classifier = self._registry.calibrations.current(self.reader.classifier)
+        self._learn(self._registry)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -110,16 +119,29 @@ class LiveModel:
                 self.change = ModelChange(wanted, BuildState("failed", sentence=sentence))
             self._stopped.wait(self._look_every)
 
+    def _learn(self, registry: Registry) -> None:
+        """Learn from the audits of the model that runs; the next look finds what was learned."""
+        if time.monotonic() < self._learn_at:
+            return
+        self._learn_at = time.monotonic() + LEARN_EVERY
+        try:
+            if learned := registry.calibrations.learn_if_due(self.manifest.version):
+                log.info("%s is calibrated on %d audits", learned.version, learned.n)
+        except RecordsError:
+            raise
+        except Exception:  # the model runs on as it is
+            log.exception("The audits could not be learned from")
+
     def _begin(self, registry: Registry, wanted: str) -> None:
         """Replace the stand-in of a new installation by the model of the setting, once it is ready."""
         if version := self._prepared(wanted, wanted):
             registry.begin(version, "The first model, named by VIBECHECK_MODEL.", datetime.now(UTC))
 
-    def _change_to(self, champion: Version) -> None:
+    def _change_to(self, registry: Registry, champion: Version) -> None:
         """Run another model as soon as it is installed."""
         if champion.source == EMBEDDED_NAME:
             if champion.version == self.embedded:
-                self._swap(self._embedded_folder())
+                self._swap(registry, self._embedded_folder())
             else:
                 sentence = f"{champion.version} did not come with this version of VibeCheck."
                 self._end_build(ModelChange(champion.version, BuildState("failed", sentence=sentence)))
@@ -128,7 +150,7 @@ class LiveModel:
             return
         if not self._build and (there := self._shelf.find(champion.version)):
             try:
-                self._swap(there.folder)
+                self._swap(registry, there.folder)
             except ModelError as error:
                 self._failed(champion.version, BuildState("failed", sentence=str(error)))
             return
@@ -166,12 +188,12 @@ class LiveModel:
         log.info("%s", state.sentence)
         self._end_build(ModelChange(wanted, state))
 
-    def _swap(self, folder: Path) -> None:
+    def _swap(self, registry: Registry, folder: Path) -> None:
         """Run the model in `folder` from the next frame on. Raises ModelError."""
         classifier = Classifier.load(folder, self._settings.threads)
         # The first run is slow, so it must not be a visitor's.
         classifier.probabilities(np.zeros((1, classifier.side, classifier.side, 3), np.uint8))
-        self.reader.classifier = classifier
+        self.reader.classifier = registry.calibrations.current(classifier)
         self.report = self._report()
         del classifier
         self._end_build(None)

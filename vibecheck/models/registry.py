@@ -18,6 +18,7 @@ from sqlalchemy import Engine, func, select
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import ATTEMPTS, PROOF, Proof, attempts_of, refusal
 from vibecheck.models import registry_records, registry_rows, stand_in
+from vibecheck.models.calibrations import Calibrations
 from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.models.version import DISCARDED, Entry, Version, moment_of
@@ -33,13 +34,15 @@ from vibecheck.vision.model_source import EMBEDDED_NAME
 
 
 class Registry:
-    """All versions, aliases and promotions. Any number of processes may have one.
+    """All versions, aliases and promotions, and the `calibrations` of the versions.
 
-    Every method raises RecordsError where the database fails; nothing has changed then.
+    Any number of processes may have one. Every method raises RecordsError where the database fails; nothing
+    has changed then.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.calibrations = Calibrations(engine)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, delete, insert, select
 
 from vibecheck.models import registry_rows
 from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
+from vibecheck.records import calibration_rows
 from vibecheck.records.db.tables import promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import database_now
 from vibecheck.records.labels import learned_from
-from vibecheck.records.values import Promotion
+from vibecheck.records.values import LearnedCalibration, Promotion
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
@@ -25,7 +26,7 @@ class VersionRecord:
     """All that the registry knows of a version.
 
     `trained_on` are the ids of the predictions it learned from, `deleted` those of them that were deleted
-    since. `challenger` says whether it is the challenger.
+    since. `challenger` says whether it is the challenger. `learned` are its calibrations.
     """
 
     version: Annotated[str, Field(pattern=r"^[\w.@/-]{1,120}$")]
@@ -36,14 +37,18 @@ class VersionRecord:
     trained_on: Annotated[tuple[Id, ...], Field(max_length=1_000_000)]
     deleted: Annotated[tuple[Id, ...], Field(max_length=1_000_000)]
     challenger: bool
+    learned: Annotated[tuple[LearnedCalibration, ...], Field(max_length=100_000)] = ()
 
     def __post_init__(self) -> None:
         if self.registered_at.utcoffset() is None:
             raise ValueError("a time must carry a time zone")
+        if any(each.version != self.version for each in self.learned):
+            raise ValueError("a calibration belongs to one version")
 
     def plain(self) -> dict[str, Any]:
         """As plain JSON."""
-        return asdict(self) | {"registered_at": self.registered_at.isoformat()}
+        learned = [asdict(each) | {"from_when": each.from_when.isoformat()} for each in self.learned]
+        return asdict(self) | {"registered_at": self.registered_at.isoformat(), "learned": learned}
 
 
 def read(connection: Connection, version: str) -> VersionRecord | None:
@@ -59,11 +64,12 @@ def read(connection: Connection, version: str) -> VersionRecord | None:
         trained_on=tuple(prediction_id for prediction_id, _ in learned),
         deleted=tuple(prediction_id for prediction_id, deleted_at in learned if deleted_at is not None),
         challenger=registry_rows.aliases_of(connection).get(CHALLENGER) == version,
+        learned=tuple(calibration_rows.history(connection, version)),
     )
 
 
 def merge(connection: Connection, found: Sequence[VersionRecord], told: Collection[Promotion]) -> int:
-    """Adds the versions and promotions that are not here yet; returns how many versions were new.
+    """Adds versions, calibrations and promotions that are not here yet; returns how many versions were new.
 
     Where no decision was made here yet, the aliases become those that the last promotion left.
     """
@@ -77,6 +83,8 @@ def merge(connection: Connection, found: Sequence[VersionRecord], told: Collecti
         )
         registry_rows.learn(connection, record.version, record.trained_on)
         learned_from.mark_these(connection, record.version, record.deleted, database_now(connection))
+    for record in found:
+        calibration_rows.merge(connection, record.learned)
     columns = [column for column in promotions.c if column.name != "id"]
     mine = {Promotion(**row) for row in connection.execute(select(*columns)).mappings()}
     undecided = all(each.kind == "first" for each in mine)

@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from vibecheck.emotions import NAMES
+from vibecheck.vision.calibration import SHIPPED, TemperatureScaling
 from vibecheck.vision.faces import Face, FaceQuality
 
 # No measurement comes near it; sums of many stay within a float.
@@ -78,6 +79,8 @@ class Prediction:
     `crops.kept_crop`), whether or not the picture itself was kept. `quality` was measured in the full
     picture. `made_at` carries a time zone; from the store it comes back in UTC. `visitor` is the hash
     of the browser's id. `audit` says whether this check was drawn, at random, to be asked about.
+    `calibration` is the id of the `LearnedCalibration` that the probabilities were made under, None for those
+    of the model as shipped.
     """
 
     id: str
@@ -93,9 +96,12 @@ class Prediction:
     latency_ms: float
     audit: bool
     picture_kept: bool
+    calibration: str | None = None
 
     def __post_init__(self) -> None:
         _check_id(self.id)
+        if self.calibration is not None:
+            _check_id(self.calibration)
         _check_time("made_at", self.made_at)
         _check_one_of("source", self.source, PREDICTION_SOURCES)
         _check_one_of("mood", self.mood, NAMES)
@@ -255,6 +261,49 @@ class ModelVersion:
 
     def __post_init__(self) -> None:
         _check_time("first_used_at", self.first_used_at)
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedCalibration:
+    """A calibration of a model's probabilities, learned from `n` audits and in use since `from_when`.
+
+    `id` is `uuid.uuid4().hex`; `temperature` and `bias` are those of a `TemperatureScaling`. What it improved
+    was measured on `later` audits, each of which came after those that its prediction was learned from: mean
+    loss (negative log-likelihood in nats) and calibration error (0 to 1), without calibration and with it.
+    """
+
+    id: str
+    version: str
+    from_when: datetime
+    temperature: float
+    bias: tuple[float, ...]
+    n: int
+    later: int
+    loss_before: float
+    loss_after: float
+    error_before: float
+    error_after: float
+
+    def __post_init__(self) -> None:
+        _check_id(self.id)
+        _check_time("from_when", self.from_when)
+        TemperatureScaling(self.temperature, self.bias)  # refuses what cannot be applied
+        if not (0 <= self.later <= self.n < LARGEST):
+            raise ValueError("a calibration is learned from audits, and measured on some of them")
+        if not all(0 <= loss < LARGEST for loss in (self.loss_before, self.loss_after)):
+            raise ValueError("a loss is a finite number from 0 on")
+        if not all(0 <= error <= 1 + 1e-6 for error in (self.error_before, self.error_after)):
+            raise ValueError("a calibration error lies between 0 and 1")
+
+    @property
+    def scaling(self) -> TemperatureScaling:
+        """What it does to probabilities."""
+        return TemperatureScaling(self.temperature, self.bias)
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it leaves the model as it is."""
+        return self.scaling == SHIPPED
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,8 +212,8 @@ class Stream:
             now = self._clock()
             gap = now - (reading.at if self._arrived is None else min(reading.at, self._arrived))
             self._arrived, self._good_until = now, now + min(gap, LONGEST_GAP) + STALE
-            if self._readings and self._readings[-1].model.version != reading.model.version:
-                # A prediction is of one model: what another one read before does not count.
+            if self._readings and self._readings[-1].made_by != reading.made_by:
+                # A prediction is of one model and one calibration: what was read by others does not count.
                 self._smoother.reset()
                 self._readings.clear()
                 self._marks.clear()

@@ -16,6 +16,7 @@ import onnxruntime
 
 from vibecheck.emotions import EMOTIONS, map_labels
 from vibecheck.errors import ModelError
+from vibecheck.vision.calibration import TemperatureScaling
 from vibecheck.vision.manifest import Manifest
 
 EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
@@ -38,7 +39,10 @@ def labels_of(folder: Path) -> tuple[str, ...]:
 
 
 class Classifier:
-    """A loaded model. May be shared by threads."""
+    """A loaded model. May be shared by threads.
+
+    `calibration` is the id of the calibration that its probabilities are made under, None as shipped.
+    """
 
     def __init__(
         self, session: onnxruntime.InferenceSession, mapping: Sequence[int], manifest: Manifest
@@ -50,6 +54,8 @@ class Classifier:
         # labels x 7, one-hot rows: probabilities of labels that map to the same mood are added
         self._to_moods = np.eye(len(EMOTIONS))[list(mapping)]
         self._lock = threading.Lock()
+        self._scaling: TemperatureScaling | None = None
+        self.calibration: str | None = None
 
     @classmethod
     def load(cls, folder: Path, threads: int = 1) -> "Classifier":
@@ -91,11 +97,18 @@ class Classifier:
         """The version written with every prediction."""
         return self.manifest.version
 
+    def calibrated(self, scaling: TemperatureScaling | None, calibration: str | None) -> "Classifier":
+        """The same loaded model under the calibration of this id; None for both: as shipped."""
+        other = copy.copy(self)
+        other._scaling, other.calibration = scaling, calibration
+        return other
+
     def probabilities(self, crops: np.ndarray, mirrored: bool | None = None) -> np.ndarray:
         """Seven probabilities a face, N x 7 float64, in the order of EMOTIONS; each row sums to 1.
 
         `crops` is N x side x side x 3 uint8 RGB. The graph's logits are calibrated; if the manifest has a
-        class prior, the probabilities are corrected for it (`without_prior`).
+        class prior, the probabilities are corrected for it (`without_prior`). What `calibrated` was given
+        comes last.
 
         A model with `mirrored` in its manifest averages its logits for each face and its mirror image. For
         video, whose readings are averaged anyway, `mirrored` picks one of the two in half the time: the
@@ -112,7 +125,8 @@ class Classifier:
             logits = self._logits(mirror_images(crops) if mirrored else crops)
         shares = np.exp(logits - logits.max(axis=1, keepdims=True)) @ self._to_moods
         prior = self.manifest.class_prior or [1.0] * len(EMOTIONS)
-        return without_prior(shares, np.asarray(prior), self.manifest.prior_strength)
+        answers = without_prior(shares, np.asarray(prior), self.manifest.prior_strength)
+        return answers if self._scaling is None else self._scaling.apply(answers)
 
     def _logits(self, crops: np.ndarray) -> np.ndarray:
         """N x labels float64."""

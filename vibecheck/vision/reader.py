@@ -35,7 +35,7 @@ class Reading:
     may be kept of the picture, without other people's faces, and `kept_face` the face in it (see
     `crops.kept_crop`); both are None for a frame of which only a part was searched for faces. `at` is when
     the picture was taken, in seconds of a monotonic clock; `took_ms` how long the reading took; `model` is
-    the model that read it.
+    the model that read it, `calibration` the id of the calibration it ran under, None as shipped.
     """
 
     at: float
@@ -46,6 +46,7 @@ class Reading:
     kept_face: Face | None
     took_ms: float
     model: Manifest
+    calibration: str | None = None
 
     @property
     def hints(self) -> tuple[str, ...]:
@@ -54,6 +55,11 @@ class Reading:
             return ()
         doubt = ("This may not be a real face, or little of it shows: do not rely on the mood.",)
         return self.quality.hints + (doubt if self.face.score < DOUBTFUL_SCORE else ())
+
+    @property
+    def made_by(self) -> tuple[str, str | None]:
+        """The version that read it, and under which calibration: readings of two are never averaged."""
+        return self.model.version, self.calibration
 
     @property
     def face(self) -> Face | None:
@@ -178,12 +184,15 @@ class Reader:
         model = classifier.manifest
         cut = model_crop(picture, faces[0], classifier.side, model)
         shares = tuple(map(float, classifier.probabilities(cut[np.newaxis], mirrored)[0]))
-        return Reading(
-            at, faces, shares, measure(picture, faces[0]), kept[0], kept[1], _ms_since(start), model
-        )
+        quality = measure(picture, faces[0])
+        took = _ms_since(start)
+        crop, kept_face = kept
+        return Reading(at, faces, shares, quality, crop, kept_face, took, model, classifier.calibration)
 
     def _nobody(self, at: float, start: float) -> Reading:
-        return Reading(at, (), None, None, None, None, _ms_since(start), self.classifier.manifest)
+        classifier = self.classifier
+        took = _ms_since(start)
+        return Reading(at, (), None, None, None, None, took, classifier.manifest, classifier.calibration)
 
 
 def _to_read(faces: list[Face], before: Face | None) -> Face:

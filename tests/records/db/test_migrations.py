@@ -131,6 +131,8 @@ def test_labels_that_were_given_before_are_noted_with_their_predictions(database
     raw = create_engine(database_url)
     labelled, untouched = a_prediction(mood="happy"), a_prediction()
     rows = [prediction_row(each) for each in (labelled, untouched)]
+    for row in rows:
+        del row["calibration"]  # which came later
     with raw.begin() as connection:
         config = Config(attributes={"connection": connection})
         config.set_main_option("script_location", "vibecheck.records.db:migrations")

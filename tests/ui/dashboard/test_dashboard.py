@@ -15,13 +15,18 @@ from tests.models.test_trials import audits
 from tests.records.examples import JPEG, a_prediction, open_store
 from tests.records.rows import engine_of
 from tests.ui.conftest import forget
+from tests.ui.examples import shares
 from vibecheck.access.roles import Role
 from vibecheck.models.registry import Registry
+from vibecheck.records import calibration_rows
 from vibecheck.records.db.connect import open_database
+from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.keep_question import count_agreed, count_asked
 from vibecheck.records.store import Store
+from vibecheck.records.values import LearnedCalibration
 from vibecheck.settings import Settings
 from vibecheck.ui.access import gate
+from vibecheck.vision.calibration import NO_BIAS
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
 
@@ -174,6 +179,23 @@ def test_the_trace_of_an_address_shows_labels_and_model(store):
     (prediction_id,) = answered(store, 1, "sad")
     words = said(page(prediction_id=prediction_id))
     assert "Sad · audit" in words and "None yet." in words and "Light 120" in words
+
+
+def test_overconfidence_is_a_sentence_and_what_was_learned_from_it_is_another(store):
+    answered(store, 20, "sad", **shares("happy", 0.82))
+    ids = answered(store, 20, "happy", **shares("happy", 0.82))
+    assert "It says 82% and is right in 50% (35–65%)." in said(page())
+    assert "From 50 audits of this model on, it is calibrated on them: 40 so far." in said(page())
+    new = LearnedCalibration(
+        "c" * 32, "embedded-3", NOW, 2.5, NO_BIAS, 60, 50, 1.9, 1.4, error_before=0.31, error_after=0.06
+    )
+    with writing(engine_of(store)) as connection:
+        calibration_rows.add(connection, new)
+    (under,) = answered(store, 1, "sad", calibration=new.id)
+    st.cache_data.clear()
+    assert "on 60 audits: temperature 2.5." in said(page())
+    assert "60 audits, temperature 2.5" in said(page(prediction_id=under))
+    assert "Calibration: as shipped" in said(page(prediction_id=ids[0]))
 
 
 def test_an_id_that_is_none_is_said(store):

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from vibecheck.records.db.tables import PROBABILITIES
-from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
+from vibecheck.records.values import Feedback, LearnedCalibration, ModelVersion, Play, Prediction
 from vibecheck.vision.faces import Face, FaceQuality
 
 
@@ -32,6 +32,7 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
         "latency_ms": prediction.latency_ms,
         "audit": prediction.audit,
         "picture_kept": prediction.picture_kept,
+        "calibration": prediction.calibration,
     }
 
 
@@ -60,6 +61,7 @@ def prediction_of(row: RowMapping) -> Prediction:
         latency_ms=row["latency_ms"],
         audit=row["audit"],
         picture_kept=row["picture_kept"],
+        calibration=row["calibration"],
     )
 
 
@@ -76,3 +78,8 @@ def play_of(row: RowMapping) -> Play:
 def model_version_of(row: RowMapping) -> ModelVersion:
     """The model in a row of `model_versions`, whose columns are the fields."""
     return ModelVersion(**row)
+
+
+def calibration_of(row: RowMapping) -> LearnedCalibration:
+    """The calibration in a row of `calibrations`, whose columns are the fields."""
+    return LearnedCalibration(**{**row, "bias": tuple(row["bias"])})

@@ -65,6 +65,9 @@ predictions = Table(
     Column("side", String),
     # Whether it counts in the mixes of `daily`: see MOST_IN_MIX in stats/summaries.py. Permanent.
     Column("counts", Boolean, nullable=False, server_default=true()),
+    # The calibration it was made under; NULL: that of the model as shipped. No foreign key: after a restore
+    # the calibration may be missing.
+    Column("calibration", String(32)),
     Index(None, "made_at"),
     Index(None, "confidence"),
     Index(None, "visitor", "made_at"),
@@ -188,6 +191,25 @@ promotions = Table(
     Column("kind", String, nullable=False),
     Column("why", String, nullable=False),
     Column("made_at", UtcDateTime, nullable=False),
+)
+
+# Calibrations learned from audits (see `vibecheck/models/calibrations.py`); a version's latest is in use.
+# They say nothing about anybody and are never deleted: predictions made under one could not be undone.
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("version", String, nullable=False),
+    Column("from_when", UtcDateTime, nullable=False),
+    Column("temperature", Double, nullable=False),
+    Column("bias", JSON, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("later", Integer, nullable=False),
+    Column("loss_before", Double, nullable=False),
+    Column("loss_after", Double, nullable=False),
+    Column("error_before", Double, nullable=False),
+    Column("error_after", Double, nullable=False),
+    Index(None, "version", "from_when"),
 )
 
 # Training runs (see `vibecheck.training`), so that every copy of the app sees their progress and outcome.

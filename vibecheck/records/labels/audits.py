@@ -1,11 +1,17 @@
-"""Who is asked: no visitor too often, so that none carries the accuracy, nor faster than people look."""
+"""Who is asked: no visitor too often, so that none carries the accuracy, nor faster than people look.
+
+And what was answered.
+"""
 
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
-from vibecheck.records.db.tables import predictions
+from vibecheck.records.db.summary_tables import outcomes
+from vibecheck.records.db.tables import PROBABILITIES, predictions
+from vibecheck.records.stats.results import Scope
 from vibecheck.records.stats.summaries import MOST_A_DAY
+from vibecheck.records.stats.visitor_tallies import audits, of_whom
 
 # A vibe check so soon after the last one is no deliberate one: nobody has looked at that result.
 LOOKED = timedelta(seconds=5)
@@ -19,3 +25,23 @@ def may_be_asked(connection: Connection, visitor: str, now: datetime) -> bool:
     asked = func.count().filter(of.audit, of.made_at >= today)
     last, asked_today = connection.execute(select(func.max(of.made_at), asked).where(*mine)).one()
     return asked_today < MOST_A_DAY and (last is None or now - last >= LOOKED)
+
+
+def count_answered(connection: Connection, version: str) -> int:
+    """How many audits of a version were answered, those of which at most MOST_A_DAY count of a visitor."""
+    return connection.execute(select(func.count()).where(*audits(Scope(model_version=version)))).scalar_one()
+
+
+def answered(connection: Connection, version: str, limit: int) -> list[Row]:
+    """The `limit` newest of them, oldest first: `made_at`, `who`, `label`, `calibration`, and p_angry to
+    p_surprise."""
+    of = predictions.c
+    shares = [of[name] for name in PROBABILITIES]
+    query = (
+        select(of.made_at, of_whom(), outcomes.c.label, of.calibration, *shares)
+        .join_from(outcomes, predictions)
+        .where(*audits(Scope(model_version=version)))
+        .order_by(of.made_at.desc(), of.id)
+        .limit(limit)
+    )
+    return list(reversed(connection.execute(query).all()))

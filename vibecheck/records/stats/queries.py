@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Engine, Row, Select, case, func, select
 
 from vibecheck.emotions import NAMES
+from vibecheck.records import calibration_rows
 from vibecheck.records.db.summary_tables import daily, outcomes
 from vibecheck.records.db.tables import model_versions, predictions, promotions
 from vibecheck.records.db.transactions import reading
@@ -45,6 +46,7 @@ from vibecheck.records.stats.visitor_tallies import (
     tally_sums,
     within,
 )
+from vibecheck.records.values import LearnedCalibration
 
 
 class StatisticsQueries:
@@ -234,6 +236,18 @@ class StatisticsQueries:
         used = select(model_versions.c.first_used_at).where(model_versions.c.version == version)
         rows = self._rows(promoted) + self._rows(used)
         return next((moment for (moment,) in rows if moment is not None), None)
+
+    def calibrations(self, version: str) -> list[LearnedCalibration]:
+        """What audits taught about a model's confidence, newest first."""
+        with reading(self._engine) as connection:
+            return calibration_rows.history(connection, version)
+
+    def recalibrated(self, scope: Scope) -> bool:
+        """Whether the calibration of a model changed in the time of a scope."""
+        with reading(self._engine) as connection:
+            changes = calibration_rows.history(connection, scope.model_version)
+        first, last = scope.since or date.min, scope.until or date.max
+        return any(first <= each.from_when.date() <= last for each in changes)
 
     def mistakes(
         self, scope: Scope, limit: int, label: str | None = None, mood: str | None = None

@@ -119,13 +119,16 @@ def retrain(known: Statistics) -> None:
 
 
 def calibration(known: Statistics) -> None:
-    """The reliability diagram, and the confidence of right and of wrong answers."""
+    """The reliability diagram, the confidence of right and of wrong answers, and what audits taught."""
     found = known.overview.calibration
     with st.container(key="card-calibration", height="stretch"):
         theme.section("Calibration", "on the dashed line, confidence equals accuracy")
         if found.error is None:
             theme.quiet(NO_AUDITS)
             return
+        if differs := words.on_confidence(found, known.overview.accuracy.audited):
+            theme.plain(differs)
+        theme.quiet(words.on_learned(known.standing.calibrations, known.standing.own_audits))
         theme.quiet(
             f"Expected calibration error {found.error * 100:.1f} points ({found.low * 100:.1f} to "
             f"{found.high * 100:.1f}), from {found.n:,} audits."

@@ -8,7 +8,7 @@ from vibecheck.comet.status import experiment_link
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError
 from vibecheck.records.readings import ShadowReading
-from vibecheck.records.values import Feedback, Play, Prediction, is_prediction_id
+from vibecheck.records.values import Feedback, LearnedCalibration, Play, Prediction, is_prediction_id
 from vibecheck.ui.shared import app, face_pictures, theme
 
 # In links: …/Dashboard?prediction_id=…
@@ -40,6 +40,7 @@ def _dialog(prediction_id: str) -> None:
         readings = store.readings.of(prediction_id)
         picture = store.picture(prediction_id)
         learned = app.registry().learned_from(prediction_id)
+        calibrations = app.registry().calibrations.history(prediction.model_version)
         address = experiment_link(store, app.settings(), prediction)
     except RecordsError as error:
         st.warning(str(error), icon="🔎")
@@ -54,6 +55,7 @@ def _dialog(prediction_id: str) -> None:
         else:
             face_pictures.large(face_pictures.as_data(picture), "The face that was read")
         _quality(prediction)
+        theme.quiet(_calibration(prediction, calibrations))
         _labels(labels)
         _music(plays)
         st.markdown("**Models trained on it**")
@@ -77,6 +79,19 @@ def _quality(prediction: Prediction) -> None:
     )
     for hint in quality.hints:
         theme.hint(hint)
+
+
+def _calibration(prediction: Prediction, known: Sequence[LearnedCalibration]) -> str:
+    """The calibration that it was made under."""
+    if prediction.calibration is None:
+        return "Calibration: as shipped"
+    for each in known:
+        if each.id == prediction.calibration:
+            return (
+                f"Calibration: of {each.from_when:%-d %b %Y}, {each.n:,} audits, "
+                f"temperature {each.temperature:.2g}"
+            )
+    return f"Calibration: {prediction.calibration}, which was not restored"
 
 
 def _labels(labels: Sequence[Feedback]) -> None:

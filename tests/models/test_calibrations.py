@@ -1,0 +1,306 @@
+"""Calibration learned from audits, as it is recorded and run: real records of both kinds, the real model."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from tests.records.examples import a_prediction, open_store
+from tests.records.rows import engine_of, queued
+from tests.standins.models import install
+from tests.waiting import wait_for
+from vibecheck.analytics.calibration_fit import FEWEST, LearnedScaling
+from vibecheck.comet.layout import as_json
+from vibecheck.emotions import NAMES, Distribution
+from vibecheck.models import live_model
+from vibecheck.models.installed import reader_of
+from vibecheck.models.live_model import LiveModel
+from vibecheck.models.registry import Registry
+from vibecheck.models.registry_records import VersionRecord
+from vibecheck.records import calibration_rows
+from vibecheck.records.bulk import Records, write, write_versions
+from vibecheck.records.db.transactions import writing
+from vibecheck.records.stats import summaries
+from vibecheck.records.store import Store
+from vibecheck.records.synthetic import ORIGIN
+from vibecheck.records.values import Feedback, LearnedCalibration, ModelVersion
+from vibecheck.settings import Settings
+from vibecheck.vision.calibration import SHIPPED, TemperatureScaling
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime.now(UTC).replace(microsecond=0)
+VERSION = "embedded-3"
+RECORD = TypeAdapter(VersionRecord)
+SCALING = TemperatureScaling(2.5, (0.3, -0.2, -0.1, 0.2, -0.1, 0.0, -0.1))
+
+
+@pytest.fixture
+def settings(settings) -> Settings:
+    return settings.model_copy(update={"model": "embedded"})
+
+
+@pytest.fixture
+def registry(settings) -> Iterator[Registry]:
+    with closing(Registry.open(settings)) as registry:
+        yield registry
+
+
+def learned(version: str = VERSION, ago: timedelta = timedelta(0), **changes) -> LearnedCalibration:
+    plain = {"temperature": SCALING.temperature, "bias": SCALING.bias, "n": 214, "later": 204}
+    plain |= {"loss_before": 1.9, "loss_after": 1.4, "error_before": 0.29, "error_after": 0.05}
+    number = f"{abs(hash((version, ago, str(changes)))):032x}"[:32]
+    return LearnedCalibration(number, version, NOW - ago, **(plain | changes))
+
+
+def put_into_use(registry: Registry, new: LearnedCalibration) -> LearnedCalibration:
+    with writing(registry._engine) as connection:
+        calibration_rows.add(connection, new)
+    return new
+
+
+def audit(store: Store, count: int, seed: int = 0, start: int = 0, **changes) -> None:
+    """Answered audits whose probabilities a temperature of 2.5 would put right, one a minute."""
+    rng = np.random.default_rng(seed)
+    right = rng.dirichlet(np.full(7, 0.5), count) + 1e-3
+    right /= right.sum(axis=1, keepdims=True)
+    shown = TemperatureScaling(2.5).undo(right)
+    under = changes.pop("under", None)
+    if under is not None:
+        shown = under.scaling.apply(shown)
+    made, labels = [], []
+    for number, said in enumerate(shown / shown.sum(axis=1, keepdims=True)):
+        shares = Distribution.of(said.tolist())
+        moment = NOW - timedelta(days=1) + timedelta(minutes=start + number)
+        made.append(
+            a_prediction(
+                made_at=moment,
+                mood=shares.mood,
+                confidence=shares.confidence,
+                probabilities=shares.probabilities,
+                **{"visitor": f"{start + number:04x}", "audit": True} | changes,
+                calibration=under.id if under else None,
+            )
+        )
+        label = NAMES[rng.choice(7, p=right[number])]
+        labels.append(Feedback(made[-1].id, 1, label, "audit", None, moment + timedelta(seconds=9)))
+    with writing(engine_of(store)) as connection:
+        write(connection, Records(made, labels, ()))
+        summaries.rebuild(connection)
+
+
+def test_a_calibration_is_learned_from_audits_and_used(store, registry, settings, astronaut):
+    audit(store, 120)
+    new = registry.calibrations.learn_if_due(VERSION)
+    assert (new.version, new.n, new.later) == (VERSION, 120, 110)
+    assert new.temperature == pytest.approx(2.5, rel=0.3)
+    assert new.loss_after < new.loss_before and new.error_after < new.error_before
+    assert registry.calibrations.in_use(VERSION) == new
+    plain = LiveModel(settings).reader.read_still(astronaut)
+    calibrated = reader_of(VERSION, settings).read_still(astronaut)
+    assert (plain.calibration, calibrated.calibration) == (None, new.id)
+    expected = new.scaling.apply(np.array([plain.probabilities]))[0]
+    assert calibrated.probabilities == pytest.approx(expected)
+
+
+def test_below_fifty_audits_and_without_more_of_them_nothing_is_learned(store, registry):
+    audit(store, FEWEST - 1)
+    assert registry.calibrations.learn_if_due(VERSION) is None
+    audit(store, 20, seed=1, start=FEWEST)
+    assert registry.calibrations.learn_if_due(VERSION) is not None
+    audit(store, 5, seed=2, start=FEWEST + 20)
+    asked = []
+    registry.calibrations.learn = asked.append
+    registry.calibrations.learn_if_due(VERSION)
+    assert asked == [], "a few more are waited for"
+    audit(store, 5, seed=3, start=FEWEST + 25)
+    registry.calibrations.learn_if_due(VERSION)
+    assert asked == [VERSION]
+
+
+def test_what_was_made_under_a_calibration_is_undone_before_the_next_is_learned(store, registry):
+    """The audits call for a temperature of 2.5, of which the one in use has only 1.3: the rest is not all."""
+    used = put_into_use(registry, learned(ago=timedelta(days=2), temperature=1.3, bias=(0.0,) * 7))
+    audit(store, 150, under=used)
+    assert registry.calibrations.learn(VERSION).temperature == pytest.approx(2.5, rel=0.3)
+
+
+def test_audits_under_a_calibration_that_was_not_restored_are_left_out(store, registry):
+    audit(store, 120, under=learned())
+    assert registry.calibrations.learn(VERSION) is None
+
+
+def test_only_audits_of_the_version_teach_it_and_no_visitor_counts_more_than_three_a_day(store, registry):
+    audit(store, 60, model_version="another")
+    assert registry.calibrations.learn(VERSION) is None
+    for hour in range(20):
+        audit(store, 3, seed=hour, start=60 * hour, visitor="keen")
+    assert registry.calibrations.learn(VERSION) is None, "of one visitor three a day count, on two days"
+    assert registry.calibrations.learn("another") is not None
+
+
+def test_a_made_up_history_teaches_nothing(store, registry):
+    audit(store, 120)
+    with writing(engine_of(store)) as connection:
+        write_versions(connection, [ModelVersion("demo", ORIGIN, NOW)])
+    assert registry.calibrations.learn(VERSION) is None
+
+
+def test_of_two_processes_that_learn_at_once_one_takes_over(store, registry, settings):
+    audit(store, 120)
+    before = registry.calibrations.in_use(VERSION)
+    with closing(Registry.open(settings)) as other:
+        first = registry.calibrations.learn(VERSION)
+        taken = LearnedScaling(first.scaling, 120, 110, 1.9, 1.4, 0.3, 0.1)
+        found = other.calibrations._take_over(VERSION, taken, before)
+        assert found is None and other.calibrations.history() == [first]
+
+
+def test_each_version_keeps_its_own_through_promotion_and_rollback(registry, settings, astronaut):
+    live = LiveModel(settings)
+    try:
+        mine = put_into_use(registry, learned())
+        live.look()
+        assert live.reader.read_still(astronaut).calibration == mine.id
+        session = live.reader.classifier._session
+        install(settings, registry, "second")
+        theirs = put_into_use(registry, learned("second", temperature=1.5))
+        registry.promote("second", "a test", NOW, override=True)
+        live.look()
+        assert live.reader.read_still(astronaut).made_by == ("second", theirs.id)
+        registry.rollback(NOW)
+        live.look()
+        assert live.reader.read_still(astronaut).made_by == (VERSION, mine.id)
+        newer = put_into_use(registry, learned(ago=-timedelta(seconds=1), temperature=3.0))
+        before = live.reader.classifier._session
+        live.look()
+        assert live.reader.classifier.calibration == newer.id
+        assert live.reader.classifier._session is before is not session, "the model is not loaded again"
+    finally:
+        live.stop()
+
+
+def test_it_changes_between_two_frames_and_is_applied_once(registry, settings, astronaut):
+    plain = LiveModel(settings).reader.read_frame(astronaut, 0.0).probabilities
+    live = LiveModel(settings, look_every=0.05).follow()
+    readings, stop = [], threading.Event()
+
+    def stream() -> None:
+        while not stop.is_set():
+            readings.append(live.reader.read_frame(astronaut, time.monotonic()))
+
+    thread = threading.Thread(target=stream)
+    thread.start()
+    try:
+        wait_for(lambda: len(readings) > 3, "the first frames")
+        new = put_into_use(registry, learned())
+        wait_for(lambda: readings[-1].calibration == new.id, "frames read under it")
+    finally:
+        stop.set()
+        thread.join()
+        live.stop()
+    assert [name for name, _ in groupby(each.calibration for each in readings)] == [None, new.id]
+    expected = {None: plain, new.id: SCALING.apply(np.array([plain]))[0]}
+    for each in readings:
+        assert each.probabilities == pytest.approx(expected[each.calibration], abs=1e-5)
+
+
+def test_the_app_learns_by_itself(store, registry, settings, monkeypatch):
+    audit(store, 120)
+    monkeypatch.setattr(live_model, "LEARN_EVERY", 0.0)
+    live = LiveModel(settings, look_every=0.02).follow()
+    try:
+        wait_for(lambda: live.reader.classifier.calibration is not None, "a calibration in use")
+    finally:
+        live.stop()
+    assert [live.reader.classifier.calibration] == [each.id for each in registry.calibrations.history()]
+
+
+def test_what_cannot_be_learned_from_does_not_stop_the_model(registry, settings, monkeypatch, caplog):
+    def broken(version):
+        raise ZeroDivisionError
+
+    live = LiveModel(settings)
+    try:
+        live.look()
+        live._learn_at = 0.0
+        monkeypatch.setattr(live._registry.calibrations, "learn_if_due", broken)
+        live.look()
+        assert live.change is None and "could not be learned from" in caplog.text
+    finally:
+        live.stop()
+
+
+def test_another_process_runs_under_what_this_one_learned(store, registry, settings):
+    audit(store, 120)
+    new = registry.calibrations.learn(VERSION)
+    code = (
+        "import sys; from pathlib import Path; from vibecheck.models.live_model import LiveModel\n"
+        "from vibecheck.settings import Settings\n"
+        "live = LiveModel(Settings(data=Path(sys.argv[1]), database_url=sys.argv[2], model='embedded'))\n"
+        "live.look(); print(live.reader.classifier.calibration); live.stop()\n"
+        "assert not {'scipy', 'torch', 'altair'} & set(sys.modules)"
+    )
+    url = settings.records_url
+    command = [sys.executable, "-c", code, str(settings.data), url]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (run.stdout.strip(), run.returncode) == (new.id, 0), run.stderr
+
+
+def test_it_is_sent_and_restored_with_its_version(store, registry, settings, tmp_path):
+    audit(store, 120)
+    new = Registry(engine_of(store)).calibrations.learn(VERSION)
+    assert [row.payload for row in queued(store) if row.kind == "model"] == [{"version": VERSION}]
+    record = registry.record(VERSION)
+    assert record.learned == (new,)
+    read = RECORD.validate_json(as_json(record.plain()))
+    assert read == record
+    with closing(Registry.open(Settings(data=tmp_path / "elsewhere"))) as other:
+        other.merge([read], [])
+        other.merge([read], [])
+        assert other.calibrations.history() == [new]
+
+
+def test_a_record_from_before_has_none_and_one_from_the_future_is_left_out(registry):
+    record = registry.record(VERSION)
+    plain = record.plain()
+    del plain["learned"]
+    assert RECORD.validate_python(plain).learned == ()
+    registry.merge([replace(record, learned=(learned(ago=-timedelta(days=9)),))], [])
+    assert registry.calibrations.in_use(VERSION) is None
+    with pytest.raises(ValueError, match="one version"):
+        replace(record, learned=(learned("another"),))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"temperature": 0.0}, {"bias": (0.0,) * 6}, {"later": 300}, {"loss_after": float("nan")}]
+)
+def test_what_cannot_be_applied_or_shown_is_no_calibration(changes):
+    with pytest.raises(ValueError):
+        learned(**changes)
+
+
+def test_going_back_to_the_shipped_model_is_a_calibration_too(registry, settings, astronaut):
+    back = put_into_use(registry, learned(temperature=1.0, bias=(0.0,) * 7))
+    assert back.shipped and back.scaling == SHIPPED
+    reading = reader_of(VERSION, settings).read_still(astronaut)
+    assert reading.calibration == back.id
+
+
+def test_a_prediction_names_its_calibration_and_is_read_back_with_it(settings):
+    with closing(open_store(settings)) as store:
+        made = a_prediction(calibration="c" * 32)
+        store.add(made, None)
+        assert store.get(made.id) == made
+        assert queued(store)[-1].payload["calibration"] == "c" * 32
+    with pytest.raises(ValueError, match="hexadecimal"):
+        a_prediction(calibration="latest")

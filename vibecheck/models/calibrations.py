@@ -1,0 +1,130 @@
+"""Calibrations learned from audits: each version keeps its own, the latest of which is in use.
+
+They are part of the records' database, so every process runs a version under the same one, also after a
+promotion and a rollback. `analytics.calibration_fit` says what is learned, and when it is taken over.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Engine, Row
+
+from vibecheck.analytics.calibration_fit import FEWEST, STEP, Audited, LearnedScaling, learn
+from vibecheck.emotions import NAMES
+from vibecheck.models import registry_rows
+from vibecheck.records import calibration_rows
+from vibecheck.records.db.tables import PROBABILITIES
+from vibecheck.records.db.transactions import database_now, reading, writing
+from vibecheck.records.labels import audits
+from vibecheck.records.outbox import messages
+from vibecheck.records.synthetic import is_synthetic
+from vibecheck.records.values import LearnedCalibration
+from vibecheck.vision.classifier import Classifier
+
+# The newest audits that are learned from: more take longer, and weigh little by their age.
+MOST = 2000
+DAY = 86400.0  # s
+
+
+class Calibrations:
+    """The calibrations of all versions. Any number of processes may have one.
+
+    Every method raises RecordsError where the database fails; nothing has changed then.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._learned: dict[str, int] = {}  # how many audits there were when it was last learned from them
+
+    def in_use(self, version: str) -> LearnedCalibration | None:
+        """What a version runs under; None: as shipped."""
+        with reading(self._engine) as connection:
+            return calibration_rows.in_use(connection, version)
+
+    def current(self, classifier: Classifier) -> Classifier:
+        """The loaded model under the calibration that is in use for it: itself, where it is already."""
+        in_use = self.in_use(classifier.version)
+        scaling, name = (in_use.scaling, in_use.id) if in_use else (None, None)
+        return classifier if classifier.calibration == name else classifier.calibrated(scaling, name)
+
+    def history(self, version: str | None = None) -> list[LearnedCalibration]:
+        """All calibrations of a version, or of all, newest first."""
+        with reading(self._engine) as connection:
+            return calibration_rows.history(connection, version)
+
+    def learn_if_due(self, version: str) -> LearnedCalibration | None:
+        """Learns from the audits of a version once there are a tenth more than last time, and 10 at least.
+
+        Returns the calibration that is in use from now on, or None where nothing changed.
+        """
+        with reading(self._engine) as connection:
+            count = audits.count_answered(connection, version)
+        before = self._learned.get(version, 0)
+        if count < FEWEST or before <= count < before + max(STEP, before // 10):
+            return None
+        self._learned[version] = count
+        return self.learn(version)
+
+    def learn(self, version: str) -> LearnedCalibration | None:
+        """Learns from the audits of a version, as `learn_if_due` does, at once."""
+        with reading(self._engine) as connection:
+            if is_synthetic(connection):
+                return None  # made-up audits teach nothing about the real model
+            rows = audits.answered(connection, version, MOST)
+            known = {each.id: each for each in calibration_rows.history(connection, version)}
+            in_use = calibration_rows.in_use(connection, version)
+            today = _day(database_now(connection))
+        audited = _audited(rows, known)
+        if in_use is None:
+            learned = learn(audited, today)
+        else:
+            learned = learn(audited, today, in_use.scaling, _day(in_use.from_when))
+        return None if learned is None else self._take_over(version, learned, in_use)
+
+    def _take_over(
+        self, version: str, learned: LearnedScaling, before: LearnedCalibration | None
+    ) -> LearnedCalibration | None:
+        """Puts a calibration into use, unless another process was faster."""
+        with writing(self._engine) as connection:
+            registry_rows.lock(connection)
+            if calibration_rows.in_use(connection, version) != before:
+                return None
+            values = asdict(learned)
+            del values["scaling"]
+            new = LearnedCalibration(
+                id=uuid.uuid4().hex,
+                version=version,
+                from_when=database_now(connection),
+                temperature=learned.scaling.temperature,
+                bias=learned.scaling.bias,
+                **values,
+            )
+            calibration_rows.add(connection, new)
+            messages.enqueue_model(connection, version)
+        return new
+
+
+def _audited(rows: Sequence[Row], known: dict[str, LearnedCalibration]) -> Audited:
+    """The audits, with the probabilities as the model itself gave them.
+
+    Those that were made under a calibration that is not here, since it was not restored, are left out.
+    """
+    rows = [row for row in rows if row.calibration is None or row.calibration in known]
+    shown = np.array([[getattr(row, name) for name in PROBABILITIES] for row in rows]).reshape(-1, len(NAMES))
+    own = shown.copy()
+    names = np.array([row.calibration or "" for row in rows])
+    for name in set(names) - {""}:
+        own[names == name] = known[name].scaling.undo(shown[names == name])
+    return Audited(
+        own,
+        np.array([NAMES.index(row.label) for row in rows], dtype=int),
+        np.array([_day(row.made_at) for row in rows]),
+        [row.who for row in rows],
+    )
+
+
+def _day(moment: datetime) -> float:
+    return moment.timestamp() / DAY
