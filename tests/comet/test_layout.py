@@ -124,7 +124,8 @@ def test_what_lacks_a_field_is_refused(field):
         payload = payload_of(value)
         # A label that was told before there were queues has none.
         # Of a play, the name is not told, and the category and the label were not always.
-        optional = "queue", "playlist_name", "category", "followed"
+        # Predictions from before there were calibrations name none.
+        optional = "queue", "playlist_name", "category", "followed", "calibration"
         if payload.pop(field, "absent") != "absent" and field not in optional:
             with pytest.raises(ValueError):
                 read(payload)
