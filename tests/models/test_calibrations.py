@@ -27,6 +27,7 @@ from vibecheck.models.installed import reader_of
 from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry
 from vibecheck.models.registry_records import VersionRecord
+from vibecheck.models.shadow import ShadowModels
 from vibecheck.records import calibration_rows
 from vibecheck.records.bulk import Records, write, write_versions
 from vibecheck.records.db.transactions import writing
@@ -287,6 +288,21 @@ def test_a_record_from_before_has_none_and_one_from_the_future_is_left_out(regis
 def test_what_cannot_be_applied_or_shown_is_no_calibration(changes):
     with pytest.raises(ValueError):
         learned(**changes)
+
+
+def test_shadow_models_read_as_shipped(registry, settings, store):
+    """Labels that taught the champion a bias would judge it by that bias."""
+    mine = put_into_use(registry, learned())
+    install(settings, registry, "second")
+    registry.challenge("second")
+    live = reader_of(VERSION, settings).classifier
+    assert live.calibration == mine.id
+    shadow = ShadowModels(settings, lambda: store, lambda: live, look_every=0.05)
+    try:
+        wait_for(lambda: shadow.active, "two models")
+        assert [each.calibration for each in shadow._models.values()] == [None, None]
+    finally:
+        shadow.stop()
 
 
 def test_going_back_to_the_shipped_model_is_a_calibration_too(registry, settings, astronaut):
