@@ -2,6 +2,7 @@
 
 import pytest
 
+from vibecheck.ui.shared import app
 from vibecheck.ui.shared.model_status import disagreement
 
 
@@ -15,3 +16,11 @@ def test_a_model_that_mostly_agrees_with_the_embedded_one_needs_no_warning(repor
 def test_a_model_that_disagrees_about_most_faces_is_warned_of():
     warning = disagreement({"agreement_with_embedded": 0.385})
     assert "disagree about most faces" in warning and "38%" in warning and "Models" in warning
+
+
+def test_every_page_warns_of_it_beside_the_model(open_page, monkeypatch):
+    monkeypatch.setattr(app.live_model(), "report", {"agreement_with_embedded": 0.25})
+    said = " ".join(each.value for each in open_page("pages/4_About.py").sidebar.markdown)
+    assert "disagree about most faces (they agree on 25% of the built-in ones): look at Models." in said
+    monkeypatch.setattr(app.live_model(), "report", {"agreement_with_embedded": 0.75})
+    assert "disagree" not in " ".join(each.value for each in open_page("pages/4_About.py").sidebar.markdown)
