@@ -27,7 +27,9 @@ def count_agreed(notes: Notes) -> None:
 
 def keep_answers(notes: Notes) -> KeepAnswers:
     """The counts so far. Raises RecordsError."""
-    return _of(notes.read(SUBJECT))
+    found = _of(notes.read(SUBJECT))
+    # A question may be missed while the database is away; nobody agreed without being asked.
+    return replace(found, asked=max(found.asked, found.agreed))
 
 
 def _of(note: Note | None) -> KeepAnswers:
