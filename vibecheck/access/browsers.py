@@ -1,4 +1,4 @@
-"""Browsers by their cookie: which visitor each is, and which sessions are theirs."""
+"""Browsers, identified by their cookie: the visitor of each, its sessions and their files."""
 
 import re
 import secrets
@@ -95,7 +95,7 @@ class SessionOwners:
         return self._visitors.current(owner.visitor) if owner else ""
 
     def name_file(self, session: str, file: bytes) -> None:
-        """Note that a session's page was told the address of a file."""
+        """Note that the address of a file was sent to a session's page."""
         with self._lock:
             files = self._files.setdefault(session, {})
             files.pop(file, None)
@@ -104,7 +104,7 @@ class SessionOwners:
                 del files[next(iter(files))]
 
     def may_open(self, browser: Browser, file: bytes) -> bool:
-        """Whether a page of this browser was told the address of a file."""
+        """Whether the address of a file was sent to a page of this browser."""
         with self._lock:
             sessions = [session for session, files in self._files.items() if file in files]
         return any(self.owns(browser, session) for session in sessions)

@@ -75,7 +75,7 @@ def restore(
         f"pictures {at.pictures}."
     )
     if at.refused:
-        typer.echo(f"Of what Comet has, {at.refused} could not be used, such as {at.reason}", err=True)
+        typer.echo(f"Not usable: {at.refused} assets in Comet, for example {at.reason}", err=True)
 
 
 def export(

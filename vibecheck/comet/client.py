@@ -177,7 +177,7 @@ class Comet:
             raise too_large
         experiment = self._find(day)
         if experiment is None:
-            raise CometRejected(f"The experiment of {day} is not in Comet any more.")
+            raise CometRejected(f"The experiment of {day} was deleted in Comet.")
         content, end = bytearray(), time.monotonic() + DOWNLOAD_SECONDS
         with (
             sdk_errors(f"download {asset.name}"),
@@ -289,7 +289,7 @@ class Comet:
                 experiment.end()
 
     def _gone(self, day: Place) -> bool:
-        """Whether the day's experiment, which was there, is not there any more."""
+        """Whether the day's experiment was deleted."""
         self._known.pop(day, None)
         return self._find(day) is None
 

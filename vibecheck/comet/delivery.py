@@ -195,8 +195,8 @@ class Delivery:
         # What a new disk began with matters only if nothing was decided before; its stand-in, if there is
         # no history at all.
         decided = any(kind != "first" for kind in known.values())
-        began_anew = payload["kind"] == "first" and (decided or (payload["replaced"] is None and known))
-        if name not in known and not began_anew:
+        started_over = payload["kind"] == "first" and (decided or (payload["replaced"] is None and known))
+        if name not in known and not started_over:
             self._comet.put(layout.MODELS, name, layout.as_json(payload), payload, "asset")
 
     def _rollup(self, claimed: Claimed) -> None:

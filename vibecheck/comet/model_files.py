@@ -75,10 +75,10 @@ def fetch(comet: Comet, version: str, files: Mapping[str, str], folder: Path, te
     Raises CometError, and ModelError for files that are missing or differ.
     """
     if wrong := [name for name in files if not FILE.fullmatch(name)]:
-        raise ModelError(f"{version} is said to have a file {wrong[0]!r}, which no model has.")
+        raise ModelError(f"The records name a file {wrong[0]!r} of {version}, which no model has.")
     listed = _registered_files(comet, version)
     if lacking := sorted(files.keys() - listed.keys()):
-        raise ModelError(f"{', '.join(lacking)} of {version} is not in Comet (any more).")
+        raise ModelError(f"{', '.join(lacking)} of {version} is not in Comet, or was deleted there.")
     folder.mkdir(parents=True, exist_ok=True)
     total = sum(listed[name].size for name in files)
     done = 0

@@ -152,7 +152,7 @@ def send(settings: Settings, registry: Registry, comet: Comet, claimed: Claimed)
 
 
 def _made_here(record: VersionRecord) -> bool:
-    """Whether it was made from a local folder, so that nobody else has it."""
+    """Whether it was made from a local folder, which no other machine has."""
     try:
         return isinstance(parse_source(record.source), ModelFolder)
     except ValueError:
@@ -240,7 +240,7 @@ def _upload_files(
     registry.note(record.version, FILES, files)
     done = registry.record(record.version)
     if done is None:
-        raise CometUnavailable(f"{record.version} was taken out of the registry meanwhile.")
+        raise CometUnavailable(f"{record.version} was removed from the registry while it was sent.")
     return done
 
 

@@ -16,7 +16,7 @@ from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnava
 
 # Comet's code for "no more images in this experiment".
 IMAGE_LIMIT = 7000001
-# The longest Retry-After that is respected: somebody may have fixed the cause meanwhile.
+# The longest Retry-After that is respected, in case the cause is fixed sooner.
 LONGEST_RETRY_AFTER = 3600.0
 
 
@@ -30,17 +30,19 @@ def sdk_errors(doing: str, gone: Callable[[], bool] | None = None) -> Iterator[N
     except NotComet as error:
         raise CometUnavailable(
             f"Something other than Comet answered ({error}): check the proxy and the network, and "
-            "COMET_URL_OVERRIDE if it is set. Records are kept here meanwhile."
+            "COMET_URL_OVERRIDE if it is set. Until then records are kept here."
         ) from error
     except requests.RequestException as error:
         raise CometUnavailable(
             f"Comet cannot be reached ({type(error).__name__}): check the network, and COMET_URL_OVERRIDE "
-            "if it is set. Records are kept here meanwhile."
+            "if it is set. Until then records are kept here."
         ) from error
     except CometRestApiException as error:
         status = error.response.status_code
         if status in (400, 404) and gone is not None and gone():
-            raise CometUnavailable("The day's experiment was deleted in Comet; it is made anew.") from error
+            raise CometUnavailable(
+                "The day's experiment was deleted in Comet; it will be created again."
+            ) from error
         raise _error_of(doing, error.response) from error
     except CometException as error:
         response = getattr(error, "response", None)  # an upload that was throttled

@@ -111,7 +111,7 @@ class Sender:
         )
 
         def pause(state: RetryCallState) -> float:
-            if self._progress:  # a new failure, so the pauses begin anew
+            if self._progress:  # a new failure, so the pauses start again
                 self._progress, state.attempt_number = False, 1
             trouble = state.outcome.exception() if state.outcome else None
             asked = trouble.retry_after if isinstance(trouble, CometUnavailable) else None

@@ -13,7 +13,7 @@ from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.settings import Settings
 
-# Subjects of notes: what somebody asked for, the progress of a restore, that a restore was completed.
+# Subjects of notes: what a user requested, the progress of a restore, that a restore was completed.
 ASKED = "comet-asked"
 RESTORING = "comet-restoring"
 RESTORED = "comet-restored"
@@ -67,7 +67,7 @@ def comet_state(store: Store) -> CometState:
     elif abs(note.age) > SILENT_AFTER:
         connected, sentence = (
             False,
-            "Nobody sends: look at the terminal, or run python -m vibecheck send.",
+            "No process is sending: look at the terminal, or run python -m vibecheck send.",
         )
     else:
         connected, sentence = bool(note.content.get("works")), str(note.content.get("sentence") or "")

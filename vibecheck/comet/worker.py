@@ -20,7 +20,7 @@ GRACE = 3.0
 
 
 def serve(settings: Settings, until_empty: bool = False, with_parent: bool = False) -> None:
-    """Sends and restores until the process is told to end; with `until_empty` only sends what is due.
+    """Sends and restores until the process is asked to stop; with `until_empty` only sends what is due.
 
     With `with_parent` it ends when its standard input closes, which the app holds open while it runs. Raises
     SettingsError without an account, RecordsError if the store cannot be opened, and with `until_empty`

@@ -26,7 +26,7 @@ from vibecheck.records.values import Deletion, is_prediction_id
 BATCH = 200
 
 # A picture is written milliseconds before its row. One without a row after this long will never have one:
-# nobody was shown its id, and nobody could ask for it to be deleted.
+# its id was never shown, so no visitor could ask for its deletion.
 STRAY_AFTER = timedelta(hours=1)
 
 # The subject of the note that the database's log still has deleted content, in its field "left".
@@ -136,7 +136,7 @@ def _delete(
             pictures.delete(prediction_id)
     ids = [prediction_id for prediction_id, _ in batch]
     with writing(engine) as connection:
-        # Once the row is locked, no picture can be allowed any more that was not when the batch was read.
+        # While the row is locked, no further picture can be allowed.
         rows = _kept().where(predictions.c.id.in_(ids)).order_by(predictions.c.id).with_for_update()
         late = connection.execute(rows).all()
         for row in late:

@@ -86,7 +86,7 @@ def _sign_out_all() -> None:
 
 
 def _way_in(needed: Role) -> None:
-    """How somebody who was not let in can get in."""
+    """How to get access."""
     try:
         known = providers()
     except SettingsError as error:

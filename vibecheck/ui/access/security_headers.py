@@ -14,7 +14,7 @@ HEADERS = {
     "Content-Security-Policy": "frame-src 'self' https://open.spotify.com; "
     "object-src 'none'; base-uri 'self'",
 }
-SHUT = "/_stcore/metrics"  # memory and sessions, counted anew for whoever asks
+SHUT = "/_stcore/metrics"  # memory and sessions, computed at each request
 
 
 class SecurityHeaders:
