@@ -75,7 +75,7 @@ def test_filters_split_what_they_filter(statistics):
 def test_a_time_ends_today_and_has_its_length(statistics):
     since = TODAY - timedelta(days=6)
     days = statistics.days(Scope(since, TODAY))
-    assert compute_overview(statistics, TODAY, "week").predictions == sum(day.n for day in days)
+    assert compute_overview(statistics, TODAY, "week").predictions == sum(day.n for day in days) > 0
     assert all(since <= day.day <= TODAY for day in days)
 
 
@@ -125,7 +125,9 @@ def test_what_comes_from_the_records_is_escaped_in_the_report(statistics):
 def test_every_table_comes_as_csv_that_reads_back(known):
     for name, rows in tables(*known).items():
         back = list(csv.DictReader(io.StringIO(to_csv(rows))))
-        assert len(back) == len(rows), name
+        assert back == [
+            {column: "" if value is None else str(value) for column, value in row.items()} for row in rows
+        ], name
 
 
 def test_a_cell_that_a_spreadsheet_would_run_is_made_text():

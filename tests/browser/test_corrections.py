@@ -249,6 +249,7 @@ def test_an_address_opens_its_vibe_check_and_filters_find(app, made, open_browse
     page.get_by_role("button", name="Disagreed").click()
     expect(page.get_by_role("button", name="Filters · 1")).to_be_visible()
     marks = page.locator(".vc-thumb .mark")
+    expect(marks).not_to_have_count(0)
     expect(marks).to_have_count(page.locator(".vc-thumb").count())
     assert "✓" not in marks.all_inner_texts()
     page.goto(f"{app.url}/Corrections?prediction_id=<b>nothing</b>")

@@ -142,7 +142,7 @@ def test_a_vibe_check_is_as_fast_while_comet_hangs(environment, settings, store,
     process().ensure()
     wait_for(lambda: comet.asked("account-details"))
     hanging = statistics.median(took(store) for _ in range(40))
-    assert hanging < 3 * without + 0.05
+    assert hanging < 5 * without + 1, "a request takes a minute"
 
 
 def test_the_app_does_not_load_the_sdk():

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -192,12 +191,10 @@ def test_what_was_interrupted_goes_on(settings, store, comet):
 def test_ten_thousand_predictions_cost_a_few_requests_a_day(settings, store, comet):
     for number in range(10_000):
         remember(comet, a_prediction(made_at=NOON - timedelta(days=number % 10)))
-    begun = time.monotonic()
     at = read_back(settings, store)
     assert (at.days, at.predictions) == (10, 10_000)
     assert store.count() == 10_000
     assert len(comet.log) <= 10 * 2 + 6
-    assert time.monotonic() - begun < 120
 
 
 def test_only_what_may_still_be_kept_comes_back(settings, store, comet):

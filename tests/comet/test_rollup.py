@@ -13,6 +13,7 @@ from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
 from vibecheck.comet.layout import Asset
 from vibecheck.comet.rollup import needs_rollup, roll_up
+from vibecheck.errors import CometUnavailable
 from vibecheck.records import merge
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.outbox.messages import payload_of
@@ -80,7 +81,7 @@ def test_an_interrupted_roll_up_leaves_no_old_table_behind(opened, store, comet)
     roll_up(opened, store, DAY)
     put(opened, a_prediction())
     comet.fault("asset/delete", status=500)
-    with pytest.raises(Exception, match="problem of its own"):
+    with pytest.raises(CometUnavailable, match="problem of its own"):
         roll_up(opened, store, DAY)
     roll_up(opened, store, DAY)
     assert len(table(comet)) == 2

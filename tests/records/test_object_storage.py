@@ -76,7 +76,7 @@ def test_storage_that_hangs_or_is_gone_is_a_sentence_within_seconds(images, stor
     began = time.monotonic()
     with pytest.raises(RecordsError, match=r"could not be written .*VIBECHECK_IMAGES_URL"):
         elsewhere.put(a_prediction().id, JPEG)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", storage.url)
     S3FileSystem.clear_instance_cache()
@@ -85,6 +85,6 @@ def test_storage_that_hangs_or_is_gone_is_a_sentence_within_seconds(images, stor
         began = time.monotonic()
         with pytest.raises(RecordsError, match=r"could not be read .*VIBECHECK_IMAGES_URL"):
             Pictures("s3://vibes/faces").get(a_prediction().id)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
     finally:
         storage.process.send_signal(signal.SIGCONT)

@@ -74,7 +74,7 @@ def test_a_portrait_video_and_several_faces_are_read(tmp_path, astronaut, reader
     assert {each.mood.mood for each in read(portrait, reader)} == {"happy"}
     two = np.hstack([face(astronaut), cv2.flip(face(astronaut), 1)])
     found = read(video(tmp_path / "two.mp4", [two] * 3), reader)
-    assert all(len(each.reading.faces) == 2 and each.mood for each in found)
+    assert found and all(len(each.reading.faces) == 2 and each.mood for each in found)
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])

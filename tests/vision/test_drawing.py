@@ -60,6 +60,10 @@ def test_nobody_leaves_the_picture_as_it_is():
 def test_faces_at_and_over_the_edge(x, y, shape):
     picture = np.zeros((*shape, 3), np.uint8)
     drawing.draw(picture, (face(x, y), face(y, x)), "surprise", 1.0)
+    if y >= shape[0]:
+        assert not picture.any(), "nothing of the face is in the picture"
+    elif shape[0] > 1:
+        assert pixels_of(picture, drawing.tag("surprise", 1.0)[1]) > 100, "the label stays within the picture"
 
 
 def test_the_copy_that_is_shown_of_a_photo_is_small_and_the_photo_untouched():

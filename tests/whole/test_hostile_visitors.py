@@ -214,7 +214,9 @@ def test_states_of_widgets(app):
 
 
 def test_what_was_recorded_meanwhile_is_whole(app):
+    with Visitor(app.url) as tab:
+        mine = check_vibe(tab)
     store = open_store(Settings(data=app.data, model="embedded"))
-    for prediction, _ in store.history():
-        assert not prediction.picture_kept or store.picture(prediction.id)
+    kept = [prediction.id for prediction, _ in store.history() if prediction.picture_kept]
+    assert mine in kept and all(store.picture(each) for each in kept)
     store.close()

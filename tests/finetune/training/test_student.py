@@ -85,6 +85,7 @@ def test_rare_moods_count_more(torch):
 
 def test_statistics_of_batches_stay_as_they_were(torch, embedded):
     before = {name: value.clone() for name, value in embedded.named_buffers()}
+    assert before
     faces = torch.from_numpy(face_crops(Manifest.read(EMBEDDED), SIDE, 8))
     embedded.train()(faces, torch.arange(8) % 7)["loss"].backward()
     assert all(torch.equal(value, before[name]) for name, value in embedded.named_buffers())

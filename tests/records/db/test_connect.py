@@ -167,7 +167,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch):
         began = time.monotonic()
         with pytest.raises(RecordsError, match="cannot be reached"):
             open_database(f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/vibes")
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 30, "it would be waited for as long as it is silent"
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):

@@ -106,7 +106,7 @@ def test_processes_may_open_a_new_database_at_once(database_url):
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    assert [process.communicate(timeout=20) for process in processes] == [("", "")] * 3
+    assert [process.communicate(timeout=120) for process in processes] == [("", "")] * 3
     assert {process.returncode for process in processes} == {0}
 
 

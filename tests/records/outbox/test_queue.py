@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, select, text, update
 
 from tests.records.examples import NOON, a_prediction
 from tests.records.rows import engine_of, queued
@@ -204,7 +204,20 @@ def test_a_long_queue_is_read_fast(engine):
         connection.execute(
             update(outbox).where(outbox.c.id % 4 == 1).values(next_attempt_at=NOON + LONGEST_PAUSE)
         )
+        connection.execute(text("ANALYZE"))
+    asked = []
+    event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
     assert len(take(engine, limit=16)) == 16
+    explain = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}[engine.dialect.name]
+    with engine.connect() as connection:
+        searches = [each for each in asked if " AS earlier" in each[0]]
+        assert len(searches) == 2, "whether anything is due, and what"
+        for statement, parameters in searches:
+            found = connection.exec_driver_sql(explain + statement, parameters).all()
+            plan = [str(row[-1]) for row in found]
+            assert not [line for line in plan if "Seq Scan" in line], plan
+            (search,) = (line for line in plan if " earlier" in line)
+            assert "ix_outbox_prediction_id" in search, "earlier rows are searched by prediction"
 
 
 def test_what_follows_from_a_delivery_happens_with_it_or_not_at_all(store):

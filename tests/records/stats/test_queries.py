@@ -116,7 +116,9 @@ def test_answers_are_counted_as_they_are(filled, known, scope):
     assert sum(d.n for d in ask.days(scope)) == len(here)
     assert sum(d.audits for d in ask.days(scope)) == sum(p.audit for p, _ in here)
     kinds = Counter((p.made_at.date(), f.source, f.label == p.mood) for p, f in here if f)
-    for answer in ask.answers(scope):
+    found = ask.answers(scope)
+    assert sum(answer.n for answer in found) == sum(kinds.values())
+    for answer in found:
         right = kinds[answer.day, answer.kind, True]
         assert (answer.correct, answer.n) == (right, right + kinds[answer.day, answer.kind, False])
         assert answer.given == answer.n
@@ -151,7 +153,9 @@ def test_groups_are_tallied_against_all_others(filled, known, scope):
 def test_in_bins_cells_and_pairs_each_visitor_has_one_vote(filled, known, scope):
     asked = audits(inside(known, scope))
     votes = {id(p): 1 / sum(o.visitor == p.visitor for o, _ in asked) for p, _ in asked}
-    for each in filled.statistics.bins(scope):
+    bins = filled.statistics.bins(scope)
+    assert sum(each.tally.n for each in bins) == len(asked)
+    for each in bins:
         mine = [(p, f) for p, f in asked if CONFIDENCE.bin(p.confidence) == each.number]
         assert astuple(each.tally) == close(tallied(mine)) and each.model_version is None
         assert each.weight == pytest.approx(sum(votes[id(p)] for p, _ in mine))
@@ -166,7 +170,9 @@ def test_in_bins_cells_and_pairs_each_visitor_has_one_vote(filled, known, scope)
         weight = sum(1 / sum(o.visitor == p.visitor for o, _ in row) for p in mine)
         assert (cell.n, cell.weight) == (len(mine), pytest.approx(weight))
     wrong = [(p, f) for p, f in asked if p.mood != f.label]
-    for each in filled.statistics.confused(scope):
+    confused = filled.statistics.confused(scope)
+    assert sum(each.tally.correct for each in confused) == len(wrong)
+    for each in confused:
         pair = {each.first, each.second}
         shares = {
             v: sum({p.mood, f.label} == pair for p, f in wrong if p.visitor == v)
@@ -207,7 +213,9 @@ def test_a_cell_of_the_matrix_leads_to_exactly_its_audits(filled, known):
 
 
 def test_models_have_their_time_their_number_and_their_latency(filled, known):
-    for version in filled.statistics.versions():
+    versions = filled.statistics.versions()
+    assert {version.version for version in versions} == {"a", "b"}
+    for version in versions:
         mine = [p for p, _ in known if p.model_version == version.version]
         assert version.n == len(mine)
         assert version.first_used_at == mine[0].made_at and version.last_day == mine[-1].made_at.date()
@@ -261,6 +269,7 @@ def test_a_model_is_live_since_its_promotion_or_else_its_first_prediction(store)
 def test_the_mean_probability_of_labels_is_by_label(filled, known):
     means = filled.trainable.mean_label_probability()
     given = [(f.label, p.probabilities[NAMES.index(f.label)]) for p, f in known if f]
+    assert means.keys() == {label for label, _ in given}
     for label, mean in means.items():
         mine = [share for name, share in given if name == label]
         assert mean == pytest.approx(sum(mine) / len(mine))
