@@ -63,7 +63,8 @@ def test_faces_at_and_over_the_edge(x, y, shape):
     if y >= shape[0]:
         assert not picture.any(), "nothing of the face is in the picture"
     elif shape[0] > 1:
-        assert pixels_of(picture, drawing.tag("surprise", 1.0)[1]) > 100, "the label stays within the picture"
+        with_label = 1600 if shape == (480, 640) else 400  # the box alone has less of the mood's colour
+        assert pixels_of(picture, drawing.tag("surprise", 1.0)[1]) > with_label
 
 
 def test_the_copy_that_is_shown_of_a_photo_is_small_and_the_photo_untouched():
