@@ -14,7 +14,7 @@ from vibecheck.ui.dashboard import cards, gallery, statistics, trace  # noqa: E4
 
 theme.intro(
     "How good is it, really?",
-    "Computed from vibe checks drawn at random to be asked about, so that complaints do not count double.",
+    "Measured by audits, which are drawn at random, so that complaints do not count more than silence.",
 )
 known = statistics.choose()
 if known.enough:

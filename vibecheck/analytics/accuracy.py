@@ -1,4 +1,4 @@
-"""Accuracy from audits: answers to vibe checks that were drawn at random to be asked about."""
+"""Accuracy from audits: answers to “Was this right?”, asked of vibe checks that were drawn at random."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -141,8 +141,8 @@ def page(overview: Overview, standing: ModelStatus) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck: how good is it, really?'
         '</title><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body><h1>How good is it, really?</h1>"
-        f"<p>VibeCheck, {words.PERIODS[overview.period]}, as of {overview.today}{only}. Answers come "
-        "from vibe checks drawn at random to be asked about. Days in UTC.</p>"
+        f"<p>VibeCheck, {words.PERIODS[overview.period]}, as of {overview.today}{only}. Measured "
+        "by audits, vibe checks drawn at random to ask “Was this right?”. Days in UTC.</p>"
         f"{''.join(parts)}</body></html>"
     )
 

@@ -133,7 +133,9 @@ def _question(result: Result) -> None:
     if problem := st.session_state.note:
         st.warning(problem, icon="⚠️")
     elif result.said:
-        theme.quiet(f"Noted: {BY_NAME[result.said].title.lower()}. Thank you; press another to change it.")
+        theme.quiet(
+            f"Noted: {BY_NAME[result.said].title.lower()}. Thank you. Press another one to change it."
+        )
     keep_later.ask(prediction, result.said)
 
 
