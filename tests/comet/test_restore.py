@@ -149,6 +149,23 @@ def test_the_sides_of_predictions_come_back_and_those_here_stay(settings, store,
         assert TrainingSets(engine_of(new)).sides([first, second]) == {first: "held_out", second: "held_out"}
 
 
+def test_a_second_label_is_sent_and_restored_as_one_and_is_no_point_of_accuracy(
+    settings, store, comet, elsewhere
+):
+    prediction = a_prediction(picture_kept=True)
+    store.add(prediction, JPEG)
+    for labeller, mood in (("ann", "happy"), ("ben", "sad")):
+        store.label(prediction.id, mood, "labeller", labeller, NOON, "random")
+    Sender(settings, store, FAST).run(until_empty=True)
+    assert comet.points("correct") == [1.0]
+    with Opened(elsewhere) as new:
+        read_back(elsewhere, new)
+        assert [each.source for each in new.feedback_of(prediction.id)] == ["labeller", "second"]
+        assert new.labelled(prediction.id).label.label == "happy"
+        assert new.statistics.label_pairs() == store.statistics.label_pairs() != []
+        assert new.queues.next("random", 9, "cat") == []
+
+
 def test_it_changes_nothing_when_done_again_and_fetches_no_picture_twice(settings, store, comet):
     prediction = a_prediction(picture_kept=True)
     remember(comet, prediction, JPEG)
