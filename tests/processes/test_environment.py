@@ -112,3 +112,11 @@ def test_processes_are_started_by_the_module_that_chooses_their_environment():
         if (calls := starters(path))
     }
     assert found == {"vibecheck/processes/child.py": ["subprocess.Popen"] * 2}
+
+
+def test_no_child_is_given_the_webhook_for_alerts(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIBECHECK_ALERT_URL", "https://hooks.example/a-secret-path")
+    settings = Settings(data=tmp_path, alert_url="https://hooks.example/a-secret-path")
+    assert settings.alert_url is not None
+    for given in (child.passed_on(), child.environment(settings)):
+        assert not any("hooks.example" in value for value in given.values())
