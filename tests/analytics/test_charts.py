@@ -87,6 +87,15 @@ def test_the_random_queue_is_a_line_where_it_says_enough():
     assert time_charts._range(drawn)[0] < 0.1 < time_charts._range(plain)[0]
 
 
+def test_how_far_labellers_agree_is_a_level_line_within_the_axis():
+    points = [Point(MONDAY + timedelta(days=7 * i), share(90, 100), 9, 0.9) for i in range(3)]
+    spec = time_charts.accuracy_line(points, agreed=0.41).to_dict()
+    assert {row["agreed"] for row in spec["data"]["values"]} == {0.41} and time_charts.AGREEMENT in str(spec)
+    low, high = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert low < 0.41 < high
+    assert time_charts.AGREEMENT not in str(time_charts.accuracy_line(points).to_dict())
+
+
 def test_a_single_estimate_does_not_make_an_axis_of_tenths_of_a_point():
     point = Point(MONDAY, share(0, 0), 3, 0.954)
     low, high = time_charts.accuracy_line([point]).to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"]

@@ -105,7 +105,9 @@ def test_without_records_the_figures_are_null_and_the_report_makes_sense(tmp_pat
     found = figures(*known)
     assert [found[key] for key in ("accuracy", "ci_low", "top_confusion", "ece")] == [None] * 4
     assert found["audits"] == 0 and found["retrain"]["recommended"] is False
-    assert "30 more answers" in " ".join(sentences(*known)) and "30 more answers" in page(*known)
+    for text in (" ".join(sentences(*known)), page(*known)):
+        assert "30 more answers" in text and "0 of 30 faces were labelled by two people" in text
+    assert found["agreement"]["labellers"] is None and found["agreement"]["faces"] == 0
     engine.dispose()
 
 

@@ -163,6 +163,18 @@ def test_labels_and_going_live_are_the_same_figures_as_on_fine_tune(store, monke
     assert "2 usable, 0 look wrong" in said(test.run())
 
 
+def test_accuracy_is_measured_against_how_far_labellers_agree(store):
+    answered(store, 30, "happy")
+    for number in range(30):
+        prediction = a_prediction(made_at=NOW, visitor=f"v{number}", picture_kept=True)
+        store.add(prediction, JPEG)
+        second = "sad" if number % 3 == 0 else "happy"
+        for labeller, mood in (("ann", "happy"), ("ben", second)):
+            store.label(prediction.id, mood, "labeller", labeller, NOW, "random")
+    words = said(page())
+    assert "Labellers agree on 67% (κ" in words and "the model agrees with them on 83%" in words
+
+
 def test_all_wrong_and_one_class_only_make_a_page(store):
     answered(store, 31, "sad")
     words = said(page())
