@@ -11,13 +11,14 @@ import pytest
 from tests.records.examples import open_store
 from tests.standins.http import Asked, Reply, serving
 from tests.waiting import wait_for
-from vibecheck.alerts import watch
+from vibecheck.alerts import occasions, watch
 from vibecheck.alerts.alert import Alert
 from vibecheck.alerts.watch import AlertWatch, look
 from vibecheck.errors import RecordsError
 from vibecheck.settings import Settings
 
 NOW = datetime.now(UTC)
+TICK = timedelta(seconds=0.05)
 SECRET = "/services/a-secret-path"
 ALERT = Alert("drift", "drift Light", "Drift in light.")
 
@@ -26,10 +27,10 @@ LOOKER = """
 import sys
 from datetime import UTC, datetime
 from tests.records.examples import open_store
-from vibecheck.alerts import watch
+from vibecheck.alerts import occasions, watch
 from vibecheck.alerts.alert import Alert
 from vibecheck.settings import Settings
-watch.current = lambda *_: [Alert("drift", "drift Light", "Drift in light.")]
+occasions.current = lambda *_: [Alert("drift", "drift Light", "Drift in light.")]
 settings = Settings.load()
 store = open_store(settings)
 print("ready", flush=True)
@@ -55,7 +56,7 @@ class Hook:
 def going_on(monkeypatch) -> list[Alert]:
     """What is worth an alert; to be changed by the test."""
     alerts = [ALERT]
-    monkeypatch.setattr(watch, "current", lambda *_: list(alerts))
+    monkeypatch.setattr(occasions, "current", lambda *_: list(alerts))
     return alerts
 
 
@@ -240,12 +241,12 @@ def test_it_looks_in_a_thread_that_outlives_failures(store, going_on, tmp_path, 
         return store
 
     with serving(hook) as server:
-        watching = AlertWatch(open_store, settings_for(server.url, tmp_path), timedelta(seconds=0.05))
+        watching = AlertWatch(open_store, settings_for(server.url, tmp_path), TICK, TICK)
         wait_for(lambda: hook.told)
         watching.stop()
     assert "The disk is full." in caplog.text
 
 
 def test_without_the_setting_nothing_is_looked_for(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(watch, "current", lambda *_: pytest.fail("it was looked for"))
+    monkeypatch.setattr(occasions, "current", lambda *_: pytest.fail("it was looked for"))
     look(store, Settings(data=tmp_path), NOW)

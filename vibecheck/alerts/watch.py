@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from vibecheck.alerts.alert import Alert
-from vibecheck.alerts.occasions import current
 from vibecheck.alerts.webhook import post
 from vibecheck.errors import AlertNotSent, VibeCheckError
 from vibecheck.records.outbox.notes import Note, Notes
@@ -29,7 +28,7 @@ REPEAT_AFTER = timedelta(days=7)
 
 
 class AlertWatch:
-    """Looks at once and then at every interval `every`, in a thread, until it is stopped.
+    """Looks after a while (`after`) and then at every interval `every`, in a thread, until it is stopped.
 
     `open_store` may raise VibeCheckError: a process can start a watch before the records can be opened. It
     does nothing without `Settings.alert_url`.
@@ -40,10 +39,12 @@ class AlertWatch:
         open_store: Callable[[], Store],
         settings: Settings,
         every: timedelta = timedelta(minutes=5),
+        after: timedelta = timedelta(seconds=30),
     ) -> None:
         self._open_store = open_store
         self._settings = settings
         self._every = every.total_seconds()
+        self._after = after.total_seconds()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
         self._thread.start()
@@ -54,7 +55,7 @@ class AlertWatch:
         self._thread.join()
 
     def _run(self) -> None:
-        pause = 0.0
+        pause = self._after
         while not self._stopped.wait(pause):
             pause = self._every
             try:
@@ -69,7 +70,9 @@ def look(store: Store, settings: Settings, now: datetime) -> None:
     """Sends what has to be told and is not yet; logs what cannot be sent. Raises RecordsError, ModelError."""
     if settings.alert_url is None:
         return
-    alerts = current(store, settings, now)
+    from vibecheck.alerts import occasions  # with the statistics: not while the first visitor waits
+
+    alerts = occasions.current(store, settings, now)
     for alert in alerts:
         if _claim(store.notes, alert):
             _send(store.notes, settings, alert)

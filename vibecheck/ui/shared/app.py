@@ -3,11 +3,11 @@
 import gc
 from contextlib import nullcontext, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from vibecheck.access.roles import Role
+from vibecheck.alerts.watch import AlertWatch
 from vibecheck.comet.process import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.models.live_model import LiveModel
@@ -26,9 +26,6 @@ from vibecheck.ui.shared.home_screen import ICON
 from vibecheck.ui.shared.process_state import ProcessValue, process_value
 from vibecheck.ui.shared.server import LOGO
 from vibecheck.vision.reader import Reader
-
-if TYPE_CHECKING:
-    from vibecheck.alerts.watch import AlertWatch
 
 _settled: set[str] = set()
 
@@ -146,10 +143,8 @@ def _sweeper() -> Sweeper:
     return Sweeper(store, timedelta(days=settings().retention_days))
 
 
-@process_value(close=lambda watch: watch.stop())
-def _alerts() -> "AlertWatch":
-    from vibecheck.alerts.watch import AlertWatch  # with the statistics: 100 MB that most need not pay
-
+@process_value(close=AlertWatch.stop)
+def _alerts() -> AlertWatch:
     return AlertWatch(store, settings())
 
 
