@@ -82,6 +82,7 @@ def test_what_is_asked_often_has_an_index(engine):
     }
     assert indexes == {
         ("feedback", ("given_by", "queue")),
+        ("feedback", ("given_by",)),
         ("predictions", ("id",)),
         ("predictions", ("label",)),
         ("predictions", ("made_at",)),
