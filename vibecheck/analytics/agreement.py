@@ -16,7 +16,7 @@ from scipy.stats import fisher_exact
 from vibecheck.analytics.shares import ALPHA, Share, holm, over_visitors
 from vibecheck.emotions import NAMES
 from vibecheck.records.stats.results import LabelPair
-from vibecheck.records.stats.visitor_tallies import tally_of
+from vibecheck.records.stats.visitor_tallies import numbered, tally_of
 
 # With fewer faces the interval of the share would be wider than ±18 points.
 ENOUGH_PAIRS = 30
@@ -95,7 +95,7 @@ def kappa(pairs: Sequence[LabelPair]) -> Kappa | None:
     """
     if not pairs:
         return None
-    who = _numbers(pair.visitor for pair in pairs)
+    who = numbered(pair.visitor for pair in pairs)
     visitors = int(who.max()) + 1
     tables = np.zeros((visitors, len(NAMES), len(NAMES)))
     for number, pair in zip(who, pairs, strict=True):
@@ -150,11 +150,5 @@ def _agreed(pairs: Iterable[LabelPair]) -> int:
 
 
 def _over_visitors(answers: Sequence[tuple[str, bool]]) -> Share:
-    who = _numbers(visitor for visitor, _ in answers)
+    who = numbered(visitor for visitor, _ in answers)
     return over_visitors(tally_of(who, np.array([right for _, right in answers], dtype=bool)))
-
-
-def _numbers(visitors: Iterable[str]) -> np.ndarray:
-    """Visitors as numbers from 0."""
-    known: dict[str, int] = {}
-    return np.array([known.setdefault(visitor, len(known)) for visitor in visitors], dtype=int)

@@ -195,12 +195,8 @@ class Store:
 
     def plays_of_each(self, ids: Collection[str]) -> dict[str, list[Play]]:
         """The playlists suggested for each of these predictions (at most 5,000), oldest first."""
-        found: dict[str, list[Play]] = {each: [] for each in ids}
-        query = select(plays).where(plays.c.prediction_id.in_(list(ids))).order_by(plays.c.n)
         with reading(self._engine) as connection:
-            for row in connection.execute(query).mappings():
-                found[row["prediction_id"]].append(play_of(row))
-        return found
+            return lookup.plays_of_each(connection, ids)
 
     def page(
         self, filters: pages.Filters, after: pages.Cursor | None, limit: int
@@ -219,10 +215,8 @@ class Store:
 
     def pictured(self, limit: int) -> list[Prediction]:
         """The newest `limit` predictions whose picture was kept, newest first."""
-        newest = predictions.c.made_at.desc(), predictions.c.id
-        query = select(predictions).where(predictions.c.picture_kept).order_by(*newest).limit(limit)
         with reading(self._engine) as connection:
-            return [prediction_of(row) for row in connection.execute(query).mappings()]
+            return lookup.newest_with_picture(connection, limit)
 
     def model_versions(self) -> list[ModelVersion]:
         """The models that made predictions here, oldest first."""

@@ -49,6 +49,21 @@ def with_pictures(connection: Connection, ids: Collection[str]) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
+def newest_with_picture(connection: Connection, limit: int) -> list[Prediction]:
+    """The newest `limit` predictions whose picture was kept, newest first."""
+    newest = predictions.c.made_at.desc(), predictions.c.id
+    query = select(predictions).where(predictions.c.picture_kept).order_by(*newest).limit(limit)
+    return [prediction_of(row) for row in connection.execute(query).mappings()]
+
+
+def plays_of_each(connection: Connection, ids: Collection[str]) -> dict[str, list[Play]]:
+    """The playlists suggested for each of these predictions, oldest first."""
+    found: dict[str, list[Play]] = {each: [] for each in ids}
+    for row in connection.execute(_belonging(plays, ids)).mappings():
+        found[row["prediction_id"]].append(play_of(row))
+    return found
+
+
 def history(engine: Engine) -> Iterator[tuple[Prediction, Feedback | None]]:
     """All predictions, oldest first, each with its effective label or None; a transaction for each page."""
     after: Position | None = None
@@ -96,4 +111,4 @@ def parts_of(
 
 
 def _belonging(table: Table, ids: Collection[str]) -> Select:
-    return select(table).where(table.c.prediction_id.in_(ids)).order_by(table.c.n)
+    return select(table).where(table.c.prediction_id.in_(list(ids))).order_by(table.c.n)

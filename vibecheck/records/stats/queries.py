@@ -37,12 +37,13 @@ from vibecheck.records.stats.steps import step_number, step_start
 from vibecheck.records.stats.visitor_tallies import (
     audits,
     by_visitor,
+    groups_of,
     number_of,
+    numbered,
     of_whom,
     random_queue,
     real,
     tally,
-    tally_of,
     tally_sums,
     within,
 )
@@ -140,27 +141,8 @@ class StatisticsQueries:
         if not rows:
             return []
         people, right, *values = zip(*rows, strict=True)
-        numbers: dict[str, int] = {}
-        who = np.array([numbers.setdefault(each, len(numbers)) for each in people])
-        correct = np.array(right, dtype=bool)
         table = dict(zip(names, map(np.array, values), strict=True))
-        places = [
-            (signal.column, name, np.isin(table[f"{signal.column}_bin"], list(bins)))
-            for signal in SIGNALS
-            for name, bins in signal.groups
-        ]
-        places += [
-            (what, str(name), table[what] == name)
-            for what in ("mood", "source", "model_version")
-            for name in np.unique(table[what])
-        ]
-        return [
-            Group(
-                what, name, tally_of(who[inside], correct[inside]), tally_of(who[~inside], correct[~inside])
-            )
-            for what, name, inside in places
-            if inside.any()
-        ]
+        return groups_of(numbered(people), np.array(right, dtype=bool), table)
 
     def bins(self, scope: Scope) -> list[Bin]:
         """Audits by bin of confidence."""

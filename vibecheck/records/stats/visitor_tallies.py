@@ -1,6 +1,6 @@
 """Outcomes tallied by visitor, so that each has one vote: which outcomes, and SQL that adds them up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Double, Label, Select, Subquery, Table, ca
 
 from vibecheck.records.db.summary_tables import outcomes
 from vibecheck.records.db.tables import feedback
-from vibecheck.records.stats.results import Scope, VisitorTally
+from vibecheck.records.stats.bins import SIGNALS
+from vibecheck.records.stats.results import Group, Scope, VisitorTally
 
 
 def within(query: Select, table: Table, scope: Scope) -> Select:
@@ -56,6 +57,34 @@ def by_visitor(where: Sequence[ColumnElement[bool]], *key: ColumnElement, **sums
 def of_whom() -> Label[str]:
     """The visitor of an outcome; a prediction without one is a visitor of its own."""
     return func.coalesce(outcomes.c.visitor, outcomes.c.prediction_id).label("who")
+
+
+def numbered(visitors: Iterable[str]) -> np.ndarray:
+    """Visitors as numbers from 0."""
+    known: dict[str, int] = {}
+    return np.array([known.setdefault(visitor, len(known)) for visitor in visitors], dtype=int)
+
+
+def groups_of(who: np.ndarray, correct: np.ndarray, table: Mapping[str, np.ndarray]) -> list[Group]:
+    """Answers by bin of each signal, by mood, source and model version; each group with all others.
+
+    `table` has a column for each of these, with a value for each answer.
+    """
+    places = [
+        (signal.column, name, np.isin(table[f"{signal.column}_bin"], list(bins)))
+        for signal in SIGNALS
+        for name, bins in signal.groups
+    ]
+    places += [
+        (what, str(name), table[what] == name)
+        for what in ("mood", "source", "model_version")
+        for name in np.unique(table[what])
+    ]
+    return [
+        Group(what, name, tally_of(who[inside], correct[inside]), tally_of(who[~inside], correct[~inside]))
+        for what, name, inside in places
+        if inside.any()
+    ]
 
 
 def tally_of(who: np.ndarray, correct: np.ndarray) -> VisitorTally:
