@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from tests.records.examples import JPEG, a_prediction, open_store
 from tests.records.rows import engine_of
 from vibecheck.alerts.occasions import current
+from vibecheck.evaluation.compare import Comparison, Verdict
 from vibecheck.evaluation.proof import Proof
+from vibecheck.models import trials
 from vibecheck.models.registry import Registry
 from vibecheck.records import bulk
 from vibecheck.records.db.transactions import writing
@@ -42,6 +44,26 @@ def test_a_decided_comparison_is_told_and_an_open_or_an_old_one_is_not(store, se
     assert alert.text.startswith(f"better is proved better than {CHAMPION.version}. Proved better.")
     registry.discard("better", NOW)
     assert current(store, settings, NOW) == []
+
+
+def test_a_promotion_that_turns_out_worse_is_told(store, settings, monkeypatch):
+    verdict = Verdict(True, "Proved better.", 0)
+    worse = trials.Trial("before", "after", 1, Comparison(80, 48, 60, 20, 8), verdict)
+    monkeypatch.setattr(trials, "guard", lambda *_: worse)
+    (alert,) = current(store, settings, NOW)
+    assert alert.event == "comparison" and not alert.lasting
+    assert alert.text.startswith("before is better than after, which was promoted over it. Proved better.")
+
+
+def test_a_rollback_that_nobody_pressed_is_told_and_any_other_is_not(store, settings):
+    registry = Registry.open(settings)
+    registry.register("worse", "fine-tuned", "/nowhere", {}, NOW, ["f" * 32])
+    for why in ("Somebody pressed.", f"It was worse. {trials.BY_ITSELF}"):
+        registry.promote("worse", "To try it.", NOW, override=True)
+        registry.rollback(NOW, why)
+    registry.close()
+    (alert,) = current(store, settings, NOW)
+    assert alert.event == "comparison" and alert.text.startswith("It was worse. Done by VibeCheck itself")
 
 
 def test_records_that_comet_rejected_are_counted_and_nothing_of_them_is_told(tmp_path, settings):

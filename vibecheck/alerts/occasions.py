@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from vibecheck.alerts.alert import Alert
 from vibecheck.analytics import words
 from vibecheck.analytics.overview import ModelInUse, compute_model_status
+from vibecheck.models import trials
 from vibecheck.models.installed import champion_manifest
-from vibecheck.models.registry import Entry, Registry
+from vibecheck.models.registry import CHAMPION, Registry
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
@@ -23,8 +24,7 @@ def current(store: Store, settings: Settings, now: datetime) -> list[Alert]:
     champion = ModelInUse(manifest.version, manifest.promised_accuracy)
     status = compute_model_status(store.statistics, store.trainable, champion, now.astimezone(UTC).date())
     with closing(Registry.open(settings)) as registry:
-        entries = registry.history()
-    alerts = []
+        alerts = _decided(registry, store, now)
     if status.retrain.recommended:
         reasons = " ".join(check.reason for check in status.retrain.checks if check.passed)
         text = f"It is time to retrain {champion.version}. {reasons} Open Fine-tune to start."
@@ -32,7 +32,6 @@ def current(store: Store, settings: Settings, now: datetime) -> list[Alert]:
     if drifting := status.drift.drifting:
         signals = ", ".join(shift.title for shift in drifting)
         alerts.append(Alert("drift", f"drift {signals}", words.on_drift(status.drift)))
-    alerts += [each for entry in entries for each in _decided(entry, now)]
     if rejected := sum(store.outbox().state().set_aside.values()):
         text = (
             f"Comet rejected {rejected:,} record{'s' * (rejected != 1)}, now set aside. The sidebar says why "
@@ -42,11 +41,23 @@ def current(store: Store, settings: Settings, now: datetime) -> list[Alert]:
     return alerts
 
 
-def _decided(entry: Entry, now: datetime) -> list[Alert]:
-    """A comparison with the champion of that time that was decided lately."""
-    proof = entry.version.proof
-    if proof is None or not proof.proved or entry.discarded_at or now - proof.judged_at > NEWS:
-        return []
-    version = entry.version.version
-    text = f"{version} is proved better than {proof.against}. {proof.reason} Open Fine-tune to promote it."
-    return [Alert("comparison", f"comparison {version} {proof.against}", text, lasting=False)]
+def _decided(registry: Registry, store: Store, now: datetime) -> list[Alert]:
+    """Comparisons that were decided lately: for a version, or against the one that was promoted."""
+    told: dict[str, str] = {}
+    for entry in registry.history():
+        version, proof = entry.version.version, entry.version.proof
+        if proof and proof.proved and not entry.discarded_at and now - proof.judged_at <= NEWS:
+            then = "It is live." if CHAMPION in entry.aliases else "Open Fine-tune to promote it."
+            text = f"{version} is proved better than {proof.against}. {proof.reason} {then}"
+            told[f"comparison {version} {proof.against}"] = text
+    guard = trials.guard(registry, store.statistics)
+    if guard is not None and guard.verdict.proved:
+        told[f"guard {guard.version} {guard.against}"] = (
+            f"{guard.version} is better than {guard.against}, which was promoted over it. "
+            f"{guard.verdict.reason} Open Fine-tune to roll back."
+        )
+    for each in registry.promotions():
+        by_itself = each.kind == "rollback" and each.why.endswith(trials.BY_ITSELF)
+        if by_itself and now - each.made_at <= NEWS:
+            told[f"rollback {each.version} {each.made_at.isoformat()}"] = each.why
+    return [Alert("comparison", key, text, lasting=False) for key, text in told.items()]
