@@ -83,6 +83,7 @@ def test_what_is_asked_often_has_an_index(engine):
     assert indexes == {
         ("feedback", ("given_by", "queue")),
         ("feedback", ("given_by",)),
+        ("calibrations", ("version", "from_when")),
         ("predictions", ("id",)),
         ("predictions", ("label",)),
         ("predictions", ("made_at",)),
