@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +47,24 @@ def test_a_distribution_says_when_it_is_hard_to_tell(sad, fear, clear, headline)
     distribution = Distribution.of(shares)
     assert (distribution.clear, distribution.headline) == (clear, headline)
     assert distribution.confidence == max(distribution.probabilities) == max(sad, fear)
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=7, max_size=7))
+def test_what_is_shown_has_four_decimals_and_the_same_mood(weights):
+    read = Distribution.of([weight / sum(weights) for weight in weights])
+    shown = read.rounded()
+    assert sum(shown.probabilities) == pytest.approx(1, abs=1e-9)
+    assert all(share == round(share, 4) for share in shown.probabilities)
+    assert np.allclose(shown.probabilities, read.probabilities, atol=4e-4)
+    assert shown.rounded() == shown
+    if read.confidence - sorted(read.probabilities)[-2] > 0.001:  # as the smoother sees to
+        assert shown.mood == read.mood
+
+
+def test_percents_are_those_of_the_page():
+    shares = [0.345, 0.3, 0.355, 0, 0, 0, 0]
+    assert Distribution.of(shares).percent == 36  # JavaScript's Math.round(35.5)
+    assert Distribution.of([0.125, 0.875, 0, 0, 0, 0, 0]).percent == 88
 
 
 def test_moods_do_not_change():

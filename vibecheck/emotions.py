@@ -3,6 +3,7 @@
 Seven numbers are in the order of `EMOTIONS` everywhere in VibeCheck.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,6 +60,18 @@ class Distribution:
         lead = confidence - probabilities[second]
         clear = bool(confidence >= CLEAR_PROBABILITY and lead >= CLEAR_LEAD)
         return cls(tuple(map(float, probabilities)), NAMES[first], confidence, NAMES[second], clear)
+
+    def rounded(self) -> "Distribution":
+        """With 4 decimals and a sum of 1: as the page shows it, and as it is recorded."""
+        shares = [round(share, 4) for share in self.probabilities]
+        top = NAMES.index(self.mood)
+        shares[top] = round(1 - sum(shares[:top] + shares[top + 1 :]), 4)
+        return Distribution.of(shares)
+
+    @property
+    def percent(self) -> int:
+        """The confidence in percent, rounded as JavaScript does."""
+        return math.floor(100 * self.confidence + 0.5)
 
     @property
     def headline(self) -> str:

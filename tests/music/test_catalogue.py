@@ -42,6 +42,11 @@ def test_the_catalogue_is_read_once():
         ('"feel good songs", "good mood"]', '"a b", "c d", "e f"]', "happy.search"),
         ('search = ["happy', 'loud = true\nsearch = ["happy', "happy.loud"),
         ('lift_to = "surprise"', 'lift_to = "bliss"', "happy.lift_to"),
+        (
+            'calm = "37i9dQZF1DWYBO1MoTDhZI"',
+            'calm = "37i9dQZF1DX4sWSpwq3LiO"',
+            "happy: Value error, calm is not",
+        ),
         ("[happy]", "[[happy]]", "happy: Input should be"),
         ("[happy]", "[happy", "cannot be read"),
     ],

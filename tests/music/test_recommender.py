@@ -19,7 +19,7 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
 from vibecheck.music import recommender
 from vibecheck.music.catalogue import read_catalogue
-from vibecheck.music.recommender import ALL_HEARD, NEARBY, NO_ANSWER, NOTHING_FOUND, Music, Suggestion
+from vibecheck.music.recommender import ALL_HEARD, CALM, NEARBY, NO_ANSWER, NOTHING_FOUND, Music, Suggestion
 from vibecheck.music.spotify import CREDENTIALS, Playlist, spotify_client
 from vibecheck.settings import Settings
 
@@ -119,6 +119,16 @@ def test_lifting_plays_the_music_of_another_mood(mood, plays):
     assert suggestion.playlist.mood == plays
     assert suggestion.playlist.id == read_catalogue()[plays].playlists[0].id
     assert suggestion.reason == read_catalogue()[mood].lift
+
+
+@pytest.mark.parametrize("mood", NAMES)
+def test_a_mood_that_is_hard_to_tell_is_matched_by_its_calmest_playlist(mood):
+    music, about = Music(read_catalogue()), read_catalogue()[mood]
+    first = music.suggest(mood, clear=False)
+    assert (first.playlist.id, first.reason) == (about.calm, CALM.format(mood=mood))
+    rest = music.suggest(mood, played=[about.calm], clear=False)
+    assert rest == music.suggest(mood, played=[about.calm])
+    assert music.suggest(mood, "lift", clear=False) == music.suggest(mood, "lift")
 
 
 def test_a_playlist_can_be_embedded_and_opened():
@@ -223,6 +233,11 @@ def test_what_was_found_is_mixed_with_the_catalogue_whose_first_choice_comes_sec
     assert [each.id for each in given if each.found_by == "catalogue"] == [
         each.id for each in read_catalogue()["sad"].playlists
     ]
+
+
+def test_what_was_found_comes_after_the_calmest_where_the_mood_is_hard_to_tell(player):
+    assert player.suggest("sad", clear=False).playlist.id == read_catalogue()["sad"].calm
+    assert player.suggest("sad").playlist.found_by == "search"
 
 
 def test_names_that_suit_the_mood_come_first_and_those_of_another_mood_are_dropped(spotify, player):

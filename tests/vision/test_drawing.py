@@ -2,13 +2,18 @@ import numpy as np
 import pytest
 from PIL import ImageColor
 
-from vibecheck.emotions import EMOTIONS
+from vibecheck.emotions import EMOTIONS, NAMES, Distribution
 from vibecheck.vision import drawing
 from vibecheck.vision.faces import Face
 
 
 def face(x=200.0, y=150.0, side=160.0) -> Face:
     return Face(x, y, side, side, ((0, 0),) * 5, 1.0)
+
+
+def shown(mood: str, confidence: float, fear: float = 0.0) -> Distribution:
+    rest = (1 - confidence - fear) / 6
+    return Distribution.of([confidence if name == mood else rest + fear * (name == "fear") for name in NAMES])
 
 
 def blank() -> np.ndarray:
@@ -19,15 +24,15 @@ def pixels_of(picture: np.ndarray, colour: str) -> int:
     return int((np.abs(picture.astype(int) - ImageColor.getrgb(colour)).max(axis=2) < 12).sum())
 
 
-def test_a_tag_says_the_mood_and_how_sure():
-    assert drawing.tag("happy", 0.876) == ("Happy 88%", "#FFC94D")
-    assert drawing.tag("sad", None)[0] == "Sad"
+def test_a_tag_says_the_mood_and_how_sure_or_that_it_is_hard_to_tell():
+    assert drawing.tag(shown("happy", 0.876)) == ("Happy 88%", "#FFC94D")
+    assert drawing.tag(shown("sad", 0.42, fear=0.36)) == ("Sad or afraid?", "#6EA8FF")
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS, ids=lambda emotion: emotion.name)
 def test_the_box_and_its_label_have_the_mood_s_colour(emotion):
     picture = blank()
-    drawing.draw(picture, (face(),), emotion.name, 0.87)
+    drawing.draw(picture, (face(),), shown(emotion.name, 0.87))
     assert pixels_of(picture, emotion.colour) > 2000
     assert (picture[200:260, 240:320] == 30).all(), "the face itself stays free"
     assert pixels_of(picture[100:150], emotion.colour) > 500, "the label is above the box"
@@ -35,8 +40,8 @@ def test_the_box_and_its_label_have_the_mood_s_colour(emotion):
 
 def test_only_the_first_face_has_a_label_and_a_thick_box():
     alone, together = blank(), blank()
-    drawing.draw(alone, (face(),), "happy", 0.5)
-    drawing.draw(together, (face(), face(450, 200, 80)), "happy", 0.5)
+    drawing.draw(alone, (face(),), shown("happy", 0.5))
+    drawing.draw(together, (face(), face(450, 200, 80)), shown("happy", 0.5))
     assert pixels_of(alone, "#FFC94D") == pixels_of(together, "#FFC94D")
     changed = (alone != together).any(axis=2)
     assert 200 < changed.sum() < 1200
@@ -51,7 +56,7 @@ def test_without_a_mood_yet_the_box_is_grey():
 
 def test_nobody_leaves_the_picture_as_it_is():
     picture = blank()
-    drawing.draw(picture, (), "happy", 0.9)
+    drawing.draw(picture, (), shown("happy", 0.9))
     assert (picture == 30).all()
 
 
@@ -59,17 +64,17 @@ def test_nobody_leaves_the_picture_as_it_is():
 @pytest.mark.parametrize("shape", [(480, 640), (30, 30), (1, 1)])
 def test_faces_at_and_over_the_edge(x, y, shape):
     picture = np.zeros((*shape, 3), np.uint8)
-    drawing.draw(picture, (face(x, y), face(y, x)), "surprise", 1.0)
+    drawing.draw(picture, (face(x, y), face(y, x)), shown("surprise", 1.0))
     if y >= shape[0]:
         assert not picture.any(), "nothing of the face is in the picture"
     elif shape[0] > 1:
         with_label = 1600 if shape == (480, 640) else 400  # the box alone has less of the mood's colour
-        assert pixels_of(picture, drawing.tag("surprise", 1.0)[1]) > with_label
+        assert pixels_of(picture, drawing.tag(shown("surprise", 1.0))[1]) > with_label
 
 
 def test_the_copy_that_is_shown_of_a_photo_is_small_and_the_photo_untouched():
     photo = np.full((3000, 4000, 3), 30, np.uint8)
-    shown = drawing.fitted(photo, (face(1000, 800, 900),), "sad", 0.4)
-    assert shown.shape == (960, 1280, 3)
+    copy = drawing.fitted(photo, (face(1000, 800, 900),), shown("sad", 0.6))
+    assert copy.shape == (960, 1280, 3)
     assert (photo == 30).all()
-    assert pixels_of(shown[256:545, 320:610], "#6EA8FF") > 500
+    assert pixels_of(copy[256:545, 320:610], "#6EA8FF") > 500

@@ -10,9 +10,17 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
@@ -21,13 +29,14 @@ CATALOGUE = Path(__file__).with_name("catalogue.toml")
 
 Mood = Annotated[str, StringConstraints(pattern=f"^({'|'.join(NAMES)})$")]
 Line = Annotated[str, StringConstraints(pattern=r"^\S.*\S$", max_length=120)]
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{22}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", max_length=30)]
 
 
 class CataloguePlaylist(BaseModel, frozen=True, extra="forbid"):
     """A playlist in the catalogue."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{22}$")]
+    id: Id
     name: Line
 
 
@@ -47,7 +56,14 @@ class MoodMusic(BaseModel, frozen=True, extra="forbid"):
     lift: Line
     lift_to: Mood
     near: Mood
+    calm: Id
     playlists: Annotated[tuple[CataloguePlaylist, ...], Field(min_length=1), AfterValidator(_unique)]
+
+    @model_validator(mode="after")
+    def _calm_is_listed(self) -> Self:
+        if self.calm not in {each.id for each in self.playlists}:
+            raise ValueError("calm is not the id of one of its playlists")
+        return self
 
 
 @cache

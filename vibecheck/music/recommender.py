@@ -15,7 +15,7 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vibecheck.emotions import NAMES
+from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.errors import MusicError
 from vibecheck.music.catalogue import MoodMusic, moods_in, read_catalogue
 from vibecheck.music.spotify import (
@@ -41,6 +41,7 @@ FRESH = 3600.0  # s for which the playlists found for a mood are reused
 NO_ANSWER = "Spotify did not answer, so this one comes from the built-in catalogue."
 NOTHING_FOUND = "Spotify found nothing that fits, so this one comes from the built-in catalogue."
 NEARBY = "You have heard every playlist for this mood, so this one is for a mood close to it."
+CALM = "The mood is hard to tell, so this is the calmest of the playlists for {mood}."
 ALL_HEARD = "You have heard every playlist for this mood; the other of Match and Lift has more."
 
 Mode = Literal["match", "lift"]
@@ -101,8 +102,10 @@ class Music:
             return cls(read_catalogue(), spotify_client(*given))
         return cls(read_catalogue(), missing=CREDENTIALS[given.index("")] if any(given) else "")
 
-    def suggest(self, mood: str, mode: Mode = "match", played: Sequence[str] = ()) -> Suggestion:
-        """A playlist to match or to lift `mood`.
+    def suggest(
+        self, mood: str, mode: Mode = "match", played: Sequence[str] = (), clear: bool = True
+    ) -> Suggestion:
+        """A playlist to match or to lift `mood`; to match one that is not `clear`, its calmest comes first.
 
         `played` are the ids suggested in this session, oldest first. None of them is suggested again: once
         all playlists of the mood are used up, those of a mood near it follow, and then the last one stays.
@@ -114,13 +117,17 @@ class Music:
         plays, reason = (mood, about.match) if mode == "match" else (about.lift_to, about.lift)
         found, note = self._search(plays) if self._client else ((), "")
         near = self._catalogue[plays].near
+        calm = "" if clear or mode == "lift" else about.calm
+        first = [each for each in self._listed(plays) if each.id == calm]
         choices: dict[str, Playlist] = {}
-        for each in (*self._mixed(plays, found), *self._listed(near)):
+        for each in (*first, *self._mixed(plays, found), *self._listed(near)):
             choices.setdefault(each.id, each)
         unheard = next((each for key, each in choices.items() if key not in played), None)
         if unheard is None:
             last = next(key for key in reversed(played) if key in choices)
             return Suggestion(choices[last], mode, reason, ALL_HEARD)
+        if unheard.id == calm:
+            return Suggestion(unheard, mode, CALM.format(mood=BY_NAME[mood].title.lower()))
         return Suggestion(unheard, mode, reason, note if unheard.mood == plays else NEARBY)
 
     def check(self) -> str:

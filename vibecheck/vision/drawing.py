@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from vibecheck.emotions import BY_NAME
+from vibecheck.emotions import BY_NAME, Distribution
 from vibecheck.vision.faces import Face
 
 INK = (13, 10, 34)  # text on a mood's colour
@@ -14,41 +14,40 @@ FITTED_SIDE = 1280
 QUIET = (152, 162, 179)  # the boxes of faces that are not read
 
 
-def draw(
-    picture: np.ndarray, faces: tuple[Face, ...], mood: str | None = None, confidence: float | None = None
-) -> None:
+def draw(picture: np.ndarray, faces: tuple[Face, ...], shown: Distribution | None = None) -> None:
     """Draw onto an H x W x 3 uint8 RGB picture, in place.
 
-    `faces` are largest first. The first gets the mood's colour and a label with its name and
-    `confidence` (0 to 1); without a mood yet, or for the others, a thin grey box.
+    `faces` are largest first. The first gets a box in the colour of the mood `shown` and its tag; without
+    one, and for the other faces, a thin grey box.
     """
     line = max(2, round(max(picture.shape[:2]) / 320))
     for face in faces[1:]:
         _box(picture, face, QUIET, max(1, line // 2))
     if not faces:
         return
-    if mood is None:
+    if shown is None:
         _box(picture, faces[0], QUIET, line)
         return
-    text, colour = tag(mood, confidence)
+    text, colour = tag(shown)
     _box(picture, faces[0], ImageColor.getrgb(colour)[:3], line)
     _paste(picture, label(text, colour, 11 * line), faces[0], line)
 
 
-def tag(mood: str, confidence: float | None) -> tuple[str, str]:
-    """The label of a face's box, and its colour (#RRGGBB)."""
-    emotion = BY_NAME[mood]
-    return emotion.title if confidence is None else f"{emotion.title} {confidence:.0%}", emotion.colour
+def tag(shown: Distribution) -> tuple[str, str]:
+    """The tag of a face, "Sad 62%" or "Sad or afraid?", and its colour (#RRGGBB)."""
+    mood, other = BY_NAME[shown.mood], BY_NAME[shown.runner_up]
+    text = f"{mood.title} {shown.percent}%" if shown.clear else f"{mood.title} or {other.adjective}?"
+    return text, mood.colour
 
 
-def fitted(picture: np.ndarray, faces: tuple[Face, ...], mood: str, confidence: float) -> np.ndarray:
+def fitted(picture: np.ndarray, faces: tuple[Face, ...], shown: Distribution) -> np.ndarray:
     """A copy of a picture, no longer than FITTED_SIDE px, with its faces drawn on it."""
     height, width = picture.shape[:2]
     scale = min(1.0, FITTED_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     copy = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     matrix = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
-    draw(copy, tuple(face.moved(matrix) for face in faces), mood, confidence)
+    draw(copy, tuple(face.moved(matrix) for face in faces), shown)
     return copy
 
 

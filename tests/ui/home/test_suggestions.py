@@ -2,7 +2,7 @@
 
 from streamlit.testing.v1 import AppTest
 
-from vibecheck.music.recommender import ALL_HEARD
+from vibecheck.music.recommender import ALL_HEARD, CALM
 
 
 def press_another_one() -> None:
@@ -32,3 +32,47 @@ def test_another_one_never_repeats_in_a_session_whatever_the_result(monkeypatch)
     session = AppTest.from_function(press_another_one).run().session_state
     heard = [key for key, note in zip(session.ids, session.notes, strict=True) if note != ALL_HEARD]
     assert len(set(heard)) == len(heard) >= 6
+
+
+def check_what_is_hard_to_tell() -> None:
+    """A result that is hard to tell, then what the visitor says it was, and another that is clear."""
+    from dataclasses import replace
+
+    import streamlit as st
+
+    from tests.records.examples import a_prediction
+    from vibecheck.emotions import NAMES, Distribution
+    from vibecheck.music.catalogue import read_catalogue
+    from vibecheck.music.recommender import Music
+    from vibecheck.ui.home import mood_card, vibe_check
+    from vibecheck.ui.home.vibe_check import Result
+    from vibecheck.ui.shared import app
+
+    app.music = lambda: Music(read_catalogue())
+    shares = {"angry": 0.38, "disgust": 0.33, "neutral": 0.29}
+    read = Distribution.of([shares.get(name, 0.0) for name in NAMES])
+    made = a_prediction(mood=read.mood, confidence=read.confidence, probabilities=read.probabilities)
+    unclear = Result(made.mood, made)
+    st.session_state.given = [
+        vibe_check.suggest(unclear, "match"),
+        vibe_check.suggest(unclear, "lift"),
+        vibe_check.suggest(unclear, "match", again=True),
+        vibe_check.suggest(replace(unclear, said="angry"), "match"),
+    ]
+    st.session_state.shown = [mood_card.shown(each) for each in (unclear, replace(unclear, said="angry"))]
+    st.session_state.recorded = made
+
+
+def test_what_is_hard_to_tell_is_said_recorded_as_the_larger_and_answered_by_calm_music(monkeypatch):
+    from vibecheck.ui.shared import app
+
+    monkeypatch.setattr(app, "music", app.music)
+    run = AppTest.from_function(check_what_is_hard_to_tell).run()
+    assert not run.exception
+    session = run.session_state
+    names = [each.playlist.name for each in session.given]
+    assert names == ["Rock Classics", "lofi beats", "Kickass Metal", "Kickass Metal"]
+    assert session.given[0].reason == CALM.format(mood="angry")
+    assert [(each["mood"], each["clear"]) for each in session.shown] == [("angry", False), ("angry", True)]
+    assert session.shown[0]["runner_up"] == "disgust"
+    assert session.recorded.mood == "angry"

@@ -70,6 +70,12 @@ class Result:
         """The mood that the music follows: what the visitor says, else what was predicted or picked."""
         return self.said or self.mood
 
+    @property
+    def clear(self) -> bool:
+        """Whether there is no doubt about `heard`: picked, said, or clearly the largest probability."""
+        read = self.prediction
+        return read is None or bool(self.said) or Distribution.of(read.probabilities).clear
+
 
 @dataclass(frozen=True, slots=True)
 class Playing:
@@ -85,7 +91,7 @@ def check_photo(picture: np.ndarray, source: str, key: str, keep: Keep) -> None:
     reading = app.reader().read_still(picture)
     result = _checked(Moment.of(reading), source, keep)
     assert result.prediction is not None
-    drawn = drawing.fitted(picture, reading.faces, result.mood, result.prediction.confidence)
+    drawn = drawing.fitted(picture, reading.faces, Distribution.of(result.prediction.probabilities))
     _show(replace(result, photo=key, picture=encode_jpeg(drawn)))
 
 
@@ -217,7 +223,7 @@ def suggest(result: Result, mode: Mode, again: bool = False) -> Suggestion:
     With `again`, one that was not suggested in this session before; if there is none, the last one stays.
     """
     heard: list[str] = st.session_state.get("suggested", [])
-    suggestion = app.music().suggest(result.heard, mode, heard if again else [])
+    suggestion = app.music().suggest(result.heard, mode, heard if again else [], result.clear)
     stays = again and suggestion.playlist.id in heard
     _play(result, suggestion)
     if result.recorded and result.prediction is not None and not stays:
