@@ -17,7 +17,7 @@ from vibecheck.video.webrtc import CHANNEL
 from vibecheck.video.websocket import PROTOCOL
 
 PATIENCE = 60.0  # s
-SOCKET_FPS = 10  # as in socket.js
+SOCKET_FPS = 10  # as in stage_socket.js
 
 
 class Closes(Protocol):
@@ -56,15 +56,15 @@ class Visitor:
 
 @dataclass
 class SocketCamera:
-    """A webcam of `socket.js`: JPEGs, one in flight, at most so many a second."""
+    """A webcam of `stage_socket.js`: JPEGs, one in flight, at most so many a second."""
 
     sent: int = 0
     wanted: int = SOCKET_FPS
 
 
 async def join_by_socket(session: Session, url: str, pictures: Sequence[bytes]) -> Visitor:
-    """Send these JPEGs over the page's own connection, as `socket.js` does, until `leave`."""
-    way = next(data for name, data in session.data.items() if "stage" in name)["socket"]
+    """Send these JPEGs over the page's own connection, as `stage_socket.js` does, until `leave`."""
+    way = next(data for name, data in session.data.items() if "stage" in name)["route"]
     protocols = [Subprotocol(PROTOCOL), Subprotocol(way["ticket"])]
     connection = await connect(url.replace("http", "ws") + way["path"], subprotocols=protocols)
     camera = SocketCamera()

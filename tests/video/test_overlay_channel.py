@@ -24,7 +24,7 @@ def test_a_mark_holds_the_distribution_and_what_it_says(seen):
     assert told["number"] == 7
     assert told["probabilities"] == list(shares)
     assert (told["mood"], told["runner_up"], told["clear"]) == ("sad", "fear", False)
-    assert (told["text"], told["colour"]) == ("Sad 37%", "#6EA8FF")
+    assert (told["text"], told["colour"]) == ("Sad or afraid?", "#6EA8FF")
     assert told["faces"][1] == [0.0, 0.5, 0.25, 0.125], "in shares of the picture"
     assert [told[each] for each in ("frames_in", "readings", "age", "keep")] == [15.0, 14.0, 0.052, 1.07]
 

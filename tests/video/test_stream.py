@@ -148,7 +148,7 @@ def test_readings_of_another_model_do_not_count(scripted, seen):
     clock.now += 0.1
     stream.add(replace(certain(seen, "happy"), at=clock.now, model=newer), SIZE)
     moment = stream.moment()
-    assert moment.distribution == Distribution.of(certain(seen, "happy").probabilities)
+    assert moment.distribution == Distribution.of(certain(seen, "happy").probabilities).rounded()
     assert [reading.model for reading in moment.readings] == [newer]
 
 
@@ -366,6 +366,20 @@ def test_a_model_that_is_swapped_reads_the_next_frame(scripted, seen):
     send(stream, 2)
     wait_for(lambda: other.seen == [2], "the other model's reading")
     assert reader.seen == [1]
+
+
+def test_a_frame_that_cannot_be_read_leaves_the_mood_as_it_was_while_that_is_recent(seen, scripted):
+    clock, told = Clock(), []
+    stream = Stream(scripted[1], clock)
+    stream.tell_to(lambda mark: told.append(json.loads(mark)))
+    stream.add(replace(certain(seen, "sad"), at=clock.now), (512, 512))
+    stream.report("It was damaged.")
+    clock.now += 10
+    stream.report("It was damaged.")
+    good, damaged, late = told
+    assert damaged["hint"] == late["hint"] == "It was damaged."
+    assert [damaged[name] for name in ("mood", "faces")] == [good[name] for name in ("mood", "faces")]
+    assert (late["mood"], late["faces"]) == ("", [])
 
 
 @pytest.mark.shared_data

@@ -1,12 +1,15 @@
 """Real connections and relays of aiortc."""
 
 import asyncio
+import gc
 
 import av
 import numpy as np
+import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
 from aiortc.contrib.media import MediaRelay
 
+from vibecheck.video import webrtc
 from vibecheck.video.webrtc import CHANNEL, DataChannel, hand_on_the_newest
 
 PICTURE = np.zeros((16, 16, 3), np.uint8)
@@ -98,3 +101,32 @@ def test_a_page_without_a_channel_is_told_nothing():
         return app.sctp
 
     assert asyncio.run(talk()) is None
+
+
+@pytest.mark.parametrize("ignored", [True, False], ids=["", "as aiortc does it"])
+def test_marks_to_a_visitor_who_has_just_left_raise_nothing_in_tasks_of_aiortc(ignored, monkeypatch):
+    if not ignored:
+        monkeypatch.setattr(webrtc, "ignore_a_gone_visitor", lambda sctp: None)
+    raised = []
+
+    async def talk() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: raised.append(context["message"]))
+        visitor, app, told = await connected(channel=True)
+        channel = DataChannel(app, loop)
+        async with asyncio.timeout(30):
+            while not told:
+                channel.send("a mark")
+                await asyncio.sleep(0.05)
+            await visitor.sctp.transport.stop()  # what the app hears of a closed tab
+            while app.sctp.transport.state != "closed":
+                channel.send("a mark")
+                await asyncio.sleep(0)
+        channel._send("a mark")  # before the connection is closed here, too
+        await asyncio.sleep(0.05)
+        gc.collect()
+        await app.close()
+        await visitor.close()
+
+    asyncio.run(talk())
+    assert set(raised) == (set() if ignored else {"Task exception was never retrieved"})

@@ -227,6 +227,18 @@ def test_a_silent_page_is_taken_for_gone(served, monkeypatch):
     assert asyncio.run(talk()) == 1001
 
 
+def test_no_connection_lasts_longer_than_some_hours(served, frame, monkeypatch):
+    monkeypatch.setattr(websocket, "LONGEST", 0.2)
+    monkeypatch.setattr(websocket, "CHECK_EVERY", 0.05)
+
+    async def talk() -> int:
+        async with served.open(served.ticket()) as socket:
+            await socket.send(frame)
+            return await closed_with(socket)
+
+    assert asyncio.run(talk()) == 1001
+
+
 @pytest.mark.parametrize("end", ["the session ends", "another connection takes over"])
 def test_a_connection_ends_with_its_stream(served, frame, end):
     async def talk() -> int:

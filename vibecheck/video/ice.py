@@ -1,7 +1,7 @@
 """ICE servers for WebRTC: public STUN, or a TURN relay by Cloudflare or Twilio.
 
-A relay lets WebRTC connect through most firewalls; without one, video goes over the page's own connection
-there. Only settings of this app are sent, and only to the service they belong to.
+With a relay WebRTC connects through most firewalls; without one, video goes over the page's own connection
+there. Credentials are sent only to the service they belong to.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from vibecheck.settings import Settings
 PUBLIC_STUN = ({"urls": "stun:stun.l.google.com:19302"},)
 CLOUDFLARE = "https://rtc.live.cloudflare.com/v1/turn/keys/{key}/credentials/generate-ice-servers"
 TWILIO = "https://api.twilio.com/2010-04-01/Accounts/{sid}/Tokens.json"
-# s; credentials outlive by far the minutes for which they are kept and handed out.
+# s; the app caches credentials for minutes, so that they are valid for long after a browser gets them.
 LIFETIME = 2 * 3600
 TIMEOUT = 5.0
-# Cloudflare refuses the default agents of HTTP libraries.
+# Cloudflare rejects the default user agents of HTTP libraries.
 AGENT = {"User-Agent": "vibecheck"}
 NO_RELAY = "No relay is set: where WebRTC does not connect, video goes over the page's own connection."
 SET_ONE = (
@@ -27,9 +27,9 @@ SET_ONE = (
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """`servers` for RTCPeerConnection, and in `state` one sentence on what they are.
+    """`servers` for RTCPeerConnection; `state` says in a sentence what they are.
 
-    `works` is false where a relay is set but gave no credentials.
+    `works` is false if a relay is set but gave no credentials.
     """
 
     servers: tuple[dict, ...]
@@ -38,10 +38,9 @@ class Relay:
 
 
 def find_relay(settings: Settings, cloudflare: str = CLOUDFLARE, twilio: str = TWILIO) -> Relay:
-    """Ask the relay that is set for credentials: Cloudflare first, then Twilio, else public STUN.
+    """The relay that is set, with credentials: Cloudflare's, else Twilio's, else public STUN.
 
-    Takes up to 5 s a service; never raises: a service that does not answer is said in `state`, and
-    its place is taken by the next.
+    Takes up to 5 s per service. Never raises: `state` names a service that failed, and the next one is used.
     """
     s = settings
     services = (
@@ -98,6 +97,6 @@ def _servers(answer: requests.Response, key: str) -> list[dict]:
 
 
 def _reason(error: Exception) -> str:
-    """A short reason without addresses, which hold the account's id."""
+    """A short reason, without the URL, which contains the account's id."""
     response = getattr(error, "response", None)
     return f"status {response.status_code}" if response is not None else type(error).__name__

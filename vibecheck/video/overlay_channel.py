@@ -6,8 +6,8 @@ A mark is JSON of a few hundred bytes; the page draws it, so no frame is encoded
     probabilities  seven numbers, 4 decimals, in the order of EMOTIONS: smoothed, sum 1. [] without a mood
     mood           name of the largest of them, "" without a mood
     runner_up      name of the second largest, "" without a mood
-    clear          false where mood and runner_up are hard to tell apart (see `emotions.Distribution`)
-    text, colour   the tag at the face that was read, and its colour as "#RRGGBB"; "" without a mood
+    clear          false if mood and runner_up are hard to tell apart (see `emotions.Distribution`)
+    text, colour   the tag of the face that was read, and its colour as "#RRGGBB"; "" without a mood
     faces          [x, y, width, height] of each face, in shares of the picture that was sent (not mirrored);
                    the first is the one that was read. [] if nobody is seen
     hint           a sentence on how to be read better, or what went wrong; may be ""
@@ -56,10 +56,10 @@ def mark(
         ]
         for face in faces
     ]
-    text, colour = tag(distribution.mood, distribution.confidence) if distribution else ("", "")
+    text, colour = tag(distribution) if distribution else ("", "")
     fields = {
         "number": number,
-        "probabilities": [round(p, 4) for p in distribution.probabilities] if distribution else [],
+        "probabilities": distribution.probabilities if distribution else (),
         "mood": distribution.mood if distribution else "",
         "runner_up": distribution.runner_up if distribution else "",
         "clear": distribution.clear if distribution else False,

@@ -24,13 +24,13 @@ from vibecheck.vision.smoothing import Smoother
 
 # A vibe check keeps the best face of the last 1.5 s.
 MOMENT = 1.5
-# The page may name a mark of the last seconds as the one that its visitor saw when they pressed.
+# s; a vibe check may be of a mark that was sent so long ago: it is the one that the visitor saw.
 REMEMBERED = 5.0
 # Rates are counted over this many seconds.
 RATE_WINDOW = 3.0
-# A reading is shown until the next one, or for this long after the next was due.
+# s; a reading is shown until the next one, or for this long after that was due.
 STALE = 1.0
-# However slow the model and however many the visitors, the next is not waited for longer than this.
+# s; the next reading is never waited for longer than this.
 LONGEST_GAP = 5.0
 # Searching for small faces costs four times as much. It is done while there is one (px), and otherwise
 # every so many seconds while nobody is seen.
@@ -102,6 +102,7 @@ class Stream:
         self._tell: Callable[[str], None] | None = None
         self._frames, self._paced = overlay_channel.FASTEST, 0.0  # frames a second asked for, and since when
         self._problem = ""
+        self._size = 1, 1  # height and width in px of the frame that was read last
         self._closed = False
         analyser.join(self)
 
@@ -152,10 +153,13 @@ class Stream:
         return Moment(shown, tuple(reversed(moment))) if shown and moment else None
 
     def report(self, problem: str) -> None:
-        """Tell the visitor in a sentence what went wrong with reading, until the next reading."""
+        """Tell the visitor in a sentence what went wrong with a frame, until the next reading."""
         with self._lock:
+            now = self._clock()
             self._problem = problem
-            tell, text = self._tell, self._mark(None, (1, 1), None, self._clock())
+            newest = self._newest(now)
+            shown = self._distribution if newest else None
+            tell, text = self._tell, self._mark(newest, self._size, shown, now)
         if tell is not None:
             tell(text)
 
@@ -186,9 +190,9 @@ class Stream:
     def expected(self, at: float) -> Expected:
         """What is known before a frame taken at `at` is read.
 
-        Small faces are worth looking for while there is one, else now and then. One face alone is followed,
-        unless the whole picture was not searched for a while. A face that was there already is read as it is
-        and mirrored by turns: together they say what both of each would, at half the cost.
+        Small faces are searched for while there is one, and otherwise now and then. A single face is
+        followed, with a search of the whole picture now and then. A face that was there before is read as it
+        is and mirrored in alternate frames: averaged, that is as good as both each time, at half the cost.
         """
         with self._lock:
             newest = self._newest(at)
@@ -205,7 +209,7 @@ class Stream:
             return Expected(before, closely, follow, self._mirrored if before else None)
 
     def add(self, reading: Reading, size: tuple[int, int]) -> None:
-        """Take in what was read of a frame of this height and width in px, and tell the page."""
+        """Take in the reading of a frame of this height and width in px, and tell the page."""
         with self._lock:
             if self._closed:
                 return
@@ -213,11 +217,12 @@ class Stream:
             gap = now - (reading.at if self._arrived is None else min(reading.at, self._arrived))
             self._arrived, self._good_until = now, now + min(gap, LONGEST_GAP) + STALE
             if self._readings and self._readings[-1].made_by != reading.made_by:
-                # A prediction is of one model and one calibration: what was read by others does not count.
+                # A prediction is made by one model and calibration: earlier readings of others do not count.
                 self._smoother.reset()
                 self._readings.clear()
                 self._marks.clear()
-            self._distribution = self._smoother.update(reading.at, reading.face, reading.probabilities)
+            shown = self._smoother.update(reading.at, reading.face, reading.probabilities)
+            self._distribution = shown.rounded() if shown else None
             self._readings.append(reading)
             while reading.at - self._readings[0].at > MOMENT:
                 self._readings.popleft()
@@ -227,6 +232,7 @@ class Stream:
                 self._paced = now
                 came, read = self._rate("in", now), self._rate("read", now)
                 self._frames = overlay_channel.pace(self._frames, came, read)
+            self._size = size
             tell, text = self._tell, self._mark(reading, size, self._distribution, now)
         if tell is not None:
             tell(text)
@@ -234,7 +240,7 @@ class Stream:
     def _mark(
         self, reading: Reading | None, size: tuple[int, int], shown: Distribution | None, now: float
     ) -> str:
-        """The next mark: of a reading, or of what went wrong where there is none."""
+        """The next mark: of a reading, or without one."""
         self._number += 1
         self._marks.append((self._number, now, shown))
         while now - self._marks[0][1] > REMEMBERED:
@@ -253,7 +259,7 @@ class Stream:
         )
 
     def _newest(self, now: float) -> Reading | None:
-        """The newest reading, unless it is so old that the face may be somewhere else by now."""
+        """The newest reading, unless it is so old that the face may have moved on."""
         return self._readings[-1] if self._readings and now <= self._good_until else None
 
     def _tick(self, name: str, now: float) -> None:
@@ -269,7 +275,7 @@ class Stream:
 
 
 def hint(reading: Reading | None) -> str:
-    """How to be read better, or that nothing is in the way; empty without a face."""
+    """How the face could be read better, or that all is well; empty without a face."""
     if reading is None or reading.quality is None:
         return ""
     return next(iter(reading.quality.hints), GOOD)

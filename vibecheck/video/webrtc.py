@@ -2,32 +2,50 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import av
+from aiortc import RTCSctpTransport
 from aiortc.contrib.media import MediaRelay
+from aiortc.rtcsctptransport import Chunk
 
 from vibecheck.video.stream import Stream
 
-# Both ends open this data channel by its number, so neither has to wait for the other's.
+# Both ends open this data channel by its number, so that neither waits for the other.
 CHANNEL = 0
-# Bytes that may wait to be sent; a mark that would have to wait longer is out of date.
+# Bytes that may wait to be sent; behind more a mark would be out of date when it arrives.
 FULL = 4096
 
 
 def receiver(stream: Stream) -> Callable[[av.VideoFrame], None]:
-    """Passes frames to a stream; only those that are read are turned into pictures."""
+    """Passes frames to a stream; only those that are read are converted to pictures."""
     return lambda frame: stream.receive(partial(frame.to_ndarray, format="rgb24"))
 
 
 def hand_on_the_newest(relay: MediaRelay) -> None:
-    """Let a relay of tracks hand on newest frames only, to whoever subscribes from now on.
+    """Make a relay of tracks pass only the newest frame on, to all who subscribe from now on.
 
-    By itself it keeps every frame for each subscriber until they ask for it. Where the machine is too busy
-    to decode as fast as the camera sends, that is 7 MB a second, and video that is seconds old.
+    By default it queues every frame for each subscriber. On a machine too busy to decode as fast as the
+    camera sends, that takes 7 MB a second, and the video is seconds old.
     """
     relay.subscribe = partial(relay.subscribe, buffered=False)
+
+
+def ignore_a_gone_visitor(sctp: RTCSctpTransport) -> None:
+    """Drop what is sent after the visitor has left.
+
+    aiortc (1.16) sends from tasks of its own, in which nobody catches the ConnectionError that this raises:
+    asyncio then logs "Task exception was never retrieved".
+    """
+    send = sctp._send_chunk
+
+    async def send_if_connected(chunk: Chunk) -> None:
+        with suppress(ConnectionError):
+            await send(chunk)
+
+    sctp._send_chunk = send_if_connected
 
 
 class DataChannel:
@@ -40,7 +58,7 @@ class DataChannel:
         self._call(self._open)
 
     def send(self, text: str) -> None:
-        """Send a text, unless the channel is not open (yet, or any more) or is stuck: a newer one follows."""
+        """Send a text, or drop it if the channel is not open or is stuck: a newer one follows."""
         self._call(lambda: self._send(text))
 
     def _call(self, what: Callable[[], None]) -> None:
@@ -48,9 +66,10 @@ class DataChannel:
             self._loop.call_soon_threadsafe(what)
 
     def _open(self) -> None:
-        # A page that offered no channel has none: one that is made now would never open.
+        # If the page offered no channel, one that is made now would never open.
         if self.connection.sctp is None or self.connection.connectionState == "closed":
             return
+        ignore_a_gone_visitor(self.connection.sctp)
         self._channel = self.connection.createDataChannel(
             "marks", ordered=False, maxRetransmits=0, negotiated=True, id=CHANNEL
         )

@@ -1,11 +1,11 @@
-"""A visitor's frames and marks over a WebSocket of the app's own server, for where WebRTC does not connect.
+"""A visitor's frames and marks over a WebSocket of the app's own server, where WebRTC does not connect.
 
 The page sends a JPEG as one binary message, waits for the mark that answers it, and sends the newest frame it
 has by then: one frame is in flight, nothing queues, and the rate follows the network. The marks are those of
 `overlay_channel`, the stream is the one that WebRTC would feed.
 
-A socket opens only with a ticket that the visitor's page was given. It is offered as the second subprotocol,
-so that no address holds it, works once, and only with the cookie of the browser that opened the page.
+A socket opens only with a ticket that the visitor's page was given. A ticket works once, and only with the
+cookie of the browser that opened the page. It travels as the second subprotocol, since URLs end up in logs.
 """
 
 import asyncio
@@ -30,13 +30,12 @@ MOST_BYTES = 100_000  # of a frame; the page sends 5,000 to 20,000
 LONGEST_SIDE = 640  # px
 MOST_SCANS = 12  # of a progressive JPEG: each costs a pass over the picture
 SCAN = b"\xff\xda"
-# A page sends at most as many frames a second as the marks ask for; network and scheduling make them come in
-# bursts.
+# A page sends at most as many frames a second as the marks ask for, but they may arrive in bursts.
 BURST = 2 * FASTEST
-IDLE = 30.0  # s without a frame, after which the page is taken for gone
-SEND_WITHIN = 10.0  # s, for a mark to a page that does not take it
-LONGEST = 4 * 3600.0  # s that one connection lasts
-CHECK_EVERY = 0.5  # s, between looks at whether the stream is still this connection's
+IDLE = 30.0  # s without a frame, after which the page counts as gone
+SEND_WITHIN = 10.0  # s, in which a page has to take a mark
+LONGEST = 4 * 3600.0  # s that one connection may last
+CHECK_EVERY = 0.5  # s between checks whether the stream still belongs to this connection
 
 # Close codes of RFC 6455
 GOING_AWAY, UNSUPPORTED, INVALID, POLICY, TOO_BIG = 1001, 1003, 1007, 1008, 1009
@@ -49,12 +48,11 @@ class Tickets:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tickets: dict[
-            bytes, tuple[Stream, str]
-        ] = {}  # by digest: the stream, and whose browser may use it
+        # By digest: the stream, and the visitor whose browser may use it.
+        self._tickets: dict[bytes, tuple[Stream, str]] = {}
 
     def issue(self, stream: Stream, visitor: str) -> str:
-        """A ticket to this stream, for this visitor ("": for any); the one before is void."""
+        """A ticket to this stream for this visitor, or for anybody (""). It replaces the last one."""
         ticket = secrets.token_urlsafe(24)
         with self._lock:
             self._drop(stream)
@@ -62,7 +60,7 @@ class Tickets:
         return ticket
 
     def redeem(self, ticket: str, visitor: str) -> Stream | None:
-        """The stream that a ticket leads to, which is then used up; None without a valid one."""
+        """The stream of a ticket, which this uses up; None if the ticket is not valid."""
         with self._lock:
             stream, owner = self._tickets.get(_digest(ticket), (None, ""))
             if stream is None or owner not in ("", visitor):
@@ -76,7 +74,7 @@ class Tickets:
             return _digest(ticket) not in self._tickets
 
     def withdraw(self, stream: Stream) -> None:
-        """The stream has ended: its ticket is void."""
+        """Make the ticket of a stream void."""
         with self._lock:
             self._drop(stream)
 
@@ -122,7 +120,7 @@ class _Connection:
                 self._stream.tell_to(None)
                 self._stream.forget()
         if code:
-            # A page that takes nothing does not take this either.
+            # A page that reads nothing does not read this either.
             with_limit = asyncio.wait_for(self._socket.close(code), 1.0)
             await asyncio.gather(with_limit, return_exceptions=True)
 
@@ -136,7 +134,7 @@ class _Connection:
         self._has_mark.set()
 
     async def _receive(self) -> int:
-        """Take in frames; returns the code to close with, 0 if the page has closed."""
+        """Receive frames; returns the code to close with, 0 if the page has closed."""
         allowance, last = float(BURST), time.monotonic()
         while True:
             try:
@@ -161,7 +159,7 @@ class _Connection:
             self._stream.receive(partial(decode, data))
 
     async def _send(self) -> int:
-        """Send the newest mark as soon as the one before is out."""
+        """Send the newest mark as soon as the previous one is sent."""
         while True:
             await self._has_mark.wait()
             self._has_mark.clear()
@@ -170,7 +168,7 @@ class _Connection:
                     await self._socket.send_text(self._mark)
             except TimeoutError:
                 return POLICY
-            except (WebSocketDisconnect, RuntimeError):  # closed meanwhile
+            except (WebSocketDisconnect, RuntimeError):  # the page has closed
                 return 0
 
     async def _watch(self) -> int:
@@ -182,7 +180,7 @@ class _Connection:
 
 
 def _is_frame(data: bytes) -> bool:
-    """Whether this is a JPEG that is small enough to decode; looks at its header only."""
+    """Whether this is a JPEG that is small enough to decode, by its header."""
     try:
         with Image.open(BytesIO(data), formats=["JPEG"]) as image:
             return max(image.size) <= LONGEST_SIDE and data.count(SCAN) <= MOST_SCANS

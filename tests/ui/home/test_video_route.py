@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +10,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from benchmarks.harness.clip import encode
+from benchmarks.harness.crowd import Visitor, join
 from benchmarks.harness.running import RunningApp, running_app
 from benchmarks.harness.session import Session, open_session
+from benchmarks.harness.visitors import moving_head
 from tests.standins.nginx import nginx_before
 from vibecheck.vision.images import encode_jpeg
 
@@ -25,7 +29,7 @@ def app() -> Iterator[RunningApp]:
 
 def ticket(session: Session) -> dict:
     (stage,) = (data for name, data in session.data.items() if "stage" in name)
-    return stage["socket"]
+    return stage["route"]
 
 
 def video(url: str, session: Session, cookie: str = OWN):
@@ -98,3 +102,28 @@ def test_where_a_host_passes_no_cookies_on_the_ticket_alone_opens_the_socket(app
             pass
 
     asyncio.run(talk())
+
+
+def test_leaving_during_video_leaves_nothing_in_the_log(app):
+    recording = {10: encode(moving_head(steps=10), 10)}
+    before = app.log.read_text()
+
+    async def leave(how: str) -> None:
+        async with open_session(app.url, OWN) as session:
+            visitor: Visitor = await join(session, recording)
+            await visitor.seen.wait()
+            if how == "the connection ends":
+                await visitor.connection.close()
+            elif how == "without a word to the data channel":
+                await visitor.connection.sctp.transport.stop()
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # the app may still send
+        await visitor.connection.close()
+
+    async def all_leave() -> None:
+        ways = ("the connection ends", "without a word to the data channel", "the session ends first")
+        await asyncio.gather(*map(leave, ways))
+
+    asyncio.run(all_leave())
+    time.sleep(1.5)  # the app's retransmission timers have run
+    assert app.log.read_text().removeprefix(before) == ""
