@@ -8,7 +8,7 @@ from vibecheck.ui.home.video_route import video_route
 from vibecheck.ui.shared.server import MIDDLEWARE, lifespan, page_routes
 
 if __name__ == "__main__":
-    from vibecheck.ui.home import camera, consent, live, result, vibe_check
+    from vibecheck.ui.home import camera, consent, result, vibe_check
     from vibecheck.ui.shared import app, delete_my_data, theme
 
     app.start_page("Home")
@@ -23,7 +23,6 @@ if __name__ == "__main__":
     with card, st.container(key="card-mood"):
         result.card(shows)
 
-    live.watch_connection()
     consent.remember()
     app.end_page()
 else:

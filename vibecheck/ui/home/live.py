@@ -1,6 +1,5 @@
 """Live video on the page: this visitor's stream, and the connection that feeds it."""
 
-import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,21 +26,11 @@ CONSTRAINTS = {
     "video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "frameRate": {"ideal": 15, "max": 30}},
     "audio": False,
 }
-# Connecting takes a second or two; after this many it is taken to have failed.
-PATIENCE = 8.0
 KEY = "live"
 NEVER = -2  # a run count that no component was last drawn in
 
-UNCONNECTED = (
-    "The video does not get through: VIBECHECK_VIDEO allows WebRTC only, which many networks block without a "
-    "camera relay. Whoever runs VibeCheck can set it to auto. Meanwhile, use a picture."
-)
-BROKEN = (
-    "The video broke off: the connection between your browser and the app was lost. Press START to go on, "
-    "or use a picture."
-)
 # While the video plays: on a poor network, or with a camera that delivers nothing.
-NOTHING_COMES = "No pictures arrive just now. It goes on by itself as soon as they do."
+NOTHING_COMES = "No pictures arrive at the moment. Live video goes on by itself as soon as they do."
 
 
 @process_value
@@ -75,26 +64,15 @@ def relay() -> Relay:
 
 def video() -> bool:
     """Draw the stage with the visitor's video; returns whether it is playing."""
-    context = _own()
-    playing = context.state.playing or stage.is_socket_open()
-    if playing:
-        st.session_state.pop("connecting_since", None)
-        told = st.session_state.to_tell = ""
-    else:
+    playing = _webrtc().state.playing or stage.is_socket_open()
+    if not playing:
         stream().forget()
-        told = st.session_state.get("to_tell", "")
-        if context.state.signalling:
-            since = st.session_state.setdefault("connecting_since", time.monotonic())
-            if time.monotonic() - since > PATIENCE and app.settings().video == "webrtc":
-                told = UNCONNECTED
-        else:
-            st.session_state.pop("connecting_since", None)
-    stage.stage(told, _socket())
+    stage.stage(_route())
     return playing
 
 
-def _socket() -> dict[str, Any]:
-    """How the page may send its video: the setting, and a ticket that was not used yet."""
+def _route() -> dict[str, Any]:
+    """How the page may send its video: the setting, and a ticket that has not been used."""
     if "ticket" not in st.session_state or tickets().is_used(st.session_state.ticket):
         st.session_state.ticket = new_ticket(stream())
     return {
@@ -106,23 +84,15 @@ def _socket() -> dict[str, Any]:
 
 
 def _changed() -> None:
-    """The browser reports that the video started or ended. After STOP, frames arrived until just now."""
-    state = st.session_state[KEY].state
-    if state.signalling:
+    """The browser reports that the video starts or has ended."""
+    if st.session_state[KEY].state.signalling:
         _newest_only()  # before its tracks are made
-    played, st.session_state.played = st.session_state.get("played", False), state.playing
-    if played and not state.playing and not state.signalling and stream().view().frames_in == 0:
-        st.session_state.to_tell = BROKEN
 
 
-def _own() -> WebRtcStreamerContext:
-    """The browser sends its camera; marks go back over a data channel."""
-    context = _streamer(
-        mode=WebRtcMode.SENDONLY,
-        # Made at each run, used by the one that opens the connection.
-        sink_video_track=VideoSinkTrack(receiver(stream())),
-    )
-    worker = context._get_worker()  # nothing public leads to the connection
+def _webrtc() -> WebRtcStreamerContext:
+    """WebRTC in one direction: the browser sends its camera; marks go back over a data channel."""
+    context = _streamer()
+    worker = context._get_worker()  # there is no public way to the connection
     line = st.session_state.get("line")
     if worker is None:
         st.session_state.pop("line", None)
@@ -138,10 +108,9 @@ def _tell_whether_drawn() -> None:
     """Tell streamlit-webrtc whether its component was drawn in the last run.
 
     If it was not, its connection is stale and has to be closed. streamlit-webrtc (0.79) decides that by the
-    number of runs that ended since it was drawn. But Streamlit counts a run as ended when it sends that: of
-    two runs in quick succession the second still sees the old count, and in the run after that a playing
-    video was stopped. What is reliable: Streamlit keeps a component's value exactly as long as every run
-    draws it.
+    number of runs that have ended since. But Streamlit counts a run as ended only when it sends that: of two
+    runs in quick succession the second still sees the old count, and the run after that stopped a playing
+    video. What is reliable: Streamlit keeps a component's value exactly as long as every run draws it.
     """
     context = st.session_state.get(KEY)
     if context is not None:
@@ -149,10 +118,13 @@ def _tell_whether_drawn() -> None:
         context._last_rendered_run_count = None if drawn else NEVER
 
 
-def _streamer(**how: Any) -> WebRtcStreamerContext:
+def _streamer() -> WebRtcStreamerContext:
     _tell_whether_drawn()
     return webrtc_streamer(
         key=KEY,
+        mode=WebRtcMode.SENDONLY,
+        # Made in each run; used in the run that opens the connection.
+        sink_video_track=VideoSinkTrack(receiver(stream())),
         # Always given: without it, streamlit-webrtc would send a token for models to a relay service.
         rtc_configuration={"iceServers": [] if _on_this_machine() else list(relay().servers)},
         media_stream_constraints=CONSTRAINTS,
@@ -165,35 +137,21 @@ def _streamer(**how: Any) -> WebRtcStreamerContext:
         },
         media_toggle_controls=False,
         on_change=_changed,
-        **how,
     )
 
 
 def moment(number: int | None = None) -> Moment | None:
-    """What a vibe check is made of (see `Stream.moment`). Raises PictureError while no pictures arrive."""
+    """The input of a vibe check (see `Stream.moment`). Raises PictureError while no pictures arrive."""
     moment = stream().moment(number)
     if moment is None and stream().view().reading is None:
         raise PictureError(NOTHING_COMES)
     return moment
 
 
-def watch_connection() -> None:
-    """Run the page again once connecting has taken too long, so that the failure is shown."""
-    since = st.session_state.get("connecting_since")
-    waiting = since is not None and time.monotonic() - since <= PATIENCE
-
-    @st.fragment(run_every=1.0 if waiting else None)
-    def watch() -> None:
-        if waiting and time.monotonic() - since > PATIENCE:
-            st.rerun()
-
-    watch()
-
-
 def _on_this_machine() -> bool:
     """Whether browser and app are on one machine, where no ICE server is needed."""
     try:
         host = urlsplit(st.context.url or "").hostname or ""
-    except ValueError:  # it is the browser's word
+    except ValueError:  # the browser may send anything
         return False
     return roles.is_loopback(host) or host.endswith(".localhost")

@@ -1,4 +1,4 @@
-// The mood card: the live mood, drawn from the marks that the stage hears ("vibecheck-mark"), or one frozen result.
+// The mood card: the live mood, drawn from the stage's marks (the event "vibecheck-mark"), or a result.
 //
 // Everything is set as text or as a property, never as markup. Keys: C checks, Escape goes back to the live mood,
 // 1 to 7 answer.
@@ -22,7 +22,7 @@ function bar(name) {
   return (share, colour) => {
     if (share === undefined) return made;
     made.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-    fill.style.width = `${(share * 100).toFixed(1)}%`;
+    fill.style.width = `${(share * 100).toFixed(2)}%`;
     fill.style.backgroundColor = colour;
     return made;
   };
@@ -66,7 +66,7 @@ class Card {
     this.node.setAttribute("aria-label", "Mood");
   }
 
-  // Where the seven bars stand: always open beside live video, on demand in a result.
+  // The seven bars are always open beside live video, and fold in a result.
   place(live) {
     (live ? this.open : this.seven).append(...this.rows.map((row) => row.node));
     this.seven.hidden = live;
@@ -78,7 +78,7 @@ class Card {
     if (this.emoji.textContent !== emoji) {
       this.emoji.textContent = emoji;
       this.emoji.style.animationName = "none";
-      void this.emoji.offsetWidth; // an animation starts anew only after the page was laid out without it
+      void this.emoji.offsetWidth; // restarts the animation: the page is laid out without it first
       this.emoji.style.animationName = "";
     }
     if (this.name.textContent !== title) {
@@ -112,7 +112,8 @@ class Card {
       this.headline(parts.map(([text]) => text).join(""), "🤔", parts, first.colour);
     }
     this.confidence(share, this.colour);
-    this.words.textContent = `${percent(share)} sure · next: ${second.title.toLowerCase()} ${percent(probabilities[this.moods.indexOf(second)])}`;
+    this.words.textContent =
+      `${percent(share)} sure · next: ${second.title.toLowerCase()} ${percent(probabilities[this.moods.indexOf(second)])}`;
     this.bars(probabilities, mood);
   }
 
@@ -123,7 +124,7 @@ class Card {
     this.bars([], "");
   }
 
-  // To screen readers: what is new, not every change of a restless face.
+  // For screen readers: what is new, but not every change of a lively face.
   announce(text) {
     const now = performance.now();
     clearTimeout(this.later);
@@ -137,9 +138,8 @@ class Card {
   }
 
   live(mark) {
-    clearTimeout(this.late);
     this.node.classList.remove("late");
-    this.late = setTimeout(() => this.wait(), mark.keep * 1000);
+    this.expect(mark.keep);
     this.seen = true;
     this.number = mark.number;
     if (mark.probabilities.length) {
@@ -154,8 +154,15 @@ class Card {
       `${mark.transport} · ${mark.frames_in.toFixed(0)} frames/s · ${mark.readings.toFixed(0)} readings/s · ${mark.age.toFixed(1)} s old`;
   }
 
-  // No mark for longer than the last one holds: what was read last stays, and the card says that it is old.
+  // The next mark is due within so many seconds.
+  expect(seconds) {
+    clearTimeout(this.late);
+    this.late = setTimeout(() => this.wait(), seconds * 1000);
+  }
+
+  // No mark came in time: the last reading stays, and the card says that it is old.
   wait() {
+    if (this.checking) return;
     this.node.classList.add("late");
     this.hint.textContent = this.texts.nothing;
     this.announce(this.texts.nothing);
@@ -171,27 +178,22 @@ class Card {
   result({ label, mood, face, probabilities, clear, runner_up, hint }) {
     this.stop();
     this.open.hidden = true;
-    this.lead.textContent = label;
     this.face.hidden = !face;
     if (face) this.face.src = face;
-    const shown = this.byName[mood];
-    if (probabilities && clear === false) this.mood({ mood, runner_up, clear, probabilities });
-    else this.headline(shown.title, shown.emoji, [[shown.title, shown.colour]], shown.colour);
-    this.face.style.borderColor = this.colour;
     const read = Boolean(probabilities);
     this.confidence().hidden = this.words.hidden = this.seven.hidden = !read;
-    if (read) {
-      const top = this.moods[mostSure(probabilities)];
-      const next = this.byName[runner_up];
-      const share = Math.max(...probabilities);
-      this.confidence(share, top.colour);
-      this.words.textContent =
-        `${top.name === mood ? "" : `${top.title} `}${percent(share)} sure · next: ${next.title.toLowerCase()} ` +
-        percent(probabilities[this.moods.indexOf(next)]);
-      this.bars(probabilities, top.name);
+    const unclear = read && !clear;
+    const top = read ? this.moods[mostSure(probabilities)] : null;
+    if (read) this.mood({ mood: top.name, runner_up, clear, probabilities });
+    if (!unclear) {
+      const shown = this.byName[mood]; // what the visitor said, if they did
+      this.headline(shown.title, shown.emoji, [[shown.title, shown.colour]], shown.colour);
+      if (read && top.name !== mood) this.words.prepend(`${top.title} `);
     }
+    this.lead.textContent = unclear ? "" : label;
+    this.face.style.borderColor = this.colour;
     this.hint.textContent = hint;
-    this.announce(`${label} ${this.name.textContent}`);
+    this.announce(`${this.lead.textContent} ${this.name.textContent}`.trim());
   }
 }
 
@@ -226,14 +228,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
     card.result(data.result);
   }
   const key = data.result?.key ?? "";
-  // Where a page opens with a result, the focus stays where the browser put it.
+  // On a page that opens with a result the focus stays where the browser put it.
   if (key && card.shown !== undefined && card.shown !== key) card.name.focus();
   card.shown = key;
 
   card.unlisten?.(); // of the run before
+  if (card.checking && live && data.playing) card.expect(1);
   card.checking = false;
   const heard = ({ detail }) => {
-    if (live && data.playing) card.live(detail);
+    if (live && data.playing && !card.checking) card.live(detail);
   };
   const keyed = (event) => {
     const { key: name, target, ctrlKey, metaKey, altKey } = event;
@@ -247,13 +250,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }
     if (done) event.stopImmediatePropagation(); // Streamlit has a shortcut of its own on C
   };
-  // The vibe check is of the mark that is shown at the press, which the app would only guess.
+  // A vibe check is of the mark that is shown when the button is pressed; the card stays as it is until the result
+  // takes its place.
   const checked = (event) => {
     if (!live || !data.playing || !event.target?.closest?.(".st-key-check button:enabled")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     if (!card.checking) setTriggerValue("checked", card.node.classList.contains("late") ? -1 : (card.number ?? -1));
-    card.checking = true; // until the card is drawn again
+    card.checking = true; // until the app draws the card again
   };
   window.addEventListener("click", checked, true);
   window.addEventListener("vibecheck-mark", heard);

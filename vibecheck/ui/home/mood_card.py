@@ -32,10 +32,10 @@ MOODS = [
     for emotion in EMOTIONS
 ]
 
+SCRIPT = Path(__file__).with_name("mood_card.js")
+
 _card = st.components.v2.component(
-    "vibecheck_mood_card",
-    js=Path(__file__).with_name("mood_card.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
+    "vibecheck_mood_card", js=SCRIPT.read_text(encoding="utf-8"), isolate_styles=False
 )
 
 
@@ -48,8 +48,8 @@ def draw(
 ) -> None:
     """The card. Without a `result` it follows the live video, if that is `playing`; a `photo` may wait.
 
-    `checked` is told the number of the mark that was shown when "Check my vibe" was pressed, `answered` the
-    mood whose number was pressed on the keyboard; None where there is no question.
+    `checked` gets the number of the mark that was shown when "Check my vibe" was pressed, `answered` the mood
+    whose number was pressed on the keyboard; it is None if nothing is asked.
     """
 
     def pressed() -> None:
@@ -60,6 +60,7 @@ def draw(
     def pressed_check() -> None:
         number = getattr(st.session_state.get(KEY), "checked", None)
         if playing and isinstance(number, int):
+            st.session_state.presses = st.session_state.get("presses", 0) + 1
             checked(number)
 
     data = {
@@ -67,6 +68,8 @@ def draw(
         "texts": TEXTS | ({"how": READY} if photo else {}),
         "playing": playing,
         "answers": answered is not None,
+        # Changes with each press, as Streamlit draws a component again only if its data changed.
+        "presses": st.session_state.get("presses", 0),
         "result": shown(result) if result else None,
     }
     _card(key=KEY, data=data, on_said_change=pressed, on_checked_change=pressed_check)
@@ -77,14 +80,13 @@ def shown(result: Result) -> dict[str, Any]:
     prediction = result.prediction
     if prediction is None:
         return {"key": f"picked-{result.mood}", "label": "You picked", "mood": result.mood, "hint": ""}
-    said = Distribution.of(prediction.probabilities)
     return {
         "key": prediction.id,
         "label": "You say" if result.said else "You look",
         "mood": result.heard,
         "face": face_pictures.as_data(result.face) if result.face else "",
         "probabilities": list(prediction.probabilities),
-        "runner_up": said.runner_up,
-        "clear": said.clear or bool(result.said),
+        "runner_up": Distribution.of(prediction.probabilities).runner_up,
+        "clear": result.clear,
         "hint": " ".join(result.hints),
     }

@@ -1,35 +1,57 @@
-"""The stage: the visitor's camera, what is read drawn on it, and its controls (see `stage.js`)."""
+"""The stage: the visitor's camera, what is read drawn over it, and its controls.
 
+Its code is in stage_*.js, which run as one function in streamlit-webrtc's frame; `stage.js` puts them there.
+"""
+
+import json
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-# Why the camera does not start, by what the browser says. The stage offers a photo and an upload beside it.
+# What is wrong, by the kind that the stage finds. It offers a photo and an upload beside the sentence.
 SENTENCES = {
-    "insecure": "A browser gives the camera only to pages that came by HTTPS, or from this very machine. "
+    "insecure": "Browsers allow the camera only on pages opened by HTTPS, or from this same machine. "
     "Open VibeCheck by https:// or at http://localhost, or upload a picture.",
     "refused": "The camera is not allowed. Allow it in the browser's address bar and press START, "
     "or use a picture.",
     "dismissed": "The browser's question about the camera was closed. Press START and allow it, "
     "or use a picture.",
     "missing": "No camera was found. Plug one in, or upload a picture.",
-    "busy": "The camera does not start: another program may be using it. Close that one and press START, "
+    "busy": "The camera does not start: another program may be using it. Close that program and press START, "
     "or use a picture.",
-    "unsuitable": "This camera cannot send video that fits. Choose another camera, or use a picture.",
-    "ended": "The video broke off: the camera stopped. Look whether it is plugged in and whether another "
-    "program has taken it, then press START, or use a picture.",
+    "unsuitable": "This camera cannot send suitable video. Choose another camera, or use a picture.",
+    "ended": "The video broke off: the camera stopped. Check that it is plugged in and that no other program "
+    "is using it, then press START, or use a picture.",
+    "lost": "The video broke off: the connection between your browser and the app was lost. Press START to "
+    "go on, or use a picture.",
+    "closed": "The video broke off: the app closed the connection. Press START to go on, or use a picture.",
     "unconnected": "The video does not get through, not even over the page's own connection. Press START to "
     "try again, or use a picture.",
+    "blocked": "The video does not get through: VIBECHECK_VIDEO allows WebRTC only, which many networks "
+    "block without a camera relay. Whoever runs VibeCheck can set it to auto. Meanwhile, use a picture.",
 }
 WAYS = ("photo", "upload")
+PARTS = ("memory", "view", "overlay", "camera", "socket", "webrtc", "frame")
 
-_stage = st.components.v2.component(
-    "vibecheck_stage",
-    js="".join(
-        Path(__file__).with_name(each).read_text(encoding="utf-8") for each in ("socket.js", "stage.js")
-    ),
-)
+
+def _read(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def frame_script() -> str:
+    """The script that runs in streamlit-webrtc's frame."""
+    parts = "\n".join(_read(f"stage_{part}.js") for part in PARTS)
+    constants = f"const SENTENCES = {json.dumps(SENTENCES)}, STYLE = {json.dumps(_read('stage.css'))};"
+    return f"(() => {{ {constants}\n{parts} }})();"
+
+
+def page_script() -> str:
+    """The script of the component in the page."""
+    return f"const FRAME = {json.dumps(frame_script())};\n{_read('stage.js')}"
+
+
+_stage = st.components.v2.component("vibecheck_stage", js=page_script())
 
 
 def is_socket_open() -> bool:
@@ -37,11 +59,11 @@ def is_socket_open() -> bool:
     return getattr(st.session_state.get("stage"), "socket", None) is True
 
 
-def stage(told: str, socket: dict[str, Any]) -> None:
+def stage(route: dict[str, Any]) -> None:
     """Draw the stage into streamlit-webrtc's frame.
 
-    `told` is a sentence about what went wrong, or empty; `socket` says how video may travel: `mode` (see
-    VIBECHECK_VIDEO), `path` and `ticket` of its WebSocket, `constraints` of the camera.
+    `route` says how video may travel: `mode` (see VIBECHECK_VIDEO), `path` and `ticket` of its WebSocket,
+    `constraints` of the camera.
     """
 
     def chosen() -> None:
@@ -49,9 +71,4 @@ def stage(told: str, socket: dict[str, Any]) -> None:
         if way in WAYS:
             st.session_state.way = way
 
-    _stage(
-        key="stage",
-        data={"sentences": SENTENCES, "told": told, "socket": socket},
-        on_way_change=chosen,
-        on_socket_change=lambda: None,
-    )
+    _stage(key="stage", data={"route": route}, on_way_change=chosen, on_socket_change=lambda: None)

@@ -1,13 +1,13 @@
-// Live video over the page's own connection, where WebRTC does not connect (see video/websocket.py).
+// Live video over a WebSocket of the app's own server (see video/websocket.py).
 //
-// Runs in the stage's frame. `video` shows the camera; `onMark` takes each mark, `onState` is told whether the
-// connection stands: "open", "lost" or "closed" (by us).
-function videoSocket(video, onMark, onState) {
+// `video` shows the camera. `onMark` takes each mark. `onState` takes "open", then how it ended: "left" (by this end),
+// "lost" or "closed" (by the app); or at once "refused", if it never opened.
+function makeSocket(video, onMark, onState) {
   const PROTOCOL = "vibecheck-video"; // as in video/websocket.py
   const SIDE = 400; // px of the longer side: 8 to 14 kB a frame
   const QUALITY = 0.6;
   const FASTEST = 10; // frames a second
-  const LATE = 3000; // ms after which a mark is taken for lost
+  const LATE = 3000; // ms; a mark that is later is not waited for
 
   const canvas = document.createElement("canvas");
   let socket = null;
@@ -44,14 +44,16 @@ function videoSocket(video, onMark, onState) {
     const open = socket;
     socket = null;
     open?.close();
-    if (open) onState("closed");
+    if (open) onState("left");
   };
   const open = ({ path, ticket }) => {
     close();
     const address = new URL(path, parent.location.href);
     address.protocol = address.protocol.replace("http", "ws");
     const made = (socket = new WebSocket(address, [PROTOCOL, ticket]));
+    let opened = false;
     made.onopen = () => {
+      opened = true;
       onState("open");
       send();
     };
@@ -61,11 +63,12 @@ function videoSocket(video, onMark, onState) {
       onMark(mark);
       send(); // one frame is in flight at a time
     };
-    made.onclose = () => {
+    made.onclose = ({ wasClean }) => {
       if (made !== socket) return;
       clearTimeout(timer);
       socket = null;
-      onState("lost");
+      if (!opened) onState("refused");
+      else onState(wasClean ? "closed" : "lost");
     };
   };
   return { open, close };

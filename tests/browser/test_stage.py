@@ -1,0 +1,497 @@
+"""The live view's scripts in a real browser, on a page of their own without the app, with Chromium's camera.
+
+`FAKE` stands for streamlit-webrtc: its buttons, and a connection to the page itself in place of the app.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+
+from tests.browser import conftest
+from tests.browser.conftest import CHROMIUM, FLAGS
+from vibecheck.emotions import EMOTIONS, Distribution
+from vibecheck.ui.home import mood_card, stage
+from vibecheck.ui.shared import theme
+from vibecheck.video import overlay_channel
+from vibecheck.vision.faces import Face
+
+pytestmark = pytest.mark.browser
+HERE = "http://localhost/"  # a secure origin, as cameras need
+
+PAGE = """<!doctype html><body>
+<iframe title="webrtc" src="/frame" style="width:640px;height:480px"></iframe>
+<script type="module">
+import show from "/stage.js";
+window.told = {way: [], socket: [], mark: []};
+for (const name of Object.keys(told))
+  addEventListener(`vibecheck-${name}`, ({detail}) => told[name].push(detail));
+show({data: {route: ROUTE}, setTriggerValue() {}, setStateValue() {}});
+</script>"""
+
+FAKE = """<!doctype html><body><div id="root"><button>START</button></div><script>
+const button = document.querySelector("button");
+const session = {};
+const stop = () => {
+  session.stream?.getTracks().forEach((track) => track.stop());
+  session.here?.close();
+  session.app?.close();
+  button.textContent = "START";
+};
+const gathered = async (connection) => {
+  while (connection.iceGatheringState !== "complete") await new Promise((resolve) => setTimeout(resolve, 20));
+};
+const start = async () => {
+  const video = {width: 640, height: 480};
+  try { session.stream = await navigator.mediaDevices.getUserMedia({video, audio: false}); } catch { return; }
+  button.textContent = "STOP";
+  const here = session.here = new RTCPeerConnection();
+  const app = session.app = new parent.RTCPeerConnection();
+  here.onconnectionstatechange = () => {
+    if (["disconnected", "failed", "closed"].includes(here.connectionState)) stop();
+  };
+  const channel = {negotiated: true, id: 0, ordered: false, maxRetransmits: 0};
+  session.marks = app.createDataChannel("marks", channel);
+  for (const track of session.stream.getTracks()) here.addTrack(track, session.stream);
+  await here.setLocalDescription(await here.createOffer());
+  await gathered(here);
+  if (window.unanswered) return;
+  await app.setRemoteDescription(here.localDescription);
+  await app.setLocalDescription(await app.createAnswer());
+  await gathered(app);
+  await here.setRemoteDescription(app.localDescription);
+};
+button.addEventListener("click", () => (button.textContent === "START" ? start() : stop()));
+</script>"""
+
+# What getUserMedia, permissions and devices say is up to the test.
+BROWSER = """
+window.asked = [];
+const media = navigator.mediaDevices;
+const [ask, list] = [media.getUserMedia.bind(media), media.enumerateDevices.bind(media)];
+media.getUserMedia = async (constraints) => {
+  asked.push(constraints);
+  if (window.failure) throw new DOMException("", window.failure);
+  return ask(constraints);
+};
+media.enumerateDevices = async () => (window.noCamera ? [] : list());
+const query = navigator.permissions.query.bind(navigator.permissions);
+navigator.permissions.query = async (what) => {
+  const status = await query(what);
+  if (window.permission) Object.defineProperty(status, "state", {value: window.permission});
+  return status;
+};
+"""
+
+
+PATIENCE = 20_000  # ms; no app has to start
+
+
+@pytest.fixture(scope="module")
+def browser(playwright) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
+    with playwright.chromium.launch(
+        executable_path=CHROMIUM, args=[*FLAGS, "--use-fake-device-for-media-stream=device-count=2"]
+    ) as running:
+        yield running
+    expect.set_options(timeout=conftest.PATIENCE * 1000)
+
+
+@pytest.fixture
+def context(browser) -> Iterator[BrowserContext]:
+    with browser.new_context(permissions=["camera"], viewport={"width": 700, "height": 520}) as made:
+        made.set_default_timeout(PATIENCE)
+        yield made
+
+
+@pytest.fixture
+def visit(context) -> Callable[..., Page]:
+    """Opens the stage as a page does; `mode` is that of VIBECHECK_VIDEO, `script` runs before any other.
+
+    A WebSocket to the app opens if there are `sockets`, and is refused otherwise.
+    """
+
+    def open_page(mode: str = "auto", script: str = "", sockets: bool = False) -> Page:
+        route = {
+            "mode": mode,
+            "path": "/video",
+            "ticket": "ticket",
+            "constraints": {"video": {}, "audio": False},
+        }
+        files = {
+            "": ("text/html", PAGE.replace("ROUTE", json.dumps(route))),
+            "frame": ("text/html", FAKE),
+            "stage.js": ("text/javascript", stage.page_script()),
+        }
+        page = context.new_page()
+        for name, file in files.items():
+            page.route(HERE + name, answering(*file))
+        if sockets:
+            page.route_web_socket(re.compile("/video$"), lambda socket: None)
+        page.add_init_script(BROWSER)
+        page.add_init_script(script)
+        page.goto(HERE)
+        expect(stage_of(page).locator("#stage")).to_be_visible()
+        return page
+
+    return open_page
+
+
+def answering(kind: str, text: str) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(content_type=kind, body=text)
+
+
+def stage_of(page: Page):
+    return page.frame_locator("iframe")
+
+
+def frame(page: Page):
+    return page.frames[1]
+
+
+def start(page: Page) -> Locator:
+    stage_of(page).get_by_role("button", name="START").click()
+    stop = stage_of(page).get_by_role("button", name="Stop the camera")
+    expect(stop).to_be_visible()
+    return stop
+
+
+def connected(page: Page) -> None:
+    start(page)
+    frame(page).wait_for_function("session.marks?.readyState === 'open'")
+
+
+def is_said(page: Page, kind: str) -> None:
+    """The sentence of this kind, with a photo and an upload beside it."""
+    expect(stage_of(page).get_by_role("alert")).to_have_text(stage.SENTENCES[kind])
+    for name in ("Take a photo", "Upload a picture"):
+        expect(stage_of(page).get_by_role("button", name=name)).to_be_visible()
+
+
+def mark(number: int = 1, *, sad: float = 0.6, fear: float = 0.2, keep: float = 60.0) -> dict:
+    """A mark of the app, of a face 10% from the left."""
+    rest = (1 - sad - fear) / 5
+    shown = Distribution.of([{"sad": sad, "fear": fear}.get(each.name, rest) for each in EMOTIONS])
+    face = Face(64, 192, 128, 144, ((0, 0),) * 5, 1.0)
+    rates = {"frames_in": 15, "readings": 15, "age": 0.05, "keep": keep, "frames": 12}
+    return json.loads(overlay_channel.mark(number, shown.rounded(), [face], (480, 640), hint="", **rates))
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("failure", "permission", "kind"),
+    [
+        ("NotAllowedError", "denied", "refused"),
+        ("NotAllowedError", "prompt", "dismissed"),
+        ("NotReadableError", "", "busy"),
+        ("AbortError", "", "busy"),
+        ("NotFoundError", "", "missing"),
+        ("OverconstrainedError", "", "unsuitable"),
+        ("SecurityError", "", "insecure"),
+        ("AnythingElse", "", "busy"),
+    ],
+)
+def test_each_failure_of_the_camera_is_one_sentence_with_other_ways_beside_it(
+    visit, failure, permission, kind
+):
+    page = visit()
+    frame(page).evaluate(f"window.failure = {failure!r}; window.permission = {permission!r}")
+    stage_of(page).get_by_role("button", name="START").click()
+    is_said(page, kind)
+    assert "Error" not in stage.SENTENCES[kind]
+    stage_of(page).get_by_role("button", name="Upload a picture").click()
+    page.wait_for_function("told.way.at(-1) === 'upload'")
+    assert (stage_of(page).get_by_role("button", name="START").count() == 0) == (kind == "insecure")
+
+
+def test_what_stands_in_the_way_is_said_before_the_press(visit):
+    is_said(visit(script="window.permission = 'denied'"), "refused")
+    is_said(visit(script="window.permission = 'denied'; window.noCamera = true"), "missing")
+    no_media = "Object.defineProperty(navigator, 'mediaDevices', {value: undefined})"
+    is_said(visit(script=no_media), "insecure")
+
+
+def test_after_a_failure_the_next_start_works(visit):
+    page = visit()
+    frame(page).evaluate("window.failure = 'NotReadableError'")
+    stage_of(page).get_by_role("button", name="START").click()
+    is_said(page, "busy")
+    frame(page).evaluate("window.failure = ''")
+    start(page).click()
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
+    expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.quick
+def test_the_camera_that_was_chosen_is_used_at_once_and_at_the_next_visit(visit):
+    page = visit()
+    connected(page)
+    used = "document.querySelector('video').srcObject.getVideoTracks()[0].getSettings().deviceId"
+    before = frame(page).evaluate(used)
+    stage_of(page).get_by_role("button", name="Camera settings").click()
+    cameras = stage_of(page).get_by_label("Camera", exact=True)
+    expect(cameras).to_have_value(before)
+    ids = cameras.locator("option").evaluate_all("options => options.map((option) => option.value)")
+    other = next(each for each in ids if each != before)
+    cameras.select_option(other)
+    frame(page).wait_for_function(f"{used} === {other!r}")
+    sent = "session.here.getSenders().find((each) => each.track).track.getSettings().deviceId"
+    assert frame(page).evaluate(sent) == other, "what is shown is what is sent"
+    track = frame(page).evaluate_handle("document.querySelector('video').srcObject.getVideoTracks()[0]")
+    stage_of(page).get_by_role("button", name="Stop the camera").click()
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
+    assert track.evaluate("track => track.readyState") == "ended", "the camera is off"
+    page.close()
+    page = visit()
+    start(page)
+    assert frame(page).evaluate(used) == other
+    # One that is no longer plugged in is not waited for.
+    page.close()
+    page = visit(script="localStorage.setItem('vibecheck-camera', 'gone')")
+    start(page)
+    expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+
+
+def test_the_camera_starts_by_itself_only_where_the_visitor_chose_so_and_it_is_allowed(visit):
+    page = visit()
+    stage_of(page).get_by_label("Start by itself next time").first.check()
+    page.close()
+    page = visit()
+    expect(stage_of(page).get_by_role("button", name="Stop the camera")).to_be_visible()
+    page.close()
+    page = visit(script="window.permission = 'prompt'")
+    page.wait_for_timeout(300)
+    assert frame(page).evaluate("asked") == [], "no question of the browser appears without a press"
+    stage_of(page).get_by_label("Start by itself next time").first.uncheck()
+    page.close()
+    page = visit()
+    page.wait_for_timeout(300)
+    assert frame(page).evaluate("asked") == []
+
+
+@pytest.mark.quick
+def test_the_own_picture_is_mirrored_with_its_boxes_and_the_text_is_not(visit):
+    page = visit()
+    connected(page)
+    told = mark()
+    frame(page).evaluate("mark => session.marks.send(JSON.stringify(mark))", told)
+    box, tag = stage_of(page).locator(".face.read"), stage_of(page).locator(".tag")
+    expect(tag).to_have_text("Sad 60%")
+    assert box.evaluate("box => box.style.left") == "70%"  # 10% from the right, 20% wide
+    assert (
+        stage_of(page).locator("video").evaluate("e => getComputedStyle(e).transform").startswith("matrix(-1")
+    )
+    for each in (box, tag):
+        assert each.evaluate("e => getComputedStyle(e).transform") == "none"
+    page.wait_for_function("told.mark.length === 1")
+    assert page.evaluate("told.mark[0].faces") == [[0.1, 0.4, 0.2, 0.3]], "what is read is not mirrored"
+    # A camera that faces away from the visitor shows no mirror image.
+    page.close()
+    away = """const settings = MediaStreamTrack.prototype.getSettings;
+    MediaStreamTrack.prototype.getSettings = function () {
+      return {...settings.call(this), facingMode: "environment"};
+    };"""
+    page = visit(script=away)
+    connected(page)
+    frame(page).evaluate("mark => session.marks.send(JSON.stringify(mark))", told)
+    expect(stage_of(page).locator(".tag")).to_have_text("Sad 60%")
+    assert stage_of(page).locator(".face.read").evaluate("box => box.style.left") == "10%"
+    assert stage_of(page).locator("video").evaluate("e => getComputedStyle(e).transform") == "none"
+
+
+def test_the_camera_is_sent_as_many_frames_as_the_app_asks_for(visit):
+    page = visit()
+    connected(page)
+    frame(page).evaluate("mark => session.marks.send(JSON.stringify(mark))", mark())
+    asked = "session.here.getSenders().find((each) => each.track).getParameters().encodings[0].maxFramerate"
+    frame(page).wait_for_function(f"{asked} === 12")
+
+
+def test_a_box_is_gone_when_its_mark_holds_no_longer(visit):
+    page = visit()
+    connected(page)
+    frame(page).evaluate("mark => session.marks.send(JSON.stringify(mark))", mark(keep=0.3))
+    expect(stage_of(page).locator(".face.read")).to_have_count(1)
+    expect(stage_of(page).locator(".face")).to_have_count(0)
+
+
+@pytest.mark.parametrize("mode", ["webrtc", "auto"])
+def test_video_that_the_app_ends_is_said_or_goes_on_over_the_socket(visit, mode):
+    page = visit(mode, sockets=True)
+    connected(page)
+    frame(page).evaluate("session.app.close()")
+    if mode == "webrtc":
+        is_said(page, "closed")
+        start(page)  # works again
+        return
+    page.wait_for_function("told.socket.at(-1) === true")
+    expect(stage_of(page).get_by_role("button", name="Stop the camera")).to_be_visible()
+    expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+    assert frame(page).evaluate("localStorage.getItem('vibecheck-transport')") is None, "WebRTC did connect"
+
+
+FAIL = """connection => {
+  Object.defineProperty(connection, "connectionState", {value: "failed"});
+  connection.dispatchEvent(new Event("connectionstatechange"));
+}"""
+
+
+@pytest.mark.quick
+def test_a_connection_that_breaks_off_is_said(visit):
+    page = visit("webrtc")
+    connected(page)
+    frame(page).evaluate(f"({FAIL})(session.here)")
+    is_said(page, "lost")
+    start(page)
+
+
+@pytest.mark.quick
+def test_a_camera_that_stops_is_said(visit):
+    page = visit()
+    connected(page)
+    frame(page).evaluate("""() => {
+      const [track] = document.querySelector("video").srcObject.getVideoTracks();
+      track.stop();
+      track.dispatchEvent(new Event("ended"));
+    }""")
+    is_said(page, "ended")
+    expect(stage_of(page).locator("#root button")).to_have_text("START")
+    start(page)
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("webrtc", "blocked"), ("auto", "unconnected")])
+def test_video_that_does_not_connect_is_said(visit, mode, kind):
+    page = visit(mode)
+    page.clock.install()
+    frame(page).evaluate("window.unanswered = true")
+    start(page)
+    for _ in range(30):
+        page.clock.run_for(1000)
+        if stage_of(page).get_by_role("alert").inner_text():
+            break
+    is_said(page, kind)
+    playing = stage_of(page).get_by_role("button", name="Stop the camera")
+    expect(playing).to_have_count(1 if mode == "webrtc" else 0)  # WebRTC may still connect
+
+
+# --- the mood card -------------------------------------------------------------------------------
+
+CARD = """<!doctype html><style>STYLE</style><body><main></main><script type="module">
+import show from "/card.js";
+window.values = [];
+window.draw = (data) => show({data, parentElement: document.querySelector("main"),
+                              setTriggerValue: (...value) => values.push(value)});
+window.see = (mark) =>
+  dispatchEvent(new CustomEvent("vibecheck-mark", {detail: {...mark, transport: "WebRTC"}}));
+</script>"""
+LIVE = {"moods": mood_card.MOODS, "texts": mood_card.TEXTS, "playing": True, "answers": False, "result": None}
+
+
+@pytest.fixture
+def card(context) -> Page:
+    page = context.new_page()
+    script = mood_card.SCRIPT.read_text(encoding="utf-8")
+    files = {
+        "": ("text/html", CARD.replace("STYLE", theme.STYLE.read_text(encoding="utf-8"))),
+        "card.js": ("text/javascript", script),
+    }
+    for name, file in files.items():
+        page.route(HERE + name, answering(*file))
+    page.clock.install()
+    page.goto(HERE)
+    page.wait_for_function("() => Boolean(window.draw)")
+    page.evaluate("data => draw(data)", LIVE)
+    return page
+
+
+@pytest.mark.quick
+def test_a_change_of_mood_is_announced_politely_at_most_once_in_three_seconds(card):
+    says = card.locator(".vc-says")
+    expect(says).to_have_attribute("role", "status")  # which is polite
+    card.clock.run_for(5000)
+    heard = []
+    for tenth in range(100):  # ten seconds of a face that changes all the time
+        card.evaluate("mark => see(mark)", mark(tenth) if tenth % 4 < 2 else mark(tenth, sad=0.1, fear=0.7))
+        card.clock.run_for(100)
+        if not heard or says.inner_text() != heard[-1]:
+            heard.append(says.inner_text())
+    assert 2 <= len(heard) <= 4, heard
+    assert set(heard) <= {"Sad", "Fear"}
+    card.evaluate("mark => see(mark)", mark(101, sad=0.42, fear=0.38))
+    card.clock.run_for(4000)
+    expect(says).to_have_text("Hard to tell: sad or afraid?")
+
+
+@pytest.mark.quick
+def test_what_is_hard_to_tell_has_both_colours_and_so_has_its_result(card):
+    card.evaluate("mark => see(mark)", mark(sad=0.42, fear=0.38))
+    colours = "name => [...name.children].map((part) => [part.textContent, part.style.color])"
+    told = [
+        ["Hard to tell: ", ""],
+        ["sad", "rgb(110, 168, 255)"],
+        [" or ", ""],
+        ["afraid", "rgb(183, 155, 255)"],
+        ["?", ""],
+    ]
+    assert card.locator(".name").evaluate(colours) == told
+    shares = mark(sad=0.42, fear=0.38)["probabilities"]
+    result = {"key": "1", "label": "You look", "mood": "sad", "face": "", "probabilities": shares,
+              "runner_up": "fear", "clear": False, "hint": ""}  # fmt: skip
+    card.evaluate("data => draw(data)", LIVE | {"result": result})
+    assert card.locator(".name").evaluate(colours) == told
+    expect(card.locator(".vc-you")).to_have_text("")
+    card.evaluate(
+        "data => draw(data)", LIVE | {"result": result | {"clear": True, "label": "You say", "mood": "fear"}}
+    )
+    expect(card.locator(".name")).to_have_text("Fear")
+    expect(card.locator(".vc-you")).to_have_text("You say")
+    expect(card.locator(".vc-words")).to_have_text("Sad 42% sure · next: fear 38%")
+
+
+def test_a_late_reading_freezes_the_card_and_the_next_one_goes_on(card):
+    card.evaluate("mark => see(mark)", mark(keep=1.0))
+    card.clock.run_for(1100)
+    expect(card.locator(".vc-mood.late")).to_have_count(1)
+    expect(card.locator(".name")).to_have_text("Sad")
+    expect(card.locator(".vc-hint")).to_have_text(mood_card.TEXTS["nothing"])
+    card.evaluate("mark => see(mark)", mark(2))
+    expect(card.locator(".vc-mood.late")).to_have_count(0)
+
+
+@pytest.mark.quick
+def test_from_the_press_to_the_result_the_card_stays_as_it_was(card):
+    card.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<p class=st-key-check><button>Check</button></p>')"
+    )
+    card.evaluate("mark => see(mark)", mark(7, keep=0.5))
+    card.get_by_role("button", name="Check").click()
+    card.evaluate("mark => see(mark)", mark(8, sad=0.1, fear=0.7))
+    card.clock.run_for(2000)
+    expect(card.locator(".name")).to_have_text("Sad")
+    expect(card.locator(".vc-mood.late")).to_have_count(0)
+    assert card.evaluate("values") == [["checked", 7]]
+    card.evaluate("data => draw(data)", LIVE)  # no vibe check came of it
+    card.evaluate("mark => see(mark)", mark(9, sad=0.1, fear=0.7))
+    expect(card.locator(".name")).to_have_text("Fear")
+
+
+def test_nothing_moves_where_reduced_motion_is_preferred(context, visit, card):
+    moving = "e => [getComputedStyle(e).transitionDuration, getComputedStyle(e).animationName]"
+    page = visit()
+    connected(page)
+    frame(page).evaluate("mark => session.marks.send(JSON.stringify(mark))", mark())
+    box = stage_of(page).locator(".face")
+    result = {"key": "1", "label": "You look", "mood": "sad", "face": "", "runner_up": "fear", "clear": True,
+              "probabilities": mark()["probabilities"], "hint": ""}  # fmt: skip
+    card.evaluate("data => draw(data)", LIVE | {"result": result})
+    bar, emoji = card.locator(".vc-mood > .vc-bar i"), card.locator(".vc-emoji")
+    assert [box.evaluate(moving)[0][:2], bar.evaluate(moving)[0][:2], emoji.evaluate(moving)[1]] == [
+        "0.", "0.", "vc-arrive",
+    ]  # fmt: skip
+    for each in (page, card):
+        each.emulate_media(reduced_motion="reduce")
+    assert box.evaluate(moving)[0] == "0s"
+    assert bar.evaluate(moving) == ["0s", "none"]
+    assert emoji.evaluate(moving)[1] == "none"

@@ -1,0 +1,91 @@
+// The visitor's camera: asking for it, why it fails, and which one is used.
+//
+// streamlit-webrtc asks for the camera as well; it gets the one that was chosen here, and its failures are shown here.
+// `ended` is called when a camera that was shown has stopped.
+function makeCamera(view, ended) {
+  const KINDS = {
+    NotFoundError: "missing",
+    NotReadableError: "busy",
+    AbortError: "busy",
+    OverconstrainedError: "unsuitable",
+    SecurityError: "insecure",
+  };
+  const devices = navigator.mediaDevices;
+  const getUserMedia = devices?.getUserMedia?.bind(devices);
+  let permission = null;
+
+  const kindOf = async (error) => {
+    if (error.name !== "NotAllowedError") return KINDS[error.name] ?? "busy";
+    const now = await navigator.permissions?.query({ name: "camera" }).catch(() => null);
+    return now?.state === "prompt" ? "dismissed" : "refused";
+  };
+  // Like getUserMedia, with the camera that was chosen; a failure is shown, and raised.
+  const open = async (constraints) => {
+    const ask = (deviceId) => getUserMedia({ ...constraints, video: { ...constraints.video, deviceId } });
+    const chosen = remembered(MEMORY.camera);
+    try {
+      if (!chosen) return await ask();
+      return await ask({ exact: chosen }).catch((error) => {
+        if (error.name !== "OverconstrainedError") throw error;
+        return ask(); // it is not plugged in
+      });
+    } catch (error) {
+      view.setTrouble(await kindOf(error));
+      throw error;
+    }
+  };
+  if (getUserMedia) devices.getUserMedia = open;
+
+  const list = async () => {
+    const all = await devices.enumerateDevices();
+    return all.filter((device) => device.kind === "videoinput");
+  };
+  // Fills the menu of cameras.
+  const offer = async () => {
+    const used = view.video.srcObject?.getVideoTracks()[0]?.getSettings().deviceId;
+    const options = (await list()).map((camera, i) => new Option(camera.label || `Camera ${i + 1}`, camera.deviceId));
+    view.cameras.replaceChildren(...options);
+    view.cameras.value = used ?? "";
+  };
+  // Shows what can be known before the visitor presses START.
+  const look = async () => {
+    if (!getUserMedia) return view.setTrouble("insecure");
+    // Browsers list cameras, if without names, before they are allowed: so a missing camera comes first.
+    const cameras = await list();
+    if (!cameras.length) view.setTrouble("missing");
+    else if (permission?.state === "denied") view.setTrouble("refused");
+    else if (["missing", "refused"].includes(view.trouble())) view.setTrouble("");
+    if (view.isPlaying()) offer();
+  };
+  // Not every browser has a permission of this name.
+  const ready = Promise.resolve(navigator.permissions?.query({ name: "camera" }))
+    .then((status) => {
+      permission = status ?? null;
+      permission?.addEventListener("change", look);
+    })
+    .catch(() => {})
+    .then(look);
+  devices?.addEventListener("devicechange", look);
+
+  const show = (stream) => {
+    const { video } = view;
+    video.srcObject = stream;
+    view.setTrouble("");
+    const [track] = stream.getVideoTracks();
+    // As in a mirror, unless the camera faces away from the visitor.
+    view.root.classList.toggle("mirrored", track?.getSettings().facingMode !== "environment");
+    video.play().catch(() => {});
+    offer();
+    track?.addEventListener("ended", () => view.setTrouble("ended")); // fires only if the camera itself stopped
+    const watch = setInterval(() => {
+      if (video.srcObject !== stream) return clearInterval(watch);
+      if (stream.active) return;
+      clearInterval(watch);
+      video.srcObject = null;
+      ended();
+      view.paint();
+    }, 200);
+  };
+
+  return { open, show, offer, ready, isAllowed: () => permission?.state === "granted" };
+}

@@ -1,0 +1,103 @@
+// streamlit-webrtc's connections: each gets the data channel of the marks, is sent as many frames as the app reads,
+// and reports how it goes.
+//
+// `report` has four functions: `sends(stream)`, `connected()`, `failed(end)` and `marked(mark)`. `end` is "" if it
+// never connected, "lost" if the connection broke off, "closed" if the app closed it.
+function makeWebRtc(report) {
+  const CHANNEL = 0; // as in video/webrtc.py
+  const BITRATE = 600_000; // bits/s; 640x480 is not read better with more
+  const ANSWER_WITHIN = 8000; // ms from the camera's picture to the app's answer
+  const CONNECT_WITHIN = 2000; // ms from that answer to a connection
+  let current = null;
+
+  // The visitor sees every frame of the camera; the app is sent as many as it reads.
+  const limit = async (connection, frames) => {
+    const sender = connection.getSenders().find((each) => each.track?.kind === "video");
+    if (!sender) return;
+    const parameters = sender.getParameters();
+    for (const encoding of parameters.encodings ?? []) {
+      encoding.maxBitrate = BITRATE;
+      encoding.maxFramerate = frames;
+    }
+    await sender.setParameters(parameters).catch(() => {});
+  };
+
+  const follow = (connection) => {
+    current = connection;
+    let state = "connecting"; // then "connected", "failed" or "closed" (by this end)
+    let timer = 0;
+    let asked = 0; // frames a second
+    const fail = (end) => {
+      clearTimeout(timer);
+      if (state === "failed" || state === "closed") return;
+      state = "failed";
+      report.failed(end);
+    };
+    const within = (ms) => {
+      clearTimeout(timer);
+      if (state === "connecting") timer = setTimeout(fail, ms, "");
+    };
+    const closed = () => {
+      state = "closed";
+      clearTimeout(timer);
+    };
+    connection.addEventListener("connectionstatechange", (event) => {
+      switch (connection.connectionState) {
+        case "connected":
+          clearTimeout(timer);
+          state = "connected";
+          return report.connected();
+        case "failed":
+          return fail(state === "connected" ? "lost" : "");
+        case "closed":
+          return closed();
+        case "disconnected":
+          // A moment without answers, on a poor network or a busy machine, after which the video goes on. Without
+          // this, streamlit-webrtc would end it. A browser that gives up says "failed".
+          event.stopImmediatePropagation();
+      }
+    });
+    // A browser that may not use UDP finds no candidate that aiortc could reach: waiting would be in vain.
+    let reachable = false;
+    connection.addEventListener("icecandidate", ({ candidate }) => {
+      if (candidate?.protocol === "udp") reachable = true;
+      if (!candidate && !reachable && state === "connecting") fail("");
+    });
+    const { addTrack, setRemoteDescription, close } = connection;
+    connection.addTrack = function (track, ...streams) {
+      report.sends(streams[0] ?? new MediaStream([track]));
+      within(ANSWER_WITHIN);
+      return addTrack.call(connection, track, ...streams);
+    };
+    connection.setRemoteDescription = function (...options) {
+      within(CONNECT_WITHIN);
+      return setRemoteDescription.apply(connection, options);
+    };
+    connection.close = function () {
+      closed();
+      return close.call(connection);
+    };
+    const unreliable = { negotiated: true, id: CHANNEL, ordered: false, maxRetransmits: 0 };
+    const channel = connection.createDataChannel("marks", unreliable);
+    channel.onmessage = ({ data }) => {
+      const mark = JSON.parse(data);
+      report.marked(mark);
+      if (mark.frames !== asked) limit(connection, (asked = mark.frames));
+    };
+    channel.onclose = () => {
+      if (state === "connected") fail("closed");
+    };
+  };
+  window.RTCPeerConnection = new Proxy(window.RTCPeerConnection, {
+    construct(target, args, self) {
+      const connection = Reflect.construct(target, args, self);
+      follow(connection);
+      return connection;
+    },
+  });
+
+  // Sends another camera's track in place of `before`.
+  const replace = (before, track) =>
+    current?.getSenders().find((each) => each.track === before)?.replaceTrack(track);
+  return { replace };
+}
