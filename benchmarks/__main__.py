@@ -38,17 +38,19 @@ def live(
     joins: Annotated[int, typer.Option(min=0, help="How many visitors come and go at last.")] = 100,
     fps: Annotated[int, typer.Option(min=5, max=15, help="Frames a second of each camera.")] = 15,
     socket: Annotated[
-        bool, typer.Option("--socket", help="Also over the page's own connection, to compare.")
+        bool, typer.Option("--socket", help="Over the page's own connection; with --visitors, both ways.")
     ] = False,
     as_json: Json = False,
     record: Record = False,
 ) -> None:
     """Frames and the age of the mood over real WebRTC; with --visitors, many visitors of the running app."""
+    from benchmarks import fallback, many
     from benchmarks import live as one
-    from benchmarks import many
 
     if visitors:
         _show("many", many.run(_numbers(visitors), seconds, joins, fps, socket), as_json, record)
+    elif socket:
+        _show("fallback", fallback.run(seconds), as_json, record)
     else:
         _show("live", one.run(model), as_json, record)
 

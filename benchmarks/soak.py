@@ -62,7 +62,7 @@ def soak(minutes: float, folder: Path, tell: Callable[[float, float], None] = la
     try:
         app.ready()
         with sync_playwright() as playwright:
-            flags = [*FLAGS, f"--use-file-for-fake-video-capture={_webcam(folder)}"]
+            flags = [*FLAGS, f"--use-file-for-fake-video-capture={webcam(folder)}"]
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
             page = browser.new_context(permissions=["camera"]).new_page()
             page.route("**://open.spotify.com/**", lambda route: route.fulfill(status=200, body="Spotify"))
@@ -132,7 +132,7 @@ def _start(page: Page) -> Frame:
     return frame
 
 
-def _webcam(folder: Path) -> Path:
+def webcam(folder: Path) -> Path:
     """A file that Chromium plays as its webcam, again and again."""
     path = folder / "webcam.mjpeg"
     with path.open("wb") as out:

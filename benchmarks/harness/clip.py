@@ -61,7 +61,7 @@ def encodings(rates: Sequence[int] = (5, 8, 10, 12, 15)) -> dict[int, list[bytes
 
 
 def jpegs(fps: int = 10) -> list[bytes]:
-    """The recording as `socket.js` sends it."""
+    """The recording as `stage_socket.js` sends it."""
     return [encode_jpeg(picture, quality=60) for picture in recording(fps, (400, 300))]
 
 

@@ -1,0 +1,130 @@
+"""Live video where WebRTC does not connect: a Chromium without UDP, on loopback and on a slow line."""
+
+import asyncio
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+from benchmarks.harness.running import RunningApp, running_app
+from benchmarks.harness.slow_line import MOBILE, Line, slow_line
+from benchmarks.harness.visitors import event_loop
+from benchmarks.soak import CHROMIUM, FLAGS, webcam
+
+NO_UDP = "--webrtc-ip-handling-policy=disable_non_proxied_udp"
+PATIENCE = 120_000  # ms; a slow line takes a minute for the page
+SETTLE = 2_000  # ms
+
+# Counts what goes through the WebSocket of the video, and when the page hears of the first mood.
+COUNT = """
+const page = window.parent;
+page.counted ??= { frames: 0, bytes: 0, delays: [] };
+if (window === page) {
+  addEventListener("vibecheck-mark", ({ detail }) => {
+    if (detail.mood) counted.first ??= performance.now();
+  });
+} else {
+  const Plain = WebSocket;
+  window.WebSocket = class extends Plain {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", () => page.counted.delays.push(performance.now() - this.sentAt));
+    }
+    send(data) {
+      this.sentAt = performance.now();
+      page.counted.frames += 1;
+      page.counted.bytes += data.size;
+      super.send(data);
+    }
+  };
+  addEventListener("click", () => (page.counted.start ??= page.performance.now()), true);
+}
+"""
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """One line. `first_mood_s` is from START to the first mood in this browser's first visit, with the
+    attempt by WebRTC, and `next_visit_s` in its second; `mood_ms` from sending a frame to its mark.
+    """
+
+    line: str
+    first_mood_s: float
+    next_visit_s: float
+    readings: float
+    kb_s_up: float
+    mood_ms: float
+    mood_p95_ms: float
+
+
+def run(seconds: float) -> list[dict]:
+    """A row for loopback and one for an emulated mobile line, each measured for so long."""
+    with (
+        running_app() as app,
+        tempfile.TemporaryDirectory() as folder,
+        _chromium(Path(folder)) as open_context,
+    ):
+        rows = [_measure("loopback", open_context(), app.url, seconds)]
+        with _behind(app, MOBILE) as url:
+            line = f"{MOBILE.bits / 1e6:.1f} Mbit/s, {1000 * MOBILE.round_trip:.0f} ms"
+            rows.append(_measure(line, open_context(), url, seconds))
+    return [asdict(row) for row in rows]
+
+
+def _measure(line: str, context: BrowserContext, url: str, seconds: float) -> Fallback:
+    context.add_init_script(COUNT)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.route("**://open.spotify.com/**", lambda route: route.fulfill(status=200, body="Spotify"))
+    first = _first_mood(page, url)
+    again = _first_mood(page, url)
+    page.wait_for_timeout(SETTLE)
+    page.evaluate("Object.assign(counted, { frames: 0, bytes: 0, delays: [], from: performance.now() })")
+    page.wait_for_timeout(1000 * seconds)
+    counted = page.evaluate("({ ...counted, took: (performance.now() - counted.from) / 1000 })")
+    context.close()
+    return Fallback(
+        line=line,
+        first_mood_s=first,
+        next_visit_s=again,
+        readings=len(counted["delays"]) / counted["took"],
+        kb_s_up=counted["bytes"] / counted["took"] / 1000,
+        mood_ms=statistics.median(counted["delays"]),
+        mood_p95_ms=float(np.quantile(counted["delays"], 0.95)),
+    )
+
+
+def _first_mood(page: Page, url: str) -> float:
+    """Open the page and press START; returns the seconds until the first mood."""
+    page.goto(url)
+    page.frame_locator('iframe[title*="webrtc"]').get_by_role("button", name="START").click()
+    page.wait_for_function("counted.first")
+    return page.evaluate("(counted.first - counted.start) / 1000")
+
+
+@contextmanager
+def _behind(app: RunningApp, line: Line) -> Iterator[str]:
+    """The address of an app at the end of a line."""
+    with event_loop() as loop:
+        proxy = slow_line(urlsplit(app.url).port, line)
+        port = asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            asyncio.run_coroutine_threadsafe(proxy.__aexit__(None, None, None), loop).result(10)
+
+
+@contextmanager
+def _chromium(folder: Path) -> Iterator[Callable[[], BrowserContext]]:
+    """Opens contexts of a Chromium that may not use UDP."""
+    with sync_playwright() as playwright:
+        flags = [*FLAGS, NO_UDP, f"--use-file-for-fake-video-capture={webcam(folder)}"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield lambda: browser.new_context(permissions=["camera"])
+        browser.close()
