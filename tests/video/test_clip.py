@@ -1,3 +1,4 @@
+import random
 from fractions import Fraction
 
 import av
@@ -195,6 +196,29 @@ def test_a_clip_that_turns_out_to_be_too_long_is_refused(tmp_path, astronaut, re
     with Clip(data, "me.mkv", limits) as clip, pytest.raises(PictureTooLarge, match="too long; at most"):
         assert clip.seconds is None
         list(clip.read(reader))
+
+
+def test_an_unknown_codec_is_a_sentence(tmp_path):
+    data = video(tmp_path / "clip.mkv", [NOBODY] * 3).read_bytes()
+    assert b"V_MPEG4/ISO/ASP" in data
+    with pytest.raises(PictureError, match="not a video that can be read"):
+        Clip(data.replace(b"V_MPEG4/ISO/ASP", b"V_UNKNOWN_CODEC"), "me.mkv", UPLOAD)
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv", "avi"])
+def test_damaged_bytes_are_read_or_refused_in_a_sentence(tmp_path, reader, extension):
+    rng = random.Random(extension)
+    small = np.full((48, 64, 3), 120, np.uint8)
+    whole = video(tmp_path / f"clip.{extension}", [small] * 6).read_bytes()
+    for _ in range(15):
+        data = bytearray(whole)
+        for _ in range(rng.choice((1, 5, 40))):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        try:
+            with Clip(bytes(data[: rng.choice((len(data), len(data) // 2))]), "me.mp4", UPLOAD) as clip:
+                list(clip.read(reader))
+        except PictureError as error:
+            assert str(error).startswith("me.mp4 ")
 
 
 def test_the_moment_of_a_clip_is_that_of_its_prevailing_mood(tmp_path, astronaut, reader):

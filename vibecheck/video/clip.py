@@ -111,13 +111,13 @@ class Clip:
             file = str(source) if isinstance(source, Path) else BytesIO(source)
             self._container = av.open(file, "r", options=options)
         except (FFmpegError, ValueError) as error:
-            raise UnreadablePicture(
-                f"{self.name} is not a video that can be read. Convert it to MP4 (H.264)."
-            ) from error
+            raise self._not_readable() from error
         try:
             if not self._container.streams.video:
                 raise UnreadablePicture(f"{self.name} has no pictures, only sound.")
             self._stream = self._container.streams.video[0]
+            if self._stream.codec_context is None:  # nothing here decodes it
+                raise self._not_readable()
             self._check()
         except PictureError:
             self._container.close()
@@ -127,6 +127,9 @@ class Clip:
             self._stream.codec_context.thread_count = limits.threads
         else:
             self._stream.thread_type = "AUTO"
+
+    def _not_readable(self) -> UnreadablePicture:
+        return UnreadablePicture(f"{self.name} is not a video that can be read. Convert it to MP4 (H.264).")
 
     def _check(self) -> None:
         """Raises PictureTooLarge if the clip is larger than the limits, by what its file says."""
