@@ -1,4 +1,4 @@
-"""What every test may use: real pictures of faces, the model that ships, and what is beside the project."""
+"""What every test may use: real pictures of faces, the embedded model, and the shared data folder."""
 
 import logging
 import os

@@ -37,7 +37,7 @@ def predict(moment, **changes):
     return check.predict(moment, **plain | changes)
 
 
-def test_a_photo_is_a_moment_of_one_reading(seen):
+def test_photo_is_predicted_as_a_moment_of_one_reading(seen):
     prediction, best = predict(Moment.of(seen), source="photo")
     assert prediction.probabilities == pytest.approx(seen.probabilities)
     assert (prediction.mood, prediction.source, prediction.made_at) == ("happy", "photo", NOW)
@@ -46,7 +46,7 @@ def test_a_photo_is_a_moment_of_one_reading(seen):
     assert best == seen
 
 
-def test_what_was_shown_is_recorded_whatever_the_last_readings_say(seen):
+def test_shown_distribution_is_recorded_whatever_the_last_readings_say(seen):
     shown = Distribution.of([0.1, 0.1, 0.3, 0.05, 0.05, 0.35, 0.05])
     prediction, _ = predict(Moment(shown, (seen, seen)))
     assert (prediction.mood, prediction.confidence) == ("sad", 0.35)
@@ -88,7 +88,7 @@ def test_an_audit_is_drawn_with_its_share(drawn, share):
     assert predict(Moment.of(reading), audit_share=share, draw=lambda: drawn)[0].audit is (drawn < share)
 
 
-def test_the_record_is_on_disk_before_the_answer(seen, tmp_path):
+def test_prediction_is_on_disk_before_the_result_is_returned(seen, tmp_path):
     settings = Settings(data=tmp_path)
     store = open_store(settings)
     for keep in (False, True):
@@ -105,7 +105,7 @@ def test_the_record_is_on_disk_before_the_answer(seen, tmp_path):
     store.close()
 
 
-def test_nobody_is_asked_more_than_three_times_a_day_or_faster_than_they_look(seen, tmp_path):
+def test_audits_are_limited_per_day_and_spaced_in_time(seen, tmp_path):
     store = open_store(Settings(data=tmp_path))
     noon = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
@@ -140,7 +140,7 @@ class Clock:
         return self.now
 
 
-def test_a_visitor_checks_as_often_as_a_person_can_and_no_more():
+def test_vibe_checks_are_limited_per_visitor_and_in_total():
     clock = Clock()
     limiter = check.CheckLimiter(per_visitor=3, per_address=9, for_all=5, clock=clock)
     for _ in range(3):

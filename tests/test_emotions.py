@@ -12,7 +12,7 @@ from vibecheck.emotions import BY_NAME, EMOTIONS, NAMES, SYNONYMS, Distribution,
 from vibecheck.errors import ModelError, VibeCheckError
 
 
-def test_the_order_is_fixed():
+def test_order_of_the_moods_never_changes():
     """Seven numbers in this order are stored with every prediction: it can never change."""
     assert NAMES == ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
     assert tuple(BY_NAME) == NAMES
@@ -20,7 +20,7 @@ def test_the_order_is_fixed():
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS, ids=NAMES)
-def test_a_mood_can_be_read(emotion):
+def test_mood_colours_have_enough_contrast(emotion):
     assert re.fullmatch("#[0-9A-F]{6}", emotion.colour)
     assert emotion.title == emotion.name.capitalize()
     assert len(emotion.emoji) == 1
@@ -72,7 +72,7 @@ def test_moods_do_not_change():
         EMOTIONS[0].colour = "#000000"
 
 
-def test_synonyms_lead_to_moods_and_hide_none():
+def test_synonyms_map_to_moods_and_are_no_moods_themselves():
     assert set(SYNONYMS.values()) <= set(NAMES)
     assert not SYNONYMS.keys() & set(NAMES)
     assert all(word == word.strip().lower() for word in SYNONYMS)
@@ -92,7 +92,7 @@ def test_synonyms_lead_to_moods_and_hide_none():
         ("", None),
     ],
 )
-def test_names_of_labels(label, name):
+def test_label_names_map_to_moods_or_none(label, name):
     assert name_of(label) == name
 
 
@@ -127,7 +127,7 @@ def test_names_of_labels(label, name):
         ),
     ],
 )
-def test_labels_of_published_models(labels, indices):
+def test_labels_of_published_models_are_mapped(labels, indices):
     assert map_labels(labels) == indices
 
 
@@ -151,7 +151,7 @@ def test_a_model_that_cannot_be_mapped_is_refused_with_the_reason(labels, words)
 
 
 @given(st.permutations(NAMES), st.lists(st.sampled_from([*NAMES, *SYNONYMS]), max_size=5), st.booleans())
-def test_any_order_any_case_and_any_synonyms_beside_are_mapped(order, more, upper):
+def test_labels_in_any_order_and_case_with_synonyms_are_mapped(order, more, upper):
     labels = [label.upper() if upper else label for label in [*order, *more]]
     indices = map_labels(labels)
     assert [NAMES[index] for index in indices] == [name_of(label) for label in labels]

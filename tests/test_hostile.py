@@ -50,7 +50,7 @@ URLS = (
 
 @A_THOUSAND
 @given(st.text(max_size=200) | JSON.map(json.dumps) | ALMOST.map(json.dumps) | st.just("[" * 100_000))
-def test_a_line_of_events_is_a_state_or_nothing(line):
+def test_event_line_is_parsed_into_a_build_state_or_ignored(line):
     state = state_of(line)
     assert state is None or isinstance(state, BuildState)
 
@@ -89,14 +89,14 @@ def test_a_file_of_settings_is_read_or_refused(tmp_path, text):
 
 @A_THOUSAND
 @given(URLS.filter(lambda url: not url.startswith(("sqlite", "postgres"))))
-def test_a_database_that_is_none_is_refused_before_anything_is_opened(url):
+def test_url_of_another_kind_of_database_is_refused_before_opening_anything(url):
     with pytest.raises(RecordsError, match="VIBECHECK_DATABASE_URL"):
         open_database(url)
 
 
 @A_THOUSAND
 @given(st.text(max_size=60))
-def test_nothing_but_an_id_names_a_picture(tmp_path, name):
+def test_malformed_id_names_no_picture(tmp_path, name):
     if not is_prediction_id(name):
         with pytest.raises(RecordsError):
             Pictures(str(tmp_path)).get(name)
@@ -104,7 +104,7 @@ def test_nothing_but_an_id_names_a_picture(tmp_path, name):
 
 @A_THOUSAND
 @given(st.binary(max_size=2000))
-def test_an_upload_is_a_picture_or_a_sentence(content):
+def test_arbitrary_bytes_are_refused_as_an_upload(content):
     with pytest.raises(PictureError, match=r"^me\.jpg "):
         decode(content, name="me.jpg")
 
@@ -121,17 +121,17 @@ def test_a_list_of_labels_is_read_or_refused(tmp_path, content):
 
 @A_THOUSAND
 @given(st.none() | st.text(max_size=60))
-def test_a_cookie_is_a_choice_that_there_is(text):
+def test_consent_cookie_always_gives_a_valid_choice(text):
     assert parse(text) in CHOICES
 
 
 @A_THOUSAND
 @given(JSON)
-def test_an_answer_of_spotifys_is_a_list_of_playlists(answer):
+def test_any_spotify_answer_gives_playlists(answer):
     assert isinstance(parse_search(answer, "happy"), tuple)
 
 
-def test_every_refusal_is_of_our_own_tree():
+def test_every_refusal_is_a_vibecheck_error():
     assert all(
         issubclass(each, VibeCheckError) for each in (LabelsError, PictureError, RecordsError, SettingsError)
     )

@@ -13,7 +13,7 @@ def repeated(names: dict[str, list[str]]) -> dict[str, list[str]]:
     return {name: places for name, places in names.items() if len(places) > 1}
 
 
-def test_only_what_everything_uses_lies_outside_the_packages():
+def test_only_shared_modules_are_outside_the_packages():
     assert {path.stem for path in (ROOT / "vibecheck").glob("*.py")} == AT_THE_TOP
 
 

@@ -55,7 +55,7 @@ def installed(wheel, tmp_path_factory) -> Path:
     return there
 
 
-def test_all_that_is_exported_is_there():
+def test_every_exported_name_exists():
     assert vibecheck.__all__ == sorted(vibecheck.__all__)
     for name in vibecheck.__all__:
         assert getattr(vibecheck, name) is not None
@@ -63,7 +63,7 @@ def test_all_that_is_exported_is_there():
         _ = vibecheck.Nothing
 
 
-def test_importing_it_imports_nothing_that_takes_time():
+def test_importing_vibecheck_imports_no_heavy_module():
     heavy = run(
         "import sys, vibecheck; print([m for m in sys.modules if m in ('numpy', 'cv2', 'pydantic')])", ROOT
     )
@@ -79,7 +79,7 @@ def test_five_lines_of_python_read_a_face(installed, astronaut, tmp_path):
     assert where.startswith(str(installed)), "the checkout was imported, not what is installed"
 
 
-def test_everything_that_is_not_code_comes_along(wheel):
+def test_wheel_contains_all_data_files(wheel):
     packed = set(zipfile.ZipFile(wheel).namelist())
     files = [
         path for path in (ROOT / "vibecheck").rglob("*") if path.is_file() and "__pycache__" not in path.parts

@@ -1,4 +1,4 @@
-"""README.md and docs/ say what is there, and what they tell one to type works."""
+"""README.md and docs/ match the code, and the commands they show work."""
 
 import re
 import shlex
@@ -46,7 +46,7 @@ def part(page: str, name: str) -> str:
     return found[1]
 
 
-def test_the_settings_table_is_the_settings():
+def test_settings_table_in_the_docs_is_current():
     assert part("docs/settings.md", "settings") == settings_table(), "make docs writes it"
 
 
@@ -62,7 +62,7 @@ def test_the_readme_is_short():
     ("page", "target"),
     [(page, target) for page, text in PAGES.items() for target in re.findall(r"\]\(([^)\s]+)\)", text)],
 )
-def test_what_a_page_links_to_is_there(page, target):
+def test_links_in_the_docs_lead_to_existing_files_and_headings(page, target):
     path, _, heading = target.partition("#")
     if ":" in path:
         return
@@ -116,7 +116,7 @@ def test_every_documented_command_takes_the_options_it_is_shown_with(line):
 
 
 @pytest.mark.parametrize("line", commands_in(README))
-def test_what_the_readme_tells_one_to_type_works(line, tmp_path, monkeypatch):
+def test_commands_in_the_readme_work(line, tmp_path, monkeypatch):
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("VIBECHECK_MODEL", "embedded")
     program, *words = shlex.split(line)

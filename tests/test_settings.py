@@ -41,7 +41,7 @@ def write(path: str, text: str | bytes) -> None:
 HOME, PROJECT, DOTENV = "home/.streamlit/secrets.toml", "project/.streamlit/secrets.toml", "project/.env"
 
 
-def test_with_nothing_configured_everything_works_on_one_laptop():
+def test_default_settings_need_no_accounts():
     loaded = Settings.load()
     assert loaded.data == Path("data")
     assert loaded.database_url is None
@@ -53,11 +53,11 @@ def test_with_nothing_configured_everything_works_on_one_laptop():
     assert all(getattr(loaded, field) is None for field in SECRET_FIELDS)
 
 
-def test_secrets_are_sought_at_home_and_then_in_the_project_as_streamlit_does():
+def test_secrets_files_are_those_of_streamlit_in_home_and_project():
     assert SECRETS_FILES == ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
 
 
-def test_each_source_gives_way_to_the_one_before(monkeypatch):
+def test_nearer_settings_sources_override_the_others(monkeypatch):
     seen = []
     write(HOME, "VIBECHECK_THREADS = 2")
     seen.append(Settings.load().threads)
@@ -71,7 +71,7 @@ def test_each_source_gives_way_to_the_one_before(monkeypatch):
     assert seen == [2, 3, 4, 5, 6]
 
 
-def test_sources_add_up_setting_by_setting(monkeypatch):
+def test_settings_sources_are_merged_per_setting(monkeypatch):
     write(HOME, 'COMET_API_KEY = "from-home"\nVIBECHECK_AUDIT_SHARE = 0.5')
     write(PROJECT, 'SPOTIPY_CLIENT_ID = "from-project"\nVIBECHECK_AUDIT_SHARE = 0.75')
     write(DOTENV, "SPOTIPY_CLIENT_SECRET=from-dotenv\n# a comment\nSOMETHING_ELSE=1")
@@ -110,7 +110,7 @@ def test_names_may_be_written_in_any_case(name, monkeypatch):
         ("cloudflare_turn_key_api_token", "CLOUDFLARE_TURN_KEY_API_TOKEN"),
     ],
 )
-def test_services_keep_the_names_they_give_their_settings(field, name, monkeypatch):
+def test_settings_of_services_use_the_services_own_names(field, name, monkeypatch):
     assert environment_name(field) == name
     monkeypatch.setenv(name, "7")
     value = getattr(Settings.load(), field)
@@ -123,7 +123,7 @@ def test_every_setting_is_described_and_has_a_name(field):
     assert re.fullmatch("[A-Z][A-Z_]+", environment_name(field))
 
 
-def test_a_name_that_is_no_field_is_given_back_as_it_is():
+def test_unknown_field_name_is_returned_unchanged():
     assert environment_name("SPOTIPY_CLIENT_ID") == "SPOTIPY_CLIENT_ID"
 
 
@@ -135,7 +135,7 @@ def test_an_empty_variable_is_no_setting(monkeypatch):
     assert (loaded.threads, loaded.audit_share, loaded.comet_api_key) == (1, 0.25, None)
 
 
-def test_tables_of_the_secrets_and_settings_of_others_are_left_alone():
+def test_tables_and_foreign_keys_in_the_secrets_are_ignored():
     write(PROJECT, 'THREADS = 9\n[auth]\nclient_secret = "s"\n[VIBECHECK_THREADS]\nx = 1\n')
     assert Settings.load().threads == 1
 
@@ -161,7 +161,7 @@ def test_tables_of_the_secrets_and_settings_of_others_are_left_alone():
     ],
 )
 @pytest.mark.parametrize("source", ["environment", "dotenv", "secrets"])
-def test_a_bad_value_is_refused_and_its_name_said(source, name, value, words, monkeypatch):
+def test_invalid_value_is_refused_with_its_name(source, name, value, words, monkeypatch):
     if source == "environment":
         monkeypatch.setenv(name, value)
     elif source == "dotenv":
@@ -178,7 +178,7 @@ def test_a_bad_value_is_refused_and_its_name_said(source, name, value, words, mo
     assert isinstance(caught.value, VibeCheckError)
 
 
-def test_all_bad_values_are_said_at_once(monkeypatch):
+def test_all_invalid_values_are_reported_at_once(monkeypatch):
     monkeypatch.setenv("VIBECHECK_THREADS", "0")
     write(PROJECT, "VIBECHECK_RETENTION_DAYS = 0")
     with pytest.raises(SettingsError, match=r"VIBECHECK_THREADS: .*; VIBECHECK_RETENTION_DAYS: "):
@@ -202,7 +202,7 @@ def test_a_good_value_of_a_nearer_source_hides_a_bad_one(monkeypatch):
         (DOTENV, b"COMET_API_KEY=\xff\xfe"),
     ],
 )
-def test_a_broken_file_is_a_sentence_without_what_is_in_it(path, text):
+def test_broken_settings_file_is_reported_without_its_content(path, text):
     write(path, text)
     with pytest.raises(SettingsError, match=r"^A settings file cannot be read: .+\.$") as caught:
         Settings.load()
@@ -225,7 +225,7 @@ def test_the_password_of_a_database_is_not_shown():
     assert "hunter2" not in repr(Settings(database_url="postgresql+psycopg://me:hunter2@host/db"))
 
 
-def test_what_is_named_like_a_secret_is_one():
+def test_settings_named_like_a_secret_are_secret():
     named = {f for f in Settings.model_fields if re.search("secret|token|password|key$", f)}
     assert len(named) >= 4
     assert named | {"alert_url"} == set(SECRET_FIELDS)
@@ -267,7 +267,7 @@ def test_records_and_pictures_go_to_the_data_folder(clean_place):
     assert elsewhere.records_url == f"sqlite:///{clean_place}/far/vibecheck.db"
 
 
-def test_records_go_to_the_database_that_is_named():
+def test_database_url_setting_is_used_for_the_records():
     url = "postgresql+psycopg://me@db.example/vibecheck"
     assert Settings(database_url=url).records_url == url
 

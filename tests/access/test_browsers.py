@@ -11,12 +11,12 @@ ANN, BEN = "a" * 32, "b" * 32
 @pytest.mark.parametrize(
     "shown", [None, "", "a" * 31, "a" * 33, "A" * 32, "g" * 32, "a" * 32 + "\n", "٣" * 32]
 )
-def test_what_is_no_visitor_id(shown):
+def test_malformed_visitor_id_is_refused(shown):
     assert not is_visitor(shown)
     assert is_visitor(new_visitor())
 
 
-def test_after_a_deletion_every_tab_has_the_one_new_id():
+def test_every_tab_gets_the_same_new_visitor_id_after_a_deletion():
     visitors = Visitors()
     new = visitors.replace(ANN)
     assert new != ANN and is_visitor(new)
@@ -52,7 +52,7 @@ def test_a_session_is_used_by_the_browser_that_opened_it(opened_by, asked_by, al
     assert not owners.owns(opened_by, "another")
 
 
-def test_a_deletion_does_not_part_a_tab_from_its_session():
+def test_tab_keeps_its_session_after_a_deletion():
     visitors = Visitors()
     owners = SessionOwners(visitors)
     owners.bind("session", Browser(ANN))

@@ -20,7 +20,7 @@ TOKEN = "a-token-of-32-characters-or-more"
 NOW = 1_800_000_000.0
 
 
-def test_a_token_is_drawn_at_each_start_with_256_bits():
+def test_each_process_draws_its_own_token_of_at_least_256_bits():
     tokens = {Passes().token for _ in range(20)}
     assert len(tokens) == 20
     for token in tokens:
@@ -28,7 +28,7 @@ def test_a_token_is_drawn_at_each_start_with_256_bits():
         assert len(token) >= 43
 
 
-def test_the_token_buys_a_pass_for_a_day():
+def test_token_is_traded_for_a_pass_that_is_valid_for_a_day():
     passes = Passes(TOKEN)
     given_pass = passes.trade(TOKEN, NOW)
     assert TOKEN not in given_pass
@@ -50,7 +50,7 @@ def test_one_pass_is_revoked_and_the_others_stay():
     assert not passes.valid(first, NOW) and passes.valid(second, NOW)
 
 
-def test_all_passes_are_revoked_and_a_drawn_link_dies_with_them():
+def test_revoking_all_passes_also_replaces_a_drawn_token():
     passes = Passes()
     old, given_pass = passes.token, passes.trade(passes.token, NOW)
     assert passes.revoke_all()
@@ -61,7 +61,7 @@ def test_all_passes_are_revoked_and_a_drawn_link_dies_with_them():
     assert chosen.trade(TOKEN, NOW)
 
 
-def test_passes_in_force_are_bounded_and_the_oldest_give_way():
+def test_number_of_passes_is_limited_and_the_oldest_expire_first():
     passes = Passes(TOKEN)
     given_passes = [passes.trade(TOKEN, NOW) for _ in range(MOST_PASSES + 2)]
     assert [passes.valid(each, NOW) for each in given_passes[:3]] == [False, False, True]
@@ -70,7 +70,7 @@ def test_passes_in_force_are_bounded_and_the_oldest_give_way():
 
 
 @given(st.one_of(st.text(), st.none()))
-def test_anything_else_is_no_pass_and_no_token(shown):
+def test_arbitrary_text_is_neither_a_pass_nor_the_token(shown):
     passes = Passes(TOKEN)
     passes.trade(TOKEN, NOW)
     assert not passes.valid(shown, NOW)

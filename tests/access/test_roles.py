@@ -27,7 +27,7 @@ KNOWN = (Provider(None, AUTH["server_metadata_url"]),)
 ENTRA = "https://login.microsoftonline.com/{}/v2.0/.well-known/openid-configuration"
 
 
-def test_each_role_may_do_what_the_ones_before_it_may():
+def test_roles_are_ordered_from_visitor_to_trainer():
     assert list(Role) == sorted(Role)
     assert [role.title for role in Role] == ["visitor", "labeller", "analyst", "trainer"]
 
@@ -55,12 +55,12 @@ def test_each_role_may_do_what_the_ones_before_it_may():
         ("lea@fırm.example", Role.VISITOR),
     ],
 )
-def test_the_role_of_an_email(email, role):
+def test_email_gets_the_role_of_the_list_that_names_it(email, role):
     guests = Guests.listed("@firm.example, both@firm.example", " ann@example.org ,", "Both@Firm.example")
     assert guests.role(email) is role
 
 
-def test_letters_that_become_ascii_when_made_small_are_other_letters():
+def test_letters_that_lowercase_to_ascii_do_not_match_a_listed_email():
     assert "\u212aim@example.org".lower() == "kim@example.org"
     guests = Guests.listed(None, None, "kim@example.org")
     assert guests.role("\u212aim@example.org") is Role.VISITOR
@@ -94,7 +94,7 @@ def test_a_list_is_refused_or_lets_in_only_what_it_names(text):
 
 
 @given(st.one_of(st.text(), st.emails(), st.none(), st.integers(), st.lists(st.text())))
-def test_an_email_is_none_or_one_address_in_one_way_of_writing(value):
+def test_email_is_normalised_to_one_form_or_refused(value):
     email = normal_email(value)
     if email is not None:
         assert email.count("@") == 1 and email.isprintable() and not any(c.isspace() for c in email)
@@ -102,7 +102,7 @@ def test_an_email_is_none_or_one_address_in_one_way_of_writing(value):
 
 
 @given(st.emails(), st.emails())
-def test_nobody_is_let_in_as_somebody_else(listed, shown):
+def test_email_gets_a_role_only_if_it_equals_the_listed_one(listed, shown):
     try:
         guests = Guests.listed(None, None, listed)
     except ValueError:
@@ -135,7 +135,7 @@ def test_only_an_email_that_the_provider_vouches_for_counts(claims, email):
     assert verified_email(said | claims, KNOWN) == email
 
 
-def test_nobody_is_somebody_without_claims():
+def test_missing_claims_give_no_email():
     assert verified_email({}, KNOWN) is None
     assert verified_email({"email": "ann@example.org", "email_verified": True}, KNOWN) is None
 
@@ -153,7 +153,7 @@ def test_nobody_is_somebody_without_claims():
         ("COMMON", {}, False),
     ],
 )
-def test_where_anybody_can_make_an_account_an_email_counts_only_if_verified(tenant, claims, counts):
+def test_unverified_email_from_a_multi_tenant_provider_does_not_count(tenant, claims, counts):
     """There, the e-mail is whatever the account's own administrator wrote."""
     known = (Provider("microsoft", ENTRA.format(tenant)),)
     said = {"is_logged_in": True, "provider": "microsoft", "email": "ann@example.org"} | claims
@@ -177,7 +177,7 @@ def test_claims_of_any_shape_are_an_email_or_none(claims):
     assert email is None or (claims["is_logged_in"] is True and normal_email(claims["email"]) == email)
 
 
-def test_providers_are_the_unnamed_one_and_the_named_ones():
+def test_unnamed_and_named_providers_are_listed():
     section = {key: AUTH[key] for key in ("client_id", "client_secret", "server_metadata_url")}
     assert providers({}) == ()
     assert providers(AUTH) == KNOWN
@@ -205,14 +205,14 @@ def test_providers_are_the_unnamed_one_and_the_named_ones():
         ({"my_okta": {k: v for k, v in AUTH.items() if k != "cookie_secret"}}, "underscore"),
     ],
 )
-def test_a_section_that_lets_nobody_sign_in_is_a_sentence(change, words):
+def test_incomplete_auth_section_is_refused_with_the_missing_key(change, words):
     with pytest.raises(SettingsError, match=words) as caught:
         providers({key: value for key, value in (AUTH | change).items() if value is not None})
     assert AUTH["client_secret"] not in str(caught.value).split()
 
 
 @given(st.dictionaries(st.sampled_from([*AUTH, "okta", "client_kwargs"]) | st.text(), anything) | anything)
-def test_a_section_of_any_shape_is_providers_or_a_sentence(auth):
+def test_auth_section_of_any_shape_gives_providers_or_an_error(auth):
     try:
         found = providers(auth)
     except SettingsError as error:
@@ -235,5 +235,5 @@ def test_a_section_of_any_shape_is_providers_or_a_sentence(auth):
         ("", False),
     ],
 )
-def test_which_hosts_are_this_machine(host, loopback):
+def test_loopback_hosts_are_recognised(host, loopback):
     assert is_loopback(host) is loopback

@@ -31,7 +31,7 @@ def test_only_audits_make_the_headline():
     assert not found.change.significant
 
 
-def test_answers_beyond_the_limit_are_responses_and_no_more():
+def test_answers_over_the_daily_limit_count_only_as_responses():
     answers = [DailyLabels(TODAY, "audit", 3, 2, 60)]
     found = accuracy([a_day(0, 100, 80)], answers, independent(2, 3), NONE, NONE)
     assert found.audited.n == 3 and (found.response.k, found.response.n) == (60, 80)
@@ -43,7 +43,7 @@ def test_too_few_answers_say_how_many_are_missing():
     assert (empty.missing, empty.audited.value, empty.change) == (30, None, None)
 
 
-def test_the_last_week_is_this_week_and_gaps_are_shown():
+def test_last_week_of_the_line_is_the_current_one_and_gaps_are_shown():
     weeks = {TODAY - timedelta(days=7 * ago + 6): independent(3, 4) for ago in (0, 4)}
     points = line([a_day(0), a_day(6), a_day(7), a_day(30)], weeks, {}, [], TODAY)
     assert [p.start for p in points] == [TODAY - timedelta(days=7 * w + 6) for w in (4, 3, 2, 1, 0)]
@@ -52,7 +52,7 @@ def test_the_last_week_is_this_week_and_gaps_are_shown():
     assert points[1].estimate is None
 
 
-def test_where_nobody_answered_the_estimate_is_the_confidence():
+def test_estimate_without_answers_is_the_mean_confidence():
     (point,) = line([a_day(0)], {}, {}, [], TODAY)
     assert point.estimate == pytest.approx(10.5 / 15)
 
@@ -63,7 +63,7 @@ def test_answers_outweigh_the_confidence():
     assert believed[3] == pytest.approx(3.5 / 15)
 
 
-def test_no_days_make_no_line():
+def test_line_without_days_is_empty():
     assert line([], {}, {}, [], TODAY) == []
 
 
@@ -87,7 +87,7 @@ def test_with_biased_volunteering_the_audited_interval_covers_the_truth():
     assert biased == 0
 
 
-def test_the_labellers_random_queue_stands_apart_from_audits_and_from_the_rest_of_their_labels():
+def test_random_queue_is_counted_apart_from_audits_and_other_labels():
     answers = [answered(0, 20, 9, "labeller")]
     found = accuracy([a_day(0, 100, 80)], answers, independent(30, 40), independent(9, 12), NONE)
     assert (found.drawn.k, found.drawn.n) == (9, 12)

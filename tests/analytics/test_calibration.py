@@ -14,7 +14,7 @@ def confident(answer: int, confidence: float) -> np.ndarray:
     return shares
 
 
-def test_calibration_error_by_hand():
+def test_calibration_error_matches_a_value_computed_by_hand():
     # two bins: 0.9 right half of the time, 0.5 right all of the time
     shares = np.array([confident(0, 0.9)] * 4 + [confident(1, 0.5)] * 4)
     truth = np.array([0, 0, 2, 2, 1, 1, 1, 1])
@@ -30,7 +30,7 @@ def test_answers_drawn_from_the_probabilities_are_calibrated():
     assert calibration_error(overconfident, truth) > 0.1
 
 
-def test_a_case_may_count_for_more_than_one():
+def test_cases_can_be_weighted():
     shares = np.array([confident(0, 0.9), confident(0, 0.9)])
     truth = np.array([0, 1])
     assert calibration_error(shares, truth, np.array([9.0, 1.0])) == pytest.approx(0, abs=1e-9)
@@ -48,7 +48,7 @@ def counted(shares: np.ndarray, truth: np.ndarray) -> list[Bin]:
     ]
 
 
-def test_counted_answers_have_the_error_of_the_answers_themselves():
+def test_binned_answers_have_the_calibration_error_of_the_answers():
     rng = np.random.default_rng(1)
     shares = rng.dirichlet(np.full(7, 0.4), size=500)
     truth = rng.integers(0, 7, 500)
@@ -59,7 +59,7 @@ def test_counted_answers_have_the_error_of_the_answers_themselves():
     assert sum(step.accuracy.n for step in found.steps) == found.n == 500
 
 
-def test_the_interval_is_that_of_drawing_the_answers_anew():
+def test_interval_matches_the_bootstrap():
     rng = np.random.default_rng(2)
     shares = rng.dirichlet(np.full(7, 0.3), size=400)
     truth = rng.integers(0, 7, 400)
@@ -69,12 +69,12 @@ def test_the_interval_is_that_of_drawing_the_answers_anew():
     assert (found.low, found.high) == pytest.approx(np.quantile(errors, [0.025, 0.975]), abs=0.008)
 
 
-def test_without_answers_there_is_no_error():
+def test_calibration_without_answers_has_no_error():
     found = calibration([])
     assert (found.n, found.error, found.bias, found.steps) == (0, None, None, ())
 
 
-def test_one_answer_and_all_wrong_have_one():
+def test_one_answer_and_all_wrong_answers_have_a_calibration_error():
     assert calibration([confidence_bin(13, 1, 1, 0.9)]).error == pytest.approx(0.1)
     wrong = calibration([confidence_bin(13, 40, 0, 36.0)])
     assert (wrong.error, wrong.low, wrong.high) == pytest.approx((0.9, 0.9, 0.9))

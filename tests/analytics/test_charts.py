@@ -1,4 +1,4 @@
-"""What the charts show, as Vega-Lite; that they can be drawn is tested with the report."""
+"""What the charts show, as Vega-Lite; rendering them is tested with the report."""
 
 from datetime import date, timedelta
 
@@ -27,14 +27,14 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_the_matrix_grows_lighter_and_its_figures_can_be_read():
+def test_confusion_matrix_shades_grow_lighter_and_figures_have_contrast():
     lights = [luminance(shade) for shade in charts.SHADES]
     assert lights == sorted(lights)
     assert (luminance(charts.TEXT) + 0.05) / (luminance(charts.SHADES[3]) + 0.05) > 4.5
     assert (lights[-1] + 0.05) / (luminance("#0D0A22") + 0.05) > 4.5
 
 
-def test_the_top_pair_is_marked_both_ways_and_rows_without_labels_are_empty():
+def test_most_confused_pair_is_marked_and_rows_without_labels_are_left_out():
     rows = charts.confusion_matrix(confusion(CELLS, [confused("neutral", "sad", 19, 19)])).to_dict()["data"][
         "values"
     ]
@@ -50,7 +50,7 @@ def test_a_week_without_answers_has_an_estimate_and_no_accuracy():
 
 
 @pytest.mark.parametrize("number", [1, 18, 19, 157])
-def test_there_is_room_for_the_counts_below_the_line(number):
+def test_counts_below_the_line_are_thinned_to_fit(number):
     points = [Point(MONDAY + timedelta(days=7 * i), share(3, 4), 9, 0.7) for i in range(number)]
     values = time_charts.accuracy_line(points).to_dict()["data"]["values"]
     assert 1 <= sum(row["counted"] == "4" for row in values) <= 18
@@ -79,7 +79,7 @@ def test_every_chart_can_be_empty_and_has_a_name(chart):
     assert chart.to_dict()["description"]
 
 
-def test_the_random_queue_is_a_line_where_it_says_enough():
+def test_random_queue_is_drawn_as_a_line_when_it_has_points():
     plain = [Point(MONDAY + timedelta(days=7 * i), share(3, 4), 9, 0.7) for i in range(3)]
     drawn = [*plain[:2], Point(MONDAY + timedelta(days=14), share(3, 4), 9, 0.7, share(1, 10))]
     fields = [str(time_charts.accuracy_line(points).to_dict()).count("'drawn'") for points in (plain, drawn)]
@@ -96,7 +96,7 @@ def test_how_far_labellers_agree_is_a_level_line_within_the_axis():
     assert time_charts.AGREEMENT not in str(time_charts.accuracy_line(points).to_dict())
 
 
-def test_a_single_estimate_does_not_make_an_axis_of_tenths_of_a_point():
+def test_axis_of_a_single_estimate_is_not_too_narrow():
     point = Point(MONDAY, share(0, 0), 3, 0.954)
     low, high = time_charts.accuracy_line([point]).to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"]
     assert low <= 0.954 <= high and high - low > 0.2

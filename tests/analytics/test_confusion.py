@@ -20,19 +20,19 @@ def test_the_most_confused_pair_comes_first_by_votes_of_visitors():
     assert second.of_mistakes.value == pytest.approx(1 / 20)
 
 
-def test_rows_are_shares_of_what_was_there():
+def test_confusion_rows_are_shares_of_the_true_label():
     found = confusion([cell("sad", "sad", 3), cell("sad", "neutral", 1)], [])
     row = found.rows[NAMES.index("sad")]
     assert row[NAMES.index("sad")] == pytest.approx(0.75) and sum(row) == pytest.approx(1)
     assert found.rows[NAMES.index("angry")] == (None,) * 7
 
 
-def test_in_a_row_each_visitor_has_one_vote():
+def test_each_visitor_has_one_vote_per_confusion_row():
     found = confusion([Cell("sad", "sad", 2, 2.0), Cell("sad", "neutral", 30, 1.0)], [])
     assert found.rows[NAMES.index("sad")][NAMES.index("neutral")] == pytest.approx(1 / 3)
 
 
-def test_all_right_and_nothing_have_no_pairs():
+def test_confusion_without_mistakes_has_no_pairs():
     assert confusion([cell("happy", "happy", 5)], []).pairs == ()
     assert (confusion([], []).total, confusion([], []).pairs) == (0, ())
     assert confusion([], [confused("fear", "sad", 1, 1)]).pairs[0].of_mistakes.value == 1

@@ -22,7 +22,7 @@ def test_the_same_mix_does_not_drift():
     assert {shift.distance for shift in found.shifts} == {0.0}
 
 
-def test_a_darker_room_drifts_and_is_named():
+def test_darker_light_is_reported_as_drift():
     found = drift(mix(EVEN, (400, 100, 200, 0)), mix(EVEN, (100, 100, 500, 0)))
     (light,) = found.drifting
     assert light.title == "Light" and light.names[light.grown].startswith("Dark")
@@ -35,13 +35,13 @@ def test_confidence_that_was_recalibrated_is_no_drift():
     assert "Confidence" not in [shift.title for shift in drift(now, before, recalibrated=True).shifts]
 
 
-def test_with_many_predictions_a_small_difference_is_of_no_account():
+def test_negligible_difference_is_not_drift_despite_many_predictions():
     found = drift(mix((105_000, *(100_000,) * 6)), mix((100_000,) * 7))
     moods = next(s for s in found.shifts if s.title == "Moods shown")
     assert moods.p_value < 0.05 and found.drifting == ()
 
 
-def test_with_few_predictions_nothing_is_said():
+def test_too_few_predictions_give_no_verdict():
     assert not drift(mix((7,) * 7), mix(EVEN)).enough
     assert not drift(mix((0,) * 7), mix((0,) * 7)).enough
 
@@ -50,7 +50,7 @@ def test_with_few_predictions_nothing_is_said():
     st.lists(st.integers(10, 500), min_size=7, max_size=7),
     st.lists(st.integers(10, 500), min_size=7, max_size=7),
 )
-def test_the_distance_is_jensen_and_shannons(here, there):
+def test_distance_is_the_jensen_shannon_distance(here, there):
     p, q = np.array(here) / sum(here), np.array(there) / sum(there)
     m = (p + q) / 2
     divergence = (p * np.log2(p / m)).sum() / 2 + (q * np.log2(q / m)).sum() / 2

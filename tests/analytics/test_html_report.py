@@ -62,7 +62,7 @@ def test_the_last_point_of_the_line_is_this_week(statistics):
     assert len(week.line) == 12
 
 
-def test_filters_split_what_they_filter(statistics):
+def test_filtered_parts_add_up_to_the_whole(statistics):
     everything = compute_overview(statistics, TODAY, "all").accuracy.audited
     parts = [
         compute_overview(statistics, TODAY, "all", source=source).accuracy.audited
@@ -72,7 +72,7 @@ def test_filters_split_what_they_filter(statistics):
     assert sum(part.k for part in parts) == everything.k
 
 
-def test_a_time_ends_today_and_has_its_length(statistics):
+def test_period_ends_today_and_has_its_length(statistics):
     since = TODAY - timedelta(days=6)
     days = statistics.days(Scope(since, TODAY))
     assert compute_overview(statistics, TODAY, "week").predictions == sum(day.n for day in days) > 0
@@ -96,7 +96,7 @@ def test_the_figures_are_json_with_every_name(known):
     assert found["retrain"]["recommended"] and any("below 99%" in r for r in found["retrain"]["reasons"])
 
 
-def test_without_records_the_figures_are_null_and_the_report_makes_sense(tmp_path):
+def test_empty_records_give_null_figures_and_a_readable_report(tmp_path):
     engine = open_database(f"sqlite:///{tmp_path / 'empty.db'}")
     known = (
         compute_overview(StatisticsQueries(engine), TODAY),
@@ -111,7 +111,7 @@ def test_without_records_the_figures_are_null_and_the_report_makes_sense(tmp_pat
     engine.dispose()
 
 
-def test_the_report_needs_nothing_else(known):
+def test_report_has_no_external_resources(known):
     text = page(*known)
     assert text.count("<svg") >= 6
     assert "<script" not in text and "url(http" not in text
@@ -119,7 +119,7 @@ def test_the_report_needs_nothing_else(known):
     assert not {link for link in links if not link.startswith("#")}
 
 
-def test_what_comes_from_the_records_is_escaped_in_the_report(statistics):
+def test_text_from_the_records_is_escaped_in_the_report(statistics):
     overview = compute_overview(statistics, TODAY, "week", model_version="<script>alert(1)</script>")
     assert "<script" not in page(overview, status_of(statistics))
 
@@ -132,7 +132,7 @@ def test_every_table_comes_as_csv_that_reads_back(known):
         ], name
 
 
-def test_a_cell_that_a_spreadsheet_would_run_is_made_text():
+def test_csv_cell_that_a_spreadsheet_would_execute_is_escaped():
     assert to_csv([{"model": "=HYPERLINK(0)", "n": -3}]) == "model,n\r\n'=HYPERLINK(0),-3\r\n"
 
 

@@ -21,7 +21,7 @@ BAD = {
 }
 
 
-def test_enough_labels_a_broken_promise_and_a_pause_say_yes():
+def test_retraining_is_recommended_with_enough_labels_and_low_accuracy():
     found = advice(**BAD)
     assert found.recommended and found.sentence.startswith("Yes")
     reasons = " ".join(check.reason for check in found.checks)
@@ -39,7 +39,7 @@ def test_enough_labels_a_broken_promise_and_a_pause_say_yes():
         ({"live_since": TODAY - timedelta(days=1)}, "1 day since"),
     ],
 )
-def test_each_thing_that_is_missing_says_not_yet_and_why(changes, reason):
+def test_each_missing_condition_is_given_as_a_reason_not_to_retrain(changes, reason):
     found = advice(**BAD | changes)
     assert not found.recommended and found.sentence.startswith("Not yet")
     assert any(reason in check.reason for check in found.checks if check.passed is False)
@@ -50,7 +50,7 @@ def test_drift_is_a_reason_too():
     assert found.recommended and any("light" in check.reason for check in found.checks)
 
 
-def test_an_empty_installation_is_told_what_it_needs():
+def test_empty_installation_is_told_how_many_labels_it_needs():
     found = advice(
         audited=share(0, 0), promise=None, drift=Drift(0, 0, ()), labels=0, suspects=0,
         live_since=None, today=TODAY,

@@ -11,25 +11,25 @@ COUNTS = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.j
 
 
 @given(COUNTS)
-def test_the_interval_is_wilsons(counts):
+def test_interval_is_the_wilson_interval(counts):
     found = share(*counts)
     interval = binomtest(*counts).proportion_ci(method="wilson")
     assert (found.low, found.high) == pytest.approx(tuple(interval), abs=1e-9)
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
-def test_of_nothing_anything_may_be_true():
+def test_share_of_nothing_has_no_value_and_the_widest_interval():
     assert (share(0, 0).value, share(0, 0).low, share(0, 0).high) == (None, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(("k", "n"), [(3, 2), (-1, 2), (1, 0)])
-def test_what_is_no_share_is_refused(k, n):
+def test_invalid_share_is_refused(k, n):
     with pytest.raises(ValueError, match="no share"):
         share(k, n)
 
 
 @given(COUNTS, COUNTS)
-def test_fishers_test_is_the_sum_over_rarer_tables(one, other):
+def test_fisher_matches_the_hypergeometric_sum(one, other):
     (k1, n1), (k2, n2) = one, other
     ways = hypergeom(n1 + n2, k1 + k2, n1)
     chances = ways.pmf(np.arange(0, n1 + 1))
@@ -37,14 +37,14 @@ def test_fishers_test_is_the_sum_over_rarer_tables(one, other):
     assert fisher(k1, n1, k2, n2) == pytest.approx(min(1, expected), abs=1e-6)
 
 
-def test_a_change_may_be_noise_or_more():
+def test_change_is_significant_only_beyond_noise():
     assert not change(share(70, 100), share(74, 100)).significant
     large = change(share(60, 100), share(85, 100))
     assert large.significant and large.points == pytest.approx(0.25)
     assert change(share(0, 0), share(3, 4)) is None
 
 
-def test_holm_by_hand():
+def test_holm_matches_values_computed_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
 
@@ -58,7 +58,7 @@ def test_holm_keeps_the_order_and_never_makes_smaller(p_values):
 
 
 @given(COUNTS)
-def test_of_independent_answers_the_interval_is_hardly_wider_than_wilsons(counts):
+def test_interval_of_independent_answers_is_close_to_wilsons(counts):
     found, plain = over_visitors(independent(*counts)), share(*counts)
     assert found.value == pytest.approx(plain.value) and 0 <= found.low <= found.value <= found.high <= 1
     if counts[1] >= 30:
@@ -66,7 +66,7 @@ def test_of_independent_answers_the_interval_is_hardly_wider_than_wilsons(counts
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=30), min_size=2, max_size=30))
-def test_the_value_is_the_mean_of_the_visitors_shares_and_in_its_interval(answers):
+def test_value_over_visitors_is_the_mean_of_their_shares(answers):
     found = over_visitors(tally(*answers))
     assert found.value == pytest.approx(np.mean([np.mean(each) for each in answers]))
     assert 0 <= found.low <= found.value <= found.high <= 1
@@ -89,6 +89,6 @@ def test_answers_of_few_visitors_say_less_than_the_same_answers_of_many():
     assert alike.value == many.value == 0.7 and alike.low < many.low - 0.1 and alike.high > many.high + 0.1
 
 
-def test_of_a_single_visitor_the_interval_is_that_of_the_answers():
+def test_interval_of_a_single_visitor_is_that_of_the_answers():
     found, plain = over_visitors(tally([True] * 30 + [False] * 10)), share(30, 40)
     assert (found.value, found.low, found.high, found.visitors) == (plain.value, plain.low, plain.high, 1)

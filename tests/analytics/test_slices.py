@@ -42,12 +42,12 @@ def test_one_visitor_does_not_make_a_slice_stand_out():
     assert not slices(groups)[0].stands_out
 
 
-def test_what_holds_everything_compares_with_nothing():
+def test_slice_of_all_answers_is_compared_with_nothing():
     found = slices([Group("source", "live", independent(4, 10), VisitorTally())])
     assert [(s.what, s.name, s.p_value) for s in found] == [("Source", "Live video", None)]
 
 
-def test_one_difference_among_noise_is_found_and_noise_is_not():
+def test_slices_without_a_difference_rarely_stand_out():
     """Under no difference at all, a false alarm anywhere is rarer than one in twenty (Holm)."""
     rng, alarms = np.random.default_rng(3), 0
     for _ in range(200):
@@ -61,5 +61,5 @@ def test_one_difference_among_noise_is_found_and_noise_is_not():
     assert alarms <= 16
 
 
-def test_nothing_has_no_slices():
+def test_no_groups_give_no_slices():
     assert slices([]) == []

@@ -11,7 +11,7 @@ from vibecheck.analytics import training_curves as curves
         (curves.accuracy_curve(), curves.accuracy_points([("head", 0.5, 0.4), ("all", 0.6, None)])),
     ],
 )
-def test_a_chart_shows_columns_that_its_points_have_and_none_of_its_own(drawn, points):
+def test_curves_reference_only_columns_of_their_points(drawn, points):
     assert "data" not in drawn and "datasets" not in drawn
     fields = set()
     for layer in drawn.get("layer", [drawn]):
@@ -25,5 +25,5 @@ def test_epochs_are_counted_over_the_stages():
     assert list(points.epoch) == [1, 2, 3] and points.balanced.isna().tolist() == [False, False, True]
 
 
-def test_nothing_makes_no_points():
+def test_empty_input_gives_no_points():
     assert len(curves.loss_points([])) == 0 and len(curves.accuracy_points([])) == 0

@@ -29,33 +29,33 @@ def known(correct: int, n: int, before: tuple[int, int] = (0, 0), asked: int = 2
     )
 
 
-def test_the_headline_has_the_figure_its_interval_and_what_it_rests_on():
+def test_headline_shows_figure_interval_and_sample_size():
     said = words.on_accuracy(known(95, 128, (94, 129)), "week")
     assert (said.figure, said.interval) == ("74%", "66–81%")
     assert said.detail == "128 audits of 128 visitors · 64% answered · +1 pt on last week, within noise"
 
 
-def test_a_fall_that_is_significant_is_said():
+def test_significant_fall_is_mentioned():
     detail = words.on_accuracy(known(60, 128, (100, 128)), "4 weeks").detail
     assert "−31 pts on the 4 weeks before, significant" in detail
 
 
 @pytest.mark.parametrize(("n", "missing"), [(0, 30), (12, 18), (29, 1)])
-def test_with_too_few_answers_it_says_how_many_are_missing(n, missing):
+def test_too_few_answers_show_the_number_missing(n, missing):
     said = words.on_accuracy(known(n, n), "week")
     assert said.figure == f"{missing} more answers" and "%" not in said.figure
 
 
-def test_all_time_compares_with_nothing():
+def test_all_time_has_no_comparison():
     assert "noise" not in words.on_accuracy(known(95, 128, (94, 129)), "all").detail
 
 
-def test_what_is_volunteered_is_called_biased():
+def test_volunteered_labels_are_called_biased():
     assert "Biased" in words.on_bias(known(1, 2)) and "20% right of 50" in words.on_bias(known(1, 2))
     assert words.on_bias(accuracy([], [], NONE, NONE, NONE)) == ""
 
 
-def test_what_was_drawn_for_labellers_has_its_interval():
+def test_random_queue_accuracy_is_shown_with_its_interval():
     answers = [DailyLabels(DAY, "labeller", 40, 20, 40)]
     said = words.on_bias(accuracy([], answers, NONE, independent(10, 20), NONE))
     assert "Of these, 20 are from the random queue" in said and "50% right (28–72%)" in said
@@ -69,7 +69,7 @@ def test_the_pair_is_named_with_its_count_and_interval():
     assert said.moods == ("fear", "surprise")
 
 
-def test_all_right_and_nothing_at_all_are_said():
+def test_no_mistakes_and_no_answers_are_worded_differently():
     assert words.on_confusion(confusion([cell("happy", "happy", 9)], [])).figure == "None"
     assert words.on_confusion(confusion([], [])).figure == "Not known yet"
 

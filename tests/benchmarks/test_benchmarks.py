@@ -1,4 +1,4 @@
-"""The measurements run, at a size that takes no time; what they find is in benchmarks/README.md."""
+"""The benchmarks run at a small size; their results are in benchmarks/README.md."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def test_the_dashboards_data_is_measured_step_by_step(tmp_path):
     assert run(300, tmp_path)[0]["step"] == rows[0]["step"], "what is there is measured again"
 
 
-def test_labels_that_are_pure_noise_promote_nothing():
+def test_noise_benchmark_promotes_nothing():
     (found,) = noise.run(20, 200)
     assert found["runs"] == 20 and found["promoted"] == 0
 
@@ -26,12 +26,12 @@ def test_growth_is_measured_at_each_size(tmp_path):
     assert all(row["checks_a_second"] > 0 and row["dashboard_all_ms"] > 0 for row in rows)
 
 
-def test_recordings_of_all_rates_are_as_long():
+def test_recordings_at_every_rate_have_the_same_length():
     found = encodings((5, 10))
     assert {rate: len(frames) for rate, frames in found.items()} == {5: 5 * SECONDS, 10: 10 * SECONDS}
 
 
-def test_visitors_of_the_running_app_are_read_and_leave(monkeypatch):
+def test_many_visitors_benchmark_counts_readings_and_leaves_few_threads(monkeypatch):
     """The real app, real pages, real WebRTC: what each gets is counted at both ends."""
     monkeypatch.setattr(many, "SETTLE", 1.0)
     monkeypatch.setattr(many, "WARM_UP", many.AT_ONCE)
@@ -44,7 +44,7 @@ def test_visitors_of_the_running_app_are_read_and_leave(monkeypatch):
     assert gone["visitors"] == 2 and gone["threads_left"] <= 5
 
 
-def test_figures_are_written_where_they_belong(tmp_path):
+def test_figures_are_written_into_their_section_of_the_readme(tmp_path):
     file = tmp_path / "README.md"
     file.write_text("# B\n\n<!-- live -->\nold\n<!-- /live -->\n\nafter\n")
     write("live", [{"step": "a|b", "p50_ms": 1234.56, "none": None}, {"step": "c", "more": True}], file)
@@ -58,5 +58,5 @@ def test_figures_are_written_where_they_belong(tmp_path):
         write("store", [], file)
 
 
-def test_a_table_has_a_line_a_row():
+def test_table_has_one_line_per_row():
     assert table([{"a": 1, "b": "x"}]).splitlines() == ["| a | b |", "| --- | --- |", "| 1 | x |"]

@@ -1,4 +1,4 @@
-"""A few keen or hostile visitors leave the headline's interval honest."""
+"""A few visitors with many answers, or false ones, leave the headline's interval valid."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from benchmarks.influence import simulate
 
 
 @pytest.mark.parametrize(("keen", "hostile"), [(0, 0.0), (20, 0.0), (0, 0.01), (20, 0.01)])
-def test_one_in_a_hundred_who_lies_and_twenty_who_are_keen_leave_the_coverage(keen, hostile):
+def test_interval_keeps_its_coverage_despite_keen_and_hostile_visitors(keen, hostile):
     found = simulate(200, keen, hostile, weeks=600, seed=1)
     assert 0.93 <= found.coverage <= 0.97
     if hostile:

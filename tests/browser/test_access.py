@@ -103,7 +103,7 @@ def test_a_browser_opens_with_the_link_where_there_is_a_desktop(start_app, open_
     assert not redirect.exists()
 
 
-def test_with_nothing_configured_other_pages_are_shut_and_say_where_the_link_is(app, browser):
+def test_other_pages_are_closed_by_default_and_say_where_the_link_is(app, browser):
     page = browser.new_page()
     page.goto(app.url)
     expect_open(page, "Home")
@@ -174,7 +174,7 @@ def test_signing_out_shuts_the_pages_of_this_browser(app, browser):
     assert not [c for c in browser.cookies() if c["name"].startswith("vibecheck_access")]
 
 
-def test_a_wrong_link_opens_nothing_and_says_where_the_right_one_is(app, browser):
+def test_wrong_link_opens_nothing_and_leads_to_the_first_page(app, browser):
     page = browser.new_page()
     page.goto(f"{app.url}/Dashboard?access=wrong")
     expect(page.get_by_role("heading", name="This link does not open VibeCheck")).to_be_visible()
@@ -183,7 +183,7 @@ def test_a_wrong_link_opens_nothing_and_says_where_the_right_one_is(app, browser
     expect_open(page, "Home")
 
 
-def test_a_pass_does_not_outlive_the_start(start_app, home, open_browser):
+def test_pass_is_invalid_after_a_restart(start_app, home, open_browser):
     token = "a-fixed-token-for-this-test-alone"
     first = start_app(home=home, VIBECHECK_ACCESS_TOKEN=token)
     context = open_browser()
@@ -201,7 +201,7 @@ def test_a_pass_does_not_outlive_the_start(start_app, home, open_browser):
     expect_open(page)
 
 
-def test_a_page_on_another_site_that_links_here_opens_it_too(app, browser):
+def test_link_on_another_site_opens_the_page(app, browser):
     """The pass's cookie is SameSite=Strict: it is set by the redirect, and sent by the page's connection."""
     page = browser.new_page()
     page.route(
@@ -247,7 +247,7 @@ def sign_in_as(page: Page, person: str) -> None:
     expect(page.get_by_text(f"Signed in as {person}")).to_be_visible()
 
 
-def test_who_is_on_a_list_signs_in_and_is_let_in_as_far_as_listed(sign_in, browser):
+def test_signed_in_user_gets_only_the_role_listed_for_them(sign_in, browser):
     page = browser.new_page()
     page.goto(f"{sign_in.url}/Dashboard?access=a-token-not-used-with-sign-in-at-all")
     expect_shut(page)
@@ -285,7 +285,7 @@ def test_a_domain_lets_in_whoever_has_a_verified_address_there(sign_in, open_bro
     expect(page.get_by_text("has not verified")).to_be_visible()
 
 
-def test_who_is_on_no_list_is_a_visitor(sign_in, browser):
+def test_signed_in_user_on_no_list_is_a_visitor(sign_in, browser):
     page = browser.new_page()
     page.goto(sign_in.url)
     sign_in_as(page, "zoe@example.org")

@@ -1,4 +1,4 @@
-"""Headings, names of controls, contrast and size of targets, computed from the real pages at three sizes."""
+"""Headings, names of controls, contrast and target sizes, measured on the real pages at three sizes."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ def drawn(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])
-def test_pages_can_be_read_named_and_pressed_by_everybody(app, open_browser, width, height):
+def test_pages_have_no_accessibility_problems(app, open_browser, width, height):
     page = open_browser(viewport={"width": width, "height": height}, has_touch=width < 640).new_page()
     for name in PAGES:
         page.goto(app.link(name))
@@ -44,7 +44,7 @@ def test_pages_can_be_read_named_and_pressed_by_everybody(app, open_browser, wid
         look(page, f"{name.lower()}-{width}")
 
 
-def test_the_check_finds_what_is_wrong(open_browser):
+def test_accessibility_check_detects_problems(open_browser):
     page = open_browser().new_page()
     page.set_content(
         "<body style='background:#000'><div data-testid=stMain><h1>A</h1><h3>B</h3><button></button>"
@@ -55,7 +55,7 @@ def test_the_check_finds_what_is_wrong(open_browser):
         assert each in found
 
 
-def test_on_a_phone_the_headline_comes_first_and_all_else_is_reached_by_keyboard(app, open_browser):
+def test_phone_shows_the_headline_first_and_the_keyboard_reaches_the_rest(app, open_browser):
     page = open_browser(viewport={"width": 390, "height": 844}, has_touch=True).new_page()
     page.goto(app.link("Dashboard"))
     drawn(page)

@@ -1,4 +1,4 @@
-"""The loop with the disk thrown away: check a vibe, let it be sent, start elsewhere, find it again."""
+"""Records survive a lost disk: check a vibe, let it be sent to Comet, start elsewhere, and find it again."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from vibecheck.settings import Settings
 pytestmark = pytest.mark.browser
 
 
-def test_what_was_checked_here_is_there_again_on_a_new_disk(start_app, open_browser, astronaut):
+def test_vibe_check_is_restored_from_comet_on_an_empty_disk(start_app, open_browser, astronaut):
     with comet_standin() as comet:
         account = {
             "COMET_API_KEY": "k",

@@ -1,4 +1,4 @@
-"""What may be kept is the visitor's to say: before a vibe check, after a correction, and at any time."""
+"""The visitor chooses what is kept: before a vibe check, after a correction, and at any time."""
 
 import sqlite3
 
@@ -38,7 +38,7 @@ def count(app) -> int:
         return 0
 
 
-def test_where_nothing_is_kept_there_is_a_mood_and_music_and_no_row(app, page, astronaut):
+def test_keep_nothing_shows_mood_and_music_and_records_nothing(app, page, astronaut):
     before = count(app)
     keep(page, "Keep nothing at all")
     expect(page.get_by_text("Nothing is kept.")).to_be_visible()
@@ -85,7 +85,7 @@ def test_a_correction_asks_once_for_the_face_crop(app, page, astronaut):
     assert rows(app, "SELECT kind FROM outbox") == [], "without an account nothing waits to be sent"
 
 
-def test_a_no_leaves_the_label_without_a_picture_and_is_not_asked_again(app, page, astronaut):
+def test_declining_keeps_the_label_without_a_picture_and_is_not_asked_again(app, page, astronaut):
     pictures = len(list(app.data.rglob("input_*")))
     upload(page, "astronaut.jpg", jpeg(astronaut))
     check_my_vibe(page)
@@ -101,7 +101,7 @@ def test_a_no_leaves_the_label_without_a_picture_and_is_not_asked_again(app, pag
     assert rows(app, query) == [(0, "fear")]
 
 
-def test_delete_my_data_takes_this_visitors_and_nobody_elses(app, open_browser, astronaut):
+def test_delete_my_data_deletes_only_this_visitors_data(app, open_browser, astronaut):
     browsers = [open_browser(), open_browser()]
     for context in browsers:
         page = context.new_page()

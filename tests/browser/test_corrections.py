@@ -94,7 +94,7 @@ def press_while_fragments_are_due(page: Page, key: str) -> None:
     )
 
 
-def test_one_key_a_label_and_on_to_the_next(app, made, page):
+def test_one_key_labels_a_face_and_moves_to_the_next(app, made, page):
     look(page, "corrections-full")
     before = len(labels(app))
     labellable = [n for n, each in enumerate(made[:PAGE]) if each.picture_kept]
@@ -116,7 +116,7 @@ def test_one_key_a_label_and_on_to_the_next(app, made, page):
     await_labels(app, before)
 
 
-def test_a_key_pressed_twice_in_haste_labels_no_picture_unseen(app, made, page):
+def test_repeated_key_presses_do_not_label_a_face_not_yet_shown(app, made, page):
     before = len(labels(app))
     at = next(n for n, each in enumerate(made) if each.picture_kept and made[n + 1].picture_kept)
     page.locator(".vc-thumb").nth(at).click()
@@ -136,7 +136,7 @@ def test_a_key_pressed_twice_in_haste_labels_no_picture_unseen(app, made, page):
     expect(page.locator(".vc-status")).to_have_text("")
 
 
-def test_no_key_is_lost_however_soon_it_follows_a_press(app, made, page):
+def test_key_pressed_right_after_a_click_is_not_lost(app, made, page):
     first = next(n for n, each in enumerate(made) if each.picture_kept)
     before = len(labels(app))
     for delay in range(0, 120, 10):
@@ -150,7 +150,7 @@ def test_no_key_is_lost_however_soon_it_follows_a_press(app, made, page):
         await_labels(app, before)
 
 
-def test_a_key_at_the_moment_another_face_is_chosen_labels_nothing_unseen(app, made, page):
+def test_key_pressed_while_another_face_is_chosen_labels_nothing(app, made, page):
     before = labels(app)
     page.evaluate(f"() => {{ document.querySelectorAll('.vc-thumb')[5].click(); {typed('2')} }}")
     is_current(page, 5)
@@ -184,7 +184,7 @@ def test_a_press_while_a_fragment_is_due_counts_once(app, made, page):
     await_labels(app, len(before))
 
 
-def test_what_a_browser_may_have_forgotten_is_sent_again(app, made, open_browser):
+def test_message_identical_to_an_earlier_one_is_sent_again_in_full(app, made, open_browser):
     page = open_browser().new_page()
     grids = []
     page.on("websocket", lambda ws: ws.on("framereceived", lambda data: grids.append(len(data) > 50_000)))
@@ -209,7 +209,7 @@ def test_enter_on_a_button_presses_that_button(app, page):
     assert len(labels(app)) == before
 
 
-def test_pictures_have_no_address_and_a_page_is_light(app, made, open_browser):
+def test_pictures_are_sent_inline_and_a_page_stays_small(app, made, open_browser):
     page = open_browser().new_page()
     asked, received = [], []
     page.on("request", lambda request: asked.append(request.url))
@@ -225,7 +225,7 @@ def test_pictures_have_no_address_and_a_page_is_light(app, made, open_browser):
     assert sum(received) < 600_000, "a page of thumbnails, not three hundred pictures"
 
 
-def test_the_random_queue_is_blind_and_goes_by_chance(app, made, page):
+def test_random_queue_hides_the_models_answer_and_labels_in_random_order(app, made, page):
     before = len(labels(app))
     page.get_by_role("radio", name="Random").click()
     expect(page.get_by_text("What does this face show?")).to_be_visible()
@@ -239,7 +239,7 @@ def test_the_random_queue_is_blind_and_goes_by_chance(app, made, page):
     assert await_labels(app, before + 1)[-1] == (first, "cant_tell", "labeller", "random")
 
 
-def test_an_address_opens_its_vibe_check_and_filters_find(app, made, open_browser):
+def test_address_opens_its_vibe_check_and_filters_select(app, made, open_browser):
     asked = next(each for each in made[200:] if each.picture_kept)
     page = open_browser(viewport={"width": 390, "height": 1400}).new_page()
     page.goto(f"{app.link('Corrections')}&prediction_id={asked.id}")

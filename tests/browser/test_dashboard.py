@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: what can be pressed leads to pictures, and pictures to their trace."""
+"""The dashboard in a real browser: matrix cells open pictures, and pictures open their trace."""
 
 from datetime import UTC, datetime
 from pathlib import Path

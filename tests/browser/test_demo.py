@@ -13,7 +13,7 @@ from vibecheck.demo.world import Plan
 pytestmark = pytest.mark.browser
 
 
-def test_each_page_says_so_and_nothing_real_is_recorded(start_app, open_browser, astronaut, tmp_path):
+def test_synthetic_history_is_mentioned_and_nothing_is_recorded(start_app, open_browser, astronaut, tmp_path):
     build(tmp_path / "made-up", Plan(datetime.now(UTC), checks=200, days=150), None)
     # The oldest of it is older than what is kept of people.
     app = start_app(VIBECHECK_DATA=str(tmp_path / "made-up"), VIBECHECK_RETENTION_DAYS="7")
@@ -36,7 +36,7 @@ def test_each_page_says_so_and_nothing_real_is_recorded(start_app, open_browser,
     database.close()
 
 
-def test_on_a_phone_every_answer_is_in_the_first_viewport(start_app, open_browser, tmp_path):
+def test_all_label_buttons_are_in_the_first_viewport_on_a_phone(start_app, open_browser, tmp_path):
     build(tmp_path / "made-up", Plan(datetime.now(UTC), checks=200, days=150), None)
     app = start_app(VIBECHECK_DATA=str(tmp_path / "made-up"))
     page = open_browser(viewport={"width": 390, "height": 844}, has_touch=True).new_page()
@@ -49,7 +49,7 @@ def test_on_a_phone_every_answer_is_in_the_first_viewport(start_app, open_browse
     look(page, "demo-corrections-phone")
 
 
-def test_on_real_records_nothing_of_the_kind_is_said(start_app, open_browser):
+def test_pages_with_real_records_mention_no_synthetic_history(start_app, open_browser):
     page = open_browser().new_page()
     page.goto(start_app().url)
     expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()

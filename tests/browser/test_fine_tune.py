@@ -29,7 +29,7 @@ WATCH = """() => {
 }"""
 
 
-def test_a_run_is_watched_left_found_again_and_cancelled(start_app, open_browser, tmp_path: Path):
+def test_run_is_watched_without_redraws_found_again_and_cancelled(start_app, open_browser, tmp_path: Path):
     store = open_store(Settings(data=tmp_path))
     for label in ("sad", "happy"):
         prediction = a_prediction(made_at=datetime.now(UTC), picture_kept=True)

@@ -91,7 +91,7 @@ def in_viewport(page: Page, locator) -> bool:
     [LAPTOP, WINDOW, PHONE, ZOOMED, WINDOW_ZOOMED],
     ids=["laptop", "window", "phone", "laptop zoomed", "window zoomed"],
 )
-def test_the_first_viewport_holds_all_it_takes_to_begin_and_stays_where_it_is(open_home, size, astronaut):
+def test_first_viewport_shows_everything_needed_to_begin_and_does_not_shift(open_home, size, astronaut):
     page = open_home(size)
     page.wait_for_timeout(1500)
     assert page.evaluate("window.shifted") < 0.1
@@ -137,9 +137,7 @@ def test_on_a_phone_at_200_percent_start_and_the_sources_are_in_view(open_home, 
 
 
 @pytest.mark.parametrize("size", [LAPTOP, WINDOW, PHONE], ids=["laptop", "window", "phone"])
-def test_the_result_comes_into_view_with_its_face_and_its_question_in_focus(
-    open_home, size, astronaut, record_property
-):
+def test_result_scrolls_into_view_with_its_headline_focused(open_home, size, astronaut, record_property):
     page = open_home(size)
     upload(page, "astronaut.jpg", jpeg(astronaut))
     button = page.get_by_role("button", name="Check my vibe")
@@ -173,13 +171,13 @@ def test_the_result_comes_into_view_with_its_face_and_its_question_in_focus(
     assert problems(page, phone=size == PHONE) == []
 
 
-def test_what_is_written_on_the_stage_can_be_read(open_home):
+def test_text_on_the_stage_has_enough_contrast(open_home):
     page = open_home(LAPTOP)
     frame = next(frame for frame in page.frames if "webrtc" in frame.url)
     assert [each for each in frame.evaluate(CHECK, False) if each != "0 H1"] == []
 
 
-def test_everything_goes_by_keyboard(app, open_home, astronaut):
+def test_home_page_can_be_used_by_keyboard_alone(app, open_home, astronaut):
     page = open_home(LAPTOP)
     reached = []
     for _ in range(30):

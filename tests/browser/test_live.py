@@ -127,7 +127,7 @@ def mood(page: Page) -> Locator:
     return page.locator(".vc-mood .name")
 
 
-def test_live_from_start_to_an_answer(app, page):
+def test_live_video_leads_to_a_vibe_check_and_an_answer(app, page):
     look(page, "live-before")
     frame = start(page)
     expect(mood(page)).to_have_text(MOODS)
@@ -238,7 +238,7 @@ def test_a_moment_without_connection_does_not_end_the_video(app, open_browser, w
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
 
 
-def test_while_no_pictures_arrive_the_page_keeps_the_mood_and_says_so(app, open_browser, webcam):
+def test_page_keeps_the_mood_and_says_so_when_no_frames_arrive(app, open_browser, webcam):
     page = opened(app, open_browser(webcam), CONNECTIONS)
     frame = start(page)
     expect(mood(page)).to_have_text(MOODS)
@@ -256,7 +256,7 @@ def test_while_no_pictures_arrive_the_page_keeps_the_mood_and_says_so(app, open_
     expect(page.locator(".vc-mood.result")).to_be_visible()
 
 
-def test_nobody_in_front_of_the_camera(app, open_browser, tmp_path, empty_room):
+def test_empty_room_shows_no_face(app, open_browser, tmp_path, empty_room):
     empty = tmp_path / "empty.mjpeg"
     file = io.BytesIO()
     Image.fromarray(empty_room).resize((640, 480)).save(file, "JPEG")

@@ -1,4 +1,4 @@
-"""Which model runs, and the next one on its way."""
+"""The model that runs, and the next one while it is downloaded and built."""
 
 import multiprocessing
 import re
@@ -31,7 +31,7 @@ def install(data: Path, version: str, folder: Path = EMBEDDED) -> Registry:
     return registry
 
 
-def test_offline_the_default_model_is_one_quiet_line(start_app, open_browser, tmp_path):
+def test_offline_default_model_is_reported_in_one_sidebar_line(start_app, open_browser, tmp_path):
     app = start_app(VIBECHECK_MODEL="", HF_ENDPOINT=NOWHERE, HF_HOME=str(tmp_path))
     page = open_browser().new_page()
     page.goto(app.url)
@@ -43,7 +43,7 @@ def test_offline_the_default_model_is_one_quiet_line(start_app, open_browser, tm
     look(page, "model-offline")
 
 
-def test_a_model_on_its_way_shows_how_far_it_is(start_app, open_browser, tmp_path):
+def test_download_of_a_model_shows_its_progress(start_app, open_browser, tmp_path):
     with serving_hub(EMBEDDED) as hub:
         hub.pause = 1.0
         app = start_app(VIBECHECK_MODEL=REPO, HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path))

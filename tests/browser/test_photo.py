@@ -1,4 +1,4 @@
-"""A stranger with a photo: mood, playlist, "was this right?"."""
+"""A visitor with a photo: mood, playlist, "was this right?"."""
 
 import re
 import sqlite3
@@ -46,7 +46,7 @@ def rows(app, query: str) -> list[tuple]:
 
 
 @pytest.mark.quick
-def test_from_a_photo_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
+def test_photo_leads_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
     look(page, "home-empty")
     upload(page, "astronaut.jpg", jpeg(astronaut))
     check_my_vibe(page)
@@ -116,7 +116,7 @@ def test_the_picture_is_kept_only_after_a_yes(app, page, astronaut):
         assert not kept.getexif()
 
 
-def test_a_photo_from_the_camera(app, open_browser, astronaut, tmp_path):
+def test_camera_photo_is_read(app, open_browser, astronaut, tmp_path):
     webcam = tmp_path / "webcam.mjpeg"
     frame = np.full((480, 640, 3), 90, np.uint8)
     frame[:, 64:576] = astronaut[:480]
@@ -141,7 +141,7 @@ def test_a_photo_from_the_camera(app, open_browser, astronaut, tmp_path):
         ("text.png", lambda cup: b"not a picture", "text.png"),
     ],
 )
-def test_what_cannot_be_read_is_said_in_a_sentence(page, empty_room, name, make, sentence):
+def test_unreadable_photo_is_reported_in_one_sentence(page, empty_room, name, make, sentence):
     upload(page, name, make(empty_room))
     check_my_vibe(page)
     expect(page.get_by_test_id("stAlert")).to_contain_text(sentence)

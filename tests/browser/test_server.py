@@ -31,7 +31,7 @@ def test_each_page_begins_with_the_products_name_and_a_splash(app):
     assert "Loading the page" not in requests.get(app.url + "/nothing", timeout=10).text
 
 
-def test_until_its_scripts_are_there_a_browser_shows_the_splash(app, open_browser):
+def test_splash_is_shown_until_the_scripts_are_loaded(app, open_browser):
     page = open_browser().new_page()
     page.route("**/static/js/**", lambda route: route.abort())
     page.goto(app.url)
@@ -44,7 +44,7 @@ def test_until_its_scripts_are_there_a_browser_shows_the_splash(app, open_browse
 
 
 @pytest.mark.parametrize(("base", "start"), [("", ""), ("vibe", "/vibe"), ("/a/b/", "/a/b")])
-def test_pages_are_where_the_base_of_the_address_is(base, start):
+def test_page_routes_follow_the_base_url_path(base, start):
     before = config.get_option("server.baseUrlPath")
     config.set_option("server.baseUrlPath", base)
     try:
@@ -58,14 +58,14 @@ def test_pages_are_where_the_base_of_the_address_is(base, start):
         config.set_option("server.baseUrlPath", before)
 
 
-def test_another_index_than_streamlits_is_left_alone():
+def test_unknown_index_page_is_not_modified():
     index = INDEX.read_text(encoding="utf-8")
     assert with_splash(index)
     assert with_splash(index.replace('<div id="root">', '<div id="app">')) is None
     assert with_splash("") is None
 
 
-def test_a_phone_can_keep_it_on_its_home_screen(app, open_browser):
+def test_app_can_be_added_to_a_phones_home_screen(app, open_browser):
     page = open_browser(color_scheme="light").new_page()
     external = []
     page.on("request", lambda request: external.append(request.url))

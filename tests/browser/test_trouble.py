@@ -1,4 +1,4 @@
-"""What goes wrong is said in a sentence, and the rest keeps working."""
+"""Problems are reported in one sentence, and the rest keeps working."""
 
 import pytest
 from playwright.sync_api import expect
@@ -33,7 +33,7 @@ def test_without_a_place_for_records_there_is_still_a_mood_and_music(
     look(page, "trouble-records")
 
 
-def test_a_server_that_stops_is_said_in_words_of_the_app(start_app, open_browser):
+def test_stopped_server_is_reported_in_the_apps_own_words(start_app, open_browser):
     app = start_app()
     page = open_browser().new_page()
     page.goto(app.url)

@@ -16,7 +16,7 @@ RATES = re.compile(r"WebSocket · [1-9]\d* frames/s · [1-9]\d* readings/s")
 WITHIN = 15.0  # s; 2 on an idle machine
 
 
-def test_without_udp_video_goes_over_the_pages_own_connection(start_app, open_browser, tmp_path):
+def test_live_video_uses_the_pages_websocket_if_udp_is_blocked(start_app, open_browser, tmp_path):
     app = start_app()
     context = open_browser(as_webcam(tmp_path / "webcam.mjpeg"), NO_UDP)
     page = opened(app, context, CONNECTIONS)

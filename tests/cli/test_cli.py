@@ -79,7 +79,7 @@ def pictures(tmp_path, astronaut, empty_room) -> Path:
     return folder
 
 
-def test_a_folder_as_json(pictures):
+def test_predict_prints_one_json_line_per_picture_of_a_folder(pictures):
     run = vibecheck("predict", "--json", pictures, cwd=pictures)
     assert run.returncode == 0, run.stderr
     happy, nobody = lines(run)
@@ -94,7 +94,7 @@ def test_a_folder_as_json(pictures):
     assert nobody["error"] and {nobody[key] for key in KEYS - {"path", "error", "probabilities"}} == {None}
 
 
-def test_what_cannot_be_read_is_an_error_among_the_rest(pictures):
+def test_unreadable_pictures_are_reported_beside_the_others(pictures):
     (pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff garbage")
     run = vibecheck("predict", "--json", pictures, pictures / "missing.jpg", cwd=pictures)
     assert run.returncode == 1
@@ -105,7 +105,7 @@ def test_what_cannot_be_read_is_an_error_among_the_rest(pictures):
     assert "Traceback" not in run.stderr
 
 
-def test_face_crops_are_taken_as_they_are(tmp_path, astronaut, detector):
+def test_no_detect_reads_face_crops_as_they_are(tmp_path, astronaut, detector):
     face = detector.find(astronaut)[0]
     x, y, side = int(face.x), int(face.y), int(face.side)
     Image.fromarray(astronaut[y : y + side, x : x + side]).resize((48, 48)).convert("L").save(
@@ -116,20 +116,20 @@ def test_face_crops_are_taken_as_they_are(tmp_path, astronaut, detector):
     assert line["mood"] == "happy" and line["face"] is None and line["error"] is None
 
 
-def test_a_table_for_people(pictures):
+def test_predict_prints_a_plain_table_by_default(pictures):
     run = vibecheck("predict", "a.jpg", "inner", cwd=pictures)
     assert run.returncode == 0
     assert "Happy" in run.stdout and "No face" in run.stdout
     assert "\x1b" not in run.stdout
 
 
-def test_an_empty_folder_is_said(tmp_path):
+def test_empty_folder_is_reported(tmp_path):
     run = vibecheck("predict", "--json", tmp_path, cwd=tmp_path)
     assert run.returncode == 1 and run.stdout == ""
     assert "no pictures" in run.stderr
 
 
-def test_any_model_that_is_ready_here_can_be_asked(pictures):
+def test_predict_accepts_any_model_that_is_ready_here(pictures):
     settings = Settings(data=pictures / "data")
     with closing(Registry.open(settings)) as registry:
         install(settings, registry, "better-1")
@@ -161,13 +161,13 @@ def test_predicting_imports_neither_torch_nor_streamlit(pictures):
     subprocess.run([sys.executable, "-c", code], cwd=pictures, env=environment, check=True)
 
 
-def test_a_setting_that_cannot_be_used_is_a_sentence(pictures):
+def test_invalid_setting_is_reported_without_a_traceback(pictures):
     run = vibecheck("predict", "a.jpg", cwd=pictures, VIBECHECK_THREADS="many")
     assert run.returncode == 1
     assert "VIBECHECK_THREADS" in run.stderr and "Traceback" not in run.stderr
 
 
-def test_the_doctor_finds_a_new_installation_well(tmp_path):
+def test_doctor_passes_on_a_new_installation(tmp_path):
     run = vibecheck("doctor", cwd=tmp_path, VIBECHECK_MODEL="embedded")
     assert run.returncode == 0, run.stdout + run.stderr
     for part in (
@@ -186,14 +186,14 @@ def test_the_doctor_finds_a_new_installation_well(tmp_path):
         assert setting in run.stdout
 
 
-def test_the_doctor_says_what_to_set_when_something_needed_is_broken(tmp_path):
+def test_doctor_names_the_setting_of_a_broken_part(tmp_path):
     (tmp_path / "file").write_text("in the way")
     run = vibecheck("doctor", cwd=tmp_path, VIBECHECK_DATA=str(tmp_path / "file"))
     assert run.returncode == 1
     assert "VIBECHECK_DATA" in run.stdout and "Traceback" not in run.stdout + run.stderr
 
 
-def test_the_doctor_says_whether_the_live_model_can_be_had(tmp_path):
+def test_doctor_reports_whether_the_live_model_can_be_downloaded(tmp_path):
     from tests.standins.hub import REPO, serving_hub
     from vibecheck.vision.classifier import EMBEDDED
 
@@ -208,7 +208,7 @@ def test_the_doctor_says_whether_the_live_model_can_be_had(tmp_path):
 
 
 @pytest.mark.parametrize("proxy", ["socks://127.0.0.1:9", "nonsense"])
-def test_a_proxy_that_cannot_be_used_ends_in_sentences(tmp_path, proxy):
+def test_invalid_proxy_is_reported_without_a_traceback(tmp_path, proxy):
     broken = {"ALL_PROXY": proxy, "HF_HOME": str(tmp_path / "hf"), "COMET_API_KEY": "k"}
     broken |= {"SPOTIPY_CLIENT_ID": "id", "SPOTIPY_CLIENT_SECRET": "secret", "VIBECHECK_MODEL": "owner/name"}
     run = vibecheck("doctor", cwd=tmp_path, **broken)
@@ -244,7 +244,7 @@ def test_the_doctor_asks_the_server_for_alerts_and_sends_none(tmp_path):
     assert [asked.method for asked in hook.asked] == ["HEAD"]
 
 
-def test_the_doctor_says_by_which_way_people_are_let_in(tmp_path):
+def test_doctor_reports_how_people_get_access(tmp_path):
     from vibecheck.cli.doctor import _access
 
     def said(auth: str = "", **settings) -> str:
@@ -287,7 +287,7 @@ def test_the_doctor_names_the_comet_workspace_and_project(tmp_path):
 
 
 @pytest.mark.slow
-def test_sending_exporting_and_restoring(tmp_path):
+def test_records_survive_send_restore_and_export(tmp_path):
     from tests.records.examples import JPEG, a_prediction
     from tests.standins.comet import comet_standin
 
@@ -318,14 +318,14 @@ def test_sending_exporting_and_restoring(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["send", "restore"])
-def test_without_an_account_comet_is_not_asked(tmp_path, command):
+def test_send_and_restore_require_a_comet_account(tmp_path, command):
     run = vibecheck(command, cwd=tmp_path)
     assert run.returncode == 1
     assert "COMET_API_KEY" in run.stderr and "Traceback" not in run.stderr
 
 
 @pytest.mark.slow
-def test_compiling_in_place_says_how_near_it_came_and_refuses_in_a_sentence(tmp_path):
+def test_compile_in_place_reports_the_difference_and_refuses_an_empty_folder(tmp_path):
     from vibecheck.vision.classifier import EMBEDDED
 
     shutil.copytree(EMBEDDED, tmp_path / "model", ignore=shutil.ignore_patterns("model.onnx"))
@@ -347,7 +347,7 @@ def test_compiling_in_place_says_how_near_it_came_and_refuses_in_a_sentence(tmp_
         ("owner/name", "The Hub cannot be reached for owner/name"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_a_sentence(tmp_path, model, words):
+def test_unavailable_model_is_reported_in_one_sentence(tmp_path, model, words):
     environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
     run = vibecheck("compile", model, cwd=tmp_path, **environment)
     assert run.returncode == 1 and run.stdout == ""
@@ -399,7 +399,7 @@ def test_a_model_is_compiled_listed_promoted_and_rolled_back(tmp_path):
     assert run.returncode == 0 and "embedded-3 is the champion again" in run.stdout
 
 
-def test_what_is_not_proved_is_promoted_only_for_a_reason_and_a_challenger_discarded(tmp_path):
+def test_unproved_model_needs_an_override_and_a_challenger_can_be_discarded(tmp_path):
     registry = Registry.open(Settings(data=tmp_path / "data"))
     now = datetime.now(UTC)
     for version in ("old", "new", "other"):
@@ -454,7 +454,7 @@ def records(tmp_path):
     store.close()
 
 
-def test_what_is_forgotten_is_gone_and_what_is_not_there_is_said(records, tmp_path):
+def test_forget_deletes_predictions_and_reports_unknown_ids(records, tmp_path):
     store, (first, second, third) = records
     run = vibecheck("forget", first, third, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -470,7 +470,7 @@ def test_what_is_forgotten_is_gone_and_what_is_not_there_is_said(records, tmp_pa
     ]
 
 
-def test_who_deletes_is_told_which_models_learned_from_it(records, tmp_path):
+def test_deletion_names_the_models_trained_on_the_pictures(records, tmp_path):
     _, (first, second, third) = records
     registry = Registry.open(Settings(data=tmp_path / "data"))
     registry.register("tuned", "a test", "here", {}, datetime.now(UTC), [first, second, third])
@@ -482,7 +482,7 @@ def test_who_deletes_is_told_which_models_learned_from_it(records, tmp_path):
     registry.close()
 
 
-def test_a_purge_takes_what_is_old(records, tmp_path):
+def test_purge_deletes_old_predictions(records, tmp_path):
     store, (first, _, third) = records
     run = vibecheck("purge", cwd=tmp_path)
     assert run.stdout == "1 vibe checks older than 90 days are deleted.\n", run.stderr
@@ -503,14 +503,14 @@ def test_help_names_every_command(tmp_path):
     assert {"predict", "models"} <= names <= set(run.stdout.split())
 
 
-def test_a_long_row_of_pictures_is_read_in_order(tmp_path):
+def test_predict_keeps_the_order_of_many_pictures(tmp_path):
     for i in range(30):
         Image.fromarray(np.full((40, 40), i * 8, np.uint8)).save(tmp_path / f"{i:02}.png")
     run = vibecheck("predict", "--json", tmp_path, cwd=tmp_path)
     assert [Path(line["path"]).stem for line in lines(run)] == [f"{i:02}" for i in range(30)]
 
 
-def test_stats_of_a_new_installation_say_what_is_missing(tmp_path):
+def test_stats_of_a_new_installation_are_null(tmp_path):
     run = vibecheck("stats", "--json", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     (found,) = lines(run)
@@ -523,6 +523,6 @@ def test_the_report_is_one_file(tmp_path):
     assert "How good is it, really?" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_time_that_is_none_is_refused_with_those_that_are(tmp_path):
+def test_unknown_period_is_refused_with_the_valid_ones(tmp_path):
     run = vibecheck("stats", "--period", "century", cwd=tmp_path)
     assert run.returncode != 0 and "12 weeks" in run.stderr and "Traceback" not in run.stderr

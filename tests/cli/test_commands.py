@@ -45,7 +45,7 @@ def test_an_import_tells_what_became_of_each_line(labelled):
     assert "Ann" not in found[0][4]
 
 
-def test_the_champion_reads_and_the_embedded_model_until_it_is_ready_here(labelled):
+def test_import_uses_the_champion_or_the_embedded_model_until_it_is_ready(labelled):
     settings = Settings(data=labelled / "data")
     with closing(Registry.open(settings)) as registry:
         now = datetime.now(UTC)
@@ -60,7 +60,7 @@ def test_the_champion_reads_and_the_embedded_model_until_it_is_ready_here(labell
     assert json.loads(run.stdout)["model"] == "better-1" and run.stderr == ""
 
 
-def test_for_people_it_is_a_sentence_and_a_table_and_no_picture_is_stored_twice(labelled):
+def test_import_prints_a_summary_and_stores_no_picture_twice(labelled):
     first = vibecheck("import", "labels.csv", cwd=labelled)
     assert "1 picture imported, 2 refused" in first.stdout and "100%" in first.stdout
     assert "[red].jpg" in first.stdout and "\x1b" not in first.stdout
@@ -69,20 +69,20 @@ def test_for_people_it_is_a_sentence_and_a_table_and_no_picture_is_stored_twice(
     assert second.returncode == 1 and "Traceback" not in first.stderr + second.stderr
 
 
-def test_all_well_is_zero_and_a_folder_of_moods_will_do(labelled, astronaut):
+def test_import_of_a_folder_of_moods_succeeds(labelled, astronaut):
     (labelled / "moods" / "happy").mkdir(parents=True)
     Image.fromarray(astronaut).save(labelled / "moods" / "happy" / "1.png")
     run = vibecheck("import", "moods", cwd=labelled)
     assert run.returncode == 0 and "1 picture imported, 0 refused" in run.stdout
 
 
-def test_a_list_that_cannot_be_read_is_a_sentence(labelled):
+def test_missing_label_file_is_reported(labelled):
     run = vibecheck("import", "missing.csv", cwd=labelled)
     assert run.returncode == 1 and "no file missing.csv" in run.stderr and "Traceback" not in run.stderr
 
 
 @pytest.mark.slow
-def test_a_demo_is_made_in_a_folder_of_its_own_and_takes_no_import(labelled):
+def test_demo_is_created_in_its_own_folder_and_refuses_imports(labelled):
     arguments = (
         "demo",
         "--out",
@@ -104,7 +104,7 @@ def test_a_demo_is_made_in_a_folder_of_its_own_and_takes_no_import(labelled):
     assert mixed.returncode == 1 and "synthetic" in mixed.stderr and "Traceback" not in mixed.stderr
 
 
-def test_a_time_that_is_none_is_a_sentence(tmp_path):
+def test_invalid_until_date_is_reported(tmp_path):
     run = vibecheck("demo", "--out", "made-up", "--until", "tomorrow", cwd=tmp_path)
     assert run.returncode == 1 and "--until" in run.stderr and "Traceback" not in run.stderr
     assert not (tmp_path / "made-up").exists()

@@ -22,7 +22,7 @@ def test_a_file_is_replaced_and_keeps_its_mode(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_symlink_stays_one(tmp_path):
+def test_symlink_is_kept_and_its_target_is_written(tmp_path):
     (tmp_path / "real").mkdir()
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "real" / "out")
@@ -40,20 +40,20 @@ def test_a_pipe_is_written_to(tmp_path):
     assert got == [b"new"] and pipe.is_fifo()
 
 
-def test_a_device_stays_one():
+def test_device_is_written_to_and_not_replaced():
     write(Path("/dev/null"))
     with pytest.raises(VibeCheckError, match="/dev/full cannot be written: No space left"):
         write(Path("/dev/full"))
 
 
-def test_a_missing_folder_and_a_folder_are_sentences(tmp_path):
+def test_missing_folder_and_folder_as_target_are_reported(tmp_path):
     with pytest.raises(VibeCheckError, match=r"there is no folder .*none\. Make it first"):
         write(tmp_path / "none" / "out")
     with pytest.raises(VibeCheckError, match=r"is a folder\. Name a file in it"):
         write(tmp_path)
 
 
-def test_what_ends_in_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_error_while_writing_keeps_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "out"
     path.write_bytes(b"old")
     with pytest.raises(VibeCheckError, match="cannot be written: No space left"), output_file(path) as file:

@@ -1,4 +1,4 @@
-"""python -m vibecheck predict: folders as they come from phones, videos, names that are long."""
+"""`python -m vibecheck predict`: folders from phones, videos, and long names."""
 
 import json
 
@@ -31,7 +31,7 @@ def phone(tmp_path, astronaut):
     return folder
 
 
-def test_all_kinds_of_a_phones_export_are_read_and_the_rest_is_counted(phone):
+def test_all_picture_formats_of_a_phone_are_read_and_skipped_files_are_counted(phone):
     done = run("--json", phone)
     assert done.exit_code == 0, done.output
     answers = [json.loads(line) for line in done.stdout.splitlines()]
@@ -39,7 +39,7 @@ def test_all_kinds_of_a_phones_export_are_read_and_the_rest_is_counted(phone):
     assert "Left out: 2 hidden files and 1 video." in done.stderr
 
 
-def test_a_kind_that_is_not_taken_is_named_and_fails_the_run(phone):
+def test_unsupported_format_is_named_and_fails_the_run(phone):
     (phone / "f.cr3").write_bytes(b"\0\0\0\x18ftypcrx \0\0\0\1crx isom")
     done = run("--json", phone)
     assert done.exit_code == 1
@@ -54,7 +54,7 @@ def test_long_names_are_wrapped_and_not_cut(phone):
     assert name in "".join(line.split(" ")[0] for line in done.stdout.splitlines())
 
 
-def test_a_video_is_a_line_for_each_reading_and_a_summary(tmp_path, astronaut):
+def test_video_gives_one_line_per_reading_and_a_summary(tmp_path, astronaut):
     path = video(tmp_path / "clip.mp4", [face(astronaut)] * 11 + [NOBODY] * 10)
     done = run("--json", "--every", "0.5", path)
     assert done.exit_code == 0, done.output
@@ -83,7 +83,7 @@ def test_a_plot_of_pictures_is_refused(tmp_path, phone):
     assert done.exit_code == 2 and "Name one video" in done.output
 
 
-def test_a_video_that_cannot_be_read_is_a_sentence(tmp_path):
+def test_unreadable_video_is_reported(tmp_path):
     (tmp_path / "clip.mp4").write_bytes(b"no video")
     done = run(tmp_path / "clip.mp4")
     assert done.exit_code == 1 and "not a video that can be read" in done.output

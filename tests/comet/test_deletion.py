@@ -43,7 +43,7 @@ def test_a_mistake_of_comet_leaves_no_picture_behind(settings, store, comet, sen
     assert deletions(store) == []
 
 
-def test_it_stays_in_the_outbox_until_a_later_look_confirms_it(settings, store, comet, sent):
+def test_deletion_stays_in_the_outbox_until_a_later_check_confirms_it(settings, store, comet, sent):
     store.forget([sent.id], sent.made_at)
     comet.fault("asset/list", status=200, body={"assets": []})
     Sender(settings, store, Pace(poll=0.02, confirm_after=timedelta(hours=1))).run(until_empty=True)
@@ -56,7 +56,7 @@ def test_it_stays_in_the_outbox_until_a_later_look_confirms_it(settings, store, 
     assert deletions(store) == [] and store.forgotten_among([sent.id]) == {sent.id}
 
 
-def test_a_deletion_from_before_days_were_noted_finds_its_day(settings, store, comet, sent):
+def test_deletion_queued_without_made_at_still_deletes_the_assets(settings, store, comet, sent):
     from sqlalchemy import insert
 
     from tests.records.rows import engine_of

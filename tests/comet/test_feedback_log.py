@@ -1,4 +1,4 @@
-"""feedback_log.csv: what is in it can be read again, and no spreadsheet runs it."""
+"""feedback_log.csv can be read back, and no spreadsheet executes its cells."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def test_a_row_has_the_columns_that_were_promised():
 
 
 @given(st.text(st.characters(codec="utf-8")))
-def test_whatever_a_model_is_called_it_stays_one_cell_of_one_row(version):
+def test_any_model_version_stays_one_cell_of_one_row(version):
     (found,) = read("".join(lines([row(replace(EXAMPLE, model_version=version), None)])))
     assert found["model_version"] == harmless(version)
     assert found["prediction_id"] == EXAMPLE.id

@@ -1,4 +1,4 @@
-"""What is not Comet's answer is no answer, and no request lasts longer than its time-out."""
+"""Only Comet's own answers are accepted, and no request lasts longer than its time-out."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ PATHS = ("account-details", "experiment/metadata", "upload-asset", "write/experi
     ("path", "status"),
     [*((path, 404) for path in PATHS), *((PATHS[2], status) for status in (200, 401, 402, 403, 407, 451))],
 )
-def test_a_proxys_page_sets_nothing_aside_and_ends_nothing(settings, store, comet, path, status):
+def test_answer_of_a_proxy_neither_sets_rows_aside_nor_stops_the_sender(settings, store, comet, path, status):
     prediction = a_prediction(picture_kept=True)
     store.add(prediction, JPEG)
     comet.fault(path, times=3, status=status, **PAGE)
@@ -39,7 +39,7 @@ def test_a_proxys_page_sets_nothing_aside_and_ends_nothing(settings, store, come
         thread.join()
 
 
-def test_the_message_names_what_to_check(settings, comet):
+def test_proxy_error_message_names_what_to_check(settings, comet):
     comet.fault("account-details", status=407, **PAGE)
     with pytest.raises(
         CometUnavailable, match=r"Something other than Comet answered \(status 407\): check the proxy"
@@ -48,7 +48,7 @@ def test_the_message_names_what_to_check(settings, comet):
 
 
 @pytest.mark.parametrize("path", ["account-details", "logger/add/run"])
-def test_an_answer_that_trickles_is_cut_off(settings, store, comet, monkeypatch, path):
+def test_slow_trickling_response_is_cut_off_by_the_timeout(settings, store, comet, monkeypatch, path):
     for name in ("COMET_TIMEOUT_API", "COMET_TIMEOUT_HTTP"):
         monkeypatch.setitem(SDK, name, "1")
         monkeypatch.setenv(name, "1")

@@ -1,4 +1,4 @@
-"""The sending process is killed at any moment, as often as one likes: everything arrives, once."""
+"""The sending process is killed at any moment, any number of times: everything arrives, once."""
 
 import os
 import random
@@ -109,7 +109,7 @@ def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_again_
     assert len(comet.points("correct")) == len(acknowledged) - len(predictions)
 
 
-def test_a_day_that_arrived_twice_is_mended_when_it_is_rolled_up(settings, store, comet):
+def test_rollup_removes_assets_that_were_uploaded_twice(settings, store, comet):
     """What no look beforehand can prevent: the upload of a sender that died arrives after its heir's."""
     from vibecheck.comet.client import Comet
     from vibecheck.records.outbox.messages import payload_of

@@ -1,4 +1,4 @@
-"""Names, keys and metadata: what is written can be read again, and nothing else can."""
+"""Names, keys and metadata: what was written can be read back, and anything else is refused."""
 
 import json
 from dataclasses import replace
@@ -22,24 +22,24 @@ DAY = date(2026, 1, 31)
 
 
 @given(st.text(min_size=1), st.dates(date(2000, 1, 1)))
-def test_a_key_is_one_that_comet_takes_and_tells_the_day(deployment, day):
+def test_experiment_key_is_valid_for_comet_and_contains_the_day(deployment, day):
     key = layout.experiment_key(deployment, day)
     assert 32 <= len(key) <= 50 and key.isalnum() and key.isascii()
     assert layout.day_of_key(deployment, key) == day
 
 
-def test_deployments_do_not_meet():
+def test_deployments_have_different_experiment_keys():
     assert layout.experiment_key("main", DAY) != layout.experiment_key("Main", DAY)
     assert layout.day_of_key("other", layout.experiment_key("main", DAY)) is None
 
 
 @pytest.mark.parametrize("end", ["", "2026013", "20261301", "2026013x", "202601311"])
-def test_a_key_of_anything_else_is_no_day(end):
+def test_malformed_experiment_key_has_no_day(end):
     prefix = layout.experiment_key("main", DAY).removesuffix("20260131")
     assert layout.day_of_key("main", prefix + end) is None
 
 
-def test_a_day_is_one_of_utc():
+def test_days_are_in_utc():
     late = datetime(2026, 1, 31, 20, 0, tzinfo=timezone(timedelta(hours=-8)))
     assert layout.day_of(late) == date(2026, 2, 1)
 
@@ -52,14 +52,14 @@ def test_a_day_is_one_of_utc():
         (PLAY, layout.play_from),
     ],
 )
-def test_what_was_written_is_read_again(value, read):
+def test_metadata_written_to_comet_is_read_back_unchanged(value, read):
     metadata = json.loads(json.dumps(payload_of(value)))
     value = replace(value, playlist_name="") if isinstance(value, Play) else value
     assert read(metadata) == value
     assert read(metadata | {"written by a newer version": {"a": 1}}) == value
 
 
-def test_inner_objects_may_come_back_as_text():
+def test_nested_objects_may_arrive_as_json_text():
     payload = payload_of(EXAMPLE)
     inner = {name: json.dumps(payload[name]) for name in ("face", "quality", "probabilities")}
     assert layout.prediction_from(payload | inner) == EXAMPLE
@@ -70,7 +70,7 @@ BROKEN = [None, "", "x", -1, 7.5, [], {}, {"x": [1]}, "a\0b", float("nan"), "[1"
 
 @pytest.mark.parametrize("field", payload_of(EXAMPLE))
 @pytest.mark.parametrize("value", BROKEN)
-def test_what_is_broken_is_refused_and_never_believed(field, value):
+def test_prediction_with_a_malformed_field_is_refused_or_read_unchanged(field, value):
     try:
         read = layout.prediction_from(payload_of(EXAMPLE) | {field: value})
     except ValueError:
@@ -115,7 +115,7 @@ def test_hostile_readings_are_refused_and_their_prediction_stays(hostile):
 
 
 @pytest.mark.parametrize("field", [*payload_of(EXAMPLE), *payload_of(FEEDBACK), *payload_of(PLAY)])
-def test_what_lacks_a_field_is_refused(field):
+def test_metadata_without_a_required_field_is_refused(field):
     for value, read in (
         (EXAMPLE, layout.prediction_from),
         (FEEDBACK, layout.feedback_from),
@@ -132,7 +132,7 @@ def test_what_lacks_a_field_is_refused(field):
 
 
 @pytest.mark.parametrize("metadata", [None, "", "no JSON", "[1]", 3, {"a": 1}, '{"a": 1}'])
-def test_metadata_come_as_an_object_or_as_text_or_not_at_all(metadata):
+def test_asset_metadata_may_be_an_object_text_or_missing(metadata):
     asset = Asset.of({"assetId": "1", "fileName": "x", "metadata": metadata, "createdAt": None})
     assert asset.metadata == ({"a": 1} if metadata in ({"a": 1}, '{"a": 1}') else {})
 
@@ -142,7 +142,7 @@ def test_a_promotion_has_the_same_name_each_time():
     assert layout.promotion_name({"a": 1}) != layout.promotion_name({"a": 2})
 
 
-def test_names():
+def test_asset_names_contain_kind_id_and_number():
     assert layout.prediction_name("0f", True) == "input_0f.jpg"
     assert layout.prediction_name("0f", False) == "prediction_0f.json"
     assert layout.part_name("feedback", "0f", 3) == "feedback_0f_3.json"

@@ -1,4 +1,4 @@
-"""Models in Comet: sent once with all that belongs to them, fetched whole or not at all, and remembered."""
+"""Models in Comet: uploaded once with all their files, fetched whole or not at all, and restored."""
 
 import json
 import shutil
@@ -94,7 +94,7 @@ def waiting(store):
     return [row.payload["version"] for row in queued(store) if row.kind == "model"]
 
 
-def test_a_model_goes_to_comet_with_all_that_belongs_to_it(settings, store, comet, tuned, folder):
+def test_model_upload_includes_weights_metrics_report_and_training_ids(settings, store, comet, tuned, folder):
     send_all(settings, store)
     assert waiting(store) == []
     experiment = comet.experiments[KEY]
@@ -120,7 +120,7 @@ def test_no_face_goes_along_with_the_report(settings, store, comet, tuned):
     assert b"base64" not in page.content
 
 
-def test_a_matrix_goes_along_where_there_is_one(settings, store, comet, tuned, folder):
+def test_confusion_matrix_is_uploaded_if_there_is_one(settings, store, comet, tuned, folder):
     eye = [[int(row == column) for column in range(7)] for row in range(7)]
     files = model_files.files_of(folder)
     model_files.upload(Comet.open(settings), TUNED, folder, files, (eye, list(NAMES)))
@@ -145,9 +145,7 @@ def test_a_matrix_goes_along_where_there_is_one(settings, store, comet, tuned, f
     ],
     ids=lambda fault: " ".join(map(str, fault.values())),
 )
-def test_what_fails_is_tried_again_and_nothing_is_there_twice(
-    settings, store, comet, tuned, fault, monkeypatch
-):
+def test_failed_upload_is_retried_without_duplicates(settings, store, comet, tuned, fault, monkeypatch):
     monkeypatch.setenv("COMET_RETRY_BACKOFF_MAX", "0")
     comet.fault(**fault)
     for _ in range(12):
@@ -163,9 +161,7 @@ def test_what_fails_is_tried_again_and_nothing_is_there_twice(
 
 
 @pytest.mark.slow
-def test_two_models_have_two_numbers_and_a_number_that_is_taken_is_left(
-    settings, store, comet, tuned, folder
-):
+def test_each_model_gets_its_own_registry_version_and_keeps_it(settings, store, comet, tuned, folder):
     other = folder.parent / "other"
     shutil.copytree(folder, other)
     Manifest.read(folder).model_copy(update={"version": "tuned-2"}).write(other)
@@ -178,7 +174,7 @@ def test_two_models_have_two_numbers_and_a_number_that_is_taken_is_left(
 
 
 @pytest.mark.slow
-def test_a_machine_without_the_files_leaves_them_to_the_one_that_has_them(
+def test_model_without_local_files_is_left_to_the_machine_that_has_them(
     settings, store, comet, tuned, tmp_path, monkeypatch
 ):
     elsewhere = settings.model_copy(update={"data": tmp_path / "elsewhere"})
@@ -192,9 +188,7 @@ def test_a_machine_without_the_files_leaves_them_to_the_one_that_has_them(
 
 
 @pytest.mark.slow
-def test_files_that_no_machine_has_any_more_are_set_aside_in_the_end(
-    settings, store, comet, tuned, monkeypatch
-):
+def test_model_whose_files_no_machine_has_is_set_aside_in_the_end(settings, store, comet, tuned, monkeypatch):
     shutil.rmtree(settings.data / "models")
     monkeypatch.setattr(model_sender, "PATIENCE", 2)
     for _ in range(3):
@@ -208,7 +202,7 @@ def test_files_that_no_machine_has_any_more_are_set_aside_in_the_end(
     assert ["on no machine" in row.reason for row in reasons] == [True]
 
 
-def test_it_is_sent_beside_the_sender_by_itself(settings, store, comet, tuned, monkeypatch):
+def test_model_sender_thread_uploads_models_by_itself(settings, store, comet, tuned, monkeypatch):
     monkeypatch.setattr(model_sender, "LOOKS_EVERY", 0.02)
     stop = threading.Event()
     thread = threading.Thread(target=model_sender.run, args=(settings, store, stop))
@@ -250,7 +244,7 @@ def elsewhere(settings, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_was_made_on_one_machine_runs_on_another(
+def test_model_made_on_one_machine_is_built_on_another(
     settings, store, comet, tuned, folder, elsewhere, monkeypatch
 ):
     monkeypatch.setattr("vibecheck.export.build.FACES", 12)  # how well it is measured is asked elsewhere
@@ -268,7 +262,7 @@ def test_what_was_made_on_one_machine_runs_on_another(
     assert not Shelf(elsewhere.data).downloads(TUNED).exists()
 
 
-def test_what_is_not_what_the_records_say_is_not_taken(settings, store, comet, tuned, folder, tmp_path):
+def test_damaged_or_unknown_model_files_are_refused(settings, store, comet, tuned, folder, tmp_path):
     send_all(settings, store)
     client, files = Comet.open(settings), tuned.get(TUNED).metrics["comet_files"]
     (weights,) = comet.experiments[KEY].named("model.safetensors")
@@ -286,7 +280,7 @@ def test_what_is_not_what_the_records_say_is_not_taken(settings, store, comet, t
         model_files.fetch(client, "unknown", files, tmp_path / "there", lambda *_: None)
 
 
-def test_what_is_not_in_comet_yet_is_waited_for_and_without_an_account_said(
+def test_missing_registry_model_is_retried_and_a_missing_account_is_reported(
     settings, store, comet, tuned, elsewhere
 ):
     source = ModelFolder(Path(tuned.get(TUNED).source))
@@ -313,7 +307,7 @@ def sent(settings, store):
 
 
 @both_databases
-def test_an_empty_disk_gets_its_registry_back(settings, store, comet, tuned, new_disk):
+def test_restore_on_an_empty_disk_brings_the_model_registry_back(settings, store, comet, tuned, new_disk):
     prediction = replace(a_prediction(), id=IDS[0])
     store.add(prediction, None)
     tuned.promote(TUNED, "proved", NOW + timedelta(2))
@@ -336,9 +330,7 @@ def test_an_empty_disk_gets_its_registry_back(settings, store, comet, tuned, new
     assert not [row for row in queued(new_disk) if row.kind == "model"], "what came from Comet is not news"
 
 
-def test_what_a_new_disk_began_with_gives_way_to_what_was_decided_before(
-    settings, store, comet, tuned, new_disk
-):
+def test_restored_decisions_replace_the_first_champion_of_a_new_disk(settings, store, comet, tuned, new_disk):
     tuned.promote(TUNED, "proved", NOW + timedelta(2))
     sent(settings, store)
     back = Registry(engine_of(new_disk))
@@ -351,7 +343,7 @@ def test_what_a_new_disk_began_with_gives_way_to_what_was_decided_before(
     assert len([name for name in comet.names() if name.startswith("promotion_")]) == 2
 
 
-def test_the_model_that_replaces_the_stand_in_of_a_new_installation_is_sent_too(settings, store, comet):
+def test_champion_that_replaces_the_initial_model_is_sent_too(settings, store, comet):
     with closing(Registry.open(settings)) as registry:
         registry.register("hub", "from the Hub", "owner/name", {}, NOW)
         registry.begin("hub", "named by a setting", datetime.now(UTC))
@@ -360,7 +352,7 @@ def test_the_model_that_replaces_the_stand_in_of_a_new_installation_is_sent_too(
 
 
 @pytest.mark.slow
-def test_what_was_decided_here_stays_when_more_is_fetched(settings, store, comet, tuned, new_disk):
+def test_local_decisions_stay_when_more_is_restored(settings, store, comet, tuned, new_disk):
     tuned.promote(TUNED, "proved", NOW + timedelta(2))
     sent(settings, store)
     mine = Registry(engine_of(new_disk))
@@ -373,7 +365,7 @@ def test_what_was_decided_here_stays_when_more_is_fetched(settings, store, comet
     assert TUNED in {each.version for each in mine.versions()}
 
 
-def test_what_somebody_else_put_there_is_left_out(settings, store, comet, new_disk):
+def test_foreign_model_assets_are_ignored_by_the_restore(settings, store, comet, new_disk):
     client = Comet.open(settings)
     client.put(layout.MODELS, layout.model_name("a"), b"{}", {}, "asset")
     client.put(layout.MODELS, f"model_{'0' * 32}.json", b"not json", {}, "asset")
@@ -382,7 +374,7 @@ def test_what_somebody_else_put_there_is_left_out(settings, store, comet, new_di
     assert Registry(engine_of(new_disk)).promotions() == []
 
 
-def test_an_odd_record_of_a_model_is_left_out(settings, store, comet):
+def test_malformed_model_record_is_skipped_by_the_restore(settings, store, comet):
     client, good = Comet.open(settings), VersionRecord("good", "here", "folder", {}, NOON, (), (), False)
     put_record(client, good)
     for number, change in enumerate(

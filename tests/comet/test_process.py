@@ -1,4 +1,4 @@
-"""The sending process beside the app: started once, started again, ended with the app, never waited for."""
+"""The sending process beside the app: started once, restarted, ended with the app, never waited for."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ def process():
         each.close()
 
 
-def test_it_is_started_once(process):
+def test_sending_process_is_started_once(process):
     sending = process(SLEEPER)
     assert sending.pid is None
     sending.ensure()
@@ -65,7 +65,7 @@ def test_it_is_started_once(process):
     assert not alive(pid)
 
 
-def test_one_that_dies_is_started_again_but_not_at_once(process, monkeypatch):
+def test_sending_process_that_exits_is_restarted_after_a_pause(process, monkeypatch):
     monkeypatch.setattr("vibecheck.comet.process.FIRST_PAUSE", 0.3)
     sending = process(DIES)
     sending.ensure()
@@ -78,7 +78,7 @@ def test_one_that_dies_is_started_again_but_not_at_once(process, monkeypatch):
     assert sending.pid != first
 
 
-def test_one_that_is_killed_is_started_again_though_nobody_visits(process, monkeypatch):
+def test_killed_sending_process_is_restarted_without_a_visit(process, monkeypatch):
     monkeypatch.setattr("vibecheck.comet.process.FIRST_PAUSE", 0.1)
     monkeypatch.setattr("vibecheck.comet.process.LOOKS_EVERY", 0.05)
     sending = process(SLEEPER)
@@ -102,7 +102,7 @@ sys.stdin.read()
 """
 
 
-def test_it_ends_with_the_app_however_the_app_ends(environment, store):
+def test_sending_process_ends_when_the_app_is_killed(environment, store):
     with subprocess.Popen(
         [sys.executable, "-c", PARENT],
         cwd=PROJECT,
@@ -116,7 +116,7 @@ def test_it_ends_with_the_app_however_the_app_ends(environment, store):
     wait_for(lambda: not alive(pid))
 
 
-def test_it_sends_from_the_store_of_the_settings(environment, settings, store, comet, process):
+def test_sending_process_sends_records_of_the_configured_store(environment, settings, store, comet, process):
     prediction = a_prediction(picture_kept=True)
     store.add(prediction, JPEG)
     process().ensure()
@@ -124,7 +124,7 @@ def test_it_sends_from_the_store_of_the_settings(environment, settings, store, c
 
 
 @pytest.mark.slow
-def test_it_sends_models_beside_the_records(environment, store, comet, process):
+def test_sending_process_sends_models_too(environment, store, comet, process):
     Registry(engine_of(store)).register("a", "a test", "owner/name", {}, NOON)
     process().ensure()
     wait_for(lambda: layout.model_name("a") in comet.names())

@@ -1,4 +1,4 @@
-"""A Comet that has lost what it accepted is noticed, and gets it again."""
+"""Records that Comet accepted and lost are noticed, and sent again."""
 
 import json
 from datetime import timedelta
@@ -27,7 +27,7 @@ def fill(store):
     return first, second
 
 
-def test_what_comet_lost_is_sent_again_once(settings, store, comet):
+def test_records_lost_by_comet_are_sent_again_once(settings, store, comet):
     fill(store)
     Sender(settings, store, FAST).run(until_empty=True)
     names, points = comet.names(), comet.points("confidence")
@@ -43,7 +43,7 @@ def test_what_comet_lost_is_sent_again_once(settings, store, comet):
     assert worker.send_again(settings, None) == 0
 
 
-def test_only_predictions_since_a_day_are_compared(settings, store, comet):
+def test_only_predictions_since_the_given_day_are_sent_again(settings, store, comet):
     first, second = fill(store)
     Sender(settings, store, FAST).run(until_empty=True)
     for experiment in comet.experiments.values():
@@ -74,7 +74,7 @@ def test_promotions_and_models_are_sent_again(settings, store, comet):
     assert decided(comet) == sent
 
 
-def test_the_state_tells_that_a_sample_is_gone(settings, store, comet):
+def test_status_reports_records_that_comet_has_lost(settings, store, comet):
     fill(store)
     daily = Pace(poll=0.02, first_pause=0.01, longest_pause=0.05, sample_every=timedelta(0))
     Sender(settings, store, daily).run(until_empty=True)
@@ -93,7 +93,7 @@ def test_the_state_tells_that_a_sample_is_gone(settings, store, comet):
 
 
 @pytest.mark.slow
-def test_what_was_recorded_without_an_account_is_sent_too(settings, comet):
+def test_records_made_without_an_account_are_sent_too(settings, comet):
     before = Store.open(settings.records_url, settings.images_url, sends=False)
     first, second = fill(before)
     assert queued(before) == []

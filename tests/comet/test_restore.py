@@ -1,4 +1,4 @@
-"""What Comet remembers comes back: all of it, once, cheaply, however often it is interrupted."""
+"""Restoring from Comet: everything comes back, once, with few requests, however often it is interrupted."""
 
 import json
 import threading
@@ -66,7 +66,7 @@ def elsewhere(settings, tmp_path):
 
 
 @both_databases
-def test_the_loop_holds_with_the_disk_thrown_away(settings, store, comet, elsewhere):
+def test_restore_on_an_empty_disk_brings_all_records_back(settings, store, comet, elsewhere):
     made = [
         a_prediction(
             made_at=NOON + timedelta(hours=9 * number), picture_kept=number % 2 == 0, visitor=f"v{number}"
@@ -135,7 +135,7 @@ class Opened:
         self._store.close()
 
 
-def test_the_sides_of_predictions_come_back_and_those_here_stay(settings, store, comet, elsewhere):
+def test_restore_brings_sides_back_and_keeps_local_ones(settings, store, comet, elsewhere):
     made = [a_prediction() for _ in range(2)]
     for each in made:
         store.add(each, None)
@@ -166,7 +166,7 @@ def test_a_second_label_is_sent_and_restored_as_one_and_is_no_point_of_accuracy(
         assert new.queues.next("random", 9, "cat") == []
 
 
-def test_it_changes_nothing_when_done_again_and_fetches_no_picture_twice(settings, store, comet):
+def test_second_restore_changes_nothing_and_downloads_no_picture_again(settings, store, comet):
     prediction = a_prediction(picture_kept=True)
     remember(comet, prediction, JPEG)
     read_back(settings, store)
@@ -176,7 +176,7 @@ def test_it_changes_nothing_when_done_again_and_fetches_no_picture_twice(setting
     assert comet.asked("get-asset") == downloads == 1
 
 
-def test_the_newest_day_comes_first_and_numbers_before_pictures(settings, store, comet):
+def test_restore_reads_newest_days_first_and_pictures_last(settings, store, comet):
     for day in range(3):
         remember(comet, a_prediction(made_at=NOON + timedelta(days=day), picture_kept=True), JPEG)
     seen = []
@@ -190,7 +190,7 @@ def test_the_newest_day_comes_first_and_numbers_before_pictures(settings, store,
     assert [path.endswith("asset/list") for path in paths] == [True] * 3 + [False] * 3
 
 
-def test_what_was_interrupted_goes_on(settings, store, comet):
+def test_interrupted_restore_continues_where_it_failed(settings, store, comet):
     made = [a_prediction(made_at=NOON + timedelta(days=day), picture_kept=True) for day in range(3)]
     for prediction in made:
         remember(comet, prediction, JPEG)
@@ -214,7 +214,7 @@ def test_ten_thousand_predictions_cost_a_few_requests_a_day(settings, store, com
     assert len(comet.log) <= 10 * 2 + 6
 
 
-def test_only_what_may_still_be_kept_comes_back(settings, store, comet):
+def test_predictions_past_their_retention_are_not_restored(settings, store, comet):
     for age in (0, 1, 2):
         remember(comet, a_prediction(made_at=NOON - timedelta(days=age)))
     read_back(settings, store, since=NOON - timedelta(days=1))
@@ -229,19 +229,19 @@ def test_other_deployments_and_other_experiments_are_left_alone(settings, store,
     assert store.count() == 0
 
 
-def test_without_a_project_there_is_nothing_to_read(settings, store, comet):
+def test_restore_without_a_comet_project_reads_nothing(settings, store, comet):
     assert read_back(settings, store).days == 0
     comet.experiment("a" * 32, "another project")
     assert read_back(settings, store).days == 0
 
 
-def test_with_a_wrong_key_it_says_so(settings, store, comet):
+def test_restore_with_a_wrong_api_key_reports_the_setting(settings, store, comet):
     comet.keys = {"another"}
     with pytest.raises(CometRefuses, match="COMET_API_KEY"):
         read_back(settings, store)
 
 
-def test_what_does_not_belong_there_is_left_out(settings, store, comet):
+def test_foreign_or_malformed_assets_are_not_restored(settings, store, comet):
     good = a_prediction()
     experiment = remember(comet, good)
     payload = payload_of(a_prediction())
@@ -256,14 +256,14 @@ def test_what_does_not_belong_there_is_left_out(settings, store, comet):
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"\xff\xd8" + bytes(2_000_001)], ids=["no JPEG", "too large"])
-def test_what_is_no_face_is_not_kept(settings, store, comet, content):
+def test_picture_that_is_no_jpeg_or_too_large_is_not_restored(settings, store, comet, content):
     prediction = a_prediction(picture_kept=True)
     remember(comet, prediction, content)
     assert read_back(settings, store).pictures == 0
     assert store.picture(prediction.id) is None
 
 
-def test_a_picture_that_is_deleted_here_meanwhile_stays_deleted(settings, store, comet):
+def test_picture_deleted_here_during_a_restore_stays_deleted(settings, store, comet):
     prediction = a_prediction(picture_kept=True)
     remember(comet, prediction, JPEG)
 
@@ -276,14 +276,14 @@ def test_a_picture_that_is_deleted_here_meanwhile_stays_deleted(settings, store,
     assert not store.pictures.exists(prediction.id)
 
 
-def test_a_picture_that_is_deleted_there_meanwhile_is_no_error(settings, store, comet):
+def test_picture_deleted_in_comet_during_a_restore_is_no_error(settings, store, comet):
     prediction = a_prediction(picture_kept=True)
     experiment = remember(comet, prediction, JPEG)
     at = read_back(settings, store, say=lambda at: at.days_read and experiment.assets.clear())
     assert at.done and at.pictures == 0
 
 
-def test_a_day_that_nobody_rolled_up_is_put_on_the_list(settings, store, comet):
+def test_day_without_a_rollup_is_scheduled_for_one(settings, store, comet):
     remember(comet, a_prediction())
     today = a_prediction(made_at=datetime.now(UTC))
     remember(comet, today)
@@ -396,7 +396,7 @@ def test_short_pages_of_experiments_do_not_end_the_list(settings, store, comet):
     assert read_back(settings, store).predictions == 5
 
 
-def test_what_was_deleted_is_deleted_again_and_not_restored(settings, store, comet):
+def test_deleted_prediction_is_deleted_in_comet_again_and_not_restored(settings, store, comet):
     prediction = a_prediction(picture_kept=True)
     remember(comet, prediction, JPEG)
     with writing(engine_of(store)) as connection:
@@ -406,7 +406,7 @@ def test_what_was_deleted_is_deleted_again_and_not_restored(settings, store, com
     assert comet.names() == [] and not store.pictures.exists(prediction.id)
 
 
-def test_reading_back_that_fails_says_why_and_is_tried_again(settings, store, comet, monkeypatch):
+def test_failed_restore_is_reported_and_retried(settings, store, comet, monkeypatch):
     monkeypatch.setattr(background_restore, "LOOKS_EVERY", 0.02)
     monkeypatch.setattr(background_restore, "TRIES_AGAIN", timedelta(seconds=0.1))
     comet.fault("account-details", status=500)

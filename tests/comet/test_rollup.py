@@ -1,4 +1,4 @@
-"""A day in Comet, rolled up: one table, how often each mood was seen, nothing twice."""
+"""The rollup of a day in Comet: one table, counts of moods, no duplicates."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ def table(comet):
     return list(csv.DictReader(io.StringIO(asset.content.decode())))
 
 
-def test_the_table_holds_each_prediction_once_oldest_first_with_its_last_label(opened, store, comet):
+def test_rollup_table_lists_each_prediction_once_with_its_latest_label(opened, store, comet):
     late, early = a_prediction(made_at=NOON + timedelta(hours=1)), a_prediction(picture_kept=True)
     put(opened, late)
     put(opened, early, "sad", "fear")
@@ -56,7 +56,7 @@ def test_the_table_holds_each_prediction_once_oldest_first_with_its_last_label(o
     assert (second["prediction_id"], second["ground_truth_mood"]) == (late.id, "")
 
 
-def test_moods_are_counted_and_a_count_that_did_not_change_is_not_told_again(opened, store, comet):
+def test_rollup_counts_moods_and_sends_only_changed_counts(opened, store, comet):
     put(opened, a_prediction())
     put(opened, a_prediction())
     roll_up(opened, store, DAY)
@@ -92,7 +92,7 @@ def test_a_day_without_predictions_has_no_table(opened, store, comet):
     assert comet.names() == []
 
 
-def test_a_day_of_which_all_is_deleted_has_an_empty_table(opened, store, comet):
+def test_day_whose_predictions_were_all_deleted_has_an_empty_table(opened, store, comet):
     put(opened, a_prediction())
     roll_up(opened, store, DAY)
     (asset,) = [asset for asset in opened.assets(DAY) if asset.name.startswith("prediction_")]
@@ -115,7 +115,7 @@ def test_a_day_needs_a_roll_up_when_something_came_after_the_last(times, needed)
     assert needs_rollup([Asset(name, name, {"sha256": ""}, at) for name, at in times.items()]) is needed
 
 
-def test_what_somebody_else_put_there_stays(opened, store, comet):
+def test_rollup_leaves_foreign_assets_unchanged(opened, store, comet):
     put(opened, a_prediction())
     for name in ("sample.png", "sample.png", "feedback_log.csv"):
         opened.put(DAY, name, b"not ours", {}, "asset")
@@ -126,7 +126,7 @@ def test_what_somebody_else_put_there_stays(opened, store, comet):
     assert sorted(asset.content == b"not ours" for asset in logs) == [False, True]
 
 
-def test_what_was_deleted_and_is_there_nevertheless_is_deleted_again(opened, store, comet):
+def test_rollup_deletes_assets_of_deleted_predictions(opened, store, comet):
     gone, stays = a_prediction(), a_prediction()
     put(opened, gone, "sad")
     put(opened, stays)

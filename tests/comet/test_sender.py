@@ -1,4 +1,4 @@
-"""What the store tells reaches Comet once, in order, through whatever goes wrong on the way."""
+"""Everything in the outbox reaches Comet once and in order, whatever fails on the way."""
 
 import json
 import threading
@@ -82,7 +82,7 @@ def test_a_picture_carries_its_whole_prediction(settings, store, comet, first):
     assert waiting(store) == []
 
 
-def test_without_a_picture_the_numbers_go_alone(settings, store, comet):
+def test_prediction_without_a_picture_is_uploaded_as_json(settings, store, comet):
     prediction = a_prediction()
     store.add(prediction, None)
     send(settings, store)
@@ -91,7 +91,7 @@ def test_without_a_picture_the_numbers_go_alone(settings, store, comet):
     assert layout.prediction_from(json.loads(asset.metadata)) == prediction
 
 
-def test_labels_and_plays_lie_in_the_day_of_their_prediction(settings, store, comet, added):
+def test_labels_and_plays_are_filed_under_the_day_of_their_prediction(settings, store, comet, added):
     much_later = NOON + timedelta(days=40)
     store.label(added.id, "sad", "labeller", "x", much_later)
     label = store.label(added.id, "happy", "labeller", "y", much_later + timedelta(seconds=1))
@@ -116,7 +116,7 @@ def test_labels_and_plays_lie_in_the_day_of_their_prediction(settings, store, co
     assert comet.points("correct") == [0.0, 1.0]
 
 
-def test_a_label_that_was_taken_back_goes_and_its_number_may_come_again(settings, store, comet, added):
+def test_undone_label_is_deleted_and_its_number_can_be_used_again(settings, store, comet, added):
     label = store.label(added.id, "sad", "audit", None, NOON)
     tell(store, "feedback_undone", added.id, {"prediction_id": added.id, "n": 1})
     send(settings, store)
@@ -128,7 +128,7 @@ def test_a_label_that_was_taken_back_goes_and_its_number_may_come_again(settings
     assert layout.feedback_from(json.loads(asset.metadata)) == again
 
 
-def test_a_label_of_another_word_than_a_mood_is_no_point_of_the_metric(settings, store, comet, added):
+def test_label_that_is_no_mood_adds_no_point_to_the_correct_metric(settings, store, comet, added):
     label = payload_of(Feedback(added.id, 1, "sad", "audit", None, NOON)) | {"label": "can't tell"}
     tell(store, "feedback", added.id, label)
     send(settings, store)
@@ -137,7 +137,7 @@ def test_a_label_of_another_word_than_a_mood_is_no_point_of_the_metric(settings,
 
 
 @pytest.mark.parametrize("kind", ["picture", "picture_kept"])
-def test_a_picture_that_was_allowed_later_takes_the_place_of_the_numbers(settings, store, comet, kind):
+def test_picture_kept_later_replaces_the_uploaded_json(settings, store, comet, kind):
     prediction = a_prediction()
     store.add(prediction, None)
     send(settings, store)
@@ -188,7 +188,7 @@ def test_a_deletion_takes_everything_of_a_prediction_and_nothing_else(settings, 
     assert added.id not in log_of(comet), "the day is rolled up again at once"
 
 
-def test_what_was_deleted_before_it_was_sent_is_never_sent(settings, store, comet, added):
+def test_prediction_deleted_before_it_was_sent_is_never_sent(settings, store, comet, added):
     delete(store, added.id)
     send(settings, store)
     assert comet.names() == []
@@ -196,7 +196,7 @@ def test_what_was_deleted_before_it_was_sent_is_never_sent(settings, store, come
 
 
 @pytest.mark.parametrize("prediction_id", ["", "0", "feedback"])
-def test_a_deletion_of_nothing_in_particular_deletes_nothing(settings, store, comet, added, prediction_id):
+def test_deletion_with_an_invalid_id_is_set_aside(settings, store, comet, added, prediction_id):
     send(settings, store)
     tell(store, "deletion", prediction_id, {"prediction_id": prediction_id, "made_at": NOON.isoformat()})
     send(settings, store)
@@ -230,7 +230,7 @@ def test_a_day_is_rolled_up_at_the_next_full_hour(settings, store, comet, added)
     assert queued(store) == []
 
 
-def test_a_promotion_is_kept(settings, store, comet):
+def test_promotion_is_stored_as_an_asset(settings, store, comet):
     payload = {"version": "tuned-2", "kind": "promotion", "why": "better"}
     tell(store, "promotion", "promotion", payload)
     send(settings, store)
@@ -239,7 +239,7 @@ def test_a_promotion_is_kept(settings, store, comet):
     assert asset.name == layout.promotion_name(payload) and json.loads(asset.metadata) == payload
 
 
-def test_a_kind_that_nobody_knows_is_set_aside_and_the_rest_goes_on(settings, store, comet, added):
+def test_row_of_an_unknown_kind_is_set_aside_and_the_rest_is_sent(settings, store, comet, added):
     tell(store, "hologram", "0" * 32, {})
     send(settings, store)
     assert comet.names() == [added.picture_name]
@@ -255,7 +255,7 @@ def test_a_row_that_cannot_be_read_is_set_aside(settings, store, comet, added):
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 422])
-def test_what_comet_refuses_for_good_is_set_aside_until_somebody_asks(settings, store, comet, added, status):
+def test_row_that_comet_rejects_is_set_aside_until_retried_by_hand(settings, store, comet, added, status):
     other = a_prediction()
     store.add(other, None)
     comet.fault(UPLOAD, status=status, body={"msg": "too large"})
@@ -282,7 +282,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_what_fails_is_tried_again_and_arrives_once(settings, store, comet, added, fault, times):
+def test_failed_upload_is_retried_and_arrives_once(settings, store, comet, added, fault, times):
     store.label(added.id, "sad", "audit", None, NOON)
     comet.fault(UPLOAD, times=times, **fault)
     until_sent(settings, store)
@@ -292,7 +292,7 @@ def test_what_fails_is_tried_again_and_arrives_once(settings, store, comet, adde
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"cut": "before"}, {"cut": "after"}], ids=str)
 @pytest.mark.parametrize("path", ["write/experiment/metric", "logger/add/run", "experiment/metadata"])
-def test_other_calls_may_fail_too(settings, store, comet, first, path, fault):
+def test_failures_of_other_requests_are_retried_too(settings, store, comet, first, path, fault):
     comet.fault(path, times=2, **fault)
     until_sent(settings, store)
     assert comet.names() == [first.picture_name]
@@ -323,7 +323,7 @@ def test_retry_after_is_obeyed(settings, store, comet, added):
     assert comet.names() == [added.picture_name]
 
 
-def test_one_row_that_makes_comet_stumble_does_not_hold_up_the_others(settings, store, comet, added):
+def test_one_failing_row_does_not_hold_up_the_others(settings, store, comet, added):
     others = [a_prediction() for _ in range(3)]
     for other in others:
         store.add(other, None)
@@ -348,7 +348,7 @@ def trouble(settings, store, words):
         thread.join()
 
 
-def test_with_a_wrong_key_everything_waits_for_the_right_one(settings, store, comet, added):
+def test_records_stay_queued_until_the_api_key_is_right(settings, store, comet, added):
     comet.keys = {"another"}
     trouble(settings, store, "COMET_API_KEY")
     assert comet.names() == []
@@ -357,7 +357,7 @@ def test_with_a_wrong_key_everything_waits_for_the_right_one(settings, store, co
     assert comet.names() == [added.picture_name]
 
 
-def test_a_key_that_is_withdrawn_amid_the_work_is_said(settings, store, comet, added):
+def test_api_key_withdrawn_while_sending_is_reported(settings, store, comet, added):
     sender, thread = send_meanwhile(settings, store)
     try:
         wait_for(lambda: not waiting(store))
@@ -374,18 +374,18 @@ def test_a_key_that_is_withdrawn_amid_the_work_is_said(settings, store, comet, a
     assert len(comet.names()) == 2
 
 
-def test_a_workspace_that_is_not_there_is_named(settings, store, comet, first):
+def test_missing_workspace_is_reported(settings, store, comet, first):
     trouble(settings.model_copy(update={"comet_workspace": "elsewhere"}), store, "COMET_WORKSPACE")
     send(settings.model_copy(update={"comet_workspace": "standin"}), store)
     assert comet.names() == [first.picture_name]
 
 
-def test_a_project_that_is_not_there_is_made(settings, store, comet, first):
+def test_missing_project_is_created(settings, store, comet, first):
     send(settings.model_copy(update={"comet_project_name": "new"}), store)
     assert comet.experiments[KEY].project == "new"
 
 
-def test_no_experiment_can_be_made(settings, store, comet, first):
+def test_failure_to_create_an_experiment_is_reported(settings, store, comet, first):
     comet.fault("logger/add/run", times=10**6, status=400, body={"msg": "no", "sdk_error_code": 1})
     trouble(settings, store, "COMET_PROJECT_NAME")
 
@@ -403,7 +403,7 @@ def test_a_plan_that_is_used_up_keeps_everything_queued(settings, store, comet, 
     assert comet.names() == [added.picture_name]
 
 
-def test_without_a_network_everything_waits(settings, store, comet, added):
+def test_records_stay_queued_without_a_network(settings, store, comet, added):
     nowhere = settings.model_copy(update={"comet_url_override": "http://127.0.0.1:9/clientlib/"})
     trouble(nowhere, store, "cannot be reached")
     send(settings, store)
@@ -411,21 +411,21 @@ def test_without_a_network_everything_waits(settings, store, comet, added):
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
-def test_what_is_refused_half_way_is_not_sent_twice(settings, store, comet, added, status):
+def test_upload_refused_half_way_is_not_sent_twice(settings, store, comet, added, status):
     comet.fault("write/experiment/metric", status=status)
     until_sent(settings, store)
     assert comet.names() == [added.picture_name]
     assert comet.points("confidence") == [added.confidence]
 
 
-def test_who_wants_the_queue_emptied_is_told_why_it_is_not(settings, store, comet, added):
+def test_sending_until_empty_raises_the_reason_why_it_cannot(settings, store, comet, added):
     comet.fault("", status=500, times=10**6)
     with pytest.raises(CometUnavailable, match="problem of its own"):
         send(settings, store)
     assert len(waiting(store)) == 1
 
 
-def test_a_mistake_of_our_own_sets_one_row_aside_and_the_rest_goes_on(
+def test_unexpected_exception_sets_one_row_aside_and_the_rest_is_sent(
     settings, store, comet, added, monkeypatch
 ):
     from vibecheck.comet.delivery import Delivery
@@ -443,7 +443,7 @@ def test_a_mistake_of_our_own_sets_one_row_aside_and_the_rest_goes_on(
     assert "ZeroDivisionError" in reason
 
 
-def test_an_experiment_that_somebody_deletes_is_made_anew(settings, store, comet, added):
+def test_deleted_experiment_is_created_again(settings, store, comet, added):
     sender, thread = send_meanwhile(settings, store)
     try:
         wait_for(lambda: not waiting(store))
@@ -456,7 +456,7 @@ def test_an_experiment_that_somebody_deletes_is_made_anew(settings, store, comet
     assert comet.names() == [f"feedback_{added.id}_1.json"]
 
 
-def test_a_server_that_hangs_is_not_waited_for_long(settings, store, comet, added, monkeypatch):
+def test_hanging_upload_is_cut_off_and_retried(settings, store, comet, added, monkeypatch):
     monkeypatch.setenv("COMET_TIMEOUT_FILE_UPLOAD", "1")
     comet.fault(UPLOAD, seconds=30, status=503)
     until_sent(settings, store)
@@ -495,7 +495,7 @@ def test_two_copies_at_once_send_everything_once(settings, store, comet):
     assert len(comet.experiments) == 3
 
 
-def test_somebody_who_asks_to_try_again_need_not_wait(settings, store, comet, added):
+def test_retry_by_hand_skips_the_pause(settings, store, comet, added):
     comet.fault("account-details", status=500)
     sender, thread = send_meanwhile(settings, store, replace(FAST, first_pause=60, longest_pause=60))
     try:
@@ -524,7 +524,7 @@ def test_the_sender_outlives_a_store_that_fails(settings, store, comet, added, m
     assert comet.names() == [added.picture_name]
 
 
-def test_a_row_outlives_its_prediction_only_as_nothing(settings, store, comet):
+def test_rows_of_a_prediction_that_no_longer_exists_send_nothing(settings, store, comet):
     tell(store, "prediction", EXAMPLE.id, payload_of(EXAMPLE))
     tell(store, "play", EXAMPLE.id, {"prediction_id": EXAMPLE.id, "n": 1})
     send(settings, store)

@@ -1,4 +1,4 @@
-"""How it stands with Comet, told from the records alone."""
+"""The state of Comet, read from the records alone."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from vibecheck.records.outbox.messages import SENDER
 
 
 @both_databases
-def test_before_anything_was_sent(store):
+def test_status_before_the_first_upload_says_nothing_was_sent(store):
     store.add(a_prediction(), None)
     store.add(a_prediction(made_at=NOON + timedelta(days=1)), None)
     state = comet_state(store)
@@ -25,7 +25,7 @@ def test_before_anything_was_sent(store):
     assert state.restoring is None
 
 
-def test_connected_while_the_sender_speaks_and_no_longer(settings, store, comet):
+def test_status_is_connected_only_while_the_senders_note_is_recent(settings, store, comet):
     Sender(settings, store, FAST).run(until_empty=True)
     assert comet_state(store).connected
     for gone in (timedelta(minutes=5), -timedelta(minutes=5)):  # the clock may have been set back
@@ -47,7 +47,7 @@ def test_the_link_of_a_prediction_leads_to_its_day_once_it_was_sent(settings, st
     assert experiment_link(store, settings, prediction) == f"{comet.url}/standin/vibecheck/{key}"
 
 
-def test_asking_twice_fetches_once(store):
+def test_asking_for_a_restore_twice_queues_it_once(store):
     fetch(store)
     fetch(store)
     assert [row.kind for row in queued(store)] == ["restore"]

@@ -43,7 +43,7 @@ def rows(folder: Path, query: str) -> list[tuple]:
     return found
 
 
-def test_it_holds_what_it_says(made):
+def test_demo_folder_contains_the_planned_records_and_pictures(made):
     folder, counts = made
     assert counts.predictions == PLAN.checks == rows(folder, "SELECT count(*) FROM predictions")[0][0]
     assert counts.feedback == rows(folder, "SELECT count(*) FROM feedback")[0][0] > 30
@@ -53,7 +53,7 @@ def test_it_holds_what_it_says(made):
     assert sorted(each.name for each in folder.parent.iterdir()) == ["history"]
 
 
-def test_everything_in_it_is_marked(made):
+def test_every_demo_record_is_marked_as_synthetic(made):
     folder, _ = made
     everybody = (
         "SELECT visitor FROM predictions UNION SELECT given_by FROM feedback UNION "
@@ -64,7 +64,7 @@ def test_everything_in_it_is_marked(made):
     assert open_store(Settings(data=folder)).synthetic()
 
 
-def test_the_store_reads_it_as_any_other(made):
+def test_store_reads_the_demo_folder_like_any_other(made):
     folder, _ = made
     store = open_store(Settings(data=folder))
     assert [each.version for each in store.model_versions()] == list(VERSIONS)
@@ -87,7 +87,7 @@ def test_the_store_reads_it_as_any_other(made):
     store.close()
 
 
-def test_what_is_shown_is_a_face_and_a_dark_one_is_dark(made, detector):
+def test_demo_pictures_show_faces_and_dark_ones_are_dark(made, detector):
     folder, _ = made
     store = open_store(Settings(data=folder))
     bright = [
@@ -140,7 +140,7 @@ def test_a_file_in_the_way_is_refused(tmp_path):
         build(tmp_path / "file" / "below", PLAN, None)
 
 
-def test_a_history_is_made_anew_only_when_asked_to_and_leaves_the_rest(history):
+def test_history_is_replaced_only_on_request_and_other_files_stay(history):
     with pytest.raises(RecordsError, match="--replace"):
         build(history, PLAN, None)
     (history / "models").mkdir()
@@ -150,7 +150,7 @@ def test_a_history_is_made_anew_only_when_asked_to_and_leaves_the_rest(history):
     assert [each.name for each in history.parent.iterdir()] == ["history"]
 
 
-def test_one_that_was_interrupted_leaves_what_was_there(history):
+def test_interrupted_replacement_keeps_the_old_history(history):
     def interrupt(_):
         raise KeyboardInterrupt
 
@@ -160,7 +160,7 @@ def test_one_that_was_interrupted_leaves_what_was_there(history):
     assert [each.name for each in history.parent.iterdir()] == ["history"]
 
 
-def test_the_database_that_the_settings_name_is_left_alone(tmp_path, monkeypatch):
+def test_database_named_in_the_settings_is_not_touched(tmp_path, monkeypatch):
     monkeypatch.setenv("VIBECHECK_DATABASE_URL", f"sqlite:///{tmp_path / 'real.db'}")
     build(tmp_path / "history", replace(PLAN, checks=5), None)
     assert not (tmp_path / "real.db").exists()

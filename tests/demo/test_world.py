@@ -1,4 +1,4 @@
-"""The made-up world is plausible, in the ways in which the dashboard will look at it."""
+"""The synthetic world is plausible in the ways that the dashboard looks at."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def test_the_same_plan_makes_the_same_world_and_another_seed_another(world):
 
 
 @pytest.mark.parametrize(("checks", "days"), [(1, 2), (2, 2), (7, 3), (1000, 30), (20_000, 150)])
-def test_it_has_as_many_checks_as_planned_in_order_and_in_time(checks, days):
+def test_world_has_the_planned_checks_in_order_and_in_time(checks, days):
     made = make(replace(PLAN, checks=checks, days=days))
     assert len(made.at) == len(made.truth) == checks
     assert (np.diff(made.at) >= 0).all()
@@ -48,7 +48,7 @@ def test_each_model_is_better_than_the_one_before(world):
     assert 0.55 < accuracies[0] < accuracies[1] - 0.04 < accuracies[2] - 0.06 < 0.8
 
 
-def test_confidence_is_nearly_honest_and_a_little_too_sure(world):
+def test_confidence_is_slightly_too_high(world):
     confidence = world.probabilities.max(axis=1)
     for low in (0.4, 0.6, 0.8):
         chosen = (confidence >= low) & (confidence < low + 0.2)
@@ -68,7 +68,7 @@ def test_hard_pictures_fail_more_often(world, hard):
     assert right(world)[among].mean() < right(world)[~among].mean() - 0.1
 
 
-def test_a_third_of_the_audits_are_answered_and_they_tell_the_truth(world):
+def test_a_third_of_the_audits_are_answered_and_are_representative(world):
     answers = world.audit & world.answered
     assert answers.sum() / world.audit.sum() == pytest.approx(0.35, abs=0.02)
     assert right(world)[answers].mean() == pytest.approx(right(world).mean(), abs=0.03)
@@ -76,12 +76,12 @@ def test_a_third_of_the_audits_are_answered_and_they_tell_the_truth(world):
     assert last_week.sum() > 30, "enough to say how good the model is this week"
 
 
-def test_volunteers_speak_up_where_the_model_is_wrong(world):
+def test_volunteered_labels_are_mostly_on_wrong_predictions(world):
     volunteered = ~world.audit & world.answered
     assert right(world)[volunteered].mean() < right(world).mean() - 0.3
 
 
-def test_in_the_last_weeks_people_sit_in_the_dark_and_the_model_gets_worse(world):
+def test_light_and_accuracy_drop_in_the_last_week(world):
     end = world.at[-1]
     last, before = world.at > end - WEEK, (world.at > end - 6 * WEEK) & (world.at < end - 3 * WEEK)
     assert right(world)[last].mean() < right(world)[before].mean() - 0.05
@@ -102,7 +102,7 @@ def test_moods_depend_on_the_hour(world):
     assert neutral[hour < 11].mean() > neutral[hour >= 17].mean() + 0.04
 
 
-def test_pictures_are_kept_of_those_who_said_yes_and_not_too_many(world):
+def test_planned_number_of_pictures_is_kept(world):
     assert world.kept.sum() == PLAN.pictures
     few = make(replace(PLAN, checks=500))
     assert 0 < few.kept.sum() < 250

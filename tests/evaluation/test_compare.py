@@ -31,7 +31,7 @@ def test_only_pictures_on_which_they_differ_decide():
     assert seen.evidence == counts(won=12, lost=3, both=400).evidence
 
 
-def test_the_evidence_decides_and_how_much_is_missing_is_said():
+def test_verdict_follows_the_evidence_and_says_how_many_audits_are_missing():
     verdict = judge(counts(8, 0))
     assert verdict.proved and "(evidence 27.8 of 20)" in verdict.reason
     verdict = judge(counts(7, 0))
@@ -44,7 +44,7 @@ def test_a_later_challenger_of_the_same_champion_needs_more():
     assert judge(counts(10, 0), attempt=2).proved and "of 60)" in judge(counts(10, 0), attempt=2).reason
 
 
-def test_who_is_not_ahead_is_not_told_to_wait():
+def test_challenger_that_is_not_ahead_is_not_told_to_wait():
     for won, lost in ((5, 5), (3, 9), (0, 0)):
         verdict = judge(counts(won, lost))
         assert not verdict.proved and verdict.needed is None
@@ -57,7 +57,7 @@ def test_without_labels_nothing_is_proved():
     assert not judge(nothing, reference=counts(50, 0)).proved
 
 
-def test_more_than_one_point_lost_on_the_reference_forbids_it():
+def test_losing_over_one_point_on_the_reference_set_prevents_the_proof():
     better = counts(40, 5)
     just = counts(won=0, lost=1, both=79, neither=20)
     too_much = counts(won=0, lost=2, both=78, neither=20)
@@ -67,7 +67,7 @@ def test_more_than_one_point_lost_on_the_reference_forbids_it():
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 100))
-def test_the_interval_holds_the_difference_and_leaves_0_out_only_with_evidence(won, lost, both):
+def test_interval_contains_the_difference_and_excludes_0_only_with_evidence(won, lost, both):
     seen = counts(won, lost, both)
     assert -1 <= seen.low <= (won - lost) / seen.n <= seen.high <= 1
     assert (seen.low > 0) == (evidence.of_counts(won, lost) >= 20)
@@ -85,7 +85,7 @@ def test_random_labels_prove_nothing_however_lucky_one_model_is():
     assert lucky > 10 and proved <= 6
 
 
-def test_who_always_says_the_same_proves_nothing():
+def test_constant_answers_prove_nothing():
     truth = np.array([0, 1, 2, 3] * 5 + [3] * 30)
     verdict = judge(compare((truth + 1) % 7, np.full(50, 3), truth))
     assert not verdict.proved and "hardly more than chance" in verdict.reason
@@ -102,7 +102,7 @@ def test_the_chance_is_that_of_shuffled_labels(n, seed):
 
 
 @pytest.mark.slow
-def test_so_many_labels_more_prove_a_true_difference_in_about_80_percent_of_runs():
+def test_estimated_missing_labels_prove_a_true_difference_in_80_percent_of_runs():
     rng = np.random.default_rng(1)
     seen = counts(won=28, lost=20, both=100, neither=52)
     more, share = more_labels(seen), seen.won / (seen.won + seen.lost)

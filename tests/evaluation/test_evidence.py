@@ -1,4 +1,4 @@
-"""The test is valid however often one looks, also where a visitor's pictures are alike."""
+"""The sequential test is valid however often one looks, even if a visitor's pictures are alike."""
 
 import numpy as np
 import pytest
@@ -12,18 +12,18 @@ SIGNS = st.lists(st.sampled_from([1, -1]), min_size=1, max_size=60)
 
 
 @given(SIGNS)
-def test_with_one_picture_a_visitor_it_is_the_closed_form(signs):
+def test_evidence_with_one_picture_per_visitor_matches_the_closed_form(signs):
     *_, last = evidence.over_time(signs, range(len(signs)))
     assert last == pytest.approx(evidence.of_counts(signs.count(1), signs.count(-1)), rel=1e-6)
 
 
 @given(SIGNS, SIGNS)
-def test_it_only_grows(before, after):
+def test_highest_evidence_never_decreases(before, after):
     seen = evidence.highest(before, range(len(before)))
     assert evidence.highest(before + after, range(len(before + after))) >= seen
 
 
-def test_a_visitor_is_one_bet_however_much_is_theirs():
+def test_visitor_counts_as_one_bet_however_many_pictures_they_have():
     assert evidence.highest([1] * 50, ["me"] * 50) == pytest.approx(evidence.of_counts(1, 0))
     assert evidence.highest([1, -1] * 50, ["me"] * 100) == pytest.approx(evidence.of_counts(1, 0))
 
@@ -36,19 +36,19 @@ def test_long_histories_neither_overflow_nor_vanish():
     )
 
 
-def test_without_a_picture_on_which_they_differ_nothing_is_known():
+def test_evidence_without_deciding_pictures_is_neutral():
     assert evidence.highest([], []) == 1.0
     assert evidence.interval([], []) == (-1.0, 1.0)
 
 
-def test_all_challengers_of_a_champion_together_stay_below_10_percent():
+def test_false_promotions_of_all_challengers_together_stay_below_10_percent():
     needed = [evidence.threshold(attempt) for attempt in range(1, 2000)]
     assert needed[:3] == [20, 60, 120]
     assert 0.0999 < sum(1 / each for each in needed) < 0.1
 
 
 @pytest.mark.parametrize("difference", [0.0, -0.02])
-def test_looking_after_every_label_proves_no_better_challenger_in_at_most_5_percent(difference):
+def test_checking_after_every_label_keeps_false_proofs_below_5_percent(difference):
     rng = np.random.default_rng(0)
     proved = alike = 0
     for _ in range(400):

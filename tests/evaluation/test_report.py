@@ -1,4 +1,4 @@
-"""A report of a trial is outside input: it is read as it was written, or not at all."""
+"""A report file is untrusted input: it is read as it was written, or refused."""
 
 import json
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ REPORT = Report(
 )
 
 
-def test_it_is_read_as_it_was_written():
+def test_report_is_read_as_it_was_written():
     assert Report.parse(REPORT.as_json()) == REPORT
     assert Report.parse(json.dumps(REPORT.plain() | {"from a newer version": 1})) == REPORT
     assert REPORT.changed[0].won
@@ -56,12 +56,12 @@ def test_it_is_read_as_it_was_written():
         {"changed": None},
     ],
 )
-def test_what_does_not_fit_is_refused_in_a_sentence(changes):
+def test_invalid_report_is_refused_with_one_error(changes):
     with pytest.raises(ModelError, match="The report cannot be read"):
         Report.parse(json.dumps(REPORT.plain() | changes))
 
 
-def test_more_right_than_there_are_is_refused():
+def test_report_with_more_right_than_total_is_refused():
     plain = REPORT.plain()
     plain["scores"]["champion"] = plain["scores"]["champion"] | {"per_class": {"happy": [3, 2]}}
     with pytest.raises(ModelError, match="more are right than there are"):
@@ -69,7 +69,7 @@ def test_more_right_than_there_are_is_refused():
 
 
 @given(st.text() | st.binary())
-def test_nothing_else_raises_anything_else(text):
+def test_arbitrary_input_raises_only_model_errors(text):
     with pytest.raises(ModelError):
         Report.parse(text)
 
@@ -85,7 +85,7 @@ def test_metrics_of_any_shape_hold_no_proof(value):
     assert proof_of({"proof": value}) is None
 
 
-def test_a_report_becomes_a_proof_that_the_registry_can_keep():
+def test_report_is_converted_to_a_proof_that_survives_json():
     proof = REPORT.proof("/somewhere/report.html")
     assert proof_of({"proof": json.loads(json.dumps(proof.plain()))}) == proof
     assert (proof.against, proof.n, proof.needed, proof.proved) == ("embedded-3", 2, 40, False)

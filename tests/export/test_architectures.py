@@ -1,4 +1,4 @@
-"""Each architecture in docs/models.md: it runs here as it does in transformers, or is refused.
+"""Each architecture in docs/models.md predicts as in transformers, or is refused.
 
 These tests import torch.
 """
@@ -57,7 +57,7 @@ def in_transformers(folder: Path, crops: np.ndarray) -> np.ndarray:
 
 
 @of_each(RUN, quick=True)
-def test_its_pixels_and_answers_are_those_of_transformers(torch_model, tmp_path, architecture: Architecture):
+def test_architecture_predicts_the_same_as_transformers(torch_model, tmp_path, architecture: Architecture):
     import torch
 
     folder = architecture.save(tmp_path / "model")
@@ -73,7 +73,7 @@ def test_its_pixels_and_answers_are_those_of_transformers(torch_model, tmp_path,
 
 
 @of_each(RUN, quick=False)
-def test_exported_it_answers_as_transformers_does(torch_model, tmp_path, architecture: Architecture):
+def test_exported_model_predicts_the_same_as_transformers(torch_model, tmp_path, architecture: Architecture):
     import torch
 
     from vibecheck.export.onnx_export import export
@@ -90,13 +90,13 @@ def test_exported_it_answers_as_transformers_does(torch_model, tmp_path, archite
 
 
 @of_each([each for each in ARCHITECTURES if each.refused], quick=True)
-def test_what_cannot_run_is_refused_in_one_sentence(torch_model, tmp_path, architecture: Architecture):
+def test_unsupported_architecture_is_refused(torch_model, tmp_path, architecture: Architecture):
     folder = architecture.save(tmp_path / "model")
     with pytest.raises(ModelError, match=re.escape(architecture.refused)) as caught:
         torch_model.open_folder(folder, Manifest(version="v"), attention="eager")
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
 
-def test_the_table_in_the_docs_is_what_is_tested():
+def test_architectures_table_in_the_docs_is_current():
     page = Path(__file__).parents[2] / "docs" / "models.md"
     assert architectures_table() in page.read_text(encoding="utf-8"), "run make docs"

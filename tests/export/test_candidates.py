@@ -1,4 +1,4 @@
-"""These tests import torch, as making a model ready does."""
+"""These tests import torch, as exporting a model does."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def embedded(candidates, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_chosen_candidate_is_the_fastest_that_answers_as_transformers_does(embedded, candidates):
+def test_fastest_candidate_that_agrees_with_transformers_is_chosen(embedded, candidates):
     folder, report, told = embedded
     by_name = {each["name"]: each for each in report["candidates"]}
     assert list(by_name) == ["fp32", "int8 static", "int8 static but the first"]
@@ -70,7 +70,7 @@ def test_the_chosen_candidate_is_the_fastest_that_answers_as_transformers_does(e
 
 
 @pytest.mark.slow
-def test_a_trained_model_in_8_bits_answers_alike_on_faces_it_was_not_chosen_by(embedded):
+def test_8_bit_trained_model_answers_alike_on_faces_not_used_for_choosing_it(embedded):
     folder, _, _ = embedded
     fresh = face_crops(Manifest.read(EMBEDDED), 80, 300, seed=77)
     made, shipped = Classifier.load(folder), Classifier.load(EMBEDDED)
@@ -80,7 +80,7 @@ def test_a_trained_model_in_8_bits_answers_alike_on_faces_it_was_not_chosen_by(e
 
 
 @pytest.mark.slow
-def test_layers_in_8_bits_make_the_file_a_third(embedded):
+def test_8_bit_layers_shrink_the_file_to_a_third(embedded):
     _, report, _ = embedded
     by_name = {each["name"]: each["bytes"] for each in report["candidates"]}
     assert by_name["int8 static"] < by_name["fp32"] / 3
@@ -116,7 +116,7 @@ def test_a_model_that_changes_when_it_is_exported_is_refused(candidates, tmp_pat
         (9, 0.05, "and its probabilities"),
     ],
 )
-def test_the_limits_of_what_is_taken(candidates, tmp_path, wrong, shift, refused):
+def test_candidate_is_refused_beyond_the_limits_of_disagreement(candidates, tmp_path, wrong, shift, refused):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"123")
     truth = np.tile([0.7, 0.1, 0.1, 0.1, 0, 0, 0], (200, 1))
@@ -140,7 +140,7 @@ def test_an_answer_that_is_no_number_is_refused(candidates, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.shared_data
-def test_a_vision_transformer_trained_on_faces_answers_alike_in_8_bits(candidates, shared, tmp_path):
+def test_8_bit_vision_transformer_answers_alike_on_real_faces(candidates, shared, tmp_path):
     """Trained for a short while only, but on real faces: it knows some moods and doubts others."""
     import torch
 

@@ -74,7 +74,7 @@ def got(tmp_path: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (tmp_path / "got").glob("*") if path.is_file()}
 
 
-def test_a_model_is_fetched_with_what_is_needed_and_nothing_else(hub, tmp_path):
+def test_only_the_required_files_of_a_model_are_downloaded(hub, tmp_path):
     told, problem = fetch(tmp_path, hub.url)
     assert problem is None
     wanted = {"config.json", "preprocessor_config.json", "README.md", WEIGHTS}
@@ -86,7 +86,7 @@ def test_a_model_is_fetched_with_what_is_needed_and_nothing_else(hub, tmp_path):
     assert not [path for path in asked if "pytorch_model" in path or "modeling" in path]
 
 
-def test_a_cut_connection_is_taken_up_where_it_broke(hub, tmp_path):
+def test_broken_download_resumes_where_it_stopped(hub, tmp_path):
     hub.cuts = [2_500_000, 1_200_000]
     _, problem = fetch(tmp_path, hub.url)
     assert problem is None
@@ -96,7 +96,7 @@ def test_a_cut_connection_is_taken_up_where_it_broke(hub, tmp_path):
     assert second == f"bytes={2 << 20}-" and third == f"bytes={3 << 20}-"
 
 
-def test_after_a_fetch_that_was_ended_only_the_rest_is_fetched(hub, tmp_path):
+def test_aborted_download_continues_with_the_missing_files(hub, tmp_path):
     hub.refused_files = None
     fetch(tmp_path, hub.url, largest=1_000_000)
     assert set(got(tmp_path)) == {"config.json", "preprocessor_config.json", "README.md"}
@@ -106,7 +106,7 @@ def test_after_a_fetch_that_was_ended_only_the_rest_is_fetched(hub, tmp_path):
     assert len(hub.downloads("config.json")) == before
 
 
-def test_a_slow_hub_is_waited_for_and_how_far_it_is_is_told(hub, tmp_path):
+def test_slow_download_reports_its_progress(hub, tmp_path):
     hub.pause = 0.02
     told, problem = fetch(tmp_path, hub.url)
     assert problem is None
@@ -114,7 +114,7 @@ def test_a_slow_hub_is_waited_for_and_how_far_it_is_is_told(hub, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_hub_that_stops_in_the_middle_is_asked_again(hub, tmp_path):
+def test_stalled_download_is_requested_again(hub, tmp_path):
     hub.pause = 1.5
     told, problem = fetch(tmp_path, hub.url, HF_HUB_DOWNLOAD_TIMEOUT="1")
     assert told and problem["kind"] == "HubUnreachable"
@@ -138,20 +138,20 @@ def test_a_pinned_revision_is_what_is_fetched(hub, tmp_path):
         ((500, ""), "HubUnreachable", "error (500)"),
     ],
 )
-def test_what_the_hub_refuses_is_a_sentence_with_what_to_do(hub, tmp_path, refused, kind, words):
+def test_error_of_the_hub_is_reported_with_what_to_do(hub, tmp_path, refused, kind, words):
     hub.refused = refused
     told, problem = fetch(tmp_path, hub.url)
     assert told == [] and problem["kind"] == kind
     assert words in problem["sentence"] and problem["sentence"].endswith(".")
 
 
-def test_a_gated_model_shows_itself_but_not_its_files(hub, tmp_path):
+def test_gated_model_whose_files_are_refused_is_reported_as_gated(hub, tmp_path):
     hub.refused_files = (401, "GatedRepo")
     problem = fetch(tmp_path, hub.url)[1]
     assert problem["kind"] == "ModelError" and "gated" in problem["sentence"]
 
 
-def test_a_hub_that_is_not_there_is_said_at_once(tmp_path):
+def test_unreachable_hub_is_reported_at_once(tmp_path):
     told, problem = fetch(tmp_path, "http://127.0.0.1:9")
     assert told == [] and problem["kind"] == "HubUnreachable"
     assert "cannot be reached" in problem["sentence"] and "HF_ENDPOINT" in problem["sentence"]
@@ -169,7 +169,7 @@ def test_a_proxy_that_does_not_answer_is_named(hub, tmp_path):
     assert problem["kind"] == "HubUnreachable" and "HTTP_PROXY" in problem["sentence"]
 
 
-def test_an_answer_that_is_no_json_is_said(hub, tmp_path):
+def test_answer_that_is_no_json_is_reported(hub, tmp_path):
     hub.garbled = True
     _, problem = fetch(tmp_path, hub.url)
     assert problem["kind"] == "HubUnreachable" and "cannot be read" in problem["sentence"]
@@ -184,7 +184,7 @@ def test_a_file_with_another_checksum_is_refused_and_not_kept(hub, tmp_path):
     assert fetch(tmp_path, hub.url)[1] is None
 
 
-def test_a_full_disk_is_said(hub, tmp_path):
+def test_full_disk_is_reported(hub, tmp_path):
     problem = fetch(tmp_path, hub.url, largest=1_000_000)[1]
     assert problem["kind"] == "ModelError"
     assert "no room left" in problem["sentence"] and "VIBECHECK_DATA" in problem["sentence"]
@@ -192,7 +192,7 @@ def test_a_full_disk_is_said(hub, tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["config.json", "preprocessor_config.json", WEIGHTS])
-def test_a_model_without_what_is_needed_is_refused_before_anything_is_fetched(hub, tmp_path, missing):
+def test_model_without_a_required_file_is_refused_before_downloading(hub, tmp_path, missing):
     del hub.files[missing]
     told, problem = fetch(tmp_path, hub.url)
     assert told == [] and problem["kind"] == "ModelError" and missing in problem["sentence"]

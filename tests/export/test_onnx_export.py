@@ -66,7 +66,7 @@ def test_compiling_the_embedded_model_again_changes_no_answer(compiler, tmp_path
 
 
 @pytest.mark.slow
-def test_of_a_layer_nothing_is_left_to_compute_for_each_face_but_its_convolution(compiler, tmp_path):
+def test_batch_norm_is_folded_into_the_convolutions(compiler, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(EMBEDDED, folder)
     compiler.compile_folder(folder, face_probes(2))
@@ -80,7 +80,7 @@ def test_of_a_layer_nothing_is_left_to_compute_for_each_face_but_its_convolution
         assert not left["BatchNormalization"] and left["Cast"] == 1  # that of the pixels
 
 
-def test_a_vision_transformer_in_colour_with_other_names_for_the_moods(compiler, tmp_path):
+def test_vision_transformer_with_other_label_names_is_compiled(compiler, tmp_path):
     labels = ["sadness", "disgust", "anger", "neutral", "fearful", "surprised", "happiness"]
     folder = small_vit(tmp_path / "vit", labels)
     assert compiler.compile_folder(folder, face_probes(20)) < 1e-4
@@ -96,7 +96,7 @@ def test_a_vision_transformer_in_colour_with_other_names_for_the_moods(compiler,
 
 
 @pytest.mark.slow
-def test_colour_matters_to_a_model_in_colour_and_not_to_a_grey_one(compiler, tmp_path):
+def test_colour_changes_the_answers_of_a_colour_model_but_hardly_of_a_grey_one(compiler, tmp_path):
     crops = compiler._resized(face_probes(5), 32)
     luma = (crops @ np.array([0.299, 0.587, 0.114])).round().astype(np.uint8)
     grey_crops = np.repeat(luma[..., np.newaxis], 3, axis=3)
@@ -113,7 +113,7 @@ def test_colour_matters_to_a_model_in_colour_and_not_to_a_grey_one(compiler, tmp
 
 
 @pytest.mark.slow
-def test_the_temperature_softens_the_answers_inside_the_graph(compiler, tmp_path):
+def test_temperature_is_applied_inside_the_graph(compiler, tmp_path):
     crops = compiler._resized(face_probes(5), 32)
     logits = []
     for temperature in (1.0, 2.5):

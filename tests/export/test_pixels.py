@@ -1,4 +1,4 @@
-"""What real image processors do to pixels, measured."""
+"""What real image processors do to pixels is measured and reproduced."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def processor(kind: str, **settings):
         ("Levit", {"size": {"shortest_edge": 32}, "crop_size": SQUARE}, 36, 32, (0, 1, 2)),
     ],
 )
-def test_it_is_what_the_processor_does(kind, settings, side, size, order):
+def test_measured_pixels_match_the_image_processor(kind, settings, side, size, order):
     real = processor(kind, **settings)
     measured = measure_pixels(real, 3, 48)
     assert (measured.side, measured.size, measured.order) == (side, size, order)
@@ -74,6 +74,6 @@ class Altered:
         (lambda values: 1 / 0, "fails on a picture: division by zero"),
     ],
 )
-def test_what_is_more_than_that_is_refused(alter, words):
+def test_unsupported_image_processor_is_refused(alter, words):
     with pytest.raises(ModelError, match=words):
         measure_pixels(Altered(alter), 3, 32)

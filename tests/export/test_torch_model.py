@@ -1,4 +1,4 @@
-"""Opening model folders whose weights are not quite what the model needs. These tests import torch."""
+"""Opening model folders whose weights do not quite fit the model. These tests import torch."""
 
 import ast
 from pathlib import Path
@@ -44,7 +44,7 @@ def answers(torch_model, folder: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod.", "net.body."])
-def test_a_prefix_that_explains_all_names_is_taken_off(torch_model, tmp_path, prefix):
+def test_common_prefix_of_weight_names_is_removed(torch_model, tmp_path, prefix):
     plain = answers(torch_model, small_vit(tmp_path / "plain", NAMES))
     prefixed = rewrite(small_vit(tmp_path / "prefixed", NAMES), renamed(prefix))
     assert answers(torch_model, prefixed) == pytest.approx(plain)
@@ -103,7 +103,7 @@ def test_a_processor_that_does_not_fit_the_model_is_refused(torch_model, tmp_pat
         torch_model.open_folder(folder, Manifest(version="v"))
 
 
-def test_code_that_comes_with_a_model_is_neither_run_nor_asked_about(torch_model, tmp_path, monkeypatch):
+def test_custom_code_of_a_model_is_never_run(torch_model, tmp_path, monkeypatch):
     import json
 
     folder = small_vit(tmp_path / "vit", NAMES)
@@ -125,7 +125,7 @@ def loading_calls(path: Path) -> list[ast.Call]:
     return [call for name, call in named if name.endswith(ours)]
 
 
-def test_no_code_loads_a_model_together_with_code():
+def test_every_loading_call_sets_trust_remote_code_to_false():
     root = Path(__file__).parents[2]
     found = 0
     for path in [

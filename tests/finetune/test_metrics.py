@@ -14,14 +14,14 @@ def confident(answer: int, confidence: float) -> np.ndarray:
 
 
 @given(st.lists(st.integers(0, 6), min_size=30, max_size=200).filter(lambda t: len(set(t)) == 7))
-def test_weights_give_the_truth_another_mix(truth):
+def test_prior_weights_give_the_truth_the_requested_class_mix(truth):
     truth, prior = np.array(truth), np.array([0.3, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1])
     weights = prior_weights(truth, prior)
     mix = np.bincount(truth, weights, minlength=7) / weights.sum()
     assert mix == pytest.approx(prior)
 
 
-def test_the_report_by_hand():
+def test_report_matches_values_computed_by_hand():
     truth = np.array([0, 0, 0, 3, 3, 6])
     answers = [0, 0, 3, 3, 3, 0]
     result = report(np.array([confident(answer, 0.8) for answer in answers]), truth)
@@ -42,7 +42,7 @@ def answers_that_are_honest(rng: np.random.Generator, count: int) -> tuple[np.nd
     return np.log(np.maximum(shares, 1e-12)), np.minimum(truth, 6)
 
 
-def test_of_labels_that_are_right_none_is_taken_for_chance():
+def test_correct_labels_are_not_taken_for_label_noise():
     answers, truth = answers_that_are_honest(np.random.default_rng(0), 4000)
     assert nll_with_noise(answers[np.newaxis], truth).mean() == pytest.approx(
         -answers[np.arange(4000), truth].mean(), rel=0.02
@@ -50,7 +50,7 @@ def test_of_labels_that_are_right_none_is_taken_for_chance():
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.2, 0.4])
-def test_an_honest_model_is_not_found_worse_than_a_vague_one_because_labels_are_wrong(wrong):
+def test_calibrated_model_beats_a_vague_one_even_with_wrong_labels(wrong):
     rng = np.random.default_rng(1)
     answers, truth = answers_that_are_honest(rng, 4000)
     labels = np.where(rng.random(4000) < wrong, rng.integers(0, 7, 4000), truth)
@@ -60,12 +60,12 @@ def test_an_honest_model_is_not_found_worse_than_a_vague_one_because_labels_are_
     )
 
 
-def test_no_label_is_impossible():
+def test_improbable_label_gives_a_finite_loss():
     answers = np.log(np.array([[1.0, *[1e-300] * 6]] * 10))
     assert np.isfinite(nll_with_noise(answers[np.newaxis], np.array([0] * 5 + [1] * 5))).all()
 
 
-def test_what_one_model_takes_for_chance_another_may_have_learned():
+def test_label_noise_is_estimated_from_all_models_together():
     rng = np.random.default_rng(2)
     truth = rng.integers(0, 7, 400)
     sure = np.log(np.where(np.eye(7)[truth], 0.94, 0.01))
@@ -75,7 +75,7 @@ def test_what_one_model_takes_for_chance_another_may_have_learned():
     assert nll_with_noise(always_wrong[np.newaxis], truth).mean() < both[0].mean()
 
 
-def test_the_temperature_makes_confidence_honest_and_few_labels_hardly_move_it():
+def test_temperature_calibrates_confidence_and_few_labels_hardly_change_it():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 7, 2000)
     said = np.where(rng.random(2000) < 0.6, truth, rng.integers(0, 7, 2000))
@@ -96,7 +96,7 @@ def logits_of_a_mix() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return honest, truth, prior
 
 
-def test_the_temperature_is_that_of_what_is_seen_after_the_correction():
+def test_temperature_is_found_whatever_prior_correction_follows():
     """Logits of a mix of moods, made too sure: by how much is found, whatever is corrected afterwards."""
     honest, truth, prior = logits_of_a_mix()
     for strength in (0.0, 0.5, 1.0):
@@ -104,7 +104,7 @@ def test_the_temperature_is_that_of_what_is_seen_after_the_correction():
         assert found == pytest.approx(1.7, rel=0.05)
 
 
-def test_a_mood_that_is_said_too_often_is_found_and_few_labels_hardly_move_it():
+def test_class_bias_is_found_and_few_labels_hardly_change_it():
     honest, truth, prior = logits_of_a_mix()
     tilt = np.array([0.5, -0.5, 0.0, 0.3, -0.3, 0.0, 0.0])
     for strength in (0.0, 0.8):

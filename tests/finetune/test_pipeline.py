@@ -67,7 +67,7 @@ def ran(tmp_path_factory):
     return settings, ids, events
 
 
-def test_it_tells_how_far_it_is(ran):
+def test_run_prints_its_progress_as_events(ran):
     _, _, events = ran
     kinds = [event["event"] for event in events]
     assert kinds[:2] == ["collected", "started"] and kinds[-2:] == ["exported", "finished"]
@@ -105,7 +105,7 @@ def test_the_challenger_runs_and_says_what_it_learned_from(ran):
     assert about.metrics["fine_tuning"]["mix"] == next(e["mix"] for e in events if e.get("chosen"))
 
 
-def test_no_picture_is_left_outside_the_records(ran):
+def test_run_folder_keeps_no_pictures(ran):
     _, _, events = ran
     out = Path(events[-1]["out"])
     left = {path.name for path in out.iterdir()}
@@ -113,7 +113,7 @@ def test_no_picture_is_left_outside_the_records(ran):
 
 
 @pytest.mark.slow
-def test_with_an_empty_folder_and_comet_alone_it_fetches_what_it_learns_from(tmp_path):
+def test_comet_source_trains_on_an_empty_data_folder(tmp_path):
     first, second = (Settings(data=tmp_path / name) for name in ("first", "second"))
     with comet_standin() as comet:
         account = {
@@ -215,7 +215,7 @@ def test_a_checkpoint_that_was_being_written_is_passed_over(tmp_path):
         (("--source", "comet"), "COMET_API_KEY"),
     ],
 )
-def test_what_is_in_the_way_is_said_in_a_sentence(tmp_path, arguments, sentence):
+def test_invalid_arguments_are_reported_in_one_sentence(tmp_path, arguments, sentence):
     from typer.testing import CliRunner
 
     from finetune.__main__ import app
@@ -237,7 +237,7 @@ def test_what_is_in_the_way_is_said_in_a_sentence(tmp_path, arguments, sentence)
         (ValueError("a bug\nin two lines"), "Training ended with ValueError: a bug. The log says where."),
     ],
 )
-def test_however_a_run_fails_the_last_event_says_why(error, sentence, capsys):
+def test_last_event_of_a_failed_run_says_why(error, sentence, capsys):
     import typer
 
     from finetune.train_command import _telling
@@ -266,7 +266,7 @@ def test_scikit_learns_warnings_stay_out_of_the_log(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_and_a_stopped_one_says_so(tmp_path, vit):
+def test_killed_run_resumes_and_stopped_run_exits_with_130(tmp_path, vit):
     settings = Settings(data=tmp_path / "data")
     fill(settings, 84)
     out = tmp_path / "out"

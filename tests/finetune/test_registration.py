@@ -1,4 +1,4 @@
-"""What was trained is kept until it is registered."""
+"""A trained model is kept until it is registered."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +34,7 @@ def naps(monkeypatch) -> list[float]:
     return slept
 
 
-def test_records_that_are_away_for_a_while_are_waited_for(naps, capsys):
+def test_registration_is_retried_while_the_records_are_unavailable(naps, capsys):
     answers = [RecordsError("The database is shutting down."), RecordsError("It cannot be reached."), "there"]
 
     def attempt() -> str:
@@ -47,7 +47,7 @@ def test_records_that_are_away_for_a_while_are_waited_for(naps, capsys):
     assert "It cannot be reached. Trying again in 2 s." in capsys.readouterr().err
 
 
-def test_records_that_stay_away_leave_a_model_that_can_be_registered_later(tmp_path, out, naps, monkeypatch):
+def test_model_is_kept_for_later_registration_if_records_stay_unavailable(tmp_path, out, naps, monkeypatch):
     monkeypatch.setattr(registration, "_installed", lambda *_: Installed("ft-1", EMBEDDED, {}))
     monkeypatch.setattr(registration, "PATIENCE", 0.0)
     (tmp_path / "file").write_text("in the way")

@@ -1,4 +1,4 @@
-"""Labelled pictures in the records: read as photos are, stored once."""
+"""Labelled pictures are imported into the records: read like photos, stored once."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,14 +66,14 @@ def test_importing_again_changes_nothing_whatever_the_file_is_called(bring, stor
     assert done.status is ImportStatus.KNOWN and store.count() == 1 and queued(store) == before
 
 
-def test_a_list_that_says_otherwise_later_corrects_the_label(bring, store, smile):
+def test_later_list_with_another_label_corrects_the_label(bring, store, smile):
     bring(LabelledPicture(2, smile, "happy"))
     (done,) = bring(LabelledPicture(2, smile, "surprise"))
     assert done.status is ImportStatus.RELABELLED
     assert [each.label for each in store.feedback_of(done.prediction.id)] == ["happy", "surprise"]
 
 
-def test_what_somebody_corrected_since_is_not_overruled_by_the_same_list(bring, store, smile):
+def test_same_list_does_not_overrule_a_correction_made_since(bring, store, smile):
     (done,) = bring(LabelledPicture(2, smile, "sad"))
     store.label(done.prediction.id, "happy", "labeller", "somebody", NOW)
     (again,) = bring(LabelledPicture(2, smile, "sad"))
@@ -81,7 +81,7 @@ def test_what_somebody_corrected_since_is_not_overruled_by_the_same_list(bring, 
     assert store.feedback_of(done.prediction.id)[-1].label == "happy"
 
 
-def test_a_list_that_contradicts_itself_is_refused_where_it_does(bring, store, smile):
+def test_second_label_of_one_picture_in_a_list_is_refused(bring, store, smile):
     first, same, other = bring(
         *(LabelledPicture(row, smile, label) for row, label in ((2, "happy"), (3, "happy"), (4, "sad")))
     )
@@ -92,7 +92,7 @@ def test_a_list_that_contradicts_itself_is_refused_where_it_does(bring, store, s
     assert len(store.feedback_of(first.prediction.id)) == 1
 
 
-def test_an_import_that_stopped_between_picture_and_label_goes_on_there(bring, store, smile, monkeypatch):
+def test_interrupted_import_continues_with_the_missing_label(bring, store, smile, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(store, "label", lambda *args: (_ for _ in ()).throw(RecordsError("The disk is full.")))
         with pytest.raises(RecordsError):
@@ -101,7 +101,7 @@ def test_an_import_that_stopped_between_picture_and_label_goes_on_there(bring, s
     assert done.status is ImportStatus.NEW and len(store.feedback_of(done.prediction.id)) == 1
 
 
-def test_what_shows_no_face_or_cannot_be_read_is_refused_and_the_rest_goes_on(
+def test_picture_without_a_face_or_unreadable_is_refused_and_the_rest_is_imported(
     bring, store, smile, empty_room, tmp_path
 ):
     cup, broken = tmp_path / "cup.jpg", tmp_path / "broken.jpg"
@@ -115,7 +115,7 @@ def test_what_shows_no_face_or_cannot_be_read_is_refused_and_the_rest_goes_on(
     assert "no file" in refused[2].reason and "folder" in refused[3].reason
 
 
-def test_of_two_faces_alike_in_size_the_label_could_mean_either(bring, tmp_path, astronaut):
+def test_label_is_refused_when_two_faces_have_similar_size(bring, tmp_path, astronaut):
     twins, behind = tmp_path / "twins.png", tmp_path / "behind.png"
     face = astronaut[:300, 100:400]
     Image.fromarray(np.hstack([face, face])).save(twins)
@@ -136,6 +136,6 @@ def test_face_crops_are_taken_whole(bring, store, tmp_path, astronaut, detector)
     assert done.agreed and store.picture(done.prediction.id)
 
 
-def test_what_the_next_sweep_would_delete_is_refused(bring, store, smile):
+def test_picture_past_its_retention_is_refused(bring, store, smile):
     (old,) = bring(LabelledPicture(2, smile, "happy", None, NOW - timedelta(days=91)))
     assert "VIBECHECK_RETENTION_DAYS" in old.reason and store.count() == 0

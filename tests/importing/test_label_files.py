@@ -45,7 +45,7 @@ def one(folder: Path, text: str, **options):
     return line
 
 
-def test_a_line_is_a_picture_with_its_label_and_who_and_when(folder):
+def test_line_gives_picture_label_visitor_and_time(folder):
     found = lines(
         folder, "path,label,visitor,timestamp\na.jpg,happy,Ann,2026-01-31T12:00:00+02:00\nsub/b.png,sad,,\n"
     )
@@ -67,22 +67,22 @@ def test_a_line_is_a_picture_with_its_label_and_who_and_when(folder):
         "path,label\na.jpg,happy".encode("utf-16"),
     ],
 )
-def test_spreadsheets_write_it_in_many_ways(folder, text):
+def test_csv_dialects_of_spreadsheets_are_understood(folder, text):
     assert one(folder, text) == LabelledPicture(2, folder / "a.jpg", "happy")
 
 
-def test_a_person_is_kept_as_the_hash_that_the_app_makes_of_a_cookie(folder):
+def test_visitor_is_stored_as_the_hash_of_the_cookie(folder):
     cookie = "0f" * 16
     visitor = one(folder, f"path,label,visitor\na.jpg,happy,{cookie}").visitor
     assert visitor == hashlib.sha256(cookie.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("label", [*NAMES, *SYNONYMS])
-def test_each_name_that_models_give_a_mood_is_understood(folder, label):
+def test_synonyms_of_moods_are_understood(folder, label):
     assert one(folder, f"path,label\na.jpg,{label}").label in NAMES
 
 
-def test_rows_are_counted_as_a_spreadsheet_counts_them(folder):
+def test_rows_are_numbered_as_in_a_spreadsheet(folder):
     found = lines(folder, 'path,label\n\na.jpg,happy\n,\n"sub/b.png","sad"\nc.jpg,bored\n')
     assert [line.row for line in found] == [3, 5, 6]
 
@@ -127,7 +127,7 @@ def test_a_line_that_cannot_be_used_is_refused_with_its_reason(folder, row, reas
     assert reason.rstrip("|") in refused.reason and refused.reason.isprintable()
 
 
-def test_paths_may_be_those_of_another_system_or_absolute_in_the_folder(folder):
+def test_windows_and_absolute_paths_inside_the_folder_are_accepted(folder):
     assert one(folder, "path,label\nsub\\b.png,sad").path == folder / "sub" / "b.png"
     assert one(folder, f"path,label\n{folder}/a.jpg,sad").path == folder / "a.jpg"
 
@@ -137,7 +137,7 @@ def test_a_column_name_may_be_quoted_and_hold_the_delimiter(folder):
     assert one(folder, text) == LabelledPicture(2, folder / "a.jpg", "sad")
 
 
-def test_accents_may_be_composed_in_another_way_than_on_disk(folder):
+def test_unicode_normalisation_of_file_names_may_differ(folder):
     decomposed = folder / "Zoe\u0308"
     decomposed.mkdir()
     (decomposed / "e\u0301te\u0301.jpg").write_bytes(b"")
@@ -156,7 +156,7 @@ def test_the_pictures_may_lie_in_another_folder_and_then_only_there(folder, tmp_
     assert "lies outside" in found[1].reason
 
 
-def test_a_time_without_a_zone_is_utc_and_a_clock_may_be_a_zone_ahead(folder):
+def test_time_without_a_zone_is_utc_and_a_time_one_zone_ahead_is_accepted(folder):
     assert one(folder, "path,label,timestamp\na.jpg,sad,2026-01-31").made_at == datetime(
         2026, 1, 31, tzinfo=UTC
     )
@@ -178,14 +178,14 @@ def test_a_time_without_a_zone_is_utc_and_a_clock_may_be_a_zone_ahead(folder):
         (b'path,label\n"' + b"x\n" * 200_000, "Row 2 "),
     ],
 )
-def test_a_file_that_is_no_list_of_labels_is_refused_as_a_whole(folder, content, sentence):
+def test_malformed_label_file_is_refused_as_a_whole(folder, content, sentence):
     path = folder / "labels.csv"
     path.write_bytes(content)
     with pytest.raises(LabelsError, match=sentence):
         count(path)
 
 
-def test_what_is_not_a_file_is_refused(folder):
+def test_missing_or_irregular_label_file_is_refused(folder):
     with pytest.raises(LabelsError, match="There is no file"):
         count(folder / "missing.csv")
     os.mkfifo(folder / "pipe.csv")
@@ -202,7 +202,7 @@ def test_what_is_not_a_file_is_refused(folder):
         st.text(max_size=200).map(lambda text: f"path,label\n{text}".encode(errors="ignore")),
     )
 )
-def test_whatever_the_bytes_nothing_but_a_sentence_comes_of_them(folder, content):
+def test_arbitrary_bytes_give_valid_lines_or_a_labels_error(folder, content):
     path = folder / "labels.csv"
     path.write_bytes(content)
     try:
@@ -223,7 +223,7 @@ def test_whatever_the_bytes_nothing_but_a_sentence_comes_of_them(folder, content
     st.sampled_from(DELIMITERS),
     st.lists(st.tuples(CELL, st.sampled_from([*NAMES, "bored"]), CELL), min_size=1, max_size=5),
 )
-def test_what_a_csv_writer_writes_is_read_back(folder, delimiter, rows):
+def test_output_of_a_csv_writer_is_read_back(folder, delimiter, rows):
     path = folder / "labels.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL)
@@ -235,7 +235,7 @@ def test_what_a_csv_writer_writes_is_read_back(folder, delimiter, rows):
         assert label == "bored" or line.visitor == (hash_of(who.strip()) if who.strip() else None)
 
 
-def test_a_folder_with_a_folder_for_each_mood(folder):
+def test_folder_with_one_subfolder_per_mood_is_read(folder):
     (folder / "notes.txt").touch()
     for path in ("Happiness/1.JPG", "Happiness/inner/2.png", "sad/3.webp", "sad/notes.txt", "bored/4.jpg"):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -254,7 +254,7 @@ def test_a_folder_with_a_folder_for_each_mood(folder):
     assert "lies in no folder that is named for a mood" in refused["a.jpg"]
 
 
-def test_of_a_phones_export_what_is_hidden_is_counted_and_other_kinds_are_refused_later(folder):
+def test_hidden_files_and_videos_in_a_phone_export_are_counted_as_left_out(folder):
     for path in (
         "happy/1.HEIC",
         "happy/2.cr3",
@@ -271,7 +271,7 @@ def test_of_a_phones_export_what_is_hidden_is_counted_and_other_kinds_are_refuse
     assert left_out == {"hidden": 3, "video": 1}
 
 
-def test_a_folder_without_a_mood_is_refused(folder):
+def test_folder_without_mood_subfolders_is_refused(folder):
     with pytest.raises(LabelsError, match="named for a mood"):
         count(folder / "sub")
     with pytest.raises(LabelsError, match="--pictures"):

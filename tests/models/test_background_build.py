@@ -1,4 +1,4 @@
-"""A real process makes a model ready, against a local stand-in for the Hub."""
+"""A real process builds a model, against a local stand-in for the Hub."""
 
 import subprocess
 import sys
@@ -40,14 +40,14 @@ def alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def test_a_failure_is_told_in_the_sentence_of_the_process(hub, settings):
+def test_failed_build_reports_the_message_of_its_process(hub, settings):
     hub.refused = (404, "RepoNotFound")
     state = BackgroundBuild(settings, REPO).wait(180)
     assert (state.step, state.later) == ("failed", False)
     assert "no model owner/name on the Hub" in state.sentence
 
 
-def test_it_gives_way_to_other_work_and_says_how_far_it_is(hub, settings):
+def test_build_runs_at_low_priority_and_reports_its_progress(hub, settings):
     hub.pause = 0.2
     build = BackgroundBuild(settings, REPO)
     wait_for(lambda: build.state.share > 0.1, "some of the bytes")
@@ -59,7 +59,7 @@ def test_it_gives_way_to_other_work_and_says_how_far_it_is(hub, settings):
     assert not alive(build.pid)
 
 
-def test_it_does_not_outlive_an_app_that_was_killed(hub, settings):
+def test_build_ends_when_the_app_is_killed(hub, settings):
     hub.pause = 0.5
     code = (
         "import sys, time; from pathlib import Path\n"
@@ -79,7 +79,7 @@ def test_it_does_not_outlive_an_app_that_was_killed(hub, settings):
     wait_for(lambda: not alive(pid), "the end of the process")
 
 
-def test_a_process_that_dies_without_a_word_is_said(hub, settings):
+def test_killed_build_is_reported_with_its_signal(hub, settings):
     hub.pause = 0.5
     build = BackgroundBuild(settings, REPO)
     wait_for(lambda: build.state.step == "fetching", "the first bytes")
@@ -104,11 +104,11 @@ def test_a_process_that_dies_without_a_word_is_said(hub, settings):
         (-6, "terminate called\nstd::bad_alloc", True, "(SIGABRT): std::bad_alloc."),
     ],
 )
-def test_memory_is_blamed_only_when_the_kernel_says_so(code, written, out_of_memory, why):
+def test_out_of_memory_is_reported_only_if_the_kernel_says_so(code, written, out_of_memory, why):
     assert why_it_ended(code, written, out_of_memory) == why
 
 
-def test_the_kernel_s_count_is_read(tmp_path, monkeypatch):
+def test_kernels_count_of_out_of_memory_kills_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(background_build, "VMSTAT", tmp_path / "vmstat")
     assert oom_kills() == 0, "another system has no such file"
     (tmp_path / "vmstat").write_text("pgfault 9\noom_kill 3\noom_kill_retries 7\n")
@@ -117,7 +117,7 @@ def test_the_kernel_s_count_is_read(tmp_path, monkeypatch):
     assert oom_kills() == 0, "older kernels do not count them"
 
 
-def test_a_child_that_fails_while_it_watches_its_parent_ends_as_it_failed(tmp_path):
+def test_failing_child_process_exits_with_its_own_status(tmp_path):
     code = "import time; from vibecheck.processes.child import *; exit_with_parent(0); time.sleep(0.2); 1 / 0"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -140,10 +140,10 @@ def test_a_child_that_fails_while_it_watches_its_parent_ends_as_it_failed(tmp_pa
         ),
     ],
 )
-def test_what_each_line_means(line, state):
+def test_build_state_is_parsed_from_each_output_line(line, state):
     assert _state(line) == state
     assert state.running is (state.step == "fetching")
 
 
-def test_shares_of_nothing_are_nothing():
+def test_build_progress_is_zero_without_a_total_and_at_most_one():
     assert BuildState("fetching").share == 0 and BuildState("fetching", 5, 4).share == 1

@@ -24,7 +24,7 @@ def put(shelf: Shelf, version: str = VERSION, text: str = "one"):
         return shelf.place(version, part, {"candidate": "fp32"})
 
 
-def test_what_was_placed_is_found(shelf, tmp_path):
+def test_placed_model_is_found(shelf, tmp_path):
     assert shelf.find(VERSION) is None and shelf.versions() == []
     placed = put(shelf)
     assert shelf.find(VERSION) == placed
@@ -36,7 +36,7 @@ def test_what_was_placed_is_found(shelf, tmp_path):
 
 @pytest.mark.parametrize("name", [*RUN_FILES, "report.json"])
 @pytest.mark.parametrize("damage", ["cut", "gone", "changed"])
-def test_damage_is_noticed(shelf, name, damage):
+def test_damaged_model_file_is_detected(shelf, name, damage):
     path = put(shelf).folder / name
     whole = path.read_bytes()
     if damage == "gone":
@@ -48,7 +48,7 @@ def test_damage_is_noticed(shelf, name, damage):
     assert shelf.find(VERSION) is not None
 
 
-def test_the_weights_alone_can_be_whole(shelf):
+def test_undamaged_weights_can_be_used_without_the_rest(shelf):
     folder = put(shelf).folder
     (folder / "model.onnx").write_text("damaged")
     assert shelf.find(VERSION) is None
@@ -68,7 +68,7 @@ def test_a_report_of_another_version_or_form_does_not_count(shelf):
 
 
 @pytest.mark.parametrize("version", ["..", ".", "../../x", "a/../b", "a b", ".hidden", "a%2Fb", "a/b"])
-def test_no_version_leads_out_of_the_folder_or_into_another(shelf, tmp_path, version):
+def test_every_version_has_its_own_folder_inside_the_shelf(shelf, tmp_path, version):
     folder = shelf.folder(version)
     assert folder.parent == tmp_path / "models" and not folder.name.startswith(".")
     assert folder.resolve() == folder
@@ -98,7 +98,7 @@ def test_a_builder_that_was_killed_leaves_nothing_in_the_way(shelf, tmp_path):
     assert [path.name for path in placed.folder.parent.iterdir() if path.is_dir()] == [placed.folder.name]
 
 
-def test_a_block_that_fails_leaves_what_was_there(shelf):
+def test_failed_build_keeps_the_model_that_was_there(shelf):
     placed = put(shelf)
     with pytest.raises(RuntimeError), shelf.building(VERSION) as part:
         (part / "model.onnx").write_text("half")

@@ -81,7 +81,7 @@ def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(live, regis
     assert versions in (["embedded-3", "second"], ["embedded-3", "second", "embedded-3"])
 
 
-def test_the_old_model_goes_and_what_stays_is_out_of_the_collector_s_sight(live, registry, settings):
+def test_replaced_model_is_freed_and_the_rest_is_frozen_for_the_garbage_collector(live, registry, settings):
     live.look()
     install(settings, registry, "second")
     registry.promote("second", "a test", NOW, override=True)
@@ -93,7 +93,7 @@ def test_the_old_model_goes_and_what_stays_is_out_of_the_collector_s_sight(live,
     assert gc.get_freeze_count() > 0
 
 
-def test_a_damaged_model_that_cannot_be_made_again_does_not_run(live, registry, settings):
+def test_damaged_model_that_cannot_be_rebuilt_does_not_run(live, registry, settings):
     live.look()
     folder = install(settings, registry, "second")
     for name in ("model.onnx", "model.safetensors"):  # with the weights whole, it would be made from them
@@ -120,7 +120,7 @@ def test_without_records_the_embedded_model_runs_on(tmp_path, astronaut):
     live.stop()
 
 
-def test_an_embedded_model_that_did_not_come_along_is_not_changed_to(live, registry):
+def test_embedded_champion_missing_from_this_release_is_not_loaded(live, registry):
     live.look()  # in this release's installation, a copy of another release promotes its own
     registry.register("embedded-99", "ships with VibeCheck", "embedded", {}, NOW)
     registry.promote("embedded-99", "It came with an update.", NOW, override=True)
@@ -130,9 +130,7 @@ def test_an_embedded_model_that_did_not_come_along_is_not_changed_to(live, regis
     assert registry.champion().version == "embedded-99"
 
 
-def test_offline_the_default_stays_on_the_embedded_model_and_one_line_says_why(
-    tmp_path, monkeypatch, registry, astronaut
-):
+def test_offline_start_keeps_the_embedded_model_and_explains_why(tmp_path, monkeypatch, registry, astronaut):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.delenv("VIBECHECK_MODEL", raising=False)
@@ -153,7 +151,7 @@ def test_offline_the_default_stays_on_the_embedded_model_and_one_line_says_why(
 
 
 @pytest.mark.slow
-def test_the_first_model_is_fetched_made_ready_and_run(tmp_path, monkeypatch, registry, astronaut):
+def test_first_hub_model_is_downloaded_built_and_run(tmp_path, monkeypatch, registry, astronaut):
     """As in a new installation with a network; the web process imports no torch all the while."""
     served = small_vit(tmp_path / "served", [*reversed(NAMES)])
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))

@@ -33,7 +33,7 @@ def proof(**changes) -> Proof:
     return Proof(**plain | {"champion": 40, "challenger": 60, "evidence": 90.0, "judged_at": NOW} | changes)
 
 
-def test_a_version_is_kept_with_all_that_is_known_of_it(registry):
+def test_registered_version_keeps_its_metrics_source_and_training_ids(registry):
     registry.register("d", "tuned", "/models/d", {"accuracy": 0.8}, NOW + timedelta(9), IDS)
     first, *_, last = registry.versions()
     assert (first.version, first.origin, first.registered_at) == ("a", "from a", NOW)
@@ -66,7 +66,7 @@ def test_the_embedded_model_is_the_champion_from_the_first_moment_on(opened, set
     assert len(opened.promotions()) == 1
 
 
-def test_it_is_even_where_it_was_only_compiled_before(settings, engine):
+def test_embedded_model_becomes_champion_even_if_it_was_registered_before(settings, engine):
     Registry(engine).register(SHIPPED, "ships", "embedded", {}, NOW)
     with closing(Registry.open(settings)) as registry:
         assert registry.champion().version == SHIPPED
@@ -80,7 +80,7 @@ def test_the_first_promotion_asks_for_a_reason_and_can_be_undone(opened):
     assert opened.rollback(NOW).version == SHIPPED
 
 
-def test_the_model_of_the_setting_replaces_the_stand_in_until_somebody_decides(opened):
+def test_configured_model_replaces_the_initial_one_until_somebody_decides(opened):
     for version in ("b", "c"):
         opened.register(version, "from the Hub", "owner/name", {}, NOW)
     assert opened.begin("b", "named by a setting", NOW) and not opened.standing_in()
@@ -129,7 +129,7 @@ def test_a_promotion_moves_the_aliases_and_says_why(registry):
     assert registry.promotions()[0] == done
 
 
-def test_rolling_back_goes_to_the_one_before_and_again_back(registry):
+def test_rollback_returns_to_the_previous_champion_and_can_be_repeated(registry):
     registry.promote("a", "first", NOW)
     registry.promote("b", "better", NOW, override=True)
     assert registry.rollback(NOW).version == "a"
@@ -140,7 +140,7 @@ def test_rolling_back_goes_to_the_one_before_and_again_back(registry):
     assert registry.promotions()[0].why == "was fine"
 
 
-def test_what_cannot_be_promoted_changes_nothing(registry):
+def test_refused_promotion_or_rollback_changes_nothing(registry):
     with pytest.raises(ModelError, match="no champion before"):
         registry.rollback(NOW)
     registry.promote("a", "first", NOW)
@@ -159,7 +159,7 @@ def test_what_cannot_be_promoted_changes_nothing(registry):
     assert registry.aliases() == {"champion": "a"} and len(registry.promotions()) == 1
 
 
-def test_a_version_becomes_champion_only_if_it_was_proved_better_than_the_one_that_runs(registry):
+def test_version_is_promoted_only_if_proved_better_than_the_current_champion(registry):
     registry.promote("a", "first", NOW)
     with pytest.raises(ModelError, match=r"never judged against a.*finetune judge b.*--override"):
         registry.promote("b", "it is better", NOW)
@@ -175,7 +175,7 @@ def test_a_version_becomes_champion_only_if_it_was_proved_better_than_the_one_th
     assert registry.promote("b", "it is better", NOW).kind == "promotion"
 
 
-def test_an_override_is_kept_as_one_with_its_reason_and_is_none_where_none_was_needed(registry):
+def test_override_is_recorded_with_its_reason_and_only_if_it_was_needed(registry):
     registry.promote("a", "first", NOW, override=True)
     registry.promote("b", "the old one fails in the dark", NOW, override=True)
     registry.prove("c", proof(against="b"))
@@ -190,7 +190,7 @@ def test_an_override_is_kept_as_one_with_its_reason_and_is_none_where_none_was_n
         registry.promote("a", " ", NOW, override=True)
 
 
-def test_what_is_kept_as_a_proof_and_is_none_proves_nothing(registry):
+def test_malformed_proof_proves_nothing(registry):
     registry.promote("a", "first", NOW)
     for wrong in ({"proved": True}, "proved", {**proof().plain(), "n": "many"}):
         registry.register("b", "from b", "b", {"proof": wrong}, NOW)
@@ -199,7 +199,7 @@ def test_what_is_kept_as_a_proof_and_is_none_proves_nothing(registry):
             registry.promote("b", "better", NOW)
 
 
-def test_each_challenger_of_a_champion_has_a_number_which_it_keeps(registry):
+def test_each_challenger_of_a_champion_keeps_its_attempt_number(registry):
     assert registry.attempt("b", "a") == 1
     registry.prove("b", proof(against="a"))
     assert [registry.attempt(each, "a") for each in ("b", "c", "a folder")] == [1, 2, 2]
@@ -211,7 +211,7 @@ def test_each_challenger_of_a_champion_has_a_number_which_it_keeps(registry):
     assert [registry.attempt(each, "a") for each in ("b", "d")] == [1, 3], "nothing is forgotten"
 
 
-def test_what_is_no_moment_among_metrics_breaks_nothing(registry):
+def test_malformed_dates_and_attempts_in_metrics_are_ignored(registry):
     registry.register("b", "from b", "b", {"discarded_at": "yesterday", "attempts": [1]}, NOW)
     assert registry.history()[1].discarded_at is None and registry.attempt("b", "a") == 1
 
@@ -235,7 +235,7 @@ def test_a_challenger_that_is_not_wanted_is_discarded_and_may_come_back(registry
         registry.discard("unknown", NOW)
 
 
-def test_history_tells_of_each_version_what_happened_to_it(registry):
+def test_history_lists_the_aliases_and_promotions_of_each_version(registry):
     registry.begin("a", "the first", NOW)
     registry.promote("b", "better", NOW, override=True)
     registry.rollback(NOW)
@@ -246,7 +246,7 @@ def test_history_tells_of_each_version_what_happened_to_it(registry):
     assert newest.promotions == ()
 
 
-def test_a_version_says_how_much_of_what_it_learned_from_was_deleted_since(engine, store, registry):
+def test_version_counts_how_many_of_its_training_pictures_were_deleted(engine, store, registry):
     one, two, other = (a_prediction() for _ in range(3))
     for each in (one, two, other):
         store.add(each, None)
@@ -263,7 +263,7 @@ def test_a_version_says_how_much_of_what_it_learned_from_was_deleted_since(engin
     assert one.id in registry.trained_on("d")
 
 
-def test_what_was_deleted_while_a_model_learned_from_it_is_marked_too(store, registry):
+def test_picture_deleted_before_its_model_is_registered_is_counted_too(store, registry):
     prediction = a_prediction()
     store.add(prediction, None)
     store.forget([prediction.id], NOW)
@@ -271,7 +271,7 @@ def test_what_was_deleted_while_a_model_learned_from_it_is_marked_too(store, reg
     assert registry.get("d").deleted == 1
 
 
-def test_what_has_no_prediction_any_more_is_marked_though_nothing_tells_of_its_deletion(store, registry):
+def test_training_id_without_a_prediction_counts_as_deleted_if_all_were_recorded(store, registry):
     kept, gone = a_prediction(), a_prediction()
     for each in (kept, gone):
         store.add(each, None)
@@ -309,7 +309,7 @@ def test_each_promotion_is_queued_for_comet_in_its_transaction(registry, engine)
     }
 
 
-def test_a_promotion_that_fails_half_way_never_happened(registry, engine, monkeypatch):
+def test_failed_promotion_is_rolled_back(registry, engine, monkeypatch):
     registry.promote("a", "first", NOW)
 
     def fails(connection, value):
@@ -321,7 +321,7 @@ def test_a_promotion_that_fails_half_way_never_happened(registry, engine, monkey
     assert registry.aliases() == {"champion": "a"} and len(registry.promotions()) == 1
 
 
-def test_of_several_apps_that_start_together_one_names_the_first_champion(registry):
+def test_concurrent_starts_name_one_first_champion(registry):
     together = Barrier(4)
 
     def begin(number):
@@ -350,7 +350,7 @@ def test_promotions_at_once_leave_one_order_of_events(registry):
 
 
 @pytest.mark.parametrize("written", ["yesterday", 7, None, ["2026-01-01"], "2026-01-01"])
-def test_a_metric_of_the_wrong_type_breaks_no_list(registry, written):
+def test_metrics_of_the_wrong_type_do_not_break_the_history(registry, written):
     registry.register("odd", "elsewhere", "folder", {"discarded_at": written, "proof": "yes"}, NOW)
     (odd,) = [entry for entry in registry.history() if entry.version.version == "odd"]
     assert odd.version.proof is None

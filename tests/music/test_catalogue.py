@@ -98,7 +98,7 @@ def test_a_catalogue_that_cannot_be_read_is_named(tmp_path, content):
         ("", set()),
     ],
 )
-def test_the_moods_in_a_name(name, moods):
+def test_moods_are_recognised_in_playlist_names(name, moods):
     assert moods_in(name, read_catalogue()) == moods
 
 

@@ -1,4 +1,4 @@
-"""The catalogue, and the real spotipy against a Spotify on this machine that behaves well or badly."""
+"""The recommender with the catalogue, and with real spotipy against a local Spotify that may misbehave."""
 
 import logging
 import os
@@ -141,7 +141,7 @@ def test_a_playlist_can_be_embedded_and_opened():
     )
 
 
-def test_without_credentials_nothing_is_amiss():
+def test_missing_credentials_play_the_catalogue_without_a_note():
     suggestion = Music.open(settings(None, None)).suggest("sad")
     assert suggestion.playlist.id == "37i9dQZF1DX7qK8ma5wgG1"
     assert suggestion.note == ""
@@ -156,7 +156,7 @@ def test_without_credentials_nothing_is_amiss():
         (None, "its-secret", "SPOTIPY_CLIENT_ID"),
     ],
 )
-def test_half_the_credentials_play_the_catalogue_and_the_check_names_the_other_half(key, secret, missing):
+def test_half_of_the_credentials_plays_the_catalogue_and_check_names_the_other_half(key, secret, missing):
     player = Music.open(settings(key, secret))
     assert player.suggest("happy").playlist.found_by == "catalogue"
     with pytest.raises(MusicError, match=f"^{missing} is not set"):
@@ -164,14 +164,14 @@ def test_half_the_credentials_play_the_catalogue_and_the_check_names_the_other_h
 
 
 @pytest.mark.parametrize(("mood", "mode"), [("bliss", "match"), ("happy", "calm")])
-def test_what_there_is_no_music_for_is_said(mood, mode):
+def test_unknown_mood_or_mode_is_refused(mood, mode):
     with pytest.raises(MusicError, match=f"no music to {mode} {mood}"):
         Music(read_catalogue()).suggest(mood, mode)
 
 
 @pytest.mark.parametrize("mood", NAMES)
 @pytest.mark.parametrize("mode", ["match", "lift"])
-def test_another_one_never_repeats_and_the_last_one_stays(mood, mode):
+def test_another_one_never_repeats_until_all_playlists_were_heard(mood, mode):
     player, played, notes = Music(read_catalogue()), [], []
     for _ in range(9):
         suggestion = player.suggest(mood, mode, played)
@@ -183,7 +183,7 @@ def test_another_one_never_repeats_and_the_last_one_stays(mood, mode):
     assert notes == [""] * 3 + [NEARBY] * (new - 3) + [ALL_HEARD] * (9 - new)
 
 
-def test_what_was_heard_for_other_moods_counts_too():
+def test_playlists_heard_for_other_moods_do_not_disturb_the_order():
     player = Music(read_catalogue())
     first, second, third = (each.id for each in read_catalogue()["happy"].playlists)
     assert player.suggest("happy", played=["of another mood", first]).playlist.id == second
@@ -212,7 +212,7 @@ def test_spotify_is_searched_for_ten_playlists_of_the_mood(spotify, player):
     assert (query["q"], query["type"], query["limit"]) == ("happy vibes", "playlist", "10")
 
 
-def test_lifting_searches_for_the_mood_that_lifts(spotify, player):
+def test_lifting_searches_for_the_mood_it_lifts_to(spotify, player):
     suggestion = player.suggest("sad", "lift")
     assert suggestion.playlist.mood == "happy"
     assert suggestion.reason == read_catalogue()["sad"].lift
@@ -227,7 +227,7 @@ def all_of(player: Music, mood: str) -> list[Playlist]:
     return given
 
 
-def test_what_was_found_is_mixed_with_the_catalogue_whose_first_choice_comes_second(player):
+def test_found_playlists_are_mixed_with_the_catalogue(player):
     given = all_of(player, "sad")
     assert [each.found_by for each in given] == ["search", "catalogue", *["search"] * 7, *["catalogue"] * 2]
     assert [each.id for each in given if each.found_by == "catalogue"] == [
@@ -240,7 +240,7 @@ def test_what_was_found_comes_after_the_calmest_where_the_mood_is_hard_to_tell(p
     assert player.suggest("sad").playlist.found_by == "search"
 
 
-def test_names_that_suit_the_mood_come_first_and_those_of_another_mood_are_dropped(spotify, player):
+def test_names_that_suit_the_mood_come_first_and_contradicting_names_are_dropped(spotify, player):
     names = "Monday", "Happy Monday", "Sad Monday", "Happy but sad", "Party", "Happy Party", "Road 😀"
     spotify.search_answer = standin.page(*(item(key_of("n", i), name) for i, name in enumerate(names)))
     found = [each.name for each in all_of(player, "happy") if each.found_by == "search"]
@@ -266,7 +266,7 @@ def test_each_query_of_a_mood_is_searched_and_no_playlist_comes_twice(spotify, c
     player.close()
 
 
-def test_what_the_first_queries_found_is_used_when_a_later_one_fails(spotify, clock):
+def test_results_of_earlier_queries_are_used_when_a_later_one_fails(spotify, clock):
     player = Music(read_catalogue(), spotify.client(TIMEOUT), patience=3, clock=clock)
     spotify.answers[read_catalogue()["happy"].search[1]] = standin.QUOTA_EXCEEDED
     assert player.suggest("happy").playlist.found_by == "search"
@@ -277,7 +277,7 @@ def test_what_the_first_queries_found_is_used_when_a_later_one_fails(spotify, cl
     player.close()
 
 
-def test_a_playlist_of_the_catalogue_that_is_also_found_is_not_offered_twice(spotify, player):
+def test_catalogue_playlist_that_is_also_found_is_offered_once(spotify, player):
     own = read_catalogue()["sad"].playlists[1].id
     spotify.search_answer = standin.page(item(own, "Found"))
     played = []
@@ -295,7 +295,7 @@ def test_one_token_serves_all_moods_and_is_not_left_in_a_file(spotify, player, t
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_found_is_used_for_an_hour(spotify, player, clock):
+def test_search_results_are_cached_for_an_hour(spotify, player, clock):
     player.suggest("happy")
     clock.now += 3599
     player.suggest("happy")
@@ -380,7 +380,7 @@ TROUBLES = [
         *(f"search: {name}" for name in SEARCH_TROUBLES),
     ],
 )
-def test_in_any_trouble_there_is_music_at_once_and_the_check_says_what_to_do(
+def test_spotify_failure_falls_back_to_the_catalogue_and_check_says_what_to_do(
     spotify, player, where, answer, step, said
 ):
     setattr(spotify, f"{where}_answer", answer)
@@ -438,7 +438,7 @@ def test_without_a_network_the_catalogue_plays(open_music):
         ("search", error(429, "API rate limit exceeded", retry_after="0"), 1),
     ],
 )
-def test_after_a_failure_spotify_is_left_alone_as_long_as_it_asks(
+def test_failed_spotify_is_not_asked_again_before_the_requested_pause(
     spotify, player, clock, where, answer, pause
 ):
     setattr(spotify, f"{where}_answer", answer)
@@ -458,7 +458,7 @@ def test_after_a_failure_spotify_is_left_alone_as_long_as_it_asks(
     assert player.check().startswith("Spotify answers")
 
 
-def test_in_an_outage_nobody_waits_twice(spotify, clock, open_music):
+def test_no_visitor_waits_again_during_an_outage(spotify, clock, open_music):
     long = 1.5
     player = open_music(spotify.client(long), patience=long)
     spotify.search_answer = standin.HANG
@@ -482,7 +482,7 @@ def test_when_spotify_is_back_its_search_is_used_again(spotify, player, clock):
     assert player.suggest("sad").playlist.found_by == "search"
 
 
-def test_the_check_asks_spotify_even_when_its_mood_is_known(spotify, player):
+def test_check_asks_spotify_even_if_results_are_cached(spotify, player):
     player.check()
     spotify.search_answer = standin.PREMIUM_REQUIRED
     with pytest.raises(MusicError, match="403"):
@@ -490,7 +490,7 @@ def test_the_check_asks_spotify_even_when_its_mood_is_known(spotify, player):
     assert player.suggest("happy").playlist.found_by == "search"  # what is known stays in use
 
 
-def test_the_check_insists_where_a_visitor_would_not_wait(spotify, player, clock):
+def test_check_asks_spotify_even_after_a_recent_failure(spotify, player, clock):
     spotify.search_answer = standin.BROKEN
     player.suggest("happy")
     spotify.search_answer = None
@@ -498,7 +498,7 @@ def test_the_check_insists_where_a_visitor_would_not_wait(spotify, player, clock
     assert player.check().startswith("Spotify answers")
 
 
-def test_a_pause_that_spotify_asked_for_outlasts_what_other_searches_do(spotify, player, clock):
+def test_retry_after_pause_survives_the_outcome_of_other_searches(spotify, player, clock):
     spotify.answers["happy vibes"] = Answer(standin.page(item("H" * 22, "Happy late")).body, delay=0.15)
     spotify.answers["lo-fi beats"] = Answer(standin.BROKEN.body, 500, delay=0.15)
     spotify.answers["sad songs"] = standin.QUOTA_EXCEEDED
@@ -553,7 +553,7 @@ def test_a_trouble_is_logged_once_and_without_the_secret(spotify, player, clock,
     assert standin.CLIENT_SECRET not in caplog.text
 
 
-def test_even_a_fault_of_our_own_leaves_nobody_waiting(spotify, player, clock, monkeypatch):
+def test_unexpected_exception_leaves_nobody_waiting(spotify, player, clock, monkeypatch):
     def faulty(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -594,7 +594,7 @@ def test_twenty_visitors_of_a_hanging_spotify_share_one_search_and_one_wait(
     assert len(spotify.searches) == 1
 
 
-def test_whoever_comes_late_does_not_wait_longer_than_the_first(spotify, open_music):
+def test_late_visitor_waits_no_longer_than_the_first(spotify, open_music):
     player = open_music(spotify.client(5), patience=2.0)
     spotify.search_answer = standin.HANG
     with ThreadPoolExecutor(1) as pool:
@@ -638,7 +638,7 @@ def test_a_mood_that_hangs_does_not_hold_up_the_others(spotify, open_music):
 # --- what strangers write ------------------------------------------------------------------------
 
 
-def test_hostile_results_leave_only_playlists_with_harmless_names(spotify, player):
+def test_malicious_search_results_are_reduced_to_playlists_with_safe_names(spotify, player):
     spotify.search_answer = standin.HOSTILE
     assert {each.id: each.name for each in all_of(player, "happy") if each.found_by == "search"} == {
         "D" * 22: "alert('x') Rock & Roll",

@@ -1,4 +1,4 @@
-"""What Spotify answers, and what strangers write in it."""
+"""Parsing what Spotify answers, and cleaning what strangers write in it."""
 
 import pytest
 from hypothesis import given
@@ -9,14 +9,14 @@ from tests.standins.spotify import item, key_of
 from vibecheck.music.spotify import clean_text, parse_search, spotify_client
 
 
-def test_requests_may_take_five_seconds():
+def test_spotify_requests_time_out_after_five_seconds():
     client = spotify_client("an-app", "its-secret")
     assert client.requests_timeout == 5
     assert client.auth_manager.requests_timeout == 5
     client._session.close()
 
 
-def test_more_playlists_than_were_asked_for_are_left_out():
+def test_playlists_beyond_the_requested_number_are_dropped():
     answer = standin.page(*(item(key_of("sad", number), "Sad") for number in range(12))).body
     assert [each.id for each in parse_search(answer, "sad")] == [
         key_of("sad", number) for number in range(10)
@@ -61,7 +61,7 @@ def test_playlists_too_short_too_long_or_without_a_picture_are_left_out(changes,
         ("x" * 81, "x" * 79 + "…"),
     ],
 )
-def test_clean_text(text, clean):
+def test_playlist_names_are_cleaned(text, clean):
     assert clean_text(text) == clean
 
 
@@ -88,7 +88,7 @@ ANSWERS = JSON | st.fixed_dictionaries(
 
 
 @given(ANSWERS)
-def test_whatever_the_answer_only_playlists_come_out(answer):
+def test_any_search_answer_is_parsed_into_valid_playlists(answer):
     found = parse_search(answer, "sad")
     assert len(found) <= 10
     assert len({playlist.id for playlist in found}) == len(found)

@@ -1,4 +1,4 @@
-"""Children that end with their parent, children that outlive it, and what both are told."""
+"""Child processes that end with their parent, those that outlive it, and the settings that both receive."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def test_a_child_that_ignores_the_end_of_its_input_is_killed():
     assert sleeper.returncode == -signal.SIGKILL and time.monotonic() - begun < 30
 
 
-def test_a_child_follows_its_parent_wherever_that_ends_and_yields_to_it(tmp_path, monkeypatch):
+def test_child_ends_when_its_input_closes_and_runs_at_lower_priority(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # it imports VibeCheck all the same
     follower = child.start(FOLLOWER, stdout=subprocess.PIPE)
     follower.stdout.readline()

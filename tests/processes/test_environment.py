@@ -1,4 +1,4 @@
-"""What of the app's environment its child processes are given."""
+"""Which variables of the app's environment its child processes receive."""
 
 import ast
 import json
@@ -45,13 +45,13 @@ def environment_of(process: "subprocess.Popen[bytes]") -> dict[str, str]:
 PRINT = [sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"]
 
 
-def test_a_child_has_what_it_needs_and_no_secret_of_the_app(told):
+def test_child_receives_needed_variables_and_no_secret_of_the_app(told):
     found = environment_of(child.start(PRINT, stdout=subprocess.PIPE))
     assert found.items() >= NEEDED.items()
     assert not set(SECRET) & set(found) and SECRET_VALUE not in found.values()
 
 
-def test_a_child_has_the_settings_wherever_they_came_from(told, tmp_path):
+def test_child_receives_the_settings_instead_of_the_apps_own_variables(told, tmp_path):
     settings = Settings(data=tmp_path, hf_token="of the settings", threads=3)
     found = environment_of(child.start(PRINT, child.environment(settings, 2), stdout=subprocess.PIPE))
     assert found["HF_TOKEN"] == "of the settings" and found["VIBECHECK_THREADS"] == "3"

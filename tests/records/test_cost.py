@@ -1,4 +1,4 @@
-"""What one thing costs does not grow with what is there: counted in steps of SQLite, not in seconds."""
+"""The cost of an operation does not grow with the number of records: counted in SQLite steps, not seconds."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -87,7 +87,7 @@ def delete(store: Store, now: datetime) -> Callable[[], object]:
         "labellers",
     ],
 )
-def test_it_costs_the_same_with_ten_times_as_many(stores, prepare, monkeypatch):
+def test_operation_costs_the_same_with_ten_times_as_many_records(stores, prepare, monkeypatch):
     monkeypatch.setattr(queues, "MANY", 10)  # so that there are many labels of each mood here, too
     few, many = (steps(store, prepare(store, NOON + timedelta(minutes=1))) for store in stores.values())
     assert 0 < many < 1.5 * few + 20

@@ -40,7 +40,7 @@ from vibecheck.records.csv_safety import FORMULA, NUMBER, harmless
         ("a\nb", "a b"),
     ],
 )
-def test_a_cell_that_could_be_a_formula_is_made_text(cell, expected):
+def test_cell_that_could_be_a_formula_is_escaped(cell, expected):
     assert harmless(cell) == expected
 
 

@@ -1,4 +1,4 @@
-"""What is told again changes nothing; what is new is added; what was deleted stays deleted."""
+"""Merging adds what is new, changes nothing when repeated, and never restores what was deleted."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -28,7 +28,7 @@ def remembered(prediction, *labels, plays=()):
     return RestoredPrediction(prediction, "the project's own", labels, plays)
 
 
-def test_what_is_merged_is_as_it_was_and_is_not_sent_again(store):
+def test_merged_records_are_unchanged_and_not_sent_again(store):
     prediction = a_prediction()
     labels = label(prediction, 1, "sad"), label(prediction, 2, "fear")
     play = Play(prediction.id, 1, "37i9", "Sérénité", "match", False, "search", NOON)
@@ -39,7 +39,7 @@ def test_what_is_merged_is_as_it_was_and_is_not_sent_again(store):
     assert queued(store) == []
 
 
-def test_a_playlist_is_the_same_with_and_without_its_name(store):
+def test_play_with_and_without_its_playlist_name_is_merged_once(store):
     prediction = a_prediction()
     play = Play(prediction.id, 1, "37i9", "Sérénité", "match", False, "search", NOON, "fear")
     store.merge([remembered(prediction, plays=(play,))])
@@ -55,7 +55,7 @@ def test_merging_again_changes_nothing(store):
     assert len(store.feedback_of(prediction.id)) == 1
 
 
-def test_more_than_one_batch(store):
+def test_merge_handles_more_than_one_batch(store):
     told = [remembered(a_prediction()) for _ in range(BATCH + 1)]
     assert merge(engine_of(store), told) == Merged(BATCH + 1, 0)
     assert store.count() == BATCH + 1
@@ -71,7 +71,7 @@ def test_labels_given_here_and_elsewhere_under_one_number_are_both_kept(store):
     assert store.feedback_of(prediction.id) == [here, label(prediction, 2, "sad")]
 
 
-def test_a_model_is_known_from_its_first_prediction_on_whatever_comes_first(store):
+def test_merging_in_any_order_keeps_the_earliest_first_use_of_a_model(store):
     late, early = a_prediction(), a_prediction(made_at=NOON - timedelta(days=3))
     merge(engine_of(store), [remembered(late)])
     merge(engine_of(store), [remembered(early)])
@@ -82,7 +82,7 @@ def test_a_model_is_known_from_its_first_prediction_on_whatever_comes_first(stor
 
 
 @pytest.mark.parametrize("delivered", [False, True])
-def test_what_was_deleted_here_does_not_come_back(store, delivered):
+def test_deleted_prediction_is_not_merged_back(store, delivered):
     prediction = a_prediction()
     with writing(engine_of(store)) as connection:
         if delivered:
@@ -104,7 +104,7 @@ def test_a_deleted_prediction_is_never_restored_however_long_ago_it_was(store):
     assert store.forgotten_among([long_ago.id, "0" * 32]) == {long_ago.id}
 
 
-def test_all_are_listed_oldest_first_with_their_last_label(store, monkeypatch):
+def test_history_lists_predictions_oldest_first_with_their_latest_label(store, monkeypatch):
     monkeypatch.setattr("vibecheck.records.db.lookup.PAGE", 2)
     made = [a_prediction(made_at=NOON + timedelta(seconds=second)) for second in (0, 1, 1, 1, 2)]
     for prediction in made:
@@ -115,7 +115,7 @@ def test_all_are_listed_oldest_first_with_their_last_label(store, monkeypatch):
     assert list(store.history()) == [(expected[0], last), *((each, None) for each in expected[1:])]
 
 
-def test_which_pictures_may_be_kept(store):
+def test_with_pictures_returns_only_predictions_whose_picture_is_kept(store):
     kept, bare = a_prediction(picture_kept=True), a_prediction()
     store.add(kept, b"\xff\xd8")
     store.add(bare, None)

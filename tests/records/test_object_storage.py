@@ -29,7 +29,7 @@ def images(storage: ObjectStorage, monkeypatch) -> Pictures:
     return Pictures(Settings.load().images_url)
 
 
-def test_what_is_put_can_be_got_and_deleted_and_is_an_object_of_its_own(images, storage):
+def test_picture_is_stored_as_its_own_object_and_can_be_read_and_deleted(images, storage):
     prediction = a_prediction()
     images.put(prediction.id, JPEG)
     name = f"faces/{prediction.id[:2]}/{prediction.picture_name}"
@@ -41,13 +41,13 @@ def test_what_is_put_can_be_got_and_deleted_and_is_an_object_of_its_own(images, 
     assert name not in storage.names()
 
 
-def test_a_check_writes_reads_and_leaves_nothing(images, storage):
+def test_check_writes_and_reads_an_object_and_leaves_nothing_behind(images, storage):
     before = storage.names()
     assert images.check() == "s3://vibes/faces can be written and read."
     assert storage.names() == before
 
 
-def test_a_store_keeps_purges_and_sweeps_there(images, storage, tmp_path):
+def test_store_keeps_and_purges_pictures_in_object_storage(images, storage, tmp_path):
     settings = Settings.load().model_copy(update={"data": tmp_path, "database_url": None})
     store = open_store(settings)
     kept, lost = a_prediction(made_at=datetime.now(UTC), picture_kept=True), a_prediction()
@@ -61,12 +61,12 @@ def test_a_store_keeps_purges_and_sweeps_there(images, storage, tmp_path):
     store.close()
 
 
-def test_a_bucket_that_is_not_there_is_a_sentence(images):
+def test_missing_bucket_is_reported_with_the_setting(images):
     with pytest.raises(RecordsError, match=r"written at s3://nowhere/faces .*VIBECHECK_IMAGES_URL"):
         Pictures("s3://nowhere/faces").put(a_prediction().id, JPEG)
 
 
-def test_storage_that_hangs_or_is_gone_is_a_sentence_within_seconds(images, storage, monkeypatch):
+def test_hanging_or_unreachable_storage_is_reported_within_seconds(images, storage, monkeypatch):
     monkeypatch.setitem(S3_PATIENCE, "read_timeout", 1)
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]

@@ -49,20 +49,20 @@ def nobody_is_known(ids):
     return set()
 
 
-def test_what_is_put_can_be_got(images):
+def test_stored_picture_can_be_read(images):
     images.put(ID, JPEG)
     images.put(OTHER, JPEG + JPEG)
     assert (images.get(ID), images.get(OTHER)) == (JPEG, JPEG + JPEG)
     assert images.exists(ID)
 
 
-def test_what_was_never_put(images):
+def test_missing_picture_reads_as_none_and_can_be_deleted(images):
     assert images.get(ID) is None
     assert not images.exists(ID)
     images.delete(ID)
 
 
-def test_what_is_deleted_is_gone(images):
+def test_deleted_picture_is_gone_and_others_stay(images):
     images.put(ID, JPEG)
     images.put(OTHER, JPEG)
     images.delete(ID)
@@ -79,14 +79,14 @@ def test_another_process_sees_and_deletes_the_same_pictures(folder):
     assert not here.exists(ID)
 
 
-def test_the_name_carries_the_id_and_folders_stay_small(folder):
+def test_picture_file_is_private_and_named_after_its_id(folder):
     Pictures(str(folder)).put(ID, JPEG)
     assert files(folder) == [f"ab/input_{ID}.jpg"]
     assert (folder / files(folder)[0]).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("wrong", ["", "../" + ID[3:], ID + "/..", ID.upper(), ID[:-1], "ab/../" + ID])
-def test_nothing_but_an_id_reaches_the_disk(images, wrong):
+def test_malformed_id_is_refused_before_it_reaches_the_disk(images, wrong):
     for use in (images.get, images.delete, images.exists, lambda name: images.put(name, JPEG)):
         with pytest.raises(UnknownPrediction, match="not the id of a prediction"):
             use(wrong)
@@ -125,7 +125,7 @@ def test_a_full_disk_leaves_nothing_behind(folder):
     assert images.get(ID) == JPEG
 
 
-def test_a_place_that_cannot_be_used(tmp_path):
+def test_unusable_picture_folder_is_reported(tmp_path):
     (tmp_path / "images").write_text("a file is in the way")
     images = Pictures(str(tmp_path / "images"))
     for use in (images.get, images.delete, lambda name: images.put(name, JPEG)):
@@ -137,7 +137,7 @@ def test_a_place_that_cannot_be_used(tmp_path):
     ("location", "words"),
     [("s4://bucket", "Protocol not known"), ("dropbox://me:secret@place/folder", "dropbox")],
 )
-def test_a_kind_of_place_that_is_not_known(location, words):
+def test_unknown_storage_protocol_is_refused_without_showing_the_password(location, words):
     with pytest.raises(RecordsError, match=words) as caught:
         Pictures(location)
     assert "secret" not in str(caught.value)
@@ -148,7 +148,7 @@ def test_check_leaves_nothing_behind(folder):
     assert files(folder) == []
 
 
-def test_listings_are_not_remembered():
+def test_stray_removal_ignores_cached_listings():
     class Remembering(MemoryFileSystem):
         """Keeps listings as the drivers of object stores do."""
 
@@ -183,7 +183,7 @@ def test_a_picture_whose_row_is_still_being_written_is_no_stray(images):
     assert images.exists(ID)
 
 
-def test_what_a_dead_process_was_writing_is_a_stray_and_other_files_are_not(folder):
+def test_partial_files_are_removed_as_strays_and_foreign_files_stay(folder):
     images = Pictures(str(folder))
     images.put(ID, JPEG)
     (folder / "ab" / "input_x1y2.part").write_bytes(b"half a fa")
@@ -194,7 +194,7 @@ def test_what_a_dead_process_was_writing_is_a_stray_and_other_files_are_not(fold
     assert files(folder) == ["ab/holiday.jpg", f"ab/input_{ID}.jpg", "notes.txt"]
 
 
-def test_a_picture_that_need_not_wait_for_the_disk_is_kept_all_the_same(tmp_path):
+def test_picture_stored_without_waiting_for_the_disk_can_be_read(tmp_path):
     images = Pictures(str(tmp_path))
     images.put("0f" * 16, b"a face", wait=False)
     assert images.get("0f" * 16) == b"a face"

@@ -92,7 +92,7 @@ def test_a_prediction_comes_back_as_it_was(store, prediction, jpeg):
     assert queued(store, 10_000)[-1].payload == payload_of(prediction)
 
 
-def test_numbers_of_numpy_are_stored_as_numbers(store):
+def test_numpy_numbers_are_stored_as_plain_numbers(store):
     thirds = tuple(np.float32(number) for number in (0.1, 0.2, 0.3, 0.1, 0.1, 0.1, 0.1))
     quality = FaceQuality(*(np.float32(number) for number in (0.1, 2, 3, 4, 5)))
     landmarks = tuple((np.float32(x), np.float32(y)) for x, y in EXAMPLE.face.landmarks)
@@ -117,7 +117,7 @@ def test_each_number_has_its_own_column(store, database_url):
     assert {name: row[name] for name in asdict(prediction.quality)} == asdict(prediction.quality)
 
 
-def test_what_was_added_is_found_by_the_next_process(store, settings):
+def test_added_prediction_is_found_by_the_next_process(store, settings):
     prediction = a_prediction(picture_kept=True)
     store.add(prediction, JPEG)
     again = open_store(settings)
@@ -155,7 +155,7 @@ def test_adding_the_same_id_from_threads_stores_it_once(store):
 
 
 @pytest.mark.parametrize(("kept", "picture"), [(True, None), (False, JPEG)])
-def test_a_picture_is_kept_exactly_where_it_is_allowed(store, kept, picture):
+def test_picture_is_required_exactly_when_picture_kept_is_set(store, kept, picture):
     prediction = a_prediction(picture_kept=kept)
     with pytest.raises(ValueError, match="picture_kept"):
         store.add(prediction, picture)
@@ -193,7 +193,7 @@ def test_the_first_use_of_a_model_is_noted(store):
 @pytest.mark.parametrize(
     "prediction_id", [NOWHERE, "", "\0", "../" + NOWHERE[3:], "'; DROP TABLE predictions"]
 )
-def test_an_unknown_id(store, prediction_id):
+def test_unknown_prediction_id_is_refused(store, prediction_id):
     for use in (
         store.get,
         store.picture,
@@ -207,7 +207,7 @@ def test_an_unknown_id(store, prediction_id):
     assert queued(store) == []
 
 
-def test_labels_are_counted_and_queued(store):
+def test_labels_are_numbered_and_queued(store):
     prediction = a_prediction()
     store.add(prediction, None)
     store.add(a_prediction(), None)
@@ -218,7 +218,7 @@ def test_labels_are_counted_and_queued(store):
     assert [row.payload for row in queued(store)[2:]] == [payload_of(first), payload_of(second)]
 
 
-def test_the_same_label_again_is_the_same_feedback(store):
+def test_repeated_label_is_not_stored_twice(store):
     prediction = a_prediction()
     store.add(prediction, None)
     first = store.label(prediction.id, "sad", "audit", "me", NOON)
@@ -236,7 +236,7 @@ def test_the_same_label_again_is_the_same_feedback(store):
         {"source": "volunteered"},  # only what was asked for measures the accuracy
     ],
 )
-def test_another_label_is_another_feedback(store, other):
+def test_different_label_giver_or_source_is_stored_as_new_feedback(store, other):
     prediction = a_prediction()
     store.add(prediction, None)
     given = {"label": "sad", "source": "audit", "given_by": "me", "now": NOON}
@@ -245,7 +245,7 @@ def test_another_label_is_another_feedback(store, other):
     assert store.feedback_of(prediction.id) == labels
 
 
-def test_labels_at_once_all_get_through(store):
+def test_concurrent_labels_are_all_stored(store):
     prediction = a_prediction()
     store.add(prediction, None)
     together = Barrier(8)
@@ -269,7 +269,7 @@ def test_a_wrong_label_stores_nothing(store):
     assert store.feedback_of(prediction.id) == []
 
 
-def test_a_label_is_not_stored_without_its_row_in_the_outbox(store, database_url):
+def test_labels_and_plays_are_not_stored_without_their_outbox_row(store, database_url):
     prediction = a_prediction()
     store.add(prediction, None)
     break_the_next_add(database_url)
@@ -282,7 +282,7 @@ def test_a_label_is_not_stored_without_its_row_in_the_outbox(store, database_url
     assert (store.feedback_of(prediction.id), store.plays_of(prediction.id)) == ([], [])
 
 
-def test_plays_are_counted_and_queued(store):
+def test_plays_are_numbered_and_queued(store):
     prediction = a_prediction()
     store.add(prediction, None)
     first, second = play(store, prediction.id), play(store, prediction.id, 2)
@@ -293,7 +293,7 @@ def test_plays_are_counted_and_queued(store):
     assert [row.payload for row in queued(store)[1:]] == [payload_of(first), payload_of(second)]
 
 
-def test_plays_at_once_all_get_through(store):
+def test_concurrent_plays_are_all_stored(store):
     prediction = a_prediction()
     store.add(prediction, None)
     with ThreadPoolExecutor(8) as threads:
@@ -301,7 +301,7 @@ def test_plays_at_once_all_get_through(store):
     assert sorted(suggested.n for suggested in given) == list(range(1, 9))
 
 
-def test_the_recent_predictions_of_a_visitor(store):
+def test_recent_lists_only_the_visitors_predictions_newest_first(store):
     mine = [a_prediction(visitor="me", made_at=NOON + number * SECOND) for number in (2, 0, 1)]
     for prediction in (*mine, a_prediction(visitor="you"), a_prediction(visitor=None)):
         store.add(prediction, None)
@@ -310,7 +310,7 @@ def test_the_recent_predictions_of_a_visitor(store):
     assert recent(store, "nobody", 10) == []
 
 
-def test_the_newest_that_have_a_picture(store):
+def test_pictured_lists_predictions_with_a_picture_newest_first(store):
     kept = [a_prediction(picture_kept=True, made_at=NOON + timedelta(seconds=n)) for n in range(3)]
     for prediction in kept:
         store.add(prediction, JPEG)
@@ -319,7 +319,7 @@ def test_the_newest_that_have_a_picture(store):
     assert store.pictured(2) == kept[:0:-1]
 
 
-def test_a_picture_that_is_gone(store, tmp_path):
+def test_missing_picture_file_reads_as_none(store, tmp_path):
     prediction = a_prediction(picture_kept=True)
     store.add(prediction, JPEG)
     next((tmp_path / "images").rglob("*.jpg")).unlink()
@@ -332,7 +332,7 @@ def test_a_check_says_where_the_records_are(store):
     assert store.check().startswith(("SQLite database /", "Postgres database "))
 
 
-def test_a_check_fails_where_nothing_may_be_written(engine, settings):
+def test_check_fails_if_the_database_is_read_only(engine, settings):
     read_only = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}
     event.listen(engine, "begin", lambda begun: begun.exec_driver_sql(read_only[engine.dialect.name]))
     with pytest.raises(RecordsError, match="is read-only"):

@@ -1,4 +1,4 @@
-"""Made-up records say so, take no real ones, and are told to nobody."""
+"""Synthetic records are marked as such, are not mixed with real ones, and are never sent to Comet."""
 
 from datetime import timedelta
 
@@ -31,13 +31,13 @@ def made_up(store, settings):
     return store, prediction.id
 
 
-def test_records_are_real_unless_they_say_otherwise(store):
+def test_records_are_real_unless_marked_synthetic(store):
     assert not store.synthetic()
     store.add(a_prediction(model_version="demo-1"), None, "a model that is called so")
     assert not store.synthetic()
 
 
-def test_made_up_records_say_so_and_take_no_real_one(made_up, settings):
+def test_synthetic_store_refuses_real_predictions(made_up, settings):
     store, _ = made_up
     assert store.synthetic()
     real = a_prediction(picture_kept=True)
@@ -46,14 +46,14 @@ def test_made_up_records_say_so_and_take_no_real_one(made_up, settings):
     assert store.count() == 1 and not list(settings.data.rglob("input_*"))
 
 
-def test_nobody_is_told_of_what_is_done_to_made_up_records(made_up):
+def test_changes_to_synthetic_records_are_not_queued(made_up):
     store, prediction_id = made_up
     store.label(prediction_id, "sad", "labeller", "somebody", NOON)
     assert [each.label for each in store.feedback_of(prediction_id)] == ["sad"]
     assert queued(store) == []
 
 
-def test_writing_many_at_once_leaves_what_writing_one_by_one_leaves(settings, tmp_path):
+def test_bulk_writes_store_the_same_rows_as_single_writes(settings, tmp_path):
     """Whatever the store notes beside the values themselves must be noted here too."""
     first, second, bare = (a_prediction(id=digit * 32, visitor="v", audit=digit == "1") for digit in "123")
     labels = [

@@ -34,7 +34,7 @@ NAIVE = datetime(2026, 1, 31, 12, 0)
         ("", False),
     ],
 )
-def test_the_form_of_an_id(text, expected):
+def test_prediction_id_is_32_lowercase_hexadecimal_digits(text, expected):
     assert is_prediction_id(text) is expected
 
 
@@ -59,12 +59,12 @@ def test_the_form_of_an_id(text, expected):
         ({"face": replace(EXAMPLE.face, landmarks=())}, "five landmarks"),
     ],
 )
-def test_a_prediction_that_cannot_be_is_refused(changes, words):
+def test_invalid_prediction_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         a_prediction(**changes)
 
 
-def test_the_picture_carries_the_id():
+def test_picture_name_contains_the_prediction_id():
     assert a_prediction(id=ID).picture_name == f"input_{ID}.jpg"
 
 
@@ -80,12 +80,12 @@ def test_the_picture_carries_the_id():
         ({"queue": "random"}, "only a labeller's"),
     ],
 )
-def test_feedback_that_cannot_be_is_refused(changes, words):
+def test_invalid_feedback_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         replace(Feedback(ID, 1, "sad", "audit", None, NOON), **changes)
 
 
-def test_a_label_that_is_no_mood():
+def test_cant_tell_label_has_no_mood():
     given = Feedback(ID, 1, CANT_TELL, "labeller", None, NOON, "random")
     assert (given.label, given.mood) == (CANT_TELL, None)
     assert replace(given, label="sad").mood == "sad"
@@ -104,7 +104,7 @@ def test_a_label_that_is_no_mood():
         (lambda: Deletion(ID, NOON, NAIVE), "time zone"),
     ],
 )
-def test_other_news_that_cannot_be_is_refused(make, words):
+def test_invalid_undo_kept_picture_or_deletion_is_refused(make, words):
     with pytest.raises(ValueError, match=words):
         make()
 
@@ -121,11 +121,11 @@ def test_other_news_that_cannot_be_is_refused(make, words):
         ({"suggested_at": NAIVE}, "time zone"),
     ],
 )
-def test_a_play_that_cannot_be_is_refused(changes, words):
+def test_invalid_play_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         replace(Play(ID, 1, "37i9", "Calm", "match", False, "search", NOON), **changes)
 
 
-def test_a_model_version_knows_its_time_zone():
+def test_model_version_without_a_time_zone_is_refused():
     with pytest.raises(ValueError, match="time zone"):
         ModelVersion("embedded-3", "ships with VibeCheck", NAIVE)

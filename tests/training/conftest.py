@@ -1,4 +1,4 @@
-"""Training runs of a command that only speaks as the real one does, over each database in turn."""
+"""Training runs of a command that only prints events like the real one, with each database in turn."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence

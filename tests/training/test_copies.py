@@ -26,7 +26,7 @@ def test_a_run_goes_through_to_its_report(desk):
     assert [each.id for each in desk.history()] == [job.id]
 
 
-def test_another_copy_of_the_app_sees_it_and_cancels_it(open_desk, tmp_path):
+def test_another_copy_of_the_app_sees_and_cancels_the_run(open_desk, tmp_path):
     here, elsewhere = open_desk(), open_desk(tmp_path / "another disk")
     job = here.start(RunRequest("slow"))
     wait_for(lambda: elsewhere.running().progress.collected)
@@ -37,7 +37,7 @@ def test_another_copy_of_the_app_sees_it_and_cancels_it(open_desk, tmp_path):
     assert "playing slow" in log_of(elsewhere, elsewhere.get(job.id))
 
 
-def test_of_many_that_start_at_once_one_does(open_desk):
+def test_only_one_of_many_simultaneous_starts_succeeds(open_desk):
     desks = [open_desk() for _ in range(4)]
     together = Barrier(len(desks))
 
@@ -54,7 +54,7 @@ def test_of_many_that_start_at_once_one_does(open_desk):
     assert desks[0].running().id == started[0].id
 
 
-def test_one_of_another_machine_is_lost_once_nothing_is_heard_of_it(desk, monkeypatch):
+def test_run_on_another_machine_is_lost_after_its_lease_ends(desk, monkeypatch):
     job = desk.start(RunRequest("slow"))
     desk.cancel(job.id)
     ended(desk, job)

@@ -16,14 +16,14 @@ SMALL = Size(4_000_000, 80, 4.0, 10.0)
 LARGE = Size(86_000_000, 224, 450.0, 160.0)
 
 
-def test_the_size_of_the_embedded_model():
+def test_size_of_the_embedded_model_is_measured():
     size = estimate.size_of(EMBEDDED)
     assert size.parameters == pytest.approx(3.95e6, rel=0.02) and size.side == 80
     assert 1 < size.forward_ms < 20 and 1 < size.activations_mb < 50
 
 
 @pytest.mark.filterwarnings("default")
-def test_the_size_of_a_transformer_grows_with_its_places(tmp_path):
+def test_size_of_a_transformer_grows_with_its_input(tmp_path):
     small = estimate.size_of(small_vit(tmp_path / "small", NAMES, 32))
     large = estimate.size_of(small_vit(tmp_path / "large", NAMES, 64))
     assert small.parameters < large.parameters < 1.5 * small.parameters
@@ -31,7 +31,7 @@ def test_the_size_of_a_transformer_grows_with_its_places(tmp_path):
 
 
 @pytest.mark.filterwarnings("default")
-def test_what_was_measured_here_goes_before_what_others_took(tmp_path):
+def test_speed_measured_on_this_machine_takes_precedence(tmp_path):
     folder = small_vit(tmp_path / "model", NAMES)
     (folder / "report.json").write_text(json.dumps({"pytorch_ms": 250.0, "threads": 2}))
     assert estimate.size_of(folder).forward_ms == 500.0
@@ -39,7 +39,7 @@ def test_what_was_measured_here_goes_before_what_others_took(tmp_path):
     assert estimate.size_of(folder).forward_ms < 10
 
 
-def test_a_folder_that_is_no_model(tmp_path):
+def test_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match="not a model folder"):
         estimate.size_of(tmp_path)
     for name in ("config.json", "preprocessor_config.json"):
@@ -68,7 +68,7 @@ def test_memory_grows_with_the_model_and_the_batch():
     assert estimate.of(LARGE, 2, 1, Schedule(2, 4, 32, 0.5)).memory_mb < large
 
 
-def test_a_machine_that_is_too_small_is_refused_in_words(monkeypatch):
+def test_machine_with_too_little_memory_is_refused_with_a_reason(monkeypatch):
     monkeypatch.setattr(estimate, "free_mb", lambda: 1000)
     needs = estimate.of(LARGE, 400, 100, Schedule(2, 4, 8, 0.5))
     assert not needs.enough
@@ -77,7 +77,7 @@ def test_a_machine_that_is_too_small_is_refused_in_words(monkeypatch):
     assert estimate.of(LARGE, 400, 100, Schedule(2, 4, 8, 0.5)).enough
 
 
-def test_a_container_may_allow_less_than_the_machine_has(tmp_path, monkeypatch):
+def test_memory_limit_of_a_container_is_respected(tmp_path, monkeypatch):
     most, used = tmp_path / "max", tmp_path / "current"
     monkeypatch.setattr(estimate, "CGROUP", (most, used))
     free = estimate.free_mb()
@@ -95,7 +95,7 @@ def test_large_models_learn_in_fewer_passes_and_smaller_batches():
     assert estimate.passes_for(SMALL, 3) == Schedule(small.head, 3, small.batch, small.frozen)
 
 
-def test_a_disk_that_is_too_full_is_said_before_anything_starts(tmp_path, monkeypatch):
+def test_too_little_disk_space_is_reported_in_advance(tmp_path, monkeypatch):
     size = estimate.Size(4_000_000, 80, 1.0, 1.0)  # its weights take 16 MB
     assert 200 < estimate.disk_mb(size, 500) < 300
     assert estimate.disk_refusal(size, 500, tmp_path) is None
@@ -104,7 +104,7 @@ def test_a_disk_that_is_too_full_is_said_before_anything_starts(tmp_path, monkey
     assert "100 MB are free" in estimate.disk_refusal(size, 500, tmp_path)
 
 
-def test_it_needs_no_torch():
+def test_estimate_does_not_import_torch():
     code = (
         "import sys; from vibecheck.training import estimate\n"
         "from vibecheck.vision.classifier import EMBEDDED\n"

@@ -1,4 +1,4 @@
-"""Whatever the training command prints, the page has something with a shape."""
+"""Whatever the training command prints is parsed into well-formed events or ignored."""
 
 import io
 import json
@@ -41,17 +41,17 @@ def heard(*events: dict) -> RunProgress:
         b'{"event":"step","done":0.5', b"{" * 10_000, b"9" * 60_000, b'{"event":"failed","error":{"a":1}}',
     ],
 )  # fmt: skip
-def test_what_tells_nothing_is_nothing(line):
+def test_invalid_line_is_ignored(line):
     assert parse(line) is None
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_break_it(line):
+def test_parsing_arbitrary_bytes_raises_nothing(line):
     parse(line)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5), st.lists, max_leaves=5))
-def test_no_value_breaks_it(value):
+def test_events_with_arbitrary_values_raise_nothing(value):
     for name in ("collected", "started", "step", "epoch", "blend", "judged", "finished", "failed"):
         event = {"event": name, "rows": value, "epoch": value, "done": value, "loss": value, "error": value}
         told = parse(json.dumps(event).encode())
@@ -59,7 +59,7 @@ def test_no_value_breaks_it(value):
             RunProgress.model_validate_json(RunProgress().heard(told).model_dump_json())
 
 
-def test_what_is_told_beside_the_point_does_not_spoil_an_event():
+def test_invalid_optional_fields_do_not_spoil_an_event():
     told = parse(b'{"event":"collected","rows":3,"left_out":[1],"by_class":{"happy":"x"},"more":{"a":[]}}')
     assert told == Collected(rows=3)
 
@@ -94,7 +94,7 @@ def test_progress_gathers_what_was_said():
         ([{"event": "judged", "proved": False}], "Writing the report"),
     ],
 )
-def test_the_stage_is_what_was_said_last(events, stage):
+def test_stage_follows_the_latest_event(events, stage):
     assert heard(*events).stage == stage
 
 
@@ -113,10 +113,10 @@ def test_lines_come_whole_however_they_arrive():
     assert one_by_one == [b'{"a":1}', b"", b'{"b":2}\r', b'{"half":']
 
 
-def test_a_line_that_is_too_long_is_left_out_and_the_next_is_heard():
+def test_overlong_line_is_skipped_and_the_next_is_read():
     long = b"x" * (3 * LONGEST_LINE)
     assert list(lines(io.BytesIO(b"a\n" + long + b"\nb\n" + long))) == [b"a", b"b"]
 
 
-def test_a_failure_says_why():
+def test_failure_event_carries_its_reason():
     assert heard({"event": "failed", "error": "no labels"}).failed == Failed(error="no labels")

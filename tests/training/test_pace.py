@@ -6,7 +6,7 @@ from vibecheck.training.pace import LATEST, PastRun, load_now, pace
 
 
 @pytest.mark.parametrize(("load", "factor"), [(0.0, 1.0), (1.0, 1.0), (1.5, 2.0), (2.0, 4.0), (40.0, 4.0)])
-def test_without_past_runs_others_load_makes_it_longer(load, factor):
+def test_other_load_slows_the_estimate_if_there_are_no_past_runs(load, factor):
     assert pace([], threads=1, cores=2, load=load) == pytest.approx(factor)
 
 
@@ -31,7 +31,7 @@ def test_runs_whose_load_was_not_noted_count():
     assert pace([PastRun(2.0, 4.0)], threads=1, cores=2, load=40.0) == 2.0
 
 
-def test_what_cannot_be_compared_is_left_out():
+def test_runs_without_a_duration_are_ignored():
     assert pace([PastRun(0.0, 3.0), PastRun(2.0, 0.0)], threads=1, cores=2, load=0.0) == 1.0
     assert pace([], threads=3, cores=4, load=load_now()) >= 1.0, "by the load of this machine"
 

@@ -23,7 +23,7 @@ ID = "c" * 32
         (None, 4),
     ],
 )
-def test_a_container_has_the_cores_that_it_is_held_to(tmp_path, monkeypatch, written, cores):
+def test_cpu_limit_of_a_container_is_respected(tmp_path, monkeypatch, written, cores):
     monkeypatch.setattr(resources, "CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
     if written is not None:
@@ -32,7 +32,7 @@ def test_a_container_has_the_cores_that_it_is_held_to(tmp_path, monkeypatch, wri
     assert resources.threads() == max(1, cores - 1)
 
 
-def test_a_process_is_a_runs_only_if_it_says_so():
+def test_process_belongs_to_a_run_only_if_its_command_line_names_it():
     assert not resources.runs(None, ID)
     assert not resources.runs(os.getpid(), ID)
     command = [sys.executable, "-c", "input()", f"--out=/jobs/{ID}/out"]
@@ -44,19 +44,19 @@ def test_a_process_is_a_runs_only_if_it_says_so():
     assert not resources.runs(sleeper.pid, ID)
 
 
-def test_a_process_that_was_just_started_may_have_no_command_line_yet(monkeypatch):
+def test_process_without_a_command_line_yet_is_asked_again(monkeypatch):
     answers = iter([[], [], ["python", f"/jobs/{ID}"]])
     monkeypatch.setattr(psutil.Process, "cmdline", lambda _: next(answers))
     assert resources.runs(os.getpid(), ID)
 
 
-def test_a_process_that_never_has_a_command_line_is_no_runs(monkeypatch):
+def test_process_that_never_has_a_command_line_belongs_to_no_run(monkeypatch):
     monkeypatch.setattr(resources, "BORN_WITHIN", 0.05)
     monkeypatch.setattr(psutil.Process, "cmdline", lambda _: [])
     assert not resources.runs(os.getpid(), ID)
 
 
-def test_numbers_of_processes_are_told_apart_by_machine_start_and_container(monkeypatch):
+def test_pid_space_and_host_are_stable_and_not_empty(monkeypatch):
     spaces = [resources.pid_space(), resources.pid_space()]
     for owner, name, other in (
         (platform, "node", lambda: "another machine"),

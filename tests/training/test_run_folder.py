@@ -10,7 +10,7 @@ def test_the_end_of_the_log_is_plain_text(tmp_path):
     assert (before, progress, red) == ("old", "epoch 1: 100%", "red  \ufffd") and len(long) == 500
 
 
-def test_a_report_that_is_none_is_none(tmp_path):
+def test_missing_or_malformed_report_reads_as_none(tmp_path):
     folder = RunFolder(tmp_path)
     assert folder.report() is None and folder.report_html() is None and folder.read("job.json") is None
     folder.out.mkdir()

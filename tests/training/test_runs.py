@@ -36,7 +36,7 @@ sys.stdin.read()
 """
 
 
-def test_what_it_is_asked_reaches_the_command_as_values_never_as_options():
+def test_request_values_are_passed_as_option_values_never_as_options():
     request = RunRequest("--out=/etc", since=date(2026, 1, 2), epochs=3)
     assert request.options(RunFolder(Path("/jobs/1"))) == [
         "--json", "--source=store", "--base=--out=/etc", "--out=/jobs/1/out", "--since=2026-01-02",
@@ -44,12 +44,12 @@ def test_what_it_is_asked_reaches_the_command_as_values_never_as_options():
     ]  # fmt: skip
 
 
-def test_why_it_failed_is_what_the_command_says(desk):
+def test_failed_run_reports_the_message_of_its_command(desk):
     job = ended(desk, desk.start(RunRequest("fails")))
     assert (job.state, job.sentence) == ("failed", "There are too few labels: 12 of the 50 that it takes.")
 
 
-def test_of_a_crash_the_end_of_the_log_is_kept(desk):
+def test_crashed_run_keeps_the_end_of_its_log(desk):
     job = ended(desk, desk.start(RunRequest("crashes")))
     assert job.state == "failed" and "exit status 1" in job.sentence
     assert job.log.endswith("SystemError: the memory is gone")
@@ -62,18 +62,18 @@ def test_a_command_that_is_killed_is_reported_with_the_likely_reason(desk):
     assert job.state == "failed" and "SIGKILL" in job.sentence and "memory" in job.sentence
 
 
-def test_a_command_that_is_not_there_is_said(open_desk):
+def test_missing_command_is_reported(open_desk):
     desk = open_desk(command=["/nowhere/python"])
     job = ended(desk, desk.start(RunRequest("quick")))
     assert job.state == "failed" and "cannot be started" in job.sentence
 
 
-def test_junk_is_left_out_and_the_rest_is_heard(desk):
+def test_invalid_output_is_skipped_and_the_rest_is_read(desk):
     job = ended(desk, desk.start(RunRequest("junk")))
     assert job.state == "finished" and len(job.progress.epochs) == 4
 
 
-def test_it_is_cancelled_within_seconds(desk):
+def test_cancelled_run_ends_within_seconds_and_deletes_its_output(desk):
     job = desk.start(RunRequest("slow"))
     command = command_of(desk, job)
     wait_for(lambda: desk.get(job.id).progress.losses)
@@ -84,7 +84,7 @@ def test_it_is_cancelled_within_seconds(desk):
     assert not desk.folder(job.id).out.exists()  # with the faces in it
 
 
-def test_it_gives_way_to_everything_else(desk):
+def test_command_runs_at_the_lowest_priority(desk):
     command = command_of(desk, desk.start(RunRequest("slow")))
     wait_for(lambda: command.nice() == 19)
     assert os.sched_getscheduler(command.pid) == os.SCHED_IDLE
@@ -92,7 +92,7 @@ def test_it_gives_way_to_everything_else(desk):
     assert int(command.environ()["OMP_NUM_THREADS"]) == max(1, len(os.sched_getaffinity(0)) - 1)
 
 
-def test_it_lives_on_when_the_app_is_killed_and_is_found_by_the_next(settings, open_desk):
+def test_run_survives_the_death_of_the_app_and_is_found_by_the_next(settings, open_desk):
     words = [str(settings.data), settings.records_url, "slow", *CHILD]
     app = subprocess.Popen([sys.executable, "-c", APP, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     job_id = app.stdout.readline().decode().strip()
@@ -107,7 +107,7 @@ def test_it_lives_on_when_the_app_is_killed_and_is_found_by_the_next(settings, o
     assert ended(desk, job).state == "cancelled"
 
 
-def test_one_whose_runner_was_killed_is_reported_with_its_log_and_leaves_nothing_behind(desk):
+def test_run_whose_supervisor_was_killed_is_reported_and_cleaned_up(desk):
     job = desk.start(RunRequest("slow"))
     command = command_of(desk, job)
     wait_for(lambda: desk.get(job.id).progress.collected)
@@ -120,7 +120,7 @@ def test_one_whose_runner_was_killed_is_reported_with_its_log_and_leaves_nothing
     assert ended(desk, desk.start(RunRequest("quick"))).state == "finished"
 
 
-def test_folders_of_old_runs_are_deleted_and_of_the_last_ones_kept(desk, engine):
+def test_folders_of_forgotten_runs_are_deleted_and_other_folders_stay(desk, engine):
     table, before = RunsTable(engine), [f"{number:032x}" for number in range(FOLDERS_KEPT + 1)]
     for job_id in before:
         table.begin(job_id, {}, "here", "here")
@@ -133,7 +133,7 @@ def test_folders_of_old_runs_are_deleted_and_of_the_last_ones_kept(desk, engine)
     assert left == {job.id, *before[-FOLDERS_KEPT + 1 :], "notes"}
 
 
-def test_a_disk_that_takes_nothing_is_said_and_holds_nobody_up(settings, desk):
+def test_unwritable_jobs_folder_is_reported_and_blocks_no_later_run(settings, desk):
     (settings.data / "jobs").write_text("in the way")
     with pytest.raises(JobError, match="cannot be started"):
         desk.start(RunRequest("quick"))

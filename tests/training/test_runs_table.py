@@ -34,7 +34,7 @@ def test_a_second_run_waits_for_the_end_of_the_first(ledger):
     assert ledger.running().id == B and [job.id for job in ledger.history(5)] == [B, A]
 
 
-def test_what_was_told_is_what_is_read(ledger):
+def test_run_is_read_back_as_it_was_stored(ledger):
     ledger.begin(A, {"base": "x"}, "here", "1")
     progress = RunProgress().heard(TrainingStep(stage="head", done=0.5, loss=1.25))
     assert ledger.renew(A, 42, progress, "the log")
@@ -48,7 +48,7 @@ def test_what_was_told_is_what_is_read(ledger):
     )
 
 
-def test_one_that_was_given_up_goes_on_when_it_is_heard_of_again(engine, ledger):
+def test_lost_run_continues_when_it_reports_again(engine, ledger):
     ledger.begin(A, {}, "here", "1")
     ledger.lost(A, "nothing was heard")
     assert ledger.get(A).running  # within the lease
@@ -58,7 +58,7 @@ def test_one_that_was_given_up_goes_on_when_it_is_heard_of_again(engine, ledger)
     assert ledger.renew(A) and ledger.get(A).running and ledger.get(A).sentence == ""
 
 
-def test_one_that_was_given_up_does_not_go_on_beside_another(engine, ledger):
+def test_lost_run_does_not_continue_beside_another(engine, ledger):
     ledger.begin(A, {}, "here", "1")
     silence(engine, A)
     ledger.lost(A, "nothing was heard")
@@ -67,7 +67,7 @@ def test_one_that_was_given_up_does_not_go_on_beside_another(engine, ledger):
     assert ledger.running().id == B
 
 
-def test_an_end_stays_what_it_was(ledger):
+def test_final_state_of_a_run_never_changes(ledger):
     ledger.begin(A, {}, "here", "1")
     ledger.end(A, CANCELLED, "It was cancelled.")
     ledger.end(A, LOST, "Its process is gone.")
@@ -75,7 +75,7 @@ def test_an_end_stays_what_it_was(ledger):
     assert ledger.get(A).state == CANCELLED and not ledger.renew(A)
 
 
-def test_a_lost_one_may_still_say_how_it_ended(engine, ledger):
+def test_lost_run_can_still_report_its_end(engine, ledger):
     ledger.begin(A, {}, "here", "1")
     silence(engine, A)
     ledger.lost(A, "nothing was heard")
@@ -83,7 +83,7 @@ def test_a_lost_one_may_still_say_how_it_ended(engine, ledger):
     assert ledger.get(A).state == FINISHED and ledger.get(A).report == {"proved": True}
 
 
-def test_only_one_that_runs_is_cancelled(ledger):
+def test_only_a_running_run_can_be_cancelled(ledger):
     ledger.begin(A, {}, "here", "1")
     assert not ledger.cancel_asked(A)
     ledger.ask_cancel(A)

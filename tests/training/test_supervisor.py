@@ -24,7 +24,7 @@ def folder(tmp_path) -> RunFolder:
     return made
 
 
-def test_a_command_that_will_not_end_is_ended(engine, folder):
+def test_command_that_ignores_cancelling_is_killed(engine, folder):
     ledger = RunsTable(engine)
     ledger.begin(ID, {}, "here", "1")
     runner, states = Supervisor(folder, ledger, grace=0.3), []
@@ -37,7 +37,7 @@ def test_a_command_that_will_not_end_is_ended(engine, folder):
     assert states == ["cancelled"] and ledger.get(ID).sentence == "It was cancelled."
 
 
-def test_a_trained_model_survives_whatever_ends_the_run_and_the_way_to_register_it_is_said(engine, folder):
+def test_trained_model_survives_a_lost_run_and_the_register_command_is_shown(engine, folder):
     table = RunsTable(engine)
     table.begin(ID, {}, "here", "1")
     (folder.out / "model").mkdir(parents=True)
@@ -50,7 +50,7 @@ def test_a_trained_model_survives_whatever_ends_the_run_and_the_way_to_register_
     assert run.report == {"proved": True}
 
 
-def test_what_cannot_be_told_to_the_records_is_told_later(engine, folder, monkeypatch):
+def test_end_of_a_run_is_recorded_again_if_the_records_were_unavailable(engine, folder, monkeypatch):
     ledger = RunsTable(engine)
     ledger.begin(ID, {}, "here", "1")
     end, tries = ledger.end, []

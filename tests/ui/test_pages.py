@@ -1,4 +1,4 @@
-"""Every page, opened by every role: shut to those who may not, and shut before it reads anything."""
+"""Every page, opened by every role: closed to those without access, before it reads anything."""
 
 import ast
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_every_page_says_who_may_open_it():
 
 @pytest.mark.parametrize("role", Role, ids=lambda role: role.title)
 @pytest.mark.parametrize("page", FILES)
-def test_a_page_is_open_to_those_who_may_and_reads_nothing_for_others(run_as, reads, page, role):
+def test_page_opens_for_permitted_roles_and_reads_nothing_for_others(run_as, reads, page, role):
     session = run_as(FILES[page], role)
     assert shut(session) == (role < PAGES[page])
     if shut(session):
@@ -127,7 +127,7 @@ def test_a_page_that_reads_before_it_asks_is_caught(run_as, reads, tmp_path, bod
 
 
 @pytest.mark.parametrize("url", ["http://[", "http://[::1", "", "x" * 10_000, "http://127.0.0.1:99999/"])
-def test_home_takes_any_address_that_a_browser_says_it_is_at(set_up, page_of, monkeypatch, url):
+def test_home_accepts_any_page_address_from_the_browser(set_up, page_of, monkeypatch, url):
     monkeypatch.setattr("streamlit_webrtc.component.get_this_session_info", lambda: None)
     set_up()
     session = page_of(FILES["Home"])

@@ -1,4 +1,4 @@
-"""How Streamlit runs pages, with the configuration that the app has."""
+"""How Streamlit runs pages with the app's configuration."""
 
 import asyncio
 import shutil
@@ -108,7 +108,7 @@ def test_video_goes_on_when_runs_follow_each_other_closely(tmp_path):
     assert runs_with_video(tmp_path, page, [4, 5]) == ["Run 4: plays", "Run 5: plays"]
 
 
-def test_video_that_was_not_drawn_is_over(tmp_path):
+def test_video_stops_when_a_run_does_not_draw_it(tmp_path):
     page = VIDEO.replace("NOT_DRAWN", "4")
     said = ["Run 3: plays", "Run 4: nothing plays", "Run 5: nothing plays"]
     assert runs_with_video(tmp_path, page, [3, 4, 5]) == said

@@ -93,7 +93,7 @@ def test_a_rotated_video_is_turned_upright(tmp_path, astronaut, reader, degrees)
     assert all(each.mood for each in read(path, reader))
 
 
-def test_of_a_broken_end_what_comes_before_is_read(tmp_path, astronaut, reader):
+def test_video_with_a_broken_end_is_read_up_to_there(tmp_path, astronaut, reader):
     path = tmp_path / "clip.mkv"
     video(path, [face(astronaut)] * 30)
     data = path.read_bytes()
@@ -111,7 +111,7 @@ def test_of_a_broken_end_what_comes_before_is_read(tmp_path, astronaut, reader):
         (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/secret.ts\n", "not a video that can be read"),
     ],
 )
-def test_what_is_no_video_is_a_sentence(tmp_path, content, sentence):
+def test_missing_or_unreadable_video_is_reported(tmp_path, content, sentence):
     path = tmp_path / "clip.mp4"
     if content is not None:
         path.write_bytes(content)
@@ -128,7 +128,7 @@ def test_frames_that_are_too_large_are_refused(tmp_path, astronaut, reader, monk
     assert read(path, reader)
 
 
-def test_sound_alone_is_a_sentence(tmp_path):
+def test_video_with_only_sound_is_refused(tmp_path):
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=44100)

@@ -30,7 +30,7 @@ def ask(standin, **settings):
     return find_relay(Settings(**settings), f"{standin.url}/cf/{{key}}", f"{standin.url}/tw/{{sid}}")
 
 
-def test_without_a_relay_public_stun_and_the_settings_to_set():
+def test_without_turn_settings_public_stun_is_used_and_the_settings_are_named():
     with serving(lambda asked: (500, {})) as standin:
         relay = ask(standin)
         assert standin.asked == []
@@ -39,7 +39,7 @@ def test_without_a_relay_public_stun_and_the_settings_to_set():
     assert "CLOUDFLARE_TURN_KEY_ID" in relay.state and "TWILIO_AUTH_TOKEN" in relay.state
 
 
-def test_a_token_for_models_is_not_taken_for_a_relay(monkeypatch):
+def test_hugging_face_token_is_not_used_for_a_relay(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     with serving(lambda asked: (500, {})) as standin:
         assert ask(standin).servers == PUBLIC_STUN
@@ -86,7 +86,7 @@ def test_twilio_stands_in_for_a_cloudflare_that_refuses():
         (200, {"iceServers": [{"username": "u"}]}),
     ],
 )
-def test_whatever_a_service_answers_there_are_servers_and_a_sentence(status, body):
+def test_failed_relay_request_falls_back_to_public_stun_and_is_reported(status, body):
     with serving(lambda asked: (status, body)) as standin:
         relay = ask(standin, **CLOUDFLARE)
     assert relay.servers == PUBLIC_STUN
@@ -95,11 +95,11 @@ def test_whatever_a_service_answers_there_are_servers_and_a_sentence(status, bod
     assert "token-1" not in relay.state and "key" not in relay.state.lower().replace("key_", "")
 
 
-def test_a_service_that_cannot_be_reached_is_said():
+def test_unreachable_relay_service_is_reported():
     relay = find_relay(Settings(**CLOUDFLARE), "http://127.0.0.1:9/{key}")
     assert "ConnectionError" in relay.state and not relay.works
 
 
-def test_half_of_a_pair_of_settings_is_said():
+def test_incomplete_twilio_settings_are_reported():
     relay = find_relay(Settings(twilio_account_sid="AC1"))
     assert "Twilio has only one of its two settings" in relay.state

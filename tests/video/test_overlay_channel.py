@@ -15,7 +15,7 @@ def seen(reader, astronaut):
 REST = {"hint": "", "frames_in": 14.96, "readings": 14.04, "age": 0.0521, "keep": 1.0667, "frames": 15}
 
 
-def test_a_mark_holds_the_distribution_and_what_it_says(seen):
+def test_mark_contains_mood_probabilities_and_faces(seen):
     other = replace(seen.face, x=0.0, y=256.0, width=128.0, height=64.0)
     shares = (0.05, 0.05, 0.31, 0.05, 0.05, 0.37, 0.12)
     text = mark(7, Distribution.of(shares), (seen.face, other), (512, 512), **REST)
@@ -29,7 +29,7 @@ def test_a_mark_holds_the_distribution_and_what_it_says(seen):
     assert [told[each] for each in ("frames_in", "readings", "age", "keep")] == [15.0, 14.0, 0.052, 1.07]
 
 
-def test_a_mark_of_nobody_says_so():
+def test_mark_without_a_face_is_empty():
     told = json.loads(mark(8, None, (), (400, 600), **REST))
     assert [told[each] for each in ("probabilities", "mood", "text", "faces")] == [[], "", "", []]
 

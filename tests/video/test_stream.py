@@ -193,7 +193,7 @@ def test_one_face_is_followed_for_half_a_second_and_several_are_searched(scripte
     assert not stream.expected(clock.now + 0.05).follow
 
 
-def test_a_face_that_stays_is_read_as_it_is_and_mirrored_by_turns(scripted, seen):
+def test_plain_and_mirrored_readings_alternate_while_the_face_stays(scripted, seen):
     clock = Clock()
     stream = Stream(scripted[1], clock)
     sides = []
@@ -229,7 +229,7 @@ def test_visitors_take_turns(scripted):
     assert Counter(reader.seen) == {1: 2, 2: 1}
 
 
-def test_an_error_in_the_model_is_told_and_the_others_go_on(scripted, seen, caplog):
+def test_model_error_is_reported_and_other_streams_continue(scripted, seen, caplog):
     reader, analyser = scripted
     unlucky, lucky = Stream(analyser), Stream(analyser)
 
@@ -251,7 +251,7 @@ def test_an_error_in_the_model_is_told_and_the_others_go_on(scripted, seen, capl
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_analyser_whose_thread_died_is_started_again_and_that_is_said(scripted, seen, caplog):
+def test_dead_analyser_thread_is_restarted_and_reported(scripted, seen, caplog):
     reader, analyser = scripted
     stream = Stream(analyser)
 
@@ -275,7 +275,7 @@ def test_an_analyser_whose_thread_died_is_started_again_and_that_is_said(scripte
     assert not analyser._thread.is_alive(), "who stopped it meant it"
 
 
-def test_a_face_that_is_gone_is_not_shown_for_ever(scripted, seen):
+def test_mood_disappears_after_the_face_is_gone(scripted, seen):
     clock = Clock()
     stream = Stream(scripted[1], clock)
     stream.add(replace(seen, at=clock.now), SIZE)
@@ -411,7 +411,7 @@ def test_an_actor_s_moods_are_steady_and_change(reader, shared):
 # streamlit-webrtc leaves the event loop of each of its threads to the garbage collector.
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_twenty_visitors_come_and_go_and_leave_nothing_behind(reader):
+def test_twenty_visitors_leave_no_threads_tracks_or_memory_behind(reader):
     """Real WebRTC at both ends. Eight come first, so that what is made once is made."""
     pictures = [picture[::2, ::2] for picture in moving_head(steps=8)]
     process = psutil.Process(os.getpid())

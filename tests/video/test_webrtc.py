@@ -48,13 +48,13 @@ async def behind(relay: MediaRelay) -> list[int]:
     return ages
 
 
-def test_who_is_slow_gets_the_newest_frame_and_no_queue():
+def test_slow_subscriber_gets_the_newest_frame_without_a_queue():
     relay = MediaRelay()
     hand_on_the_newest(relay)
     assert max(asyncio.run(behind(relay))) <= 3
 
 
-def test_by_itself_the_relay_would_queue_them_all():
+def test_unpatched_relay_queues_every_frame_for_a_slow_subscriber():
     assert asyncio.run(behind(MediaRelay()))[-1] > 400
 
 
@@ -90,7 +90,7 @@ def test_a_mark_reaches_the_visitor_from_any_thread():
     assert set(asyncio.run(talk())) == {"a mark"}
 
 
-def test_a_page_without_a_channel_is_told_nothing():
+def test_page_without_a_data_channel_is_sent_nothing():
     async def talk() -> object:
         visitor, app, _ = await connected(channel=False)
         channel = DataChannel(app, asyncio.get_running_loop())

@@ -1,4 +1,4 @@
-"""A real server and real sockets: what a page may send, and what becomes of everything else."""
+"""The video WebSocket on a real server: what a page may send, and how everything else is refused."""
 
 import asyncio
 import json
@@ -124,7 +124,7 @@ def test_a_ticket_works_once_for_its_visitor_and_its_session(served):
     assert asyncio.run(talk()) == [403, 403, 403, 101, 403, 403, 101]
 
 
-def test_a_hundred_sockets_with_one_ticket_are_one(served):
+def test_hundred_sockets_with_one_ticket_open_one_connection(served):
     async def talk() -> int:
         ticket = served.ticket()
         sockets = await asyncio.gather(*(served.open(ticket) for _ in range(100)), return_exceptions=True)
@@ -148,7 +148,7 @@ def test_a_hundred_sockets_with_one_ticket_are_one(served):
     ],
     ids=["text", "bytes", "png", "nothing", "large", "giant"],
 )
-def test_what_is_no_frame_ends_the_connection(served, message, code):
+def test_invalid_or_oversized_frame_closes_the_connection(served, message, code):
     async def talk() -> int:
         async with served.open(served.ticket()) as socket:
             try:
@@ -160,7 +160,7 @@ def test_what_is_no_frame_ends_the_connection(served, message, code):
     assert asyncio.run(talk()) == code
 
 
-def test_a_frame_larger_than_any_page_sends_is_refused_by_its_header(served, astronaut):
+def test_frame_with_too_many_pixels_closes_the_connection(served, astronaut):
     wide = encode_jpeg(astronaut.repeat(2, axis=1)[:300], quality=20)
     assert len(wide) < websocket.MOST_BYTES
 
@@ -172,7 +172,7 @@ def test_a_frame_larger_than_any_page_sends_is_refused_by_its_header(served, ast
     assert asyncio.run(talk()) == 1007
 
 
-def test_a_damaged_frame_is_told_and_the_next_is_read(served, frame, caplog):
+def test_damaged_frame_is_reported_and_the_next_one_is_read(served, frame, caplog):
     async def talk() -> list[dict]:
         async with served.open(served.ticket()) as socket:
             await socket.send(frame[: len(frame) // 3])
@@ -186,7 +186,7 @@ def test_a_damaged_frame_is_told_and_the_next_is_read(served, frame, caplog):
     assert not caplog.records, "whoever sends rubbish does not fill the log"
 
 
-def test_a_flood_ends_the_connection(served, frame):
+def test_flood_of_frames_closes_the_connection(served, frame):
     async def talk() -> int:
         async with served.open(served.ticket()) as socket:
             try:
@@ -200,7 +200,7 @@ def test_a_flood_ends_the_connection(served, frame):
 
 
 @pytest.mark.slow
-def test_a_page_that_takes_no_marks_is_not_waited_for(served, frame, monkeypatch):
+def test_page_that_does_not_read_its_marks_is_disconnected(served, frame, monkeypatch):
     monkeypatch.setattr(websocket, "SEND_WITHIN", 0.3)
 
     async def talk() -> None:
@@ -217,7 +217,7 @@ def test_a_page_that_takes_no_marks_is_not_waited_for(served, frame, monkeypatch
     asyncio.run(talk())
 
 
-def test_a_silent_page_is_taken_for_gone(served, monkeypatch):
+def test_silent_page_is_disconnected(served, monkeypatch):
     monkeypatch.setattr(websocket, "IDLE", 0.2)
 
     async def talk() -> int:

@@ -14,11 +14,11 @@ def avif(mode: str, size: tuple[int, int], **options) -> bytes:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 @pytest.mark.parametrize("size", [(16, 16), (200, 180), (513, 777)])
-def test_the_size_is_that_of_the_coded_frames(mode, size):
+def test_largest_frame_is_the_size_of_the_coded_image(mode, size):
     assert largest_frame(avif(mode, size)) == size[0] * size[1]
 
 
-def test_an_animation_has_it_too():
+def test_largest_frame_of_an_animation_is_found():
     data = avif(
         "RGB", (200, 180), save_all=True, append_images=[Image.new("RGB", (200, 180), "red")], duration=9
     )
@@ -26,6 +26,6 @@ def test_an_animation_has_it_too():
 
 
 @pytest.mark.parametrize("length", [0, 20, 100, 200])
-def test_without_a_sequence_header_it_is_damaged(length):
+def test_data_without_a_sequence_header_is_refused(length):
     with pytest.raises(ValueError, match=r"no AV1 sequence header|cut short"):
         largest_frame(avif("RGB", (64, 64))[:length])

@@ -52,14 +52,14 @@ def crop_of(picture, detector, classifier) -> np.ndarray:
     return model_crop(picture, detector.find(picture)[0], classifier.side, classifier.manifest)
 
 
-def test_a_smile_is_happy(astronaut, detector, classifier):
+def test_smiling_face_is_classified_as_happy(astronaut, detector, classifier):
     crop = crop_of(astronaut, detector, classifier)
     (shares,) = classifier.probabilities(crop[np.newaxis])
     assert NAMES[shares.argmax()] == "happy"
     assert shares.sum() == pytest.approx(1)
 
 
-def test_any_number_of_faces_in_one_call(classifier):
+def test_any_number_of_faces_is_classified_in_one_call(classifier):
     crops = np.random.default_rng(0).integers(
         0, 256, (BATCH * 2 + 3, classifier.side, classifier.side, 3), dtype=np.uint8
     )
@@ -86,7 +86,7 @@ def test_a_mirrored_model_answers_with_the_mean_for_a_face_and_its_mirror_image(
     assert logits(crops, True, mirrored=False) == pytest.approx(face, abs=1e-4), "not what it is meant for"
 
 
-def test_threads_may_share_it(classifier):
+def test_threads_can_share_a_classifier(classifier):
     crops = np.random.default_rng(1).integers(
         0, 256, (16, 1, classifier.side, classifier.side, 3), dtype=np.uint8
     )
@@ -197,7 +197,7 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path):
     assert Manifest.read(tmp_path) == manifest
 
 
-def test_the_embedded_model_s_own_labels_are_the_seven():
+def test_embedded_model_has_the_seven_moods_as_labels():
     assert labels_of(EMBEDDED) == NAMES
 
 
@@ -212,7 +212,7 @@ def test_no_torch_is_imported_to_classify():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_probes_are_faces_in_several_lights():
+def test_face_probes_are_reproducible_and_vary_in_brightness():
     probes = face_probes(250)
     assert probes.shape == (250, 25, 25, 3) and probes.dtype == np.uint8
     assert len({probe.mean().round(1) for probe in probes}) > 100

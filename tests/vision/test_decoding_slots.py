@@ -48,7 +48,7 @@ def test_no_more_than_the_slots_are_held_at_once():
     assert most == SLOTS
 
 
-def test_one_who_waits_is_told_and_goes_on_when_a_slot_is_free(full):
+def test_waiting_callback_is_called_until_a_slot_is_free(full):
     told = []
 
     def waiting() -> None:
@@ -60,7 +60,7 @@ def test_one_who_waits_is_told_and_goes_on_when_a_slot_is_free(full):
         assert len(told) >= 3
 
 
-def test_one_who_waits_may_give_up(full):
+def test_waiting_callback_can_give_up_by_raising(full):
     def give_up() -> None:
         raise GaveUp
 
@@ -76,7 +76,7 @@ def test_a_thread_holds_one_slot_however_often_it_asks(full):
         pass
 
 
-def test_what_needs_no_slot_does_not_wait(full):
+def test_decoding_that_needs_no_slot_does_not_wait(full):
     with decoding_slot(needed=False):
         pass
 

@@ -54,7 +54,7 @@ def test_without_a_mood_yet_the_box_is_grey():
     assert (picture != 30).any() and coloured.max() < 40
 
 
-def test_nobody_leaves_the_picture_as_it_is():
+def test_drawing_no_faces_leaves_the_picture_unchanged():
     picture = blank()
     drawing.draw(picture, (), shown("happy", 0.9))
     assert (picture == 30).all()
@@ -62,7 +62,7 @@ def test_nobody_leaves_the_picture_as_it_is():
 
 @pytest.mark.parametrize(("x", "y"), [(-60, -60), (600, 440), (0, 0), (560, 0), (-500, 900)])
 @pytest.mark.parametrize("shape", [(480, 640), (30, 30), (1, 1)])
-def test_faces_at_and_over_the_edge(x, y, shape):
+def test_faces_over_the_edge_of_the_picture_can_be_drawn(x, y, shape):
     picture = np.zeros((*shape, 3), np.uint8)
     drawing.draw(picture, (face(x, y), face(y, x)), shown("surprise", 1.0))
     if y >= shape[0]:
@@ -72,7 +72,7 @@ def test_faces_at_and_over_the_edge(x, y, shape):
         assert pixels_of(picture, drawing.tag(shown("surprise", 1.0))[1]) > with_label
 
 
-def test_the_copy_that_is_shown_of_a_photo_is_small_and_the_photo_untouched():
+def test_displayed_copy_of_a_photo_is_small_and_the_photo_is_unchanged():
     photo = np.full((3000, 4000, 3), 30, np.uint8)
     copy = drawing.fitted(photo, (face(1000, 800, 900),), shown("sad", 0.6))
     assert copy.shape == (960, 1280, 3)

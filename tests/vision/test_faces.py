@@ -47,20 +47,20 @@ def test_finds_the_face_with_landmarks_inside_its_box(astronaut, detector):
 
 @pytest.mark.parametrize(("x", "y"), [(30, 0), (30, 30), (300, 100), (501, 333)])
 @pytest.mark.parametrize("size", [40, 48, 64])
-def test_finds_faces_from_40_px_up_in_a_webcam_frame(astronaut, detector, size, x, y):
+def test_close_search_finds_faces_from_40_px_in_a_webcam_frame(astronaut, detector, size, x, y):
     head = scaled(astronaut[20:220, 130:300], size / 112)
     faces = detector.find(pasted((480, 640), (head, x, y)), CLOSE_SIDE)
     assert [face.side for face in faces] == pytest.approx([size], rel=0.15)
 
 
 @pytest.mark.parametrize("size", [60, 112, 150, 300])
-def test_finds_faces_of_the_usual_size_at_first_sight(astronaut, detector, size):
+def test_default_search_finds_faces_from_60_px_in_a_webcam_frame(astronaut, detector, size):
     head = scaled(astronaut[20:220, 130:300], size / 112)[:480]
     faces = detector.find(pasted((480, 640), (head, 30, 0)))
     assert [face.side for face in faces] == pytest.approx([size], rel=0.15)
 
 
-def test_finds_a_face_in_a_photo_of_12_megapixels_in_its_own_pixels(astronaut, detector):
+def test_face_in_a_12_megapixel_photo_is_found_in_its_original_coordinates(astronaut, detector):
     small = detector.find(astronaut)[0]
     photo = pasted((3000, 4000), (scaled(astronaut, 5), 700, 200))
     (face,) = detector.find(photo)
@@ -82,12 +82,12 @@ def test_a_picture_without_a_face_has_none(empty_room, detector):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (16, 16), (3000, 2)])
-def test_odd_shapes_are_no_mistake(detector, shape):
+def test_pictures_of_extreme_shape_give_no_faces_and_no_error(detector, shape):
     assert detector.find(np.zeros((*shape, 3), np.uint8)) == []
 
 
 @pytest.mark.parametrize("degrees", [-30, -15, 0, 15, 30])
-def test_a_second_look_sees_how_far_the_head_is_tilted(astronaut, detector, degrees):
+def test_refining_twice_measures_the_tilt_of_the_head(astronaut, detector, degrees):
     tilted = turned(astronaut, degrees)
     (face,) = detector.find(tilted)
     once = detector.refine(tilted, face)
@@ -129,7 +129,7 @@ def test_the_crop_is_upright_however_the_head_is_tilted(astronaut, detector, deg
     assert error(tilted, face, upright=True) < 0.7 * error(tilted, face, upright=False)
 
 
-def test_landmarks_of_a_face_that_is_not_seen_again_stay_as_they_are(empty_room, detector):
+def test_face_that_is_not_found_again_keeps_its_landmarks(empty_room, detector):
     face = Face(100, 100, 80, 80, ((120, 130), (160, 130), (140, 150), (125, 165), (155, 165)), 0.6)
     assert detector.refine(empty_room, face) == face
 
@@ -151,13 +151,13 @@ def test_shrinking_averages_instead_of_skipping_pixels():
     assert crop(stripes, face, 64).std() < 4
 
 
-def test_a_face_at_the_edge_is_filled_up_with_the_edge():
+def test_crop_beyond_the_edge_is_filled_with_edge_pixels():
     picture = np.full((100, 100, 3), 200, np.uint8)
     face = Face(-30, -30, 80, 80, ((0, 0), (30, 0), (15, 15), (0, 30), (30, 30)), 1.0)
     assert (crop(picture, face, 32, 1.6) == 200).all()
 
 
-def test_what_is_kept_is_the_face_and_not_the_room(astronaut, detector):
+def test_kept_crop_contains_the_face_and_not_the_room(astronaut, detector):
     face = detector.find(astronaut)[0]
     kept, kept_face = kept_crop(astronaut, face)
     assert kept.shape == (140, 140, 3)  # 1.25 times 112
@@ -166,7 +166,7 @@ def test_what_is_kept_is_the_face_and_not_the_room(astronaut, detector):
     assert np.array(found.landmarks) == pytest.approx(np.array(kept_face.landmarks), abs=6)
 
 
-def test_what_is_kept_of_a_large_photo_is_at_most_320_px_and_upright(astronaut, detector):
+def test_kept_crop_of_a_large_photo_is_at_most_320_px_and_upright(astronaut, detector):
     photo = turned(scaled(astronaut, 5), 20)
     kept, kept_face = kept_crop(photo, detector.find(photo)[0])
     assert kept.shape == (KEPT_SIDE, KEPT_SIDE, 3)
@@ -182,7 +182,7 @@ def two_cheek_to_cheek(astronaut) -> np.ndarray:
     return canvas
 
 
-def test_of_another_face_nothing_recognisable_is_left(astronaut, detector):
+def test_obscured_face_is_no_longer_detected_and_the_spared_face_is_unchanged(astronaut, detector):
     picture = two_cheek_to_cheek(astronaut)
     face, other = detector.find(picture)
     before = picture.copy()
@@ -192,7 +192,7 @@ def test_of_another_face_nothing_recognisable_is_left(astronaut, detector):
     assert np.array_equal(picture[y - 40 : y + 40, x - 30 : x + 30], before[y - 40 : y + 40, x - 30 : x + 30])
 
 
-def test_what_is_kept_shows_nobody_else(astronaut, reader):
+def test_kept_crop_obscures_other_faces(astronaut, reader):
     picture = two_cheek_to_cheek(astronaut)
     reading = reader.read_still(picture)
     face, other = reading.faces
@@ -203,7 +203,7 @@ def test_what_is_kept_shows_nobody_else(astronaut, reader):
     assert changed[middle - 20 : middle + 20, int(seen.x) + 3 :].mean() > 0.95
 
 
-def test_a_face_that_only_a_closer_look_finds_is_obscured_too(astronaut, reader):
+def test_face_found_only_by_a_closer_search_is_a_bystander_too(astronaut, reader):
     picture = two_cheek_to_cheek(astronaut)
     face = reader.read_still(picture).face
     near = reader.detector.bystanders(picture, face, [])
@@ -211,14 +211,14 @@ def test_a_face_that_only_a_closer_look_finds_is_obscured_too(astronaut, reader)
     assert reader.detector.bystanders(astronaut, reader.read_still(astronaut).face, []) == []
 
 
-def test_a_model_s_crop_cut_from_what_was_kept_is_the_one_cut_from_the_picture(astronaut, detector):
+def test_model_crop_from_the_kept_crop_matches_the_one_from_the_picture(astronaut, detector):
     face = detector.find(astronaut)[0]
     from_picture = crop(astronaut, face, 64, 0.85).astype(float)
     from_kept = crop(*kept_crop(astronaut, face), 64, 0.85).astype(float)
     assert np.abs(from_picture - from_kept).mean() < 2
 
 
-def test_quality_follows_what_was_done_to_the_picture(astronaut, detector):
+def test_quality_measures_light_blur_and_size(astronaut, detector):
     face = detector.find(astronaut)[0]
     good = measure(astronaut, face)
     assert good.hints == ()
@@ -257,7 +257,7 @@ def test_each_fault_has_its_own_hint(shown, hint):
 
 
 @pytest.mark.parametrize("angle", [-30, -10, 0, 10, 30])
-def test_yaw_of_a_head_seen_by_a_camera(angle):
+def test_yaw_is_measured_from_the_landmarks_of_a_turned_head(angle):
     """Five points of a head in space, turned and seen from the front."""
     points = np.array([[-0.5, 0, 0], [0.5, 0, 0], [0, 0.6, 0.55], [-0.35, 1, 0.1], [0.35, 1, 0.1]])
     a = np.radians(angle)
@@ -268,7 +268,7 @@ def test_yaw_of_a_head_seen_by_a_camera(angle):
     assert face.roll == pytest.approx(0, abs=1e-6)
 
 
-def test_a_face_in_profile_whose_eyes_coincide_is_turned_away():
+def test_face_whose_eyes_coincide_has_a_yaw_of_90_degrees():
     assert Face(0, 0, 9, 9, ((3, 3), (3, 3), (5, 5), (3, 7), (3, 7)), 1.0).yaw == 90
 
 
@@ -304,7 +304,7 @@ def test_the_detector_s_weights_are_the_published_ones():
     assert "MIT License" in WEIGHTS.with_name("LICENSE").read_text(encoding="utf-8")
 
 
-def test_damaged_weights_are_said(tmp_path, monkeypatch):
+def test_damaged_weights_are_reported(tmp_path, monkeypatch):
     (tmp_path / "yunet.onnx").write_bytes(WEIGHTS.read_bytes()[:1000])
     monkeypatch.setattr("vibecheck.vision.detector.WEIGHTS", tmp_path / "yunet.onnx")
     with pytest.raises(ModelError, match=r"weights \(yunet\.onnx\) are missing or damaged"):

@@ -31,7 +31,7 @@ def saved(kind: str, **options) -> bytes:
         (b"", None),
     ],
 )
-def test_a_kind_is_told_by_content(data, kind):
+def test_file_format_is_recognised_by_its_content(data, kind):
     assert sniff(data) == kind
 
 

@@ -1,4 +1,4 @@
-"""What is taken comes out upright, RGB and looking as it should; everything else is one sentence."""
+"""Accepted pictures come out upright, in RGB, in their colours; all others get a one-sentence error."""
 
 import os
 import re
@@ -215,7 +215,7 @@ def difference(a, b) -> float:
 @pytest.mark.parametrize(
     ("make", "expected", "allowed"), [case[1:] for case in TAKEN], ids=[case[0] for case in TAKEN]
 )
-def test_what_is_taken_looks_as_it_should(make, expected, allowed):
+def test_accepted_picture_is_decoded_to_the_expected_pixels(make, expected, allowed):
     picture = decode(make())
     assert picture.shape == expected.shape
     assert picture.dtype == np.uint8
@@ -248,7 +248,7 @@ def test_sixteen_bits_are_scaled_not_clipped(depth, colour, pixel, expected):
         (8, 0, b"\x12", b"\0\x12"),
     ],
 )
-def test_a_colour_declared_clear_becomes_white(depth, colour, pixel, clear):
+def test_transparent_colour_becomes_white(depth, colour, pixel, clear):
     data = png(20, 16, depth, colour, (b"\0" + pixel * 20) * 16, chunk(b"tRNS", clear))
     assert (decode(data) == 255).all()
 
@@ -368,7 +368,7 @@ def test_a_larger_photo_is_made_smaller(kind, size, expected):
     assert difference(seen, FACE) < 3
 
 
-def test_the_limits_themselves():
+def test_pictures_up_to_the_size_limits_are_accepted_and_beyond_refused():
     assert 50_331_648 <= MAX_PIXELS < 100_000_000  # 8192 x 6144 is taken, 100 megapixels are not
     small = saved(FACE.resize((16, 16)), "PNG")
     assert decode(small).shape == (16, 16, 3)
@@ -432,7 +432,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("data", "words"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
-def test_what_is_not_taken_gets_one_sentence(data, words):
+def test_unsupported_file_gets_a_one_sentence_error(data, words):
     with pytest.raises(UnreadablePicture) as caught:
         decode(data, name="cat.jpg")
     sentence = str(caught.value)
@@ -446,7 +446,7 @@ def test_as_many_scans_as_optimisers_make_are_taken():
     assert MAX_SCANS >= 64
 
 
-def test_no_memory_is_a_sentence(monkeypatch):
+def test_out_of_memory_is_reported_in_one_sentence(monkeypatch):
     def unpack(*_):
         raise MemoryError
 
@@ -511,7 +511,7 @@ STARTS = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"RIFF\x
 
 @settings(max_examples=examples(400), deadline=None)
 @given(st.sampled_from(STARTS), st.binary(max_size=400))
-def test_any_bytes_survive(start, rest):
+def test_arbitrary_bytes_raise_nothing_but_picture_errors(start, rest):
     survives(start + rest)
 
 
@@ -523,7 +523,7 @@ def test_any_bytes_survive(start, rest):
     st.booleans(),
 )
 @example("palette bmp", [(0.0, 66)], 1.0, False)
-def test_damaged_files_survive(kind, flips, cut, in_header):
+def test_damaged_files_raise_nothing_but_picture_errors(kind, flips, cut, in_header):
     data = bytearray(KINDS[kind])
     reach = min(len(data), 120) if in_header else len(data)  # most of what can go wrong is there
     for where, value in flips:
@@ -531,7 +531,7 @@ def test_damaged_files_survive(kind, flips, cut, in_header):
     survives(bytes(data[: int(len(data) * cut)] if cut < 0.5 else data))
 
 
-def test_every_byte_of_a_header_survives_being_wrong():
+def test_any_wrong_header_byte_raises_nothing_but_picture_errors():
     for kind in ("jpeg", "gif", "bmp", "webp", "animated webp"):  # a PNG's is checksummed
         for position in range(100):
             for value in (0, 0x7F, 0xFF):
@@ -540,7 +540,7 @@ def test_every_byte_of_a_header_survives_being_wrong():
                 survives(bytes(data))
 
 
-def test_threads_decode_at_once_and_change_nothing_of_pillow():
+def test_threads_can_decode_at_once_without_changing_pillows_settings():
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters)
     alone = {kind: decode(data) for kind, data in KINDS.items()}
     with ThreadPoolExecutor(8) as pool:
@@ -624,7 +624,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
         read_file(path)
 
 
-def test_a_path_that_cannot_exist_is_a_sentence():
+def test_impossible_path_is_reported():
     with pytest.raises(UnreadablePicture, match="cannot be read: embedded null byte"):
         read_file("me\0.jpg")
     with pytest.raises(UnreadablePicture, match="name too long"):
@@ -714,12 +714,12 @@ def test_scans_are_counted_whatever_the_kind_of_jpeg(side, count):
         decode(scans_of(side, count))
 
 
-def test_what_looks_like_a_scan_in_metadata_does_not_count():
+def test_scan_markers_in_metadata_do_not_count():
     assert decode(jpeg_with((0xE5, b"\xff\xda" * 500))).shape == PHOTO.shape
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIC"])
-def test_a_picture_that_decodes_to_more_than_it_says_is_not_decoded(kind, monkeypatch):
+def test_picture_larger_than_its_declared_size_is_not_decoded(kind, monkeypatch):
     data = saved(Image.new("RGB", (3000, 2000)), "AVIF", speed=10) if kind == "AVIF" else HEIC.read_bytes()
     where = data.index(b"ispe") + 8
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("decoded"))
@@ -752,7 +752,7 @@ def test_scans_inside_a_tiff_count_as_well():
         ),
     ],
 )
-def test_what_would_take_too_much_memory_is_refused_by_its_header(make, sentence):
+def test_picture_that_needs_too_much_memory_is_refused_by_its_header(make, sentence):
     with pytest.raises(PictureTooLarge) as caught:
         decode(make())
     assert sentence in str(caught.value)

@@ -17,11 +17,11 @@ from vibecheck.vision.model_source import Embedded, HubModel, ModelFolder, parse
         ("~/model", ModelFolder(Path.home() / "model")),
     ],
 )
-def test_a_hub_id_a_folder_or_embedded(text, source):
+def test_model_source_is_a_hub_id_a_folder_or_embedded(text, source):
     assert parse_source(text) == source
 
 
-def test_a_folder_that_exists_goes_before_a_hub_id(tmp_path, monkeypatch):
+def test_existing_folder_takes_precedence_over_a_hub_id(tmp_path, monkeypatch):
     (tmp_path / "owner" / "name").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert parse_source("owner/name") == ModelFolder(tmp_path / "owner" / "name")
@@ -43,7 +43,7 @@ def test_a_folder_that_exists_goes_before_a_hub_id(tmp_path, monkeypatch):
         "a" * 96 + "/b",
     ],
 )
-def test_anything_else_is_refused(text):
+def test_malformed_model_source_is_refused(text):
     with pytest.raises(ValueError, match="owner/name"):
         parse_source(text)
 
@@ -53,7 +53,7 @@ def test_a_source_is_written_as_it_is_read(text):
     assert str(parse_source(text)) == text
 
 
-def test_only_a_commit_says_which_version_it_is():
+def test_only_a_commit_identifies_the_version_of_a_hub_model():
     assert HubModel("owner/name").version is None
     assert HubModel("owner/name", "main").version is None
     assert HubModel("owner/name", "0123456789ab" + "0" * 28).version == "owner/name@0123456789ab"

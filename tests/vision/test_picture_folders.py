@@ -34,14 +34,14 @@ def test_pictures_are_found_by_name_or_content_and_the_rest_is_counted(phone):
     assert left_out_sentence(Counter()) == ""
 
 
-def test_the_folder_itself_may_be_hidden(tmp_path):
+def test_pictures_in_a_hidden_folder_are_found(tmp_path):
     folder = tmp_path / ".cache"
     folder.mkdir()
     (folder / "a.jpg").touch()
     assert len(list(pictures_in(folder, Counter()))) == 1
 
 
-def test_content_says_more_than_the_name(tmp_path):
+def test_file_content_takes_precedence_over_its_extension(tmp_path):
     (tmp_path / "clip.jpg").write_bytes(b"\0\0\0\x20ftypisom\0\0\2\0isomiso2")
     Image.new("RGB", (20, 20)).save(tmp_path / "still.mp4", "PNG")
     left_out = Counter()

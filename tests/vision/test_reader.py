@@ -18,7 +18,7 @@ def test_a_doubtful_face_gets_a_hint(reader, astronaut):
     assert reader.read_still(astronaut).hints == ()
 
 
-def test_a_photo_is_read(reader, astronaut):
+def test_photo_reading_has_mood_quality_and_kept_crop(reader, astronaut):
     reading = reader.read_still(astronaut)
     assert top(reading) == "happy"
     assert sum(reading.probabilities) == pytest.approx(1)
@@ -27,7 +27,7 @@ def test_a_photo_is_read(reader, astronaut):
     assert reading.took_ms > 0
 
 
-def test_nobody_is_no_mistake(reader, empty_room):
+def test_picture_without_a_face_gives_an_empty_reading(reader, empty_room):
     frame = reader.read_frame(empty_room, 1.0, Expected(closely=True))
     for reading in (reader.read_still(empty_room), frame):
         assert reading.face is None
@@ -41,7 +41,7 @@ def test_a_small_face_in_a_photo_gets_a_second_look(reader, astronaut):
     assert top(reader.read_still(photo)) == "happy"
 
 
-def test_a_small_face_in_a_frame_is_found_when_it_is_worth_it(reader, astronaut):
+def test_small_face_in_a_frame_is_found_only_by_a_close_search(reader, astronaut):
     frame = pasted((480, 640), (scaled(astronaut[20:220, 130:300], 40 / 112), 300, 100))
     assert reader.read_frame(frame, 0.0).face is None
     assert reader.read_frame(frame, 0.0, Expected(closely=True)).face.side == pytest.approx(40, rel=0.15)
@@ -62,7 +62,7 @@ def test_a_face_that_is_followed_reads_as_one_that_was_searched(reader, astronau
     assert followed.face != searched.face, "it was looked at anew"
 
 
-def test_a_frame_and_the_next_one_mirrored_say_what_both_of_one_would(reader, astronaut):
+def test_plain_and_mirrored_readings_average_to_the_combined_reading(reader, astronaut):
     """The mean of logits: a correction for the prior is the same for both."""
     sides = (None, False, True)
     readings = [reader.read_frame(astronaut, 0.0, Expected(mirrored=side)) for side in sides]
@@ -78,7 +78,7 @@ def test_a_face_that_cannot_be_followed_is_searched(reader, astronaut):
     assert reader.read_frame(elsewhere, 0.1, Expected(before, follow=True)).face.x > 500
 
 
-def test_two_people_of_one_size_do_not_take_turns(reader, astronaut):
+def test_reader_stays_with_one_of_two_people_of_equal_size(reader, astronaut):
     head = astronaut[20:220, 130:300]
     frame = pasted((480, 640), (scaled(head, 1.05), 20, 100), (head, 350, 100))
     left, right = reader.read_frame(frame, 0.0).faces

@@ -7,7 +7,7 @@ from vibecheck.vision.sample_faces import face_crops
 MANIFEST = Manifest(version="m", crop_scale=0.85)
 
 
-def test_faces_are_cut_to_the_model_s_size_and_are_the_same_each_time():
+def test_sample_faces_have_the_model_size_and_are_reproducible():
     faces = face_crops(MANIFEST, 48, 41)
     assert faces.shape == (41, 48, 48, 3) and faces.dtype == np.uint8
     assert np.array_equal(faces, face_crops(MANIFEST, 48, 41))
@@ -15,7 +15,7 @@ def test_faces_are_cut_to_the_model_s_size_and_are_the_same_each_time():
     assert len({face.tobytes() for face in faces}) == 41
 
 
-def test_some_of_them_show_a_face_that_is_sharp_and_reads_as_happy(classifier):
+def test_sharp_sample_faces_are_classified_as_happy(classifier):
     faces = face_crops(classifier.manifest, classifier.side, 40)
     moods = classifier.probabilities(faces[::4]).argmax(axis=1)
     assert (moods == 3).mean() >= 0.8

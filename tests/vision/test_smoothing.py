@@ -1,4 +1,4 @@
-"""The label is steady, a true change shows within a second, and neither depends on the frame rate."""
+"""The mood shown is steady, changes within a second when the face does, at any frame rate."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -93,7 +93,7 @@ def test_the_first_reading_is_shown_at_once():
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_a_change_goes_on_evenly_for_the_length_of_the_window(rate):
+def test_change_is_spread_evenly_over_the_length_of_the_window(rate):
     for elapsed in (0.6, 1.2):  # whole numbers of intervals at each rate
         shown = watch(
             even(rate, 3 + elapsed), becomes(HAPPY, SURPRISE, at=3 + 1e-6), smoother=Smoother(margin=0)
@@ -137,7 +137,7 @@ def test_a_lead_below_the_margin_never_changes_the_label():
     assert changes(s.mood for _, s in watch(even(12, 30), becomes(shares(neutral=0.5), enough))) == 1
 
 
-def test_moods_that_take_turns_ahead_still_replace_the_one_shown():
+def test_alternating_leaders_still_replace_the_mood_shown():
     """Disgust and anger are often mistaken for each other; the smile is over all the same."""
 
     def truth(t):
@@ -148,7 +148,7 @@ def test_moods_that_take_turns_ahead_still_replace_the_one_shown():
     assert shown[-1][1].mood in ("angry", "disgust")
 
 
-def test_while_a_mood_stays_ahead_of_another_its_bar_is_the_largest():
+def test_shown_mood_is_always_the_largest_bar():
     shown = [d for _, d in watch(even(30, 6), becomes(HAPPY, shares(sad=0.45, happy=0.35)))]
     assert {d.mood for d in shown} == {"happy"}
     assert all(d.confidence == max(d.probabilities) for d in shown)
@@ -157,7 +157,7 @@ def test_while_a_mood_stays_ahead_of_another_its_bar_is_the_largest():
     assert shown[-1].confidence == pytest.approx(0.41, abs=0.01)
 
 
-def test_what_was_clear_stays_clear_until_it_is_clearly_not():
+def test_headline_changes_to_hard_to_tell_and_back_only_beyond_the_margin():
     nearly, not_at_all = shares(sad=0.42, fear=0.38), shares(sad=0.34, fear=0.32)
     smoother = Smoother()
     for at in even(12, 3):
@@ -177,7 +177,7 @@ def test_what_was_clear_stays_clear_until_it_is_clearly_not():
     assert told.headline == "Sad"
 
 
-def test_while_it_is_hard_to_tell_the_runner_up_stays():
+def test_runner_up_in_the_headline_changes_only_beyond_the_margin():
     smoother = Smoother()
     for at in even(12, 3):
         smoother.update(at, HERE, shares(sad=0.35, fear=0.30))
@@ -201,7 +201,7 @@ def test_a_wrong_first_reading_is_soon_outvoted():
     assert smoother.update(0.16, HERE, HAPPY).mood == "happy"
 
 
-def test_the_mood_is_right_sooner_than_a_single_reading_would_be():
+def test_smoothed_mood_is_right_more_often_than_a_single_reading():
     truth = shares(sad=0.5, neutral=0.2)
     right = np.zeros(2)
     for seed in range(200):
@@ -213,7 +213,7 @@ def test_the_mood_is_right_sooner_than_a_single_reading_would_be():
     assert soon > 0.9
 
 
-def test_after_half_a_second_a_face_has_a_mood_that_holds():
+def test_mood_that_was_shown_for_half_a_second_holds():
     shown = watch(even(30, 0.8), becomes(HAPPY, SURPRISE, at=0.55))
     assert {smoothed.mood for _, smoothed in shown} == {"happy"}
 
@@ -253,7 +253,7 @@ def test_a_close_call_changes_a_few_times_a_minute(noise, allowed):
 
 
 @pytest.mark.parametrize("noise", [independent, correlated])
-def test_a_true_change_shows_as_soon_at_any_rate(noise):
+def test_true_change_is_shown_equally_fast_at_any_frame_rate(noise):
     medians = []
     for rate in RATES:
         took = []
@@ -281,7 +281,7 @@ def test_a_half_second_blip_among_noise_hardly_ever_flips(noise):
 # Time
 
 
-def test_uneven_times_weigh_by_time_not_by_count():
+def test_readings_are_weighted_by_time_not_by_count():
     """A burst of frames is not more evidence than as long at a lower rate."""
     burst = Smoother()
     for at in (*even(10, 3), *even(100, 0.3, 3.0)):
@@ -304,7 +304,7 @@ def test_one_reading_after_a_pause_does_not_outweigh_all_before():
 
 
 @pytest.mark.parametrize("late", [0.0005, 0.0, -0.0005, -0.01, -0.5, -100.0])
-def test_what_comes_late_or_twice_changes_nothing(late):
+def test_late_or_repeated_readings_change_nothing(late):
     smoother, other = Smoother(), Smoother()
     for at in even(12, 2):
         smoother.update(at, HERE, HAPPY)
@@ -315,7 +315,7 @@ def test_what_comes_late_or_twice_changes_nothing(late):
     assert smoother.update(2.1, HERE, SAD) == other.update(2.1, HERE, SAD)
 
 
-def test_a_reading_from_before_the_face_went_is_late_too():
+def test_reading_from_before_the_face_left_changes_nothing():
     smoother = Smoother()
     before = smoother.update(1.0, HERE, HAPPY)
     smoother.update(1.5, None)
@@ -335,7 +335,7 @@ def test_the_mood_is_held_for_a_second_without_a_face(gone, kept):
     assert smoother.update(2 + gone, None) == (before if kept else None)
 
 
-def test_a_face_that_comes_back_in_time_goes_on_and_later_starts_afresh():
+def test_face_that_returns_within_a_second_continues_and_later_starts_afresh():
     for gone, mood in ((0.8, "happy"), (1.2, "surprise")):
         smoother = Smoother()
         for at in even(10, 2):
@@ -344,7 +344,7 @@ def test_a_face_that_comes_back_in_time_goes_on_and_later_starts_afresh():
         assert smoother.update(2 + gone, HERE, SURPRISE).mood == mood
 
 
-def test_a_pause_without_any_frame_is_a_face_gone():
+def test_pause_without_frames_resets_the_mood():
     smoother = Smoother()
     smoother.update(0.0, HERE, HAPPY)
     assert smoother.update(FORGET, HERE, SURPRISE).probabilities == pytest.approx(tuple(SURPRISE))
@@ -358,7 +358,7 @@ def test_a_face_that_is_not_read_keeps_its_mood_for_a_second():
     assert smoother.update(1.1, HERE, SAD).mood == "sad"
 
 
-def test_no_face_no_mood():
+def test_no_mood_is_shown_before_a_face_was_read():
     smoother = Smoother()
     assert smoother.update(0.0, None) is None
     assert smoother.update(0.1, HERE) is None
@@ -418,7 +418,7 @@ def test_a_moving_head_is_the_same_face(rate):
         (math.inf, HERE, HAPPY, "Not a time"),
     ],
 )
-def test_nonsense_is_refused_and_changes_nothing(at, seen, probabilities, words):
+def test_invalid_readings_are_refused_and_change_nothing(at, seen, probabilities, words):
     smoother = Smoother()
     before = smoother.update(-1.0, HERE, SAD)
     with pytest.raises(ValueError, match=words):
@@ -473,7 +473,7 @@ def test_without_a_margin_the_probabilities_are_the_mean_of_the_window(sequence)
 
 @settings(max_examples=examples(150), deadline=None)
 @given(SEQUENCE)
-def test_what_is_shown_is_a_distribution_whose_largest_is_the_mood(sequence):
+def test_shown_probabilities_are_a_distribution_whose_largest_is_the_mood(sequence):
     smoother, plain = Smoother(), Smoother(margin=0)
     for at, reading in timed(sequence):
         shown = smoother.update(at, HERE, reading)

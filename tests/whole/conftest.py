@@ -1,4 +1,4 @@
-"""The whole app in processes of its own, with real servers beside it, and visitors who come over the wire."""
+"""The whole app in its own processes, with real servers beside it, and visitors who connect by network."""
 
 from collections.abc import Callable, Iterator
 from io import BytesIO

@@ -8,7 +8,7 @@ from tests.whole.conftest import check_vibe
 from vibecheck.settings import Settings
 
 
-def test_an_answer_that_arrives_after_the_next_check_is_for_the_one_it_was_given_for(run_app):
+def test_late_answer_is_never_stored_for_the_next_vibe_check(run_app):
     app = run_app()
     app.ready()
     with Visitor(app.url) as tab:

@@ -77,7 +77,7 @@ OPERATIONS = {
 }
 
 
-def test_it_is_known_what_every_message_does_to_others():
+def test_every_websocket_message_type_is_listed_with_its_effect_on_others():
     fields = {field.name for field in BackMsg.DESCRIPTOR.fields}
     assert fields == set(BACK_MESSAGES), "a new message: find out what it does to others, and say it above"
     assert {name for name, does in BACK_MESSAGES.items() if not does.startswith("dropped")} == messages.TAKEN
@@ -118,7 +118,7 @@ def test_no_message_of_a_visitor_changes_anything_for_others(app, trainer):
         assert is_open(tab), "and so does the link"
 
 
-def test_clearing_the_caches_costs_the_app_nothing(app):
+def test_clear_cache_messages_cost_no_memory(app):
     message = BackMsg(clear_cache=True).SerializeToString()
     with Visitor(app.url) as tab:
         before = app.used().resident_mb
@@ -211,7 +211,7 @@ def test_the_link_is_traded_for_a_cookie_before_any_page_is_drawn(app, asked, le
     assert cookie[2].split("; ") == ["Path=/", "HttpOnly", "SameSite=Strict"]
 
 
-def test_behind_https_the_cookies_are_for_https_alone(app):
+def test_cookies_are_secure_behind_https(app):
     answer = requests.get(
         f"{app.url}/?access={TOKEN}",
         headers={"X-Forwarded-Proto": "https"},
@@ -274,7 +274,7 @@ def test_the_visitors_cookie_is_set_once_and_over_http(app):
         assert "vibecheck_visitor" not in bodies
 
 
-def test_a_connection_without_the_cookie_is_given_it_too(app):
+def test_connection_without_the_visitor_cookie_receives_it(app):
     """A page from the browser's cache, or one that was open while the visitor's data were deleted."""
     address = f"{app.url.replace('http', 'ws')}/_stcore/stream"
     with connect(address, origin=app.url, subprotocols=["streamlit"], max_size=None) as connection:
@@ -315,7 +315,7 @@ def test_a_deletion_reaches_every_tab_of_the_visitor(app):
     assert (rows(app, before), rows(app, after)) == (0, 0)
 
 
-def test_a_face_on_a_page_has_no_address(app):
+def test_face_pictures_have_no_url(app):
     with Visitor(app.url) as tab:
         check_vibe(tab, content=photo(0.8))
         assert "imgs" not in [each.WhichOneof("type") for each in tab.elements]

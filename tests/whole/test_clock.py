@@ -1,4 +1,4 @@
-"""The machine's clock is moved back an hour under the running app (libfaketime gives it another)."""
+"""The machine's clock is set back an hour under the running app, with libfaketime."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ def library() -> str:
     return str(found[0])
 
 
-def test_after_the_clock_was_moved_back_an_hour_everything_goes_on(run_app, tmp_path):
+def test_app_keeps_working_after_the_clock_was_set_back_an_hour(run_app, tmp_path):
     clock = tmp_path / "clock"
     clock.write_text("+0\n")
     app = run_app(

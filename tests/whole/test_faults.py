@@ -1,4 +1,4 @@
-"""One part fails under the running app: what happened is said in a sentence, and the rest keeps working."""
+"""One part fails under the running app: this is reported in one sentence, and the rest keeps working."""
 
 import re
 import resource
@@ -68,7 +68,7 @@ def check_with_record(tab: Visitor, store: Store) -> None:
     assert store.feedback_of(mine)[0].label == "happy" and store.picture(mine)
 
 
-def test_the_database_is_locked_by_another_program(app, tab, store):
+def test_locked_database_is_reported_and_moods_are_still_shown(app, tab, store):
     with closing(sqlite3.connect(app.data / "vibecheck.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
@@ -92,7 +92,7 @@ def a_full_disk(app: RunningApp) -> Iterator[None]:
         resource.prlimit(app.pid, resource.RLIMIT_FSIZE, before)
 
 
-def test_the_disk_is_full(app, tab, store):
+def test_full_disk_is_reported_and_leaves_no_partial_records(app, tab, store):
     check_with_record(tab, store)
     stored = store.count()
     with a_full_disk(app):
@@ -106,7 +106,7 @@ def test_the_disk_is_full(app, tab, store):
     check_with_record(tab, store)
 
 
-def test_the_place_of_the_pictures_is_gone(app, tab, store):
+def test_unusable_picture_folder_is_reported_and_numbers_are_still_kept(app, tab, store):
     mine = check_vibe(tab)
     images = app.data / "images"
     images.rename(app.data / "elsewhere")
@@ -128,14 +128,14 @@ def test_the_place_of_the_pictures_is_gone(app, tab, store):
     check_with_record(tab, store)
 
 
-def test_the_folder_of_the_pictures_was_deleted(app, tab, store):
+def test_deleted_picture_folder_is_created_again(app, tab, store):
     mine = check_vibe(tab)
     shutil.rmtree(app.data / "images")
     assert store.picture(mine) is None
     check_with_record(tab, store)
 
 
-def test_a_tab_that_is_closed_in_the_middle_of_a_check_leaves_nothing_behind(app, store):
+def test_tab_closed_during_a_check_leaves_no_threads_or_connections(app, store):
     with Visitor(app.url) as tab:
         check_with_record(tab, store)  # what the app needs for its first visitor stays
     threads, files = psutil.Process(app.pid).num_threads(), psutil.Process(app.pid).num_fds()
@@ -160,7 +160,7 @@ def test_a_tab_that_is_closed_in_the_middle_of_a_check_leaves_nothing_behind(app
     wait_for(lambda: process.num_fds() <= files + 3 * (LEAVING + 1) + 10, "their connections to close")
 
 
-def test_after_all_that_nothing_raised(app):
+def test_none_of_the_faults_logged_a_traceback(app):
     assert "Traceback" not in said(app)
 
 
@@ -171,7 +171,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.mark.postgres
-def test_postgres_is_restarted(postgres, run_app):
+def test_restarted_postgres_is_used_again(postgres, run_app):
     app = run_app(VIBECHECK_DATABASE_URL=postgres.url)
     app.ready()
     with Visitor(app.url) as tab:
@@ -202,7 +202,7 @@ def silence() -> Iterator[str]:
         yield f"127.0.0.1:{silent.getsockname()[1]}"
 
 
-def test_spotify_comet_and_the_hub_hang_at_once(silence, run_app):
+def test_hanging_spotify_comet_and_hub_do_not_slow_down_vibe_checks(silence, run_app):
     app = run_app(
         VIBECHECK_MODEL="somebody/some-model",
         HF_ENDPOINT=f"http://{silence}",
@@ -235,7 +235,7 @@ def test_spotify_comet_and_the_hub_hang_at_once(silence, run_app):
 
 
 @pytest.mark.parametrize("put_back", [False, True])
-def test_the_data_folder_is_removed_or_replaced(run_app, tmp_path, put_back):
+def test_removed_or_replaced_data_folder_is_reported(run_app, tmp_path, put_back):
     app = run_app()
     app.ready()
     with Visitor(app.url) as tab:

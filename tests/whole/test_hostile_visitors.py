@@ -54,7 +54,7 @@ def raisers(log: str) -> list[str]:
     return [file for found in deepest for file in found if file.startswith(str(ROOT)) and ".venv" not in file]
 
 
-def test_who_raised_is_found_however_the_log_breaks_its_lines():
+def test_raising_file_is_found_in_wrapped_log_lines():
     wrapped = f"  /x/.venv/a.py:13 in f  \n {ROOT}/vibecheck/ui/li  \n  ve.py:9  \n 8 in g\n──\nE: no"
     log = f"─ Traceback (most recent ─\n{wrapped}"
     assert raisers(log) == [f"{ROOT}/vibecheck/ui/live.py"]
@@ -98,12 +98,12 @@ def nothing_is_raised(app, request):
     yield
     log = said(app)[before:]
     assert raisers(log) == []
-    assert "Traceback" not in log or request.node.name == "test_states_of_widgets"
+    assert "Traceback" not in log or request.node.name == "test_malicious_widget_states_raise_nothing"
     with Visitor(app.url) as tab:
         assert check_vibe(tab)
 
 
-def test_uploads(app):
+def test_malicious_uploads_show_no_page_errors(app):
     rng = random.Random(1)
     with Visitor(app.url) as tab:
         tab.pick("way", UPLOAD)
@@ -115,7 +115,7 @@ def test_uploads(app):
             assert tab.errors() == []
 
 
-def test_a_crowd_with_the_largest_pictures_fits_a_small_host(app):
+def test_four_uploads_of_the_largest_picture_at_once_need_less_than_500_mb(app):
     file = BytesIO()
     Image.new("RGB", (6000, 4400), "grey").save(file, "PNG", compress_level=1)
     process = psutil.Process(app.process.pid)
@@ -140,7 +140,7 @@ def test_a_crowd_with_the_largest_pictures_fits_a_small_host(app):
     assert (peak - before) / 1e6 < 500, f"{(peak - before) / 1e6:.0f} MB"
 
 
-def test_a_visitor_checks_no_faster_than_a_person_can(app):
+def test_vibe_checks_of_a_visitor_are_limited_per_minute(app):
     with Visitor(app.url) as tab:
         check_vibe(tab)
         refused = r"20 vibe checks within a minute\. Wait \d+ seconds"
@@ -153,7 +153,7 @@ def test_a_visitor_checks_no_faster_than_a_person_can(app):
 
 
 @pytest.mark.parametrize("page", ["", "Corrections", "Dashboard", "About"])
-def test_addresses(app, page):
+def test_malicious_addresses_show_no_page_errors(app, page):
     rng = random.Random(2)
     for _ in range(MANY // 4):
         name = rng.choice(("prediction_id", "access", "embed", "code", quote(words(rng))))
@@ -162,7 +162,7 @@ def test_addresses(app, page):
             assert tab.errors() == []
 
 
-def test_cookies(app):
+def test_malicious_cookies_show_no_page_errors(app):
     rng = random.Random(3)
     letters = (
         "".join(map(chr, range(33, 127))).replace(";", "").replace(",", "").replace('"', "").replace("\\", "")
@@ -202,7 +202,7 @@ def hostile_state(rng: random.Random, name: str) -> WidgetState:
     return state
 
 
-def test_states_of_widgets(app):
+def test_malicious_widget_states_raise_nothing(app):
     """What Streamlit cannot read, it raises before a page sees it; nothing else may come of it."""
     rng = random.Random(4)
     for _ in range(MANY):
@@ -213,7 +213,7 @@ def test_states_of_widgets(app):
                 tab.rerun(also=states)
 
 
-def test_what_was_recorded_meanwhile_is_whole(app):
+def test_recorded_predictions_have_their_pictures(app):
     with Visitor(app.url) as tab:
         mine = check_vibe(tab)
     store = open_store(Settings(data=app.data, model="embedded"))

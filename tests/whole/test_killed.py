@@ -5,7 +5,7 @@ import pytest
 from benchmarks.crash import Shown, crash
 
 
-def test_what_visitors_were_shown_is_there_once_and_whole_after_the_app_was_killed(tmp_path):
+def test_results_shown_to_visitors_are_stored_once_and_whole_after_a_kill(tmp_path):
     found = crash(2, seed=4, folder=tmp_path)
     assert found.shown > 0 and found.stored >= found.shown
     assert (found.lost, found.altered, found.twice, found.half_written, found.unserved) == (
@@ -32,5 +32,5 @@ def test_what_visitors_were_shown_is_there_once_and_whole_after_the_app_was_kill
         ([], None, ["sad"], False),
     ],
 )
-def test_which_labels_the_records_may_hold_after_a_kill(answers, on_its_way, labels, allowed):
+def test_allowed_labels_after_a_kill_are_those_shown_or_in_progress(answers, on_its_way, labels, allowed):
     assert Shown("0" * 32, True, answers, on_its_way).allows(labels) == allowed

@@ -37,7 +37,7 @@ def finetune(data: Path, *options: str) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_what_people_say_becomes_a_better_model_that_goes_live(run_app):
+def test_feedback_trains_a_better_model_that_goes_live(run_app):
     app = run_app()
     settings = Settings(data=app.data, model="embedded")
     with Visitor(app.ready()) as tab:

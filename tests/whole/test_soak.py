@@ -1,4 +1,4 @@
-"""Memory stays where it is while a camera stays on. `python -m benchmarks soak` does it for half an hour."""
+"""Memory does not grow while a camera stays on. `python -m benchmarks soak` does this for half an hour."""
 
 import pytest
 

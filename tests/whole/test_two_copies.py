@@ -109,7 +109,7 @@ def test_each_browser_stays_with_its_copy_and_both_are_used(copies):
         assert len(copies.nginx.copies_of(cookie)) == 1
 
 
-def test_what_one_copy_recorded_is_seen_and_labelled_through_the_other(copies, store):
+def test_vibe_check_recorded_by_one_copy_is_labelled_through_the_other(copies, store):
     person = uuid.uuid4().hex
     with visitor_at(copies, copies.first, person) as tab:
         mine = check_vibe(tab)
@@ -133,7 +133,7 @@ def test_what_one_copy_recorded_is_seen_and_labelled_through_the_other(copies, s
     assert store.feedback_of(other)[0].source == "audit"
 
 
-def test_all_of_it_reaches_comet_once_however_many_copies_send(copies, store):
+def test_everything_reaches_comet_once_although_both_copies_send(copies, store):
     people = [uuid.uuid4().hex for _ in range(2)]
     ids = []
     for person, app in zip(people, (copies.first, copies.second), strict=True):
@@ -192,7 +192,7 @@ def test_live_video_is_set_up_through_nginx(copies, open_browser, tmp_path, stor
     assert store.count() == before + 1
 
 
-def test_no_copy_said_anything_unusual(copies):
+def test_neither_copy_logged_a_traceback(copies):
     for app in (copies.first, copies.second):
         assert "Traceback" not in said(app)
 

@@ -1,4 +1,4 @@
-"""The app on records that its first version wrote: dumps of both databases as they were then."""
+"""The app on records written by its first version: dumps of both databases from that time."""
 
 import sqlite3
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ def old_postgres():
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def test_the_whole_app_goes_on_with_what_its_first_version_wrote(kind, request, run_app, tmp_path):
+def test_app_works_with_records_of_its_first_version(kind, request, run_app, tmp_path):
     url = request.getfixturevalue(f"old_{kind}")
     picture = tmp_path / "data" / "images" / IDS[0][:2] / f"input_{IDS[0]}.jpg"
     picture.parent.mkdir(parents=True)

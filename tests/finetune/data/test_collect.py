@@ -1,4 +1,4 @@
-"""What there is to learn from, of every source."""
+"""Collecting labelled pictures to train on, from each source."""
 
 import csv
 from collections import Counter
@@ -47,7 +47,7 @@ def add(store, *labels, picture=None, number=0, **changes):
     return made
 
 
-def test_a_store_gives_every_label_with_its_picture_and_a_side(settings):
+def test_store_source_gives_every_labelled_picture_with_a_side(settings):
     ids = fill(settings, 120, visitors=40)
     collected = collect(settings, "store")
     assert {row.prediction_id for row in collected.rows} == set(ids)
@@ -76,7 +76,7 @@ def test_sides_are_kept_with_the_predictions(settings, store):
     assert len(second.rows) == 30 + len(fill_more)
 
 
-def test_a_look_keeps_no_sides(settings, store):
+def test_collecting_without_keep_sides_stores_no_sides(settings, store):
     fill(settings, 30)
     collect(settings, "store", keep_sides=False)
     with engine_of(store).connect() as connection:
@@ -94,14 +94,14 @@ def test_a_look_keeps_no_sides(settings, store):
         ([("sad", "audit", "me"), ("fear", "volunteered", "me")], "fear"),
     ],
 )
-def test_one_label_a_prediction(settings, store, labels, expected):
+def test_one_label_is_chosen_per_prediction(settings, store, labels, expected):
     add(store, *labels)
     collected = collect(settings, "store")
     assert [row.label for row in collected.rows] == ([expected] if expected else [])
     assert sum(collected.left_out.values()) == (expected is None)
 
 
-def test_what_cannot_be_used_is_counted(settings, store):
+def test_unusable_labels_and_pictures_are_counted(settings, store):
     add(store, (CANT_TELL, "audit", "me"), number=1)
     add(store, ("sad", "labeller", "a"), ("fear", "labeller", "b"), number=2)
     add(store, ("sad", "audit", "me"), number=3, picture=b"\xff\xd8 no picture")
@@ -158,7 +158,7 @@ def folder(tmp_path):
     return root
 
 
-def test_a_folder_of_folders(settings, folder):
+def test_folder_source_takes_the_label_from_the_subfolder(settings, folder):
     (folder / "sad" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
     (folder / "bored").mkdir()
     collected = collect(settings, str(folder), crops=True)
@@ -200,7 +200,7 @@ def test_photos_are_cut_to_what_may_be_kept(settings, tmp_path, astronaut, empty
     assert len(row.picture) < 60_000
 
 
-def test_crops_that_were_not_called_so(settings, tmp_path):
+def test_face_crops_without_the_crops_option_are_refused_with_a_hint(settings, tmp_path):
     (tmp_path / "faces" / "sad").mkdir(parents=True)
     Image.fromarray(face(5, 5)[30:60, 30:60]).save(tmp_path / "faces" / "sad" / "1.png")
     with pytest.raises(LabelsError, match="--crops"):
@@ -219,17 +219,17 @@ def test_a_picture_that_is_in_the_store_keeps_its_side(settings, store, folder):
     assert next(row.side for row in again.rows if row.prediction_id == made.id) == HELD_OUT
 
 
-def test_a_source_that_is_not_there(settings):
+def test_unknown_source_is_refused(settings):
     with pytest.raises(LabelsError, match="--source takes store, comet, a folder or a CSV file"):
         collect(settings, "nowhere")
 
 
-def test_comet_without_a_key(settings):
+def test_comet_source_without_an_api_key_is_refused(settings):
     with pytest.raises(SettingsError, match="COMET_API_KEY"):
         collect(settings, "comet")
 
 
-def test_nothing_to_learn_from(settings, store):
+def test_training_without_labels_is_refused(settings, store):
     with pytest.raises(LabelsError, match=r"no labelled pictures.*Corrections page"):
         check(collect(settings, "store"))
     add(store, (CANT_TELL, "audit", "me"))
@@ -237,7 +237,7 @@ def test_nothing_to_learn_from(settings, store):
         check(collect(settings, "store"))
 
 
-def test_a_single_visit_may_be_kept_apart_as_a_whole(settings, store):
+def test_data_with_only_held_out_pictures_is_refused(settings, store):
     number = next(
         n
         for n in range(1000)
@@ -249,7 +249,7 @@ def test_a_single_visit_may_be_kept_apart_as_a_whole(settings, store):
         check(collect(settings, "store"))
 
 
-def test_one_mood_only(settings, store):
+def test_data_with_only_one_mood_is_refused(settings, store):
     for number in range(10):
         add(store, ("sad", "audit", "me"), number=number, visitor=f"visitor {number}")
     with pytest.raises(LabelsError, match=r"only sad among .* two moods or more"):

@@ -42,13 +42,13 @@ def test_all_checks_of_a_visitor_are_on_one_side():
     assert set.union(*of.values()) == {TRAIN, HELD_OUT}
 
 
-def test_whoever_comes_later_changes_nobody_else_s_side():
+def test_new_visitors_do_not_change_the_side_of_others():
     before, _ = split(crowd(20))
     after, _ = split(crowd(60))
     assert all(after[prediction_id] == side for prediction_id, side in before.items())
 
 
-def test_with_few_visitors_visits_are_split_and_said_so():
+def test_few_visitors_are_split_by_visits():
     rows = [row(i, visitor=0, minute=31 * i) for i in range(200)]
     sides, by_visit = split(rows)
     assert by_visit
@@ -57,12 +57,12 @@ def test_with_few_visitors_visits_are_split_and_said_so():
     assert len(set(split(one_visit)[0].values())) == 1
 
 
-def test_rows_without_a_visitor_count_for_themselves():
+def test_rows_without_a_visitor_are_split_one_by_one():
     sides, by_visit = split([row(i, None) for i in range(500)])
     assert by_visit and len(set(sides.values())) == 2
 
 
-def test_who_was_trained_on_in_any_visit_is_never_judged_on_later():
+def test_visitor_trained_on_in_any_visit_is_never_held_out_later():
     theirs = [row(900 + i, 0, 100 * i, side) for i, side in enumerate((TRAIN, HELD_OUT, None, None))]
     sides, by_visit = split(theirs + crowd(50))
     assert not by_visit
@@ -83,7 +83,7 @@ rows_strategy = st.lists(
 
 
 @given(rows_strategy)
-def test_sides_once_given_stay_whatever_comes(rows):
+def test_assigned_sides_never_change(rows):
     sides, _ = split(rows)
     assert set(sides) == {each.prediction_id for each in rows}
     stored = [replace(each, side=sides[each.prediction_id]) for each in rows]

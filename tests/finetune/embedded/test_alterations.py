@@ -25,7 +25,7 @@ def test_an_altered_face_is_a_picture_of_the_same_shape(picture, name):
     assert (change(picture, name) > 0.5) == (name != "unaltered")
 
 
-def test_darker_is_darker_by_what_it_says(picture):
+def test_darker_alteration_reduces_the_mean_by_the_stated_share(picture):
     assert ALTERATIONS["40% darker"](picture).mean() == pytest.approx(0.6 * picture.mean(), rel=0.01)
 
 

@@ -20,7 +20,7 @@ def split(path, *rows: tuple[list[int], str]):
     return path
 
 
-def test_a_split_is_read(ferplus):
+def test_split_is_read_with_pictures_and_labels(ferplus):
     faces = read(ferplus / "test.parquet")
     assert len(faces) == 200
     assert faces.pictures.shape == (200, 48, 48) and faces.pictures.dtype == np.uint8
@@ -36,12 +36,12 @@ def test_the_truth_is_the_mood_with_most_votes(tmp_path, mood):
 
 
 @pytest.mark.parametrize("other", VOTES[7:])
-def test_pictures_that_are_mostly_something_else_have_no_truth(tmp_path, other):
+def test_pictures_voted_mostly_as_something_else_have_no_truth(tmp_path, other):
     faces = read(split(tmp_path / "a.parquet", (votes_for("happy", 3, other), "happy")))
     assert faces.truth[0] == -1
 
 
-def test_papers_judge_by_the_faces_that_more_than_half_agree_on_but_for_single_votes(tmp_path):
+def test_agreed_faces_have_a_majority_after_removing_single_votes(tmp_path):
     # In the order of VOTES: neutral, happy, surprise, sad, angry, disgust, fear, contempt, unknown, no face.
     rows = {
         (5, 1, 1, 1, 1, 1, 0, 0, 0, 0): True,  # half of all, but of two or more votes all
@@ -62,7 +62,7 @@ def test_shares_sum_to_one_even_without_a_vote(tmp_path):
     assert faces.shares[0, NAMES.index("surprise")] == pytest.approx(3 / 8)
 
 
-def test_what_cannot_be_used_is_named(tmp_path):
+def test_unusable_file_is_named_in_the_error(tmp_path):
     with pytest.raises(VibeCheckError, match=r"nothing\.parquet is missing"):
         read(tmp_path / "nothing.parquet")
     (tmp_path / "text.parquet").write_text("text")

@@ -77,7 +77,7 @@ def trained(pretrain, small, splits, tmp_path_factory):
     return out, told
 
 
-def test_it_learns_what_can_be_learned(trained):
+def test_pretraining_learns_what_can_be_learned(trained):
     _, told = trained
     epochs = told[:-1]
     assert [event["epoch"] for event in epochs] == list(range(1, 13))
@@ -85,7 +85,7 @@ def test_it_learns_what_can_be_learned(trained):
     assert epochs[-1]["accuracy"] > 0.5  # one in seven by guessing
 
 
-def test_the_finished_folder_runs_in_the_app_as_it_was_trained(finishing, trained, splits, small):
+def test_finished_model_predicts_in_the_app_as_it_did_in_training(finishing, trained, splits, small):
     import torch
     from transformers import AutoModelForImageClassification
 
@@ -111,7 +111,7 @@ def test_the_finished_folder_runs_in_the_app_as_it_was_trained(finishing, traine
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_to_the_same_model(pretrain, small, splits, tmp_path):
+def test_resumed_run_ends_with_the_same_model(pretrain, small, splits, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert pretrain.pretrain(*splits, whole, small)
     runs = 1
@@ -270,7 +270,7 @@ def finetune(*arguments, **environment) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-def test_the_command_prints_json_lines_and_goes_on(ferplus, tmp_path):
+def test_command_prints_json_lines_and_resumes(ferplus, tmp_path):
     arguments = ("pretrain", "--data", ferplus, "--out", tmp_path / "m-1", "--epochs", 2, "--side", 32)
     first = finetune(*arguments, "--minutes", 0)
     assert first.returncode == 0, first.stderr
@@ -303,7 +303,7 @@ def test_the_command_trains_a_model_further_on_both_sets(ferplus, trained, tmp_p
 
 
 @pytest.mark.slow
-def test_evaluate_prints_what_it_promises(ferplus, trained):
+def test_evaluate_prints_the_documented_figures(ferplus, trained):
     out, _ = trained
     run = finetune("evaluate", "--model", out, "--data", ferplus / "test.parquet", "--json")
     assert run.returncode == 0, run.stderr
@@ -332,7 +332,7 @@ def test_evaluate_tells_how_altered_faces_are_read(ferplus, trained):
     assert "warm light" in finetune(*arguments).stdout
 
 
-def test_what_is_missing_is_a_sentence(tmp_path):
+def test_missing_file_is_reported_without_a_traceback(tmp_path):
     run = finetune("evaluate", "--model", tmp_path, "--data", tmp_path / "none.parquet")
     assert run.returncode == 1
     assert "none.parquet is missing" in run.stderr and "Traceback" not in run.stderr

@@ -1,4 +1,4 @@
-"""A trial with real models: the one that ships, and a copy of it that takes every mood for another."""
+"""Judging with real models: the embedded one, and a copy of it that gives wrong answers."""
 
 import json
 import shutil
@@ -101,7 +101,7 @@ def install_as_champion(settings, registry, folder):
     registry.promote("confused", "a test", NOW, override=True)
 
 
-def test_one_that_is_better_is_proved_and_may_be_promoted(settings, registry, pictures, confused):
+def test_better_challenger_is_proved_and_may_be_promoted(settings, registry, pictures, confused):
     install_as_champion(settings, registry, confused)
     report = judged(settings, pictures, "confused", SHIPPED)
     assert report.proved and "Proved better" in report.reason
@@ -113,7 +113,7 @@ def test_one_that_is_better_is_proved_and_may_be_promoted(settings, registry, pi
     assert registry.promote(SHIPPED, "proved", NOW).kind == "promotion"
 
 
-def test_one_that_is_worse_is_not_and_few_labels_prove_nothing(settings, registry, pictures, confused):
+def test_worse_challenger_or_too_few_labels_prove_nothing(settings, registry, pictures, confused):
     report = judged(settings, pictures, SHIPPED, confused)
     assert not report.proved and report.needed is None and report.held_out.lost == 16
     assert not any(each.won for each in report.changed)
@@ -157,14 +157,14 @@ def test_only_the_last_report_of_a_registered_version_shows_faces(settings, regi
         ({"picture": b"no picture"}, "unreadable picture"),
     ],
 )
-def test_what_may_not_judge_does_not_and_is_counted(settings, registry, pictures, confused, changes, reason):
+def test_unusable_labels_are_left_out_and_counted(settings, registry, pictures, confused, changes, reason):
     given = rows(pictures, 4)
     given[3] = replace(given[3], **changes)
     report = judged(settings, pictures, SHIPPED, confused, given)
     assert report.held_out.n == 3 and report.left_out == {reason: 1}
 
 
-def test_what_a_model_learned_from_judges_neither_it_nor_another(settings, registry, pictures, confused):
+def test_pictures_that_any_of_the_models_trained_on_do_not_judge(settings, registry, pictures, confused):
     given = rows(pictures, 5)
     registry.register(SHIPPED, "ships", "embedded", {}, NOW, [given[0].prediction_id])
     learned = [given[1].prediction_id]
@@ -203,7 +203,7 @@ def test_vibe_checks_without_a_picture_judge_together_with_held_out_pictures(
     assert judged(settings, pictures, "confused", SHIPPED, given).held_out == report.held_out
 
 
-def test_a_face_is_cut_where_it_was_seen_and_a_crop_is_taken_whole(settings, registry, pictures, confused):
+def test_judged_face_is_cropped_at_its_box_and_a_crop_is_used_whole(settings, registry, pictures, confused):
     given = rows(pictures, 6)[::2]
     corner = replace(given[0].face, x=0.0, y=0.0, width=20.0, height=20.0)
     given[0], given[1] = replace(given[0], face=corner), replace(given[1], face=None)
@@ -213,7 +213,7 @@ def test_a_face_is_cut_where_it_was_seen_and_a_crop_is_taken_whole(settings, reg
     assert len(apart) == 3
 
 
-def test_the_reference_set_may_forbid(settings, registry, pictures, confused, tmp_path):
+def test_worse_result_on_the_reference_set_prevents_proof(settings, registry, pictures, confused, tmp_path):
     install_as_champion(settings, registry, confused)
     sure = judged(settings, pictures, SHIPPED, confused)
     shown = next(row.challenger for row in sure.changed if row.label == "happy")
@@ -230,12 +230,12 @@ def test_the_reference_set_may_forbid(settings, registry, pictures, confused, tm
         judged(settings, pictures, "confused", SHIPPED, reference=tmp_path / "empty")
 
 
-def test_a_version_that_is_not_here_is_a_sentence(settings, registry, pictures):
+def test_version_that_is_not_on_this_machine_is_reported(settings, registry, pictures):
     with pytest.raises(ModelError, match="is not ready on this machine"):
         judged(settings, pictures, SHIPPED, "elsewhere")
 
 
-def test_scores_say_what_was_right_and_how_sure_it_was():
+def test_scores_count_right_answers_and_measure_calibration():
     probabilities = np.full((4, 7), 0.05)
     probabilities[np.arange(4), [0, 0, 1, 3]] = 0.7
     found = scores(probabilities, np.array([0, 1, 1, 3]))

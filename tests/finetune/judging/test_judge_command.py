@@ -48,7 +48,7 @@ def test_the_report_goes_where_it_is_told_to(settings, champion, other, tmp_path
     assert folder == tmp_path / "here" and (folder / "report.json").is_file()
 
 
-def test_who_cannot_be_tried_is_told_why(settings, other):
+def test_model_that_cannot_be_judged_is_refused_with_a_reason(settings, other):
     with pytest.raises(ModelError, match="is not ready on this machine"):
         compared(settings, "unknown", SHIPPED, None, None, [])
     with pytest.raises(ModelError, match="is the champion itself"):

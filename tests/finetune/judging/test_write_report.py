@@ -1,4 +1,4 @@
-"""The page of a trial: complete in itself, and nothing of it runs."""
+"""The HTML report of a comparison: complete in itself, and without anything executable."""
 
 import re
 from dataclasses import replace
@@ -18,31 +18,31 @@ def face(astronaut) -> bytes:
     return encode_jpeg(astronaut[:200, 130:330])
 
 
-def test_it_loads_nothing_and_runs_nothing(face):
+def test_report_contains_no_scripts_and_no_external_resources(face):
     shown = page(REPORT, {"0" * 32: face})
     assert not re.search(r"<script|<link|https?://|@import|url\(|\son\w+=", shown)
     assert shown.count("data:image/jpeg;base64,") == 1
     assert "Not proved" in shown and "bout 40 more audits needed" in shown
 
 
-def test_what_is_written_in_it_is_text(face):
+def test_text_in_the_report_is_escaped(face):
     hostile = '<b onload="x">&'
     shown = page(replace(REPORT, reason=hostile, challenger=hostile, left_out={hostile: 3}))
     assert "<b onload" not in shown and shown.count("&lt;b onload") == 3
 
 
-def test_of_many_pictures_some_are_shown_and_all_are_counted(face):
+def test_only_some_of_many_pictures_are_shown_and_all_are_counted(face):
     many = tuple(Changed(f"{i:032x}", "happy", "happy", 0.5, "sad", 0.7) for i in range(SHOWN + 9))
     shown = page(replace(REPORT, changed=many), {each.prediction_id: face for each in many})
     assert shown.count("<img ") == SHOWN and f"Lost: {SHOWN + 9} pictures" in shown
 
 
-def test_without_a_picture_that_can_be_read_the_answer_stands_alone():
+def test_report_without_a_readable_picture_still_counts_the_answer():
     shown = page(REPORT, {"0" * 32: JPEG})
     assert "<img" not in shown and "Won: 1 picture<" in shown
 
 
-def test_both_files_are_whole_and_only_their_owner_reads_them(tmp_path, face):
+def test_report_files_are_complete_and_readable_only_by_their_owner(tmp_path, face):
     written = write(REPORT, tmp_path / "new" / "folder", {"0" * 32: face})
     assert Report.parse(written.with_name("report.json").read_text()) == REPORT
     assert {path.stat().st_mode & 0o077 for path in written.parent.iterdir()} == {0}

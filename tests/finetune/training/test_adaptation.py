@@ -1,4 +1,4 @@
-"""A network gets used to another camera before it learns from a label. Imports torch."""
+"""Adapting the batch-norm statistics of a network to another camera before training. Imports torch."""
 
 import cv2
 import numpy as np
@@ -54,9 +54,7 @@ def state_of(student) -> dict:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", [0.0, 0.2], ids=["right labels", "a fifth is wrong"])
-def test_on_another_cameras_pictures_it_says_more_often_what_it_says_of_the_faces_as_they_are(
-    embedded, faces, wrong
-):
+def test_adaptation_improves_agreement_on_pictures_of_another_camera(embedded, faces, wrong):
     from finetune.training.adaptation import adapt_batch_norm
 
     truth = said(embedded, faces)
@@ -72,7 +70,7 @@ def test_on_another_cameras_pictures_it_says_more_often_what_it_says_of_the_face
 
 
 @pytest.mark.slow
-def test_pictures_of_the_kind_it_knows_change_little(embedded, faces):
+def test_adaptation_to_familiar_pictures_changes_few_answers(embedded, faces):
     from finetune.training.adaptation import adapt_batch_norm
 
     truth = said(embedded, faces)
@@ -80,7 +78,7 @@ def test_pictures_of_the_kind_it_knows_change_little(embedded, faces):
     assert (said(embedded, faces) == truth).mean() > 0.95
 
 
-def test_a_few_pictures_say_nothing_of_a_camera(embedded, faces):
+def test_adaptation_is_skipped_with_too_few_pictures(embedded, faces):
     from finetune.training.adaptation import FEWEST, adapt_batch_norm
 
     dark = another_cameras(faces[: FEWEST - 1])
@@ -89,7 +87,7 @@ def test_a_few_pictures_say_nothing_of_a_camera(embedded, faces):
     assert all(value.equal(before[name]) for name, value in embedded.state_dict().items())
 
 
-def test_a_network_without_such_statistics_stays_as_it_is(tmp_path):
+def test_network_without_batch_norm_is_left_unchanged(tmp_path):
     from finetune.training.adaptation import adapt_batch_norm
 
     student, side = student_of(small_vit(tmp_path / "vit", list(NAMES)), Manifest(version="m-1"))

@@ -18,7 +18,7 @@ def altered(faces, seed=0):
     return augment(faces, torch.Generator().manual_seed(seed))
 
 
-def test_altered_faces_are_faces_of_the_same_size_and_range(faces):
+def test_augmented_faces_keep_their_size_and_value_range(faces):
     out = altered(faces)
     assert out.shape == faces.shape and out.dtype == faces.dtype
     assert out.min() >= 0 and out.max() <= 1
@@ -31,12 +31,12 @@ def test_the_originals_stay_as_they_are(faces):
     assert torch.equal(before, faces)
 
 
-def test_the_same_dice_alter_alike_and_others_do_not(faces):
+def test_augmentation_is_reproducible_with_the_same_seed(faces):
     assert torch.equal(altered(faces, 1), altered(faces, 1))
     assert not torch.equal(altered(faces, 1), altered(faces, 2))
 
 
-def test_every_face_is_altered_and_still_more_like_itself_than_like_another(faces):
+def test_augmented_faces_differ_and_still_resemble_their_original(faces):
     out = altered(faces)
     change = (out - faces).abs().mean(dim=(1, 2, 3))
     assert (change > 0.005).all()
@@ -54,7 +54,7 @@ def test_every_face_is_altered_and_still_more_like_itself_than_like_another(face
     assert np.median(mirrored) > np.median(strangers) + 0.15
 
 
-def test_beyond_the_share_faces_are_no_more_than_mirrored(faces):
+def test_faces_beyond_the_share_are_only_mirrored(faces):
     out = augment(faces, torch.Generator().manual_seed(0), share=0.5)
     half = len(faces) // 2
     kept = [torch.equal(a, b) for a, b in zip(out, faces, strict=True)]
@@ -69,7 +69,7 @@ def test_batches_may_be_small(faces, count):
     assert altered(faces[:count]).shape == faces[:count].shape
 
 
-def test_mixed_faces_and_their_goals_are_mixed_alike(faces):
+def test_faces_and_their_targets_are_mixed_in_the_same_proportion(faces):
     goals = torch.arange(len(faces)).float().view(-1, 1)
     coded = goals.view(-1, 1, 1, 1).expand_as(faces) / len(faces)
     pictures, answers = mixed(coded, goals, 0.2, torch.Generator().manual_seed(0))
@@ -79,7 +79,7 @@ def test_mixed_faces_and_their_goals_are_mixed_alike(faces):
     assert 0 < strange < len(faces) / 2
 
 
-def test_without_mixing_everything_stays(faces):
+def test_nothing_changes_without_mixing(faces):
     goals = torch.rand(len(faces), 2, 7)
     pictures, answers = mixed(faces, goals, 0.0, torch.Generator())
     assert pictures is faces and answers is goals
@@ -91,7 +91,7 @@ def test_a_single_face_may_be_left_as_it_is():
     assert torch.equal(same, face) or torch.equal(same, face.flip(3))
 
 
-def test_faces_in_colour_are_lit_in_other_tints():
+def test_colour_faces_are_tinted():
     faces = torch.full((40, 3, 24, 24), 0.5)
     altered = augment(faces, torch.Generator().manual_seed(0))
     assert altered.shape == faces.shape and altered.min() >= 0 and altered.max() <= 1

@@ -18,7 +18,7 @@ from vibecheck.vision.manifest import Manifest
 PLAN = plan.RunPlan("ft-1", {"source": "store"}, "2026-01-31T12:00:00+00:00", {"a": "sad"}, {"b": "fear"})
 
 
-def test_a_plan_is_read_as_it_was_written_and_other_folders_are_left_alone(tmp_path):
+def test_plan_is_read_as_it_was_written_and_foreign_folders_are_refused(tmp_path):
     assert plan.read(tmp_path) is None
     plan.write(tmp_path, PLAN)
     assert plan.read(tmp_path) == PLAN
@@ -44,7 +44,7 @@ def test_a_folder_belongs_to_one_run_at_a_time(tmp_path):
     assert not (tmp_path / "nothing came of it").exists()
 
 
-def test_pictures_are_private_and_go_once_they_are_open(tmp_path):
+def test_training_pictures_are_private_and_deleted_once_loaded(tmp_path):
     settings = Settings(data=tmp_path / "data")
     ids = fill(settings, 30, visitors=15)
     collected = collect(settings, "store")
@@ -70,12 +70,12 @@ def test_pictures_are_private_and_go_once_they_are_open(tmp_path):
     assert set(train["prediction_id"]) <= set(ids)
 
 
-def test_whatever_entered_a_checkpoint_is_remembered(tmp_path):
+def test_every_picture_that_entered_a_checkpoint_is_recorded(tmp_path):
     assert plan.note_trained_on(tmp_path, ["b", "a"]) == ["a", "b"]
     assert plan.note_trained_on(tmp_path, ["c", "a"]) == ["a", "b", "c"]
 
 
-def test_pictures_of_a_run_that_was_killed_are_swept_and_those_of_a_live_one_are_not(tmp_path):
+def test_pictures_of_killed_runs_are_deleted_and_those_of_live_runs_stay(tmp_path):
     killed, live, page = (
         tmp_path / "fine-tuning" / "killed",
         tmp_path / "fine-tuning" / "live",

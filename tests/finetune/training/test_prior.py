@@ -1,4 +1,4 @@
-"""The correction for the class prior follows the mix of moods that the labels show."""
+"""The strength of the class-prior correction follows the mix of moods in the labels."""
 
 import numpy as np
 import pytest
@@ -20,14 +20,14 @@ def labelled(count: int, mix: np.ndarray, before: float, seed: int = 0) -> tuple
 
 @pytest.mark.parametrize("before", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(("mix", "low", "high"), [(PRIOR, 0.0, 0.2), (np.ones(7), 0.8, 1.0)])
-def test_many_labels_decide(before, mix, low, high):
+def test_many_labels_determine_the_prior_strength(before, mix, low, high):
     from finetune.training.adaptation import strength
 
     answers, truth = labelled(4000, mix, before)
     assert low <= strength(answers, truth, np.log(PRIOR), before) <= high
 
 
-def test_a_few_labels_change_little():
+def test_few_labels_change_the_prior_strength_little():
     from finetune.training.adaptation import strength
 
     answers, truth = labelled(4, PRIOR, 1.0)

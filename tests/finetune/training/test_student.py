@@ -1,4 +1,4 @@
-"""A model that learns: what it answers, what it is told, and what of it may change. Imports torch."""
+"""The network in training: its answers, its loss, and which weights may change. Imports torch."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def embedded():
     return student_of(EMBEDDED, Manifest.read(EMBEDDED))[0]
 
 
-def test_it_answers_as_the_app_does(torch, embedded):
+def test_student_predicts_the_same_as_the_app(torch, embedded):
     manifest = Manifest.read(EMBEDDED)
     faces = face_crops(manifest, SIDE, 12)
     expected = Classifier.load(EMBEDDED).probabilities(faces)
@@ -55,7 +55,7 @@ def test_labels_that_share_a_mood_are_added_up(torch, tmp_path):
     assert answers[:, 1].numpy() == pytest.approx((plain[:, 1] + plain[:, 7]).numpy(), abs=1e-5)
 
 
-def test_what_the_champion_said_counts_beside_the_label(torch, embedded):
+def test_distillation_weighs_the_champions_answer_against_the_label(torch, embedded):
     faces = torch.from_numpy(face_crops(Manifest.read(EMBEDDED), SIDE, 8))
     labels = torch.arange(8) % 7
     teacher = torch.full((8, 7), 1 / 7)
@@ -83,7 +83,7 @@ def test_rare_moods_count_more(torch):
     assert weights[1] == weights[4] == pytest.approx(weights[0] * 10)  # no more than at one in a hundred
 
 
-def test_statistics_of_batches_stay_as_they_were(torch, embedded):
+def test_batch_norm_statistics_do_not_change_in_training(torch, embedded):
     before = {name: value.clone() for name, value in embedded.named_buffers()}
     assert before
     faces = torch.from_numpy(face_crops(Manifest.read(EMBEDDED), SIDE, 8))
@@ -91,7 +91,7 @@ def test_statistics_of_batches_stay_as_they_were(torch, embedded):
     assert all(torch.equal(value, before[name]) for name, value in embedded.named_buffers())
 
 
-def test_first_only_the_head_learns_and_then_all_freeze_first_blocks(torch, embedded):
+def test_head_is_trained_first_and_then_all_but_the_frozen_blocks(torch, embedded):
     from finetune.training.student import freeze_first, train_head_only
 
     model = embedded.inner.model
@@ -110,7 +110,7 @@ def test_first_only_the_head_learns_and_then_all_freeze_first_blocks(torch, embe
     assert {name.split("stages.")[1][0] for name in stays if "stages." in name} == {"0", "1"}
 
 
-def test_the_first_blocks_of_a_transformer(torch, tmp_path):
+def test_first_blocks_of_a_transformer_can_be_frozen(torch, tmp_path):
     from finetune.training.student import blocks, freeze_first
 
     folder = small_vit(tmp_path / "vit", NAMES, num_hidden_layers=4)
@@ -137,7 +137,7 @@ def test_pictures_are_altered_in_grey_or_in_colour(torch, embedded, grey):
     assert torch.equal(altered, embedded._augmented(faces))
 
 
-def test_some_are_no_more_than_mirrored(torch, embedded):
+def test_faces_beyond_the_augmented_share_are_only_mirrored(torch, embedded):
     embedded.grey, embedded.share = False, 0.5
     faces = torch.randint(0, 255, (40, 80, 80, 3), dtype=torch.uint8)
     altered = embedded._augmented(faces)
@@ -158,7 +158,7 @@ def test_a_mix_of_weights_lies_between_them(torch, embedded):
     assert between(old, new, 0.3)["w"][0] == pytest.approx(0.3) and between(old, new, 0.3)["n"] == 5
 
 
-def test_dividing_what_is_corrected_changes_no_answer(torch, embedded):
+def test_cooling_only_divides_the_logits(torch, embedded):
     from finetune.training.challenger import cooled
 
     manifest = Manifest.read(EMBEDDED)
@@ -210,7 +210,7 @@ def losses_of(means: list[float], spread: float) -> np.ndarray:
         ([0.5, 0.9, 0.9, 0.9, 0.9], 0.0, 0),  # nothing learned
     ],
 )
-def test_no_more_is_changed_than_has_to_be(torch, means, spread, expected):
+def test_smallest_step_within_the_error_is_chosen(torch, means, spread, expected):
     from finetune.training.blend import smallest_step
 
     assert smallest_step(losses_of(means, spread)) == expected
@@ -223,7 +223,7 @@ def test_no_more_is_changed_than_has_to_be(torch, means, spread, expected):
         (1.5, 1.0),  # wrong nearly everywhere before
     ],
 )
-def test_more_than_half_of_what_was_learned_is_kept_only_where_that_is_far_better(torch, gain, expected):
+def test_blend_beyond_halfway_is_chosen_only_for_a_large_gain(torch, gain, expected):
     from finetune.training.blend import HALFWAY, MIXES, choose_mix
 
     falling = [3.0 - 0.3 * step for step in range(HALFWAY + 1)]

@@ -24,7 +24,7 @@ class Server:
         return "here"
 
 
-def test_after_a_slow_failure_everybody_is_told_at_once_for_a_while():
+def test_slow_failure_makes_later_attempts_fail_at_once_for_a_while():
     server = Server()
     rest = CircuitBreaker(lambda: server.now)
     for _ in range(5):
@@ -36,7 +36,7 @@ def test_after_a_slow_failure_everybody_is_told_at_once_for_a_while():
     assert rest.attempt(server.ask) == "here" == rest.attempt(server.ask)
 
 
-def test_what_fails_at_once_is_asked_again_at_once():
+def test_fast_failures_do_not_open_the_circuit_breaker():
     rest, asked = CircuitBreaker(lambda: 1.0), []
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
@@ -44,7 +44,7 @@ def test_what_fails_at_once_is_asked_again_at_once():
     assert len(asked) == 3
 
 
-def test_of_a_server_that_stops_answering_only_the_first_is_kept_waiting(monkeypatch):
+def test_only_the_first_reader_waits_for_a_postgres_server_that_stops_answering(monkeypatch):
     monkeypatch.setattr(connect, "CONNECT_SECONDS", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql+psycopg://me@127.0.0.1:{silent.getsockname()[1]}/vibes"

@@ -61,7 +61,7 @@ def pragma(connection, name):
     return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
 
 
-def test_sqlite_keeps_what_it_acknowledged(sqlite_url):
+def test_sqlite_is_opened_with_durable_writes_and_foreign_keys(sqlite_url):
     engine = open_database(sqlite_url)
     with reading(engine) as connection:
         settings = {
@@ -72,7 +72,7 @@ def test_sqlite_keeps_what_it_acknowledged(sqlite_url):
     engine.dispose()
 
 
-def test_the_folder_is_made(tmp_path):
+def test_missing_folders_of_the_sqlite_file_are_created(tmp_path):
     file = tmp_path / "a" / "b" / "vibecheck.db"
     open_database(f"sqlite:///{file}").dispose()
     assert file.is_file()
@@ -80,7 +80,7 @@ def test_the_folder_is_made(tmp_path):
 
 @pytest.mark.parametrize("driver", ["postgresql", "postgres", "postgresql+psycopg"])
 @pytest.mark.postgres
-def test_hosts_write_postgres_in_several_ways(postgres_url, driver):
+def test_every_spelling_of_a_postgres_url_uses_the_psycopg_driver(postgres_url, driver):
     engine = open_database(postgres_url.replace("postgresql+psycopg", driver))
     assert engine.driver == "psycopg"
     engine.dispose()
@@ -103,7 +103,7 @@ def test_hosts_write_postgres_in_several_ways(postgres_url, driver):
         ("sqlite:///file:vibes?mode=memory&uri=true", "must name a file"),
     ],
 )
-def test_a_url_that_cannot_be_used(url, words):
+def test_unusable_url_is_refused_naming_the_setting_but_not_the_password(url, words):
     with pytest.raises(RecordsError, match=words) as caught:
         open_database(url)
     assert "VIBECHECK_DATABASE_URL" in str(caught.value)
@@ -120,7 +120,7 @@ def test_a_url_that_cannot_be_used(url, words):
         "postgresql://me:secret@127.0.0.1:1/vibes?no_such_option=1",
     ],
 )
-def test_a_server_that_cannot_be_reached(url):
+def test_unreachable_server_is_reported_without_the_password(url):
     words = r"vibes on .* cannot be reached.*VIBECHECK_DATABASE_URL"
     with pytest.raises(RecordsError, match=words) as caught:
         open_database(url)
@@ -128,7 +128,7 @@ def test_a_server_that_cannot_be_reached(url):
 
 
 @pytest.mark.postgres
-def test_a_database_that_the_server_does_not_have(postgres_url):
+def test_missing_postgres_database_is_reported_with_the_setting(postgres_url):
     url = make_url(postgres_url).set(database="vibecheck_nowhere").render_as_string(hide_password=False)
     with pytest.raises(RecordsError, match=r"VIBECHECK_DATABASE_URL.*does not exist"):
         open_database(url)
@@ -142,7 +142,7 @@ def test_a_database_that_the_server_does_not_have(postgres_url):
         "remaining connection slots are reserved",
     ],
 )
-def test_a_server_without_a_free_connection_is_called_that(reason):
+def test_server_without_free_connections_is_reported_with_max_connections(reason):
     fields = b"".join(each.encode() + b"\0" for each in ("SFATAL", "C53300", f"M{reason}"))
     answer = b"E" + (len(fields) + 5).to_bytes(4) + fields + b"\0"
 
@@ -161,7 +161,7 @@ def test_a_server_without_a_free_connection_is_called_that(reason):
             open_database(f"postgresql://me@127.0.0.1:{port}/vibes?sslmode=disable&gssencmode=disable")
 
 
-def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch):
+def test_connecting_to_a_silent_server_times_out(monkeypatch):
     monkeypatch.setattr(connect, "CONNECT_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
@@ -170,13 +170,13 @@ def test_a_server_that_does_not_answer_is_not_waited_for(monkeypatch):
         assert time.monotonic() - began < 30, "it would be waited for as long as it is silent"
 
 
-def test_a_folder_that_cannot_be_made(tmp_path):
+def test_data_folder_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "data").write_text("a file is in the way")
     with pytest.raises(RecordsError, match=r"cannot be created \(.*VIBECHECK_DATA"):
         open_database(f"sqlite:///{tmp_path}/data/vibecheck.db")
 
 
-def test_a_folder_that_may_not_be_written(sqlite_url, read_only_folder):
+def test_data_folder_without_write_permission_is_reported(sqlite_url, read_only_folder):
     open_database(sqlite_url).dispose()  # whatever is loaded late is loaded while it may be read
     with an_ordinary_user():
         with pytest.raises(RecordsError, match=r"cannot be created \(Permission denied\).*VIBECHECK_DATA"):
@@ -185,7 +185,7 @@ def test_a_folder_that_may_not_be_written(sqlite_url, read_only_folder):
             open_database(f"sqlite:///{read_only_folder}/vibecheck.db")
 
 
-def test_a_file_that_may_not_be_written(read_only_folder):
+def test_read_only_database_file_is_reported(read_only_folder):
     read_only_folder.chmod(0o777)
     file = read_only_folder / "vibecheck.db"
     open_database(f"sqlite:///{file}").dispose()
@@ -194,7 +194,7 @@ def test_a_file_that_may_not_be_written(read_only_folder):
         open_database(f"sqlite:///{file}")
 
 
-def test_a_file_that_is_not_a_database(tmp_path):
+def test_file_that_is_not_a_database_is_reported_and_left_unchanged(tmp_path):
     file = tmp_path / "vibecheck.db"
     file.write_text("Dear diary, " * 100)
     with pytest.raises(RecordsError, match=r"is not a SQLite database.*VIBECHECK_DATA"):
@@ -202,7 +202,7 @@ def test_a_file_that_is_not_a_database(tmp_path):
     assert file.read_text().startswith("Dear diary")
 
 
-def test_a_database_that_another_program_holds(sqlite_url, monkeypatch):
+def test_lock_held_by_another_program_is_reported_to_writers_but_not_to_readers(sqlite_url, monkeypatch):
     monkeypatch.setattr(connect, "BUSY_SECONDS", 0.1)
     engine = open_database(sqlite_url)
     holder = sqlite3.connect(make_url(sqlite_url).database, isolation_level=None)
@@ -235,7 +235,7 @@ def test_a_writer_waits_its_turn(sqlite_url):
     engine.dispose()
 
 
-def test_a_file_system_that_is_busy_while_the_journal_changes(tmp_path):
+def test_switching_to_wal_mode_is_retried_while_the_file_is_locked(tmp_path):
     """Eight processes that open a new file at once: in one of four tries, SQLite tells one of them this."""
     refusals = [
         sqlite3.OperationalError("database is locked"),
@@ -257,7 +257,7 @@ def test_a_file_system_that_is_busy_while_the_journal_changes(tmp_path):
     connection.close()
 
 
-def test_a_full_disk(sqlite_url):
+def test_full_disk_is_reported(sqlite_url):
     engine = open_database(sqlite_url)
     with pytest.raises(RecordsError, match="no room left: free some space"), writing(engine) as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite takes as many as there are
@@ -277,7 +277,7 @@ def test_a_full_disk(sqlite_url):
         (psycopg.errors.UndefinedTable, "refused a request"),
     ],
 )
-def test_what_postgres_may_say(failure, words):
+def test_postgres_errors_are_translated_into_clear_messages(failure, words):
     engine = create_engine("postgresql+psycopg://me:secret@host/vibes")
 
     @event.listens_for(engine, "do_connect")
@@ -289,14 +289,14 @@ def test_what_postgres_may_say(failure, words):
 
 
 @pytest.mark.postgres
-def test_text_that_postgres_cannot_hold(postgres_url):
+def test_text_with_a_nul_character_is_reported_as_a_refused_request(postgres_url):
     engine = open_database(postgres_url)
     with pytest.raises(RecordsError, match=r"refused a request .*NUL"), writing(engine) as connection:
         connection.execute(insert(model_versions).values(version="\0", origin="", first_used_at=NOON))
     engine.dispose()
 
 
-def test_when_all_connections_are_in_use(sqlite_url):
+def test_exhausted_connection_pool_is_reported(sqlite_url):
     engine = create_engine(sqlite_url, pool_size=1, max_overflow=0, pool_timeout=0.01)
     with reading(engine), pytest.raises(RecordsError, match="in use: try again"), reading(engine):
         pass
@@ -318,14 +318,14 @@ def test_a_connection_that_the_server_closed_is_replaced(postgres_url):
 
 
 @pytest.mark.postgres
-def test_a_server_that_goes_away_meanwhile(postgres_url):
+def test_server_shutdown_during_a_transaction_is_reported(postgres_url):
     engine = open_database(postgres_url)
     with pytest.raises(RecordsError, match="shutting down"), writing(engine) as connection:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     engine.dispose()
 
 
-def test_our_own_mistakes_are_not_dressed_up(engine):
+def test_programming_errors_are_not_turned_into_records_errors(engine):
     with pytest.raises(StatementError), reading(engine) as connection:
         connection.execute(text("SELECT :missing"))
     with pytest.raises(ZeroDivisionError), writing(engine):
@@ -349,12 +349,12 @@ def test_a_failed_transaction_leaves_nothing(engine):
         ("postgresql:///vibes", "Postgres database vibes on this machine"),
     ],
 )
-def test_how_a_database_is_named(url, expected):
+def test_database_description_names_the_place_without_credentials(url, expected):
     assert place(make_url(url)) == expected
 
 
 @pytest.mark.postgres
-def test_a_replica_that_is_read_only(postgres_url):
+def test_read_only_replica_is_reported_with_the_setting(postgres_url):
     open_database(postgres_url).dispose()
     url = make_url(postgres_url)
     options = f"{url.query['options']} -c default_transaction_read_only=on"
@@ -365,7 +365,7 @@ def test_a_replica_that_is_read_only(postgres_url):
         open_database(url.render_as_string(hide_password=False))
 
 
-def test_what_is_written_is_seen_by_others_though_the_database_was_opened_twice(tmp_path):
+def test_writes_are_visible_to_other_processes_after_the_database_was_opened_twice(tmp_path):
     """Without the first connection's locks, another process that comes and goes deletes the log in use."""
     file = tmp_path / "vibecheck.db"
     read = f"import sqlite3; print(sqlite3.connect({str(file)!r}).execute('SELECT * FROM seen').fetchall())"

@@ -48,12 +48,12 @@ def plain(index: dict) -> dict:
     return index | {"dialect_options": {k: str(v) for k, v in index.get("dialect_options", {}).items()}}
 
 
-def test_the_migrations_make_the_tables_of_the_code(engine):
+def test_migrations_create_the_tables_that_the_code_defines(engine):
     with reading(engine) as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_nothing_is_missed_by_the_comparison(engine):
+def test_migrated_schema_equals_the_schema_created_from_the_metadata(engine):
     migrated = shape(engine)
     with writing(engine) as connection:
         metadata.drop_all(connection)
@@ -61,7 +61,7 @@ def test_nothing_is_missed_by_the_comparison(engine):
     assert migrated == shape(engine)
 
 
-def test_opening_again_changes_nothing(engine, database_url):
+def test_reopening_a_database_does_not_change_its_schema(engine, database_url):
     before = shape(engine)
     open_database(database_url).dispose()
     assert shape(engine) == before
@@ -120,14 +120,14 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url):
     raw.dispose()
 
 
-def test_tables_of_a_newer_version_are_left_alone(engine, database_url):
+def test_database_of_a_newer_version_is_refused(engine, database_url):
     with writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'f00d'"))
     with pytest.raises(RecordsError, match=r"newer VibeCheck: update this one.*VIBECHECK_DATA"):
         open_database(database_url)
 
 
-def test_labels_that_were_given_before_are_noted_with_their_predictions(database_url):
+def test_migration_copies_existing_labels_to_their_predictions(database_url):
     raw = create_engine(database_url)
     labelled, untouched = a_prediction(mood="happy"), a_prediction()
     rows = [prediction_row(each) for each in (labelled, untouched)]

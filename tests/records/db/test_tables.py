@@ -62,7 +62,7 @@ def test_times_are_compared_across_zones(engine):
         assert connection.execute(query).scalars().all() == ["1"]
 
 
-def test_a_number_of_the_outbox_is_never_given_out_again(engine):
+def test_outbox_numbers_are_never_reused(engine):
     def send_one():
         row = {"kind": "play", "prediction_id": "0" * 32, "payload": {}, "created_at": NOON}
         with writing(engine) as connection:
@@ -73,7 +73,7 @@ def test_a_number_of_the_outbox_is_never_given_out_again(engine):
     assert send_one() < send_one() < send_one()
 
 
-def test_what_is_asked_often_has_an_index(engine):
+def test_frequent_queries_have_an_index(engine):
     found = inspect(engine)
     indexes = {
         (table, tuple(index["column_names"]))

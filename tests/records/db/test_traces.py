@@ -100,14 +100,14 @@ def test_without_an_account_nothing_is_added_to_the_outbox(store):
     assert queued(store) == []
 
 
-def test_what_another_process_sends_is_added_to_the_outbox(store):
+def test_predictions_are_queued_when_another_process_sends_the_outbox(store):
     store.notes.write(SENDER, {"works": True})
     prediction = a_prediction()
     store.add(prediction, None)
     assert [(row.kind, row.prediction_id) for row in queued(store)] == [("prediction", prediction.id)]
 
 
-def test_only_a_deletion_waits_for_an_account_that_was_there_long_ago(store):
+def test_only_deletions_are_queued_when_the_sender_was_last_seen_long_ago(store):
     store.notes.write(SENDER, {"works": True})
     with writing(engine_of(store)) as connection:
         connection.execute(update(notes).values(noted_at=NOON))
@@ -135,7 +135,7 @@ def test_a_database_that_others_could_read_is_made_private(tmp_path):
 
 
 @pytest.mark.parametrize("back", ["nothing", "folder", "backup"])
-def test_a_file_that_was_removed_or_replaced_is_noticed(store, folder, tmp_path, back):
+def test_database_removed_or_replaced_while_open_is_reported(store, folder, tmp_path, back):
     store.add(a_prediction(), None)
     backup = tmp_path / "backup"
     shutil.copytree(folder, backup)

@@ -41,7 +41,7 @@ def pictures(tmp_path):
     return sorted(path.name for path in (tmp_path / "images").rglob("*") if path.is_file())
 
 
-def test_what_is_old_goes_with_all_that_hangs_on_it(store, engine, tmp_path):
+def test_purge_deletes_old_predictions_with_their_labels_plays_and_pictures(store, engine, tmp_path):
     old = add(store, NOON - DAY)
     edge, young = add(store, NOON), add(store, NOON + DAY)
     assert store.purge(NOON) == 1
@@ -104,7 +104,7 @@ def test_a_row_stays_as_long_as_its_picture_cannot_be_deleted(store, engine, mon
     assert counts(engine)[0] == 1
 
 
-def test_a_picture_that_never_got_its_row_goes_when_it_is_old(store, tmp_path, settings):
+def test_purge_deletes_old_pictures_that_have_no_row(store, tmp_path, settings):
     lost, kept = a_prediction(), add(store, datetime.now(UTC) + DAY)
     Pictures(settings.images_url).put(lost.id, JPEG)
     assert store.purge(datetime.now(UTC) - DAY) == 0
@@ -150,7 +150,7 @@ def sent(engine):
         connection.execute(outbox.delete())
 
 
-def test_what_is_old_and_was_sent_is_deleted_there_too(store, engine):
+def test_purge_queues_a_deletion_for_predictions_that_were_sent(store, engine):
     old = add(store, NOON - DAY)
     sent(engine)
     waiting = add(store, NOON - DAY)
@@ -161,7 +161,7 @@ def test_what_is_old_and_was_sent_is_deleted_there_too(store, engine):
     assert kinds(store) == [("deletion", old.id)]
 
 
-def test_what_is_forgotten_goes_everywhere(store, engine, tmp_path):
+def test_forget_deletes_rows_and_picture_and_queues_a_deletion(store, engine, tmp_path):
     here, other = add(store, NOON), add(store, NOON)
     assert store.forget([here.id, NOWHERE, "../etc", here.id], NOON + DAY) == {here.id}
     assert counts(engine) == [1, 1, 1, 4]
@@ -177,7 +177,7 @@ def test_what_is_forgotten_goes_everywhere(store, engine, tmp_path):
     assert store.forget([], NOON) == set()
 
 
-def test_a_visitor_is_forgotten_and_nobody_else(store, engine, tmp_path, monkeypatch):
+def test_forget_visitor_deletes_only_that_visitors_predictions(store, engine, tmp_path, monkeypatch):
     monkeypatch.setattr(purge_module, "BATCH", 2)
     for number in range(5):
         prediction = a_prediction(visitor="me", picture_kept=bool(number % 2))
@@ -193,7 +193,7 @@ def test_a_visitor_is_forgotten_and_nobody_else(store, engine, tmp_path, monkeyp
     assert store.forget_visitor("me", NOON) == 0
 
 
-def test_a_deletion_waits_behind_what_was_told_before(store, engine):
+def test_deletion_is_queued_after_earlier_messages_about_its_prediction(store, engine):
     """An upload may be on its way while the visitor deletes: the deletion must come after it."""
     prediction = add(store, NOON)
     sent_last = queued(store)[-1].id
@@ -202,7 +202,7 @@ def test_a_deletion_waits_behind_what_was_told_before(store, engine):
     assert row.kind == "deletion" and row.id > sent_last
 
 
-def test_two_deletions_at_once_tell_it_once(store):
+def test_concurrent_deletions_of_one_prediction_are_queued_once(store):
     ids = [add(store, NOON).id for _ in range(10)]
     with ThreadPoolExecutor(2) as threads:
         gone = list(threads.map(lambda _: store.forget(ids, NOON), range(2)))
@@ -210,7 +210,7 @@ def test_two_deletions_at_once_tell_it_once(store):
     assert sorted(kinds(store)) == sorted(("deletion", each) for each in ids)
 
 
-def test_a_picture_that_is_allowed_during_the_deletion_goes_too(store, tmp_path, monkeypatch):
+def test_picture_kept_during_a_deletion_is_deleted_too(store, tmp_path, monkeypatch):
     prediction = add(store, NOON, picture=None)
     found = purge_module._found
 
@@ -225,7 +225,7 @@ def test_a_picture_that_is_allowed_during_the_deletion_goes_too(store, tmp_path,
     assert pictures(tmp_path) == []
 
 
-def test_nothing_is_forgotten_without_telling(store, engine):
+def test_prediction_is_not_deleted_when_the_outbox_cannot_be_written(store, engine):
     prediction = add(store, NOON, picture=None)
     with writing(engine) as connection:
         connection.execute(text("ALTER TABLE outbox RENAME TO elsewhere"))
@@ -234,7 +234,7 @@ def test_nothing_is_forgotten_without_telling(store, engine):
     assert store.get(prediction.id) == prediction
 
 
-def test_a_picture_that_a_restore_writes_before_the_commit_goes_too(store, monkeypatch):
+def test_picture_restored_before_the_deletion_commits_is_deleted_too(store, monkeypatch):
     prediction = add(store, NOON)
     subtract = purge_module.summaries.forget
 

@@ -1,4 +1,4 @@
-"""A picture that is deleted goes from the reports that show it."""
+"""A deleted picture is removed from the reports that show it."""
 
 from datetime import UTC, datetime
 
@@ -32,7 +32,7 @@ def shown(store, engine, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["forget", "forget_visitor", "purge"])
-def test_what_is_deleted_is_taken_out_and_the_rest_stays(store, shown, how):
+def test_deleted_prediction_is_removed_from_reports_and_the_rest_stays(store, shown, how):
     (one, two), path = shown
     assert one.id in path.read_text()
     if how == "forget":
@@ -56,13 +56,13 @@ def test_only_reports_are_touched(store, engine, shown, tmp_path):
     assert other.read_text() == picture("0" * 32)
 
 
-def test_a_report_that_is_elsewhere_is_no_error(store, engine, shown):
+def test_missing_report_file_does_not_stop_a_deletion(store, engine, shown):
     (one, _), _ = shown
     Registry(engine).prove("tuned", REPORT.proof("/nowhere/report.html"))
     assert store.forget([one.id], NOW) == {one.id}
 
 
-def test_all_pictures_go_or_only_some():
+def test_without_pictures_removes_all_or_only_the_given_pictures():
     text = picture("a") + picture("b")
     assert "<img" not in without_pictures(text)
     assert without_pictures(text, {"a"}).count("<img") == 1 and "AA" in without_pictures(text, {"a"})

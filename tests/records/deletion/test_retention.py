@@ -9,7 +9,7 @@ from vibecheck.records.deletion.retention import Sweeper
 DAY = timedelta(days=1)
 
 
-def test_it_sweeps_at_once_and_again(store):
+def test_sweeper_purges_at_start_and_after_each_interval(store):
     now = datetime.now(UTC)
     young = a_prediction(made_at=now, picture_kept=True)
     store.add(young, JPEG)
@@ -22,7 +22,7 @@ def test_it_sweeps_at_once_and_again(store):
     assert store.get(young.id) == young
 
 
-def test_a_failure_is_said_and_tried_again(store, monkeypatch, caplog):
+def test_failed_sweep_is_logged_and_retried(store, monkeypatch, caplog):
     store.add(a_prediction(made_at=datetime.now(UTC) - 91 * DAY), None)
     purge, failures = store.purge, iter([RecordsError("The disk is full.")])
 
@@ -38,14 +38,14 @@ def test_a_failure_is_said_and_tried_again(store, monkeypatch, caplog):
     assert "The disk is full." in caplog.text
 
 
-def test_it_stops_while_it_waits(store):
+def test_sweeper_stops_promptly_while_it_waits(store):
     sweeper = Sweeper(lambda: store, retention=90 * DAY)
     start = time.monotonic()
     sweeper.stop()
     assert time.monotonic() - start < 10
 
 
-def test_it_waits_for_records_that_cannot_be_opened_yet(store, monkeypatch, caplog):
+def test_sweeper_retries_until_the_records_can_be_opened(store, monkeypatch, caplog):
     store.add(a_prediction(made_at=datetime.now(UTC) - 91 * DAY), None)
     attempts = iter([RecordsError("The server is down.")])
 

@@ -21,7 +21,7 @@ SOURCES = ("audit", "volunteered", "labeller", "labeller", "import")
         ([("sad", "labeller"), ("cant_tell", "labeller"), ("fear", "import")], "cant_tell"),
     ],
 )
-def test_the_newest_label_holds_and_a_labellers_over_a_visitors(store, engine, given, expected):
+def test_newest_label_is_effective_and_labellers_override_visitors(store, engine, given, expected):
     made = a_prediction()
     store.add(made, None)
     for number, (label, source) in enumerate(given):
@@ -33,7 +33,7 @@ def test_the_newest_label_holds_and_a_labellers_over_a_visitors(store, engine, g
     assert noted == expected
 
 
-def test_values_and_the_database_have_the_same_rule(store, engine):
+def test_python_and_sql_choose_the_same_effective_label(store, engine):
     for sources in set(permutations(SOURCES, 3)):
         made = a_prediction()
         store.add(made, None)
@@ -45,5 +45,5 @@ def test_values_and_the_database_have_the_same_rule(store, engine):
         assert held == [effective_label(store.feedback_of(made.id)).n]
 
 
-def test_without_labels_none_holds():
+def test_no_label_is_effective_without_feedback():
     assert effective_label([]) is None

@@ -29,14 +29,14 @@ def noted(engine, prediction):
         return connection.execute(select(*columns).where(predictions.c.id == prediction.id)).one()
 
 
-def test_a_prediction_notes_its_last_label(store, engine, prediction):
+def test_prediction_row_stores_its_latest_label(store, engine, prediction):
     assert noted(engine, prediction) == (None, 0, False)
     store.label(prediction.id, "sad", "audit", "me", NOON)
     store.label(prediction.id, "fear", "labeller", "you", NOON + SECOND, "useful")
     assert noted(engine, prediction) == ("fear", 2, False)
 
 
-def test_a_label_that_is_no_mood_is_a_label(store, engine, prediction):
+def test_cant_tell_is_stored_as_a_label(store, engine, prediction):
     given = store.label(prediction.id, CANT_TELL, "labeller", "you", NOON, "random")
     assert store.feedback_of(prediction.id) == [given]
     assert noted(engine, prediction) == (CANT_TELL, 1, True)
@@ -48,7 +48,7 @@ def test_the_same_label_from_another_queue_is_another_feedback(store, prediction
     assert [(each.n, each.queue) for each in given] == [(1, None), (2, "useful"), (3, "random")]
 
 
-def test_a_label_taken_back_is_gone_and_told(store, engine, prediction):
+def test_undone_label_is_removed_and_the_undo_is_queued(store, engine, prediction):
     first = store.label(prediction.id, "sad", "volunteered", "me", NOON)
     second = store.label(prediction.id, "fear", "labeller", "you", NOON, "random")
     assert store.undo_label(prediction.id, 2, "you", NOON + SECOND) == second
@@ -59,14 +59,14 @@ def test_a_label_taken_back_is_gone_and_told(store, engine, prediction):
     assert told.payload == payload_of(FeedbackUndone(prediction.id, 2, NOON + SECOND))
 
 
-def test_the_number_of_a_label_that_was_taken_back_is_not_given_out_again(store, engine, prediction):
+def test_number_of_an_undone_label_is_not_reused(store, engine, prediction):
     store.label(prediction.id, "sad", "audit", "me", NOON)
     store.undo_label(prediction.id, 1, "me", NOON)
     assert noted(engine, prediction) == (None, 1, False)
     assert store.label(prediction.id, "fear", "audit", "me", NOON).n == 2
 
 
-def test_a_label_is_taken_back_once_and_only_by_who_gave_it(store, prediction):
+def test_label_can_be_undone_once_and_only_by_its_giver(store, prediction):
     given = store.label(prediction.id, "sad", "audit", "me", NOON)
     assert store.undo_label(prediction.id, 1, "you", NOON) is None
     assert store.undo_label(prediction.id, 7, "me", NOON) is None
@@ -77,7 +77,7 @@ def test_a_label_is_taken_back_once_and_only_by_who_gave_it(store, prediction):
     assert [row.kind for row in queued(store)] == ["prediction", "feedback", "feedback_undone"]
 
 
-def test_a_label_that_is_not_the_last_may_be_taken_back(store, engine, prediction):
+def test_label_that_is_not_the_latest_can_be_undone(store, engine, prediction):
     store.label(prediction.id, "sad", "labeller", "you", NOON, "random")
     last = store.label(prediction.id, "fear", "volunteered", "me", NOON)
     store.undo_label(prediction.id, 1, "you", NOON)
@@ -85,7 +85,7 @@ def test_a_label_that_is_not_the_last_may_be_taken_back(store, engine, predictio
     assert noted(engine, prediction) == ("fear", 2, False)
 
 
-def test_nothing_is_taken_back_without_its_row_in_the_outbox(store, engine, prediction):
+def test_label_is_not_undone_when_the_outbox_cannot_be_written(store, engine, prediction):
     given = store.label(prediction.id, "sad", "audit", "me", NOON)
     with writing(engine) as connection:
         connection.execute(text("ALTER TABLE outbox RENAME TO elsewhere"))
@@ -95,7 +95,7 @@ def test_nothing_is_taken_back_without_its_row_in_the_outbox(store, engine, pred
 
 
 @pytest.mark.parametrize("prediction_id", ["f" * 32, "", "\0", "<b>"])
-def test_an_unknown_id(store, prediction_id):
+def test_unknown_prediction_id_is_refused(store, prediction_id):
     for use in (
         lambda: store.undo_label(prediction_id, 1, None, NOON),
         lambda: store.keep_picture(prediction_id, JPEG, NOON),
@@ -105,7 +105,7 @@ def test_an_unknown_id(store, prediction_id):
             use()
 
 
-def test_a_picture_may_be_allowed_later(store, prediction):
+def test_picture_can_be_kept_after_the_prediction_was_added(store, prediction):
     kept = store.keep_picture(prediction.id, JPEG, NOON + SECOND)
     assert kept.picture_kept and store.get(prediction.id) == kept
     assert store.picture(prediction.id) == JPEG
@@ -122,7 +122,7 @@ def test_a_picture_that_is_kept_is_not_replaced(store):
     assert len(queued(store)) == 1
 
 
-def test_a_picture_of_which_nothing_can_be_told_is_not_kept(store, engine, settings, prediction):
+def test_picture_is_not_kept_when_the_outbox_cannot_be_written(store, engine, settings, prediction):
     with writing(engine) as connection:
         connection.execute(text("ALTER TABLE outbox RENAME TO elsewhere"))
     with pytest.raises(RecordsError, match="outbox"):

@@ -33,7 +33,7 @@ def sure(mood, confidence):
     return {"mood": mood, "confidence": confidence, "probabilities": shares}
 
 
-def test_pages_follow_one_another_newest_first(store):
+def test_pages_list_all_predictions_newest_first(store):
     made = [add(store, made_at=NOON + (number // 3) * MINUTE) for number in range(10)]  # three at a time
     newest = sorted(made, key=lambda each: (each.made_at, each.id), reverse=True)
     pages, after = [], None
@@ -43,14 +43,14 @@ def test_pages_follow_one_another_newest_first(store):
     assert pages == [newest[:4], newest[4:8], newest[8:]]
 
 
-def test_a_page_stays_where_it_was_when_new_ones_come(store):
+def test_new_predictions_do_not_shift_the_next_page(store):
     made = [add(store, made_at=NOON + number * MINUTE) for number in range(4)]
     after = store.page(Filters(), None, 2)[-1].cursor
     add(store, made_at=NOON + 9 * MINUTE)
     assert shown(store, after=after) == [made[1], made[0]]
 
 
-def test_each_comes_with_its_labels(store):
+def test_page_lists_each_prediction_with_its_labels(store):
     first, second = add(store), add(store, made_at=NOON - MINUTE)
     labels = (
         store.label(first.id, "sad", "audit", "me", NOON),
@@ -64,7 +64,7 @@ def test_each_comes_with_its_labels(store):
         store.labelled("0" * 31 + "1")
 
 
-def test_the_filters(store):
+def test_filters_select_the_matching_predictions(store):
     right = add(store, mood="happy", visitor="me", picture_kept=True)
     wrong = add(store, mood="happy", visitor="you", made_at=NOON + MINUTE, model_version="v2")
     unclear = add(store, **sure("sad", 0.6), made_at=NOON + 2 * MINUTE)
@@ -86,7 +86,7 @@ def test_the_filters(store):
     assert shown(store, mood="fear") == []
 
 
-def test_the_most_useful_are_the_uncertain_and_the_rare(store):
+def test_useful_queue_prefers_uncertain_predictions_of_rarely_labelled_moods(store):
     for _ in range(8):
         store.label(add(store).id, "happy", "audit", None, NOON)
     happy = add(store, **sure("happy", 0.4), picture_kept=True)
@@ -101,7 +101,7 @@ def test_the_most_useful_are_the_uncertain_and_the_rare(store):
     assert store.queues.lengths() == QueueLengths(useful=3, random=4)
 
 
-def test_the_random_queue_looks_at_no_answer(store):
+def test_random_queue_drops_only_pictures_labelled_from_that_queue(store):
     made = [add(store, picture_kept=True) for _ in range(6)]
     add(store)  # without a picture
     in_order = sorted(made, key=lambda each: each.id)
@@ -120,12 +120,12 @@ def test_the_random_queue_looks_at_no_answer(store):
     assert store.queues.next("random", 1)[0].prediction == early
 
 
-def test_empty_queues(store):
+def test_queues_of_an_empty_store_are_empty(store):
     assert (store.queues.next("useful", 5), store.queues.next("random", 5)) == ([], [])
     assert store.queues.lengths() == QueueLengths(0, 0)
 
 
-def test_who_labelled_what(store):
+def test_labels_are_counted_by_labeller_and_queue(store):
     one, other = add(store), add(store)
     for prediction, queue in ((one, "random"), (one, "useful"), (other, "random")):
         store.label(prediction.id, "sad", "labeller", "a1", NOON, queue)
@@ -156,7 +156,7 @@ PLANNED = {
 
 
 @pytest.mark.parametrize("question", PLANNED)
-def test_no_question_walks_through_all_predictions(store, engine, question):
+def test_no_query_scans_all_predictions(store, engine, question):
     """Each statement is explained: it searches or walks an index, and never the table of predictions."""
     rng = random.Random(0)
     rows = [

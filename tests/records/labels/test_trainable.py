@@ -28,7 +28,7 @@ def counted(found) -> dict:
     return {each.label: (each.n, each.right) for each in found if each.n}
 
 
-def test_labels_that_hold_and_have_a_picture_are_counted_by_mood(store, learnable):
+def test_effective_labels_with_a_picture_are_counted_by_mood(store, learnable):
     labelled(store, ("happy", "audit"))
     labelled(store, ("sad", "volunteered"))
     labelled(store, ("fear", "labeller"), ("sad", "volunteered"))  # a labeller's word goes before
@@ -38,14 +38,14 @@ def test_labels_that_hold_and_have_a_picture_are_counted_by_mood(store, learnabl
     assert counted(learnable.counts()) == {"happy": (1, 1), "sad": (1, 0), "fear": (1, 0)}
 
 
-def test_only_those_given_since_a_moment_count(store, learnable):
+def test_only_labels_given_since_the_start_time_count(store, learnable):
     labelled(store, ("happy", "audit"), at=NOON - 2 * DAY)
     new = labelled(store, ("sad", "audit"), at=NOON)
     assert counted(learnable.counts(NOON)) == {"sad": (1, 0)}
     assert [each.prediction_id for each in learnable.newest(5, NOON)] == [new]
 
 
-def test_the_newest_come_first_and_of_one_mood_where_one_is_asked_for(store, learnable):
+def test_newest_labels_come_first_and_can_be_filtered_by_mood(store, learnable):
     first = labelled(store, ("sad", "audit"), at=NOON)
     second = labelled(store, ("fear", "labeller"), at=NOON + DAY)
     assert [(e.prediction_id, e.label, e.mood, e.kind) for e in learnable.newest(2)] == [
@@ -55,7 +55,7 @@ def test_the_newest_come_first_and_of_one_mood_where_one_is_asked_for(store, lea
     assert [each.prediction_id for each in learnable.newest(5, label="sad")] == [first]
 
 
-def test_of_some_predictions_those_to_learn_from_are_told(store, learnable):
+def test_among_returns_only_the_trainable_predictions(store, learnable):
     yes, no = labelled(store, ("sad", "audit")), labelled(store, ("sad", "audit"), kept=False)
     assert learnable.among([no, yes, "f" * 32]) == (yes,)
     assert learnable.among([]) == ()

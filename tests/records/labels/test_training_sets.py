@@ -47,13 +47,13 @@ def test_cases_are_the_labelled_predictions_with_pictures(store, engine, labelle
         ([("sad", "labeller", "random"), ("fear", "labeller")], False, "sad"),
     ],
 )
-def test_a_label_was_drawn_when_nobody_looked_at_the_answer(engine, labelled, labels, audit, drawn):
+def test_only_labels_drawn_without_seeing_the_answer_count_as_random(engine, labelled, labels, audit, drawn):
     labelled(*labels, audit=audit)
     (case,) = TrainingSets(engine).labelled()
     assert (case.random_label and case.random_label.label) == drawn
 
 
-def test_a_side_is_given_once_and_stays(engine, labelled):
+def test_side_of_a_prediction_is_assigned_once_and_stays(engine, labelled):
     made = labelled(("sad", "audit"))
     assert TrainingSets(engine).assign({made.id: "held_out"}, NOON) == {made.id: "held_out"}
     assert TrainingSets(engine).assign({made.id: "train"}, NOON) == {made.id: "held_out"}
@@ -61,7 +61,7 @@ def test_a_side_is_given_once_and_stays(engine, labelled):
     assert TrainingSets(engine).sides([made.id, "f" * 32]) == {made.id: "held_out"}
 
 
-def test_what_a_model_learned_from_never_judges(engine, labelled):
+def test_predictions_that_a_model_trained_on_stay_on_the_training_side(engine, labelled):
     made, gone = labelled(("sad", "audit")), "e" * 32
     Registry(engine).register("m-1", "here", "folder", {}, NOON, [made.id, gone])
     assert TrainingSets(engine).labelled()[0].learned
@@ -70,13 +70,13 @@ def test_what_a_model_learned_from_never_judges(engine, labelled):
     assert TrainingSets(engine).sides([gone]) == {gone: "train"}
 
 
-def test_ids_without_a_prediction_keep_the_side_that_was_wanted(engine):
+def test_ids_without_a_prediction_get_the_requested_side_and_store_none(engine):
     wanted = {"a" * 32: "train", "b" * 32: "held_out"}
     assert TrainingSets(engine).assign(wanted, NOON) == wanted
     assert TrainingSets(engine).sides(wanted) == {}
 
 
-def test_a_side_goes_with_its_prediction(store, engine, labelled):
+def test_side_is_deleted_with_its_prediction(store, engine, labelled):
     made = labelled(("sad", "audit"))
     TrainingSets(engine).assign({made.id: "held_out"}, NOON)
     store.forget([made.id], NOON)

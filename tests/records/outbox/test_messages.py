@@ -29,7 +29,7 @@ def test_a_payload_is_plain_json_with_every_field(value):
     assert payload.keys() == asdict(value).keys()
 
 
-def test_the_payload_of_a_prediction():
+def test_prediction_payload_contains_face_quality_and_probabilities():
     payload = payload_of(EXAMPLE)
     assert payload["made_at"] == "2026-01-31T12:00:00.123456+00:00"
     assert payload["probabilities"] == [0.05, 0.05, 0.05, 0.7, 0.05, 0.05, 0.05]
@@ -43,14 +43,14 @@ def test_times_are_sent_in_utc():
     assert payload_of(there) == payload_of(FEEDBACK)
 
 
-def test_numbers_of_numpy_become_plain_ones():
+def test_numpy_numbers_become_plain_numbers():
     quality = FaceQuality(*(np.float32(number) for number in (1, 2, 3, 4.5, 5)))
     payload = payload_of(replace(EXAMPLE, quality=quality, latency_ms=np.float64(1.5)))
     assert json.loads(json.dumps(payload)) == payload
     assert payload["quality"]["yaw"] == 4.5
 
 
-def test_each_kind_of_news_has_a_name_and_says_whose_it_is(engine):
+def test_each_message_has_its_kind_and_prediction_id(engine):
     with writing(engine) as connection:
         for value in (EXAMPLE, FEEDBACK, UNDONE, PLAY, KEPT, DELETION):
             enqueue(connection, value)
@@ -61,7 +61,7 @@ def test_each_kind_of_news_has_a_name_and_says_whose_it_is(engine):
     assert [row.kind for row in rows] == names
 
 
-def test_what_waits_is_listed_oldest_first(engine):
+def test_pending_messages_are_listed_oldest_first(engine):
     with writing(engine) as connection:
         for value in (EXAMPLE, FEEDBACK, PLAY):
             enqueue(connection, value)
@@ -74,7 +74,7 @@ def test_what_waits_is_listed_oldest_first(engine):
     assert third == Outgoing(third.id, "play", EXAMPLE.id, payload_of(PLAY), NOON)
 
 
-def test_a_promotion_belongs_to_no_prediction(engine):
+def test_promotion_message_has_no_prediction_id(engine):
     with writing(engine) as connection:
         enqueue(connection, PROMOTION)
     with reading(engine) as connection:

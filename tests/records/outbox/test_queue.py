@@ -1,4 +1,4 @@
-"""The outbox shared by senders: in order, once, never stuck, whoever dies and wherever the clock goes."""
+"""The outbox shared by senders: rows go out in order and once, even if a sender dies or the clock changes."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +49,7 @@ def test_the_oldest_row_of_each_prediction_is_taken(engine):
     assert numbers(take(engine)) == [first, other]
 
 
-def test_a_row_follows_once_the_one_before_it_is_delivered(engine):
+def test_row_is_claimed_only_after_the_one_before_it_is_delivered(engine):
     first, second = tell(engine, A, A)
     (claimed,) = take(engine)
     assert take(engine) == []
@@ -67,7 +67,7 @@ def test_a_row_that_waits_for_its_next_attempt_holds_back_the_ones_after_it(engi
     assert again.attempts == 2
 
 
-def test_what_is_set_aside_holds_back_only_its_own_prediction_until_it_is_tried_again(engine):
+def test_row_set_aside_blocks_only_its_own_prediction_until_it_is_retried(engine):
     first, _, other = tell(engine, A, A, B)
     claimed, untried = take(engine)
     outbox_of(engine, "me").set_aside(claimed, "too large")
@@ -80,7 +80,7 @@ def test_what_is_set_aside_holds_back_only_its_own_prediction_until_it_is_tried_
     assert numbers(take(engine)) == [first]
 
 
-def test_a_claimed_row_is_nobody_elses_until_the_claim_is_over(engine):
+def test_claimed_row_cannot_be_claimed_by_others_until_the_lease_ends(engine):
     tell(engine, A)
     (claimed,) = take(engine, by="me")
     assert take(engine, by="other", now=NOON + LEASE - SECOND) == []
@@ -90,7 +90,7 @@ def test_a_claimed_row_is_nobody_elses_until_the_claim_is_over(engine):
     assert outbox_of(engine, "other").finish(theirs)
 
 
-def test_a_claim_that_is_renewed_holds_on(engine):
+def test_renewed_claim_outlasts_its_first_lease(engine):
     tell(engine, A, B)
     mine = take(engine)
     assert outbox_of(engine, "me", NOON + 60 * SECOND).renew(mine) == set(numbers(mine))
@@ -98,7 +98,7 @@ def test_a_claim_that_is_renewed_holds_on(engine):
     assert take(engine, by="other", now=NOON + LEASE) == []
 
 
-def test_a_sender_that_looked_at_the_clock_before_another_one_took_rows_leaves_them_to_that_one(engine):
+def test_sender_with_an_older_clock_reading_leaves_rows_that_another_claimed(engine):
     tell(engine, A, B)
     _, postponed = take(engine, by="other")
     outbox_of(engine, "other").postpone(postponed, LONGEST_PAUSE, "no network")
@@ -106,7 +106,7 @@ def test_a_sender_that_looked_at_the_clock_before_another_one_took_rows_leaves_t
 
 
 @pytest.mark.parametrize("back", [timedelta(minutes=3), timedelta(days=1), timedelta(days=4000)])
-def test_a_claim_is_taken_up_though_the_clock_was_set_back(engine, back):
+def test_abandoned_claim_is_taken_over_even_if_the_clock_was_set_back(engine, back):
     tell(engine, A)
     assert take(engine, by="dead")
     assert take(engine, by="me", now=NOON - back)
@@ -120,7 +120,7 @@ def test_a_pause_ends_though_the_clock_was_set_back(engine, back):
     assert take(engine, now=NOON - back)
 
 
-def test_rows_given_back_untried_are_as_if_never_taken(engine):
+def test_released_rows_do_not_count_as_attempted(engine):
     tell(engine, A)
     claimed = take(engine)
     outbox_of(engine, "me").release(claimed)
@@ -128,7 +128,7 @@ def test_rows_given_back_untried_are_as_if_never_taken(engine):
     assert again.attempts == 1
 
 
-def test_withdrawing_leaves_only_what_is_on_its_way(engine):
+def test_withdraw_removes_only_rows_that_are_not_being_sent(engine):
     sent, _ = tell(engine, A, A)
     take(engine)
     tell(engine, B)
@@ -143,7 +143,7 @@ def test_withdrawing_leaves_only_what_is_on_its_way(engine):
     assert take(engine, by="other") == [], "the deletion must come after what is on its way"
 
 
-def test_a_chore_waits_for_its_time_and_is_there_once(engine):
+def test_scheduled_chore_is_stored_once_and_claimed_when_due(engine):
     with writing(engine) as connection:
         for due in (NOON + 9 * SECOND, NOON + 5 * SECOND, NOON + 7 * SECOND):
             queue.schedule(connection, queue.ROLLUP, "2026-01-31", {"day": "2026-01-31"}, due)
@@ -158,14 +158,14 @@ def test_a_chore_waits_for_its_time_and_is_there_once(engine):
     assert (stands.queued, stands.oldest) == (0, None), "nobody waits for a chore"
 
 
-def test_kinds_can_be_chosen(engine):
+def test_claim_can_include_or_exclude_kinds_of_rows(engine):
     tell(engine, A)
     (restore,) = tell(engine, "restore", kind=queue.RESTORE)
     assert numbers(take(engine, kinds=[queue.RESTORE])) == [restore]
     assert restore not in numbers(take(engine, but=[queue.RESTORE], now=NOON + LEASE))
 
 
-def test_trouble_is_what_the_last_attempt_said(engine):
+def test_queue_status_shows_the_error_of_the_latest_attempt(engine):
     tell(engine, A, B)
     for number, claimed in enumerate(take(engine)):
         outbox_of(engine, "me").postpone(claimed, number * SECOND, f"trouble {number}")
@@ -194,7 +194,7 @@ def test_many_senders_send_everything_once_and_in_order(store):
         assert mine == sorted(mine)
 
 
-def test_a_long_queue_is_read_fast(engine):
+def test_claim_fills_its_limit_from_a_long_queue(engine):
     rows = [
         {"kind": "play", "prediction_id": f"{number // 2:032x}", "payload": {}, "created_at": NOON}
         for number in range(20_000)
@@ -220,7 +220,7 @@ def test_a_long_queue_is_read_fast(engine):
             assert "ix_outbox_prediction_id" in search, "earlier rows are searched by prediction"
 
 
-def test_what_follows_from_a_delivery_happens_with_it_or_not_at_all(store):
+def test_follow_up_of_a_delivery_is_committed_with_it_or_not_at_all(store):
     tell(engine_of(store), A)
     mine = Outbox(engine_of(store), "me")
     (claimed,) = mine.claim(1)

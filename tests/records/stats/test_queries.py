@@ -1,4 +1,4 @@
-"""Every question of the dashboard, against a count of the same records in plain Python."""
+"""The dashboard's queries, compared with counts of the same records in plain Python."""
 
 import random
 from collections import Counter, defaultdict
@@ -107,7 +107,7 @@ def close(tally: VisitorTally) -> object:
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
-def test_answers_are_counted_as_they_are(filled, known, scope):
+def test_answers_cells_days_and_plays_match_a_count_in_python(filled, known, scope):
     here = inside(known, scope)
     asked = audits(here)
     ask = filled.statistics
@@ -185,7 +185,7 @@ def test_in_bins_cells_and_pairs_each_visitor_has_one_vote(filled, known, scope)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_steps_of_time_are_tallied_by_their_first_day(filled, known, step):
+def test_audits_are_tallied_by_the_first_day_of_their_step(filled, known, step):
     last = known[-1][0].made_at.date()
     by_start = defaultdict(list)
     for p, f in audits(known):
@@ -197,7 +197,7 @@ def test_steps_of_time_are_tallied_by_their_first_day(filled, known, step):
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
-def test_examples_come_in_their_order(filled, known, scope):
+def test_examples_are_ordered_by_confidence(filled, known, scope):
     here, ask = inside(known, scope), filled.statistics
     unsure = [each.prediction_id for each in ask.least_sure(scope, 3)]
     assert unsure == [p.id for p, _ in sorted(here, key=lambda each: each[0].confidence)][:3]
@@ -205,14 +205,14 @@ def test_examples_come_in_their_order(filled, known, scope):
     assert [each.prediction_id for each in ask.mistakes(scope, 4)] == [each for _, each in wrong][:4]
 
 
-def test_a_cell_of_the_matrix_leads_to_exactly_its_audits(filled, known):
+def test_confusion_matrix_cell_lists_exactly_its_audits(filled, known):
     for cell in filled.statistics.cells(ALL):
         found = filled.statistics.mistakes(ALL, 99, cell.label, cell.mood)
         assert len(found) == cell.n
         assert {(each.kind, each.label, each.mood) for each in found} == {("audit", cell.label, cell.mood)}
 
 
-def test_models_have_their_time_their_number_and_their_latency(filled, known):
+def test_model_versions_list_their_dates_count_and_latency(filled, known):
     versions = filled.statistics.versions()
     assert {version.version for version in versions} == {"a", "b"}
     for version in versions:
@@ -224,7 +224,7 @@ def test_models_have_their_time_their_number_and_their_latency(filled, known):
     assert filled.statistics.sources() == ["live", "photo"]
 
 
-def test_labels_in_doubt_are_those_the_model_contradicts_surely(store):
+def test_doubtful_labels_are_those_the_model_confidently_contradicts(store):
     known, ask = fill(store), store.trainable
     sure = dict.fromkeys(NAMES, 0.5)
     expected = sorted(
@@ -242,7 +242,7 @@ def test_labels_in_doubt_are_those_the_model_contradicts_surely(store):
     assert ask.suspects({}, 2) == (0, [])
 
 
-def test_labels_without_a_picture_are_not_in_doubt_as_nobody_could_review_them(store):
+def test_labels_without_a_picture_are_never_listed_as_doubtful(store):
     seen, unseen = a_prediction(picture_kept=True), a_prediction()
     store.add(seen, JPEG)
     store.add(unseen, None)
@@ -266,7 +266,7 @@ def test_a_model_is_live_since_its_promotion_or_else_its_first_prediction(store)
     assert store.trainable.trained_at("tuned") == NOON and store.statistics.live_since("tuned") is None
 
 
-def test_the_mean_probability_of_labels_is_by_label(filled, known):
+def test_mean_probability_is_grouped_by_label(filled, known):
     means = filled.trainable.mean_label_probability()
     given = [(f.label, p.probabilities[NAMES.index(f.label)]) for p, f in known if f]
     assert means.keys() == {label for label, _ in given}

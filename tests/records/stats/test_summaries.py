@@ -1,4 +1,4 @@
-"""The summaries say what the rows say, whatever happened to those, and in whatever order."""
+"""The summaries agree with the rows, whatever happened to those and in whatever order."""
 
 import random
 import threading
@@ -70,13 +70,13 @@ def busy(store: Store) -> Store:
     return store
 
 
-def test_they_are_what_is_counted_anew(busy, engine):
+def test_summaries_equal_a_fresh_count_of_the_rows(busy, engine):
     kept = contents(engine)
     assert kept == counted_anew(engine)
     assert sum(day.n for day in busy.statistics.days(Scope())) == busy.count() == 52
 
 
-def test_the_migration_fills_them_with_what_the_code_would(busy, engine, database_url):
+def test_migration_fills_the_summaries_as_the_code_does(busy, engine, database_url):
     kept = contents(engine)
     with writing(engine) as connection:
         for table in (outcomes, daily, jobs, readings):
@@ -96,7 +96,7 @@ def test_the_migration_fills_them_with_what_the_code_would(busy, engine, databas
     assert contents(engine) == kept
 
 
-def test_deleting_everything_leaves_nothing(busy, engine):
+def test_deleting_everything_empties_the_summaries(busy, engine):
     busy.purge(NOON + timedelta(days=999))
     assert contents(engine) == ([], [])
     assert busy.statistics.span() is None
@@ -126,7 +126,7 @@ def test_a_visitor_who_floods_counts_ten_times_a_day_in_the_mixes_and_each_playl
     assert store.statistics.mix(Scope()).n == 1 and contents(engine) == counted_anew(engine)
 
 
-def test_two_that_delete_the_same_take_it_out_once(store, engine):
+def test_forgetting_an_unknown_prediction_leaves_the_summaries_unchanged(store, engine):
     prediction, other = a_prediction(), a_prediction()
     store.add(prediction, None)
     store.add(other, None)
@@ -152,7 +152,7 @@ def test_two_that_delete_the_same_take_it_out_once(store, engine):
     assert contents(engine) == counted_anew(engine)
 
 
-def test_a_day_is_a_day_in_utc(store):
+def test_days_are_counted_in_utc(store):
     late = datetime(2026, 1, 31, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
     store.add(a_prediction(made_at=late), None)
     assert [day.day for day in store.statistics.days(Scope())] == [date(2026, 2, 1)]
@@ -167,19 +167,19 @@ def outcome_of(store: Store, *given: tuple[str, str], audit: bool = True) -> dic
     return {answer.kind: answer.correct == 1 for answer in store.statistics.answers(Scope())}
 
 
-def test_of_an_audit_the_first_answer_counts(store):
+def test_first_answer_to_an_audit_counts(store):
     assert outcome_of(store, ("happy", "audit"), ("sad", "audit")) == {"audit": True}
 
 
-def test_of_what_is_volunteered_the_last_counts(store):
+def test_last_volunteered_label_counts(store):
     assert outcome_of(store, ("sad", "volunteered"), ("happy", "volunteered")) == {"volunteered": True}
 
 
-def test_an_audit_answer_to_a_check_that_was_not_drawn_is_none(store):
+def test_audit_answer_is_ignored_if_the_check_was_not_drawn_for_audit(store):
     assert outcome_of(store, ("happy", "audit"), audit=False) == {}
 
 
-def test_a_labeller_does_not_change_what_the_audit_said(store):
+def test_labellers_label_does_not_change_the_audit_outcome(store):
     found = outcome_of(store, ("happy", "audit"), ("sad", "labeller"))
     assert found == {"audit": True, "labeller": False}
 
@@ -192,13 +192,13 @@ def test_a_labeller_does_not_change_what_the_audit_said(store):
         ([("sad", "labeller"), ("fear", "labeller"), ("happy", "audit")], "fear"),
     ],
 )
-def test_the_label_that_holds_is_the_newest_and_a_labellers_over_a_visitors(store, engine, given, label):
+def test_effective_label_is_the_newest_and_labellers_override_visitors(store, engine, given, label):
     outcome_of(store, *given)
     with reading(engine) as connection:
         assert connection.execute(select(outcomes.c.label).where(outcomes.c.holds)).scalars().all() == [label]
 
 
-def test_what_is_not_one_of_the_seven_is_neither_right_nor_wrong(store, engine):
+def test_label_outside_the_seven_moods_is_neither_right_nor_wrong(store, engine):
     prediction = a_prediction(audit=True)
     store.add(prediction, None)
     with writing(engine) as connection:
@@ -208,7 +208,7 @@ def test_what_is_not_one_of_the_seven_is_neither_right_nor_wrong(store, engine):
     assert contents(engine)[1] == []
 
 
-def test_taking_a_label_back_takes_its_outcome_back(store, engine):
+def test_deleting_a_label_removes_its_outcome(store, engine):
     outcome_of(store, ("sad", "volunteered"))
     with writing(engine) as connection:
         prediction_id = connection.execute(delete(feedback).returning(feedback.c.prediction_id)).scalar_one()

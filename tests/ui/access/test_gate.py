@@ -1,4 +1,4 @@
-"""Which role a session has, and what a page shows to whoever has not enough."""
+"""Which role a session has, and what a page shows to those whose role is too low."""
 
 import time
 
@@ -54,7 +54,7 @@ def with_pass(request_of_browser):
     return give
 
 
-def test_with_nothing_configured_a_page_is_shut_and_says_where_the_link_is(set_up, page_of):
+def test_page_without_access_settings_is_closed_and_says_where_the_link_is(set_up, page_of):
     set_up()
     session = page_of(dashboard)
     assert not is_open(session)
@@ -82,7 +82,7 @@ def test_a_token_in_the_address_of_a_session_opens_nothing(set_up, page_of):
     assert "VIBECHECK_ACCESS_TOKEN" in text(session) and TOKEN not in text(session)
 
 
-def test_a_pass_opens_it_and_nothing_else_does(set_up, page_of, request_of_browser, with_pass):
+def test_only_a_valid_pass_cookie_opens_the_page(set_up, page_of, request_of_browser, with_pass):
     set_up(VIBECHECK_ACCESS_TOKEN=TOKEN)
     kept = with_pass()
     session = page_of(dashboard)
@@ -148,7 +148,7 @@ LISTS = {
         ("x@y.z", None),
     ],
 )
-def test_who_signs_in_is_let_in_as_far_as_listed(set_up, page_of, email, role):
+def test_signed_in_user_gets_the_role_listed_for_their_email(set_up, page_of, email, role):
     set_up(**LISTS)
     session = page_of(dashboard)
     sign_in(session, email, email_verified=True)
@@ -165,7 +165,7 @@ def test_an_email_that_is_not_verified_lets_nobody_in(set_up, page_of):
     assert "has not verified" in text(session)
 
 
-def test_who_has_not_signed_in_is_shown_where(set_up, page_of):
+def test_visitor_who_has_not_signed_in_sees_the_sign_in_button(set_up, page_of):
     set_up(**LISTS)
     session = page_of(dashboard)
     session.secrets = {"auth": AUTH}
@@ -174,7 +174,7 @@ def test_who_has_not_signed_in_is_shown_where(set_up, page_of):
     assert [button.label for button in session.main.button] == ["Sign in"]
 
 
-def test_with_sign_in_configured_no_pass_opens_it(set_up, page_of, with_pass):
+def test_pass_opens_nothing_when_sign_in_is_configured(set_up, page_of, with_pass):
     set_up(**LISTS, VIBECHECK_ACCESS_TOKEN=TOKEN)
     with_pass()
     session = page_of(dashboard)
@@ -182,7 +182,7 @@ def test_with_sign_in_configured_no_pass_opens_it(set_up, page_of, with_pass):
     assert not is_open(session)
 
 
-def test_where_sign_in_is_badly_configured_it_is_shut_and_says_what_lacks(set_up, page_of):
+def test_incomplete_sign_in_settings_close_the_page_and_are_named(set_up, page_of):
     set_up(**LISTS)
     session = page_of(dashboard)
     sign_in(session, "ann@example.org", email_verified=True)

@@ -39,7 +39,7 @@ def offer(candidates: int, beside: int = 0) -> str:
         '{"sdpOffer": {"sdp": ["candidate:"]}}',
     ],
 )
-def test_values_of_the_size_that_pages_send_are_taken(text, field):
+def test_websocket_messages_within_the_limits_are_accepted(text, field):
     assert is_taken(with_value(text, field))
 
 
@@ -55,12 +55,12 @@ def test_values_of_the_size_that_pages_send_are_taken(text, field):
         "[" * MOST_JSON,
     ],
 )
-def test_larger_ones_close_the_connection(text, field):
+def test_websocket_messages_over_the_limits_close_the_connection(text, field):
     with pytest.raises(TooMuch):
         is_taken(with_value(text, field))
 
 
-def test_addresses_for_files_are_bounded():
+def test_number_of_file_urls_in_a_message_is_limited():
     message = BackMsg()
     message.file_urls_request.file_names.extend(["a.jpg"] * MOST_FILES)
     assert is_taken(message.SerializeToString())
@@ -69,7 +69,7 @@ def test_addresses_for_files_are_bounded():
         is_taken(message.SerializeToString())
 
 
-def test_what_is_no_message_closes_the_connection_and_an_empty_one_is_dropped():
+def test_malformed_message_closes_the_connection_and_an_empty_one_is_dropped():
     assert not is_taken(b"")
     with pytest.raises(TooMuch):
         is_taken(b"\xff\xff\xff")

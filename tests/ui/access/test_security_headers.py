@@ -1,4 +1,4 @@
-"""Where a request leads below the base of the address."""
+"""Which path a request has below the base URL path."""
 
 import pytest
 from streamlit import config
@@ -17,7 +17,7 @@ from vibecheck.ui.access.security_headers import path_of
         ("vibe", "/_stcore/stream", "/_stcore/stream"),
     ],
 )
-def test_the_path_below_the_base(base, path, below):
+def test_request_path_is_taken_below_the_base_url_path(base, path, below):
     before = config.get_option("server.baseUrlPath")
     config.set_option("server.baseUrlPath", base)
     try:

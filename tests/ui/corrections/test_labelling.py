@@ -1,4 +1,4 @@
-"""The corrections page: who sees what, and what a press does."""
+"""The corrections page: what each role sees, and what each button does."""
 
 from datetime import timedelta
 
@@ -57,12 +57,12 @@ def views(page):
     return [each.options for each in page.segmented_control]
 
 
-def test_nothing_to_correct_says_where_to_begin(open_page):
+def test_empty_history_says_where_to_begin(open_page):
     page = open_page(PAGE_FILE)
     assert "No vibe checks yet" in text(page) and not page.exception
 
 
-def test_a_visitor_sees_their_own_and_no_way_to_others(open_page, add):
+def test_visitor_sees_only_their_own_vibe_checks(open_page, add):
     add(visitor="somebody", mood="angry")
     add(mood="sad", minutes=-5)
     page = open_page(PAGE_FILE)
@@ -74,7 +74,7 @@ def test_a_visitor_sees_their_own_and_no_way_to_others(open_page, add):
 @pytest.mark.parametrize(("key", "label"), [(str(i), e.name) for i, e in enumerate(EMOTIONS, 1)] + [
     ("Enter", "happy"), ("0", CANT_TELL)
 ])  # fmt: skip
-def test_a_press_is_a_label(open_page, add, store, key, label):
+def test_button_press_stores_a_volunteered_label(open_page, add, store, key, label):
     made = add(audit=True)
     press(open_page(PAGE_FILE), key)
     (given,) = store.feedback_of(made.id)
@@ -82,7 +82,7 @@ def test_a_press_is_a_label(open_page, add, store, key, label):
     assert (given.label, given.source, given.given_by, given.queue) == (label, "volunteered", ME, None)
 
 
-def test_the_newest_comes_first_and_the_next_one_after_each_label(open_page, add, store):
+def test_newest_vibe_check_comes_first_and_the_next_after_each_label(open_page, add, store):
     older, newest = add(minutes=-1, mood="sad"), add(mood="fear")
     page = open_page(PAGE_FILE)
     assert "fear" in text(page)
@@ -91,7 +91,7 @@ def test_the_newest_comes_first_and_the_next_one_after_each_label(open_page, add
     assert [store.feedback_of(each.id)[0].label for each in (newest, older)] == ["angry", "disgust"]
 
 
-def test_a_button_of_what_was_shown_before_labels_nothing(add, store):
+def test_stale_button_labels_nothing(add, store):
     """One key may reach a button that a slow browser has not taken away yet, besides the one in its place."""
     before, now = add(minutes=-1), add()
 
@@ -109,7 +109,7 @@ def test_a_button_of_what_was_shown_before_labels_nothing(add, store):
     assert [len(store.feedback_of(each.id)) for each in (before, now)] == [0, 1]
 
 
-def test_after_the_last_of_a_page_comes_the_next_page(open_page, add, store):
+def test_last_label_of_a_page_leads_to_the_next_page(open_page, add, store):
     made = [add(minutes=-number, kept=False) for number in range(PAGE + 2)]
     page = open_page(PAGE_FILE)
     for _ in range(PAGE + 1):
@@ -121,7 +121,7 @@ def test_after_the_last_of_a_page_comes_the_next_page(open_page, add, store):
     assert page.button(key="newer").click().run().button(key="newer").disabled
 
 
-def test_a_correction_here_asks_for_the_crop_that_is_still_there(open_page, add, store, monkeypatch):
+def test_correction_offers_to_keep_the_face_crop_still_in_memory(open_page, add, store, monkeypatch):
     held = HeldCrop()
     monkeypatch.setattr(keep_later, "_held", lambda: held)
     made = add(kept=False)
@@ -136,7 +136,7 @@ def test_a_correction_here_asks_for_the_crop_that_is_still_there(open_page, add,
     assert "Keep this face crop" not in text(page) and held.crop() is None
 
 
-def test_undo_takes_back_what_this_session_said_and_goes_there(open_page, add, store):
+def test_undo_removes_only_labels_of_this_session_and_goes_back_to_them(open_page, add, store):
     first, second = add(), add(minutes=-1)
     before = store.label(first.id, "sad", "audit", ME, NOON)
     page = press(open_page(PAGE_FILE), "1")
@@ -149,7 +149,7 @@ def test_undo_takes_back_what_this_session_said_and_goes_there(open_page, add, s
     assert undo.disabled, "what was said elsewhere is not taken back here"
 
 
-def test_a_labeller_sees_everyones_and_what_others_said(open_page, add, store):
+def test_labeller_sees_all_vibe_checks_and_their_labels(open_page, add, store):
     made = add(visitor="somebody", mood="angry")
     store.label(made.id, "fear", "volunteered", "somebody", NOON)
     store.label(made.id, CANT_TELL, "labeller", "beef" * 16, NOON, "useful")
@@ -173,7 +173,7 @@ def test_a_label_carries_its_queue(open_page, add, store, queue):
     assert "0 left" in text(page) and "Nothing left to label" in text(page)
 
 
-def test_the_random_queue_does_not_send_what_the_model_said(open_page, add, store):
+def test_random_queue_sends_neither_the_models_answer_nor_labels(open_page, add, store):
     made = add(visitor="somebody", mood="disgust")
     store.label(made.id, "fear", "audit", "somebody", NOON)
     page = open_page(PAGE_FILE, Role.LABELLER)
@@ -205,7 +205,7 @@ def test_a_labellers_labels_are_found(open_page, add, store):
     assert "sad" not in text(page).replace("Sad", "")
 
 
-def test_the_filters_find(open_page, add):
+def test_mood_filter_shows_only_matching_vibe_checks(open_page, add):
     add(visitor="a", mood="angry")
     add(visitor="b", mood="sad", minutes=-1)
     page = open_page(PAGE_FILE, Role.LABELLER)
@@ -223,7 +223,7 @@ def test_a_labeller_begins_with_the_newest_that_has_its_picture(open_page, add):
     assert "angry" in text(page) and "only its visitor can label it" not in text(page)
 
 
-def test_without_its_picture_only_its_visitor_can_label(open_page, add):
+def test_vibe_check_without_a_picture_cannot_be_labelled_by_a_labeller(open_page, add):
     add(visitor="somebody", kept=False)
     page = open_page(PAGE_FILE, Role.LABELLER)
     assert "only its visitor can label it" in text(page)
@@ -231,7 +231,7 @@ def test_without_its_picture_only_its_visitor_can_label(open_page, add):
     assert len(moods) == 7 and all(each.disabled for each in moods)
 
 
-def test_an_address_opens_the_one_it_names(open_page, add):
+def test_prediction_id_in_the_address_opens_that_vibe_check(open_page, add):
     add(mood="sad")
     asked = add(mood="fear", minutes=-9)
     page = open_page(PAGE_FILE, prediction_id=asked.id)
@@ -252,7 +252,7 @@ def test_an_address_does_not_tell_whether_anothers_exists(open_page, add):
 @pytest.mark.parametrize(
     "asked", ["", "<script>alert(1)</script>", "../../etc/passwd", "\x00\x1b[31m", "ä" * 5000]
 )
-def test_an_address_that_names_no_id_is_a_sentence(open_page, add, asked):
+def test_malformed_id_in_the_address_shows_a_warning(open_page, add, asked):
     add()
     page = open_page(PAGE_FILE, prediction_id=asked)
     assert [each.value for each in page.warning] == [NOT_TO_BE_SEEN] and not page.exception
@@ -266,7 +266,7 @@ def test_a_picture_that_is_damaged_or_gone_does_not_stop_the_page(open_page, sto
     assert "No picture was kept" in text(page) and not page.exception
 
 
-def test_records_that_cannot_be_opened_are_a_sentence(open_page, monkeypatch, tmp_path):
+def test_records_that_cannot_be_opened_show_a_warning(open_page, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path / "file"))
     page = open_page(PAGE_FILE)
@@ -277,7 +277,7 @@ def test_records_that_cannot_be_opened_are_a_sentence(open_page, monkeypatch, tm
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40))
-def test_a_models_name_is_shown_as_it_is(open_page, store, name):
+def test_html_in_a_model_version_is_escaped(open_page, store, name):
     made = a_prediction(visitor=ME, model_version=f"<b>{name}")
     store.add(made, None)
     page = open_page(PAGE_FILE)
@@ -285,7 +285,7 @@ def test_a_models_name_is_shown_as_it_is(open_page, store, name):
     store.forget([made.id], NOON)
 
 
-def test_the_keys_are_the_moods_in_their_order(open_page, add):
+def test_number_keys_are_the_moods_in_order(open_page, add):
     add()
     page = open_page(PAGE_FILE)
     keys = [each.key[0] for each in page.button if each.key and each.key[0] in "1234567"]

@@ -17,7 +17,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @given(st.lists(ANYTHING | st.from_regex(r"[0-9a-fA-F]{31,33}\n?"), max_size=3))
-def test_an_address_names_one_id_or_none_or_is_refused(values):
+def test_address_yields_one_valid_id_none_or_an_error(values):
     try:
         asked = asked_for(values)
     except UnknownPrediction as error:
@@ -26,7 +26,7 @@ def test_an_address_names_one_id_or_none_or_is_refused(values):
         assert asked is None if not values else asked == values[-1] and is_prediction_id(asked)
 
 
-def test_days_are_the_visitors_own():
+def test_days_start_and_end_in_the_visitors_time_zone():
     since, before = days((date(2026, 3, 28), date(2026, 3, 29)), BERLIN)
     assert since.astimezone(UTC) == datetime(2026, 3, 27, 23, tzinfo=UTC)
     assert before.astimezone(UTC) == datetime(2026, 3, 29, 22, tzinfo=UTC), "summer time has begun"
@@ -35,7 +35,7 @@ def test_days_are_the_visitors_own():
 
 
 @given(st.lists(st.dates(), max_size=2))
-def test_any_days_can_be_asked_for(chosen):
+def test_any_dates_give_a_valid_time_range(chosen):
     since, before = days(chosen, BERLIN)
     assert (since is None) == (not chosen)
     assert before is None or since <= before
@@ -53,7 +53,7 @@ def test_any_days_can_be_asked_for(chosen):
         ("mine", None, True, None),  # from an address, and not on this page
     ],
 )
-def test_what_comes_after_a_label(view, at, older, expected):
+def test_next_vibe_check_after_a_label_depends_on_view_and_position(view, at, older, expected):
     around = [LabelledPrediction(a_prediction()) for _ in range(3)]
     current = LabelledPrediction(a_prediction()) if at is None else around[at]
     found = onward(view, Batch(current, around, older))
@@ -63,7 +63,7 @@ def test_what_comes_after_a_label(view, at, older, expected):
         assert found == (around[-1].cursor if expected else None)
 
 
-def test_an_undo_that_was_drawn_before_takes_nothing_back(monkeypatch):
+def test_stale_undo_button_removes_nothing(monkeypatch):
     done = [session.GivenLabel("0" * 32, n, "mine") for n in (1, 2)]
     here = session.LabellingState(done=list(done), undoable=2)
     monkeypatch.setattr(session, "progress", lambda: here)

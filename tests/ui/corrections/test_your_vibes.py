@@ -46,7 +46,7 @@ def test_the_strip_shows_the_moods_in_order_and_as_corrected(mine, open_page):
     assert shown.count("<li") == 3, "and nobody else's"
 
 
-def test_a_label_given_there_changes_the_strip(mine, open_page, store):
+def test_label_given_on_the_page_updates_the_strip(mine, open_page, store):
     page = open_page(PAGE)
     newest = mine[-1].id
     next(each for each in page.button if each.key == f"7-{newest}").click().run()
@@ -54,7 +54,7 @@ def test_a_label_given_there_changes_the_strip(mine, open_page, store):
     assert "surprise, corrected from fear" in strip(page)
 
 
-def test_others_views_have_no_strip_and_an_empty_history_none(store, open_page, mine):
+def test_views_of_others_and_empty_histories_have_no_strip(store, open_page, mine):
     assert not [each for each in open_page(PAGE, Role.LABELLER).get("html") if STRIP in each.proto.body]
     store.forget_visitor(ME, NOW)
     page = open_page(PAGE)
@@ -62,7 +62,7 @@ def test_others_views_have_no_strip_and_an_empty_history_none(store, open_page, 
     assert "No vibe checks yet" in " ".join(each.value for each in page.markdown)
 
 
-def test_the_file_has_a_row_a_vibe_check_and_no_ids(mine, store):
+def test_csv_file_has_one_row_per_vibe_check_and_no_ids(mine, store):
     text = to_csv(your_vibes.rows(store, ME, ZoneInfo("Europe/Berlin")))
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [(row["mood"], row["corrected_to"]) for row in rows] == [

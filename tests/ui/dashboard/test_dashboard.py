@@ -100,7 +100,7 @@ def test_below_thirty_answers_there_is_one_card_that_says_how_to_get_more(store)
     assert "Confusion matrix" in " ".join(cards(test)) and test.get("vega_lite_chart")
 
 
-def test_without_records_it_says_so(store):
+def test_dashboard_without_records_shows_zero_answers(store):
     assert cards(page()) == ["0 of 30 answers"] and "0 vibe checks so far" in said(page())
 
 
@@ -143,7 +143,7 @@ def test_models_that_read_the_same_faces_are_compared_and_a_trainer_promotes_wha
     assert not [each for each in test.button if each.key == "promote-tuned"]
 
 
-def test_labels_and_going_live_are_the_same_figures_as_on_fine_tune(store, monkeypatch):
+def test_dashboard_and_fine_tune_show_the_same_label_and_live_figures(store, monkeypatch):
     """Labels without a picture are not usable; a model that was promoted is live since then."""
     answered(store, 30, "sad")
     for label in ("sad", "happy"):
@@ -175,19 +175,19 @@ def test_accuracy_is_measured_against_how_far_labellers_agree(store):
     assert "Labellers agree on 67% (κ" in words and "the model agrees with them on 83%" in words
 
 
-def test_all_wrong_and_one_class_only_make_a_page(store):
+def test_dashboard_works_when_all_answers_are_wrong_and_of_one_mood(store):
     answered(store, 31, "sad")
     words = said(page())
     assert "31 of 31 mistakes" in words and ">0%<" in words
 
 
-def test_all_right_has_no_confused_pair(store):
+def test_dashboard_shows_no_confused_pair_when_all_answers_are_right(store):
     answered(store, 31, "happy")
     words = said(page())
     assert "All 31 answers say that it was right." in words and ">100%<" in words
 
 
-def test_the_trace_of_an_address_shows_labels_and_model(store):
+def test_prediction_in_the_address_shows_its_labels_and_quality(store):
     (prediction_id,) = answered(store, 1, "sad")
     words = said(page(prediction_id=prediction_id))
     assert "Sad · audit" in words and "None yet." in words and "Light 120" in words
@@ -210,7 +210,7 @@ def test_overconfidence_is_a_sentence_and_what_was_learned_from_it_is_another(st
     assert "Calibration: as shipped" in said(page(prediction_id=ids[0]))
 
 
-def test_an_id_that_is_none_is_said(store):
+def test_malformed_or_unknown_id_shows_a_warning(store):
     test = page()
     test.text_input(key="searched").set_value("../../etc").run()
     assert "32 characters" in test.warning[0].value
@@ -218,7 +218,7 @@ def test_an_id_that_is_none_is_said(store):
     assert "There is no prediction" in test.warning[0].value
 
 
-def test_a_history_fills_every_card_and_the_filters_choose(store, tmp_path):
+def test_long_history_fills_every_card_and_filters_change_it(store, tmp_path):
     engine = open_database(f"sqlite:///{tmp_path / 'vibecheck.db'}")
     fill(engine, 3000, 120, NOW)
     engine.dispose()
@@ -241,13 +241,13 @@ def test_a_picture_that_was_kept_is_shown(store):
     assert "data:image/jpeg;base64" in said(page())
 
 
-def test_records_that_cannot_be_read_are_a_sentence(store, tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_records_that_cannot_be_read_show_an_error(store, tmp_path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("VIBECHECK_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:9/none")
     test = visited().run()
     assert not test.exception and "VIBECHECK_DATABASE_URL" in test.error[0].value
 
 
-def test_nobody_below_an_analyst_sees_it(store, monkeypatch: pytest.MonkeyPatch):
+def test_roles_below_analyst_do_not_see_the_dashboard(store, monkeypatch: pytest.MonkeyPatch):
     from vibecheck.access.roles import Role
     from vibecheck.ui.access import gate
 

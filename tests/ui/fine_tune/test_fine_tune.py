@@ -1,4 +1,4 @@
-"""The fine-tune page in each state that it can be in, over real records and a command that only speaks."""
+"""The fine-tune page in each of its states, with real records and a command that only prints events."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -114,7 +114,7 @@ def test_nobody_but_a_trainer_is_let_in(open_page, store):
     assert "For trainers" in test.title[0].value and not said(test).count("New labels")
 
 
-def test_without_labels_it_says_where_to_give_some(page):
+def test_page_without_labels_says_where_to_give_some(page):
     test = page()
     assert "No labels yet" in said(test) and "no label with a picture" in said(test)
     assert button(test, "ft-start").disabled
@@ -136,7 +136,7 @@ def test_only_labels_given_since_the_champion_was_trained_are_new(store, registr
     assert ">1</span>" in words and "Fear" in words and f"given since {CHAMP} was trained" in words
 
 
-def test_what_it_takes_stands_before_the_button(store, page):
+def test_cost_of_a_run_is_shown_before_the_start_button(store, page):
     labelled(store, "sad", 3)
     labelled(store, "happy", 2)
     test = page()
@@ -146,7 +146,7 @@ def test_what_it_takes_stands_before_the_button(store, page):
     assert not button(test, "ft-start").disabled
 
 
-def test_the_estimate_is_corrected_by_what_past_runs_took_here(store, page, jobs, monkeypatch):
+def test_estimate_uses_the_duration_of_past_runs(store, page, jobs, monkeypatch):
     labelled(store, "sad", 3)
     labelled(store, "happy", 2)
     monkeypatch.setattr("vibecheck.training.pace.os.getloadavg", lambda: (0.0, 0.0, 0.0))
@@ -165,7 +165,7 @@ def test_labels_of_one_mood_alone_are_refused(store, page):
     assert "All labels are sad" in said(test) and button(test, "ft-start").disabled
 
 
-def test_a_machine_that_is_too_small_is_told_so(store, page, monkeypatch):
+def test_too_little_memory_is_shown_and_disables_the_start(store, page, monkeypatch):
     labelled(store, "sad")
     labelled(store, "happy")
     monkeypatch.setattr("vibecheck.training.estimate.free_mb", lambda: 200)
@@ -174,7 +174,7 @@ def test_a_machine_that_is_too_small_is_told_so(store, page, monkeypatch):
     assert button(test, "ft-start").disabled
 
 
-def test_a_press_starts_a_run_that_is_seen_until_its_end(store, page, jobs):
+def test_start_button_starts_a_run_that_is_shown_until_its_end(store, page, jobs):
     labelled(store, "sad")
     labelled(store, "happy")
     test = page()
@@ -208,7 +208,7 @@ def test_labels_that_look_wrong_are_mentioned_until_a_labeller_settles_them(stor
     assert "looks wrong" not in said(test.run())
 
 
-def test_a_hub_id_that_is_none_is_not_started_from(store, page):
+def test_invalid_hub_id_disables_the_start(store, page):
     labelled(store, "sad")
     labelled(store, "happy")
     test = page()
@@ -219,7 +219,7 @@ def test_a_hub_id_that_is_none_is_not_started_from(store, page):
     assert not button(test, "ft-start").disabled and "assumed: a ViT-B/16" in said(test)
 
 
-def test_a_folder_that_is_not_there_is_named(store, page, tmp_path):
+def test_missing_folder_is_named(store, page, tmp_path):
     test = page()
     test.selectbox(key="ft-source").set_value("files").run()
     assert "Name the folder" in said(test)
@@ -257,7 +257,7 @@ def test_a_run_that_failed_says_why_until_it_is_dismissed(page, jobs):
     assert "The last run failed" not in said(test) and "failed: There are too few labels." in said(test)
 
 
-def test_what_is_proved_is_promoted_by_a_press_and_comes_back_by_another(page, jobs, registry):
+def test_proved_challenger_is_promoted_and_rolled_back_by_one_press_each(page, jobs, registry):
     finished_run(jobs, registry, proved=True)
     test = page()
     assert "Proved better" in said(test) and "60 of 80 labels right" in said(test)
@@ -267,7 +267,7 @@ def test_what_is_proved_is_promoted_by_a_press_and_comes_back_by_another(page, j
     assert registry.aliases()[CHAMPION] == CHAMP
 
 
-def test_what_is_not_proved_goes_live_only_for_a_reason_that_is_kept(page, jobs, registry):
+def test_unproved_challenger_is_promoted_only_with_a_recorded_reason(page, jobs, registry):
     finished_run(jobs, registry, proved=False)
     test = page()
     assert "Not proved better" in said(test) and "about 120 more audits" in said(test)
@@ -327,7 +327,7 @@ def scores(right: int, ece: float) -> Scores:
     )
 
 
-def test_the_report_is_told_with_the_pictures_that_are_still_there(store, page, jobs, registry):
+def test_report_shows_its_figures_and_the_pictures_that_still_exist(store, page, jobs, registry):
     (there,) = labelled(store, "sad")
     changed = [Changed(each, "sad", "happy", 0.7, "sad", 0.6) for each in (there, "e" * 32)]
     report = Report(
@@ -343,7 +343,7 @@ def test_the_report_is_told_with_the_pictures_that_are_still_there(store, page, 
     assert '<figure title="Sad, not happy"><span class="vc-emoji" role="img" aria-label="No picture' in words
 
 
-def test_a_report_that_is_none_leaves_the_verdict(page, jobs, registry):
+def test_malformed_report_still_shows_the_verdict(page, jobs, registry):
     finished_run(jobs, registry, True, {"proved": "<script>"})
     assert "Proved better" in said(page())
 
@@ -355,7 +355,7 @@ def test_versions_trained_on_deleted_data_are_marked(store, page, registry):
     assert "trained on 1 picture deleted since" in said(page())
 
 
-def test_names_from_elsewhere_are_shown_as_text(page, jobs, registry):
+def test_html_in_names_and_reasons_is_escaped(page, jobs, registry):
     registry.register("x", "<b>bold</b>", "/nowhere", {}, NOW)
     registry.promote("x", "<script>alert(1)</script>", NOW, override=True)
     jobs._ledger.begin(ID, {"base": "<i>"}, "<u>", "1")
@@ -365,7 +365,7 @@ def test_names_from_elsewhere_are_shown_as_text(page, jobs, registry):
         assert tag not in words
 
 
-def test_records_that_cannot_be_read_are_said(open_page, store, monkeypatch, tmp_path):
+def test_records_that_cannot_be_read_show_an_error(open_page, store, monkeypatch, tmp_path):
     monkeypatch.setenv("VIBECHECK_DATABASE_URL", f"sqlite:///{tmp_path}")
     test = open_page(PAGE, Role.TRAINER)
     assert not test.exception and "cannot be opened" in test.error[0].value

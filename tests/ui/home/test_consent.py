@@ -5,7 +5,7 @@ from vibecheck.ui.home.consent import CHOICES, parse
 
 
 @given(st.none() | st.text() | st.sampled_from(list(CHOICES)))
-def test_a_cookie_holds_a_choice_or_the_one_that_keeps_no_picture(text):
+def test_unknown_consent_cookie_means_keep_numbers_only(text):
     assert parse(text) == (text if text in CHOICES else "numbers")
 
 

@@ -16,7 +16,7 @@ def test_a_crop_is_held_until_it_is_let_go():
     held.let_go()
 
 
-def test_only_the_newest_is_held():
+def test_only_the_newest_crop_is_held():
     held = HeldCrop()
     held.hold(CROP)
     held.hold(OTHER)
@@ -24,13 +24,13 @@ def test_only_the_newest_is_held():
     held.let_go()
 
 
-def test_it_goes_by_itself():
+def test_held_crop_expires():
     held = HeldCrop(seconds=0.05)
     held.hold(CROP)
     wait_for(lambda: held.crop() is None)
 
 
-def test_the_end_of_an_older_one_does_not_take_the_newer():
+def test_expiry_of_an_older_crop_does_not_release_the_newer_one():
     held = HeldCrop(seconds=0.5)
     held.hold(CROP)
     time.sleep(0.4)

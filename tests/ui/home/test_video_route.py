@@ -84,7 +84,7 @@ def test_a_message_larger_than_any_page_sends_is_refused_while_it_arrives(app):
     assert asyncio.run(talk()) == 1009
 
 
-def test_it_passes_through_the_nginx_of_deploy(app, astronaut, tmp_path):
+def test_video_websocket_works_through_the_nginx_of_deploy(app, astronaut, tmp_path):
     port = int(app.url.rpartition(":")[2])
 
     async def talk(url: str) -> str:
@@ -96,7 +96,7 @@ def test_it_passes_through_the_nginx_of_deploy(app, astronaut, tmp_path):
         assert asyncio.run(talk(nginx.url)) == "happy"
 
 
-def test_where_a_host_passes_no_cookies_on_the_ticket_alone_opens_the_socket(app):
+def test_ticket_alone_opens_the_socket_if_the_host_passes_no_cookies(app):
     async def talk() -> None:
         async with open_session(app.url) as session, video(app.url, session, ""):
             pass

@@ -1,4 +1,4 @@
-"""What the sidebar says of Comet, and to whom."""
+"""What the sidebar shows about Comet, and to whom."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -51,25 +51,25 @@ def speak(store, works=True, sentence=""):
     note(store, SENDER, {"works": works, "sentence": sentence, "account": None})
 
 
-def test_only_those_allowed_see_it(store):
+def test_comet_status_is_shown_only_to_permitted_roles(store):
     assert words(page(allowed=False)) == ""
     assert "Comet" in words(page())
 
 
-def test_nothing_is_said_of_a_comet_that_is_not_set_up(store, monkeypatch):
+def test_comet_status_is_hidden_when_comet_is_not_configured(store, monkeypatch):
     monkeypatch.delenv("COMET_API_KEY")
     shown = page()
     assert words(shown) == "" and not shown.button
 
 
-def test_connected_with_nothing_to_send(store):
+def test_comet_status_says_connected_when_nothing_is_queued(store):
     speak(store)
     shown = page()
     assert "Comet: connected" in words(shown) and "All records are in Comet." in words(shown)
     assert not shown.sidebar.button
 
 
-def test_queued_since_when_and_why(store):
+def test_comet_status_shows_queue_length_age_and_reason(store):
     store.add(a_prediction(made_at=datetime.now(UTC) - timedelta(hours=3, minutes=5)), None)
     speak(store, False, "Comet cannot be reached: check the <network>.")
     shown = page()
@@ -77,7 +77,7 @@ def test_queued_since_when_and_why(store):
     assert "1 record queued, the oldest 3 hours old." in words(shown)
 
 
-def test_set_aside_with_reasons_and_a_way_to_try_again(store):
+def test_set_aside_rows_show_their_reasons_and_can_be_retried(store):
     for _ in range(2):
         store.add(a_prediction(made_at=datetime.now(UTC)), None)
     with writing(engine_of(store)) as connection:
@@ -98,13 +98,13 @@ def test_set_aside_with_reasons_and_a_way_to_try_again(store):
         ({"days": 9, "days_read": 9, "pictures_left": 1, "sentence": "No network."}, "waits: No network."),
     ],
 )
-def test_reading_back_shows_how_far_it_is(store, at, expected):
+def test_restore_progress_is_shown(store, at, expected):
     speak(store)
     note(store, RESTORING, {"predictions": 12, "labels": 0, "pictures": 0, "done": False} | at)
     assert expected in words(page())
 
 
-def test_fetching_puts_it_into_the_queue(store):
+def test_fetch_button_queues_a_restore(store):
     shown = page()
     shown.button[-1].click().run()
     assert not shown.exception

@@ -6,7 +6,7 @@ from vibecheck.ui.shared import cookies
 
 
 @given(st.text(), st.text())
-def test_nothing_but_plain_words_gets_into_the_script(name, value):
+def test_cookie_script_accepts_only_letters_digits_and_underscores(name, value):
     plain = all(part and part.isascii() and part.replace("_", "a").isalnum() for part in (name, value))
     if plain:
         assert f"{name}={value};" in cookies.script(name, value)

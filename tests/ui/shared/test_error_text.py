@@ -36,14 +36,14 @@ def test_a_path_is_cut_down_to_its_last_part(text, shown):
     assert without_paths(text) == shown
 
 
-def test_folders_whose_names_have_spaces_are_known(monkeypatch, tmp_path):
+def test_paths_with_spaces_are_shortened_too(monkeypatch, tmp_path):
     folder = tmp_path / "my data"
     folder.mkdir()
     monkeypatch.chdir(folder)
     assert without_paths(f"{folder}/vibecheck.db and {folder}") == "vibecheck.db and my data"
 
 
-def test_the_operator_finds_the_whole_sentence_in_the_log_and_on_their_own_pages(monkeypatch, caplog):
+def test_full_error_text_is_shown_to_analysts_and_logged_for_visitors(monkeypatch, caplog):
     error = RecordsError(f"{Path('/srv/app/data/vibecheck.db')} is full.")
     monkeypatch.setattr(gate, "role", lambda: Role.ANALYST)
     assert error_text(error) == str(error)

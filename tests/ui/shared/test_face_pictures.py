@@ -15,17 +15,17 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() |
 
 
 @given(ANYTHING | st.sampled_from(IDS) | st.from_regex(r"[0-9a-f]{32}"), st.sampled_from([[], IDS]))
-def test_only_what_was_shown_can_be_pressed(picked, shown):
+def test_only_pictures_that_were_shown_can_be_picked(picked, shown):
     found = face_pictures.pressed(picked, shown)
     assert found is None or (found == picked and found in shown)
 
 
-def test_what_was_shown_can_be_pressed():
+def test_shown_picture_can_be_picked():
     assert face_pictures.pressed(IDS[1], IDS) == IDS[1]
 
 
 @pytest.mark.parametrize("side", [face_pictures.SIDE, face_pictures.THUMBNAIL])
-def test_a_picture_travels_as_data_and_no_larger_than_asked(store, side):
+def test_picture_is_sent_as_a_data_uri_no_larger_than_requested(store, side):
     kept, other = a_prediction(picture_kept=True), a_prediction()
     store.add(kept, face())
     store.add(other, None)

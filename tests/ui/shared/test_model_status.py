@@ -1,4 +1,4 @@
-"""What is said of the model that runs."""
+"""What is shown about the running model."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_a_model_that_mostly_agrees_with_the_embedded_one_needs_no_warning(repor
     assert disagreement(report) == ""
 
 
-def test_a_model_that_disagrees_about_most_faces_is_warned_of():
+def test_model_that_disagrees_on_most_faces_gets_a_warning():
     warning = disagreement({"agreement_with_embedded": 0.385})
     assert "disagree about most faces" in warning and "38%" in warning and "Models" in warning
 

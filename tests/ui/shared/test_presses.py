@@ -9,7 +9,7 @@ from vibecheck.ui.shared.presses import once
 HERE = Path(presses.__file__).parent
 
 
-def test_a_press_that_comes_twice_is_done_once():
+def test_repeated_button_press_runs_its_callback_once():
     done = []
     press = once(done.append)
     press(1)
@@ -20,7 +20,7 @@ def test_a_press_that_comes_twice_is_done_once():
 
 
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.py")), ids=lambda path: path.stem)
-def test_whatever_a_press_does_is_done_once(path):
+def test_every_button_callback_is_wrapped_in_once(path):
     """Signing in and out are Streamlit's, and "ignore" runs nothing."""
     callbacks = re.findall(r"on_click=([\w.\"]+)", path.read_text(encoding="utf-8"))
     assert set(callbacks) <= {"once", '"ignore"', "st.login", "st.logout"}

@@ -42,7 +42,7 @@ def test_an_exception_is_raised_and_the_next_one_tries_again():
     assert value() == value() == "here"
 
 
-def test_a_value_grows_old():
+def test_value_is_created_again_after_its_maximum_age():
     now, made = [0.0], iter(range(9))
     value = ProcessValue(lambda: next(made), max_age=10.0, clock=lambda: now[0])
     assert [value(), value()] == [0, 0]
@@ -50,7 +50,7 @@ def test_a_value_grows_old():
     assert value() == 1
 
 
-def test_clearing_closes_what_was_made():
+def test_clearing_closes_the_value():
     closed, made = [], iter("ab")
 
     @process_value(close=closed.append)
@@ -66,7 +66,7 @@ def test_clearing_closes_what_was_made():
     assert closed == ["a"] and value() == "b"
 
 
-def test_streamlits_caches_do_not_reach_it():
+def test_clearing_streamlits_caches_does_not_clear_the_value():
     import streamlit as st
 
     value = ProcessValue(object)

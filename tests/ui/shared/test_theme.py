@@ -1,4 +1,4 @@
-"""The look: what is written can be read, and a mood's colour is the same everywhere."""
+"""The theme: text has enough contrast, and a mood's colour is the same everywhere."""
 
 import re
 import tomllib
@@ -27,13 +27,13 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_contrast_is_that_of_the_standard():
+def test_contrast_matches_the_wcag_examples():
     assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
     assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS, ids=lambda emotion: emotion.name)
-def test_a_mood_can_be_read_on_page_and_card_and_dark_text_on_it(emotion):
+def test_mood_colours_have_enough_contrast_as_text_and_as_background(emotion):
     for background in (PAGE, CARD):
         assert contrast(emotion.colour, background) >= AA
     ink = INK if isinstance(INK, str) else "#{:02X}{:02X}{:02X}".format(*INK[:3])
@@ -46,11 +46,11 @@ def test_charts_have_the_colours_of_the_moods_in_their_order():
 
 @pytest.mark.parametrize("background", [PAGE, CARD, SIDEBAR])
 @pytest.mark.parametrize("colour", [THEME["textColor"], THEME["linkColor"], charts.QUIET])
-def test_text_can_be_read(colour, background):
+def test_text_colours_have_enough_contrast(colour, background):
     assert contrast(colour, background) >= AA
 
 
-def test_the_main_button_can_be_read_also_under_the_pointer():
+def test_primary_button_text_has_enough_contrast_also_on_hover():
     rules = re.findall(r"\.stButton button\[kind=\"primary\"\](:hover)? \{([^}]*)\}", theme.STYLE.read_text())
     ink = re.search(r"color: (#\w{6})", rules[0][1])[1]
     hover = re.search(r"background: (#\w{6})", rules[1][1])[1]
