@@ -18,8 +18,8 @@ MB = 1_000_000
 # Two files of the largest size: one that is shown, and one that replaces it.
 PER_VISITOR = 64 * MB
 # A browser without cookies is a new visitor each time, so an address leaves room for another one's visitors.
-PER_ADDRESS = 192 * MB
-FOR_ALL = 256 * MB
+PER_ADDRESS = 96 * MB
+FOR_ALL = 160 * MB
 MOST_REFUSALS = 1000
 
 YOURS = (
