@@ -63,7 +63,7 @@ def judge_challenger(
         registered = {each.version: each for each in registry.versions()}
         recorded = _recorded(store, held_out)
         found, pictures, left_out = _judging(
-            store.statistics.judged(versions), versions, held_out, recorded, trained_on
+            store.statistics.judged(versions, unread=True), versions, held_out, recorded, trained_on
         )
         made, unreadable = read_pictures(models, pictures, found.said)
         store.readings.add(

@@ -10,12 +10,15 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.finetune.corrected import face, fill
 from tests.records.examples import open_store
 from tests.standins.models import install
 from tests.waiting import wait_for
+from tests.whole.test_loop import finetune
 from vibecheck import check
+from vibecheck.emotions import NAMES
 from vibecheck.models import trials
-from vibecheck.models.registry import Registry
+from vibecheck.models.registry import CHALLENGER, Registry
 from vibecheck.models.shadow import ShadowModels
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -24,10 +27,10 @@ from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.reader import Moment, Reader, Reading
 from vibecheck.vision.sample_faces import lfw_faces
 
-pytestmark = pytest.mark.quick
 NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)  # after the stand-in became champion
 DAY = timedelta(days=1)
 BAD, GOOD = "confused", "tuned"
+CROP = 100  # px; pictures up to this side are face crops
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def faces(astronaut) -> list[tuple[np.ndarray, str]]:
 def visit(store: Store, reader: Reader, shadow: ShadowModels, faces, count: int, at: datetime) -> None:
     """So many visitors check their vibe, keep numbers only, are asked, and say what the mood was."""
     seen: list[tuple[Reading, str]] = [
-        (reader.read_still(picture) if label == "happy" else reader.read_crop(picture), label)
+        (reader.read_crop(picture) if len(picture) <= CROP else reader.read_still(picture), label)
         for picture, label in faces
     ]
     made = []
@@ -106,6 +109,7 @@ def visit(store: Store, reader: Reader, shadow: ShadowModels, faces, count: int,
     wait_for(lambda: all(store.readings.of(each) for each in made), "the readings")
 
 
+@pytest.mark.quick
 def test_visitors_who_keep_numbers_only_prove_a_challenger_and_the_guard_holds_a_worse_one(
     settings, store, registry, reader, shadow, faces
 ):
@@ -127,6 +131,7 @@ def test_visitors_who_keep_numbers_only_prove_a_challenger_and_the_guard_holds_a
     assert not list(settings.data.rglob("*.jpg")), "nobody's picture was ever kept"
 
 
+@pytest.mark.quick
 def test_visitors_who_keep_numbers_only_refuse_a_worse_challenger(settings, store, registry, confused, faces):
     install(settings, registry, BAD, confused)
     registry.challenge(BAD)
@@ -139,3 +144,22 @@ def test_visitors_who_keep_numbers_only_refuse_a_worse_challenger(settings, stor
     proof = registry.get(BAD).proof
     assert (proof.proved, proof.n, proof.challenger, proof.needed) == (False, 12, 0, None)
     assert isinstance(reader.classifier, Classifier) and registry.champion().version != BAD
+
+
+def test_a_challenger_trained_on_60_imports_is_proved_by_visitors_who_keep_numbers_only(
+    settings, store, registry
+):
+    before = registry.champion().version
+    fill(settings, 60, visitors=60, source="import")
+    finished = finetune(settings.data, "--source", "store", "--epochs", "12")[-1]
+    assert registry.aliases()[CHALLENGER] == finished["version"] and not finished["promoted"]
+    reader = Reader.open()
+    shadow = ShadowModels(settings, lambda: store, lambda: reader.classifier, look_every=0.1, after=0.0)
+    wait_for(lambda: shadow.active, "the shadow models")
+    faces = [(face(number % 7, 60 + number), NAMES[number % 7]) for number in range(70)]
+    for start in range(0, 70, 14):
+        visit(store, reader, shadow, faces[start : start + 14], 14, NOW + start * DAY)
+    shadow.stop()
+    promoted = trials.settle(registry, store.statistics, True, NOW + 80 * DAY)
+    assert promoted is not None, registry.get(finished["version"]).proof
+    assert (promoted.version, promoted.replaced) == (finished["version"], before)

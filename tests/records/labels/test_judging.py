@@ -99,6 +99,6 @@ def test_a_held_out_picture_may_judge_once_it_is_read(store):
     made = seen(store, read=(), picture_kept=True)
     seen(store, read=())
     store.training_sets.assign({made: "held_out"}, NOON)
-    found = judged(engine_of(store), (FIRST, SECOND))
+    found = judged(engine_of(store), (FIRST, SECOND), unread=True)
     assert [each.prediction_id for each in found.allowed((FIRST, SECOND))] == [made]
     assert judging(store) == []

@@ -96,10 +96,11 @@ def at_most_a_day(labels: Iterable[JudgingLabel]) -> list[JudgingLabel]:
     return kept
 
 
-def judged(engine: Engine, versions: Sequence[str] | None = None) -> JudgedReadings:
+def judged(engine: Engine, versions: Sequence[str] | None = None, unread: bool = False) -> JudgedReadings:
     """All labels that may judge, with the readings of `versions`, or of all that ever read a face.
 
-    Only labels of faces that one of them read, or can read: a held-out picture. Raises RecordsError.
+    Only labels of faces that one of them read; with `unread`, also those of held-out pictures, which can be
+    read. Raises RecordsError.
     """
     of = outcomes.c
     read = exists().where(readings_table.c.prediction_id == of.prediction_id)
@@ -110,7 +111,7 @@ def judged(engine: Engine, versions: Sequence[str] | None = None) -> JudgedReadi
     query = (
         select(*columns, predictions.c.side, *bins)
         .join_from(outcomes, predictions)
-        .where(_requested_at_random(), or_(read, predictions.c.side == HELD_OUT))
+        .where(_requested_at_random(), or_(read, predictions.c.side == HELD_OUT) if unread else read)
         .order_by(of.given_at, of.prediction_id)
     )
     with reading(engine) as connection:

@@ -208,9 +208,9 @@ class StatisticsQueries:
             for version, origin, first, last, n, latency in self._rows(query)
         ]
 
-    def judged(self, versions: Sequence[str] | None = None) -> JudgedReadings:
+    def judged(self, versions: Sequence[str] | None = None, unread: bool = False) -> JudgedReadings:
         """The labels that judge models, with what all models, or some, said of the same faces."""
-        return judging.judged(self._engine, versions)
+        return judging.judged(self._engine, versions, unread)
 
     def live_since(self, version: str) -> datetime | None:
         """When a model last went live: its last promotion, else its first prediction; None for neither."""
