@@ -167,6 +167,18 @@ def proof(as_json: Annotated[bool, typer.Option("--json", help="One JSON object 
 
 
 @app.command()
+def shadow(
+    model: Annotated[Path, typer.Option(help="Folder of the shadow model, as inference --keep leaves it.")],
+    presses: Annotated[int, typer.Option(min=1, help="Vibe checks in each block.")] = 30,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """How long a vibe check takes from the press to its record, with and without a shadow model."""
+    from benchmarks.shadow import run
+
+    _print(run(model, presses), as_json)
+
+
+@app.command()
 def finetune(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s valid.parquet and test.parquet.")],
     runs: Annotated[int, typer.Option(min=1, help="Runs with other faces, with right and wrong labels.")] = 3,

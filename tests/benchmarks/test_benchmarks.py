@@ -2,10 +2,11 @@
 
 import pytest
 
-from benchmarks import growth, many, noise
+from benchmarks import growth, many, noise, shadow
 from benchmarks.harness.clip import SECONDS, encodings
 from benchmarks.harness.record import table, write
 from benchmarks.store import run
+from vibecheck.vision.classifier import EMBEDDED
 
 
 def test_the_dashboards_data_is_measured_step_by_step(tmp_path):
@@ -18,6 +19,12 @@ def test_the_dashboards_data_is_measured_step_by_step(tmp_path):
 def test_noise_benchmark_promotes_nothing():
     (found,) = noise.run(20, 200)
     assert found["runs"] == 20 and found["promoted"] == 0
+
+
+def test_a_press_is_measured_with_and_without_a_shadow_model():
+    without, beside = shadow.run(EMBEDDED, 2, blocks=2, every=0.6)
+    assert (without["read"], beside["presses"]) == (0, 2) and beside["read"] > 0
+    assert 0 < without["median ms"] <= without["p95 ms"]
 
 
 def test_growth_is_measured_at_each_size(tmp_path):
