@@ -20,8 +20,8 @@ with sees, st.container(key="card-sees", height="stretch"):
     st.header("What it is not for", anchor=False)
     st.markdown(
         "Judging people at work or school, in interviews, exams or policing, or reading anybody who has not "
-        "agreed. The EU AI Act forbids emotion recognition at workplaces and in education (Article 5), and "
-        "requires that people are told elsewhere (Article 50)."
+        "agreed. The EU AI Act forbids emotion recognition at workplaces and in education (Article 5); "
+        "everywhere else, people must be told (Article 50)."
     )
 with keeps, st.container(key="card-keeps", height="stretch"):
     st.header("What it keeps", anchor=False)
