@@ -98,6 +98,7 @@ def test_undoing_a_label_opens_its_place_again(faces):
     label(faces, DRAWN, "fear", "ben")
     faces.undo_label(DRAWN, first.n, "ann", NOON)
     assert faces.labelled(DRAWN).label is None
+    assert not any(each.n for each in faces.trainable.counts()), "what is left only measures agreement"
     assert DRAWN in queue_of(faces, "cat") and DRAWN not in queue_of(faces, "ben")
 
 
