@@ -52,22 +52,22 @@ def finish(
     both = logits_of(model, pictures_of(valid), recipe.side, recipe.mirrored).double().numpy()
     best = (-1.0, 0.0, 0.0)
     for share in np.linspace(0, 1, 11):
-        logits, prior = _mixed(both, share), _between(priors, share)
+        logits, prior = _merged_logits(both, share), _merged_prior(priors, share)
         for strength in np.linspace(0, 1, 11):
-            cool = temperature(logits[clear], valid.truth[clear], prior=prior, strength=strength)
-            answers = softmax(logits / cool, axis=1)
+            fitted = temperature(logits[clear], valid.truth[clear], prior=prior, strength=strength)
+            answers = softmax(logits / fitted, axis=1)
             score = _score(without_prior(answers, prior, strength), valid)
             best = max(best, (score, float(share), float(strength)))
     _, share, strength = best
-    prior = _between(priors, share)
-    cool, added = bias_corrected(
-        _mixed(both, share)[clear], valid.truth[clear], prior, strength, BIAS_HELD_BACK
+    prior = _merged_prior(priors, share)
+    fitted, biases = bias_corrected(
+        _merged_logits(both, share)[clear], valid.truth[clear], prior, strength, BIAS_HELD_BACK
     )
-    folded = fold(model, recipe, share)
+    merged = fold(model, recipe, share)
     with torch.no_grad():
-        last_layer(folded).bias += torch.from_numpy(cool * added).float()
-    folded.half()
-    folded.save_pretrained(out)
+        last_layer(merged).bias += torch.from_numpy(fitted * biases).float()
+    merged.half()
+    merged.save_pretrained(out)
     ViTImageProcessor(
         size={"height": recipe.side, "width": recipe.side}, image_mean=[MEAN] * 3, image_std=[STD] * 3
     ).save_pretrained(out)
@@ -77,7 +77,7 @@ def finish(
         grey=True,
         crop_scale=CROP_SCALE,
         mirrored=recipe.mirrored,
-        temperature=round(cool, 4),
+        temperature=round(fitted, 4),
         class_prior=tuple(round(float(part), 4) for part in prior),
         prior_strength=round(strength, 2),
     )
@@ -105,12 +105,12 @@ def fold(model: PreTrainedModel, recipe: PretrainRecipe, share: float) -> PreTra
     return one
 
 
-def _mixed(both: np.ndarray, share: float) -> np.ndarray:
+def _merged_logits(both: np.ndarray, share: float) -> np.ndarray:
     """The logits of merged heads (N x 7), from those of both."""
     return (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
 
 
-def _between(priors: np.ndarray, share: float) -> np.ndarray:
+def _merged_prior(priors: np.ndarray, share: float) -> np.ndarray:
     """The class prior of merged heads: the normalised geometric mean, as of their answers."""
     prior = priors[0] ** (1 - share) * priors[1] ** share
     return prior / prior.sum()

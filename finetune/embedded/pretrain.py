@@ -118,14 +118,14 @@ class _Run:
         mixup, share = (0.0, CALM_SHARE) if calm else (recipe.mixup, 1.0)
         seed = recipe.seed * 1000 + number
         torch.manual_seed(seed)  # for dropout
-        dice = torch.Generator().manual_seed(seed)
-        here = dice if self.device.type == "cpu" else torch.Generator(self.device).manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        on_device = generator if self.device.type == "cpu" else torch.Generator(self.device).manual_seed(seed)
         self.model.train()
         losses = []
-        drawn = torch.multinomial(self.weights, self.steps * recipe.batch, True, generator=dice)
+        drawn = torch.multinomial(self.weights, self.steps * recipe.batch, True, generator=generator)
         for batch in drawn.view(self.steps, recipe.batch):
-            pictures = augment(self.faces.inputs(batch, side, self.device), here, share)
-            pictures, targets = mixed(pictures, self.targets[batch].to(self.device), mixup, here)
+            pictures = augment(self.faces.inputs(batch, side, self.device), on_device, share)
+            pictures, targets = mixed(pictures, self.targets[batch].to(self.device), mixup, on_device)
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
                 logits = self.model(pixel_values=normal(pictures)).logits
             votes, label = logits.float().split(len(NAMES), dim=1)
@@ -171,17 +171,20 @@ def _optimiser(
     model: nn.Module, recipe: PretrainRecipe, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """The architecture's optimiser, with a one-cycle learning rate."""
-    how = ARCHITECTURES[recipe.architecture]
+    architecture = ARCHITECTURES[recipe.architecture]
     # No weight decay for biases and normalisation.
-    flat = [p for p in model.parameters() if p.ndim < 2]
-    rest = [p for p in model.parameters() if p.ndim >= 2]
-    groups = [{"params": rest, "weight_decay": how.decay}, {"params": flat, "weight_decay": 0.0}]
-    if how.optimiser == "sgd":
-        optimiser = torch.optim.SGD(groups, lr=how.rate, momentum=0.9, nesterov=True)
+    undecayed = [p for p in model.parameters() if p.ndim < 2]
+    decayed = [p for p in model.parameters() if p.ndim >= 2]
+    groups = [
+        {"params": decayed, "weight_decay": architecture.decay},
+        {"params": undecayed, "weight_decay": 0.0},
+    ]
+    if architecture.optimiser == "sgd":
+        optimiser = torch.optim.SGD(groups, lr=architecture.rate, momentum=0.9, nesterov=True)
     else:
-        optimiser = torch.optim.AdamW(groups, lr=how.rate)
+        optimiser = torch.optim.AdamW(groups, lr=architecture.rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.rate * how.rate, recipe.epochs * steps, pct_start=0.1, cycle_momentum=False
+        optimiser, recipe.rate * architecture.rate, recipe.epochs * steps, pct_start=0.1, cycle_momentum=False
     )
     return optimiser, schedule
 
