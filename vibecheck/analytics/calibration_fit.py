@@ -7,8 +7,9 @@ audits weigh more.
 
 Whether to use a fit is decided by prequential likelihood (Dawid 1984): each audit is predicted by a fit to
 those before it, and compared with its prediction by the calibration in use. The likelihood ratio is an
-e-process (see `evaluation.evidence`): if the calibration in use is right, it reaches 20 with a probability of
-at most 5%, however often one looks. At 20 the fit is taken over.
+e-process (see `evaluation.evidence`): if the shipped calibration is right, it reaches 20 with a probability
+of at most 5%, however often one looks. At 20 it is taken over; later fits replace it where they predicted
+better than it.
 """
 
 import math
@@ -23,6 +24,7 @@ from vibecheck.vision.calibration import SHIPPED, TemperatureScaling, logarithms
 FEWEST, FEWEST_FOR_BIAS = 50, 200  # audits
 HALF_LIFE = 28.0  # days after which an audit weighs half
 ENOUGH_EVIDENCE = math.log(20)
+FEWEST_LATER = 25  # audits since a calibration came into use, before it is replaced
 # Where a deployment has more visitors, none of them weighs more than one in so many.
 AS_MANY_VISITORS = 30
 # Standard deviations of the Gaussian priors on 1 / temperature, around 1, and on each bias, around 0.
@@ -134,11 +136,20 @@ def learn(
     losses = _losses(predicted, audited.truth)
     shipped = _losses(SHIPPED.apply(audited.probabilities), audited.truth)
     used = _losses(in_use.apply(audited.probabilities), audited.truth)
-    counts = weights * (later & (audited.day > since))
-    candidates = [(counts @ (used - losses), scaling), (counts @ (used - shipped), SHIPPED)]
-    evidence, chosen = max(candidates, key=lambda each: each[0])
-    if evidence < ENOUGH_EVIDENCE:
+    since_then = later & (audited.day > since)
+    if since_then.sum() < FEWEST_LATER:
         return None
+    counts = weights * since_then
+    # Once a calibration is proved to be needed, a later fit only has to have predicted better than it.
+    enough = ENOUGH_EVIDENCE if in_use == SHIPPED else 0.0
+    candidates = [
+        (counts @ (used - losses), enough, scaling),
+        (counts @ (used - shipped), ENOUGH_EVIDENCE, SHIPPED),
+    ]
+    proved = [(evidence, each) for evidence, needed, each in candidates if evidence > needed]
+    if not proved:
+        return None
+    _, chosen = max(proved, key=lambda each: each[0])
     counts = weights * later
     with_it = predicted if chosen is scaling else audited.probabilities
     return LearnedScaling(
