@@ -165,6 +165,8 @@ class Store:
         followed: str | None = None,
     ) -> Play:
         """Notes that a playlist was suggested and returns it with its number. Raises UnknownPrediction."""
+        if not is_prediction_id(prediction_id):
+            raise lookup.unknown(prediction_id)
         suggested = Play(
             prediction_id, 1, playlist_id, playlist_name, mode, again, found_by, now, category, followed
         )

@@ -32,7 +32,7 @@ class ImageKind:
 
     format: str
     title: str
-    cost: int = 0
+    cost: float = 0
 
 
 JPEG = ImageKind("JPEG", "a JPEG")
@@ -189,7 +189,7 @@ def check_cost(kind: ImageKind, data: bytes, size: tuple[int, int], mode: str, n
 def heic_of(chroma: int, bits: int) -> ImageKind:
     """HEIC with the cost of this chroma format (420 as phones make it, 444 …) and this many bits."""
     if chroma in (400, 420):
-        return replace(HEIC, cost=6 if bits == 8 else 9)
+        return replace(HEIC, cost=6.5 if bits == 8 else 9)
     return replace(HEIC, cost=11 if bits == 8 else 16)
 
 

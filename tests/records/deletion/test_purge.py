@@ -137,7 +137,13 @@ def test_every_table_that_names_a_prediction_is_purged():
     """A table that is added later must be thought of here."""
     naming = {table.name for table in metadata.tables.values() if "prediction_id" in table.c}
     # Ids alone stay: of what is deleted in Comet too, so that none is read back, and of what models learned.
-    assert naming - {"forgotten", "trained_on"} == {"feedback", "plays", "outbox", "outcomes"}
+    assert naming - {"forgotten", "trained_on"} == {
+        "feedback",
+        "plays",
+        "outbox",
+        "outcomes",
+        "readings",
+    }
 
 
 def kinds(store):

@@ -13,7 +13,7 @@ from tests.records.examples import NOON, PLAY, a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.summary_tables import daily, outcomes
-from vibecheck.records.db.tables import feedback, jobs, predictions, readings
+from vibecheck.records.db.tables import calibrations, feedback, jobs, predictions, readings
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.stats import summaries
 from vibecheck.records.stats.results import Scope
@@ -79,7 +79,7 @@ def test_summaries_equal_a_fresh_count_of_the_rows(busy, engine):
 def test_migration_fills_the_summaries_as_the_code_does(busy, engine, database_url):
     kept = contents(engine)
     with writing(engine) as connection:
-        for table in (outcomes, daily, jobs, readings):
+        for table in (outcomes, daily, jobs, readings, calibrations):
             table.drop(connection)
         connection.execute(text("DROP INDEX ix_predictions_confidence"))
         for index in ("feedback_labellers", "feedback_second", "predictions_second"):
@@ -88,6 +88,7 @@ def test_migration_fills_the_summaries_as_the_code_does(busy, engine, database_u
         connection.execute(text("ALTER TABLE predictions DROP COLUMN side"))
         connection.execute(text("ALTER TABLE predictions DROP COLUMN counts"))
         connection.execute(text("ALTER TABLE predictions DROP COLUMN judged_twice"))
+        connection.execute(text("ALTER TABLE predictions DROP COLUMN calibration"))
         connection.execute(text("ALTER TABLE trained_on DROP COLUMN deleted_at"))
         connection.execute(text("ALTER TABLE plays DROP COLUMN category"))
         connection.execute(text("ALTER TABLE plays DROP COLUMN followed"))
