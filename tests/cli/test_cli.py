@@ -313,6 +313,11 @@ def test_records_survive_send_restore_and_export(tmp_path):
         run = vibecheck("restore", cwd=tmp_path, VIBECHECK_DATA="there", **account)
         assert run.returncode == 0, run.stderr
         assert "New here: predictions 1, labels 1, pictures 1." in run.stdout
+        for experiment in comet.experiments.values():
+            experiment.assets.clear()
+        for sent in (2, 0):
+            run = vibecheck("send", "--again", cwd=tmp_path, VIBECHECK_DATA="here", **account)
+            assert run.stdout == f"Missing in Comet, and sent again: {sent}.\n", run.stderr
     there = vibecheck("export", "-", cwd=tmp_path, VIBECHECK_DATA="there")
     assert there.stdout.splitlines() == [heading, row]
 
@@ -322,6 +327,11 @@ def test_send_and_restore_require_a_comet_account(tmp_path, command):
     run = vibecheck(command, cwd=tmp_path)
     assert run.returncode == 1
     assert "COMET_API_KEY" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_since_is_refused_without_again(tmp_path):
+    run = vibecheck("send", "--since", "2026-01-31", cwd=tmp_path)
+    assert run.returncode == 1 and "--since is for send --again." in run.stderr
 
 
 @pytest.mark.slow
