@@ -132,11 +132,12 @@ class ShadowModels:
             self._registry.close()
 
     def _run(self) -> None:
-        if sys.platform == "linux":  # where a thread has a priority of its own
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         while not self._stopped.is_set():
             try:
+                if self._registry is None:
+                    # Before the priority is lowered: a new database is locked while its tables are created.
+                    self._registry = Registry.open(self._settings)
+                    _lower_priority()
                 self._look()
                 self._settle()
                 with suppress(queue.Empty):
@@ -152,8 +153,7 @@ class ShadowModels:
         """Load the models that are to read, and drop the others. Raises RecordsError."""
         if time.monotonic() - self._looked < self._look_every:
             return
-        if self._registry is None:
-            self._registry = Registry.open(self._settings)
+        assert self._registry is not None
         wanted = trials.compared(self._registry)
         self._looked = time.monotonic()
         if len(wanted) < 2:
@@ -227,3 +227,10 @@ class ShadowModels:
     def _tell(self) -> None:
         reasons = {version: reason for version, (reason, _) in self._left_out.items()}
         self._state = ShadowState(tuple(self._models), reasons)
+
+
+def _lower_priority() -> None:
+    """Of this thread, on Linux, where a thread has a priority of its own."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 import threading
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -50,6 +51,7 @@ def open_database(url: str, sends: bool = True) -> Engine:
     parsed = _parse(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     engine = _sqlite(parsed) if sqlite else _postgres(parsed)
+    _scripts()  # not while the write lock is held
     try:
         with writing(engine) as connection:
             migrate(connection)
@@ -86,10 +88,7 @@ def migrate(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", "vibecheck.records.db:migrations")
-    config.set_main_option("path_separator", "os")
-    scripts = ScriptDirectory.from_config(config)
+    scripts = _scripts()
     current = MigrationContext.configure(connection).get_current_revision()
     if current == scripts.get_current_head():
         return
@@ -100,7 +99,20 @@ def migrate(connection: Connection) -> None:
             "update this one, or set VIBECHECK_DATA (for Postgres: VIBECHECK_DATABASE_URL) to another place."
         )
     with _one_migration:
-        command.upgrade(config, "head")
+        command.upgrade(_config(connection), "head")
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "vibecheck.records.db:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """The migrations; reading them takes longer than all else that opening an existing database takes."""
+    return ScriptDirectory.from_config(_config())
 
 
 def prove_writable(connection: Connection) -> None:
