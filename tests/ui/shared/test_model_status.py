@@ -3,7 +3,7 @@
 import pytest
 
 from vibecheck.ui.shared import app
-from vibecheck.ui.shared.model_status import disagreement
+from vibecheck.ui.shared.model_status import FIGURES, disagreement
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,9 @@ def test_every_page_warns_of_it_beside_the_model(open_page, monkeypatch):
     assert "disagree about most faces (they agree on 25% of the built-in ones): look at Models." in said
     monkeypatch.setattr(app.live_model(), "report", {"agreement_with_embedded": 0.75})
     assert "disagree" not in " ".join(each.value for each in open_page("pages/4_About.py").sidebar.markdown)
+
+
+def test_about_shows_four_figures_and_the_weaknesses_of_the_embedded_model(open_page):
+    page = open_page("pages/4_About.py")
+    assert [each.label for each in page.metric] == [title for title, _ in FIGURES.values()]
+    assert any(each.value.startswith("**Weaknesses.** Acted") for each in page.markdown)

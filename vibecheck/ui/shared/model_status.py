@@ -93,7 +93,7 @@ def summary(live: LiveModel) -> None:
         for column, (title, figure) in zip(st.columns(len(FIGURES)), figures(text), strict=True):
             column.metric(title, figure)
         theme.quiet("Measured on the FER+ test set; what it achieves with users is on the dashboard.")
-        st.markdown(f"It fails{weaknesses(text)}")
+        st.markdown(weaknesses(text))
     else:
         st.markdown("It was not made for VibeCheck: the dashboard shows its accuracy with users.")
     with st.expander("Details"):
@@ -108,9 +108,9 @@ def figures(text: str) -> list[tuple[str, str]]:
 
 
 def weaknesses(text: str) -> str:
-    """Where the embedded model fails, from its card."""
-    found = re.search(r"^\*\*Fails\*\*(.+?)\n\n", text, flags=re.MULTILINE | re.DOTALL)
-    return found.group(1) if found else "."
+    """The paragraph of the embedded model's card that says where it fails."""
+    found = re.search(r"^\*\*Weaknesses\.\*\*.+?(?=\n\n)", text, flags=re.MULTILINE | re.DOTALL)
+    return found.group() if found else ""
 
 
 def card(live: LiveModel) -> str:
