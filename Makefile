@@ -22,7 +22,7 @@ REQUIREMENTS ?= requirements.txt
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
-PYTEST := $(PY) -m pytest --numprocesses 2 --dist loadgroup --durations 20
+PYTEST := $(PY) -m pytest --dist loadgroup --durations 20
 
 .PHONY: run demo test test-slow test-all lint format screenshots docs lock clean
 .DELETE_ON_ERROR:
@@ -39,16 +39,17 @@ demo: $(VENV)/.tools
 	  VIBECHECK_IMAGES_URL="$(abspath $(DEMO))/images" \
 	  $(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
 
+# Many of these tests wait for something, so there are more of them at once than cores.
 test: $(VENV)/.tools
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(PY) -m mypy
-	$(PYTEST) -m "not slow"
+	$(PYTEST) --numprocesses 3 -m "not slow"
 
 # What `make test` leaves out.
 test-slow: $(VENV)/.tools
-	$(PYTEST) -m slow
+	$(PYTEST) --numprocesses 2 -m slow
 
 test-all: test test-slow
 

@@ -282,6 +282,7 @@ def test_command_prints_json_lines_and_resumes(ferplus, tmp_path):
     assert set(events[0]) >= {"loss", "accuracy", "balanced_accuracy", "ece", "minutes"}
 
 
+@pytest.mark.slow
 def test_the_command_trains_a_model_further_on_both_sets(ferplus, trained, tmp_path):
     from finetune.__main__ import app
 
