@@ -164,7 +164,7 @@ def test_live_video_leads_to_a_vibe_check_and_an_answer(app, page):
     # It plays on when the camera is stopped, too, and when another way in is chosen.
     stop(page)
     page.get_by_role("radio", name="Upload").click()
-    expect(page.get_by_text("A picture with a face")).to_be_visible()
+    expect(page.get_by_text("A picture or a short video with a face")).to_be_visible()
     assert marked(page, 'iframe[src*="open.spotify.com"]')
 
     database = sqlite3.connect(app.data / "vibecheck.db")
@@ -195,7 +195,7 @@ def has_box(picture: np.ndarray) -> bool:
 def test_the_camera_works_again_after_going_away_and_back(page, app):
     start(page)
     page.get_by_role("radio", name="Upload").click()
-    expect(page.get_by_text("A picture with a face")).to_be_visible()
+    expect(page.get_by_text("A picture or a short video with a face")).to_be_visible()
     page.get_by_role("radio", name="Live").click()
     start(page)
     page.get_by_role("link", name="About").click()
