@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from vibecheck import __version__
 from vibecheck.cli import comet, models
+from vibecheck.cli.compile_model import compile_model
 from vibecheck.cli.demo import demo
 from vibecheck.cli.figures import report, stats
 from vibecheck.cli.import_labels import import_labels
@@ -63,7 +64,7 @@ def doctor() -> None:
     raise typer.Exit(0 if well else 1)
 
 
-app.command("compile")(models.compile_model)
+app.command("compile")(compile_model)
 app.add_typer(models.app, name="models")
 
 

@@ -1,0 +1,148 @@
+"""The command that makes a model ready to run: python -m vibecheck compile."""
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+from vibecheck.errors import HubUnreachable, ModelError, VibeCheckError
+from vibecheck.processes.child import exit_with_parent
+from vibecheck.settings import Settings
+from vibecheck.vision.model_source import parse_source
+
+if TYPE_CHECKING:
+    from vibecheck.export.build import BuildProgress
+    from vibecheck.models.installed import Installed
+
+# Of a model that is built behind the app: on a busy core it gets a tenth of the time.
+NICE = 10
+
+
+def compile_model(
+    model: Annotated[
+        str, typer.Argument(help="owner/name[@revision] on the Hub, a folder, or embedded.", metavar="MODEL")
+    ],
+    again: Annotated[bool, typer.Option("--again", help="Measure and make it again.")] = False,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Only write model.onnx, unmeasured, into the folder itself.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON, one a line.")] = False,
+    behind: Annotated[
+        bool, typer.Option("--behind", help="Give way to other work; end when standard input is closed.")
+    ] = False,
+) -> None:
+    """Make a model ready to run here: fetched, compiled, checked against PyTorch, registered.
+
+    Exits with 0 when it is ready. It does not become champion by this: see models promote.
+    """
+    if behind:
+        exit_with_parent(NICE)
+    if in_place:
+        _compile_in_place(Path(model))
+    elif as_json:
+        _as_json(model, again)
+    else:
+        _for_people(model, again)
+
+
+def _compile_in_place(folder: Path) -> None:
+    from vibecheck.export.onnx_export import compile_folder
+    from vibecheck.vision.sample_faces import face_probes
+
+    worst = compile_folder(folder, face_probes())
+    typer.echo(f"{folder / 'model.onnx'}: probabilities differ from PyTorch's by at most {worst:.1g}.")
+
+
+def _for_people(model: str, again: bool) -> None:
+    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(progress: "BuildProgress") -> None:
+            if progress.step not in tasks:
+                tasks[progress.step] = bar.add_task(progress.step.title())
+            bar.update(tasks[progress.step], completed=progress.done, total=progress.total or None)
+
+        there = _built(model, again, tell)
+    report = there.report
+    typer.echo(
+        f"{there.version} is ready: {report['candidate']}, {report['ms']:.3g} ms a face on "
+        f"{report['threads']} thread(s) (PyTorch: {report['pytorch_ms']:.3g} ms)."
+    )
+    for each in report["candidates"]:
+        verdict = f"not taken: {each['refused']}" if each["refused"] else "good"
+        typer.echo(
+            f"  {each['name']}: {each['ms']:.3g} ms, top mood as transformers' {each['agreement']:.1%}, "
+            f"probabilities off by {each['mean_difference']:.2g}; {verdict}"
+        )
+    if "pixels" in report:  # not in reports of earlier versions
+        agreement = report["agreement_with_embedded"]
+        typer.echo(f"It sees {report['pixels']}.")
+        typer.echo(f"It agrees with the embedded model on {agreement:.0%} of the built-in faces.")
+    typer.echo(f"It is in {there.folder}.")
+    typer.echo(f"To try it against the champion: python -m finetune judge {there.version}")
+
+
+def _as_json(model: str, again: bool) -> None:
+    out = sys.stdout
+
+    def line(**fields: object) -> None:
+        print(json.dumps(fields), file=out, flush=True)
+
+    def tell(progress: "BuildProgress") -> None:
+        line(step=progress.step, done=progress.done, total=progress.total)
+
+    # What libraries print is for the terminal; the lines are for a program.
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            there = _built(model, again, tell)
+        except VibeCheckError as error:
+            if error.__cause__:
+                traceback.print_exception(error)
+            line(step="failed", sentence=str(error), later=isinstance(error, HubUnreachable))
+            raise typer.Exit(1) from error
+    line(step="ready", version=there.version, folder=str(there.folder), report=there.report)
+
+
+def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> "Installed":
+    """The model, built and registered."""
+    # Libraries warn of what is missing that is not needed here, and draw bars of their own.
+    logging.disable(logging.WARNING)
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    from vibecheck.comet import fetch_model
+    from vibecheck.export.build import build
+    from vibecheck.models.registry import Registry
+    from vibecheck.vision.manifest import Manifest
+
+    try:
+        source = parse_source(model)
+    except ValueError as error:
+        raise ModelError(f"{error}.") from error
+    settings = Settings.load()
+    try:
+        there = build(settings, source, fetch_model, tell, again)
+    except VibeCheckError:
+        raise
+    except MemoryError as error:
+        raise ModelError(f"{source} could not be built: it takes more memory than there is.") from error
+    except Exception as error:  # of the libraries that load, export, quantise and run it
+        said = " ".join(str(error).split())[:300]
+        raise ModelError(f"{source} could not be built: {type(error).__name__}, {said}.") from error
+    report = there.report
+    measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
+    promised = Manifest.read(there.folder).promised_accuracy
+    metrics = {"here": measured} | ({"promised_accuracy": promised} if promised else {})
+    registry = Registry.open(settings)
+    origin = Manifest.read(there.folder).origin
+    registry.register(there.version, origin, report["source"], metrics, datetime.now(UTC))
+    registry.close()
+    return there
