@@ -145,6 +145,6 @@ def test_a_vibe_check_is_as_fast_while_comet_hangs(environment, settings, store,
     assert hanging < 5 * without + 1, "a request takes a minute"
 
 
-def test_the_app_does_not_load_the_sdk():
-    code = "import sys, vibecheck.ui.shared.app; assert 'comet_ml' not in sys.modules"
+def test_home_loads_neither_the_sdk_nor_the_statistics():
+    code = "import sys, vibecheck.ui.home.vibe_check; assert not {'comet_ml', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)

@@ -11,7 +11,8 @@ import pytest
 from tests.records.examples import a_prediction, open_store
 from tests.standins.models import install
 from tests.waiting import wait_for
-from vibecheck.models import shadow, trials
+from vibecheck.models import shadow
+from vibecheck.models.compared import compared, watched_promotion
 from vibecheck.models.registry import Registry
 from vibecheck.models.shadow import ShadowModels
 from vibecheck.records.store import Store
@@ -105,7 +106,7 @@ def test_a_model_that_fails_is_left_out_said_once_and_holds_nobody_up(
     for name in ("second", "broken"):
         install(settings, registry, name)
     registry.challenge("second")
-    monkeypatch.setattr(trials, "compared", lambda _: (SHIPPED, "second", "broken", "nowhere"))
+    monkeypatch.setattr(shadow, "compared", lambda _: (SHIPPED, "second", "broken", "nowhere"))
     real = Classifier.probabilities
 
     def fails(self, crops, mirrored=None):
@@ -171,30 +172,30 @@ def test_a_prediction_that_is_deleted_meanwhile_leaves_no_reading(settings, regi
 
 
 def test_the_embedded_model_is_compared_with_any_champion_from_the_first_day(registry):
-    assert trials.compared(registry) == (SHIPPED,)
+    assert compared(registry) == (SHIPPED,)
     registry.register("hub/vit", "hub", "hub/vit", {}, NOW)
     registry.begin("hub/vit", "the first model", NOW)
-    assert trials.compared(registry) == ("hub/vit", SHIPPED)
+    assert compared(registry) == ("hub/vit", SHIPPED)
     registry.register("tuned", "here", "/folder", {}, NOW)
     registry.challenge("tuned")
-    assert trials.compared(registry) == ("hub/vit", "tuned", SHIPPED)
+    assert compared(registry) == ("hub/vit", "tuned", SHIPPED)
 
 
 def test_after_a_promotion_the_champion_before_is_read_until_the_next_and_not_after_a_rollback(registry):
     for name in ("hub/vit", "tuned"):
         registry.register(name, "a test", name, {}, NOW)
     registry.begin("hub/vit", "the first model", NOW)
-    assert trials.watched_promotion(registry) is None
+    assert watched_promotion(registry) is None
     done = registry.promote("tuned", "because", NOW, override=True)
-    assert trials.watched_promotion(registry) == done
-    assert trials.compared(registry) == ("tuned", SHIPPED, "hub/vit")
+    assert watched_promotion(registry) == done
+    assert compared(registry) == ("tuned", SHIPPED, "hub/vit")
     registry.rollback(NOW)
-    assert trials.watched_promotion(registry) is None
-    assert trials.compared(registry) == ("hub/vit", SHIPPED)
+    assert watched_promotion(registry) is None
+    assert compared(registry) == ("hub/vit", SHIPPED)
 
 
 def test_an_embedded_model_that_an_update_took_away_is_not_compared(registry):
     registry.register("embedded-0", "shipped before", "embedded", {}, NOW)
     registry.promote("embedded-0", "before the update", NOW, override=True)
     registry.promote(SHIPPED, "an update", NOW, override=True)
-    assert trials.watched_promotion(registry) is None and trials.compared(registry) == (SHIPPED,)
+    assert watched_promotion(registry) is None and compared(registry) == (SHIPPED,)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from vibecheck.errors import ModelError, RecordsError
-from vibecheck.models import trials
+from vibecheck.models.compared import compared
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
 from vibecheck.records.readings import WAIT, ShadowReading
@@ -88,6 +88,7 @@ class ShadowModels:
         self._models: dict[str, Classifier] = {}
         self._left_out: dict[str, tuple[str, float]] = {}  # reason, and when it is tried again
         self._slow: dict[str, int] = {}
+        self._wanted: tuple[str, ...] = ()
         self._registry: Registry | None = None
         self._looked = -look_every
         self._settle_at = time.monotonic() + settle_every
@@ -154,10 +155,11 @@ class ShadowModels:
         if time.monotonic() - self._looked < self._look_every:
             return
         assert self._registry is not None
-        wanted = trials.compared(self._registry)
+        wanted = compared(self._registry)
         self._looked = time.monotonic()
         if len(wanted) < 2:
             wanted = ()
+        self._wanted = wanted
         for kept in (self._models, self._left_out, self._slow):
             for version in kept.keys() - set(wanted):
                 del kept[version]
@@ -168,8 +170,10 @@ class ShadowModels:
     def _settle(self) -> None:
         """Keep what is proved by now, and act on it where the settings say so. Raises RecordsError."""
         start = time.monotonic()
-        if start < self._settle_at or self._registry is None:
+        if start < self._settle_at or self._registry is None or not self._wanted:
             return
+        from vibecheck.models import trials  # with the statistics, which many installations never need
+
         self._settle_at = start + self._settle_every  # also after a failure
         statistics = self._open_store().statistics
         trials.settle(self._registry, statistics, self._settings.auto_promote, datetime.now(UTC))

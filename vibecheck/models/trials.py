@@ -16,13 +16,12 @@ from vibecheck.errors import ModelError
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.compare import Comparison, Verdict, judge
 from vibecheck.evaluation.proof import Proof
-from vibecheck.models.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
-from vibecheck.models.version import DISCARDED, Version
+from vibecheck.models.compared import candidates, watched_promotion
+from vibecheck.models.registry import Registry
+from vibecheck.models.version import Version
 from vibecheck.records.labels.judging import JudgedReadings
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.values import Promotion
-from vibecheck.vision.classifier import EMBEDDED
-from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import EMBEDDED_NAME
 
 # The end of the reason of what nobody pressed a button for.
@@ -53,37 +52,14 @@ class Trial:
         return evidence.threshold(self.attempt)
 
 
-def compared(registry: Registry) -> tuple[str, ...]:
-    """The versions that read each vibe check, the champion first. Raises RecordsError."""
-    watched = watched_promotion(registry)
-    before = (watched.replaced,) if watched and watched.replaced else ()
-    return tuple(dict.fromkeys((registry.aliases()[CHAMPION], *_candidates(registry), *before)))
-
-
-def watched_promotion(registry: Registry) -> Promotion | None:
-    """The promotion of the champion, if the champion before it still runs as a shadow model.
-
-    None after a rollback, and where an update of VibeCheck took the model before away. Raises RecordsError.
-    """
-    aliases = registry.aliases()
-    last = next(iter(registry.promotions()), None)
-    before = aliases.get(PREVIOUS)
-    if last is None or last.kind not in ("promotion", "override") or before is None:
-        return None
-    if (last.version, last.replaced) != (aliases[CHAMPION], before):
-        return None
-    gone = registry.get(before).source == EMBEDDED_NAME and before != Manifest.read(EMBEDDED).version
-    return None if gone else last
-
-
 def running(registry: Registry, statistics: StatisticsQueries) -> tuple[Trial, ...]:
     """The comparisons of the challenger and the embedded model with the champion. Raises RecordsError."""
     champion = registry.champion().version
-    candidates = [each for each in _candidates(registry) if each != champion]
-    if not candidates:
+    others = [each for each in candidates(registry) if each != champion]
+    if not others:
         return ()
-    found = statistics.judged((champion, *candidates))
-    return tuple(_trial(registry, found, registry.get(each), champion) for each in candidates)
+    found = statistics.judged((champion, *others))
+    return tuple(_trial(registry, found, registry.get(each), champion) for each in others)
 
 
 def guard(registry: Registry, statistics: StatisticsQueries) -> Trial | None:
@@ -158,16 +134,6 @@ def _roll_back(registry: Registry, watched: Trial, now: datetime) -> Promotion:
     )
     log.warning("Rolled back: %s", why)
     return registry.rollback(now, why, champion=watched.against)
-
-
-def _candidates(registry: Registry) -> list[str]:
-    """The challenger, and the embedded model unless it was discarded."""
-    shipped = Manifest.read(EMBEDDED).version
-    challenger = registry.aliases().get(CHALLENGER)
-    wanted = [challenger] if challenger else []
-    if registry.get(shipped).metrics.get(DISCARDED) is None:
-        wanted.append(shipped)
-    return list(dict.fromkeys(wanted))
 
 
 def _trial(registry: Registry, found: JudgedReadings, version: Version, champion: str) -> Trial:

@@ -1,0 +1,44 @@
+"""Which versions are compared with the champion, and so read each vibe check.
+
+Apart from `trials.py`, which loads the statistics.
+"""
+
+from vibecheck.models.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from vibecheck.models.version import DISCARDED
+from vibecheck.records.values import Promotion
+from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.model_source import EMBEDDED_NAME
+
+
+def compared(registry: Registry) -> tuple[str, ...]:
+    """The versions that read each vibe check, the champion first. Raises RecordsError."""
+    watched = watched_promotion(registry)
+    before = (watched.replaced,) if watched and watched.replaced else ()
+    return tuple(dict.fromkeys((registry.aliases()[CHAMPION], *candidates(registry), *before)))
+
+
+def watched_promotion(registry: Registry) -> Promotion | None:
+    """The promotion of the champion, if the champion before it still runs as a shadow model.
+
+    None after a rollback, and where an update of VibeCheck took the model before away. Raises RecordsError.
+    """
+    aliases = registry.aliases()
+    last = next(iter(registry.promotions()), None)
+    before = aliases.get(PREVIOUS)
+    if last is None or last.kind not in ("promotion", "override") or before is None:
+        return None
+    if (last.version, last.replaced) != (aliases[CHAMPION], before):
+        return None
+    gone = registry.get(before).source == EMBEDDED_NAME and before != Manifest.read(EMBEDDED).version
+    return None if gone else last
+
+
+def candidates(registry: Registry) -> list[str]:
+    """The challenger, and the embedded model unless it was discarded."""
+    shipped = Manifest.read(EMBEDDED).version
+    challenger = registry.aliases().get(CHALLENGER)
+    wanted = [challenger] if challenger else []
+    if registry.get(shipped).metrics.get(DISCARDED) is None:
+        wanted.append(shipped)
+    return list(dict.fromkeys(wanted))
