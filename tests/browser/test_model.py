@@ -104,7 +104,7 @@ def made(tmp_path: Path) -> Path:
     return folders[-1]
 
 
-def test_with_a_vit_b16_the_app_stays_under_600_mb_and_without_torch(start_app, open_browser, tmp_path):
+def test_with_a_vit_b16_the_app_stays_under_650_mb_and_without_torch(start_app, open_browser, tmp_path):
     app = start_app()
     registry = install(app.data, "vit", made(tmp_path))
     page = open_browser(as_webcam(tmp_path / "webcam.mjpeg")).new_page()
@@ -118,6 +118,7 @@ def test_with_a_vit_b16_the_app_stays_under_600_mb_and_without_torch(start_app, 
     expect(sidebar).to_contain_text("Model: vit")
     for _ in range(10):
         page.wait_for_timeout(1000)
-        assert psutil.Process(app.pid).memory_info().rss < 600 * 2**20
+        used = psutil.Process(app.pid).memory_info().rss / 2**20
+        assert used < 650, f"{used:.0f} MB"
     expect(mood(page)).to_have_text(MOODS)
     assert "libtorch" not in Path(f"/proc/{app.pid}/maps").read_text()

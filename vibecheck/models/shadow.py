@@ -190,6 +190,8 @@ class ShadowModels:
             if live.version == version:
                 # All as shipped: audits that taught one of them a bias must not also judge it by that.
                 self._models[version] = live.sharing().calibrated(None, None)
+            elif version == self._wanted[0]:
+                return  # the champion is being loaded: two copies of it would take twice the memory
             elif version not in self._models:
                 folder = folder_of(version, self._settings.data)
                 self._models[version] = Classifier.load(folder, self._settings.threads)
