@@ -56,5 +56,5 @@ def test_a_pair_in_a_sentence():
     )
     level = Comparison(100, 50, 51, 5, 4, 1.0, 0.0, -0.05, 0.08)
     assert on_pair(PairedComparison("a", "b", level)) == (
-        "Between b and a no difference is proved: 1 point so far (−5 to 8), on 100 labels."
+        "b is 1 point ahead of a so far (−5 to 8, so perhaps not), on 100 labels."
     )

@@ -190,8 +190,7 @@ def on_pair(found: PairedComparison) -> str:
     points = f"{ahead} point{'s' * (ahead != 1)}"
     if seen.low > 0:
         return f"{found.second} is {points} ahead of {found.first} ({bounds}), {labels}."
-    so_far = f"{points} so far ({bounds}), {labels}"
-    return f"Between {found.second} and {found.first} no difference is proved: {so_far}."
+    return f"{found.second} is {points} ahead of {found.first} so far ({bounds}, so perhaps not), {labels}."
 
 
 def _points(difference: float) -> str:

@@ -170,6 +170,8 @@ def models(known: Statistics) -> None:
                 for sentence in pairs[PAIRS:]:
                     theme.plain(sentence)
         for trial in known.trials:
+            if trial.verdict.proved:
+                theme.plain(trial.verdict.reason)
             comparisons.promote_button(trial, f"promote-{trial.version}", f"Promote {trial.version}")
         comparisons.shadow_line()
 
