@@ -188,8 +188,8 @@ def folder_of(version: str, data: Path) -> Path:
         return there.folder if there and same else EMBEDDED
     if there is None:
         raise ModelError(
-            f"{version} is not ready on this machine: make it ready with python -m vibecheck compile. Those that "
-            "are ready are in python -m vibecheck models list."
+            f"{version} is not ready on this machine: make it ready with python -m vibecheck compile. Those "
+            "that are ready are in python -m vibecheck models list."
         )
     return there.folder
 
