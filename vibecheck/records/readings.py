@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, select
 from vibecheck.records.db.tables import predictions, readings
 from vibecheck.records.db.transactions import INSERTS, reading, writing
 from vibecheck.records.outbox import queue
-from vibecheck.records.values import LARGEST, check_probabilities, is_prediction_id
+from vibecheck.records.values import LARGEST, check_id, check_probabilities
 
 # How long the report of a prediction to Comet waits for its readings, so that it holds them.
 WAIT = timedelta(seconds=10)
@@ -39,8 +39,7 @@ class ShadowReading:
     took_ms: float
 
     def __post_init__(self) -> None:
-        if not is_prediction_id(self.prediction_id):
-            raise ValueError(f"a prediction's id is 32 hexadecimal digits, not {self.prediction_id!r}")
+        check_id(self.prediction_id)
         if re.fullmatch(r"[\w.@/-]{1,120}", self.version) is None:
             raise ValueError(f"{self.version[:120]!r} is not the name of a version")
         check_probabilities(self.probabilities)

@@ -41,7 +41,8 @@ def is_prediction_id(text: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{32}", text) is not None
 
 
-def _check_id(prediction_id: str) -> None:
+def check_id(prediction_id: str) -> None:
+    """Raises ValueError unless this is the id of a prediction."""
     if not is_prediction_id(prediction_id):
         raise ValueError(f"a prediction's id is 32 hexadecimal digits, not {prediction_id!r}")
 
@@ -99,9 +100,9 @@ class Prediction:
     calibration: str | None = None
 
     def __post_init__(self) -> None:
-        _check_id(self.id)
+        check_id(self.id)
         if self.calibration is not None:
-            _check_id(self.calibration)
+            check_id(self.calibration)
         _check_time("made_at", self.made_at)
         _check_one_of("source", self.source, PREDICTION_SOURCES)
         _check_one_of("mood", self.mood, NAMES)
@@ -141,7 +142,7 @@ class Feedback:
     queue: str | None = None
 
     def __post_init__(self) -> None:
-        _check_id(self.prediction_id)
+        check_id(self.prediction_id)
         _check_n(self.n)
         _check_one_of("label", self.label, LABELS)
         _check_one_of("source", self.source, FEEDBACK_SOURCES)
@@ -166,7 +167,7 @@ class FeedbackUndone:
     undone_at: datetime
 
     def __post_init__(self) -> None:
-        _check_id(self.prediction_id)
+        check_id(self.prediction_id)
         _check_n(self.n)
         _check_time("undone_at", self.undone_at)
 
@@ -196,7 +197,7 @@ class SideDrawn:
     drawn_at: datetime
 
     def __post_init__(self) -> None:
-        _check_id(self.prediction_id)
+        check_id(self.prediction_id)
         _check_one_of("side", self.side, SIDES)
         _check_time("drawn_at", self.drawn_at)
 
@@ -213,7 +214,7 @@ class Deletion:
     deleted_at: datetime
 
     def __post_init__(self) -> None:
-        _check_id(self.prediction_id)
+        check_id(self.prediction_id)
         _check_time("made_at", self.made_at)
         _check_time("deleted_at", self.deleted_at)
 
@@ -240,7 +241,7 @@ class Play:
     followed: str | None = None
 
     def __post_init__(self) -> None:
-        _check_id(self.prediction_id)
+        check_id(self.prediction_id)
         _check_n(self.n)
         _check_one_of("mode", self.mode, PLAY_MODES)
         _check_one_of("found_by", self.found_by, PLAY_FINDERS)
@@ -285,7 +286,7 @@ class LearnedCalibration:
     error_after: float
 
     def __post_init__(self) -> None:
-        _check_id(self.id)
+        check_id(self.id)
         _check_time("from_when", self.from_when)
         TemperatureScaling(self.temperature, self.bias)  # refuses what cannot be applied
         if not (0 <= self.later <= self.n < LARGEST):
