@@ -76,7 +76,7 @@ def run(data: Path, runs: int = 20, cache: Path | None = None) -> tuple[list[dic
 
 
 def answers_of(data: Path, cache: Path | None = None) -> tuple[list[Answers], list[str]]:
-    """The answers to all faces that are in the folder, and the names of the files that are not.
+    """The model's answers to all faces found in the folder, and the names of missing files.
 
     They are kept in the folder `cache`, by default a temporary one, so that they are computed once.
     """
@@ -149,7 +149,7 @@ def _deployment(answers: Answers, mix: str, runs: int) -> dict:
 
 @dataclass(frozen=True)
 class _Draw:
-    """One run of a deployment: the audits to come, faces whose mood nobody said, and others to judge by."""
+    """One simulated deployment: its audits in order, unlabelled faces, and a test set."""
 
     drawn: Answers
     unlabelled: np.ndarray

@@ -1,6 +1,6 @@
 """How long a vibe check takes from the press to its record, with and without a shadow model.
 
-Beside it one visitor's video is read, as it is in the app. Blocks with and without shadow models take turns,
+One visitor's video runs at the same time, as in the app. Blocks with and without shadow models alternate,
 so that whatever else the machine does slows both alike.
 """
 

@@ -13,7 +13,7 @@ from vibecheck.settings import Settings
 PUBLIC_STUN = ({"urls": "stun:stun.l.google.com:19302"},)
 CLOUDFLARE = "https://rtc.live.cloudflare.com/v1/turn/keys/{key}/credentials/generate-ice-servers"
 TWILIO = "https://api.twilio.com/2010-04-01/Accounts/{sid}/Tokens.json"
-# s; the app caches credentials for minutes, so that they are valid for long after a browser gets them.
+# s; much longer than the minutes for which the app caches them, so a browser never gets expired ones.
 LIFETIME = 2 * 3600
 TIMEOUT = 5.0
 # Cloudflare rejects the default user agents of HTTP libraries.

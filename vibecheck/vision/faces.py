@@ -135,7 +135,7 @@ def same_face(before: Face, after: Face) -> bool:
 
 
 def only_face(faces: Sequence[Face]) -> Face:
-    """The face that a label of a picture is for: the largest, if no other comes near its size.
+    """The face that a picture's label refers to: the largest, unless another is nearly as large.
 
     `faces`: those of the picture, the largest first. Raises NoFace.
     """

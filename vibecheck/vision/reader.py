@@ -58,7 +58,7 @@ class Reading:
 
     @property
     def made_by(self) -> tuple[str, str | None]:
-        """The version that read it, and under which calibration: readings of two are never averaged."""
+        """The model version and its calibration; only readings with the same ones are averaged."""
         return self.model.version, self.calibration
 
     @property

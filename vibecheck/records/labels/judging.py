@@ -84,7 +84,7 @@ class JudgedReadings:
 
 
 def at_most_a_day(labels: Iterable[JudgingLabel]) -> list[JudgingLabel]:
-    """The labels without those beyond MOST_A_DAY of a visitor and day; the first given count."""
+    """The first MOST_A_DAY labels of each visitor and day."""
     counts: Counter[tuple[str, date]] = Counter()
     kept = []
     for each in labels:

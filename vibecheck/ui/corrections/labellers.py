@@ -1,4 +1,4 @@
-"""Labellers: what they are called, and how many labels each gave."""
+"""The labellers' display names and label counts."""
 
 import streamlit as st
 
