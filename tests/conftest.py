@@ -14,6 +14,8 @@ from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.reader import Reader
 
+pytest_plugins = ["tests.databases"]
+
 TESTS = Path(__file__).parent
 SHARED = TESTS.parents[1] / "shared"
 # Their tests run the whole app, or what takes long: slow, unless they are marked as quick.

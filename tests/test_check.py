@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.records.examples import open_store
+from tests.databases import open_store
 from vibecheck import check
 from vibecheck.emotions import Distribution
 from vibecheck.errors import NoFace, TooManyChecks

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.records.examples import open_store
+from tests.databases import open_store
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 

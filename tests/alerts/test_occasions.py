@@ -1,7 +1,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tests.records.examples import JPEG, a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import JPEG, a_prediction
 from tests.records.rows import engine_of
 from vibecheck.alerts.occasions import current
 from vibecheck.evaluation.compare import Comparison, Verdict

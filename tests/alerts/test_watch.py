@@ -8,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.standins.http import Asked, Reply, serving
 from tests.waiting import wait_for
 from vibecheck.alerts import occasions, watch
@@ -26,7 +26,7 @@ ALERT = Alert("drift", "drift Light", "Drift in light.")
 LOOKER = """
 import sys
 from datetime import UTC, datetime
-from tests.records.examples import open_store
+from tests.databases import open_store
 from vibecheck.alerts import occasions, watch
 from vibecheck.alerts.alert import Alert
 from vibecheck.settings import Settings

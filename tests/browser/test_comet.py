@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import check_my_vibe, jpeg, keep, look, upload
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.standins.comet import comet_standin
 from tests.waiting import wait_for
 from vibecheck.settings import Settings

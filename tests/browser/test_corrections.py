@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import look
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.ui.examples import fill
 from tests.waiting import wait_for
 from vibecheck.emotions import BY_NAME

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import look
-from tests.records.examples import a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import a_prediction
 from tests.training.conftest import CHILD
 from tests.ui.examples import face
 from tests.waiting import wait_for

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.standins.models import install
 from vibecheck.cli.main import app, main
 from vibecheck.emotions import NAMES

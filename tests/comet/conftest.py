@@ -7,13 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.records.conftest import (  # noqa: F401
-    engine,
-    postgres_server,
-    postgres_url,
-    sqlite_url,
-    store,
-)
 from tests.standins.comet import CometStandin, comet_standin
 from vibecheck.comet.sender import Pace
 from vibecheck.settings import Settings

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import update
 
 from tests.comet.conftest import FAST, both_databases
-from tests.records.examples import NOON, a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import NOON, a_prediction
 from tests.records.rows import engine_of, queued
 from tests.standins.models import small_vit
 from tests.waiting import wait_for

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import delete
 
 from tests.comet.conftest import FAST, both_databases
-from tests.records.examples import JPEG, NOON, a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import engine_of, queued
 from tests.waiting import wait_for
 from vibecheck.comet import background_restore, layout

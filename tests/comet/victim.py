@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.records.examples import open_store
+from tests.databases import open_store
 from vibecheck.comet import client, sender
 from vibecheck.settings import Settings
 

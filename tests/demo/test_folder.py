@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.records.examples import a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import a_prediction
 from vibecheck.demo.folder import Made, build
 from vibecheck.demo.portraits import Portraits
 from vibecheck.demo.world import VERSIONS, Plan

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from skimage import data
 
-from tests.records.examples import a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.settings import Settings
 from vibecheck.vision.crops import kept_crop

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
+from tests.databases import open_store
 from tests.finetune.corrected import face, fill
-from tests.records.examples import open_store
 from tests.standins.comet import comet_standin
 from tests.standins.models import install, small_vit
 from vibecheck.comet.model_sender import send_all

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.records.rows import queued
 from vibecheck.errors import RecordsError
 from vibecheck.importing.importer import ImportedPicture, Importer, ImportStatus

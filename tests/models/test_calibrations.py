@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from tests.records.examples import a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import a_prediction
 from tests.records.rows import engine_of, queued
 from tests.standins.models import install
 from tests.waiting import wait_for

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.records.examples import a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation.proof import Proof
 from vibecheck.models import trials

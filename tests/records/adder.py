@@ -6,7 +6,8 @@ python -m tests.records.adder DATABASE_URL DATA_FOLDER
 import sys
 from itertools import count
 
-from tests.records.examples import a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import a_prediction
 from vibecheck.settings import Settings
 
 

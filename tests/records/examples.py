@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
-from vibecheck.settings import Settings
 from vibecheck.vision.faces import Face, FaceQuality
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
@@ -35,11 +33,6 @@ EXAMPLE = Prediction(
 # tests/conftest.py seeds it for each test: which ids there are decides who is held out, so they must not
 # differ from run to run. A child process has one of its own, unseeded.
 ids = Random()
-
-
-def open_store(settings: Settings) -> Store:
-    """The store that these settings name."""
-    return Store.open(settings.records_url, settings.images_url)
 
 
 def a_prediction(**changes: Any) -> Prediction:

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import event
 
 from benchmarks.harness.history import fill
-from tests.records.examples import NOON, PLAY, a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import NOON, PLAY, a_prediction
 from tests.records.rows import engine_of, recent
 from vibecheck.records.labels import queues
 from vibecheck.records.labels.pages import Filters

@@ -7,8 +7,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.databases import open_store
 from tests.records.adder import picture_of
-from tests.records.examples import EXAMPLE, open_store
+from tests.records.examples import EXAMPLE
 from tests.records.rows import queued, recent
 
 PROJECT = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from s3fs import S3FileSystem
 
-from tests.records.examples import JPEG, a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import JPEG, a_prediction
 from tests.standins.object_storage import ObjectStorage, object_storage
 from vibecheck.errors import RecordsError
 from vibecheck.records.pictures import S3_PATIENCE, Pictures

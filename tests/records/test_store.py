@@ -10,7 +10,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
-from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
 from tests.records.rows import queued, recent
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError, UnknownPrediction

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from tests.records.examples import JPEG, NOON, a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import queued
 from vibecheck.errors import RecordsError
 from vibecheck.records import bulk

@@ -7,14 +7,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.records.conftest import (  # noqa: F401  these are fixtures
-    database_url,
-    engine,
-    postgres_server,
-    postgres_url,
-    settings,
-    sqlite_url,
-)
 from tests.waiting import wait_for
 from vibecheck.settings import Settings
 from vibecheck.training.runs import TrainingRuns
@@ -24,7 +16,7 @@ CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
 
 
 @pytest.fixture
-def open_desk(settings: Settings) -> Iterator[Callable[[], TrainingRuns]]:  # noqa: F811
+def open_desk(settings: Settings) -> Iterator[Callable[[], TrainingRuns]]:
     """Opens the runs, as each copy of the app does; ends what is still running at last."""
     opened = []
 

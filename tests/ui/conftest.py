@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from tests.records.examples import open_store
+from tests.databases import make_tables, open_store
 from vibecheck.access.roles import Role
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings, environment_name
@@ -57,6 +57,7 @@ def set_up(tmp_path, monkeypatch, request_of_browser) -> Iterator[Callable[..., 
             monkeypatch.delenv(name)
     monkeypatch.setattr("vibecheck.settings.SECRETS_FILES", ())
     monkeypatch.chdir(tmp_path)  # there is no .env
+    make_tables(tmp_path / "data" / "vibecheck.db")
     options = {}
 
     def set_all(server_address: str | None = None, **environment: str) -> None:

@@ -3,7 +3,7 @@
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from benchmarks.harness.wire import Visitor
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.whole.conftest import check_vibe
 from vibecheck.settings import Settings
 

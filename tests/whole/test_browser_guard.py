@@ -20,7 +20,8 @@ from websockets.sync.client import connect
 
 from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
-from tests.records.examples import a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import a_prediction
 from tests.waiting import wait_for
 from tests.whole.conftest import FACE, UPLOAD, check_vibe, photo
 from vibecheck.records.values import hash_of

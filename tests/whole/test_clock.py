@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.harness.wire import Visitor
 from tests.conftest import missing
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.whole.conftest import NO, check_vibe, said
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings

@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.records.rows import queued
 from tests.standins.postgres import PostgresServer, postgres_of_its_own
 from tests.waiting import wait_for

@@ -20,7 +20,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from benchmarks.harness.running import ROOT, RunningApp
 from benchmarks.harness.wire import Visitor
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.whole.conftest import UPLOAD, check_vibe, photo, said
 from vibecheck.check import PER_VISITOR
 from vibecheck.settings import Settings

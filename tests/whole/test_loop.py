@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.wire import Visitor
+from tests.databases import open_store
 from tests.finetune.corrected import fill
-from tests.records.examples import open_store
 from tests.waiting import wait_for
 from tests.whole.conftest import check_vibe
 from vibecheck.check import PER_VISITOR

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.databases import open_store
 from tests.finetune.corrected import face, fill
-from tests.records.examples import open_store
 from tests.standins.models import install
 from tests.waiting import wait_for
 from tests.whole.test_loop import finetune

@@ -13,7 +13,7 @@ from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
 from tests.browser.conftest import open_browser, playwright  # noqa: F401
 from tests.browser.test_live import FRAMES, as_webcam, mood, start
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.records.rows import queued
 from tests.standins.comet import CometStandin, comet_standin
 from tests.standins.models import install

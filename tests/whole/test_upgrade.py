@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from benchmarks.harness.wire import Visitor
-from tests.records.examples import open_store
+from tests.databases import open_store
 from tests.records.rows import queued
 from tests.standins.postgres import postgres_of_its_own
 from tests.whole.conftest import check_vibe, photo, said

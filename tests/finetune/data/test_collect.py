@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from finetune.data import split
 from finetune.data.collect import check, collect
+from tests.databases import open_store
 from tests.finetune.corrected import NOON, face, fill
-from tests.records.examples import a_prediction, open_store
+from tests.records.examples import a_prediction
 from tests.records.rows import engine_of
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, SettingsError

@@ -12,7 +12,8 @@ import pytest
 
 from finetune.data.collect import collect
 from finetune.judging.judge import judge_challenger, scores
-from tests.records.examples import a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, ModelError
 from vibecheck.evaluation.report import Report

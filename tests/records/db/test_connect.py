@@ -357,8 +357,7 @@ def test_database_description_names_the_place_without_credentials(url, expected)
 def test_read_only_replica_is_reported_with_the_setting(postgres_url):
     open_database(postgres_url).dispose()
     url = make_url(postgres_url)
-    options = f"{url.query['options']} -c default_transaction_read_only=on"
-    url = url.update_query_dict({"options": options})
+    url = url.update_query_dict({"options": "-c default_transaction_read_only=on"})
     with pytest.raises(
         RecordsError, match=r"is read-only: name the primary server in VIBECHECK_DATABASE_URL"
     ):

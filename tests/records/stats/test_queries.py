@@ -9,8 +9,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.records.conftest import schema
-from tests.records.examples import JPEG, NOON, PLAY, a_prediction, open_store
+from tests.databases import new_postgres, open_store
+from tests.records.examples import JPEG, NOON, PLAY, a_prediction
 from tests.records.rows import engine_of
 from vibecheck.emotions import NAMES
 from vibecheck.models.registry import Registry
@@ -62,7 +62,8 @@ def history(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[tuple[
         if request.param == "sqlite":
             url = f"sqlite:///{folder / 'vibecheck.db'}"
         else:
-            url = stack.enter_context(schema(request.getfixturevalue("postgres_server")))
+            server, template = map(request.getfixturevalue, ("postgres_server", "postgres_template"))
+            url = stack.enter_context(new_postgres(server, template)).render_as_string(hide_password=False)
         store = open_store(Settings(data=folder, database_url=url))
         stack.callback(store.close)
         yield store, fill(store)

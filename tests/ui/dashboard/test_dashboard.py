@@ -11,8 +11,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.harness.history import fill
+from tests.databases import open_store
 from tests.models.test_trials import audits
-from tests.records.examples import JPEG, a_prediction, open_store
+from tests.records.examples import JPEG, a_prediction
 from tests.records.rows import engine_of
 from tests.ui.conftest import forget
 from tests.ui.examples import shares

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
-from tests.records.examples import a_prediction, open_store
+from tests.databases import open_store
+from tests.records.examples import a_prediction
 from tests.records.rows import engine_of, queued
 from tests.ui.conftest import forget
 from vibecheck.comet.status import ASKED, RESTORING, SENDER
