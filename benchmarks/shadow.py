@@ -99,5 +99,5 @@ def _press(
     prediction, best = check.predict(moment, source="live", visitor=None, now=datetime.now(UTC))
     check.record(store, prediction, best, keep_picture=True)
     if shadow is not None:
-        shadow.submit(prediction.id, best.kept, best.kept_face)
+        shadow.submit(prediction.id, *best.kept())
     return (time.perf_counter() - start) * 1000, prediction.id

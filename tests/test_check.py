@@ -20,6 +20,7 @@ from vibecheck.vision.reader import Moment, Reading
 FACE = Face(0, 0, 9, 9, ((1, 1),) * 5, 1.0)
 FINE = FaceQuality(light=130, blur=200, size=120, yaw=0, roll=0)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+CROP = np.zeros((8, 8, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_the_best_face_of_the_moment_is_the_one_kept(seen):
 
 
 def test_a_frame_that_was_not_searched_for_other_people_is_read_but_not_kept(seen):
-    followed = replace(seen, quality=replace(seen.quality, blur=9000.0), kept=None, kept_face=None)
+    followed = replace(seen, quality=replace(seen.quality, blur=9000.0), kept=None)
     moment = Moment.of(seen)
     _, best = predict(replace(moment, readings=(seen, followed)))
     assert best.kept is seen.kept
@@ -84,7 +85,8 @@ def test_each_check_has_an_id_of_its_own(seen):
 
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 1))
 def test_an_audit_is_drawn_with_its_share(drawn, share):
-    reading = Reading(0.0, (FACE,), (1.0, 0, 0, 0, 0, 0, 0), FINE, None, FACE, 1.0, Manifest(version="m-1"))
+    shares, model = (1.0, 0, 0, 0, 0, 0, 0), Manifest(version="m-1")
+    reading = Reading(0.0, (FACE,), shares, FINE, lambda: (CROP, FACE), 1.0, model)
     assert predict(Moment.of(reading), audit_share=share, draw=lambda: drawn)[0].audit is (drawn < share)
 
 
@@ -101,7 +103,7 @@ def test_prediction_is_on_disk_before_the_result_is_returned(seen, tmp_path):
         assert Pictures(settings.images_url).exists(kept.id) is keep
         again.close()
     picture = decode(store.picture(kept.id))
-    assert np.abs(picture.astype(float) - seen.kept).mean() < 3
+    assert np.abs(picture.astype(float) - seen.kept()[0]).mean() < 3
     store.close()
 
 

@@ -85,13 +85,14 @@ def predict(
     """
     if moment is None:
         raise NoFace("No face was found. Look at the camera, come a little closer, and try again.")
-    complete = (reading for reading in moment.readings if reading.kept_face is not None)
+    complete = (reading for reading in moment.readings if reading.kept is not None)
     best = max(complete, key=lambda each: each.quality.score if each.quality else 0.0, default=None)
     if best is None:
         raise NoFace("Your face has only just come into view. Look at the camera, and try again.")
     newest = moment.readings[-1]
     best = replace(best, model=newest.model, calibration=newest.calibration)
-    assert best.quality is not None and best.kept_face is not None  # as of every face that was searched for
+    assert best.quality is not None and best.kept is not None  # as of every face that was searched for
+    _, face = best.kept()
     prediction = Prediction(
         id=uuid.uuid4().hex,
         made_at=now,
@@ -101,7 +102,7 @@ def predict(
         probabilities=moment.distribution.probabilities,
         model_version=best.model.version,
         visitor=visitor,
-        face=best.kept_face,
+        face=face,
         quality=best.quality,
         latency_ms=mean(reading.took_ms for reading in moment.readings),
         audit=draw() < audit_share,
@@ -127,8 +128,8 @@ def record(
     """
     visitor = prediction.visitor
     may_ask = always_ask or visitor is None or store.may_be_asked(visitor, prediction.made_at)
-    keep = keep_picture and best.kept is not None and store.pictures.has_room()
-    face = encode_jpeg(best.kept) if keep and best.kept is not None else None
-    kept = replace(prediction, picture_kept=keep, audit=prediction.audit and may_ask)
+    crop = best.kept()[0] if keep_picture and best.kept and store.pictures.has_room() else None
+    face = None if crop is None else encode_jpeg(crop)
+    kept = replace(prediction, picture_kept=face is not None, audit=prediction.audit and may_ask)
     store.add(kept, face, best.model.origin, hold)
     return kept

@@ -179,6 +179,21 @@ def test_a_camera_is_asked_for_fewer_frames_while_few_are_read(scripted, seen):
     assert json.loads(told[-1])["frames"] == SLOWEST
 
 
+@pytest.mark.parametrize(
+    ("gap", "pattern"), [(0.06, 9), (0.11, 5), (0.2, 4), (0.3, 4), (0.4, 3), (0.6, 2), (1.2, 1)]
+)
+def test_fewer_of_slow_readings_search_the_whole_picture(scripted, seen, gap, pattern):
+    """The whole picture is searched in every `pattern`-th reading, and at least once in each moment."""
+    clock = Clock()
+    stream = Stream(scripted[1], clock)
+    searched = []
+    for _ in range(3 * pattern):
+        searched.append(not stream.expected(clock.now).follow)
+        stream.add(replace(seen, at=clock.now), SIZE)
+        clock.now += gap
+    assert searched == ([True] + [False] * (pattern - 1)) * 3
+
+
 def test_one_face_is_followed_for_half_a_second_and_several_are_searched(scripted, seen):
     clock = Clock()
     stream = Stream(scripted[1], clock)

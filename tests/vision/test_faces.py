@@ -3,10 +3,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 from vibecheck.errors import ModelError
-from vibecheck.vision.crops import KEPT_SCALE, KEPT_SIDE, crop, kept_crop, measure, obscure, to_square
+from vibecheck.vision.crops import (
+    KEPT_SCALE,
+    KEPT_SIDE,
+    SMALLEST_FACE,
+    crop,
+    kept_crop,
+    measure,
+    obscure,
+    to_square,
+)
 from vibecheck.vision.detector import CLOSE_SIDE, WEIGHTS, FaceDetector
 from vibecheck.vision.faces import Face, FaceQuality, face_filling, same_face
 
@@ -197,7 +207,7 @@ def test_kept_crop_obscures_other_faces(astronaut, reader):
     reading = reader.read_still(picture)
     face, other = reading.faces
     plain, _ = kept_crop(picture, face)
-    changed = np.abs(plain.astype(int) - reading.kept).max(axis=2) > 0
+    changed = np.abs(plain.astype(int) - reading.kept()[0]).max(axis=2) > 0
     seen = other.moved(to_square(face, len(plain), KEPT_SCALE, upright=True))
     middle = int(seen.centre[1])
     assert changed[middle - 20 : middle + 20, int(seen.x) + 3 :].mean() > 0.95
@@ -298,10 +308,38 @@ def test_threads_may_share_a_detector(astronaut, empty_room):
     assert counts == [1, 0] * 12
 
 
-def test_the_detector_s_weights_are_the_published_ones():
-    checksum = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+def published_weights() -> bytes:
+    """The weights as OpenCV's zoo has them, for pictures of 640 x 640 px alone."""
+    model = onnx.load(WEIGHTS)
+    for size in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        size.dim_value = 640
+    for output in model.graph.output:
+        cells = 640 // int(output.name.split("_")[1])
+        output.type.tensor_type.shape.dim[1].dim_value = cells**2
+    return model.SerializeToString()
+
+
+def test_the_detectors_weights_are_the_published_ones_for_pictures_of_any_size():
+    checksum = hashlib.sha256(published_weights()).hexdigest()
     assert checksum in (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
     assert "MIT License" in WEIGHTS.with_name("LICENSE").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("size", [(320, 160), (320, 240), (317, 200), (96, 96), (640, 480), (200, 70)])
+@pytest.mark.parametrize("score", [0.6, 0.2])
+def test_faces_are_those_that_opencvs_detector_finds(astronaut, detector, tmp_path, size, score):
+    (tmp_path / "yunet.onnx").write_bytes(published_weights())
+    opencv = cv2.FaceDetectorYN.create(str(tmp_path / "yunet.onnx"), "", size, score, 0.3, 500)
+    two = np.hstack([astronaut, astronaut[:, ::-1]])
+    picture = cv2.resize(two, size)
+    _, rows = opencv.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    assert rows is not None
+    expected = sorted(rows[np.maximum(rows[:, 2], rows[:, 3]) >= SMALLEST_FACE].tolist())
+    found = [
+        [face.x, face.y, face.width, face.height, *np.ravel(face.landmarks), face.score]
+        for face in detector.find(picture, side=max(size), score=score)
+    ]
+    np.testing.assert_allclose(sorted(found), expected, atol=0.01)
 
 
 def test_damaged_weights_are_reported(tmp_path, monkeypatch):

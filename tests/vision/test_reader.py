@@ -23,7 +23,7 @@ def test_photo_reading_has_mood_quality_and_kept_crop(reader, astronaut):
     assert top(reading) == "happy"
     assert sum(reading.probabilities) == pytest.approx(1)
     assert reading.quality.hints == ()
-    assert reading.kept.shape == (140, 140, 3)
+    assert reading.kept()[0].shape == (140, 140, 3)
     assert reading.took_ms > 0
 
 
@@ -52,6 +52,15 @@ def test_the_largest_face_is_read_first(reader, astronaut):
     frame = pasted((480, 640), (head, 20, 200), (scaled(head, 1.6), 330, 80))
     reading = reader.read_frame(frame, 0.0)
     assert reading.faces[0].x > 300 > reading.faces[1].x
+
+
+def test_what_may_be_kept_is_made_once_and_only_when_it_is_asked_for(reader, astronaut, monkeypatch):
+    looked = []
+    bystanders = reader.detector.bystanders
+    monkeypatch.setattr(reader.detector, "bystanders", lambda *seen: looked.append(1) or bystanders(*seen))
+    reading = reader.read_frame(astronaut, 0.0)
+    assert not looked
+    assert reading.kept() is reading.kept() and len(looked) == 1
 
 
 def test_a_face_that_is_followed_reads_as_one_that_was_searched(reader, astronaut):

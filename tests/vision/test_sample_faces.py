@@ -23,8 +23,8 @@ def test_sharp_sample_faces_are_classified_as_happy(classifier):
 
 def test_pictures_of_the_caller_come_first(reader, astronaut):
     seen = reader.read_still(astronaut)
-    kept = [(seen.kept, seen.kept_face)]
+    kept = [seen.kept()]
     faces = face_crops(MANIFEST, 64, 10, kept=kept)
-    assert np.array_equal(faces[0], crop(seen.kept, seen.kept_face, 64, MANIFEST.crop_scale))
+    assert np.array_equal(faces[0], crop(*seen.kept(), 64, MANIFEST.crop_scale))
     assert np.array_equal(faces[1:], face_crops(MANIFEST, 64, 9)), "one was given, the rest are others"
     assert len(face_crops(MANIFEST, 64, 1, kept=kept * 5)) == 1

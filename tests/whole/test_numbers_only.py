@@ -103,7 +103,7 @@ def visit(store: Store, reader: Reader, shadow: ShadowModels, faces, count: int,
             Moment.of(reading), source="photo", visitor=f"{at}{number}", now=at, audit_share=1.0
         )
         check.record(store, prediction, best, keep_picture=False)
-        shadow.submit(prediction.id, best.kept, best.kept_face)
+        shadow.submit(prediction.id, *best.kept())
         store.label(prediction.id, label, "audit", prediction.visitor, at + timedelta(seconds=number))
         made.append(prediction.id)
     wait_for(lambda: all(store.readings.of(each) for each in made), "the readings")

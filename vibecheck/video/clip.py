@@ -54,7 +54,7 @@ class ClipReading:
 
     def without_pixels(self) -> "ClipReading":
         """The same without the face crop: those of a long clip would fill the memory."""
-        return replace(self, reading=replace(self.reading, kept=None, kept_face=None))
+        return replace(self, reading=replace(self.reading, kept=None))
 
 
 @dataclass(frozen=True, slots=True)

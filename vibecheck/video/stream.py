@@ -36,8 +36,12 @@ LONGEST_GAP = 5.0
 # every so many seconds while nobody is seen.
 SMALL_FACE = 64
 CLOSE_LOOK_EVERY = 0.5
-# While one face is followed, the whole picture is searched for others this often (s).
+# While one face is followed, the whole picture is searched for others this often (s), at low rates in no more
+# than every fourth reading, or a busy machine would be slowed down further; but at the latest after
+# SEARCH_LATEST, so that each moment has a face that may be kept.
 SEARCH_EVERY = 0.5
+SEARCH_LATEST = 1.0
+FOLLOWED = 3
 
 GOOD = "Good light, and the face is sharp."
 
@@ -97,7 +101,8 @@ class Stream:
         self._good_until = 0.0  # and until when it is shown
         self._ticks: dict[str, deque[float]] = {name: deque() for name in ("in", "read")}
         self._looked_closely = -CLOSE_LOOK_EVERY
-        self._searched = -SEARCH_EVERY
+        self._searched = -SEARCH_LATEST
+        self._followed = 0  # readings since then
         self._mirrored = False  # whether the frame before was read mirrored
         self._tell: Callable[[str], None] | None = None
         self._frames, self._paced = overlay_channel.FASTEST, 0.0  # frames a second asked for, and since when
@@ -202,9 +207,11 @@ class Stream:
             if closely:
                 self._looked_closely = at
             alone = newest is not None and len(newest.faces) == 1
-            follow = alone and at - self._searched < SEARCH_EVERY
+            wait = SEARCH_EVERY if self._followed >= FOLLOWED else SEARCH_LATEST
+            follow = alone and at - self._searched < wait
+            self._followed += 1
             if not follow:
-                self._searched = at
+                self._searched, self._followed = at, 0
             self._mirrored = not self._mirrored
             return Expected(before, closely, follow, self._mirrored if before else None)
 

@@ -65,20 +65,14 @@ class Classifier:
         """
         manifest = Manifest.read(folder)
         mapping = map_labels(labels_of(folder))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Spinning threads would take the cores from the video between two faces.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
         path = folder / ONNX_FILE
         if not path.is_file():
             raise ModelError(
                 f"{path} is missing. Make it with: python -m vibecheck compile {folder} --in-place"
             )
         try:
-            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except _ORT_ERRORS as error:
+            session = open_session(path, threads)
+        except ORT_ERRORS as error:
             raise ModelError(
                 f"{path} is damaged. Make it again with: python -m vibecheck compile {folder} --in-place"
             ) from error
@@ -138,6 +132,17 @@ class Classifier:
         return np.concatenate(parts).astype(np.float64)
 
 
+def open_session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
+    """An ONNX file, to run on `threads` CPU threads. Raises one of ORT_ERRORS if it is missing or damaged."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads would take the cores from the video between two faces.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
 def mirror_images(crops: np.ndarray) -> np.ndarray:
     """Flip N×H×W×3 images horizontally."""
     return np.ascontiguousarray(crops[:, :, ::-1])
@@ -188,7 +193,7 @@ def _check_made_with(session: onnxruntime.InferenceSession, manifest: Manifest, 
 
 
 # ONNX Runtime's exceptions share no base class but Exception.
-_ORT_ERRORS = tuple(
+ORT_ERRORS = tuple(
     kind
     for kind in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
     if isinstance(kind, type) and issubclass(kind, Exception)

@@ -1,5 +1,6 @@
 """Face detection."""
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,14 +8,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 
 from vibecheck.errors import ModelError
+from vibecheck.vision.classifier import ORT_ERRORS, open_session
 from vibecheck.vision.crops import SMALLEST_FACE, to_square, warp
 from vibecheck.vision.faces import Face, same_face
 
-WEIGHTS = Path(__file__).with_name("yunet") / "face_detection_yunet_2023mar.onnx"
+WEIGHTS = Path(__file__).with_name("yunet") / "yunet_2023mar_any_size.onnx"
 
-# Longer side of the copy that is searched, px: 4.5 ms on one thread, where 640 px takes 19.
+# Longer side of the copy that is searched, px: 1.6 ms on one thread, where 640 px takes 7.
 DETECTOR_SIDE = 320
 # In that copy, faces under about 25 px are found only by chance; at this side they are found reliably.
 CLOSE_SIDE = 640
@@ -23,8 +26,10 @@ DETECTOR_SCORE = 0.6
 # Other people near a face are searched for in a square of this many times its box, down to this score.
 NEAR_SCALE = 3.0
 NEAR_SCORE = 0.35
-# px; YuNet returns uninitialised memory for thinner pictures, so these are padded.
-SMALLEST_PICTURE = 64
+# Of two boxes whose intersection over union is larger than this, the one with the lower score is dropped.
+OVERLAP = 0.3
+# The network looks for faces in cells of so many px.
+STRIDES = (8, 16, 32)
 # Landmarks are refined on a crop of this many px. For faces under 150 px YuNet returns those of an average
 # face: a head rolled by 20 degrees is measured as 4. At this size three quarters of the roll are measured, so
 # nearly all of it after two refinements.
@@ -39,18 +44,24 @@ FOLLOW_SCALE = 1.6
 
 
 class FaceDetector:
-    """YuNet (Wu, Peng, Yu 2023), run by OpenCV. Thread-safe: one search at a time.
+    """YuNet (Wu, Peng, Yu 2023), run by ONNX Runtime. Thread-safe: one search at a time.
 
+    It finds what OpenCV's `FaceDetectorYN` finds with the same weights, in a third of the time.
     Raises ModelError if its weights are missing or damaged.
     """
 
     def __init__(self) -> None:
+        # For OpenCV as a whole: for pictures this small, a second thread costs more than it saves.
+        cv2.setNumThreads(1)
         try:
-            self._net = cv2.FaceDetectorYN.create(str(WEIGHTS), "", (32, 32), DETECTOR_SCORE, 0.3, 500)
-        except cv2.error as error:
+            self._net = open_session(WEIGHTS)
+        except ORT_ERRORS as error:
             raise ModelError(
                 f"The face detector's weights ({WEIGHTS.name}) are missing or damaged: reinstall VibeCheck."
             ) from error
+        self._names = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
+        self._release = onnxruntime.RunOptions()
+        self._release.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._lock = threading.Lock()
 
     def find(
@@ -64,17 +75,33 @@ class FaceDetector:
         scale = min(1.0, side / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
-        ratio = np.array([width / size[0], height / size[1]])
-        small = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-        missing = [max(0, SMALLEST_PICTURE - length) for length in size]
-        if any(missing):
-            small = cv2.copyMakeBorder(small, 0, missing[1], 0, missing[0], cv2.BORDER_REPLICATE)
-        with self._lock:
-            self._net.setScoreThreshold(score)
-            self._net.setInputSize((small.shape[1], small.shape[0]))
-            _, rows = self._net.detect(small)
-        faces = [_face(row, ratio) for row in (rows if rows is not None else []) if np.isfinite(row).all()]
+        faces = [_face(row, width / size[0], height / size[1]) for row in self._rows(small, score)]
         return sorted((f for f in faces if f.side >= SMALLEST_FACE), key=lambda f: f.area, reverse=True)
+
+    def _rows(self, picture: np.ndarray, score: float) -> np.ndarray:
+        """N x 15: x, y, width, height, five points and score of each face, in the picture's px."""
+        height, width = picture.shape[:2]
+        sides = (math.ceil(side / STRIDES[-1]) * STRIDES[-1] for side in (height, width))
+        padded = np.zeros((3, *sides), np.float32)
+        padded[:, :height, :width] = picture[:, :, ::-1].transpose(2, 0, 1)  # as BGR
+        # A large picture leaves no memory behind.
+        run = self._release if max(height, width) > DETECTOR_SIDE else None
+        with self._lock:
+            outputs = self._net.run(self._names, {"input": padded[np.newaxis]}, run)
+        found = [np.empty((0, 15))]
+        for number, stride in enumerate(STRIDES):
+            classes, objects, boxes, points = (part[0] for part in outputs[4 * number :][:4])
+            scores = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))[:, 0]
+            (good,) = np.nonzero(scores >= score)
+            cells = np.column_stack(np.divmod(good, padded.shape[2] // stride)[::-1])
+            sizes = np.exp(boxes[good, 2:])
+            corners = cells + boxes[good, :2] - sizes / 2
+            marks = np.tile(cells, 5) + points[good]
+            found.append(np.column_stack([stride * np.hstack([corners, sizes, marks]), scores[good]]))
+        rows = np.concatenate(found)
+        rows = rows[np.isfinite(rows).all(axis=1)]
+        best = cv2.dnn.NMSBoxes(rows[:, :4].tolist(), rows[:, 14].tolist(), score, OVERLAP)
+        return rows[np.asarray(best, int)]
 
     def refine(self, picture: np.ndarray, face: Face) -> Face:
         """The same face with more accurate landmarks, measured on an enlarged crop.
@@ -111,9 +138,9 @@ class FaceDetector:
         return next((face for face in near if same_face(before, face)), None)
 
 
-def _face(row: np.ndarray, ratio: np.ndarray) -> Face:
-    """One row of YuNet's output (box, five points, score), scaled to the full picture's pixels."""
-    points = row[:14].astype(float).reshape(7, 2) * ratio
+def _face(row: np.ndarray, across: float, down: float) -> Face:
+    """One row of YuNet's output, scaled to the full picture's pixels."""
+    points = row[:14].reshape(7, 2) * (across, down)
     (x, y), (width, height) = points[:2]
     return Face(
         float(x), float(y), float(width), float(height),

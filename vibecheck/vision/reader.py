@@ -1,8 +1,9 @@
 """Reads one picture: finds its faces, and classifies the expression of one of them."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Self
 
@@ -31,9 +32,10 @@ class Reading:
     """What one model read in one picture.
 
     `faces` are in the picture's pixels: first the face that was read, then the others, largest first. Without
-    a face the fields after it are None. `probabilities` are seven, in the order of EMOTIONS. `kept` is what
-    may be kept of the picture, without other people's faces, and `kept_face` the face in it (see
-    `crops.kept_crop`); both are None for a frame of which only a part was searched for faces. `at` is when
+    a face the fields after it are None. `probabilities` are seven, in the order of EMOTIONS. `kept` makes
+    what may be kept of the picture, without other people's faces, and the face in it (see `crops.kept_crop`):
+    when it is first called, since few frames become a vibe check. It is None for a frame of which only a part
+    was searched for faces. `at` is when
     the picture was taken, in seconds of a monotonic clock; `took_ms` how long the reading took; `model` is
     the model that read it, `calibration` the id of the calibration it ran under, None as shipped.
     """
@@ -42,8 +44,7 @@ class Reading:
     faces: tuple[Face, ...]
     probabilities: tuple[float, ...] | None
     quality: FaceQuality | None
-    kept: np.ndarray | None
-    kept_face: Face | None
+    kept: Callable[[], tuple[np.ndarray, Face]] | None
     took_ms: float
     model: Manifest
     calibration: str | None = None
@@ -142,8 +143,7 @@ class Reader:
         if not faces:
             return self._nobody(0.0, start)
         face = self.detector.refine(picture, self.detector.refine(picture, faces[0]))
-        kept = self._kept(picture, face, faces[1:])
-        return self._reading(picture, (face, *faces[1:]), 0.0, start, kept=kept)
+        return self._reading(picture, (face, *faces[1:]), 0.0, start, searched=True)
 
     def read_frame(self, picture: np.ndarray, at: float, expected: Expected = NOTHING_EXPECTED) -> Reading:
         """Read a frame of video (H x W x 3 uint8 RGB) taken at `at` seconds."""
@@ -159,14 +159,14 @@ class Reader:
         first = _to_read(faces, before)
         others = [face for face in faces if face is not first]
         face = self.detector.refine(picture, first)
-        kept = self._kept(picture, face, others)
-        return self._reading(picture, (face, *others), at, start, expected.mirrored, kept)
+        return self._reading(picture, (face, *others), at, start, expected.mirrored, searched=True)
 
     def read_crop(self, picture: np.ndarray) -> Reading:
         """Read a picture that is a face crop already: all of it is taken as the face, nothing is searched."""
         start = time.perf_counter()
         face = face_filling(picture)
-        return self._reading(picture, (face,), 0.0, start, kept=kept_crop(picture, face))
+        reading = self._reading(picture, (face,), 0.0, start)
+        return replace(reading, kept=lambda: kept_crop(picture, face))
 
     def _kept(self, picture: np.ndarray, face: Face, others: Sequence[Face]) -> tuple[np.ndarray, Face]:
         return kept_crop(picture, face, self.detector.bystanders(picture, face, others))
@@ -178,7 +178,7 @@ class Reader:
         at: float,
         start: float,
         mirrored: bool | None = None,
-        kept: tuple[np.ndarray, Face] | tuple[None, None] = (None, None),
+        searched: bool = False,
     ) -> Reading:
         classifier = self.classifier  # another may take its place meanwhile
         model = classifier.manifest
@@ -186,13 +186,13 @@ class Reader:
         shares = tuple(map(float, classifier.probabilities(cut[np.newaxis], mirrored)[0]))
         quality = measure(picture, faces[0])
         took = _ms_since(start)
-        crop, kept_face = kept
-        return Reading(at, faces, shares, quality, crop, kept_face, took, model, classifier.calibration)
+        kept = cache(partial(self._kept, picture, faces[0], faces[1:])) if searched else None
+        return Reading(at, faces, shares, quality, kept, took, model, classifier.calibration)
 
     def _nobody(self, at: float, start: float) -> Reading:
         classifier = self.classifier
         took = _ms_since(start)
-        return Reading(at, (), None, None, None, None, took, classifier.manifest, classifier.calibration)
+        return Reading(at, (), None, None, None, took, classifier.manifest, classifier.calibration)
 
 
 def _to_read(faces: list[Face], before: Face | None) -> Face:

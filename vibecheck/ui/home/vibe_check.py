@@ -138,7 +138,8 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
         audit_share=app.settings().audit_share,
     )
     keep_later.let_go()  # of the one before
-    face = encode_jpeg(best.kept)
+    crop, face_in_crop = best.kept()
+    face = encode_jpeg(crop)
     unrecorded = Result(prediction.mood, prediction, hints=best.hints, faces=len(best.faces), face=face)
     if keep == "nothing":
         return unrecorded
@@ -154,7 +155,7 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
         )
     except RecordsError as error:
         return replace(unrecorded, problem=error_text(error))
-    shadow.submit(prediction.id, best.kept, best.kept_face)
+    shadow.submit(prediction.id, crop, face_in_crop)
     if keep == "face" and not prediction.picture_kept:
         unrecorded = replace(unrecorded, problem=check.NO_ROOM)
     elif not prediction.picture_kept:
