@@ -73,7 +73,7 @@ def start(settings, store, live) -> Iterator:
 def check(models: ShadowModels, store: Store, seen) -> str:
     prediction = a_prediction()
     store.add(prediction, None)
-    models.submit(prediction.id, seen.kept, seen.kept_face)
+    models.submit(prediction.id, *seen.kept())
     return prediction.id
 
 
@@ -155,7 +155,7 @@ def test_when_it_cannot_keep_up_vibe_checks_are_skipped_and_counted_and_nobody_w
     wait_for(lambda: models.active, "both models")
     started = time.monotonic()
     for _ in range(shadow.MOST_WAITING + 5):
-        models.submit("0" * 32, seen.kept, seen.kept_face)
+        models.submit("0" * 32, *seen.kept())
     assert time.monotonic() - started < 1 and models.state.skipped >= 4
     held.set()
 

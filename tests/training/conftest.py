@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -29,7 +30,8 @@ def open_desk(settings: Settings) -> Iterator[Callable[[], TrainingRuns]]:
     for desk in opened:
         if (job := desk.running()) and job.pid:
             for process in _family(job.pid):
-                process.kill()
+                with suppress(psutil.NoSuchProcess):  # ended by itself, or with the one before
+                    process.kill()
         desk.close()
 
 
