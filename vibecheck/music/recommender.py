@@ -59,6 +59,14 @@ class Suggestion:
     note: str = ""
 
 
+def why(mood: str, about: MoodMusic, mode: Mode, playlist_id: str, clear: bool) -> str:
+    """The reason for a playlist that matches or lifts `mood`, which is `clear` or hard to tell."""
+    if mode == "lift":
+        return about.lift
+    calmest = not clear and playlist_id == about.calm
+    return CALM.format(mood=BY_NAME[mood].title.lower()) if calmest else about.match
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """The searches of one mood that are running. Nobody waits for them after `deadline` (monotonic, s)."""
@@ -114,7 +122,7 @@ class Music:
         if mood not in self._catalogue or mode not in ("match", "lift"):
             raise MusicError(f"There is no music to {mode} {mood}: the moods are {', '.join(NAMES)}.")
         about = self._catalogue[mood]
-        plays, reason = (mood, about.match) if mode == "match" else (about.lift_to, about.lift)
+        plays = mood if mode == "match" else about.lift_to
         found, note = self._search(plays) if self._client else ((), "")
         near = self._catalogue[plays].near
         calm = "" if clear or mode == "lift" else about.calm
@@ -125,10 +133,9 @@ class Music:
         unheard = next((each for key, each in choices.items() if key not in played), None)
         if unheard is None:
             last = next(key for key in reversed(played) if key in choices)
-            return Suggestion(choices[last], mode, reason, ALL_HEARD)
-        if unheard.id == calm:
-            return Suggestion(unheard, mode, CALM.format(mood=BY_NAME[mood].title.lower()))
-        return Suggestion(unheard, mode, reason, note if unheard.mood == plays else NEARBY)
+            return Suggestion(choices[last], mode, why(mood, about, mode, last, clear), ALL_HEARD)
+        note = note if unheard.mood == plays else NEARBY
+        return Suggestion(unheard, mode, why(mood, about, mode, unheard.id, clear), note)
 
     def check(self) -> str:
         """Search Spotify once, and say in a sentence where playlists come from.

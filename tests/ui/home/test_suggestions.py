@@ -1,7 +1,11 @@
 """Which playlist comes next, in a session of Streamlit without a browser."""
 
+from datetime import UTC, datetime
+
 from streamlit.testing.v1 import AppTest
 
+from tests.records.examples import a_prediction
+from tests.ui.conftest import COOKIE, ME
 from vibecheck.music.recommender import ALL_HEARD, CALM
 
 
@@ -76,3 +80,29 @@ def test_what_is_hard_to_tell_is_said_recorded_as_the_larger_and_answered_by_cal
     assert [(each["mood"], each["clear"]) for each in session.shown] == [("angry", False), ("angry", True)]
     assert session.shown[0]["runner_up"] == "disgust"
     assert session.recorded.mood == "angry"
+
+
+def load_again() -> None:
+    """A vibe check that is hard to tell, and then the page once more."""
+    import streamlit as st
+
+    from vibecheck.ui.home import vibe_check
+    from vibecheck.ui.shared import app
+
+    made = app.store().get(st.session_state.made)
+    first = vibe_check.suggest(vibe_check.Result(made.mood, made, recorded=True), "match")
+    vibe_check.restore("numbers")
+    st.session_state.reasons = [first.reason, vibe_check.playing().suggestion.reason]
+
+
+def test_after_a_reload_the_reason_is_the_same(store, open_page):
+    shares = (0.38, 0.33, 0, 0, 0.29, 0, 0)
+    made = a_prediction(
+        mood="angry", confidence=0.38, probabilities=shares, visitor=ME, made_at=datetime.now(UTC)
+    )
+    store.add(made, None)
+    page = AppTest.from_function(load_again)
+    page.session_state["visitor"], page.session_state["made"] = COOKIE, made.id
+    page.run()
+    assert not page.exception
+    assert page.session_state.reasons == [CALM.format(mood="angry")] * 2

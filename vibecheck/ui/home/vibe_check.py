@@ -12,7 +12,7 @@ from vibecheck import check
 from vibecheck.emotions import Distribution
 from vibecheck.errors import NoFace, RecordsError
 from vibecheck.music.catalogue import read_catalogue
-from vibecheck.music.recommender import Mode, Suggestion
+from vibecheck.music.recommender import Mode, Suggestion, why
 from vibecheck.music.spotify import Playlist
 from vibecheck.records.labels.pages import Filters
 from vibecheck.records.values import Prediction
@@ -205,12 +205,12 @@ def restore(keep: Keep) -> None:
     _show(restored)
     if plays:
         play, mood = plays[-1], restored.heard
-        about = read_catalogue()[mood]
         mode: Mode = "lift" if play.mode == "lift" else "match"
         st.session_state.mode = mode
         found_by: Literal["search", "catalogue"] = "search" if play.found_by == "search" else "catalogue"
         playlist = Playlist(play.playlist_id, play.playlist_name or "Your playlist", mood, found_by)
-        _play(restored, Suggestion(playlist, mode, about.lift if mode == "lift" else about.match))
+        reason = why(mood, read_catalogue()[mood], mode, playlist.id, restored.clear)
+        _play(restored, Suggestion(playlist, mode, reason))
 
 
 def playing() -> Playing | None:
