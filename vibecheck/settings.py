@@ -36,9 +36,9 @@ SCALARS = (str, int, float, bool)
 
 
 class SecretsSource(EnvSettingsSource):
-    """Root-level entries of Streamlit's secrets, read as if they stood in the environment.
+    """Root-level entries of Streamlit's secrets, read as if they were environment variables.
 
-    Streamlit exports them itself, but only in its own process and only once they were asked for.
+    Streamlit exports them itself, but only in its own process and only once a page has read them.
     """
 
     def _load_env_vars(self) -> dict[str, str]:
@@ -48,7 +48,7 @@ class SecretsSource(EnvSettingsSource):
 
 
 def read_secrets() -> dict[str, object]:
-    """Streamlit's secrets, for whoever does not run in Streamlit.
+    """Streamlit's secrets, for processes that do not run in Streamlit.
 
     Raises ValueError that names the file, or OSError, if one cannot be read.
     """
@@ -130,8 +130,7 @@ class Settings(BaseSettings):
 
     access_token: SecretStr | None = Field(
         None,
-        description="Token of the access link, 32 characters or more, drawn at random. Without it each start "
-        "draws one.",
+        description="Token of the access link: 32 or more random characters. Without it each start generates one.",
     )
     alert_url: SecretStr | None = Field(
         None,
@@ -155,7 +154,7 @@ class Settings(BaseSettings):
         "HF_TOKEN", "Hugging Face token, for a model that is gated or private."
     )
     comet_api_key: SecretStr | None = _service(
-        "COMET_API_KEY", "Comet account, where predictions, pictures and corrections are kept too."
+        "COMET_API_KEY", "Comet account that gets a copy of predictions, pictures and corrections."
     )
     comet_workspace: str | None = _service(
         "COMET_WORKSPACE", "Comet workspace. Default: that of the account."
@@ -163,17 +162,17 @@ class Settings(BaseSettings):
     comet_project_name: str = Field(
         "vibecheck",
         validation_alias="COMET_PROJECT_NAME",
-        description="Comet project; made when it is missing.",
+        description="Comet project; created if it is missing.",
     )
     comet_url_override: str | None = _service(
-        "COMET_URL_OVERRIDE", "A Comet server of your own (`https://comet.example/clientlib/`)."
+        "COMET_URL_OVERRIDE", "Your own Comet server (`https://comet.example/clientlib/`)."
     )
     twilio_account_sid: str | None = _service(
         "TWILIO_ACCOUNT_SID", "Camera relay by Twilio, for hosts behind a firewall."
     )
     twilio_auth_token: SecretStr | None = _service("TWILIO_AUTH_TOKEN", "Twilio's token.")
     cloudflare_turn_key_id: str | None = _service(
-        "CLOUDFLARE_TURN_KEY_ID", "Camera relay by Cloudflare; asked before Twilio."
+        "CLOUDFLARE_TURN_KEY_ID", "Camera relay by Cloudflare; preferred to Twilio."
     )
     cloudflare_turn_key_api_token: SecretStr | None = _service(
         "CLOUDFLARE_TURN_KEY_API_TOKEN", "Cloudflare's token."
