@@ -130,7 +130,8 @@ class Settings(BaseSettings):
 
     access_token: SecretStr | None = Field(
         None,
-        description="Token of the access link: 32 or more random characters. Without it each start generates one.",
+        description="Token of the access link: 32 or more random characters. Without it each start "
+        "generates one.",
     )
     alert_url: SecretStr | None = Field(
         None,

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class ReadsFrames(Protocol):
-    """What the analyser needs of a reader: see `Reader.read_frame`."""
+    """What the analyser needs from a reader: see `Reader.read_frame`."""
 
     def read_frame(self, picture: np.ndarray, at: float, expected: Expected) -> Reading:
         """What one frame shows."""
@@ -37,7 +37,7 @@ class Analyser:
 
     @property
     def streams(self) -> Sequence[Stream]:
-        """The streams that are read now."""
+        """The streams that are being read."""
         with self._changed:
             return tuple(self._streams)
 
@@ -53,7 +53,7 @@ class Analyser:
                 self._streams.remove(stream)
 
     def wake(self) -> None:
-        """Some stream has a new frame."""
+        """Wake the thread: a stream has a new frame."""
         with self._changed:
             self._work = True
             self._changed.notify()
@@ -73,7 +73,7 @@ class Analyser:
         return thread
 
     def _revive(self) -> None:
-        """Start the thread again, whatever ended it, and tell each visitor."""
+        """Restart the thread after a crash, and tell each visitor."""
         log.error("The analyser had stopped and was started again")
         for stream in self._streams:
             stream.report("Moods were not read for a moment. No need to do anything.")
@@ -93,7 +93,7 @@ class Analyser:
                     self._read(stream, frame)
 
     def _read(self, stream: Stream, frame: Frame) -> None:
-        """Read one frame. If that fails its visitor is told, and the others go on."""
+        """Read one frame. If that fails, tell its visitor; the other streams are not affected."""
         try:
             picture = frame.picture()
             reading = self.reader.read_frame(picture, frame.at, stream.expected(frame.at))

@@ -19,7 +19,7 @@ from vibecheck.vision.reader import Moment, Reader, Reading
 
 # s between two readings
 EVERY = 0.2
-# Containers that are opened. Others, such as playlists, name further files or addresses to read.
+# Containers that are opened. Others, such as playlists, can make the decoder read other files or addresses.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,gif"
 MAX_FRAME = 8192 * 4320  # px; 8K
 SIDE = 1280  # px; longer side of the frames that are read
@@ -27,8 +27,8 @@ SIDE = 1280  # px; longer side of the frames that are read
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is taken of a clip: its length in seconds (a second more is tolerated), bytes of a decoded frame,
-    pixels of all its frames, and containers. `threads` decode it; 0 for as many as there are cores."""
+    """The largest clip that is accepted: its length in seconds (a second more is tolerated), bytes of a
+    decoded frame, pixels of all its frames, and containers. `threads` decode it; 0 means one per core."""
 
     seconds: float = math.inf
     frame: float = math.inf
@@ -38,7 +38,7 @@ class Limits:
 
 
 UNLIMITED = Limits()
-# Of a visitor's clip: a minute. A decoder holds up to 17 frames, so these take at most 212 MB: 4K in 8 bits
+# For a visitor's clip: a minute. A decoder holds up to 17 frames, so these take at most 212 MB: 4K in 8 bits
 # fits. One core decodes the pixels (a minute of 1080p at 60 frames a second) in about half a minute.
 # Containers that tell the size of their frames before any is decoded.
 UPLOAD = Limits(60.0, 12.5e6, 8e9, threads=1, containers="mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi")
@@ -53,13 +53,13 @@ class ClipReading:
     mood: Distribution | None
 
     def without_pixels(self) -> "ClipReading":
-        """The same without the face crop: those of a long clip would fill the memory."""
+        """The same without the face crop, since those of a long clip would fill the memory."""
         return replace(self, reading=replace(self.reading, kept=None))
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSummary:
-    """A whole clip: its length in seconds, how many readings, and the share of time of each mood.
+    """A whole clip: its length in seconds, the number of readings, and the share of time of each mood.
 
     `shares` are of the time with a face and sum to 1; `face_share` is the share of the clip with a face;
     `changes` counts how often the mood shown changed from one to another.
@@ -78,7 +78,7 @@ class ClipSummary:
 
     @property
     def sentence(self) -> str:
-        """It in words, for a page."""
+        """The summary in words, for a page."""
         moods = ", ".join(f"{BY_NAME[mood].title.lower()} {share:.0%}" for mood, share in self.shares.items())
         face = "" if self.face_share > 0.995 else f", a face in {self.face_share:.0%} of it"
         changes = {0: "no change", 1: "1 change"}.get(self.changes, f"{self.changes} changes")
@@ -157,7 +157,7 @@ class Clip:
 
     @property
     def seconds(self) -> float | None:
-        """Its length as the file says, or None if it does not."""
+        """The length that the file states, or None if it states none."""
         stream = self._stream
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
@@ -208,7 +208,7 @@ class Clip:
         scale = min(1.0, SIDE / max(width, height))
         size = max(16, round(width * scale)), max(16, round(height * scale))
         picture = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
-        turns = round(frame.rotation / 90) % 4  # counterclockwise, as the file says it is to be shown
+        turns = round(frame.rotation / 90) % 4  # counterclockwise, the display rotation in the file
         return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
 
@@ -276,7 +276,7 @@ class _Clock:
 
 
 class _NoAnalyser:
-    """Frames of a clip are read one by one, by whoever wants them."""
+    """Frames of a clip are read one by one, when the caller asks for them."""
 
     def join(self, stream: Stream) -> None:
         pass

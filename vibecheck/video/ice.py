@@ -18,7 +18,7 @@ LIFETIME = 2 * 3600
 TIMEOUT = 5.0
 # Cloudflare rejects the default user agents of HTTP libraries.
 AGENT = {"User-Agent": "vibecheck"}
-NO_RELAY = "No relay is set: where WebRTC does not connect, video goes over the page's own connection."
+NO_RELAY = "No relay is set: if WebRTC does not connect, video goes over the page's own connection."
 SET_ONE = (
     "set CLOUDFLARE_TURN_KEY_ID and CLOUDFLARE_TURN_KEY_API_TOKEN, "
     "or TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"
@@ -27,7 +27,7 @@ SET_ONE = (
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """`servers` for RTCPeerConnection; `state` says in a sentence what they are.
+    """`servers` for RTCPeerConnection; `state` describes them in a sentence.
 
     `works` is false if a relay is set but gave no credentials.
     """
@@ -38,7 +38,7 @@ class Relay:
 
 
 def find_relay(settings: Settings, cloudflare: str = CLOUDFLARE, twilio: str = TWILIO) -> Relay:
-    """The relay that is set, with credentials: Cloudflare's, else Twilio's, else public STUN.
+    """The relay from the settings, with credentials: Cloudflare's, else Twilio's, else public STUN.
 
     Takes up to 5 s per service. Never raises: `state` names a service that failed, and the next one is used.
     """

@@ -77,7 +77,8 @@ def mark(
 
 
 def pace(asked: int, came: float, read: float) -> int:
-    """How many frames a second to ask for, where `asked` were, `came` arrive and `read` of them are read.
+    """How many frames a second to ask for next, if `asked` were requested, `came` arrived, and `read` were
+    read.
 
     A quarter more than are read: a frame that is not read costs as much to receive as one that is.
     """

@@ -24,13 +24,13 @@ from vibecheck.vision.smoothing import Smoother
 
 # A vibe check keeps the best face of the last 1.5 s.
 MOMENT = 1.5
-# s; a vibe check may be of a mark that was sent so long ago: it is the one that the visitor saw.
+# s; the greatest age of the mark that a vibe check refers to, the one that the visitor saw.
 REMEMBERED = 5.0
 # Rates are counted over this many seconds.
 RATE_WINDOW = 3.0
 # s; a reading is shown until the next one, or for this long after that was due.
 STALE = 1.0
-# s; the next reading is never waited for longer than this.
+# s; the longest wait for the next reading.
 LONGEST_GAP = 5.0
 # Searching for small faces costs four times as much. It is done while there is one (px), and otherwise
 # every so many seconds while nobody is seen.
@@ -72,7 +72,7 @@ class View:
 
 
 class ReadsStreams(Protocol):
-    """What a stream needs of its analyser."""
+    """What a stream needs from its analyser."""
 
     def join(self, stream: "Stream") -> None:
         """Read this stream too."""
@@ -112,7 +112,7 @@ class Stream:
         analyser.join(self)
 
     def receive(self, picture: Callable[[], np.ndarray]) -> None:
-        """Take in a frame, whose `picture` is called if it is read. Returns at once."""
+        """Accept a frame, whose `picture` is called if it is read. Returns at once."""
         now = self._clock()
         with self._lock:
             self._tick("in", now)
@@ -121,13 +121,15 @@ class Stream:
         self._analyser.wake()
 
     def tell_to(self, tell: Callable[[str], None] | None) -> None:
-        """From now on, pass a mark to this function for each reading; None ends that."""
+        """From now on, pass the mark of each reading to this function; None stops it."""
         with self._lock:
             self._tell = None if self._closed else tell
             self._frames, self._paced = overlay_channel.FASTEST, self._clock()
 
     def tells(self, tell: Callable[[str], None]) -> bool:
-        """Whether it is this function that marks are passed to: no other took over, and nobody has left."""
+        """Whether marks are still passed to this function: no other connection took over, and the visitor is
+        here.
+        """
         with self._lock:
             return self._tell == tell
 
@@ -141,7 +143,7 @@ class Stream:
             return View(shown, reading, self._rate("in", now), self._rate("read", now), age, self._problem)
 
     def moment(self, number: int | None = None) -> Moment | None:
-        """What a vibe check is made of now, or None if no face is shown.
+        """The input of a vibe check now, or None if no face is shown.
 
         That is the distribution that the mark `number` showed (the newest, if it is not known any more), and
         the readings of that face in the last 1.5 s.
@@ -158,7 +160,7 @@ class Stream:
         return Moment(shown, tuple(reversed(moment))) if shown and moment else None
 
     def report(self, problem: str) -> None:
-        """Tell the visitor in a sentence what went wrong with a frame, until the next reading."""
+        """Show the visitor a sentence about what went wrong with a frame, until the next reading."""
         with self._lock:
             now = self._clock()
             self._problem = problem
@@ -169,7 +171,7 @@ class Stream:
             tell(text)
 
     def forget(self) -> None:
-        """The camera was stopped: drop the pictures of the last moment."""
+        """The camera was stopped: drop the recent pictures."""
         with self._lock:
             self._waiting = None
             self._arrived = None
@@ -187,7 +189,7 @@ class Stream:
     # the analyser's side
 
     def next_frame(self) -> Frame | None:
-        """The newest frame that was not read yet, which is then no longer waiting."""
+        """Take the newest frame that was not read yet; it then no longer waits."""
         with self._lock:
             frame, self._waiting = self._waiting, None
             return frame
@@ -195,8 +197,8 @@ class Stream:
     def expected(self, at: float) -> Expected:
         """What is known before a frame taken at `at` is read.
 
-        Small faces are searched for while there is one, and otherwise now and then. A single face is
-        followed, with a search of the whole picture now and then. A face that was there before is read as it
+        Small faces are searched for while there is one, and otherwise occasionally. A single face is
+        followed, with an occasional search of the whole picture. A face that was there before is read as it
         is and mirrored in alternate frames: averaged, that is as good as both each time, at half the cost.
         """
         with self._lock:
@@ -216,7 +218,7 @@ class Stream:
             return Expected(before, closely, follow, self._mirrored if before else None)
 
     def add(self, reading: Reading, size: tuple[int, int]) -> None:
-        """Take in the reading of a frame of this height and width in px, and tell the page."""
+        """Add the reading of a frame of this height and width in px, and send its mark to the page."""
         with self._lock:
             if self._closed:
                 return
@@ -247,7 +249,7 @@ class Stream:
     def _mark(
         self, reading: Reading | None, size: tuple[int, int], shown: Distribution | None, now: float
     ) -> str:
-        """The next mark: of a reading, or without one."""
+        """The next mark, with or without a reading."""
         self._number += 1
         self._marks.append((self._number, now, shown))
         while now - self._marks[0][1] > REMEMBERED:
@@ -282,7 +284,7 @@ class Stream:
 
 
 def hint(reading: Reading | None) -> str:
-    """How the face could be read better, or that all is well; empty without a face."""
+    """How the face could be read better, or that it is read well; empty without a face."""
     if reading is None or reading.quality is None:
         return ""
     return next(iter(reading.quality.hints), GOOD)

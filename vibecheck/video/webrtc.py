@@ -25,16 +25,16 @@ def receiver(stream: Stream) -> Callable[[av.VideoFrame], None]:
 
 
 def hand_on_the_newest(relay: MediaRelay) -> None:
-    """Make a relay of tracks pass only the newest frame on, to all who subscribe from now on.
+    """Make a relay of tracks forward only the newest frame to new subscribers.
 
-    By default it queues every frame for each subscriber. On a machine too busy to decode as fast as the
-    camera sends, that takes 7 MB a second, and the video is seconds old.
+    By default it queues every frame for each subscriber. On a machine that is too busy to decode as fast as
+    the camera sends, that takes 7 MB a second, and the video lags by seconds.
     """
     relay.subscribe = partial(relay.subscribe, buffered=False)
 
 
 def ignore_a_gone_visitor(sctp: RTCSctpTransport) -> None:
-    """Drop what is sent after the visitor has left.
+    """Drop messages that are sent after the visitor has left.
 
     aiortc (1.16) sends from tasks of its own, in which nobody catches the ConnectionError that this raises:
     asyncio then logs "Task exception was never retrieved".

@@ -33,7 +33,7 @@ SCAN = b"\xff\xda"
 # A page sends at most as many frames a second as the marks ask for, but they may arrive in bursts.
 BURST = 2 * FASTEST
 IDLE = 30.0  # s without a frame, after which the page counts as gone
-SEND_WITHIN = 10.0  # s, in which a page has to take a mark
+SEND_WITHIN = 10.0  # s within which a page has to accept a mark
 LONGEST = 4 * 3600.0  # s that one connection may last
 CHECK_EVERY = 0.5  # s between checks whether the stream still belongs to this connection
 
@@ -52,7 +52,7 @@ class Tickets:
         self._tickets: dict[bytes, tuple[Stream, str]] = {}
 
     def issue(self, stream: Stream, visitor: str) -> str:
-        """A ticket to this stream for this visitor, or for anybody (""). It replaces the last one."""
+        """Make a ticket to this stream for this visitor, or for anybody (""). It replaces the last one."""
         ticket = secrets.token_urlsafe(24)
         with self._lock:
             self._drop(stream)
@@ -60,7 +60,7 @@ class Tickets:
         return ticket
 
     def redeem(self, ticket: str, visitor: str) -> Stream | None:
-        """The stream of a ticket, which this uses up; None if the ticket is not valid."""
+        """Use up a ticket and return its stream; None if the ticket is not valid."""
         with self._lock:
             stream, owner = self._tickets.get(_digest(ticket), (None, ""))
             if stream is None or owner not in ("", visitor):
@@ -74,7 +74,7 @@ class Tickets:
             return _digest(ticket) not in self._tickets
 
     def withdraw(self, stream: Stream) -> None:
-        """Make the ticket of a stream void."""
+        """Revoke the ticket of a stream."""
         with self._lock:
             self._drop(stream)
 
@@ -120,7 +120,7 @@ class _Connection:
                 self._stream.tell_to(None)
                 self._stream.forget()
         if code:
-            # A page that reads nothing does not read this either.
+            # A page that does not read its messages would not read a farewell either.
             with_limit = asyncio.wait_for(self._socket.close(code), 1.0)
             await asyncio.gather(with_limit, return_exceptions=True)
 
@@ -172,7 +172,9 @@ class _Connection:
                 return 0
 
     async def _watch(self) -> int:
-        """Ends when the session has, when another connection feeds the stream, or after some hours."""
+        """Returns when the session has ended, when another connection feeds the stream, or after some
+        hours.
+        """
         end = time.monotonic() + LONGEST
         while self._stream.tells(self._tell) and time.monotonic() < end:
             await asyncio.sleep(CHECK_EVERY)
@@ -180,7 +182,7 @@ class _Connection:
 
 
 def _is_frame(data: bytes) -> bool:
-    """Whether this is a JPEG that is small enough to decode, by its header."""
+    """Whether this is a JPEG that is small enough to decode, judged by its header."""
     try:
         with Image.open(BytesIO(data), formats=["JPEG"]) as image:
             return max(image.size) <= LONGEST_SIDE and data.count(SCAN) <= MOST_SCANS

@@ -10,7 +10,7 @@ NO_BIAS = (0.0,) * len(NAMES)
 # Bounds of what is applied, whatever the records say.
 COLDEST, HOTTEST = 0.2, 10.0
 LARGEST_BIAS = 5.0
-# A probability below this counts as this, so that one slip of a finger does not decide about a temperature.
+# Smaller probabilities count as this one, so that a single mistaken label does not determine a temperature.
 FLOOR = 1e-4
 
 
@@ -38,8 +38,8 @@ class TemperatureScaling:
         return softmax(logarithms(probabilities) / self.temperature + np.asarray(self.bias))
 
     def undo(self, probabilities: np.ndarray) -> np.ndarray:
-        """The N x 7 probabilities that `apply` made these of."""
-        # Not `logarithms`: its floor lies above what a low temperature makes of a small probability.
+        """The inverse of `apply`: N x 7 uncalibrated probabilities."""
+        # Not `logarithms`: a low temperature makes small probabilities smaller than its floor.
         logs = np.log(np.maximum(probabilities, np.finfo(float).tiny))
         return softmax((logs - np.asarray(self.bias)) * self.temperature)
 
@@ -48,7 +48,7 @@ SHIPPED = TemperatureScaling(1.0)
 
 
 def logarithms(probabilities: np.ndarray) -> np.ndarray:
-    """The logarithms of probabilities, those of the smallest ones raised to that of FLOOR."""
+    """The logarithms of probabilities, which are first raised to at least FLOOR."""
     return np.log(np.maximum(probabilities, FLOOR))
 
 

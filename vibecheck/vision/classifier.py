@@ -21,7 +21,7 @@ from vibecheck.vision.manifest import Manifest
 
 EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
 ONNX_FILE = "model.onnx"
-# Faces a run, so that thousands take no more memory than these.
+# Faces per run, which bounds the memory for thousands of them.
 BATCH = 32
 
 
@@ -81,7 +81,7 @@ class Classifier:
         return cls(session, mapping, manifest)
 
     def sharing(self) -> "Classifier":
-        """The same loaded model, run independently: who runs one never waits for who runs the other."""
+        """A copy of the loaded model with its own lock, so that users of one never wait for the other."""
         other = copy.copy(self)
         other._lock = threading.Lock()  # ONNX Runtime allows concurrent runs; the lock saves memory
         return other
@@ -92,7 +92,7 @@ class Classifier:
         return self.manifest.version
 
     def calibrated(self, scaling: TemperatureScaling | None, calibration: str | None) -> "Classifier":
-        """The same loaded model under the calibration of this id; None for both: as shipped."""
+        """The same loaded model with this calibration and its id; None for both: as shipped."""
         other = copy.copy(self)
         other._scaling, other.calibration = scaling, calibration
         return other
@@ -101,8 +101,8 @@ class Classifier:
         """Seven probabilities a face, N x 7 float64, in the order of EMOTIONS; each row sums to 1.
 
         `crops` is N x side x side x 3 uint8 RGB. The graph's logits are calibrated; if the manifest has a
-        class prior, the probabilities are corrected for it (`without_prior`). What `calibrated` was given
-        comes last.
+        class prior, the probabilities are corrected for it (`without_prior`). The calibration given to
+        `calibrated` is applied last.
 
         A model with `mirrored` in its manifest averages its logits for each face and its mirror image. For
         video, whose readings are averaged anyway, `mirrored` picks one of the two in half the time: the
@@ -137,7 +137,7 @@ def open_session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Spinning threads would take the cores from the video between two faces.
+    # Threads that spin between two faces would take CPU time from the video.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -58,9 +58,9 @@ def kept_crop(picture: np.ndarray, face: Face, others: Iterable[Face] = ()) -> t
 
 
 def obscure(picture: np.ndarray, faces: Iterable[Face], spared: Face) -> None:
-    """Replace faces in an H x W x 3 uint8 picture by a few colours each, in place; `spared` stays as it is.
+    """Replace faces in an H x W x 3 uint8 picture by a few colours each, in place; `spared` is not changed.
 
-    Of each face, with hair and chin, nine averages are left: too little to recognise anybody by.
+    Each face, with hair and chin, is reduced to nine average colours: too little to recognise anybody.
     """
     mask = np.zeros(picture.shape[:2], np.uint8)
     smooth = picture.copy()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 # Each takes up to 200 MB and a core for two seconds; live video needs the rest of the machine.
 SLOTS = 2
-# s; how often one who waits is told so, and may give up
+# s; how often a waiting caller is notified, and may give up
 TELL_EVERY = 0.5
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
@@ -20,7 +20,7 @@ _held = threading.local()
 
 @contextmanager
 def decoding_slot(needed: bool = True, waiting: Callable[[], object] | None = None) -> Iterator[None]:
-    """Hold one of the process's slots; waits for one while all are taken, in no order.
+    """Hold one of the process's slots; waits while all are taken, in no particular order.
 
     Does nothing if this thread holds one already, or if `needed` is false. `waiting` is called while the slot
     is waited for, every TELL_EVERY seconds; what it raises ends the wait.
@@ -56,6 +56,6 @@ def _one_of(slots: threading.BoundedSemaphore, waiting: Callable[[], object] | N
 
 
 def _return_memory() -> None:
-    """Have glibc return freed memory to the system; each thread would retain some 30 MB of it."""
+    """Make glibc return freed memory to the system; each thread would retain about 30 MB of it."""
     if _trim is not None:
         _trim(0)

@@ -21,14 +21,14 @@ WEIGHTS = Path(__file__).with_name("yunet") / "yunet_2023mar_any_size.onnx"
 DETECTOR_SIDE = 320
 # In that copy, faces under about 25 px are found only by chance; at this side they are found reliably.
 CLOSE_SIDE = 640
-# Minimum score: below it, hands and patterned cloth begin to pass for faces.
+# Minimum score: below it, hands and patterned cloth are sometimes detected as faces.
 DETECTOR_SCORE = 0.6
 # Other people near a face are searched for in a square of this many times its box, down to this score.
 NEAR_SCALE = 3.0
 NEAR_SCORE = 0.35
 # Of two boxes whose intersection over union is larger than this, the one with the lower score is dropped.
 OVERLAP = 0.3
-# The network looks for faces in cells of so many px.
+# The sides of the network's grid cells, px.
 STRIDES = (8, 16, 32)
 # Landmarks are refined on a crop of this many px. For faces under 150 px YuNet returns those of an average
 # face: a head rolled by 20 degrees is measured as 4. At this size three quarters of the roll are measured, so
@@ -51,7 +51,8 @@ class FaceDetector:
     """
 
     def __init__(self) -> None:
-        # For OpenCV as a whole: for pictures this small, a second thread costs more than it saves.
+        # For all of OpenCV in this process: for pictures this small, a second thread costs more than it
+        # saves.
         cv2.setNumThreads(1)
         try:
             self._net = open_session(WEIGHTS)
@@ -84,7 +85,7 @@ class FaceDetector:
         sides = (math.ceil(side / STRIDES[-1]) * STRIDES[-1] for side in (height, width))
         padded = np.zeros((3, *sides), np.float32)
         padded[:, :height, :width] = picture[:, :, ::-1].transpose(2, 0, 1)  # as BGR
-        # A large picture leaves no memory behind.
+        # Do not keep the memory of a large picture.
         run = self._release if max(height, width) > DETECTOR_SIDE else None
         with self._lock:
             outputs = self._net.run(self._names, {"input": padded[np.newaxis]}, run)
@@ -116,10 +117,10 @@ class FaceDetector:
         return replace(face, landmarks=found[0].moved(back).landmarks)
 
     def bystanders(self, picture: np.ndarray, face: Face, found: Sequence[Face]) -> list[Face]:
-        """Faces of other people that a crop around `face` may show: those `found`, and all that are close.
+        """Faces of other people that a crop around `face` may show: those in `found`, and all that are close.
 
-        The surroundings are searched once more, enlarged and with a lower threshold: to obscure what is no
-        face costs less than to keep somebody's.
+        The surroundings are searched once more, enlarged and with a lower threshold: obscuring something
+        that is no face does less harm than keeping somebody's face.
         """
         matrix = to_square(face, DETECTOR_SIDE, NEAR_SCALE, upright=False)
         back = cv2.invertAffineTransform(matrix)
@@ -128,7 +129,7 @@ class FaceDetector:
         return [each for each in faces if not face.contains(each.centre)]
 
     def follow(self, picture: np.ndarray, before: Face) -> Face | None:
-        """The face that was at `before` a moment ago, searched for near there; None if it is not found.
+        """Find the face that was at `before` a moment ago, near that place; None if it is not found.
 
         Takes a sixth of the time of `find` and `refine`, and does not see other faces.
         """

@@ -85,7 +85,7 @@ def _box(picture: np.ndarray, face: Face, colour: tuple[int, int, int], line: in
 
 
 def _paste(picture: np.ndarray, tag: np.ndarray, face: Face, line: int) -> None:
-    """Blend a tag above the face's box, or inside its top where there is no room, within the picture."""
+    """Blend a tag above the face's box, or inside its top if there is no room, within the picture."""
     height, width = tag.shape[:2]
     y = round(face.y) - height - 2 * line
     if y < 0:

@@ -102,7 +102,7 @@ class FaceQuality:
 
     @property
     def hints(self) -> tuple[str, ...]:
-        """What the person could do for a better reading, most useful first; empty if nothing."""
+        """What the person could do for a better reading, most useful first; may be empty."""
         tests = (
             (self.light < 60, "It is too dark: turn to a light."),
             (self.light > 215, "It is too bright: turn away from the light."),
@@ -140,9 +140,9 @@ def only_face(faces: Sequence[Face]) -> Face:
     `faces`: those of the picture, the largest first. Raises NoFace.
     """
     if not faces:
-        raise NoFace("No face was found in it. If the pictures are face crops already, add --crops.")
+        raise NoFace("No face was found in it. If the pictures are already face crops, add --crops.")
     if len(faces) > 1 and faces[1].area > RIVAL * faces[0].area:
-        raise NoFace(f"It shows {len(faces)} faces: cut out the one that the label is for.")
+        raise NoFace(f"It shows {len(faces)} faces: crop the one that the label is for.")
     return faces[0]
 
 

@@ -9,7 +9,7 @@ from vibecheck.errors import PictureTooLarge, UnreadablePicture
 from vibecheck.vision.avif_frames import largest_frame
 
 MAX_PIXELS = 52_000_000  # "50 megapixel" phones make 8192 x 6144, which is 50.3 million
-# Bytes that decoding may take besides the result; with the result it is at most 200 MB.
+# Bytes that decoding may take in addition to the result; together they are at most 200 MB.
 MAX_DECODING = 160_000_000
 
 # Each scan of a JPEG is a pass over the whole picture, for as little as 10 bytes of file. A usual progressive
@@ -24,10 +24,10 @@ MAX_RUN_LENGTH_BMP = 2_000_000  # bytes
 
 @dataclass(frozen=True, slots=True)
 class ImageKind:
-    """A kind of file that is taken: Pillow's name of it, the name for people, and its cost.
+    """A kind of file that is accepted: Pillow's name for it, the name for people, and its cost.
 
-    `cost` is the memory that decoding takes at its peak, bytes a pixel, as measured on the decoder that is
-    used; 0 where it depends on the file (see `check_cost`).
+    `cost` is the peak memory of decoding in bytes per pixel, as measured with the decoder that is
+    used; 0 if it depends on the file (see `check_cost`).
     """
 
     format: str
@@ -50,7 +50,7 @@ NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 EXTENSIONS = (
     "jpg", "jpeg", "jfif", "mpo", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "heif", "hif",
 )  # fmt: skip
-# Extensions of pictures that are not taken, to be reported where a folder is searched for pictures.
+# Extensions of pictures that are not accepted, which are reported when a folder is searched for pictures.
 REFUSED_EXTENSIONS = (
     "svg", "psd", "jxl", "jp2", "j2k", "ico", "icns", "tga", "pcx", "eps", "ai", "xcf", "exr", "hdr", "ppm",
     "pgm", "pbm", "dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "raf", "pef", "srw", "x3f", "raw",
@@ -84,7 +84,7 @@ _IMAGE_BRANDS = {b"mif1", b"msf1", b"mif2", b"miaf"}
 
 
 def sniff(data: bytes) -> ImageKind | str | None:
-    """The kind of a file by its content; of a known kind that is not taken, its name; else None."""
+    """The kind of a file by its content; the name of a known kind that is not accepted; else None."""
     for start, kind in _SIGNATURES:
         if data.startswith(start):
             return kind
@@ -102,7 +102,7 @@ def sniff(data: bytes) -> ImageKind | str | None:
 
 
 def _iso_media(data: bytes) -> ImageKind | str:
-    """Of a file of ISO base media boxes, by its major brand, then by its compatible ones."""
+    """The kind of an ISO base media file, by its major brand, then by its compatible ones."""
     major, end = data[8:12], min(int.from_bytes(data[:4], "big"), 256)
     compatible = {data[i : i + 4] for i in range(16, end - 3, 4)}
     if major == b"crx ":
@@ -141,7 +141,7 @@ def tiff_tags(data: bytes) -> dict[int, int]:
 
 
 def without_ancillary_chunks(data: bytes) -> bytes:
-    """A PNG with the chunks that its pixels and its orientation need, and nothing else.
+    """A PNG with only the chunks that its pixels and its orientation need.
 
     Colour profiles and texts may be damaged, of an unknown kind, or larger than Pillow unpacks.
     """
@@ -161,9 +161,9 @@ def without_ancillary_chunks(data: bytes) -> bytes:
 
 
 def check_cost(kind: ImageKind, data: bytes, size: tuple[int, int], mode: str, name: str) -> None:
-    """Refuse what would take too much memory or time to decode.
+    """Refuse a file that would take too much memory or time to decode.
 
-    `size` and `mode` are what the header says, in Pillow's words. Raises PictureError, and
+    `size` and `mode` are those in the header, in Pillow's terms. Raises PictureError, and
     ValueError for damaged data.
     """
     pixels = size[0] * size[1]
@@ -194,7 +194,9 @@ def heic_of(chroma: int, bits: int) -> ImageKind:
 
 
 def too_many_pixels(size: tuple[int, int], most: int, kind: str, name: str) -> PictureTooLarge:
-    """The error that says how many pixels are taken; `kind` is empty where that goes for all kinds."""
+    """The error that says how many pixels are accepted; `kind` is empty if the limit is the same for all
+    kinds.
+    """
     of_kind, instead = (f" of {kind}", ", or as JPEG") if kind else ("", "")
     return PictureTooLarge(
         f"{name} has {size[0]} x {size[1]} pixels, {size[0] * size[1] / 1e6:.1f} million; at most "
@@ -240,7 +242,7 @@ def _blocks(frame: bytes) -> float:
 def jpeg_memory(layout: JpegLayout, pixels: int, shrink: int) -> float:
     """Bytes that libjpeg and its output take, decoding at 1/`shrink` of the side.
 
-    A picture of several scans is held as coefficients of two bytes until the last scan.
+    A picture with several scans is held as two-byte coefficients until the last scan.
     """
     held = 2 * layout.blocks if layout.scans > 1 else 0.0
     return pixels * (held + 4 / shrink**2)
@@ -249,7 +251,7 @@ def jpeg_memory(layout: JpegLayout, pixels: int, shrink: int) -> float:
 def _check_jpeg(data: bytes, pixels: int, name: str) -> None:
     layout = jpeg_layout(data)
     if layout.scans > MAX_SCANS or layout.scans * pixels > MAX_SCANNED:
-        raise UnreadablePicture(f"{name} is stored in too many passes. Save it anew as JPEG or PNG.")
+        raise UnreadablePicture(f"{name} is stored in too many passes. Save it again as JPEG or PNG.")
     if jpeg_memory(layout, pixels, 8) > MAX_DECODING:
         raise PictureTooLarge(
             f"{name} is a progressive JPEG of {pixels / 1e6:.1f} million pixels, which takes too much "
@@ -265,4 +267,4 @@ def _check_tiff(data: bytes, pixels: int, name: str) -> None:
     if tags.get(259) == 7:
         tile = tags.get(322, 1) * tags.get(323, 1) if 322 in tags else pixels
         if data.count(START_OF_SCAN) * min(tile, pixels) > MAX_SCANNED:
-            raise UnreadablePicture(f"{name} is stored in too many passes. Save it anew as JPEG or PNG.")
+            raise UnreadablePicture(f"{name} is stored in too many passes. Save it again as JPEG or PNG.")

@@ -2,7 +2,7 @@
 
 Uploads, camera snapshots and files on the command line are hostile until parsed. The kind of a file is judged
 by its content (`image_formats`), its header says what decoding will cost, and nothing over the budget is
-decoded: any file that is taken adds at most 200 MB to the process and takes about two seconds of one core.
+decoded: any accepted file adds at most 200 MB to the process and takes about two seconds of one core.
 Thread-safe; no setting of Pillow is changed.
 """
 
@@ -28,7 +28,7 @@ MIN_SIDE = 16  # px; smaller pictures cannot show a readable face, and a trackin
 # Larger pictures are shrunk to this while they are decoded. It is what a "12 megapixel" phone makes, so that
 # faces in its photos are cropped from full resolution.
 MAX_KEPT_PIXELS = 4096 * 3072
-# Smaller pictures are decoded without a slot: 4 MB do not need to wait for anybody.
+# Smaller pictures are decoded without a slot: they take only 4 MB.
 SMALL_PIXELS = 1_000_000
 STRIP_ROWS = 256  # converted and shrunk at a time
 
@@ -52,7 +52,7 @@ _DAMAGE = (
     zlib.error,
 )
 
-# EXIF orientation (CIPA DC-008, tag 0x0112) → what turns the picture upright
+# EXIF orientation (CIPA DC-008, tag 0x0112) → the operation that turns the picture upright
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda picture: picture[:, ::-1],
     3: lambda picture: picture[::-1, ::-1],
@@ -103,7 +103,7 @@ def decode(data: bytes, *, name: str = "This file") -> np.ndarray:
         raise PictureTooLarge(f"{name} needs more memory than there is. Save it smaller.") from error
     except _DAMAGE as error:
         raise UnreadablePicture(
-            f"{name} is damaged or cut short. Send it again, or save it anew as JPEG or PNG."
+            f"{name} is damaged or cut short. Send it again, or save it again as JPEG or PNG."
         ) from error
 
 
@@ -194,7 +194,7 @@ def _decoded_webp(data: bytes) -> tuple[tuple[int, int], _Rows]:
 
 
 def _decoded_heic(data: bytes, name: str) -> np.ndarray:
-    import pi_heif  # only where one comes: phones convert most photos before they send them
+    import pi_heif  # imported only when needed: phones convert most photos before they send them
 
     image = pi_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=True)
     _check_side(image.size, name)
@@ -202,7 +202,7 @@ def _decoded_heic(data: bytes, name: str) -> np.ndarray:
     image_formats.check_cost(kind, data, image.size, image.mode, name)
     with decoding_slot(image.size[0] * image.size[1] > SMALL_PIXELS):
         pixels = np.asarray(image)[:, : image.size[0]]  # rows may be padded
-        # libheif has turned it already; the EXIF orientation beside it is for others.
+        # libheif has already applied the rotation; the EXIF orientation repeats it.
         return _shrunk(image.size, lambda top, bottom: Image.fromarray(pixels[top:bottom]))
 
 
@@ -217,7 +217,7 @@ def _shrunk(size: tuple[int, int], rows: _Rows) -> np.ndarray:
         if scale == 1:
             out[start:stop] = np.asarray(_rgb(rows(start, stop)))
             continue
-        # The filter looks at some rows more than those it makes.
+        # The filter needs some rows beyond those it produces.
         top, bottom = max(0, floor(start * step) - 8), min(height, ceil(stop * step) + 8)
         box = (0.0, start * step - top, float(width), stop * step - top)
         size = (out.shape[1], stop - start)
@@ -232,7 +232,7 @@ def _upright(picture: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 (upright) if none can be read: bad tags do not spoil a picture."""
+    """The EXIF orientation, 1 (upright) if it cannot be read: a picture with bad tags is still usable."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except _DAMAGE:
@@ -240,7 +240,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """The image in RGB, whatever its mode; of 16 bits of grey, the upper 8."""
+    """The image in RGB, whatever its mode; 16-bit grey is reduced to its upper 8 bits."""
     if image.mode.startswith("I;16"):  # Pillow would clip all but the darkest 256 shades to white
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:

@@ -34,13 +34,13 @@ class Manifest(BaseModel):
     )
     temperature: float = Field(1.0, gt=0.05, le=20, description="The graph divides its logits by this.")
     class_prior: tuple[Share, ...] | None = Field(
-        None, description="Mix of the seven moods it was trained under, in VibeCheck's order."
+        None, description="Class prior of its training: shares of the seven moods, in VibeCheck's order."
     )
     prior_strength: float = Field(
-        0.0, ge=0, le=1, description="0 leaves the answers as they are, 1 takes the prior out altogether."
+        0.0, ge=0, le=1, description="0 does not change the answers, 1 removes the class prior entirely."
     )
     promised_accuracy: float | None = Field(
-        None, gt=0, le=1, description="Accuracy it was promised to have when it went live."
+        None, gt=0, le=1, description="Expected accuracy when it was promoted."
     )
 
     @field_validator("class_prior")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EMBEDDED_NAME = "embedded"
-# As the Hub allows it (huggingface_hub.utils.validate_repo_id), with an owner.
+# The Hub's own rule (huggingface_hub.utils.validate_repo_id), and an owner.
 _HUB_ID = re.compile(r"(?=.{3,96}\Z)[\w.-]+/[\w.-]+", re.ASCII)
 _REVISION = re.compile(r"[\w./-]{1,120}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from vibecheck.vision.image_formats import EXTENSIONS, REFUSED_EXTENSIONS, ImageKind, sniff
 from vibecheck.vision.image_formats import VIDEO as VIDEO_FILE
 
-# What a Mac, a phone or a file server leaves beside the pictures, in lower case.
+# Files that Macs, phones and file servers create beside pictures, in lower case.
 LEFTOVERS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"))
 VIDEO_EXTENSIONS = frozenset(("mp4", "mov", "m4v", "webm", "mkv", "avi", "3gp", "mpg", "mpeg", "mts", "m2ts"))
 # Keys of `left_out`.
@@ -15,7 +15,8 @@ HIDDEN, VIDEO = "hidden", "video"
 
 
 def pictures_in(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
-    """The pictures below a folder, sorted; also those of kinds that are not taken, so that they are reported.
+    """The pictures below a folder, sorted; also those of kinds that are not accepted, so that they are
+    reported.
 
     Counted in `left_out` are files that are hidden or lie in a hidden folder (HIDDEN), and videos (VIDEO).
     Files that are neither picture nor video are ignored. Raises OSError.
@@ -59,16 +60,18 @@ def _is_video(kind: ImageKind | str | None, name: str) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture, also of a kind that is not taken: by its name, or by its first bytes."""
+    """Whether a file is a picture, even of a kind that is not accepted: by its name, or by its first
+    bytes.
+    """
     kind, extension = _kind(path), _extension(path)
     named = extension in EXTENSIONS or extension in REFUSED_EXTENSIONS
     return isinstance(kind, ImageKind) or (named and kind != VIDEO_FILE)
 
 
 def _kind(path: Path) -> ImageKind | str | None:
-    """See `image_formats.sniff`; None also for what is no file, or cannot be read."""
+    """See `image_formats.sniff`; also None if it is not a file, or cannot be read."""
     try:
-        if not path.is_file():  # opening a pipe would wait for ever
+        if not path.is_file():  # opening a pipe would wait forever
             return None
         with path.open("rb") as file:
             return sniff(file.read(4096))

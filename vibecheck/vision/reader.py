@@ -32,10 +32,10 @@ class Reading:
     """What one model read in one picture.
 
     `faces` are in the picture's pixels: first the face that was read, then the others, largest first. Without
-    a face the fields after it are None. `probabilities` are seven, in the order of EMOTIONS. `kept` makes
-    what may be kept of the picture, without other people's faces, and the face in it (see `crops.kept_crop`):
-    when it is first called, since few frames become a vibe check. It is None for a frame of which only a part
-    was searched for faces. `at` is when
+    a face the fields after it are None. `probabilities` are seven, in the order of EMOTIONS. `kept` returns
+    the crop that may be kept, without other people's faces, and the face in it (see `crops.kept_crop`). It
+    is made on the first call, since few frames become a vibe check. It is None for a frame of which only a
+    part was searched for faces. `at` is when
     the picture was taken, in seconds of a monotonic clock; `took_ms` how long the reading took; `model` is
     the model that read it, `calibration` the id of the calibration it ran under, None as shipped.
     """
@@ -54,7 +54,7 @@ class Reading:
         """What to do for a better reading, or why to doubt this one; most useful first."""
         if self.face is None or self.quality is None:
             return ()
-        doubt = ("This may not be a real face, or little of it shows: do not rely on the mood.",)
+        doubt = ("This may not be a real face, or little of it is visible: do not rely on the mood.",)
         return self.quality.hints + (doubt if self.face.score < DOUBTFUL_SCORE else ())
 
     @property
@@ -80,7 +80,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What one vibe check is made of: what was shown, and the readings of that face, oldest first."""
+    """The input of one vibe check: what was shown, and the readings of that face, oldest first."""
 
     distribution: Distribution
     readings: tuple[Reading, ...]
@@ -162,7 +162,7 @@ class Reader:
         return self._reading(picture, (face, *others), at, start, expected.mirrored, searched=True)
 
     def read_crop(self, picture: np.ndarray) -> Reading:
-        """Read a picture that is a face crop already: all of it is taken as the face, nothing is searched."""
+        """Read a picture that is already a face crop: all of it is used as the face."""
         start = time.perf_counter()
         face = face_filling(picture)
         reading = self._reading(picture, (face,), 0.0, start)
@@ -180,7 +180,7 @@ class Reader:
         mirrored: bool | None = None,
         searched: bool = False,
     ) -> Reading:
-        classifier = self.classifier  # another may take its place meanwhile
+        classifier = self.classifier  # another one may be set meanwhile
         model = classifier.manifest
         cut = model_crop(picture, faces[0], classifier.side, model)
         shares = tuple(map(float, classifier.probabilities(cut[np.newaxis], mirrored)[0]))

@@ -13,7 +13,7 @@ from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.faces import Face
 from vibecheck.vision.manifest import Manifest
 
-# Of the faces of scikit-image, one in this many is the astronaut's, in colour and sharp.
+# Among scikit-image's faces, one in this many is the astronaut's, in colour and sharp.
 SHARP_EVERY = 4
 
 

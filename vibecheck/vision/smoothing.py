@@ -38,17 +38,17 @@ from vibecheck.vision.faces import Face, same_face
 # A mean of logarithms lets one reading near 0 veto a mood: a blip of 0.9 flips it in 55% / 33% of cases.
 # A mean of probabilities also stays as well calibrated as the readings are.
 WINDOW = 1.2  # s of readings that are averaged
-MARGIN = 0.18  # lead of another mood at which the headline gives way
-FORGET = 1.0  # s without a reading, after which nothing is known
+MARGIN = 0.18  # lead of another mood at which the headline changes
+FORGET = 1.0  # s without a reading, after which the face is forgotten
 
-# A reading stands for the time since the one before it, but for no longer than this, or one noisy
-# frame after a pause would outweigh all before the pause.
+# A reading stands for the time since the one before it, but for at most this long; otherwise one noisy
+# frame after a pause would outweigh all readings before it.
 LONGEST_SPAN = 0.25  # s
 
-# A frame that comes twice may have times that differ by rounding. No camera makes 1000 frames a second.
+# The times of a frame that arrives twice may differ by rounding. No camera takes 1000 frames a second.
 SAME_MOMENT = 0.001  # s
 
-# What is moved to a threshold is moved this far past it, so that rounding to 4 decimals changes nothing.
+# A value that is moved to a threshold goes this far past it, so that rounding to 4 decimals changes nothing.
 EDGE = 0.001
 
 
@@ -86,7 +86,7 @@ class Smoother:
     def update(
         self, at: float, face: Face | None, probabilities: Sequence[float] | None = None
     ) -> Distribution | None:
-        """Take in what was seen at `at`, in seconds of a monotonic clock, and return what to show now.
+        """Add what was seen at `at`, in seconds of a monotonic clock, and return what to show now.
 
         `face` is None if there was none; `probabilities` are seven that sum to 1, or None if the face
         was not read. What comes late or twice (no later than what came before) changes nothing.
@@ -156,7 +156,7 @@ def _distribution(p: np.ndarray) -> Distribution:
 
 
 def _lead(p: np.ndarray, mood: int, apart_from: int | None = None) -> float:
-    """By how much a mood is ahead of the largest of the others."""
+    """The mood's lead over the largest of the others."""
     others = [share for other, share in enumerate(p) if other not in (mood, apart_from)]
     return float(p[mood] - max(others))
 
@@ -164,7 +164,7 @@ def _lead(p: np.ndarray, mood: int, apart_from: int | None = None) -> float:
 def _raised(
     p: np.ndarray, mood: int, lead: float, least: float = 0.0, apart_from: int | None = None
 ) -> np.ndarray:
-    """The distribution mixed with as little certainty of a mood as gives it this lead and probability.
+    """The distribution mixed with just enough certainty of a mood to give it this lead and probability.
 
     The lead is over all others but `apart_from`.
     """
@@ -176,7 +176,7 @@ def _raised(
 
 
 def _checked(probabilities: Sequence[float]) -> np.ndarray:
-    """The probabilities as float64, summing to 1 exactly where float32 had it nearly."""
+    """The probabilities as float64, rescaled from float32 precision to sum to exactly 1."""
     reading = np.asarray(probabilities, dtype=np.float64)
     if reading.shape != (len(NAMES),) or not (reading >= 0).all() or not abs(reading.sum() - 1) < 1e-3:
         raise ValueError(f"Not {len(NAMES)} probabilities that sum to 1: {probabilities}")
