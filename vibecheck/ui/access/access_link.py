@@ -39,7 +39,7 @@ def providers() -> tuple[Provider, ...]:
 
 
 def opens_pages() -> bool:
-    """Whether there is a link: not where people sign in, and not while a setting is unusable."""
+    """Whether there is a link: not with sign-in, and not while a setting is unusable."""
     try:
         return not providers() and passes() is not None
     except SettingsError:
@@ -71,14 +71,14 @@ def announce() -> None:
 
 
 def link() -> str:
-    """The address to open in a browser: with the token, where there is a link."""
+    """The address to open in a browser, with the token if there is a link."""
     return f"{address()}/?{PARAMETER}={passes().token}" if opens_pages() else address()
 
 
 def address() -> str:
     """Where this app can be reached, as far as Streamlit knows."""
     listens = st.get_option("server.address")
-    # Streamlit's default where none is set.
+    # Streamlit's default if none is set.
     named = st.get_option("browser.serverAddress")
     host = listens if named == "localhost" and listens not in (None, "", "0.0.0.0", "::") else named
     host = f"[{host}]" if ":" in host else host

@@ -30,7 +30,7 @@ from vibecheck.ui.access.upload_quota import Upload, quota
 log = logging.getLogger(__name__)
 
 VISITOR_COOKIE = "vibecheck_visitor"
-# Told to the pages: the browser sent no visitor cookie, as behind a host that passes none on.
+# Passed to the pages: the browser sent no visitor cookie, for example because the host drops cookies.
 NO_COOKIE = "x-vibecheck-no-cookie"
 YEAR = 365 * 24 * 3600  # s
 STREAM = "/_stcore/stream"
@@ -47,7 +47,7 @@ a {{ color: #B79BFF; }}</style></head><body><main><h1>This link does not open Vi
 
 @dataclass(frozen=True)
 class Client:
-    """Who sent a request: the browser, its pass as sent, and the Set-Cookie headers its answer needs."""
+    """The sender of a request: the browser, its pass as sent, and the Set-Cookie headers the answer needs."""
 
     browser: Browser
     shown_pass: str | None
@@ -172,7 +172,7 @@ def _address(scope: Scope) -> str:
 
 
 def identify(scope: Scope) -> Client:
-    """Who sent a request, by its cookies. A browser without a visitor id is given one."""
+    """The sender of a request, by its cookies. A browser without a visitor id gets one."""
     cookies = cookie_parser(Headers(scope=scope).get("cookie", ""))
     shown, shown_pass = cookies.get(VISITOR_COOKIE), cookies.get(access_link.cookie_name())
     visitor = visitors().current(shown) if shown and is_visitor(shown) else new_visitor()
@@ -188,7 +188,7 @@ def identify(scope: Scope) -> Client:
 def trade(request: Request, client: Client) -> Response:
     """The answer to an address with a token: a redirect to the same address without it, or a refusal.
 
-    The redirect gives a pass if the token is right. Its cookie has no Max-Age: it goes with the browser.
+    The redirect sets a pass if the token is right. Its cookie has no Max-Age: closing the browser deletes it.
     """
     page = request.url.path.rpartition("/")[2]
     rest = [(name, value) for name, value in request.query_params.multi_items() if name != PARAMETER]
@@ -220,14 +220,14 @@ def _refused(request: Request) -> Response:
 
 
 def _cookie(scope: Scope, name: str, value: str, attributes: str) -> str:
-    """A Set-Cookie header. It is for HTTPS alone where the page came by it, also through a proxy."""
+    """A Set-Cookie header, restricted to HTTPS if the page was loaded by it, even through a proxy."""
     proxied = Headers(scope=scope).get("x-forwarded-proto", "")
     secure = "; Secure" if scope["scheme"] in ("https", "wss") or proxied == "https" else ""
     return f"{name}={value}; Path=/; HttpOnly; {attributes}{secure}"
 
 
 def _for_streamlit(scope: Scope, browser: Browser) -> Scope:
-    """The handshake for Streamlit: with the current visitor id, and a session's id only from its owner."""
+    """The handshake for Streamlit, with the current visitor id, and a session's id only from its owner."""
     headers = MutableHeaders(raw=list(scope["headers"]))
     pairs = [pair for pair in headers.get("cookie", "").split(";") if pair.strip()]
     others = [pair for pair in pairs if pair.partition("=")[0].strip() != VISITOR_COOKIE]
@@ -242,7 +242,7 @@ def _for_streamlit(scope: Scope, browser: Browser) -> Scope:
 
 
 def _session_in(data: bytes) -> str:
-    """The id of the session that a message to a browser begins; empty in any other."""
+    """The id of the session that a message to a browser starts; empty for any other message."""
     message = ForwardMsg.FromString(data)
     if message.WhichOneof("type") != "new_session":
         return ""

@@ -22,7 +22,7 @@ def role() -> Role:
     """The role of this session now: passes and lists are checked at every call."""
     try:
         known = providers()
-    except SettingsError:  # which `require` shows
+    except SettingsError:  # `require` shows the error
         return Role.VISITOR
     if known:
         return _guests().role(roles.verified_email(st.user, known) or "")

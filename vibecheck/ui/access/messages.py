@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-# Each acts on the sender's session alone. The others are a developer's, and act on the process: they empty
+# These affect only the sender's session. The others are for developers, and affect the process: they empty
 # all caches, stop the server, read the git repository, or write files.
 TAKEN = {"rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "backend_operation_request"}
 TAKEN_OPERATIONS = {"deferred_file", "dataframe_chunk"}
@@ -18,11 +18,11 @@ MOST_CANDIDATES = 100
 
 
 class TooMuch(ValueError):
-    """A message that no page of ours sends: the connection is closed."""
+    """A message that none of our pages sends: the connection is closed."""
 
 
 def is_taken(data: bytes) -> bool:
-    """Whether a message is handed to Streamlit; False if it is dropped. Raises TooMuch."""
+    """Whether to hand a message to Streamlit; False to drop it. Raises TooMuch."""
     message = BackMsg()
     try:
         message.ParseFromString(data)
@@ -49,7 +49,7 @@ def _check_json(text: str) -> None:
         raise TooMuch("a component's value is too long")
     try:
         value = json.loads(text)
-    except ValueError:  # not JSON: Streamlit says so to whoever sent it
+    except ValueError:  # not JSON: Streamlit tells the sender
         return
     except RecursionError as error:
         raise TooMuch("a component's value is nested too deeply") from error

@@ -10,7 +10,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    # Streamlit needs inline scripts and styles; what is framed can be said.
+    # Streamlit needs inline scripts and styles; what may be framed can be restricted.
     "Content-Security-Policy": "frame-src 'self' https://open.spotify.com; "
     "object-src 'none'; base-uri 'self'",
 }

@@ -15,9 +15,9 @@ from vibecheck.ui.access.access_link import session_owners
 from vibecheck.ui.shared.process_state import process_value
 
 MB = 1_000_000
-# Two files of the largest size: one that is shown, and one that replaces it.
+# Two files of the largest size: the one that is shown, and its replacement.
 PER_VISITOR = 64 * MB
-# A browser without cookies is a new visitor each time, so an address leaves room for another one's visitors.
+# A browser without cookies is a new visitor each time, so one address must leave room for others.
 PER_ADDRESS = 96 * MB
 FOR_ALL = 160 * MB
 MOST_REFUSALS = 1000
@@ -43,7 +43,7 @@ class Upload:
 
 
 class UploadQuota:
-    """Counts what is arriving and what Streamlit holds.
+    """Counts uploads that are arriving and those that Streamlit holds.
 
     Only `refusal` may be called outside of the server's event loop.
     """
@@ -57,7 +57,7 @@ class UploadQuota:
         self._refusals: OrderedDict[str, str] = OrderedDict()  # by session
 
     def refuse(self, upload: Upload) -> str:
-        """Why an upload may not begin, or "". The page of its session is run again, and says so."""
+        """Why an upload may not begin, or "". The page of its session reruns and shows the reason."""
         held = self._held()
         held.update(self._arriving)
         mine = sum(size for (visitor, _), size in held.items() if visitor == upload.browser.visitor)
@@ -87,7 +87,7 @@ class UploadQuota:
             self._arriving += Counter()  # drops those at zero
 
     def refusal(self, session: str) -> str:
-        """Why this session's last upload was refused, said once."""
+        """Why this session's last upload was refused; returned once."""
         return self._refusals.pop(session, "")
 
     def _held(self) -> Counter[tuple[str, str]]:
@@ -107,13 +107,13 @@ quota = process_value(UploadQuota)
 
 
 def refusal() -> str:
-    """Why the last upload of the session whose page runs was refused, said once; else ""."""
+    """Why the last upload of the current session was refused, returned once; else ""."""
     context = get_script_run_ctx()
     return quota().refusal(context.session_id) if context else ""
 
 
 def _rerun(session: str) -> None:
-    """Runs the page of a session again: a failed upload does not."""
+    """Reruns the page of a session, since a failed upload does not."""
     info = Runtime.instance()._session_mgr.get_active_session_info(session)
     if info is not None:
         state = ClientState()

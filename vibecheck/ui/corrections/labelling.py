@@ -157,7 +157,7 @@ def _to_label(view: str, shown: Batch) -> None:
 def _ask_to_keep() -> None:
     """Ask whether the face crop of a vibe check that this session corrected may be kept.
 
-    Whatever is shown now: after a label, the page has moved on.
+    It does not depend on the picture shown, since the page moves on after a label.
     """
     waiting = keep_later.waiting()
     if waiting is None:
@@ -176,8 +176,8 @@ def _facts(current: LabelledPrediction, blind: bool) -> str:
 
 
 def _buttons(view: str, shown: Batch) -> None:
-    """The seven moods, Right, Can't tell, Undo. Each button belongs to the picture shown, so that a second
-    press in haste never labels the next picture unseen."""
+    """The seven moods, Right, Can't tell, Undo. Each button belongs to the picture shown, so that a hasty
+    second press never labels the next picture unseen."""
     prediction = shown.current.prediction
     here = session.progress()
     here.drawn, here.undoable = prediction.id, len(here.done)
@@ -216,8 +216,8 @@ def _buttons(view: str, shown: Batch) -> None:
 
 
 def _label(view: str, prediction_id: str, onward: str | Cursor | None, name: str) -> None:
-    """Label what was shown, unless another face was selected in the same run: which of the two was meant is
-    then unknown."""
+    """Label the picture shown, unless another face was selected in the same run: which of the two was meant
+    is then unknown."""
     if face_pictures.just_pressed() is None:
         session.label(view, prediction_id, onward, name)
     else:

@@ -125,7 +125,7 @@ def shown(view: str, filters: Filters) -> Batch:
 
 
 def _current(picked: str | None, around: Sequence[LabelledPrediction]) -> LabelledPrediction | None:
-    """The one that was picked, on whatever page, else the first that can be labelled, else the first."""
+    """The one that was picked, on any page, else the first that can be labelled, else the first."""
     known = next((each for each in around if each.prediction.id == picked), None)
     if known:
         return known
@@ -145,14 +145,14 @@ def may_label(found: LabelledPrediction) -> bool:
 def label(view: str, prediction_id: str, onward: str | Cursor | None, name: str) -> None:
     """Store a label for the picture shown, and move on.
 
-    In "mine" it counts as volunteered even if the vibe check is an audit: whoever comes here has seen the
-    answer and chose to comment, and answers to audits must not depend on that.
+    In "mine" it counts as volunteered even if the vibe check is an audit: visitors who come here have seen
+    the answer and chose to comment, and answers to audits must not depend on that.
     """
     here = progress()
     here.note = ""
     if here.drawn not in (None, prediction_id):
-        # A button of the picture before, not yet removed by a slow browser: one key press reached both it and
-        # the button that replaced it.
+        # A button of the previous picture, not yet removed by a slow browser: one key press reached both it
+        # and the button that replaced it.
         return
     try:
         look_up(prediction_id)  # raises unless this session may see it

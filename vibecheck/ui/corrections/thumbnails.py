@@ -1,4 +1,4 @@
-"""The thumbnails of the vibe checks around the one to label, and the way to newer and older pages."""
+"""The thumbnails of the vibe checks around the one to label, and buttons to newer and older pages."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -45,7 +45,7 @@ def around(view: str, shown: Batch) -> None:
 def _thumb(
     each: LabelledPrediction, src: str, current: LabelledPrediction, plays: Sequence[Play] | None
 ) -> face_pictures.Thumb:
-    """The thumbnail of a vibe check; one's own, with `plays`, say when it was and what played."""
+    """The thumbnail of a vibe check; with `plays`, for one's own, it says when it was and what played."""
     prediction = each.prediction
     emotion = BY_NAME[prediction.mood]
     title = f"{emotion.title} {prediction.confidence:.0%}"

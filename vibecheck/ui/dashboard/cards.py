@@ -18,7 +18,7 @@ NO_AUDITS = "No audit has been answered in this period."
 
 
 def too_few(known: Statistics) -> None:
-    """The only card while there are too few answers: how many, what for, and how to get more."""
+    """The only card while there are too few answers: their number, why they matter, how to get more."""
     answers, share = known.standing.audits, app.settings().audit_share
     with st.container(key="card-too-few"):
         theme.section(f"{answers} of {ENOUGH} answers")
@@ -49,7 +49,7 @@ def headline(known: Statistics) -> None:
 
 
 def trend(known: Statistics) -> None:
-    """Accuracy step by step."""
+    """Accuracy over time."""
     found = known.overview
     with st.container(key="card-trend", height="stretch"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -142,7 +142,7 @@ def drift(known: Statistics) -> None:
     found = known.overview.drift
     with st.container(key="card-drift", height="stretch"):
         theme.section("Drift", "now against the period before")
-        limit = f"Of each visitor and day, {MOST_IN_MIX} vibe checks count at most."
+        limit = f"At most {MOST_IN_MIX} vibe checks count per visitor and day."
         st.html(f'<div class="vcd-detail">{markup.escape(words.on_drift(found))} {limit}</div>')
         if not found.enough:
             return
@@ -155,7 +155,7 @@ def drift(known: Statistics) -> None:
 
 
 def models(known: Statistics) -> None:
-    """The models, one a row; any two of them on the same faces; and what a trainer can do about it."""
+    """The models, one per row; any two of them on the same faces; and what a trainer can do about it."""
     with st.container(key="card-models"):
         theme.section("Models", "accuracy and calibration by audits, over all time")
         comparisons.guard_warning(known.guard)

@@ -23,7 +23,7 @@ def gallery(known: Statistics, cell: tuple[str, str] | None) -> list[Example]:
             theme.section("Examples", f"{what} · select the cell again for all")
             chosen = "cell"
         else:
-            theme.section("Examples", "press one for its trace")
+            theme.section("Examples", "press one for its details")
             chosen = st.segmented_control(
                 "Which", list(LISTS), format_func=LISTS.get, default="mistakes", required=True, key="gallery",
                 label_visibility="collapsed",
@@ -81,7 +81,7 @@ def _face(prediction_id: str, emoji: str) -> str:
     try:
         picture = app.store().picture(prediction_id)
     except RecordsError:
-        picture = None  # deleted meanwhile, or its place cannot be reached: the trace says which
+        picture = None  # deleted meanwhile, or the storage cannot be reached: the trace says which
     if picture is None:
         return f'<div class="vcd-face vc-emoji" role="img" aria-label="No picture was kept">{emoji}</div>'
     src = face_pictures.as_data(picture)

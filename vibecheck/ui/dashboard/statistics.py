@@ -1,4 +1,4 @@
-"""The dashboard's filters, and the statistics of what they choose."""
+"""The dashboard's filters, and the statistics of the selection."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +22,7 @@ from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.dashboard import trace
 from vibecheck.ui.shared import app, theme
 
-# For how long statistics are shown before they are computed again.
+# Age at which statistics are computed again.
 FRESH = timedelta(seconds=60)
 
 PERIODS = {"week": "This week", "4 weeks": "4 weeks", "12 weeks": "12 weeks", "all": "All"}
@@ -47,7 +47,7 @@ class Statistics:
 
 
 def choose() -> Statistics:
-    """The filters behind one button, and the statistics of what they choose.
+    """The filters behind one button, and the statistics of the selection.
 
     Stops the page where the records cannot be read.
     """
@@ -70,7 +70,7 @@ def choose() -> Statistics:
             source = _choice("source", sources)
         st.text_input(
             "Look up a vibe check", placeholder="prediction_id", key="searched", on_change=_search,
-            max_chars=64, help="Shows everything that is recorded of it.",
+            max_chars=64, help="Shows everything that is recorded about it.",
         )  # fmt: skip
     if problem := st.session_state.pop("not_found", None):
         st.warning(problem, icon="🔎")
@@ -107,7 +107,7 @@ def _aliases() -> tuple[tuple[str, str], ...]:
 
 @st.cache_data(ttl=FRESH, max_entries=2, show_spinner=False)
 def _trials(aliases: tuple[tuple[str, str], ...]) -> tuple[tuple[Trial, ...], Trial | None]:
-    """The comparisons in progress; `aliases` has them computed anew after a promotion."""
+    """The comparisons in progress; a change of `aliases`, as after a promotion, computes them again."""
     registry, statistics = app.registry(), app.store().statistics
     return trials.running(registry, statistics), trials.guard(registry, statistics)
 

@@ -1,4 +1,4 @@
-"""The trace: everything that is recorded of one vibe check, by its prediction_id."""
+"""The trace: everything that is recorded about one vibe check, by its prediction_id."""
 
 from collections.abc import Sequence
 
@@ -82,7 +82,7 @@ def _quality(prediction: Prediction) -> None:
 
 
 def _calibration(prediction: Prediction, known: Sequence[LearnedCalibration]) -> str:
-    """The calibration that it was made under."""
+    """The calibration with which it was made."""
     if prediction.calibration is None:
         return "Calibration: as shipped"
     for each in known:
@@ -105,7 +105,7 @@ def _labels(labels: Sequence[Feedback]) -> None:
 
 
 def _readings(readings: Sequence[ShadowReading]) -> None:
-    """What each model said of the one crop that all of them read."""
+    """What each model read in the same crop."""
     if readings:
         st.markdown("**What each model read in this crop**")
     for each in readings:

@@ -1,4 +1,4 @@
-"""The labels that are new to the champion: how many of each mood, and their pictures."""
+"""The labels that are new to the champion: the number of each mood, and their pictures."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ def show(known: FineTuneState) -> None:
 
 
 def _outliers(found: Sequence[Outlier]) -> None:
-    """Labellers who often disagree with the others, each with a way to their labels."""
+    """Labellers who often disagree with the others, each with a link to their labels."""
     for each in found:
         st.warning(
             f"{labellers.name(each.labeller)} and the others agree on {each.theirs.value:.0%} of "
@@ -62,7 +62,7 @@ def _outliers(found: Sequence[Outlier]) -> None:
 
 def _note(known: FineTuneState) -> str:
     if known.labels.since is None:
-        return "with a picture · the model in use was trained on none of them"
+        return "with a picture · none of them trained the model in use"
     return f"with a picture · given since {known.champion.version.version} was trained"
 
 

@@ -40,7 +40,7 @@ def details(report: Report) -> None:
 
 
 def report_of(job: TrainingRun) -> Report | None:
-    """The run's report, or None where it has no valid one."""
+    """The run's report, or None if it has no valid one."""
     if job.report is None:
         return None
     try:
@@ -50,7 +50,7 @@ def report_of(job: TrainingRun) -> Report | None:
 
 
 def score(seen: Comparison, needed_evidence: float, needed: int | None) -> str:
-    """A comparison as a running score: won, lost, same, and the evidence on its way to a proof."""
+    """A comparison as a running score: won, lost, same, and the evidence so far."""
     differ = seen.won + seen.lost
     same = seen.n - differ
     if not differ:

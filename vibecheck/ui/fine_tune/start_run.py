@@ -26,7 +26,7 @@ SOURCES = {"store": "The records of this app", "comet": "Comet", "files": "A fol
 
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
-    """The run that the card describes, and what prevents it, or nothing."""
+    """The run that the card describes, and what prevents it (or "")."""
 
     request: RunRequest
     problem: str = ""
@@ -134,7 +134,7 @@ def _asked(base: str) -> RequestedRun:
 
 
 def _suspects(count: int) -> None:
-    """That labels look wrong, and what to do about them."""
+    """A note that some labels look wrong, and what to do about them."""
     looks = "label looks" if count == 1 else "labels look"
     theme.quiet(
         f"{count:,} new {looks} wrong: a confident model disagrees. The dashboard lists them under Examples; "
@@ -154,7 +154,7 @@ def _too_few(request: RunRequest, counts: list[LabelCount]) -> str:
 
 
 def _estimate(known: FineTuneState, request: RunRequest, rows: int) -> Estimate | None:
-    """Show the estimate of the run, and return it; None where it cannot be known beforehand."""
+    """Show the estimate of the run, and return it; None if it cannot be known beforehand."""
     if not request.base or request.source != "store" or not rows:
         return None
     here = estimate.size_of_base(request.base, settings().data, app.live_model().embedded)
@@ -172,7 +172,7 @@ def _estimate(known: FineTuneState, request: RunRequest, rows: int) -> Estimate 
 
 
 def _pace(known: FineTuneState) -> float:
-    """By how much runs take longer here than on an idle machine."""
+    """How many times longer runs take here than on an idle machine."""
     past = []
     for run in known.runs:
         found = run.progress.collected

@@ -49,7 +49,7 @@ class FineTuneState:
 
 
 def load() -> FineTuneState:
-    """Query the records; where they cannot be read, the page says so and stops."""
+    """Query the records; if they cannot be read, the page says so and stops."""
     for style in STYLES:
         st.html(style)
     try:
@@ -82,7 +82,7 @@ def beginning_of(day: date | None) -> datetime | None:
 
 
 def written(day: datetime | date) -> str:
-    """A day as written in a sentence."""
+    """A day for use in a sentence."""
     return f"{day.day} {day:%b %Y}"
 
 

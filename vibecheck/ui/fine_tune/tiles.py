@@ -15,7 +15,7 @@ MOST_REMEMBERED = 100
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """The picture of a prediction, labelled `label`; `words` stand below it, `note` is in its tooltip."""
+    """The picture of a prediction, labelled `label`; `words` are below it, `note` is its tooltip."""
 
     prediction_id: str
     label: str
@@ -24,7 +24,7 @@ class Tile:
 
 
 def grid(shown: Sequence[Tile]) -> str:
-    """The tiles as HTML. The mood's emoji stands for pictures that were deleted or are elsewhere."""
+    """The tiles as HTML. The mood's emoji replaces pictures that were deleted or are on another machine."""
     return f'<div class="vcf-tiles">{"".join(map(_tile, shown))}</div>'
 
 
@@ -44,7 +44,7 @@ def _tile(tile: Tile) -> str:
 
 
 def _thumbnail(prediction_id: str) -> str:
-    """The picture as a data URI, made once a session; empty where there is none."""
+    """The picture as a data URI, made once per session; empty if there is none."""
     known: dict[str, str] = st.session_state.setdefault("ft-thumbnails", {})
     if prediction_id not in known:
         while len(known) >= MOST_REMEMBERED:

@@ -29,7 +29,7 @@ HEADLINES = {FINISHED: "Ready", CANCELLED: "The last run was cancelled"}
 
 
 def last(known: FineTuneState) -> None:
-    """The outcome of the last run, until it is decided on or dismissed."""
+    """The outcome of the last run, until somebody decides or dismisses it."""
     job = known.runs[0] if known.runs else None
     if job is None or job.running or job.id in st.session_state.setdefault("ft-dismissed", set()):
         return
@@ -58,7 +58,7 @@ def verdict(known: FineTuneState, entry: Entry, job: TrainingRun | None) -> None
     version, proof, trial = entry.version.version, entry.version.proof, known.trial(entry.version.version)
     champion = known.champion.version.version if known.champion else None
     report = report_view.report_of(job) if job else None
-    # What was proved on more labels than the records have, such as those of a file, is what is shown.
+    # If it was proved on more labels than the records have, such as those of a file, that score is shown.
     live = trial if trial and trial.seen.n and (proof is None or trial.seen.n >= proof.n) else None
     theme.section("Verdict", f"on {version}")
     proved = bool((trial and trial.verdict.proved) or (proof and proof.proved))

@@ -23,7 +23,7 @@ WAYS = {
     "photo": ":material/photo_camera: Photo",
     "upload": ":material/upload: Upload",
 }
-# Those of `clip.UPLOAD`'s containers.
+# Those of the containers in `clip.UPLOAD`.
 CLIPS = ("mp4", "mov", "m4v", "webm", "mkv", "avi", "3gp")
 WAITING = "Other pictures are being read. Yours is next in a moment."
 WAITING_FOR_CLIP = "Another video is being read. Yours is next; it can take a minute."
@@ -112,7 +112,7 @@ def check_live(number: int | None = None) -> None:
 
 
 def _check_file(photo: Photo, place: DeltaGenerator) -> None:
-    """Check the vibe of a picture or a video. `place` shows how far that is."""
+    """Check the vibe of a picture or a video. `place` shows the progress."""
     with _telling():
         if is_video_upload(photo.data, photo.name):
             with video_slot(partial(place.info, WAITING_FOR_CLIP, icon=":material/hourglass_top:")):
@@ -126,7 +126,7 @@ def _check_file(photo: Photo, place: DeltaGenerator) -> None:
 
 @contextmanager
 def _telling() -> Iterator[None]:
-    """Tell the visitor what kept a vibe check from being made."""
+    """Tell the visitor why no vibe check was made."""
     try:
         yield
     except (PictureError, TooManyChecks) as error:
@@ -134,7 +134,7 @@ def _telling() -> Iterator[None]:
 
 
 def _checked(photo: Photo | None) -> None:
-    """The photo with its faces boxed, or the moods of the video over its time, once it was checked."""
+    """The photo with boxes around its faces, or the moods of the video over time, once it was checked."""
     result = vibe_check.result()
     if photo is None or result is None or result.photo != photo.key:
         return

@@ -1,4 +1,4 @@
-"""The notice under the stage: what reads the face, what is kept of it, and the visitor's choice."""
+"""The notice under the stage: what reads the face, what is kept, and the visitor's choice."""
 
 from typing import Literal
 
@@ -24,17 +24,17 @@ ABOUT = "pages/4_About.py"
 
 
 def parse(text: str | None) -> Keep:
-    """The choice that a cookie holds; anything else is the one that keeps no picture."""
+    """The choice that a cookie holds; for anything else, the one that keeps no picture."""
     return text if text in CHOICES else "numbers"
 
 
 def choice() -> Keep:
-    """What the visitor lets the app keep, now."""
+    """What the visitor currently lets the app keep."""
     return st.session_state.get("keep") or parse(st.context.cookies.get(COOKIE))
 
 
 def notice() -> None:
-    """Say that an AI reads the face and what is kept, and take the choice, which lasts in this browser."""
+    """Say that an AI reads the face and what is kept, and offer the choice, which this browser remembers."""
     days = app.settings().retention_days
     with st.container(key="notice", horizontal=True, vertical_alignment="center"):
         theme.quiet(f"An AI reads a mood from your face. {KEPT[choice()].format(days=days)}")
@@ -55,7 +55,7 @@ def notice() -> None:
 
 
 def remember() -> None:
-    """Note the choice in a cookie. Draws an element without size: call it at the end of a page."""
+    """Store the choice in a cookie. Draws an element without size: call it at the end of a page."""
     if choice() != parse(st.context.cookies.get(COOKIE)) or "keep_changed" in st.session_state:
         st.session_state.keep_changed = True
         set_cookie(COOKIE, choice())

@@ -27,7 +27,7 @@ class Crop:
 
 
 class HeldCrop:
-    """The crop of the newest vibe check, in memory for `seconds` at most. Safe in any thread."""
+    """The crop of the newest vibe check, in memory for `seconds` at most. Thread-safe."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
@@ -111,7 +111,7 @@ def ask(prediction: Prediction, label: str | None) -> None:
 
 
 def _count_asked(prediction: Prediction) -> None:
-    """Count the question once for each vibe check."""
+    """Count the question once per vibe check."""
     if st.session_state.get("keep_asked") != prediction.id:
         st.session_state.keep_asked = prediction.id
         with suppress(RecordsError):  # only a figure on the dashboard: no concern of the visitor

@@ -27,10 +27,10 @@ CONSTRAINTS = {
     "audio": False,
 }
 KEY = "live"
-NEVER = -2  # a run count that no component was last drawn in
+NEVER = -2  # no component was last drawn in this run
 
 # While the video plays: on a poor network, or with a camera that delivers nothing.
-NOTHING_COMES = "No pictures arrive at the moment. Live video goes on by itself as soon as they do."
+NOTHING_COMES = "No pictures arrive at the moment. Live video continues automatically as soon as they do."
 
 
 @process_value
@@ -86,13 +86,13 @@ def _route() -> dict[str, Any]:
 def _changed() -> None:
     """The browser reports that the video starts or has ended."""
     if st.session_state[KEY].state.signalling:
-        _newest_only()  # before its tracks are made
+        _newest_only()  # before its tracks are created
 
 
 def _webrtc() -> WebRtcStreamerContext:
     """WebRTC in one direction: the browser sends its camera; marks go back over a data channel."""
     context = _streamer()
-    worker = context._get_worker()  # there is no public way to the connection
+    worker = context._get_worker()  # there is no public access to the connection
     line = st.session_state.get("line")
     if worker is None:
         st.session_state.pop("line", None)

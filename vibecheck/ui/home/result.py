@@ -49,7 +49,7 @@ def card(shows: Input) -> None:
     with choices, st.container(horizontal=True, key="more"):
         if result is not None:
             _share(result)
-        if result is None or not shows.playing:  # while video plays, "Check again" leads back here
+        if result is None or not shows.playing:  # while video plays, "Check again" returns to the live mood
             _pick()
 
 
@@ -104,7 +104,7 @@ def _share(result: Result) -> None:
 
 
 def _suggestion(result: Result, mode: Mode, another: bool) -> Suggestion:
-    """What plays; or another playlist, if it does not fit this result or the visitor asked for one."""
+    """The current playlist, or another one if it does not fit this result or the visitor asked for one."""
     playing = vibe_check.playing()
     fits = playing is not None and (playing.result, playing.mood) == (result.key, result.heard)
     if playing is None or not fits or playing.suggestion.mode != mode or another:
@@ -173,7 +173,7 @@ def _answers(prediction: Prediction, said: str, opened: str) -> None:
 
 
 def _with_stage(change: Callable[..., None], *args: Any) -> None:
-    """Make a change that also changes the stage, which is outside this fragment."""
+    """Make a change that also affects the stage, which is outside this fragment."""
     change(*args)
     st.session_state.redraw = True
 

@@ -17,7 +17,7 @@ FACE, TEXT_LEFT, RIGHT = (90, 110), 510, 1130  # px: where the face is, and wher
 SIDE = 340  # px, of the face
 BAND = 24  # px: the seven probabilities along the bottom edge
 LINES = 2  # of a playlist's name
-FINER = 4  # drawn so many times larger, and scaled down: Pillow draws hard edges
+FINER = 4  # drawn this many times larger and scaled down, since Pillow draws hard edges
 # Source Sans (SIL Open Font License), which Streamlit ships for its pages; the name contains a hash.
 FONT = "SourceSansVF-Upright*.woff2"
 
@@ -52,7 +52,7 @@ FEATURES = {
 def share_picture(mood: str, shares: Sequence[float], playlist: str, face: bytes = b"") -> bytes:
     """The picture as PNG.
 
-    `shares` are the seven probabilities, or empty where the visitor named the mood. `face` is a JPEG; without
+    `shares` are the seven probabilities, or empty if the visitor picked the mood. `face` is a JPEG; without
     it a face is drawn.
     """
     emotion = BY_NAME[mood]
@@ -137,7 +137,7 @@ def _lines(text: str, font: ImageFont.FreeTypeFont) -> list[str]:
 
 
 def _cut(line: str, font: ImageFont.FreeTypeFont) -> str:
-    """A line, cut where it is too long."""
+    """A line, truncated if it is too long."""
     while font.getlength(line) > RIGHT - TEXT_LEFT:
         line = f"{line.removesuffix('…')[:-1]}…"
     return line

@@ -1,6 +1,6 @@
-"""The stage: the visitor's camera, what is read drawn over it, and its controls.
+"""The stage: the visitor's camera with the readings drawn over it, and its controls.
 
-Its code is in stage_*.js, which run as one function in streamlit-webrtc's frame; `stage.js` puts them there.
+Its code is in stage_*.js, which run as one function in streamlit-webrtc's frame; `stage.js` injects them.
 """
 
 import json
@@ -9,14 +9,13 @@ from typing import Any
 
 import streamlit as st
 
-# What is wrong, by the kind that the stage finds. It offers a photo and an upload beside the sentence.
+# Messages by the kind of problem that the stage finds. It offers a photo and an upload beside them.
 SENTENCES = {
     "insecure": "Browsers allow the camera only on pages opened by HTTPS, or from this same machine. "
     "Open VibeCheck by https:// or at http://localhost, or upload a picture.",
     "refused": "The camera is not allowed. Allow it in the browser's address bar and press START, "
     "or use a picture.",
-    "dismissed": "The browser's question about the camera was closed. Press START and allow it, "
-    "or use a picture.",
+    "dismissed": "The browser's camera request was dismissed. Press START and allow it, or use a picture.",
     "missing": "No camera was found. Plug one in, or upload a picture.",
     "busy": "The camera does not start: another program may be using it. Close that program and press START, "
     "or use a picture.",
@@ -29,7 +28,7 @@ SENTENCES = {
     "unconnected": "The video does not get through, not even over the page's own connection. Press START to "
     "try again, or use a picture.",
     "blocked": "The video does not get through: VIBECHECK_VIDEO allows WebRTC only, which many networks "
-    "block without a camera relay. Whoever runs VibeCheck can set it to auto. Meanwhile, use a picture.",
+    "block without a camera relay. The operator can set it to auto. Meanwhile, use a picture.",
 }
 WAYS = ("photo", "upload")
 PARTS = ("memory", "view", "overlay", "camera", "socket", "webrtc", "frame")

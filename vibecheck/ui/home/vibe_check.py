@@ -1,4 +1,4 @@
-"""A press of "Check my vibe": a prediction, its record, a playlist, and what the visitor says to it."""
+"""A press of "Check my vibe": a prediction, its record, a playlist, and the visitor's answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,13 +26,13 @@ from vibecheck.vision import drawing
 from vibecheck.vision.images import encode_jpeg
 from vibecheck.vision.reader import Moment
 
-# A page that is loaded again within this time shows the last result again.
+# A page that is reloaded within this time shows the last result again.
 RECENT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The moods of a clip: (time in seconds, mood or None without a face), and what is said of them."""
+    """The moods of a clip: (time in seconds, mood or None without a face), and their summary in words."""
 
     moods: tuple[tuple[float, Distribution | None], ...]
     sentence: str
@@ -42,10 +42,10 @@ class Timeline:
 class Result:
     """What the card shows: a vibe check, or a mood that the visitor picked (then `prediction` is None).
 
-    `said` is the visitor's answer, or empty. `recorded` says whether there is a row of it, `problem` why
-    there is none although there should be. `face` is the face at that moment (JPEG), empty where it is not
-    known. Of a photo, `picture` (JPEG) shows it with its faces boxed; of a clip, `timeline` shows its moods.
-    `photo` is the key that either was given.
+    `said` is the visitor's answer, or empty. `recorded` says whether it has a row, `problem` why
+    it has none although it should. `face` is the face at that moment (JPEG), empty if it is not
+    known. For a photo, `picture` (JPEG) shows it with its faces boxed; for a clip, `timeline` shows its
+    moods. `photo` is the key of either.
     """
 
     mood: str
@@ -72,14 +72,14 @@ class Result:
 
     @property
     def clear(self) -> bool:
-        """Whether there is no doubt about `heard`: picked, said, or clearly the largest probability."""
+        """Whether `heard` is beyond doubt: picked, said, or clearly the largest probability."""
         read = self.prediction
         return read is None or bool(self.said) or Distribution.of(read.probabilities).clear
 
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """What plays, and what it was suggested for: which result, and which mood."""
+    """The current playlist, and the result and mood for which it was suggested."""
 
     result: str
     mood: str
@@ -96,7 +96,7 @@ def check_photo(picture: np.ndarray, source: str, key: str, keep: Keep) -> None:
 
 
 def check_clip(data: bytes, name: str, key: str, keep: Keep, seen: Callable[[float], object]) -> None:
-    """A vibe check of a video file: of its prevailing mood, and the best face while that was shown.
+    """A vibe check of a video file, with its prevailing mood and the best face while that was shown.
 
     `seen` is called with the share that has been read, 0 to 1; what it raises ends the check. Raises
     PictureError.
@@ -137,7 +137,7 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
         now=datetime.now(UTC),
         audit_share=app.settings().audit_share,
     )
-    keep_later.let_go()  # of the one before
+    keep_later.let_go()  # of the previous result
     crop, face_in_crop = best.kept()
     face = encode_jpeg(crop)
     unrecorded = Result(prediction.mood, prediction, hints=best.hints, faces=len(best.faces), face=face)
@@ -185,7 +185,7 @@ def close() -> None:
 
 
 def restore(keep: Keep) -> None:
-    """Bring this visitor's last result back, once a session, where the page was loaded again."""
+    """Restore this visitor's last result, once per session, after the page was reloaded."""
     if "result" in st.session_state or keep == "nothing":
         return
     st.session_state.result = None
@@ -200,7 +200,7 @@ def restore(keep: Keep) -> None:
         plays = app.store().plays_of(last.id)
         picture = app.store().picture(last.id) or b""
     except RecordsError:
-        return  # whatever needs the records says what is the matter with them
+        return  # parts of the page that need the records report the problem
     restored = Result(last.mood, last, labels[-1].label if labels else "", recorded=True, face=picture)
     _show(restored)
     if plays:
@@ -214,7 +214,7 @@ def restore(keep: Keep) -> None:
 
 
 def playing() -> Playing | None:
-    """What was suggested last in this session."""
+    """The last suggestion in this session."""
     return st.session_state.get("playing")
 
 
@@ -252,7 +252,7 @@ def _play(result: Result, suggestion: Suggestion) -> None:
 
 
 def answer(prediction: Prediction, label: str) -> None:
-    """Record what the visitor says the mood was: as an answer where they were asked, else volunteered.
+    """Record what the visitor says the mood was: as an audit if they were asked, else as volunteered.
 
     The prediction is the one that was answered for: a newer one may have taken its place meanwhile.
     """

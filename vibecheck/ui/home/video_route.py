@@ -21,7 +21,7 @@ PATH = "/video"
 @process_value
 def tickets() -> "Tickets":
     """The tickets of this process."""
-    from vibecheck.video.websocket import Tickets  # imports the reader, which a start need not wait for
+    from vibecheck.video.websocket import Tickets  # imports the reader, which would delay the start
 
     return Tickets()
 
@@ -38,7 +38,7 @@ def video_route() -> WebSocketRoute:
 
 
 def new_ticket(stream: "Stream") -> str:
-    """A ticket to a stream for the browser of this session; for any, where the host passes no cookies on."""
+    """A ticket to a stream for the browser of this session; for any browser, if the host drops cookies."""
     return tickets().issue(stream, "" if NO_COOKIE in st.context.headers else visitor())
 
 

@@ -31,7 +31,7 @@ _settled: set[str] = set()
 
 
 def start_page(title: str) -> None:
-    """The first call of every page: its title, its style, and the parts it needs.
+    """The first call of every page: draws its title and style, and opens the parts it needs.
 
     If the settings or the model cannot be used, the page says so and stops.
     """
@@ -46,7 +46,7 @@ def start_page(title: str) -> None:
     except VibeCheckError as error:
         st.error(error_text(error), icon="⚠️")
         st.stop()
-    # Filled at the end: a page that is shut reads no records, not even for this.
+    # Filled at the end: a closed page reads no records, not even for this.
     st.session_state.banner = st.empty()
     with st.sidebar:
         model_status.line(live_model())
@@ -59,7 +59,7 @@ def end_page(loaded: str = "app") -> None:
     if synthetic():
         with st.session_state.banner.container(key="synthetic"):
             st.info(
-                "**Synthetic history:** these records are made up. Your own vibe checks are shown, but not "
+                "**Synthetic history:** these records were generated. Your own vibe checks are shown, but not "
                 "recorded.",
                 icon=":material/science:",
             )
@@ -71,10 +71,10 @@ def end_page(loaded: str = "app") -> None:
 
 
 def _settle(loaded: str) -> None:
-    """Take what is loaded by now out of the garbage collector's sight, once for each `loaded`.
+    """Exclude everything loaded so far from garbage collection (`gc.freeze`), once for each `loaded`.
 
-    Going through everything that was ever imported takes 75 ms, during which video stands still, and
-    nothing of it can be freed.
+    Traversing everything that was ever imported takes 75 ms, during which video stands still, and
+    none of it can be freed.
     """
     if loaded not in _settled:
         _settled.add(loaded)
@@ -90,7 +90,7 @@ def live_model() -> LiveModel:
 
 @process_value(close=ShadowModels.stop)
 def shadow_models() -> ShadowModels:
-    """The models that read each vibe check unseen, to be compared. Raises VibeCheckError."""
+    """The shadow models, which read each vibe check to be compared. Raises VibeCheckError."""
     return ShadowModels(settings(), store, lambda: live_model().reader.classifier)
 
 
@@ -101,7 +101,7 @@ def reader() -> Reader:
 
 @process_value
 def music() -> Music:
-    """Where playlists come from. Raises VibeCheckError."""
+    """The source of playlists. Raises VibeCheckError."""
     return Music.open(settings())
 
 
@@ -131,7 +131,7 @@ def jobs() -> TrainingRuns:
 
 @process_value(max_age=60.0)
 def synthetic() -> bool:
-    """Whether the records are made up; asked once a minute, so that a slow database delays few pages."""
+    """Whether the history is synthetic; checked once a minute, so that a slow database delays few pages."""
     try:
         return store().synthetic()
     except RecordsError:

@@ -1,4 +1,4 @@
-"""Comet in the sidebar: whether all records have arrived there, for those who may work with them."""
+"""Comet in the sidebar: whether all records have arrived there, for analysts and trainers."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from vibecheck.ui.shared import theme
 from vibecheck.ui.shared.configuration import settings
 from vibecheck.ui.shared.presses import once
 
-# s between refreshes: an operator who watches the queue sees it move.
+# s between refreshes: often enough to watch the queue shrink.
 REFRESH_EVERY = 5.0
 
 
@@ -31,8 +31,8 @@ def disclosure() -> None:
     """Tell visitors that a copy of what is kept goes to Comet, if it does."""
     if settings().comet_api_key is not None:
         st.markdown(
-            "- **A copy** of what is kept goes to [Comet](https://www.comet.com), which keeps it for "
-            "whoever runs this app. What is deleted here is deleted there too."
+            "- **A copy** of the records is sent to [Comet](https://www.comet.com), which keeps it for "
+            "the operator of this app. What is deleted here is deleted there too."
         )
 
 
@@ -43,7 +43,7 @@ def fetch_button(records: Records) -> None:
     if st.button("Fetch from Comet", icon=":material/cloud_download:"):
         try:
             fetch(records())
-            st.toast("Reading from Comet. The sidebar shows the progress.")
+            st.toast("Restoring from Comet. The sidebar shows the progress.")
         except RecordsError as error:
             st.error(str(error), icon="⚠️")
 
@@ -98,7 +98,7 @@ def _progress(at: Restoring) -> str:
     if at.sentence:
         return f"Reading back waits: {at.sentence}"
     if at.days_read < at.days or at.days == 0:
-        return f"Reading back: day {at.days_read} of {at.days}, {at.predictions:,} predictions so far."
+        return f"Restoring: day {at.days_read} of {at.days}, {at.predictions:,} predictions so far."
     return f"Reading back: {_count(at.pictures_left, 'picture')} left."
 
 

@@ -1,4 +1,4 @@
-"""What Dashboard and Fine-tune both say of the comparison of models, and what a trainer can do about it."""
+"""What Dashboard and Fine-tune both show about the comparison of models, and a trainer's actions on it."""
 
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ SOON = "It is live within seconds."
 
 
 def guard_warning(guard: Trial | None) -> None:
-    """A warning where the previous champion is proved better than the one that was promoted over it."""
+    """A warning if the previous champion is proved better than the one that replaced it."""
     if guard is None or not guard.verdict.proved:
         return
     st.warning(
@@ -31,13 +31,13 @@ def guard_warning(guard: Trial | None) -> None:
 
 
 def promote_button(trial: Trial, key: str, label: str = "Promote") -> None:
-    """For trainers, the press that makes a version the champion that is proved better than it."""
+    """A button for trainers that promotes a version which is proved better than the champion."""
     if trial.verdict.proved and gate.role() >= Role.TRAINER:
         st.button(label, type="primary", key=key, on_click=once(promote_proved), args=[trial])
 
 
 def promote_proved(trial: Trial) -> None:
-    """Make a version the champion because it is proved better."""
+    """Promote a version because it is proved better."""
     try:
         trials.keep(app.registry(), trial, datetime.now(UTC))
     except (ModelError, RecordsError) as error:
@@ -47,7 +47,7 @@ def promote_proved(trial: Trial) -> None:
 
 
 def promote(version: str, why: str, override: bool = False) -> None:
-    """Make a version the champion for a reason, with `override` although it is not proved better."""
+    """Promote a version for a reason; with `override`, without proof."""
     try:
         app.registry().promote(version, why, datetime.now(UTC), override=override)
     except (ModelError, RecordsError) as error:
@@ -74,6 +74,8 @@ def shadow_line() -> None:
         said.append(f"Each vibe check is read by {', '.join(state.versions)}.")
     said += [f"Left out: {reason}" for reason in state.left_out.values()]
     if state.skipped:
-        said.append(f"{state.skipped:,} vibe checks were skipped, since there was no time to read them.")
+        said.append(
+            f"{state.skipped:,} vibe checks were skipped, since the machine was too busy to read them."
+        )
     if said:
         theme.quiet(" ".join(said))

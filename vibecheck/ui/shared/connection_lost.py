@@ -23,5 +23,5 @@ _words = st.components.v2.component(
 
 
 def watch() -> None:
-    """From now on, say it in these words. Draws an element without size: call it at the end of a page."""
+    """Replace Streamlit's texts by ours. Draws an element without size: call it at the end of a page."""
     _words(key="connection_lost", data={"words": WORDS})

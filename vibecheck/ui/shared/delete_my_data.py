@@ -15,7 +15,7 @@ REMEMBERED = ("result", "result_open", "playing", "note", "kept_later", "correct
 
 
 def delete_my_data() -> None:
-    """A button that deletes everything this browser's visitor gave, after a confirmation."""
+    """A button that deletes all data of this browser's visitor, after a confirmation."""
     if st.button("Delete my data", key="delete_my_data", icon=":material/delete:"):
         _confirm()
     if deleted := st.session_state.pop("deleted", ""):

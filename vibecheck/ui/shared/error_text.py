@@ -1,4 +1,4 @@
-"""Errors as pages show them: strangers do not learn where things are on the host."""
+"""Errors as pages show them: visitors see no paths of the host."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ _PATH = re.compile(r"""(?<![\w:/\\.])(?:[A-Za-z]:)?(?:[/\\][^\s/\\:;,()'"]+){2,}
 
 
 def error_text(error: VibeCheckError) -> str:
-    """The error's sentence. Visitors get it with file names in place of paths, and the log has it whole."""
+    """The error's sentence. Visitors see file names instead of paths; the log has the full text."""
     text = str(error)
     if gate.role() > Role.VISITOR:
         return text
@@ -28,7 +28,7 @@ def error_text(error: VibeCheckError) -> str:
 
 
 def without_paths(text: str) -> str:
-    """The text with each absolute path cut down to its last part."""
+    """The text with each absolute path reduced to its last part."""
     for folder in _known_folders():
         text = text.replace(folder + "/", "").replace(folder, Path(folder).name)
     return _PATH.sub(lambda found: re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], text)

@@ -1,7 +1,7 @@
 """Kept pictures on a page: one large, or many small ones to choose from.
 
 They travel inside the page as data, over the connection of the session that may see them. What `st.image`
-shows would have an address instead, and be kept in memory for as long as Streamlit likes.
+shows would have an address instead, and stay in memory until Streamlit drops it.
 """
 
 from base64 import b64encode
@@ -82,12 +82,12 @@ def grid(thumbs: Sequence[Thumb], pick: Callable[[str], None]) -> None:
 
 
 def just_pressed() -> Any:
-    """What the browser says was pressed in the grid just now, unchecked; None in every other run."""
+    """The unchecked id that the browser says was just pressed in the grid; None in every other run."""
     return getattr(st.session_state.get(GRID), "picked", None)
 
 
 def pressed(picked: Any, shown: Sequence[str]) -> str | None:
-    """The id a browser says was pressed, if it is one of those that were shown to it."""
+    """The id that a browser says was pressed, if it was shown to that browser."""
     return picked if isinstance(picked, str) and is_prediction_id(picked) and picked in shown else None
 
 

@@ -20,7 +20,7 @@ FIGURES = {
     "accuracy by FER2013's own labels": ("By FER2013's labels", "%"),
     "expected calibration error (15 bins)": ("Calibration error", " points"),
 }
-LOOK_EVERY, LOOK_WHILE_IDLE = 2.0, 10.0  # s; each look is a few messages to every open page
+LOOK_EVERY, LOOK_WHILE_IDLE = 2.0, 10.0  # s; each update is a few messages to every open page
 
 
 def line(live: LiveModel) -> None:
@@ -68,7 +68,7 @@ def disagreement(report: Mapping[str, Any] | None) -> str:
 
 
 def told(change: ModelChange) -> str:
-    """A change in words. For a failure: what went wrong; `doctor` says what to do."""
+    """A change of model in words. For a failure: what went wrong; `doctor` says what to do."""
     state = change.state
     match state.step:
         case "failed":
@@ -116,7 +116,7 @@ def weaknesses(text: str) -> str:
 def card(live: LiveModel) -> str:
     """The card of the model that runs, as Markdown, without its title.
 
-    For other models than the embedded one: their origin, and what was measured here; not their own Markdown.
+    For other models: their origin and the measurements on this machine, but not their own Markdown.
     """
     manifest, report = live.manifest, live.report
     if manifest.version == live.embedded:

@@ -15,8 +15,8 @@ Value = TypeVar("Value")
 class ProcessValue(Generic[Value]):
     """Calls `make` on first use, and again once the value is `max_age` seconds old; safe to use from threads.
 
-    While one thread makes the value, others wait for it. An exception is raised to whoever asked, and the
-    next one tries again. `close` is called with a value that `clear` drops.
+    While one thread makes the value, others wait for it. An exception is raised to the caller, and the
+    next call tries again. `close` is called with a value that `clear` drops.
     """
 
     def __init__(

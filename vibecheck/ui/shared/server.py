@@ -29,15 +29,15 @@ REDIRECT_LASTS = 60.0  # s
 # More than server.maxUploadSize allows: an upload never leaves memory for a temporary file.
 IN_MEMORY = 64 * 1024 * 1024
 LOGO = Path(__file__).with_name("logo.svg")
-# Streamlit's own page is white and empty until 2 MB of scripts are there: a minute on a slow phone.
-# What stands in #root is replaced by the app.
+# Streamlit's own page is white and empty until 2 MB of scripts are loaded: a minute on a slow phone.
+# The app replaces the content of #root.
 SPLASH = """<style>html, body {{ background: #0E1016; margin: 0; }}
 #root > .vc-splash {{ height: 100vh; display: grid; place-content: center; justify-items: center; gap: 1rem;
   color: #98A2B3; font: 15px/1.5 system-ui, sans-serif; }}
 .vc-splash svg {{ height: 2.2rem; width: auto; }}</style>
 <div class="vc-splash" role="status">{logo}<span>Loading the page…</span></div>"""
 # Streamlit builds a page piece by piece, and each piece moves those before it. It is shown once it has a
-# title or what comes in place of one; at the latest after some seconds.
+# title or a replacement for one; at the latest after some seconds.
 CALM = """<style>@keyframes vc-show { to { visibility: visible; } }
 #root:not(:has(h1, [data-testid=stAlert], [data-testid=stSpinner], [role=dialog], .vc-splash)) .stApp {
   visibility: hidden; animation: vc-show 0s 6s forwards; }</style>"""
@@ -47,7 +47,7 @@ REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content
 
 @contextlib.asynccontextmanager
 async def lifespan(server: st.App) -> AsyncIterator[None]:
-    """What runs as long as the server does. Streamlit's runtime has started by then."""
+    """Tasks that run as long as the server does. Streamlit's runtime has already started."""
     MultiPartParser.spool_max_size = IN_MEMORY
     access_link.announce()
     tasks = [
@@ -62,7 +62,7 @@ async def lifespan(server: st.App) -> AsyncIterator[None]:
 
 
 def _start_background() -> None:
-    from vibecheck.ui.shared import app  # takes a second, which nobody has to wait for here
+    from vibecheck.ui.shared import app  # takes a second; nobody waits for it here
 
     app.start_background()
 
@@ -70,7 +70,7 @@ def _start_background() -> None:
 async def _open_browser() -> None:
     """Open the access link in a browser.
 
-    By a file that only this user can read, which redirects there: every account of the machine can see the
+    Through a redirect in a file that only this user can read, since every account of the machine can see the
     command line of the browser that is started.
     """
     try:
@@ -90,7 +90,7 @@ async def _open_browser() -> None:
 
 
 async def _collect_garbage() -> None:
-    """Collect garbage now and then, in place of Streamlit after every run (see its config.toml)."""
+    """Collect garbage occasionally, instead of after every run as Streamlit does (see its config.toml)."""
     while True:
         await asyncio.sleep(COLLECT_EVERY)
         gc.collect()

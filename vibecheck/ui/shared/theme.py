@@ -32,7 +32,7 @@ def quiet(text: str) -> None:
 
 
 def hint(text: str) -> None:
-    """A line under the mood on how to be read better. Takes its room even when there is nothing to say."""
+    """A hint under the mood for a better reading. Takes up its space even when it is empty."""
     st.markdown(f'<div class="vc-hint">{escape(text) or "&nbsp;"}</div>', unsafe_allow_html=True)
 
 
@@ -43,7 +43,7 @@ def intro(title: str, text: str) -> None:
 
 
 def headline(title: str, text: str) -> None:
-    """The head of a page that has no room to lose: its title, and beside it one sentence."""
+    """The compact head of a page: its title, and beside it one sentence."""
     st.html(f'<div class="vc-headline"><h1>{escape(title)}</h1><p>{escape(text)}</p></div>')
 
 
@@ -109,7 +109,7 @@ def chart(drawn: Any, **options: Any) -> Any:
 
 
 def empty(emoji: str, title: str, text: str) -> None:
-    """What is shown where there is nothing to be shown yet, and the step to take."""
+    """An empty state: why there is nothing to show yet, and the step to take."""
     st.markdown(
         f'<div class="vc-empty"><span class="vc-emoji">{emoji}</span><b>{escape(title)}</b>'
         f"<span>{escape(text)}</span></div>",

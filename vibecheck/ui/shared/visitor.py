@@ -1,4 +1,4 @@
-"""Who is looking: a random id in a cookie of this browser, known to the records only as a hash."""
+"""The visitor: a random id in a cookie of this browser, stored in the records only as a hash."""
 
 from zoneinfo import ZoneInfo
 
@@ -9,17 +9,17 @@ from vibecheck.records.values import hash_of
 from vibecheck.ui.access.access_link import visitors
 from vibecheck.ui.access.browser_guard import VISITOR_COOKIE
 
-# Loads any page, whose answer sets the cookie of the new id: script cannot set an HttpOnly cookie.
+# Loads any page, since its response sets the cookie of the new id: scripts cannot set an HttpOnly cookie.
 RENEW_COOKIE = "<script>fetch(window.location.pathname, {cache: 'no-store'})</script>"
 
 
 def visitor() -> str:
-    """The hash of this browser's visitor id. After a deletion it is another one, at once in every tab."""
+    """The hash of this browser's visitor id. A deletion changes it at once in every tab."""
     return hash_of(visitors().current(_shown()))
 
 
 def become_another() -> None:
-    """Give this browser a new id, which leads to nothing that was given under the old one."""
+    """Give this browser a new id, which cannot be linked to the old one."""
     visitors().replace(_shown())
 
 
