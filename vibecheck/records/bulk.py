@@ -1,4 +1,4 @@
-"""Writes many records at once, as `Store.add`, `Store.label` and `Store.played` would one by one.
+"""Writes many records at once, like `Store.add`, `Store.label` and `Store.played`, which write one.
 
 For synthetic histories only: nothing is added to the outbox.
 """
@@ -26,12 +26,12 @@ class Records:
 
 
 def write_versions(connection: Connection, versions: Sequence[ModelVersion]) -> None:
-    """Writes model versions, none of which exists yet."""
+    """Writes model versions that do not exist yet."""
     connection.execute(insert(model_versions), [asdict(version) for version in versions])
 
 
 def write(connection: Connection, records: Records) -> None:
-    """Writes records, none of which exists yet; their model versions do."""
+    """Writes records that do not exist yet, of model versions that do."""
     rows = (
         (predictions, list(_prediction_rows(records))),
         (feedback, [asdict(label) for label in records.feedback]),

@@ -13,7 +13,7 @@ from vibecheck.records.values import LearnedCalibration
 
 
 def in_use(connection: Connection, version: str) -> LearnedCalibration | None:
-    """What a version runs under; None: as shipped."""
+    """The calibration in use for a version; None for the one it shipped with."""
     row = connection.execute(_newest_first(version).limit(1)).mappings().one_or_none()
     return None if row is None else calibration_of(row)
 
@@ -29,7 +29,7 @@ def add(connection: Connection, new: LearnedCalibration) -> None:
 
 
 def merge(connection: Connection, found: Sequence[LearnedCalibration]) -> None:
-    """Adds those that are not here yet, except any from the future, which would stay in use for ever."""
+    """Adds missing calibrations, except any from the future, which would stay in use forever."""
     now = database_now(connection)
     for each in found:
         if each.from_when <= now:

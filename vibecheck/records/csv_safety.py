@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# What makes Excel, LibreOffice or Google Sheets take a cell for a formula (OWASP, CSV injection), also in its
-# full-width form. Spaces before it do not stop them.
+# Characters that make Excel, LibreOffice or Google Sheets treat a cell as a formula (OWASP, CSV injection),
+# and their full-width forms. Leading spaces do not prevent that.
 FORMULA = "=+-@＝＋－＠"
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-# Where a spreadsheet may begin a cell: also after what is the separator in another locale.
+# Where a spreadsheet may begin a cell: also after the separators of other locales.
 _START_OF_FORMULA = re.compile(rf"(?:^|(?<=[,;|]))(?=\s*[{re.escape(FORMULA)}])")
 _BREAKS = str.maketrans("\t\r\n\0", "    ")
 

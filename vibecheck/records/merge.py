@@ -1,7 +1,7 @@
 """Merges restored predictions into the tables. Idempotent.
 
 Nothing that exists is changed, nothing that was deleted here comes back, and nothing is added to the
-outbox, since it came from where the outbox leads.
+outbox, since it came from Comet.
 """
 
 from collections import defaultdict
@@ -62,7 +62,7 @@ def merge(engine: Engine, remembered: Sequence[RestoredPrediction]) -> Merged:
 
 
 def forget(connection: Connection, prediction_id: str, now: datetime) -> None:
-    """Notes that a prediction was deleted in Comet.
+    """Records that a prediction was deleted in Comet.
 
     The note stays: if Comet has the prediction nevertheless, it is deleted again and never restored.
     """
@@ -70,7 +70,7 @@ def forget(connection: Connection, prediction_id: str, now: datetime) -> None:
 
 
 def forgotten_among(connection: Connection, ids: Collection[str]) -> set[str]:
-    """Those of the predictions that were deleted in Comet."""
+    """The given predictions that were deleted in Comet."""
     found: set[str] = set()
     every = list(ids)
     for start in range(0, len(every), QUESTION):
@@ -118,7 +118,7 @@ def _sides(connection: Connection, wanted: Iterable[RestoredPrediction]) -> None
 
 
 def _models(connection: Connection, new: Iterable[RestoredPrediction]) -> None:
-    """Notes the models of new predictions, each with the time of its first prediction."""
+    """Adds the models of new predictions, each with the time of its first prediction."""
     first: dict[str, RestoredPrediction] = {}
     for each in sorted(new, key=lambda each: each.prediction.made_at):
         first.setdefault(each.prediction.model_version, each)

@@ -1,4 +1,4 @@
-"""The pictures that visitors allowed to keep, in a folder or in object storage.
+"""The pictures that visitors allowed us to keep, in a folder or in object storage.
 
 A picture is `<first two characters of the id>/input_<id>.jpg`: ids are random, so a million pictures make
 256 folders of four thousand each, which list quickly.
@@ -24,7 +24,7 @@ from vibecheck.records.values import is_prediction_id
 UNFINISHED = ".part"
 
 # S3's timeouts and attempts. By default its driver waits a minute and tries five times: longer than
-# anybody waits for a page.
+# visitors would wait for a page.
 S3_PATIENCE = {"connect_timeout": 3, "read_timeout": 5, "retries": {"max_attempts": 0}}
 S3_TRIES = 2
 FREE_DISK_FLOOR = 500_000_000  # bytes
@@ -33,7 +33,7 @@ FREE_DISK_FLOOR = 500_000_000  # bytes
 class Pictures:
     """The pictures at `location`: a path, or a URL as fsspec takes it (`s3://bucket/folder`).
 
-    Every method raises RecordsError where the storage cannot be used, and UnknownPrediction for what
+    Every method raises RecordsError if the storage cannot be used, and UnknownPrediction for a text that
     cannot be the id of a prediction.
     """
 
@@ -64,7 +64,7 @@ class Pictures:
     def put(self, prediction_id: str, jpeg: bytes, *, wait: bool = True) -> None:
         """Keeps the picture atomically: when this returns it is on disk, and nothing partial ever is.
 
-        Without `wait`, for what can be made again, neither is guaranteed, and it is much faster.
+        Without `wait`, for pictures that can be made again, neither is guaranteed, and it is much faster.
         """
         path = self._path(prediction_id)
         with self._translated("written"):
@@ -114,7 +114,7 @@ class Pictures:
         return removed
 
     def check(self) -> str:
-        """Writes, reads and deletes a small file; returns a sentence on where."""
+        """Writes, reads and deletes a small file; returns a sentence that says where."""
         probe = uuid4().hex
         self.put(probe, b"probe")
         kept = self.get(probe)

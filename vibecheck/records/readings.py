@@ -1,6 +1,6 @@
-"""What each model said of the same face crop: the readings of the champion and of the shadow models.
+"""The readings of the champion and the shadow models, all of the same face crop.
 
-A prediction records what was shown, an average over the moment by one model. Its readings are of one crop,
+A prediction records what was shown: one model's average over several frames. Its readings are of one crop,
 by every model that is compared, so that one label judges all of them (see `models/shadow.py`).
 """
 
@@ -18,7 +18,7 @@ from vibecheck.records.db.transactions import INSERTS, reading, writing
 from vibecheck.records.outbox import queue
 from vibecheck.records.values import LARGEST, check_id, check_probabilities
 
-# How long the report of a prediction to Comet waits for its readings, so that it holds them.
+# How long the report of a prediction to Comet waits for its readings, so that it includes them.
 WAIT = timedelta(seconds=10)
 # Predictions whose readings are added in one transaction.
 BATCH = 200
@@ -28,7 +28,7 @@ QUESTION = 5000
 
 @dataclass(frozen=True, slots=True)
 class ShadowReading:
-    """What the model `version` said of the face crop of a prediction, whether or not its answer was shown.
+    """The reading of a prediction's face crop by the model `version`, whether or not its answer was shown.
 
     `probabilities` are seven, in the order of EMOTIONS; `took_ms` is how long the reading took.
     """
@@ -74,13 +74,13 @@ class Readings:
                 queue.send_now(connection, here)
 
     def of(self, prediction_id: str) -> tuple[ShadowReading, ...]:
-        """The readings of a prediction, by version; none where there is no such prediction."""
+        """The readings of a prediction, by version; none if the prediction does not exist."""
         with reading(self._engine) as connection:
             return by_id(connection, [prediction_id])[prediction_id]
 
 
 def insert(connection: Connection, made: Iterable[ShadowReading]) -> None:
-    """Adds readings of stored predictions, as far as they are new."""
+    """Adds new readings of stored predictions."""
     if rows := [asdict(each) for each in made]:
         connection.execute(INSERTS[connection.dialect.name](readings).on_conflict_do_nothing(), rows)
 

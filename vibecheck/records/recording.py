@@ -45,7 +45,7 @@ def add(
             undo.callback(_discard, pictures, prediction.id)
         with writing(engine) as connection:
             if not insert_if_new(connection, predictions, prediction_row(prediction)):
-                undo.pop_all()  # somebody stored this id just now: the picture is theirs
+                undo.pop_all()  # another process stored this id just now: the picture is its own
                 raise _already_stored(prediction)
             version = ModelVersion(prediction.model_version, model_origin, prediction.made_at)
             insert_if_new(connection, model_versions, asdict(version))

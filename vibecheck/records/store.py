@@ -83,16 +83,16 @@ class Store:
 
     @property
     def readings(self) -> Readings:
-        """What each model said of the faces of predictions."""
+        """The readings of predictions' faces by each model."""
         return Readings(self._engine)
 
     @property
     def notes(self) -> Notes:
-        """What processes note for each other."""
+        """Notes that processes leave for each other."""
         return Notes(self._engine)
 
     def outbox(self, sender: str = "", lease: timedelta = LEASE) -> Outbox:
-        """What is still to be sent to Comet, as seen by the sender of this name."""
+        """The records still to be sent to Comet, as seen by the sender of this name."""
         return Outbox(self._engine, sender, lease)
 
     @property
@@ -164,7 +164,7 @@ class Store:
         category: str | None = None,
         followed: str | None = None,
     ) -> Play:
-        """Notes that a playlist was suggested and returns it with its number. Raises UnknownPrediction."""
+        """Records that a playlist was suggested and returns it with its number. Raises UnknownPrediction."""
         if not is_prediction_id(prediction_id):
             raise lookup.unknown(prediction_id)
         suggested = Play(
@@ -252,16 +252,16 @@ class Store:
             return is_synthetic(connection)
 
     def forgotten_among(self, ids: Collection[str]) -> set[str]:
-        """Those of the predictions that were deleted here and in Comet."""
+        """The given predictions that were deleted here and in Comet."""
         with reading(self._engine) as connection:
             return merge.forgotten_among(connection, ids)
 
     def merge(self, restored: Sequence[merge.RestoredPrediction]) -> merge.Merged:
-        """Adds predictions that were read back from Comet, as far as they are new; see `merge.py`."""
+        """Adds new predictions that were read back from Comet; see `merge.py`."""
         return merge.merge(self._engine, restored)
 
     def with_pictures(self, ids: Collection[str]) -> set[str]:
-        """Those of the predictions that exist and whose pictures may be kept."""
+        """The given predictions that exist and whose pictures may be kept."""
         with reading(self._engine) as connection:
             return lookup.with_pictures(connection, ids)
 
@@ -278,7 +278,7 @@ class Store:
         return purge.forget_visitor(self._engine, self._pictures, visitor, now)
 
     def erase_remaining(self) -> bool:
-        """Erases what deletions had to leave in the database's log; returns whether nothing is left."""
+        """Erases deleted content from the database's log; returns whether nothing is left."""
         return purge.erase_remaining(self._engine)
 
     def marked_since(self, since: datetime) -> dict[str, int]:
@@ -286,7 +286,7 @@ class Store:
         return learned_from.marked_since(self._engine, since)
 
     def check(self) -> str:
-        """Checks that the database can be written; returns a sentence on where it is and what it holds."""
+        """Checks that the database can be written; returns a sentence on its place and content."""
         with writing(self._engine) as connection:
             prove_writable(connection)
             stored = connection.execute(select(func.count()).select_from(predictions)).scalar_one()

@@ -1,4 +1,4 @@
-"""Synthetic histories: made-up records are marked as such and never mix with real ones.
+"""Synthetic histories are marked as such and never mix with real records.
 
 The mark is the origin of their model versions. It is part of the records, so it survives every copy
 without a setting or a file beside them.
@@ -13,12 +13,12 @@ ORIGIN = "Made up by python -m vibecheck demo"
 
 
 def is_synthetic(connection: Connection) -> bool:
-    """Whether the records of this database are made up."""
+    """Whether the records of this database are synthetic."""
     return connection.execute(select(exists().where(model_versions.c.origin == ORIGIN))).scalar_one()
 
 
 def refuse_real(connection: Connection) -> None:
-    """Raises RecordsError if the records are made up: a real one among them could not be told apart."""
+    """Raises RecordsError if the records are synthetic: a real one could not be distinguished from them."""
     if is_synthetic(connection):
         raise RecordsError(
             "Not recorded: these records are a synthetic history, which takes no real ones. "

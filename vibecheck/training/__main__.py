@@ -1,4 +1,4 @@
-"""python -m vibecheck.training FOLDER: stays with one training run (see runner.py). The app starts it."""
+"""python -m vibecheck.training FOLDER: supervises one training run (see supervisor.py). The app starts it."""
 
 import sys
 

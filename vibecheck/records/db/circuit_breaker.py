@@ -8,14 +8,14 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-# The circuit stays open for so many times as long as the failure took.
+# The circuit stays open this many times as long as the failure took.
 FACTOR = 3.0
 
 
 class CircuitBreaker:
     """Fails fast after a slow failure, so that one caller waits for a server that is down, not each in turn.
 
-    At most a quarter of the time is spent waiting, and what fails quickly is retried quickly. Thread-safe.
+    At most a quarter of the time is spent waiting, and quick failures are retried quickly. Thread-safe.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,10 +25,10 @@ class CircuitBreaker:
         self._until = float("-inf")
 
     def attempt(self, action: Callable[[], Result]) -> Result:
-        """Returns what `action` returns. Raises what it raises or, while open, what it last raised."""
+        """The result of `action`. Raises its exception or, while the circuit is open, its last one."""
         with self._lock:
             if self._failure is not None and self._clock() < self._until:
-                raise copy.copy(self._failure)  # each thread has a traceback of its own
+                raise copy.copy(self._failure)  # each thread needs its own traceback
         began = self._clock()
         try:
             result = action()

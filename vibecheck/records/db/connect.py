@@ -65,7 +65,7 @@ def open_database(url: str, sends: bool = True) -> Engine:
 
 
 def erase_traces(engine: Engine) -> bool:
-    """Erases from SQLite's write-ahead log what was deleted; returns False if a reader prevented it.
+    """Erases deleted content from SQLite's write-ahead log; returns False if a reader prevented it.
 
     In the database file itself, deleted content is overwritten (`secure_delete`). Raises RecordsError.
     """
@@ -82,9 +82,9 @@ def erase_traces(engine: Engine) -> bool:
 
 
 def migrate(connection: Connection) -> None:
-    """Brings the tables up to date within the connection's transaction, so entirely or not at all.
+    """Migrates the tables within the connection's transaction, so entirely or not at all.
 
-    Raises RecordsError where the tables are newer than this code.
+    Raises RecordsError if the tables are newer than this code.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
@@ -111,7 +111,7 @@ def _config(connection: Connection | None = None) -> Config:
 
 @cache
 def _scripts() -> ScriptDirectory:
-    """The migrations; reading them takes longer than all else that opening an existing database takes."""
+    """The migrations; reading them is the slowest part of opening an existing database."""
     return ScriptDirectory.from_config(_config())
 
 
@@ -148,7 +148,7 @@ def _parse(url: str) -> URL:
 
 
 def _postgres(url: URL) -> Engine:
-    # Poolers such as PgBouncer may give each transaction another session, without the statements that an
+    # Poolers such as PgBouncer may use another session for each transaction, without the statements that an
     # earlier one prepared.
     options: dict[str, object] = {"prepare_threshold": None}
     if "connect_timeout" not in url.query:
@@ -201,9 +201,9 @@ def _make_private(file: Path) -> None:
 
 
 def _watch_file(engine: Engine) -> None:
-    """From now on, refuses connections if the database's file is no longer the one that was opened.
+    """Makes connections fail if the database's file is no longer the one that was opened.
 
-    SQLite would go on writing to a deleted file, and what it acknowledges would be gone.
+    SQLite would keep writing to a deleted file, and acknowledged writes would be lost.
     """
     file = Path(str(engine.url.database)).absolute()
     opened = file.stat()

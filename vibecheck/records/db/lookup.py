@@ -44,7 +44,7 @@ def locked(connection: Connection, prediction_id: str) -> RowMapping:
 
 
 def with_pictures(connection: Connection, ids: Collection[str]) -> set[str]:
-    """Those of the predictions that exist and whose pictures may be kept."""
+    """The given predictions that exist and whose pictures may be kept."""
     query = select(predictions.c.id).where(predictions.c.id.in_(ids), predictions.c.picture_kept)
     return set(connection.execute(query).scalars())
 

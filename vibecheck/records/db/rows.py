@@ -27,7 +27,7 @@ def prediction_row(prediction: Prediction) -> dict[str, Any]:
         "face_width": face.width,
         "face_height": face.height,
         "face_score": face.score,
-        "landmarks": [[float(x), float(y)] for x, y in face.landmarks],  # JSON takes no number of NumPy
+        "landmarks": [[float(x), float(y)] for x, y in face.landmarks],  # JSON cannot serialise NumPy numbers
         **asdict(prediction.quality),
         "latency_ms": prediction.latency_ms,
         "audit": prediction.audit,

@@ -1,4 +1,4 @@
-"""What every table is made of: the metadata, times in UTC, and partial indexes."""
+"""Building blocks of all tables: the metadata, times in UTC, and partial indexes."""
 
 from datetime import UTC, datetime
 

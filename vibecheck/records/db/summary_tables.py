@@ -19,7 +19,7 @@ daily = Table(
     Column("source", String, primary_key=True),
     Column("mood", String, primary_key=True),
     Column("n", Integer, nullable=False),
-    # Those of which plays and bins are counted: all but what one visitor made beyond MOST_IN_MIX a day.
+    # Predictions whose plays and bins are counted: all but those of one visitor beyond MOST_IN_MIX a day.
     Column("counted", Integer, nullable=False, server_default=text("0")),
     Column("audits", Integer, nullable=False),
     Column("plays", Integer, nullable=False),

@@ -1,6 +1,6 @@
 """The tables: one row per prediction, label, play, reading, model, promotion, run, message or note.
 
-`migrations/` is how a database gets there; a test compares the two. Everything the dashboard counts is a
+`migrations/` creates them; a test compares the two. Everything the dashboard counts is a
 column, so that the database can count it.
 """
 
@@ -140,7 +140,7 @@ readings = Table(
     "readings",
     metadata,
     prediction_key(),
-    # No foreign key: what a model said remains true when the registry no longer knows the model.
+    # No foreign key: the reading remains true when the registry no longer knows the model.
     Column("version", String, primary_key=True),
     Column("probabilities", JSON, nullable=False),  # seven, in the order of EMOTIONS
     Column("took_ms", Double, nullable=False),
@@ -193,8 +193,9 @@ promotions = Table(
     Column("made_at", UtcDateTime, nullable=False),
 )
 
-# Calibrations learned from audits (see `vibecheck/models/calibrations.py`); a version's latest is in use.
-# They say nothing about anybody and are never deleted: predictions made under one could not be undone.
+# Calibrations learned from audits (see `vibecheck/models/calibrations.py`); the latest of a version is in
+# use. They say nothing about anybody and are never deleted: each is needed to invert the probabilities made
+# with it.
 calibrations = Table(
     "calibrations",
     metadata,
@@ -264,7 +265,7 @@ outbox = Table(
     sqlite_autoincrement=True,  # ids of rows that were sent are not reused
 )
 
-# What processes note for each other: one row per subject, the latest wins.
+# Notes that processes leave for each other: one row per subject, the latest wins.
 notes = Table(
     "notes",
     metadata,

@@ -25,7 +25,7 @@ INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
 # The execution option that `connect.py` turns into BEGIN IMMEDIATE on SQLite.
 WRITING = "vibecheck_writing"
 
-# The execution option of an engine: whether somebody sends what is added to the outbox.
+# The execution option of an engine: whether this process sends the outbox.
 SENDS = "vibecheck_sends"
 
 # What to do, by the start of the name of SQLite's error; the first that fits.
@@ -48,7 +48,7 @@ POSTGRES_ADVICE = {
     "53100": "has no room left: free some space on the server's disk",
     "25006": "is read-only: name the primary server in VIBECHECK_DATABASE_URL",
     "42501": "does not allow this to its user: grant it, or name another user in VIBECHECK_DATABASE_URL",
-    "40P01": "was busy with two changes that waited for each other: try again",
+    "40P01": "had a deadlock between two changes: try again",
     "08": "cannot be reached: check that the server runs, and VIBECHECK_DATABASE_URL",
     "57P": "is shutting down or starting: try again when the server runs",
 }
@@ -60,7 +60,7 @@ TOO_MANY = ("too many clients", "too many connections", "connection slots are re
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that only reads. Raises RecordsError where the database fails."""
+    """A read-only transaction. Raises RecordsError if the database fails."""
     with _translated(engine), engine.begin() as connection:
         yield connection
 
@@ -83,7 +83,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def reading_raw(engine: Engine) -> Iterator[Any]:
-    """The driver's own connection, outside of a transaction. Raises RecordsError where the database fails."""
+    """The driver's own connection, outside of a transaction. Raises RecordsError if the database fails."""
     with _translated(engine):
         connection = engine.raw_connection()
         try:
@@ -138,5 +138,5 @@ def database_now(connection: Connection) -> datetime:
 def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Inserts the row unless its key exists; returns whether it was inserted."""
     statement = INSERTS[connection.dialect.name](table).values(row).on_conflict_do_nothing()
-    # Of an INSERT, SQLAlchemy asks for the count only when told to.
+    # SQLAlchemy returns the row count of an INSERT only on request.
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1

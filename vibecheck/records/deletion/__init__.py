@@ -1,1 +1,1 @@
-"""Deletes what visitors ask to be deleted and what is past its retention."""
+"""Deletes records at visitors' request and after their retention."""

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 def purge(engine: Engine, pictures: Pictures, older_than: datetime) -> int:
-    """Deletes all predictions made before `older_than` with everything about them; returns how many.
+    """Deletes all predictions made before `older_than` with everything about them; returns their number.
 
     Each picture is deleted before its row: if the process dies in between, the next purge deletes the row.
     Pictures without a row are deleted once they are an hour old. A Deletion is added to the outbox only for
@@ -74,7 +74,7 @@ def forget(engine: Engine, pictures: Pictures, ids: Iterable[str], now: datetime
 
 
 def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: datetime) -> int:
-    """Deletes every prediction of a visitor as `forget` does; returns how many.
+    """Deletes every prediction of a visitor as `forget` does; returns their number.
 
     `visitor` is the hash that the predictions carry.
     """
@@ -87,7 +87,7 @@ def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: dateti
 
 
 def erase_remaining(engine: Engine) -> bool:
-    """Erases the deleted content that a deletion had to leave in the database's log.
+    """Erases deleted content that a deletion had to leave in the database's log.
 
     Returns whether nothing is left there. Raises RecordsError.
     """
@@ -95,7 +95,7 @@ def erase_remaining(engine: Engine) -> bool:
 
 
 def _remove_traces(engine: Engine) -> None:
-    """Removes what other files still have of deleted predictions."""
+    """Removes deleted predictions from other files."""
     redact_reports.redact(engine)
     _erase(engine)
 

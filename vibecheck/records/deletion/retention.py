@@ -1,4 +1,4 @@
-"""Deletes records past their retention, and erases what deletions left, whether or not anybody visits."""
+"""Deletes records past their retention, and erases leftovers of deletions, whether or not anybody visits."""
 
 import logging
 import threading
@@ -47,7 +47,7 @@ class Sweeper:
                 if time.monotonic() < purge_at:
                     store.erase_remaining()
                     continue
-                if not store.synthetic():  # made-up records belong to nobody, so they stay
+                if not store.synthetic():  # synthetic records belong to nobody, so they stay
                     store.purge(datetime.now(UTC) - self._retention)
                 purge_at = time.monotonic() + self._every
             except VibeCheckError as error:

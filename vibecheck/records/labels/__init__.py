@@ -1,1 +1,1 @@
-"""Labels: giving them, which one counts, the queues of labellers, and what trains on them."""
+"""Labels: adding them, which one is effective, the queues of labellers, and training sets."""

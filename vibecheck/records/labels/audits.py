@@ -1,6 +1,7 @@
-"""Who is asked: no visitor too often, so that none carries the accuracy, nor faster than people look.
+"""Which vibe checks may be audits, and the answers to audits.
 
-And what was answered.
+
+No visitor is asked too often, so that none dominates the accuracy, or before they could look at the result.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -13,7 +14,7 @@ from vibecheck.records.stats.results import Scope
 from vibecheck.records.stats.summaries import MOST_A_DAY
 from vibecheck.records.stats.visitor_tallies import audits, of_whom
 
-# A vibe check so soon after the last one is no deliberate one: nobody has looked at that result.
+# A vibe check this soon after the last one is not deliberate: nobody has looked at the last result.
 LOOKED = timedelta(seconds=5)
 
 
@@ -28,7 +29,7 @@ def may_be_asked(connection: Connection, visitor: str, now: datetime) -> bool:
 
 
 def count_answered(connection: Connection, version: str) -> int:
-    """How many audits of a version were answered, those of which at most MOST_A_DAY count of a visitor."""
+    """The number of answered audits of a version; at most MOST_A_DAY count per visitor and day."""
     return connection.execute(select(func.count()).where(*audits(Scope(model_version=version)))).scalar_one()
 
 

@@ -1,4 +1,4 @@
-"""Which labels judge models, and what the models said of those faces.
+"""Which labels judge models, and the models' readings of those faces.
 
 A label judges two models if it was requested without looking at any answer (audits, imports, the labellers'
 random queue) and neither model learned from anything of its visitor. Visitors who keep numbers only are
@@ -22,7 +22,7 @@ from vibecheck.records.labels.labelled import HELD_OUT
 from vibecheck.records.stats.bins import QUALITY
 from vibecheck.records.stats.summaries import MOST_A_DAY
 
-# Of several labels of a prediction the first of these judges, as `effective_label` has it.
+# If a prediction has several labels, the first of these judges, as in `effective_label`.
 KINDS = ("labeller", "audit", "import")
 
 
@@ -50,7 +50,7 @@ class JudgingLabel:
 
 @dataclass(frozen=True, slots=True)
 class JudgedReadings:
-    """Labels in the order in which they were given, and what models said of the same faces.
+    """Labels in the order in which they were given, and the models' readings of the same faces.
 
     `said` has probabilities by prediction and version, `learned` the predictions that a version was trained
     on, and `people` whose they are, as far as they are still in the records.
@@ -62,7 +62,7 @@ class JudgedReadings:
     people: Mapping[str, frozenset[str]]
 
     def allowed(self, versions: Collection[str], since: datetime | None = None) -> list[JudgingLabel]:
-        """The labels that may judge these versions, read or not; only those given after `since`."""
+        """The labels, given after `since`, that may judge these versions, whether or not they read the faces."""
         nothing: frozenset[str] = frozenset()
         learned = nothing.union(*(self.learned.get(version, nothing) for version in versions))
         people = nothing.union(*(self.people.get(version, nothing) for version in versions))

@@ -9,7 +9,7 @@ SUBJECT = "keep_question"
 
 @dataclass(frozen=True, slots=True)
 class KeepAnswers:
-    """Two counts over all time; they say nothing of who was asked."""
+    """Two counts over all time; they do not identify anybody."""
 
     asked: int = 0
     agreed: int = 0
@@ -28,7 +28,7 @@ def count_agreed(notes: Notes) -> None:
 def keep_answers(notes: Notes) -> KeepAnswers:
     """The counts so far. Raises RecordsError."""
     found = _of(notes.read(SUBJECT))
-    # A question may be missed while the database is away; nobody agreed without being asked.
+    # A question may go uncounted while the database is unavailable; nobody agreed without being asked.
     return replace(found, asked=max(found.asked, found.agreed))
 
 

@@ -1,4 +1,4 @@
-"""A labelled prediction, as the records have it, and a labelled picture, as training and import take it."""
+"""A labelled prediction, for the records, and a labelled picture, for training and import."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -64,9 +64,9 @@ class LabelledPrediction:
 class LabelledPicture:
     """A picture and the mood that people saw in it.
 
-    Of a file of labels it has `row` (as a spreadsheet counts, the header being 1; None in a folder) and
-    `path`; of the records, `prediction_id`. `visitor` is a hash. `made_at` has a time zone; None where
-    the file does not say. `picture` is a JPEG or PNG once it was read, `face` the face in it, None where
+    From a label file it has `row` (as a spreadsheet counts, the header being 1; None in a folder) and
+    `path`; from the records, `prediction_id`. `visitor` is a hash. `made_at` has a time zone; None if
+    the file does not say. `picture` is a JPEG or PNG once it was read, `face` the face in it, None if
     the picture is a face crop. `random`: it has a label that was requested at random, at `labelled_at`.
     """
 

@@ -29,7 +29,7 @@ def mark(connection: Connection, prediction_ids: Sequence[str], now: datetime) -
 
 
 def mark_gone(connection: Connection, version: str, recorded: Sequence[str]) -> None:
-    """Marks what was deleted during the training.
+    """Marks predictions that were deleted during the training.
 
     Of the ids `recorded`, it is known that they had a prediction: those without one are deleted. Others may
     be pictures of files that were never in the records; these leave a trace only where Comet is told.
@@ -45,14 +45,14 @@ def mark_gone(connection: Connection, version: str, recorded: Sequence[str]) -> 
     here: set[str] = set()
     for start in range(0, len(recorded), QUESTION):
         some = predictions.c.id.in_(recorded[start : start + QUESTION])
-        # Locked: who deletes one of them meanwhile marks it, or has deleted it before.
+        # Locked: a concurrent deletion either marks it afterwards, or has already happened.
         found = select(predictions.c.id).where(some).order_by(predictions.c.id).with_for_update(read=True)
         here.update(connection.execute(found).scalars())
     mark_these(connection, version, sorted(set(recorded) - here), now)
 
 
 def mark_these(connection: Connection, version: str, prediction_ids: Collection[str], now: datetime) -> None:
-    """Marks what a version learned from that is known to be deleted."""
+    """Marks training predictions of a version that are known to be deleted."""
     for start in range(0, len(prediction_ids), QUESTION):
         some = list(prediction_ids)[start : start + QUESTION]
         theirs = trained_on.c.version == version, trained_on.c.prediction_id.in_(some)

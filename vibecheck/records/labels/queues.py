@@ -32,7 +32,7 @@ MANY = 1000
 
 @dataclass(frozen=True, slots=True)
 class QueueLengths:
-    """How many pictures wait in each of the two queues."""
+    """The number of pictures that wait in each of the two queues."""
 
     useful: int
     random: int

@@ -1,7 +1,7 @@
 """Second labels: one in ten faces of the random queue is also labelled by another person.
 
-They measure how far people agree about faces. A second label never becomes the effective label, and counts in
-no accuracy.
+They measure how often people agree about faces. A second label never becomes the effective label, and counts
+in no accuracy.
 """
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal_column, or_, select
@@ -12,8 +12,8 @@ from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.stats.results import LabelPair
 from vibecheck.records.values import SECOND
 
-# Ids are random in their last digits, too. The queue is ordered by the first ones, which therefore must not
-# decide.
+# The last digits of an id decide, which are random, too. The first ones must not, since they order the
+# queue.
 FIRST_DIGIT, DRAWN_BELOW = 30, "19a"  # 410 of 4096
 
 

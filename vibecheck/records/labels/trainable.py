@@ -1,4 +1,4 @@
-"""The labels that a model can learn from: those that hold, name a mood, and have a picture."""
+"""The labels that a model can learn from: effective ones that name a mood and have a picture."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from vibecheck.records.stats.results import Example
 
 @dataclass(frozen=True, slots=True)
 class LabelCount:
-    """How many predictions are labelled with a mood; of `right` of them the answer was that too."""
+    """The number of predictions labelled with a mood; for `right` of them the model's answer was the same."""
 
     label: str
     n: int
@@ -77,7 +77,7 @@ class Learnable:
         return next((moment for (moment,) in self._rows(query)), None)
 
     def mean_label_probability(self) -> dict[str, float]:
-        """For each label the mean probability that models gave it where it was given."""
+        """For each label, the mean probability that models gave it on pictures with that label."""
         query = select(outcomes.c.label, func.avg(outcomes.c.label_probability)).where(outcomes.c.holds)
         return {label: float(mean) for label, mean in self._rows(query.group_by(outcomes.c.label))}
 

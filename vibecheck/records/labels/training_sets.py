@@ -1,4 +1,4 @@
-"""What trains models and what judges them: the permanent train/held-out assignment of each prediction."""
+"""The permanent train/held-out assignment of each prediction."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ from vibecheck.records.labels.labelled import TRAIN, LabelledPrediction, labels_
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import SideDrawn
 
-# Ids in one question to the database; SQLite takes 32,766 values in a statement, Postgres 65,535.
+# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
 QUESTION = 5000
 
 
@@ -35,11 +35,11 @@ class TrainingSets:
         return [
             LabelledPrediction(prediction_of(row), labels[row["id"]], row["side"], row["id"] in known)
             for row in rows
-            if labels[row["id"]]  # on Postgres, one that was labelled between the two questions
+            if labels[row["id"]]  # on Postgres, one that was labelled between the two queries
         ]
 
     def sides(self, prediction_ids: Collection[str]) -> dict[str, str]:
-        """The assigned sides, by id; TRAIN for whatever some model was trained on, also if deleted."""
+        """The assigned sides, by id; TRAIN for all predictions that trained a model, even deleted ones."""
         with reading(self._engine) as connection:
             return _sides(connection, prediction_ids)
 

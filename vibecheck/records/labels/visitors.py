@@ -1,4 +1,4 @@
-"""Who labelled faces are of: visitors, or visits where there are few visitors."""
+"""Groups labelled faces by visitor, or by visit if there are few visitors."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ VISIT_GAP = timedelta(minutes=30)
 
 
 class OfVisitor(Protocol):
-    """A labelled face, of a visitor (None where nobody knows whose it is) at a time."""
+    """A labelled face: its visitor (None if unknown) and time."""
 
     @property
     def prediction_id(self) -> str: ...
@@ -25,7 +25,7 @@ Row = TypeVar("Row", bound=OfVisitor)
 
 
 def units(rows: Sequence[OfVisitor]) -> dict[str, str]:
-    """Who each row is of, by its prediction's id: a visitor, or a visit where there are few visitors."""
+    """The unit of each row, by its prediction's id: a visitor, or a visit if there are few visitors."""
     by_visit = few_visitors(rows)
     return {row.prediction_id: unit for unit, members in groups(rows, by_visit) for row in members}
 

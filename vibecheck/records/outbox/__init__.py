@@ -1,1 +1,1 @@
-"""What is still to be sent to Comet."""
+"""The records that are still to be sent to Comet."""

@@ -61,7 +61,7 @@ class Outgoing:
 
     @classmethod
     def of(cls, row: RowMapping) -> "Outgoing":
-        """From a row of `outbox`; what it knows of claims and attempts is the business of `queue.py`."""
+        """From a row of `outbox`; its columns about claims and attempts belong to `queue.py`."""
         return cls(row["id"], row["kind"], row["prediction_id"], row["payload"], row["created_at"])
 
 
@@ -71,7 +71,7 @@ def payload_of(value: Message) -> dict[str, Any]:
 
 
 def enqueue(connection: Connection, value: Message, hold: timedelta = timedelta(0)) -> None:
-    """Adds the value to the outbox in the transaction of `connection`, if somebody sends it.
+    """Adds the value to the outbox in the transaction of `connection`, if there is a sender.
 
     It is not sent before `hold` is over.
     """
@@ -89,7 +89,7 @@ def enqueue_all(connection: Connection, values: Iterable[Message], hold: timedel
 
 
 def _is_sent(connection: Connection, rows: Iterable[Mapping[str, Any]] = ()) -> bool:
-    """Whether somebody sends these rows: this process has an account, or another one sent lately.
+    """Whether these rows have a sender: this process has an account, or another process sent recently.
 
     Deletions are sent as soon as there is an account again, if anything was ever sent. A synthetic history is
     not sent.
@@ -160,4 +160,4 @@ def _plain(value: Any) -> Any:
         case None | str() | bool() | int() | float():
             return value
         case _:
-            return value.item()  # a number of NumPy
+            return value.item()  # a NumPy number

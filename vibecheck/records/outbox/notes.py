@@ -13,7 +13,7 @@ from vibecheck.records.db.transactions import database_now, insert_if_new, readi
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What was noted, and its age in seconds by the database's clock."""
+    """A note, and its age in seconds by the database's clock."""
 
     content: dict[str, Any]
     age: float
@@ -34,9 +34,9 @@ class Notes:
             connection.execute(insert(notes).values(row))
 
     def change(self, subject: str, change: Callable[[Note | None], dict[str, Any] | None]) -> bool:
-        """Replaces the note about a subject by what `change` makes of it; returns whether it did.
+        """Replaces the note about a subject by the result of `change`; returns whether it did.
 
-        Of several processes that do so at once, each sees what the one before it wrote. None changes nothing.
+        If several processes do so at once, each sees the result of the one before. None changes nothing.
         """
         with writing(self._engine) as connection:
             row = connection.execute(
@@ -53,7 +53,7 @@ class Notes:
             return True
 
     def subjects(self, prefix: str) -> list[str]:
-        """The subjects with this beginning of which there is a note."""
+        """The subjects of notes that begin with this prefix."""
         query = select(notes.c.subject).where(notes.c.subject.startswith(prefix, autoescape=True))
         with reading(self._engine) as connection:
             return list(connection.execute(query.order_by(notes.c.subject)).scalars())

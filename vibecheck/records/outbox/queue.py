@@ -92,8 +92,8 @@ class Outbox:
     def claim(
         self, limit: int, kinds: Collection[str] | None = None, but: Collection[str] = ()
     ) -> list[Claimed]:
-        """Claims up to `limit` rows that are due, oldest first: only those of `kinds`, and none of `but`."""
-        if not self.anything_due(kinds, but):  # usually nothing is due, and writers need not be held up
+        """Claims up to `limit` rows that are due, oldest first: only of `kinds`, and none of `but`."""
+        if not self.anything_due(kinds, but):  # usually nothing is due, and then the write lock is not needed
             return []
         with writing(self._engine) as connection:
             now = self._clock(connection)
@@ -165,7 +165,7 @@ class Outbox:
             return connection.execute(query).first() is not None
 
     def retry_all(self) -> int:
-        """Makes all that is set aside or paused due now; returns how many rows were set aside."""
+        """Makes all rows that are set aside or paused due now; returns how many were set aside."""
         paused = outbox.c.kind.not_in(TASKS), outbox.c.attempts > 0
         with writing(self._engine) as connection:
             aside = connection.execute(
@@ -199,7 +199,7 @@ class Outbox:
             return len(new)
 
     def state(self) -> OutboxState:
-        """What is still to be sent, counted."""
+        """Counts of what is still to be sent."""
         message = outbox.c.kind.not_in(TASKS)
         aside = outbox.c.set_aside_at.is_not(None)
         behind = _has_earlier(set_aside=True)
@@ -259,13 +259,13 @@ def schedule(connection: Connection, kind: str, subject: str, payload: dict[str,
 
 
 def send_now(connection: Connection, prediction_ids: Collection[str]) -> None:
-    """Makes rows about predictions due that were held back and never attempted."""
+    """Makes held-back rows about predictions due that were never attempted."""
     held = outbox.c.prediction_id.in_(prediction_ids), outbox.c.attempts == 0
     connection.execute(update(outbox).where(*held).values(next_attempt_at=None))
 
 
 def predictions_with(connection: Connection, kind: str, prediction_ids: Collection[str]) -> set[str]:
-    """Those of the predictions about which a row of this kind is in the outbox."""
+    """The given predictions about which a row of this kind is in the outbox."""
     query = select(outbox.c.prediction_id).where(
         outbox.c.prediction_id.in_(prediction_ids), outbox.c.kind == kind
     )
@@ -273,7 +273,7 @@ def predictions_with(connection: Connection, kind: str, prediction_ids: Collecti
 
 
 def _key(row: Mapping[Any, Any]) -> tuple[str, str, Any]:
-    """What tells the messages about a prediction apart."""
+    """The key that distinguishes the messages about a prediction."""
     payload = row["payload"]
     return row["kind"], row["prediction_id"], payload.get("n") or payload.get("made_at")
 

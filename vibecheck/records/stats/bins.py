@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 # The bins of the expected calibration error (Guo et al. 2017).
 CONFIDENCE_BINS = 15
-# They are too fine to compare as slices: there they are merged by threes.
+# They are too fine to compare as slices, so slices merge three of them.
 MERGED = 3
 
 
@@ -17,8 +17,8 @@ MERGED = 3
 class Signal:
     """A number of a prediction: its column, title, and bins from low to high.
 
-    A value equal to an edge belongs to the bin above it. Of an `absolute` signal the sign is dropped. So many
-    bins as `merged` make one slice.
+    A value equal to an edge belongs to the bin above it. The sign of an `absolute` signal is dropped. This
+    many bins as `merged` make one slice.
     """
 
     column: str

@@ -68,7 +68,7 @@ class StatisticsQueries:
         return [row.source for row in self._rows(query)]
 
     def days(self, scope: Scope) -> list[Day]:
-        """Predictions by day, oldest first; days without any are not there."""
+        """Predictions by day, oldest first; days without any are left out."""
         bins = [daily.c[f"confidence_{number}"] for number in range(len(CONFIDENCE.names))]
         numbers = (daily.c.n, daily.c.counted, daily.c.audits, daily.c.plays, daily.c.confidence_sum, *bins)
         query = within(select(daily.c.day, *map(func.sum, numbers)), daily, scope)
@@ -91,7 +91,7 @@ class StatisticsQueries:
         return next(iter(self._tallies(audits(scope))), VisitorTally())
 
     def drawn(self, scope: Scope) -> VisitorTally:
-        """Labels of the labellers' random queue, by whom they show: like audits, they are a random sample."""
+        """Labels of the labellers' random queue, by visitor shown: like audits, they are a random sample."""
         return next(iter(self._tallies(random_queue(scope))), VisitorTally())
 
     def audited_by_step(self, scope: Scope, step: str, last: date) -> dict[date, VisitorTally]:
@@ -99,7 +99,7 @@ class StatisticsQueries:
         return self._by_step(audits(scope), step, last)
 
     def drawn_by_step(self, scope: Scope, step: str, last: date) -> dict[date, VisitorTally]:
-        """Labels of the random queue, likewise."""
+        """Labels of the random queue in the same form."""
         return self._by_step(random_queue(scope), step, last)
 
     def cells(self, scope: Scope) -> list[Cell]:
@@ -112,7 +112,7 @@ class StatisticsQueries:
         return [Cell(label, mood, int(n), float(weight)) for label, mood, n, weight in self._rows(query)]
 
     def confused(self, scope: Scope) -> list[Confused]:
-        """Mistakes by pair of moods, those that were confused at all, as tallies of all mistakes."""
+        """Mistakes by pair of moods, only pairs that were confused, as tallies of all mistakes."""
         ordered = outcomes.c.label < outcomes.c.mood
         first = case((ordered, outcomes.c.label), else_=outcomes.c.mood).label("first")
         second = case((ordered, outcomes.c.mood), else_=outcomes.c.label).label("second")
@@ -155,7 +155,7 @@ class StatisticsQueries:
     def mix(self, scope: Scope) -> Mix:
         """How predictions are spread over moods and over the bins of each signal.
 
-        At most MOST_IN_MIX of a visitor and day count.
+        At most MOST_IN_MIX per visitor and day count.
         """
         names = [[f"{signal.column}_{i}" for i in range(len(signal.names))] for signal in SIGNALS]
         sums = [func.sum(daily.c[name]) for group in names for name in group]
@@ -173,7 +173,7 @@ class StatisticsQueries:
     def plays(self, scope: Scope) -> list[MoodPlays]:
         """Playlists by mood, in the order of EMOTIONS; moods that were never seen are not there.
 
-        At most MOST_IN_MIX predictions of a visitor and day count, and MOST_PLAYS playlists of each.
+        At most MOST_IN_MIX predictions per visitor and day count, and MOST_PLAYS playlists of each.
         """
         numbers = map(func.sum, (daily.c.counted, daily.c.plays, daily.c.agains))
         query = within(select(daily.c.mood, *numbers), daily, scope).group_by(daily.c.mood)
@@ -181,7 +181,7 @@ class StatisticsQueries:
         return [MoodPlays(mood, int(n), int(plays), int(again)) for mood, n, plays, again in rows if n]
 
     def label_pairs(self) -> list[LabelPair]:
-        """The faces of which two labellers named the mood; see `labels/second_labels.py`."""
+        """The faces whose mood two labellers named; see `labels/second_labels.py`."""
         with reading(self._engine) as connection:
             return second_labels.pairs(connection)
 
@@ -209,7 +209,7 @@ class StatisticsQueries:
         ]
 
     def judged(self, versions: Sequence[str] | None = None, unread: bool = False) -> JudgedReadings:
-        """The labels that judge models, with what all models, or some, said of the same faces."""
+        """The labels that judge models, with the readings of the same faces by all models, or by some."""
         return judging.judged(self._engine, versions, unread)
 
     def live_since(self, version: str) -> datetime | None:
@@ -220,7 +220,7 @@ class StatisticsQueries:
         return next((moment for (moment,) in rows if moment is not None), None)
 
     def calibrations(self, version: str) -> list[LearnedCalibration]:
-        """What audits taught about a model's confidence, newest first."""
+        """The calibrations learned from a model's audits, newest first."""
         with reading(self._engine) as connection:
             return calibration_rows.history(connection, version)
 
@@ -234,7 +234,7 @@ class StatisticsQueries:
     def mistakes(
         self, scope: Scope, limit: int, label: str | None = None, mood: str | None = None
     ) -> list[Example]:
-        """Predictions whose label, which holds, says they were wrong, those that were surest first.
+        """Predictions whose effective label says they were wrong, the most confident first.
 
         With `label` and `mood`: the audits of that cell of the confusion matrix, right or wrong.
         """

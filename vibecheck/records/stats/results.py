@@ -75,7 +75,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Audits that have something in common, `name` of `what`, and all others."""
+    """Audits of one group, `name` of `what`, and all other audits."""
 
     what: str
     name: str

@@ -48,11 +48,12 @@ KEY = tuple(column.name for column in daily.primary_key)
 COUNTERS = tuple(column.name for column in daily.columns if not column.primary_key)
 
 
-# At most so many labels of a visitor and kind count in a day's statistics; the rest are kept, and train.
+# At most this many labels per visitor and kind count in a day's statistics; the rest are kept, and used for
+# training.
 MOST_A_DAY = 3
 LIMITED = ("audit", "volunteered")
-# At most so many predictions of a visitor count in a day's mixes of moods and signals, and so many playlists
-# of a prediction. All are kept.
+# At most this many predictions per visitor count in a day's distributions of moods and signals, and this many
+# playlists per prediction. All are kept.
 MOST_IN_MIX = 10
 MOST_PLAYS = 3
 
@@ -82,7 +83,7 @@ def forget(connection: Connection, prediction_ids: Sequence[str]) -> None:
     these = predictions.c.id.in_(prediction_ids)
     connection.execute(select(predictions.c.id).where(these).order_by(predictions.c.id).with_for_update())
     connection.execute(_count(connection.dialect.name, -1), {"these": prediction_ids})
-    # Later labels of the same visitor and day count in their place.
+    # Later labels of the same visitor and day now count instead.
     connection.execute(_disqualify(), {"these": prediction_ids})
     connection.execute(_limit(connection.dialect.name), {"these": prediction_ids})
 
@@ -107,9 +108,9 @@ def rebuild(connection: Connection) -> None:
 def label_counts() -> ColumnElement[bool]:
     """Whether a label counts in the statistics of its source, but for the limit of each visitor.
 
-    Of audits the first answer counts, because it was given before anything could be learned from being
-    asked; of every other source the newest. An "audit" of a prediction that was not drawn does not count, and
-    neither does a second label.
+    For audits the first answer counts, because it was given before anything could be learned from being
+    asked; for every other source the newest. An "audit" of a prediction that was not drawn does not count,
+    and neither does a second label.
     """
     other = feedback.alias("other")
     audit = feedback.c.source == "audit"

@@ -59,8 +59,8 @@ def end_page(loaded: str = "app") -> None:
     if synthetic():
         with st.session_state.banner.container(key="synthetic"):
             st.info(
-                "**Synthetic history:** these records were generated. Your own vibe checks are shown, but not "
-                "recorded.",
+                "**Synthetic history:** these records were generated. Your own vibe checks are shown, but "
+                "not recorded.",
                 icon=":material/science:",
             )
     elif settings().comet_api_key is not None:
