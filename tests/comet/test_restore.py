@@ -418,7 +418,7 @@ def test_failed_restore_is_reported_and_retried(settings, store, comet, monkeypa
     try:
         wait_for(lambda: seen.append(comet_state(store).restoring) or store.count() == 1)
         wait_for(lambda: comet_state(store).restoring.done)
-        assert any(at and "problem of its own" in at.sentence for at in seen)
+        assert any(at and "internal problem" in at.sentence for at in seen)
         wait_for(lambda: not [row for row in queued(store) if row.kind == RESTORE])
     finally:
         stop.set()

@@ -81,7 +81,7 @@ def test_an_interrupted_roll_up_leaves_no_old_table_behind(opened, store, comet)
     roll_up(opened, store, DAY)
     put(opened, a_prediction())
     comet.fault("asset/delete", status=500)
-    with pytest.raises(CometUnavailable, match="problem of its own"):
+    with pytest.raises(CometUnavailable, match="internal problem"):
         roll_up(opened, store, DAY)
     roll_up(opened, store, DAY)
     assert len(table(comet)) == 2

@@ -420,7 +420,7 @@ def test_upload_refused_half_way_is_not_sent_twice(settings, store, comet, added
 
 def test_sending_until_empty_raises_the_reason_why_it_cannot(settings, store, comet, added):
     comet.fault("", status=500, times=10**6)
-    with pytest.raises(CometUnavailable, match="problem of its own"):
+    with pytest.raises(CometUnavailable, match="internal problem"):
         send(settings, store)
     assert len(waiting(store)) == 1
 
@@ -499,7 +499,7 @@ def test_retry_by_hand_skips_the_pause(settings, store, comet, added):
     comet.fault("account-details", status=500)
     sender, thread = send_meanwhile(settings, store, replace(FAST, first_pause=60, longest_pause=60))
     try:
-        wait_for(lambda: "problem of its own" in comet_state(store).sentence)
+        wait_for(lambda: "internal problem" in comet_state(store).sentence)
         try_again(store)
         wait_for(lambda: not waiting(store), 5)
     finally:

@@ -20,7 +20,7 @@ def test_status_before_the_first_upload_says_nothing_was_sent(store):
     store.add(a_prediction(), None)
     store.add(a_prediction(made_at=NOON + timedelta(days=1)), None)
     state = comet_state(store)
-    assert not state.connected and state.sentence == "Nothing was sent yet."
+    assert not state.connected and state.sentence == "Nothing has been sent yet."
     assert (state.waiting.queued, state.waiting.oldest) == (2, NOON)
     assert state.restoring is None
 

@@ -150,7 +150,7 @@ def test_two_copies_that_roll_back_at_once_do_so_once(registry, store):
     audits(store, 12, NOW + DAY, old=True, new=False)
     guard = trials.guard(registry, store.statistics)
     trials._roll_back(registry, guard, NOW)
-    with pytest.raises(Exception, match=f"{OLD} is the champion by now, not {NEW}"):
+    with pytest.raises(Exception, match=f"The champion is now {OLD}, not {NEW}"):
         trials._roll_back(registry, guard, NOW)
     assert registry.champion().version == OLD
 

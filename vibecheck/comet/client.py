@@ -53,7 +53,7 @@ DOWNLOAD_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where records are sent: the key's user, the workspace, the project, and the server's address."""
+    """The destination of records: the key's user, the workspace, the project, and the server's address."""
 
     user: str
     workspace: str
@@ -72,7 +72,7 @@ class Comet:
 
     @classmethod
     def open(cls, settings: Settings) -> "Comet":
-        """Asks Comet who the key belongs to. Raises CometError.
+        """Asks Comet whose key it is. Raises CometError.
 
         Loads the SDK, which takes a second, and sets its environment for this process.
         """
@@ -145,7 +145,7 @@ class Comet:
         try:
             with sdk_errors("list the assets", gone=lambda: self._gone(day)):
                 listed = experiment.get_asset_list(timeout=LIST_SECONDS)
-        except CometRejected as error:  # which says nothing about the record that the list is needed for
+        except CometRejected as error:  # this says nothing about the record that needs the list
             raise CometUnavailable(str(error)) from error
         if not isinstance(listed, list):
             raise CometUnavailable("Comet answered a request for the list of assets without a list.")
@@ -252,7 +252,7 @@ class Comet:
 
     @contextmanager
     def live(self, day: Place) -> "Iterator[CometExperiment]":
-        """A live experiment, for what only those can do; it is ended when the block ends.
+        """A live experiment, for tasks that need one; it is ended when the block ends.
 
         It uploads in the background, so the caller must check what arrived.
         """
@@ -284,7 +284,7 @@ class Comet:
         try:
             yield experiment
         finally:
-            # Of one that is not alive nothing is sent, and `end` would wait for it.
+            # An experiment that is not alive sends nothing, and `end` would wait for it.
             if experiment.alive:
                 experiment.end()
 
@@ -299,6 +299,6 @@ def _not_created(said: str, account: Account) -> CometError:
     if any(word in said.lower() for word in ("maximum", "limit", "quota", "exceeded")):
         return CometRefuses(f"A limit of the Comet plan is reached in {place}: raise it, or free some space.")
     return CometUnavailable(
-        f"Comet made no experiment in {place}. If that stays so, check COMET_PROJECT_NAME, and that the key "
+        f"Comet created no experiment in {place}. If that persists, check COMET_PROJECT_NAME, and that the key "
         "may write there."
     )

@@ -44,7 +44,7 @@ class DayRecords:
 
 
 def read_day(assets: Iterable[Asset]) -> DayRecords:
-    """Parses a list of assets. Anybody may have put some there, so what does not parse is left out."""
+    """Parses a list of assets. Anybody may have put some there, so unparsable ones are left out."""
     day = DayRecords()
     for asset in assets:
         try:
@@ -71,7 +71,7 @@ def _read(asset: Asset, day: DayRecords) -> None:
         side = layout.side_from(asset.metadata)
         if side.prediction_id != match[1]:
             raise ValueError("its name and its content do not agree")
-        # The earliest assignment is the one that a model may have been trained by.
+        # A model may have been trained by the earliest assignment.
         before = day.sides.setdefault(match[1], side)
         day.sides[match[1]] = min(before, side, key=lambda each: each.drawn_at)
     elif match := PART_NAME.fullmatch(asset.name):

@@ -39,7 +39,7 @@ class LookAgain(Exception):
         self.payload = payload
 
 
-# What is done in the transaction that removes a delivered row.
+# The work for the transaction that removes a delivered row.
 Then = Callable[[Connection, datetime], None]
 
 
@@ -64,7 +64,7 @@ class Delivery:
         }
 
     def deliver(self, claimed: Claimed) -> Then | None:
-        """Delivers a row; returns what is to be done in the transaction that removes it.
+        """Delivers a row; returns the work for the transaction that removes it.
 
         Raises CometError, and RecordsError where the store fails.
         """
@@ -143,9 +143,9 @@ class Delivery:
         self._put(claimed, day, name, layout.as_json(payload), payload, "asset")
 
     def _deletion(self, claimed: Claimed) -> Then:
-        """Deletes what Comet lists of a prediction, and is done once a later look finds nothing.
+        """Deletes what Comet lists about a prediction; it is complete once a later look finds nothing.
 
-        That nothing is listed at first does not prove that nothing is there. Raises LookAgain.
+        An empty list at first does not prove that nothing is there. Raises LookAgain.
         """
         prediction_id = claimed.row.prediction_id
         if not is_prediction_id(prediction_id):
@@ -192,8 +192,8 @@ class Delivery:
             for asset in self._comet.assets(layout.MODELS)
             if layout.PROMOTION_NAME.fullmatch(asset.name)
         }
-        # What a new disk began with matters only if nothing was decided before; its stand-in, if there is
-        # no history at all.
+        # The first champion of a new disk matters only if nothing was decided before; its embedded model, if
+        # there is no history at all.
         decided = any(kind != "first" for kind in known.values())
         started_over = payload["kind"] == "first" and (decided or (payload["replaced"] is None and known))
         if name not in known and not started_over:

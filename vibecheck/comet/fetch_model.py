@@ -44,4 +44,4 @@ def fetch(settings: Settings, version: Version, folder: Path, tell: Callable[[in
         raise HubUnreachable(str(error)) from error
     found = Manifest.read(folder).version
     if found != version.version:
-        raise ModelError(f"What Comet has as {version.version} calls itself {found}.")
+        raise ModelError(f"The model that Comet has as {version.version} is named {found}.")

@@ -1,4 +1,4 @@
-"""What the SDK's HTTP sessions lack: time-outs for whole requests, and a check that Comet answered."""
+"""Additions to the SDK's HTTP sessions: time-outs for whole requests, and a check that Comet answered."""
 
 import functools
 import threading
@@ -18,11 +18,11 @@ SLOWEST_UPLOAD = 50_000
 
 
 class NotComet(requests.RequestException):
-    """Something else answered in Comet's place: a proxy, a login page, a captive portal."""
+    """Something else answered instead of Comet: a proxy, a login page, a captive portal."""
 
 
 def limit_requests() -> None:
-    """From now on, every session that the SDK makes applies time-outs to whole requests."""
+    """Makes every new session of the SDK apply time-outs to whole requests."""
     from comet_ml.connection import http_session
 
     make = http_session.get_http_session
@@ -41,14 +41,14 @@ def limit_requests() -> None:
 
 
 def refuse_others(api: "API") -> None:
-    """From now on, answers to a client of Comet's REST API that cannot be Comet's raise NotComet."""
+    """Makes a client of Comet's REST API raise NotComet for answers that cannot come from Comet."""
     client = api._client.low_level_api_client
     for session in (client.session, client.retry_session):
         session.hooks["response"].append(_refuse_others)
 
 
 def _refuse_others(response: requests.Response, *_: Any, **__: Any) -> None:
-    """Raises NotComet for what cannot be Comet's: an HTML page, and an error without Comet's JSON."""
+    """Raises NotComet for an HTML page, and for an error without Comet's JSON."""
     if response.is_redirect:
         return
     kind = response.headers.get("Content-Type", "").lower()

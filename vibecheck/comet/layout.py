@@ -15,7 +15,7 @@ A deployment also has an experiment for its models, and each model that was made
     promotion_{…}.json          a promotion or rollback
 
 Everything about a prediction is in the experiment of the UTC day on which it was made, so that one list of a
-day's assets has all of it, and a deletion has one place to look in.
+day's assets has all of it, and a deletion has to look in one place only.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from pydantic import TypeAdapter
 from vibecheck.records.readings import ShadowReading
 from vibecheck.records.values import Feedback, Play, Prediction, Promotion, SideDrawn
 
-# What has an experiment of its own: a day, or a name of at most 17 letters and digits.
+# Places that have their own experiment: a day, or a name of at most 17 letters and digits.
 Place = date | str
 MODELS: Place = "models"
 
@@ -193,7 +193,7 @@ def feedback_from(metadata: Mapping[str, Any]) -> Feedback:
 
 
 def play_metadata(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """What Comet gets of a play: the playlist's id and our category, not its name at Spotify."""
+    """The part of a play that is sent to Comet: the playlist's id and our category, but not its name."""
     return {key: value for key, value in payload.items() if key != "playlist_name"}
 
 

@@ -16,7 +16,7 @@ from vibecheck.comet.sdk_errors import sdk_errors
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError
 from vibecheck.models.installed import MATERIAL, WEIGHTS, checksum
 
-# The group of files in an experiment that forms a model for Comet.
+# The name of the group of files in an experiment that Comet treats as a model.
 GROUP = "vibecheck"
 MATRIX = "confusion-matrix.json"
 FILE = re.compile(
@@ -56,7 +56,7 @@ def upload(comet: Comet, version: str, folder: Path, files: Mapping[str, str], m
     if missing:
         with sdk_errors("upload the model"), comet.live(place) as experiment:
             if not experiment.alive:
-                raise CometUnavailable("Comet did not take up the model's experiment.")
+                raise CometUnavailable("Comet did not create the model's experiment.")
             for name in missing:
                 if name == MATRIX:
                     cells, labels = matrix
@@ -64,7 +64,7 @@ def upload(comet: Comet, version: str, folder: Path, files: Mapping[str, str], m
                 else:
                     experiment.log_model(GROUP, str(folder / name), file_name=name)
         if left := _missing(comet, version, missing):
-            raise CometUnavailable(f"Of the model, {', '.join(left)} did not arrive in Comet.")
+            raise CometUnavailable(f"Files of the model did not arrive in Comet: {', '.join(left)}.")
     _register(comet, version)
 
 
@@ -154,7 +154,7 @@ def _register(comet: Comet, version: str) -> None:
         except CometRejected as error:
             refused = error
     if _number_of(_versions(comet), key) is None:
-        raise refused or CometUnavailable("Comet's model registry did not take the model.")
+        raise refused or CometUnavailable("Comet's model registry did not accept the model.")
 
 
 def _registered_files(comet: Comet, version: str) -> dict[str, _File]:
@@ -181,6 +181,8 @@ def _download(comet: Comet, version: str, file: _File, path: Path, tell: Callabl
             for chunk in answer.iter_content(CHUNK):
                 count += len(chunk)
                 if count > LARGEST:
-                    raise ModelError(f"{file.name} of {version} is larger than any model that is taken.")
+                    raise ModelError(
+                        f"{file.name} of {version} is larger than the largest model that is accepted."
+                    )
                 target.write(chunk)
                 tell(count)

@@ -1,4 +1,4 @@
-"""Sends models to Comet in a thread beside the sender: a large one takes minutes, and predictions go first.
+"""Sends models to Comet in a separate thread: a large one takes minutes, and predictions have priority.
 
 What is to be sent is in the outbox (see `messages.enqueue_model`), so nothing is lost when training could not
 reach Comet or a process died. A model that was made here gets an experiment of its own:
@@ -47,12 +47,13 @@ log = logging.getLogger(__name__)
 LOOKS_EVERY = 2.0  # s
 RENEWS_EVERY = 20.0  # s
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0  # s
-# A machine without the files leaves them to the one that has them; after so many attempts, nobody has.
+# A machine without the files leaves them to the one that has them; after this many attempts, no machine has
+# them.
 ELSEWHERE = timedelta(minutes=1)
 PATIENCE = 30
 # The name of the metric under which training keeps its curves and parameters.
 TRAINING = "fine_tuning"
-# At most so many epochs, and numbers of each, are sent.
+# At most this many epochs, and numbers of each, are sent.
 MOST_EPOCHS, MOST_CURVES = 1000, 12
 
 
@@ -74,7 +75,7 @@ def run(settings: Settings, store: Store, stop: threading.Event) -> None:
 
 
 def send_all(settings: Settings, store: Store) -> None:
-    """Sends every model that is due, once. Raises the first CometError that may pass."""
+    """Sends every model that is due, once. Raises the first temporary CometError."""
     outbox = _outbox(store)
     while claims := outbox.claim(1, kinds=(MODEL,)):
         if error := _attempt(settings, outbox, claims[0]):
@@ -86,7 +87,7 @@ def _outbox(store: Store) -> Outbox:
 
 
 def _attempt(settings: Settings, outbox: Outbox, claimed: Claimed) -> CometError | None:
-    """Sends one model and notes the outcome in the outbox. Returns an error that may pass, or None."""
+    """Sends one model and records the outcome in the outbox. Returns a temporary error, or None."""
     try:
         with _held(outbox, claimed), contextlib.closing(Registry.open(settings)) as registry:
             send(settings, registry, Comet.open(settings), claimed)
@@ -129,9 +130,9 @@ def _held(outbox: Outbox, claimed: Claimed) -> Iterator[None]:
 
 
 def send(settings: Settings, registry: Registry, comet: Comet, claimed: Claimed) -> None:
-    """Brings what Comet has of a version up to date.
+    """Updates a version in Comet.
 
-    Raises CometError, RecordsError, and FilesElsewhere where another machine has what is missing.
+    Raises CometError, RecordsError, and FilesElsewhere if the missing files are on another machine.
     """
     record = registry.record(str(claimed.row.payload.get("version")))
     if record is None:
@@ -236,7 +237,7 @@ def _upload_files(
         raise CometRejected(f"The files of {record.version} are on no machine that sends to Comet.")
     files = model_files.files_of(folder)
     model_files.upload(comet, record.version, folder, files, matrix)
-    # Whoever fetches the files from Comet checks them against these sums.
+    # Machines that fetch the files from Comet verify them against these checksums.
     registry.note(record.version, FILES, files)
     done = registry.record(record.version)
     if done is None:

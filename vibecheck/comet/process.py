@@ -47,7 +47,7 @@ class SendingProcess:
             self._started = time.monotonic()
             try:
                 self._process = child.start(self._command)
-            except OSError as error:  # most likely out of memory; retried later
+            except OSError as error:  # probably out of memory; retried later
                 log.warning("The process that sends to Comet cannot be started: %s", error)
 
     def _keep_running(self) -> None:

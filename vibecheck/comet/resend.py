@@ -17,7 +17,7 @@ SAMPLE = 20
 
 
 def send_again(settings: Settings, store: Store, since: datetime | None = None) -> int:
-    """Adds what Comet lacks of the predictions made at or after `since` to the outbox, and all models.
+    """Adds predictions made at or after `since` that Comet lacks to the outbox, and all models.
 
     Returns how many records were added, without models. Raises CometError and RecordsError.
     """
@@ -43,7 +43,7 @@ def send_again(settings: Settings, store: Store, since: datetime | None = None) 
 
 
 def count_missing(comet: Comet, store: Store) -> dict[str, int]:
-    """Looks some predictions up that were sent: how many (`checked`), and how many Comet lacks (`missing`).
+    """Looks up some predictions that were sent: how many (`checked`), and how many Comet lacks (`missing`).
 
     Raises CometError and RecordsError.
     """

@@ -25,7 +25,7 @@ from vibecheck.records.outbox import queue
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
-# Concurrent downloads: enough to hide the latency, too few to be a burden for Comet.
+# Concurrent downloads: enough to hide the latency, few enough not to burden Comet.
 AT_ONCE = 4
 PICTURES = 100
 # A face of 320 px is about 20 KB; anything much larger is not ours.
@@ -46,7 +46,7 @@ class _Picture:
 def restore(
     settings: Settings, store: Store, since: datetime, report: Callable[[Restoring], None] = lambda _: None
 ) -> Restoring:
-    """Merges what Comet has of models, and of predictions made at or after `since`, into the records.
+    """Merges Comet's models, and its predictions made at or after `since`, into the records.
 
     `report` is called with the progress after each step. Raises CometError and RecordsError; what was
     merged before that stays.

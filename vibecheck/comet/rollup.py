@@ -17,7 +17,7 @@ from vibecheck.records.store import Store
 def roll_up(comet: Comet, store: Store, day: date) -> None:
     """Brings a day's feedback_log.csv and counts up to date with its other assets.
 
-    What was deleted and is still there is deleted again. Raises CometError and RecordsError.
+    Deleted records that are still there are deleted again. Raises CometError and RecordsError.
     """
     assets = comet.assets(day)
     deleted = delete_forgotten(comet, store, day, assets)
@@ -56,7 +56,7 @@ def needs_rollup(assets: list[Asset]) -> bool:
 def delete_forgotten(comet: Comet, store: Store, day: date, assets: list[Asset]) -> list[Asset]:
     """Deletes the assets of predictions that were deleted here; returns them.
 
-    They are still there if Comet did not list them when they were to be deleted.
+    They are still there if Comet did not list them at the deletion.
     """
     forgotten = store.forgotten_among({each for asset in assets if (each := id_of(asset.name))})
     found = [asset for asset in assets if id_of(asset.name) in forgotten]

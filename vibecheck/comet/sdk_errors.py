@@ -1,4 +1,4 @@
-"""Turns the SDK's errors into three: not now, not with these settings, not this record.
+"""Turns the SDK's errors into three: a temporary failure, refused settings, or a rejected record.
 
 No message quotes the SDK's own, which may contain the key.
 """
@@ -94,7 +94,7 @@ def _error_of(doing: str, response: requests.Response) -> CometError:
         return CometUnavailable(f"Comet asks to send more slowly{quoted}.", _retry_after(response))
     if status >= 500 or status == 408:
         return CometUnavailable(
-            f"Comet has a problem of its own (status {status}){quoted}.", _retry_after(response)
+            f"Comet has an internal problem (status {status}){quoted}.", _retry_after(response)
         )
     return CometRejected(f"Comet rejected the request to {doing}: status {status}{quoted}.")
 

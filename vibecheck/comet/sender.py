@@ -1,6 +1,6 @@
 """Sends the outbox to Comet, in a process of its own, until it is stopped.
 
-Any number of senders, on any number of machines, share the outbox; what a dead one leaves, another one takes.
+Any number of senders, on any number of machines, share the outbox; another one takes over rows of a dead one.
 `python -m vibecheck send` runs one; the app starts its own.
 """
 
@@ -111,7 +111,7 @@ class Sender:
         )
 
         def pause(state: RetryCallState) -> float:
-            if self._progress:  # a new failure, so the pauses start again
+            if self._progress:  # a new failure: the pauses start again
                 self._progress, state.attempt_number = False, 1
             trouble = state.outcome.exception() if state.outcome else None
             asked = trouble.retry_after if isinstance(trouble, CometUnavailable) else None
@@ -122,7 +122,7 @@ class Sender:
 
         def end(state: RetryCallState) -> None:
             if not self.stop.is_set() and state.outcome:
-                state.outcome.result()  # raises what the last attempt did
+                state.outcome.result()  # raises the error of the last attempt
 
         return Retrying(
             retry=retry_if_exception_type(CometError),
@@ -158,7 +158,7 @@ class Sender:
                 raise
 
     def _send(self, delivery: Delivery, batch: list[Claimed]) -> None:
-        """Sends a batch row by row, and releases what is left over."""
+        """Sends a batch row by row, and releases the rest."""
         left = list(batch)
         taken = time.monotonic()
         try:
@@ -213,7 +213,7 @@ class Sender:
         self._note_state(False, sentence)
 
     def _note_state(self, works: bool, sentence: str) -> None:
-        """Notes the state for the app: at each change, and regularly as a sign of life."""
+        """Records its state for the app: at each change, and regularly as a heartbeat."""
         last = self._noted
         new = last is None or (works, sentence) != last[1:]
         if last and not new and time.monotonic() - last[0] < SPEAKS_EVERY:

@@ -23,7 +23,7 @@ SAMPLE = "comet-sample"
 # The metric of a version whose files are in Comet: their SHA-256 by name.
 FILES = "comet_files"
 
-# The sender repeats its state every so many seconds, and counts as dead after so many without one.
+# Seconds after which the sender repeats its state, and without a state after which it counts as dead.
 SPEAKS_EVERY = 30.0
 SILENT_AFTER = 100.0
 
@@ -63,7 +63,7 @@ def comet_state(store: Store) -> CometState:
     note = store.notes.read(SENDER)
     restoring = store.notes.read(RESTORING)
     if note is None:
-        connected, sentence = False, "Nothing was sent yet."
+        connected, sentence = False, "Nothing has been sent yet."
     elif abs(note.age) > SILENT_AFTER:
         connected, sentence = (
             False,
@@ -87,7 +87,7 @@ def _lost(sample: Note | None) -> str:
 
 
 def try_again(store: Store) -> int:
-    """Retries all that is set aside or paused at once; returns how many rows were set aside."""
+    """Makes rows that are set aside or paused due at once; returns how many were set aside."""
     count = store.outbox().retry_all()
     store.notes.write(ASKED, {"for": "try again"})
     return count

@@ -51,7 +51,7 @@ def serve(settings: Settings, until_empty: bool = False, with_parent: bool = Fal
 
 
 def send_again(settings: Settings, since: datetime | None) -> int:
-    """Sends again what Comet lacks of what was sent; returns how many records. Raises VibeCheckError."""
+    """Sends records again that Comet has lost; returns their number. Raises VibeCheckError."""
     if settings.comet_api_key is None:
         raise SettingsError(NOWHERE)
     store = Store.open(settings.records_url, settings.images_url, settings.sends)

@@ -1,8 +1,8 @@
 """Whether a challenger is better than the champion: decided on labels that neither model influenced.
 
-People correct wrong answers and pass over right ones, so volunteered labels are mostly of the champion's
+People correct wrong answers and ignore right ones, so volunteered labels are mostly of the champion's
 errors, and any other model looks better on them. Only labels count here that were requested at random
-(audits, imports, the labellers' random queue), of people on whose pictures neither model was trained. Both
+(audits, imports, the labellers' random queue), from people on whose pictures neither model was trained. Both
 models answer the same faces, and only those on which one is right and the other wrong tell them apart: see
 `evidence` for the test.
 
@@ -63,7 +63,7 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`proved`, and in a sentence why or why not. `needed` is about how many more such labels it takes to
-    prove what was seen, if it is true; None where the challenger is not ahead."""
+    prove the observed difference, if it is real; None if the challenger is not ahead."""
 
     proved: bool
     reason: str
@@ -78,7 +78,7 @@ def compare(
 ) -> Comparison:
     """Two models' answers (N indices of moods each) against the truth (N), in the order of the labels.
 
-    `units` (N) says who each picture is of; None: each of somebody else.
+    `units` (N) says whom each picture shows; None: each shows somebody else.
     """
     first, second = champion == truth, challenger == truth
     differ = np.flatnonzero(first != second)
@@ -100,7 +100,7 @@ def compare(
 
 
 def _difference(n: int, signs: Sequence[int], units: Sequence[Hashable]) -> tuple[float, float]:
-    """Bounds of the difference in accuracy: those of the mean sign, times the share of such pictures."""
+    """Bounds of the difference in accuracy: those of the mean sign, times the share of decisive pictures."""
     if n == 0:
         return -1.0, 1.0
     share = binomtest(len(signs), n).proportion_ci(method="wilson")
@@ -130,7 +130,7 @@ def chance_if_shuffled(answers: np.ndarray, truth: np.ndarray) -> float:
 
 
 def veto(reference: Comparison | None) -> str:
-    """Why the reference set forbids a promotion, in a sentence; empty where it does not."""
+    """Why the reference set forbids a promotion, in a sentence; empty if it does not."""
     if reference is None or reference.champion - reference.challenger <= MAY_LOSE * reference.n:
         return ""
     lost = (reference.champion - reference.challenger) / reference.n
@@ -138,7 +138,7 @@ def veto(reference: Comparison | None) -> str:
 
 
 def judge(held_out: Comparison, reference: Comparison | None = None, attempt: int = 1) -> Verdict:
-    """May the challenger go live?
+    """Whether the challenger may go live.
 
     The evidence on the labels that judge has to reach the threshold of the `attempt`-th challenger of this
     champion, the challenger has to agree with them beyond chance, and it may lose at most one point of
@@ -155,7 +155,7 @@ def judge(held_out: Comparison, reference: Comparison | None = None, attempt: in
         f"(evidence {reached:.3g} of {threshold:.3g})"
     )
     if reached >= threshold and held_out.p_shuffled > SHUFFLED:
-        reason = "Not proved: it agrees with these labels hardly more than chance would. Look at them"
+        reason = "Not proved: it agrees with these labels hardly more than chance would. Review them"
         return Verdict(False, f"{reason}, or wait for more. {seen}.", None)
     if reached >= threshold:
         return Verdict(True, f"Proved better. {seen}.", 0)
@@ -166,7 +166,7 @@ def judge(held_out: Comparison, reference: Comparison | None = None, attempt: in
 
 
 def more_labels(seen: Comparison, threshold: float = evidence.FIRST) -> int | None:
-    """How many more labels reach the threshold with a chance of 80%, if the difference is as seen.
+    """How many more labels reach the threshold with a chance of 80%, if the observed difference is real.
 
     None where the challenger is not ahead, or too little to be proved within a million labels.
     """

@@ -25,7 +25,7 @@ from scipy.special import betaincc, betaln
 FIRST = 20.0
 # Bounds of the interval: each is wrong, at any time, with a probability of at most 5%.
 BOUND = 20.0
-LARGEST = 1e12  # more says no more, and is not stored
+LARGEST = 1e12  # larger values mean no more, and are capped
 
 # Gauss-Legendre nodes for bets 2p - 1 in (0, 1), with the weights of the density.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
@@ -52,7 +52,7 @@ def of_counts(won: float, lost: float) -> float:
 def highest(signs: Sequence[int], units: Sequence[Hashable]) -> float:
     """The highest E up to now.
 
-    `signs` are +1 (won) and -1 (lost) in the order of the labels, `units` who they are of.
+    `signs` are +1 (won) and -1 (lost) in the order of the labels, `units` the visitors they belong to.
     """
     return min(max(over_time(signs, units), default=1.0), LARGEST)
 
@@ -83,14 +83,14 @@ def _lower_bound(means: np.ndarray) -> float:
 
 
 def _now(means: np.ndarray, mean: float) -> float:
-    """Today's E that a visitor's mean sign, of which `means` has one a visitor, is above `mean`."""
+    """The current E that a visitor's mean sign is above `mean`; `means` has one mean sign per visitor."""
     bets = _BETS / (1 + mean)
     logs = np.log1p(np.outer(bets, means - mean)).sum(axis=1)
     return _mixed(logs)
 
 
 def _mixed(logs: np.ndarray) -> float:
-    """The E of the whole stake, from the logarithm of what each bet has become."""
+    """The E of the whole stake, from the logarithm of each bet's value."""
     top = logs.max()
     return float(np.exp(min(top, 700.0)) * (_PRIOR @ np.exp(logs - top)))
 

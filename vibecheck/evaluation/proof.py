@@ -51,7 +51,7 @@ _PROOF = TypeAdapter(Proof)
 
 
 def proof_of(metrics: Mapping[str, Any]) -> Proof | None:
-    """The proof among a version's metrics; None where it was never judged, or what is there is none."""
+    """The proof among a version's metrics; None if it was never judged, or the proof is invalid."""
     found = metrics.get(PROOF)
     try:
         return _PROOF.validate_python({"evidence": None} | found if isinstance(found, dict) else found)
@@ -71,7 +71,7 @@ def attempts_of(metrics: Mapping[str, Any]) -> dict[str, int]:
 def refusal(version: str, metrics: Mapping[str, Any], champion: str | None) -> str | None:
     """Why a version may not be promoted in place of `champion`, in a sentence that says what to do.
 
-    None where it may: it was proved better than this champion, or there is none to be better than.
+    None if it may: it was proved better than this champion, or there is no champion.
     """
     if champion is None:
         return None
@@ -87,4 +87,4 @@ def refusal(version: str, metrics: Mapping[str, Any], champion: str | None) -> s
         )
     else:
         return None
-    return f'{why} To promote it all the same, give a reason, which is kept: --override "REASON".'
+    return f'{why} To promote it anyway, give a reason, which is kept: --override "REASON".'

@@ -110,7 +110,7 @@ class Changed:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a trial found; see the head of this module."""
+    """The result of a comparison; see the docstring of this module."""
 
     challenger: VersionName
     champion: VersionName
@@ -132,7 +132,7 @@ class Report:
     def parse(cls, text: str | bytes) -> "Report":
         """The report in the text of a `report.json`. Raises ModelError for anything that is not one."""
         if len(text) > LARGEST:
-            raise ModelError("A report of this size was not made by python -m finetune.")
+            raise ModelError("The report is larger than any that python -m finetune writes.")
         try:
             return _REPORT.validate_json(text)
         except ValidationError as error:

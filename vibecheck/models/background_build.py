@@ -19,7 +19,7 @@ from typing import Any
 from vibecheck.processes import child
 from vibecheck.settings import Settings
 
-KILLED = 9  # the signal that cannot be caught; the kernel sends it when memory runs out
+KILLED = 9  # SIGKILL; the kernel sends it when memory runs out
 VMSTAT = Path("/proc/vmstat")
 
 log = logging.getLogger(__name__)
@@ -103,10 +103,10 @@ class BackgroundBuild:
 
 
 def why_it_ended(code: int, written: str, out_of_memory: bool) -> str:
-    """The end of a sentence: how a process ended that did not say so itself, and its last words.
+    """The end of a sentence: how a process ended that reported no reason, and its last output.
 
-    `code` is as `Popen.returncode`, `written` its standard error. What comes before the colon can be shown
-    to anybody; the last words may name files.
+    `code` is as `Popen.returncode`, `written` its standard error. The part before the colon can be shown
+    to anybody; the last output may name files.
     """
     how = f"exit status {code}" if code >= 0 else signal.Signals(-code).name
     if code == -KILLED and out_of_memory:

@@ -24,7 +24,7 @@ from vibecheck.records.synthetic import is_synthetic
 from vibecheck.records.values import LearnedCalibration
 from vibecheck.vision.classifier import Classifier
 
-# The newest audits that are learned from: more take longer, and weigh little by their age.
+# The number of newest audits to learn from: older ones take time, and have little weight.
 MOST = 2000
 DAY = 86400.0  # s
 
@@ -40,12 +40,12 @@ class Calibrations:
         self._learned: dict[str, int] = {}  # how many audits there were when it was last learned from them
 
     def in_use(self, version: str) -> LearnedCalibration | None:
-        """What a version runs under; None: as shipped."""
+        """The calibration in use for a version; None for the one it shipped with."""
         with reading(self._engine) as connection:
             return calibration_rows.in_use(connection, version)
 
     def current(self, classifier: Classifier) -> Classifier:
-        """The loaded model under the calibration that is in use for it: itself, where it is already."""
+        """The loaded model with the calibration in use for it; the same object if it already has it."""
         in_use = self.in_use(classifier.version)
         scaling, name = (in_use.scaling, in_use.id) if in_use else (None, None)
         return classifier if classifier.calibration == name else classifier.calibrated(scaling, name)
@@ -72,7 +72,7 @@ class Calibrations:
         """Learns from the audits of a version, as `learn_if_due` does, at once."""
         with reading(self._engine) as connection:
             if is_synthetic(connection):
-                return None  # made-up audits teach nothing about the real model
+                return None  # synthetic audits say nothing about the real model
             rows = audits.answered(connection, version, MOST)
             known = {each.id: each for each in calibration_rows.history(connection, version)}
             in_use = calibration_rows.in_use(connection, version)
@@ -108,9 +108,9 @@ class Calibrations:
 
 
 def _audited(rows: Sequence[Row], known: dict[str, LearnedCalibration]) -> Audited:
-    """The audits, with the probabilities as the model itself gave them.
+    """The audits, with the model's uncalibrated probabilities.
 
-    Those that were made under a calibration that is not here, since it was not restored, are left out.
+    Those made with a calibration that was not restored are left out.
     """
     rows = [row for row in rows if row.calibration is None or row.calibration in known]
     shown = np.array([[getattr(row, name) for name in PROBABILITIES] for row in rows]).reshape(-1, len(NAMES))

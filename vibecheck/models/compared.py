@@ -1,6 +1,6 @@
 """Which versions are compared with the champion, and so read each vibe check.
 
-Apart from `trials.py`, which loads the statistics.
+Separate from `trials.py`, which loads the statistics.
 """
 
 from vibecheck.models.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
@@ -21,7 +21,7 @@ def compared(registry: Registry) -> tuple[str, ...]:
 def watched_promotion(registry: Registry) -> Promotion | None:
     """The promotion of the champion, if the champion before it still runs as a shadow model.
 
-    None after a rollback, and where an update of VibeCheck took the model before away. Raises RecordsError.
+    None after a rollback, and if an update of VibeCheck removed the previous model. Raises RecordsError.
     """
     aliases = registry.aliases()
     last = next(iter(registry.promotions()), None)

@@ -1,7 +1,7 @@
 """Models installed on this machine: a folder for each version, under `models` in the data folder.
 
-A folder is written aside and then renamed, so it is complete or absent. Its `report.json` has a checksum of
-every file, so that damage is noticed and the model built again.
+A folder is written under another name and then renamed, so it is complete or absent. Its `report.json` has a
+checksum of every file, so that damage is noticed and the model built again.
 """
 
 import hashlib
@@ -183,19 +183,19 @@ def folder_of(version: str, data: Path) -> Path:
     """
     there = Shelf(data).find(version)
     if version == Manifest.read(EMBEDDED).version:
-        # An installed copy of the same weights runs in the way that was measured to be fastest here.
+        # An installed copy of the same weights runs in the variant that is fastest on this machine.
         same = there is not None and there.report["content"] == content_of(EMBEDDED)
         return there.folder if there and same else EMBEDDED
     if there is None:
         raise ModelError(
-            f"{version} is not ready on this machine: make it ready with python -m vibecheck compile. Those "
+            f"{version} is not ready on this machine: build it with python -m vibecheck compile. Those "
             "that are ready are in python -m vibecheck models list."
         )
     return there.folder
 
 
 def reader_of(version: str, settings: Settings) -> Reader:
-    """Reads as the app does when this version runs: from its folder, under its calibration.
+    """Reads like the app when this version runs: from its folder, with its calibration.
 
     Raises ModelError if it is not installed, and RecordsError.
     """

@@ -28,9 +28,9 @@ from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded
 from vibecheck.vision.reader import Reader
 
 LOOK_EVERY = 2.0  # s
-# How often it is asked whether there are audits to learn from.
+# How often to look for audits to learn from.
 LEARN_EVERY = 60.0  # s
-# After a temporary failure the same model is not tried again sooner than this.
+# The pause before a model is tried again after a temporary failure.
 RETRY_AFTER = 600.0  # s
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,8 @@ class LiveModel:
             try:
                 self.look()
             except RecordsError as error:
-                # Without records there is no registry; the current model stays. Vibe checks report it, too.
+                # Without records there is no registry, and the current model stays. Vibe checks report the
+                # failure, too.
                 log.debug("The registry cannot be read: %s", error)
             except Exception as error:
                 log.exception("The champion could not be followed")
@@ -120,7 +121,7 @@ class LiveModel:
             self._stopped.wait(self._look_every)
 
     def _learn(self, registry: Registry) -> None:
-        """Learn from the audits of the model that runs; the next look finds what was learned."""
+        """Learn from the audits of the model that runs; the next look applies the result."""
         if time.monotonic() < self._learn_at:
             return
         self._learn_at = time.monotonic() + LEARN_EVERY
@@ -133,7 +134,7 @@ class LiveModel:
             log.exception("The audits could not be learned from")
 
     def _begin(self, registry: Registry, wanted: str) -> None:
-        """Replace the stand-in of a new installation by the model of the setting, once it is ready."""
+        """Replace the embedded model of a new installation by the model of the setting, once it is ready."""
         if version := self._prepared(wanted, wanted):
             registry.begin(version, "The first model, named by VIBECHECK_MODEL.", datetime.now(UTC))
 
@@ -191,14 +192,14 @@ class LiveModel:
     def _swap(self, registry: Registry, folder: Path) -> None:
         """Run the model in `folder` from the next frame on. Raises ModelError."""
         classifier = Classifier.load(folder, self._settings.threads)
-        # The first run is slow, so it must not be a visitor's.
+        # The first run is slow, so it must not delay a visitor.
         classifier.probabilities(np.zeros((1, classifier.side, classifier.side, 3), np.uint8))
         self.reader.classifier = registry.calibrations.current(classifier)
         self.report = self._report()
         del classifier
         self._end_build(None)
         log.info("%s runs now", self.manifest.version)
-        # The old model goes; what is here now is here to stay (see `ui.app._settle`).
+        # The old model is freed; everything loaded now stays (see `ui.shared.app._settle`).
         gc.unfreeze()
         gc.collect()
         gc.freeze()

@@ -1,10 +1,10 @@
-"""The registry: which models there are, which of them runs, and why.
+"""The registry: which models exist, which of them runs, and why.
 
 It is part of the records' database, so all copies of the app share it; each machine builds the files of a
 version from its `source` (see `vibecheck.export.build`). Three aliases name versions: `champion` runs,
 `previous` ran before it, `challenger` waits for its proof. They move in one transaction, together with
-the promotion that says why. There is a champion from the first moment on: the embedded model stands in
-until the model of VIBECHECK_MODEL is ready, or somebody decides otherwise.
+the promotion that says why. There is always a champion: at first the embedded model,
+until the model of VIBECHECK_MODEL is ready, or somebody promotes another one.
 
 It knows versions, not files, and never loads a model.
 """
@@ -46,7 +46,7 @@ class Registry:
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        """The registry in the records that the settings name, with the embedded model as stand-in."""
+        """The registry in the records that the settings name, with the embedded model as first champion."""
         registry = cls(open_database(settings.records_url, settings.sends))
         try:
             stand_in.register(registry._engine, Manifest.read(EMBEDDED))
@@ -93,7 +93,7 @@ class Registry:
             .group_by(registered_models.c.version)
             .order_by(registered_models.c.registered_at, registered_models.c.version)
         )
-        # Postgres does not compare JSON, so it is grouped by the key, on which the rest depends.
+        # Postgres cannot group by JSON columns, so it groups by the key, on which the rest depends.
         with reading(self._engine) as connection:
             return [Version(**row) for row in connection.execute(query).mappings()]
 
@@ -111,29 +111,29 @@ class Registry:
             return Version(**row, trained_on=count, deleted=deleted)
 
     def record(self, version: str) -> VersionRecord | None:
-        """All that is known of a version, to be kept elsewhere too; None where it is not registered."""
+        """Everything known about a version, for a copy outside the records; None if it is not registered."""
         with reading(self._engine) as connection:
             return registry_records.read(connection, version)
 
     def merge(self, found: Sequence[VersionRecord], told: Collection[Promotion]) -> int:
-        """Adds versions and promotions that are not here yet; returns how many versions were new."""
+        """Adds missing versions and promotions; returns how many versions were new."""
         with writing(self._engine) as connection:
             return registry_records.merge(connection, found, told)
 
     def enqueue_all(self) -> None:
-        """Has the records of all versions in Comet brought up to date."""
+        """Schedules an update of the records of all versions in Comet."""
         with writing(self._engine) as connection:
             for version in connection.execute(select(registered_models.c.version)).scalars().all():
                 messages.enqueue_model(connection, version)
 
     def note(self, version: str, name: str, value: object) -> None:
-        """Keeps one more metric of a version without reporting it to Comet."""
+        """Adds a metric to a version without reporting it to Comet."""
         with writing(self._engine) as connection:
             registry_rows.lock(connection)
             registry_rows.set_metric(connection, version, name, value)
 
     def trained_on(self, version: str) -> list[str]:
-        """The ids of the predictions that a version was trained on, also of deleted ones, sorted."""
+        """The sorted ids of the predictions that a version was trained on, including deleted ones."""
         query = select(trained_on.c.prediction_id).where(trained_on.c.version == version)
         with reading(self._engine) as connection:
             return sorted(connection.execute(query).scalars())
@@ -202,7 +202,7 @@ class Registry:
         return mine or 1 + max((attempts.get(champion, 0) for attempts in tried.values()), default=0)
 
     def prove(self, version: str, proof: Proof) -> None:
-        """Keeps the proof with its version, in place of an earlier one. Raises ModelError if unknown."""
+        """Stores the proof with its version, replacing an earlier one. Raises ModelError if unknown."""
         with writing(self._engine) as connection:
             registry_rows.lock(connection)
             metrics = registry_rows.metrics_of(connection, version)
@@ -210,7 +210,7 @@ class Registry:
             registry_rows.note(connection, version, metrics | {PROOF: proof.plain(), ATTEMPTS: attempts})
 
     def discard(self, version: str, now: datetime) -> None:
-        """Marks a version as unwanted: it is no longer the challenger; what is known of it stays.
+        """Discards a version: it is no longer the challenger, but remains registered.
 
         Raises ModelError if it is not registered, or is the champion or the one to roll back to.
         """
@@ -247,14 +247,14 @@ class Registry:
             return registry_rows.promoted(connection, Promotion(version, before, kind, why.strip(), now))
 
     def standing_in(self) -> bool:
-        """Whether the champion only stands in: it is an embedded model that nobody decided on."""
+        """Whether the champion is provisional: an embedded model that nobody decided on."""
         with reading(self._engine) as connection:
             return registry_rows.standing_in(connection)
 
     def begin(self, version: str, why: str, now: datetime) -> bool:
-        """Makes a version the champion in place of the stand-in; returns whether it did.
+        """Makes a version the champion if the current one is provisional; returns whether it did.
 
-        It does not once there is another champion: of several copies of the app that start together, one
+        If several copies of the app start together, only one
         does it. Raises ModelError if the version is not registered.
         """
         with writing(self._engine) as connection:
@@ -275,10 +275,12 @@ class Registry:
             registry_rows.lock(connection)
             aliases = registry_rows.aliases_of(connection)
             if PREVIOUS not in aliases:
-                raise ModelError("There was no champion before this one, so there is nothing to go back to.")
+                raise ModelError(
+                    "There was no champion before this one, so there is nothing to roll back to."
+                )
             before = aliases[CHAMPION]
             if champion not in (None, before):
-                raise ModelError(f"{before} is the champion by now, not {champion}.")
+                raise ModelError(f"The champion is now {before}, not {champion}.")
             why = why.strip() or f"back from {before}"
             return registry_rows.promoted(
                 connection, Promotion(aliases[PREVIOUS], before, "rollback", why, now)

@@ -23,7 +23,7 @@ Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 
 @dataclass(frozen=True, slots=True)
 class VersionRecord:
-    """All that the registry knows of a version.
+    """Everything that the registry knows about a version.
 
     `trained_on` are the ids of the predictions it learned from, `deleted` those of them that were deleted
     since. `challenger` says whether it is the challenger. `learned` are its calibrations.
@@ -71,7 +71,7 @@ def read(connection: Connection, version: str) -> VersionRecord | None:
 def merge(connection: Connection, found: Sequence[VersionRecord], told: Collection[Promotion]) -> int:
     """Adds versions, calibrations and promotions that are not here yet; returns how many versions were new.
 
-    Where no decision was made here yet, the aliases become those that the last promotion left.
+    If no decision was made here yet, the aliases become those after the last promotion.
     """
     registry_rows.lock(connection)
     here = set(connection.execute(select(registered_models.c.version)).scalars())
@@ -89,7 +89,7 @@ def merge(connection: Connection, found: Sequence[VersionRecord], told: Collecti
     mine = {Promotion(**row) for row in connection.execute(select(*columns)).mappings()}
     undecided = all(each.kind == "first" for each in mine)
     if undecided and told:
-        # The model that a new disk begins with was nobody's decision.
+        # Nobody decided on the first model of a new disk.
         connection.execute(delete(promotions))
         mine = set()
     if missing := sorted(set(told) - mine, key=lambda each: each.made_at):
@@ -105,7 +105,7 @@ def merge(connection: Connection, found: Sequence[VersionRecord], told: Collecti
 
 
 def _restore_champion(connection: Connection, history: Sequence[Promotion], known: Collection[str]) -> None:
-    """Sets champion and previous as the last promotion left them, if the versions are known."""
+    """Sets champion and previous as after the last promotion, if the versions are known."""
     if not history or history[-1].version not in known:
         return
     last = history[-1]

@@ -16,7 +16,7 @@ from vibecheck.records.values import Promotion
 from vibecheck.vision.model_source import EMBEDDED_NAME
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-# Held in Postgres while aliases move: any number that nothing else in the database uses as its own.
+# The advisory lock held in Postgres while aliases move: any number that nothing else in the database uses.
 LOCK = 0x76696266
 
 
@@ -70,7 +70,7 @@ def set_alias(connection: Connection, alias: str, version: str) -> None:
 
 
 def clear_alias(connection: Connection, alias: str, version: str | None = None) -> None:
-    """The alias names nothing; or, with a version, if it named this one."""
+    """Removes the alias; with a version, only if it names this one."""
     named = model_aliases.c.alias == alias
     if version is not None:
         named &= model_aliases.c.version == version
@@ -78,7 +78,7 @@ def clear_alias(connection: Connection, alias: str, version: str | None = None) 
 
 
 def metrics_of(connection: Connection, version: str) -> dict[str, Any]:
-    """What is known of a version. Raises ModelError if it is not registered."""
+    """The metrics of a version. Raises ModelError if it is not registered."""
     query = select(registered_models.c.metrics).where(registered_models.c.version == version)
     found = connection.execute(query).one_or_none()
     if found is None:
@@ -87,7 +87,7 @@ def metrics_of(connection: Connection, version: str) -> dict[str, Any]:
 
 
 def note(connection: Connection, version: str, metrics: Mapping[str, Any]) -> None:
-    """Stores what is known of a version, and queues it for Comet."""
+    """Stores the metrics of a version, and queues it for Comet."""
     known = {name: value for name, value in metrics.items() if value is not None}
     same = registered_models.c.version == version
     connection.execute(update(registered_models).where(same).values(metrics=known))
@@ -95,7 +95,7 @@ def note(connection: Connection, version: str, metrics: Mapping[str, Any]) -> No
 
 
 def set_metric(connection: Connection, version: str, name: str, value: object) -> None:
-    """Keeps one more metric of a version; nothing if it is not registered."""
+    """Adds a metric to a version; does nothing if it is not registered."""
     same = registered_models.c.version == version
     known = connection.execute(select(registered_models.c.metrics).where(same)).scalar_one_or_none()
     if known is not None:
@@ -104,7 +104,7 @@ def set_metric(connection: Connection, version: str, name: str, value: object) -
 
 
 def source_of(connection: Connection, version: str) -> str | None:
-    """What a version is built from; None if it is not registered."""
+    """The source that a version is built from; None if it is not registered."""
     query = select(registered_models.c.source).where(registered_models.c.version == version)
     return connection.execute(query).scalar_one_or_none()
 

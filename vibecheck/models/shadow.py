@@ -2,7 +2,7 @@
 
 The champion, the challenger, the embedded model, and the previous champion while a promotion is watched read
 the same crop, the one that could be kept, so that one label judges all of them. One thread of low priority
-does it, after the result is on its way; where it cannot keep up, vibe checks are skipped.
+does it, after the result has been sent; if it cannot keep up, vibe checks are skipped.
 """
 
 import logging
@@ -33,15 +33,15 @@ from vibecheck.vision.faces import Face
 MOST_WAITING = 32
 # s between a vibe check and its readings, in which the result reaches the visitor.
 AFTER = 0.3
-# s between two looks at the registry, and at what is proved by now; that takes at most this share of a core.
+# s between checks of the registry and of new proofs, which take at most this share of a core.
 LOOK_EVERY = 5.0
 SETTLE_EVERY, SETTLE_SHARE = 60.0, 0.02
 # ms; a model whose readings take longer than this three times in a row is left out.
 SLOW, TIMES = 5000.0, 3
-# s after which a model that was left out is tried again: one that is not installed, and one that fails.
+# s after which a model that was left out is tried again, if it is not installed, or if it fails.
 NOT_READY, FAILED = 60.0, 600.0
-# Of the thread: on a busy core it gets a tenth of the time. Less would be dangerous: whatever holds Python's
-# lock and does not run delays all others.
+# The thread's niceness: on a busy core it gets a tenth of the time. Less would be dangerous: a thread that
+# holds Python's lock and does not run delays all others.
 NICE = 10
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class ShadowModels:
 
     @property
     def state(self) -> ShadowState:
-        """What reads at the moment."""
+        """The models that currently read."""
         return replace(self._state, skipped=self._skipped)
 
     @property
@@ -113,7 +113,7 @@ class ShadowModels:
         return WAIT if self.active else timedelta(0)
 
     def submit(self, prediction_id: str, picture: np.ndarray, face: Face) -> None:
-        """Have the models read the face in a crop (H x W x 3 uint8 RGB) later; returns at once."""
+        """Queue the face in a crop (H x W x 3 uint8 RGB) for the models; returns at once."""
         if not self.active:
             return
         try:
@@ -124,7 +124,7 @@ class ShadowModels:
                 log.warning("Shadow models cannot keep up: some vibe checks are not read by them.")
 
     def stop(self) -> None:
-        """Stop reading; what waits is dropped."""
+        """Stop reading; crops that wait are dropped."""
         self._stopped.set()
         with suppress(queue.Full):
             self._waiting.put_nowait(None)  # wakes the thread
@@ -168,11 +168,11 @@ class ShadowModels:
         self._tell()
 
     def _settle(self) -> None:
-        """Keep what is proved by now, and act on it where the settings say so. Raises RecordsError."""
+        """Store new proofs, and act on them if the settings say so. Raises RecordsError."""
         start = time.monotonic()
         if start < self._settle_at or self._registry is None or not self._wanted:
             return
-        from vibecheck.models import trials  # with the statistics, which many installations never need
+        from vibecheck.models import trials  # loads the statistics, which many installations never need
 
         self._settle_at = start + self._settle_every  # also after a failure
         statistics = self._open_store().statistics
@@ -188,7 +188,7 @@ class ShadowModels:
         live = self._live()
         try:
             if live.version == version:
-                # All as shipped: audits that taught one of them a bias must not also judge it by that.
+                # All without learned calibrations: audits from which one was learned must not also judge it.
                 self._models[version] = live.sharing().calibrated(None, None)
             elif version == self._wanted[0]:
                 return  # the champion is being loaded: two copies of it would take twice the memory
@@ -212,7 +212,7 @@ class ShadowModels:
                 shares = model.probabilities(crop[np.newaxis])[0]
                 took = (time.perf_counter() - start) * 1000
                 made.append(ShadowReading(waiting.prediction_id, version, tuple(map(float, shares)), took))
-            except Exception as error:  # of a model that anybody may have made
+            except Exception as error:  # the model may come from anybody
                 log.info("%s cannot read a face", version, exc_info=True)
                 self._leave_out(version, f"{version} fails ({type(error).__name__}: {str(error)[:200]}).")
                 continue
@@ -236,7 +236,7 @@ class ShadowModels:
 
 
 def _lower_priority() -> None:
-    """Of this thread, on Linux, where a thread has a priority of its own."""
+    """Lowers the priority of this thread, on Linux, where each thread has its own."""
     if sys.platform == "linux":
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

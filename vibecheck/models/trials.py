@@ -1,8 +1,8 @@
-"""Comparisons with the champion that are in progress, what they prove, and what follows from it.
+"""Comparisons with the champion that are in progress, their proofs, and the resulting promotions.
 
 The challenger and the embedded model are compared with the champion on all labels that judge both (see
 `records/labels/judging.py`). After a promotion the champion before it is compared with the new one on labels
-given since: a guard, which is a test of its own. All of them may be looked at any time (see
+given since: a guard, which is a separate test. All of them may be looked at any time (see
 `evaluation/evidence.py`); `settle` does so in the background.
 """
 
@@ -24,7 +24,7 @@ from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.values import Promotion
 from vibecheck.vision.model_source import EMBEDDED_NAME
 
-# The end of the reason of what nobody pressed a button for.
+# The end of the reason of an automatic promotion or rollback.
 BY_ITSELF = "Done by VibeCheck itself, as VIBECHECK_AUTO_PROMOTE asks."
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def guard(registry: Registry, statistics: StatisticsQueries) -> Trial | None:
 def settle(
     registry: Registry, statistics: StatisticsQueries, promote: bool, now: datetime
 ) -> Promotion | None:
-    """Keeps what is proved by now with its version; returns what was promoted or rolled back, if anything.
+    """Stores new proofs with their versions; returns the promotion or rollback, if there was one.
 
     Only with `promote` (`Settings.auto_promote`): the challenger or the embedded model, once proved better
     and never promoted before; and back to the previous champion, once that is proved better again. Raises

@@ -16,8 +16,8 @@ DISCARDED = "discarded_at"
 class Version:
     """A model that may run. `source` is what `python -m vibecheck compile` makes it from.
 
-    `metrics` are what is known of it, as plain JSON. `trained_on` counts the predictions whose pictures
-    it learned from here, `deleted` those of them that were deleted since.
+    `metrics` are measurements and facts about it, as plain JSON. `trained_on` counts the predictions whose
+    pictures it learned from, `deleted` those of them that were deleted since.
     """
 
     version: str
@@ -30,7 +30,7 @@ class Version:
 
     @property
     def proof(self) -> Proof | None:
-        """How it compared with the champion, or None where it was never judged."""
+        """How it compared with the champion, or None if it was never judged."""
         return proof_of(self.metrics)
 
 

@@ -1,6 +1,5 @@
 """Which vibe checks may be audits, and the answers to audits.
 
-
 No visitor is asked too often, so that none dominates the accuracy, or before they could look at the result.
 """
 

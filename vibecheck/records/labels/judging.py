@@ -62,7 +62,7 @@ class JudgedReadings:
     people: Mapping[str, frozenset[str]]
 
     def allowed(self, versions: Collection[str], since: datetime | None = None) -> list[JudgingLabel]:
-        """The labels, given after `since`, that may judge these versions, whether or not they read the faces."""
+        """The labels given after `since` that may judge these versions, whether or not they read them."""
         nothing: frozenset[str] = frozenset()
         learned = nothing.union(*(self.learned.get(version, nothing) for version in versions))
         people = nothing.union(*(self.people.get(version, nothing) for version in versions))
