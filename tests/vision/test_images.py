@@ -5,6 +5,7 @@ import re
 import struct
 import subprocess
 import sys
+import threading
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from skimage.data import astronaut
 
 from tests.conftest import examples
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
+from vibecheck.vision import images
 from vibecheck.vision.image_formats import MAX_PIXELS, MAX_SCANS
 from vibecheck.vision.images import (
     MAX_BYTES,
@@ -538,6 +540,28 @@ def test_any_wrong_header_byte_raises_nothing_but_picture_errors():
                 data = bytearray(KINDS[kind])
                 data[position] = value
                 survives(bytes(data))
+
+
+@pytest.mark.parametrize(("large", "together"), [(63 * 64, False), (64 * 64, True)])
+def test_large_pictures_are_decoded_one_at_a_time(monkeypatch, large, together):
+    monkeypatch.setattr(images, "SMALL_PIXELS", 0)
+    monkeypatch.setattr(images, "LARGE_PIXELS", large)
+    data = encode_jpeg(np.zeros((64, 64, 3), np.uint8))
+    met = threading.Barrier(2)
+    shrunk = images._shrunk
+
+    def slow(*given):
+        try:
+            met.wait(30 if together else 0.3)  # for another picture that is being decoded
+        except threading.BrokenBarrierError:
+            alone.append(1)
+        return shrunk(*given)
+
+    alone: list[int] = []
+    monkeypatch.setattr(images, "_shrunk", slow)
+    with ThreadPoolExecutor(2) as pool:
+        assert all(len(each) == 64 for each in pool.map(decode, [data, data]))
+    assert len(alone) == (0 if together else 2)
 
 
 def test_threads_can_decode_at_once_without_changing_pillows_settings():

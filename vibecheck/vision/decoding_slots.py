@@ -15,6 +15,8 @@ _trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linu
 _slots = threading.BoundedSemaphore(SLOTS)
 # A video takes one of the slots for up to a minute, so that the other stays free for pictures.
 _video_slot = threading.BoundedSemaphore(1)
+# So that two pictures of the largest size never take their 200 MB each at the same time.
+_large_picture_slot = threading.BoundedSemaphore(1)
 _held = threading.local()
 
 
@@ -41,6 +43,16 @@ def decoding_slot(needed: bool = True, waiting: Callable[[], object] | None = No
 def video_slot(waiting: Callable[[], object] | None = None) -> Iterator[None]:
     """Hold one of the process's slots for a video; one video at a time. `waiting` as in `decoding_slot`."""
     with _one_of(_video_slot, waiting), decoding_slot(waiting=waiting):
+        yield
+
+
+@contextmanager
+def large_picture_slot(needed: bool) -> Iterator[None]:
+    """Hold the only slot for a large picture, besides a decoding slot; does nothing if `needed` is false."""
+    if not needed:
+        yield
+        return
+    with _one_of(_large_picture_slot, None):
         yield
 
 

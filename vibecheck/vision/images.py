@@ -8,7 +8,8 @@ Thread-safe; no setting of Pillow is changed.
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from math import ceil, floor, sqrt
 from pathlib import Path
@@ -19,7 +20,7 @@ from PIL import ExifTags, Image
 
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 from vibecheck.vision import image_formats
-from vibecheck.vision.decoding_slots import decoding_slot
+from vibecheck.vision.decoding_slots import decoding_slot, large_picture_slot
 from vibecheck.vision.image_formats import HEIC, JPEG, PNG, WEBP, ImageKind
 
 MAX_BYTES = 30_000_000  # a 50-megapixel phone photo is 10 to 25 MB
@@ -30,6 +31,8 @@ MIN_SIDE = 16  # px; smaller pictures cannot show a readable face, and a trackin
 MAX_KEPT_PIXELS = 4096 * 3072
 # Smaller pictures are decoded without a slot: they take only 4 MB.
 SMALL_PIXELS = 1_000_000
+# Larger pictures than this are decoded one at a time. Most phone photos have 12 megapixels.
+LARGE_PIXELS = 16_000_000
 STRIP_ROWS = 256  # converted and shrunk at a time
 
 PAPER = (255, 255, 255)  # behind transparent pixels
@@ -74,7 +77,8 @@ def decode(data: bytes, *, name: str = "This file") -> np.ndarray:
     the first frame. Transparent pixels become white. Pictures of more than MAX_KEPT_PIXELS are made smaller,
     others keep their size. Metadata (EXIF, location, colour profile) are dropped.
 
-    A picture of more than SMALL_PIXELS waits for one of the process's decoding slots.
+    A picture of more than SMALL_PIXELS waits for one of the process's decoding slots, one of more than
+    LARGE_PIXELS also for the large one before it.
 
     `name` begins the sentence of an error. Raises PictureTooLarge for more bytes or pixels than are taken (by
     the header, before anything is decoded), UnreadablePicture for everything else that cannot be used;
@@ -156,7 +160,7 @@ def _decoded(kind: ImageKind, data: bytes, name: str) -> np.ndarray:
         size = image.size
         _check_side(size, name)
         image_formats.check_cost(kind, data, size, image.mode, name)
-        with decoding_slot(size[0] * size[1] > SMALL_PIXELS):
+        with _slots(size):
             if kind is WEBP:
                 orientation = _orientation(image)
                 image.close()
@@ -171,6 +175,14 @@ def _decoded(kind: ImageKind, data: bytes, name: str) -> np.ndarray:
             picture = _shrunk(image.size, lambda top, bottom: image.crop((0, top, image.width, bottom)))
             image.close()  # frees its pixels before the turned copy is made
             return _upright(picture, orientation)
+
+
+@contextmanager
+def _slots(size: tuple[int, int]) -> Iterator[None]:
+    """The slots that decoding a picture of this size takes."""
+    pixels = size[0] * size[1]
+    with decoding_slot(pixels > SMALL_PIXELS), large_picture_slot(pixels > LARGE_PIXELS):
+        yield
 
 
 def _draft(image: Image.Image, data: bytes) -> None:
@@ -200,7 +212,7 @@ def _decoded_heic(data: bytes, name: str) -> np.ndarray:
     _check_side(image.size, name)
     kind = image_formats.heic_of(image.info.get("chroma", 444), image.info["bit_depth"])
     image_formats.check_cost(kind, data, image.size, image.mode, name)
-    with decoding_slot(image.size[0] * image.size[1] > SMALL_PIXELS):
+    with _slots(image.size):
         pixels = np.asarray(image)[:, : image.size[0]]  # rows may be padded
         # libheif has already applied the rotation; the EXIF orientation repeats it.
         return _shrunk(image.size, lambda top, bottom: Image.fromarray(pixels[top:bottom]))
