@@ -299,6 +299,6 @@ def _not_created(said: str, account: Account) -> CometError:
     if any(word in said.lower() for word in ("maximum", "limit", "quota", "exceeded")):
         return CometRefuses(f"A limit of the Comet plan is reached in {place}: raise it, or free some space.")
     return CometUnavailable(
-        f"Comet created no experiment in {place}. If that persists, check COMET_PROJECT_NAME, and that the key "
-        "may write there."
+        f"Comet created no experiment in {place}. If that persists, check COMET_PROJECT_NAME, and that the "
+        "key may write there."
     )
