@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from vibecheck.analytics.calibration_error import calibration_error
 from vibecheck.analytics.calibration_fit import Audited, fit, learn
-from vibecheck.vision.calibration import NO_BIAS, SHIPPED, TemperatureScaling, softmax
+from vibecheck.vision.calibration import LARGEST_BIAS, NO_BIAS, SHIPPED, TemperatureScaling, softmax
 
 
 def drawn(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -151,3 +151,19 @@ def test_one_visitor_who_lies_does_not_flatten_the_confidence_of_all():
     believed = learn(audits(said, truth), 12.0)
     assert believed.scaling.temperature > 2.5
     assert learned is None or learned.scaling.temperature < 1.6
+
+
+@pytest.mark.filterwarnings("error")
+def test_audits_that_all_name_one_mood_are_learned_from_within_the_bounds():
+    said, _ = drawn(2000, 16)
+    found = fit(said, np.full(2000, 3), np.ones(2000), with_bias=True)
+    assert found.bias[3] == LARGEST_BIAS and min(found.bias) > -LARGEST_BIAS
+
+
+@pytest.mark.filterwarnings("error")
+def test_audits_made_while_the_clock_was_ahead_weigh_no_more_than_new_ones():
+    said, truth = miscalibrated(300, 2.5, 17)
+    plain = audits(said, truth)
+    ahead = Audited(said, truth, plain.day + np.r_[np.zeros(299), 40_000.0], plain.visitors)
+    learned, expected = (learn(each, today=15.0).scaling for each in (ahead, plain))
+    assert learned.temperature == pytest.approx(expected.temperature, rel=0.01)

@@ -136,6 +136,14 @@ def test_what_was_made_under_a_calibration_is_undone_before_the_next_is_learned(
     assert registry.calibrations.learn(VERSION).temperature == pytest.approx(2.5, rel=0.3)
 
 
+def test_one_taken_over_while_the_clock_was_ahead_is_replaced_all_the_same(store, registry):
+    used = put_into_use(registry, learned(ago=-timedelta(days=365), temperature=1.3, bias=(0.0,) * 7))
+    audit(store, 150, under=used)
+    new = registry.calibrations.learn(VERSION)
+    assert new.temperature == pytest.approx(2.5, rel=0.3)
+    assert registry.calibrations.in_use(VERSION) == new
+
+
 def test_audits_under_a_calibration_that_was_not_restored_are_left_out(store, registry):
     audit(store, 120, under=learned())
     assert registry.calibrations.learn(VERSION) is None

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vibecheck.analytics.calibration_error import calibration_error
-from vibecheck.vision.calibration import SHIPPED, TemperatureScaling, logarithms, softmax
+from vibecheck.vision.calibration import LARGEST_BIAS, SHIPPED, TemperatureScaling, logarithms, softmax
 
 FEWEST, FEWEST_FOR_BIAS = 50, 200  # audits
 HALF_LIFE = 28.0  # days after which an audit weighs half
@@ -117,7 +117,8 @@ def fit(
         if np.abs(step).max() < PRECISION:
             break
     inverse = float(np.clip(at[0], FLATTEST, SHARPEST))
-    return TemperatureScaling(1 / inverse, tuple(map(float, at[1:])))
+    # Many audits that all name the same mood ask for more than may be applied.
+    return TemperatureScaling(1 / inverse, tuple(map(float, np.clip(at[1:], -LARGEST_BIAS, LARGEST_BIAS))))
 
 
 def learn(
@@ -203,7 +204,8 @@ def _fitted(
     near: TemperatureScaling,
 ) -> TemperatureScaling:
     """The fit to the first `n` audits, as of the day `now`."""
-    recent = 0.5 ** ((now - audited.day[:n]) / HALF_LIFE)
+    age = np.maximum(now - audited.day[:n], 0.0)  # a clock may have been ahead, and set back since
+    recent = 0.5 ** (age / HALF_LIFE)
     return fit(audited.probabilities[:n], audited.truth[:n], weights[:n] * recent, with_bias, near)
 
 

@@ -4,10 +4,11 @@ They are part of the records' database, so every process runs a version under th
 promotion and a rollback. `analytics.calibration_fit` says what is learned, and when it is taken over.
 """
 
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from sqlalchemy import Engine, Row
@@ -81,7 +82,9 @@ class Calibrations:
         if in_use is None:
             learned = learn(audited, today)
         else:
-            learned = learn(audited, today, in_use.scaling, _day(in_use.from_when))
+            since = _day(in_use.from_when)
+            # Where the clock was set back meanwhile, nobody knows which audits came after it.
+            learned = learn(audited, today, in_use.scaling, since if since <= today else -math.inf)
         return None if learned is None else self._take_over(version, learned, in_use)
 
     def _take_over(
@@ -94,10 +97,13 @@ class Calibrations:
                 return None
             values = asdict(learned)
             del values["scaling"]
+            now = database_now(connection)
+            if before is not None:  # the latest is in use, also where the clock was set back
+                now = max(now, before.from_when + timedelta(microseconds=1))
             new = LearnedCalibration(
                 id=uuid.uuid4().hex,
                 version=version,
-                from_when=database_now(connection),
+                from_when=now,
                 temperature=learned.scaling.temperature,
                 bias=learned.scaling.bias,
                 **values,
