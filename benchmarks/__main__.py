@@ -159,11 +159,13 @@ def noise(
 @app.command()
 def proof(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
     """How often a challenger is proved, by which labels and by which test (simulated)."""
-    from benchmarks.proof import labels_needed, one_after_another, run
+    from benchmarks.proof import labels_needed, one_after_another, over_years, returning, run
 
     _print(run(), as_json)
     _print(labels_needed(), as_json)
     _print([one_after_another()], as_json)
+    _print([over_years()], as_json)
+    _print([returning()], as_json)
 
 
 @app.command()

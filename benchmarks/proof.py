@@ -7,6 +7,7 @@ exact McNemar test at 5% with one look at the end, or with a look every 25 label
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import numpy as np
 from scipy.stats import binom, norm
@@ -24,6 +25,7 @@ LOOKS = 25
 CLUSTER, WITHIN = 5, 0.5
 INTERVALS = 5  # one run in so many has its interval computed
 TRIED = 5  # equal challengers, one after another
+NEVER = datetime.max.replace(tzinfo=UTC)
 DIFFERENCES = (-0.05, -0.02, 0.0, 0.05, 0.1)
 
 
@@ -98,6 +100,47 @@ def one_after_another(runs: int = 1000, labels: int = 300, seed: int = 2) -> dic
         "any proved, or the embedded model": beside / runs,
         "any proved, each at E ≥ 20": unruled / runs,
     }
+
+
+def over_years(runs: int = 1000, labels: int = 300, periods: int = 4, seed: int = 3) -> dict:
+    """How often an equal challenger is proved in several periods after which labels are deleted.
+
+    Bets are settled as in `vibecheck.models.trials.settle_bets`; and without that, each look sees the labels
+    of one period alone. Twelve looks a period.
+    """
+    rng = np.random.default_rng(seed)
+    deciding = round(_differing(0.0) * labels)
+    step = deciding // 12
+    kept = forgotten = 0
+    for _ in range(runs):
+        signs = rng.choice([-1, 1], deciding * periods).tolist()
+        settled, begin, ever, again = None, 0, False, False
+        for end in range(step, len(signs) + 1, step):
+            ever |= evidence.highest(signs[begin:end], range(begin, end), settled) >= evidence.FIRST
+            first = max(0, end - deciding)
+            again |= evidence.highest(signs[first:end], range(first, end)) >= evidence.FIRST
+            if end - begin > deciding // 2:
+                until = end - deciding // 4
+                settled = evidence.settle(signs[begin:until], range(begin, until), NEVER, settled)
+                begin = until
+        kept += ever
+        forgotten += again
+    return {
+        "periods of retention": periods,
+        "any proved": kept / runs,
+        "any proved, if deleted labels were forgotten": forgotten / runs,
+    }
+
+
+def returning(runs: int = 400, visitors: int = 100, labels: int = 10, seed: int = 4) -> dict:
+    """How often an equal challenger is proved where all visitors return, and the models differ each time."""
+    rng = np.random.default_rng(seed)
+    whose = np.tile(np.arange(visitors), labels).tolist()
+    proved = sum(
+        evidence.highest(rng.choice([-1, 1], len(whose)).tolist(), whose) >= evidence.FIRST
+        for _ in range(runs)
+    )
+    return {"visitors": visitors, "deciding labels of each": labels, "proved": proved / runs}
 
 
 def _proved(signs: np.ndarray) -> bool:

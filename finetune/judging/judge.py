@@ -21,6 +21,7 @@ from vibecheck.analytics.calibration_error import calibration_error
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation.compare import Comparison, compare, judge
 from vibecheck.evaluation.report import BothScores, Changed, Report, Scores
+from vibecheck.evaluation.settled import Settled, settled_of
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
 from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
@@ -75,9 +76,12 @@ def judge_challenger(
         left_out["unreadable picture"] += unreadable
         left_out["not read by both models"] += len(found.allowed(versions)) - both - unreadable
         left_out["more than three of one visitor and day"] += both - len(labels)
+        known = registered.get(versions[1])
+        settled = settled_of(known.metrics, versions[0]) if known else None
         report = _report(
             versions,
             found,
+            settled,
             labels,
             read_reference(models, reference) if reference else None,
             len(set(trained_on)),
@@ -85,7 +89,6 @@ def judge_challenger(
             registry.attempt(versions[1], versions[0]),
             now,
         )
-        known = registered.get(report.challenger)
         shown = {name: row.picture for name, row in pictures.items() if row.picture is not None}
         page = write(report, out, shown if known else {}).resolve()
         if known is not None:
@@ -155,6 +158,7 @@ def _with(found: JudgedReadings, made: Iterable[ShadowReading]) -> JudgedReading
 def _report(
     versions: Sequence[str],
     found: JudgedReadings,
+    settled: Settled | None,
     labels: Sequence[JudgingLabel],
     own: tuple[list[np.ndarray], np.ndarray] | None,
     trained_on: int,
@@ -163,7 +167,7 @@ def _report(
     now: datetime,
 ) -> Report:
     champion, challenger = versions
-    held_out = model_comparison.compared(found, champion, challenger).seen
+    held_out = model_comparison.compared(found, champion, challenger, settled=settled).seen
     said = [model_comparison.probabilities(found, labels, version) for version in versions]
     truth = model_comparison.truth(labels)
     reference = _compared(*own) if own else None

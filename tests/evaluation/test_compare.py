@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.records.examples import NOON
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.compare import chance_if_shuffled, compare, judge, more_labels
 
@@ -99,6 +100,27 @@ def test_the_chance_is_that_of_shuffled_labels(n, seed):
     shuffled = rng.permuted(np.tile(truth, (1000, 1)), axis=1)
     share = ((answers == shuffled).sum(axis=1) >= (answers == truth).sum()).mean()
     assert chance_if_shuffled(answers, truth) == pytest.approx(share, abs=0.08)
+
+
+def test_missing_labels_are_counted_in_visitors_where_a_few_gave_most():
+    """Four visitors on whom the challenger always wins: more of them are needed, not more of theirs."""
+
+    def seen(visitors: int):
+        truth = np.arange(10 * visitors) % 7
+        return compare((truth + 1) % 7, truth, truth, np.repeat(np.arange(visitors), 10).tolist())
+
+    needed = judge(seen(4)).needed
+    assert needed % 10 == 0 and judge(seen(4 + needed // 10)).proved
+    assert not judge(seen(4 + needed // 10 - 1)).proved
+
+
+def test_evidence_that_settled_bets_lost_has_to_be_made_up_for():
+    truth = np.arange(8) % 7
+    lost = evidence.settle([-1] * 20, range(20), NOON)
+    every = compare((truth + 1) % 7, truth, truth, settled=lost)
+    assert not judge(every).proved and judge(every).needed > more_labels(counts(1, 0, 0, 0))
+    some = compare((truth + 1) % 7, truth, truth, settled=lost, open_bets=np.arange(8) < 2)
+    assert some.won == 8 and some.evidence < every.evidence
 
 
 @pytest.mark.slow

@@ -1,12 +1,15 @@
 """The sequential test is valid however often one looks, even if a visitor's pictures are alike."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import proof
-from vibecheck.evaluation import evidence
+from tests.records.examples import NOON
+from vibecheck.evaluation import evidence, settled
 
 SIGNS = st.lists(st.sampled_from([1, -1]), min_size=1, max_size=60)
 
@@ -26,6 +29,32 @@ def test_highest_evidence_never_decreases(before, after):
 def test_visitor_counts_as_one_bet_however_many_pictures_they_have():
     assert evidence.highest([1] * 50, ["me"] * 50) == pytest.approx(evidence.of_counts(1, 0))
     assert evidence.highest([1, -1] * 50, ["me"] * 100) == pytest.approx(evidence.of_counts(1, 0))
+
+
+@given(SIGNS, SIGNS)
+def test_settled_bets_count_as_if_their_labels_were_still_there(before, after):
+    whose = [number // 2 for number in range(len(before))]
+    kept = evidence.settle([], [], NOON, evidence.settle(before, whose, NOON))
+    *_, going_on = evidence.over_time(after, range(-len(after), 0), kept)
+    *_, whole = evidence.over_time(before + after, [*whose, *range(-len(after), 0)])
+    assert going_on == pytest.approx(whole, rel=1e-9)
+    *_, last = evidence.over_time(before, whose)
+    assert evidence.highest([], [], kept) == pytest.approx(min(last, evidence.LARGEST))
+
+
+def test_deleting_old_labels_does_not_begin_the_test_again():
+    found = proof.over_years(runs=80)
+    assert found["any proved"] <= 0.05 < 0.1 < found["any proved, if deleted labels were forgotten"]
+
+
+def test_settled_bets_survive_as_json_and_others_are_none():
+    kept = evidence.settle([1, -1, 1], "aab", NOON)
+    name = settled.name_of("champion", NOON)
+    read = json.loads(json.dumps({name: kept.plain()}))
+    assert settled.settled_of(read, "champion", NOON) == kept
+    assert settled.settled_of(read, "champion") is None
+    for wrong in ({"logs": [0.0] * 3}, {"logs": [float("nan")] * 48}, {"until": "yesterday"}):
+        assert settled.settled_of({name: kept.plain() | wrong}, "champion", NOON) is None
 
 
 def test_long_histories_neither_overflow_nor_vanish():

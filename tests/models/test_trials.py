@@ -135,6 +135,45 @@ def test_the_guard_holds_a_worse_one_that_was_promoted_without_proof(registry, s
     assert settle(registry, store, promote=True) is None, "it does not go back and forth"
 
 
+def test_a_challenger_is_proved_also_while_the_guard_waits_for_a_press(registry, store):
+    registry.promote(NEW, "a hunch", NOW, override=True)
+    audits(store, 12, NOW + DAY, old=True, new=False, shipped=True)
+    assert trials.guard(registry, store.statistics).verdict.proved
+    assert settle(registry, store) is None
+    assert registry.get(SHIPPED).proof.proved and registry.champion().version == NEW
+
+
+def test_what_a_challenger_lost_still_counts_once_the_labels_are_deleted(registry, store):
+    """Else each period of retention would begin the test again, until it succeeds."""
+    audits(store, 20, old=True, new=False)
+    late = NOW + 60 * DAY
+    trials.settle_bets(registry, store.statistics, 90 * DAY, NOW + 40 * DAY)
+    assert running(registry, store)[NEW].seen.lost == 20
+    before = running(registry, store)[NEW].seen.evidence
+    audits(store, 2, NOW + 59 * DAY, old=True, new=False)
+    trials.settle_bets(registry, store.statistics, 90 * DAY, late)
+    trials.settle_bets(registry, store.statistics, 90 * DAY, late)
+    store.purge(NOW + 30 * DAY)
+    trial = running(registry, store)[NEW]
+    assert trial.seen.lost == 2 and trial.seen.evidence < min(before, 0.2)
+    audits(store, 10, late, old=False, new=True)
+    assert running(registry, store)[NEW].seen.won == 10
+    assert settle(registry, store, promote=True) is None
+
+
+def test_the_guard_s_bets_are_settled_too_and_apart_from_those_before_the_promotion(registry, store):
+    audits(store, 10, old=True, new=False)
+    registry.promote(NEW, "a hunch", NOW + DAY, override=True)
+    audits(store, 6, NOW + 2 * DAY, old=True, new=False)
+    seen = trials.guard(registry, store.statistics).seen.evidence
+    trials.settle_bets(registry, store.statistics, 90 * DAY, NOW + 60 * DAY)
+    store.purge(NOW + 30 * DAY)
+    guard = trials.guard(registry, store.statistics)
+    assert guard.seen.n == 0 and guard.seen.evidence == pytest.approx(seen)
+    audits(store, 1, NOW + 60 * DAY, old=True, new=False)
+    assert trials.guard(registry, store.statistics).seen.evidence > seen
+
+
 def test_one_that_was_rolled_back_is_not_promoted_by_itself_again(registry, store):
     audits(store, 10, old=False, new=True)
     assert settle(registry, store, promote=True, now=NOW + DAY / 2).version == NEW

@@ -10,7 +10,9 @@ import numpy as np
 from vibecheck.analytics.calibration import Calibration, calibration
 from vibecheck.analytics.shares import Share, over_visitors
 from vibecheck.emotions import NAMES
+from vibecheck.evaluation import evidence
 from vibecheck.evaluation.compare import Comparison, compare
+from vibecheck.evaluation.settled import Settled
 from vibecheck.records.labels import visitors
 from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
 from vibecheck.records.stats.results import Bin, Group, VersionUse, VisitorTally
@@ -87,9 +89,16 @@ def paired(found: JudgedReadings, champion: str) -> list[PairedComparison]:
 
 
 def compared(
-    found: JudgedReadings, champion: str, challenger: str, since: datetime | None = None
+    found: JudgedReadings,
+    champion: str,
+    challenger: str,
+    since: datetime | None = None,
+    settled: Settled | None = None,
 ) -> PairedComparison:
-    """Two models on all labels that judge both; only those given after `since`."""
+    """Two models on all labels that judge both; only those given after `since`.
+
+    The evidence goes on from the bets that are `settled`, whose labels may be deleted by now.
+    """
     labels = found.between(champion, challenger, since)
     units = visitors.units(labels)
     seen = compare(
@@ -97,8 +106,44 @@ def compared(
         probabilities(found, labels, challenger).argmax(axis=1),
         truth(labels),
         [units[each.prediction_id] for each in labels],
+        settled,
+        np.array([_is_open(each, settled) for each in labels], bool),
     )
     return PairedComparison(champion, challenger, seen)
+
+
+def settle(
+    found: JudgedReadings,
+    champion: str,
+    challenger: str,
+    since: datetime | None,
+    before: Settled | None,
+    until: datetime,
+) -> Settled:
+    """Adds to the bets settled `before` those on vibe checks made up to `until`."""
+    labels = found.between(champion, challenger, since)
+    units = visitors.units(labels)
+    due = [each for each in labels if _is_open(each, before) and each.made_at <= until]
+    right = [
+        probabilities(found, due, version).argmax(axis=1) == truth(due) for version in (champion, challenger)
+    ]
+    signs = right[1].astype(int) - right[0]
+    differ = np.flatnonzero(signs)
+    return evidence.settle(
+        signs[differ].tolist(), [units[due[i].prediction_id] for i in differ], until, before
+    )
+
+
+def oldest_open(
+    found: JudgedReadings, champion: str, challenger: str, since: datetime | None, settled: Settled | None
+) -> datetime | None:
+    """When the oldest vibe check was made whose bet is not settled."""
+    labels = found.between(champion, challenger, since)
+    return min((each.made_at for each in labels if _is_open(each, settled)), default=None)
+
+
+def _is_open(label: JudgingLabel, settled: Settled | None) -> bool:
+    return settled is None or label.made_at > settled.until
 
 
 def scores_by(

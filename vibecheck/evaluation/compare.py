@@ -13,6 +13,7 @@ challenger also has to agree with the labels far better than with shuffled ones.
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Annotated
 
 import numpy as np
@@ -20,6 +21,7 @@ from pydantic import AliasChoices, ConfigDict, Field, with_config
 from scipy.stats import binomtest, norm
 
 from vibecheck.evaluation import evidence
+from vibecheck.evaluation.settled import Settled
 
 # The challenger has to agree with the labels better than with shuffled ones, at this level.
 SHUFFLED = 0.001
@@ -75,10 +77,13 @@ def compare(
     challenger: np.ndarray,
     truth: np.ndarray,
     units: Sequence[Hashable] | None = None,
+    settled: Settled | None = None,
+    open_bets: np.ndarray | None = None,
 ) -> Comparison:
     """Two models' answers (N indices of moods each) against the truth (N), in the order of the labels.
 
-    `units` (N) says whom each picture shows; None: each shows somebody else.
+    `units` (N) says whom each picture shows; None: each shows somebody else. `open_bets` (N booleans) says
+    which pictures are not among the `settled` ones; None: all.
     """
     first, second = champion == truth, challenger == truth
     differ = np.flatnonzero(first != second)
@@ -86,13 +91,14 @@ def compare(
     whose = [units[int(i)] if units is not None else int(i) for i in differ]
     won, lost = signs.count(1), signs.count(-1)
     low, high = _difference(len(truth), signs, whose)
+    still = [open_bets is None or bool(open_bets[i]) for i in differ]
     return Comparison(
         n=len(truth),
         champion=int(first.sum()),
         challenger=int(second.sum()),
         won=won,
         lost=lost,
-        evidence=evidence.highest(signs, whose),
+        evidence=evidence.highest(list(compress(signs, still)), list(compress(whose, still)), settled),
         p_shuffled=chance_if_shuffled(challenger, truth),
         low=low,
         high=high,
@@ -173,12 +179,14 @@ def more_labels(seen: Comparison, threshold: float = evidence.FIRST) -> int | No
     differ = seen.won + seen.lost
     if seen.won <= seen.lost:
         return None
-    share = seen.won / differ
+    share, bets = seen.won / differ, _bets(seen)
+    now = evidence.of_counts(share * bets, (1 - share) * bets)
+    short = min(1.0, (seen.evidence or 1.0) / now)  # settled bets may have lost
     unlucky = norm.isf(POWER) * math.sqrt(share * (1 - share))  # of a root of their number
 
     def enough(more: int) -> bool:
         won = share * more + unlucky * math.sqrt(more)
-        return evidence.of_counts(seen.won + won, seen.lost + more - won) >= threshold
+        return evidence.of_counts(share * bets + won, (1 - share) * bets + more - won) * short >= threshold
 
     more = 1
     while not enough(more):
@@ -189,4 +197,22 @@ def more_labels(seen: Comparison, threshold: float = evidence.FIRST) -> int | No
     while more - below > 1:
         middle = (more + below) // 2
         more, below = (middle, below) if enough(middle) else (more, middle)
-    return math.ceil(more * seen.n / differ)
+    return math.ceil(more * seen.n / bets)
+
+
+def _bets(seen: Comparison) -> int:
+    """How many pictures of different visitors would be the evidence that was reached.
+
+    Fewer than those on which the models differ, where several of them are of one visitor.
+    """
+    differ, reached = seen.won + seen.lost, (seen.evidence or 1.0) * (1 + 1e-6)
+    share, low, high = seen.won / differ, 1, differ + 1
+    if evidence.of_counts(share * differ, (1 - share) * differ) <= reached:
+        return differ
+    while high - low > 1:
+        middle = (low + high) // 2
+        if evidence.of_counts(share * middle, (1 - share) * middle) <= reached:
+            low = middle
+        else:
+            high = middle
+    return low

@@ -11,13 +11,20 @@ at most 1/20 (Ville's inequality; Ramdas et al. 2023, "Game-theoretic statistics
 inference", doi:10.1214/23-STS894). So one may look after every label, and stop at the first E ≥ 20.
 
 Pictures of one visitor are alike: a visitor (`unit`) is one bet, on the mean sign of theirs. With one picture
-each, this is the formula above.
+each, this is the formula above. A visitor who returns has their bet revised, which the inequality does not
+cover; `benchmarks proof` shows that it costs little.
+
+Labels are deleted after a while. A test of those that are left begins again and again, and succeeds at some
+time. So bets are settled before that: what they have become is kept (see `settled`).
 """
 
 from collections.abc import Hashable, Iterator, Sequence
+from datetime import datetime
 
 import numpy as np
 from scipy.special import betaincc, betaln
+
+from vibecheck.evaluation.settled import NODES, Settled
 
 # The first challenger is proved at E ≥ 20: a false promotion has a probability of at most 5%. The k-th one
 # that is judged against the same champion needs 10·k·(k + 1), so all of them together stay below 10%, the sum
@@ -28,7 +35,7 @@ BOUND = 20.0
 LARGEST = 1e12  # larger values mean no more, and are capped
 
 # Gauss-Legendre nodes for bets 2p - 1 in (0, 1), with the weights of the density.
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
 _BETS = (_NODES + 1) / 2
 _PRIOR = (1 - _BETS**2) * _WEIGHTS
 _PRIOR /= _PRIOR.sum()
@@ -49,12 +56,21 @@ def of_counts(won: float, lost: float) -> float:
     return float(np.exp(min(log, np.log(LARGEST))))
 
 
-def highest(signs: Sequence[int], units: Sequence[Hashable]) -> float:
-    """The highest E up to now.
+def highest(signs: Sequence[int], units: Sequence[Hashable], settled: Settled | None = None) -> float:
+    """The highest E up to now, since the bets that are settled.
 
     `signs` are +1 (won) and -1 (lost) in the order of the labels, `units` the visitors they belong to.
     """
-    return min(max(over_time(signs, units), default=1.0), LARGEST)
+    before = _mixed(np.array(settled.logs)) if settled else 1.0
+    return min(max(over_time(signs, units, settled), default=before), LARGEST)
+
+
+def settle(
+    signs: Sequence[int], units: Sequence[Hashable], until: datetime, before: Settled | None = None
+) -> Settled:
+    """Settles bets on vibe checks made up to `until`, and adds them to those settled before."""
+    logs = np.log1p(np.outer(_means(signs, units), _BETS)).sum(axis=0)
+    return Settled(until, tuple((logs + (before.logs if before else 0.0)).tolist()))
 
 
 def interval(signs: Sequence[int], units: Sequence[Hashable]) -> tuple[float, float]:
@@ -62,11 +78,16 @@ def interval(signs: Sequence[int], units: Sequence[Hashable]) -> tuple[float, fl
 
     Each bound holds at all times with a probability of 95%.
     """
+    means = _means(signs, units)
+    return _lower_bound(means), -_lower_bound(-means)
+
+
+def _means(signs: Sequence[int], units: Sequence[Hashable]) -> np.ndarray:
+    """The mean sign of each visitor."""
     theirs: dict[Hashable, list[int]] = {}
     for sign, unit in zip(signs, units, strict=True):
         theirs.setdefault(unit, []).append(sign)
-    means = np.array([sum(each) / len(each) for each in theirs.values()])
-    return _lower_bound(means), -_lower_bound(-means)
+    return np.array([sum(each) / len(each) for each in theirs.values()])
 
 
 def _lower_bound(means: np.ndarray) -> float:
@@ -95,15 +116,16 @@ def _mixed(logs: np.ndarray) -> float:
     return float(np.exp(min(top, 700.0)) * (_PRIOR @ np.exp(logs - top)))
 
 
-def over_time(signs: Sequence[int], units: Sequence[Hashable], mean: float = 0.0) -> Iterator[float]:
-    """E after each label, that a visitor's mean sign is above `mean`."""
-    bets = _BETS / (1 + mean)
-    logs = np.zeros(len(bets))
+def over_time(
+    signs: Sequence[int], units: Sequence[Hashable], settled: Settled | None = None
+) -> Iterator[float]:
+    """E after each label, that a visitor's mean sign is above 0."""
+    logs = np.array(settled.logs) if settled else np.zeros(NODES)
     sums: dict[Hashable, tuple[int, int]] = {}
     for sign, unit in zip(signs, units, strict=True):
         total, count = sums.get(unit, (0, 0))
         if count:
-            logs -= np.log1p(bets * (total / count - mean))
+            logs -= np.log1p(_BETS * total / count)
         total, count = sums[unit] = total + sign, count + 1
-        logs += np.log1p(bets * (total / count - mean))
+        logs += np.log1p(_BETS * total / count)
         yield _mixed(logs)

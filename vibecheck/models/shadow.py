@@ -176,7 +176,9 @@ class ShadowModels:
 
         self._settle_at = start + self._settle_every  # also after a failure
         statistics = self._open_store().statistics
-        trials.settle(self._registry, statistics, self._settings.auto_promote, datetime.now(UTC))
+        now, retention = datetime.now(UTC), timedelta(days=self._settings.retention_days)
+        trials.settle(self._registry, statistics, self._settings.auto_promote, now)
+        trials.settle_bets(self._registry, statistics, retention, now)
         took = time.monotonic() - start
         self._settle_at = time.monotonic() + max(self._settle_every, took / SETTLE_SHARE)
 

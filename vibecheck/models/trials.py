@@ -8,7 +8,7 @@ given since: a guard, which is a separate test. All of them may be looked at any
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from vibecheck.analytics import model_comparison
 from vibecheck.analytics.model_comparison import GroupScore
@@ -16,6 +16,7 @@ from vibecheck.errors import ModelError
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.compare import Comparison, Verdict, judge
 from vibecheck.evaluation.proof import Proof
+from vibecheck.evaluation.settled import name_of, settled_of
 from vibecheck.models.compared import candidates, watched_promotion
 from vibecheck.models.registry import Registry
 from vibecheck.models.version import Version
@@ -72,8 +73,34 @@ def guard(registry: Registry, statistics: StatisticsQueries) -> Trial | None:
         return None
     champion, before = watched.version, watched.replaced
     found = statistics.judged((champion, before))
-    seen = model_comparison.compared(found, champion, before, since=watched.made_at).seen
+    settled = settled_of(registry.get(before).metrics, champion, watched.made_at)
+    seen = model_comparison.compared(found, champion, before, watched.made_at, settled).seen
     return Trial(before, champion, 1, seen, judge(seen))
+
+
+def settle_bets(
+    registry: Registry, statistics: StatisticsQueries, retention: timedelta, now: datetime
+) -> None:
+    """Settles the bets on vibe checks that are to be deleted in less than half the `retention`.
+
+    Those of the last quarter stay open, for labels that come late. Raises RecordsError.
+    """
+    champion, watched = registry.champion().version, watched_promotion(registry)
+    pairs: list[tuple[str, datetime | None]] = [
+        (each, None) for each in candidates(registry) if each != champion
+    ]
+    if watched and watched.replaced:
+        pairs.append((watched.replaced, watched.made_at))
+    if not pairs:
+        return
+    found = statistics.judged((champion, *(version for version, _ in pairs)))
+    for version, since in pairs:
+        before = settled_of(registry.get(version).metrics, champion, since)
+        oldest = model_comparison.oldest_open(found, champion, version, since, before)
+        if oldest is not None and oldest < now - retention / 2:
+            until = now - retention / 4
+            new = model_comparison.settle(found, champion, version, since, before, until)
+            registry.note(version, name_of(champion, since), new.plain())
 
 
 def settle(
@@ -87,8 +114,8 @@ def settle(
     """
     try:
         watched = guard(registry, statistics)
-        if watched is not None and watched.verdict.proved:
-            return _roll_back(registry, watched, now) if promote else None
+        if promote and watched is not None and watched.verdict.proved:
+            return _roll_back(registry, watched, now)
         before = {each.version for each in registry.promotions() if each.kind != "first"}
         for trial in running(registry, statistics):
             keep(registry, trial, now)
@@ -138,7 +165,8 @@ def _roll_back(registry: Registry, watched: Trial, now: datetime) -> Promotion:
 
 def _trial(registry: Registry, found: JudgedReadings, version: Version, champion: str) -> Trial:
     attempt = registry.attempt(version.version, champion)
-    pair = model_comparison.compared(found, champion, version.version)
+    settled = settled_of(version.metrics, champion)
+    pair = model_comparison.compared(found, champion, version.version, settled=settled)
     seen = pair.seen
     verdict, kept = judge(seen, attempt=attempt), version.proof
     if kept is not None and kept.against == champion and (kept.proved or kept.veto):
