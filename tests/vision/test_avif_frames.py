@@ -1,9 +1,12 @@
+import struct
+import time
+from contextlib import suppress
 from io import BytesIO
 
 import pytest
 from PIL import Image
 
-from vibecheck.vision.avif_frames import largest_frame
+from vibecheck.vision.avif_frames import _offsets_in, largest_frame
 
 
 def avif(mode: str, size: tuple[int, int], **options) -> bytes:
@@ -23,6 +26,45 @@ def test_largest_frame_of_an_animation_is_found():
         "RGB", (200, 180), save_all=True, append_images=[Image.new("RGB", (200, 180), "red")], duration=9
     )
     assert largest_frame(data) == 200 * 180
+
+
+def free(content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), b"free") + content
+
+
+def iloc(items: int, extents: int, start: int = 0) -> bytes:
+    """The box without its size, with offsets of four bytes and lengths of none."""
+    return (
+        b"iloc"
+        + bytes(4)
+        + b"\x40\0"
+        + struct.pack(">H", items)
+        + struct.pack(">HHHI", 1, 0, extents, start) * items
+    )
+
+
+def test_every_location_box_counts_since_a_decoder_may_read_another_than_the_first():
+    small, large = avif("RGB", (16, 16)), avif("RGB", (513, 777))
+    at, *_ = _offsets_in(large, large.index(b"iloc"))
+    behind = len(small) + 8 + len(iloc(1, 1))
+    assert largest_frame(small + free(iloc(1, 1, behind) + large[at : at + 64])) == 513 * 777
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"iloc" + bytes(5) + b"\0" + struct.pack(">H", 4000) + struct.pack(">HHH", 1, 0, 65535) * 4000,
+        b"stco" * 500_000,
+        iloc(1, 1, 40) + b"\x0a" + b"\xff" * 1_000_000,
+        iloc(5000, 1, 40) + b"\x0a\x0b\0\0\0\x04" * 5000,
+    ],
+    ids=["extents", "chunks", "a size of a million bytes", "sequence headers"],
+)
+def test_hostile_boxes_take_less_than_two_seconds(content):
+    began = time.process_time()
+    with suppress(ValueError):
+        largest_frame(free(content) + avif("RGB", (64, 64)))
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("length", [0, 20, 100, 200])

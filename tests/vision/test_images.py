@@ -391,6 +391,8 @@ def run_length_bmp() -> bytes:
 SMALL = saved(FACE.resize((64, 48)), "JPEG", progressive=True)
 LAST_SCAN = SMALL[SMALL.rindex(b"\xff\xda") : -2]
 
+PARTED = saved(FACE, "PNG")[:33] + chunk(b"IDAT", b"") * 20_000
+
 # name, bytes, words of the sentence
 REFUSED = [
     ("nothing", b"", "is empty"),
@@ -422,6 +424,9 @@ REFUSED = [
     ("jpeg, end at once", b"\xff\xd8\xff\xd9", "is not a picture"),
     ("jpeg, no end", SMALL[:-2], "is damaged"),
     ("jpeg, a thousand scans", SMALL[:-2] + LAST_SCAN * 1000 + b"\xff\xd9", "is stored in too many passes"),
+    ("jpeg, a thousand parts", SMALL[:2] + b"\xff\xe0\0\2" * 1000 + SMALL[2:], "is stored in too many parts"),
+    ("jpeg, fill bytes", SMALL[:2] + b"\xff" * 20_000 + SMALL[2:], "is damaged"),
+    ("png, many chunks", PARTED, "is stored in too many parts"),
     ("png, signature alone", b"\x89PNG\r\n\x1a\n", "is not a picture"),
     ("png, no pixels", png(64, 64, 8, 2, b""), "is damaged"),
     ("png, palette but none given", png(64, 64, 8, 3, (b"\0" + bytes(64)) * 64), "is damaged"),

@@ -5,8 +5,11 @@ Sources: ISO/IEC 14496-12 (boxes); AV1 Bitstream & Decoding Process Specificatio
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
 
-MOST_UNITS = 1000  # OBUs looked at; a picture has a handful
+# Items, chunks and OBUs together; a picture has a handful, one of many tiles some hundreds.
+MOST_UNITS = 5000
 
 
 class _Bits:
@@ -26,49 +29,48 @@ class _Bits:
 def largest_frame(data: bytes) -> int:
     """Pixels of the largest frame that a sequence header of the file announces.
 
-    Raises ValueError if there is none where the boxes say that pictures begin.
+    Raises ValueError if there is none where the boxes say that pictures begin, or too much to look at.
     """
-    sizes = [
-        size for start in (*_item_offsets(data), *_chunk_offsets(data)) for size in _frame_sizes(data, start)
-    ]
-    if not sizes:
+    units, largest = 0, 0
+    for start in chain(_item_offsets(data), _chunk_offsets(data)):
+        for pixels in chain((0,), _frame_sizes(data, start)):
+            units, largest = units + 1, max(largest, pixels)
+            if units > MOST_UNITS:
+                raise ValueError("too many OBUs")
+    if not largest:
         raise ValueError("no AV1 sequence header")
-    return max(width * height for width, height in sizes)
+    return largest
 
 
-def _frame_sizes(data: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """The sizes in all sequence headers among the OBUs from a position on."""
-    for _ in range(MOST_UNITS):
-        if at >= len(data) or data[at] & 0x81:  # forbidden and reserved bits: no OBU
-            return
+def _frame_sizes(data: bytes, at: int) -> Iterator[int]:
+    """For each OBU from a position on: the pixels that it announces, 0 if it is no sequence header."""
+    while at < len(data) and not data[at] & 0x81:  # forbidden and reserved bits: no OBU
         kind, extended, sized = data[at] >> 3 & 15, data[at] >> 2 & 1, data[at] >> 1 & 1
         at += 1 + extended
-        size = shift = 0
-        while sized and at < len(data):
+        size = 0 if sized else len(data) - at
+        for shift in range(0, 56 if sized else 0, 7):  # at most 8 bytes
+            if at >= len(data):
+                return
             size |= (data[at] & 0x7F) << shift
-            shift += 7
             at += 1
             if not data[at - 1] & 0x80:
                 break
-        if not sized:
-            size = len(data) - at
-        if kind == 1:
-            try:
-                yield _size_in(_Bits(data[at : at + min(size, 256)]))
-            except IndexError:
-                return
+        try:
+            yield _pixels_in(_Bits(data[at : at + min(size, 256)])) if kind == 1 else 0
+        except IndexError:
+            return
         at += size
 
 
-def _size_in(bits: _Bits) -> tuple[int, int]:
-    """Width and height that a sequence header allows at most."""
+def _pixels_in(bits: _Bits) -> int:
+    """The pixels that a sequence header allows at most."""
     bits.take(4)  # seq_profile, still_picture
     if bits.take(1):  # reduced_still_picture_header
         bits.take(5)
     else:
         _skip_operating_points(bits)
     width_bits, height_bits = bits.take(4) + 1, bits.take(4) + 1
-    return bits.take(width_bits) + 1, bits.take(height_bits) + 1
+    return (bits.take(width_bits) + 1) * (bits.take(height_bits) + 1)
 
 
 def _skip_operating_points(bits: _Bits) -> None:
@@ -95,12 +97,15 @@ def _skip_operating_points(bits: _Bits) -> None:
 
 
 def _item_offsets(data: bytes) -> Iterator[int]:
-    """Where the items of the `iloc` box begin in the file."""
-    box = data.find(b"iloc")
-    if box < 4:
-        return
-    inside = data.find(b"idat") + 4  # what construction method 1 counts from
-    version, at = data[box + 4], box + 8
+    """Where the items begin, by every `iloc` box: which of several is read, decoders decide."""
+    for box in _positions(data, b"iloc"):
+        with suppress(ValueError):  # these letters inside something else
+            yield from _offsets_in(data, box)
+
+
+def _offsets_in(data: bytes, box: int) -> Iterator[int]:
+    """Where the items of an `iloc` box begin. Raises ValueError if it is cut short."""
+    version, at = data[box + 4 : box + 5], box + 8
 
     def number(size: int) -> int:
         nonlocal at
@@ -111,25 +116,35 @@ def _item_offsets(data: bytes) -> Iterator[int]:
 
     sizes = number(2)
     offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
-    index_size = sizes & 15 if version in (1, 2) else 0
-    for _ in range(min(number(4 if version == 2 else 2), MOST_UNITS)):
-        number(4 if version == 2 else 2)  # item_ID
-        method = number(2) & 15 if version in (1, 2) else 0
+    index_size = sizes & 15 if version in (b"\1", b"\2") else 0
+    for _ in range(number(4 if version == b"\2" else 2)):
+        number(4 if version == b"\2" else 2)  # item_ID
+        method = number(2) & 15 if version in (b"\1", b"\2") else 0
         number(2)  # data_reference_index
         base = number(base_size)
-        for extent in range(number(2)):
-            number(index_size)
-            start = base + number(offset_size) + (inside if method == 1 else 0)
-            number(length_size)
-            if extent == 0:
-                yield start
+        if not (extents := number(2)):
+            yield len(data)
+            continue
+        number(index_size)
+        start = base + number(offset_size)
+        number(length_size + (extents - 1) * (index_size + offset_size + length_size))
+        if method == 1:  # counted from the content of a box
+            yield from (start + box + 4 for box in _positions(data, b"idat"))
+        else:
+            yield start
 
 
 def _chunk_offsets(data: bytes) -> Iterator[int]:
     """Where the chunks of the tracks of an image sequence begin in the file."""
     for name, size in ((b"stco", "I"), (b"co64", "Q")):
-        box = data.find(name)
-        while box >= 0:
+        for box in _positions(data, name):
             if box + 12 + struct.calcsize(size) <= len(data):
                 yield struct.unpack_from(">" + size, data, box + 12)[0]
-            box = data.find(name, box + 4)
+
+
+def _positions(data: bytes, name: bytes) -> Iterator[int]:
+    """Where the name of a box stands in the file."""
+    at = data.find(name)
+    while at >= 0:
+        yield at
+        at = data.find(name, at + 4)

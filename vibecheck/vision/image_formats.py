@@ -18,6 +18,12 @@ MAX_SCANS = 100
 MAX_SCANNED = 800_000_000  # pixels, of all scans together: about a second; 64 scans of 12 megapixels
 START_OF_SCAN = b"\xff\xda"
 
+# Pillow and `jpeg_layout` go through a JPEG's segments in Python, and Pillow through what lies between them,
+# byte by byte. A usual picture has 10 segments, one with a large colour profile and depth maps some hundreds.
+MAX_SEGMENTS = 1000
+MAX_STRAY = 10_000  # bytes between segments, before the first scan
+MAX_CHUNKS = 20_000  # of a PNG; common encoders put 4 kB or more of pixels into each
+
 # Pillow expands run-length encoding in Python: about a microsecond for two bytes.
 MAX_RUN_LENGTH_BMP = 2_000_000  # bytes
 
@@ -140,14 +146,17 @@ def tiff_tags(data: bytes) -> dict[int, int]:
         return {}
 
 
-def without_ancillary_chunks(data: bytes) -> bytes:
+def without_ancillary_chunks(data: bytes, name: str) -> bytes:
     """A PNG with only the chunks that its pixels and its orientation need.
 
-    Colour profiles and texts may be damaged, of an unknown kind, or larger than Pillow unpacks.
+    Colour profiles and texts may be damaged, of an unknown kind, or larger than Pillow unpacks. Raises
+    UnreadablePicture if there are too many chunks.
     """
     view = memoryview(data)
-    kept, position = [view[:8]], 8
+    kept, position, chunks = [view[:8]], 8, 0
     while position + 12 <= len(data):
+        if (chunks := chunks + 1) > MAX_CHUNKS:
+            raise _too_many("parts", name)
         (length,) = struct.unpack_from(">I", data, position)
         end = position + 12 + length
         kind = data[position + 4 : position + 8]
@@ -156,6 +165,8 @@ def without_ancillary_chunks(data: bytes) -> bytes:
             and zlib.crc32(view[position + 4 : end - 4]).to_bytes(4, "big") == view[end - 4 : end]
         ):
             kept.append(view[position:end])
+        if kind == b"IEND":
+            break
         position = end
     return b"".join(kept)
 
@@ -206,30 +217,38 @@ def too_many_pixels(size: tuple[int, int], most: int, kind: str, name: str) -> P
 
 @dataclass(frozen=True, slots=True)
 class JpegLayout:
-    """What decoding a JPEG will take: how many scans it has, and how many coefficients to each 64 pixels."""
+    """What decoding a JPEG will take: how many scans it has, and how many coefficients to each 64 pixels.
+
+    `segments` and `stray` (bytes between those before the first scan) are counted up to their limits.
+    """
 
     scans: int
     blocks: float
+    segments: int
+    stray: int
 
 
 def jpeg_layout(data: bytes) -> JpegLayout:
     """Read the marker segments of the first picture in a JPEG file as libjpeg would; nothing is decoded."""
-    scans, blocks, position = 0, 3.0, 2
-    while marker := _MARKER.search(data, position):
-        code, position = data[marker.end() - 1], marker.end()
-        if code == 0xD9:  # end of image
+    scans, blocks, segments, stray, position = 0, 3.0, 0, 0, 2
+    while segments <= MAX_SEGMENTS and stray <= MAX_STRAY:
+        marker = _MARKER.search(data, position)
+        stray += 0 if scans else (marker.start() if marker else len(data)) - position
+        if marker is None or marker.end() + 2 > len(data) or marker[0] == b"\xff\xd9":  # end of image
             break
-        if code == 1 or 0xD0 <= code <= 0xD8 or position + 2 > len(data):  # markers without a segment
-            continue
+        code, position = marker[0][1], marker.end()
         (length,) = struct.unpack_from(">H", data, position)
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             blocks = _blocks(data[position : position + length])
         scans += code == 0xDA
+        segments += 1
         position += max(length, 2)
-    return JpegLayout(scans, blocks)
+    return JpegLayout(scans, blocks, segments, stray)
 
 
-_MARKER = re.compile(rb"\xff+[^\x00\xff]", re.DOTALL)
+# A marker with a segment, or the end of the image. Not \xff+, which for a row of 0xFF bytes takes the square
+# of its length.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 
 
 def _blocks(frame: bytes) -> float:
@@ -237,6 +256,21 @@ def _blocks(frame: bytes) -> float:
     factors = [(each >> 4, each & 15) for each in frame[9 : 8 + 3 * frame[7] : 3]] if len(frame) > 7 else []
     widest = max((h for h, _ in factors), default=0) * max((v for _, v in factors), default=0)
     return sum(h * v for h, v in factors) / widest if widest else 4.0
+
+
+def check_segments(data: bytes, name: str) -> None:
+    """Refuse a JPEG whose header alone takes too long to read. Raises UnreadablePicture, and ValueError."""
+    layout = jpeg_layout(data)
+    if layout.scans > MAX_SCANS:
+        raise _too_many("passes", name)
+    if layout.segments > MAX_SEGMENTS:
+        raise _too_many("parts", name)
+    if layout.stray > MAX_STRAY:
+        raise ValueError("bytes between its segments")
+
+
+def _too_many(parts: str, name: str) -> UnreadablePicture:
+    return UnreadablePicture(f"{name} is stored in too many {parts}. Save it again as JPEG or PNG.")
 
 
 def jpeg_memory(layout: JpegLayout, pixels: int, shrink: int) -> float:
@@ -250,8 +284,8 @@ def jpeg_memory(layout: JpegLayout, pixels: int, shrink: int) -> float:
 
 def _check_jpeg(data: bytes, pixels: int, name: str) -> None:
     layout = jpeg_layout(data)
-    if layout.scans > MAX_SCANS or layout.scans * pixels > MAX_SCANNED:
-        raise UnreadablePicture(f"{name} is stored in too many passes. Save it again as JPEG or PNG.")
+    if layout.scans * pixels > MAX_SCANNED:
+        raise _too_many("passes", name)
     if jpeg_memory(layout, pixels, 8) > MAX_DECODING:
         raise PictureTooLarge(
             f"{name} is a progressive JPEG of {pixels / 1e6:.1f} million pixels, which takes too much "
@@ -267,4 +301,4 @@ def _check_tiff(data: bytes, pixels: int, name: str) -> None:
     if tags.get(259) == 7:
         tile = tags.get(322, 1) * tags.get(323, 1) if 322 in tags else pixels
         if data.count(START_OF_SCAN) * min(tile, pixels) > MAX_SCANNED:
-            raise UnreadablePicture(f"{name} is stored in too many passes. Save it again as JPEG or PNG.")
+            raise _too_many("passes", name)

@@ -155,7 +155,9 @@ def read_bytes(path: str | Path) -> bytes:
 
 def _decoded(kind: ImageKind, data: bytes, name: str) -> np.ndarray:
     """The picture of a file that Pillow can open; WebP is decoded by OpenCV, in a third of the memory."""
-    source = image_formats.without_ancillary_chunks(data) if kind is PNG else data
+    source = image_formats.without_ancillary_chunks(data, name) if kind is PNG else data
+    if kind is JPEG:
+        image_formats.check_segments(data, name)
     with Image.open(BytesIO(source), formats=(kind.format,)) as image:
         size = image.size
         _check_side(size, name)
