@@ -5,7 +5,15 @@ import json
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from vibecheck.ui.access.messages import MOST_CANDIDATES, MOST_FILES, MOST_JSON, TooMuch, is_taken
+from vibecheck.ui.access.messages import (
+    MOST_BYTES,
+    MOST_CANDIDATES,
+    MOST_FILES,
+    MOST_JSON,
+    MOST_WIDGETS,
+    TooMuch,
+    is_taken,
+)
 
 
 def with_value(text: str, field: str = "json_value") -> bytes:
@@ -58,6 +66,18 @@ def test_websocket_messages_within_the_limits_are_accepted(text, field):
 def test_websocket_messages_over_the_limits_close_the_connection(text, field):
     with pytest.raises(TooMuch):
         is_taken(with_value(text, field))
+
+
+def test_size_of_a_message_and_number_of_its_widgets_are_limited():
+    message = BackMsg()
+    for _ in range(MOST_WIDGETS):
+        message.rerun_script.widget_states.widgets.add()
+    assert is_taken(message.SerializeToString())
+    message.rerun_script.widget_states.widgets.add()
+    with pytest.raises(TooMuch):
+        is_taken(message.SerializeToString())
+    with pytest.raises(TooMuch):
+        is_taken(with_value("x" * MOST_BYTES, "string_value"))
 
 
 def test_number_of_file_urls_in_a_message_is_limited():

@@ -33,7 +33,8 @@ VISITOR_COOKIE = "vibecheck_visitor"
 # Passed to the pages: the browser sent no visitor cookie, for example because the host drops cookies.
 NO_COOKIE = "x-vibecheck-no-cookie"
 YEAR = 365 * 24 * 3600  # s
-STREAM = "/_stcore/stream"
+# The address of live video, the one WebSocket that is not Streamlit's: it checks each connection itself.
+VIDEO = "/video"
 UPLOAD = re.compile(r"/_stcore/upload_file/([^/]*)/")
 MEDIA = re.compile(rb"/media/([0-9a-f]+)")
 NO_PAGES = ("/_stcore", "/media", "/component", "/static", "/oauth2callback")
@@ -63,7 +64,8 @@ class BrowserGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
-        elif scope["type"] == "websocket" and path_of(scope) == STREAM:
+        # Not just at Streamlit's address: its router takes others for that, too, such as with a line break.
+        elif scope["type"] == "websocket" and path_of(scope) != VIDEO:
             await self._socket(scope, receive, send)
         else:
             await self._app(scope, receive, send)

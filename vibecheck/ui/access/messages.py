@@ -11,6 +11,10 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 TAKEN = {"rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "backend_operation_request"}
 TAKEN_OPERATIONS = {"deferred_file", "dataframe_chunk"}
 MOST_FILES = 20  # addresses asked for at once
+# Of a message; pages send some kB, with a few dozen widgets. A message of 2 MB can have a million empty
+# ones, and reading them would hold up all visitors for seconds.
+MOST_BYTES = 200_000
+MOST_WIDGETS = 1000
 # A component's value. WebRTC's offer is the largest: about 8 kB with a dozen candidates. aiortc's time to
 # take in candidates grows with their square, on the event loop of all visitors.
 MOST_JSON = 100_000  # characters
@@ -23,6 +27,8 @@ class TooMuch(ValueError):
 
 def is_taken(data: bytes) -> bool:
     """Whether to hand a message to Streamlit; False to drop it. Raises TooMuch."""
+    if len(data) > MOST_BYTES:
+        raise TooMuch("a message is too long")
     message = BackMsg()
     try:
         message.ParseFromString(data)
@@ -34,6 +40,8 @@ def is_taken(data: bytes) -> bool:
     if kind == "file_urls_request" and len(message.file_urls_request.file_names) > MOST_FILES:
         raise TooMuch("too many files")
     if kind == "rerun_script":
+        if len(message.rerun_script.widget_states.widgets) > MOST_WIDGETS:
+            raise TooMuch("too many widgets")
         for state in message.rerun_script.widget_states.widgets:
             which = state.WhichOneof("value")
             if which == "json_value":

@@ -7,15 +7,13 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from vibecheck.records.values import hash_of
-from vibecheck.ui.access.browser_guard import NO_COOKIE, identify
+from vibecheck.ui.access.browser_guard import NO_COOKIE, VIDEO, identify
 from vibecheck.ui.shared.process_state import process_value
 from vibecheck.ui.shared.visitor import visitor
 
 if TYPE_CHECKING:
     from vibecheck.video.stream import Stream
     from vibecheck.video.websocket import Tickets
-
-PATH = "/video"
 
 
 @process_value
@@ -29,7 +27,7 @@ def tickets() -> "Tickets":
 def path() -> str:
     """The path of the address, below `server.baseUrlPath`."""
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}{PATH}" if base else PATH
+    return f"/{base}{VIDEO}" if base else VIDEO
 
 
 def video_route() -> WebSocketRoute:

@@ -1,0 +1,45 @@
+"""What the guard passes on to Streamlit, whatever the address."""
+
+import asyncio
+
+import pytest
+from starlette.routing import Router, WebSocketRoute
+from starlette.websockets import WebSocket
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from vibecheck.ui.access.browser_guard import BrowserGuard
+
+CLEAR = BackMsg(clear_cache=True).SerializeToString()
+HEARTBEAT = BackMsg(app_heartbeat=True).SerializeToString()
+
+
+def taken(path: str, *sent: bytes) -> list[bytes]:
+    """What an app with Streamlit's route receives of messages that a browser sends to an address."""
+    received = []
+
+    async def streamlit(socket: WebSocket) -> None:
+        await socket.accept()
+        async for message in socket.iter_bytes():
+            received.append(message)
+
+    messages = [
+        {"type": "websocket.connect"},
+        *({"type": "websocket.receive", "bytes": each} for each in sent),
+        {"type": "websocket.disconnect", "code": 1000},
+    ]
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        pass
+
+    app = BrowserGuard(Router([WebSocketRoute("/_stcore/stream", streamlit)]))
+    scope = {"type": "websocket", "path": path, "scheme": "ws", "headers": [], "client": ("127.0.0.1", 1)}
+    asyncio.run(app(scope, receive, send))
+    return received
+
+
+@pytest.mark.parametrize("path", ["/_stcore/stream", "/_stcore/stream\n"])
+def test_developer_messages_are_dropped_at_every_address_that_streamlit_answers(path):
+    assert taken(path, CLEAR, HEARTBEAT) == [HEARTBEAT]
