@@ -64,7 +64,7 @@ def test_a_visitor_holds_so_much_in_all_tabs(quota, files):
 def test_new_visitors_of_one_address_leave_room_for_those_of_another(quota, files):
     for visitor in ("a", "b"):
         assert keep(quota, files, upload(visitor, 50)) == ""
-    assert "Other people's files" in keep(quota, files, upload("c", 1))
+    assert "Files from your network" in keep(quota, files, upload("c", 1))
     assert keep(quota, files, upload("d", 20, "10.0.0.2")) == ""
     assert "Other people's files" in keep(quota, files, upload("e", 1, "10.0.0.3")), "the most for all"
 
@@ -72,7 +72,8 @@ def test_new_visitors_of_one_address_leave_room_for_those_of_another(quota, file
 def test_what_is_arriving_counts(quota, files):
     with quota.arriving(upload("a", 50)), quota.arriving(upload("b", 50)):
         assert "Remove a file" in quota.refuse(upload("a", 11))
-        assert "Other people's files" in quota.refuse(upload("c", 1))
+        assert "Files from your network" in quota.refuse(upload("c", 1))
+        assert quota.refuse(upload("c", 20, "10.0.0.2")) == ""
     assert quota.refuse(upload("c", 60)) == ""
 
 

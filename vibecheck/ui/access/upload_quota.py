@@ -26,6 +26,10 @@ YOURS = (
     "Your files hold {held} MB of this VibeCheck's memory, and this one would be too much. Remove a file, or "
     "close another tab of this page, and upload it again."
 )
+NEARBY = (
+    "Files from your network hold {held} MB of this VibeCheck's memory, of {most} MB at most. Wait a few "
+    "minutes, and upload yours again."
+)
 OTHERS = (
     "Other people's files hold all the memory that this VibeCheck sets aside for uploads. Wait a few "
     "minutes, and upload yours again."
@@ -64,7 +68,9 @@ class UploadQuota:
         nearby = sum(size for (_, address), size in held.items() if address == upload.address)
         if mine + upload.size > self._per_visitor:
             sentence = YOURS.format(held=round(mine / MB))
-        elif nearby + upload.size > self._per_address or held.total() + upload.size > self._for_all:
+        elif nearby + upload.size > self._per_address:
+            sentence = NEARBY.format(held=round(nearby / MB), most=round(self._per_address / MB))
+        elif held.total() + upload.size > self._for_all:
             sentence = OTHERS
         else:
             return ""
