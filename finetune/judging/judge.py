@@ -90,11 +90,15 @@ def judge_challenger(
             now,
         )
         shown = {name: row.picture for name, row in pictures.items() if row.picture is not None}
-        page = write(report, out, shown if known else {}).resolve()
+        page = write(report, out, {}).resolve()
         if known is not None:
-            registry.prove(report.challenger, report.proof(str(page)))
             if known.proof and known.proof.report not in ("", str(page)):
                 without_faces(Path(known.proof.report))
+            registry.prove(report.challenger, report.proof(str(page)))
+            # Faces only now: a report that the registry does not know would keep them for ever.
+            write(report, out, shown)
+            if gone := recorded - _recorded(store, held_out):  # deleted before the report was there
+                write(report, out, {name: shown[name] for name in shown.keys() - gone})
     return report
 
 

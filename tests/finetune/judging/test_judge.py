@@ -15,7 +15,7 @@ from finetune.judging.judge import judge_challenger, scores
 from tests.databases import open_store
 from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES
-from vibecheck.errors import LabelsError, ModelError
+from vibecheck.errors import LabelsError, ModelError, RecordsError
 from vibecheck.evaluation.report import Report
 from vibecheck.models import trials
 from vibecheck.models.registry import Registry
@@ -146,6 +146,21 @@ def test_only_the_last_report_of_a_registered_version_shows_faces(settings, regi
     other = settings.data / "other"
     judge_challenger(settings, SHIPPED, confused, rows(pictures), None, other, (), NOW)
     assert "data:image/jpeg" in (other / "report.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" not in page.read_text(encoding="utf-8")
+
+
+def test_a_report_that_the_registry_does_not_know_shows_no_faces(
+    settings, registry, pictures, confused, monkeypatch
+):
+    registry.register("confused", "a test", str(confused), {}, NOW)
+
+    def fail(*_):
+        raise RecordsError("the records are away")
+
+    monkeypatch.setattr(Registry, "prove", fail)
+    with pytest.raises(RecordsError):
+        judged(settings, pictures, SHIPPED, confused)
+    page = settings.data / "trial" / "report.html"
     assert "data:image/jpeg" not in page.read_text(encoding="utf-8")
 
 

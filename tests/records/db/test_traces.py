@@ -13,8 +13,9 @@ from tests.waiting import wait_for
 from vibecheck.errors import RecordsError
 from vibecheck.records.db.tables import notes, predictions
 from vibecheck.records.db.transactions import reading, writing
-from vibecheck.records.deletion import retention
+from vibecheck.records.deletion import purge, redact_reports, retention
 from vibecheck.records.outbox.messages import SENDER
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 from vibecheck.records.values import hash_of
 
@@ -64,6 +65,35 @@ def test_nothing_of_a_deleted_visitor_is_left_in_any_file(store, folder, how):
     assert traces(folder, VISITOR, *ids) == [0] * (1 + len(ids))
     if how != "purge":
         assert all(traces(folder, other.visitor, other.id))
+
+
+@pytest.mark.parametrize("fault", ["a picture", "a report"])
+def test_a_deletion_that_fails_midway_leaves_nothing_of_what_it_deleted(store, folder, monkeypatch, fault):
+    ids = fill(store)
+    monkeypatch.setattr(purge, "BATCH", 10)
+    if fault == "a picture":
+        delete, deleted = Pictures.delete, []
+
+        def delete_some(pictures, prediction_id):
+            if len(deleted) == 25:  # each is deleted before its row, and once more after it
+                raise RecordsError("the disk is read-only")
+            deleted.append(prediction_id)
+            delete(pictures, prediction_id)
+
+        monkeypatch.setattr(Pictures, "delete", delete_some)
+    else:
+        monkeypatch.setattr(redact_reports, "_here", lambda _: [folder])
+    with pytest.raises(RecordsError):
+        store.forget_visitor(VISITOR, NOON)
+    gone = [each for each in ids if not recorded(store, each)]
+    assert len(gone) == (10 if fault == "a picture" else 30)
+    assert traces(folder, *gone) == [0] * len(gone)
+
+
+def recorded(store, prediction_id):
+    with reading(engine_of(store)) as connection:
+        query = select(predictions.c.id).where(predictions.c.id == prediction_id)
+        return connection.execute(query).one_or_none() is not None
 
 
 def test_what_a_reader_keeps_in_the_log_is_reported_and_erased_later(store, folder, caplog):

@@ -6,6 +6,7 @@ import pytest
 
 from tests.evaluation.test_report import REPORT
 from tests.records.examples import JPEG, a_prediction
+from vibecheck.errors import RecordsError
 from vibecheck.models.registry import Registry
 from vibecheck.records.deletion.redact_reports import without_pictures
 
@@ -60,6 +61,19 @@ def test_missing_report_file_does_not_stop_a_deletion(store, engine, shown):
     (one, _), _ = shown
     Registry(engine).prove("tuned", REPORT.proof("/nowhere/report.html"))
     assert store.forget([one.id], NOW) == {one.id}
+
+
+def test_a_report_that_cannot_be_changed_keeps_no_face_in_the_others(store, engine, shown, tmp_path):
+    (one, _), path = shown
+    damaged = tmp_path / "a" / "report.html"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"\xff")
+    registry = Registry(engine)
+    registry.register("another", "a test", "here", {}, NOW)
+    registry.prove("another", REPORT.proof(str(damaged)))
+    with pytest.raises(RecordsError, match="delete this file"):
+        store.forget([one.id], NOW)
+    assert one.id not in path.read_text()
 
 
 def test_without_pictures_removes_all_or_only_the_given_pictures():

@@ -6,7 +6,8 @@ learned from it are marked.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, Select, delete, select
@@ -50,11 +51,11 @@ def purge(engine: Engine, pictures: Pictures, older_than: datetime) -> int:
         raise ValueError("older_than must carry a time zone")
     oldest = _kept().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at).limit(BATCH)
     deleted = 0
-    while batch := _found(engine, oldest):
-        deleted += len(_delete(engine, pictures, batch, datetime.now(UTC), tell_all=False))
-    lost = max(older_than, datetime.now(UTC) - STRAY_AFTER)
-    pictures.remove_strays(lost, lambda ids: _stored(engine, ids))
-    _remove_traces(engine)
+    with _traces_removed(engine):
+        while batch := _found(engine, oldest):
+            deleted += len(_delete(engine, pictures, batch, datetime.now(UTC), tell_all=False))
+        lost = max(older_than, datetime.now(UTC) - STRAY_AFTER)
+        pictures.remove_strays(lost, lambda ids: _stored(engine, ids))
     return deleted
 
 
@@ -66,10 +67,10 @@ def forget(engine: Engine, pictures: Pictures, ids: Iterable[str], now: datetime
     """
     forgotten: set[str] = set()
     wanted = [each for each in dict.fromkeys(ids) if is_prediction_id(each)]
-    for start in range(0, len(wanted), BATCH):
-        batch = _found(engine, _kept().where(predictions.c.id.in_(wanted[start : start + BATCH])))
-        forgotten |= _delete(engine, pictures, batch, now, tell_all=True)
-    _remove_traces(engine)
+    with _traces_removed(engine):
+        for start in range(0, len(wanted), BATCH):
+            batch = _found(engine, _kept().where(predictions.c.id.in_(wanted[start : start + BATCH])))
+            forgotten |= _delete(engine, pictures, batch, now, tell_all=True)
     return forgotten
 
 
@@ -80,9 +81,9 @@ def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: dateti
     """
     theirs = _kept().where(predictions.c.visitor == visitor).limit(BATCH)
     deleted = 0
-    while batch := _found(engine, theirs):
-        deleted += len(_delete(engine, pictures, batch, now, tell_all=True))
-    _remove_traces(engine)
+    with _traces_removed(engine):
+        while batch := _found(engine, theirs):
+            deleted += len(_delete(engine, pictures, batch, now, tell_all=True))
     return deleted
 
 
@@ -94,10 +95,19 @@ def erase_remaining(engine: Engine) -> bool:
     return not _traces_left(engine) or _erase(engine)
 
 
-def _remove_traces(engine: Engine) -> None:
-    """Removes deleted predictions from other files."""
-    redact_reports.redact(engine)
-    _erase(engine)
+@contextmanager
+def _traces_removed(engine: Engine) -> Iterator[None]:
+    """Removes predictions that the block deletes from other files, too, even if it fails midway.
+
+    A report that cannot be changed does not keep the database's log from being erased.
+    """
+    try:
+        try:
+            yield
+        finally:
+            redact_reports.redact(engine)
+    finally:
+        _erase(engine)
 
 
 def _erase(engine: Engine) -> bool:

@@ -31,8 +31,9 @@ def without_pictures(page: str, ids: Collection[str] | None = None) -> str:
 def redact(engine: Engine) -> None:
     """Removes every picture without a stored prediction from the reports on this machine.
 
-    Raises RecordsError if a report cannot be changed.
+    Raises RecordsError if a report cannot be changed, after all others were.
     """
+    failed: RecordsError | None = None
     for path in _here(engine):
         try:
             page = path.read_text(encoding="utf-8")
@@ -40,9 +41,11 @@ def redact(engine: Engine) -> None:
             if gone := shown - _stored(engine, shown):
                 _write(path, without_pictures(page, gone))
         except (OSError, ValueError) as error:
-            raise RecordsError(
+            failed = RecordsError(
                 f"{path} may still show a picture that was deleted: delete this file ({error})."
-            ) from error
+            )
+    if failed is not None:
+        raise failed
 
 
 def _here(engine: Engine) -> Iterator[Path]:
