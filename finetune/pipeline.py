@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from finetune import registration
 from finetune.data.collect import TrainingData, check, collect
+from finetune.progress import Tell
 from finetune.training import base_model, plan
 from finetune.training.base_model import Model
-from finetune.training.trainer import Tell, TrainingRecipe
+from finetune.training.recipe import TrainingRecipe
 from vibecheck.errors import VibeCheckError
 from vibecheck.models.installed import champion_version
 from vibecheck.settings import Settings

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -9,6 +10,7 @@ from tqdm import tqdm
 from finetune.data.collect import REASONS
 from vibecheck.emotions import NAMES
 
+Tell = Callable[[dict[str, Any]], None]
 STAGES = {"head": "Training (last layer)", "all": "Training (all layers)"}
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from finetune.data.collect import collect
+from finetune.progress import Tell
 from finetune.training import plan
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.evaluation.evidence import threshold
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from finetune.training.base_model import Model
     from finetune.training.challenger import Learned
 
-Tell = Callable[[dict[str, Any]], None]
 T = TypeVar("T")
 # Records that cannot be reached are asked again for so many seconds: a database restarts in that time.
 PATIENCE = 900.0

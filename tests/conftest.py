@@ -1,5 +1,6 @@
 """What every test may use: real pictures of faces, the embedded model, and the shared data folder."""
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -20,20 +21,30 @@ TESTS = Path(__file__).parent
 SHARED = TESTS.parents[1] / "shared"
 # Their tests run the whole app, or what takes long: slow, unless they are marked as quick.
 SLOW_FOLDERS = ("benchmarks", "browser", "whole")
+# Their tests load PyTorch and its exporter, ten seconds of CPU time.
+TORCH_FOLDERS = ("export", "finetune")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is slow, and groups what runs one after another: a file's tests, and all that use a browser.
+    """Marks what is slow, and groups by worker: the tests of a file, and all that use a browser or PyTorch.
 
-    Two browsers with live video at once would be more than two cores can do in time.
+    Two browsers with live video at once are more than two cores can do in time. PyTorch is loaded once.
     """
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         if folder in SLOW_FOLDERS and not item.get_closest_marker("quick"):
             item.add_marker(pytest.mark.slow)
-        group = "browser" if item.get_closest_marker("browser") else str(item.path)
+        group = "torch" if folder in TORCH_FOLDERS else str(item.path.relative_to(TESTS))
+        if item.get_closest_marker("browser"):
+            group = "browser"
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    """Takes what has been imported out of the garbage collector's sight: nothing of it can be freed."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from finetune.data import dataset
 from finetune.data.collect import TrainingData
 from finetune.training.base_model import Model
-from finetune.training.trainer import TrainingRecipe
+from finetune.training.recipe import TrainingRecipe
 from vibecheck.errors import VibeCheckError
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.training.run_folder import LOCK, PICTURES

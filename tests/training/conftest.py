@@ -13,7 +13,8 @@ from vibecheck.settings import Settings
 from vibecheck.training.runs import TrainingRuns
 from vibecheck.training.runs_table import TrainingRun
 
-CHILD = (sys.executable, str(Path(__file__).with_name("child.py")))
+# Without `site`, since it runs at the lowest priority, beside tests that keep all cores busy.
+CHILD = (sys.executable, "-I", "-S", str(Path(__file__).with_name("child.py")))
 
 
 @pytest.fixture

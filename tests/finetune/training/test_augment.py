@@ -1,42 +1,56 @@
+"""Altered copies of faces to learn from. Imports torch."""
+
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-
-from finetune.training.augment import augment, mixed  # noqa: E402
-from vibecheck.vision.sample_faces import face_probes  # noqa: E402
+from vibecheck.vision.sample_faces import face_probes
 
 
 @pytest.fixture(scope="module")
-def faces():
+def torch():
+    import torch
+
+    return torch
+
+
+@pytest.fixture(scope="module")
+def augment():
+    from finetune.training.augment import augment
+
+    return augment
+
+
+@pytest.fixture(scope="module")
+def altered(torch, augment):
+    return lambda faces, seed=0: augment(faces, torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="module")
+def faces(torch):
     grey = face_probes(60).mean(axis=3) / 255
     batch = torch.from_numpy(grey).float().unsqueeze(1)
     return torch.nn.functional.interpolate(batch, size=(64, 64), mode="bilinear")
 
 
-def altered(faces, seed=0):
-    return augment(faces, torch.Generator().manual_seed(seed))
-
-
-def test_augmented_faces_keep_their_size_and_value_range(faces):
+def test_augmented_faces_keep_their_size_and_value_range(torch, altered, faces):
     out = altered(faces)
     assert out.shape == faces.shape and out.dtype == faces.dtype
     assert out.min() >= 0 and out.max() <= 1
     assert torch.isfinite(out).all()
 
 
-def test_the_originals_stay_as_they_are(faces):
+def test_the_originals_stay_as_they_are(torch, altered, faces):
     before = faces.clone()
     altered(faces)
     assert torch.equal(before, faces)
 
 
-def test_augmentation_is_reproducible_with_the_same_seed(faces):
+def test_augmentation_is_reproducible_with_the_same_seed(torch, altered, faces):
     assert torch.equal(altered(faces, 1), altered(faces, 1))
     assert not torch.equal(altered(faces, 1), altered(faces, 2))
 
 
-def test_augmented_faces_differ_and_still_resemble_their_original(faces):
+def test_augmented_faces_differ_and_still_resemble_their_original(torch, altered, faces):
     out = altered(faces)
     change = (out - faces).abs().mean(dim=(1, 2, 3))
     assert (change > 0.005).all()
@@ -54,7 +68,7 @@ def test_augmented_faces_differ_and_still_resemble_their_original(faces):
     assert np.median(mirrored) > np.median(strangers) + 0.15
 
 
-def test_faces_beyond_the_share_are_only_mirrored(faces):
+def test_faces_beyond_the_share_are_only_mirrored(torch, augment, faces):
     out = augment(faces, torch.Generator().manual_seed(0), share=0.5)
     half = len(faces) // 2
     kept = [torch.equal(a, b) for a, b in zip(out, faces, strict=True)]
@@ -65,11 +79,13 @@ def test_faces_beyond_the_share_are_only_mirrored(faces):
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_batches_may_be_small(faces, count):
+def test_batches_may_be_small(altered, faces, count):
     assert altered(faces[:count]).shape == faces[:count].shape
 
 
-def test_faces_and_their_targets_are_mixed_in_the_same_proportion(faces):
+def test_faces_and_their_targets_are_mixed_in_the_same_proportion(torch, faces):
+    from finetune.training.augment import mixed
+
     goals = torch.arange(len(faces)).float().view(-1, 1)
     coded = goals.view(-1, 1, 1, 1).expand_as(faces) / len(faces)
     pictures, answers = mixed(coded, goals, 0.2, torch.Generator().manual_seed(0))
@@ -79,19 +95,21 @@ def test_faces_and_their_targets_are_mixed_in_the_same_proportion(faces):
     assert 0 < strange < len(faces) / 2
 
 
-def test_nothing_changes_without_mixing(faces):
+def test_nothing_changes_without_mixing(torch, faces):
+    from finetune.training.augment import mixed
+
     goals = torch.rand(len(faces), 2, 7)
     pictures, answers = mixed(faces, goals, 0.0, torch.Generator())
     assert pictures is faces and answers is goals
 
 
-def test_a_single_face_may_be_left_as_it_is():
+def test_a_single_face_may_be_left_as_it_is(torch, augment):
     face = torch.rand(1, 1, 24, 24)
     same = augment(face, torch.Generator().manual_seed(0), share=0.5)
     assert torch.equal(same, face) or torch.equal(same, face.flip(3))
 
 
-def test_colour_faces_are_tinted():
+def test_colour_faces_are_tinted(torch, augment):
     faces = torch.full((40, 3, 24, 24), 0.5)
     altered = augment(faces, torch.Generator().manual_seed(0))
     assert altered.shape == faces.shape and altered.min() >= 0 and altered.max() <= 1
