@@ -16,7 +16,9 @@ import requests
 from google.protobuf.descriptor import FieldDescriptor
 from streamlit.proto.BackMsg_pb2 import BackendOperationRequest, BackMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
@@ -117,6 +119,20 @@ def test_no_message_of_a_visitor_changes_anything_for_others(app, trainer):
     assert is_open(trainer), "the pass still holds"
     with Visitor(app.url, page="Dashboard", query=f"access={TOKEN}") as tab:
         assert is_open(tab), "and so does the link"
+
+
+def test_no_other_address_leads_to_streamlits_websocket_unguarded(app):
+    """Its router matches an address with a line break, too."""
+    for address in ("/_stcore/stream%0A", "/_stcore/stream"):
+        with connect(
+            f"{app.url.replace('http', 'ws')}{address}", subprotocols=[Subprotocol("streamlit")]
+        ) as socket:
+            assert "vibecheck_visitor=" in str(socket.response.headers.get_all("Set-Cookie"))
+            socket.send(b"\xff\xff\xff")  # not a message
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    socket.recv(timeout=10)
+            assert closed.value.rcvd.code == 1008
 
 
 def test_clear_cache_messages_cost_no_memory(app):
