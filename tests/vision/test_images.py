@@ -388,6 +388,13 @@ def run_length_bmp() -> bytes:
     return bytes(header) + b"\1\7" * 2_000_000
 
 
+def gif_with(extra: bytes) -> bytes:
+    """A GIF with bytes before its first picture."""
+    data = saved(FACE, "GIF")
+    start = 13 + (3 << (data[10] % 8 + 1) if data[10] & 0x80 else 0)
+    return data[:start] + extra + data[start:]
+
+
 SMALL = saved(FACE.resize((64, 48)), "JPEG", progressive=True)
 LAST_SCAN = SMALL[SMALL.rindex(b"\xff\xda") : -2]
 
@@ -425,6 +432,12 @@ REFUSED = [
     ("jpeg, no end", SMALL[:-2], "is damaged"),
     ("jpeg, a thousand scans", SMALL[:-2] + LAST_SCAN * 1000 + b"\xff\xd9", "is stored in too many passes"),
     ("jpeg, a thousand parts", SMALL[:2] + b"\xff\xe0\0\2" * 1000 + SMALL[2:], "is stored in too many parts"),
+    ("jpeg, fill bytes behind an end", SMALL[:2] + b"\xff\xd9" + b"\xff" * 20_000 + SMALL[2:], "is damaged"),
+    ("jpeg, unknown segments", SMALL[:2] + (b"\xff\xf0\x9c\x40" + bytes(39_998)) + SMALL[2:], "is damaged"),
+    ("gif, a long comment", gif_with(b"!\xfe" + b"\1a" * 20_001 + b"\0"), "is stored in too many parts"),
+    ("gif, many extensions", gif_with(b"!\xfe\0" * 20_001), "is stored in too many parts"),
+    ("gif, zeros before the picture", gif_with(bytes(20_000)), "is damaged"),
+    ("jpeg, fill bytes in a scan", SMALL[:-2] + b"\xff" * 20_100 + b"\0" + SMALL[-2:], "is damaged"),
     ("jpeg, fill bytes", SMALL[:2] + b"\xff" * 20_000 + SMALL[2:], "is damaged"),
     ("png, many chunks", PARTED, "is stored in too many parts"),
     ("png, signature alone", b"\x89PNG\r\n\x1a\n", "is not a picture"),

@@ -19,9 +19,11 @@ MAX_SCANNED = 800_000_000  # pixels, of all scans together: about a second; 64 s
 START_OF_SCAN = b"\xff\xda"
 
 # Pillow and `jpeg_layout` go through a JPEG's segments in Python, and Pillow through what lies between them,
-# byte by byte. A usual picture has 10 segments, one with a large colour profile and depth maps some hundreds.
+# byte by byte; fill bytes in a scan cost it the square of their number. A usual picture has 10 segments, one
+# with a large colour profile and depth maps some hundreds.
 MAX_SEGMENTS = 1000
-MAX_STRAY = 10_000  # bytes between segments, before the first scan
+MAX_STRAY = 10_000  # bytes
+MAX_BLOCKS = 20_000  # of a GIF, before its first picture; the largest metadata have some hundreds
 MAX_CHUNKS = 20_000  # of a PNG; common encoders put 4 kB or more of pixels into each
 
 # Pillow expands run-length encoding in Python: about a microsecond for two bytes.
@@ -189,9 +191,7 @@ def check_cost(kind: ImageKind, data: bytes, size: tuple[int, int], mode: str, n
         cost = 6 if mode in ("RGB", "RGBA", "LA", "I") else 3
     if cost * pixels > MAX_DECODING:
         raise too_many_pixels(size, int(MAX_DECODING / cost), kind.title, name)
-    if kind is JPEG:
-        _check_jpeg(data, pixels, name)
-    elif kind is TIFF:
+    if kind is TIFF:
         _check_tiff(data, pixels, name)
     elif kind is BMP and len(data) > MAX_RUN_LENGTH_BMP and data[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
         raise UnreadablePicture(f"{name} is a compressed BMP, which takes too long to read. Save it as PNG.")
@@ -219,7 +219,7 @@ def too_many_pixels(size: tuple[int, int], most: int, kind: str, name: str) -> P
 class JpegLayout:
     """What decoding a JPEG will take: how many scans it has, and how many coefficients to each 64 pixels.
 
-    `segments` and `stray` (bytes between those before the first scan) are counted up to their limits.
+    `segments` and `stray` (bytes between them, in a scan only fill bytes) are counted up to their limits.
     """
 
     scans: int
@@ -232,12 +232,19 @@ def jpeg_layout(data: bytes) -> JpegLayout:
     """Read the marker segments of the first picture in a JPEG file as libjpeg would; nothing is decoded."""
     scans, blocks, segments, stray, position = 0, 3.0, 0, 0, 2
     while segments <= MAX_SEGMENTS and stray <= MAX_STRAY:
-        marker = _MARKER.search(data, position)
-        stray += 0 if scans else (marker.start() if marker else len(data)) - position
-        if marker is None or marker.end() + 2 > len(data) or marker[0] == b"\xff\xd9":  # end of image
+        marker = _MARKER.match(data, position)
+        end = marker.end() if marker else len(data)
+        stray += data.count(b"\xff\xff", position, end) if scans else end - position - 2
+        if marker is None or end + 2 > len(data):
             break
-        code, position = marker[0][1], marker.end()
+        code, position = marker[1][0], end
+        if code == 0xD9:  # end of image
+            if scans:
+                break
+            continue
         (length,) = struct.unpack_from(">H", data, position)
+        if code in _UNREAD and not scans:
+            stray += length
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
             blocks = _blocks(data[position : position + length])
         scans += code == 0xDA
@@ -246,9 +253,11 @@ def jpeg_layout(data: bytes) -> JpegLayout:
     return JpegLayout(scans, blocks, segments, stray)
 
 
-# A marker with a segment, or the end of the image. Not \xff+, which for a row of 0xFF bytes takes the square
-# of its length.
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+# Up to the next marker with a segment, or the end of the image. Possessive, so that the time grows with the
+# size of the file alone: backtracking over a row of 0xFF bytes takes the square of its length.
+_MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\x01\xd0-\xd8])*+\xff++(.)", re.DOTALL)
+# Segments that Pillow does not skip, but goes through byte by byte.
+_UNREAD = (0xC8, *range(0xF0, 0xFE))
 
 
 def _blocks(frame: bytes) -> float:
@@ -258,15 +267,36 @@ def _blocks(frame: bytes) -> float:
     return sum(h * v for h, v in factors) / widest if widest else 4.0
 
 
-def check_segments(data: bytes, name: str) -> None:
+def check_jpeg_header(layout: JpegLayout, name: str) -> None:
     """Refuse a JPEG whose header alone takes too long to read. Raises UnreadablePicture, and ValueError."""
-    layout = jpeg_layout(data)
     if layout.scans > MAX_SCANS:
         raise _too_many("passes", name)
     if layout.segments > MAX_SEGMENTS:
         raise _too_many("parts", name)
     if layout.stray > MAX_STRAY:
         raise ValueError("bytes between its segments")
+
+
+def check_gif_header(data: bytes, name: str) -> None:
+    """Refuse a GIF with too much before its first picture: Pillow reads it in Python, and keeps comments.
+
+    Raises UnreadablePicture, and ValueError.
+    """
+    palette = data[10] if len(data) > 10 else 0
+    position = 13 + (3 << (palette % 8 + 1) if palette & 0x80 else 0)
+    blocks = stray = 0
+    while position < len(data) and data[position : position + 1] not in (b",", b";"):
+        if data[position : position + 1] == b"!":  # an extension
+            position, blocks = position + 2, blocks + 1
+            while position < len(data) and (size := data[position]) and blocks <= MAX_BLOCKS:
+                position, blocks = position + 1 + size, blocks + 1
+        else:
+            stray += 1
+        position += 1
+        if blocks > MAX_BLOCKS:
+            raise _too_many("parts", name)
+        if stray > MAX_STRAY:
+            raise ValueError("bytes between its blocks")
 
 
 def _too_many(parts: str, name: str) -> UnreadablePicture:
@@ -282,8 +312,8 @@ def jpeg_memory(layout: JpegLayout, pixels: int, shrink: int) -> float:
     return pixels * (held + 4 / shrink**2)
 
 
-def _check_jpeg(data: bytes, pixels: int, name: str) -> None:
-    layout = jpeg_layout(data)
+def check_jpeg(layout: JpegLayout, pixels: int, name: str) -> None:
+    """Refuse a JPEG that would take too much memory or time to decode. Raises PictureError."""
     if layout.scans * pixels > MAX_SCANNED:
         raise _too_many("passes", name)
     if jpeg_memory(layout, pixels, 8) > MAX_DECODING:

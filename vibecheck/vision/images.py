@@ -21,7 +21,7 @@ from PIL import ExifTags, Image
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 from vibecheck.vision import image_formats
 from vibecheck.vision.decoding_slots import decoding_slot, large_picture_slot
-from vibecheck.vision.image_formats import HEIC, JPEG, PNG, WEBP, ImageKind
+from vibecheck.vision.image_formats import GIF, HEIC, JPEG, PNG, WEBP, ImageKind
 
 MAX_BYTES = 30_000_000  # a 50-megapixel phone photo is 10 to 25 MB
 MIN_SIDE = 16  # px; smaller pictures cannot show a readable face, and a tracking pixel is not a photo
@@ -157,18 +157,22 @@ def _decoded(kind: ImageKind, data: bytes, name: str) -> np.ndarray:
     """The picture of a file that Pillow can open; WebP is decoded by OpenCV, in a third of the memory."""
     source = image_formats.without_ancillary_chunks(data, name) if kind is PNG else data
     if kind is JPEG:
-        image_formats.check_segments(data, name)
+        image_formats.check_jpeg_header(layout := image_formats.jpeg_layout(data), name)
+    elif kind is GIF:
+        image_formats.check_gif_header(data, name)
     with Image.open(BytesIO(source), formats=(kind.format,)) as image:
         size = image.size
         _check_side(size, name)
         image_formats.check_cost(kind, data, size, image.mode, name)
+        if kind is JPEG:
+            image_formats.check_jpeg(layout, size[0] * size[1], name)
         with _slots(size):
             if kind is WEBP:
                 orientation = _orientation(image)
                 image.close()
                 return _upright(_shrunk(*_decoded_webp(data)), orientation)
             if kind is JPEG:
-                _draft(image, data)
+                _draft(image, layout)
             image.load()
             if image.mode == "P" and not image.getpalette():
                 raise ValueError("a palette picture without a palette")
@@ -187,9 +191,9 @@ def _slots(size: tuple[int, int]) -> Iterator[None]:
         yield
 
 
-def _draft(image: Image.Image, data: bytes) -> None:
+def _draft(image: Image.Image, layout: image_formats.JpegLayout) -> None:
     """Have libjpeg shrink a large JPEG by a power of two while it decodes it, which saves memory."""
-    layout, pixels = image_formats.jpeg_layout(data), image.width * image.height
+    pixels = image.width * image.height
     for shrink in (1, 2, 4, 8):
         memory = image_formats.jpeg_memory(layout, pixels, shrink)
         if pixels / shrink**2 < 2 * MAX_KEPT_PIXELS and memory <= image_formats.MAX_DECODING:
