@@ -2,12 +2,16 @@
 
 import asyncio
 import gc
+from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
+from aiortc.codecs.h264 import H264Decoder
+from aiortc.codecs.vpx import Vp8Decoder
 from aiortc.contrib.media import MediaRelay
+from aiortc.jitterbuffer import JitterFrame
 
 from vibecheck.video import webrtc
 from vibecheck.video.webrtc import CHANNEL, DataChannel, hand_on_the_newest
@@ -130,3 +134,40 @@ def test_marks_to_a_visitor_who_has_just_left_raise_nothing_in_tasks_of_aiortc(i
 
     asyncio.run(talk())
     assert set(raised) == (set() if ignored else {"Task exception was never retrieved"})
+
+
+def encoded(codec: str, width: int, height: int) -> bytes:
+    """A key frame."""
+    context = av.CodecContext.create(codec, "w")
+    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    context.time_base = Fraction(1, 30)
+    frame = av.VideoFrame.from_ndarray(np.zeros((height, width, 3), np.uint8), "rgb24").reformat(
+        format="yuv420p"
+    )
+    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+
+
+@pytest.mark.parametrize(("codec", "decoder"), [("libvpx", Vp8Decoder), ("libx264", H264Decoder)])
+def test_frames_larger_than_any_page_sends_are_not_decoded(codec, decoder, monkeypatch):
+    monkeypatch.setattr(Vp8Decoder, "decode", Vp8Decoder.decode)  # restored afterwards
+    monkeypatch.setattr(H264Decoder, "__init__", H264Decoder.__init__)
+    monkeypatch.setattr(webrtc, "LARGEST_FRAME", 320 * 240)
+    webrtc.refuse_large_frames()
+
+    def sizes(width: int, height: int) -> list[tuple[int, int]]:
+        opened = decoder()
+        data = encoded(codec, width, height)
+        try:
+            found = opened.decode(JitterFrame(data=data, timestamp=0)) + opened.codec.decode(None)
+        except av.FFmpegError:
+            return []
+        return [(frame.width, frame.height) for frame in found]
+
+    assert sizes(320, 240) == [(320, 240)]
+    assert sizes(336, 240) == []
+
+
+def test_pixels_that_a_vp8_frame_announces_are_read_from_its_header():
+    key = bytes([0x10, 0, 0]) + b"\x9d\x01\x2a" + bytes([0xFF, 0x3F, 0xFF, 0xFF])
+    assert webrtc.vp8_pixels(key) == 16383 * 16383
+    assert webrtc.vp8_pixels(bytes([0x11]) + key[1:]) == webrtc.vp8_pixels(key[:9]) == 0

@@ -388,6 +388,16 @@ def run_length_bmp() -> bytes:
     return bytes(header) + b"\1\7" * 2_000_000
 
 
+def tiled_tiff(side: int) -> bytes:
+    """A grey TIFF of 64 x 64 pixels in a tile of this side, behind a thousand tags that nobody knows."""
+    pixels = zlib.compress(bytes(side * side))
+    known = {256: 64, 257: 64, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side, 325: len(pixels)}
+    tags = dict.fromkeys(range(40_000, 41_000), 0) | known
+    tags[324] = 8 + 2 + 12 * (len(tags) + 1) + 4
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + pixels
+
+
 def gif_with(extra: bytes) -> bytes:
     """A GIF with bytes before its first picture."""
     data = saved(FACE, "GIF")
@@ -434,6 +444,7 @@ REFUSED = [
     ("jpeg, a thousand parts", SMALL[:2] + b"\xff\xe0\0\2" * 1000 + SMALL[2:], "is stored in too many parts"),
     ("jpeg, fill bytes behind an end", SMALL[:2] + b"\xff\xd9" + b"\xff" * 20_000 + SMALL[2:], "is damaged"),
     ("jpeg, unknown segments", SMALL[:2] + (b"\xff\xf0\x9c\x40" + bytes(39_998)) + SMALL[2:], "is damaged"),
+    ("tiff, a huge tile", tiled_tiff(1200), "is a TIFF with larger tiles than pixels"),
     ("gif, a long comment", gif_with(b"!\xfe" + b"\1a" * 20_001 + b"\0"), "is stored in too many parts"),
     ("gif, many extensions", gif_with(b"!\xfe\0" * 20_001), "is stored in too many parts"),
     ("gif, zeros before the picture", gif_with(bytes(20_000)), "is damaged"),
@@ -458,6 +469,10 @@ def test_unsupported_file_gets_a_one_sentence_error(data, words):
     sentence = str(caught.value)
     assert sentence.startswith(f"cat.jpg {words}")
     assert re.fullmatch(r"[^\n]{20,140}\.", sentence)
+
+
+def test_a_tiff_of_one_tile_is_read():
+    assert decode(tiled_tiff(256)).shape == (64, 64, 3)
 
 
 def test_as_many_scans_as_optimisers_make_are_taken():

@@ -1,6 +1,7 @@
 """A visitor's frames and marks over WebRTC: aiortc's connection, as streamlit-webrtc opens it."""
 
 import asyncio
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -8,13 +9,19 @@ from typing import Any
 
 import av
 from aiortc import RTCSctpTransport
+from aiortc.codecs.h264 import H264Decoder
+from aiortc.codecs.vpx import Vp8Decoder
 from aiortc.contrib.media import MediaRelay
+from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcsctptransport import Chunk
+from av.frame import Frame
 
 from vibecheck.video.stream import Stream
 
 # Both ends open this data channel by its number, so that neither waits for the other.
 CHANNEL = 0
+# Pixels; pages ask the camera for 640 x 480.
+LARGEST_FRAME = 2560 * 1600
 # Bytes that may wait to be sent; behind more a mark would be out of date when it arrives.
 FULL = 4096
 
@@ -22,6 +29,31 @@ FULL = 4096
 def receiver(stream: Stream) -> Callable[[av.VideoFrame], None]:
     """Passes frames to a stream; only those that are read are converted to pictures."""
     return lambda frame: stream.receive(partial(frame.to_ndarray, format="rgb24"))
+
+
+def refuse_large_frames() -> None:
+    """From now on, aiortc decodes no frame of more than LARGEST_FRAME pixels, in this process.
+
+    Decoders allocate several bytes a pixel before they decode, and 2 kB of VP8 can announce 268 million.
+    """
+    decode, create = Vp8Decoder.decode, H264Decoder.__init__
+
+    def decode_if_small(self: Vp8Decoder, encoded: JitterFrame) -> list[Frame]:
+        return decode(self, encoded) if vp8_pixels(encoded.data) <= LARGEST_FRAME else []
+
+    def create_with_limit(self: H264Decoder) -> None:
+        create(self)
+        self.codec.options = {"max_pixels": str(LARGEST_FRAME)}
+
+    Vp8Decoder.decode, H264Decoder.__init__ = decode_if_small, create_with_limit
+
+
+def vp8_pixels(data: bytes) -> int:
+    """How many pixels a VP8 frame announces (RFC 6386, section 9.1); 0 if it is no key frame."""
+    if len(data) < 10 or data[0] & 1:
+        return 0
+    width, height = struct.unpack_from("<HH", data, 6)
+    return int((width & 0x3FFF) * (height & 0x3FFF))
 
 
 def hand_on_the_newest(relay: MediaRelay) -> None:

@@ -26,6 +26,9 @@ MAX_STRAY = 10_000  # bytes
 MAX_BLOCKS = 20_000  # of a GIF, before its first picture; the largest metadata have some hundreds
 MAX_CHUNKS = 20_000  # of a PNG; common encoders put 4 kB or more of pixels into each
 
+# Pixels by which a tile of a TIFF may exceed the picture: a tile is decoded whole. The usual side is 256 px.
+LARGEST_TILE = 1_100_000
+
 # Pillow expands run-length encoding in Python: about a microsecond for two bytes.
 MAX_RUN_LENGTH_BMP = 2_000_000  # bytes
 
@@ -132,17 +135,19 @@ def _is_raw(data: bytes) -> bool:
 
 
 def tiff_tags(data: bytes) -> dict[int, int]:
-    """The tags of a TIFF's first directory, with the first value of each as far as it is inline."""
+    """The tags of a TIFF's first directory, with the first value of each; -1 if that is no SHORT or LONG.
+
+    Of a tag that occurs several times, the first one counts, as it does for libtiff.
+    """
     order = "<" if data[:2] == b"II" else ">"
     try:
         (offset,) = struct.unpack_from(order + "I", data, 4)
         (count,) = struct.unpack_from(order + "H", data, offset)
-        tags = {}
-        for i in range(min(count, 512)):
+        tags: dict[int, int] = {}
+        for i in range(count):
             tag, kind, _, value = struct.unpack_from(order + "HHI4s", data, offset + 2 + 12 * i)
-            tags[tag] = struct.unpack(
-                order + "H" if kind == 3 else order + "I", value[: 2 if kind == 3 else 4]
-            )[0]
+            code = {3: "H2x", 4: "I"}.get(kind)
+            tags.setdefault(tag, struct.unpack(order + code, value)[0] if code else -1)
         return tags
     except struct.error:
         return {}
@@ -328,7 +333,10 @@ def _check_tiff(data: bytes, pixels: int, name: str) -> None:
     tags = tiff_tags(data)
     if tags.get(259) == 6:
         raise UnreadablePicture(f"{name} is a TIFF with old-style JPEG compression. Save it as JPEG or PNG.")
-    if tags.get(259) == 7:
-        tile = tags.get(322, 1) * tags.get(323, 1) if 322 in tags else pixels
-        if data.count(START_OF_SCAN) * min(tile, pixels) > MAX_SCANNED:
-            raise _too_many("passes", name)
+    if -1 in (tags.get(259), tags.get(322), tags.get(323)):
+        raise ValueError("a tag of an unusual type")
+    tile = tags.get(322, 1) * tags.get(323, 1) if 322 in tags else pixels
+    if tile - pixels > LARGEST_TILE:
+        raise UnreadablePicture(f"{name} is a TIFF with larger tiles than pixels. Save it as JPEG or PNG.")
+    if tags.get(259) == 7 and data.count(START_OF_SCAN) * min(tile, pixels) > MAX_SCANNED:
+        raise _too_many("passes", name)

@@ -18,7 +18,7 @@ from vibecheck.ui.shared.process_state import process_value
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.ice import Relay, find_relay
 from vibecheck.video.stream import Stream
-from vibecheck.video.webrtc import DataChannel, hand_on_the_newest, receiver
+from vibecheck.video.webrtc import DataChannel, hand_on_the_newest, receiver, refuse_large_frames
 from vibecheck.vision.reader import Moment
 
 # Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
@@ -43,6 +43,9 @@ def analyser() -> Analyser:
 def _newest_only() -> None:
     """Once per process: streamlit-webrtc has one relay for all videos."""
     hand_on_the_newest(get_global_relay())
+
+
+_only_small_frames = process_value(refuse_large_frames)
 
 
 def _leave(stream: Stream) -> None:
@@ -120,6 +123,7 @@ def _tell_whether_drawn() -> None:
 
 def _streamer() -> WebRtcStreamerContext:
     _tell_whether_drawn()
+    _only_small_frames()
     return webrtc_streamer(
         key=KEY,
         mode=WebRtcMode.SENDONLY,
