@@ -80,6 +80,18 @@ def test_row_set_aside_blocks_only_its_own_prediction_until_it_is_retried(engine
     assert numbers(take(engine)) == [first]
 
 
+def test_a_rejected_row_of_a_deleted_prediction_does_not_hold_back_the_deletion(engine):
+    tell(engine, A)
+    (sent,) = take(engine)
+    (deletion,) = tell(engine, A, kind="deletion")
+    outbox_of(engine).set_aside(sent, "too large")
+    (claimed,) = take(engine)
+    assert claimed.row.id == deletion
+    outbox_of(engine).set_aside(claimed, "not now")
+    with reading(engine) as connection:
+        assert connection.execute(select(outbox.c.id)).scalars().all() == [deletion]
+
+
 def test_claimed_row_cannot_be_claimed_by_others_until_the_lease_ends(engine):
     tell(engine, A)
     (claimed,) = take(engine, by="me")

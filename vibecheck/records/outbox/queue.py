@@ -146,8 +146,15 @@ class Outbox:
             self._give_back(connection, claimed, next_attempt_at=until, **values)
 
     def set_aside(self, claimed: Claimed, reason: str) -> None:
-        """Sets a row aside that Comet rejected; `retry_all` makes it due again."""
+        """Sets a row aside that Comet rejected; `retry_all` makes it due again.
+
+        If the prediction was deleted meanwhile, the row is removed: it would hold back the deletion.
+        """
+        about = claimed.row.prediction_id
         with writing(self._engine) as connection:
+            if claimed.row.kind != "deletion" and predictions_with(connection, "deletion", [about]):
+                connection.execute(delete(outbox).where(*self._mine(claimed)))
+                return
             self._give_back(connection, claimed, set_aside_at=self._clock(connection), reason=reason)
 
     def release(self, claimed: Iterable[Claimed]) -> None:
