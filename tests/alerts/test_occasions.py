@@ -49,9 +49,12 @@ def test_a_decided_comparison_is_told_and_an_open_or_an_old_one_is_not(store, se
 
 def test_a_promotion_that_turns_out_worse_is_told(store, settings, monkeypatch):
     verdict = Verdict(True, "Proved better.", 0)
-    worse = trials.Trial("before", "after", 1, Comparison(80, 48, 60, 20, 8), verdict)
+    worse = trials.Trial("before", "after", 1, Comparison(80, 48, 60, 20, 8), verdict, since=NOW)
     monkeypatch.setattr(trials, "guard", lambda *_: worse)
     (alert,) = current(store, settings, NOW)
+    worse = replace(worse, since=NOW + DAY)
+    (again,) = current(store, settings, NOW)
+    assert again.key != alert.key, "promoted again, it is told again"
     assert alert.event == "comparison" and not alert.lasting
     assert alert.text.startswith("before is better than after, which was promoted over it. Proved better.")
 

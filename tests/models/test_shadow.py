@@ -195,6 +195,14 @@ def test_after_a_promotion_the_champion_before_is_read_until_the_next_and_not_af
     assert compared(registry) == ("hub/vit", SHIPPED)
 
 
+def test_a_promotion_is_watched_also_if_the_clock_was_ahead_at_an_earlier_one(registry):
+    for name in ("hub/vit", "tuned"):
+        registry.register(name, "a test", name, {}, NOW)
+    registry.promote("hub/vit", "by a wrong clock", NOW + timedelta(days=365), override=True)
+    done = registry.promote("tuned", "because", NOW, override=True)
+    assert watched_promotion(registry) == done
+
+
 def test_an_embedded_model_that_an_update_took_away_is_not_compared(registry):
     registry.register("embedded-0", "shipped before", "embedded", {}, NOW)
     registry.promote("embedded-0", "before the update", NOW, override=True)

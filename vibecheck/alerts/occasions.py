@@ -51,8 +51,8 @@ def _decided(registry: Registry, store: Store, now: datetime) -> list[Alert]:
             text = f"{version} is proved better than {proof.against}. {proof.reason} {then}"
             told[f"comparison {version} {proof.against}"] = text
     guard = trials.guard(registry, store.statistics)
-    if guard is not None and guard.verdict.proved:
-        told[f"guard {guard.version} {guard.against}"] = (
+    if guard is not None and guard.since and guard.verdict.proved:
+        told[f"guard {guard.version} {guard.against} {guard.since.isoformat()}"] = (
             f"{guard.version} is better than {guard.against}, which was promoted over it. "
             f"{guard.verdict.reason} Open Fine-tune to roll back."
         )

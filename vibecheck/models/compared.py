@@ -24,11 +24,11 @@ def watched_promotion(registry: Registry) -> Promotion | None:
     None after a rollback, and if an update of VibeCheck removed the previous model. Raises RecordsError.
     """
     aliases = registry.aliases()
-    last = next(iter(registry.promotions()), None)
     before = aliases.get(PREVIOUS)
+    # Not simply the newest: the clock may have been set back since another one.
+    pair = aliases[CHAMPION], before
+    last = next((each for each in registry.promotions() if (each.version, each.replaced) == pair), None)
     if last is None or last.kind not in ("promotion", "override") or before is None:
-        return None
-    if (last.version, last.replaced) != (aliases[CHAMPION], before):
         return None
     gone = registry.get(before).source == EMBEDDED_NAME and before != Manifest.read(EMBEDDED).version
     return None if gone else last

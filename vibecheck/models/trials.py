@@ -36,7 +36,8 @@ class Trial:
     """How `version` compares with the champion `against`: the score so far, and the verdict.
 
     It is the `attempt`-th challenger of this champion. `moods` and `slices` have the score by mood and by
-    error slice. What was proved before stays proved, so the verdict may rest on more than `seen`.
+    error slice. What was proved before stays proved, so the verdict may rest on more than `seen`. Of a guard,
+    `since` is when `against` was promoted.
     """
 
     version: str
@@ -46,6 +47,7 @@ class Trial:
     verdict: Verdict
     moods: tuple[GroupScore, ...] = ()
     slices: tuple[GroupScore, ...] = ()
+    since: datetime | None = None
 
     @property
     def threshold(self) -> float:
@@ -75,7 +77,7 @@ def guard(registry: Registry, statistics: StatisticsQueries) -> Trial | None:
     found = statistics.judged((champion, before))
     settled = settled_of(registry.get(before).metrics, champion, watched.made_at)
     seen = model_comparison.compared(found, champion, before, watched.made_at, settled).seen
-    return Trial(before, champion, 1, seen, judge(seen))
+    return Trial(before, champion, 1, seen, judge(seen), since=watched.made_at)
 
 
 def settle_bets(
