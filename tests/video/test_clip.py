@@ -1,5 +1,6 @@
 import random
 from fractions import Fraction
+from io import BytesIO
 
 import av
 import cv2
@@ -268,3 +269,26 @@ def test_a_summary_in_words():
         summarise([at(0.5 * i, mood) for i, mood in enumerate(moods)], 0.5).sentence
         == "1 s, a face in 50% of it: happy 100%; no change of mood."
     )
+
+
+def test_frames_that_become_larger_than_the_limit_are_not_decoded():
+    file = BytesIO()
+    with av.open(file, "w", format="webm") as container:
+        stream = container.add_stream("libvpx", rate=10, width=320, height=240, pix_fmt="yuv420p")
+        larger = av.CodecContext.create("libvpx", "w")
+        larger.width, larger.height, larger.pix_fmt, larger.time_base = 640, 480, "yuv420p", Fraction(1, 10)
+
+        def add(encoder, number: int) -> None:
+            picture = np.zeros((encoder.height, encoder.width, 3), np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            for packet in encoder.encode(frame):
+                packet.stream = stream
+                container.mux(packet)
+
+        for number in range(20):
+            add(stream if number < 10 else larger, number)
+    small = Limits(60.0, 320 * 240 * 1.5, 1e9, threads=1)
+    with Clip(file.getvalue(), limits=small) as clip:
+        assert 0.5 < len([at for at, _ in clip._frames(0.1)]) / 10 <= 1
+        assert clip.damaged_at is not None

@@ -104,8 +104,9 @@ class Clip:
         options = {
             "format_whitelist": limits.containers,
             "protocol_whitelist": "file" if isinstance(source, Path) else "none",
-            # So that the decoder refuses frames far larger than the file says; it counts its own padding.
-            "max_pixels": str(2 * MAX_FRAME),
+            # So that the decoder refuses frames far larger than the file says, also later ones; it counts its
+            # own padding. A pixel takes 1.5 bytes or more.
+            "max_pixels": str(round(min(2 * MAX_FRAME, limits.frame / 1.5 * 1.2))),
         }
         try:
             file = str(source) if isinstance(source, Path) else BytesIO(source)
