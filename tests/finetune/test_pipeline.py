@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from tests.databases import open_store
 from tests.finetune.corrected import face, fill
 from tests.standins.comet import comet_standin
-from tests.standins.models import install, small_vit
+from tests.standins.models import install, small_resnet, small_vit
 from vibecheck.comet.model_sender import send_all
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.emotions import NAMES
@@ -59,10 +59,11 @@ def vit(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """A run with the embedded model on the faces of a store, with what it told."""
+    """A run with a small model on the faces of a store, with what it told."""
+    base = small_resnet(tmp_path_factory.mktemp("base") / "small-1")
     settings = Settings(data=tmp_path_factory.mktemp("run") / "data")
     ids = fill(settings, 84, visitors=28)
-    status, events, errors = finetune(settings, "--epochs", 1, "--no-proof", "--base", "embedded")
+    status, events, errors = finetune(settings, "--epochs", 1, "--no-proof", "--base", base)
     assert status == 0, errors
     return settings, ids, events
 
@@ -75,7 +76,7 @@ def test_run_prints_its_progress_as_events(ran):
     assert collected["rows"] == 84 == sum(collected["by_class"].values())
     assert collected["train"] + collected["validation"] + collected["held_out"] == 84
     assert collected["unit"] == "visitor" and collected["judging"] == collected["held_out"] > 0
-    assert events[1]["stages"] == ["head", "all"] and events[1]["base"] == "embedded-3"
+    assert events[1]["stages"] == ["head", "all"] and events[1]["base"] == "small-1"
     epochs = [event for event in events if event["event"] == "epoch"]
     assert [event["epoch"] for event in epochs if event["stage"] == "all"] == [1]
     assert all(0 <= event["done"] <= 1 and event["minutes_left"] >= 0 for event in epochs)
@@ -88,11 +89,11 @@ def test_the_challenger_runs_and_says_what_it_learned_from(ran):
     version = events[-1]["version"]
     there = Shelf(settings.data).find(version)
     classifier = Classifier.load(there.folder)
-    assert classifier.version == version and classifier.side == 80
-    answers = classifier.probabilities(np.stack([face(0, 0)[8:88, 8:88]]))
+    assert classifier.version == version and classifier.side == 32
+    answers = classifier.probabilities(np.stack([face(0, 0)[32:64, 32:64]]))
     assert answers.sum() == pytest.approx(1)
     manifest = Manifest.read(there.folder)
-    assert manifest.grey and manifest.class_prior and "embedded-3" in manifest.origin
+    assert manifest.grey and manifest.class_prior and "small-1" in manifest.origin
     with closing(Registry.open(settings)) as registry:
         assert registry.aliases()[CHALLENGER] == version
         learned = registry.trained_on(version)
@@ -171,7 +172,7 @@ def test_on_an_empty_machine_comet_names_the_base_and_the_champion_in_a_dry_run_
 @pytest.mark.slow
 def test_a_finished_run_is_not_done_again(ran):
     settings, _, events = ran
-    arguments = ("--epochs", 2, "--no-proof", "--base", "embedded", "--out", events[-1]["out"])
+    arguments = ("--epochs", 2, "--no-proof", "--out", events[-1]["out"])
     status, again, _ = finetune(settings, *arguments)
     assert status == 1 and "finished" in again[-1]["error"] and "--register" in again[-1]["error"]
 

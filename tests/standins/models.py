@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from vibecheck.emotions import NAMES
 from vibecheck.models.installed import Shelf, content_of
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
@@ -35,6 +36,30 @@ def small_vit(folder: Path, labels: Sequence[str], side: int = 32, **changes) ->
     config = ViTConfig(**plain | changes)
     ViTForImageClassification(config).save_pretrained(folder)
     ViTImageProcessor(size={"height": side, "width": side}).save_pretrained(folder)
+    return folder
+
+
+def small_resnet(folder: Path, side: int = 32) -> Path:
+    """A ResNet of random weights that, like the embedded model, sees grey and has a class prior."""
+    import torch
+    from transformers import ResNetConfig, ResNetForImageClassification, ViTImageProcessor
+
+    torch.manual_seed(0)
+    config = ResNetConfig(
+        embedding_size=16,
+        hidden_sizes=[16, 16, 24, 32],
+        depths=[1] * 4,
+        layer_type="basic",
+        id2label=dict(enumerate(NAMES)),
+        label2id={label: i for i, label in enumerate(NAMES)},
+    )
+    ResNetForImageClassification(config).save_pretrained(folder)
+    half = [0.5] * 3
+    ViTImageProcessor(size={"height": side, "width": side}, image_mean=half, image_std=half).save_pretrained(
+        folder
+    )
+    prior = (0.1, 0.1, 0.1, 0.25, 0.1, 0.1, 0.25)
+    Manifest(version=folder.name, grey=True, class_prior=prior, prior_strength=0.5).write(folder)
     return folder
 
 
