@@ -10,8 +10,8 @@ from vibecheck.analytics.calibration import calibration
 from vibecheck.analytics.confusion import confusion
 from vibecheck.analytics.drift import drift
 from vibecheck.analytics.shares import over_visitors
+from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.stats.results import DailyLabels, Day, VisitorTally
-from vibecheck.records.values import LearnedCalibration
 from vibecheck.vision.calibration import NO_BIAS
 
 DAY = date(2026, 3, 31)
@@ -92,7 +92,8 @@ def test_drift_is_named_or_denied_or_unknown():
 def learned(**changes) -> LearnedCalibration:
     plain = {"temperature": 2.43, "bias": NO_BIAS, "n": 1214, "later": 1204, "loss_before": 1.9}
     plain |= {"loss_after": 1.4, "error_before": 0.288, "error_after": 0.051}
-    return LearnedCalibration("0" * 32, "m", datetime(2026, 3, 3, 12, tzinfo=UTC), **plain | changes)
+    plain |= {"id": "0" * 32, "version": "m", "from_when": datetime(2026, 3, 3, 12, tzinfo=UTC)}
+    return LearnedCalibration(**plain | changes)
 
 
 def test_what_it_says_and_how_often_it_is_right_is_said_while_they_differ():

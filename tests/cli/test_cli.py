@@ -23,7 +23,7 @@ from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.models.registry import Registry
 from vibecheck.records import calibration_rows
 from vibecheck.records.db.transactions import writing
-from vibecheck.records.values import LearnedCalibration
+from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.settings import Settings
 from vibecheck.vision.calibration import NO_BIAS
 
@@ -437,7 +437,9 @@ def test_the_list_names_the_calibration_of_each_version(tmp_path):
     with closing(Registry.open(Settings(data=tmp_path / "data"))) as registry:
         registry.register("other", "a test", "here", {}, datetime.now(UTC))
         now = datetime(2026, 3, 3, 12, tzinfo=UTC)
-        new = LearnedCalibration("c" * 32, "embedded-3", now, 2.43, NO_BIAS, 214, 204, 1.9, 1.4, 0.29, 0.05)
+        new = LearnedCalibration(
+            2.43, NO_BIAS, 214, 204, 1.9, 1.4, 0.29, 0.05, id="c" * 32, version="embedded-3", from_when=now
+        )
         with writing(registry._engine) as connection:
             calibration_rows.add(connection, new)
     shown = vibecheck("models", "list", cwd=tmp_path).stdout

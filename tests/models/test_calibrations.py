@@ -20,7 +20,7 @@ from tests.records.examples import a_prediction
 from tests.records.rows import engine_of, queued
 from tests.standins.models import install
 from tests.waiting import wait_for
-from vibecheck.analytics.calibration_fit import FEWEST, LearnedScaling
+from vibecheck.analytics.calibration_fit import FEWEST
 from vibecheck.comet.layout import as_json
 from vibecheck.emotions import NAMES, Distribution
 from vibecheck.models import live_model
@@ -32,10 +32,11 @@ from vibecheck.models.shadow import ShadowModels
 from vibecheck.records import calibration_rows
 from vibecheck.records.bulk import Records, write, write_versions
 from vibecheck.records.db.transactions import writing
+from vibecheck.records.learned_calibration import LearnedCalibration, LearnedScaling
 from vibecheck.records.stats import summaries
 from vibecheck.records.store import Store
 from vibecheck.records.synthetic import ORIGIN
-from vibecheck.records.values import Feedback, LearnedCalibration, ModelVersion
+from vibecheck.records.values import Feedback, ModelVersion
 from vibecheck.settings import Settings
 from vibecheck.vision.calibration import SHIPPED, TemperatureScaling
 
@@ -61,7 +62,7 @@ def learned(version: str = VERSION, ago: timedelta = timedelta(0), **changes) ->
     plain = {"temperature": SCALING.temperature, "bias": SCALING.bias, "n": 214, "later": 204}
     plain |= {"loss_before": 1.9, "loss_after": 1.4, "error_before": 0.29, "error_after": 0.05}
     number = f"{abs(hash((version, ago, str(changes)))):032x}"[:32]
-    return LearnedCalibration(number, version, NOW - ago, **(plain | changes))
+    return LearnedCalibration(id=number, version=version, from_when=NOW - ago, **(plain | changes))
 
 
 def put_into_use(registry: Registry, new: LearnedCalibration) -> LearnedCalibration:
@@ -170,7 +171,7 @@ def test_of_two_processes_that_learn_at_once_one_takes_over(store, registry, set
     before = registry.calibrations.in_use(VERSION)
     with closing(Registry.open(settings)) as other:
         first = registry.calibrations.learn(VERSION)
-        taken = LearnedScaling(first.scaling, 120, 110, 1.9, 1.4, 0.3, 0.1)
+        taken = LearnedScaling(first.temperature, first.bias, 120, 110, 1.9, 1.4, 0.3, 0.1)
         found = other.calibrations._take_over(VERSION, taken, before)
         assert found is None and other.calibrations.history() == [first]
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vibecheck.analytics.calibration_error import calibration_error
+from vibecheck.records.learned_calibration import LearnedScaling
 from vibecheck.vision.calibration import LARGEST_BIAS, SHIPPED, TemperatureScaling, logarithms, softmax
 
 FEWEST, FEWEST_FOR_BIAS = 50, 200  # audits
@@ -60,23 +61,6 @@ class Audited:
         of_each = np.bincount(who)
         most = len(self) / min(len(of_each), AS_MANY_VISITORS)
         return np.minimum(1.0, most / of_each)[who]
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedScaling:
-    """A calibration to be used from now on, fitted to `n` audits.
-
-    Mean loss (negative log-likelihood in nats) and calibration error, without calibration and with it, are of
-    the `later` audits, each of which was predicted by a fit to those before it.
-    """
-
-    scaling: TemperatureScaling
-    n: int
-    later: int
-    loss_before: float
-    loss_after: float
-    error_before: float
-    error_after: float
 
 
 def fit(
@@ -154,7 +138,8 @@ def learn(
     counts = weights * later
     with_it = predicted if chosen is scaling else audited.probabilities
     return LearnedScaling(
-        scaling=chosen,
+        temperature=chosen.temperature,
+        bias=chosen.bias,
         n=len(audited),
         later=int(later.sum()),
         loss_before=float(counts @ shipped / counts.sum()),

@@ -14,9 +14,9 @@ from vibecheck.analytics.retrain import Advice, advice
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.slices import Slice, slices
 from vibecheck.records.labels.trainable import Learnable
+from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.stats.results import Day, MoodPlays, Scope, VersionUse, VisitorTally
-from vibecheck.records.values import LearnedCalibration
 
 # Named times, in days up to today.
 PERIODS = {"week": 7, "4 weeks": 28, "12 weeks": 84, "all": None}

@@ -12,7 +12,7 @@ from vibecheck.analytics.drift import ENOUGH as ENOUGH_FOR_DRIFT
 from vibecheck.analytics.drift import Drift
 from vibecheck.analytics.model_comparison import PairedComparison
 from vibecheck.analytics.shares import Share
-from vibecheck.records.values import LearnedCalibration
+from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.vision.calibration import NO_BIAS
 
 PERIODS = {"week": "this week", "4 weeks": "in 4 weeks", "12 weeks": "in 12 weeks", "all": "over all time"}

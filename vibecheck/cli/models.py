@@ -14,7 +14,7 @@ from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
     from vibecheck.models.trials import Trial
-    from vibecheck.records.values import LearnedCalibration
+    from vibecheck.records.learned_calibration import LearnedCalibration
 
 VERSION = Annotated[str, typer.Argument(help="A version that models list shows.", show_default=False)]
 # The table is as wide as what is in it: names are to be copied, also out of a pipe.

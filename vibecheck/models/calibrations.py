@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 import numpy as np
 from sqlalchemy import Engine, Row
 
-from vibecheck.analytics.calibration_fit import FEWEST, STEP, Audited, LearnedScaling, learn
+from vibecheck.analytics.calibration_fit import FEWEST, STEP, Audited, learn
 from vibecheck.emotions import NAMES
 from vibecheck.models import registry_rows
 from vibecheck.records import calibration_rows
 from vibecheck.records.db.tables import PROBABILITIES
 from vibecheck.records.db.transactions import database_now, reading, writing
 from vibecheck.records.labels import audits
+from vibecheck.records.learned_calibration import LearnedCalibration, LearnedScaling
 from vibecheck.records.outbox import messages
 from vibecheck.records.synthetic import is_synthetic
-from vibecheck.records.values import LearnedCalibration
 from vibecheck.vision.classifier import Classifier
 
 # The number of newest audits to learn from: older ones take time, and have little weight.
@@ -95,18 +95,11 @@ class Calibrations:
             registry_rows.lock(connection)
             if calibration_rows.in_use(connection, version) != before:
                 return None
-            values = asdict(learned)
-            del values["scaling"]
             now = database_now(connection)
             if before is not None:  # the latest is in use, also where the clock was set back
                 now = max(now, before.from_when + timedelta(microseconds=1))
             new = LearnedCalibration(
-                id=uuid.uuid4().hex,
-                version=version,
-                from_when=now,
-                temperature=learned.scaling.temperature,
-                bias=learned.scaling.bias,
-                **values,
+                **asdict(learned), id=uuid.uuid4().hex, version=version, from_when=now
             )
             calibration_rows.add(connection, new)
             messages.enqueue_model(connection, version)

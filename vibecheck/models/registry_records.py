@@ -15,7 +15,8 @@ from vibecheck.records import calibration_rows
 from vibecheck.records.db.tables import promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import database_now
 from vibecheck.records.labels import learned_from
-from vibecheck.records.values import LearnedCalibration, Promotion
+from vibecheck.records.learned_calibration import LearnedCalibration
+from vibecheck.records.values import Promotion
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]

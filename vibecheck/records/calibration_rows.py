@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, insert, select
 from vibecheck.records.db.rows import calibration_of
 from vibecheck.records.db.tables import calibrations
 from vibecheck.records.db.transactions import database_now, insert_if_new
-from vibecheck.records.values import LearnedCalibration
+from vibecheck.records.learned_calibration import LearnedCalibration
 
 
 def in_use(connection: Connection, version: str) -> LearnedCalibration | None:

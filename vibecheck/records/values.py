@@ -6,7 +6,6 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from vibecheck.emotions import NAMES
-from vibecheck.vision.calibration import SHIPPED, TemperatureScaling
 from vibecheck.vision.faces import Face, FaceQuality
 
 # No measurement comes near it; sums of many stay within a float.
@@ -52,7 +51,8 @@ def _check_one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{what} must be one of {allowed}, not {value!r}")
 
 
-def _check_time(what: str, moment: datetime) -> None:
+def check_time(what: str, moment: datetime) -> None:
+    """Raises ValueError unless `moment` carries a time zone."""
     if moment.utcoffset() is None:
         raise ValueError(f"{what} must carry a time zone")
 
@@ -103,7 +103,7 @@ class Prediction:
         check_id(self.id)
         if self.calibration is not None:
             check_id(self.calibration)
-        _check_time("made_at", self.made_at)
+        check_time("made_at", self.made_at)
         _check_one_of("source", self.source, PREDICTION_SOURCES)
         _check_one_of("mood", self.mood, NAMES)
         check_probabilities(self.probabilities)
@@ -146,7 +146,7 @@ class Feedback:
         _check_n(self.n)
         _check_one_of("label", self.label, LABELS)
         _check_one_of("source", self.source, FEEDBACK_SOURCES)
-        _check_time("given_at", self.given_at)
+        check_time("given_at", self.given_at)
         if self.queue is not None:
             _check_one_of("queue", self.queue, QUEUES)
             if self.source != "labeller":
@@ -169,7 +169,7 @@ class FeedbackUndone:
     def __post_init__(self) -> None:
         check_id(self.prediction_id)
         _check_n(self.n)
-        _check_time("undone_at", self.undone_at)
+        check_time("undone_at", self.undone_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class PictureKept:
     kept_at: datetime
 
     def __post_init__(self) -> None:
-        _check_time("kept_at", self.kept_at)
+        check_time("kept_at", self.kept_at)
         if not self.prediction.picture_kept:
             raise ValueError("the prediction must say that its picture is kept")
 
@@ -199,7 +199,7 @@ class SideDrawn:
     def __post_init__(self) -> None:
         check_id(self.prediction_id)
         _check_one_of("side", self.side, SIDES)
-        _check_time("drawn_at", self.drawn_at)
+        check_time("drawn_at", self.drawn_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +215,8 @@ class Deletion:
 
     def __post_init__(self) -> None:
         check_id(self.prediction_id)
-        _check_time("made_at", self.made_at)
-        _check_time("deleted_at", self.deleted_at)
+        check_time("made_at", self.made_at)
+        check_time("deleted_at", self.deleted_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class Play:
             _check_one_of("category", self.category, NAMES)
         if self.followed is not None:
             _check_one_of("followed", self.followed, NAMES)
-        _check_time("suggested_at", self.suggested_at)
+        check_time("suggested_at", self.suggested_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,50 +261,7 @@ class ModelVersion:
     first_used_at: datetime
 
     def __post_init__(self) -> None:
-        _check_time("first_used_at", self.first_used_at)
-
-
-@dataclass(frozen=True, slots=True)
-class LearnedCalibration:
-    """A calibration of a model's probabilities, learned from `n` audits and in use since `from_when`.
-
-    `id` is `uuid.uuid4().hex`; `temperature` and `bias` are those of a `TemperatureScaling`. What it improved
-    was measured on `later` audits, each of which came after those that its prediction was learned from: mean
-    loss (negative log-likelihood in nats) and calibration error (0 to 1), without calibration and with it.
-    """
-
-    id: str
-    version: str
-    from_when: datetime
-    temperature: float
-    bias: tuple[float, ...]
-    n: int
-    later: int
-    loss_before: float
-    loss_after: float
-    error_before: float
-    error_after: float
-
-    def __post_init__(self) -> None:
-        check_id(self.id)
-        _check_time("from_when", self.from_when)
-        TemperatureScaling(self.temperature, self.bias)  # refuses what cannot be applied
-        if not (0 <= self.later <= self.n < LARGEST):
-            raise ValueError("a calibration is learned from audits, and measured on some of them")
-        if not all(0 <= loss < LARGEST for loss in (self.loss_before, self.loss_after)):
-            raise ValueError("a loss is a finite number from 0 on")
-        if not all(0 <= error <= 1 + 1e-6 for error in (self.error_before, self.error_after)):
-            raise ValueError("a calibration error lies between 0 and 1")
-
-    @property
-    def scaling(self) -> TemperatureScaling:
-        """What it does to probabilities."""
-        return TemperatureScaling(self.temperature, self.bias)
-
-    @property
-    def shipped(self) -> bool:
-        """Whether it leaves the model as it is."""
-        return self.scaling == SHIPPED
+        check_time("first_used_at", self.first_used_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +280,7 @@ class Promotion:
 
     def __post_init__(self) -> None:
         _check_one_of("kind", self.kind, PROMOTION_KINDS)
-        _check_time("made_at", self.made_at)
+        check_time("made_at", self.made_at)
         if not self.why.strip():
             raise ValueError("a promotion has a reason")
 

@@ -23,8 +23,8 @@ from vibecheck.records import calibration_rows
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.keep_question import count_agreed, count_asked
+from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.store import Store
-from vibecheck.records.values import LearnedCalibration
 from vibecheck.settings import Settings
 from vibecheck.ui.access import gate
 from vibecheck.vision.calibration import NO_BIAS
@@ -200,7 +200,7 @@ def test_overconfidence_is_a_sentence_and_what_was_learned_from_it_is_another(st
     assert "It says 82% and is right in 50% (35–65%)." in said(page())
     assert "From 50 audits of this model on, it is calibrated on them: 40 so far." in said(page())
     new = LearnedCalibration(
-        "c" * 32, "embedded-3", NOW, 2.5, NO_BIAS, 60, 50, 1.9, 1.4, error_before=0.31, error_after=0.06
+        2.5, NO_BIAS, 60, 50, 1.9, 1.4, 0.31, 0.06, id="c" * 32, version="embedded-3", from_when=NOW
     )
     with writing(engine_of(store)) as connection:
         calibration_rows.add(connection, new)

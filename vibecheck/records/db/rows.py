@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from vibecheck.records.db.tables import PROBABILITIES
-from vibecheck.records.values import Feedback, LearnedCalibration, ModelVersion, Play, Prediction
+from vibecheck.records.learned_calibration import LearnedCalibration
+from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
 from vibecheck.vision.faces import Face, FaceQuality
 
 

@@ -17,6 +17,7 @@ from vibecheck.records.db.tables import model_versions, predictions, promotions
 from vibecheck.records.db.transactions import reading
 from vibecheck.records.labels import judging, second_labels
 from vibecheck.records.labels.judging import JudgedReadings
+from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import (
     Bin,
@@ -47,7 +48,6 @@ from vibecheck.records.stats.visitor_tallies import (
     tally_sums,
     within,
 )
-from vibecheck.records.values import LearnedCalibration
 
 
 class StatisticsQueries:

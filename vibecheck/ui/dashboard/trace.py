@@ -7,8 +7,9 @@ import streamlit as st
 from vibecheck.comet.status import experiment_link
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError
+from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.readings import ShadowReading
-from vibecheck.records.values import Feedback, LearnedCalibration, Play, Prediction, is_prediction_id
+from vibecheck.records.values import Feedback, Play, Prediction, is_prediction_id
 from vibecheck.ui.shared import app, face_pictures, theme
 
 # In links: …/Dashboard?prediction_id=…
