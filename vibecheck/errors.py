@@ -1,4 +1,4 @@
-"""All exceptions that VibeCheck raises.
+"""All exceptions that VibeCheck raises, and the wait that a failing server asks for.
 
 Each message is one or two sentences that a person can act on: what went wrong, and which setting
 to change or which step to take. Pages and commands show it unchanged.
@@ -23,6 +23,12 @@ to change or which step to take. Pages and commands show it unchanged.
         ├── CometRefuses         with these settings: key, workspace, or an exhausted plan
         └── CometRejected        this record, permanently
 """
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+# The longest Retry-After that is respected: the cause may be fixed sooner.
+LONGEST_RETRY_AFTER = 3600.0  # s
 
 
 class VibeCheckError(Exception):
@@ -107,3 +113,20 @@ class CometRefuses(CometError):
 
 class CometRejected(CometError):
     """Comet refuses this record; sending it again would not help."""
+
+
+def parse_retry_after(header: str) -> float | None:
+    """The wait in s, at most LONGEST_RETRY_AFTER, that a server's Retry-After asks for.
+
+    The header has seconds or an HTTP date (RFC 9110, 10.2.3). None for anything else, and for the past.
+    """
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            # HTTP dates are in GMT.
+            moment = parsedate_to_datetime(header).replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            return None
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds >= 0 else None  # false for NaN

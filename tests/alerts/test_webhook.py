@@ -41,7 +41,7 @@ def test_one_post_of_json_with_the_text_that_slack_shows():
         (Reply(500, b"no"), "does not take alerts at the moment (500)", None),
         (Reply(429, b"", {"Retry-After": "120"}), "does not take alerts at the moment (429)", 120.0),
         (Reply(429, b"", {"Retry-After": "999999999"}), "(429)", 3600.0),
-        (Reply(503, b"", {"Retry-After": "Fri, 31 Dec 2027 23:59:59 GMT"}), "(503)", None),
+        (Reply(503, b"", {"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"}), "(503)", 3600.0),
         (Reply(404, b"no_team"), "refuses alerts (404): check VIBECHECK_ALERT_URL", None),
     ],
     ids=["500", "429", "429 for ever", "503 with a date", "404"],

@@ -8,11 +8,10 @@ from urllib.parse import urlsplit
 import requests
 
 from vibecheck.alerts.alert import Alert
-from vibecheck.errors import AlertNotSent
+from vibecheck.errors import AlertNotSent, parse_retry_after
 
 # s: until connected, and for each wait for data.
 TIMEOUT = (5.0, 10.0)
-LONGEST_RETRY_AFTER = 3600.0  # s
 
 
 def post(url: str, alert: Alert, deployment: str) -> None:
@@ -27,7 +26,8 @@ def post(url: str, alert: Alert, deployment: str) -> None:
     }
     response = _request("POST", url, url, json=content)
     if not response.ok or response.is_redirect:
-        raise AlertNotSent(_refused(url, response.status_code), _retry_after(response))
+        wait = parse_retry_after(response.headers.get("Retry-After", ""))
+        raise AlertNotSent(_refused(url, response.status_code), wait)
 
 
 def reachable(url: str) -> str:
@@ -70,9 +70,3 @@ def _refused(url: str, status: int) -> str:
     if status == 429 or status >= 500:
         return f"{host} does not take alerts at the moment ({status})."
     return f"{host} refuses alerts ({status}): check VIBECHECK_ALERT_URL."
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """The wait in s that a server asks for; dates, which hardly any sends, are not read."""
-    asked = response.headers.get("Retry-After", "")
-    return min(float(asked), LONGEST_RETRY_AFTER) if asked.isdecimal() else None

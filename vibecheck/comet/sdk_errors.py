@@ -3,21 +3,17 @@
 No message quotes the SDK's own, which may contain the key.
 """
 
-import email.utils
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import requests
 
 from vibecheck.comet.http import NotComet
-from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable
+from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable, parse_retry_after
 
 # Comet's code for "no more images in this experiment".
 IMAGE_LIMIT = 7000001
-# The longest Retry-After that is respected, in case the cause is fixed sooner.
-LONGEST_RETRY_AFTER = 3600.0
 
 
 @contextmanager
@@ -100,19 +96,6 @@ def _error_of(doing: str, response: requests.Response) -> CometError:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """The seconds that Comet asks to wait; the header holds a number or an HTTP date."""
-    for name in ("Retry-After-Custom", "Retry-After"):
-        text = response.headers.get(name, "").strip()
-        if not text:
-            continue
-        try:
-            seconds = float(text)
-        except ValueError:
-            try:
-                moment = email.utils.parsedate_to_datetime(text)
-            except ValueError:
-                continue
-            seconds = (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
-        if seconds >= 0:  # false for NaN
-            return min(seconds, LONGEST_RETRY_AFTER)
-    return None
+    """The seconds that Comet asks to wait."""
+    asked = (parse_retry_after(response.headers.get(n, "")) for n in ("Retry-After-Custom", "Retry-After"))
+    return next((each for each in asked if each is not None), None)

@@ -6,12 +6,14 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from vibecheck.errors import parse_retry_after
+
 if TYPE_CHECKING:  # 0.15 s of imports, 0.06 beside Streamlit: only those who set credentials pay it
     import spotipy
 
 PATIENCE = 5.0  # s that each request may take
 PAUSE = 60.0  # s without a search after a failure for which Spotify gives no Retry-After
-LONGEST_PAUSE = 3600.0  # s: Spotify has been seen to ask for most of a day
+SHORTEST_PAUSE = 1.0  # s
 MOST_RESULTS = 10  # Spotify answers 400 "Invalid limit" to more
 TRACKS = range(15, 501)  # shorter lists end too soon, longer ones are dumps of everything
 
@@ -152,7 +154,6 @@ def _explain(step: str, error: BaseException) -> Trouble:
         advice = ADVICE.get(response.status_code, "Try again later")
         if step == SIGNING_IN and response.status_code in (400, 401):
             advice = COMPARE
-        asked = response.headers.get("Retry-After", "")
-        if re.fullmatch(r"[0-9]+", asked):
-            pause = min(max(float(asked), 1.0), LONGEST_PAUSE)
+        asked = parse_retry_after(response.headers.get("Retry-After", ""))
+        pause = PAUSE if asked is None else max(asked, SHORTEST_PAUSE)
     return Trouble(f"{SPOTIFY} failed while {step}: {clean_text(what, 240)}. {advice}; {MEANWHILE}", pause)
