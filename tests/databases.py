@@ -5,7 +5,7 @@ Their tables are copied from a template, which is five to twenty times as fast a
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from vibecheck.models.registry import Registry
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -128,3 +129,10 @@ def store(settings: Settings) -> Iterator[Store]:
     opened = open_store(settings)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Iterator[Registry]:
+    """The models of these settings."""
+    with closing(Registry.open(settings)) as opened:
+        yield opened

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -50,12 +49,6 @@ SCALING = TemperatureScaling(2.5, (0.3, -0.2, -0.1, 0.2, -0.1, 0.0, -0.1))
 @pytest.fixture
 def settings(settings) -> Settings:
     return settings.model_copy(update={"model": "embedded"})
-
-
-@pytest.fixture
-def registry(settings) -> Iterator[Registry]:
-    with closing(Registry.open(settings)) as registry:
-        yield registry
 
 
 def learned(version: str = VERSION, ago: timedelta = timedelta(0), **changes) -> LearnedCalibration:

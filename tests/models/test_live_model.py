@@ -19,7 +19,6 @@ from tests.waiting import wait_for
 from vibecheck.emotions import NAMES
 from vibecheck.models.installed import Shelf
 from vibecheck.models.live_model import LiveModel
-from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -29,13 +28,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     return Settings(data=tmp_path / "data", model="embedded")
-
-
-@pytest.fixture
-def registry(settings) -> Iterator[Registry]:
-    registry = Registry.open(settings)
-    yield registry
-    registry.close()
 
 
 @pytest.fixture

@@ -8,13 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.databases import open_store
 from tests.records.examples import a_prediction
 from tests.standins.models import install
 from tests.waiting import wait_for
 from vibecheck.models import shadow
 from vibecheck.models.compared import compared, watched_promotion
-from vibecheck.models.registry import Registry
 from vibecheck.models.shadow import ShadowModels
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -29,20 +27,6 @@ SHIPPED = Manifest.read(EMBEDDED).version
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     return Settings(data=tmp_path / "data", model="embedded")
-
-
-@pytest.fixture
-def registry(settings) -> Iterator[Registry]:
-    opened = Registry.open(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def store(settings) -> Iterator[Store]:
-    opened = open_store(settings)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,9 @@
 """The comparisons in progress: proved by people who keep numbers only, promoted, watched, and taken back."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.databases import open_store
 from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation.proof import Proof
@@ -29,22 +27,13 @@ def settings(tmp_path) -> Settings:
 
 
 @pytest.fixture
-def store(settings) -> Iterator[Store]:
-    opened = open_store(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def registry(settings) -> Iterator[Registry]:
+def registry(registry) -> Registry:
     """The Hub's model runs, a tuned one is the challenger."""
-    opened = Registry.open(settings)
     for name in (OLD, NEW):
-        opened.register(name, "a test", name, {}, NOW)
-    opened.begin(OLD, "the first model", NOW)
-    opened.challenge(NEW)
-    yield opened
-    opened.close()
+        registry.register(name, "a test", name, {}, NOW)
+    registry.begin(OLD, "the first model", NOW)
+    registry.challenge(NEW)
+    return registry
 
 
 def said(mood: str) -> tuple[float, ...]:

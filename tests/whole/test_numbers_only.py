@@ -3,22 +3,22 @@
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from tests.databases import open_store
 from tests.finetune.corrected import face, fill
+from tests.models.test_trials import DAY, NOW
 from tests.standins.models import install
 from tests.waiting import wait_for
 from tests.whole.test_loop import finetune
 from vibecheck import check
 from vibecheck.emotions import NAMES
 from vibecheck.models import trials
-from vibecheck.models.registry import CHALLENGER, Registry
+from vibecheck.models.registry import CHALLENGER
 from vibecheck.models.shadow import ShadowModels
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -27,8 +27,6 @@ from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.reader import Moment, Reader, Reading
 from vibecheck.vision.sample_faces import lfw_faces
 
-NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)  # after the stand-in became champion
-DAY = timedelta(days=1)
 BAD, GOOD = "confused", "tuned"
 CROP = 100  # px; pictures up to this side are face crops
 
@@ -36,20 +34,6 @@ CROP = 100  # px; pictures up to this side are face crops
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     return Settings(data=tmp_path / "data", model="embedded")
-
-
-@pytest.fixture
-def store(settings) -> Iterator[Store]:
-    opened = open_store(settings)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def registry(settings) -> Iterator[Registry]:
-    opened = Registry.open(settings)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -98,9 +98,7 @@ class Calibrations:
             now = database_now(connection)
             if before is not None:  # the latest is in use, also where the clock was set back
                 now = max(now, before.from_when + timedelta(microseconds=1))
-            new = LearnedCalibration(
-                **asdict(learned), id=uuid.uuid4().hex, version=version, from_when=now
-            )
+            new = LearnedCalibration(**asdict(learned), id=uuid.uuid4().hex, version=version, from_when=now)
             calibration_rows.add(connection, new)
             messages.enqueue_model(connection, version)
         return new

@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from finetune.data import split
 from finetune.data.collect import check, collect
-from tests.databases import open_store
 from tests.finetune.corrected import NOON, face, fill
 from tests.records.examples import a_prediction
 from tests.records.rows import engine_of
@@ -29,13 +28,6 @@ from vibecheck.vision.images import encode_jpeg
 @pytest.fixture
 def settings(tmp_path):
     return Settings(data=tmp_path / "data")
-
-
-@pytest.fixture
-def store(settings):
-    opened = open_store(settings)
-    yield opened
-    opened.close()
 
 
 def add(store, *labels, picture=None, number=0, **changes):

@@ -60,13 +60,6 @@ def settings(tmp_path) -> Settings:
     return Settings(data=tmp_path / "data", model="embedded")
 
 
-@pytest.fixture
-def registry(settings):
-    registry = Registry.open(settings)
-    yield registry
-    registry.close()
-
-
 def held_out(prediction_id, label, picture, face) -> LabelledPicture:
     return LabelledPicture(
         None, None, label, prediction_id=prediction_id, side=HELD_OUT, picture=picture, face=face
