@@ -7,7 +7,7 @@ Whatever is left out on the way is counted under one of REASONS.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -82,13 +82,12 @@ def collect(
     pictures: Path | None = None,
     crops: bool = False,
     keep_sides: bool = True,
-    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> TrainingData:
     """All labelled pictures of `source`: "store", "comet", a folder with a folder for each mood, a CSV file.
 
     `since` excludes what was made before. `pictures` and `crops` are for files and folders: the folder of a
     CSV file's pictures, and whether each is a face crop. With `keep_sides`, the train/held-out assignment is
-    stored in the records. `tell` is called with the number of pictures read, and of all. Raises
+    stored in the records. Raises
     LabelsError, RecordsError and CometError.
     """
     left_out: Counter[str] = Counter()
@@ -100,7 +99,7 @@ def collect(
             found = sources.from_store(store)
         else:
             found = sources.from_files(Path(source), pictures, crops, left_out)
-        usable = _unique(_readable(_agreed(found, left_out), store.pictures, left_out, tell), left_out)
+        usable = _unique(_readable(_agreed(found, left_out), store.pictures, left_out), left_out)
         if source not in ("store", "comet"):
             before = store.training_sets.sides([each.prediction_id for each in usable])
             usable = [replace(each, side=before.get(each.prediction_id)) for each in usable]
@@ -163,18 +162,16 @@ def _readable(
     found: Sequence[LabelledPicture],
     images: Pictures,
     left_out: Counter[str],
-    tell: Callable[[int, int], None],
 ) -> list[LabelledPicture]:
     """Those whose picture is there and can be decoded, with the picture."""
     usable = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
         pictures = threads.map(lambda each: _read(each, images), found)
-        for number, (each, picture) in enumerate(zip(found, pictures, strict=True), 1):
+        for each, picture in zip(found, pictures, strict=True):
             if isinstance(picture, bytes):
                 usable.append(replace(each, picture=picture))
             else:
                 left_out[picture or "missing"] += 1
-            tell(number, len(found))
     return usable
 
 

@@ -11,6 +11,8 @@ from finetune.metrics import prior_weights, report
 from vibecheck.analytics.calibration_error import calibration_error
 from vibecheck.vision.classifier import Classifier
 
+THREADS = 2
+
 
 def as_input(pictures: np.ndarray, side: int, alteration: str = "unaltered") -> np.ndarray:
     """Grey faces (N x S x S uint8) as model input (N x side x side x 3 uint8 RGB), after an alteration."""
@@ -20,9 +22,9 @@ def as_input(pictures: np.ndarray, side: int, alteration: str = "unaltered") -> 
     return np.stack([cv2.resize(picture, (side, side), interpolation=how) for picture in coloured])
 
 
-def altered(folder: Path, faces: Faces, threads: int = 2) -> dict[str, dict[str, float]]:
+def altered(folder: Path, faces: Faces) -> dict[str, dict[str, float]]:
     """`accuracy`, `balanced_accuracy` and `ece` under each of ALTERATIONS."""
-    classifier = Classifier.load(folder, threads)
+    classifier = Classifier.load(folder, THREADS)
     clear = faces.take(faces.truth >= 0)
     rows = {}
     for name in ALTERATIONS:
@@ -32,7 +34,7 @@ def altered(folder: Path, faces: Faces, threads: int = 2) -> dict[str, dict[str,
     return rows
 
 
-def evaluate(folder: Path, faces: Faces, prior: float | None = None, threads: int = 2) -> dict:
+def evaluate(folder: Path, faces: Faces, prior: float | None = None) -> dict:
     """`metrics.report` on the faces with a majority vote for one of the seven moods, and more.
 
     `prior` is the strength of the class-prior correction, 0 to 1 (default: the model's own). Also returns
@@ -40,7 +42,7 @@ def evaluate(folder: Path, faces: Faces, prior: float | None = None, threads: in
     `fer2013_balanced_accuracy` on FER2013's labels of all faces, and `ece_reweighted`: the calibration error
     under the class distribution that the correction assumes.
     """
-    classifier = Classifier.load(folder, threads)
+    classifier = Classifier.load(folder, THREADS)
     manifest = classifier.manifest
     if prior is not None:
         manifest = classifier.manifest = manifest.model_copy(update={"prior_strength": prior})

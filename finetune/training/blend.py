@@ -24,6 +24,7 @@ FAR_BETTER = 3.0
 # Regularisation of the temperature and of the strength of the prior correction: the old value counts as
 # much as this many labels.
 PRIOR_LABELS = 20.0
+BATCH = 64  # pictures that are read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +100,14 @@ def smallest_step(losses: np.ndarray) -> int:
     return best
 
 
-def log_answers(student: Student, dataset: Dataset, batch: int = 64) -> tuple[np.ndarray, np.ndarray]:
+def log_answers(student: Student, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Log-probabilities (N x 7), and the N labels."""
     student.eval()
     device = next(student.parameters()).device
     answers, truth = [], []
     with torch.inference_mode():
-        for start in range(0, len(dataset), batch):
-            some = collate(dataset.select(range(start, min(start + batch, len(dataset)))))
+        for start in range(0, len(dataset), BATCH):
+            some = collate(dataset.select(range(start, min(start + BATCH, len(dataset)))))
             answers.append(student.answers(some["pixels"].to(device)).double().cpu().numpy())
             truth.append(some["labels"].numpy())
     return np.concatenate(answers), np.concatenate(truth)

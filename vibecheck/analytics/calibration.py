@@ -38,7 +38,7 @@ class Calibration:
     steps: tuple[ReliabilityBin, ...]
 
 
-def calibration(bins: Sequence[Bin], seed: int = 0) -> Calibration:
+def calibration(bins: Sequence[Bin]) -> Calibration:
     """The error and the diagram of one model, or of all; the same answers give the same interval.
 
     Each visitor has one vote. The interval is that of a bootstrap of as many cases as there are visitors.
@@ -55,7 +55,7 @@ def calibration(bins: Sequence[Bin], seed: int = 0) -> Calibration:
     error = error_of_gaps(right - confidence, total)
     shares = np.maximum(np.concatenate([right, weight - right]), 0)
     visitors = max(1, round(total))
-    draws = np.random.default_rng(seed).multinomial(visitors, shares / shares.sum(), size=DRAWS)
+    draws = np.random.default_rng(0).multinomial(visitors, shares / shares.sum(), size=DRAWS)
     hits, misses = draws[:, : len(bins)], draws[:, len(bins) :]
     errors = np.abs(hits * (1 - mean) - misses * mean).sum(axis=1) / visitors
     low, high = np.quantile(errors, [0.025, 0.975])

@@ -13,6 +13,7 @@ from vibecheck.records.stats.bins import CONFIDENCE_BINS
 SHADES = ["#1A2830", "#214049", "#2B5A60", "#357577", "#409192", "#4CC2C4"]
 
 PICK = "cell"
+PAIRS = 6  # of the most confused moods
 TITLES = [emotion.title for emotion in EMOTIONS]
 
 
@@ -63,7 +64,7 @@ def confusion_matrix(found: Confusion) -> Chart:
     return finish(alt.layer(cells.add_params(pick), words), 330, "Confusion matrix")
 
 
-def pair_bars(found: Confusion, limit: int = 6) -> Chart:
+def pair_bars(found: Confusion) -> Chart:
     """The most confused pairs, with the interval of their share of all mistakes."""
     rows = [
         {
@@ -73,7 +74,7 @@ def pair_bars(found: Confusion, limit: int = 6) -> Chart:
             "high": pair.of_mistakes.high,
             "count": pair.of_mistakes.k,
         }
-        for pair in found.pairs[:limit]
+        for pair in found.pairs[:PAIRS]
     ]
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("pair:N", sort="-x", title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=200)),

@@ -235,20 +235,15 @@ class Comet:
         found = self._find(day)
         if found is None:
             try:
-                trouble = self._create(day)
+                with logged_by("comet_ml") as said, sdk_errors("make the day's experiment"), self.live(day):
+                    pass
             except CometRejected as error:
                 # The experiment was rejected, not the record.
                 raise _not_created(str(error), self.account) from error
             found = self._find(day)
             if found is None:
-                raise _not_created(trouble, self.account)
+                raise _not_created(" ".join(said), self.account)
         return found
-
-    def _create(self, day: Place) -> str:
-        """Asks Comet for an experiment under our key; returns what the SDK logged."""
-        with logged_by("comet_ml") as said, sdk_errors("make the day's experiment"), self.live(day):
-            pass
-        return " ".join(said)
 
     @contextmanager
     def live(self, day: Place) -> "Iterator[CometExperiment]":

@@ -94,7 +94,7 @@ def open_folder(folder: Path, manifest: Manifest, attention: str | None = None) 
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         model = _load(folder, config, attention)
-        pixels = measure_pixels(processor, _channels(config), _image_size(config, processor))
+        pixels = measure_pixels(processor, _channels(config), _image_size(config))
         opened = WithPixels(model.eval(), pixels, manifest, processor)
         _try(opened)
     except ModelError as error:
@@ -166,7 +166,7 @@ def _channels(config: Any) -> int:
     return channels
 
 
-def _image_size(config: Any, processor: Any) -> int:
+def _image_size(config: Any) -> int:
     """A side to try the processor on, px."""
     size = getattr(config, "image_size", None)
     return size if isinstance(size, int) and size > 0 else 224

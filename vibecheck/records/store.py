@@ -43,7 +43,7 @@ class Store:
 
     def __init__(self, engine: Engine, pictures: Pictures) -> None:
         self._engine = engine
-        self._pictures = pictures
+        self.pictures = pictures
 
     @classmethod
     def open(cls, records_url: str, images_url: str, sends: bool = True) -> Self:
@@ -55,11 +55,6 @@ class Store:
         """
         pictures = Pictures(images_url)
         return cls(open_database(records_url, sends), pictures)
-
-    @property
-    def pictures(self) -> Pictures:
-        """The pictures that were kept."""
-        return self._pictures
 
     @property
     def statistics(self) -> StatisticsQueries:
@@ -116,7 +111,7 @@ class Store:
         Raises RecordsError if the id exists or the records are a synthetic history, and ValueError for a
         picture that is missing or not allowed.
         """
-        recording.add(self._engine, self._pictures, prediction, picture, model_origin, hold)
+        recording.add(self._engine, self.pictures, prediction, picture, model_origin, hold)
 
     def label(
         self,
@@ -147,9 +142,9 @@ class Store:
 
         Returns the prediction as it is now. Raises UnknownPrediction.
         """
-        if not self._pictures.has_room():
+        if not self.pictures.has_room():
             raise RecordsError("The disk of this VibeCheck is nearly full: your face was not kept.")
-        return recording.keep_picture(self._engine, self._pictures, self.get(prediction_id), picture, now)
+        return recording.keep_picture(self._engine, self.pictures, self.get(prediction_id), picture, now)
 
     def played(
         self,
@@ -185,7 +180,7 @@ class Store:
 
         Raises UnknownPrediction.
         """
-        return self._pictures.get(prediction_id) if self.get(prediction_id).picture_kept else None
+        return self.pictures.get(prediction_id) if self.get(prediction_id).picture_kept else None
 
     def feedback_of(self, prediction_id: str) -> list[Feedback]:
         """All labels of a prediction, oldest first. Raises UnknownPrediction."""
@@ -267,15 +262,15 @@ class Store:
 
     def purge(self, older_than: datetime) -> int:
         """Deletes all predictions made before `older_than`; returns how many. See `purge.py`."""
-        return purge.purge(self._engine, self._pictures, older_than)
+        return purge.purge(self._engine, self.pictures, older_than)
 
     def forget(self, ids: Iterable[str], now: datetime) -> set[str]:
         """Deletes these predictions everywhere; returns the ids of those that existed."""
-        return purge.forget(self._engine, self._pictures, ids, now)
+        return purge.forget(self._engine, self.pictures, ids, now)
 
     def forget_visitor(self, visitor: str, now: datetime) -> int:
         """Deletes all of a visitor's predictions everywhere; returns how many there were."""
-        return purge.forget_visitor(self._engine, self._pictures, visitor, now)
+        return purge.forget_visitor(self._engine, self.pictures, visitor, now)
 
     def erase_remaining(self) -> bool:
         """Erases deleted content from the database's log; returns whether nothing is left."""

@@ -177,13 +177,6 @@ def test_claim_can_include_or_exclude_kinds_of_rows(engine):
     assert restore not in numbers(take(engine, but=[queue.RESTORE], now=NOON + LEASE))
 
 
-def test_queue_status_shows_the_error_of_the_latest_attempt(engine):
-    tell(engine, A, B)
-    for number, claimed in enumerate(take(engine)):
-        outbox_of(engine, "me").postpone(claimed, number * SECOND, f"trouble {number}")
-    assert how_it_stands(engine).trouble == "trouble 1"
-
-
 def test_many_senders_send_everything_once_and_in_order(store):
     ids = [a_prediction().id for _ in range(12)]
     for _ in range(5):

@@ -100,7 +100,7 @@ def test_migration_fills_the_summaries_as_the_code_does(busy, engine, database_u
 def test_deleting_everything_empties_the_summaries(busy, engine):
     busy.purge(NOON + timedelta(days=999))
     assert contents(engine) == ([], [])
-    assert busy.statistics.span() is None
+    assert busy.statistics.sources() == []
 
 
 def test_a_visitor_who_floods_counts_ten_times_a_day_in_the_mixes_and_each_playlist_three_times(

@@ -17,11 +17,6 @@ from vibecheck.records.values import SECOND
 FIRST_DIGIT, DRAWN_BELOW = 30, "19a"  # 410 of 4096
 
 
-def is_drawn(prediction_id: str) -> bool:
-    """Whether a face of the random queue is shown to a second labeller."""
-    return prediction_id[FIRST_DIGIT - 1 :] < DRAWN_BELOW
-
-
 def waiting(labeller: str) -> ColumnElement[bool]:
     """Whether a prediction waits for its second label, and this labeller may give it.
 

@@ -61,14 +61,12 @@ class OutboxState:
 
     `queued` counts the rows that can be sent, `oldest` is the time of the oldest of them. `set_aside` counts
     the rows that Comet rejected, by reason; `behind` counts the rows that wait behind one of those.
-    `trouble` is why the last attempt at a queued row failed, or None.
     """
 
     queued: int
     oldest: datetime | None
     set_aside: dict[str, int]
     behind: int
-    trouble: str | None
 
 
 class Outbox:
@@ -213,12 +211,6 @@ class Outbox:
         counts = select(func.count(), func.min(outbox.c.created_at)).where(message, ~aside, ~behind)
         held = select(func.count()).where(message, ~aside, behind)
         reasons = select(outbox.c.reason, func.count()).where(aside).group_by(outbox.c.reason)
-        last = (
-            select(outbox.c.reason)
-            .where(~aside, outbox.c.reason.is_not(None))
-            .order_by(outbox.c.next_attempt_at.desc())
-            .limit(1)
-        )
         with reading(self._engine) as connection:
             queued, oldest = connection.execute(counts).one()
             return OutboxState(
@@ -226,7 +218,6 @@ class Outbox:
                 oldest,
                 {reason or "": count for reason, count in connection.execute(reasons)},
                 connection.execute(held).scalar_one(),
-                connection.execute(last).scalar_one_or_none(),
             )
 
     def contains(self, kind: str, prediction_id: str) -> bool:

@@ -56,12 +56,6 @@ class StatisticsQueries:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def span(self) -> tuple[date, date] | None:
-        """The first and the last day with predictions, or None where there are none."""
-        query = select(func.min(daily.c.day), func.max(daily.c.day)).where(daily.c.n > 0)
-        first, last = self._rows(query)[0]
-        return (first, last) if first else None
-
     def sources(self) -> list[str]:
         """The sources that predictions came from."""
         query = select(daily.c.source).where(daily.c.n > 0).distinct().order_by(daily.c.source)
@@ -244,7 +238,7 @@ class StatisticsQueries:
             query = within(select(outcomes), outcomes, scope)
             query = query.where(outcomes.c.holds, ~outcomes.c.correct)
         surest = outcomes.c.confidence.desc(), outcomes.c.prediction_id
-        return self._examples(query.order_by(*surest).limit(limit))
+        return [Example.of(row) for row in self._rows(query.order_by(*surest).limit(limit))]
 
     def least_sure(self, scope: Scope, limit: int) -> list[Example]:
         """Predictions of which the model was least sure, labelled or not."""
@@ -296,6 +290,3 @@ class StatisticsQueries:
     def _rows(self, query: Select) -> list[Row]:
         with reading(self._engine) as connection:
             return list(connection.execute(query))
-
-    def _examples(self, query: Select) -> list[Example]:
-        return [Example.of(row) for row in self._rows(query)]
