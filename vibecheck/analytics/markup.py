@@ -1,13 +1,12 @@
 """Parts of the dashboard as HTML, for the page and for the report. What comes from the records is escaped."""
 
 from collections.abc import Sequence
-from datetime import date
 from html import escape
 
 from vibecheck.analytics.overview import ModelStatus
 from vibecheck.analytics.retrain import Advice
 from vibecheck.analytics.slices import Slice
-from vibecheck.analytics.words import Answer, interval
+from vibecheck.analytics.words import Answer, interval, written
 from vibecheck.emotions import BY_NAME
 from vibecheck.records.stats.results import MoodPlays
 
@@ -75,10 +74,10 @@ def versions_table(standing: ModelStatus) -> str:
     for version in standing.versions:
         accuracy = version.accuracy
         now = " · in use" if version.name == standing.champion.version else ""
-        last = version.last_day
+        began, last = written(version.first_day), version.last_day
         cells = (
             version.name + now,
-            f"{_day(version.first_day)} to {_day(last)}" if last else f"since {_day(version.first_day)}",
+            f"{began} to {written(last)}" if last else f"since {began}",
             f"{version.predictions:,}",
             f"{accuracy.value:.0%} ({interval(accuracy)})" if accuracy.n else "–",
             f"{accuracy.n:,}",
@@ -108,7 +107,3 @@ def again_rows(plays: Sequence[MoodPlays]) -> str:
             f'<span class="vcd-value">{again:.0%}</span><span class="vcd-n">n {each.plays:,}</span>'
         )
     return '<div class="vcd-slices">' + "".join(rows) + "</div>"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from vibecheck.analytics.accuracy import ENOUGH, Accuracy
 from vibecheck.analytics.agreement import ENOUGH_PAIRS, Agreement
@@ -153,7 +154,7 @@ def on_learned(learned: Sequence[LearnedCalibration], audits: int) -> str:
             return f"From {FEWEST} audits of this model on, it is calibrated on them: {audits} so far."
         return "Calibrated as shipped: nothing learned from its audits predicted later ones clearly better."
     now = learned[0]
-    since = f"{now.from_when.day} {now.from_when:%b %Y}"
+    since = written(now.from_when)
     if now.shipped:
         return f"Calibrated as shipped again since {since}: that predicted the latest audits better."
     bias = "" if now.bias == NO_BIAS else " and a bias for each mood"
@@ -191,6 +192,16 @@ def on_pair(found: PairedComparison) -> str:
     if seen.low > 0:
         return f"{found.second} is {points} ahead of {found.first} ({bounds}), {labels}."
     return f"{found.second} is {points} ahead of {found.first} so far ({bounds}, so perhaps not), {labels}."
+
+
+def written(day: date) -> str:
+    """A day, as 3 Mar 2026."""
+    return f"{day.day} {day:%b %Y}"
+
+
+def written_time(moment: datetime) -> str:
+    """A moment in UTC, as 3 Mar 2026, 12:30 UTC."""
+    return f"{written(moment)}, {moment:%H:%M} UTC"
 
 
 def _points(difference: float) -> str:

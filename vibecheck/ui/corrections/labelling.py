@@ -1,7 +1,6 @@
 """The corrections page: views, and one picture to label."""
 
 from contextlib import suppress
-from datetime import datetime
 from typing import Literal
 
 import streamlit as st
@@ -19,7 +18,7 @@ from vibecheck.ui.home import keep_later
 from vibecheck.ui.shared import app, face_pictures, theme
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.presses import once
-from vibecheck.ui.shared.visitor import timezone, visitor
+from vibecheck.ui.shared.visitor import local, visitor
 
 QUEUE_WORDS = {
     "useful": "The most useful pictures to train on: rare moods and low confidence first.",
@@ -169,7 +168,7 @@ def _ask_to_keep() -> None:
 
 def _facts(current: LabelledPrediction, blind: bool) -> str:
     prediction = current.prediction
-    when = f"{_local(prediction.made_at):%d %b %Y, %H:%M}"
+    when = f"{local(prediction.made_at):%d %b %Y, %H:%M}"
     if blind or not session.is_labeller():
         return when
     return f"{when} · {prediction.model_version} · id {prediction.id[:4]}…{prediction.id[-2:]}"
@@ -234,8 +233,4 @@ def _said(given: Feedback, current: LabelledPrediction) -> str:
     else:
         who = labellers.name(given.given_by)
     how = f"{given.queue} queue" if given.queue else SOURCES.get(given.source, "")
-    return f"{who} said {what}{f' ({how})' if how else ''} · {_local(given.given_at):%d %b, %H:%M}"
-
-
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(timezone())
+    return f"{who} said {what}{f' ({how})' if how else ''} · {local(given.given_at):%d %b, %H:%M}"

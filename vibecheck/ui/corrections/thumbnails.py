@@ -1,7 +1,6 @@
 """The thumbnails of the vibe checks around the one to label, and buttons to newer and older pages."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import streamlit as st
 
@@ -13,7 +12,7 @@ from vibecheck.ui.corrections import your_vibes
 from vibecheck.ui.corrections.labelling_session import Batch
 from vibecheck.ui.shared import app, face_pictures
 from vibecheck.ui.shared.presses import once
-from vibecheck.ui.shared.visitor import timezone
+from vibecheck.ui.shared.visitor import local
 
 
 def around(view: str, shown: Batch) -> None:
@@ -56,7 +55,7 @@ def _thumb(
         said = "labelled can't tell" if seen is None else f"labelled {BY_NAME[seen].title.lower()}"
     note = ""
     if plays is not None:
-        when = f"{_local(prediction.made_at):%d %b, %H:%M}"
+        when = f"{local(prediction.made_at):%d %b, %H:%M}"
         note = "\n".join((when, your_vibes.playlist(plays)))
     return face_pictures.Thumb(
         id=prediction.id,
@@ -64,12 +63,8 @@ def _thumb(
         emoji=emotion.emoji,
         title=title,
         colour=emotion.colour,
-        says=f"{title}, {_local(prediction.made_at):%d %b %H:%M}, {said}",
+        says=f"{title}, {local(prediction.made_at):%d %b %H:%M}, {said}",
         mark=mark,
         current=prediction.id == current.prediction.id,
         note=note,
     )
-
-
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(timezone())

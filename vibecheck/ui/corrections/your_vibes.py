@@ -1,7 +1,6 @@
 """Your vibes: a visitor's own history as a strip of moods over time, and as a CSV file."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from vibecheck.records.labels.pages import Filters
 from vibecheck.records.store import Store
 from vibecheck.records.values import Play
 from vibecheck.ui.shared import app
-from vibecheck.ui.shared.visitor import timezone, visitor
+from vibecheck.ui.shared.visitor import local, timezone, visitor
 
 # Vibe checks in the strip, and in the file.
 IN_STRIP, IN_FILE = 60, 5000
@@ -45,7 +44,7 @@ def playlist(plays: Sequence[Play]) -> str:
 
 def _step(each: LabelledPrediction) -> str:
     mood = BY_NAME[mood_of(each)]
-    said = f"{_local(each.prediction.made_at):%d %b, %H:%M}: {mood.title.lower()}"
+    said = f"{local(each.prediction.made_at):%d %b, %H:%M}: {mood.title.lower()}"
     if mood.name != each.prediction.mood:
         said += f", corrected from {BY_NAME[each.prediction.mood].title.lower()}"
     return (
@@ -69,7 +68,3 @@ def rows(store: Store, whose: str, zone: ZoneInfo) -> list[dict[str, Any]]:
         }
         for each in reversed(found)
     ]
-
-
-def _local(moment: datetime) -> datetime:
-    return moment.astimezone(timezone())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from vibecheck.analytics.words import written, written_time
 from vibecheck.comet.status import experiment_link
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError
@@ -71,7 +72,7 @@ def _dialog(prediction_id: str) -> None:
 def _quality(prediction: Prediction) -> None:
     quality = prediction.quality
     theme.quiet(
-        f"{prediction.made_at:%-d %b %Y, %H:%M} UTC · {prediction.source} · {prediction.model_version} · "
+        f"{written_time(prediction.made_at)} · {prediction.source} · {prediction.model_version} · "
         f"{prediction.latency_ms:.0f} ms · {'audit' if prediction.audit else 'not an audit'}"
     )
     theme.quiet(
@@ -89,7 +90,7 @@ def _calibration(prediction: Prediction, known: Sequence[LearnedCalibration]) ->
     for each in known:
         if each.id == prediction.calibration:
             return (
-                f"Calibration: of {each.from_when:%-d %b %Y}, {each.n:,} audits, "
+                f"Calibration: of {written(each.from_when)}, {each.n:,} audits, "
                 f"temperature {each.temperature:.2g}"
             )
     return f"Calibration: {prediction.calibration}, which was not restored"
@@ -102,7 +103,7 @@ def _labels(labels: Sequence[Feedback]) -> None:
     for label in labels:
         mood = BY_NAME.get(label.label)
         name = mood.title if mood else "Can't tell"
-        theme.quiet(f"{label.n}. {name} · {label.source} · {label.given_at:%-d %b %Y, %H:%M} UTC")
+        theme.quiet(f"{label.n}. {name} · {label.source} · {written_time(label.given_at)}")
 
 
 def _readings(readings: Sequence[ShadowReading]) -> None:

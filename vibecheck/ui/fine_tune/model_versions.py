@@ -4,9 +4,10 @@ from html import escape
 
 import streamlit as st
 
+from vibecheck.analytics.words import written
 from vibecheck.models.registry import CHAMPION, PREVIOUS
 from vibecheck.models.version import Entry
-from vibecheck.ui.fine_tune import state, verdict
+from vibecheck.ui.fine_tune import verdict
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import comparisons, theme
 from vibecheck.ui.shared.presses import once
@@ -65,7 +66,7 @@ def _described(entry: Entry) -> str:
             f'<span class="vcf-badge warn" title="They were deleted after it was trained">'
             f"trained on {version.deleted:,} {several} deleted since</span>"
         )
-    about = [f"registered {state.written(version.registered_at)}"]
+    about = [f"registered {written(version.registered_at)}"]
     if version.trained_on:
         about.append(f"trained on {version.trained_on:,} labels")
     if version.proof:
@@ -73,7 +74,7 @@ def _described(entry: Entry) -> str:
         found = f"{proof.challenger / proof.n:.0%} against {proof.champion / proof.n:.0%}" if proof.n else ""
         about.append(": ".join(filter(None, ("proved better" if proof.proved else "not proved", found))))
     promoted = [
-        f"{KINDS.get(each.kind, each.kind)} {state.written(each.made_at)}: {each.why}"
+        f"{KINDS.get(each.kind, each.kind)} {written(each.made_at)}: {each.why}"
         for each in entry.promotions[:2]
     ]
     lines = "".join(f'<div class="vcf-about">{escape(line)}</div>' for line in (" · ".join(about), *promoted))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from vibecheck.analytics.agreement import Outlier
+from vibecheck.analytics.words import written
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import RecordsError
 from vibecheck.records.labels.trainable import LabelCount
@@ -72,7 +73,7 @@ def _none(known: FineTuneState) -> None:
         text = "Models are trained on labels with a picture. Label some on Corrections, or import your own."
     else:
         title = "No new labels"
-        text = f"There are none since {state.written(known.labels.since)}. Label pictures on Corrections."
+        text = f"There are none since {written(known.labels.since)}. Label pictures on Corrections."
     theme.empty("🏷️", title, text)
     if st.button("Open Corrections", icon=":material/edit:", key="ft-to-corrections"):
         st.switch_page("pages/1_Corrections.py")

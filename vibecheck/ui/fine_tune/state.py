@@ -81,11 +81,6 @@ def beginning_of(day: date | None) -> datetime | None:
     return datetime.combine(day, time(), UTC) if day else None
 
 
-def written(day: datetime | date) -> str:
-    """A day for use in a sentence."""
-    return f"{day.day} {day:%b %Y}"
-
-
 def stop(error: RecordsError) -> NoReturn:
     """Show what is wrong with the records, and end the page."""
     st.error(str(error), icon="⚠️")

@@ -1,7 +1,6 @@
 """Training runs: the one in progress, live, and the list of past ones."""
 
 import math
-from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -9,11 +8,11 @@ import streamlit as st
 from pandas import DataFrame
 
 from vibecheck.analytics import training_curves as curves
+from vibecheck.analytics.words import written_time
 from vibecheck.errors import RecordsError
 from vibecheck.training.events import RunProgress
 from vibecheck.training.runs import log_of
 from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LOST, RUNNING, TrainingRun
-from vibecheck.ui.fine_tune import state
 from vibecheck.ui.fine_tune.start_run import written_minutes
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme
@@ -160,7 +159,7 @@ def past(known: FineTuneState) -> None:
             chosen = st.selectbox(
                 "Run",
                 ended,
-                format_func=lambda job: f"{_when(job.started_at)} · {WORDS.get(job.state, job.state)}",
+                format_func=lambda job: f"{written_time(job.started_at)} · {WORDS.get(job.state, job.state)}",
             )
             st.code(log_of(app.jobs(), chosen) or "Its log is empty.", language=None, height=260)
 
@@ -168,12 +167,8 @@ def past(known: FineTuneState) -> None:
 def _row(job: TrainingRun) -> str:
     took = (job.ended_at - job.started_at).total_seconds() / 60 if job.ended_at else 0.0
     ended = f"{WORDS.get(job.state, job.state)}: {job.sentence}"
-    cells = (_when(job.started_at), str(job.asked.get("base", "")), written_minutes(took), ended)
+    cells = (written_time(job.started_at), str(job.asked.get("base", "")), written_minutes(took), ended)
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-
-
-def _when(moment: datetime) -> str:
-    return f"{state.written(moment)}, {moment:%H:%M} UTC"
 
 
 def _cancel(job_id: str) -> None:

@@ -1,5 +1,6 @@
 """The visitor: a random id in a cookie of this browser, stored in the records only as a hash."""
 
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -35,3 +36,8 @@ def timezone() -> ZoneInfo:
         return ZoneInfo(st.context.timezone or "UTC")
     except (ValueError, OSError, KeyError):
         return ZoneInfo("UTC")
+
+
+def local(moment: datetime) -> datetime:
+    """A moment in the time zone of the visitor."""
+    return moment.astimezone(timezone())
