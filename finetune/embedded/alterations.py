@@ -70,13 +70,3 @@ ALTERATIONS: dict[str, Alteration] = {
     "warm light": _coloured(1.15, 1.0, 0.7),
     "cold light": _coloured(0.75, 0.95, 1.2),
 }
-
-
-def another_camera(picture: np.ndarray) -> np.ndarray:
-    """A face (S x S x 3 uint8 RGB) through a distant, poor camera in a dim, warm room.
-
-    A third of the light, a colour cast, blurred by 1.5 px of 48, and 24 px wide before it is scaled up.
-    """
-    side = picture.shape[0]
-    dim = _coloured(0.345, 0.3, 0.21)(picture)
-    return _scaled(_scaled(cv2.GaussianBlur(dim, (0, 0), 1.5 * side / 48), 24), side)

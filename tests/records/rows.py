@@ -1,11 +1,14 @@
 """What the tests read from the tables behind a store's back."""
 
+from bisect import bisect_right
+
 from sqlalchemy import Connection, Engine, select
 
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import outbox, predictions
 from vibecheck.records.db.transactions import reading
 from vibecheck.records.outbox.messages import Outgoing
+from vibecheck.records.stats.bins import Signal
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 
@@ -13,6 +16,11 @@ from vibecheck.records.values import Prediction
 def engine_of(store: Store) -> Engine:
     """The database of a store."""
     return store._engine
+
+
+def bin_of(signal: Signal, value: float) -> int:
+    """The bin of a value, from 0, as the tables count it."""
+    return bisect_right(signal.edges, abs(value) if signal.absolute else value)
 
 
 def pending(connection: Connection, limit: int = 10_000) -> list[Outgoing]:

@@ -53,9 +53,3 @@ def test_newest_labels_come_first_and_can_be_filtered_by_mood(store, learnable):
     ]  # fmt: skip
     assert [each.prediction_id for each in learnable.newest(1)] == [second]
     assert [each.prediction_id for each in learnable.newest(5, label="sad")] == [first]
-
-
-def test_among_returns_only_the_trainable_predictions(store, learnable):
-    yes, no = labelled(store, ("sad", "audit")), labelled(store, ("sad", "audit"), kept=False)
-    assert learnable.among([no, yes, "f" * 32]) == (yes,)
-    assert learnable.among([]) == ()

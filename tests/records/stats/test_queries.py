@@ -11,7 +11,7 @@ import pytest
 
 from tests.databases import new_postgres, open_store
 from tests.records.examples import JPEG, NOON, PLAY, a_prediction
-from tests.records.rows import engine_of
+from tests.records.rows import bin_of, engine_of
 from vibecheck.emotions import NAMES
 from vibecheck.models.registry import Registry
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
@@ -136,7 +136,7 @@ def test_groups_are_tallied_against_all_others(filled, known, scope):
         values = [
             p.confidence if signal is CONFIDENCE else getattr(p.quality, signal.column) for p, _ in asked
         ]
-        places = [names[signal.bin(value)] for value in values]
+        places = [names[bin_of(signal, value)] for value in values]
         for name in set(places):
             mine = [each for each, place in zip(asked, places, strict=True) if place == name]
             rest = [each for each, place in zip(asked, places, strict=True) if place != name]
@@ -157,7 +157,7 @@ def test_in_bins_cells_and_pairs_each_visitor_has_one_vote(filled, known, scope)
     bins = filled.statistics.bins(scope)
     assert sum(each.tally.n for each in bins) == len(asked)
     for each in bins:
-        mine = [(p, f) for p, f in asked if CONFIDENCE.bin(p.confidence) == each.number]
+        mine = [(p, f) for p, f in asked if bin_of(CONFIDENCE, p.confidence) == each.number]
         assert astuple(each.tally) == close(tallied(mine)) and each.model_version is None
         assert each.weight == pytest.approx(sum(votes[id(p)] for p, _ in mine))
         assert each.right == pytest.approx(sum(votes[id(p)] for p, f in mine if p.mood == f.label))

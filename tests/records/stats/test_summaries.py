@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, text
 
 from tests.records.examples import NOON, PLAY, a_prediction
+from tests.records.rows import bin_of
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.summary_tables import daily, outcomes
@@ -228,5 +229,5 @@ def test_the_bins_of_the_database_are_those_of_the_code(store, engine):
         store.add(a_prediction(quality=quality, made_at=NOON.astimezone(UTC), visitor=None), None)
         mix = store.statistics.mix(Scope())
         for signal in SIGNALS[1:]:
-            assert mix.signals[signal.column][signal.bin(getattr(quality, signal.column))] > 0
+            assert mix.signals[signal.column][bin_of(signal, getattr(quality, signal.column))] > 0
     assert {sum(counts) for counts in mix.signals.values()} == {40}

@@ -1,6 +1,6 @@
 """The labels that a model can learn from: effective ones that name a mood and have a picture."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,17 +56,6 @@ class Learnable:
             query = query.where(outcomes.c.label == label)
         with reading(self._engine) as connection:
             return [Example.of(row) for row in connection.execute(query)]
-
-    def among(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """Those of these predictions that a model can learn from, sorted."""
-        query = (
-            select(outcomes.c.prediction_id)
-            .join_from(outcomes, predictions)
-            .where(*_usable(None), outcomes.c.prediction_id.in_(list(ids)))
-            .order_by(outcomes.c.prediction_id)
-        )
-        with reading(self._engine) as connection:
-            return tuple(connection.execute(query).scalars())
 
     def trained_at(self, version: str) -> datetime | None:
         """When a model was trained on labels of these records; None if it learned from none of them."""

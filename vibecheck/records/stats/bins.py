@@ -4,7 +4,6 @@ Their edges are the thresholds of `FaceQuality.hints`. Changing an edge needs a 
 summaries.
 """
 
-from bisect import bisect_right
 from dataclasses import dataclass
 
 # The bins of the expected calibration error (Guo et al. 2017).
@@ -27,10 +26,6 @@ class Signal:
     names: tuple[str, ...]
     absolute: bool = False
     merged: int = 1
-
-    def bin(self, value: float) -> int:
-        """The bin of a value, from 0."""
-        return bisect_right(self.edges, abs(value) if self.absolute else value)
 
     @property
     def groups(self) -> list[tuple[str, range]]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import NoReturn
 
 import streamlit as st
 
@@ -57,7 +56,7 @@ def choose() -> Statistics:
         standing = _standing(today)
         sources = app.store().statistics.sources()
     except RecordsError as error:
-        _stop(error)
+        theme.stop(error)
     enough = standing.audits >= ENOUGH
     period, model, source = "all", None, None
     with st.popover(_chosen() if enough else "Look up", icon=":material/tune:", key="filters"):
@@ -79,7 +78,7 @@ def choose() -> Statistics:
         overview = _overview(today, period, model, source, step)
         return Statistics(overview, standing, keep_answers(app.store().notes), *_trials(_aliases()))
     except RecordsError as error:
-        _stop(error)
+        theme.stop(error)
 
 
 def _chosen() -> str:
@@ -125,8 +124,3 @@ def _search() -> None:
         st.session_state.not_found = (
             "A prediction_id is 32 characters long, 0 to 9 and a to f: copy all of it."
         )
-
-
-def _stop(error: RecordsError) -> NoReturn:
-    st.error(str(error), icon="⚠️")
-    st.stop()

@@ -11,9 +11,9 @@ from vibecheck.errors import RecordsError
 from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.records.stats.results import Example
 from vibecheck.ui.corrections import labellers
-from vibecheck.ui.fine_tune import state, tiles
+from vibecheck.ui.fine_tune import tiles
 from vibecheck.ui.fine_tune.state import FineTuneState
-from vibecheck.ui.shared import theme
+from vibecheck.ui.shared import app, theme
 
 TILES = 12
 
@@ -42,7 +42,7 @@ def show(known: FineTuneState) -> None:
             wrap=True,
         )
         try:
-            newest = state.learnable().newest(TILES, labels.since, chosen)
+            newest = app.store().trainable.newest(TILES, labels.since, chosen)
             st.html(tiles.grid([_tile(each) for each in newest]))
         except RecordsError as error:
             st.error(str(error), icon="⚠️")

@@ -41,9 +41,9 @@ def launch(known: FineTuneState) -> None:
             with st.expander("Advanced"):
                 asked = _asked(base)
             made_since = state.beginning_of(asked.request.since)
-            counts = state.learnable().counts(made_since=made_since)
+            counts = app.store().trainable.counts(made_since=made_since)
         except RecordsError as error:
-            state.stop(error)
+            theme.stop(error)
         problem = asked.problem or _too_few(asked.request, counts)
         rows = sum(each.n for each in counts)
         problem = problem or _too_small(_estimate(known, asked.request, rows))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import NoReturn
 
 import streamlit as st
 
@@ -14,7 +13,6 @@ from vibecheck.models import trials
 from vibecheck.models.registry import CHAMPION, PREVIOUS
 from vibecheck.models.trials import Trial
 from vibecheck.models.version import Entry
-from vibecheck.records.labels.trainable import Learnable
 from vibecheck.training.runs_table import TrainingRun
 from vibecheck.ui.shared import app, theme
 
@@ -62,26 +60,15 @@ def load() -> FineTuneState:
             previous=next((each for each in entries if PREVIOUS in each.aliases), None),
             running=app.jobs().running(),
             runs=tuple(app.jobs().history()),
-            labels=new_labels(learnable(), live),
+            labels=new_labels(app.store().trainable, live),
             outliers=tuple(outliers(app.store().statistics.label_pairs())),
             trials=trials.running(app.registry(), app.store().statistics),
             guard=trials.guard(app.registry(), app.store().statistics),
         )
     except RecordsError as error:
-        stop(error)
-
-
-def learnable() -> Learnable:
-    """The labels to train on. Raises RecordsError while the records cannot be opened."""
-    return app.store().trainable
+        theme.stop(error)
 
 
 def beginning_of(day: date | None) -> datetime | None:
     """The first moment of a day in UTC."""
     return datetime.combine(day, time(), UTC) if day else None
-
-
-def stop(error: RecordsError) -> NoReturn:
-    """Show what is wrong with the records, and end the page."""
-    st.error(str(error), icon="⚠️")
-    st.stop()

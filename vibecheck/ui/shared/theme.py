@@ -5,11 +5,12 @@ It knows no records and computes nothing.
 
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS
+from vibecheck.errors import RecordsError
 
 STYLE = Path(__file__).with_name("style.css")
 # of the cards that Dashboard and Fine-tune share
@@ -115,6 +116,12 @@ def empty(emoji: str, title: str, text: str) -> None:
         f"<span>{escape(text)}</span></div>",
         unsafe_allow_html=True,
     )
+
+
+def stop(error: RecordsError) -> NoReturn:
+    """Show what is wrong with the records, and end the page."""
+    st.error(str(error), icon="⚠️")
+    st.stop()
 
 
 def _card(inner: str) -> None:
