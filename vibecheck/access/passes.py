@@ -33,7 +33,7 @@ def check_token(token: str) -> None:
 
 def same_token(one: str, other: str) -> bool:
     """Compares two tokens in constant time."""
-    return hmac.compare_digest(_digest(one), _digest(other))
+    return hmac.compare_digest(digest(one), digest(other))
 
 
 class Passes:
@@ -55,7 +55,7 @@ class Passes:
             return None
         made = secrets.token_urlsafe(32)
         with self._lock:
-            self._expiry[_digest(made)] = now + PASS_SECONDS
+            self._expiry[digest(made)] = now + PASS_SECONDS
             while len(self._expiry) > MOST_PASSES or next(iter(self._expiry.values())) <= now:
                 self._expiry.popitem(last=False)
         return made
@@ -63,12 +63,12 @@ class Passes:
     def valid(self, shown: str | None, now: float) -> bool:
         """Whether `shown` is a pass that has neither expired nor been revoked."""
         with self._lock:
-            return bool(shown) and now < self._expiry.get(_digest(shown or ""), 0.0)
+            return bool(shown) and now < self._expiry.get(digest(shown or ""), 0.0)
 
     def revoke(self, shown: str | None) -> None:
         """End one pass."""
         with self._lock:
-            self._expiry.pop(_digest(shown or ""), None)
+            self._expiry.pop(digest(shown or ""), None)
 
     def revoke_all(self) -> bool:
         """End all passes. A drawn token is replaced, so the old link is dead too; returns whether."""
@@ -97,5 +97,6 @@ class WrongTries:
             return max(0.0, until - allowed)
 
 
-def _digest(text: str) -> bytes:
+def digest(text: str) -> bytes:
+    """The SHA-256 of a secret that a browser sent, which may be any text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -9,7 +9,6 @@ cookie of the browser that opened the page. It travels as the second subprotocol
 """
 
 import asyncio
-import hashlib
 import logging
 import secrets
 import threading
@@ -21,6 +20,7 @@ import numpy as np
 from PIL import Image
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from vibecheck.access.passes import digest
 from vibecheck.errors import UnreadablePicture
 from vibecheck.video.overlay_channel import FASTEST
 from vibecheck.video.stream import Stream
@@ -57,22 +57,22 @@ class Tickets:
         ticket = secrets.token_urlsafe(24)
         with self._lock:
             self._drop(stream)
-            self._tickets[_digest(ticket)] = stream, visitor
+            self._tickets[digest(ticket)] = stream, visitor
         return ticket
 
     def redeem(self, ticket: str, visitor: str) -> Stream | None:
         """Use up a ticket and return its stream; None if the ticket is not valid."""
         with self._lock:
-            stream, owner = self._tickets.get(_digest(ticket), (None, ""))
+            stream, owner = self._tickets.get(digest(ticket), (None, ""))
             if stream is None or owner not in ("", visitor):
                 return None
-            del self._tickets[_digest(ticket)]
+            del self._tickets[digest(ticket)]
         return stream
 
     def is_used(self, ticket: str) -> bool:
         """Whether a ticket no longer opens anything."""
         with self._lock:
-            return _digest(ticket) not in self._tickets
+            return digest(ticket) not in self._tickets
 
     def withdraw(self, stream: Stream) -> None:
         """Revoke the ticket of a stream."""
@@ -81,10 +81,6 @@ class Tickets:
 
     def _drop(self, stream: Stream) -> None:
         self._tickets = {each: told for each, told in self._tickets.items() if told[0] is not stream}
-
-
-def _digest(ticket: str) -> bytes:
-    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()
 
 
 async def serve(socket: WebSocket, tickets: Tickets, visitor: str) -> None:
