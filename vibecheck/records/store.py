@@ -13,7 +13,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.records import merge, recording
 from vibecheck.records.db import lookup
 from vibecheck.records.db.connect import open_database, prove_writable
-from vibecheck.records.db.rows import feedback_of, model_version_of, play_of, prediction_of
+from vibecheck.records.db.rows import feedback_of, play_of, prediction_of
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
 from vibecheck.records.db.transactions import place, reading, writing
 from vibecheck.records.deletion import purge
@@ -219,7 +219,7 @@ class Store:
         """The models that made predictions here, oldest first."""
         query = select(model_versions).order_by(model_versions.c.first_used_at, model_versions.c.version)
         with reading(self._engine) as connection:
-            return [model_version_of(row) for row in connection.execute(query).mappings()]
+            return [ModelVersion(**row) for row in connection.execute(query).mappings()]
 
     def history(self) -> Iterator[tuple[Prediction, Feedback | None]]:
         """All predictions, oldest first, each with its effective label or None."""

@@ -1,10 +1,10 @@
 """Reads predictions."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, Table, and_, or_, select
+from sqlalchemy import Connection, Engine, RowMapping, Table, and_, or_, select
 
 from vibecheck.errors import UnknownPrediction
 from vibecheck.records.db.rows import feedback_of, play_of, prediction_of
@@ -18,6 +18,7 @@ PAGE = 1000
 
 # The time and the id of a prediction, which order all of them.
 Position = tuple[datetime, str]
+Value = TypeVar("Value")
 
 
 def unknown(prediction_id: str) -> UnknownPrediction:
@@ -58,10 +59,7 @@ def newest_with_picture(connection: Connection, limit: int) -> list[Prediction]:
 
 def plays_of_each(connection: Connection, ids: Collection[str]) -> dict[str, list[Play]]:
     """The playlists suggested for each of these predictions, oldest first."""
-    found: dict[str, list[Play]] = {each: [] for each in ids}
-    for row in connection.execute(_belonging(plays, ids)).mappings():
-        found[row["prediction_id"]].append(play_of(row))
-    return found
+    return _of_each(connection, plays, ids, play_of)
 
 
 def history(engine: Engine) -> Iterator[tuple[Prediction, Feedback | None]]:
@@ -87,10 +85,7 @@ def history_page(
         same = predictions.c.made_at == moment, predictions.c.id > prediction_id
         query = query.where(or_(predictions.c.made_at > moment, and_(*same)))
     found = [prediction_of(row) for row in connection.execute(query).mappings()]
-    labels: dict[str, list[Feedback]] = {prediction.id: [] for prediction in found}
-    given = select(feedback).where(feedback.c.prediction_id.in_(labels)).order_by(feedback.c.n)
-    for row in connection.execute(given).mappings():
-        labels[row["prediction_id"]].append(feedback_of(row))
+    labels = _of_each(connection, feedback, [prediction.id for prediction in found], feedback_of)
     return [(prediction, effective_label(labels[prediction.id])) for prediction in found]
 
 
@@ -98,17 +93,19 @@ def parts_of(
     connection: Connection, ids: Collection[str]
 ) -> tuple[dict[str, list[Feedback]], dict[str, list[Play]], dict[str, str]]:
     """Labels, plays and sides of predictions, by id; oldest first."""
-    labels: dict[str, list[Feedback]] = defaultdict(list)
-    for row in connection.execute(_belonging(feedback, ids)).mappings():
-        labels[row["prediction_id"]].append(feedback_of(row))
-    played: dict[str, list[Play]] = defaultdict(list)
-    for row in connection.execute(_belonging(plays, ids)).mappings():
-        played[row["prediction_id"]].append(play_of(row))
     assigned = select(predictions.c.id, predictions.c.side).where(
         predictions.c.id.in_(ids), predictions.c.side.is_not(None)
     )
-    return labels, played, {row.id: row.side for row in connection.execute(assigned)}
+    sides = {row.id: row.side for row in connection.execute(assigned)}
+    return _of_each(connection, feedback, ids, feedback_of), plays_of_each(connection, ids), sides
 
 
-def _belonging(table: Table, ids: Collection[str]) -> Select:
-    return select(table).where(table.c.prediction_id.in_(list(ids))).order_by(table.c.n)
+def _of_each(
+    connection: Connection, table: Table, ids: Collection[str], value_of: Callable[[RowMapping], Value]
+) -> dict[str, list[Value]]:
+    """The rows of labels or plays of each of these predictions, as values, oldest first."""
+    found: dict[str, list[Value]] = {each: [] for each in ids}
+    query = select(table).where(table.c.prediction_id.in_(found)).order_by(table.c.n)
+    for row in connection.execute(query).mappings():
+        found[row["prediction_id"]].append(value_of(row))
+    return found

@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping
 
 from vibecheck.records.db.tables import PROBABILITIES
 from vibecheck.records.learned_calibration import LearnedCalibration
-from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
+from vibecheck.records.values import Feedback, Play, Prediction
 from vibecheck.vision.faces import Face, FaceQuality
 
 
@@ -74,11 +74,6 @@ def feedback_of(row: RowMapping) -> Feedback:
 def play_of(row: RowMapping) -> Play:
     """The playlist in a row of `plays`, whose columns are the fields."""
     return Play(**row)
-
-
-def model_version_of(row: RowMapping) -> ModelVersion:
-    """The model in a row of `model_versions`, whose columns are the fields."""
-    return ModelVersion(**row)
 
 
 def calibration_of(row: RowMapping) -> LearnedCalibration:
