@@ -171,7 +171,7 @@ def _report(
     now: datetime,
 ) -> Report:
     champion, challenger = versions
-    held_out = model_comparison.compared(found, champion, challenger, settled=settled).seen
+    held_out = model_comparison.compared(model_comparison.same_faces(found, champion, challenger), settled)
     said = [model_comparison.probabilities(found, labels, version) for version in versions]
     truth = model_comparison.truth(labels)
     reference = _compared(*own) if own else None

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from vibecheck.analytics.model_comparison import PairedComparison, compared, paired, scores_by
+from vibecheck.analytics.model_comparison import PairedComparison, compared, paired, same_faces, scores_by
 from vibecheck.analytics.words import on_pair
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation.compare import Comparison
@@ -28,11 +28,11 @@ def judged(*answers: dict[str, bool]) -> JudgedReadings:
 
 def test_a_face_counts_for_the_models_that_read_it():
     found = judged(*[{"a": False, "b": True}] * 12, *[{"a": True, "b": True, "c": True}] * 8, {"c": True})
-    seen = compared(found, "a", "b").seen
+    seen = compared(same_faces(found, "a", "b"))
     assert (seen.n, seen.champion, seen.challenger, seen.won, seen.lost) == (20, 8, 20, 12, 0)
     assert seen.evidence > 20 and seen.low > 0
-    assert compared(found, "a", "c").seen.n == 8 and compared(found, "a", "nobody").seen.n == 0
-    assert compared(found, "a", "b", since=NOON + timedelta(minutes=9)).seen.n == 10
+    assert compared(same_faces(found, "a", "c")).n == 8 and compared(same_faces(found, "a", "nobody")).n == 0
+    assert compared(same_faces(found, "a", "b", since=NOON + timedelta(minutes=9))).n == 10
 
 
 def test_pairs_have_the_leader_second_and_those_with_the_champion_first():
@@ -42,10 +42,10 @@ def test_pairs_have_the_leader_second_and_those_with_the_champion_first():
 
 def test_the_score_by_group_adds_up():
     found = judged(*[{"a": False, "b": True}, {"a": True, "b": False}, {"a": True, "b": True}] * 7)
-    pair = compared(found, "a", "b")
-    by_mood = scores_by(found, pair, lambda each: (each.label,))
+    faces = same_faces(found, "a", "b")
+    by_mood = scores_by(faces, lambda each: (each.label,))
     assert sum(each.n for each in by_mood) == 21 and sum(each.won for each in by_mood) == 7
-    (dark,) = scores_by(found, pair, lambda each: each.slices)
+    (dark,) = scores_by(faces, lambda each: each.slices)
     assert (dark.name, dark.n) == ("Dark", 10)
 
 

@@ -53,8 +53,8 @@ def audits(store: Store, count: int, at: datetime = NOW, **right: bool) -> None:
         store.label(made.id, truth, "audit", made.visitor, at + timedelta(seconds=number))
 
 
-def running(registry: Registry, store: Store) -> dict[str, trials.Trial]:
-    return {each.version: each for each in trials.running(registry, store.statistics)}
+def running(registry: Registry, store: Store, by_group: bool = False) -> dict[str, trials.Trial]:
+    return {each.version: each for each in trials.running(registry, store.statistics, by_group)}
 
 
 def settle(registry: Registry, store: Store, promote: bool = False, now: datetime = NOW):
@@ -68,6 +68,8 @@ def test_a_comparison_in_progress_has_a_score_and_says_how_many_audits_are_missi
     trial = running(registry, store)[NEW]
     assert (trial.seen.n, trial.seen.won, trial.seen.lost, trial.threshold) == (25, 5, 0, 20)
     assert 1 < trial.seen.evidence < 20 and trial.verdict.needed > 0
+    assert trial.moods == trial.slices == ()
+    trial = running(registry, store, by_group=True)[NEW]
     assert sum(each.n for each in trial.moods) == 25 and sum(each.won for each in trial.moods) == 5
     assert {each.name: each.n for each in trial.slices}["Good light"] == 25
 

@@ -33,6 +33,25 @@ class ComparedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class SameFaces:
+    """N labels that judge two models, and the models' answers and the truth as N indices of moods each."""
+
+    labels: Sequence[JudgingLabel]
+    champion: np.ndarray
+    challenger: np.ndarray
+    truth: np.ndarray
+
+    def right(self) -> tuple[np.ndarray, np.ndarray]:
+        """On which faces the champion, and the challenger, is right (N booleans each)."""
+        return self.champion == self.truth, self.challenger == self.truth
+
+    def units(self) -> list[str]:
+        """Whose each face is (N)."""
+        units = visitors.units(self.labels)
+        return [units[each.prediction_id] for each in self.labels]
+
+
+@dataclass(frozen=True, slots=True)
 class PairedComparison:
     """Two models on the same faces; of `seen`, `first` is the champion and `second` the challenger."""
 
@@ -80,83 +99,64 @@ def paired(found: JudgedReadings, champion: str) -> list[PairedComparison]:
     Of each pair, the one that is ahead comes second.
     """
     versions = sorted({version for said in found.said.values() for version in said})
-    made = [
-        pair if pair.seen.won >= pair.seen.lost else compared(found, second, first)
-        for first, second in combinations(versions, 2)
-        if (pair := compared(found, first, second)).seen.n
-    ]
+    made = []
+    for first, second in combinations(versions, 2):
+        seen = compared(same_faces(found, first, second))
+        if seen.won < seen.lost:
+            first, second = second, first
+            seen = compared(same_faces(found, first, second))
+        if seen.n:
+            made.append(PairedComparison(first, second, seen))
     return sorted(made, key=lambda each: (champion not in (each.first, each.second), -each.seen.n))
 
 
-def compared(
-    found: JudgedReadings,
-    champion: str,
-    challenger: str,
-    since: datetime | None = None,
-    settled: Settled | None = None,
-) -> PairedComparison:
-    """Two models on all labels that judge both; only those given after `since`.
-
-    The evidence goes on from the bets that are `settled`, whose labels may be deleted by now.
-    """
+def same_faces(
+    found: JudgedReadings, champion: str, challenger: str, since: datetime | None = None
+) -> SameFaces:
+    """Two models on all labels that judge both; only those given after `since`."""
     labels = found.between(champion, challenger, since)
-    units = visitors.units(labels)
-    seen = compare(
+    return SameFaces(
+        labels,
         probabilities(found, labels, champion).argmax(axis=1),
         probabilities(found, labels, challenger).argmax(axis=1),
         truth(labels),
-        [units[each.prediction_id] for each in labels],
-        settled,
-        np.array([_is_open(each, settled) for each in labels], bool),
     )
-    return PairedComparison(champion, challenger, seen)
 
 
-def settle(
-    found: JudgedReadings,
-    champion: str,
-    challenger: str,
-    since: datetime | None,
-    before: Settled | None,
-    until: datetime,
-) -> Settled:
+def compared(faces: SameFaces, settled: Settled | None = None) -> Comparison:
+    """The score of the two models.
+
+    The evidence goes on from the bets that are `settled`, whose labels may be deleted by now.
+    """
+    is_open = np.array([_is_open(each, settled) for each in faces.labels], bool)
+    return compare(faces.champion, faces.challenger, faces.truth, faces.units(), settled, is_open)
+
+
+def settle(faces: SameFaces, before: Settled | None, until: datetime) -> Settled:
     """Adds to the bets settled `before` those on vibe checks made up to `until`."""
-    labels = found.between(champion, challenger, since)
-    units = visitors.units(labels)
-    due = [each for each in labels if _is_open(each, before) and each.made_at <= until]
-    right = [
-        probabilities(found, due, version).argmax(axis=1) == truth(due) for version in (champion, challenger)
+    units = faces.units()
+    first, second = faces.right()
+    due = [
+        i
+        for i in map(int, np.flatnonzero(first != second))
+        if _is_open(faces.labels[i], before) and faces.labels[i].made_at <= until
     ]
-    signs = right[1].astype(int) - right[0]
-    differ = np.flatnonzero(signs)
-    return evidence.settle(
-        signs[differ].tolist(), [units[due[i].prediction_id] for i in differ], until, before
-    )
+    return evidence.settle([1 if second[i] else -1 for i in due], [units[i] for i in due], until, before)
 
 
-def oldest_open(
-    found: JudgedReadings, champion: str, challenger: str, since: datetime | None, settled: Settled | None
-) -> datetime | None:
+def oldest_open(faces: SameFaces, settled: Settled | None) -> datetime | None:
     """When the oldest vibe check was made whose bet is not settled."""
-    labels = found.between(champion, challenger, since)
-    return min((each.made_at for each in labels if _is_open(each, settled)), default=None)
+    return min((each.made_at for each in faces.labels if _is_open(each, settled)), default=None)
 
 
 def _is_open(label: JudgingLabel, settled: Settled | None) -> bool:
     return settled is None or label.made_at > settled.until
 
 
-def scores_by(
-    found: JudgedReadings, pair: PairedComparison, of: Callable[[JudgingLabel], Iterable[str]]
-) -> list[GroupScore]:
-    """The score of a pair in each group that `of` puts a label in, most labels first."""
-    labels = found.between(pair.first, pair.second)
-    right = [
-        probabilities(found, labels, version).argmax(axis=1) == truth(labels)
-        for version in (pair.first, pair.second)
-    ]
+def scores_by(faces: SameFaces, of: Callable[[JudgingLabel], Iterable[str]]) -> list[GroupScore]:
+    """The score in each group that `of` puts a label in, most labels first."""
     counts: dict[str, list[int]] = {}
-    for each, first, second in zip(labels, *right, strict=True):
+    for each, first, second in zip(faces.labels, *faces.right(), strict=True):
         for name in of(each):
             count = counts.setdefault(name, [0, 0, 0])
             count[0] += 1

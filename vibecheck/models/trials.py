@@ -7,11 +7,11 @@ given since: a guard, which is a separate test. All of them may be looked at any
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from vibecheck.analytics import model_comparison
-from vibecheck.analytics.model_comparison import GroupScore
+from vibecheck.analytics.model_comparison import GroupScore, compared, same_faces, scores_by
 from vibecheck.errors import ModelError
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.compare import Comparison, Verdict, judge
@@ -36,8 +36,8 @@ class Trial:
     """How `version` compares with the champion `against`: the score so far, and the verdict.
 
     It is the `attempt`-th challenger of this champion. `moods` and `slices` have the score by mood and by
-    error slice. What was proved before stays proved, so the verdict may rest on more than `seen`. Of a guard,
-    `since` is when `against` was promoted.
+    error slice, where `running` was asked for them. What was proved before stays proved, so the verdict may
+    rest on more than `seen`. Of a guard, `since` is when `against` was promoted.
     """
 
     version: str
@@ -55,14 +55,17 @@ class Trial:
         return evidence.threshold(self.attempt)
 
 
-def running(registry: Registry, statistics: StatisticsQueries) -> tuple[Trial, ...]:
-    """The comparisons of the challenger and the embedded model with the champion. Raises RecordsError."""
+def running(registry: Registry, statistics: StatisticsQueries, by_group: bool = False) -> tuple[Trial, ...]:
+    """The comparisons of the challenger and the embedded model with the champion. Raises RecordsError.
+
+    With `by_group`, also by mood and error slice.
+    """
     champion = registry.champion().version
     others = [each for each in candidates(registry) if each != champion]
     if not others:
         return ()
     found = statistics.judged((champion, *others))
-    return tuple(_trial(registry, found, registry.get(each), champion) for each in others)
+    return tuple(_trial(registry, found, registry.get(each), champion, by_group) for each in others)
 
 
 def guard(registry: Registry, statistics: StatisticsQueries) -> Trial | None:
@@ -76,7 +79,7 @@ def guard(registry: Registry, statistics: StatisticsQueries) -> Trial | None:
     champion, before = watched.version, watched.replaced
     found = statistics.judged((champion, before))
     settled = settled_of(registry.get(before).metrics, champion, watched.made_at)
-    seen = model_comparison.compared(found, champion, before, watched.made_at, settled).seen
+    seen = compared(same_faces(found, champion, before, watched.made_at), settled)
     return Trial(before, champion, 1, seen, judge(seen), since=watched.made_at)
 
 
@@ -98,10 +101,11 @@ def settle_bets(
     found = statistics.judged((champion, *(version for version, _ in pairs)))
     for version, since in pairs:
         before = settled_of(registry.get(version).metrics, champion, since)
-        oldest = model_comparison.oldest_open(found, champion, version, since, before)
+        faces = same_faces(found, champion, version, since)
+        oldest = model_comparison.oldest_open(faces, before)
         if oldest is not None and oldest < now - retention / 2:
             until = now - retention / 4
-            new = model_comparison.settle(found, champion, version, since, before, until)
+            new = model_comparison.settle(faces, before, until)
             registry.note(version, name_of(champion, since), new.plain())
 
 
@@ -165,14 +169,17 @@ def _roll_back(registry: Registry, watched: Trial, now: datetime) -> Promotion:
     return registry.rollback(now, why, champion=watched.against)
 
 
-def _trial(registry: Registry, found: JudgedReadings, version: Version, champion: str) -> Trial:
+def _trial(
+    registry: Registry, found: JudgedReadings, version: Version, champion: str, by_group: bool
+) -> Trial:
     attempt = registry.attempt(version.version, champion)
-    settled = settled_of(version.metrics, champion)
-    pair = model_comparison.compared(found, champion, version.version, settled=settled)
-    seen = pair.seen
+    faces = same_faces(found, champion, version.version)
+    seen = compared(faces, settled_of(version.metrics, champion))
     verdict, kept = judge(seen, attempt=attempt), version.proof
     if kept is not None and kept.against == champion and (kept.proved or kept.veto):
         verdict = Verdict(kept.proved, kept.reason, kept.needed)
-    moods = model_comparison.scores_by(found, pair, lambda each: (each.label,))
-    slices = model_comparison.scores_by(found, pair, lambda each: each.slices)
-    return Trial(version.version, champion, attempt, seen, verdict, tuple(moods), tuple(slices))
+    trial = Trial(version.version, champion, attempt, seen, verdict)
+    if not by_group:
+        return trial
+    moods = scores_by(faces, lambda each: (each.label,))
+    return replace(trial, moods=tuple(moods), slices=tuple(scores_by(faces, lambda each: each.slices)))

@@ -62,7 +62,7 @@ def load() -> FineTuneState:
             runs=tuple(app.jobs().history()),
             labels=new_labels(app.store().trainable, live),
             outliers=tuple(outliers(app.store().statistics.label_pairs())),
-            trials=trials.running(app.registry(), app.store().statistics),
+            trials=trials.running(app.registry(), app.store().statistics, by_group=True),
             guard=trials.guard(app.registry(), app.store().statistics),
         )
     except RecordsError as error:
