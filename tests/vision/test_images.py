@@ -130,6 +130,10 @@ TAKEN = [
     ("jpeg, broken EXIF", lambda: jpeg_with((0xE1, b"Exif\0\0II*\0" + b"\xff" * 40)), PHOTO, 2),
     ("jpeg, tiny EXIF", lambda: jpeg_with((0xE1, b"Exif\0\0II")), PHOTO, 2),
     ("jpeg, broken MPO index", lambda: jpeg_with((0xE2, b"MPF\0XX*\0garbage")), PHOTO, 2),
+    ("jpeg, ICC profile cut short", lambda: jpeg_with((0xE2, b"ICC_PROFILE\0\1")), PHOTO, 2),
+    ("jpeg, Photoshop block cut short", lambda: jpeg_with((0xED, b"Photoshop 3.0\x008BIM\4\4")), PHOTO, 2),
+    ("jpeg, JFIF segment cut short", lambda: jpeg_with((0xE0, b"JFIF\0")), PHOTO, 2),
+    ("jpeg, Adobe segment cut short", lambda: jpeg_with((0xEE, b"Adobe")), PHOTO, 2),
     ("jpeg, comment", lambda: jpeg_with((0xFE, b"a comment")), PHOTO, 2),
     (
         "jpeg, bytes between segments",
@@ -184,6 +188,12 @@ TAKEN = [
     ("bmp", lambda: saved(FACE, "BMP"), PHOTO, 0),
     ("bmp, grey", lambda: saved(FACE.convert("L"), "BMP"), AS_GREY, 0),
     ("bmp, palette", lambda: saved(FACE.quantize(256), "BMP"), PHOTO, 4),
+    (
+        "avif, broken EXIF",
+        lambda: saved(FACE, "AVIF", quality=95, exif=exif(1)).replace(b"II*\0", b"\xff" * 4),
+        PHOTO,
+        4,
+    ),
     ("tiff", lambda: saved(FACE, "TIFF"), PHOTO, 0),
     ("tiff, deflate", lambda: saved(FACE, "TIFF", compression="tiff_adobe_deflate"), PHOTO, 0),
     ("tiff, jpeg", lambda: saved(FACE, "TIFF", compression="jpeg", quality=95), PHOTO, 3),

@@ -2,7 +2,6 @@
 
 import re
 import struct
-import zlib
 from dataclasses import dataclass, replace
 
 from vibecheck.errors import PictureTooLarge, UnreadablePicture
@@ -152,31 +151,6 @@ def tiff_tags(data: bytes) -> dict[int, int]:
         return {}
 
 
-def without_ancillary_chunks(data: bytes, name: str) -> bytes:
-    """A PNG with only the chunks that its pixels and its orientation need.
-
-    Colour profiles and texts may be damaged, of an unknown kind, or larger than Pillow unpacks. Raises
-    UnreadablePicture if there are too many chunks.
-    """
-    view = memoryview(data)
-    kept, position, chunks = [view[:8]], 8, 0
-    while position + 12 <= len(data):
-        if (chunks := chunks + 1) > MAX_CHUNKS:
-            raise _too_many("parts", name)
-        (length,) = struct.unpack_from(">I", data, position)
-        end = position + 12 + length
-        kind = data[position + 4 : position + 8]
-        if kind in (b"IHDR", b"PLTE", b"IDAT", b"IEND") or (
-            kind in (b"tRNS", b"eXIf")
-            and zlib.crc32(view[position + 4 : end - 4]).to_bytes(4, "big") == view[end - 4 : end]
-        ):
-            kept.append(view[position:end])
-        if kind == b"IEND":
-            break
-        position = end
-    return b"".join(kept)
-
-
 def check_cost(kind: ImageKind, data: bytes, size: tuple[int, int], mode: str, name: str) -> None:
     """Refuse a file that would take too much memory or time to decode.
 
@@ -274,9 +248,9 @@ def _blocks(frame: bytes) -> float:
 def check_jpeg_header(layout: JpegLayout, name: str) -> None:
     """Refuse a JPEG whose header alone takes too long to read. Raises UnreadablePicture, and ValueError."""
     if layout.scans > MAX_SCANS:
-        raise _too_many("passes", name)
+        raise too_many("passes", name)
     if layout.segments > MAX_SEGMENTS:
-        raise _too_many("parts", name)
+        raise too_many("parts", name)
     if layout.stray > MAX_STRAY:
         raise ValueError("bytes between its segments")
 
@@ -298,12 +272,12 @@ def check_gif_header(data: bytes, name: str) -> None:
             stray += 1
         position += 1
         if blocks > MAX_BLOCKS:
-            raise _too_many("parts", name)
+            raise too_many("parts", name)
         if stray > MAX_STRAY:
             raise ValueError("bytes between its blocks")
 
 
-def _too_many(parts: str, name: str) -> UnreadablePicture:
+def too_many(parts: str, name: str) -> UnreadablePicture:
     return UnreadablePicture(f"{name} is stored in too many {parts}. Save it again as JPEG or PNG.")
 
 
@@ -319,7 +293,7 @@ def jpeg_memory(layout: JpegLayout, pixels: int, shrink: int) -> float:
 def check_jpeg(layout: JpegLayout, pixels: int, name: str) -> None:
     """Refuse a JPEG that would take too much memory or time to decode. Raises PictureError."""
     if layout.scans * pixels > MAX_SCANNED:
-        raise _too_many("passes", name)
+        raise too_many("passes", name)
     if jpeg_memory(layout, pixels, 8) > MAX_DECODING:
         raise PictureTooLarge(
             f"{name} is a progressive JPEG of {pixels / 1e6:.1f} million pixels, which takes too much "
@@ -338,4 +312,4 @@ def _check_tiff(data: bytes, pixels: int, name: str) -> None:
     if tile - pixels > LARGEST_TILE:
         raise UnreadablePicture(f"{name} is a TIFF with larger tiles than pixels. Save it as JPEG or PNG.")
     if tags.get(259) == 7 and data.count(START_OF_SCAN) * min(tile, pixels) > MAX_SCANNED:
-        raise _too_many("passes", name)
+        raise too_many("passes", name)

@@ -21,7 +21,8 @@ from PIL import ExifTags, Image
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 from vibecheck.vision import image_formats
 from vibecheck.vision.decoding_slots import decoding_slot, large_picture_slot
-from vibecheck.vision.image_formats import GIF, HEIC, JPEG, PNG, WEBP, ImageKind
+from vibecheck.vision.image_formats import GIF, HEIC, JPEG, WEBP, ImageKind
+from vibecheck.vision.metadata import without_metadata
 
 MAX_BYTES = 30_000_000  # a 50-megapixel phone photo is 10 to 25 MB
 MIN_SIDE = 16  # px; smaller pictures cannot show a readable face, and a tracking pixel is not a photo
@@ -155,12 +156,11 @@ def read_bytes(path: str | Path) -> bytes:
 
 def _decoded(kind: ImageKind, data: bytes, name: str) -> np.ndarray:
     """The picture of a file that Pillow can open; WebP is decoded by OpenCV, in a third of the memory."""
-    source = image_formats.without_ancillary_chunks(data, name) if kind is PNG else data
     if kind is JPEG:
         image_formats.check_jpeg_header(layout := image_formats.jpeg_layout(data), name)
     elif kind is GIF:
         image_formats.check_gif_header(data, name)
-    with Image.open(BytesIO(source), formats=(kind.format,)) as image:
+    with Image.open(without_metadata(kind, data, name), formats=(kind.format,)) as image:
         size = image.size
         _check_side(size, name)
         image_formats.check_cost(kind, data, size, image.mode, name)
