@@ -272,13 +272,16 @@ def test_database_url_setting_is_used_for_the_records():
     assert Settings(database_url=url).records_url == url
 
 
-@pytest.mark.parametrize("name", ["a b", "100%20", "what?", "#1", "ünï"])
-def test_the_database_lies_inside_a_data_folder_of_any_name(tmp_path, name):
+@pytest.mark.parametrize("name", ["a b", "100%20", "what?", "#1", "ünï", "a::b"])
+def test_database_and_pictures_lie_inside_a_data_folder_of_any_name(tmp_path, name):
     from vibecheck.records.db.connect import open_database
+    from vibecheck.records.pictures import Pictures
 
     settings = Settings(data=tmp_path / name)
     open_database(settings.records_url).dispose()
     assert (tmp_path / name / "vibecheck.db").is_file()
+    Pictures(settings.images_url).put("0" * 32, b"a picture")
+    assert [path.read_bytes() for path in (tmp_path / name / "images").rglob("*.jpg")] == [b"a picture"]
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("home", "project")] == [name]
 
 

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.values import is_prediction_id
@@ -43,7 +44,12 @@ class Pictures:
         try:
             # Other processes add and delete pictures, so listings must not be cached.
             options = {"config_kwargs": S3_PATIENCE} if location.startswith(("s3://", "s3a://")) else {}
-            fs, root = url_to_fs(location, use_listings_cache=False, **options)
+            # To url_to_fs, two colons in a path would chain two file systems.
+            fs, root = (
+                url_to_fs(location, use_listings_cache=False, **options)
+                if "://" in location
+                else (LocalFileSystem(), Path(location).absolute().as_posix())
+            )
             if options:
                 fs.retries = S3_TRIES
         except (ImportError, ValueError) as error:
