@@ -138,6 +138,30 @@ def test_a_check_records_what_the_named_mark_showed(scripted, seen):
     assert stream.moment(10**9) == stream.moment(-1) == newest, "a mark that nobody was sent"
 
 
+@pytest.mark.parametrize(("late", "readings"), [(0.3, 13), (2.5, 0)])
+def test_a_check_whose_visitor_has_left_meanwhile_has_their_face_or_none(scripted, seen, late, readings):
+    clock = Clock()
+    stream, told = Stream(scripted[1], clock), []
+    stream.tell_to(told.append)
+
+    def add(reading: Reading, seconds: float) -> None:
+        for _ in range(round(10 * seconds)):
+            clock.now += 0.1
+            stream.add(replace(reading, at=clock.now), SIZE)
+
+    somebody_else = replace(certain(seen, "sad"), faces=(replace(seen.face, x=seen.face.x + 250),))
+    add(certain(seen, "happy"), 2.0)
+    pressed = json.loads(told[-1])["number"]
+    add(somebody_else, late)
+    moment = stream.moment(pressed)
+    if not readings:
+        assert moment is None
+    else:
+        assert moment.distribution.mood == "happy" and len(moment.readings) == readings
+        assert {reading.face for reading in moment.readings} == {seen.face}
+    assert stream.moment().distribution.mood == "sad"
+
+
 def test_readings_of_another_model_do_not_count(scripted, seen):
     clock = Clock()
     stream = Stream(scripted[1], clock)

@@ -95,7 +95,9 @@ class Stream:
         self._smoother = Smoother()
         self._distribution: Distribution | None = None
         self._readings: deque[Reading] = deque()
-        self._marks: deque[tuple[int, float, Distribution | None]] = deque()  # number, time, what it showed
+        # Of each mark: its number, the time of its frame, and what it showed.
+        self._marks: deque[tuple[int, float, Distribution | None]] = deque()
+        self._face_since = 0.0  # time of the first frame with the present face
         self._number = 0
         self._arrived: float | None = None  # when the newest reading came in
         self._good_until = 0.0  # and until when it is shown
@@ -146,12 +148,16 @@ class Stream:
         """The input of a vibe check now, or None if no face is shown.
 
         That is the distribution that the mark `number` showed (the newest, if it is not known any more), and
-        the readings of that face in the last 1.5 s.
+        the readings of that face in the last 1.5 s; None also if somebody else has been there since.
         """
         with self._lock:
             shown = self._distribution if self._newest(self._clock()) else None
-            shown = next((told for each, _, told in self._marks if each == number), shown)
             recent = [reading for reading in self._readings if reading.faces]
+            told = next((each for each in self._marks if each[0] == number), None)
+            if told is not None:
+                _, at, shown = told
+                if at < self._face_since:
+                    recent = [reading for reading in recent if reading.at <= at]
         moment: list[Reading] = []
         for reading in reversed(recent):
             if moment and not same_face(moment[-1].faces[0], reading.faces[0]):
@@ -230,6 +236,9 @@ class Stream:
                 self._smoother.reset()
                 self._readings.clear()
                 self._marks.clear()
+            before = next((each.face for each in reversed(self._readings) if each.face), None)
+            if reading.face and not (before and same_face(before, reading.face)):
+                self._face_since = reading.at
             shown = self._smoother.update(reading.at, reading.face, reading.probabilities)
             self._distribution = shown.rounded() if shown else None
             self._readings.append(reading)
@@ -251,8 +260,8 @@ class Stream:
     ) -> str:
         """The next mark, with or without a reading."""
         self._number += 1
-        self._marks.append((self._number, now, shown))
-        while now - self._marks[0][1] > REMEMBERED:
+        self._marks.append((self._number, reading.at if reading else now, shown))
+        while len(self._marks) > 1 and now - self._marks[0][1] > REMEMBERED:
             self._marks.popleft()
         return overlay_channel.mark(
             self._number,
