@@ -2,11 +2,16 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import a_prediction
 from tests.ui.conftest import COOKIE, ME
+from tests.ui.examples import shares
+from vibecheck.emotions import NAMES
 from vibecheck.music.recommender import ALL_HEARD, CALM
+from vibecheck.records.values import CANT_TELL
+from vibecheck.ui.home.vibe_check import Result
 
 
 def press_another_one() -> None:
@@ -33,7 +38,7 @@ def test_another_one_never_repeats_in_a_session_whatever_the_result(monkeypatch)
     from vibecheck.ui.shared import app
 
     monkeypatch.setattr(app, "music", app.music)  # which the script replaces
-    session = AppTest.from_function(press_another_one).run().session_state
+    session = AppTest.from_function(press_another_one, default_timeout=60).run().session_state
     heard = [key for key, note in zip(session.ids, session.notes, strict=True) if note != ALL_HEARD]
     assert len(set(heard)) == len(heard) >= 6
 
@@ -71,7 +76,7 @@ def test_what_is_hard_to_tell_is_said_recorded_as_the_larger_and_answered_by_cal
     from vibecheck.ui.shared import app
 
     monkeypatch.setattr(app, "music", app.music)
-    run = AppTest.from_function(check_what_is_hard_to_tell).run()
+    run = AppTest.from_function(check_what_is_hard_to_tell, default_timeout=60).run()
     assert not run.exception
     session = run.session_state
     names = [each.playlist.name for each in session.given]
@@ -101,8 +106,54 @@ def test_after_a_reload_the_reason_is_the_same(store, open_page):
         mood="angry", confidence=0.38, probabilities=shares, visitor=ME, made_at=datetime.now(UTC)
     )
     store.add(made, None)
-    page = AppTest.from_function(load_again)
+    page = AppTest.from_function(load_again, default_timeout=60)
     page.session_state["visitor"], page.session_state["made"] = COOKIE, made.id
     page.run()
     assert not page.exception
     assert page.session_state.reasons == [CALM.format(mood="angry")] * 2
+
+
+def open_again() -> None:
+    """Home's result in a new session."""
+    import streamlit as st
+
+    from vibecheck.ui.home import mood_card, vibe_check
+
+    vibe_check.restore("numbers")
+    result = vibe_check.shown()
+    st.session_state.shown = mood_card.shown(result)["mood"]
+    st.session_state.brought_back = vibe_check.playing() is not None
+
+
+@pytest.mark.parametrize(
+    ("label", "mood", "brought_back"),
+    [("happy", "happy", True), ("sad", "sad", False), (CANT_TELL, "happy", True)],
+)
+def test_a_reload_shows_the_last_answer_and_not_the_playlist_of_another(
+    store, open_page, label, mood, brought_back
+):
+    made = a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC))
+    store.add(made, None)
+    store.played(
+        made.id, playlist_id="a" * 22, playlist_name="Songs", mode="match", again=False, found_by="catalogue",
+        now=datetime.now(UTC), category="happy", followed=None,
+    )  # fmt: skip
+    store.label(made.id, label, "volunteered", ME, datetime.now(UTC))
+    page = AppTest.from_function(open_again, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    page.run()
+    assert not page.exception
+    assert (page.session_state.shown, page.session_state.brought_back) == (mood, brought_back)
+
+
+def test_a_label_given_on_corrections_changes_the_result_on_home(store, open_page):
+    made = a_prediction(**shares("happy", 0.8), visitor=ME, made_at=datetime.now(UTC))
+    store.add(made, None)
+    page = open_page("pages/1_Corrections.py")
+    page.session_state["result"] = Result(made.mood, made, recorded=True)
+    key = NAMES.index("sad") + 1
+    (button,) = [each for each in page.button if each.key and each.key.startswith(f"{key}-")]
+    page = button.click().run()
+    assert page.session_state.result.said == "sad"
+    (undo,) = [each for each in page.button if each.label == "Undo"]
+    assert undo.click().run().session_state.result.said == ""

@@ -14,6 +14,7 @@ from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.pages import Cursor, Filters
 from vibecheck.records.values import QUEUES, is_prediction_id
 from vibecheck.ui.access import gate
+from vibecheck.ui.home import vibe_check
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.visitor import visitor
@@ -159,6 +160,7 @@ def label(view: str, prediction_id: str, onward: str | Cursor | None, name: str)
         source = "volunteered" if view == "mine" else "labeller"
         queue = view if view in QUEUES else None
         given = app.store().label(prediction_id, name, source, visitor(), datetime.now(UTC), queue)
+        vibe_check.follow_labels(prediction_id)
     except RecordsError as error:
         here.note = error_text(error)
         return
@@ -179,6 +181,7 @@ def undo(count: int) -> None:
     last = here.done.pop()
     try:
         taken = app.store().undo_label(last.prediction_id, last.n, visitor(), datetime.now(UTC))
+        vibe_check.follow_labels(last.prediction_id)
         here.note = "" if taken else "That label was already undone."
     except RecordsError as error:
         here.note = error_text(error)

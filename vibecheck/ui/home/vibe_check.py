@@ -1,6 +1,7 @@
 """A press of "Check my vibe": a prediction, its record, a playlist, and the visitor's answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -15,7 +16,7 @@ from vibecheck.music.catalogue import read_catalogue
 from vibecheck.music.recommender import Mode, Suggestion, why
 from vibecheck.music.spotify import Playlist
 from vibecheck.records.labels.pages import Filters
-from vibecheck.records.values import Prediction
+from vibecheck.records.values import Feedback, Prediction
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.home.consent import Keep
 from vibecheck.ui.shared import app
@@ -189,21 +190,20 @@ def restore(keep: Keep) -> None:
     if "result" in st.session_state or keep == "nothing":
         return
     st.session_state.result = None
-    me = visitor()
     try:
         since = datetime.now(UTC) - RECENT
-        newest = app.store().page(Filters(visitor=me, since=since), None, 1)
+        newest = app.store().page(Filters(visitor=visitor(), since=since), None, 1)
         if not newest:
             return
         last = newest[0].prediction
-        labels = [each for each in newest[0].labels if each.given_by == me]
         plays = app.store().plays_of(last.id)
         picture = app.store().picture(last.id) or b""
     except RecordsError:
         return  # parts of the page that need the records report the problem
-    restored = Result(last.mood, last, labels[-1].label if labels else "", recorded=True, face=picture)
+    restored = Result(last.mood, last, _said(newest[0].labels), recorded=True, face=picture)
     _show(restored)
-    if plays:
+    # A playlist that followed an earlier answer is not brought back.
+    if plays and (plays[-1].followed or last.mood) == restored.heard:
         play, mood = plays[-1], restored.heard
         mode: Mode = "lift" if play.mode == "lift" else "match"
         st.session_state.mode = mode
@@ -211,6 +211,20 @@ def restore(keep: Keep) -> None:
         playlist = Playlist(play.playlist_id, play.playlist_name or "Your playlist", mood, found_by)
         reason = why(mood, read_catalogue()[mood], mode, playlist.id, restored.clear)
         _play(restored, Suggestion(playlist, mode, reason))
+
+
+def follow_labels(prediction_id: str) -> None:
+    """Update the newest result if it is this vibe check, whose labels another page has changed."""
+    newest = result()
+    if newest is not None and newest.prediction is not None and newest.prediction.id == prediction_id:
+        with suppress(RecordsError):  # the label is recorded; the page shows it after the next reload
+            st.session_state.result = replace(newest, said=_said(app.store().feedback_of(prediction_id)))
+
+
+def _said(labels: Sequence[Feedback]) -> str:
+    """The mood in this visitor's last label; empty if they gave none, or cannot tell."""
+    mine = [each.mood for each in labels if each.given_by == visitor()]
+    return (mine[-1] or "") if mine else ""
 
 
 def playing() -> Playing | None:
