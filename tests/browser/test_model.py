@@ -31,7 +31,7 @@ def install(data: Path, version: str, folder: Path = EMBEDDED) -> Registry:
     return registry
 
 
-def test_offline_default_model_is_reported_in_one_sidebar_line(start_app, open_browser, tmp_path):
+def test_offline_default_model_is_reported_in_one_line_of_the_details(start_app, open_browser, tmp_path):
     app = start_app(VIBECHECK_MODEL="", HF_ENDPOINT=NOWHERE, HF_HOME=str(tmp_path))
     page = open_browser().new_page()
     page.goto(app.url)
@@ -50,9 +50,10 @@ def test_download_of_a_model_shows_its_progress(start_app, open_browser, tmp_pat
         page = open_browser().new_page()
         page.goto(app.url)
         sidebar = page.get_by_test_id("stSidebar")
-        expect(sidebar).to_contain_text(re.compile(r"Fetching owner/name: [1-9]\d* of 8 MB"))
+        expect(sidebar).to_contain_text(re.compile(r"Fetching another model: [1-9]\d* of 8 MB"))
         expect(sidebar.get_by_role("progressbar")).to_be_visible()
         expect(sidebar).to_contain_text("Model: embedded-3")
+        expect(sidebar.get_by_text("Next: owner/name")).to_be_hidden()  # behind Details
         # On a phone the sidebar is folded, so the page itself tells; here it need not.
         expect(page.locator(".st-key-model-news")).to_be_hidden()
         look(page, "model-fetching")
@@ -60,7 +61,7 @@ def test_download_of_a_model_shows_its_progress(start_app, open_browser, tmp_pat
         page.reload()
         told = page.locator(".st-key-model-news")
         expect(told.get_by_role("progressbar")).to_be_visible()
-        expect(told).to_contain_text(re.compile("Fetching owner/name|Compiling|Checking"))
+        expect(told).to_contain_text(re.compile("Fetching another model|Compiling|Checking"))
         look(page, "model-fetching-phone")
 
 

@@ -71,6 +71,12 @@ def test_visitor_sees_only_their_own_vibe_checks(open_page, add):
     assert not page.segmented_control and not page.selectbox and not page.main.expander
 
 
+def test_visitor_sees_that_a_labeller_labelled_but_not_which(open_page, add, store):
+    store.label(add().id, "fear", "labeller", "beef" * 16, NOON, "useful")
+    page = open_page(PAGE_FILE)
+    assert "A labeller said fear (useful queue)" in text(page) and "beef" not in text(page)
+
+
 @pytest.mark.parametrize(("key", "label"), [(str(i), e.name) for i, e in enumerate(EMOTIONS, 1)] + [
     ("Enter", "happy"), ("0", CANT_TELL)
 ])  # fmt: skip

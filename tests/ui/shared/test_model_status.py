@@ -2,8 +2,10 @@
 
 import pytest
 
+from vibecheck.models.background_build import BuildState
+from vibecheck.models.live_model import ModelChange
 from vibecheck.ui.shared import app
-from vibecheck.ui.shared.model_status import FIGURES, disagreement
+from vibecheck.ui.shared.model_status import FIGURES, disagreement, told
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,9 @@ def test_about_shows_four_figures_and_the_weaknesses_of_the_embedded_model(open_
     page = open_page("pages/4_About.py")
     assert [each.label for each in page.metric] == [title for title, _ in FIGURES.values()]
     assert any(each.value.startswith("**Weaknesses.** Acted") for each in page.markdown)
+
+
+@pytest.mark.parametrize("step", ["fetching", "compiling", "checking", "ready", "starting"])
+def test_a_change_is_told_without_the_models_name(step):
+    change = ModelChange("owner/name", BuildState(step, 1_000_000, 8_000_000))
+    assert "model" in told(change) and "owner" not in told(change)

@@ -231,6 +231,6 @@ def _said(given: Feedback, current: LabelledPrediction) -> str:
     elif given.given_by is not None and given.given_by == current.prediction.visitor:
         who = "Its visitor"
     else:
-        who = labellers.name(given.given_by)
+        who = labellers.name(given.given_by) if session.is_labeller() else "A labeller"
     how = f"{given.queue} queue" if given.queue else SOURCES.get(given.source, "")
     return f"{who} said {what}{f' ({how})' if how else ''} · {local(given.given_at):%d %b, %H:%M}"

@@ -40,14 +40,16 @@ def _pace(live: LiveModel) -> float:
 
 def _line(live: LiveModel) -> None:
     theme.quiet("It reads expressions, not feelings.")
+    change = live.change
     with st.expander("Details"):
         theme.quiet(f"Model: {live.manifest.version}.")
+        if change and change.state.step == "failed":
+            theme.quiet(f"{told(change)}; {live.manifest.version} stays.")
+        elif change:
+            theme.quiet(f"Next: {change.wanted}.")
     if warning := disagreement(live.report):
         theme.quiet(warning)
     _news(live)
-    change = live.change
-    if change and change.state.step == "failed":
-        theme.quiet(f"{told(change)}; {live.manifest.version} stays.")
 
 
 def _news(live: LiveModel) -> None:
@@ -68,22 +70,22 @@ def disagreement(report: Mapping[str, Any] | None) -> str:
 
 
 def told(change: ModelChange) -> str:
-    """A change of model in words. For a failure: what went wrong; `doctor` says what to do."""
+    """A change of model in words, without its name. For a failure: the cause; `doctor` says what to do."""
     state = change.state
     match state.step:
         case "failed":
             return without_paths(state.sentence).partition(":")[0].removesuffix(".")
         case "fetching" if state.total:
             done, total = state.done / MEGABYTE, state.total / MEGABYTE
-            return f"Fetching {change.wanted}: {done:.0f} of {total:.0f} MB"
+            return f"Fetching another model: {done:.0f} of {total:.0f} MB"
         case "compiling":
-            return f"Compiling {change.wanted}"
+            return "Compiling another model"
         case "checking":
-            return f"Checking {change.wanted}"
+            return "Checking another model"
         case "ready":
-            return f"Changing to {change.wanted}"
+            return "Changing to another model"
         case _:
-            return f"Getting {change.wanted}"
+            return "Getting another model"
 
 
 def summary(live: LiveModel) -> None:
