@@ -465,7 +465,8 @@ def contradictions(sample: dict) -> list[str]:
         return found
     if bars[first]["shown"] < max(bar["shown"] for bar in bars.values()):
         found.append(f"the bar of {first} is still shorter than another")
-    tags = {first: f"{first} {bars[first]['value']}", unsure: f"{first} or {words[second]}?"}
+    either = f"{words[first].capitalize()} or {words[second]}?"
+    tags = {first: f"{first} {bars[first]['value']}", unsure: either}
     if not sample["frozen"] and tag not in (tags.get(headline), "" if sample["late"] else None):
         found.append(f"{tag} beside {headline}")
     return [f"{problem}: {sample}" for problem in found]

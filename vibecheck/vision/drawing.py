@@ -36,8 +36,9 @@ def draw(picture: np.ndarray, faces: tuple[Face, ...], shown: Distribution | Non
 def tag(shown: Distribution) -> tuple[str, str]:
     """The tag of a face, "Sad 62%" or "Sad or afraid?", and its colour (#RRGGBB)."""
     mood, other = BY_NAME[shown.mood], BY_NAME[shown.runner_up]
-    text = f"{mood.title} {shown.percent}%" if shown.clear else f"{mood.title} or {other.adjective}?"
-    return text, mood.colour
+    if shown.clear:
+        return f"{mood.title} {shown.percent}%", mood.colour
+    return f"{mood.adjective.capitalize()} or {other.adjective}?", mood.colour
 
 
 def fitted(picture: np.ndarray, faces: tuple[Face, ...], shown: Distribution) -> np.ndarray:

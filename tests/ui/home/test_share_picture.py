@@ -50,6 +50,17 @@ def test_what_the_visitor_said_has_one_colour():
     assert (band == ImageColor.getrgb(BY_NAME["sad"].colour)).all()
 
 
+def test_what_is_hard_to_tell_is_named_in_both_colours():
+    text = slice(110, 310), slice(TEXT_LEFT, SIZE[0])
+    for mood, shown in (("fear", True), ("angry", False)):
+        picture = drawn("sad", (), "", b"", "fear")[text]
+        assert (picture == ImageColor.getrgb(BY_NAME[mood].colour)).all(axis=-1).any() == shown
+    plain = drawn("sad", (), "")[text]
+    assert not (plain == ImageColor.getrgb(BY_NAME["fear"].colour)).all(axis=-1).any()
+    longest = [_font(76, 700).getlength(f"{BY_NAME[name].adjective} or") for name in NAMES]
+    assert max(longest) <= RIGHT - TEXT_LEFT
+
+
 def test_a_face_is_on_it_only_if_it_is_given():
     jpeg = face()
     with Image.open(BytesIO(jpeg)) as image:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from vibecheck.emotions import BY_NAME, NAMES
+from vibecheck.emotions import BY_NAME, NAMES, Distribution
 from vibecheck.music.recommender import Mode, Suggestion
 from vibecheck.records.values import Prediction
 from vibecheck.ui.home import camera, keep_later, mood_card, vibe_check
@@ -82,7 +82,8 @@ def _music(result: Result) -> None:
 def _share(result: Result) -> None:
     """A picture of the result to download; the visitor's face is on it only if they say so each time."""
     playing, prediction = vibe_check.playing(), result.prediction
-    right = prediction is not None and result.heard == prediction.mood
+    read = Distribution.of(prediction.probabilities) if prediction else None
+    right = read is not None and result.heard == read.mood
     with st.popover("Share", type="tertiary", icon=":material/ios_share:", key="share"):
         theme.quiet("A picture of this mood and its playlist, to post wherever you like.")
         with_face = bool(result.face) and st.checkbox("With my face", key=f"share-face-{result.key}")
@@ -91,9 +92,10 @@ def _share(result: Result) -> None:
             partial(
                 share_picture,
                 result.heard,
-                prediction.probabilities if prediction and right else (),
+                read.probabilities if read and right else (),
                 playing.suggestion.playlist.name if playing else "",
                 result.face if with_face else b"",
+                read.runner_up if read and not result.clear else "",
             ),
             f"my-vibe-{result.heard}.png",
             "image/png",

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from vibecheck.emotions import BY_NAME, EMOTIONS
+from vibecheck.emotions import BY_NAME, EMOTIONS, Emotion
 
 SIZE = (1200, 630)  # px: social networks show this shape uncropped
 BACKGROUND, TEXT, QUIET, INK, TEAR = "#0E1016", "#F2F4F8", "#98A2B3", "#0D0A22", "#EAF2FF"
@@ -49,11 +49,13 @@ FEATURES = {
 }
 
 
-def share_picture(mood: str, shares: Sequence[float], playlist: str, face: bytes = b"") -> bytes:
+def share_picture(
+    mood: str, shares: Sequence[float], playlist: str, face: bytes = b"", runner_up: str = ""
+) -> bytes:
     """The picture as PNG.
 
     `shares` are the seven probabilities, or empty if the visitor picked the mood. `face` is a JPEG; without
-    it a face is drawn.
+    it a face is drawn. `runner_up` is given if it is hard to tell the two moods apart.
     """
     emotion = BY_NAME[mood]
     picture = Image.new("RGB", SIZE, BACKGROUND)
@@ -61,7 +63,10 @@ def share_picture(mood: str, shares: Sequence[float], playlist: str, face: bytes
     picture.paste(portrait, FACE, mask)
     draw = ImageDraw.Draw(picture)
     draw.text((TEXT_LEFT, 90), "My vibe", QUIET, _font(36, 400))
-    draw.text((TEXT_LEFT, 122), emotion.title, emotion.colour, _font(124, 700))
+    if runner_up:
+        _draw_both(draw, emotion, BY_NAME[runner_up])
+    else:
+        draw.text((TEXT_LEFT, 122), emotion.title, emotion.colour, _font(124, 700))
     if lines := _lines(playlist, _font(52, 600)):
         draw.text((TEXT_LEFT, 318), "sounds like", QUIET, _font(36, 400))
         draw.text((TEXT_LEFT, 362), "\n".join(lines), TEXT, _font(52, 600), spacing=8)
@@ -74,6 +79,14 @@ def share_picture(mood: str, shares: Sequence[float], playlist: str, face: bytes
     file = BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
+
+
+def _draw_both(draw: ImageDraw.ImageDraw, first: Emotion, second: Emotion) -> None:
+    """“Sad or afraid?”, in two lines."""
+    font, title = _font(76, 700), first.adjective.capitalize()
+    draw.text((TEXT_LEFT, 128), title, first.colour, font)
+    draw.text((TEXT_LEFT + font.getlength(f"{title} "), 128), "or", QUIET, font)
+    draw.text((TEXT_LEFT, 212), f"{second.adjective}?", second.colour, font)
 
 
 def _photographed(jpeg: bytes) -> tuple[Image.Image, Image.Image]:
