@@ -185,6 +185,7 @@ def mark(number: int = 1, *, sad: float = 0.6, fear: float = 0.2, keep: float = 
     [
         ("NotAllowedError", "denied", "refused"),
         ("NotAllowedError", "prompt", "dismissed"),
+        ("NotAllowedError", "granted", "system"),
         ("NotReadableError", "", "busy"),
         ("AbortError", "", "busy"),
         ("NotFoundError", "", "missing"),
@@ -475,6 +476,19 @@ def test_from_the_press_to_the_result_the_card_stays_as_it_was(card):
     card.evaluate("data => draw(data)", LIVE)  # no vibe check came of it
     card.evaluate("mark => see(mark)", mark(9, sad=0.1, fear=0.7))
     expect(card.locator(".name")).to_have_text("Fear")
+
+
+@pytest.mark.quick
+def test_while_a_popover_is_open_its_escape_leaves_the_result_alone(card):
+    again = "<p class=st-key-again><button onclick='values.push(`again`)'>Check again</button></p>"
+    card.evaluate(
+        "html => document.body.insertAdjacentHTML('beforeend', html)", f"{again}<p role=dialog></p>"
+    )
+    card.keyboard.press("Escape")
+    assert card.evaluate("values") == []
+    card.evaluate("document.querySelector('[role=dialog]').remove()")
+    card.keyboard.press("Escape")
+    assert card.evaluate("values") == ["again"]
 
 
 def test_nothing_moves_where_reduced_motion_is_preferred(context, visit, card):

@@ -240,7 +240,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   const keyed = (event) => {
     const { key: name, target, ctrlKey, metaKey, altKey } = event;
-    if (ctrlKey || metaKey || altKey || target?.closest?.("input, textarea, select, [contenteditable], [role=dialog]")) return;
+    if (ctrlKey || metaKey || altKey || target?.closest?.("input, textarea, select, [contenteditable]")) return;
+    if (document.querySelector("[role=dialog]")) return; // the keys are those of the popover that is open
     let done = false;
     if (name === "c" || name === "C") done = press(".st-key-check button:enabled") || press(".st-key-again button");
     else if (name === "Escape") done = press(".st-key-again button");

@@ -15,6 +15,8 @@ SENTENCES = {
     "Open VibeCheck by https:// or at http://localhost, or upload a picture.",
     "refused": "The camera is not allowed. Allow it in the browser's address bar and press START, "
     "or use a picture.",
+    "system": "This device does not let the browser use the camera. Allow it in the device's privacy "
+    "settings and press START, or use a picture.",
     "dismissed": "The browser's camera request was dismissed. Press START and allow it, or use a picture.",
     "missing": "No camera was found. Plug one in, or upload a picture.",
     "busy": "The camera does not start: another program may be using it. Close that program and press START, "

@@ -17,7 +17,8 @@ function makeCamera(view, ended) {
   const kindOf = async (error) => {
     if (error.name !== "NotAllowedError") return KINDS[error.name] ?? "busy";
     const now = await navigator.permissions?.query({ name: "camera" }).catch(() => null);
-    return now?.state === "prompt" ? "dismissed" : "refused";
+    // Where the page has the permission, the browser itself has none from the system.
+    return { prompt: "dismissed", granted: "system" }[now?.state] ?? "refused";
   };
   // Like getUserMedia, with the camera that was chosen; a failure is shown, and raised.
   const open = async (constraints) => {
