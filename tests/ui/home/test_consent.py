@@ -1,7 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
 
 from vibecheck.ui.home.consent import CHOICES, parse
+from vibecheck.ui.shared import app
 
 
 @given(st.none() | st.text() | st.sampled_from(list(CHOICES)))
@@ -11,3 +13,21 @@ def test_unknown_consent_cookie_means_keep_numbers_only(text):
 
 def test_the_first_choice_keeps_no_picture():
     assert list(CHOICES) == ["numbers", "face", "nothing"]
+
+
+def say_what_is_kept() -> None:
+    import streamlit as st
+
+    from vibecheck.ui.home import consent
+
+    st.session_state.said = consent.kept()
+
+
+def test_beside_a_synthetic_history_nothing_is_said_to_be_kept(monkeypatch):
+    said = {}
+    for synthetic in (False, True):
+        monkeypatch.setattr(app, "synthetic", lambda synthetic=synthetic: synthetic)
+        page = AppTest.from_function(say_what_is_kept, default_timeout=60).run()
+        assert not page.exception
+        said[synthetic] = page.session_state.said
+    assert said == {False: "Only numbers are kept, for 90 days.", True: "Nothing is kept."}

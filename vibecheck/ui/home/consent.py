@@ -33,11 +33,16 @@ def choice() -> Keep:
     return st.session_state.get("keep") or parse(st.context.cookies.get(COOKIE))
 
 
+def kept() -> str:
+    """What is kept, as a sentence."""
+    kind: Keep = "nothing" if app.synthetic() else choice()
+    return KEPT[kind].format(days=app.settings().retention_days)
+
+
 def notice() -> None:
     """Say that an AI reads the face and what is kept, and offer the choice, which this browser remembers."""
-    days = app.settings().retention_days
     with st.container(key="notice", horizontal=True, vertical_alignment="center"):
-        theme.quiet(f"An AI reads a mood from your face. {KEPT[choice()].format(days=days)}")
+        theme.quiet(f"An AI reads a mood from your face. {kept()}")
         with st.popover("Change", type="tertiary"):
             st.radio(
                 "What may be kept",
