@@ -102,7 +102,7 @@ def test_below_thirty_answers_there_is_one_card_that_says_how_to_get_more(store)
 
 
 def test_dashboard_without_records_shows_zero_answers(store):
-    assert cards(page()) == ["0 of 30 answers"] and "0 vibe checks so far" in said(page())
+    assert cards(page()) == ["0 of 30 answers"] and "Vibe checks so far: 0;" in said(page())
 
 
 def test_the_cards_have_standard_titles_the_headline_first(store):

@@ -29,7 +29,7 @@ def too_few(known: Statistics) -> None:
             f"With fewer than {ENOUGH} answers, every figure here would be little more than chance."
         )
         theme.plain(
-            f"{known.overview.predictions:,} vibe checks so far; {share:.0%} of all become audits. To get "
+            f"Vibe checks so far: {known.overview.predictions:,}; {share:.0%} of all become audits. To get "
             "there sooner, invite more people and answer when you are asked"
             f"{', or raise VIBECHECK_AUDIT_SHARE' * (share < 1)}."
         )

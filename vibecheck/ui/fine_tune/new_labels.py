@@ -85,7 +85,7 @@ def _bars(counts: Sequence[LabelCount]) -> str:
     rows = []
     for each in counts:
         mood = BY_NAME[each.label]
-        said = f"{each.n} labels, {each.right} of them confirm the model's answer"
+        said = f"Labels: {each.n:,}. Confirm the model's answer: {each.right:,}."
         rows.append(
             f'<span class="vcd-name">{mood.emoji} {mood.title}</span>'
             f'<span class="vcd-strip" role="img" aria-label="{said}" title="{said}">'

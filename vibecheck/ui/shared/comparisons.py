@@ -74,8 +74,6 @@ def shadow_line() -> None:
         said.append(f"Each vibe check is read by {', '.join(state.versions)}.")
     said += [f"Left out: {reason}" for reason in state.left_out.values()]
     if state.skipped:
-        said.append(
-            f"{state.skipped:,} vibe checks were skipped, since the machine was too busy to read them."
-        )
+        said.append(f"Vibe checks skipped, since the machine was too busy to read them: {state.skipped:,}.")
     if said:
         theme.quiet(" ".join(said))
