@@ -58,7 +58,7 @@ def fine_tune(
     pictures: Annotated[
         Path | None, typer.Option(help="Folder of a CSV file's pictures. Default: that of the file.")
     ] = None,
-    crops: Annotated[bool, typer.Option("--crops", help="Each picture is a face crop already.")] = False,
+    crops: Annotated[bool, typer.Option("--crops", help="Each picture is already a face crop.")] = False,
     epochs: Annotated[
         int | None,
         typer.Option(min=1, max=1000, help="Most passes over the pictures. Default: by the model's size."),

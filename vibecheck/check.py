@@ -64,7 +64,7 @@ class CheckLimiter:
             self._recent.append((now, visitor, address))
 
 
-# Of this process.
+# Shared by this process.
 limiter = CheckLimiter()
 
 
@@ -77,7 +77,7 @@ def predict(
     audit_share: float = 0.0,
     draw: Callable[[], float] = random.random,
 ) -> tuple[Prediction, Reading]:
-    """The Prediction of a moment, and the reading with the best face in it.
+    """The Prediction of a moment, and its reading with the best face.
 
     Mood and probabilities are those that were shown; the face is the one with the best FaceQuality among
     those of which a crop may be kept. Whether the check is an audit is drawn here, before anybody sees the
@@ -91,7 +91,8 @@ def predict(
         raise NoFace("Your face has only just come into view. Look at the camera, and try again.")
     newest = moment.readings[-1]
     best = replace(best, model=newest.model, calibration=newest.calibration)
-    assert best.quality is not None and best.kept is not None  # as of every face that was searched for
+    # The whole frame was searched, so both are present.
+    assert best.quality is not None and best.kept is not None
     _, face = best.kept()
     prediction = Prediction(
         id=uuid.uuid4().hex,
@@ -122,7 +123,7 @@ def record(
 ) -> Prediction:
     """Store a prediction, with its face crop if the visitor agreed; it is on disk when this returns.
 
-    With a nearly full disk the crop is not kept: `picture_kept` of what is returned says so. Unless
+    If the disk is nearly full the crop is not kept, as `picture_kept` of the result says. Unless
     `always_ask`, it is no audit if its visitor was asked enough today, or made another vibe check a moment
     ago. Its report to Comet waits for its readings, for `hold` at most. Raises RecordsError.
     """

@@ -33,14 +33,14 @@ EMOTIONS: tuple[Emotion, ...] = (
 NAMES: tuple[str, ...] = tuple(emotion.name for emotion in EMOTIONS)
 BY_NAME: dict[str, Emotion] = {emotion.name: emotion for emotion in EMOTIONS}
 
-# Below this probability, or this little ahead of the next, the largest of the seven decides nothing.
+# Below this probability, or with a smaller lead over the next, the largest of the seven is not clear.
 CLEAR_PROBABILITY = 0.40
 CLEAR_LEAD = 0.08
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Seven probabilities and what they say: behind tag, headline, bars and prediction alike.
+    """Seven probabilities and the mood they show, used by tag, headline, bars and prediction alike.
 
     `mood` is the largest, `confidence` its probability, `runner_up` the second largest. Unless `clear`, it is
     hard to tell the two apart.
@@ -62,7 +62,7 @@ class Distribution:
         return cls(tuple(map(float, probabilities)), NAMES[first], confidence, NAMES[second], clear)
 
     def rounded(self) -> "Distribution":
-        """With 4 decimals and a sum of 1: as the page shows it, and as it is recorded."""
+        """Rounded to 4 decimals with a sum of 1, as the page shows it and as it is recorded."""
         shares = [round(share, 4) for share in self.probabilities]
         top = NAMES.index(self.mood)
         shares[top] = round(1 - sum(shares[:top] + shares[top + 1 :]), 4)
@@ -109,7 +109,7 @@ SYNONYMS: dict[str, str] = {
 
 
 def name_of(label: str) -> str | None:
-    """The name in EMOTIONS of what a model calls `label`, or None if it is not one of the seven."""
+    """The name in EMOTIONS for a model's `label`, or None if it is not one of the seven."""
     word = label.strip().lower()
     if word in BY_NAME:
         return word

@@ -9,7 +9,7 @@ to change or which step to take. Pages and commands show it unchanged.
     │   ├── UnreadablePicture    not a picture, damaged, or in an unsupported format
     │   ├── PictureTooLarge      more bytes or pixels than allowed
     │   └── NoFace               no face was found in a picture
-    ├── TooManyChecks            a visitor, or all of them, check faster than people do
+    ├── TooManyChecks            too many vibe checks by a visitor, or by all of them
     ├── LabelsError              a file or folder of labelled pictures cannot be used
     ├── ModelError               a model cannot be used
     │   └── HubUnreachable       the Hugging Face Hub did not answer; worth retrying

@@ -268,8 +268,8 @@ def test_doctor_reports_how_people_get_access(tmp_path):
         auth, labellers="a@b.c", trainers="@b.c"
     )
     assert "not used" in said(auth, labellers="a@b.c", access_token=token)
-    assert "✗ People can sign in, and nobody is let in" in said(auth)
-    assert "✗ VIBECHECK_ANALYSTS is set, and nobody can sign in" in said(analysts="a@b.c")
+    assert "✗ People can sign in, but nobody has a role" in said(auth)
+    assert "✗ VIBECHECK_ANALYSTS is set, but nobody can sign in" in said(analysts="a@b.c")
     assert "✗ Nobody can sign in: the secrets' section [auth] lacks client_id" in said(
         auth.replace("client_id", "clientid"), trainers="@b.c"
     )
@@ -281,7 +281,7 @@ def test_the_doctor_names_the_comet_workspace_and_project(tmp_path):
     with comet_standin() as comet:
         account = {"COMET_API_KEY": "k", "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/"}
         run = vibecheck("doctor", cwd=tmp_path, **account, COMET_PROJECT_NAME="faces")
-        assert "The key of somebody works" in run.stdout and "makes the project faces" in run.stdout
+        assert "The key of somebody works" in run.stdout and "creates the project faces" in run.stdout
         run = vibecheck("doctor", cwd=tmp_path, **account, COMET_WORKSPACE="elsewhere")
         assert "COMET_WORKSPACE" in run.stdout and "standin" in run.stdout
 

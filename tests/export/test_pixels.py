@@ -70,7 +70,7 @@ class Altered:
         (lambda values: values - values.mean(axis=(2, 3), keepdims=True), "cannot do exactly"),
         (lambda values: values[..., :20], "20 x 32 px"),
         (lambda values: values[..., :8, :8], "8 px"),
-        (lambda values: values.reshape(len(values), -1), "one picture of a picture"),
+        (lambda values: values.reshape(len(values), -1), "a picture into one picture"),
         (lambda values: 1 / 0, "fails on a picture: division by zero"),
     ],
 )

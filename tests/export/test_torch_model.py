@@ -99,7 +99,7 @@ def test_a_processor_that_does_not_fit_the_model_is_refused(torch_model, tmp_pat
     folder = small_vit(tmp_path / "vit", NAMES)
     other = small_vit(tmp_path / "other", NAMES, side=48)
     shutil.copy(other / "preprocessor_config.json", folder)
-    with pytest.raises(ModelError, match="does not take the pictures of its own processor"):
+    with pytest.raises(ModelError, match="does not accept the pictures of its own processor"):
         torch_model.open_folder(folder, Manifest(version="v"))
 
 

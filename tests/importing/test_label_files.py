@@ -96,16 +96,16 @@ def test_rows_are_numbered_as_in_a_spreadsheet(folder):
         (",happy", "names no picture"),
         ("https://example.org/a.jpg,happy", "fetch the picture"),
         ("file:///etc/passwd,happy", "fetch the picture"),
-        ("../secret.jpg,happy", "lies outside"),
-        ("sub/../../secret.jpg,happy", "lies outside"),
-        ("..\\secret.jpg,happy", "lies outside"),
-        ("/etc/passwd,happy", "lies outside"),
-        ("link.jpg,happy", "lies outside"),
+        ("../secret.jpg,happy", "is outside"),
+        ("sub/../../secret.jpg,happy", "is outside"),
+        ("..\\secret.jpg,happy", "is outside"),
+        ("/etc/passwd,happy", "is outside"),
+        ("link.jpg,happy", "is outside"),
         ("loop/a.jpg,happy", "cannot be the path of a file|"),
         ("a\0.jpg,happy", "cannot be the path of a file"),
         (f"{'a' * 3000},happy", "cannot be the path of a file|"),
         (f"{'a' * (LONGEST_CELL + 1)},happy", "characters"),
-        ("a.jpg,happy,Ann,yesterday", "'yesterday' is no time"),
+        ("a.jpg,happy,Ann,yesterday", "'yesterday' is not a time"),
         ("a.jpg,happy,Ann,1700000000", "no time"),
         ("a.jpg,happy,Ann,0001-01-01T00:00:00+14:00", "no time"),
         ("a.jpg,happy,Ann,1960-01-01", "before 1970"),
@@ -153,7 +153,7 @@ def test_the_pictures_may_lie_in_another_folder_and_then_only_there(folder, tmp_
     elsewhere.mkdir()
     found = lines(elsewhere, "path,label\na.jpg,happy\n../labels/labels.csv,sad\n", pictures=folder)
     assert found[0] == LabelledPicture(2, folder / "a.jpg", "happy")
-    assert "lies outside" in found[1].reason
+    assert "is outside" in found[1].reason
 
 
 def test_time_without_a_zone_is_utc_and_a_time_one_zone_ahead_is_accepted(folder):
@@ -250,8 +250,8 @@ def test_folder_with_one_subfolder_per_mood_is_read(folder):
     ]
     refused = {Path(line.path).name: line.reason for line in found if isinstance(line, RefusedPicture)}
     assert "'bored' is none of the seven moods" in refused["bored"]
-    assert "lies outside" in refused["out.jpg"]
-    assert "lies in no folder that is named for a mood" in refused["a.jpg"]
+    assert "is outside" in refused["out.jpg"]
+    assert "is not in a folder that is named for a mood" in refused["a.jpg"]
 
 
 def test_hidden_files_and_videos_in_a_phone_export_are_counted_as_left_out(folder):

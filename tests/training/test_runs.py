@@ -113,7 +113,7 @@ def test_run_whose_supervisor_was_killed_is_reported_and_cleaned_up(desk):
     wait_for(lambda: desk.get(job.id).progress.collected)
     os.kill(desk.get(job.id).pid, signal.SIGKILL)
     job = ended(desk, job)
-    assert job.state == LOST and "Its process is gone" in job.sentence
+    assert job.state == LOST and "Its process ended" in job.sentence
     assert job.progress.collected.rows == 120 and "playing slow" in job.log
     assert not desk.folder(job.id).out.exists()
     wait_for(lambda: not command.is_running())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _ID = re.compile(r"[0-9a-f]{32}")
 MOST_DELETED = 10_000
-# Streamlit drops a session two minutes after its connection ended; none is taken up later.
+# Streamlit drops a session two minutes after its connection ended; none is resumed later.
 FORGET_AFTER = 600.0  # s
 MOST_FILES = 1000  # of a session's page
 
@@ -19,13 +19,13 @@ def new_visitor() -> str:
 
 
 def is_visitor(shown: object) -> bool:
-    """Whether what a browser sent has the form of a visitor id."""
+    """Whether a text from a browser has the form of a visitor id."""
     return isinstance(shown, str) and _ID.fullmatch(shown) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What a browser's cookies say of it: its visitor id, and whether it holds a valid pass."""
+    """A browser as its cookies identify it: its visitor id, and whether it holds a valid pass."""
 
     visitor: str
     has_pass: bool = False
@@ -42,7 +42,7 @@ class Visitors:
         self._successor: OrderedDict[str, str] = OrderedDict()
 
     def current(self, shown: str) -> str:
-        """The id that stands for `shown` now."""
+        """The current id for `shown`."""
         with self._lock:
             while shown in self._successor:
                 shown = self._successor[shown]
@@ -58,7 +58,7 @@ class Visitors:
         return new
 
     def may_use(self, browser: Browser, owner: Browser) -> bool:
-        """Whether `browser` may use what belongs to `owner`: the same visitor, and no pass is missing."""
+        """Whether `browser` may use the sessions of `owner`: the same visitor, and no pass is missing."""
         same = self.current(browser.visitor) == self.current(owner.visitor)
         return same and (browser.has_pass or not owner.has_pass)
 
@@ -66,7 +66,7 @@ class Visitors:
 class SessionOwners:
     """Which browser opened each Streamlit session, and which files its page names. Thread-safe.
 
-    A session's id alone is no secret: it stands in the addresses of uploads.
+    A session's id alone is no secret: it is part of the addresses of uploads.
     """
 
     def __init__(self, visitors: Visitors) -> None:

@@ -1,6 +1,6 @@
 """The access link's token, and the passes that browsers get for it.
 
-The token is drawn at each start unless one is set. A browser trades it for a pass, a random value in a
+Each start generates a token unless one is set. A browser trades it for a pass, a random value in a
 cookie. Passes are kept in this process (as hashes), so that each can be revoked.
 """
 
@@ -15,11 +15,11 @@ from collections import OrderedDict
 TOKEN_LENGTH = 32
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
 PASS_SECONDS = 24 * 3600
-MOST_PASSES = 1000  # in force at once; the oldest give way
+MOST_PASSES = 1000  # valid at the same time; the oldest are dropped
 
 # Wrong links, per address.
 FREE_TRIES = 10
-TRY_EVERY = 10.0  # s; after the free ones
+TRY_EVERY = 10.0  # s; after the first free attempts
 MOST_ADDRESSES = 10_000
 
 
@@ -28,7 +28,7 @@ def check_token(token: str) -> None:
     if len(token) < TOKEN_LENGTH:
         raise ValueError(f"it needs {TOKEN_LENGTH} characters or more, drawn at random")
     if not _TOKEN.fullmatch(token):
-        raise ValueError("it may have letters, digits and - . _ ~ only, since it stands in an address")
+        raise ValueError("it may have only letters, digits and - . _ ~, since it is part of an address")
 
 
 def same_token(one: str, other: str) -> bool:
@@ -43,7 +43,7 @@ class Passes:
     """
 
     def __init__(self, token: str | None = None) -> None:
-        """`token` is the one that is set, or None to draw one (256 bits)."""
+        """`token` is the one from the settings, or None to generate one (256 bits)."""
         self._drawn = token is None
         self.token = token or secrets.token_urlsafe(32)
         self._lock = threading.Lock()
@@ -71,7 +71,7 @@ class Passes:
             self._expiry.pop(digest(shown or ""), None)
 
     def revoke_all(self) -> bool:
-        """End all passes. A drawn token is replaced, so the old link is dead too; returns whether."""
+        """End all passes, and replace a generated token and so the link; returns whether it was replaced."""
         with self._lock:
             self._expiry.clear()
             if self._drawn:

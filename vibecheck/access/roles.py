@@ -36,7 +36,7 @@ PAGES = {
     "About": Role.VISITOR,
 }
 
-# Streamlit signs identities with it, so it must not be guessable.
+# Streamlit signs identities with it, so nobody must be able to guess it.
 COOKIE_SECRET_LENGTH = 32
 # Multi-tenant endpoints: anybody can have an account there and claim any e-mail:
 # https://learn.microsoft.com/entra/identity-platform/migrate-off-email-claim-authorization
@@ -147,7 +147,7 @@ def _provider(name: str | None, section: Mapping[str, object]) -> Provider:
 
 
 def verified_email(claims: Mapping[str, object], known: Iterable[Provider]) -> str | None:
-    """The e-mail of whoever is signed in, if their provider has verified it; else None.
+    """The e-mail of the signed-in user, if their provider has verified it; else None.
 
     `claims` are those of the identity token, as in `st.user`. If the provider does not say whether it
     verified the e-mail, the e-mail counts, unless the provider is multi-tenant.

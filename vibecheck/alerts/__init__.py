@@ -1,1 +1,1 @@
-"""Tells the operator, by a webhook, what needs a decision or a look: once each."""
+"""Notifies the operator by a webhook of what needs a decision or attention, once each."""

@@ -1,11 +1,11 @@
-"""An alert: one thing that the operator is told."""
+"""An alert: one notification to the operator."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing to be told. `key` identifies it: of each key one alert is sent.
+    """A notification. `key` identifies it: each key is sent once.
 
     `event` is "retrain", "comparison", "drift" or "set_aside". A `lasting` one may be told again once it was
     over; others happen once.

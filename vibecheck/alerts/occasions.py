@@ -1,4 +1,4 @@
-"""What is worth an alert at this moment: sentences about models and counts, never about people."""
+"""The current reasons for an alert: sentences about models and counts, never about people."""
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -12,12 +12,12 @@ from vibecheck.models.registry import CHAMPION, Registry
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
-# A comparison that was decided longer ago is no news: alerts may have been set up since.
+# Older comparisons are not reported: alerts may have been set up since.
 NEWS = timedelta(days=7)
 
 
 def current(store: Store, settings: Settings, now: datetime) -> list[Alert]:
-    """All that is worth an alert now. Raises RecordsError and ModelError."""
+    """All current reasons for an alert. Raises RecordsError and ModelError."""
     if store.synthetic():
         return []
     manifest = champion_manifest(settings)
@@ -42,7 +42,7 @@ def current(store: Store, settings: Settings, now: datetime) -> list[Alert]:
 
 
 def _decided(registry: Registry, store: Store, now: datetime) -> list[Alert]:
-    """Comparisons that were decided lately: for a version, or against the one that was promoted."""
+    """Comparisons that were decided recently: for a version, or against the one that was promoted."""
     told: dict[str, str] = {}
     for entry in registry.history():
         version, proof = entry.version.version, entry.version.proof

@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 ALERT = "alert "
 # s: the pause after a failed attempt, doubled each time. Longer than an attempt takes.
 FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
-# What was over may be told again when it returns, but no sooner than this.
+# A cause that ended is reported again when it returns, but no sooner than this.
 REPEAT_AFTER = timedelta(days=7)
 
 
 class AlertWatch:
-    """Looks after a while (`after`) and then at every interval `every`, in a thread, until it is stopped.
+    """Checks first after `after` and then at every interval `every`, in a thread, until it is stopped.
 
     `open_store` may raise VibeCheckError: a process can start a watch before the records can be opened. It
     does nothing without `Settings.alert_url`.
@@ -61,16 +61,16 @@ class AlertWatch:
             try:
                 look(self._open_store(), self._settings, datetime.now(UTC))
             except VibeCheckError as error:
-                log.warning("Alerts could not be looked for: %s", error)
+                log.warning("The check for alerts failed: %s", error)
             except Exception:  # a thread that ends would never look again
-                log.exception("Alerts could not be looked for.")
+                log.exception("The check for alerts failed.")
 
 
 def look(store: Store, settings: Settings, now: datetime) -> None:
-    """Sends what has to be told and is not yet; logs what cannot be sent. Raises RecordsError, ModelError."""
+    """Sends new alerts; logs those that cannot be sent. Raises RecordsError, ModelError."""
     if settings.alert_url is None:
         return
-    from vibecheck.alerts import occasions  # with the statistics: not while the first visitor waits
+    from vibecheck.alerts import occasions  # loads the statistics: not while the first visitor waits
 
     alerts = occasions.current(store, settings, now)
     for alert in alerts:
@@ -80,7 +80,7 @@ def look(store: Store, settings: Settings, now: datetime) -> None:
 
 
 def _claim(notes: Notes, alert: Alert) -> bool:
-    """Whether this process is to send the alert now; no other one is told so meanwhile."""
+    """Whether this process is to send the alert now; meanwhile no other process may."""
 
     def claim(note: Note | None) -> dict[str, Any] | None:
         before = note.content if note else {"sent": False, "attempts": 0, "pause": 0.0}
@@ -114,7 +114,7 @@ def _amend(notes: Notes, alert: Alert, **values: Any) -> None:
 
 
 def _forget_what_is_over(notes: Notes, going_on: set[str]) -> None:
-    """Forgets alerts whose reason is gone, so that they are sent again when it returns."""
+    """Forgets alerts whose cause has ended, so that they are sent again when it returns."""
     for subject in notes.subjects(ALERT):
         if subject in going_on:
             continue

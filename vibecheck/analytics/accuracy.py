@@ -15,7 +15,7 @@ ENOUGH = 30
 # Steps with fewer labels from the random queue have no point on its line.
 ENOUGH_DRAWN = 10
 
-# How many answers the model's own confidence counts for in a bin of confidence.
+# The weight of the model's own confidence in a bin of confidence, in answers.
 PRIOR_ANSWERS = 10
 
 
@@ -24,8 +24,8 @@ class Accuracy:
     """The accuracy of a period.
 
     `audited` is the accuracy by audits, `response` the share of audits that were answered, `change` the
-    difference from the period before. `volunteered`, `labelled` and `drawn` are the accuracy by labels that
-    visitors volunteered, that labellers gave, and those of these from the random queue.
+    difference from the previous period. `volunteered`, `labelled` and `drawn` are the accuracy by labels that
+    visitors volunteered, that labellers gave, and that labellers gave in the random queue.
     """
 
     audited: Share
@@ -65,7 +65,7 @@ def accuracy(
 ) -> Accuracy:
     """The accuracy of a period, from its days, labels, audits and labels of the random queue.
 
-    `before` are the audits of the period that it is compared with.
+    `before` are the audits of the previous period.
     """
     asked = sum(day.audits for day in days)
     answered = sum(answer.given for answer in answers if answer.kind == "audit")

@@ -1,6 +1,6 @@
-"""How far people agree about faces: what accuracy can be measured against.
+"""How often people agree about faces: the benchmark for accuracy.
 
-From faces of which two labellers named the mood, neither knowing the other's or the model's answer (see
+Computed from faces whose mood two labellers named, neither knowing the other's or the model's answer (see
 `records/labels/second_labels.py`). As in accuracy, each visitor has one vote, however often their face was
 labelled.
 """
@@ -33,7 +33,7 @@ class Kappa:
 
 @dataclass(frozen=True, slots=True)
 class Outlier:
-    """A labeller who agrees with others less often than these do among themselves.
+    """A labeller who agrees with others less often than the others do among themselves.
 
     `labeller` is the hashed id that their labels carry, `theirs` the share of their faces on which the other
     labeller agreed, `others` that of all faces that they did not label.
@@ -46,7 +46,7 @@ class Outlier:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far labellers agree, and how far the model agrees with them on the same faces.
+    """How often labellers agree, and how often the model agrees with them on the same faces.
 
     `of_champion`: these are the faces that the champion read; else there are too few of them, and they are
     all faces, whichever model read them. Of one face, `model` is the share of the two labels that are the
@@ -71,10 +71,10 @@ class Agreement:
 
 
 def agreement(pairs: Sequence[LabelPair], champion: str) -> Agreement:
-    """How far people agree, by pairs of labels."""
+    """How often people agree, by pairs of labels."""
     of_champion = [pair for pair in pairs if pair.model_version == champion]
     chosen = of_champion if len(of_champion) >= ENOUGH_PAIRS else pairs
-    # Each face counts twice here, once with each label, so that the shares of its visitor are as they should.
+    # Each face counts twice here, once with each label, so that its visitor's shares are right.
     answers = [(pair, label) for pair in chosen for label in (pair.first_label, pair.second_label)]
     model = _over_visitors([(pair.visitor, pair.mood == label) for pair, label in answers])
     return Agreement(
@@ -89,7 +89,7 @@ def agreement(pairs: Sequence[LabelPair], champion: str) -> Agreement:
 def kappa(pairs: Sequence[LabelPair]) -> Kappa | None:
     """Cohen's κ (1960) of the first and the second labels, each visitor with one vote.
 
-    The variance is that of Fleiss, Cohen & Everitt (1969), by the delta method, over visitors in place of
+    The variance is that of Fleiss, Cohen & Everitt (1969), by the delta method, over visitors instead of
     faces, and the interval that of Student's t. Without variance between visitors, it is the interval of the
     share of agreement, at the chance agreement found.
     """
@@ -123,7 +123,8 @@ def kappa(pairs: Sequence[LabelPair]) -> Kappa | None:
 
 
 def outliers(pairs: Sequence[LabelPair]) -> list[Outlier]:
-    """Labellers who agree with the others significantly less often than these among themselves, worst first.
+    """Labellers who agree with the others significantly less often than the others among themselves, worst
+    first.
 
     Fisher's exact test, one-sided, corrected for the number of labellers (Holm 1979). It takes three
     labellers: of two who disagree, nobody knows which one is wrong.

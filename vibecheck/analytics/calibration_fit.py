@@ -5,11 +5,10 @@ is a temperature (Guo et al. 2017, arXiv:1706.04599) and, from 200 audits on, a 
 et al. 2020, arXiv:1901.06852), fitted by penalised maximum likelihood: few audits move them little. Newer
 audits weigh more.
 
-Whether to use a fit is decided by prequential likelihood (Dawid 1984): each audit is predicted by a fit to
+Prequential likelihood (Dawid 1984) decides whether to use a fit: each audit is predicted by a fit to
 those before it, and compared with its prediction by the calibration in use. The likelihood ratio is an
 e-process (see `evaluation.evidence`): if the shipped calibration is right, it reaches 20 with a probability
-of at most 5%, however often one looks. At 20 it is taken over; later fits replace it where they predicted
-better than it.
+of at most 5%, however often one looks. At 20 the fit is used; later fits replace it if they predicted better.
 """
 
 import math
@@ -23,10 +22,10 @@ from vibecheck.records.learned_calibration import LearnedScaling
 from vibecheck.vision.calibration import LARGEST_BIAS, SHIPPED, TemperatureScaling, logarithms, softmax
 
 FEWEST, FEWEST_FOR_BIAS = 50, 200  # audits
-HALF_LIFE = 28.0  # days after which an audit weighs half
+HALF_LIFE = 28.0  # days after which an audit has half its weight
 ENOUGH_EVIDENCE = math.log(20)
 FEWEST_LATER = 25  # audits since a calibration came into use, before it is replaced
-# Where a deployment has more visitors, none of them weighs more than one in so many.
+# If a deployment has more visitors than this, none has more than this fraction of the weight.
 AS_MANY_VISITORS = 30
 # Standard deviations of the Gaussian priors on 1 / temperature, around 1, and on each bias, around 0.
 INVERSE_SPREAD, BIAS_SPREAD = 0.5, 1.0
@@ -55,7 +54,7 @@ class Audited:
         return len(self.truth)
 
     def weights(self) -> np.ndarray:
-        """What each counts for, but for its age: 1, or less where its visitor gave many."""
+        """The weight of each, without that of its age: 1, or less if its visitor gave many."""
         numbers: dict[Hashable, int] = {}
         who = np.array([numbers.setdefault(each, len(numbers)) for each in self.visitors], dtype=int)
         of_each = np.bincount(who)
@@ -94,7 +93,7 @@ def fit(
         curve[1:, 1:] += np.diag(weights @ said) - (said * weights[:, np.newaxis]).T @ said
         step = np.zeros(1 + moods)
         step[:size] = np.linalg.solve(curve[:size, :size], slope[:size])
-        # The loss is convex, so half a step is short enough at some time.
+        # The loss is convex, so repeated halving makes the step short enough.
         while (shorter := _loss(at - step, logs, answers, weights, centre, precision)) > loss + 1e-9:
             step /= 2
         at, loss = at - step, shorter
@@ -108,7 +107,7 @@ def fit(
 def learn(
     audited: Audited, today: float, in_use: TemperatureScaling = SHIPPED, since: float = -math.inf
 ) -> LearnedScaling | None:
-    """What to use from now on instead of `in_use`, or None where nothing is proved better.
+    """The calibration to use instead of `in_use`, or None if none is proved better.
 
     `today` is now, and `since` when `in_use` came into use, in days as in `audited`. Only audits after that
     are evidence against it. The shipped model itself is a candidate, too: it may be right by now.
@@ -152,7 +151,7 @@ def learn(
 def _walk(audited: Audited, weights: np.ndarray, today: float) -> tuple[np.ndarray, TemperatureScaling]:
     """Each audit (N x 7) as predicted by a fit to those before it, and the fit to all of them.
 
-    The first ones are as the model has them. The bias is used while it has predicted better than the
+    The first ones are uncalibrated. The bias is used while it has predicted better than the
     temperature alone.
     """
     predicted = audited.probabilities.copy()
@@ -207,7 +206,7 @@ def _loss(
     centre: np.ndarray,
     precision: np.ndarray,
 ) -> float:
-    """The negative logarithm of the posterior density at these parameters, but for a constant."""
+    """The negative logarithm of the posterior density at these parameters, up to a constant."""
     logits = at[0] * logs + at[1:]
     top = logits.max(axis=1)
     normaliser = top + np.log(np.exp(logits - top[:, np.newaxis]).sum(axis=1))

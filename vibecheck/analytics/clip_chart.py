@@ -1,4 +1,4 @@
-"""The moods of a video over its time → a chart (Altair)."""
+"""The moods of a video over time → a chart (Altair)."""
 
 from collections.abc import Sequence
 from typing import TypeAlias

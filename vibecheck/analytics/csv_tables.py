@@ -121,7 +121,7 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
 
 
 def agreement_row(found: Agreement) -> dict[str, Any]:
-    """How far labellers agree, and the model with them; what is not known yet is None."""
+    """How often labellers agree, and the model with them; unknown values are None."""
     people, kappa = found.labellers, found.kappa
     return {
         "faces": people.n,

@@ -38,7 +38,7 @@ table { border-collapse: collapse; width: 100%; } td, th { text-align: left; pad
 
 
 def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
-    """The headline figures as plain JSON; what is not known yet is null."""
+    """The headline figures as plain JSON; unknown values are null."""
     accuracy, confusion, drift = overview.accuracy, overview.confusion, overview.drift
     audited, top = accuracy.audited, confusion.pairs[0] if confusion.pairs else None
     return {
@@ -73,7 +73,7 @@ def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
 
 
 def sentences(overview: Overview, standing: ModelStatus) -> list[str]:
-    """The headline as sentences, one a line."""
+    """The headline as sentences, one per line."""
     lines = [
         f"{answer.question}: {' '.join(filter(None, (answer.figure, answer.interval)))}. {answer.detail}"
         for answer in _answers(overview)

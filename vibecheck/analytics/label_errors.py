@@ -1,7 +1,7 @@
 """Labels to train on, and those among them that look wrong (confident learning, Northcutt et al. 2021).
 
-A model is confident of a mood where it gives it at least the probability that it gives on average to
-pictures with that label. A label looks wrong where the model is that confident of another mood.
+A model is confident of a mood if it gives it at least the probability that it gives on average to
+pictures with that label. A label looks wrong if the model is that confident of another mood.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from datetime import datetime
 from vibecheck.records.labels.trainable import LabelCount, Learnable
 from vibecheck.records.stats.results import Example
 
-# No label is doubted where the model was less confident than this.
+# Below this confidence of the model, no label is doubted.
 LEAST_CONFIDENCE = 0.8
 # Labels that look wrong that are listed.
 LISTED = 24
@@ -50,5 +50,5 @@ def new_labels(learnable: Learnable, version: str) -> NewLabels:
 
 
 def thresholds(mean_label_probability: Mapping[str, float]) -> dict[str, float]:
-    """For each mood, the confidence from which on a model puts a label of another mood in doubt."""
+    """For each mood, the confidence at which the model casts doubt on a label of another mood."""
     return {mood: max(LEAST_CONFIDENCE, mean) for mood, mean in mean_label_probability.items()}

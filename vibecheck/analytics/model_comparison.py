@@ -62,7 +62,7 @@ class PairedComparison:
 
 @dataclass(frozen=True, slots=True)
 class GroupScore:
-    """Of `n` labels with something in common: those that only the challenger, or only the champion, got."""
+    """Of `n` labels of one group: how many only the challenger, or only the champion, got right."""
 
     name: str
     n: int
@@ -96,7 +96,7 @@ def side_by_side(
 def paired(found: JudgedReadings, champion: str) -> list[PairedComparison]:
     """Any two models that read the same faces: first those with the champion, then by number of labels.
 
-    Of each pair, the one that is ahead comes second.
+    In each pair, the one that is ahead comes second.
     """
     versions = sorted({version for said in found.said.values() for version in said})
     made = []
@@ -154,7 +154,7 @@ def _is_open(label: JudgingLabel, settled: Settled | None) -> bool:
 
 
 def scores_by(faces: SameFaces, of: Callable[[JudgingLabel], Iterable[str]]) -> list[GroupScore]:
-    """The score in each group that `of` puts a label in, most labels first."""
+    """The score in each group, most labels first; `of` gives the groups of a label."""
     counts: dict[str, list[int]] = {}
     for each, first, second in zip(faces.labels, *faces.right(), strict=True):
         for name in of(each):
@@ -167,7 +167,7 @@ def scores_by(faces: SameFaces, of: Callable[[JudgingLabel], Iterable[str]]) -> 
 
 
 def probabilities(found: JudgedReadings, labels: Sequence[JudgingLabel], version: str) -> np.ndarray:
-    """What a model said of the faces with these labels, N x 7."""
+    """A model's readings of the faces with these labels, N x 7."""
     said = [found.said[each.prediction_id][version] for each in labels]
     return np.array(said, float).reshape(len(labels), len(NAMES))
 

@@ -57,8 +57,8 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """What does not depend on the scope: all versions, any two of them on the same faces, how far people
-    agree, the drift of the last 4 weeks, labels new to the live model, whether to retrain.
+    """The parts that do not depend on the scope: all versions, any two of them on the same faces, how often
+    people agree, the drift of the last 4 weeks, labels new to the live model, whether to retrain.
 
     `calibrations` are those that the live model learned from its audits, newest first.
     """
@@ -187,7 +187,7 @@ def _before(statistics: StatisticsQueries, scope: Scope) -> VisitorTally:
 
 
 def _drift(statistics: StatisticsQueries, scope: Scope) -> Drift:
-    """The scope against the time before it; all of the time: its last four weeks against the rest."""
+    """The scope and the time before it; for all time, its last four weeks and the rest."""
     until = scope.until or date.max
     since, start = scope.since, None
     if since is None:

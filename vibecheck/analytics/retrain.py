@@ -13,7 +13,7 @@ COOLDOWN_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the list. `passed` is None for a line that only asks for attention."""
+    """One line of the list. `passed` is None for a line that is only for information."""
 
     passed: bool | None
     reason: str
@@ -44,7 +44,7 @@ def advice(
     live_since: date | None,
     today: date,
 ) -> Advice:
-    """Whether to retrain the champion, which is live since `live_since`; `promise` is its held-out accuracy.
+    """Whether to retrain the champion, live since `live_since`; `promise` is its held-out accuracy.
 
     `audited` is its audited accuracy; `labels` it has not been trained on, beside `suspects` that look wrong.
     There must be enough labels, a reason (accuracy too low, or drift), and a pause since the last change.

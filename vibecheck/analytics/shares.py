@@ -69,7 +69,7 @@ def over_visitors(tally: VisitorTally) -> Share:
         return Share(alone.k, n, alone.value, alone.low, alone.high, alone.effective, visitors)
     value = min(1.0, max(0.0, tally.shares / visitors))
     variance = (tally.squares - visitors * value**2) / (visitors - 1) / visitors
-    # Where all agree, each visitor is one case: nothing is known of how alike their answers are.
+    # If all agree, each visitor is one case: their answers show no variance from which to estimate more.
     effective = float(visitors)
     if variance > 0 and 0 < value < 1:
         effective = min(float(n), value * (1 - value) / variance)
@@ -79,7 +79,7 @@ def over_visitors(tally: VisitorTally) -> Share:
 
 def wilson(value: float, n: float, z: float) -> tuple[float, float]:
     """Wilson's interval (1927) of a share of `n` cases; `z` is the quantile."""
-    # Not by SciPy's binomtest, which also computes a p-value and takes a hundred times as long.
+    # SciPy's binomtest also computes a p-value and takes a hundred times as long.
     weight = z * z / n
     middle, half = value + weight / 2, z * math.sqrt(value * (1 - value) / n + weight / (4 * n))
     low, high = (middle - half) / (1 + weight), (middle + half) / (1 + weight)
@@ -94,7 +94,7 @@ def change(before: Share, after: Share) -> Difference | None:
 
 
 def p_value(one: Share, other: Share) -> float:
-    """Of Fisher's exact test of two shares, two-sided, with as many cases as are effective."""
+    """The p-value of Fisher's exact test of two shares, two-sided, with their effective numbers of cases."""
     cases = [max(1, round(each.effective)) for each in (one, other)]
     right = [
         round(each.value * n) for each, n in zip((one, other), cases, strict=True) if each.value is not None

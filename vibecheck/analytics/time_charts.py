@@ -27,7 +27,7 @@ def accuracy_line(
 ) -> Chart:
     """Audited accuracy with its 95% band, the estimate dashed, answers below, and when models went live.
 
-    The labellers' random queue is a line of its own, where it has enough labels. `agreed` is a level line:
+    The labellers' random queue is a separate line if it has enough labels. `agreed` is a horizontal line:
     the share of faces on which labellers agree.
     """
     every = -(-len(points) // MOST_COUNTS) or 1
@@ -101,7 +101,7 @@ def accuracy_line(
 
 
 def volume_step(days: Sequence[Day]) -> str:
-    """Whether `volume` draws a bar a day or, where those would be too thin, a bar a week."""
+    """Whether `volume` draws a bar per day or, if those would be too thin, per week."""
     return "week" if len(days) > MOST_DAYS else "day"
 
 

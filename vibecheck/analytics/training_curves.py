@@ -59,7 +59,7 @@ def accuracy_curve() -> dict[str, Any]:
                 color=ACCENT, strokeWidth=2.5, point=alt.OverlayMarkDef(color=ACCENT, size=36)
             ).encode(y=alt.Y("accuracy:Q", scale=scale, axis=axis, title=None), tooltip=tooltip),
         ),
-        "Accuracy on the validation part",
+        "Accuracy on the validation set",
     )
 
 

@@ -21,7 +21,7 @@ BEFORE = {"week": "last week", "4 weeks": "the 4 weeks before", "12 weeks": "the
 
 # A calibration error below this is called small.
 SMALL_ERROR = 0.03
-# Where fewer answers than this fall into a bin of confidence, nothing is said of it.
+# A bin of confidence with fewer answers than this is not mentioned.
 ENOUGH_IN_BIN = 10
 
 
@@ -67,7 +67,7 @@ def on_accuracy(found: Accuracy, period: str) -> Answer:
 
 
 def on_bias(found: Accuracy) -> str:
-    """Volunteered labels and labellers', which do not enter the headline."""
+    """Volunteered labels and labellers' labels, which do not count in the headline."""
     parts = []
     if found.volunteered.n:
         parts.append(
@@ -85,7 +85,7 @@ def on_bias(found: Accuracy) -> str:
 
 
 def on_agreement(found: Agreement) -> str:
-    """How far labellers agree, which is what accuracy is measured against."""
+    """How often labellers agree, the benchmark for accuracy."""
     people = found.labellers
     if found.missing:
         return (
@@ -138,7 +138,7 @@ def on_calibration(found: Calibration) -> Answer:
 
 
 def on_confidence(found: Calibration, audited: Share) -> str:
-    """What it says against how often it is right, while the two clearly differ; else empty."""
+    """Its confidence and how often it is right, if the two clearly differ; else empty."""
     if found.bias is None or audited.value is None or audited.n < ENOUGH:
         return ""
     says = audited.value + found.bias
@@ -148,7 +148,7 @@ def on_confidence(found: Calibration, audited: Share) -> str:
 
 
 def on_learned(learned: Sequence[LearnedCalibration], audits: int) -> str:
-    """Whether the model in use is calibrated on its own audits, of which there are so many."""
+    """Whether the model in use is calibrated on its own audits; `audits` is their number."""
     if not learned:
         if audits < FEWEST:
             return f"From {FEWEST} audits of this model on, it is calibrated on them: {audits} so far."

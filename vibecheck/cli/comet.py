@@ -19,7 +19,7 @@ from vibecheck.settings import Settings
 
 def send(
     until_empty: Annotated[
-        bool, typer.Option("--until-empty", help="End when nothing is left that could be sent now.")
+        bool, typer.Option("--until-empty", help="End when nothing more can be sent now.")
     ] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Compare first, and send again what Comet has lost.")

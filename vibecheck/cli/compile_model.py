@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vibecheck.export.build import BuildProgress
     from vibecheck.models.installed import Installed
 
-# Of a model that is built behind the app: on a busy core it gets a tenth of the time.
+# The niceness of a build that the app starts: on a busy core it gets a tenth of the time.
 NICE = 10
 
 
@@ -32,13 +32,13 @@ def compile_model(
     model: Annotated[
         str, typer.Argument(help="owner/name[@revision] on the Hub, a folder, or embedded.", metavar="MODEL")
     ],
-    again: Annotated[bool, typer.Option("--again", help="Measure and make it again.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Measure and build it again.")] = False,
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Only write model.onnx, unmeasured, into the folder itself.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON, one a line.")] = False,
     behind: Annotated[
-        bool, typer.Option("--behind", help="Give way to other work; end when standard input is closed.")
+        bool, typer.Option("--behind", help="Run with low priority; end when standard input is closed.")
     ] = False,
 ) -> None:
     """Make a model ready to run here: fetched, compiled, checked against PyTorch, registered.
@@ -101,7 +101,7 @@ def _as_json(model: str, again: bool) -> None:
     def tell(progress: "BuildProgress") -> None:
         line(step=progress.step, done=progress.done, total=progress.total)
 
-    # What libraries print is for the terminal; the lines are for a program.
+    # Output of libraries goes to the terminal; the lines are for a program.
     with contextlib.redirect_stdout(sys.stderr):
         try:
             there = _built(model, again, tell)
@@ -115,7 +115,7 @@ def _as_json(model: str, again: bool) -> None:
 
 def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> "Installed":
     """The model, built and registered."""
-    # Libraries warn of what is missing that is not needed here, and draw bars of their own.
+    # Libraries warn about missing parts that are not needed here, and draw their own progress bars.
     logging.disable(logging.WARNING)
     os.environ.setdefault("TQDM_DISABLE", "1")
     from vibecheck.comet import fetch_model

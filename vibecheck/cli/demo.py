@@ -1,4 +1,4 @@
-"""python -m vibecheck demo: a synthetic history, in a data folder of its own."""
+"""python -m vibecheck demo: a synthetic history, in a separate data folder."""
 
 import shlex
 import sys
@@ -17,7 +17,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder to create.", show_default=False)],
     predictions: Annotated[int, typer.Option(min=1, max=5_000_000, help="How many vibe checks.")] = 20_000,
     days: Annotated[int, typer.Option(min=2, max=3650, help="How many days of history.")] = 150,
-    pictures: Annotated[int, typer.Option(min=0, help="At most this many of them have a picture.")] = 1_500,
+    pictures: Annotated[int, typer.Option(min=0, help="How many of them have a picture, at most.")] = 1_500,
     seed: Annotated[int, typer.Option(min=0, help="Seed: another number gives another history.")] = 1,
     until: Annotated[
         str | None, typer.Option(help="When it ends (2026-01-31T12:00:00Z).", show_default="now")

@@ -51,7 +51,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield Finding(part, True, look(settings), needed)
         except VibeCheckError as error:
             yield Finding(part, False, str(error), needed)
-        except Exception as error:  # whatever a library raises is a finding, too
+        except Exception as error:  # any exception of a library is a finding, too
             log.debug("%s", part, exc_info=True)
             kind, said = type(error).__name__, " ".join(str(error).split())
             yield Finding(part, False, f"This could not be checked ({kind}: {said}).", needed)
@@ -109,16 +109,16 @@ def _access(settings: Settings) -> str:
     if known:
         if not named:
             raise SettingsError(
-                "People can sign in, and nobody is let in: name them in VIBECHECK_LABELLERS, "
+                "People can sign in, but nobody has a role: name them in VIBECHECK_LABELLERS, "
                 "VIBECHECK_ANALYSTS or VIBECHECK_TRAINERS."
             )
         unused = " VIBECHECK_ACCESS_TOKEN is not used beside it." * bool(settings.access_token)
         return f"Those in {', '.join(named)} are let in after signing in.{unused}"
     if named:
-        raise SettingsError(f"{named[0]} is set, and nobody can sign in: the secrets have no section [auth].")
+        raise SettingsError(f"{named[0]} is set, but nobody can sign in: the secrets have no section [auth].")
     if settings.access_token:
         return "All pages open with ?access= and VIBECHECK_ACCESS_TOKEN after their address."
-    return "All pages open with a link that is printed in the terminal, another one at each start."
+    return "All pages open with a link that is printed in the terminal, a new one at each start."
 
 
 def _spotify(settings: Settings) -> str:
@@ -130,7 +130,7 @@ def _comet(settings: Settings) -> str:
 
     comet = Comet.open(settings)
     account = comet.account
-    project = "the project" if comet.project_exists() else "the first record makes the project"
+    project = "the project" if comet.project_exists() else "the first record creates the project"
     return (
         f"The key of {account.user} works: {project} {account.project} in {account.workspace}, "
         f"deployment {settings.deployment}."
@@ -146,5 +146,5 @@ def _relay(settings: Settings) -> str:
 
 def _alerts(settings: Settings) -> str:
     if settings.alert_url is None:
-        return "None are sent: VIBECHECK_ALERT_URL names no webhook."
+        return "None are sent: VIBECHECK_ALERT_URL is not set."
     return webhook.reachable(settings.alert_url.get_secret_value())

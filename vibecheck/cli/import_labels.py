@@ -30,7 +30,7 @@ SHOWN = 20  # refusals in the summary for people; --json has them all
 
 @dataclass
 class ImportSummary:
-    """What was done with the pictures that `model` read: counts, and each refusal."""
+    """The result of an import whose pictures `model` read: counts, and each refusal."""
 
     model: str
     counts: Counter[str] = field(default_factory=Counter)
@@ -105,7 +105,7 @@ def import_labels(
         ),
     ] = None,
     crops: Annotated[
-        bool, typer.Option("--crops", help="Each picture is a face crop already: read the whole of it.")
+        bool, typer.Option("--crops", help="Each picture is already a face crop: read all of it.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object.")] = False,
 ) -> None:
@@ -139,7 +139,7 @@ def import_labels(
 
 
 def _reader(settings: Settings) -> "Reader":
-    """Reads as visitors' photos are read, by the champion; by the embedded model until that is ready."""
+    """Reads like visitors' photos, with the champion; with the embedded model until that is ready."""
     from vibecheck.models import installed
     from vibecheck.vision.reader import Reader
 
@@ -166,5 +166,5 @@ def _pictures(count: int) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without control characters, which would let a file's name control the terminal."""
+    """Without control characters, which could control the terminal."""
     return "".join(character if character.isprintable() else "�" for character in text)

@@ -47,9 +47,9 @@ def vibecheck(
 
 @app.command()
 def doctor() -> None:
-    """Say of each part whether it works, and what to set if it does not.
+    """Check whether each part works, and say what to set if it does not.
 
-    Exits with 0 if everything that VibeCheck cannot do without works; else with 1.
+    Exits with 0 if every required part works; else with 1.
     """
     from vibecheck.cli.doctor import examine
 
@@ -74,7 +74,7 @@ def forget(
         list[str], typer.Argument(help="Ids of vibe checks, 32 digits each.", show_default=False)
     ],
 ) -> None:
-    """Delete vibe checks with their pictures, labels and playlists, wherever they went.
+    """Delete vibe checks with their pictures, labels and playlists, everywhere they were sent.
 
     Exits with 1 if one of them was not there, else with 0.
     """
@@ -84,7 +84,7 @@ def forget(
         marked = store.marked_since(now)
     for prediction_id in dict.fromkeys(prediction_ids):
         gone = prediction_id in forgotten
-        # As Python writes it: what was typed may hold anything.
+        # As Python writes it: the argument may contain anything.
         sentence = f"{prediction_id} is deleted." if gone else f"There is no vibe check {prediction_id!r}."
         typer.echo(sentence, err=not gone)
     _tell_marked(marked)
@@ -100,7 +100,7 @@ def purge(
         ),
     ] = None,
 ) -> None:
-    """Delete all vibe checks that are older than some days, wherever they went."""
+    """Delete all vibe checks that are older than some days, everywhere they were sent."""
     days = Settings.load().retention_days if older_than is None else older_than
     now = datetime.now(UTC)
     with _store() as store:
@@ -111,7 +111,7 @@ def purge(
 
 
 def _tell_marked(marked: Mapping[str, int]) -> None:
-    """What was deleted stays in the models that learned from it: which those are."""
+    """Name the models that learned from deleted vibe checks, since they cannot unlearn."""
     for version, count in marked.items():
         typer.echo(f"{version} learned from {count} of them, and is marked.")
 
@@ -134,7 +134,7 @@ for command in (predict, demo, stats, report, comet.send, comet.restore, comet.e
 
 
 def run(commands: typer.Typer, name: str) -> None:
-    """Run a command line; an error of our own ends in its sentence and exit status 1, not in a traceback."""
+    """Run a command line; one of our errors prints its sentence and exits with 1, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
         # A pipe or file may be in cp1252 or ASCII, and a file's name in no encoding at all.
         if isinstance(stream, io.TextIOWrapper):

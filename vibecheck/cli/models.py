@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vibecheck.records.learned_calibration import LearnedCalibration
 
 VERSION = Annotated[str, typer.Argument(help="A version that models list shows.", show_default=False)]
-# The table is as wide as what is in it: names are to be copied, also out of a pipe.
+# The table is as wide as its content, so that names can be copied, also from a pipe.
 WIDEST = 1000
 TOLD = {"first": "began with", "promotion": "promoted", "override": "overrode for", "rollback": "back to"}
 
@@ -82,7 +82,7 @@ def list_models(
 
 
 def _calibration(in_use: "LearnedCalibration | None") -> dict[str, Any] | None:
-    """What a version runs under, as plain JSON; None as shipped."""
+    """The calibration of a version as plain JSON; None for the one it shipped with."""
     if in_use is None or in_use.shipped:
         return None
     return {
@@ -104,7 +104,7 @@ def _calibrated(row: dict[str, Any]) -> str:
 
 
 def _learned(row: dict[str, Any]) -> str:
-    """What a version was trained on here, and how much of that was deleted since."""
+    """How much a version was trained on here, and how much of that was deleted since."""
     if not row["trained_on"]:
         return "–"
     gone = f", {row['deleted_since']} deleted since" if row["deleted_since"] else ""
@@ -121,7 +121,7 @@ def _score(trial: "Trial | None") -> dict[str, Any] | None:
 
 
 def _tried(row: dict[str, Any]) -> str:
-    """What is proved of a version, or the score of the comparison in progress."""
+    """The proof of a version, or the score of its comparison in progress."""
     score = row["comparison"]
     if row["proved"] or (score and score["proved"]):
         return "proved better"
@@ -135,7 +135,7 @@ def _tried(row: dict[str, Any]) -> str:
 def promote(
     version: VERSION,
     why: Annotated[
-        str, typer.Option(help="The reason, which is kept. Default: what its proof says.", show_default=False)
+        str, typer.Option(help="The reason, which is kept. Default: that of its proof.", show_default=False)
     ] = "",
     override: Annotated[
         str,
@@ -179,7 +179,7 @@ def rollback(
 
 @app.command()
 def discard(version: VERSION) -> None:
-    """Discard a challenger; what is known of it stays."""
+    """Discard a challenger; it stays in the list."""
     from vibecheck.models.registry import Registry
 
     Registry.open(Settings.load()).discard(version, datetime.now(UTC))

@@ -37,14 +37,14 @@ def predict(
         str, typer.Option(help="embedded, champion, or a version that models list shows as ready.")
     ] = EMBEDDED_NAME,
     no_detect: Annotated[
-        bool, typer.Option("--no-detect", help="Each picture is a face crop already: read the whole of it.")
+        bool, typer.Option("--no-detect", help="Each picture is already a face crop: read all of it.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.02, help="Of a video: seconds between readings.")] = 0.2,
+    every: Annotated[float, typer.Option(min=0.02, help="For videos: seconds between readings.")] = 0.2,
     plot: Annotated[
-        Path | None, typer.Option(help="Of one video: write its timeline to this .png or .html file.")
+        Path | None, typer.Option(help="For one video: write its timeline to this .png or .html file.")
     ] = None,
 ) -> None:
-    """Say which mood the largest face of each picture shows; of a video, the mood over its time.
+    """Print the mood of the largest face in each picture; for a video, the mood over time.
 
     Exits with 0 if every file could be read, whether or not it shows a face; else with 1.
     """
@@ -71,7 +71,7 @@ def predict(
 
 
 def _files(paths: list[Path], left_out: Counter[str]) -> Iterator[Path]:
-    """The pictures in folders, and whatever else was named, in order."""
+    """The pictures in folders, and all other named files, in order."""
     for path in paths:
         if path.is_dir():
             yield from pictures_in(path, left_out)
@@ -93,7 +93,7 @@ def _reader(model: str, settings: Settings) -> "Reader":
 
 
 def _predict_pictures(files: list[Path], reader: "Reader", detect: bool, as_json: bool) -> bool:
-    """Print what each picture shows; whether all could be read."""
+    """Print what each picture shows; returns whether all could be read."""
     answers = (_answer(path, reader, detect) for path in files)
     if as_json:
         well = True
@@ -143,7 +143,7 @@ def _box(face: "Face") -> dict[str, float]:
 
 
 def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, plot: Path | None) -> bool:
-    """Print the mood of a video over its time, and plot it; whether all of it could be read."""
+    """Print the mood of a video over time, and plot it; returns whether all of it could be read."""
     from vibecheck.video.clip import Clip, summarise
 
     readings: list[ClipReading] = []
@@ -209,7 +209,7 @@ def _plot(out: Path, path: Path, readings: list["ClipReading"], every: float) ->
 
 @contextmanager
 def _progress(what: str, total: float | None):
-    """A progress bar, on a terminal only; yields what advances it."""
+    """A progress bar, on a terminal only; yields the function that advances it."""
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(escape(what), total=total)
         yield lambda step: progress.advance(task, step)

@@ -1,1 +1,1 @@
-"""A synthetic history: some months of made-up vibe checks, to see the dashboard alive."""
+"""A synthetic history: some months of generated vibe checks, to see the dashboard with data."""

@@ -58,7 +58,7 @@ def build(
         try:
             made = _fill(unfinished, plan, portraits, progress)
             (unfinished / STAMP).write_text(_stamp(plan, made), encoding="utf-8")
-            unfinished.chmod(0o755)  # as any other folder; a temporary one is for its owner alone
+            unfinished.chmod(0o755)  # the usual permissions; a temporary folder is private to its owner
             _put_in_place(unfinished, folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -119,7 +119,7 @@ def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Calla
 
 
 def _put_in_place(unfinished: Path, folder: Path) -> None:
-    """Moves the new history into place. Of the old one, only what a demo wrote is deleted."""
+    """Moves the new history into place. Only files that a demo wrote are deleted from the old one."""
     if not folder.exists():
         unfinished.rename(folder)
         return

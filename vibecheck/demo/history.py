@@ -18,7 +18,7 @@ from vibecheck.records.synthetic import ORIGIN
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
 from vibecheck.vision.faces import FaceQuality
 
-# Prefix of all made-up visitors and labellers.
+# Prefix of all synthetic visitors and labellers.
 MARK = "demo"
 CHUNK = 5000
 SOURCES = ("live", "photo", "upload")
@@ -43,7 +43,7 @@ class Part:
 
 
 def versions(plan: Plan) -> list[ModelVersion]:
-    """The model versions of the history, and since when each was live."""
+    """The model versions of the history, and when each went live."""
     start = plan.until - timedelta(days=plan.days)
     return [
         ModelVersion(version, ORIGIN, start + share * (plan.until - start))
@@ -161,5 +161,5 @@ def _working_hours(day: datetime, rng: np.random.Generator) -> datetime:
 
 
 def _somebody(plan: Plan, role: str, number: int) -> str:
-    """A made-up id: as long as the hash of a real visitor, and recognisably none."""
+    """A synthetic id: as long as the hash of a real visitor, but recognisable."""
     return MARK + hashlib.sha256(f"{plan.seed} {role} {number}".encode()).hexdigest()[len(MARK) :]

@@ -17,7 +17,7 @@ from vibecheck.vision.sample_faces import lfw_faces
 
 # The portrait's side as a fraction of the picture's.
 SHARE = 1 / KEPT_SCALE
-# Portraits a mood: those that the model finds most like it.
+# Portraits per mood: those to which the model gives its highest probability.
 PER_MOOD = 16
 # Brightness of an average portrait, 0 to 255.
 LUMA = 110.0
@@ -71,7 +71,7 @@ def unseen_face(quality: FaceQuality) -> Face:
 
 
 def kept_side(size: float) -> int:
-    """Side of what may be kept of a picture with a face of this size, px (see `crops.kept_crop`)."""
+    """Side of the kept crop of a face of this size, px (see `crops.kept_crop`)."""
     return int(min(KEPT_SIDE, max(32, round(size * KEPT_SCALE))))
 
 

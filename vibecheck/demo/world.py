@@ -1,4 +1,4 @@
-"""Simulates the vibe checks of a synthetic history as arrays: who came when, and what the model answered.
+"""Simulates the vibe checks of a synthetic history as arrays: visitors, times, and the model's answers.
 
 The simulated model is a Gaussian classifier. Each mood is a point, similar moods lie close together, and a
 check observes the point of the true mood plus noise. The probabilities are the posterior given that
@@ -80,7 +80,7 @@ class World:
 
     @property
     def mood(self) -> np.ndarray:
-        """What the model answered."""
+        """The model's answer."""
         return self.probabilities.argmax(axis=1)
 
 
@@ -229,7 +229,7 @@ def _points() -> np.ndarray:
 
 
 def _kept(visitor: np.ndarray, people: int, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Which pictures are kept: those of one visitor in five, `most` at most."""
+    """Which pictures are kept: those of one visitor in five, at most `most`."""
     said_yes = np.flatnonzero((rng.random(people) < 0.2)[visitor])
     kept = np.zeros(len(visitor), bool)
     kept[rng.permutation(said_yes)[:most]] = True

@@ -62,7 +62,7 @@ def build(
 ) -> Installed:
     """The model of `source`, ready to run; built only if it is not installed intact, or `again`.
 
-    A folder that is not on this machine is looked up by `others`. Raises VibeCheckError, HubUnreachable
+    `others` looks up a folder that is not on this machine. Raises VibeCheckError, HubUnreachable
     if trying later may help.
     """
     shelf = Shelf(settings.data)
@@ -114,7 +114,7 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
         origin = f"https://huggingface.co/{source.repo}/tree/{source.revision}"
         about = {"version": version, "origin": origin, "promised_accuracy": None}
         known = Manifest.read(files) if (files / FILE_NAME).exists() else Manifest(version=version)
-        manifest = known.model_copy(update=about)  # an accuracy promised elsewhere is not proved here
+        manifest = known.model_copy(update=about)  # an accuracy stated by others is not proved here
         done = _made(settings, shelf, files, part, manifest, str(source), tell)
         shutil.rmtree(shelf.downloads(version), ignore_errors=True)
     return done

@@ -1,4 +1,4 @@
-"""Candidate ways to run a model on this machine: which is fastest and still answers as transformers does?
+"""Candidate ways to run a model on this machine, to find the fastest that answers like transformers.
 
     fp32          full precision
     int8 dynamic  linear layers in 8 bits, activation scales computed at run time: for transformers
@@ -114,7 +114,7 @@ def make(
     tell("compiling", 0, 1)
     manifest = Manifest.read(folder)
     mapping = map_labels(labels_of(folder))
-    if manifest.grey:  # what such a model sees anyway, and the only pictures that its processor can be given
+    if manifest.grey:  # such a model sees only grey, and its processor accepts nothing else
         faces = grey(faces)
     reference = _answers(Classifier(TorchSession(model, faces.shape[1]), mapping, manifest), faces)
     paths = list(_write(model, calibration, work, tell))

@@ -15,7 +15,7 @@ from pathlib import Path
 from vibecheck.errors import HubUnreachable, ModelError
 from vibecheck.vision.model_source import HubModel
 
-# Plain HTTP resumes a download that was cut off, and is what the tests cover.
+# Plain HTTP resumes an interrupted download, and is covered by the tests.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from huggingface_hub import HfApi, constants, hf_hub_download
@@ -39,7 +39,7 @@ ENDPOINT = "HF_ENDPOINT"
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CHUNK = 1 << 20
-# An interruption loses up to one chunk, and progress is reported by the chunk: the default is 10 MB.
+# An interruption loses up to one chunk, and progress is reported per chunk: the default is 10 MB.
 constants.DOWNLOAD_CHUNK_SIZE = CHUNK
 
 
@@ -99,7 +99,7 @@ def resolve(model: HubModel, token: str | None) -> Commit:
     if not re.fullmatch(r"[0-9a-f]{40}", commit.sha):
         raise ModelError(f"{model}: the Hub named no commit. Check {ENDPOINT} if it is set.")
     if commit.size > LARGEST:
-        raise ModelError(f"{model} has {commit.size / 1e9:.1f} GB; the largest that is taken has 1.5 GB.")
+        raise ModelError(f"{model} has {commit.size / 1e9:.1f} GB; at most 1.5 GB are accepted.")
     return commit
 
 
@@ -165,7 +165,7 @@ def _meter(tell: Callable[[int], None]) -> type:
 
 
 def _verify(path: Path, file: HubFile, commit: Commit) -> None:
-    """Delete and refuse a file that is not what the Hub says it is."""
+    """Delete and refuse a file whose checksum is not the one of the Hub."""
     plain = len(file.digest) == 64
     digest = hashlib.sha256() if plain else hashlib.sha1(b"blob %d\0" % path.stat().st_size)
     with path.open("rb") as content:
@@ -205,7 +205,7 @@ def _explained(model: HubModel) -> Iterator[None]:
         if status in (401, 403):
             raise ModelError(f"The Hub refuses {model} ({status}): check HF_TOKEN.") from error
         raise HubUnreachable(f"The Hub answers with an error ({status}) for {model}.") from error
-    except (ValueError, ImportError) as error:  # httpx on a proxy that it cannot use, or an answer of no JSON
+    except (ValueError, ImportError) as error:  # httpx: an unusable proxy, or an answer that is not JSON
         if not (names := _set(PROXIES)):
             raise HubUnreachable(
                 f"What the Hub answers for {model} cannot be read: check {ENDPOINT}."
@@ -222,6 +222,6 @@ def _explained(model: HubModel) -> Iterator[None]:
     except OSError as error:
         if error.errno in DISK_FULL:
             raise ModelError(
-                f"There is no room left for {model}: free some space, or set VIBECHECK_DATA to another disk."
+                f"The disk is too full for {model}: free some space, or set VIBECHECK_DATA to another disk."
             ) from error
         raise HubUnreachable(f"{model} could not be fetched: {' '.join(str(error).split())}") from error

@@ -85,13 +85,13 @@ def export(model: WithPixels, example: torch.Tensor, optimise: bool = False) -> 
                 output_names=["logits"],
                 dynamic_shapes=({0: torch.export.Dim("faces", min=1, max=1024)},),
             )
-    except Exception as error:  # a third party's code: whatever it raises is the reason
+    except Exception as error:  # third-party code: any exception is the reason
         kind = type(model.model).__name__
         raise ModelError(f"{kind} cannot be exported to ONNX: {one_line(error)}.") from error
     if not optimise:
         onnxscript.optimizer.fold_constants(program.model, input_size_limit=SMALL, output_size_limit=SMALL)
         onnxscript.optimizer.remove_unused_nodes(program.model)
-    graph = program.model_proto  # made anew each time it is asked for
+    graph = program.model_proto  # created at each access
     helper.set_model_props(graph, made_with(model.manifest))
     return graph
 

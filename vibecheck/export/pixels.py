@@ -2,7 +2,7 @@
 
 Processors of transformers differ in settings that are easily missed: BGR instead of RGB, an offset after
 scaling, a second division by the standard deviation, a centre crop of a resized picture. All of these are
-a crop and a linear map of each channel, which the exported graph can do exactly; whatever is not is refused.
+a crop and a linear map of each channel, which the exported graph can do exactly; anything else is refused.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from vibecheck.errors import ModelError
 SIDES = range(16, 1025)  # px; larger inputs are not for live video
 # Largest error of a pixel, as a share of the range of its channel, that counts as exact.
 EXACT = 1e-4
-LONGEST = 300  # characters of what another library says
+LONGEST = 300  # characters of a message of another library
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PixelMap:
 
     @property
     def description(self) -> str:
-        """What of a face crop goes into the model, for its report."""
+        """The part of a face crop that the model sees, for its report."""
         if self.side == self.size:
             return f"the whole face crop, {self.side} px"
         return f"the central {self.size} px of a face crop of {self.side} px, as its image processor crops"
@@ -54,15 +54,15 @@ class PixelMap:
 def run_processor(processor: Any, pictures: np.ndarray) -> np.ndarray:
     """N x C x H x W float32 from the processor itself; `pictures` is N x S x S x 3 or x 1 uint8.
 
-    Raises ModelError if it fails, or makes something else of a picture.
+    Raises ModelError if it fails, or returns something other than one picture.
     """
     images = [Image.fromarray(each[:, :, 0] if each.shape[2] == 1 else each) for each in pictures]
     try:
         values = np.asarray(processor(images=images, return_tensors="np")["pixel_values"], np.float32)
-    except Exception as error:  # a third party's code: whatever it raises is the reason
+    except Exception as error:  # third-party code: any exception is the reason
         raise ModelError(f"its image processor fails on a picture: {one_line(error)}") from error
     if values.ndim != 4 or len(values) != len(images):
-        raise ModelError("its image processor does not make one picture of a picture")
+        raise ModelError("its image processor does not turn a picture into one picture")
     return values
 
 
@@ -122,5 +122,5 @@ def _sides(processor: Any, size: int) -> Iterator[int]:
 
 
 def one_line(error: BaseException) -> str:
-    """What an error of another library says, as one line that is not too long."""
+    """The message of another library's error, as one line that is not too long."""
     return " ".join(str(error).split())[:LONGEST].rstrip(".") or type(error).__name__

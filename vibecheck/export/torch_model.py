@@ -19,18 +19,18 @@ from vibecheck.export.pixels import PixelMap, measure_pixels, one_line, run_proc
 from vibecheck.vision.classifier import labels_of
 from vibecheck.vision.manifest import Manifest
 
-# ITU-R BT.601 luma, as Pillow's "L" and OpenCV's RGB2GRAY have it.
+# ITU-R BT.601 luma, as in Pillow's "L" and OpenCV's RGB2GRAY.
 LUMA = (0.299, 0.587, 0.114)
 # The same in Pillow's fixed-point numbers, for models with one channel.
 PILLOW_LUMA = (19595 / 65536, 38470 / 65536, 7471 / 65536)
 WEIGHTS = "*.safetensors"
-# Buffers that are computed from the configuration, or unused once training is over: older files have them
-# where newer versions of transformers do not, and the other way round.
+# Buffers that are computed from the configuration, or unused after training: some files contain them
+# although this version of transformers does not, or the reverse.
 COMPUTED = (
     *("num_batches_tracked", "position_ids", "relative_position_index", "relative_coords_table"),
     *("attention_bias_idxs",),
 )
-NAMED = 3  # so many weights are named in a message
+NAMED = 3  # the number of weights that a message names
 
 
 class WithPixels(torch.nn.Module):
@@ -63,7 +63,7 @@ class WithPixels(torch.nn.Module):
         return self.model(pixel_values=values).logits / self.manifest.temperature
 
     def reference(self, pixels: torch.Tensor) -> torch.Tensor:
-        """What transformers' own processor and model answer to the same crops, calibrated."""
+        """The calibrated answers of transformers' own processor and model to the same crops."""
         pictures = pixels.numpy()
         if self.pixels.channels == 1:
             pictures = grey(pictures)[..., :1]
@@ -101,7 +101,7 @@ def open_folder(folder: Path, manifest: Manifest, attention: str | None = None) 
         raise ModelError(f"{manifest.version} cannot be used: {error}.") from error
     except ImportError as error:
         raise ModelError(
-            f"{manifest.version} needs a package that VibeCheck does not bring: {one_line(error)}."
+            f"{manifest.version} needs a package that VibeCheck does not install: {one_line(error)}."
         ) from error
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{manifest.version} cannot be opened: {one_line(error)}.") from error
@@ -173,12 +173,12 @@ def _image_size(config: Any) -> int:
 
 
 def _try(model: WithPixels) -> None:
-    """Refuse a model that does not take what its own processor makes."""
+    """Refuse a model that does not accept the output of its own processor."""
     side = model.pixels.side
     try:
         with torch.inference_mode():
             model(torch.zeros((1, side, side, 3), dtype=torch.uint8))
-    except Exception as error:  # a third party's code: whatever it raises is the reason
+    except Exception as error:  # third-party code: any exception is the reason
         raise ModelError(
-            f"the model does not take the pictures of its own processor ({one_line(error)})"
+            f"the model does not accept the pictures of its own processor ({one_line(error)})"
         ) from error

@@ -1,4 +1,4 @@
-"""Imports labelled pictures as predictions with feedback, processed as a visitor's photo is.
+"""Imports labelled pictures as predictions with feedback, processed like a visitor's photo.
 
 The id of an imported prediction is a hash of its picture file. So a picture is stored once, however often and
 under whatever name it is imported, and an interrupted import can be resumed.
@@ -25,7 +25,7 @@ SOURCE = "import"
 
 
 class ImportStatus(Enum):
-    """What was done with a labelled picture that was not refused."""
+    """The outcome for a labelled picture that was not refused."""
 
     NEW = "new"
     KNOWN = "known"  # was stored, with the same label
@@ -49,7 +49,7 @@ class ImportedPicture:
 class Importer:
     """Imports labelled pictures into a store.
 
-    `crops`: each picture is a face crop already. `now` is the time of the import, and of pictures without
+    `crops`: each picture is already a face crop. `now` is the time of the import, and of pictures without
     one. Pictures older than `retention_days` are refused: the next sweep would delete them.
     """
 
@@ -80,7 +80,7 @@ class Importer:
                 f"It was taken more than {self._days} days ago and would be deleted by the next sweep: "
                 "raise VIBECHECK_RETENTION_DAYS, or leave its timestamp out.",
             )
-        assert labelled.path is not None  # pictures of files are what is imported
+        assert labelled.path is not None  # imported pictures come from files
         data = read_bytes(labelled.path)
         prediction_id = id_of(data)
         label, place = self._told.get(prediction_id, (labelled.label, ""))
@@ -95,7 +95,7 @@ class Importer:
             )
         said = self._label(prediction_id)
         if said != labelled.label:
-            # Without a label it is new: the import was interrupted before it came to that.
+            # Without a label it is new: the import was interrupted before it was labelled.
             status = ImportStatus.RELABELLED if said else ImportStatus.NEW
             self._store.label(prediction_id, labelled.label, SOURCE, None, self._now)
         self._told.setdefault(prediction_id, (labelled.label, _place(labelled)))
@@ -103,7 +103,7 @@ class Importer:
 
     def _add(self, prediction_id: str, labelled: LabelledPicture, reading: Reading) -> Prediction:
         if not self._store.pictures.has_room():
-            raise RecordsError("The disk is nearly full: free some space, and import again to go on.")
+            raise RecordsError("The disk is nearly full: free some space, and import again to continue.")
         prediction, best = check.predict(
             Moment.of(reading),
             source=SOURCE,

@@ -79,7 +79,7 @@ def _in_folder(folder: Path, left_out: Counter[str]) -> Iterator[LabelledPicture
             raise LabelsError(f"{folder} has no folder that is named for a mood ({', '.join(NAMES)}).")
         for path in entries:
             if not path.is_dir() and is_picture(path):
-                yield RefusedPicture(None, str(path), "It lies in no folder that is named for a mood.")
+                yield RefusedPicture(None, str(path), "It is not in a folder that is named for a mood.")
         for subfolder in subfolders:
             label = name_of(subfolder.name)
             if label is None:
@@ -181,7 +181,7 @@ def _parsed(row: int, cells: Mapping[str, str], below: Path) -> LabelledPicture 
 
 
 def _below(folder: Path, written: str) -> Path:
-    """The file that `written` names. Raises LineError if that lies outside the folder, also by a symlink.
+    """The file that `written` names. Raises LineError if that is outside the folder, also by a symlink.
 
     Otherwise somebody else's label file could have any picture of this machine imported.
     """
@@ -194,7 +194,7 @@ def _below(folder: Path, written: str) -> Path:
         if not path.exists() and not Path(written).is_absolute():
             path = _as_on_disk(folder, written)
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise LineError(f"It lies outside {folder}: name the folder of the pictures with --pictures.")
+            raise LineError(f"It is outside {folder}: name the folder of the pictures with --pictures.")
     except (OSError, RuntimeError, ValueError):  # a null byte, a name too long, a circle of symlinks
         raise LineError("It cannot be the path of a file.") from None
     return path
@@ -228,11 +228,11 @@ def _moment(written: str) -> datetime | None:
         moment = datetime.fromisoformat(written)
         moment = (moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise LineError(f"{_shown(written)} is no time: write it as 2026-01-31T12:00:00Z.") from None
+        raise LineError(f"{_shown(written)} is not a time: write it as 2026-01-31T12:00:00Z.") from None
     if moment < EARLIEST:
         raise LineError(f"{_shown(written)} is before {EARLIEST.year}.")
     if moment > datetime.now(UTC) + AHEAD:
-        raise LineError(f"{_shown(written)} lies in the future.")
+        raise LineError(f"{_shown(written)} is in the future.")
     return moment
 
 

@@ -1,4 +1,4 @@
-"""Training runs that the app starts, in processes of their own that outlive it.
+"""Training runs that the app starts, in separate processes that outlive it.
 
 runs.py        starts, cancels and lists them
 supervisor.py  python -m vibecheck.training FOLDER: runs the training command and reports to the records

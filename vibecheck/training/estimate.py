@@ -89,7 +89,7 @@ class Estimate:
 
     @property
     def refusal(self) -> str:
-        """Why this machine is too small, and what to do."""
+        """Why this machine has too little memory, and what to do."""
         return (
             f"Fine-tuning this model needs about {self.memory_mb / 1000:.1f} GB of memory; "
             f"{self.available_mb / 1000:.1f} GB are free here. Close other programs, start from a smaller "
@@ -214,7 +214,7 @@ def size_of_base(base: str, data: Path, embedded: str) -> Size | None:
 
 
 def estimate_of(size: Size, labels: int, epochs: int | None) -> Estimate:
-    """The estimate for so many labels, with the threads of the page's runs."""
+    """The estimate for this many labels, with the threads of the page's runs."""
     passes = passes_for(size, epochs)
     takes = of(size, round(labels * TRAIN), round(labels * VALID), passes)
     return replace(takes, minutes=takes.minutes * takes.cores / resources.threads())

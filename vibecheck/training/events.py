@@ -1,4 +1,4 @@
-"""The events of the training command, and the progress of a run that they add up to.
+"""The events of the training command, and the progress of a run computed from them.
 
 The command prints one JSON object a line. It loads models and pictures of others, so its output is untrusted:
 unknown lines are dropped, long ones cut, and the rest is validated.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 # Past runs that are considered, the latest first.
 LATEST = 5
-# Training has the lowest priority, but is never quite starved.
+# Training has the lowest priority, but always gets some CPU time.
 LEAST_SHARE = 0.25
-# Loads are alike that differ by no more than this share of the cores.
+# Two loads count as similar if they differ by no more than this share of the cores.
 ALIKE = 0.5
 
 
@@ -28,7 +28,7 @@ class PastRun:
 def pace(past: Sequence[PastRun], threads: int, cores: int, load: float) -> float:
     """The factor by which to multiply an estimate for an idle machine.
 
-    It is the median of the latest `past` runs (the latest first) that began at a load like this. Without any
+    It is the median of the latest `past` runs (the latest first) that began at a similar load. Without any
     it follows from the `load`: training gets the cores that others leave, and at most `threads` of them.
     """
     alike = [

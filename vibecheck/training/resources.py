@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 CGROUP = Path("/sys/fs/cgroup")
-# On Linux, a new process has no command line for some ms (one in four, on a busy machine); kernel threads
+# On Linux, a new process may have no command line for some ms (one in four on a busy machine); kernel threads
 # never have one.
 BORN_WITHIN = 1.0
 

@@ -77,7 +77,7 @@ class RunFolder:
                 text = file.read().decode(errors="replace")
         except OSError:
             return ""
-        # Of a progress bar, only its last state.
+        # Only the last state of a progress bar.
         lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in _ESCAPES.sub("", text).split("\n")]
         return "\n".join(_CONTROL.sub(" ", line)[:500] for line in lines[-LOG_LINES:]).strip()
 

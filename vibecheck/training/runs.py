@@ -38,7 +38,7 @@ class RunRequest:
     reference: str | None = None
 
     def options(self, folder: RunFolder) -> list[str]:
-        """Arguments of the command. A value cannot be taken for an option: it follows a =."""
+        """Arguments of the command. Values follow a =, so that none can be mistaken for an option."""
         given = {
             "source": self.source,
             "base": self.base,
@@ -82,8 +82,8 @@ class TrainingRuns:
         self._engine.dispose()
 
     def start(self, request: RunRequest) -> TrainingRun:
-        """Starts a run in processes of its own. Raises JobError where one runs already, or none can be."""
-        self.running()  # notes the end of one that died
+        """Starts a run in separate processes. Raises JobError if another one is running, or it fails."""
+        self.running()  # records the end of one that died
         job_id = uuid4().hex
         asked = request.noted() | {"load": round(load_now(), 2)}  # of the machine, before it begins
         self._ledger.begin(job_id, asked, resources.host(), resources.pid_space())
@@ -105,7 +105,7 @@ class TrainingRuns:
     def running(self) -> TrainingRun | None:
         """The run that is under way on any copy, or None.
 
-        One whose process is gone is recorded as ended, by what its folder says, or as lost.
+        A run whose process is gone is recorded as ended, according to its folder, or as lost.
         """
         job = self._ledger.running()
         if job is None or self._alive(job):
@@ -120,12 +120,12 @@ class TrainingRuns:
             note_end(self._ledger, folder, str(known), str(end.get("sentence", "")), progress_in(folder))
         else:
             self._end_orphans(folder)
-            told = "Its process is gone: the machine was restarted, or it was killed (too little memory?)."
+            told = "Its process ended: the machine was restarted, or it was killed (too little memory?)."
             note_end(self._ledger, folder, LOST, told, progress_in(folder))
         return self._ledger.running()
 
     def get(self, job_id: str) -> TrainingRun:
-        """One run. Raises JobError where it is not remembered."""
+        """One run. Raises JobError if it is no longer in the records."""
         return self._ledger.get(job_id)
 
     def history(self, limit: int = 20) -> list[TrainingRun]:

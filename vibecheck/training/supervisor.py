@@ -1,6 +1,6 @@
 """Supervises one training run, independently of the app that started it.
 
-A process in a session of its own. It starts the training command in a process group of the lowest priority,
+It runs in its own session. It starts the training command in a process group of the lowest priority,
 stores its events, reports to the records, and ends the command when that is requested on any copy of the app.
 If it is killed, the command ends at its next output, with a broken pipe.
 """
@@ -33,7 +33,7 @@ RENEWS_EVERY = 15.0
 GRACE = 20.0
 # The largest events file, in bytes.
 MOST_WRITTEN = 20_000_000
-# For so many seconds the end of a run is reported to a database that cannot be reached.
+# Seconds for which reporting the end of a run is retried if the database cannot be reached.
 PATIENCE = 3600.0
 CANCELLED_STATUS = 130
 
@@ -92,7 +92,7 @@ class Supervisor:
         finally:
             child.signal_group(process.pid, child.KILL)  # also its children
         listening.join(5)
-        # If it is still listening, a process outside the group holds the pipe open.
+        # If the reader is still waiting, a process outside the group holds the pipe open.
         if process.stdout and not listening.is_alive():
             process.stdout.close()
         return self._end(*self._outcome(status))
