@@ -187,7 +187,7 @@ def test_a_file_with_another_checksum_is_refused_and_not_kept(hub, tmp_path):
 def test_full_disk_is_reported(hub, tmp_path):
     problem = fetch(tmp_path, hub.url, largest=1_000_000)[1]
     assert problem["kind"] == "ModelError"
-    assert "no room left" in problem["sentence"] and "VIBECHECK_DATA" in problem["sentence"]
+    assert "too full" in problem["sentence"] and "VIBECHECK_DATA" in problem["sentence"]
     assert WEIGHTS not in got(tmp_path)
 
 
