@@ -23,7 +23,7 @@ def pretrain(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
     out: Annotated[Path, typer.Option(help="Folder of the model; its name becomes the version.")],
     start: Annotated[
-        Path | None, typer.Option(help="Model folder to start from; else random weights.")
+        Path | None, typer.Option(help="Model folder to start from. Default: random weights.")
     ] = None,
     muxspace: Annotated[
         Path | None, typer.Option(help="Parquet file of muxspace's faces, to train on as well.")
@@ -39,11 +39,13 @@ def pretrain(
         float | None, typer.Option(min=0, max=1, help="Share of epochs, at the end, with less augmentation.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same model.")] = None,
-    minutes: Annotated[float, typer.Option(help="Stop after so many; the same command resumes.")] = math.inf,
+    minutes: Annotated[
+        float, typer.Option(help="Stop after this many minutes; the same command resumes.")
+    ] = math.inf,
 ) -> None:
     """Train the embedded model on FER+ faces; prints a line of JSON after each epoch.
 
-    What is not given is as in finetune/embedded/recipe.py: one recipe from scratch, one with --start. An
+    Defaults are in finetune/embedded/recipe.py: one recipe from scratch, one with --start. An
     interrupted run resumes from its checkpoint in --out.
     """
     from finetune.embedded import ferplus
@@ -83,7 +85,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="A parquet file of FER+.")],
     prior: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Strength of the prior's correction; else the model's."),
+        typer.Option(min=0, max=1, help="Strength of the class-prior correction. Default: the model's."),
     ] = None,
     alter: Annotated[
         bool, typer.Option("--alter", help="Also on darker, blurred, rotated … copies.")

@@ -49,7 +49,7 @@ class FineTuneRequest:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a dry run finds. `restored` says that it read records and models back from Comet first."""
+    """The result of a dry run. `restored` says that it first restored records and models from Comet."""
 
     collected: TrainingData
     base: Model
@@ -111,7 +111,7 @@ def _train(start: "_Started | None", device: str, tell: Tell, state: Any) -> "Le
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    """What every process needs to know; `collected` is for the first one only."""
+    """What every process needs; `collected` is for the first one only."""
 
     out: Path
     base: Model
@@ -133,7 +133,7 @@ def _start(
     device: str,
     tell: Tell,
 ) -> _Started:
-    """Collect, check, and write the plan and the data; or take up the plan of an interrupted run."""
+    """Collect, check, and write the plan and the data; or continue the plan of an interrupted run."""
     before = plan.read(out)
     if registration.is_trained(out):
         raise VibeCheckError(
@@ -182,7 +182,7 @@ def recipe_of(size: estimate.Size, epochs: int | None) -> TrainingRecipe:
 
 
 def device_of(wanted: str) -> str:
-    """The device to train on: an accelerator where there is one, unless another is wanted."""
+    """The device to train on: an accelerator if there is one, unless another device is requested."""
     import torch
 
     if wanted != "auto":

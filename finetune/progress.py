@@ -36,7 +36,7 @@ class Terminal:
                 self._step(event)
                 self._say(
                     f"{STAGES[event['stage']]}, epoch {event['epoch']:g} of {event['of']}: accuracy "
-                    f"{event['accuracy']:.1%} on the validation part"
+                    f"{event['accuracy']:.1%} on the validation set"
                 )
             case "collected":
                 self._say(collected_sentences(event))

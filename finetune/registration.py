@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from finetune.training.challenger import Learned
 
 T = TypeVar("T")
-# Records that cannot be reached are asked again for so many seconds: a database restarts in that time.
+# Seconds for which unreachable records are retried: a database restarts in that time.
 PATIENCE = 900.0
 LONGEST_PAUSE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A finished training: what the registry is told of it, and where its labels came from.
+    """A finished training: the facts for the registry, and the source of its labels.
 
     `pictures` and `crops` are options of files of labels.
     """
@@ -61,7 +61,7 @@ class Trained:
 
 
 def keep(out: Path, base: "Model", learned: "Learned", request: "FineTuneRequest") -> Trained:
-    """Write the model folder and what there is to know of it into `out`."""
+    """Write the model folder and the facts about it into `out`."""
     from finetune.training import challenger
 
     version = learned.about["version"]
@@ -170,7 +170,7 @@ def _judge(
     """Judge against the champion of this moment; returns whether it was proved, and promoted."""
     from finetune.judging.judge import judge_challenger
 
-    if judging is None:  # read anew: some may have been deleted during the training, others came
+    if judging is None:  # read again: some may have been deleted during the training, and others added
         source = "store" if trained.from_records else trained.source
         pictures = Path(trained.pictures) if trained.pictures else None
         judging = collect(settings, source, pictures=pictures, crops=trained.crops).judging

@@ -35,7 +35,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 def fine_tune(
     context: typer.Context,
     source: Annotated[
-        str, typer.Option(help="store, comet, a folder with a folder a mood, or a CSV file of labels.")
+        str, typer.Option(help="store, comet, a folder with a subfolder per mood, or a CSV file of labels.")
     ] = "store",
     base: Annotated[
         str | None,
@@ -47,7 +47,7 @@ def fine_tune(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the run; the same one goes on. Default: a new one in the data folder.",
+            help="Folder for the run; the same one resumes it. Default: a new one in the data folder.",
             show_default=False,
         ),
     ] = None,
@@ -138,7 +138,7 @@ def _telling(lines: bool):
     except Exception as error:
         terminal.close()
         if isinstance(error, BrokenPipeError):
-            raise typer.Exit(1) from error  # nobody listens
+            raise typer.Exit(1) from error  # nobody reads the output
         if not isinstance(error, VibeCheckError):
             traceback.print_exc()
         sentence = sentence_of(error)
@@ -150,7 +150,7 @@ def _telling(lines: bool):
 
 
 def sentence_of(error: BaseException) -> str:
-    """What ended a run, in a sentence that says what to do."""
+    """Why a run ended, in a sentence that says what to do."""
     if isinstance(error, VibeCheckError):
         return str(error)
     chain = []
@@ -211,7 +211,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _quiet() -> None:
-    """Silence libraries: their warnings, their progress bars, and their look for newer data sets."""
+    """Silence libraries: their warnings, progress bars, and checks for newer data sets."""
     logging.disable(logging.WARNING)
     warnings.filterwarnings("ignore", module=r"sklearn\b")
     for name in ("HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):

@@ -2,7 +2,7 @@
 
     source → agreed label → readable picture → duplicates removed → train/held-out split
 
-Whatever is left out on the way is counted under one of REASONS.
+Everything left out on the way is counted under one of REASONS.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ REASONS = {
     "unreadable": "the picture cannot be read",
     "no_face": "the picture shows no face, or several",
     "refused": "the line or folder cannot be used",
-    "twice": "the same picture is there already",
+    "twice": "the same picture is already there",
 }
 # Concurrent reads: object storage has a high latency.
 AT_ONCE = 8
@@ -40,7 +40,7 @@ AT_ONCE = 8
 class TrainingData:
     """The rows, oldest first, and how many were left out for each of REASONS.
 
-    `by_visit`: visits were split instead of visitors. `validation` are ids of the train side that validate.
+    `by_visit`: visits were split instead of visitors. `validation` are the training ids used for validation.
     """
 
     rows: tuple[LabelledPicture, ...]
@@ -55,7 +55,7 @@ class TrainingData:
 
     @property
     def valid(self) -> list[LabelledPicture]:
-        """The validation part."""
+        """The validation set."""
         return [row for row in self.rows if row.prediction_id in self.validation]
 
     @property
@@ -146,7 +146,7 @@ def check(collected: TrainingData) -> None:
 
 
 def _agreed(found: Iterable[LabelledPicture], left_out: Counter[str]) -> list[LabelledPicture]:
-    """Those whose mood people agree on."""
+    """The rows whose mood people agree on."""
     chosen = []
     for each in found:
         if each.label == CANT_TELL:
@@ -163,7 +163,7 @@ def _readable(
     images: Pictures,
     left_out: Counter[str],
 ) -> list[LabelledPicture]:
-    """Those whose picture is there and can be decoded, with the picture."""
+    """The rows whose picture exists and can be decoded, with the picture."""
     usable = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
         pictures = threads.map(lambda each: _read(each, images), found)
@@ -176,7 +176,7 @@ def _readable(
 
 
 def _read(found: LabelledPicture, images: Pictures) -> bytes | str | None:
-    """The picture, None where it is gone, or the reason why it cannot be used."""
+    """The picture, None if it was deleted, or the reason why it cannot be used."""
     try:
         picture = found.picture or images.get(found.prediction_id)
         if picture is not None:
@@ -187,7 +187,7 @@ def _read(found: LabelledPicture, images: Pictures) -> bytes | str | None:
 
 
 def _unique(found: Iterable[LabelledPicture], left_out: Counter[str]) -> list[LabelledPicture]:
-    """Each picture once; none of its copies where they are labelled with different moods."""
+    """Each picture once; no copy of it if the copies have different labels."""
     same: dict[bytes, list[LabelledPicture]] = defaultdict(list)
     for each in found:
         assert each.picture is not None
@@ -197,7 +197,7 @@ def _unique(found: Iterable[LabelledPicture], left_out: Counter[str]) -> list[La
         if len({each.label for each in copies}) > 1:
             left_out["conflicting"] += len(copies)
             continue
-        # A copy whose side is assigned already stands for the others.
+        # A copy whose side is already assigned replaces the others.
         copies.sort(key=lambda each: (each.side is None, each.made_at, each.prediction_id))
         chosen.append(copies[0])
         left_out["twice"] += len(copies) - 1

@@ -74,7 +74,7 @@ def from_files(
             left_out["unreadable"] += 1
     if not found and left_out["no_face"]:
         raise LabelsError(
-            f"No picture of {path} shows one face. If they are face crops already, add --crops."
+            f"No picture of {path} shows one face. If they are already face crops, add --crops."
         )
     return found
 
@@ -86,7 +86,7 @@ def _of_file(line: LabelledPicture, detector: FaceDetector | None, now: datetime
 
 
 def _face_of(data: bytes, detector: FaceDetector | None) -> tuple[bytes, Face | None]:
-    """The part of a picture that would be kept of a visitor's photo: the face, without the room."""
+    """The crop that would be kept of a visitor's photo: the face, without the room."""
     picture = decode(data)
     if detector is None:
         small = max(picture.shape[:2]) <= KEPT_SIDE

@@ -37,7 +37,7 @@ def split(rows: Sequence[LabelledPicture]) -> tuple[dict[str, str], bool]:
 
 
 def validation(rows: Sequence[LabelledPicture], by_visit: bool) -> set[str]:
-    """The ids of the validation part of `rows`, which are all of the train side.
+    """The ids of the validation set within `rows`, which are all training rows.
 
     About a fifth of the rows: whole visitors (or visits) in the order of a hash, so that the same rows give
     the same part. A unit with too many rows is skipped; where every unit is, rows are taken singly.

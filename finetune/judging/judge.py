@@ -116,7 +116,7 @@ def _judging(
     recorded: Collection[str],
     trained_on: Collection[str],
 ) -> tuple[JudgedReadings, dict[str, LabelledPicture], Counter[str]]:
-    """The labels that judge, the held-out pictures among them, and counts of other labels by reason.
+    """The labels that judge, the held-out pictures among them, and counts of excluded labels by reason.
 
     `found` are those in the records; pictures that are not there bring their own labels.
     """
@@ -137,7 +137,7 @@ def _judging(
     own = [_label(row) for row in pictures.values() if row.prediction_id not in known]
     mine = found.learned.get(versions[1], frozenset()) | set(trained_on)
     learned = {**found.learned, versions[1]: mine}
-    # In the order in which their labels came: see `vibecheck.evaluation.evidence`.
+    # In the order in which the labels were given: see `vibecheck.evaluation.evidence`.
     labels = sorted([*found.labels, *own], key=lambda each: (each.given_at, each.prediction_id))
     found = replace(found, labels=tuple(labels), learned=learned)
     allowed = {each.prediction_id for each in found.allowed(versions)}

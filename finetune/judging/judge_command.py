@@ -22,7 +22,7 @@ def judge(
     reference: Annotated[
         Path | None,
         typer.Option(
-            help="Labelled pictures of your own, of which it may lose a hundredth.", show_default=False
+            help="Your own labelled pictures, on which it may lose one point of accuracy.", show_default=False
         ),
     ] = None,
     out: Annotated[

@@ -66,7 +66,7 @@ class Unread:
             self.finish()
 
     def finish(self) -> dict[str, tuple[float, ...]]:
-        """What the model says of all that was added, by name."""
+        """The model's readings of all added pictures, by name."""
         start = time.perf_counter()
         if self._waiting:
             shares = self.model.probabilities(np.stack(list(self._waiting.values())))
@@ -84,7 +84,7 @@ class Unread:
 
 
 def read_reference(models: Sequence[Classifier], source: Path) -> tuple[list[np.ndarray], np.ndarray]:
-    """What both models say of the operator's own labelled pictures (N x 7 each), and the labels.
+    """Both models' readings of the operator's own labelled pictures (N x 7 each), and the labels.
 
     Raises LabelsError where there are none.
     """

@@ -15,7 +15,7 @@ from vibecheck.vision.model_source import EMBEDDED_NAME, parse_source
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model folder with weights, and what is known of it."""
+    """A model folder with weights, and the facts about it."""
 
     folder: Path
     manifest: Manifest
@@ -27,7 +27,7 @@ class Model:
 
 
 def named(settings: Settings, name: str) -> Model:
-    """A model by what `--base` takes: a version, a Hub id, a folder, or embedded.
+    """The model that `--base` names: a version, a Hub id, a folder, or embedded.
 
     A model that is not on this machine is fetched and built. Raises VibeCheckError.
     """

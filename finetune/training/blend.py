@@ -1,7 +1,7 @@
 """After training: interpolation between old and new weights.
 
 Interpolated models keep most of what either knows (WiSE-FT: Wortsman et al. 2022, arXiv:2109.01903).
-The mix is chosen on the validation part.
+The mix is chosen on the validation set.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from finetune.training.trainer import collate
 
 MIXES = tuple(round(0.1 * tenth, 1) for tenth in range(11))
 # Most of the gain comes with the first half; beyond it the model mostly forgets (docs/fine-tuning.md). The
-# mix goes further only where that is better by this many standard errors: the old model may have been wrong
+# mix goes further only if that is better by this many standard errors: the old model may have been wrong
 # nearly everywhere.
 HALFWAY = MIXES.index(0.5)
 FAR_BETTER = 3.0
@@ -29,7 +29,7 @@ BATCH = 64  # pictures that are read at once
 
 @dataclass(frozen=True, slots=True)
 class WeightMix:
-    """A mix of the old weights (0) and the new ones (1), and its scores on the validation part.
+    """A mix of the old weights (0) and the new ones (1), and its scores on the validation set.
 
     `nll` is weighted by class as in training.
     """

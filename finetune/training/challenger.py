@@ -53,7 +53,7 @@ def train(
     ids: list[str] = []
     if first:
         plan.discard_data(out)
-        # The validation part chooses the model, so it cannot judge it either.
+        # The validation set chooses the model, so it cannot judge it either.
         ids = plan.note_trained_on(out, (*rows["prediction_id"], *valid["prediction_id"]))
     torch.manual_seed(recipe.seed)
     inner, _ = open_folder(base.folder, base.manifest)

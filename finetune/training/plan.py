@@ -1,4 +1,4 @@
-"""The folder of a run: its plan, its checkpoints, and for a moment the pictures it trains on.
+"""The folder of a run: its plan, its checkpoints, and briefly the pictures it trains on.
 
 plan.json        what was asked for, and which predictions train and validate, with their labels
 trained_on.json  the ids of all pictures that any checkpoint was trained on
@@ -35,7 +35,8 @@ FORMAT = 2
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """`version` is the name of the model to be. `asked` is what determines the outcome, as plain JSON.
+    """`version` is the name of the future model. `asked` is everything that determines the outcome, as plain
+    JSON.
 
     `train` and `valid` are the labels by prediction id.
     """
@@ -50,7 +51,7 @@ class RunPlan:
 def asked(
     source: str, base: Model, champion: Model, since: datetime | None, recipe: TrainingRecipe
 ) -> dict[str, Any]:
-    """What determines the outcome of a run, as plain JSON."""
+    """Everything that determines the outcome of a run, as plain JSON."""
     return {
         "source": source,
         "base": base.version,
@@ -75,7 +76,7 @@ def locked(out: Path) -> Iterator[None]:
             f"Another run is under way in {out}: wait for its end, or name another folder with --out."
         ) from None
     finally:
-        if made and not (out / PLAN).exists():  # nothing came of it
+        if made and not (out / PLAN).exists():  # the run produced nothing
             shutil.rmtree(out, ignore_errors=True)
 
 
@@ -122,7 +123,7 @@ def write_data(
 
 
 def data(out: Path) -> tuple[Dataset, Dataset]:
-    """The training and validation parts, memory-mapped."""
+    """The training and validation sets, memory-mapped."""
     train, valid = (dataset.read(out / PICTURES / f"{name}.arrow") for name in ("train", "valid"))
     return train, valid
 
@@ -149,6 +150,6 @@ def write_json(path: Path, content: Mapping[str, Any] | list[str]) -> None:
 
 
 def clear(out: Path) -> None:
-    """Delete what only the training needed."""
+    """Delete files that only the training needed."""
     for name in (PICTURES, CHECKPOINTS):
         shutil.rmtree(out / name, ignore_errors=True)

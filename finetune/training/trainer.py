@@ -215,7 +215,7 @@ class _Progress(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._begun_at = self._share(state)  # that a checkpoint had, where there was one
+        self._begun_at = self._share(state)  # that the checkpoint had, if there was one
         self._began = time.monotonic()
 
     def on_step_end(

@@ -33,7 +33,7 @@ ACCELERATOR = 1 / 60  # time on a small accelerator, relative to one core
 # Loading libraries, compiling the model, and measuring the ways to run it (200 faces each).
 BEFORE_AND_AFTER = 0.5  # minutes
 FACES_TRIED = 1000
-# Schedule over the validation part to choose the mix.
+# Passes over the validation set to choose the mix.
 MIXES = 12
 LIBRARIES_MB = 750
 # Per parameter: weight, gradient, two moments of AdamW, old and best weights.

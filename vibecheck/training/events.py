@@ -92,7 +92,7 @@ class TrainingStep(_EventModel):
 
 
 class Epoch(_EventModel):
-    """The end of an epoch; accuracy is on the validation part."""
+    """The end of an epoch; accuracy is on the validation set."""
 
     event: Literal["epoch"] = "epoch"
     stage: Text = ""
