@@ -207,6 +207,26 @@ def test_each_failure_of_the_camera_is_one_sentence_with_other_ways_beside_it(
     assert (stage_of(page).get_by_role("button", name="START").count() == 0) == (kind == "insecure")
 
 
+@pytest.mark.quick
+def test_every_sentence_is_seen_whole_on_a_phone(visit):
+    page = visit(script="window.permission = 'denied'")
+    is_said(page, "refused")
+    page.evaluate("document.querySelector('iframe').style = 'width: 358px; height: 268px; border: 0'")
+    below = 57  # px, where the choice of live, photo or upload ends
+    for sentence in stage.SENTENCES.values():
+        tops, bottoms = frame(page).evaluate(
+            """sentence => {
+              document.querySelector(".trouble").textContent = sentence;
+              const all = [...document.querySelectorAll(".off > *")];
+              const shown = all.map((each) => each.getBoundingClientRect());
+              const seen = shown.filter((box) => box.height);
+              return [seen.map((box) => box.top), seen.map((box) => box.bottom)];
+            }""",
+            sentence,
+        )
+        assert min(tops) >= below and max(bottoms) <= 268, sentence
+
+
 def test_what_stands_in_the_way_is_said_before_the_press(visit):
     is_said(visit(script="window.permission = 'denied'"), "refused")
     is_said(visit(script="window.permission = 'denied'; window.noCamera = true"), "missing")
