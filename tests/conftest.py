@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from skimage import data
 
 from tests.records.examples import ids
@@ -23,6 +24,11 @@ SHARED = TESTS.parents[1] / "shared"
 SLOW_FOLDERS = ("benchmarks", "browser", "whole")
 # Their tests load PyTorch and its exporter, ten seconds of CPU time.
 TORCH_FOLDERS = ("export", "finetune")
+
+
+# The same examples in every run, however long each takes on a busy machine.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups

@@ -27,7 +27,6 @@ from vibecheck.vision.images import decode
 
 A_THOUSAND = settings(
     max_examples=examples(1000),
-    derandomize=True,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
