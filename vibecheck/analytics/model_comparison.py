@@ -1,7 +1,7 @@
 """The models that made predictions here side by side, and any two of them on the same faces."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import combinations
 
@@ -101,12 +101,13 @@ def paired(found: JudgedReadings, champion: str) -> list[PairedComparison]:
     versions = sorted({version for said in found.said.values() for version in said})
     made = []
     for first, second in combinations(versions, 2):
-        seen = compared(same_faces(found, first, second))
-        if seen.won < seen.lost:
+        faces = same_faces(found, first, second)
+        one, other = faces.right()
+        if one.sum() > other.sum():
             first, second = second, first
-            seen = compared(same_faces(found, first, second))
-        if seen.n:
-            made.append(PairedComparison(first, second, seen))
+            faces = replace(faces, champion=faces.challenger, challenger=faces.champion)
+        if faces.labels:
+            made.append(PairedComparison(first, second, compared(faces)))
     return sorted(made, key=lambda each: (champion not in (each.first, each.second), -each.seen.n))
 
 

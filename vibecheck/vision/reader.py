@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Self
@@ -143,7 +143,8 @@ class Reader:
         if not faces:
             return self._nobody(0.0, start)
         face = self.detector.refine(picture, self.detector.refine(picture, faces[0]))
-        return self._reading(picture, (face, *faces[1:]), 0.0, start, searched=True)
+        kept = partial(self._kept, picture, face, faces[1:])
+        return self._reading(picture, (face, *faces[1:]), 0.0, start, kept=kept)
 
     def read_frame(self, picture: np.ndarray, at: float, expected: Expected = NOTHING_EXPECTED) -> Reading:
         """Read a frame of video (H x W x 3 uint8 RGB) taken at `at` seconds."""
@@ -159,14 +160,14 @@ class Reader:
         first = _to_read(faces, before)
         others = [face for face in faces if face is not first]
         face = self.detector.refine(picture, first)
-        return self._reading(picture, (face, *others), at, start, expected.mirrored, searched=True)
+        kept = partial(self._kept, picture, face, others)
+        return self._reading(picture, (face, *others), at, start, expected.mirrored, kept)
 
     def read_crop(self, picture: np.ndarray) -> Reading:
         """Read a picture that is already a face crop: all of it is used as the face."""
         start = time.perf_counter()
         face = face_filling(picture)
-        reading = self._reading(picture, (face,), 0.0, start)
-        return replace(reading, kept=lambda: kept_crop(picture, face))
+        return self._reading(picture, (face,), 0.0, start, kept=partial(kept_crop, picture, face))
 
     def _kept(self, picture: np.ndarray, face: Face, others: Sequence[Face]) -> tuple[np.ndarray, Face]:
         return kept_crop(picture, face, self.detector.bystanders(picture, face, others))
@@ -178,7 +179,7 @@ class Reader:
         at: float,
         start: float,
         mirrored: bool | None = None,
-        searched: bool = False,
+        kept: Callable[[], tuple[np.ndarray, Face]] | None = None,
     ) -> Reading:
         classifier = self.classifier  # another one may be set meanwhile
         model = classifier.manifest
@@ -186,8 +187,8 @@ class Reader:
         shares = tuple(map(float, classifier.probabilities(cut[np.newaxis], mirrored)[0]))
         quality = measure(picture, faces[0])
         took = _ms_since(start)
-        kept = cache(partial(self._kept, picture, faces[0], faces[1:])) if searched else None
-        return Reading(at, faces, shares, quality, kept, took, model, classifier.calibration)
+        once = cache(kept) if kept else None
+        return Reading(at, faces, shares, quality, once, took, model, classifier.calibration)
 
     def _nobody(self, at: float, start: float) -> Reading:
         classifier = self.classifier
