@@ -145,7 +145,7 @@ def _write(folder: Path, pictures, labels: np.ndarray) -> None:
 def _another_camera(picture: np.ndarray) -> np.ndarray:
     """A face (S x S x 3 uint8 RGB) through a distant, poor camera in a dim, warm room.
 
-    A third of the light, a colour cast, blurred by 1.5 px of 48, and 24 px wide before it is scaled up.
+    It has a third of the light and a colour cast, and is blurred by 1.5 px of 48 and scaled up from 24 px.
     """
     side = picture.shape[0]
     dim = (picture * np.array([0.345, 0.3, 0.21])).round().astype(np.uint8)

@@ -20,7 +20,7 @@ pytest_plugins = ["tests.databases"]
 
 TESTS = Path(__file__).parent
 SHARED = TESTS.parents[1] / "shared"
-# Their tests run the whole app, or what takes long: slow, unless they are marked as quick.
+# Their tests run the whole app, or take long: slow, unless they are marked as quick.
 SLOW_FOLDERS = ("benchmarks", "browser", "whole")
 # Their tests load PyTorch and its exporter, ten seconds of CPU time.
 TORCH_FOLDERS = ("export", "finetune")

@@ -15,7 +15,7 @@ ENOUGH = 30
 # Steps with fewer labels from the random queue have no point on its line.
 ENOUGH_DRAWN = 10
 
-# The weight of the model's own confidence in a bin of confidence, in answers.
+# In each confidence bin, the model's own confidence counts as this many answers.
 PRIOR_ANSWERS = 10
 
 

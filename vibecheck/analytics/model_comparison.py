@@ -46,7 +46,7 @@ class SameFaces:
         return self.champion == self.truth, self.challenger == self.truth
 
     def units(self) -> list[str]:
-        """Whose each face is (N)."""
+        """The visitor of each face (N)."""
         units = visitors.units(self.labels)
         return [units[each.prediction_id] for each in self.labels]
 
@@ -127,7 +127,7 @@ def same_faces(
 def compared(faces: SameFaces, settled: Settled | None = None) -> Comparison:
     """The score of the two models.
 
-    The evidence goes on from the bets that are `settled`, whose labels may be deleted by now.
+    The evidence continues from the `settled` bets, whose labels may have been deleted.
     """
     is_open = np.array([_is_open(each, settled) for each in faces.labels], bool)
     return compare(faces.champion, faces.challenger, faces.truth, faces.units(), settled, is_open)
@@ -146,7 +146,7 @@ def settle(faces: SameFaces, before: Settled | None, until: datetime) -> Settled
 
 
 def oldest_open(faces: SameFaces, settled: Settled | None) -> datetime | None:
-    """When the oldest vibe check was made whose bet is not settled."""
+    """When the oldest vibe check with an unsettled bet was made."""
     return min((each.made_at for each in faces.labels if _is_open(each, settled)), default=None)
 
 

@@ -201,9 +201,9 @@ def more_labels(seen: Comparison, threshold: float = evidence.FIRST) -> int | No
 
 
 def _bets(seen: Comparison) -> int:
-    """How many pictures of different visitors would be the evidence that was reached.
+    """How many pictures, each of another visitor, would give the same evidence.
 
-    Fewer than those on which the models differ, where several of them are of one visitor.
+    That is fewer than the pictures on which the models differ if one visitor has several of them.
     """
     differ, reached = seen.won + seen.lost, (seen.evidence or 1.0) * (1 + 1e-6)
     share, low, high = seen.won / differ, 1, differ + 1

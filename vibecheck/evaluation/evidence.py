@@ -14,8 +14,8 @@ Pictures of one visitor are alike: a visitor (`unit`) is one bet, on the mean si
 each, this is the formula above. A visitor who returns has their bet revised, which the inequality does not
 cover; `benchmarks proof` shows that it costs little.
 
-Labels are deleted after a while. A test of those that are left begins again and again, and succeeds at some
-time. So bets are settled before that: what they have become is kept (see `settled`).
+Labels are deleted after a while. A test of the remaining ones would start again and again, and succeed
+eventually. So bets are settled before that, and their value is kept (see `settled`).
 """
 
 from collections.abc import Hashable, Iterator, Sequence

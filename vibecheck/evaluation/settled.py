@@ -1,6 +1,6 @@
-"""Settled bets of a comparison: what they have become outlasts the deletion of its labels (see `evidence`).
+"""Settled bets of a comparison: their value survives the deletion of its labels (see `evidence`).
 
-It is kept among the metrics of the version that is compared.
+They are stored with the metrics of the version that is compared.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ NODES = 48  # bets of different size
 @with_config(ConfigDict(extra="ignore", allow_inf_nan=False))
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The bets on vibe checks that were made up to the moment `until`.
+    """The bets on vibe checks made up to `until`.
 
-    `logs` are the natural logarithms of what each bet has become, in the order of `evidence`.
+    `logs` are the natural logarithms of the value of each bet, in the order of `evidence`.
     """
 
     until: AwareDatetime
@@ -35,13 +35,13 @@ _SETTLED = TypeAdapter(Settled)
 def name_of(champion: str, since: datetime | None = None) -> str:
     """The name, among a version's metrics, of the settled bets of its comparison with a champion.
 
-    A guard is a comparison of its own, on labels given `since` the promotion.
+    A guard is a separate comparison, on labels given `since` the promotion.
     """
     return f"settled {champion}" + (f" {since.isoformat()}" if since else "")
 
 
 def settled_of(metrics: Mapping[str, Any], champion: str, since: datetime | None = None) -> Settled | None:
-    """The settled bets of a version's comparison with a champion; None where there are none."""
+    """The settled bets of a version's comparison with a champion; None if there are none."""
     try:
         return _SETTLED.validate_python(metrics.get(name_of(champion, since)))
     except ValidationError:

@@ -25,7 +25,7 @@ def watched_promotion(registry: Registry) -> Promotion | None:
     """
     aliases = registry.aliases()
     before = aliases.get(PREVIOUS)
-    # Not simply the newest: the clock may have been set back since another one.
+    # Not always the newest by time: the clock may have been set back.
     pair = aliases[CHAMPION], before
     last = next((each for each in registry.promotions() if (each.version, each.replaced) == pair), None)
     if last is None or last.kind not in ("promotion", "override") or before is None:

@@ -37,7 +37,7 @@ class Trial:
 
     It is the `attempt`-th challenger of this champion. `moods` and `slices` have the score by mood and by
     error slice, where `running` was asked for them. What was proved before stays proved, so the verdict may
-    rest on more than `seen`. Of a guard, `since` is when `against` was promoted.
+    rest on more than `seen`. For a guard, `since` is when `against` was promoted.
     """
 
     version: str
@@ -86,9 +86,9 @@ def guard(registry: Registry, statistics: StatisticsQueries) -> Trial | None:
 def settle_bets(
     registry: Registry, statistics: StatisticsQueries, retention: timedelta, now: datetime
 ) -> None:
-    """Settles the bets on vibe checks that are to be deleted in less than half the `retention`.
+    """Settles the bets on vibe checks that will be deleted in less than half the `retention`.
 
-    Those of the last quarter stay open, for labels that come late. Raises RecordsError.
+    Bets of the last quarter stay open for late labels. Raises RecordsError.
     """
     champion, watched = registry.champion().version, watched_promotion(registry)
     pairs: list[tuple[str, datetime | None]] = [

@@ -18,7 +18,7 @@ def is_synthetic(connection: Connection) -> bool:
 
 
 def refuse_real(connection: Connection) -> None:
-    """Raises RecordsError if the records are synthetic: a real one could not be distinguished from them."""
+    """Raises RecordsError if the records are synthetic: real ones could not be told apart from them."""
     if is_synthetic(connection):
         raise RecordsError(
             "Not recorded: these records are a synthetic history, which takes no real ones. "

@@ -95,9 +95,9 @@ class Stream:
         self._smoother = Smoother()
         self._distribution: Distribution | None = None
         self._readings: deque[Reading] = deque()
-        # Of each mark: its number, the time of its frame, and what it showed.
+        # For each mark: its number, the time of its frame, and what it showed.
         self._marks: deque[tuple[int, float, Distribution | None]] = deque()
-        self._face_since = 0.0  # time of the first frame with the present face
+        self._face_since = 0.0  # when the present face was first seen
         self._number = 0
         self._arrived: float | None = None  # when the newest reading came in
         self._good_until = 0.0  # and until when it is shown

@@ -32,9 +32,9 @@ def receiver(stream: Stream) -> Callable[[av.VideoFrame], None]:
 
 
 def refuse_large_frames() -> None:
-    """From now on, aiortc decodes no frame of more than LARGEST_FRAME pixels, in this process.
+    """Make aiortc drop frames of more than LARGEST_FRAME pixels, everywhere in this process.
 
-    Decoders allocate several bytes a pixel before they decode, and 2 kB of VP8 can announce 268 million.
+    Decoders allocate several bytes per pixel before decoding, and 2 kB of VP8 can announce 268 million.
     """
     decode, create = Vp8Decoder.decode, H264Decoder.__init__
 

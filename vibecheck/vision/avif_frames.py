@@ -29,7 +29,7 @@ class _Bits:
 def largest_frame(data: bytes) -> int:
     """Pixels of the largest frame that a sequence header of the file announces.
 
-    Raises ValueError if there is none where the boxes say that pictures begin, or too much to look at.
+    Raises ValueError if there is none where the boxes say that pictures begin, or if there are too many.
     """
     units, largest = 0, 0
     for start in chain(_item_offsets(data), _chunk_offsets(data)):
@@ -97,7 +97,7 @@ def _skip_operating_points(bits: _Bits) -> None:
 
 
 def _item_offsets(data: bytes) -> Iterator[int]:
-    """Where the items begin, by every `iloc` box: which of several is read, decoders decide."""
+    """Where the items begin, by every `iloc` box: decoders differ in which one they read."""
     for box in _positions(data, b"iloc"):
         with suppress(ValueError):  # these letters inside something else
             yield from _offsets_in(data, box)

@@ -1,6 +1,6 @@
-"""Image files without their metadata, which may be damaged or huge where the picture itself is whole.
+"""Image files without their metadata, which may be damaged or huge although the picture itself is intact.
 
-Pillow refuses such files. What stays is what the pixels and the orientation need; nothing is copied.
+Pillow refuses such files. Only the parts that pixels and orientation need stay; nothing is copied.
 """
 
 import io
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 # Segments of a JPEG: application data 0 to 15, comment; and markers without a segment, or before pixels.
 APP0, APP1, APP14, APP15, COMMENT = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
 END_OF_HEADER = {0x00, 0x01, *range(0xD0, 0xDB)}
-# How the two begin that decide how colours are stored, and their length; decoders ignore shorter ones.
+# The two segments that say how colours are stored: how they begin, and their least length.
 JFIF, JFIF_LENGTH = b"JFIF\0", 14
 ADOBE, ADOBE_LENGTH = b"Adobe", 12
-# The entry of an AVIF's item that holds EXIF. Its orientation is in boxes of its own.
+# The entry of an AVIF's item that holds EXIF. The orientation is in other boxes.
 _EXIF_ITEM = re.compile(rb"infe[\2\3].{3}(?:.{4}|.{6})(?=Exif)", re.DOTALL)
 
 
 def without_metadata(kind: ImageKind, data: bytes, name: str) -> io.BufferedReader:
-    """The file as Pillow reads it, without metadata that it could stumble over.
+    """The file for Pillow, without metadata that it could fail on.
 
     A JPEG's segments have been counted (see `image_formats.check_jpeg_header`). Raises UnreadablePicture if a
     PNG has too many chunks.
@@ -126,7 +126,7 @@ def _is_needed(marker: int, content: memoryview) -> bool:
 def _avif(view: memoryview) -> Iterator[memoryview]:
     if found := _EXIF_ITEM.search(view):
         yield view[: found.end()]
-        yield memoryview(b"none")  # a type that decoders pass over
+        yield memoryview(b"none")  # a type that decoders skip
         yield view[found.end() + 4 :]
     else:
         yield view

@@ -11,8 +11,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 TAKEN = {"rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "backend_operation_request"}
 TAKEN_OPERATIONS = {"deferred_file", "dataframe_chunk"}
 MOST_FILES = 20  # addresses asked for at once
-# Of a message; pages send some kB, with a few dozen widgets. A message of 2 MB can have a million empty
-# ones, and reading them would hold up all visitors for seconds.
+# Limits of one message. Pages send a few kB, with a few dozen widgets. A message of 2 MB can hold a million
+# empty widgets, and parsing them would block all visitors for seconds.
 MOST_BYTES = 200_000
 MOST_WIDGETS = 1000
 # A component's value. WebRTC's offer is the largest: about 8 kB with a dozen candidates. aiortc's time to
