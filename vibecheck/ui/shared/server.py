@@ -19,7 +19,7 @@ from vibecheck.errors import SettingsError
 from vibecheck.ui.access import access_link
 from vibecheck.ui.access.browser_guard import BrowserGuard
 from vibecheck.ui.access.security_headers import SecurityHeaders
-from vibecheck.ui.shared import home_screen
+from vibecheck.ui.shared import allocator, home_screen
 from vibecheck.ui.shared.configuration import settings
 
 MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
@@ -48,6 +48,7 @@ REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content
 @contextlib.asynccontextmanager
 async def lifespan(server: st.App) -> AsyncIterator[None]:
     """Tasks that run as long as the server does. Streamlit's runtime has already started."""
+    allocator.return_memory_early()
     MultiPartParser.spool_max_size = IN_MEMORY
     access_link.announce()
     tasks = [
