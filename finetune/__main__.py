@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from finetune.embedded.recipe import CONTINUED, FROM_SCRATCH
+from finetune.embedded.recipe import BY_LABELS, BY_TEACHERS
 from finetune.judging.judge_command import judge
 from finetune.train_command import fine_tune
 from vibecheck.cli.main import run
@@ -22,11 +22,12 @@ app.command()(judge)
 def pretrain(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
     out: Annotated[Path, typer.Option(help="Folder of the model; its name becomes the version.")],
-    start: Annotated[
-        Path | None, typer.Option(help="Model folder to start from. Default: random weights.")
-    ] = None,
     muxspace: Annotated[
         Path | None, typer.Option(help="Parquet file of muxspace's faces, to train on as well.")
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(help="--out of a finished run, whose answers replace the labels; may be repeated."),
     ] = None,
     architecture: Annotated[
         str | None, typer.Option(help="One of finetune/embedded/architectures.py.")
@@ -34,6 +35,7 @@ def pretrain(
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     side: Annotated[int | None, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = None,
     small_share: Annotated[float | None, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Faces in a batch.")] = None,
     rate: Annotated[float | None, typer.Option(min=0.001, help="Factor of the learning rate.")] = None,
     calm_share: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of epochs, at the end, with less augmentation.")
@@ -43,10 +45,10 @@ def pretrain(
         float, typer.Option(help="Stop after this many minutes; the same command resumes.")
     ] = math.inf,
 ) -> None:
-    """Train the embedded model on FER+ faces; prints a line of JSON after each epoch.
+    """Train a model like the embedded one on FER+ faces; prints a line of JSON after each epoch.
 
-    Defaults are in finetune/embedded/recipe.py: one recipe from scratch, one with --start. An
-    interrupted run resumes from its checkpoint in --out.
+    Defaults are in finetune/embedded/recipe.py: one recipe by labels, one with --teacher. Uses a GPU if there
+    is one. An interrupted run resumes from its checkpoint in --out.
     """
     from finetune.embedded import ferplus
     from finetune.embedded import muxspace as natural
@@ -57,12 +59,13 @@ def pretrain(
         "epochs": epochs,
         "side": side,
         "small_share": small_share,
+        "batch": batch,
         "rate": rate,
         "calm_share": calm_share,
         "seed": seed,
     }
     recipe = replace(
-        CONTINUED if start else FROM_SCRATCH,
+        BY_TEACHERS if teacher else BY_LABELS,
         **{name: value for name, value in given.items() if value is not None},
     )
     done = pretrain(
@@ -72,8 +75,8 @@ def pretrain(
         recipe,
         lambda event: typer.echo(as_line(event)),
         minutes,
-        start,
         natural.read(muxspace)[0] if muxspace else None,
+        teacher or (),
     )
     if not done:
         typer.echo("Not finished yet: the same command resumes.", err=True)

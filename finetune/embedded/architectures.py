@@ -42,6 +42,14 @@ ARCHITECTURES = {
         0.1,
         5e-4,
     ),
+    "slim": Architecture(
+        lambda side: ResNetConfig(
+            embedding_size=48, hidden_sizes=[48, 96, 160, 240], depths=[2, 2, 2, 2], layer_type="basic"
+        ),
+        "sgd",
+        0.1,
+        5e-4,
+    ),
     "resnet18": Architecture(
         lambda side: ResNetConfig(
             embedding_size=64, hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic"

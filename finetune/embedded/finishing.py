@@ -1,7 +1,7 @@
 """A trained network with two heads → a model folder: one head, calibration, ONNX.
 
 The heads (FER+'s votes, FER2013's label) are merged by a weighted mean of their weights, which answers with
-the normalised geometric mean of their probabilities. The weight is chosen on the validation split.
+the normalised geometric mean of their probabilities.
 """
 
 from pathlib import Path
@@ -9,19 +9,16 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.special import softmax
-from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 from transformers import PreTrainedModel, ViTImageProcessor
 
 from finetune.embedded.architectures import build
 from finetune.embedded.ferplus import Faces
 from finetune.embedded.recipe import PretrainRecipe
-from finetune.metrics import bias_corrected, temperature
+from finetune.metrics import bias_corrected
 from vibecheck.emotions import NAMES
 from vibecheck.export.onnx_export import compile_folder
 from vibecheck.export.torch_model import last_layer
-from vibecheck.vision.classifier import without_prior
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.sample_faces import face_probes
 
@@ -44,26 +41,16 @@ def finish(
 ) -> dict:
     """Write the model folder: weights, ONNX, and a manifest with a calibration that is fitted on `valid`.
 
-    `priors` is 2 x 7: the class prior that each head was trained under. `origin` goes into the manifest. The
-    weights of the heads and the strength of the class-prior correction maximise the mean of accuracy by votes
-    and balanced accuracy by FER2013's label. Temperature and class biases maximise the likelihood of the
-    majority votes.
+    `priors` is 2 x 7: the class prior that each head was trained under. `origin` goes into the manifest.
+    Temperature and class biases maximise the likelihood of the majority votes.
     """
     clear = valid.truth >= 0
+    share, strength = recipe.label_share, recipe.prior_strength
     both = logits_of(model, pictures_of(valid), recipe.side, recipe.mirrored).double().numpy()
-    best = (-1.0, 0.0, 0.0)
-    for share in np.linspace(0, 1, 11):
-        logits, prior = _merged_logits(both, share), _merged_prior(priors, share)
-        for strength in np.linspace(0, 1, 11):
-            fitted = temperature(logits[clear], valid.truth[clear], prior=prior, strength=strength)
-            answers = softmax(logits / fitted, axis=1)
-            score = _score(without_prior(answers, prior, strength), valid)
-            best = max(best, (score, float(share), float(strength)))
-    _, share, strength = best
-    prior = _merged_prior(priors, share)
-    fitted, biases = bias_corrected(
-        _merged_logits(both, share)[clear], valid.truth[clear], prior, strength, BIAS_HELD_BACK
-    )
+    logits = (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
+    prior = priors[0] ** (1 - share) * priors[1] ** share
+    prior /= prior.sum()
+    fitted, biases = bias_corrected(logits[clear], valid.truth[clear], prior, strength, BIAS_HELD_BACK)
     merged = fold(model, recipe, share)
     with torch.no_grad():
         last_layer(merged).bias += torch.from_numpy(fitted * biases).float()
@@ -80,13 +67,12 @@ def finish(
         mirrored=recipe.mirrored,
         temperature=round(fitted, 4),
         class_prior=tuple(round(float(part), 4) for part in prior),
-        prior_strength=round(strength, 2),
+        prior_strength=strength,
     )
     manifest.write(out)
     worst = compile_folder(out, face_probes(50))
     return {
         "finished": str(out),
-        "label_share": round(share, 2),
         "manifest": manifest.model_dump(),
         "onnx_differs_by": worst,
     }
@@ -106,17 +92,6 @@ def fold(model: PreTrainedModel, recipe: PretrainRecipe, share: float) -> PreTra
     return one
 
 
-def _merged_logits(both: np.ndarray, share: float) -> np.ndarray:
-    """The logits of merged heads (N x 7), from those of both."""
-    return (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
-
-
-def _merged_prior(priors: np.ndarray, share: float) -> np.ndarray:
-    """The class prior of merged heads: the normalised geometric mean, as of their answers."""
-    prior = priors[0] ** (1 - share) * priors[1] ** share
-    return prior / prior.sum()
-
-
 def logits_of(model: nn.Module, pictures: torch.Tensor, side: int, mirrored: bool = False) -> torch.Tensor:
     """Uncalibrated logits (N x outputs) of a model for grey faces (N x 1 x S x S uint8).
 
@@ -132,12 +107,6 @@ def logits_of(model: nn.Module, pictures: torch.Tensor, side: int, mirrored: boo
             for batch in pictures.split(256)
         ]
     return torch.cat(parts)
-
-
-def _score(shares: np.ndarray, faces: Faces) -> float:
-    answer, clear = shares.argmax(axis=1), faces.truth >= 0
-    by_votes = float((answer[clear] == faces.truth[clear]).mean())
-    return (by_votes + float(balanced_accuracy_score(faces.label, answer))) / 2
 
 
 def pictures_of(faces: Faces) -> torch.Tensor:

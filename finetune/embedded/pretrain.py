@@ -1,14 +1,14 @@
-"""Trains the embedded model, from scratch on FER+ or from a finished model on FER+ and muxspace.
+"""Trains the embedded model on FER+, and on muxspace if given, by their labels or by other networks' answers.
 
 FER+ has two labels for each face: the votes of ten people, and FER2013's, with far more fear and disgust. The
 network has a head for each. The exponential moving average of the weights becomes the model folder (see
-`finishing`). Runs are reproducible, and an interrupted run resumes from its checkpoint.
+`finishing`). Runs on a GPU if there is one. An interrupted run resumes from its checkpoint.
 """
 
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,14 +21,13 @@ from finetune.embedded.architectures import ARCHITECTURES, build
 from finetune.embedded.ferplus import Faces
 from finetune.embedded.finishing import OUTPUTS, finish, logits_of, normal, pictures_of
 from finetune.embedded.recipe import PretrainRecipe
-from finetune.embedded.starting_model import StartingModel
+from finetune.embedded.teachers import CHECKPOINT, Teachers
 from finetune.embedded.training_set import TrainingSet, training_set
 from finetune.metrics import report
 from finetune.training.augment import augment, mixed
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
 
-CHECKPOINT = "checkpoint.pt"
 # The share of faces that is augmented in the last epochs.
 CALM_SHARE = 0.5
 
@@ -40,23 +39,23 @@ def pretrain(
     recipe: PretrainRecipe,
     tell: Callable[[dict], None] = lambda event: None,
     minutes: float = math.inf,
-    start: Path | None = None,
     muxspace: Faces | None = None,
+    teachers: Sequence[Path] = (),
 ) -> bool:
     """Train, and write the finished model folder into `out`; returns whether it is finished.
 
-    Training starts from the model in the folder `start`, or from random weights, and uses FER+ (`train`) and,
-    if given, `muxspace`. Stops after the first epoch that ends later than `minutes` after the beginning;
-    another call with the same arguments resumes. `tell` gets a dict after each epoch, and one at the end. The
-    same recipe, data, machine and number of threads give the same model. Raises VibeCheckError if `out` holds
-    a checkpoint of other arguments, or if the model in `start` does not fit the recipe.
+    Training uses FER+ (`train`) and, if given, `muxspace`. The targets are the labels or, if `teachers` names
+    the folders of earlier runs, the mean answers of their networks to the same augmented picture (function
+    matching: Beyer et al. 2022, arXiv:2106.05237). Stops after the first epoch that ends later than `minutes`
+    after the beginning; another call with the same arguments resumes. `tell` gets a dict after each epoch,
+    and one at the end. On a CPU, the same recipe, data, machine and number of threads give the same model.
+    Raises VibeCheckError if `out` holds a checkpoint of other arguments, or if a teacher has no checkpoint.
     """
     began = time.monotonic()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(recipe.seed)
-    starting = StartingModel.load(start, recipe, device) if start else None
-    faces = training_set(train, muxspace, recipe, starting)
-    run = _Run(recipe, faces, starting, device)
+    torch.backends.cudnn.benchmark = True  # pictures keep their size for a whole epoch
+    faces = training_set(train, muxspace, recipe)
+    run = _Run(recipe, faces, Teachers.load(teachers, device), device)
     out.mkdir(parents=True, exist_ok=True)
     first = run.resume(out / CHECKPOINT)
     for epoch in range(first, recipe.epochs):
@@ -78,32 +77,29 @@ def pretrain(
         if elapsed > minutes * 60 and epoch + 1 < recipe.epochs:
             return False
     data = "FER+ and muxspace" if muxspace else "FER+"
-    begun = f", starting from {starting.version}" if starting else ""
-    origin = f"trained on {data}{begun} by python -m finetune pretrain"
-    tell(finish(run.average.module, recipe, faces.priors, valid, out, origin))
+    taught = f", with the teachers {', '.join(run.teachers.names)}," if teachers else ""
+    origin = f"trained on {data}{taught} by python -m finetune pretrain"
+    tell(finish(run.average.module, recipe, run.priors, valid, out, origin))
     return True
 
 
 class _Run:
-    """The state of a run: model, average, optimiser, schedule."""
+    """The state of a run: model, average, optimiser, schedule, and `priors`: the last epoch's mean target."""
 
     def __init__(
-        self,
-        recipe: PretrainRecipe,
-        faces: TrainingSet,
-        starting: StartingModel | None,
-        device: torch.device,
+        self, recipe: PretrainRecipe, faces: TrainingSet, teachers: Teachers, device: torch.device
     ) -> None:
-        self.recipe, self.device, self.faces = recipe, device, faces
-        self.targets = torch.from_numpy(faces.targets).float()
-        self.weights = torch.from_numpy(faces.weights)
+        self.recipe, self.device, self.faces, self.teachers = recipe, device, faces, teachers
         self.steps = len(faces) // recipe.batch
         if self.steps == 0:
             raise VibeCheckError(f"{len(faces)} faces are fewer than one batch of {recipe.batch}.")
+        self.targets = torch.from_numpy(faces.targets).float().to(device)
+        self.weights = torch.from_numpy(faces.weights)
+        self.priors = np.full((2, len(NAMES)), 1 / len(NAMES))
         # What a checkpoint has to agree with.
-        self._about = asdict(recipe) | {"start": starting and starting.version, "faces": len(faces)}
+        self._about = asdict(recipe) | {"teachers": teachers.names, "faces": len(faces)}
         torch.manual_seed(recipe.seed)
-        model = starting.with_two_heads() if starting else build(recipe.architecture, recipe.side, OUTPUTS)
+        model = build(recipe.architecture, recipe.side, OUTPUTS)
         self.model = model.to(device).to(memory_format=torch.channels_last)
         keep = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
         self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=keep, use_buffers=True)
@@ -121,13 +117,18 @@ class _Run:
         generator = torch.Generator().manual_seed(seed)
         on_device = generator if self.device.type == "cpu" else torch.Generator(self.device).manual_seed(seed)
         self.model.train()
-        losses = []
+        loss_sum = torch.zeros((), device=self.device)
+        target_sum = torch.zeros(2, len(NAMES), device=self.device)
+        everyone = self.faces.scaled_to(side, self.device)
         drawn = torch.multinomial(self.weights, self.steps * recipe.batch, True, generator=generator)
-        for batch in drawn.view(self.steps, recipe.batch):
-            pictures = augment(self.faces.inputs(batch, side, self.device), on_device, share)
-            pictures, targets = mixed(pictures, self.targets[batch].to(self.device), mixup, on_device)
+        for batch in drawn.to(self.device).view(self.steps, recipe.batch):
+            pictures = augment(everyone[batch].float() / 255, on_device, share)
+            pictures, targets = mixed(pictures, self.targets[batch], mixup, on_device)
+            inputs = normal(pictures)
+            if self.teachers:
+                targets = self.teachers.answers(inputs)
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
-                logits = self.model(pixel_values=normal(pictures)).logits
+                logits = self.model(pixel_values=inputs).logits
             votes, label = logits.float().split(len(NAMES), dim=1)
             loss = F.cross_entropy(votes, targets[:, 0])
             loss = loss + recipe.label_weight * F.cross_entropy(label, targets[:, 1])
@@ -137,8 +138,10 @@ class _Run:
             self.optimiser.step()
             self.schedule.step()
             self.average.update_parameters(self.model)
-            losses.append(loss.item())
-        return float(np.mean(losses))
+            loss_sum += loss.detach()
+            target_sum += targets.mean(0)
+        self.priors = (target_sum.double() / self.steps).cpu().numpy()
+        return loss_sum.item() / self.steps
 
     def answers(self, faces: Faces) -> np.ndarray:
         """N x 7 probabilities by the votes' head of the averaged model."""
@@ -148,7 +151,8 @@ class _Run:
     def save(self, path: Path, epoch: int) -> None:
         """Write a checkpoint, whole or not at all."""
         parts = [part.state_dict() for part in self._parts]
-        state = {"epoch": epoch, "about": self._about, "parts": parts}
+        priors = torch.from_numpy(self.priors)
+        state = {"epoch": epoch, "about": self._about, "priors": priors, "parts": parts}
         unfinished = path.with_suffix(".part")
         torch.save(state, unfinished)
         unfinished.replace(path)
@@ -160,10 +164,11 @@ class _Run:
         state = torch.load(path, map_location=self.device, weights_only=True)
         if state.get("about") != self._about:
             raise VibeCheckError(
-                f"{path} is of a run with another recipe, start or data. Name another --out, or delete it."
+                f"{path} is of a run with another recipe, teachers or data. Name another --out, or delete it."
             )
         for part, saved in zip(self._parts, state["parts"], strict=True):
             part.load_state_dict(saved)
+        self.priors = state["priors"].numpy()
         return state["epoch"]
 
 

@@ -16,8 +16,10 @@ class PretrainRecipe:
     of the run. If `mirrored`, the model averages its logits over a face and its mirror image.
 
     Of the faces of an epoch, `muxspace_share` come from muxspace if it is given, sampled with the balance
-    `muxspace_balance`. Since many of its labels are wrong, the share `softened` of its targets are the
-    answers of the model that training starts from (soft bootstrapping: Reed et al. 2014, arXiv:1412.6596).
+    `muxspace_balance`.
+
+    In the finished model, `label_share` is the weight of the label's head beside the votes', and
+    `prior_strength` (0 to 1) how far the class prior of training is divided out of the answers.
     """
 
     architecture: str = "resnet"
@@ -36,11 +38,11 @@ class PretrainRecipe:
     seed: int = 1
     muxspace_share: float = 0.3
     muxspace_balance: float = 0.25
-    softened: float = 0.5
+    label_share: float = 0.1
+    prior_strength: float = 0.8
 
 
-FROM_SCRATCH = PretrainRecipe()
-# One epoch of a finished model at a low rate: at full size, without mixup, half of the faces unaugmented.
-CONTINUED = PretrainRecipe(
-    epochs=1, small_share=0.0, calm_share=1.0, average=0.99, rate=0.04, muxspace_balance=0.5
-)
+BY_LABELS = PretrainRecipe()
+# For a network that learns from teachers: at full size throughout, since they answer best there, and with
+# rare expressions drawn more often, since it learns no single label.
+BY_TEACHERS = PretrainRecipe(small_share=0.0, balance=0.5, muxspace_balance=0.5)

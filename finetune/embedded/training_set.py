@@ -8,7 +8,6 @@ import torch
 from finetune.embedded.ferplus import Faces
 from finetune.embedded.finishing import pictures_of, scaled
 from finetune.embedded.recipe import PretrainRecipe
-from finetune.embedded.starting_model import StartingModel
 from vibecheck.emotions import NAMES
 
 
@@ -26,35 +25,24 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.weights)
 
-    @property
-    def priors(self) -> np.ndarray:
-        """The class prior that each head is trained under (2 x 7)."""
-        return np.einsum("n,nhm->hm", self.weights / self.weights.sum(), self.targets)
-
-    def inputs(self, drawn: torch.Tensor, side: int, device: torch.device) -> torch.Tensor:
-        """The faces with these numbers, N x 1 x side x side float, 0 to 1, on the device."""
-        inputs = torch.empty(len(drawn), 1, side, side, device=device)
-        first = 0
-        for source in self.pictures:
-            own = torch.nonzero((drawn >= first) & (drawn < first + len(source)))[:, 0]
-            if len(own):
-                inputs[own.to(device)] = scaled(source[drawn[own] - first].to(device), side)
-            first += len(source)
-        return inputs
+    def scaled_to(self, side: int, device: torch.device) -> torch.Tensor:
+        """The faces, N x 1 x side x side uint8, on the device."""
+        parts = [
+            (scaled(batch.to(device), side) * 255).round().to(torch.uint8)
+            for source in self.pictures
+            for batch in source.split(1024)
+        ]
+        return torch.cat(parts)
 
 
-def training_set(
-    ferplus: Faces, muxspace: Faces | None, recipe: PretrainRecipe, starting: StartingModel | None
-) -> TrainingSet:
-    """The usable faces of FER+, and muxspace's if given, their targets softened by the starting model."""
+def training_set(ferplus: Faces, muxspace: Faces | None, recipe: PretrainRecipe) -> TrainingSet:
+    """The usable faces of FER+, and muxspace's if given."""
     ferplus = ferplus.take(usable(ferplus))
     targets = both_targets(ferplus)
     weights = draw_weights(targets, recipe.balance)
     if muxspace is None:
         return TrainingSet((pictures_of(ferplus),), targets, weights)
     more = both_targets(muxspace)
-    if starting:
-        more = (1 - recipe.softened) * more + recipe.softened * starting.answers(muxspace)[:, np.newaxis]
     drawn = draw_weights(more, recipe.muxspace_balance)
     drawn *= recipe.muxspace_share / (1 - recipe.muxspace_share) * weights.sum() / drawn.sum()
     pictures = pictures_of(ferplus), pictures_of(muxspace)

@@ -38,7 +38,7 @@ def mixed(
     where = {"generator": generator, "device": faces.device}
     order = torch.randperm(len(faces), **where)
     parts = torch._standard_gamma(torch.full((2,), alpha, device=faces.device), generator=generator)
-    share = float(parts.max() / parts.sum())
+    share = parts.max() / parts.sum()
     return share * faces + (1 - share) * faces[order], share * goals + (1 - share) * goals[order]
 
 

@@ -1,0 +1,51 @@
+"""Networks of earlier runs, whose answers are another network's targets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import nn
+
+from finetune.embedded.architectures import build
+from finetune.embedded.finishing import OUTPUTS
+from vibecheck.emotions import NAMES
+from vibecheck.errors import VibeCheckError
+
+CHECKPOINT = "checkpoint.pt"
+
+
+class Teachers:
+    """Networks with two heads (the votes', the label's), each the averaged weights of a run of `pretrain`."""
+
+    def __init__(self, names: list[str], networks: list[nn.Module]) -> None:
+        self.names, self.networks = names, networks
+
+    @classmethod
+    def load(cls, folders: Sequence[Path], device: torch.device) -> Self:
+        """Load each folder's checkpoint. Raises VibeCheckError, naming the folder without one."""
+        return cls([folder.name for folder in folders], [_network(folder, device) for folder in folders])
+
+    def __bool__(self) -> bool:
+        return bool(self.networks)
+
+    @torch.no_grad()
+    def answers(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The mean of their probabilities (N x 2 x 7) for normalised pictures (N x 3 x S x S)."""
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
+            logits = torch.stack([network(pixel_values=inputs).logits for network in self.networks])
+        return logits.float().unflatten(2, (2, len(NAMES))).softmax(3).mean(0)
+
+
+def _network(folder: Path, device: torch.device) -> nn.Module:
+    try:
+        state = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise VibeCheckError(
+            f"{folder} has no {CHECKPOINT}. Name the --out of a finished pretrain run with --teacher."
+        ) from error
+    about, (_, average, *_) = state["about"], state["parts"]
+    network = build(about["architecture"], about["side"], OUTPUTS)
+    inner = {name.removeprefix("module."): weight for name, weight in average.items()}
+    network.load_state_dict({name: weight for name, weight in inner.items() if name != "n_averaged"})
+    return network.eval().to(device).to(memory_format=torch.channels_last)
