@@ -22,7 +22,7 @@ from skimage.data import astronaut
 from tests.conftest import examples
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 from vibecheck.vision import images
-from vibecheck.vision.image_formats import MAX_PIXELS, MAX_SCANS
+from vibecheck.vision.image_formats import MAX_PIXELS
 from vibecheck.vision.images import (
     MAX_BYTES,
     MAX_KEPT_PIXELS,
@@ -31,6 +31,7 @@ from vibecheck.vision.images import (
     read_file,
     thumbnail,
 )
+from vibecheck.vision.jpeg_layout import MAX_SCANS
 
 # Pillow warns of large and of oddly tagged files; whether they are taken is for the tests to say.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")

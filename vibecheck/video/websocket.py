@@ -24,7 +24,7 @@ from vibecheck.access.passes import digest
 from vibecheck.errors import UnreadablePicture
 from vibecheck.video.overlay_channel import FASTEST
 from vibecheck.video.stream import Stream
-from vibecheck.vision.image_formats import jpeg_layout
+from vibecheck.vision.jpeg_layout import jpeg_layout
 
 PROTOCOL = "vibecheck-video"
 MOST_BYTES = 100_000  # of a frame; the page sends 5,000 to 20,000

@@ -11,16 +11,11 @@ MAX_PIXELS = 52_000_000  # "50 megapixel" phones make 8192 x 6144, which is 50.3
 # Bytes that decoding may take in addition to the result; together they are at most 200 MB.
 MAX_DECODING = 160_000_000
 
-# Each scan of a JPEG is a pass over the whole picture, for as little as 10 bytes of file. A usual progressive
-# JPEG has 10 scans, the most thorough optimisers make 64, and libjpeg itself sets no limit.
-MAX_SCANS = 100
+# Each scan of a JPEG is a pass over the whole picture, for as little as 10 bytes of file.
 MAX_SCANNED = 800_000_000  # pixels, of all scans together: about a second; 64 scans of 12 megapixels
 START_OF_SCAN = b"\xff\xda"
 
-# Pillow and `jpeg_layout` go through a JPEG's segments in Python, and Pillow through what lies between them,
-# byte by byte; fill bytes in a scan cost it the square of their number. A usual picture has 10 segments, one
-# with a large colour profile and depth maps some hundreds.
-MAX_SEGMENTS = 1000
+# Between the parts of a file, where Pillow goes byte by byte, in Python.
 MAX_STRAY = 10_000  # bytes
 MAX_BLOCKS = 20_000  # of a GIF, before its first picture; the largest metadata have some hundreds
 MAX_CHUNKS = 20_000  # of a PNG; common encoders put 4 kB or more of pixels into each
@@ -193,68 +188,6 @@ def too_many_pixels(size: tuple[int, int], most: int, kind: str, name: str) -> P
     )
 
 
-@dataclass(frozen=True, slots=True)
-class JpegLayout:
-    """What decoding a JPEG will take: how many scans it has, and how many coefficients to each 64 pixels.
-
-    `segments` and `stray` (bytes between them, in a scan only fill bytes) are counted up to their limits.
-    """
-
-    scans: int
-    blocks: float
-    segments: int
-    stray: int
-
-
-def jpeg_layout(data: bytes) -> JpegLayout:
-    """Read the marker segments of the first picture in a JPEG file as libjpeg would; nothing is decoded."""
-    scans, blocks, segments, stray, position = 0, 3.0, 0, 0, 2
-    while segments <= MAX_SEGMENTS and stray <= MAX_STRAY:
-        marker = _MARKER.match(data, position)
-        end = marker.end() if marker else len(data)
-        stray += data.count(b"\xff\xff", position, end) if scans else end - position - 2
-        if marker is None or end + 2 > len(data):
-            break
-        code, position = marker[1][0], end
-        if code == 0xD9:  # end of image
-            if scans:
-                break
-            continue
-        (length,) = struct.unpack_from(">H", data, position)
-        if code in _UNREAD and not scans:
-            stray += length
-        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
-            blocks = _blocks(data[position : position + length])
-        scans += code == 0xDA
-        segments += 1
-        position += max(length, 2)
-    return JpegLayout(scans, blocks, segments, stray)
-
-
-# Up to the next marker with a segment, or the end of the image. Possessive, so that the time grows with the
-# size of the file alone: backtracking over a row of 0xFF bytes takes the square of its length.
-_MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\x01\xd0-\xd8])*+\xff++(.)", re.DOTALL)
-# Segments that Pillow does not skip, but goes through byte by byte.
-_UNREAD = (0xC8, *range(0xF0, 0xFE))
-
-
-def _blocks(frame: bytes) -> float:
-    """From a frame header: 8 x 8 blocks of coefficients to each 8 x 8 pixels; 1.5 for 4:2:0, 3 for 4:4:4."""
-    factors = [(each >> 4, each & 15) for each in frame[9 : 8 + 3 * frame[7] : 3]] if len(frame) > 7 else []
-    widest = max((h for h, _ in factors), default=0) * max((v for _, v in factors), default=0)
-    return sum(h * v for h, v in factors) / widest if widest else 4.0
-
-
-def check_jpeg_header(layout: JpegLayout, name: str) -> None:
-    """Refuse a JPEG whose header alone takes too long to read. Raises UnreadablePicture, and ValueError."""
-    if layout.scans > MAX_SCANS:
-        raise too_many("passes", name)
-    if layout.segments > MAX_SEGMENTS:
-        raise too_many("parts", name)
-    if layout.stray > MAX_STRAY:
-        raise ValueError("bytes between its segments")
-
-
 def check_gif_header(data: bytes, name: str) -> None:
     """Refuse a GIF with too much before its first picture: Pillow reads it in Python, and keeps comments.
 
@@ -279,26 +212,6 @@ def check_gif_header(data: bytes, name: str) -> None:
 
 def too_many(parts: str, name: str) -> UnreadablePicture:
     return UnreadablePicture(f"{name} is stored in too many {parts}. Save it again as JPEG or PNG.")
-
-
-def jpeg_memory(layout: JpegLayout, pixels: int, shrink: int) -> float:
-    """Bytes that libjpeg and its output take, decoding at 1/`shrink` of the side.
-
-    A picture with several scans is held as two-byte coefficients until the last scan.
-    """
-    held = 2 * layout.blocks if layout.scans > 1 else 0.0
-    return pixels * (held + 4 / shrink**2)
-
-
-def check_jpeg(layout: JpegLayout, pixels: int, name: str) -> None:
-    """Refuse a JPEG that would take too much memory or time to decode. Raises PictureError."""
-    if layout.scans * pixels > MAX_SCANNED:
-        raise too_many("passes", name)
-    if jpeg_memory(layout, pixels, 8) > MAX_DECODING:
-        raise PictureTooLarge(
-            f"{name} is a progressive JPEG of {pixels / 1e6:.1f} million pixels, which takes too much "
-            "memory. Save it smaller, or as an ordinary (baseline) JPEG."
-        )
 
 
 def _check_tiff(data: bytes, pixels: int, name: str) -> None:

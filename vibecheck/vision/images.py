@@ -19,7 +19,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
-from vibecheck.vision import image_formats
+from vibecheck.vision import image_formats, jpeg_layout
 from vibecheck.vision.decoding_slots import decoding_slot, large_picture_slot
 from vibecheck.vision.image_formats import GIF, HEIC, JPEG, WEBP, ImageKind
 from vibecheck.vision.metadata import without_metadata
@@ -157,7 +157,7 @@ def read_bytes(path: str | Path) -> bytes:
 def _decoded(kind: ImageKind, data: bytes, name: str) -> np.ndarray:
     """The picture of a file that Pillow can open; WebP is decoded by OpenCV, in a third of the memory."""
     if kind is JPEG:
-        image_formats.check_jpeg_header(layout := image_formats.jpeg_layout(data), name)
+        jpeg_layout.check_jpeg_header(layout := jpeg_layout.jpeg_layout(data), name)
     elif kind is GIF:
         image_formats.check_gif_header(data, name)
     with Image.open(without_metadata(kind, data, name), formats=(kind.format,)) as image:
@@ -165,7 +165,7 @@ def _decoded(kind: ImageKind, data: bytes, name: str) -> np.ndarray:
         _check_side(size, name)
         image_formats.check_cost(kind, data, size, image.mode, name)
         if kind is JPEG:
-            image_formats.check_jpeg(layout, size[0] * size[1], name)
+            jpeg_layout.check_jpeg(layout, size[0] * size[1], name)
         with _slots(size):
             if kind is WEBP:
                 orientation = _orientation(image)
@@ -191,11 +191,11 @@ def _slots(size: tuple[int, int]) -> Iterator[None]:
         yield
 
 
-def _draft(image: Image.Image, layout: image_formats.JpegLayout) -> None:
+def _draft(image: Image.Image, layout: jpeg_layout.JpegLayout) -> None:
     """Have libjpeg shrink a large JPEG by a power of two while it decodes it, which saves memory."""
     pixels = image.width * image.height
     for shrink in (1, 2, 4, 8):
-        memory = image_formats.jpeg_memory(layout, pixels, shrink)
+        memory = jpeg_layout.jpeg_memory(layout, pixels, shrink)
         if pixels / shrink**2 < 2 * MAX_KEPT_PIXELS and memory <= image_formats.MAX_DECODING:
             break
     if shrink > 1:

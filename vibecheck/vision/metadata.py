@@ -31,7 +31,7 @@ _EXIF_ITEM = re.compile(rb"infe[\2\3].{3}(?:.{4}|.{6})(?=Exif)", re.DOTALL)
 def without_metadata(kind: ImageKind, data: bytes, name: str) -> io.BufferedReader:
     """The file for Pillow, without metadata that it could fail on.
 
-    A JPEG's segments have been counted (see `image_formats.check_jpeg_header`). Raises UnreadablePicture if a
+    A JPEG's segments have been counted (see `jpeg_layout.check_jpeg_header`). Raises UnreadablePicture if a
     PNG has too many chunks.
     """
     view = memoryview(data)
