@@ -7,8 +7,9 @@ audits weigh more.
 
 Prequential likelihood (Dawid 1984) decides whether to use a fit: each audit is predicted by a fit to
 those before it, and compared with its prediction by the calibration in use. The likelihood ratio is an
-e-process (see `evaluation.evidence`): if the shipped calibration is right, it reaches 20 with a probability
-of at most 5%, however often one looks. At 20 the fit is used; later fits replace it if they predicted better.
+e-process (see `evaluation.evidence`): if the shipped calibration is right, it reaches 100 with a
+probability of at most 1%, however often one looks. At 100 the fit is used; later fits replace it if they
+predicted better.
 """
 
 import math
@@ -23,7 +24,7 @@ from vibecheck.vision.calibration import LARGEST_BIAS, SHIPPED, TemperatureScali
 
 FEWEST, FEWEST_FOR_BIAS = 50, 200  # audits
 HALF_LIFE = 28.0  # days after which an audit has half its weight
-ENOUGH_EVIDENCE = math.log(20)
+ENOUGH_EVIDENCE = math.log(100)
 FEWEST_LATER = 25  # audits since a calibration came into use, before it is replaced
 # If a deployment has more visitors than this, none has more than this fraction of the weight.
 AS_MANY_VISITORS = 30
