@@ -9,14 +9,13 @@ from html import escape
 from pathlib import Path
 
 import streamlit as st
-from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from vibecheck.errors import SettingsError
-from vibecheck.ui.access import access_link
+from vibecheck.ui.access import access_link, upload_file
 from vibecheck.ui.access.browser_guard import BrowserGuard
 from vibecheck.ui.access.security_headers import SecurityHeaders
 from vibecheck.ui.shared import allocator, home_screen
@@ -26,8 +25,6 @@ MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
 INDEX = Path(st.__file__).parent / "static" / "index.html"
 COLLECT_EVERY = 15.0  # s
 REDIRECT_LASTS = 60.0  # s
-# More than server.maxUploadSize allows: an upload never leaves memory for a temporary file.
-IN_MEMORY = 64 * 1024 * 1024
 LOGO = Path(__file__).with_name("logo.svg")
 # Streamlit's own page is white and empty until 2 MB of scripts are loaded: a minute on a slow phone.
 # The app replaces the content of #root.
@@ -49,7 +46,7 @@ REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content
 async def lifespan(server: st.App) -> AsyncIterator[None]:
     """Tasks that run as long as the server does. Streamlit's runtime has already started."""
     allocator.return_memory_early()
-    MultiPartParser.spool_max_size = IN_MEMORY
+    upload_file.keep_in_memory()
     access_link.announce()
     tasks = [
         asyncio.create_task(_collect_garbage()),
