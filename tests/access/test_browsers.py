@@ -21,9 +21,14 @@ def test_every_tab_gets_the_same_new_visitor_id_after_a_deletion():
     new = visitors.replace(ANN)
     assert new != ANN and is_visitor(new)
     assert visitors.current(ANN) == visitors.current(new) == new
-    newer = visitors.replace(ANN)  # a tab that was open before the first deletion deletes again
+    newer = visitors.replace(visitors.current(ANN))  # a tab that was open before the first deletion
     assert newer not in (ANN, new) and visitors.current(ANN) == newer
     assert visitors.current(BEN) == BEN
+
+
+def test_two_deletions_at_once_lead_to_the_same_new_visitor_id():
+    visitors = Visitors()
+    assert visitors.replace(ANN) == visitors.replace(ANN) == visitors.current(ANN)
 
 
 def test_the_ids_that_are_remembered_are_bounded(monkeypatch):

@@ -6,7 +6,10 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from vibecheck.vision.avif_frames import _offsets_in, largest_frame
+from vibecheck.errors import UnreadablePicture
+from vibecheck.vision import avif_frames
+from vibecheck.vision.avif_frames import TooManyUnits, _offsets_in, largest_frame
+from vibecheck.vision.images import decode
 
 
 def avif(mode: str, size: tuple[int, int], **options) -> bytes:
@@ -26,6 +29,15 @@ def test_largest_frame_of_an_animation_is_found():
         "RGB", (200, 180), save_all=True, append_images=[Image.new("RGB", (200, 180), "red")], duration=9
     )
     assert largest_frame(data) == 200 * 180
+
+
+def test_an_animation_of_too_many_frames_is_refused_with_the_reason(monkeypatch):
+    red = Image.new("RGB", (64, 64), "red")
+    data = avif("RGB", (64, 64), save_all=True, append_images=[red, red], duration=9)
+    assert decode(data).shape == (64, 64, 3)
+    monkeypatch.setattr(avif_frames, "MOST_UNITS", 5)
+    with pytest.raises(UnreadablePicture, match=r"me\.avif is stored in too many frames or tiles"):
+        decode(data, name="me.avif")
 
 
 def free(content: bytes) -> bytes:
@@ -62,7 +74,7 @@ def test_every_location_box_counts_since_a_decoder_may_read_another_than_the_fir
 )
 def test_hostile_boxes_take_less_than_two_seconds(content):
     began = time.process_time()
-    with suppress(ValueError):
+    with suppress(ValueError, TooManyUnits):
         largest_frame(free(content) + avif("RGB", (64, 64)))
     assert time.process_time() - began < 2
 

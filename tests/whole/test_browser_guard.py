@@ -422,6 +422,18 @@ def test_uploads_of_a_visitor_hold_a_bounded_amount_of_memory(app):
         other.upload("upload", "me.jpg", photo())
 
 
+def test_a_flood_of_valid_messages_closes_the_connection_and_delays_nobody(app):
+    with Visitor(app.url) as flooder, Visitor(app.url) as other:
+        message = BackMsg()
+        message.rerun_script.context_info.url = app.url
+        with pytest.raises(ConnectionClosed):
+            for _ in range(20_000):
+                flooder._socket.send(message.SerializeToString())
+        began = time.monotonic()
+        other.rerun()
+        assert time.monotonic() - began < 10 and other.errors() == []
+
+
 @pytest.mark.parametrize("where", ["in the offer", "beside it", "escaped", "long", "deep"])
 def test_an_oversized_webrtc_offer_closes_the_connection_and_delays_nobody(app, where):
     line = "candidate:{} 1 udp 2122260223 127.0.0.1 2000 typ host"

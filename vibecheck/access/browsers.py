@@ -48,11 +48,13 @@ class Visitors:
                 shown = self._successor[shown]
         return shown
 
-    def replace(self, shown: str) -> str:
-        """Give a visitor a new id, from now on and in all tabs. Returns it."""
-        last = self.current(shown)
+    def replace(self, visitor: str) -> str:
+        """Give the visitor with this id a new one, from now on and in all tabs. Returns it.
+
+        If two tabs do so at the same time, both get the same.
+        """
         with self._lock:
-            new = self._successor.setdefault(last, new_visitor())
+            new = self._successor.setdefault(visitor, new_visitor())
             while len(self._successor) > MOST_DELETED:
                 self._successor.popitem(last=False)
         return new

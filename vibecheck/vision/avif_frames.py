@@ -12,6 +12,10 @@ from itertools import chain
 MOST_UNITS = 5000
 
 
+class TooManyUnits(Exception):
+    """A file of more than MOST_UNITS, such as an animation of some thousand frames."""
+
+
 class _Bits:
     """Reads bits, the highest first. Raises IndexError at the end."""
 
@@ -29,14 +33,14 @@ class _Bits:
 def largest_frame(data: bytes) -> int:
     """Pixels of the largest frame that a sequence header of the file announces.
 
-    Raises ValueError if there is none where the boxes say that pictures begin, or if there are too many.
+    Raises ValueError if there is none where the boxes say that pictures begin, and TooManyUnits.
     """
     units, largest = 0, 0
     for start in chain(_item_offsets(data), _chunk_offsets(data)):
         for pixels in chain((0,), _frame_sizes(data, start)):
             units, largest = units + 1, max(largest, pixels)
             if units > MOST_UNITS:
-                raise ValueError("too many OBUs")
+                raise TooManyUnits
     if not largest:
         raise ValueError("no AV1 sequence header")
     return largest

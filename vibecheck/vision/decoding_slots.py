@@ -1,17 +1,16 @@
 """A limit on how many large pictures and videos this process decodes and searches at the same time."""
 
-import ctypes
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from vibecheck.vision import allocator
 
 # Each takes up to 200 MB and a core for two seconds; live video needs the rest of the machine.
 SLOTS = 2
 # s; how often a waiting caller is notified, and may give up
 TELL_EVERY = 0.5
 
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 _slots = threading.BoundedSemaphore(SLOTS)
 # A video takes one of the slots for up to a minute, so that the other stays free for pictures.
 _video_slot = threading.BoundedSemaphore(1)
@@ -36,7 +35,7 @@ def decoding_slot(needed: bool = True, waiting: Callable[[], object] | None = No
             yield
         finally:
             _held.slot = False
-            _return_memory()
+            allocator.trim()
 
 
 @contextmanager
@@ -65,9 +64,3 @@ def _one_of(slots: threading.BoundedSemaphore, waiting: Callable[[], object] | N
         yield
     finally:
         slots.release()
-
-
-def _return_memory() -> None:
-    """Make glibc return freed memory to the system; each thread would retain about 30 MB of it."""
-    if _trim is not None:
-        _trim(0)

@@ -5,7 +5,7 @@ import struct
 from dataclasses import dataclass, replace
 
 from vibecheck.errors import PictureTooLarge, UnreadablePicture
-from vibecheck.vision.avif_frames import largest_frame
+from vibecheck.vision.avif_frames import TooManyUnits, largest_frame
 
 MAX_PIXELS = 52_000_000  # "50 megapixel" phones make 8192 x 6144, which is 50.3 million
 # Bytes that decoding may take in addition to the result; together they are at most 200 MB.
@@ -156,8 +156,8 @@ def check_cost(kind: ImageKind, data: bytes, size: tuple[int, int], mode: str, n
     if pixels > MAX_PIXELS:
         raise too_many_pixels(size, MAX_PIXELS, "", name)
     cost: float = kind.cost
-    if kind is AVIF and largest_frame(data) > 2 * pixels:
-        raise ValueError("it decodes to a larger picture than it says")
+    if kind is AVIF:
+        _check_avif(data, pixels, name)
     if kind is WEBP and data[12:16] == b"VP8X" and data[20:21] and data[20] & 2:  # an animation
         cost = 10
     if kind is PNG:
@@ -226,3 +226,13 @@ def _check_tiff(data: bytes, pixels: int, name: str) -> None:
         raise UnreadablePicture(f"{name} is a TIFF with larger tiles than pixels. Save it as JPEG or PNG.")
     if tags.get(259) == 7 and data.count(START_OF_SCAN) * min(tile, pixels) > MAX_SCANNED:
         raise too_many("passes", name)
+
+
+def _check_avif(data: bytes, pixels: int, name: str) -> None:
+    """The decoder goes by the size in the coded data, and its boxes may name thousands of pictures."""
+    try:
+        largest = largest_frame(data)
+    except TooManyUnits:
+        raise too_many("frames or tiles", name) from None
+    if largest > 2 * pixels:
+        raise ValueError("it decodes to a larger picture than it says")

@@ -8,6 +8,7 @@ from starlette.websockets import WebSocket
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from vibecheck.ui.access.browser_guard import BrowserGuard
+from vibecheck.ui.access.messages import AT_ONCE
 
 CLEAR = BackMsg(clear_cache=True).SerializeToString()
 HEARTBEAT = BackMsg(app_heartbeat=True).SerializeToString()
@@ -38,6 +39,11 @@ def taken(path: str, *sent: bytes) -> list[bytes]:
     scope = {"type": "websocket", "path": path, "scheme": "ws", "headers": [], "client": ("127.0.0.1", 1)}
     asyncio.run(app(scope, receive, send))
     return received
+
+
+def test_a_connection_that_sends_too_many_messages_is_closed():
+    received = taken("/_stcore/stream", *[HEARTBEAT] * (AT_ONCE + 50))
+    assert AT_ONCE <= len(received) < AT_ONCE + 50
 
 
 @pytest.mark.parametrize("path", ["/_stcore/stream", "/_stcore/stream\n"])

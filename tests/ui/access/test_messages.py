@@ -6,11 +6,14 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from vibecheck.ui.access.messages import (
+    AT_ONCE,
     MOST_BYTES,
     MOST_CANDIDATES,
     MOST_FILES,
     MOST_JSON,
     MOST_WIDGETS,
+    PER_SECOND,
+    Allowance,
     TooMuch,
     is_taken,
 )
@@ -93,3 +96,15 @@ def test_malformed_message_closes_the_connection_and_an_empty_one_is_dropped():
     assert not is_taken(b"")
     with pytest.raises(TooMuch):
         is_taken(b"\xff\xff\xff")
+
+
+def test_messages_may_come_in_a_burst_and_then_at_a_rate():
+    allowance, now = Allowance(0.0), 0.0
+    for _ in range(AT_ONCE):
+        allowance.take(now)
+    with pytest.raises(TooMuch):
+        allowance.take(now)
+    allowance, now = Allowance(0.0), 0.0
+    for _ in range(10 * AT_ONCE):
+        now += 1 / PER_SECOND
+        allowance.take(now)

@@ -77,6 +77,14 @@ def test_what_is_arriving_counts(quota, files):
     assert quota.refuse(upload("c", 60)) == ""
 
 
+def test_the_address_of_an_upload_is_remembered_though_others_arrive_meanwhile(quota, files):
+    first = upload("a", 50)
+    with quota.arriving(first):
+        assert keep(quota, files, upload("b", 50)) == ""
+        files.add_file(first.session, UploadedFileRec("0", "a.jpg", "", bytes(50)))
+    assert "Files from your network" in quota.refuse(upload("c", 1))
+
+
 def test_a_refusal_is_said_once_by_the_page_it_is_for(quota, files):
     sentence = quota.refuse(upload("a", 61))
     assert files.rerun == ["a"]

@@ -5,7 +5,8 @@
 - A session is resumed, files are uploaded to it, and its downloads are served only with the cookies of the
   browser that opened it. Streamlit's addresses below /media would open for anybody.
 - Uploads hold a bounded amount of memory (vibecheck/ui/access/upload_quota.py).
-- Of the messages over the WebSocket, those of a developer are dropped (vibecheck/ui/access/messages.py).
+- Messages over the WebSocket are limited in size and rate, and those of a developer are dropped
+  (vibecheck/ui/access/messages.py).
 """
 
 import logging
@@ -107,6 +108,7 @@ class BrowserGuard:
         client = identify(scope)
         browser = client.browser
         session, closed = "", False
+        allowance = messages.Allowance(time.monotonic())
 
         async def close() -> Message:
             nonlocal closed
@@ -122,6 +124,7 @@ class BrowserGuard:
                 if browser.has_pass and not access_link.valid(client.shown_pass):
                     return await close()  # signed out, or expired
                 try:
+                    allowance.take(time.monotonic())
                     if messages.is_taken(message.get("bytes") or b""):
                         return message
                 except messages.TooMuch as error:

@@ -21,8 +21,28 @@ MOST_JSON = 100_000  # characters
 MOST_CANDIDATES = 100
 
 
+# Messages of one connection: at once, and then each second. Pages send a few a second, and dozens at once
+# while a person is quick. Streamlit handles each on the event loop of all visitors.
+AT_ONCE = 200
+PER_SECOND = 50
+
+
 class TooMuch(ValueError):
-    """A message that none of our pages sends: the connection is closed."""
+    """What none of our pages sends: the connection is closed."""
+
+
+class Allowance:
+    """How many messages a connection may send at this moment (a token bucket)."""
+
+    def __init__(self, now: float) -> None:
+        self._left, self._at = float(AT_ONCE), now  # `_at` in s, as `now`
+
+    def take(self, now: float) -> None:
+        """Count a message. Raises TooMuch."""
+        self._left = min(AT_ONCE, self._left + (now - self._at) * PER_SECOND) - 1
+        self._at = now
+        if self._left < 0:
+            raise TooMuch(f"more than {PER_SECOND} messages a second")
 
 
 def is_taken(data: bytes) -> bool:

@@ -17,8 +17,9 @@ from vibecheck.ui.shared.process_state import process_value
 MB = 1_000_000
 # Two files of the largest size: the one that is shown, and its replacement.
 PER_VISITOR = 64 * MB
-# A browser without cookies is a new visitor each time, so one address must leave room for others.
-PER_ADDRESS = 96 * MB
+# A browser without cookies is a new visitor each time, so one address leaves half of FOR_ALL to others. It is
+# enough for one visitor at their limit, and some photos of neighbours.
+PER_ADDRESS = 80 * MB
 FOR_ALL = 160 * MB
 MOST_REFUSALS = 1000
 
@@ -84,11 +85,11 @@ class UploadQuota:
     def arriving(self, upload: Upload) -> Iterator[None]:
         """Counts an upload while it arrives."""
         key = upload.browser.visitor, upload.address
-        self._addresses[upload.session] = upload.address
         self._arriving[key] += upload.size
         try:
             yield
         finally:
+            self._addresses[upload.session] = upload.address  # from now on, Streamlit holds it
             self._arriving[key] -= upload.size
             self._arriving += Counter()  # drops those at zero
 

@@ -154,6 +154,9 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
             always_ask=app.settings().audit_share == 1,
             hold=shadow.wait,
         )
+        if prediction.visitor != visitor():  # they deleted their data in another tab meanwhile
+            app.store().forget([prediction.id], datetime.now(UTC))
+            return unrecorded
     except RecordsError as error:
         return replace(unrecorded, problem=error_text(error))
     shadow.submit(prediction.id, crop, face_in_crop)

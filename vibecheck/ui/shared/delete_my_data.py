@@ -54,9 +54,8 @@ def _confirm() -> None:
 
 def _delete() -> None:
     now = datetime.now(UTC)
-    count = app.store().forget_visitor(visitor(), now)
+    count = become_another(lambda whose: app.store().forget_visitor(whose, now))
     learned = app.store().marked_since(now)
-    become_another()
     follow_deletion()
     checks = "1 vibe check is" if count == 1 else f"{count} vibe checks are"
     marked = " What a model learned from it stays in the model, which is marked." if learned else ""

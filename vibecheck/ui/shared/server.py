@@ -18,8 +18,9 @@ from vibecheck.errors import SettingsError
 from vibecheck.ui.access import access_link, upload_file
 from vibecheck.ui.access.browser_guard import BrowserGuard
 from vibecheck.ui.access.security_headers import SecurityHeaders
-from vibecheck.ui.shared import allocator, home_screen
+from vibecheck.ui.shared import home_screen
 from vibecheck.ui.shared.configuration import settings
+from vibecheck.vision import allocator
 
 MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
 INDEX = Path(st.__file__).parent / "static" / "index.html"
@@ -45,7 +46,7 @@ REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content
 @contextlib.asynccontextmanager
 async def lifespan(server: st.App) -> AsyncIterator[None]:
     """Tasks that run as long as the server does. Streamlit's runtime has already started."""
-    allocator.return_memory_early()
+    allocator.retain_less()
     upload_file.keep_in_memory()
     access_link.announce()
     tasks = [
@@ -92,6 +93,7 @@ async def _collect_garbage() -> None:
     while True:
         await asyncio.sleep(COLLECT_EVERY)
         gc.collect()
+        allocator.trim()
 
 
 def page_routes(pages: Iterable[Path]) -> list[Route]:

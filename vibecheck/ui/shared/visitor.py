@@ -1,5 +1,6 @@
 """The visitor: a random id in a cookie of this browser, stored in the records only as a hash."""
 
+from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,16 @@ def visitor() -> str:
     return hash_of(visitors().current(_shown()))
 
 
-def become_another() -> None:
-    """Give this browser a new id, which cannot be linked to the old one."""
-    visitors().replace(_shown())
+def become_another(forget: Callable[[str], int]) -> int:
+    """Delete everything of this visitor, and give the browser a new id that cannot be linked to the old one.
+
+    `forget` deletes all that is recorded under a hash, and returns the number of vibe checks; so does this.
+    """
+    old = visitors().current(_shown())
+    count = forget(hash_of(old))
+    visitors().replace(old)
+    # Another tab may have recorded a vibe check in between; what is recorded later, it deletes itself.
+    return count + forget(hash_of(old))
 
 
 def _shown() -> str:

@@ -1,0 +1,69 @@
+"""A deletion in one tab while another tab of the same visitor records, or deletes as well."""
+
+from collections import Counter
+
+import pytest
+
+from tests.ui.conftest import COOKIE, ME, ROOT
+from tests.whole.conftest import photo
+from vibecheck import check
+from vibecheck.records.values import hash_of
+from vibecheck.ui.access.access_link import visitors
+from vibecheck.ui.shared import app
+from vibecheck.ui.shared import visitor as this_browser
+
+
+@pytest.fixture
+def recorded(set_up, monkeypatch) -> Counter[str]:
+    """The number of vibe checks that are recorded, by the hash of their visitor."""
+    set_up()
+    monkeypatch.setattr(this_browser, "_shown", lambda: COOKIE)
+    return Counter({ME: 3})
+
+
+def test_what_another_tab_records_during_a_deletion_is_deleted(recorded):
+    def forget(whose: str) -> int:
+        count, recorded[whose] = recorded[whose], 0
+        if this_browser.visitor() == whose:
+            recorded[whose] = 1  # by another tab, which does not know of the deletion yet
+        return count
+
+    assert this_browser.become_another(forget) == 4
+    assert not +recorded and this_browser.visitor() != ME
+
+
+def test_two_tabs_that_delete_at_once_lead_to_one_new_visitor(recorded):
+    def forget(whose: str) -> int:
+        return recorded.pop(whose, 0)
+
+    def forget_slowly(whose: str) -> int:
+        if recorded[ME]:
+            this_browser.become_another(forget)  # in another tab
+            recorded[this_browser.visitor()] += 1  # which goes on
+        return forget(whose)
+
+    this_browser.become_another(forget_slowly)
+    assert recorded[this_browser.visitor()] == 1, "the visitor could not delete it any more"
+
+
+def test_a_vibe_check_that_is_made_during_a_deletion_is_deleted(
+    set_up, page_of, request_of_browser, monkeypatch
+):
+    def record_after_deletion(*args, **options):
+        visitors().replace(COOKIE)
+        return record(*args, **options)
+
+    record = check.record
+    monkeypatch.setattr(check, "record", record_after_deletion)
+    monkeypatch.setattr("streamlit_webrtc.component.get_this_session_info", lambda: None)
+    request_of_browser.cookies["vibecheck_visitor"] = COOKIE
+    set_up()
+    page = page_of(ROOT / "Home.py")
+    page.session_state["way"] = "upload"
+    page.run()
+    page.file_uploader(key="upload").set_value(("me.jpg", photo(), "image/jpeg"))
+    page.run()
+    page.button(key="check").click().run()
+    assert not page.exception
+    assert app.store().count() == 0 and page.session_state["result"] is None
+    assert hash_of(visitors().current(COOKIE)) != ME
