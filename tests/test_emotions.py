@@ -35,6 +35,7 @@ def test_moods_can_be_told_apart(field):
     ("sad", "fear", "clear", "headline"),
     [
         (0.60, 0.20, True, "Sad"),
+        (0.20, 0.60, True, "Afraid"),
         (0.40, 0.32, True, "Sad"),
         (0.39, 0.20, False, "Hard to tell: sad or afraid?"),
         (0.45, 0.38, False, "Hard to tell: sad or afraid?"),

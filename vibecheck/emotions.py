@@ -12,13 +12,21 @@ from vibecheck.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class Emotion:
-    """One mood: `name` is what is stored, the rest is what people see."""
+    """One mood: `name` is what is stored, the rest is what people see.
+
+    `title` is the label of its class, in charts, tables and buttons; `adjective` is the mood in a sentence.
+    """
 
     name: str
     title: str
-    adjective: str  # as in "sad or afraid?"
+    adjective: str
     emoji: str
     colour: str  # "#RRGGBB", readable on the dark page; text on it is dark
+
+    @property
+    def headline(self) -> str:
+        """The mood on its own: "Afraid"."""
+        return self.adjective.capitalize()
 
 
 EMOTIONS: tuple[Emotion, ...] = (
@@ -75,9 +83,9 @@ class Distribution:
 
     @property
     def headline(self) -> str:
-        """The mood as a headline says it: "Sad", or "Hard to tell: sad or afraid?"."""
+        """The mood as a headline says it: "Afraid", or "Hard to tell: sad or afraid?"."""
         mood, other = BY_NAME[self.mood], BY_NAME[self.runner_up]
-        return mood.title if self.clear else f"Hard to tell: {mood.adjective} or {other.adjective}?"
+        return mood.headline if self.clear else f"Hard to tell: {mood.adjective} or {other.adjective}?"
 
 
 # Labels of published expression models. Contempt is mapped to disgust, the nearest of the seven (both

@@ -94,7 +94,7 @@ def test_declining_keeps_the_label_without_a_picture_and_is_not_asked_again(app,
     page.get_by_role("button", name="No", exact=True).click()
     expect(page.get_by_role("button", name="Keep it")).to_have_count(0)
     page.get_by_role("radio", name="Fear").click()
-    expect(page.get_by_text("Noted: fear")).to_be_visible()
+    expect(page.get_by_text("Noted: afraid")).to_be_visible()
     expect(page.get_by_role("button", name="Keep it")).to_have_count(0)
     assert len(list(app.data.rglob("input_*"))) == pictures
     query = "SELECT picture_kept, label FROM predictions ORDER BY made_at DESC LIMIT 1"

@@ -22,7 +22,7 @@ from vibecheck.emotions import EMOTIONS
 from vibecheck.records.db.tables import PROBABILITIES
 
 pytestmark = pytest.mark.browser
-MOODS = re.compile("|".join(["Hard to tell", *(emotion.title for emotion in EMOTIONS)]))
+MOODS = re.compile("|".join(["Hard to tell", *(emotion.headline for emotion in EMOTIONS)]))
 RATES = re.compile(r"[1-9]\d* frames/s · [1-9]\d* readings/s")
 RECORDED = SHARED / "video" / "cremad_1001_six_emotions.mp4"
 FRAMES = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
@@ -449,15 +449,16 @@ def widths(sample: dict) -> list[float]:
 def contradictions(sample: dict) -> list[str]:
     """What headline, bars and tag of one moment say against each other."""
     bars = {bar["title"]: bar for bar in sample["bars"]}
-    words = {emotion.title: emotion.adjective for emotion in EMOTIONS}
+    moods = {emotion.title: emotion for emotion in EMOTIONS}
     first, second = sorted(bars, key=lambda title: -bars[title]["width"])[:2]
     headline, tag, found = sample["headline"], sample["tag"], []
-    unsure = f"Hard to tell: {words[first]} or {words[second]}?"
+    mood, other = moods[first], moods[second]
+    unsure = f"Hard to tell: {mood.adjective} or {other.adjective}?"
     if headline == "Looking…":
         return []
     if headline == "No face":
         return [f"{tag} without a face"] if tag and not sample["result"] else []
-    if headline not in (first, unsure):
+    if headline not in (mood.headline, unsure):
         found.append(f"{headline} above {first} {bars[first]['value']}")
     if bars[first]["width"] != float(sample["confidence"].rstrip("%")):
         found.append(f"{sample['confidence']} sure of {first} {bars[first]['width']}")
@@ -465,8 +466,8 @@ def contradictions(sample: dict) -> list[str]:
         return found
     if bars[first]["shown"] < max(bar["shown"] for bar in bars.values()):
         found.append(f"the bar of {first} is still shorter than another")
-    either = f"{words[first].capitalize()} or {words[second]}?"
-    tags = {first: f"{first} {bars[first]['value']}", unsure: either}
+    either = f"{mood.headline} or {other.adjective}?"
+    tags = {mood.headline: f"{mood.headline} {bars[first]['value']}", unsure: either}
     if not sample["frozen"] and tag not in (tags.get(headline), "" if sample["late"] else None):
         found.append(f"{tag} beside {headline}")
     return [f"{problem}: {sample}" for problem in found]

@@ -74,9 +74,9 @@ def test_photo_leads_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
     # The answer changes the result at once, and the music with it.
     before = spotify_player(page).get_attribute("src")
     page.get_by_role("radio", name="Surprise").click()
-    expect(page.get_by_text("Noted: surprise")).to_be_visible()
+    expect(page.get_by_text("Noted: surprised")).to_be_visible()
     expect(page.get_by_text("You say", exact=True)).to_be_visible()
-    expect(page.locator(".vc-mood .name")).to_have_text("Surprise")
+    expect(page.locator(".vc-mood .name")).to_have_text("Surprised")
     expect(spotify_player(page)).not_to_have_attribute("src", before)
     look(page, "photo-answered")
 

@@ -439,7 +439,7 @@ def test_a_change_of_mood_is_announced_politely_at_most_once_in_three_seconds(ca
         if not heard or says.inner_text() != heard[-1]:
             heard.append(says.inner_text())
     assert 2 <= len(heard) <= 4, heard
-    assert set(heard) <= {"Sad", "Fear"}
+    assert set(heard) <= {"Sad", "Afraid"}
     card.evaluate("mark => see(mark)", mark(101, sad=0.42, fear=0.38))
     card.clock.run_for(4000)
     expect(says).to_have_text("Hard to tell: sad or afraid?")
@@ -466,9 +466,9 @@ def test_what_is_hard_to_tell_has_both_colours_and_so_has_its_result(card):
     card.evaluate(
         "data => draw(data)", LIVE | {"result": result | {"clear": True, "label": "You say", "mood": "fear"}}
     )
-    expect(card.locator(".name")).to_have_text("Fear")
+    expect(card.locator(".name")).to_have_text("Afraid")
     expect(card.locator(".vc-you")).to_have_text("You say")
-    expect(card.locator(".vc-words")).to_have_text("Sad 42% sure · next: fear 38%")
+    expect(card.locator(".vc-words")).to_have_text("Read as sad, 42% sure · next: afraid 38%")
 
 
 def test_a_late_reading_freezes_the_card_and_the_next_one_goes_on(card):
@@ -495,7 +495,7 @@ def test_from_the_press_to_the_result_the_card_stays_as_it_was(card):
     assert card.evaluate("values") == [["checked", 7]]
     card.evaluate("data => draw(data)", LIVE)  # no vibe check came of it
     card.evaluate("mark => see(mark)", mark(9, sad=0.1, fear=0.7))
-    expect(card.locator(".name")).to_have_text("Fear")
+    expect(card.locator(".name")).to_have_text("Afraid")
 
 
 @pytest.mark.quick

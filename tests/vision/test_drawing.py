@@ -26,6 +26,7 @@ def pixels_of(picture: np.ndarray, colour: str) -> int:
 
 def test_a_tag_says_the_mood_and_how_sure_or_that_it_is_hard_to_tell():
     assert drawing.tag(shown("happy", 0.876)) == ("Happy 88%", "#FFC94D")
+    assert drawing.tag(shown("surprise", 0.876)) == ("Surprised 88%", "#FF8FD0")
     assert drawing.tag(shown("sad", 0.42, fear=0.36)) == ("Sad or afraid?", "#6EA8FF")
 
 

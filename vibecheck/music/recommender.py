@@ -15,7 +15,7 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vibecheck.emotions import BY_NAME, NAMES
+from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
 from vibecheck.music.catalogue import MoodMusic, moods_in, read_catalogue
 from vibecheck.music.spotify import (
@@ -41,7 +41,7 @@ FRESH = 3600.0  # s for which the playlists found for a mood are reused
 NO_ANSWER = "Spotify did not answer, so this one comes from the built-in catalogue."
 NOTHING_FOUND = "Spotify found nothing that fits, so this one comes from the built-in catalogue."
 NEARBY = "You have heard every playlist for this mood, so this one is for a mood close to it."
-CALM = "The mood is hard to tell, so this is the calmest of the playlists for {mood}."
+CALM = "The mood is hard to tell, so this is the calmest matching playlist."
 ALL_HEARD = "You have heard every playlist for this mood; the other of Match and Lift has more."
 
 Mode = Literal["match", "lift"]
@@ -59,12 +59,11 @@ class Suggestion:
     note: str = ""
 
 
-def why(mood: str, about: MoodMusic, mode: Mode, playlist_id: str, clear: bool) -> str:
-    """The reason for a playlist that matches or lifts `mood`, which is `clear` or hard to tell."""
+def why(about: MoodMusic, mode: Mode, playlist_id: str, clear: bool) -> str:
+    """The reason for a playlist that matches or lifts a mood, which is `clear` or hard to tell."""
     if mode == "lift":
         return about.lift
-    calmest = not clear and playlist_id == about.calm
-    return CALM.format(mood=BY_NAME[mood].title.lower()) if calmest else about.match
+    return CALM if not clear and playlist_id == about.calm else about.match
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +132,9 @@ class Music:
         unheard = next((each for key, each in choices.items() if key not in played), None)
         if unheard is None:
             last = next(key for key in reversed(played) if key in choices)
-            return Suggestion(choices[last], mode, why(mood, about, mode, last, clear), ALL_HEARD)
+            return Suggestion(choices[last], mode, why(about, mode, last, clear), ALL_HEARD)
         note = note if unheard.mood == plays else NEARBY
-        return Suggestion(unheard, mode, why(mood, about, mode, unheard.id, clear), note)
+        return Suggestion(unheard, mode, why(about, mode, unheard.id, clear), note)
 
     def check(self) -> str:
         """Search Spotify once, and say in a sentence where playlists come from.

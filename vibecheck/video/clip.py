@@ -79,7 +79,7 @@ class ClipSummary:
     @property
     def sentence(self) -> str:
         """The summary in words, for a page."""
-        moods = ", ".join(f"{BY_NAME[mood].title.lower()} {share:.0%}" for mood, share in self.shares.items())
+        moods = ", ".join(f"{BY_NAME[mood].adjective} {share:.0%}" for mood, share in self.shares.items())
         face = "" if self.face_share > 0.995 else f", a face in {self.face_share:.0%} of it"
         changes = {0: "no change", 1: "1 change"}.get(self.changes, f"{self.changes} changes")
         return f"{self.seconds:.0f} s{face}: {moods}; {changes} of mood."

@@ -37,8 +37,8 @@ def tag(shown: Distribution) -> tuple[str, str]:
     """The tag of a face, "Sad 62%" or "Sad or afraid?", and its colour (#RRGGBB)."""
     mood, other = BY_NAME[shown.mood], BY_NAME[shown.runner_up]
     if shown.clear:
-        return f"{mood.title} {shown.percent}%", mood.colour
-    return f"{mood.adjective.capitalize()} or {other.adjective}?", mood.colour
+        return f"{mood.headline} {shown.percent}%", mood.colour
+    return f"{mood.headline} or {other.adjective}?", mood.colour
 
 
 def fitted(picture: np.ndarray, faces: tuple[Face, ...], shown: Distribution) -> np.ndarray:

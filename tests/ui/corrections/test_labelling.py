@@ -74,7 +74,7 @@ def test_visitor_sees_only_their_own_vibe_checks(open_page, add):
 def test_visitor_sees_that_a_labeller_labelled_but_not_which(open_page, add, store):
     store.label(add().id, "fear", "labeller", "beef" * 16, NOON, "useful")
     page = open_page(PAGE_FILE)
-    assert "A labeller said fear (useful queue)" in text(page) and "beef" not in text(page)
+    assert "A labeller said afraid (useful queue)" in text(page) and "beef" not in text(page)
 
 
 @pytest.mark.parametrize(("key", "label"), [(str(i), e.name) for i, e in enumerate(EMOTIONS, 1)] + [
@@ -160,7 +160,7 @@ def test_labeller_sees_all_vibe_checks_and_their_labels(open_page, add, store):
     store.label(made.id, "fear", "volunteered", "somebody", NOON)
     store.label(made.id, CANT_TELL, "labeller", "beef" * 16, NOON, "useful")
     page = open_page(PAGE_FILE, Role.LABELLER)
-    assert "Its visitor said fear (volunteered)" in text(page)
+    assert "Its visitor said afraid (volunteered)" in text(page)
     assert "Labeller beef said can&#x27;t tell (useful queue)" in text(page)
     assert "beefbeef" not in text(page)
     press(page, "3")
@@ -207,7 +207,7 @@ def test_a_labellers_labels_are_found(open_page, add, store):
     store.label(angry.id, "fear", "labeller", "ann", NOON)
     page = open_page(PAGE_FILE, Role.LABELLER)
     page = page.selectbox(key="filter-labeller").set_value("ann").run()
-    assert "angry" in text(page) and "Labeller ann said fear" in text(page)
+    assert "angry" in text(page) and "Labeller ann said afraid" in text(page)
     assert "sad" not in text(page).replace("Sad", "")
 
 

@@ -42,7 +42,7 @@ def strip(page) -> str:
 def test_the_strip_shows_the_moods_in_order_and_as_corrected(mine, open_page):
     shown = strip(open_page(PAGE))
     said = [part.split(": ")[1].split('"')[0] for part in shown.split("aria-label=")[1:]]
-    assert said == ["fear", "neutral, corrected from sad", "happy"], "newest first: the style sheet turns it"
+    assert said == ["afraid", "neutral, corrected from sad", "happy"], "newest first: the style sheet turns it"
     assert shown.count("<li") == 3, "and nobody else's"
 
 
@@ -51,7 +51,7 @@ def test_label_given_on_the_page_updates_the_strip(mine, open_page, store):
     newest = mine[-1].id
     next(each for each in page.button if each.key == f"7-{newest}").click().run()
     assert not page.exception and store.labelled(newest).label.label == "surprise"
-    assert "surprise, corrected from fear" in strip(page)
+    assert "surprised, corrected from afraid" in strip(page)
 
 
 def test_views_of_others_and_empty_histories_have_no_strip(store, open_page, mine):

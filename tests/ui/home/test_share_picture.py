@@ -57,7 +57,8 @@ def test_what_is_hard_to_tell_is_named_in_both_colours():
         assert (picture == ImageColor.getrgb(BY_NAME[mood].colour)).all(axis=-1).any() == shown
     plain = drawn("sad", (), "")[text]
     assert not (plain == ImageColor.getrgb(BY_NAME["fear"].colour)).all(axis=-1).any()
-    longest = [_font(76, 700).getlength(f"{BY_NAME[name].adjective} or") for name in NAMES]
+    longest = [_font(76, 700).getlength(f"{BY_NAME[name].headline} or") for name in NAMES]
+    longest += [_font(124, 700).getlength(BY_NAME[name].headline) for name in NAMES]
     assert max(longest) <= RIGHT - TEXT_LEFT
 
 

@@ -137,13 +137,13 @@ def _to_label(view: str, shown: Batch) -> None:
     # Laid out by the style sheet: two columns, on a phone with the buttons below both.
     with st.container(key="label-layout"):
         with st.container():
-            title = "A face to label" if blind else f"A face read as {BY_NAME[prediction.mood].title.lower()}"
+            title = "A face to label" if blind else f"A face that looks {BY_NAME[prediction.mood].adjective}"
             face_pictures.large(face_pictures.data_uri(prediction, face_pictures.SIDE), title)
         with st.container():
             if blind:
                 theme.heading("What does this face show?")
             else:
-                theme.feels_like(prediction.mood)
+                theme.looks(prediction.mood)
                 theme.confidence(prediction.mood, prediction.confidence)
             theme.quiet(_facts(current, blind))
         with st.container():
@@ -225,7 +225,7 @@ def _label(view: str, prediction_id: str, onward: str | Cursor | None, name: str
 
 def _said(given: Feedback, current: LabelledPrediction) -> str:
     """Who labelled it, as what, and when."""
-    what = "can't tell" if given.mood is None else BY_NAME[given.mood].title.lower()
+    what = "can't tell" if given.mood is None else BY_NAME[given.mood].adjective
     if given.given_by == visitor():
         who = "You"
     elif given.given_by is not None and given.given_by == current.prediction.visitor:

@@ -44,9 +44,9 @@ def playlist(plays: Sequence[Play]) -> str:
 
 def _step(each: LabelledPrediction) -> str:
     mood = BY_NAME[mood_of(each)]
-    said = f"{local(each.prediction.made_at):%d %b, %H:%M}: {mood.title.lower()}"
+    said = f"{local(each.prediction.made_at):%d %b, %H:%M}: {mood.adjective}"
     if mood.name != each.prediction.mood:
-        said += f", corrected from {BY_NAME[each.prediction.mood].title.lower()}"
+        said += f", corrected from {BY_NAME[each.prediction.mood].adjective}"
     return (
         f'<li style="background:{mood.colour}" title="{escape(said)}"><span class="vc-emoji" role="img" '
         f'aria-label="{escape(said)}">{mood.emoji}</span></li>'

@@ -106,14 +106,14 @@ class Card {
   mood({ mood, runner_up, clear, probabilities }) {
     const [first, second] = [this.byName[mood], this.byName[runner_up]];
     const share = Math.max(...probabilities);
-    if (clear) this.headline(first.title, first.emoji, [[first.title, first.colour]], first.colour);
+    if (clear) this.headline(first.headline, first.emoji, [[first.headline, first.colour]], first.colour);
     else {
       const parts = [["Hard to tell: "], [first.adjective, first.colour], [" or "], [second.adjective, second.colour], ["?"]];
       this.headline(parts.map(([text]) => text).join(""), "🤔", parts, first.colour);
     }
     this.confidence(share, this.colour);
     this.words.textContent =
-      `${percent(share)} sure · next: ${second.title.toLowerCase()} ${percent(probabilities[this.moods.indexOf(second)])}`;
+      `${percent(share)} sure · next: ${second.adjective} ${percent(probabilities[this.moods.indexOf(second)])}`;
     this.bars(probabilities, mood);
   }
 
@@ -187,13 +187,13 @@ class Card {
     if (read) this.mood({ mood: top.name, runner_up, clear, probabilities });
     if (!unclear) {
       const shown = this.byName[mood]; // what the visitor said, if they did
-      this.headline(shown.title, shown.emoji, [[shown.title, shown.colour]], shown.colour);
-      if (read && top.name !== mood) this.words.prepend(`${top.title} `);
+      this.headline(shown.headline, shown.emoji, [[shown.headline, shown.colour]], shown.colour);
+      if (read && top.name !== mood) this.words.prepend(`Read as ${top.adjective}, `);
     }
     this.lead.textContent = unclear ? "" : label;
     this.face.style.borderColor = this.colour;
     this.hint.textContent = hint;
-    this.announce(`${this.lead.textContent} ${this.name.textContent}`.trim());
+    this.announce(unclear ? this.name.textContent : `${label} ${this.byName[mood].adjective}`);
   }
 }
 

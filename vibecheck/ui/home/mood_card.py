@@ -26,6 +26,7 @@ MOODS = [
         "name": emotion.name,
         "title": emotion.title,
         "adjective": emotion.adjective,
+        "headline": emotion.headline,
         "emoji": emotion.emoji,
         "colour": emotion.colour,
     }

@@ -136,7 +136,7 @@ def _question(result: Result) -> None:
         st.warning(problem, icon="⚠️")
     elif result.said:
         theme.quiet(
-            f"Noted: {BY_NAME[result.said].title.lower()}. Thank you. Press another one to change it."
+            f"Noted: {BY_NAME[result.said].adjective}. Thank you. Press another one to change it."
         )
     keep_later.ask(prediction, result.said)
 

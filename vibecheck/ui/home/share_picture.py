@@ -66,7 +66,7 @@ def share_picture(
     if runner_up:
         _draw_both(draw, emotion, BY_NAME[runner_up])
     else:
-        draw.text((TEXT_LEFT, 122), emotion.title, emotion.colour, _font(124, 700))
+        draw.text((TEXT_LEFT, 122), emotion.headline, emotion.colour, _font(124, 700))
     if lines := _lines(playlist, _font(52, 600)):
         draw.text((TEXT_LEFT, 318), "sounds like", QUIET, _font(36, 400))
         draw.text((TEXT_LEFT, 362), "\n".join(lines), TEXT, _font(52, 600), spacing=8)
@@ -83,7 +83,7 @@ def share_picture(
 
 def _draw_both(draw: ImageDraw.ImageDraw, first: Emotion, second: Emotion) -> None:
     """“Sad or afraid?”, in two lines."""
-    font, title = _font(76, 700), first.adjective.capitalize()
+    font, title = _font(76, 700), first.headline
     draw.text((TEXT_LEFT, 128), title, first.colour, font)
     draw.text((TEXT_LEFT + font.getlength(f"{title} "), 128), "or", QUIET, font)
     draw.text((TEXT_LEFT, 212), f"{second.adjective}?", second.colour, font)

@@ -212,7 +212,7 @@ def restore(keep: Keep) -> None:
         st.session_state.mode = mode
         found_by: Literal["search", "catalogue"] = "search" if play.found_by == "search" else "catalogue"
         playlist = Playlist(play.playlist_id, play.playlist_name or "Your playlist", mood, found_by)
-        reason = why(mood, read_catalogue()[mood], mode, playlist.id, restored.clear)
+        reason = why(read_catalogue()[mood], mode, playlist.id, restored.clear)
         _play(restored, Suggestion(playlist, mode, reason))
 
 

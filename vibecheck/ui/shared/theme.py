@@ -62,29 +62,29 @@ def mood_card(mood: str, confidence: float, probabilities: tuple[float, ...]) ->
         for each, share in zip(EMOTIONS, probabilities, strict=True)
     )
     _card(
-        f'<span class="vc-emoji" role="img" aria-label="{emotion.title}">'
+        f'<span class="vc-emoji" role="img" aria-label="{emotion.headline}">'
         f"{emotion.emoji}</span>"
-        f'<span class="name" style="color:{emotion.colour}">{emotion.title}</span>'
+        f'<span class="name" style="color:{emotion.colour}">{emotion.headline}</span>'
         f'<span class="vc-lead"><span>Confidence</span><span>{confidence:.0%}</span></span>'
         f"{_bar(confidence, emotion.colour, 'Confidence')}{rows}"
     )
 
 
-def feels_like(mood: str) -> None:
-    """The headline of a result: the mood in its colour."""
+def looks(mood: str) -> None:
+    """The mood that a model read, as a heading in its colour: "Looks afraid"."""
     emotion = BY_NAME[mood]
     st.markdown(
-        '<div class="vc-feels" role="heading" aria-level="2">Feels like '
-        f'<span style="color:{emotion.colour}">{emotion.title.lower()}</span> '
+        '<div class="vc-heading" role="heading" aria-level="2">Looks '
+        f'<span style="color:{emotion.colour}">{emotion.adjective}</span> '
         f'<span class="vc-emoji">{emotion.emoji}</span></div>',
         unsafe_allow_html=True,
     )
 
 
 def heading(text: str) -> None:
-    """A line as large as the headline of a result; `text` is shown as it is."""
+    """A heading of this size without a mood; `text` is shown as it is."""
     st.markdown(
-        f'<div class="vc-feels" role="heading" aria-level="2">{escape(text)}</div>', unsafe_allow_html=True
+        f'<div class="vc-heading" role="heading" aria-level="2">{escape(text)}</div>', unsafe_allow_html=True
     )
 
 
