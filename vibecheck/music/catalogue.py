@@ -1,4 +1,4 @@
-"""What VibeCheck knows about the music of each mood: playlists, search queries, reasons.
+"""The music of each mood: playlists, search queries, reasons.
 
 Read from catalogue.toml, which describes its fields.
 """
@@ -87,12 +87,12 @@ def read_catalogue(path: Path = CATALOGUE) -> Mapping[str, MoodMusic]:
 
 def moods_in(name: str, catalogue: Mapping[str, MoodMusic]) -> set[str]:
     """The moods whose words or emoji appear in a playlist's name, in any case and as whole words."""
-    spoken = _spoken(name)
-    return {mood for mood, music in catalogue.items() if any(_spoken(word) in spoken for word in music.words)}
+    tokens = _tokens(name)
+    return {mood for mood, music in catalogue.items() if any(_tokens(word) in tokens for word in music.words)}
 
 
-def _spoken(text: str) -> str:
-    """Words, then symbols such as emoji, each between spaces: "Lo-Fi 😴" is " lo fi 😴 "."""
+def _tokens(text: str) -> str:
+    """Words, then symbols such as emoji, separated and enclosed by spaces: "Lo-Fi 😴" is " lo fi 😴 "."""
     folded = text.casefold()
     words = re.findall(r"[^\W_]+", folded)
     symbols = [char for char in folded if unicodedata.category(char) == "So"]

@@ -1,9 +1,7 @@
 """Mood → playlist: Spotify's search where an app's credentials are set, mixed with the catalogue.
 
-Whatever Spotify does, a visitor gets a playlist within five seconds: searches run in a pool of threads,
+A visitor gets a playlist within five seconds even if Spotify does not answer: searches run in a thread pool,
 and after a failure nobody waits for Spotify until a search has succeeded.
-
-It knows moods, not faces, visitors or records.
 """
 
 import logging
@@ -51,7 +49,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A playlist for a mood. `reason` says why this one; `note`, if not empty, what to know about it."""
+    """A playlist for a mood. `reason` says why it was chosen; `note`, if not empty, is a remark about it."""
 
     playlist: Playlist
     mode: Mode
@@ -68,7 +66,7 @@ def why(about: MoodMusic, mode: Mode, playlist_id: str, clear: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The searches of one mood that are running. Nobody waits for them after `deadline` (monotonic, s)."""
+    """The running searches of one mood. Nobody waits for them after `deadline` (monotonic, s)."""
 
     done: Future[None]
     deadline: float
@@ -169,11 +167,11 @@ class Music:
         return [*found[:ahead], first, *found[ahead:], *rest]
 
     def _ranked(self, mood: str, found: Iterable[Playlist]) -> tuple[Playlist, ...]:
-        """Names that suit the mood, then names without any mood; those of other moods are dropped."""
+        """Playlists whose names suit the mood, then those that name no mood; the rest is dropped."""
         fits = {mood, self._catalogue[mood].near}
-        spoken = {each.id: (each, moods_in(each.name, self._catalogue)) for each in found}.values()
-        suit = [each for each, moods in spoken if mood in moods <= fits]
-        return (*suit, *(each for each, moods in spoken if not moods))
+        named = {each.id: (each, moods_in(each.name, self._catalogue)) for each in found}.values()
+        suit = [each for each, moods in named if mood in moods <= fits]
+        return (*suit, *(each for each, moods in named if not moods))
 
     def _search(self, mood: str, insist: bool = False) -> tuple[tuple[Playlist, ...], str]:
         """What Spotify found for `mood`, and a note if that is nothing.

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from vibecheck.errors import parse_retry_after
 
-if TYPE_CHECKING:  # 0.15 s of imports, 0.06 beside Streamlit: only those who set credentials pay it
+if TYPE_CHECKING:  # takes 0.15 s to import, and is needed only with credentials
     import spotipy
 
 PATIENCE = 5.0  # s that each request may take
 PAUSE = 60.0  # s without a search after a failure for which Spotify gives no Retry-After
 SHORTEST_PAUSE = 1.0  # s
 MOST_RESULTS = 10  # Spotify answers 400 "Invalid limit" to more
-TRACKS = range(15, 501)  # shorter lists end too soon, longer ones are dumps of everything
+TRACKS = range(15, 501)  # shorter playlists end too soon, longer ones rarely have a theme
 
 CREDENTIALS = ("SPOTIPY_CLIENT_ID", "SPOTIPY_CLIENT_SECRET")
 SPOTIFY = f"Spotify ({', '.join(CREDENTIALS)})"
@@ -58,7 +58,7 @@ class Playlist:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why Spotify could not be searched, for the operator, and for how many seconds to leave it alone."""
+    """Why Spotify could not be searched, for the operator, and the pause (s) before the next search."""
 
     sentence: str
     pause: float = PAUSE
@@ -76,10 +76,10 @@ def clean_text(text: str, longest: int = 80) -> str:
 
 
 def parse_search(answer: object, mood: str) -> tuple[Playlist, ...]:
-    """The usable playlists in a response of Spotify's search, in its order; anything else is left out.
+    """The usable playlists in a response of Spotify's search, in its order.
 
     Usable: an id, a name, a picture, and a number of tracks in TRACKS where Spotify gives one. Playlists
-    that an app may not read are null, and names are written by strangers.
+    that an app may not read are null; names are untrusted text.
     """
     items = _get(answer, "playlists", "items")
     found: dict[str, Playlist] = {}
@@ -139,7 +139,7 @@ def search_spotify(client: "spotipy.Spotify", query: str, mood: str) -> tuple[Pl
 
 
 def _explain(step: str, error: BaseException) -> Trouble:
-    """What went wrong, what to do about it, and how long to leave Spotify alone."""
+    """What went wrong, what to do about it, and the pause before the next search."""
     # spotipy hides the HTTP response in three ways, but it is always in the chain of exceptions.
     cause: BaseException | None = error
     response = None

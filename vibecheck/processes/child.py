@@ -24,8 +24,8 @@ KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other
 ENDS_WITHIN = 5.0  # seconds, before it is killed
 
 
-# The variables that a child is given. Not among them: secrets that only the app needs (the access token, the
-# webhook for alerts, Spotify's, those of the camera relays), and whatever else the app was started with.
+# The environment variables passed to a child. Secrets that only the app needs (the access token, the webhook
+# for alerts, those of Spotify and of the camera relays) and unknown variables are not passed.
 PASSED = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TZ|TERM|COLUMNS|NO_COLOR|LANG|LANGUAGE|LC_\w+|TMPDIR|TEMP|TMP|XDG_\w+"
     r"|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|USERPROFILE|APPDATA|LOCALAPPDATA|PROGRAMDATA"
@@ -40,14 +40,14 @@ PASSED = re.compile(
 
 
 def passed_on() -> dict[str, str]:
-    """The part of this process's environment that its children need."""
+    """The part of this process's environment that its children get."""
     return {name: value for name, value in os.environ.items() if PASSED.fullmatch(name)}
 
 
 def environment(settings: Settings, threads: int = 1) -> dict[str, str]:
-    """The environment of a child that needs these settings, and computes with so many threads.
+    """The environment of a child with these settings, for computations in `threads` threads.
 
-    It holds what was set, in whatever file, so that the child need not read files with the app's secrets.
+    It contains the settings from all sources, so that the child need not read files with the app's secrets.
     """
     ours = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     for field in settings.model_fields_set:
@@ -96,7 +96,7 @@ def start_detached(
 
 
 def reap(child: "subprocess.Popen[bytes]") -> None:
-    """Waits for a child's end in the background, so that it does not stay in the table as a zombie."""
+    """Waits for a child's end in the background, so that it does not stay a zombie."""
     threading.Thread(target=child.wait, name="reaper", daemon=True).start()
 
 
@@ -122,7 +122,7 @@ def signal_group(pid: int, how: signal.Signals) -> None:
 
 
 def exit_with_parent(niceness: int, stop: Callable[[], None] = lambda: None, grace: float = 0.0) -> None:
-    """In a child of `start`: yields CPU time to others, and exits when the parent does.
+    """In a child of `start`: lowers its priority by `niceness`, and exits when the parent does.
 
     `stop` is called first, and the process has `grace` seconds to end by itself.
     """
@@ -141,6 +141,6 @@ def exit_with_parent(niceness: int, stop: Callable[[], None] = lambda: None, gra
 
 
 def _with_path(env: Mapping[str, str] | None) -> dict[str, str]:
-    """The child imports VibeCheck from where this process did, whatever its working directory is."""
+    """Adds this VibeCheck to the child's import path, so that its working directory does not matter."""
     env = passed_on() if env is None else env
     return dict(env) | {"PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), env.get("PYTHONPATH"))))}
