@@ -42,7 +42,8 @@ def strip(page) -> str:
 def test_the_strip_shows_the_moods_in_order_and_as_corrected(mine, open_page):
     shown = strip(open_page(PAGE))
     said = [part.split(": ")[1].split('"')[0] for part in shown.split("aria-label=")[1:]]
-    assert said == ["afraid", "neutral, corrected from sad", "happy"], "newest first: the style sheet turns it"
+    expected = ["afraid", "neutral, corrected from sad", "happy"]
+    assert said == expected, "newest first: the style sheet turns it"
     assert shown.count("<li") == 3, "and nobody else's"
 
 
