@@ -1,8 +1,10 @@
 """What the charts show, as Vega-Lite; rendering them is tested with the report."""
 
+import re
 from datetime import date, timedelta
 
 import pytest
+import vl_convert
 
 from tests.analytics.tallies import cell, confidence_bin, confused
 from vibecheck.analytics import charts, time_charts
@@ -49,11 +51,13 @@ def test_a_week_without_answers_has_an_estimate_and_no_accuracy():
     assert (first["accuracy"], first["low"], first["estimate"]) == (None, None, 0.7)
 
 
-@pytest.mark.parametrize("number", [1, 18, 19, 157])
-def test_counts_below_the_line_are_thinned_to_fit(number):
+@pytest.mark.parametrize(
+    ("number", "width", "counts"), [(1, 200, 1), (12, 400, 12), (12, 200, 6), (157, 700, 27)]
+)
+def test_as_many_counts_are_below_the_line_as_fit(number, width, counts):
     points = [Point(MONDAY + timedelta(days=7 * i), share(3, 4), 9, 0.7) for i in range(number)]
-    values = time_charts.accuracy_line(points).to_dict()["data"]["values"]
-    assert 1 <= sum(row["counted"] == "4" for row in values) <= 18
+    spec = time_charts.accuracy_line(points).to_dict() | {"width": width}
+    assert len(re.findall("<text[^>]*>4</text>", vl_convert.vegalite_to_svg(spec))) == counts
 
 
 @pytest.mark.parametrize(("number", "step", "bars"), [(30, "day", 30), (400, "week", 58)])

@@ -10,8 +10,7 @@ from vibecheck.analytics.accuracy import Point
 from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, WARM, Chart, finish
 from vibecheck.records.stats.results import Day
 
-# More counts side by side than this overlap.
-MOST_COUNTS = 18
+COUNT_WIDTH = 26  # px, of a count with the space around it
 ACCURACY, ESTIMATE, RANDOM_QUEUE = "Accuracy (95% band)", "Estimate without labels", "Random queue"
 AGREEMENT = "Labellers agree"
 # More bars than this are too thin.
@@ -30,7 +29,6 @@ def accuracy_line(
     The labellers' random queue is a separate line if it has enough labels. `agreed` is a horizontal line:
     the share of faces on which labellers agree.
     """
-    every = -(-len(points) // MOST_COUNTS) or 1
     rows = [
         {
             "start": point.start.isoformat(),
@@ -39,7 +37,7 @@ def accuracy_line(
             "high": point.audited.high if point.audited.n else None,
             "estimate": point.estimate,
             "n": point.audited.n,
-            "counted": str(point.audited.n) if point.audited.n and number % every == 0 else "",
+            "number": number,
             "predictions": point.predictions,
             "drawn": point.drawn.value if point.drawn else None,
             "agreed": agreed,
@@ -93,8 +91,11 @@ def accuracy_line(
         layers.append(queue.encode(tooltip=tooltip))
     if agreed is not None:
         layers.append(series(AGREEMENT, "agreed:Q", strokeDash=[1, 3], strokeWidth=1.5))
-    below = base.mark_text(color=QUIET, fontSize=10, baseline="bottom")
-    layers.append(below.encode(y=alt.value("height"), text="counted:N"))
+    # As many counts as fit side by side.
+    fits = f"datum.number % ceil({len(points)} * {COUNT_WIDTH} / width) === 0"
+    count = alt.ExprRef(f"datum.n && {fits} ? datum.n : ''")
+    below = base.mark_text(color=QUIET, fontSize=10, baseline="bottom", text=count)
+    layers.append(below.encode(y=alt.value("height")))
     if points:
         layers += _went_live(live, points)
     return finish(alt.layer(*layers), 250, "Accuracy by " + step)
