@@ -50,6 +50,21 @@ ANSWER = """
 })
 """
 
+# The name of the control that has the focus, in whatever frame, and whether that can be seen.
+FOCUS = """
+() => {
+  let at = document.activeElement;
+  while (at?.contentDocument?.activeElement) at = at.contentDocument.activeElement;
+  const seen = [at, at.closest("label")].some((each) => {
+    if (!each) return false;
+    const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(each);
+    return boxShadow !== "none" || (outlineStyle === "solid" && parseFloat(outlineWidth) >= 2);
+  });
+  const name = at.ariaLabel || at.textContent.trim() || at.closest("label")?.textContent || "";
+  return [name, seen || at === document.body];
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def app(start_app):
@@ -182,24 +197,30 @@ def test_home_page_can_be_used_by_keyboard_alone(app, open_home, astronaut):
     reached = []
     for _ in range(30):
         page.keyboard.press("Tab")
-        reached.append(
-            page.evaluate(
-                """() => {
-  let at = document.activeElement;
-  while (at?.contentDocument?.activeElement) at = at.contentDocument.activeElement;
-  return at?.ariaLabel || at?.textContent?.trim() || "";
-}"""
-            )
-        )
+        reached.append(page.evaluate(FOCUS))
     order = ["Live", "START", "Change", "Pick a mood yourself"]
-    places = [next((i for i, name in enumerate(reached) if word in name), -1) for word in order]
+    places = [next((i for i, (name, _) in enumerate(reached) if word in name), -1) for word in order]
     assert -1 not in places and places == sorted(places), reached
+    assert [name for name, seen in reached if not seen] == []
+
+    # A popover takes the focus, and Escape gives it back.
+    for button, inside in (("Change", "Keep nothing but numbers"), ("Pick a mood yourself", "😠 Angry")):
+        page.get_by_role("button", name=button).focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog").locator(":focus")).to_have_count(1)
+        assert page.evaluate(FOCUS) == [inside, True]
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.get_by_role("button", name=button)).to_be_focused()
 
     upload(page, "astronaut.jpg", jpeg(astronaut))
     page.get_by_role("heading", level=1).click()  # the focus is nowhere
     page.keyboard.press("c")
     expect(page.get_by_role("heading", level=2, name="Happy")).to_be_focused()
     mark(page, 'iframe[src*="open.spotify.com"]')
+    page.get_by_role("radio", name="No…").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("radio", name="Angry")).to_be_focused()
     page.keyboard.press("4")
     expect(page.get_by_text("Noted: happy")).to_be_visible()
     assert marked(page, 'iframe[src*="open.spotify.com"]'), "a Yes changes no music"

@@ -57,7 +57,10 @@ def test_photo_leads_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
     page.get_by_text("All seven", exact=True).click()
     for mood in ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"):
         expect(page.get_by_role("meter", name=mood)).to_be_attached()
-    expect(page.get_by_alt_text("Your photo with the faces that were found")).to_be_visible()
+    photo = page.get_by_alt_text("Your photo with the faces that were found")
+    expect(photo).to_be_visible()
+    box, button = photo.bounding_box(), page.get_by_role("button", name="Check again").bounding_box()
+    assert box["y"] + box["height"] < button["y"], "the button does not cover the photo"
     expect(page.get_by_alt_text("Your face at that moment")).to_be_visible()
     ids = [playlist.id for playlist in read_catalogue()["happy"].playlists]
     expect(spotify_player(page)).to_have_attribute("src", re.compile("|".join(ids)))

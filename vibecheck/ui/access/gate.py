@@ -100,7 +100,7 @@ def _way_in(needed: Role) -> None:
     else:
         where = (
             "It is printed in the terminal in which VibeCheck was started (on a host: in its log). Each "
-            "start has its own."
+            "start generates a new one."
         )
     st.markdown(f"Open it with the **access link**. {where}")
 

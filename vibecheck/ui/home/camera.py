@@ -41,8 +41,9 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What the visitor shows: live video, a photo, or nothing yet."""
+    """What the visitor shows: live video, a photo, or nothing yet. `way` is the chosen source."""
 
+    way: str = "live"
     playing: bool = False
     photo: Photo | None = None
 
@@ -86,11 +87,11 @@ def _input(way: str) -> Input:
         )
         if refused := upload_quota.refusal():
             st.session_state.problem = refused
-        return Input(photo=_photo("upload", file))
+        return Input(way, photo=_photo("upload", file))
     if way == "photo":
         file = st.camera_input("Look into the camera", key="photo", label_visibility="collapsed")
-        return Input(photo=_photo("photo", file))
-    return Input(playing=live.video())
+        return Input(way, photo=_photo("photo", file))
+    return Input("live", playing=live.video())
 
 
 def _button(shown: Input, problem: DeltaGenerator) -> None:

@@ -1,8 +1,10 @@
 // The mood card: the live mood, drawn from the stage's marks (the event "vibecheck-mark"), or a result.
 //
-// Everything is set as text or as a property, never as markup. Keys: C checks, Escape goes back to the live mood,
-// 1 to 7 answer.
+// Everything is set as text or as a property, never as markup. Keys: C checks, Escape returns to the live mood, 1 to 7
+// answer.
 const QUIET = 3000; // ms between two announcements to screen readers
+const ANSWERED = 3000; // ms within which the page shows the moods after "No…"
+const OTHERS = 6; // moods besides the one that was read
 const EMPTY = "#98A2B3";
 
 function element(name, className, ...children) {
@@ -124,7 +126,7 @@ class Card {
     this.bars([], "");
   }
 
-  // For screen readers: what is new, but not every change of a lively face.
+  // For screen readers: changes, but not every one of a lively face.
   announce(text) {
     const now = performance.now();
     clearTimeout(this.later);
@@ -154,13 +156,13 @@ class Card {
       `${mark.transport} · ${mark.frames_in.toFixed(0)} frames/s · ${mark.readings.toFixed(0)} readings/s · ${mark.age.toFixed(1)} s old`;
   }
 
-  // The next mark is due within so many seconds.
+  // Expects the next mark within `seconds`.
   expect(seconds) {
     clearTimeout(this.late);
     this.late = setTimeout(() => this.wait(), seconds * 1000);
   }
 
-  // No mark came in time: the last reading stays, and the card says that it is old.
+  // No mark arrived in time: the last reading stays, and the card says that it is old.
   wait() {
     if (this.checking) return;
     this.node.classList.add("late");
@@ -197,6 +199,16 @@ class Card {
   }
 }
 
+// The moods replace "No…" or "Not right?": whoever pressed that by key goes on at the first of them.
+function focusMoods(pressed, until) {
+  if (!pressed.isConnected) {
+    const moods = [...document.querySelectorAll("[class*='st-key-answer-'] [role=radio]")];
+    if (document.activeElement === document.body) moods.at(-OTHERS)?.focus();
+  } else if (performance.now() < until) {
+    setTimeout(focusMoods, 50, pressed, until);
+  }
+}
+
 function press(selector) {
   const button = document.querySelector(selector);
   button?.click();
@@ -228,11 +240,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     card.result(data.result);
   }
   const key = data.result?.key ?? "";
-  // On a page that opens with a result the focus stays where the browser put it.
+  // When the page opens with a result, the focus stays where the browser put it.
   if (key && card.shown !== undefined && card.shown !== key) card.name.focus();
   card.shown = key;
 
-  card.unlisten?.(); // of the run before
+  card.unlisten?.(); // those of the previous run
   if (card.checking && live && data.playing) card.expect(1);
   card.checking = false;
   const heard = ({ detail }) => {
@@ -241,7 +253,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const keyed = (event) => {
     const { key: name, target, ctrlKey, metaKey, altKey } = event;
     if (ctrlKey || metaKey || altKey || target?.closest?.("input, textarea, select, [contenteditable]")) return;
-    if (document.querySelector("[role=dialog]")) return; // the keys are those of the popover that is open
+    if (document.querySelector("[role=dialog]")) return; // the keys belong to the open popover
+    if (name === "Enter" || name === " ") {
+      const asked = target?.closest?.("[class*='st-key-answer-'] button, .st-key-not-right button");
+      if (asked) focusMoods(asked, performance.now() + ANSWERED);
+      return;
+    }
     let done = false;
     if (name === "c" || name === "C") done = press(".st-key-check button:enabled") || press(".st-key-again button");
     else if (name === "Escape") done = press(".st-key-again button");
@@ -249,10 +266,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
       setTriggerValue("said", data.moods[name - 1].name);
       done = true;
     }
-    if (done) event.stopImmediatePropagation(); // Streamlit has a shortcut of its own on C
+    if (done) event.stopImmediatePropagation(); // C is also a shortcut of Streamlit
   };
-  // A vibe check is of the mark that is shown when the button is pressed; the card stays as it is until the result
-  // takes its place.
+  // A vibe check reads the mark that is shown when the button is pressed; the card does not change until the result
+  // replaces it.
   const checked = (event) => {
     if (!live || !data.playing || !event.target?.closest?.(".st-key-check button:enabled")) return;
     event.preventDefault();

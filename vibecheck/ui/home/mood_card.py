@@ -14,11 +14,15 @@ from vibecheck.ui.shared import face_pictures
 KEY = "mood_card"
 TEXTS = {
     "before": "Your vibe",
-    "how": "Press START, or choose a photo.",
     "looking": "Looking…",
     "look": "Look into the camera.",
     "nobody": "No face",
     "nothing": NOTHING_COMES,
+}
+HOW = {
+    "live": "Press START, or use a photo.",
+    "photo": "Take a photo.",
+    "upload": "Choose a picture or a short video.",
 }
 READY = "Press “Check my vibe”."
 MOODS = [
@@ -42,12 +46,12 @@ _card = st.components.v2.component(
 
 def draw(
     playing: bool,
-    photo: bool,
+    how: str,
     result: Result | None,
     checked: Callable[[int], None],
     answered: Callable[[str], None] | None,
 ) -> None:
-    """The card. Without a `result` it follows the live video, if that is `playing`; a `photo` may wait.
+    """The card. Without a `result` it follows live video, or says `how` to start if none is `playing`.
 
     `checked` gets the number of the mark that was shown when "Check my vibe" was pressed, `answered` the mood
     whose number was pressed on the keyboard; it is None if nothing is asked.
@@ -66,7 +70,7 @@ def draw(
 
     data = {
         "moods": MOODS,
-        "texts": TEXTS | ({"how": READY} if photo else {}),
+        "texts": TEXTS | {"how": how},
         "playing": playing,
         "answers": answered is not None,
         # Changes with each press, as Streamlit draws a component again only if its data changed.

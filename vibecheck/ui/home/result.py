@@ -33,7 +33,7 @@ def card(shows: Input) -> None:
     with head:
         mood_card.draw(
             shows.playing,
-            shows.photo is not None,
+            mood_card.HOW[shows.way] if shows.photo is None else mood_card.READY,
             result,
             lambda number: _with_stage(camera.check_live, number),
             partial(vibe_check.answer, prediction) if prediction else None,
@@ -135,9 +135,7 @@ def _question(result: Result) -> None:
     if problem := st.session_state.note:
         st.warning(problem, icon="⚠️")
     elif result.said:
-        theme.quiet(
-            f"Noted: {BY_NAME[result.said].adjective}. Thank you. Press another one to change it."
-        )
+        theme.quiet(f"Noted: {BY_NAME[result.said].adjective}. Thank you. Press another one to change it.")
     keep_later.ask(prediction, result.said)
 
 

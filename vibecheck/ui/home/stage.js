@@ -1,5 +1,5 @@
-// Puts the stage into streamlit-webrtc's frame (of the same origin), and passes on what the app and the stage tell
-// each other. What runs in the frame is FRAME: the files stage_*.js in one function (see stage.py).
+// Injects the stage into streamlit-webrtc's frame (of the same origin), and passes messages between the app and the
+// stage. FRAME is the script that runs in the frame: the files stage_*.js in one function (see stage.py).
 
 let leave = () => {}; // ends the previous run of this component
 
@@ -18,7 +18,7 @@ export default function ({ data, setTriggerValue, setStateValue }) {
   };
   leave();
   enter();
-  const watch = setInterval(enter, 100); // the frame loads late, and again whenever the page is opened
+  const watch = setInterval(enter, 100); // the frame loads later than this, and again with each visit of the page
   const choose = (event) => setTriggerValue("way", event.detail);
   const connected = (event) => setStateValue("socket", event.detail);
   window.addEventListener("vibecheck-way", choose);

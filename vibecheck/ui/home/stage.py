@@ -9,18 +9,19 @@ from typing import Any
 
 import streamlit as st
 
-# Messages by the kind of problem that the stage finds. It offers a photo and an upload beside them.
+# Messages by the kind of problem that the stage finds. It offers an upload beside them, and a photo unless
+# the kind is in NO_CAMERA.
 SENTENCES = {
     "insecure": "Browsers allow the camera only on pages opened by HTTPS, or from this same machine. "
     "Open VibeCheck by https:// or at http://localhost, or upload a picture.",
     "refused": "The camera is not allowed. Allow it in the browser's address bar and press START, "
-    "or use a picture.",
+    "or upload a picture.",
     "system": "This device does not let the browser use the camera. Allow it in the device's privacy "
-    "settings and press START, or use a picture.",
+    "settings and press START, or upload a picture.",
     "dismissed": "The browser's camera request was dismissed. Press START and allow it, or use a picture.",
     "missing": "No camera was found. Plug one in, or upload a picture.",
     "busy": "The camera does not start: another program may be using it. Close that program and press START, "
-    "or use a picture.",
+    "or upload a picture.",
     "unsuitable": "This camera cannot send suitable video. Choose another camera, or use a picture.",
     "ended": "The video broke off: the camera stopped. Check that it is plugged in and that no other program "
     "is using it, then press START, or use a picture.",
@@ -32,6 +33,7 @@ SENTENCES = {
     "blocked": "The video does not get through: VIBECHECK_VIDEO allows WebRTC only, which many networks "
     "block without a camera relay. The operator can set it to auto. Meanwhile, use a picture.",
 }
+NO_CAMERA = ("insecure", "refused", "system", "missing", "busy")
 WAYS = ("photo", "upload")
 PARTS = ("memory", "view", "overlay", "camera", "socket", "webrtc", "frame")
 
@@ -43,7 +45,8 @@ def _read(name: str) -> str:
 def frame_script() -> str:
     """The script that runs in streamlit-webrtc's frame."""
     parts = "\n".join(_read(f"stage_{part}.js") for part in PARTS)
-    constants = f"const SENTENCES = {json.dumps(SENTENCES)}, STYLE = {json.dumps(_read('stage.css'))};"
+    values = {"SENTENCES": SENTENCES, "NO_CAMERA": NO_CAMERA, "STYLE": _read("stage.css")}
+    constants = "\n".join(f"const {name} = {json.dumps(value)};" for name, value in values.items())
     return f"(() => {{ {constants}\n{parts} }})();"
 
 

@@ -1,6 +1,6 @@
 // The visitor's camera: asking for it, why it fails, and which one is used.
 //
-// streamlit-webrtc asks for the camera as well; it gets the one that was chosen here, and its failures are shown here.
+// streamlit-webrtc asks for the camera as well: it gets the one chosen here, and its failures are shown here.
 // `ended` is called when a camera that was shown has stopped.
 function makeCamera(view, ended) {
   const KINDS = {
@@ -17,10 +17,10 @@ function makeCamera(view, ended) {
   const kindOf = async (error) => {
     if (error.name !== "NotAllowedError") return KINDS[error.name] ?? "busy";
     const now = await navigator.permissions?.query({ name: "camera" }).catch(() => null);
-    // Where the page has the permission, the browser itself has none from the system.
+    // If the page has the permission, the operating system denies it to the browser.
     return { prompt: "dismissed", granted: "system" }[now?.state] ?? "refused";
   };
-  // Like getUserMedia, with the camera that was chosen; a failure is shown, and raised.
+  // Like getUserMedia, with the chosen camera; a failure is shown and rethrown.
   const open = async (constraints) => {
     const ask = (deviceId) => getUserMedia({ ...constraints, video: { ...constraints.video, deviceId } });
     const chosen = remembered(MEMORY.camera);
@@ -48,10 +48,10 @@ function makeCamera(view, ended) {
     view.cameras.replaceChildren(...options);
     view.cameras.value = used ?? "";
   };
-  // Shows what can be known before the visitor presses START.
+  // Shows the problems that are known before the visitor presses START.
   const look = async () => {
     if (!getUserMedia) return view.setTrouble("insecure");
-    // Browsers list cameras, if without names, before they are allowed: so a missing camera comes first.
+    // Browsers list cameras (without names) even before access is allowed, so a missing camera is checked first.
     const cameras = await list();
     if (!cameras.length) view.setTrouble("missing");
     else if (permission?.state === "denied") view.setTrouble("refused");

@@ -1,14 +1,14 @@
 // The stage: the visitor's camera in streamlit-webrtc's frame, and the video's way to the app.
 //
-// streamlit-webrtc shows no picture where it only sends, and its buttons are its own. So this shows the camera, hides
-// those buttons and presses them. It needs to be here before the camera is started.
+// streamlit-webrtc shows no picture when it only sends. So this script shows the camera, hides the buttons of
+// streamlit-webrtc and clicks them. It must be loaded before the camera starts.
 //
-// The page gets each mark as the event "vibecheck-mark" of its window.
+// The page receives each mark as the event "vibecheck-mark" of its window.
 const REOPEN = 5; // times that a lost WebSocket is opened again without a mark in between
 
-const view = makeView(SENTENCES, STYLE);
+const view = makeView(SENTENCES, NO_CAMERA, STYLE);
 const overlay = makeOverlay(view);
-let route = { mode: "webrtc" }; // the app's word: which transports are allowed, and the WebSocket's path and ticket
+let route = { mode: "webrtc" }; // from the app: the transports allowed, and the WebSocket's path and ticket
 let bySocket = false; // whether the video goes, or is about to go, over a WebSocket
 
 const camera = makeCamera(view, () => {
@@ -21,7 +21,7 @@ const take = (mark) => {
   announce("mark", { ...mark, transport: bySocket ? "WebSocket" : "WebRTC" });
 };
 
-// Presses one of streamlit-webrtc's own buttons, which may have to be drawn first; the last call counts.
+// Clicks one of streamlit-webrtc's buttons, as soon as it is there; a newer call replaces an older one.
 let presses = 0;
 async function press(name) {
   const own = ++presses;

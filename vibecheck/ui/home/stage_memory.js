@@ -18,11 +18,11 @@ function remember(key, value) {
     if (value) localStorage.setItem(key, value);
     else localStorage.removeItem(key);
   } catch {
-    // then it is forgotten when the page is left
+    // not remembered for the next visit
   }
 }
 
-// Tells the page that the frame is in.
+// Sends an event to the page that contains the frame.
 function announce(name, detail) {
   parent.dispatchEvent(new parent.CustomEvent(`vibecheck-${name}`, { detail }));
 }

@@ -1,13 +1,13 @@
 // Live video over a WebSocket of the app's own server (see video/websocket.py).
 //
-// `video` shows the camera. `onMark` takes each mark. `onState` takes "open", then how it ended: "left" (by this end),
-// "lost" or "closed" (by the app); or at once "refused", if it never opened.
+// `video` shows the camera. `onMark` is called with each mark, `onState` with "open" and then with how it ended: "left"
+// (closed here), "lost" or "closed" (by the app). A connection that never opened is "refused".
 function makeSocket(video, onMark, onState) {
   const PROTOCOL = "vibecheck-video"; // as in video/websocket.py
   const SIDE = 400; // px of the longer side: 8 to 14 kB a frame
   const QUALITY = 0.6;
   const FASTEST = 10; // frames a second
-  const LATE = 3000; // ms; a mark that is later is not waited for
+  const LATE = 3000; // ms to wait for a mark before the next frame is sent without it
 
   const canvas = document.createElement("canvas");
   let socket = null;

@@ -11,7 +11,7 @@ function pageFonts() {
 }
 
 // What the stage shows: START, or the camera with its controls; and a sentence about what is wrong.
-function makeView(sentences, css) {
+function makeView(sentences, noCamera, css) {
   const style = document.createElement("style");
   style.textContent = pageFonts() + css;
   document.head.append(style);
@@ -60,6 +60,7 @@ function makeView(sentences, css) {
     off.classList.toggle("over", isPlaying());
     one(".trouble").textContent = sentences[trouble] ?? "";
     one(".instead").hidden = !trouble;
+    one("[data-way=photo]").hidden = noCamera.includes(trouble);
     one(".start").hidden = trouble === "insecure";
     if (!isPlaying()) toggleMenu(false);
   };

@@ -1,16 +1,16 @@
-// streamlit-webrtc's connections: each gets the data channel of the marks, is sent as many frames as the app reads,
-// and reports how it goes.
+// streamlit-webrtc's connections: each gets a data channel for the marks, sends as many frames as the app reads, and
+// reports its state.
 //
 // `report` has four functions: `sends(stream)`, `connected()`, `failed(end)` and `marked(mark)`. `end` is "" if it
 // never connected, "lost" if the connection broke off, "closed" if the app closed it.
 function makeWebRtc(report) {
   const CHANNEL = 0; // as in video/webrtc.py
-  const BITRATE = 600_000; // bits/s; 640x480 is not read better with more
+  const BITRATE = 600_000; // bits/s; more does not improve the readings at 640x480
   const ANSWER_WITHIN = 8000; // ms from the camera's picture to the app's answer
   const CONNECT_WITHIN = 2000; // ms from that answer to a connection
   let current = null;
 
-  // The visitor sees every frame of the camera; the app is sent as many as it reads.
+  // The visitor sees every frame of the camera; the app gets as many as it reads.
   const limit = async (connection, frames) => {
     const sender = connection.getSenders().find((each) => each.track?.kind === "video");
     if (!sender) return;
@@ -52,12 +52,12 @@ function makeWebRtc(report) {
         case "closed":
           return closed();
         case "disconnected":
-          // A moment without answers, on a poor network or a busy machine, after which the video goes on. Without
-          // this, streamlit-webrtc would end it. A browser that gives up says "failed".
+          // A short interruption, on a poor network or a busy machine, after which the video continues.
+          // streamlit-webrtc would end it here. When the browser gives up, the state is "failed".
           event.stopImmediatePropagation();
       }
     });
-    // A browser that may not use UDP finds no candidate that aiortc could reach: waiting would be in vain.
+    // A browser without UDP finds no candidate that aiortc can reach, so it will never connect.
     let reachable = false;
     connection.addEventListener("icecandidate", ({ candidate }) => {
       if (candidate?.protocol === "udp") reachable = true;

@@ -19,7 +19,7 @@ from vibecheck.records.deletion.retention import Sweeper
 from vibecheck.records.store import Store
 from vibecheck.training.runs import TrainingRuns
 from vibecheck.ui.access import gate
-from vibecheck.ui.shared import comet_status, connection_lost, model_status, theme
+from vibecheck.ui.shared import comet_status, dialogs, model_status, theme
 from vibecheck.ui.shared.configuration import settings
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.home_screen import ICON
@@ -66,7 +66,7 @@ def end_page(loaded: str = "app") -> None:
     elif settings().comet_api_key is not None:
         _sending().ensure()
         comet_status.draw(gate.role() >= Role.ANALYST, store)
-    connection_lost.watch()
+    dialogs.improve()
     _settle(loaded)
 
 

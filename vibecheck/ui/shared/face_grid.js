@@ -1,4 +1,4 @@
-// A grid of small pictures that are buttons; tells the page which one was pressed, unless it is the current one.
+// A grid of thumbnail buttons; tells the page which one was pressed, unless it is the current one.
 // Everything is set as text or as a property, never as markup.
 function element(name, className, text) {
   const made = document.createElement(name);
@@ -29,14 +29,14 @@ function tile(thumb, press) {
   return button;
 }
 
-// Enter on a button or a link presses that one. Streamlit's shortcut would take it for "Right".
+// Enter on a focused button or link activates that, not Streamlit's shortcut for "Right".
 function keepEnter(event) {
   if (event.key === "Enter" && event.target.closest?.("button, a, summary, [role=button]")) {
     event.stopImmediatePropagation();
   }
 }
 
-// A key labels the face that is shown. One that comes before the next face is there would label it unseen: it is
+// A key labels the face that is shown. One pressed before the next face has arrived would label that face unseen: it is
 // ignored, and a message says so.
 const PATIENCE = 5000; // ms, should the page not answer
 let labelledAt = -PATIENCE;
@@ -72,7 +72,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     status.setAttribute("role", "status");
     parentElement.append(grid, status);
   }
-  labelledAt = -PATIENCE; // the next face is there
+  labelledAt = -PATIENCE; // the next face has arrived
   tell();
   window.addEventListener("keydown", keepEnter, true);
   window.addEventListener("keydown", oneKeyAFace, true);

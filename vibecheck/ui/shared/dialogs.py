@@ -1,4 +1,4 @@
-"""What a page says while the server does not answer."""
+"""Streamlit's dialogs: the app's words for a lost connection, and popovers by keyboard (see `dialogs.js`)."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ WORDS = {
     "streamlit run yourscript.py": "make run",
 }
 
-_words = st.components.v2.component(
-    "vibecheck_connection_lost", js=Path(__file__).with_name("connection_lost.js").read_text(encoding="utf-8")
+_dialogs = st.components.v2.component(
+    "vibecheck_dialogs", js=Path(__file__).with_name("dialogs.js").read_text(encoding="utf-8")
 )
 
 
-def watch() -> None:
-    """Replace Streamlit's texts by ours. Draws an element without size: call it at the end of a page."""
-    _words(key="connection_lost", data={"words": WORDS})
+def improve() -> None:
+    """Improve the dialogs of this page. Draws an element without size: call it at the end of a page."""
+    _dialogs(key="dialogs", data={"words": WORDS})

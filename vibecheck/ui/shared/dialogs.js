@@ -1,0 +1,46 @@
+// Streamlit's dialogs: a lost connection is reported in the app's words, and a popover opened by key gets the focus.
+const FOCUSABLE = "button:enabled, a[href], input:enabled, select, textarea, [tabindex='0']";
+const PATIENCE = 1000; // ms for the content of a popover to arrive
+let stop = () => {}; // ends the previous run of this component
+
+function replaceTexts(words) {
+  for (const dialog of document.querySelectorAll("[role=dialog]")) {
+    const texts = document.createTreeWalker(dialog, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const ours = words[texts.currentNode.nodeValue.trim()];
+      if (ours) texts.currentNode.nodeValue = ours;
+    }
+  }
+}
+
+// The first control of the popover, or the chosen option if that is a radio button.
+function firstControl() {
+  const popover = document.querySelector("[data-testid=stPopoverBody]");
+  const first = popover?.querySelector(FOCUSABLE);
+  if (first?.type !== "radio") return first;
+  return popover.querySelector(`input[name="${CSS.escape(first.name)}"]:checked`) ?? first;
+}
+
+// Streamlit appends a popover to the end of the page and leaves the focus on its button; Escape returns there.
+function enterPopover({ key, target }) {
+  const button = target.closest?.("[data-testid=stPopoverButton]");
+  if (!button || (key !== "Enter" && key !== " ") || button.getAttribute("aria-expanded") === "true") return;
+  const giveUp = performance.now() + PATIENCE;
+  const enter = () => {
+    const first = firstControl();
+    if (first) first.focus({ preventScroll: true });
+    else if (performance.now() < giveUp) setTimeout(enter, 50);
+  };
+  setTimeout(enter, 50);
+}
+
+export default function ({ data }) {
+  stop();
+  const watch = setInterval(replaceTexts, 300, data.words);
+  window.addEventListener("keydown", enterPopover, true);
+  stop = () => {
+    clearInterval(watch);
+    window.removeEventListener("keydown", enterPopover, true);
+  };
+  return stop;
+}
