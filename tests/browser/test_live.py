@@ -322,7 +322,7 @@ if (window === top) requestAnimationFrame(look);
 
 def test_the_camera_starts_by_itself_where_the_visitor_chose_so_and_nothing_jumps(app, open_browser, webcam):
     page = opened(app, open_browser(webcam), PLACES)
-    video_frame(page).locator(".off").get_by_text("Start by itself next time").click()
+    video_frame(page).locator(".off").get_by_text("Start automatically next time").click()
     frame = start(page)
     # The picture is a mirror's, and so are the boxes; the menu names the cameras.
     transform = frame.eval_on_selector("video", "video => getComputedStyle(video).transform")

@@ -278,7 +278,7 @@ def test_the_camera_that_was_chosen_is_used_at_once_and_at_the_next_visit(visit)
 
 def test_the_camera_starts_by_itself_only_where_the_visitor_chose_so_and_it_is_allowed(visit):
     page = visit()
-    stage_of(page).get_by_label("Start by itself next time").first.check()
+    stage_of(page).get_by_label("Start automatically next time").first.check()
     page.close()
     page = visit()
     expect(stage_of(page).get_by_role("button", name="Stop the camera")).to_be_visible()
@@ -286,7 +286,7 @@ def test_the_camera_starts_by_itself_only_where_the_visitor_chose_so_and_it_is_a
     page = visit(script="window.permission = 'prompt'")
     page.wait_for_timeout(300)
     assert frame(page).evaluate("asked") == [], "no question of the browser appears without a press"
-    stage_of(page).get_by_label("Start by itself next time").first.uncheck()
+    stage_of(page).get_by_label("Start automatically next time").first.uncheck()
     page.close()
     page = visit()
     page.wait_for_timeout(300)

@@ -44,6 +44,6 @@ def test_stopped_server_is_reported_in_the_apps_own_words(start_app, open_browse
     app.kill()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("VibeCheck is not responding")
-    expect(dialog).to_contain_text("This page reconnects by itself")
+    expect(dialog).to_contain_text("This page reconnects automatically")
     expect(dialog).not_to_contain_text("Streamlit")
     look(page, "trouble-stopped")

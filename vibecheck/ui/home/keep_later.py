@@ -114,7 +114,7 @@ def _count_asked(prediction: Prediction) -> None:
     """Count the question once per vibe check."""
     if st.session_state.get("keep_asked") != prediction.id:
         st.session_state.keep_asked = prediction.id
-        with suppress(RecordsError):  # only a figure on the dashboard: no concern of the visitor
+        with suppress(RecordsError):  # only a figure on the dashboard, so no error for the visitor
             keep_question.count_asked(app.store().notes)
 
 

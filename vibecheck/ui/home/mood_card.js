@@ -199,7 +199,7 @@ class Card {
   }
 }
 
-// The moods replace "No…" or "Not right?": whoever pressed that by key goes on at the first of them.
+// The moods replace "No…" or "Not right?": a key press there moves the focus to the first of them.
 function focusMoods(pressed, until) {
   if (!pressed.isConnected) {
     const moods = [...document.querySelectorAll("[class*='st-key-answer-'] [role=radio]")];

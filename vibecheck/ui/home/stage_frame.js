@@ -144,7 +144,7 @@ async function changeCamera() {
     camera.show(stream);
     before.stop();
   } catch {
-    camera.offer(); // the one before goes on
+    camera.offer(); // the previous one stays
   }
 }
 

@@ -1,7 +1,7 @@
 // What this browser remembers for the next visit (localStorage).
 const MEMORY = {
   camera: "vibecheck-camera", // id of the camera chosen last
-  autostart: "vibecheck-autostart", // "yes" if the camera is to start by itself
+  autostart: "vibecheck-autostart", // "yes" if the camera is to start automatically
   transport: "vibecheck-transport", // "websocket" if WebRTC did not connect last time
 };
 

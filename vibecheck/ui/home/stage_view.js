@@ -29,7 +29,7 @@ function makeView(sentences, noCamera, css) {
         <button type="button" class="pill" data-way="photo">Take a photo</button>
         <button type="button" class="pill" data-way="upload">Upload a picture</button>
       </div>
-      <label><input type="checkbox" class="auto"> Start by itself next time</label>
+      <label><input type="checkbox" class="auto"> Start automatically next time</label>
     </div>
     <div class="on" hidden>
       <button type="button" class="round settings" aria-label="Camera settings" aria-expanded="false">
@@ -38,7 +38,7 @@ function makeView(sentences, noCamera, css) {
       </button>
       <div class="menu" hidden>
         <select aria-label="Camera"></select>
-        <label><input type="checkbox" class="auto"> Start by itself next time</label>
+        <label><input type="checkbox" class="auto"> Start automatically next time</label>
       </div>
       <button type="button" class="round stop" aria-label="Stop the camera"><i></i></button>
     </div>`;

@@ -271,7 +271,7 @@ def _play(result: Result, suggestion: Suggestion) -> None:
 def answer(prediction: Prediction, label: str) -> None:
     """Record what the visitor says the mood was: as an audit if they were asked, else as volunteered.
 
-    The prediction is the one that was answered for: a newer one may have taken its place meanwhile.
+    `prediction` is the one that was asked about, which a newer one may have replaced meanwhile.
     """
     source = "audit" if prediction.audit else "volunteered"
     try:

@@ -135,7 +135,7 @@ def synthetic() -> bool:
     try:
         return store().synthetic()
     except RecordsError:
-        return False  # whatever needs the records says what is the matter with them
+        return False  # parts of the page that need the records report the problem
 
 
 @process_value(close=Sweeper.stop)

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 STOPPED = (
-    "The server has stopped, or this device is offline. This page reconnects by itself; what was "
+    "The server has stopped, or this device is offline. This page reconnects automatically; what was "
     "recorded is safe."
 )
 # Streamlit's texts (1.67) and ours.

@@ -24,7 +24,7 @@ LOOK_EVERY, LOOK_WHILE_IDLE = 2.0, 10.0  # s; each update is a few messages to e
 
 
 def line(live: LiveModel) -> None:
-    """The model that runs, and the progress of the next one; updated by itself."""
+    """The model that runs, and the progress of the next one; updated automatically."""
     st.fragment(_line, run_every=_pace(live))(live)
 
 

@@ -61,7 +61,7 @@ async def lifespan(server: st.App) -> AsyncIterator[None]:
 
 
 def _start_background() -> None:
-    from vibecheck.ui.shared import app  # takes a second; nobody waits for it here
+    from vibecheck.ui.shared import app  # takes a second to import
 
     app.start_background()
 
