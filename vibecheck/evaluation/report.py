@@ -40,7 +40,7 @@ JSON_FILE, HTML_FILE = "report.json", "report.html"
 LARGEST = 10_000_000  # bytes
 
 Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
-VersionName = Annotated[str, Field(pattern=r"^[\w.@/-]{1,120}$")]
+VersionName = Annotated[str, Field(max_length=120, pattern=r"^[\w.@/-]+$")]
 Mood = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
 _STRICT = ConfigDict(extra="ignore", allow_inf_nan=False)
 

@@ -30,7 +30,7 @@ class VersionRecord:
     since. `challenger` says whether it is the challenger. `learned` are its calibrations.
     """
 
-    version: Annotated[str, Field(pattern=r"^[\w.@/-]{1,120}$")]
+    version: Annotated[str, Field(max_length=120, pattern=r"^[\w.@/-]+$")]
     origin: Text
     source: Text
     metrics: dict[str, Any]

@@ -22,7 +22,9 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: str = Field(pattern=r"^[\w.@/-]{1,120}$", description="Written with every prediction it makes.")
+    version: str = Field(
+        max_length=120, pattern=r"^[\w.@/-]+$", description="Written with every prediction it makes."
+    )
     origin: str = Field("", max_length=300, description="Where it came from, for people.")
     grey: bool = Field(False, description="It was trained on grey pictures: luma goes into all channels.")
     crop_scale: float = Field(

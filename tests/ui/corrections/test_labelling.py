@@ -91,7 +91,7 @@ def test_button_press_stores_a_volunteered_label(open_page, add, store, key, lab
 def test_newest_vibe_check_comes_first_and_the_next_after_each_label(open_page, add, store):
     older, newest = add(minutes=-1, mood="sad"), add(mood="fear")
     page = open_page(PAGE_FILE)
-    assert "fear" in text(page)
+    assert "afraid" in text(page)
     page = press(page, "1")
     page = press(page, "2")
     assert [store.feedback_of(each.id)[0].label for each in (newest, older)] == ["angry", "disgust"]
@@ -241,7 +241,7 @@ def test_prediction_id_in_the_address_opens_that_vibe_check(open_page, add):
     add(mood="sad")
     asked = add(mood="fear", minutes=-9)
     page = open_page(PAGE_FILE, prediction_id=asked.id)
-    assert "fear" in text(page) and not page.warning
+    assert "afraid" in text(page) and not page.warning
     other = add(visitor="somebody", mood="disgust", minutes=-20)
     page = open_page(PAGE_FILE, Role.LABELLER, prediction_id=other.id)
     assert "disgust" in text(page) and not page.warning

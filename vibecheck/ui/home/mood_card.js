@@ -3,7 +3,7 @@
 // Everything is set as text or as a property, never as markup. Keys: C checks, Escape returns to the live mood, 1 to 7
 // answer.
 const QUIET = 3000; // ms between two announcements to screen readers
-const ANSWERED = 3000; // ms within which the page shows the moods after "No…"
+const REPLACED = 3000; // ms within which the page replaces a button that was pressed
 const OTHERS = 6; // moods besides the one that was read
 const EMPTY = "#98A2B3";
 
@@ -199,14 +199,20 @@ class Card {
   }
 }
 
-// The moods replace "No…" or "Not right?": a key press there moves the focus to the first of them.
-function focusMoods(pressed, until) {
-  if (!pressed.isConnected) {
-    const moods = [...document.querySelectorAll("[class*='st-key-answer-'] [role=radio]")];
-    if (document.activeElement === document.body) moods.at(-OTHERS)?.focus();
-  } else if (performance.now() < until) {
-    setTimeout(focusMoods, 50, pressed, until);
-  }
+// Buttons that the page replaces when they are pressed, and what replaces them.
+const REPLACEMENTS = [
+  [
+    "[class*='st-key-answer-'] button, .st-key-not-right button",
+    () => [...document.querySelectorAll("[class*='st-key-answer-'] [role=radio]")].at(-OTHERS),
+  ],
+  [".st-key-again button", () => document.querySelector(".st-key-check button")],
+];
+
+// The focus of a button that is pressed by key moves to its replacement.
+function keepFocus(pressed, replacement, until) {
+  const next = pressed.isConnected ? null : replacement();
+  if (next && document.activeElement === document.body) next.focus();
+  else if (!next && performance.now() < until) setTimeout(keepFocus, 50, pressed, replacement, until);
 }
 
 function press(selector) {
@@ -255,8 +261,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (ctrlKey || metaKey || altKey || target?.closest?.("input, textarea, select, [contenteditable]")) return;
     if (document.querySelector("[role=dialog]")) return; // the keys belong to the open popover
     if (name === "Enter" || name === " ") {
-      const asked = target?.closest?.("[class*='st-key-answer-'] button, .st-key-not-right button");
-      if (asked) focusMoods(asked, performance.now() + ANSWERED);
+      for (const [selector, replacement] of REPLACEMENTS) {
+        const pressed = target?.closest?.(selector);
+        if (pressed) keepFocus(pressed, replacement, performance.now() + REPLACED);
+      }
       return;
     }
     let done = false;
