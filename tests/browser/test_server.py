@@ -1,5 +1,6 @@
 """What browsers get before Streamlit has drawn anything."""
 
+import sys
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -41,6 +42,16 @@ def test_splash_is_shown_until_the_scripts_are_loaded(app, open_browser):
     page.goto(app.url)
     page.get_by_role("heading", name="What's your vibe?").wait_for()
     assert page.get_by_text("Loading the page").count() == 0
+
+
+@pytest.mark.quick
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the process's maps")
+def test_home_page_does_not_load_pandas(app, open_browser):
+    page = open_browser().new_page()
+    page.goto(app.url)
+    page.frame_locator('iframe[title*="webrtc"]').get_by_role("button", name="START").wait_for()
+    loaded = Path(f"/proc/{app.pid}/maps").read_text()
+    assert "pyarrow" in loaded and "pandas" not in loaded
 
 
 @pytest.mark.parametrize(("base", "start"), [("", ""), ("vibe", "/vibe"), ("/a/b/", "/a/b")])

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 
 from tests.records.examples import NOON, a_prediction
 from vibecheck.errors import RecordsError
-from vibecheck.records.db.connect import open_database
+from vibecheck.records.db.connect import _newest_revision, _scripts, open_database
 from vibecheck.records.db.rows import prediction_row
 from vibecheck.records.db.tables import feedback, metadata, predictions
 from vibecheck.records.db.transactions import reading, writing
@@ -118,6 +118,18 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url):
         open_database(database_url)
     assert inspect(raw).get_table_names() == ["outbox"]
     raw.dispose()
+
+
+def test_newest_revision_is_read_from_the_names_of_the_files():
+    assert _newest_revision() == _scripts().get_current_head()
+
+
+def test_up_to_date_database_is_opened_without_alembic(engine, database_url):
+    code = (
+        "import sys; from vibecheck.records.db.connect import open_database\n"
+        "open_database(sys.argv[1]).dispose(); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, database_url]).returncode == 0
 
 
 def test_database_of_a_newer_version_is_refused(engine, database_url):

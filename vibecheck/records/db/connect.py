@@ -7,12 +7,9 @@ import threading
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, false, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, false, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
@@ -20,7 +17,23 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from vibecheck.errors import RecordsError
 from vibecheck.records.db.circuit_breaker import CircuitBreaker
 from vibecheck.records.db.tables import outbox
-from vibecheck.records.db.transactions import BUSY_SECONDS, SENDS, WRITING, place, reading_raw, writing
+from vibecheck.records.db.transactions import (
+    BUSY_SECONDS,
+    SENDS,
+    WRITING,
+    place,
+    reading,
+    reading_raw,
+    writing,
+)
+
+if (
+    TYPE_CHECKING
+):  # takes a quarter of a second with the migrations, which an up-to-date database need not wait for
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+MIGRATIONS = Path(__file__).with_name("migrations") / "versions"
 
 # Seconds within which a Postgres server must answer a new connection.
 CONNECT_SECONDS = 3
@@ -51,8 +64,11 @@ def open_database(url: str, sends: bool = True) -> Engine:
     parsed = _parse(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     engine = _sqlite(parsed) if sqlite else _postgres(parsed)
-    _scripts()  # not while the write lock is held
     try:
+        with reading(engine) as connection:
+            is_current = _revision(connection) == _newest_revision()
+        if not is_current:
+            _scripts()  # not while the write lock is held
         with writing(engine) as connection:
             migrate(connection)
             prove_writable(connection)
@@ -88,11 +104,12 @@ def migrate(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-    scripts = _scripts()
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current == scripts.get_current_head():
+    current = _revision(connection)
+    if current == _newest_revision():
         return
-    known = {script.revision for script in scripts.walk_revisions()}
+    from alembic import command
+
+    known = {script.revision for script in _scripts().walk_revisions()}
     if current is not None and current not in known:
         raise RecordsError(
             f"The tables in the {place(connection.engine.url)} were made by a newer VibeCheck: "
@@ -102,7 +119,22 @@ def migrate(connection: Connection) -> None:
         command.upgrade(_config(connection), "head")
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _revision(connection: Connection) -> str | None:
+    """The revision of the tables, or None if there are none yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+@cache
+def _newest_revision() -> str:
+    """The revision that the last file of the migrations leads to: the number in its name."""
+    return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("0*.py"))
+
+
+def _config(connection: Connection | None = None) -> "Config":
+    from alembic.config import Config
+
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", "vibecheck.records.db:migrations")
     config.set_main_option("path_separator", "os")
@@ -110,8 +142,10 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 @cache
-def _scripts() -> ScriptDirectory:
-    """The migrations; reading them is the slowest part of opening an existing database."""
+def _scripts() -> "ScriptDirectory":
+    """The migrations."""
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(_config())
 
 

@@ -13,6 +13,8 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
+from streamlit.components.v1 import custom_component
+from streamlit.components.v2.bidi_component import serialization
 
 from vibecheck.errors import SettingsError
 from vibecheck.ui.access import access_link, upload_file
@@ -41,6 +43,11 @@ CALM = """<style>@keyframes vc-show { to { visibility: visible; } }
   visibility: hidden; animation: vc-show 0s 6s forwards; }</style>"""
 REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0; url={link}"><a href="{link}">Open VibeCheck</a>"""
+
+# Components get JSON from our pages. To see that it contains no table, Streamlit (1.67) would import pandas,
+# which takes 0.3 s and 40 MB.
+for module in (custom_component, serialization):
+    module.is_dataframe_like = lambda value: False  # type: ignore[attr-defined]
 
 
 @contextlib.asynccontextmanager
