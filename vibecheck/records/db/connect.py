@@ -27,9 +27,8 @@ from vibecheck.records.db.transactions import (
     writing,
 )
 
-if (
-    TYPE_CHECKING
-):  # takes a quarter of a second with the migrations, which an up-to-date database need not wait for
+# Importing Alembic takes a quarter of a second, which an up-to-date database need not wait for.
+if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
