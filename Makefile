@@ -22,8 +22,9 @@ REQUIREMENTS ?= requirements.txt
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
-# Several tests run at once, so the threads of one computation would only wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(PY) -m pytest --dist loadgroup --durations 20
+# Several tests run at once, so the threads of one computation would only wait for each other. Modules are compiled
+# once, also where the environment forbids keeping that: tests start a hundred processes.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(PY) -m pytest --dist loadgroup --durations 20
 
 .PHONY: run demo test test-slow test-all lint format screenshots docs lock clean
 .DELETE_ON_ERROR:
