@@ -1,25 +1,29 @@
 """Both databases, one after the other, for every test that asks for a `store` or a `database_url`.
 
-Their tables are copied from a template, which is five to twenty times as fast as making them anew.
+Their tables are copied from a template, which is five to twenty times as fast as making them anew. A Postgres
+database is emptied and used again: to make and drop one takes the server longer than most tests.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from vibecheck.models.registry import Registry
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
+T = TypeVar("T")
 # A server on this machine that lets this user in through its socket.
 DEFAULT_SERVER = "postgresql+psycopg:///postgres?host=/var/run/postgresql"
 
@@ -70,15 +74,24 @@ def postgres_server() -> Iterator[Engine]:
 @contextmanager
 def new_postgres(server: Engine, template: str = "template1") -> Iterator[URL]:
     """The URL of a new Postgres database with the tables of the database `template`."""
-    name = f"vibecheck_test_{uuid4().hex}"
+    name = new_name()
     with server.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     try:
         yield server.url.set(database=name)
     finally:
-        with server.connect() as connection:
-            # Ends autovacuum and connections that a failed test has left open.
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        drop(server, name)
+
+
+def new_name() -> str:
+    """A name that no database has."""
+    return f"vibecheck_test_{uuid4().hex}"
+
+
+def drop(server: Engine, name: str) -> None:
+    """Drop a database, with the connections that autovacuum or a failed test has left open."""
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(scope="session")
@@ -89,11 +102,100 @@ def postgres_template(postgres_server: Engine) -> Iterator[str]:
         yield str(url.database)
 
 
+# Everything in a database that a test could have changed and that emptying its tables does not undo.
+_SCHEMA = text("""
+    SELECT kind || ' ' || name FROM (
+        SELECT 'relation' AS kind, concat_ws(' ', relname, relkind, reloptions, relacl) AS name
+            FROM pg_class WHERE relnamespace = 'public'::regnamespace
+        UNION ALL SELECT 'column', concat_ws(' ', attrelid::regclass, attnum, attname, atttypid, attnotnull)
+            FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+            WHERE relnamespace = 'public'::regnamespace
+        UNION ALL SELECT 'constraint', concat_ws(' ', conrelid::regclass, conname)
+            FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+        UNION ALL SELECT 'trigger', concat_ws(' ', tgrelid::regclass, tgname)
+            FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT 'function', proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        UNION ALL SELECT 'version', version_num FROM alembic_version
+    ) AS found ORDER BY 1
+""")
+_RESTART = text("""
+    SELECT setval(oid::regclass, 1, false) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'S'
+""")
+# Tables that hold or held rows; the migrations leave all empty but their own.
+_USED = text("""
+    SELECT string_agg(oid::regclass::text, ', ') FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
+        AND pg_relation_size(oid) > 0
+""")
+
+
+class SparePostgres:
+    """Databases with empty tables that earlier tests have left."""
+
+    def __init__(self, server: Engine, template: str) -> None:
+        self._server, self._template = server, template
+        self._names: list[str] = []
+        self._schema = self._look(template, lambda connection: connection.scalars(_SCHEMA).all())
+
+    def take(self) -> str:
+        """The name of a database with empty tables."""
+        if self._names:
+            return self._names.pop()
+        name = new_name()
+        with self._server.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {self._template}"))
+            # No test stops this server, so nothing needs to be on its disk.
+            connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = off"))
+        return name
+
+    def give_back(self, used: str) -> None:
+        """Empty a database under another name, so that what a test left running cannot reach it."""
+        name = new_name()
+        with self._server.connect() as connection:
+            connection.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"),
+                {"name": used},
+            )
+            connection.execute(text(f"ALTER DATABASE {used} RENAME TO {name}"))
+        if self._look(name, self._emptied):
+            self._names.append(name)
+        else:
+            drop(self._server, name)
+
+    def close(self) -> None:
+        for name in self._names:
+            drop(self._server, name)
+
+    def _emptied(self, connection: Connection) -> bool:
+        """Whether the database is again as the template is."""
+        if connection.scalars(_SCHEMA).all() != self._schema:
+            return False
+        if used := connection.scalar(_USED):
+            connection.execute(text(f"TRUNCATE {used} CASCADE"))
+        connection.execute(_RESTART)
+        return True
+
+    def _look(self, name: str, look: Callable[[Connection], T]) -> T:
+        engine = create_engine(self._server.url.set(database=name), poolclass=NullPool)
+        with engine.begin() as connection:
+            return look(connection)
+
+
+@pytest.fixture(scope="session")
+def spare_postgres(postgres_server: Engine, postgres_template: str) -> Iterator[SparePostgres]:
+    """The databases with empty tables."""
+    spare = SparePostgres(postgres_server, postgres_template)
+    yield spare
+    spare.close()
+
+
 @pytest.fixture
-def postgres_url(postgres_server: Engine, postgres_template: str) -> Iterator[str]:
+def postgres_url(spare_postgres: SparePostgres, postgres_server: Engine) -> Iterator[str]:
     """A Postgres database with empty tables."""
-    with new_postgres(postgres_server, postgres_template) as url:
-        yield url.render_as_string(hide_password=False)
+    name = spare_postgres.take()
+    yield postgres_server.url.set(database=name).render_as_string(hide_password=False)
+    spare_postgres.give_back(name)
 
 
 @pytest.fixture
