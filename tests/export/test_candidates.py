@@ -99,9 +99,12 @@ def test_a_model_that_changes_when_it_is_exported_is_refused(candidates, tmp_pat
             logits = self.model(pixels)
             return -logits if torch.compiler.is_exporting() else logits
 
+    def few(side: int) -> np.ndarray:
+        return face_crops(Manifest(version="vit"), side, 20)
+
     folder = tmp_path / "vit"
     with pytest.raises(ModelError, match=r"answers as transformers does \(fp32: its top mood is the same on"):
-        prepared(candidates, small_vit(tmp_path / "source", NAMES), folder, model=Turncoat)
+        prepared(candidates, small_vit(tmp_path / "source", NAMES), folder, few, few, model=Turncoat)
     assert not (folder / "model.onnx").exists()
 
 

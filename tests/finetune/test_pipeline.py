@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from tests.databases import open_store
 from tests.finetune.corrected import face, fill
@@ -33,28 +34,27 @@ pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not
 ROOT = Path(__file__).parents[2]
 
 
-def environment(settings: Settings, **more: str) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
     ours = {"VIBECHECK_DATA": str(settings.data), "OMP_NUM_THREADS": "1"}
-    return {name: value for name, value in os.environ.items() if name != "COMET_API_KEY"} | ours | more
+    return {name: value for name, value in os.environ.items() if name != "COMET_API_KEY"} | ours
 
 
 def finetune(settings: Settings, *arguments: object, **more: str) -> tuple[int, list[dict], str]:
-    """The exit status, the events and what was said on standard error; `more` is added to the environment."""
-    done = subprocess.run(
-        [sys.executable, "-m", "finetune", *map(str, arguments)],
-        cwd=ROOT,
-        env=environment(settings, **more),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+    """The exit status, the events and what was said on standard error; `more` is added to the environment.
+
+    The command runs in this process, where PyTorch is loaded already.
+    """
+    from finetune.__main__ import app
+
+    env = {"COMET_API_KEY": "", "VIBECHECK_DATA": str(settings.data)} | more
+    done = CliRunner().invoke(app, list(map(str, arguments)), env=env)
+    return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory):
     """A small transformer, which learns fast and labels one mood twice."""
-    return small_vit(tmp_path_factory.mktemp("vit") / "vit", [*NAMES, "contempt"])
+    return small_vit(tmp_path_factory.mktemp("vit") / "vit", [*NAMES, "contempt"], num_hidden_layers=2)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,8 @@ def test_comet_source_trains_on_an_empty_data_folder(tmp_path):
                 }
             )
             Sender(there, store, Pace(poll=0.02)).run(until_empty=True)
-        arguments = ("--source", "comet", "--base", "embedded", "--epochs", 1, "--no-proof")
+        base = small_resnet(tmp_path / "small-1")
+        arguments = ("--source", "comet", "--base", base, "--epochs", 1, "--no-proof")
         status, events, errors = finetune(second, *arguments, **account)
         assert status == 0, errors
     assert events[0]["event"] == "collected" and events[0]["rows"] == 70
@@ -169,7 +170,6 @@ def test_on_an_empty_machine_comet_names_the_base_and_the_champion_in_a_dry_run_
     assert started.plan.asked["champion"] == started.plan.asked["base"] == "tuned"
 
 
-@pytest.mark.slow
 def test_a_finished_run_is_not_done_again(ran):
     settings, _, events = ran
     arguments = ("--epochs", 2, "--no-proof", "--out", events[-1]["out"])
@@ -217,15 +217,9 @@ def test_a_checkpoint_that_was_being_written_is_passed_over(tmp_path):
     ],
 )
 def test_invalid_arguments_are_reported_in_one_sentence(tmp_path, arguments, sentence):
-    from typer.testing import CliRunner
-
-    from finetune.__main__ import app
-
-    env = environment(Settings(data=tmp_path / "data"), COMET_API_KEY="")
-    done = CliRunner().invoke(app, list(arguments), env=env)
-    assert done.exit_code == 1
-    event = json.loads(done.stdout.splitlines()[-1])
-    assert event["event"] == "failed" and sentence in event["error"]
+    status, events, _ = finetune(Settings(data=tmp_path / "data"), *arguments)
+    assert status == 1
+    assert events[-1]["event"] == "failed" and sentence in events[-1]["error"]
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class Architecture:
         return folder
 
 
-LAYERS = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+LAYERS = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
 PATCHES = {"image_size": 32, "patch_size": 8} | LAYERS
 WINDOWS = {"image_size": 32, "patch_size": 2, "embed_dim": 16, "depths": [1, 1], "num_heads": [2, 2]}
 STAGES = {"hidden_sizes": [8, 16, 16, 32], "depths": [1, 1, 1, 1]}
@@ -186,7 +186,7 @@ ARCHITECTURES = (
     Architecture(
         "MobileViT V2",
         "mobilevitv2",
-        {"image_size": 64, "width_multiplier": 0.25},
+        {"image_size": 64, "width_multiplier": 0.25, "n_attn_blocks": [1, 1, 1]},
         "MobileViT",
         {"size": {"shortest_edge": 72}, "crop_size": square(64)},
         "centre",

@@ -26,7 +26,7 @@ def small_vit(folder: Path, labels: Sequence[str], side: int = 32, **changes) ->
         "image_size": side,
         "patch_size": 8,
         "hidden_size": 32,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": 1,
         "num_attention_heads": 2,
         "intermediate_size": 64,
         "initializer_range": 0.3,

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from finetune.embedded.ferplus import read
@@ -255,22 +255,19 @@ def test_rare_expressions_are_drawn_more_often(training_set):
     assert full[95] / full[0] == pytest.approx(9, rel=0.05)
 
 
-def finetune(*arguments, **environment) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "finetune", *map(str, arguments)],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+def finetune(*arguments: object) -> Result:
+    """The command, in this process, where PyTorch is loaded already."""
+    from finetune.__main__ import app
+
+    return CliRunner().invoke(app, list(map(str, arguments)))
 
 
 @pytest.mark.slow
-def test_command_prints_json_lines_and_resumes(ferplus, tmp_path):
-    arguments = ("pretrain", "--data", ferplus, "--out", tmp_path / "m-1", "--epochs", 2, "--side", 32)
+def test_command_prints_json_lines_and_resumes(ferplus, small, tmp_path):
+    files = ("--data", ferplus, "--out", tmp_path / "m-1")
+    arguments = ("pretrain", *files, "--architecture", small.architecture, "--epochs", 2, "--side", 32)
     first = finetune(*arguments, "--minutes", 0)
-    assert first.returncode == 0, first.stderr
+    assert first.exit_code == 0, first.output
     (event,) = map(json.loads, first.stdout.splitlines())
     assert (event["epoch"], event["of"]) == (1, 2) and "resumes" in first.stderr
     second = finetune(*arguments)
@@ -281,8 +278,6 @@ def test_command_prints_json_lines_and_resumes(ferplus, tmp_path):
 
 @pytest.mark.slow
 def test_the_command_trains_on_both_sets_with_teachers(ferplus, trained, tmp_path):
-    from finetune.__main__ import app
-
     rows = pd.read_parquet(ferplus / "valid.parquet").rename(columns={"fer2013_label": "label"})
     rows.assign(person=rows["name"]).to_parquet(tmp_path / "faces.parquet")
     files = {
@@ -291,9 +286,8 @@ def test_the_command_trains_on_both_sets_with_teachers(ferplus, trained, tmp_pat
         "muxspace": tmp_path / "faces.parquet",
         "out": tmp_path / "m",
     }
-    given = [part for name, path in files.items() for part in (f"--{name}", str(path))]
-    small = ["--architecture", "tiny", "--side", "32", "--epochs", "1"]
-    run = CliRunner().invoke(app, ["pretrain", *given, *small])
+    given = [part for name, path in files.items() for part in (f"--{name}", path)]
+    run = finetune("pretrain", *given, "--architecture", "tiny", "--side", 32, "--epochs", 1)
     assert run.exit_code == 0, run.output
     epoch, finished = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     assert (epoch["epoch"], epoch["of"]) == (1, 1)
@@ -305,7 +299,7 @@ def test_the_command_trains_on_both_sets_with_teachers(ferplus, trained, tmp_pat
 def test_evaluate_prints_the_documented_figures(ferplus, trained):
     out, _ = trained
     run = finetune("evaluate", "--model", out, "--data", ferplus / "test.parquet", "--json")
-    assert run.returncode == 0, run.stderr
+    assert run.exit_code == 0, run.output
     result = json.loads(run.stdout)
     promised = {"n", "accuracy", "balanced_accuracy", "macro_f1", "per_class", "ece", "confusion"}
     assert promised <= set(result)
@@ -332,6 +326,21 @@ def test_evaluate_tells_how_altered_faces_are_read(ferplus, trained):
 
 
 def test_missing_file_is_reported_without_a_traceback(tmp_path):
-    run = finetune("evaluate", "--model", tmp_path, "--data", tmp_path / "none.parquet")
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "finetune",
+            "evaluate",
+            "--model",
+            tmp_path,
+            "--data",
+            tmp_path / "none.parquet",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert run.returncode == 1
     assert "none.parquet is missing" in run.stderr and "Traceback" not in run.stderr
