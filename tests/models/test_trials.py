@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.records.examples import a_prediction
+from tests.records.rows import add_labelled
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation.proof import Proof
 from vibecheck.models import trials
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
 from vibecheck.records.readings import ShadowReading
 from vibecheck.records.store import Store
+from vibecheck.records.values import Feedback, Prediction
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
@@ -43,14 +45,19 @@ def said(mood: str) -> tuple[float, ...]:
 def audits(store: Store, count: int, at: datetime = NOW, **right: bool) -> None:
     """So many answered audits of visitors who keep numbers only; `right` says which models are right."""
     names = {"old": OLD, "new": NEW, "shipped": SHIPPED}
+    made: list[Prediction] = []
+    labels: list[Feedback] = []
+    readings: list[ShadowReading] = []
     for number in range(count):
         truth = NAMES[number % 7]
-        made = a_prediction(visitor=f"{at}{right}{number}", made_at=at, audit=True)
-        store.add(made, None)
+        one = a_prediction(visitor=f"{at}{right}{number}", made_at=at, audit=True)
+        made.append(one)
+        labels.append(Feedback(one.id, 1, truth, "audit", one.visitor, at + timedelta(seconds=number)))
         for who, is_right in right.items():
             answer = truth if is_right else NAMES[(number + 1) % 7]
-            store.readings.add([ShadowReading(made.id, names.get(who, who), said(answer), 4.0)])
-        store.label(made.id, truth, "audit", made.visitor, at + timedelta(seconds=number))
+            readings.append(ShadowReading(one.id, names.get(who, who), said(answer), 4.0))
+    add_labelled(store, made, labels)
+    store.readings.add(readings)
 
 
 def running(registry: Registry, store: Store, by_group: bool = False) -> dict[str, trials.Trial]:

@@ -6,8 +6,8 @@ python -m tests.records.adder DATABASE_URL DATA_FOLDER
 import sys
 from itertools import count
 
-from tests.databases import open_store
 from tests.records.examples import a_prediction
+from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 
@@ -17,7 +17,8 @@ def picture_of(prediction_id: str) -> bytes:
 
 
 def main() -> None:
-    store = open_store(Settings(data=sys.argv[2], database_url=sys.argv[1]))
+    settings = Settings(data=sys.argv[2], database_url=sys.argv[1])
+    store = Store.open(settings.records_url, settings.images_url)
     for _ in count():
         prediction = a_prediction(picture_kept=True)
         store.add(prediction, picture_of(prediction.id))

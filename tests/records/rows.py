@@ -1,21 +1,37 @@
-"""What the tests read from the tables behind a store's back."""
+"""What the tests read and write in the tables behind a store's back."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, select
 
+from vibecheck.records import bulk
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import outbox, predictions
-from vibecheck.records.db.transactions import reading
+from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox.messages import Outgoing
+from vibecheck.records.stats import summaries
 from vibecheck.records.stats.bins import Signal
 from vibecheck.records.store import Store
-from vibecheck.records.values import Prediction
+from vibecheck.records.values import Feedback, Prediction
 
 
 def engine_of(store: Store) -> Engine:
     """The database of a store."""
     return store._engine
+
+
+def add_labelled(store: Store, made: Sequence[Prediction], labels: Sequence[Feedback]) -> None:
+    """Predictions of one model, each with its first label: as `Store.add` and `Store.label`, but at once.
+
+    Only the first, which also makes the model known, is added to the outbox.
+    """
+    store.add(made[0], None)
+    first = labels[0]
+    store.label(first.prediction_id, first.label, first.source, first.given_by, first.given_at, first.queue)
+    with writing(engine_of(store)) as connection:
+        bulk.write(connection, bulk.Records(made[1:], labels[1:], ()))
+        summaries.rebuild(connection)
 
 
 def bin_of(signal: Signal, value: float) -> int:

@@ -80,7 +80,7 @@ def break_the_next_add(database_url):
 
 # One store for all examples: each prediction has an id of its own.
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(prediction=PREDICTION, jpeg=st.binary(max_size=100))
 def test_a_prediction_comes_back_as_it_was(store, prediction, jpeg):

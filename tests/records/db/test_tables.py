@@ -34,7 +34,7 @@ def moments(engine):
 
 # The database is the same for all examples; each example clears it.
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(times=st.lists(MOMENTS, min_size=1, max_size=5))
 def test_times_come_back_in_utc_and_in_order(engine, times):

@@ -312,7 +312,7 @@ def test_a_hostile_visitor_moves_the_headline_by_one_vote(store):
         prediction = a_prediction(made_at=NOON, audit=True, visitor=f"honest {number}")
         store.add(prediction, None)
         store.label(prediction.id, "happy" if number % 4 else "sad", "audit", None, NOON)
-    for number in range(60):
+    for number in range(20):
         prediction = a_prediction(made_at=NOON + timedelta(seconds=number), audit=True, visitor="hostile")
         store.add(prediction, None)
         store.label(prediction.id, "sad", "audit", None, NOON + timedelta(seconds=number))

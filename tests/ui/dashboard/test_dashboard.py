@@ -14,7 +14,7 @@ from benchmarks.harness.history import fill
 from tests.databases import open_store
 from tests.models.test_trials import audits
 from tests.records.examples import JPEG, a_prediction
-from tests.records.rows import engine_of
+from tests.records.rows import add_labelled, engine_of
 from tests.ui.conftest import forget
 from tests.ui.examples import shares
 from vibecheck.access.roles import Role
@@ -25,6 +25,7 @@ from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.keep_question import count_agreed, count_asked
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.store import Store
+from vibecheck.records.values import Feedback
 from vibecheck.settings import Settings
 from vibecheck.ui.access import gate
 from vibecheck.vision.calibration import NO_BIAS
@@ -76,13 +77,9 @@ def said(test: AppTest) -> str:
 
 def answered(store: Store, number: int, label: str, **changes) -> list[str]:
     """Audits of as many visitors, all with this answer."""
-    ids = []
-    for _ in range(number):
-        prediction = a_prediction(made_at=NOW, audit=True, visitor=uuid4().hex * 2, **changes)
-        store.add(prediction, None)
-        store.label(prediction.id, label, "audit", None, NOW)
-        ids.append(prediction.id)
-    return ids
+    made = [a_prediction(made_at=NOW, audit=True, visitor=uuid4().hex * 2, **changes) for _ in range(number)]
+    add_labelled(store, made, [Feedback(each.id, 1, label, "audit", None, NOW) for each in made])
+    return [each.id for each in made]
 
 
 def cards(test: AppTest) -> list[str]:
