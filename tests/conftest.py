@@ -26,8 +26,13 @@ SLOW_FOLDERS = ("benchmarks", "browser", "whole")
 TORCH_FOLDERS = ("export", "finetune")
 
 
+def examples(count: int) -> int:
+    """How many examples a property test tries: all where CI is set, else forty at most."""
+    return count if os.environ.get("CI") else min(count, 40)
+
+
 # The same examples in every run, however long each takes on a busy machine.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", max_examples=examples(100), derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
@@ -47,6 +52,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A short name for a value that is long, such as the bytes of a file."""
+    return f"{argname} of {len(val)}" if isinstance(val, str | bytes) and len(val) > 100 else None
+
+
 def pytest_collection_finish() -> None:
     """Takes what has been imported out of the garbage collector's sight: nothing of it can be freed."""
     gc.collect()
@@ -64,11 +74,6 @@ def log() -> Iterator[None]:
     """Commands silence the log of their process, which here is that of the next test as well."""
     yield
     logging.disable(logging.NOTSET)
-
-
-def examples(count: int) -> int:
-    """How many examples a property test tries: all where CI is set, else a hundred at most."""
-    return count if os.environ.get("CI") else min(count, 100)
 
 
 def missing(what: str) -> None:

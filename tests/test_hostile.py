@@ -1,4 +1,4 @@
-"""A thousand hostile inputs at every door that is a function: what cannot be used is refused in a sentence.
+"""Hundreds of hostile inputs at every door that is a function: what cannot be used is refused in a sentence.
 
 The doors that are pages are in tests/whole/test_hostile_visitors.py; labels.csv, and pictures that were
 damaged on purpose, are in tests/importing/test_label_files.py and tests/vision/test_images.py.
@@ -25,8 +25,8 @@ from vibecheck.settings import Settings, environment_name
 from vibecheck.ui.home.consent import CHOICES, parse
 from vibecheck.vision.images import decode
 
-A_THOUSAND = settings(
-    max_examples=examples(1000),
+HUNDREDS = settings(
+    max_examples=examples(300),
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -47,14 +47,14 @@ URLS = (
 )
 
 
-@A_THOUSAND
+@HUNDREDS
 @given(st.text(max_size=200) | JSON.map(json.dumps) | ALMOST.map(json.dumps) | st.just("[" * 100_000))
 def test_event_line_is_parsed_into_a_build_state_or_ignored(line):
     state = state_of(line)
     assert state is None or isinstance(state, BuildState)
 
 
-@A_THOUSAND
+@HUNDREDS
 @given(st.sampled_from(sorted(map(environment_name, Settings.model_fields))), WORDS | URLS)
 def test_a_setting_is_taken_or_refused_by_its_name(name, value):
     before = os.environ.get(name)
@@ -70,7 +70,7 @@ def test_a_setting_is_taken_or_refused_by_its_name(name, value):
             os.environ[name] = before
 
 
-@A_THOUSAND
+@HUNDREDS
 @given(st.text(max_size=300) | st.binary(max_size=300).map(lambda some: some.decode("latin-1")))
 def test_a_file_of_settings_is_read_or_refused(tmp_path, text):
     here = Path.cwd()
@@ -86,14 +86,14 @@ def test_a_file_of_settings_is_read_or_refused(tmp_path, text):
         os.chdir(here)
 
 
-@A_THOUSAND
+@HUNDREDS
 @given(URLS.filter(lambda url: not url.startswith(("sqlite", "postgres"))))
 def test_url_of_another_kind_of_database_is_refused_before_opening_anything(url):
     with pytest.raises(RecordsError, match="VIBECHECK_DATABASE_URL"):
         open_database(url)
 
 
-@A_THOUSAND
+@HUNDREDS
 @given(st.text(max_size=60))
 def test_malformed_id_names_no_picture(tmp_path, name):
     if not is_prediction_id(name):
@@ -101,14 +101,14 @@ def test_malformed_id_names_no_picture(tmp_path, name):
             Pictures(str(tmp_path)).get(name)
 
 
-@A_THOUSAND
+@HUNDREDS
 @given(st.binary(max_size=2000))
 def test_arbitrary_bytes_are_refused_as_an_upload(content):
     with pytest.raises(PictureError, match=r"^me\.jpg "):
         decode(content, name="me.jpg")
 
 
-@A_THOUSAND
+@HUNDREDS
 @given(st.binary(max_size=400) | st.text(max_size=200).map(lambda text: f"path,label\n{text}".encode()))
 def test_a_list_of_labels_is_read_or_refused(tmp_path, content):
     (tmp_path / "labels.csv").write_bytes(content)
@@ -118,13 +118,13 @@ def test_a_list_of_labels_is_read_or_refused(tmp_path, content):
         assert str(error)
 
 
-@A_THOUSAND
+@HUNDREDS
 @given(st.none() | st.text(max_size=60))
 def test_consent_cookie_always_gives_a_valid_choice(text):
     assert parse(text) in CHOICES
 
 
-@A_THOUSAND
+@HUNDREDS
 @given(JSON)
 def test_any_spotify_answer_gives_playlists(answer):
     assert isinstance(parse_search(answer, "happy"), tuple)

@@ -487,7 +487,7 @@ def test_shown_probabilities_are_a_distribution_whose_largest_is_the_mood(sequen
         assert np.abs(np.subtract(shown.probabilities, mean)).max() <= MARGIN
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(SEQUENCE, st.data())
 def test_frames_that_come_twice_or_out_of_order_change_nothing(sequence, data):
     seen = timed(sequence)
@@ -499,7 +499,7 @@ def test_frames_that_come_twice_or_out_of_order_change_nothing(sequence, data):
             assert messy.update(seen[again][0], HERE, seen[again][1]) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(SEQUENCE, st.permutations(range(7)))
 def test_no_mood_is_preferred(sequence, order):
     """Renaming the moods renames what is shown, as long as no two are exactly even."""
