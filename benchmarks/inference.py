@@ -98,6 +98,21 @@ def compiled(folder: Path, fp32: Path, int8: Path) -> None:
     dynamic(fp32 / "model.onnx", "int8", int8 / "model.onnx")
 
 
+def make_models(folder: Path, fp32: Path, int8: Path) -> None:
+    """A ViT-B/16 and, beside it, the same as the app runs it; in a process that gives its memory back."""
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_make_models, args=(folder, fp32, int8))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(process.exitcode)
+
+
+def _make_models(folder: Path, fp32: Path, int8: Path) -> None:
+    random_vit(folder)
+    compiled(folder, fp32, int8)
+
+
 def run(threads: int, rounds: int, keep: Path | None = None) -> list[dict]:
     """All ways, `rounds` faces each, on `threads` threads; the model in 8 bits is left in `keep`.
 
@@ -107,12 +122,7 @@ def run(threads: int, rounds: int, keep: Path | None = None) -> list[dict]:
     with tempfile.TemporaryDirectory() as name:
         vit, fp32 = Path(name) / "vit", Path(name) / "fp32"
         int8 = keep or Path(name) / "int8"
-        for work, arguments in ((random_vit, (vit,)), (compiled, (vit, fp32, int8))):
-            process = context.Process(target=work, args=arguments)  # whose memory goes when it ends
-            process.start()
-            process.join()
-            if process.exitcode:
-                raise SystemExit(process.exitcode)
+        make_models(vit, fp32, int8)
         ways = {
             "transformers.pipeline, fp32": (pipeline, vit),
             "PyTorch, bf16": (bfloat16, vit),

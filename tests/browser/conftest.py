@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
 from benchmarks.harness.running import ROOT, RunningApp
 from tests.conftest import missing
@@ -71,21 +71,35 @@ def playwright() -> Iterator[Playwright]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def launch(playwright: Playwright) -> Iterator[Callable[..., Browser]]:
+    """Starts Chromium with more flags, or returns the one that runs with them; ends all with the module."""
+    running: dict[tuple[str, ...], Browser] = {}
+
+    def with_flags(*flags: str) -> Browser:
+        if flags not in running or not running[flags].is_connected():
+            running[flags] = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+        return running[flags]
+
+    yield with_flags
+    for browser in running.values():
+        browser.close()
+
+
 @pytest.fixture
-def open_browser(playwright: Playwright) -> Iterator[Callable[..., BrowserContext]]:
+def open_browser(launch: Callable[..., Browser]) -> Iterator[Callable[..., BrowserContext]]:
     """Opens browsers whose webcam plays a file (or Chromium's own test picture); closes them after the test.
 
-    Left open, their video would take the cores from the tests that follow.
+    Each is a context of its own, without the cookies and storage of others. Left open, their video would take
+    the cores from the tests that follow.
     """
-    browsers = []
+    contexts = []
 
     def open_one(webcam: Path | None = None, flags: Sequence[str] = (), **options) -> BrowserContext:
         extra = [f"--use-file-for-fake-video-capture={webcam}"] if webcam else []
-        extra += flags
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + extra)
-        browsers.append(browser)
         defaults = {"viewport": {"width": 1440, "height": 1000}, "permissions": ["camera"]}
-        context = browser.new_context(**defaults | options)
+        context = launch(*extra, *flags).new_context(**defaults | options)
+        contexts.append(context)
         context.set_default_timeout(PATIENCE * 1000)
         context.route(
             "**://open.spotify.com/**",
@@ -94,8 +108,8 @@ def open_browser(playwright: Playwright) -> Iterator[Callable[..., BrowserContex
         return context
 
     yield open_one
-    for browser in browsers:
-        browser.close()
+    for context in contexts:
+        context.close()
 
 
 def jpeg(picture: np.ndarray, **options) -> bytes:

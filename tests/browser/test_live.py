@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sqlite3
+from functools import cache
 from pathlib import Path
 
 import av
@@ -37,16 +38,23 @@ def without_smile(head: np.ndarray) -> np.ndarray:
 
 def as_webcam(path: Path, recorded: bool = True) -> Path:
     """A file that Chromium plays as its webcam: the recorded actor if it is here, or a moving portrait."""
-    with path.open("wb") as out:
-        if recorded and RECORDED.is_file():
-            with av.open(str(RECORDED)) as video:
-                for frame in video.decode(video=0):
-                    frame.to_image().save(out, "JPEG", quality=90)
-        else:
-            for head in (portrait(), without_smile(portrait())):
-                for picture in moving_head(steps=90, head=head):
-                    Image.fromarray(picture).save(out, "JPEG", quality=90)
+    path.write_bytes(pictures_of_a_webcam(recorded and RECORDED.is_file()))
     return path
+
+
+@cache
+def pictures_of_a_webcam(recorded: bool) -> bytes:
+    """JPEGs, one after the other, of the recorded actor or of a moving portrait."""
+    out = io.BytesIO()
+    if recorded:
+        with av.open(str(RECORDED)) as video:
+            for frame in video.decode(video=0):
+                frame.to_image().save(out, "JPEG", quality=90)
+    else:
+        for head in (portrait(), without_smile(portrait())):
+            for picture in moving_head(steps=90, head=head):
+                Image.fromarray(picture).save(out, "JPEG", quality=90)
+    return out.getvalue()
 
 
 # Lets a test ask a page's connections how they are.

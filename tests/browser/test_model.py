@@ -1,6 +1,5 @@
 """The model that runs, and the next one while it is downloaded and built."""
 
-import multiprocessing
 import re
 import sqlite3
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks.inference import compiled, random_vit
+from benchmarks.inference import make_models
 from tests.browser.conftest import check_my_vibe, look
 from tests.browser.test_live import FRAMES, MOODS, as_webcam, mood, start
 from tests.standins import models
@@ -63,6 +62,7 @@ def test_download_of_a_model_shows_its_progress(start_app, open_browser, tmp_pat
         expect(told.get_by_role("progressbar")).to_be_visible()
         expect(told).to_contain_text(re.compile("Fetching another model|Compiling|Checking"))
         look(page, "model-fetching-phone")
+        app.stop()  # or it would compile beside the tests that follow
 
 
 def test_a_new_champion_runs_within_seconds_while_the_video_goes_on(start_app, open_browser, tmp_path):
@@ -93,21 +93,11 @@ def test_a_new_champion_runs_within_seconds_while_the_video_goes_on(start_app, o
     registry.close()
 
 
-def made(tmp_path: Path) -> Path:
-    """A ViT-B/16 of random weights in 8 bits, made in processes that give their memory back."""
-    folders = [tmp_path / name for name in ("vit", "fp32", "int8")]
-    context = multiprocessing.get_context("spawn")
-    for work, arguments in ((random_vit, folders[:1]), (compiled, folders)):
-        process = context.Process(target=work, args=arguments)
-        process.start()
-        process.join()
-        assert process.exitcode == 0
-    return folders[-1]
-
-
 def test_with_a_vit_b16_the_app_stays_under_650_mb_and_without_torch(start_app, open_browser, tmp_path):
     app = start_app()
-    registry = install(app.data, "vit", made(tmp_path))
+    folders = [tmp_path / name for name in ("vit", "fp32", "int8")]
+    make_models(*folders)
+    registry = install(app.data, "vit", folders[-1])
     page = open_browser(as_webcam(tmp_path / "webcam.mjpeg")).new_page()
     page.goto(app.url)
     sidebar = page.get_by_test_id("stSidebar")

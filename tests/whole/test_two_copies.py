@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
-from tests.browser.conftest import open_browser, playwright  # noqa: F401
+from tests.browser.conftest import launch, open_browser, playwright  # noqa: F401
 from tests.browser.test_live import FRAMES, as_webcam, mood, start
 from tests.databases import open_store
 from tests.records.rows import queued
