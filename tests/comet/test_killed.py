@@ -74,7 +74,7 @@ def left(store):
 
 
 @both_databases
-@pytest.mark.parametrize(("kills", "seed"), [(5, 1), pytest.param(100, 20260131, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "seed"), [(5, 1), pytest.param(40, 20260131, marks=pytest.mark.slow)])
 def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_again_and_again(
     settings, store, comet, kills, seed, database_url
 ):
