@@ -152,12 +152,16 @@ class SparePostgres:
     def give_back(self, used: str) -> None:
         """Empty a database under another name, so that what a test left running cannot reach it."""
         name = new_name()
-        with self._server.connect() as connection:
-            connection.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"),
-                {"name": used},
-            )
-            connection.execute(text(f"ALTER DATABASE {used} RENAME TO {name}"))
+        try:
+            with self._server.connect() as connection:
+                connection.execute(
+                    text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"),
+                    {"name": used},
+                )
+                connection.execute(text(f"ALTER DATABASE {used} RENAME TO {name}"))
+        except OperationalError:  # something connects to it again and again
+            drop(self._server, used)
+            return
         if self._look(name, self._emptied):
             self._names.append(name)
         else:
