@@ -10,6 +10,7 @@ from finetune.embedded.ferplus import Faces
 from finetune.metrics import prior_weights, report
 from vibecheck.analytics.calibration_error import calibration_error
 from vibecheck.vision.classifier import Classifier
+from vibecheck.vision.manifest import Manifest
 
 THREADS = 2
 
@@ -29,24 +30,31 @@ def altered(folder: Path, faces: Faces) -> dict[str, dict[str, float]]:
     rows = {}
     for name in ALTERATIONS:
         answers = classifier.probabilities(as_input(clear.pictures, classifier.side, name))
-        scores = report(answers, clear.truth)
-        rows[name] = {each: scores[each] for each in ("accuracy", "balanced_accuracy", "ece")}
+        measured = report(answers, clear.truth)
+        rows[name] = {each: measured[each] for each in ("accuracy", "balanced_accuracy", "ece")}
     return rows
 
 
 def evaluate(folder: Path, faces: Faces, prior: float | None = None) -> dict:
-    """`metrics.report` on the faces with a majority vote for one of the seven moods, and more.
+    """The `scores` of a model folder, and its version as `model`.
 
-    `prior` is the strength of the class-prior correction, 0 to 1 (default: the model's own). Also returns
-    `prior`, `model`, `agreed_accuracy` (see `Faces.agreed`), `fer2013_accuracy` and
-    `fer2013_balanced_accuracy` on FER2013's labels of all faces, and `ece_reweighted`: the calibration error
-    under the class distribution that the correction assumes.
+    `prior` is the strength of the class-prior correction, 0 to 1 (default: the model's own).
     """
     classifier = Classifier.load(folder, THREADS)
-    manifest = classifier.manifest
     if prior is not None:
-        manifest = classifier.manifest = manifest.model_copy(update={"prior_strength": prior})
+        classifier.manifest = classifier.manifest.model_copy(update={"prior_strength": prior})
     probabilities = classifier.probabilities(as_input(faces.pictures, classifier.side))
+    return scores(probabilities, faces, classifier.manifest) | {"model": classifier.version}
+
+
+def scores(probabilities: np.ndarray, faces: Faces, manifest: Manifest) -> dict:
+    """`metrics.report` on the faces with a majority vote for one of the seven moods, and more.
+
+    `probabilities` are the answers to all N faces, N x 7, corrected as `manifest` says. Also returns `prior`,
+    `agreed_accuracy` (see `Faces.agreed`), `fer2013_accuracy` and `fer2013_balanced_accuracy` on FER2013's
+    labels of all faces, and `ece_reweighted`: the calibration error under the class distribution that the
+    correction assumes.
+    """
     clear = faces.truth >= 0
     result = report(probabilities[clear], faces.truth[clear])
     agreed = report(probabilities[faces.agreed], faces.truth[faces.agreed])
@@ -60,5 +68,4 @@ def evaluate(folder: Path, faces: Faces, prior: float | None = None) -> dict:
         "fer2013_accuracy": by_label["accuracy"],
         "fer2013_balanced_accuracy": by_label["balanced_accuracy"],
         "prior": manifest.prior_strength if manifest.class_prior else 0.0,
-        "model": classifier.version,
     }

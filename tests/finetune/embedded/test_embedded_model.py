@@ -2,19 +2,29 @@
 
 import re
 
+import numpy as np
 import pytest
 
-from finetune.embedded.evaluate import evaluate
+from finetune.embedded.evaluate import THREADS, as_input, scores
 from finetune.embedded.ferplus import read
-from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.classifier import EMBEDDED, Classifier, without_prior
 
 pytestmark = pytest.mark.shared_data
 
 
 @pytest.fixture(scope="module")
 def figures(shared):
+    """The scores without the class-prior correction, and as shipped; each face is answered once."""
     faces = read(shared / "data" / "ferplus" / "test.parquet")
-    return evaluate(EMBEDDED, faces, prior=0.0), evaluate(EMBEDDED, faces)
+    classifier = Classifier.load(EMBEDDED, THREADS)
+    shipped = classifier.manifest
+    pictures = as_input(faces.pictures, classifier.side)
+    as_it_runs = classifier.probabilities(pictures[:100])
+    plain = classifier.manifest = shipped.model_copy(update={"prior_strength": 0.0})
+    answers = classifier.probabilities(pictures)
+    corrected = without_prior(answers, np.asarray(shipped.class_prior), shipped.prior_strength)
+    assert corrected[:100] == pytest.approx(as_it_runs, abs=1e-6)
+    return scores(answers, faces, plain), scores(corrected, faces, shipped)
 
 
 @pytest.mark.slow
