@@ -1,6 +1,6 @@
 // Streamlit's dialogs: a lost connection is reported in the app's words, and a popover opened by key gets the focus.
 const FOCUSABLE = "button:enabled, a[href], input:enabled, select, textarea, [tabindex='0']";
-const PATIENCE = 1000; // ms for the content of a popover to arrive
+const PATIENCE = 2000; // ms within which the content of a popover arrives, piece by piece
 let stop = () => {}; // ends the previous run of this component
 
 function replaceTexts(words) {
@@ -25,11 +25,16 @@ function firstControl() {
 function enterPopover({ key, target }) {
   const button = target.closest?.("[data-testid=stPopoverButton]");
   if (!button || (key !== "Enter" && key !== " ") || button.getAttribute("aria-expanded") === "true") return;
-  const giveUp = performance.now() + PATIENCE;
+  const until = performance.now() + PATIENCE;
+  let focused = button;
   const enter = () => {
+    if (document.activeElement !== focused) return; // the visitor has moved on
     const first = firstControl();
-    if (first) first.focus({ preventScroll: true });
-    else if (performance.now() < giveUp) setTimeout(enter, 50);
+    if (first && first !== focused) {
+      first.focus({ preventScroll: true });
+      focused = document.activeElement;
+    }
+    if (performance.now() < until) setTimeout(enter, 50);
   };
   setTimeout(enter, 50);
 }
