@@ -1,6 +1,7 @@
 // Streamlit's dialogs: a lost connection is reported in the app's words, and a popover opened by key gets the focus.
 const FOCUSABLE = "button:enabled, a[href], input:enabled, select, textarea, [tabindex='0']";
-const PATIENCE = 2000; // ms within which the content of a popover arrives, piece by piece
+const OPENS = 5000; // ms within which a popover opens
+let presses = 0; // of keys
 let stop = () => {}; // ends the previous run of this component
 
 function replaceTexts(words) {
@@ -21,20 +22,23 @@ function firstControl() {
   return popover.querySelector(`input[name="${CSS.escape(first.name)}"]:checked`) ?? first;
 }
 
-// Streamlit appends a popover to the end of the page and leaves the focus on its button; Escape returns there.
+// Streamlit appends a popover to the end of the page and leaves the focus on its button; Escape returns there. The
+// content arrives piece by piece, so the focus is moved until the visitor presses another key or leaves the control.
 function enterPopover({ key, target }) {
+  const own = ++presses;
   const button = target.closest?.("[data-testid=stPopoverButton]");
   if (!button || (key !== "Enter" && key !== " ") || button.getAttribute("aria-expanded") === "true") return;
-  const until = performance.now() + PATIENCE;
+  const until = performance.now() + OPENS;
   let focused = button;
   const enter = () => {
-    if (document.activeElement !== focused) return; // the visitor has moved on
-    const first = firstControl();
+    const open = button.getAttribute("aria-expanded") === "true";
+    if (own !== presses || document.activeElement !== focused || (!open && performance.now() > until)) return;
+    const first = open && firstControl();
     if (first && first !== focused) {
       first.focus({ preventScroll: true });
       focused = document.activeElement;
     }
-    if (performance.now() < until) setTimeout(enter, 50);
+    setTimeout(enter, 100);
   };
   setTimeout(enter, 50);
 }
