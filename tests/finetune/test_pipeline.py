@@ -42,12 +42,14 @@ def environment(settings: Settings) -> dict[str, str]:
 def finetune(settings: Settings, *arguments: object, **more: str) -> tuple[int, list[dict], str]:
     """The exit status, the events and what was said on standard error; `more` is added to the environment.
 
-    The command runs in this process, where PyTorch is loaded already.
+    The command runs in this process, where PyTorch is loaded already, and measures models on few faces.
     """
     from finetune.__main__ import app
 
     env = {"COMET_API_KEY": "", "VIBECHECK_DATA": str(settings.data)} | more
-    done = CliRunner().invoke(app, list(map(str, arguments)), env=env)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vibecheck.export.build.FACES", 40)
+        done = CliRunner().invoke(app, list(map(str, arguments)), env=env)
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
@@ -63,7 +65,9 @@ def ran(tmp_path_factory):
     base = small_resnet(tmp_path_factory.mktemp("base") / "small-1")
     settings = Settings(data=tmp_path_factory.mktemp("run") / "data")
     ids = fill(settings, 84, visitors=28)
-    status, events, errors = finetune(settings, "--epochs", 1, "--no-proof", "--base", base)
+    with closing(Registry.open(settings)) as registry:
+        install(settings, registry, base.name, base)
+    status, events, errors = finetune(settings, "--epochs", 1, "--no-proof", "--base", base.name)
     assert status == 0, errors
     return settings, ids, events
 
