@@ -156,14 +156,16 @@ def others(splits):
 def test_a_network_learns_the_mean_answers_of_its_teachers(
     pretrain, small, splits, others, trained, tmp_path
 ):
-    taught = tmp_path / "small-2"
-    recipe = replace(small, epochs=8, small_share=0.0, seed=5)
-    wrong = replace(others, label=(others.label + 1) % 7)  # no label is used
-    events = []
+    taught, events = tmp_path / "small-2", []
+    recipe = replace(small, epochs=4, small_share=0.0, seed=5)
+    train, more = [  # no label is right
+        replace(faces, votes=np.roll(faces.votes, 1, axis=1), label=(faces.label + 1) % 7)
+        for faces in (splits[0], others)
+    ]
     assert pretrain.pretrain(
-        *splits, taught, recipe, events.append, muxspace=wrong, teachers=[trained[0], trained[0]]
+        train, splits[1], taught, recipe, events.append, muxspace=more, teachers=[trained[0], trained[0]]
     )
-    assert events[-2]["accuracy"] > 0.5  # one in seven by guessing
+    assert events[-2]["accuracy"] > 0.35  # one in seven by guessing
     origin = (
         "trained on FER+ and muxspace, with the teachers small-1, small-1, by python -m finetune pretrain"
     )
