@@ -34,6 +34,9 @@ def examples(count: int) -> int:
 # The same examples in every run, however long each takes on a busy machine.
 settings.register_profile("repeatable", max_examples=examples(100), derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+# Commands run in the tests' process, and Comet's SDK keeps a log handler for the stream of the first of them,
+# which is closed by then. Logging would print a traceback of that into the output of a later test.
+logging.raiseExceptions = False
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
