@@ -74,9 +74,7 @@ def postgres_server() -> Iterator[Engine]:
 @contextmanager
 def new_postgres(server: Engine, template: str = "template1") -> Iterator[URL]:
     """The URL of a new Postgres database with the tables of the database `template`."""
-    name = new_name()
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    name = create(server, template)
     try:
         yield server.url.set(database=name)
     finally:
@@ -86,6 +84,14 @@ def new_postgres(server: Engine, template: str = "template1") -> Iterator[URL]:
 def new_name() -> str:
     """A name that no database has."""
     return f"vibecheck_test_{uuid4().hex}"
+
+
+def create(server: Engine, template: str) -> str:
+    """Copy the database `template`; returns the name of the copy."""
+    name = new_name()
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    return name
 
 
 def drop(server: Engine, name: str) -> None:
@@ -142,9 +148,8 @@ class SparePostgres:
         """The name of a database with empty tables."""
         if self._names:
             return self._names.pop()
-        name = new_name()
+        name = create(self._server, self._template)
         with self._server.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {self._template}"))
             # No test stops this server, so nothing needs to be on its disk.
             connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = off"))
         return name

@@ -12,7 +12,7 @@ from vibecheck.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class Emotion:
-    """One mood: `name` is what is stored, the rest is what people see.
+    """One mood: `name` is stored, the other fields are shown.
 
     `title` is the label of its class, in charts, tables and buttons; `adjective` is the mood in a sentence.
     """

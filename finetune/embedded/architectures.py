@@ -33,31 +33,22 @@ class Architecture:
     decay: float
 
 
+def _resnet(embedding: int, *sizes: int) -> Architecture:
+    """A ResNet with two basic blocks for each of four `sizes`."""
+    return Architecture(
+        lambda side: ResNetConfig(
+            embedding_size=embedding, hidden_sizes=list(sizes), depths=[2, 2, 2, 2], layer_type="basic"
+        ),
+        "sgd",
+        0.1,
+        5e-4,
+    )
+
+
 ARCHITECTURES = {
-    "resnet": Architecture(
-        lambda side: ResNetConfig(
-            embedding_size=64, hidden_sizes=[64, 128, 192, 240], depths=[2, 2, 2, 2], layer_type="basic"
-        ),
-        "sgd",
-        0.1,
-        5e-4,
-    ),
-    "slim": Architecture(
-        lambda side: ResNetConfig(
-            embedding_size=48, hidden_sizes=[48, 96, 160, 240], depths=[2, 2, 2, 2], layer_type="basic"
-        ),
-        "sgd",
-        0.1,
-        5e-4,
-    ),
-    "resnet18": Architecture(
-        lambda side: ResNetConfig(
-            embedding_size=64, hidden_sizes=[64, 128, 256, 512], depths=[2, 2, 2, 2], layer_type="basic"
-        ),
-        "sgd",
-        0.1,
-        5e-4,
-    ),
+    "resnet": _resnet(64, 64, 128, 192, 240),
+    "slim": _resnet(48, 48, 96, 160, 240),
+    "resnet18": _resnet(64, 64, 128, 256, 512),
     "convnextv2": Architecture(
         lambda side: ConvNextV2Config(
             patch_size=4, hidden_sizes=[48, 96, 192, 320], depths=[2, 2, 4, 2], drop_path_rate=0.05

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,8 @@ class _Run:
     def __init__(
         self, recipe: PretrainRecipe, faces: TrainingSet, teachers: Teachers, device: torch.device
     ) -> None:
-        self.recipe, self.device, self.faces, self.teachers = recipe, device, faces, teachers
+        self.recipe, self.device, self.teachers = recipe, device, teachers
+        self._scaled_to = lru_cache(maxsize=1)(faces.scaled_to)  # the side changes once at most
         self.steps = len(faces) // recipe.batch
         if self.steps == 0:
             raise VibeCheckError(f"{len(faces)} faces are fewer than one batch of {recipe.batch}.")
@@ -119,7 +121,7 @@ class _Run:
         self.model.train()
         loss_sum = torch.zeros((), device=self.device)
         target_sum = torch.zeros(2, len(NAMES), device=self.device)
-        everyone = self.faces.scaled_to(side, self.device)
+        everyone = self._scaled_to(side, self.device)
         drawn = torch.multinomial(self.weights, self.steps * recipe.batch, True, generator=generator)
         for batch in drawn.to(self.device).view(self.steps, recipe.batch):
             pictures = augment(everyone[batch].float() / 255, on_device, share)

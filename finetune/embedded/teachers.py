@@ -46,6 +46,6 @@ def _network(folder: Path, device: torch.device) -> nn.Module:
         ) from error
     about, (_, average, *_) = state["about"], state["parts"]
     network = build(about["architecture"], about["side"], OUTPUTS)
-    inner = {name.removeprefix("module."): weight for name, weight in average.items()}
-    network.load_state_dict({name: weight for name, weight in inner.items() if name != "n_averaged"})
+    del average["n_averaged"]
+    network.load_state_dict({name.removeprefix("module."): weight for name, weight in average.items()})
     return network.eval().to(device).to(memory_format=torch.channels_last)

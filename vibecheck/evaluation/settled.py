@@ -35,7 +35,7 @@ _SETTLED = TypeAdapter(Settled)
 def name_of(champion: str, since: datetime | None = None) -> str:
     """The name, among a version's metrics, of the settled bets of its comparison with a champion.
 
-    A guard is a separate comparison, on labels given `since` the promotion.
+    A guard compares the two again, using only labels given `since` the promotion.
     """
     return f"settled {champion}" + (f" {since.isoformat()}" if since else "")
 

@@ -47,7 +47,7 @@ def passed_on() -> dict[str, str]:
 def environment(settings: Settings, threads: int = 1) -> dict[str, str]:
     """The environment of a child with these settings, for computations in `threads` threads.
 
-    It contains the settings from all sources, so that the child need not read files with the app's secrets.
+    It includes the settings from all sources, so the child does not read files that hold the app's secrets.
     """
     ours = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     for field in settings.model_fields_set:

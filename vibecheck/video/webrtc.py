@@ -32,7 +32,7 @@ def receiver(stream: Stream) -> Callable[[av.VideoFrame], None]:
 
 
 def refuse_large_frames() -> None:
-    """Make aiortc drop frames of more than LARGEST_FRAME pixels, everywhere in this process.
+    """Make aiortc drop frames with more than LARGEST_FRAME pixels, in the whole process.
 
     Decoders allocate several bytes per pixel before decoding, and 2 kB of VP8 can announce 268 million.
     """

@@ -1,4 +1,4 @@
-"""How the C library's allocator retains freed memory in this process. Only glibc's can be told."""
+"""How the C library's allocator retains freed memory in this process. Only glibc has options for this."""
 
 import ctypes
 import sys
@@ -7,10 +7,10 @@ _glibc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _mallopt, _trim = getattr(_glibc, "mallopt", None), getattr(_glibc, "malloc_trim", None)
 
 # Options of mallopt(3) and their values.
-# By default, each thread may get a pool of its own (eight per core), and none reuses what another freed.
+# By default there are up to eight pools per core, and memory freed in one cannot be reused by the others.
 M_ARENA_MAX, ARENAS = -8, 2
-# Larger blocks are mapped one by one, and go back to the system as soon as they are freed. By default, glibc
-# raises this threshold up to 32 MB, so that uploads and decoded pictures leave holes in its pools.
+# Larger blocks are mapped separately and returned to the system as soon as they are freed. By default, glibc
+# raises this threshold to as much as 32 MB, and freed uploads and pictures leave gaps in the pools.
 M_MMAP_THRESHOLD, MAPPED_BYTES = -3, 2 * 1024 * 1024
 # How much may be free at the end of a pool. Setting the threshold above fixes this at 128 kB, and live video
 # would obtain and return memory for each frame.

@@ -15,8 +15,7 @@ MAX_DECODING = 160_000_000
 MAX_SCANNED = 800_000_000  # pixels, of all scans together: about a second; 64 scans of 12 megapixels
 START_OF_SCAN = b"\xff\xda"
 
-# Between the parts of a file, where Pillow goes byte by byte, in Python.
-MAX_STRAY = 10_000  # bytes
+MAX_STRAY = 10_000  # bytes between the parts of a file, which Pillow reads one by one in Python
 MAX_BLOCKS = 20_000  # of a GIF, before its first picture; the largest metadata have some hundreds
 MAX_CHUNKS = 20_000  # of a PNG; common encoders put 4 kB or more of pixels into each
 
@@ -229,7 +228,7 @@ def _check_tiff(data: bytes, pixels: int, name: str) -> None:
 
 
 def _check_avif(data: bytes, pixels: int, name: str) -> None:
-    """The decoder goes by the size in the coded data, and its boxes may name thousands of pictures."""
+    """Refuse an AVIF with too many coded pictures, or with larger ones than its header says."""
     try:
         largest = largest_frame(data)
     except TooManyUnits:

@@ -1,6 +1,6 @@
 """Image files without their metadata, which may be damaged or huge although the picture itself is intact.
 
-Pillow refuses such files. Only the parts that pixels and orientation need stay; nothing is copied.
+Pillow refuses such files. It gets only what pixels and orientation need; nothing is copied.
 """
 
 import io
@@ -24,7 +24,7 @@ END_OF_HEADER = {0x00, 0x01, *range(0xD0, 0xDB)}
 # The two segments that say how colours are stored: how they begin, and their least length.
 JFIF, JFIF_LENGTH = b"JFIF\0", 14
 ADOBE, ADOBE_LENGTH = b"Adobe", 12
-# The entry of an AVIF's item that holds EXIF. The orientation is in other boxes.
+# The entry for the EXIF item of an AVIF, whose orientation is stored elsewhere.
 _EXIF_ITEM = re.compile(rb"infe[\2\3].{3}(?:.{4}|.{6})(?=Exif)", re.DOTALL)
 
 

@@ -19,8 +19,6 @@ MOST_WIDGETS = 1000
 # take in candidates grows with their square, on the event loop of all visitors.
 MOST_JSON = 100_000  # characters
 MOST_CANDIDATES = 100
-
-
 # Messages of one connection: at once, and then each second. Pages send a few a second, and dozens at once
 # while a person is quick. Streamlit handles each on the event loop of all visitors.
 AT_ONCE = 200

@@ -1,4 +1,4 @@
-"""Where the server collects an upload while it arrives: in memory, once."""
+"""Uploads are kept in memory while they arrive, without a second copy."""
 
 from io import BytesIO
 
@@ -6,9 +6,9 @@ from starlette import formparsers
 
 
 class UploadFile(BytesIO):
-    """Stands in for the SpooledTemporaryFile of Starlette's form parser, which would move to the disk.
+    """Replaces the SpooledTemporaryFile of Starlette's form parser, which would move to the disk.
 
-    Reading it whole makes no copy, so that an upload of 30 MB never takes 60.
+    Reading all of it makes no copy, so an upload of 30 MB never needs 60 MB.
     """
 
     _rolled = False  # Starlette's question whether the file is on the disk, where reading blocks
