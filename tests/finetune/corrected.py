@@ -34,7 +34,7 @@ def fill(
     start: int = 0,
     since: datetime = NOON,
 ) -> list[str]:
-    """Store `count` labelled predictions of so many visitors, numbered from `start`; returns their ids.
+    """Store `count` labelled predictions of `visitors` visitors, numbered from `start`; returns their ids.
 
     The first is made at `since`, each other one a minute after the one before.
     """

@@ -28,13 +28,13 @@ def out(tmp_path) -> Path:
 
 
 @pytest.fixture
-def naps(monkeypatch) -> list[float]:
+def pauses(monkeypatch) -> list[float]:
     slept: list[float] = []
     monkeypatch.setattr(registration.time, "sleep", slept.append)
     return slept
 
 
-def test_registration_is_retried_while_the_records_are_unavailable(naps, capsys):
+def test_registration_is_retried_while_the_records_are_unavailable(pauses, capsys):
     answers = [RecordsError("The database is shutting down."), RecordsError("It cannot be reached."), "there"]
 
     def attempt() -> str:
@@ -43,11 +43,11 @@ def test_registration_is_retried_while_the_records_are_unavailable(naps, capsys)
             raise answer
         return answer
 
-    assert patiently(attempt) == "there" and naps == [1.0, 2.0]
+    assert patiently(attempt) == "there" and pauses == [1.0, 2.0]
     assert "It cannot be reached. Trying again in 2 s." in capsys.readouterr().err
 
 
-def test_model_is_kept_for_later_registration_if_records_stay_unavailable(tmp_path, out, naps, monkeypatch):
+def test_model_is_kept_for_later_registration_if_records_stay_unavailable(tmp_path, out, pauses, monkeypatch):
     monkeypatch.setattr(registration, "_installed", lambda *_: Installed("ft-1", EMBEDDED, {}))
     monkeypatch.setattr(registration, "PATIENCE", 0.0)
     (tmp_path / "file").write_text("in the way")

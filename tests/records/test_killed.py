@@ -1,9 +1,13 @@
-"""A process that is killed at any moment loses nothing that it acknowledged, and leaves nothing half done."""
+"""A process killed at an arbitrary moment loses no acknowledged record and leaves none half written."""
 
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,22 +19,37 @@ from tests.records.rows import queued, recent
 PROJECT = Path(__file__).parents[2]
 
 
-def add_until_killed(settings, seconds: float) -> list[str]:
-    """Runs the adder, kills it so long after its first prediction, and returns what it acknowledged."""
+@contextmanager
+def adders(settings) -> Iterator[subprocess.Popen]:
+    """The process of `adder.py`, which starts adders."""
     command = [sys.executable, "-m", "tests.records.adder", settings.records_url, str(settings.data)]
-    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
-        first = process.stdout.readline()
-        time.sleep(seconds)
-        process.kill()
-        rest = process.stdout.read()
-    # The last line may be cut short: what was not printed in full was not acknowledged.
-    return [line.strip() for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
+    with subprocess.Popen(
+        command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
+def add_until_killed(process: subprocess.Popen, seconds: float) -> list[str]:
+    """Kills an adder so many seconds after its first prediction; returns the ids that it acknowledged."""
+    process.stdin.write("start\n")
+    process.stdin.flush()
+    adder = int(process.stdout.readline())
+    acknowledged: list[str] = []
+    for line in iter(process.stdout.readline, "dead\n"):
+        assert line, "the process that starts adders has ended"
+        if not acknowledged:
+            time.sleep(seconds)
+            os.kill(adder, signal.SIGKILL)
+        acknowledged.append(line.strip())
+    return acknowledged
 
 
 def test_nothing_acknowledged_is_lost_when_the_process_is_killed(settings):
     acknowledged = []
-    for _ in range(4):
-        acknowledged += add_until_killed(settings, random.uniform(0, 0.2))
+    with adders(settings) as process:
+        for _ in range(4):
+            acknowledged += add_until_killed(process, random.uniform(0, 0.2))
     assert len(acknowledged) >= 4
 
     store = open_store(settings)

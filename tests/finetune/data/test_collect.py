@@ -122,14 +122,14 @@ def test_unusable_labels_and_pictures_are_counted(settings, store):
         (("sad", "labeller", "a"), False, False),
     ],
 )
-def test_only_labels_requested_at_random_judge(settings, store, label, audit, judges):
+def test_only_labels_requested_at_random_are_used_for_judging(settings, store, label, audit, judges):
     add(store, label, audit=audit)
     (row,) = collect(settings, "store").rows
     assert replace(row, side=HELD_OUT).judges is judges
     assert not replace(row, side=TRAIN).judges
 
 
-def test_since_leaves_out_what_was_made_before(settings):
+def test_since_leaves_out_older_vibe_checks(settings):
     fill(settings, 30)
     collected = collect(settings, "store", NOON + timedelta(minutes=20))
     assert len(collected.rows) == 10
@@ -182,7 +182,7 @@ def test_a_csv_file_names_visitors_and_times(settings, folder, tmp_path):
     assert {row.made_at for row in collected.rows} == {NOON}
 
 
-def test_photos_are_cut_to_what_may_be_kept(settings, tmp_path, astronaut, empty_room):
+def test_photos_are_cropped_as_for_storage(settings, tmp_path, astronaut, empty_room):
     for mood, picture in (("happy", astronaut), ("sad", empty_room)):
         (tmp_path / "photos" / mood).mkdir(parents=True)
         Image.fromarray(picture).save(tmp_path / "photos" / mood / "1.jpg")
@@ -200,7 +200,7 @@ def test_face_crops_without_the_crops_option_are_refused_with_a_hint(settings, t
         collect(settings, str(tmp_path / "faces"))
 
 
-def test_a_picture_that_is_in_the_store_keeps_its_side(settings, store, folder):
+def test_picture_that_is_also_in_the_store_keeps_its_side(settings, store, folder):
     first = collect(settings, str(folder), crops=True)
     held = next(row for row in first.rows if row.side == TRAIN)
     made = a_prediction(id=held.prediction_id, picture_kept=True)

@@ -94,5 +94,5 @@ def test_assigned_sides_never_change(rows):
 
 
 @given(rows_strategy)
-def test_the_order_of_the_rows_makes_no_difference(rows):
+def test_order_of_the_rows_does_not_change_the_split(rows):
     assert split(rows)[0] == split(rows[::-1])[0]

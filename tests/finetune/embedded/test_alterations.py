@@ -16,7 +16,7 @@ def change(picture, name):
 
 
 @pytest.mark.parametrize("name", ALTERATIONS)
-def test_an_altered_face_is_a_picture_of_the_same_shape(picture, name):
+def test_altered_face_keeps_its_shape(picture, name):
     before = picture.copy()
     altered = ALTERATIONS[name](picture)
     assert altered.shape == picture.shape and altered.dtype == np.uint8

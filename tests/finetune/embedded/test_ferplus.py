@@ -28,7 +28,7 @@ def test_split_is_read_with_pictures_and_labels(ferplus):
 
 
 @pytest.mark.parametrize("mood", NAMES)
-def test_the_truth_is_the_mood_with_most_votes(tmp_path, mood):
+def test_true_label_is_the_mood_with_most_votes(tmp_path, mood):
     faces = read(split(tmp_path / "a.parquet", (votes_for(mood, 6, "contempt"), "sad")))
     assert NAMES[faces.truth[0]] == mood
     assert faces.shares[0, NAMES.index(mood)] == 1  # what went to contempt is not shared out
@@ -36,7 +36,7 @@ def test_the_truth_is_the_mood_with_most_votes(tmp_path, mood):
 
 
 @pytest.mark.parametrize("other", VOTES[7:])
-def test_pictures_voted_mostly_as_something_else_have_no_truth(tmp_path, other):
+def test_pictures_with_a_majority_for_no_mood_have_no_label(tmp_path, other):
     faces = read(split(tmp_path / "a.parquet", (votes_for("happy", 3, other), "happy")))
     assert faces.truth[0] == -1
 

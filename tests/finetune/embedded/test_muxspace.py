@@ -20,7 +20,7 @@ def people_in(faces):
     return set(faces.pictures[:, 0, 0].tolist())
 
 
-def test_a_label_is_one_vote(tmp_path):
+def test_label_counts_as_one_vote(tmp_path):
     labels = list(NAMES * 10)
     training, held_out = read(parquet(tmp_path / "faces.parquet", labels, range(70)))
     assert training.pictures.shape[1:] == (48, 48) and training.pictures.dtype == np.uint8
@@ -30,7 +30,7 @@ def test_a_label_is_one_vote(tmp_path):
         assert faces.shares == pytest.approx(np.eye(7)[faces.label])
 
 
-def test_a_person_is_on_the_same_side_whatever_else_is_in_the_file(tmp_path):
+def test_side_of_a_person_does_not_depend_on_the_rest_of_the_file(tmp_path):
     training, held_out = read(parquet(tmp_path / "all.parquet", ["sad"] * 300, [*range(100)] * 3))
     assert people_in(training).isdisjoint(people_in(held_out))
     assert 3 <= len(people_in(held_out)) <= 25 and len(training) + len(held_out) == 300
@@ -39,7 +39,7 @@ def test_a_person_is_on_the_same_side_whatever_else_is_in_the_file(tmp_path):
     assert (people_in(held_out_again), people_in(training_again)) == (set(some[:2]), set(some[2:]))
 
 
-def test_what_cannot_be_used_is_named(tmp_path):
+def test_unusable_file_is_named_in_the_error(tmp_path):
     with pytest.raises(VibeCheckError, match=r"nothing\.parquet is missing"):
         read(tmp_path / "nothing.parquet")
     (tmp_path / "text.parquet").write_text("text")

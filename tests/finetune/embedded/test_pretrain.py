@@ -2,10 +2,9 @@
 
 import json
 import math
-import subprocess
+import runpy
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,7 +20,6 @@ from vibecheck.vision.classifier import Classifier, without_prior
 from vibecheck.vision.manifest import Manifest
 
 pytestmark = pytest.mark.filterwarnings("default")  # what torch warns of is not ours to mend
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +196,7 @@ def test_a_teacher_without_a_checkpoint_is_named(pretrain, small, splits, tmp_pa
         pretrain.pretrain(*splits, tmp_path / "m", small, teachers=[tmp_path / "gone"])
 
 
-def test_each_source_gets_its_share_and_its_balance(training_set, small, splits, others):
+def test_each_data_set_gets_its_share_and_class_balance(training_set, small, splits, others):
     recipe = replace(small, muxspace_share=0.3, balance=0.0, muxspace_balance=1.0)
     faces = training_set.training_set(splits[0], others, recipe)
     own, more = faces.weights[: len(splits[0])], faces.weights[len(splits[0]) :]
@@ -236,7 +234,7 @@ def test_folded_heads_answer_with_the_geometric_mean_of_both(finishing, small, s
 
 
 @pytest.mark.slow
-def test_every_architecture_can_be_built_and_trained_by_one_step(finishing):
+def test_every_architecture_can_be_built_and_trained_for_one_step(finishing):
     import torch
 
     from finetune.embedded.architectures import ARCHITECTURES, build
@@ -327,22 +325,11 @@ def test_evaluate_tells_how_altered_faces_are_read(ferplus, trained):
     assert "warm light" in finetune(*arguments).stdout
 
 
-def test_missing_file_is_reported_without_a_traceback(tmp_path):
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "finetune",
-            "evaluate",
-            "--model",
-            tmp_path,
-            "--data",
-            tmp_path / "none.parquet",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert run.returncode == 1
-    assert "none.parquet is missing" in run.stderr and "Traceback" not in run.stderr
+def test_missing_file_is_reported_without_a_traceback(tmp_path, monkeypatch, capsys):
+    arguments = ("evaluate", "--model", tmp_path, "--data", tmp_path / "none.parquet")
+    monkeypatch.setattr(sys, "argv", ["finetune", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("finetune", run_name="__main__")
+    error = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert "none.parquet is missing" in error and "Traceback" not in error

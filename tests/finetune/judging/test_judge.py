@@ -119,7 +119,7 @@ def test_worse_challenger_or_too_few_labels_prove_nothing(settings, registry, pi
     assert not nothing.proved and nothing.scores is None
 
 
-def test_the_report_is_written_and_read_back_as_it_was(settings, registry, pictures, confused):
+def test_written_report_is_read_back_unchanged(settings, registry, pictures, confused):
     registry.register("confused", "a test", str(confused), {}, NOW)
     report = judged(settings, pictures, SHIPPED, confused)
     out = settings.data / "trial"
@@ -173,7 +173,9 @@ def test_unusable_labels_are_left_out_and_counted(settings, registry, pictures, 
     assert report.held_out.n == 3 and report.left_out == {reason: 1}
 
 
-def test_pictures_that_any_of_the_models_trained_on_do_not_judge(settings, registry, pictures, confused):
+def test_pictures_that_either_model_trained_on_are_not_used_for_judging(
+    settings, registry, pictures, confused
+):
     given = rows(pictures, 5)
     registry.register(SHIPPED, "ships", "embedded", {}, NOW, [given[0].prediction_id])
     learned = [given[1].prediction_id]
@@ -182,7 +184,7 @@ def test_pictures_that_any_of_the_models_trained_on_do_not_judge(settings, regis
     assert report.left_out == {"one of the models learned from its visitor": 2, "twice": 1}
 
 
-def test_vibe_checks_without_a_picture_judge_together_with_held_out_pictures(
+def test_numbers_only_vibe_checks_and_held_out_pictures_judge_together(
     settings, registry, pictures, confused, monkeypatch
 ):
     install_as_champion(settings, registry, confused)

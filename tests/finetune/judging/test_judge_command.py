@@ -43,7 +43,7 @@ def test_a_folder_is_compared_against_the_champion(settings, champion, other):
     assert folder == settings.data / "trials" / "other" and (folder / "report.html").is_file()
 
 
-def test_the_report_goes_where_it_is_told_to(settings, champion, other, tmp_path):
+def test_report_is_written_to_the_given_file(settings, champion, other, tmp_path):
     _, folder = compared(settings, str(other), champion, None, tmp_path / "here", [])
     assert folder == tmp_path / "here" and (folder / "report.json").is_file()
 

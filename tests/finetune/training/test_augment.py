@@ -39,7 +39,7 @@ def test_augmented_faces_keep_their_size_and_value_range(torch, altered, faces):
     assert torch.isfinite(out).all()
 
 
-def test_the_originals_stay_as_they_are(torch, altered, faces):
+def test_augmentation_does_not_change_the_originals(torch, altered, faces):
     before = faces.clone()
     altered(faces)
     assert torch.equal(before, faces)
@@ -68,7 +68,7 @@ def test_augmented_faces_differ_and_still_resemble_their_original(torch, altered
     assert np.median(mirrored) > np.median(strangers) + 0.15
 
 
-def test_faces_beyond_the_share_are_only_mirrored(torch, augment, faces):
+def test_faces_outside_the_augmented_share_are_only_mirrored(torch, augment, faces):
     out = augment(faces, torch.Generator().manual_seed(0), share=0.5)
     half = len(faces) // 2
     kept = [torch.equal(a, b) for a, b in zip(out, faces, strict=True)]
@@ -95,7 +95,7 @@ def test_faces_and_their_targets_are_mixed_in_the_same_proportion(torch, faces):
     assert 0 < strange < len(faces) / 2
 
 
-def test_nothing_changes_without_mixing(torch, faces):
+def test_mixing_of_zero_changes_nothing(torch, faces):
     from finetune.training.augment import mixed
 
     goals = torch.rand(len(faces), 2, 7)
@@ -103,7 +103,7 @@ def test_nothing_changes_without_mixing(torch, faces):
     assert pictures is faces and answers is goals
 
 
-def test_a_single_face_may_be_left_as_it_is(torch, augment):
+def test_single_face_may_stay_unmixed(torch, augment):
     face = torch.rand(1, 1, 24, 24)
     same = augment(face, torch.Generator().manual_seed(0), share=0.5)
     assert torch.equal(same, face) or torch.equal(same, face.flip(3))

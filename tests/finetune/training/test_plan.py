@@ -50,7 +50,7 @@ def test_training_pictures_are_private_and_deleted_once_loaded(tmp_path):
     collected = collect(settings, "store")
     labels = [{row.prediction_id: row.label for row in part} for part in (collected.train, collected.valid)]
     wanted = plan.RunPlan("ft-1", {}, "", *labels)
-    # One is deleted meanwhile, another labelled anew: the plan's label is the one that trains.
+    # Meanwhile one is deleted and another gets a new label: training uses the label of the plan.
     gone, changed, *_ = collected.train
     rows = [replace(row, label="fear") if row == changed else row for row in collected.rows if row != gone]
     out = tmp_path / "out"

@@ -44,7 +44,7 @@ def test_student_predicts_the_same_as_the_app(torch, embedded):
     assert answers == pytest.approx(expected, abs=1e-4)
 
 
-def test_labels_that_share_a_mood_are_added_up(torch, tmp_path):
+def test_probabilities_of_labels_of_one_mood_are_added(torch, tmp_path):
     labels = [*NAMES, "contempt"]
     student, side = student_of(small_vit(tmp_path / "vit", labels), Manifest(version="m-1"))
     faces = torch.randint(0, 255, (4, side, side, 3), dtype=torch.uint8)
@@ -71,7 +71,7 @@ def test_distillation_weighs_the_champions_answer_against_the_label(torch, embed
     assert embedded(faces, labels, teacher)["loss"] == embedded(faces, labels)["loss"]
 
 
-def test_rare_moods_count_more(torch):
+def test_rare_moods_have_more_weight(torch):
     from finetune.training.student import class_weights
 
     counts = [10, 0, 40, 50, 0, 0, 0]
@@ -91,7 +91,7 @@ def test_batch_norm_statistics_do_not_change_in_training(torch, embedded):
     assert all(torch.equal(value, before[name]) for name, value in embedded.named_buffers())
 
 
-def test_head_is_trained_first_and_then_all_but_the_frozen_blocks(torch, embedded):
+def test_head_is_trained_first_then_all_blocks_that_are_not_frozen(torch, embedded):
     from finetune.training.student import freeze_first, train_head_only
 
     model = embedded.inner.model
@@ -149,7 +149,7 @@ def test_faces_beyond_the_augmented_share_are_only_mirrored(torch, embedded):
     assert sum(same) == 20
 
 
-def test_a_mix_of_weights_lies_between_them(torch, embedded):
+def test_blended_weights_lie_between_both_models(torch, embedded):
     from finetune.training.blend import between
 
     old = {"w": torch.zeros(3), "n": torch.tensor(3)}
@@ -158,7 +158,7 @@ def test_a_mix_of_weights_lies_between_them(torch, embedded):
     assert between(old, new, 0.3)["w"][0] == pytest.approx(0.3) and between(old, new, 0.3)["n"] == 5
 
 
-def test_cooling_only_divides_the_logits(torch, embedded):
+def test_temperature_only_divides_the_logits(torch, embedded):
     from finetune.training.challenger import cooled
 
     manifest = Manifest.read(EMBEDDED)
@@ -170,7 +170,7 @@ def test_cooling_only_divides_the_logits(torch, embedded):
     assert after.numpy() == pytest.approx((before / 1.7).log_softmax(1).numpy(), abs=1e-3)
 
 
-def test_the_mix_with_the_likeliest_labels_is_chosen(torch, embedded):
+def test_blend_with_the_highest_likelihood_is_chosen(torch, embedded):
     from datasets import Dataset
 
     from finetune.data.dataset import FEATURES
