@@ -64,7 +64,7 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """Playwright, for a module at a time: its event loop stands in the way of every other one."""
+    """Playwright, for one module at a time: its event loop blocks every other one."""
     if not Path(CHROMIUM).is_file():
         missing("Chromium is not installed: apt install chromium, or name one with VIBECHECK_TEST_CHROMIUM")
     with sync_playwright() as running:
@@ -127,6 +127,11 @@ def upload(page: Page, name: str, content: bytes, mime: str = "image/jpeg") -> N
 
 def check_my_vibe(page: Page) -> None:
     page.get_by_role("button", name="Check my vibe").click()
+
+
+def settled(page: Page) -> None:
+    """Wait until the script of the page has run, so that what was pressed before has had its effect."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def answer_no(page: Page) -> None:

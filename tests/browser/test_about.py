@@ -8,7 +8,7 @@ from tests.browser.conftest import look
 pytestmark = pytest.mark.browser
 
 
-def test_about_is_a_press_away_and_names_the_settings_and_the_model(start_app, open_browser):
+def test_about_is_one_click_away_and_names_the_settings_and_the_model(start_app, open_browser):
     app = start_app(VIBECHECK_RETENTION_DAYS="7")
     page = open_browser(viewport={"width": 1440, "height": 900}).new_page()
     page.goto(app.url)

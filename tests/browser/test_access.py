@@ -1,4 +1,4 @@
-"""Who is let in, and how, in a real browser: by the access link, by an identity provider.
+"""Access in a real browser: by the access link, and through an identity provider.
 
 The pages of this app are small ones; the gate in them is the real one.
 """
@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import ROOT, RunningApp, look
+from tests.browser.conftest import ROOT, RunningApp, look, settled
 from tests.standins.oidc import identity_provider
 from tests.waiting import wait_for
 
@@ -73,7 +73,7 @@ def browser(open_browser) -> BrowserContext:
 
 def expect_shut(page: Page, role: str = "analyst") -> None:
     expect(page.get_by_role("heading", name=f"For {role}s")).to_be_visible()
-    page.wait_for_timeout(500)
+    settled(page)
     assert "secret-number" not in page.content()
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
@@ -83,7 +83,7 @@ def expect_open(page: Page, title: str = "Dashboard") -> None:
     expect(page.get_by_text("secret-number")).to_be_visible()
 
 
-def test_a_browser_opens_with_the_link_where_there_is_a_desktop(start_app, open_browser, tmp_path):
+def test_access_link_is_opened_in_a_browser_if_there_is_a_desktop(start_app, open_browser, tmp_path):
     opened = tmp_path / "opened"
     program = tmp_path / "browser"
     program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
@@ -119,7 +119,7 @@ def test_other_pages_are_closed_by_default_and_say_where_the_link_is(app, browse
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_the_link_opens_all_pages_and_leaves_the_address_at_once(app, open_browser, width):
+def test_link_opens_all_pages_and_is_removed_from_the_address_bar(app, open_browser, width):
     context = open_browser(viewport={"width": width, "height": 900})
     page = context.new_page()
     page.goto(f"{app.url}/Dashboard")
@@ -157,7 +157,7 @@ def test_the_link_opens_all_pages_and_leaves_the_address_at_once(app, open_brows
     expect_shut(stranger)
 
 
-def test_signing_out_shuts_the_pages_of_this_browser(app, browser):
+def test_signing_out_closes_the_pages_of_this_browser(app, browser):
     page = browser.new_page()
     page.goto(app.url)
     page.goto(app.link())
@@ -271,7 +271,7 @@ def test_signed_in_user_gets_only_the_role_listed_for_them(sign_in, browser):
     expect_shut(page)
 
 
-def test_a_domain_lets_in_whoever_has_a_verified_address_there(sign_in, open_browser):
+def test_listed_domain_admits_verified_addresses_of_that_domain(sign_in, open_browser):
     page = open_browser().new_page()
     page.goto(f"{sign_in.url}/Fine-tune")
     sign_in_as(page, "bob@firm.example")

@@ -5,7 +5,18 @@ import sqlite3
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import check_my_vibe, jpeg, keep, look, mark, marked, spotify_player, upload
+from tests.browser.conftest import (
+    check_my_vibe,
+    jpeg,
+    keep,
+    look,
+    mark,
+    marked,
+    settled,
+    spotify_player,
+    upload,
+)
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 PLAYER = 'iframe[src*="open.spotify.com"]'
@@ -49,10 +60,10 @@ def test_keep_nothing_shows_mood_and_music_and_records_nothing(app, page, astron
     expect(page.get_by_text("Nothing of this vibe check was kept")).to_be_visible()
     expect(page.get_by_text("Not right?")).to_have_count(0)
     page.get_by_role("button", name="Another one").click()
-    page.wait_for_timeout(1000)
+    settled(page)
     assert count(app) == before
     look(page, "consent-nothing")
-    # The choice holds, also after the page is loaded anew.
+    # The choice holds after the page is loaded again.
     page.get_by_role("link", name="Corrections").click()
     page.get_by_role("link", name="Home").click()
     expect(page.get_by_text("Nothing is kept.")).to_be_visible()
@@ -127,9 +138,12 @@ def test_delete_my_data_deletes_only_this_visitors_data(app, open_browser, astro
     assert not rows(app, f"SELECT id FROM predictions WHERE id = '{mine}'")
     assert rows(app, f"SELECT id FROM predictions WHERE id = '{others}'")
     assert not list(app.data.rglob(f"input_{mine}.jpg")) and list(app.data.rglob(f"input_{others}.jpg"))
-    page.wait_for_timeout(1000)
-    now = {each["name"]: each["value"] for each in browsers[1].cookies()}
-    assert now["vibecheck_visitor"] != cookies["vibecheck_visitor"], "the browser is a new visitor"
+
+    def visitor() -> str:
+        now = {each["name"]: each["value"] for each in browsers[1].cookies()}
+        return now.get("vibecheck_visitor", "")
+
+    wait_for(lambda: visitor() not in ("", cookies["vibecheck_visitor"]), "the browser to be a new visitor")
     page.get_by_role("link", name="Home").click()
     expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()
     expect(spotify_player(page)).to_have_count(0)

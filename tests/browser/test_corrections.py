@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import look
+from tests.browser.conftest import look, settled
 from tests.databases import open_store
 from tests.ui.examples import fill
 from tests.waiting import wait_for
@@ -82,7 +82,7 @@ def typed(key: str) -> str:
 
 
 def press_while_fragments_are_due(page: Page, key: str) -> None:
-    """Press a key in a browser so busy that before it tells of that, every fragment runs by itself."""
+    """Press a key in a browser so busy that all fragments are due and run before the press is sent."""
     busy = (LOOK_EVERY + 0.5) * 1000
     page.evaluate(
         f"""() => {{
@@ -124,11 +124,11 @@ def test_repeated_key_presses_do_not_label_a_face_not_yet_shown(app, made, page)
     for _ in range(3):
         page.keyboard.press("3")
     is_current(page, at + 1)
-    page.wait_for_timeout(1500)
-    assert await_labels(app, before + 1)[-1][0] == made[at].id
     expect(page.get_by_role("status")).to_have_text(
         "Too fast: 2 key presses ignored. Wait until the next face is shown."
     )
+    settled(page)
+    assert await_labels(app, before + 1)[-1][0] == made[at].id
     page.keyboard.press("u")
     is_current(page, at)
     page.keyboard.press("3")
@@ -177,7 +177,7 @@ def test_a_press_while_a_fragment_is_due_counts_once(app, made, page):
     press_while_fragments_are_due(page, "u")
     is_current(page, 7)
     assert len(await_labels(app, len(before) + 1)) == len(before) + 1
-    page.wait_for_timeout(1000)
+    settled(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     page.keyboard.press("u")
     is_current(page, 6)
@@ -205,7 +205,7 @@ def test_enter_on_a_button_presses_that_button(app, page):
     page.get_by_role("button", name="Older").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Newer")).to_be_enabled()
-    page.wait_for_timeout(500)
+    settled(page)
     assert len(labels(app)) == before
 
 
@@ -233,7 +233,7 @@ def test_random_queue_hides_the_models_answer_and_labels_in_random_order(app, ma
     expect(page.get_by_role("meter")).to_have_count(0)
     look(page, "corrections-random")
     page.keyboard.press("Enter")  # there is nothing to agree with
-    page.wait_for_timeout(500)
+    settled(page)
     page.keyboard.press("0")
     first = min(each.id for each in made if each.picture_kept)
     assert await_labels(app, before + 1)[-1] == (first, "cant_tell", "labeller", "random")

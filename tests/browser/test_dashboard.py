@@ -13,7 +13,7 @@ from vibecheck.records.db.connect import open_database
 pytestmark = pytest.mark.browser
 
 
-def test_a_cell_opens_its_pictures_and_a_picture_its_trace(start_app, open_browser, tmp_path: Path):
+def test_confusion_cell_opens_its_pictures_and_a_picture_its_details(start_app, open_browser, tmp_path: Path):
     engine = open_database(f"sqlite:///{tmp_path / 'vibecheck.db'}")
     fill(engine, 2000, 60, datetime.now(UTC))
     engine.dispose()
@@ -32,7 +32,7 @@ def test_a_cell_opens_its_pictures_and_a_picture_its_trace(start_app, open_brows
     look(page, "dashboard-trace")
 
 
-def test_the_trace_of_a_link_opens_by_itself(start_app, open_browser, tmp_path: Path):
+def test_details_of_a_linked_prediction_open_automatically(start_app, open_browser, tmp_path: Path):
     engine = open_database(f"sqlite:///{tmp_path / 'vibecheck.db'}")
     (prediction_id, *_) = fill(engine, 20, 5, datetime.now(UTC))
     engine.dispose()

@@ -30,7 +30,9 @@ WATCH = """() => {
 }"""
 
 
-def test_run_is_watched_without_redraws_found_again_and_cancelled(start_app, open_browser, tmp_path: Path):
+def test_running_run_updates_in_place_survives_a_reload_and_is_cancelled(
+    start_app, open_browser, tmp_path: Path
+):
     store = open_store(Settings(data=tmp_path))
     for label in ("sad", "happy"):
         prediction = a_prediction(made_at=datetime.now(UTC), picture_kept=True)

@@ -16,6 +16,7 @@ from tests.browser.conftest import (
     look,
     mark,
     marked,
+    settled,
     spotify_player,
     upload,
 )
@@ -72,7 +73,7 @@ def test_photo_leads_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
     expect(page.get_by_text("Noted: happy")).to_be_visible()
     answer_no(page)
     keep(page, "Keep my face crop")
-    page.wait_for_timeout(1000)
+    settled(page)
     assert marked(page, PLAYER)
     # The answer changes the result at once, and the music with it.
     before = spotify_player(page).get_attribute("src")

@@ -8,7 +8,7 @@ from tests.browser.conftest import check_my_vibe, jpeg, look, spotify_player, up
 pytestmark = pytest.mark.browser
 
 
-def test_a_setting_that_cannot_be_used_is_named_on_the_page(start_app, open_browser):
+def test_invalid_setting_is_named_on_the_page(start_app, open_browser):
     app = start_app(VIBECHECK_THREADS="many")
     page = open_browser().new_page()
     page.goto(app.url)
@@ -16,9 +16,7 @@ def test_a_setting_that_cannot_be_used_is_named_on_the_page(start_app, open_brow
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_without_a_place_for_records_there_is_still_a_mood_and_music(
-    start_app, open_browser, astronaut, tmp_path
-):
+def test_mood_and_music_are_shown_without_a_place_for_records(start_app, open_browser, astronaut, tmp_path):
     in_the_way = tmp_path / "file"
     in_the_way.write_text("not a folder")
     app = start_app(VIBECHECK_DATA=str(in_the_way))

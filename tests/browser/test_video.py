@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import check_my_vibe, look, spotify_player, upload
+from tests.browser.conftest import check_my_vibe, look, settled, spotify_player, upload
 from tests.browser.test_accessibility import problems
 from tests.video.test_clip import NOBODY, face, video
 from vibecheck.ui.home.share_picture import SIZE
@@ -36,7 +36,7 @@ def test_a_clip_shows_its_timeline_its_mood_and_a_picture_to_share(
     expect(spotify_player(page)).to_be_visible()
     expect(page.locator(".st-key-checked canvas, .st-key-checked svg").first).to_be_visible()
     expect(page.get_by_text("of it: happy 100%")).to_be_visible()
-    page.wait_for_timeout(1000)
+    settled(page)
     look(page, f"clip-{size[0]}")
     assert problems(page, phone=bool(phone)) == []
     with sqlite3.connect(f"file:{app.data / 'vibecheck.db'}?mode=ro", uri=True) as database:
@@ -67,7 +67,7 @@ def downloaded(page) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
-def test_a_clip_that_cannot_be_used_is_a_sentence(app, open_browser, tmp_path):
+def test_unusable_clip_is_reported_in_a_sentence(app, open_browser, tmp_path):
     page = open_browser().new_page()
     page.goto(app.url)
     upload(page, "nobody.mp4", video(tmp_path / "nobody.mp4", [NOBODY] * 10).read_bytes(), "video/mp4")
