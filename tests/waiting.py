@@ -1,22 +1,57 @@
 """Waiting for what happens in another thread or process."""
 
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import requests
+from sqlalchemy import Connection, Engine, event, text
+
+from vibecheck.records.db.transactions import WRITING
 
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], what: str = "it", seconds: float = 60.0) -> T:
+def wait_for(condition: Callable[[], T], what: str = "it", seconds: float = 120.0) -> T:
     """Waits until it holds; returns what it then gave. Fails when that takes longer."""
     give_up = time.monotonic() + seconds
     while not (given := condition()):
         assert time.monotonic() < give_up, f"waited in vain for {what}"
         time.sleep(0.01)
     return given
+
+
+@contextmanager
+def a_writer_that_waits(engine: Engine) -> Iterator[Callable[[], None]]:
+    """Gives a function that returns once another thread's `writing(engine)` waits for an open transaction."""
+    begins, here = threading.Event(), threading.get_ident()
+
+    def note(connection: Connection) -> None:
+        if threading.get_ident() != here and connection.get_execution_options().get(WRITING):
+            begins.set()
+
+    def waits() -> bool:
+        with engine.connect() as connection:
+            return bool(connection.scalar(_WAITS))
+
+    def wait() -> None:
+        assert begins.wait(60)
+        if engine.dialect.name == "postgresql":  # SQLite waits where it begins
+            wait_for(waits, "a writer that waits")
+
+    event.listen(engine, "begin", note, insert=True)  # before SQLite's own, which waits
+    try:
+        yield wait
+    finally:
+        event.remove(engine, "begin", note)
+
+
+_WAITS = text("""
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+""")
 
 
 def wait_for_server(url: str, process: subprocess.Popen, seconds: float = 60.0) -> None:

@@ -22,7 +22,7 @@ def answered(ago: int, n: int, correct: int, kind: str = "audit") -> DailyLabels
 NONE = VisitorTally()
 
 
-def test_only_audits_make_the_headline():
+def test_headline_accuracy_uses_only_audits():
     answers = [answered(0, 40, 30), answered(1, 50, 5, "volunteered"), answered(1, 9, 3, "import")]
     found = accuracy([a_day(0, 100, 80)], answers, independent(30, 40), NONE, independent(29, 40))
     assert (found.audited.k, found.audited.n) == (30, 40)
@@ -57,7 +57,7 @@ def test_estimate_without_answers_is_the_mean_confidence():
     assert point.estimate == pytest.approx(10.5 / 15)
 
 
-def test_answers_outweigh_the_confidence():
+def test_estimate_follows_the_answers_rather_than_the_confidence():
     believed = recalibrated([confidence_bin(10, 990, 495, 700.0)])
     assert believed[10] == pytest.approx(0.5, abs=0.01)
     assert believed[3] == pytest.approx(3.5 / 15)
@@ -94,7 +94,7 @@ def test_random_queue_is_counted_apart_from_audits_and_other_labels():
     assert (found.audited.n, found.labelled.n) == (40, 20)
 
 
-def test_a_few_labels_of_the_random_queue_make_no_point_of_the_line():
+def test_few_labels_of_the_random_queue_add_no_point_to_the_line():
     this, last = (TODAY - timedelta(days=ago) for ago in (6, 13))
     drawn = {this: independent(9, 12), last: independent(3, 3)}
     before, now = line([a_day(0), a_day(7)], {}, drawn, [], TODAY)

@@ -44,7 +44,7 @@ def fleiss_standard_error(p: np.ndarray, n: int) -> float:
     return math.sqrt(a + b - c) / ((1 - chance) * math.sqrt(n))
 
 
-def test_kappa_is_cohens():
+def test_kappa_matches_cohens_kappa_of_scikit_learn():
     rng = random.Random(1)
     made = [pair(rng.choice(NAMES[:4]), rng.choice(NAMES[:3])) for _ in range(80)]
     made += [pair(mood, mood) for mood in rng.choices(NAMES, k=60)]
@@ -52,7 +52,7 @@ def test_kappa_is_cohens():
     assert kappa(made).value == pytest.approx(expected)
 
 
-def test_its_interval_is_the_large_sample_one_where_each_visitor_has_one_face():
+def test_kappa_interval_with_one_face_per_visitor_is_the_large_sample_interval():
     found = kappa(pairs_of(PATIENTS))
     p = np.array(PATIENTS) / 100
     error = fleiss_standard_error(p, 100)
@@ -61,7 +61,7 @@ def test_its_interval_is_the_large_sample_one_where_each_visitor_has_one_face():
     assert found.high - found.value == pytest.approx(half, rel=1e-4) == found.value - found.low
 
 
-def test_faces_of_one_visitor_count_as_one_vote():
+def test_all_faces_of_a_visitor_count_as_one_vote():
     alike = [pair("sad", "fear", visitor="same") for _ in range(50)]
     others = [pair("sad", "sad"), pair("fear", "fear"), pair("happy", "happy")]
     found = agreement([*alike, *others], "m")
@@ -70,7 +70,7 @@ def test_faces_of_one_visitor_count_as_one_vote():
     assert astuple(kappa([*alike, *others])) == pytest.approx(astuple(once))
 
 
-def test_the_interval_covers_the_truth_where_visitors_differ():
+def test_kappa_interval_covers_the_truth_although_visitors_differ():
     rng = np.random.default_rng(7)
 
     def drawn(visitors: int) -> list[LabelPair]:
@@ -112,14 +112,14 @@ def test_another_models_faces_are_used_until_the_champion_has_enough():
 @pytest.mark.parametrize(
     "made", [[], [pair("sad", "sad")], [pair("sad", "fear")]], ids=["none", "one", "differ"]
 )
-def test_too_few_faces_are_a_sentence_of_how_many_are_missing(made):
+def test_with_too_few_faces_the_sentence_gives_the_number_missing(made):
     found = agreement(made, "m")
     assert found.ceiling is None and found.missing == ENOUGH_PAIRS - len(made)
     assert f"{len(made)} of 30 faces" in words.on_agreement(found)
     assert set(agreement_row(found)) == set(agreement_row(agreement(pairs_of(PATIENTS), "m")))
 
 
-def test_the_sentence_says_agreement_kappa_and_the_models_share():
+def test_sentence_gives_agreement_kappa_and_the_models_agreement():
     said = words.on_agreement(agreement(pairs_of(PATIENTS), "m"))
     assert said.startswith("Labellers agree on 89% (κ 0.68, 0.50 to 0.85); the model agrees with them on ")
 
@@ -130,7 +130,7 @@ def test_full_agreement_still_has_an_interval():
     assert kappa([pair("sad", "sad") for _ in range(40)]) is None, "no agreement beyond chance is possible"
 
 
-def test_who_often_disagrees_with_all_others_is_named():
+def test_labeller_who_often_disagrees_with_the_others_is_named():
     rng = random.Random(3)
     made = []
     for by in [("ann", "ben"), ("ben", "cat"), ("cat", "ann")] * 10:
@@ -143,11 +143,11 @@ def test_who_often_disagrees_with_all_others_is_named():
     assert found.theirs.n == 12 and found.others.n == 30
 
 
-def test_of_two_labellers_who_disagree_neither_is_named():
+def test_two_labellers_who_only_disagree_with_each_other_are_not_named():
     assert outliers([pair("sad", "happy") for _ in range(50)]) == []
 
 
-def test_nobody_is_named_by_chance():
+def test_random_disagreement_names_nobody():
     rng = random.Random(5)
     names = ["ann", "ben", "cat", "dan", "eve"]
     named = 0

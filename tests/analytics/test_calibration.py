@@ -30,7 +30,7 @@ def test_answers_drawn_from_the_probabilities_are_calibrated():
     assert calibration_error(overconfident, truth) > 0.1
 
 
-def test_cases_can_be_weighted():
+def test_calibration_error_accepts_weights():
     shares = np.array([confident(0, 0.9), confident(0, 0.9)])
     truth = np.array([0, 1])
     assert calibration_error(shares, truth, np.array([9.0, 1.0])) == pytest.approx(0, abs=1e-9)
@@ -48,7 +48,7 @@ def counted(shares: np.ndarray, truth: np.ndarray) -> list[Bin]:
     ]
 
 
-def test_binned_answers_have_the_calibration_error_of_the_answers():
+def test_calibration_error_of_binned_answers_equals_that_of_the_answers():
     rng = np.random.default_rng(1)
     shares = rng.dirichlet(np.full(7, 0.4), size=500)
     truth = rng.integers(0, 7, 500)
@@ -80,7 +80,7 @@ def test_one_answer_and_all_wrong_answers_have_a_calibration_error():
     assert (wrong.error, wrong.low, wrong.high) == pytest.approx((0.9, 0.9, 0.9))
 
 
-def test_a_keen_visitor_has_one_vote():
+def test_visitor_with_many_answers_has_one_vote():
     """Nine visitors are right at 90%; the tenth is wrong a hundred times, at 50%."""
     keen = Bin(None, 7, VisitorTally(100, 0, 1, 0.0, 0.0), 1.0, 0.0, 0.5)
     found = calibration([keen, confidence_bin(13, 9, 9, 8.1)])

@@ -48,20 +48,20 @@ def test_a_planted_bias_is_recovered():
     assert found.bias == pytest.approx(planted, abs=0.2)
 
 
-def test_what_is_calibrated_stays_as_it_is():
+def test_calibrated_answers_are_left_unchanged():
     said, truth = drawn(4000, 2)
     found = fit(said, truth, np.ones(4000), with_bias=True)
     assert found.temperature == pytest.approx(1, abs=0.06)
     assert found.bias == pytest.approx(NO_BIAS, abs=0.15)
 
 
-def test_few_audits_are_held_back_towards_the_shipped_temperature():
+def test_few_audits_change_the_shipped_temperature_little():
     said, truth = miscalibrated(1000, 2.5, 3)
     found = [fit(said[:n], truth[:n], np.ones(n), with_bias=False).temperature for n in (0, 3, 1000)]
     assert found[0] == 1 and found[0] < found[1] < found[2]
 
 
-def test_labels_at_random_flatten_but_never_turn_the_answers_round():
+def test_random_labels_flatten_the_answers_but_never_reverse_their_order():
     rng = np.random.default_rng(4)
     said = softmax(6 * rng.normal(size=(500, 7)))
     found = fit(said, rng.integers(0, 7, 500), np.ones(500), with_bias=False)
@@ -69,7 +69,7 @@ def test_labels_at_random_flatten_but_never_turn_the_answers_round():
     assert (found.apply(said).argmax(axis=1) == said.argmax(axis=1)).all()
 
 
-def test_overconfidence_is_found_within_two_hundred_audits_and_the_error_goes():
+def test_two_hundred_audits_correct_overconfidence():
     said, truth = miscalibrated(3000, 2.5, 5)
     learned = learn(audits(said[:200], truth[:200]), today=10.0)
     assert calibration_error(said[200:], truth[200:]) > 0.2
@@ -85,7 +85,7 @@ def test_with_fewer_than_fifty_audits_nothing_is_learned():
     assert learn(audits(said, truth), today=10.0) is not None
 
 
-def test_a_bias_is_learned_from_two_hundred_audits_on():
+def test_class_bias_is_learned_only_from_200_audits_on():
     planted = (1.0, -0.8, -0.6, 1.0, -1.0, 0.6, -0.2)
     said, truth = miscalibrated(200, 1.5, 7, planted)
     early = learn(audits(said[:190], truth[:190]), today=10.0)
@@ -93,7 +93,7 @@ def test_a_bias_is_learned_from_two_hundred_audits_on():
     assert learn(audits(said, truth), today=10.0).scaling.bias != NO_BIAS
 
 
-def test_noise_is_taken_over_in_at_most_one_deployment_of_twenty_however_often_one_looks():
+def test_repeated_looks_fit_noise_in_at_most_5_percent_of_deployments():
     taken = 0
     for seed in range(60):
         said, truth = drawn(200, 100 + seed)
@@ -103,20 +103,20 @@ def test_noise_is_taken_over_in_at_most_one_deployment_of_twenty_however_often_o
     assert taken <= 3
 
 
-def test_what_is_in_use_stays_while_it_is_right():
+def test_calibration_in_use_stays_while_it_fits():
     said, truth = miscalibrated(400, 2.5, 8)
     assert learn(audits(said, truth), 20.0, in_use=TemperatureScaling(2.5), since=0.0) is None
 
 
-def test_only_audits_since_it_came_into_use_speak_against_a_calibration():
+def test_calibration_is_judged_only_by_audits_since_it_came_into_use():
     said, truth = miscalibrated(400, 2.5, 9)
     wrong = TemperatureScaling(1.2)
     assert learn(audits(said, truth), 20.0, in_use=wrong, since=19.9) is None
     assert learn(audits(said, truth), 20.0, in_use=wrong, since=10.0).scaling.temperature > 2
 
 
-def test_the_shipped_model_comes_back_once_it_is_right_again():
-    """First people pull faces; then they come as they are."""
+def test_shipped_calibration_returns_once_it_fits_again():
+    """First people pull faces; then their expressions are natural."""
     posed, posed_truth = miscalibrated(300, 3.0, 10)
     learned = learn(audits(posed, posed_truth, a_day=100), today=3.0)
     natural, natural_truth = drawn(100, 11)
@@ -124,7 +124,7 @@ def test_the_shipped_model_comes_back_once_it_is_right_again():
     assert learn(both, 4.0, in_use=learned.scaling, since=3.0).scaling == SHIPPED
 
 
-def test_newer_audits_weigh_more():
+def test_newer_audits_have_more_weight():
     old, old_truth = miscalibrated(200, 3.0, 12)
     new, new_truth = drawn(200, 13)
     days = np.r_[np.arange(200) / 100, 84 + np.arange(200) / 100]
@@ -135,14 +135,14 @@ def test_newer_audits_weigh_more():
     assert late.scaling.temperature < even.scaling.temperature
 
 
-def test_no_visitor_weighs_more_than_one_in_thirty_where_there_are_many():
+def test_no_visitor_has_more_than_a_thirtieth_of_the_weight():
     visitors = [*range(40), *["keen"] * 60]
     weights = audits(*drawn(100, 14), visitors=visitors).weights()
     assert weights[:40] == pytest.approx(1) and weights[40:].sum() == pytest.approx(100 / 30)
     assert audits(*drawn(100, 14), visitors=["alone"] * 100).weights() == pytest.approx(1)
 
 
-def test_one_visitor_who_lies_does_not_flatten_the_confidence_of_all():
+def test_one_lying_visitor_does_not_flatten_everybodys_confidence():
     said, truth = drawn(240, 15)
     visitors: list = list(range(240))
     for place in range(0, 240, 2):  # every second audit is theirs
@@ -154,14 +154,14 @@ def test_one_visitor_who_lies_does_not_flatten_the_confidence_of_all():
 
 
 @pytest.mark.filterwarnings("error")
-def test_audits_that_all_name_one_mood_are_learned_from_within_the_bounds():
+def test_audits_that_all_name_one_mood_change_the_calibration_within_bounds():
     said, _ = drawn(2000, 16)
     found = fit(said, np.full(2000, 3), np.ones(2000), with_bias=True)
     assert found.bias[3] == LARGEST_BIAS and min(found.bias) > -LARGEST_BIAS
 
 
 @pytest.mark.filterwarnings("error")
-def test_audits_made_while_the_clock_was_ahead_weigh_no_more_than_new_ones():
+def test_audits_dated_in_the_future_have_no_more_weight_than_new_ones():
     said, truth = miscalibrated(300, 2.5, 17)
     plain = audits(said, truth)
     ahead = Audited(said, truth, plain.day + np.r_[np.zeros(299), 40_000.0], plain.visitors)

@@ -54,7 +54,7 @@ def test_a_week_without_answers_has_an_estimate_and_no_accuracy():
 @pytest.mark.parametrize(
     ("number", "width", "counts"), [(1, 200, 1), (12, 400, 12), (12, 200, 6), (157, 700, 27)]
 )
-def test_as_many_counts_are_below_the_line_as_fit(number, width, counts):
+def test_counts_below_the_line_are_thinned_to_fit(number, width, counts):
     points = [Point(MONDAY + timedelta(days=7 * i), share(3, 4), 9, 0.7) for i in range(number)]
     spec = time_charts.accuracy_line(points).to_dict() | {"width": width}
     assert len(re.findall("<text[^>]*>4</text>", vl_convert.vegalite_to_svg(spec))) == counts
@@ -91,7 +91,7 @@ def test_random_queue_is_drawn_as_a_line_when_it_has_points():
     assert time_charts._range(drawn)[0] < 0.1 < time_charts._range(plain)[0]
 
 
-def test_how_far_labellers_agree_is_a_level_line_within_the_axis():
+def test_labeller_agreement_is_a_horizontal_line_within_the_axis():
     points = [Point(MONDAY + timedelta(days=7 * i), share(90, 100), 9, 0.9) for i in range(3)]
     spec = time_charts.accuracy_line(points, agreed=0.41).to_dict()
     assert {row["agreed"] for row in spec["data"]["values"]} == {0.41} and time_charts.AGREEMENT in str(spec)

@@ -25,7 +25,8 @@ from vibecheck.records.labels.trainable import Learnable
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.stats.results import Scope
 
-TODAY = datetime.now(UTC).date()
+NOW = datetime.now(UTC)
+TODAY = NOW.date()
 CHAMPION = ModelInUse("demo-3", 0.99)
 
 
@@ -36,7 +37,7 @@ def status_of(statistics: StatisticsQueries) -> ModelStatus:
 @pytest.fixture(scope="module")
 def statistics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StatisticsQueries]:
     engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('records') / 'vibecheck.db'}")
-    fill(engine, 4000, 200, datetime.now(UTC), pictured=True)
+    fill(engine, 4000, 200, NOW, pictured=True)
     yield StatisticsQueries(engine)
     engine.dispose()
 
@@ -136,7 +137,7 @@ def test_csv_cell_that_a_spreadsheet_would_execute_is_escaped():
     assert to_csv([{"model": "=HYPERLINK(0)", "n": -3}]) == "model,n\r\n'=HYPERLINK(0),-3\r\n"
 
 
-def test_doubtful_labels_are_those_that_contradict_a_sure_model(known):
+def test_doubtful_labels_contradict_a_confident_prediction(known):
     _, standing = known
     assert standing.labels.suspect_count >= len(standing.labels.suspects) > 0
     assert all(s.confidence >= 0.8 and s.label != s.mood for s in standing.labels.suspects)
@@ -146,7 +147,7 @@ def test_doubtful_labels_are_those_that_contradict_a_sure_model(known):
 
 def test_three_years_with_gaps_make_a_line_without_gaps(tmp_path):
     engine = open_database(f"sqlite:///{tmp_path / 'long.db'}")
-    fill(engine, 300, 3 * 365, datetime.now(UTC))
+    fill(engine, 300, 3 * 365, NOW)
     for step, most in (("month", 38), ("week", 158), ("day", 1096)):
         points = compute_overview(StatisticsQueries(engine), TODAY, "all", step=step).line
         assert most - 40 < len(points) <= most

@@ -26,7 +26,7 @@ def judged(*answers: dict[str, bool]) -> JudgedReadings:
     return JudgedReadings(tuple(labels), said, {}, {})
 
 
-def test_a_face_counts_for_the_models_that_read_it():
+def test_face_counts_only_for_models_that_read_it():
     found = judged(*[{"a": False, "b": True}] * 12, *[{"a": True, "b": True, "c": True}] * 8, {"c": True})
     seen = compared(same_faces(found, "a", "b"))
     assert (seen.n, seen.champion, seen.challenger, seen.won, seen.lost) == (20, 8, 20, 12, 0)
@@ -35,12 +35,12 @@ def test_a_face_counts_for_the_models_that_read_it():
     assert compared(same_faces(found, "a", "b", since=NOON + timedelta(minutes=9))).n == 10
 
 
-def test_pairs_have_the_leader_second_and_those_with_the_champion_first():
+def test_champion_pairs_come_first_and_each_pair_ends_with_the_leader():
     found = judged(*[{"a": True, "b": False, "c": False}] * 9, *[{"b": True, "c": False}] * 30)
     assert [(each.first, each.second) for each in paired(found, "a")] == [("b", "a"), ("c", "a"), ("c", "b")]
 
 
-def test_the_score_by_group_adds_up():
+def test_scores_by_group_add_up_to_the_total():
     found = judged(*[{"a": False, "b": True}, {"a": True, "b": False}, {"a": True, "b": True}] * 7)
     faces = same_faces(found, "a", "b")
     by_mood = scores_by(faces, lambda each: (each.label,))
@@ -49,7 +49,7 @@ def test_the_score_by_group_adds_up():
     assert (dark.name, dark.n) == ("Dark", 10)
 
 
-def test_a_pair_in_a_sentence():
+def test_pair_is_described_in_a_sentence():
     ahead = Comparison(412, 200, 216, 40, 24, 25.0, 0.0, 0.012, 0.071)
     assert on_pair(PairedComparison("hub/vit", "embedded-3", ahead)) == (
         "embedded-3 is 4 points ahead of hub/vit (1 to 7), on 412 labels."

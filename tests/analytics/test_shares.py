@@ -66,7 +66,7 @@ def test_interval_of_independent_answers_is_close_to_wilsons(counts):
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=30), min_size=2, max_size=30))
-def test_value_over_visitors_is_the_mean_of_their_shares(answers):
+def test_share_over_visitors_is_the_mean_of_their_shares(answers):
     found = over_visitors(tally(*answers))
     assert found.value == pytest.approx(np.mean([np.mean(each) for each in answers]))
     assert 0 <= found.low <= found.value <= found.high <= 1
@@ -83,7 +83,7 @@ def test_one_visitor_moves_a_figure_by_one_vote_however_often_they_answer(answer
     assert abs(after - before) <= 1 / (len(answers) + 1) + 1e-9
 
 
-def test_answers_of_few_visitors_say_less_than_the_same_answers_of_many():
+def test_answers_of_few_visitors_give_a_wider_interval_than_those_of_many():
     alike = over_visitors(tally(*[[True] * 10] * 7, *[[False] * 10] * 3))
     many = over_visitors(independent(70, 100))
     assert alike.value == many.value == 0.7 and alike.low < many.low - 0.1 and alike.high > many.high + 0.1

@@ -11,7 +11,7 @@ def group(what: str, name: str, n: int, correct: int, all_n: int = 260, all_corr
     return Group(what, name, independent(correct, n), independent(all_correct - correct, all_n - n))
 
 
-def test_the_lowest_accuracy_comes_first_and_stands_out():
+def test_slice_with_the_lowest_accuracy_comes_first_and_is_marked():
     groups = [
         group("light", "Dark (under 60)", 60, 20),
         group("light", "Good light", 200, 160),
@@ -37,17 +37,17 @@ def test_p_values_are_fishers_times_the_holm_factor():
     assert {s.name: s.p_value for s in slices(groups)} == pytest.approx({"a": 3 * a, "b": 2 * b, "c": c})
 
 
-def test_one_visitor_does_not_make_a_slice_stand_out():
+def test_one_visitor_cannot_make_a_slice_significant():
     groups = [Group("light", "Dark", tally([False] * 60, [True], [True]), independent(180, 200))]
     assert not slices(groups)[0].stands_out
 
 
-def test_slice_of_all_answers_is_compared_with_nothing():
+def test_slice_of_all_answers_has_no_comparison():
     found = slices([Group("source", "live", independent(4, 10), VisitorTally())])
     assert [(s.what, s.name, s.p_value) for s in found] == [("Source", "Live video", None)]
 
 
-def test_slices_without_a_difference_rarely_stand_out():
+def test_slices_without_a_difference_are_rarely_significant():
     """Under no difference at all, a false alarm anywhere is rarer than one in twenty (Holm)."""
     rng, alarms = np.random.default_rng(3), 0
     for _ in range(200):

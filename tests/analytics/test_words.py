@@ -61,7 +61,7 @@ def test_random_queue_accuracy_is_shown_with_its_interval():
     assert "Of these, 20 are from the random queue" in said and "50% right (28–72%)" in said
 
 
-def test_the_pair_is_named_with_its_count_and_interval():
+def test_most_confused_pair_is_named_with_its_count_and_interval():
     cells = [cell("sad", "neutral", 31), cell("fear", "surprise", 65)]
     pairs = [confused("neutral", "sad", 31, 96), confused("fear", "surprise", 65, 96)]
     said = words.on_confusion(confusion(cells, pairs))
@@ -74,14 +74,14 @@ def test_no_mistakes_and_no_answers_are_worded_differently():
     assert words.on_confusion(confusion([], [])).figure == "Not known yet"
 
 
-def test_confidence_is_trusted_doubted_or_unknown():
+def test_confidence_is_called_reliable_unreliable_or_unknown():
     assert words.on_calibration(calibration([confidence_bin(13, 100, 90, 90.0)])).figure.startswith("Yes")
     said = words.on_calibration(calibration([confidence_bin(13, 100, 50, 90.0)]))
     assert said.figure == "Off by 40 points" and "Overconfident where it says 90%" in said.detail
     assert words.on_calibration(calibration([])).figure == "Not known yet"
 
 
-def test_drift_is_named_or_denied_or_unknown():
+def test_drift_is_reported_denied_or_unknown():
     assert words.on_drift(drift(mix(EVEN), mix(EVEN))).startswith("No drift")
     assert words.on_drift(drift(mix(EVEN, (400, 100, 200, 0)), mix(EVEN, (100, 100, 500, 0)))) == (
         "Drift in light (Dark (under 60): 14% → 57%)."
@@ -96,7 +96,7 @@ def learned(**changes) -> LearnedCalibration:
     return LearnedCalibration(**plain | changes)
 
 
-def test_what_it_says_and_how_often_it_is_right_is_said_while_they_differ():
+def test_overconfidence_is_described_by_confidence_and_accuracy():
     found = calibration([confidence_bin(12, 200, 106, 164.0)])
     said = words.on_confidence(found, over_visitors(independent(106, 200)))
     assert said == "It says 82% and is right in 53% (46–60%)."
@@ -107,7 +107,7 @@ def test_what_it_says_and_how_often_it_is_right_is_said_while_they_differ():
     assert words.on_confidence(calibration([]), over_visitors(NONE)) == ""
 
 
-def test_what_audits_taught_is_said():
+def test_learned_calibration_is_described():
     said = words.on_learned([learned(bias=(0.1, *NO_BIAS[1:])), learned(temperature=1.4)], 1300)
     assert said == (
         "Calibrated since 3 Mar 2026 on 1,214 audits: temperature 2.4 and a bias for each mood. On later "
@@ -117,6 +117,6 @@ def test_what_audits_taught_is_said():
     assert "as shipped again since 3 Mar 2026" in words.on_learned([learned(temperature=1.0)], 1300)
 
 
-def test_while_nothing_is_learned_it_says_why():
+def test_reason_is_given_while_no_calibration_is_learned():
     assert words.on_learned([], 34).endswith("34 so far.")
     assert words.on_learned([], 50).startswith("Calibrated as shipped: nothing learned")

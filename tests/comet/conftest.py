@@ -48,7 +48,7 @@ def comet() -> Iterator[CometStandin]:
 def settings(database_url: str, tmp_path: Path, comet: CometStandin, monkeypatch) -> Settings:
     """Settings that name the database, a folder for pictures, and the stand-in."""
     for name in ("COMET_WORKSPACE", "COMET_PROJECT_NAME", "COMET_URL_OVERRIDE", "COMET_API_KEY"):
-        monkeypatch.setenv(name, "")  # what the SDK is told through the environment ends with the test
+        monkeypatch.setenv(name, "")  # what the SDK reads from the environment is reset after the test
     return Settings(
         data=tmp_path / "data",
         database_url=database_url,

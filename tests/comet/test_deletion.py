@@ -35,7 +35,7 @@ def deletions(store):
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=str)
-def test_a_mistake_of_comet_leaves_no_picture_behind(settings, store, comet, sent, mistake):
+def test_picture_is_deleted_even_if_comet_misreports_the_deletion(settings, store, comet, sent, mistake):
     store.forget([sent.id], sent.made_at)
     comet.fault(**mistake)
     Sender(settings, store, FAST).run(until_empty=True)

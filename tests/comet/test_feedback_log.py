@@ -17,7 +17,7 @@ def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_a_row_has_the_columns_that_were_promised():
+def test_feedback_log_row_has_the_documented_columns():
     label = Feedback(EXAMPLE.id, 1, "sad", "volunteered", None, NOON)
     text = "".join(lines([row(replace(EXAMPLE, picture_kept=True), label), row(EXAMPLE, None)]))
     heading = (

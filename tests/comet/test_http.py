@@ -56,4 +56,4 @@ def test_slow_trickling_response_is_cut_off_by_the_timeout(settings, store, come
     start = time.monotonic()
     with pytest.raises(CometUnavailable):
         Comet.open(settings).experiment(NOON.date())
-    assert time.monotonic() - start < 20, "at 0.2 s a byte it would take 200 s"
+    assert time.monotonic() - start < 60, "at 0.2 s a byte it would take 200 s"

@@ -1,4 +1,4 @@
-"""The sending process is killed at any moment, any number of times: everything arrives, once."""
+"""The sending process is killed at arbitrary moments: every acknowledged record arrives once."""
 
 import os
 import random
@@ -69,13 +69,13 @@ def add(store, rng, at):
     return names
 
 
-def left(store):
+def unsent(store):
     return [row for row in queued(store, 10_000) if row.kind not in TASKS]
 
 
 @both_databases
 @pytest.mark.parametrize(("kills", "seed"), [(5, 1), pytest.param(40, 20260131, marks=pytest.mark.slow)])
-def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_again_and_again(
+def test_acknowledged_records_arrive_once_although_the_sender_is_killed_repeatedly(
     settings, store, comet, kills, seed, database_url
 ):
     kills = kills if database_url.startswith("sqlite") else max(4, kills // 4)
@@ -89,7 +89,7 @@ def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_again_
                 acknowledged += add(store, rng, NOON + timedelta(seconds=len(acknowledged)))
             there = len(comet.names())
             # Counted in requests, not in time: so it is any moment of the work on any machine.
-            enough, end = len(comet.log) + rng.randint(1, 20), time.monotonic() + 2
+            enough, end = len(comet.log) + rng.randint(1, 20), time.monotonic() + 10
             sender = victim.start()
             while len(comet.log) < enough and time.monotonic() < end:
                 time.sleep(0.001)
@@ -98,11 +98,11 @@ def test_everything_acknowledged_arrives_once_though_the_sender_is_killed_again_
             arrived += len(comet.names()) > there
         assert arrived >= max(1, kills // 5), "it was killed before it could do anything"
         sender = victim.start()
-        wait_for(lambda: not left(store), "the rest to arrive")
+        wait_for(lambda: not unsent(store), "the rest to arrive")
         victim.kill(sender)
     finally:
         victim.close()
-    assert left(store) == []
+    assert unsent(store) == []
     assert [name for name in comet.names() if name != FEEDBACK_LOG] == sorted(acknowledged)
     predictions = [name for name in acknowledged if not name.startswith("feedback")]
     assert len(comet.points("confidence")) == len(predictions)

@@ -1,4 +1,4 @@
-"""The sending process beside the app: started once, restarted, ended with the app, never waited for."""
+"""The sending process: started once, restarted when it dies, ended with the app, and never waited for."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import engine_of
 from tests.waiting import wait_for
 from vibecheck.comet import layout
-from vibecheck.comet.process import COMMAND, SendingProcess
+from vibecheck.comet.process import COMMAND, FIRST_PAUSE, SendingProcess
 from vibecheck.models.registry import Registry
 from vibecheck.records.store import Store
 
@@ -66,14 +67,15 @@ def test_sending_process_is_started_once(process):
 
 
 def test_sending_process_that_exits_is_restarted_after_a_pause(process, monkeypatch):
-    monkeypatch.setattr("vibecheck.comet.process.FIRST_PAUSE", 0.3)
+    clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr("vibecheck.comet.process.time", clock)
     sending = process(DIES)
     sending.ensure()
     first = sending.pid
     wait_for(lambda: not alive(first))
     sending.ensure()
     assert sending.pid == first
-    time.sleep(0.3)
+    clock.now += FIRST_PAUSE
     sending.ensure()
     assert sending.pid != first
 
@@ -88,8 +90,9 @@ def test_killed_sending_process_is_restarted_without_a_visit(process, monkeypatc
     wait_for(lambda: sending.pid != first)
     sending.close()
     last = sending.pid
-    time.sleep(0.3)
-    assert sending.pid == last and not alive(last), "closed is closed"
+    sending.ensure()
+    sending._watch.join()
+    assert sending.pid == last and not alive(last), "once closed, it stays closed"
 
 
 PARENT = """

@@ -108,7 +108,7 @@ def test_restore_on_an_empty_disk_brings_all_records_back(settings, store, comet
 
 
 @both_databases
-def test_readings_travel_in_the_record_of_their_prediction(settings, store, comet, elsewhere):
+def test_readings_are_sent_and_restored_with_their_prediction(settings, store, comet, elsewhere):
     made = a_prediction(picture_kept=True), a_prediction()
     for each in made:
         store.add(each, JPEG if each.picture_kept else None, hold=WAIT)
@@ -150,9 +150,7 @@ def test_restore_brings_sides_back_and_keeps_local_ones(settings, store, comet, 
         assert TrainingSets(engine_of(new)).sides([first, second]) == {first: "held_out", second: "held_out"}
 
 
-def test_a_second_label_is_sent_and_restored_as_one_and_is_no_point_of_accuracy(
-    settings, store, comet, elsewhere
-):
+def test_second_label_is_restored_as_such_and_adds_no_accuracy_point(settings, store, comet, elsewhere):
     prediction = a_prediction(picture_kept=True)
     store.add(prediction, JPEG)
     for labeller, mood in (("ann", "happy"), ("ben", "sad")):
@@ -311,7 +309,7 @@ def fetching(settings, store):
     return stop, thread
 
 
-def test_a_restore_is_scheduled_until_one_was_completed_whatever_the_store_holds(
+def test_restore_is_scheduled_until_one_is_complete_even_if_the_store_has_records(
     settings, store, comet, monkeypatch
 ):
     monkeypatch.setattr(background_restore, "LOOKS_EVERY", 0.02)
@@ -332,7 +330,7 @@ def test_a_restore_is_scheduled_until_one_was_completed_whatever_the_store_holds
         thread.join()
 
 
-def test_a_bug_while_restoring_is_shown_and_does_not_end_the_thread(settings, store, comet, monkeypatch):
+def test_bug_while_restoring_is_shown_and_the_thread_goes_on(settings, store, comet, monkeypatch):
     monkeypatch.setattr(background_restore, "LOOKS_EVERY", 0.02)
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
     fetch(store)
@@ -371,7 +369,7 @@ def odd(comet, name, metadata):
     ],
 )
 @both_databases
-def test_an_odd_asset_is_refused_with_a_reason_and_the_others_are_restored(settings, store, comet, change):
+def test_invalid_asset_is_refused_with_a_reason_and_the_others_are_restored(settings, store, comet, change):
     good, bad = a_prediction(), a_prediction()
     remember(comet, good)
     odd(comet, f"prediction_{bad.id}.json", change(payload_of(bad)))

@@ -68,7 +68,7 @@ def test_rollup_counts_moods_and_sends_only_changed_counts(opened, store, comet)
     assert len(table(comet)) == 3
 
 
-def test_a_day_in_which_nothing_changed_is_left_as_it_is(opened, store, comet):
+def test_rollup_leaves_an_unchanged_day_as_it_is(opened, store, comet):
     put(opened, a_prediction())
     roll_up(opened, store, DAY)
     uploads = comet.asked("upload-asset")
@@ -76,7 +76,7 @@ def test_a_day_in_which_nothing_changed_is_left_as_it_is(opened, store, comet):
     assert comet.asked("upload-asset") == uploads
 
 
-def test_an_interrupted_roll_up_leaves_no_old_table_behind(opened, store, comet):
+def test_interrupted_rollup_leaves_no_outdated_table(opened, store, comet):
     put(opened, a_prediction())
     roll_up(opened, store, DAY)
     put(opened, a_prediction())
@@ -111,7 +111,7 @@ def test_day_whose_predictions_were_all_deleted_has_an_empty_table(opened, store
         ({MADE: 1, "feedback_log.csv": 2, f"side_{ID}.json": 3, "sample.png": 4}, False),
     ],
 )
-def test_a_day_needs_a_roll_up_when_something_came_after_the_last(times, needed):
+def test_day_is_due_for_a_rollup_when_records_came_after_the_last_one(times, needed):
     assert needs_rollup([Asset(name, name, {"sha256": ""}, at) for name, at in times.items()]) is needed
 
 

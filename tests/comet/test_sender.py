@@ -174,7 +174,7 @@ def delete(store, prediction_id, **payload):
 
 
 @pytest.mark.parametrize("payload", [{}, {"made_at": NOON.isoformat()}])
-def test_a_deletion_takes_everything_of_a_prediction_and_nothing_else(settings, store, comet, added, payload):
+def test_deletion_removes_all_assets_of_a_prediction_and_nothing_else(settings, store, comet, added, payload):
     other = a_prediction(made_at=NOON - timedelta(days=1), picture_kept=True)
     store.add(other, JPEG)
     store.label(added.id, "sad", "audit", None, NOON)
@@ -308,7 +308,7 @@ def until_sent(settings, store, pace=FAST):
         thread.join()
 
 
-def test_retry_after_is_obeyed(settings, store, comet, added):
+def test_retry_after_of_comet_is_obeyed(settings, store, comet, added):
     comet.fault(UPLOAD, status=429, headers={"Retry-After": "2"}, body={"msg": "slow down"})
     begun = time.monotonic()
     sender, thread = send_meanwhile(settings, store)
@@ -395,7 +395,7 @@ def test_failure_to_create_an_experiment_is_reported(settings, store, comet, fir
     [{"status": 402}, {"status": 400, "body": {"msg": "limit", "code": 7000001}}],
     ids=["402", "images"],
 )
-def test_a_plan_that_is_used_up_keeps_everything_queued(settings, store, comet, added, fault):
+def test_records_stay_queued_when_comets_plan_is_used_up(settings, store, comet, added, fault):
     comet.fault(UPLOAD, times=10**6, **fault)
     trouble(settings, store, "plan")
     comet.faults.clear()
@@ -463,7 +463,7 @@ def test_hanging_upload_is_cut_off_and_retried(settings, store, comet, added, mo
     assert comet.names() == [added.picture_name]
 
 
-def test_a_sender_that_is_told_to_end_leaves_nothing_claimed(settings, store, comet, added):
+def test_stopped_sender_leaves_no_row_claimed(settings, store, comet, added):
     for _ in range(4):
         store.add(a_prediction(), None)
     comet.fault(UPLOAD, seconds=0.3, times=10)
@@ -507,7 +507,7 @@ def test_retry_by_hand_skips_the_pause(settings, store, comet, added):
         thread.join()
 
 
-def test_the_sender_outlives_a_store_that_fails(settings, store, comet, added, monkeypatch):
+def test_sender_survives_a_failing_store(settings, store, comet, added, monkeypatch):
     from vibecheck.errors import RecordsError
     from vibecheck.records.outbox.queue import Outbox
 

@@ -38,7 +38,7 @@ def test_status_is_connected_only_while_the_senders_note_is_recent(settings, sto
             connection.execute(update(notes).values(noted_at=written))
 
 
-def test_the_link_of_a_prediction_leads_to_its_day_once_it_was_sent(settings, store, comet):
+def test_prediction_links_to_the_experiment_of_its_day_once_sent(settings, store, comet):
     prediction = a_prediction()
     store.add(prediction, None)
     assert experiment_link(store, settings, prediction) is None

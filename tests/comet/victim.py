@@ -1,4 +1,4 @@
-"""Runs the real sending process again and again, to be killed: python -m tests.comet.victim DATABASE DATA URL
+"""Runs the real sending process repeatedly, to be killed: python -m tests.comet.victim DATABASE DATA URL
 
 Loading the SDK takes seconds, so it is loaded once, and each sender is a fork of this process that has
 done nothing yet but load. It prints the number of each sender's process; a line on its standard input

@@ -108,7 +108,7 @@ def test_a_calibration_is_learned_from_audits_and_used(store, registry, settings
     assert calibrated.probabilities == pytest.approx(expected)
 
 
-def test_below_fifty_audits_and_without_more_of_them_nothing_is_learned(store, registry):
+def test_nothing_is_learned_below_50_audits_or_without_new_ones(store, registry):
     audit(store, FEWEST - 1)
     assert registry.calibrations.learn_if_due(VERSION) is None
     audit(store, 20, seed=1, start=FEWEST)
@@ -123,14 +123,14 @@ def test_below_fifty_audits_and_without_more_of_them_nothing_is_learned(store, r
     assert asked == [VERSION]
 
 
-def test_what_was_made_under_a_calibration_is_undone_before_the_next_is_learned(store, registry):
+def test_calibration_is_undone_in_its_predictions_before_the_next_one_is_learned(store, registry):
     """The audits call for a temperature of 2.5, of which the one in use has only 1.3: the rest is not all."""
     used = put_into_use(registry, learned(ago=timedelta(days=2), temperature=1.3, bias=(0.0,) * 7))
     audit(store, 150, under=used)
     assert registry.calibrations.learn(VERSION).temperature == pytest.approx(2.5, rel=0.3)
 
 
-def test_one_taken_over_while_the_clock_was_ahead_is_replaced_all_the_same(store, registry):
+def test_calibration_dated_in_the_future_can_be_replaced(store, registry):
     used = put_into_use(registry, learned(ago=-timedelta(days=365), temperature=1.3, bias=(0.0,) * 7))
     audit(store, 150, under=used)
     new = registry.calibrations.learn(VERSION)
@@ -138,12 +138,12 @@ def test_one_taken_over_while_the_clock_was_ahead_is_replaced_all_the_same(store
     assert registry.calibrations.in_use(VERSION) == new
 
 
-def test_audits_under_a_calibration_that_was_not_restored_are_left_out(store, registry):
+def test_audits_made_under_an_unknown_calibration_are_left_out(store, registry):
     audit(store, 120, under=learned())
     assert registry.calibrations.learn(VERSION) is None
 
 
-def test_only_audits_of_the_version_teach_it_and_no_visitor_counts_more_than_three_a_day(store, registry):
+def test_only_the_versions_own_audits_count_at_most_three_per_visitor_and_day(store, registry):
     audit(store, 60, model_version="another")
     assert registry.calibrations.learn(VERSION) is None
     for hour in range(20):
@@ -152,14 +152,14 @@ def test_only_audits_of_the_version_teach_it_and_no_visitor_counts_more_than_thr
     assert registry.calibrations.learn("another") is not None
 
 
-def test_a_made_up_history_teaches_nothing(store, registry):
+def test_nothing_is_learned_from_a_synthetic_history(store, registry):
     audit(store, 120)
     with writing(engine_of(store)) as connection:
         write_versions(connection, [ModelVersion("demo", ORIGIN, NOW)])
     assert registry.calibrations.learn(VERSION) is None
 
 
-def test_of_two_processes_that_learn_at_once_one_takes_over(store, registry, settings):
+def test_one_of_two_processes_that_learn_at_once_takes_over(store, registry, settings):
     audit(store, 120)
     before = registry.calibrations.in_use(VERSION)
     with closing(Registry.open(settings)) as other:
@@ -169,7 +169,7 @@ def test_of_two_processes_that_learn_at_once_one_takes_over(store, registry, set
         assert found is None and other.calibrations.history() == [first]
 
 
-def test_each_version_keeps_its_own_through_promotion_and_rollback(registry, settings, astronaut):
+def test_each_version_keeps_its_calibration_through_promotion_and_rollback(registry, settings, astronaut):
     live = LiveModel(settings)
     try:
         mine = put_into_use(registry, learned())
@@ -193,7 +193,7 @@ def test_each_version_keeps_its_own_through_promotion_and_rollback(registry, set
         live.stop()
 
 
-def test_it_changes_between_two_frames_and_is_applied_once(registry, settings, astronaut):
+def test_calibration_changes_between_two_frames_and_is_applied_once(registry, settings, astronaut):
     plain = LiveModel(settings).reader.read_frame(astronaut, 0.0).probabilities
     live = LiveModel(settings, look_every=0.05).follow()
     readings, stop = [], threading.Event()
@@ -218,7 +218,7 @@ def test_it_changes_between_two_frames_and_is_applied_once(registry, settings, a
         assert each.probabilities == pytest.approx(expected[each.calibration], abs=1e-5)
 
 
-def test_the_app_learns_by_itself(store, registry, settings, monkeypatch):
+def test_app_learns_its_calibration_automatically(store, registry, settings, monkeypatch):
     audit(store, 120)
     monkeypatch.setattr(live_model, "LEARN_EVERY", 0.0)
     live = LiveModel(settings, look_every=0.02).follow()
@@ -229,7 +229,7 @@ def test_the_app_learns_by_itself(store, registry, settings, monkeypatch):
     assert [live.reader.classifier.calibration] == [each.id for each in registry.calibrations.history()]
 
 
-def test_what_cannot_be_learned_from_does_not_stop_the_model(registry, settings, monkeypatch, caplog):
+def test_failed_calibration_does_not_stop_the_model(registry, settings, monkeypatch, caplog):
     def broken(version):
         raise ZeroDivisionError
 
@@ -244,7 +244,7 @@ def test_what_cannot_be_learned_from_does_not_stop_the_model(registry, settings,
         live.stop()
 
 
-def test_another_process_runs_under_what_this_one_learned(store, registry, settings):
+def test_learned_calibration_is_used_by_other_processes(store, registry, settings):
     audit(store, 120)
     new = registry.calibrations.learn(VERSION)
     code = (
@@ -260,7 +260,7 @@ def test_another_process_runs_under_what_this_one_learned(store, registry, setti
     assert (run.stdout.strip(), run.returncode) == (new.id, 0), run.stderr
 
 
-def test_it_is_sent_and_restored_with_its_version(store, registry, settings, tmp_path):
+def test_calibration_is_sent_and_restored_with_its_version(store, registry, settings, tmp_path):
     audit(store, 120)
     new = Registry(engine_of(store)).calibrations.learn(VERSION)
     assert [row.payload for row in queued(store) if row.kind == "model"] == [{"version": VERSION}]
@@ -274,7 +274,7 @@ def test_it_is_sent_and_restored_with_its_version(store, registry, settings, tmp
         assert other.calibrations.history() == [new]
 
 
-def test_a_record_from_before_has_none_and_one_from_the_future_is_left_out(registry):
+def test_record_of_an_older_version_has_no_calibration_and_that_of_a_newer_is_ignored(registry):
     record = registry.record(VERSION)
     plain = record.plain()
     del plain["learned"]
@@ -288,12 +288,12 @@ def test_a_record_from_before_has_none_and_one_from_the_future_is_left_out(regis
 @pytest.mark.parametrize(
     "changes", [{"temperature": 0.0}, {"bias": (0.0,) * 6}, {"later": 300}, {"loss_after": float("nan")}]
 )
-def test_what_cannot_be_applied_or_shown_is_no_calibration(changes):
+def test_invalid_calibration_is_refused(changes):
     with pytest.raises(ValueError):
         learned(**changes)
 
 
-def test_shadow_models_read_as_shipped(registry, settings, store):
+def test_shadow_models_use_the_shipped_calibration(registry, settings, store):
     """Labels that taught the champion a bias would judge it by that bias."""
     mine = put_into_use(registry, learned())
     install(settings, registry, "second")
@@ -308,7 +308,7 @@ def test_shadow_models_read_as_shipped(registry, settings, store):
         shadow.stop()
 
 
-def test_going_back_to_the_shipped_model_is_a_calibration_too(registry, settings, astronaut):
+def test_return_to_the_shipped_calibration_is_recorded_as_a_calibration(registry, settings, astronaut):
     back = put_into_use(registry, learned(temperature=1.0, bias=(0.0,) * 7))
     assert back.shipped and back.scaling == SHIPPED
     reading = reader_of(VERSION, settings).read_still(astronaut)

@@ -84,7 +84,7 @@ def _die_while_building(data: Path, ready) -> None:
         time.sleep(60)
 
 
-def test_a_builder_that_was_killed_leaves_nothing_in_the_way(shelf, tmp_path):
+def test_killed_build_does_not_block_the_next_one(shelf, tmp_path):
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     process = context.Process(target=_die_while_building, args=(tmp_path, ready))

@@ -1,6 +1,7 @@
 """The model that runs follows the registry: real records, real files, real processes."""
 
 import gc
+import logging
 import subprocess
 import sys
 import threading
@@ -103,10 +104,11 @@ def test_damaged_model_that_cannot_be_rebuilt_does_not_run(live, registry, setti
     assert live.change is None
 
 
-def test_without_records_the_embedded_model_runs_on(tmp_path, astronaut):
+def test_without_records_the_embedded_model_runs_on(tmp_path, astronaut, caplog):
     (tmp_path / "file").write_text("in the way")
+    caplog.set_level(logging.DEBUG, logger="vibecheck.models.live_model")
     live = LiveModel(Settings(data=tmp_path / "file", model="embedded"), look_every=0.05).follow()
-    time.sleep(0.3)
+    wait_for(lambda: caplog.text.count("The registry cannot be read") > 1, "two looks at the registry")
     assert live.reader.read_still(astronaut).model.version == "embedded-3"
     assert live.change is None
     live.stop()
@@ -126,16 +128,15 @@ def test_offline_start_keeps_the_embedded_model_and_explains_why(tmp_path, monke
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.delenv("VIBECHECK_MODEL", raising=False)
-    live = LiveModel(Settings(data=tmp_path / "data"), look_every=0.05).follow()
+    live = LiveModel(Settings(data=tmp_path / "data"))
     try:
         assert live.reader.read_still(astronaut).model.version == "embedded-3"
-        wait_for(lambda: live.change and not live.change.state.running, "the answer", 180)
-        state = live.change.state
-        assert state.later and "\n" not in state.sentence
-        assert state.sentence.startswith("The Hub cannot be reached for dima806/facial_emotions")
-        pause = live.change
-        time.sleep(0.3)
-        assert live.change == pause, "it is left alone for a while"
+        wait_for(lambda: live.look() or not live.change.state.running, "the answer", 180)
+        failed = live.change
+        assert failed.state.later and "\n" not in failed.state.sentence
+        assert failed.state.sentence.startswith("The Hub cannot be reached for dima806/facial_emotions")
+        live.look()
+        assert live.change is failed, "it is not tried again at once"
         assert registry.champion().version == "embedded-3" and registry.standing_in()
         assert live.reader.read_still(astronaut).model.version == "embedded-3"
     finally:

@@ -59,7 +59,7 @@ def opened(settings) -> Iterator[Registry]:
     registry.close()
 
 
-def test_the_embedded_model_is_the_champion_from_the_first_moment_on(opened, settings):
+def test_embedded_model_is_the_champion_of_a_new_registry(opened, settings):
     assert opened.aliases() == {"champion": SHIPPED} and opened.champion().source == "embedded"
     assert [each.kind for each in opened.promotions()] == ["first"] and opened.standing_in()
     Registry.open(settings).close()
@@ -72,7 +72,7 @@ def test_embedded_model_becomes_champion_even_if_it_was_registered_before(settin
         assert registry.champion().version == SHIPPED
 
 
-def test_the_first_promotion_asks_for_a_reason_and_can_be_undone(opened):
+def test_first_promotion_needs_a_reason_and_can_be_rolled_back(opened):
     opened.register("b", "from b", "b", {}, NOW)
     with pytest.raises(ModelError, match=f"never judged against {SHIPPED}.*--override"):
         opened.promote("b", "no app ever ran", NOW)
@@ -116,7 +116,7 @@ def test_an_update_does_not_touch_another_champion(settings, engine):
         assert registry.champion().version == "b" and registry.get(SHIPPED).source == "embedded"
 
 
-def test_a_promotion_moves_the_aliases_and_says_why(registry):
+def test_promotion_moves_the_aliases_and_records_its_reason(registry):
     registry.promote("a", "the first", NOW)
     registry.challenge("b")
     assert registry.aliases() == {"champion": "a", "challenger": "b"}
@@ -216,7 +216,7 @@ def test_malformed_dates_and_attempts_in_metrics_are_ignored(registry):
     assert registry.history()[1].discarded_at is None and registry.attempt("b", "a") == 1
 
 
-def test_a_challenger_that_is_not_wanted_is_discarded_and_may_come_back(registry):
+def test_discarded_challenger_can_be_named_again(registry):
     registry.promote("a", "first", NOW)
     registry.challenge("b")
     registry.discard("b", NOW)
@@ -275,7 +275,7 @@ def test_training_id_without_a_prediction_counts_as_deleted_if_all_were_recorded
     kept, gone = a_prediction(), a_prediction()
     for each in (kept, gone):
         store.add(each, None)
-    store.purge(gone.made_at + timedelta(seconds=1))  # sent nowhere, so nothing is told
+    store.purge(gone.made_at + timedelta(seconds=1))  # it was never sent, so no deletion is queued
     store.add(kept, None)
     ids = [kept.id, gone.id]
     registry.register("files", "tuned", "/models/d", {}, NOW, ids)
@@ -284,7 +284,7 @@ def test_training_id_without_a_prediction_counts_as_deleted_if_all_were_recorded
     assert (registry.get("d").trained_on, registry.get("d").deleted) == (2, 1)
 
 
-def test_comet_is_told_of_a_version_once_however_often_it_changes(registry, engine):
+def test_changes_of_a_version_are_queued_for_comet_once(registry, engine):
     registry.challenge("b")
     registry.prove("b", proof())
     registry.discard("b", NOW)
@@ -334,7 +334,7 @@ def test_concurrent_starts_name_one_first_champion(registry):
     assert registry.begin("b", "late", NOW) is False
 
 
-def test_promotions_at_once_leave_one_order_of_events(registry):
+def test_concurrent_promotions_leave_one_sequence_of_events(registry):
     registry.promote("a", "first", NOW)
     together = Barrier(2)
 

@@ -1,8 +1,7 @@
-"""Shadow models: real models read the crop of a real face, later and never in the way."""
+"""Shadow models: real models read the crop of a real face in the background."""
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +53,13 @@ def start(settings, store, live) -> Iterator:
         each.stop()
 
 
+def wait_for_two_looks(models: ShadowModels) -> None:
+    """Waits until they have looked at the registry twice, and so have read what was submitted before."""
+    for _ in range(2):
+        before = models._looked
+        wait_for(lambda before=before: models._looked > before, "a look at the registry")
+
+
 def check(models: ShadowModels, store: Store, seen) -> str:
     prediction = a_prediction()
     store.add(prediction, None)
@@ -77,15 +83,15 @@ def test_champion_and_challenger_read_the_same_crop_of_each_vibe_check(
     assert models.state == shadow.ShadowState((SHIPPED, "second"))
 
 
-def test_a_single_model_is_not_compared_so_nothing_is_read(registry, store, start, seen):
+def test_nothing_is_read_while_there_is_only_one_model(registry, store, start, seen):
     models = start()
     wait_for(lambda: models._looked > 0, "a look at the registry")
     made = check(models, store, seen)
-    time.sleep(0.1)
+    wait_for_two_looks(models)
     assert not models.active and models.wait.total_seconds() == 0 and store.readings.of(made) == ()
 
 
-def test_a_model_that_fails_is_left_out_said_once_and_holds_nobody_up(
+def test_failing_model_is_left_out_and_logged_once_while_the_others_read(
     settings, registry, store, start, seen, caplog, monkeypatch
 ):
     for name in ("second", "broken"):
@@ -105,14 +111,14 @@ def test_a_model_that_fails_is_left_out_said_once_and_holds_nobody_up(
         wait_for(lambda: "broken" in models.state.versions, "the models")
         made = [check(models, store, seen) for _ in range(2)]
         wait_for(lambda: store.readings.of(made[-1]), "the readings")
-        time.sleep(0.3)  # looks again, and does not repeat itself
+        wait_for_two_looks(models)  # and does not repeat itself
     assert {each.version for each in store.readings.of(made[0])} == {SHIPPED, "second"}
     assert "out of order" in models.state.left_out["broken"]
     assert "is not ready on this machine" in models.state.left_out["nowhere"]
     assert sum("left out" in record.message for record in caplog.records) == 2
 
 
-def test_a_model_that_is_slow_every_time_is_left_out(settings, registry, store, start, seen, monkeypatch):
+def test_model_that_is_always_slow_is_left_out(settings, registry, store, start, seen, monkeypatch):
     install(settings, registry, "second")
     registry.challenge("second")
     monkeypatch.setattr(shadow, "SLOW", -1.0)
@@ -124,7 +130,7 @@ def test_a_model_that_is_slow_every_time_is_left_out(settings, registry, store, 
     assert "s a face on this machine" in models.state.left_out["second"]
 
 
-def test_when_it_cannot_keep_up_vibe_checks_are_skipped_and_counted_and_nobody_waits(
+def test_vibe_checks_are_skipped_and_counted_when_shadow_models_cannot_keep_up(
     settings, registry, store, start, seen
 ):
     install(settings, registry, "second")
@@ -132,19 +138,18 @@ def test_when_it_cannot_keep_up_vibe_checks_are_skipped_and_counted_and_nobody_w
     held = threading.Event()
 
     def slow_store() -> Store:
-        held.wait(30)
+        held.wait(60)
         return store
 
     models = start(slow_store)
     wait_for(lambda: models.active, "both models")
-    started = time.monotonic()
     for _ in range(shadow.MOST_WAITING + 5):
         models.submit("0" * 32, *seen.kept())
-    assert time.monotonic() - started < 1 and models.state.skipped >= 4
+    assert models.state.skipped >= 4
     held.set()
 
 
-def test_a_prediction_that_is_deleted_meanwhile_leaves_no_reading(settings, registry, store, start, seen):
+def test_prediction_deleted_before_its_reading_leaves_none(settings, registry, store, start, seen):
     install(settings, registry, "second")
     registry.challenge("second")
     models = start(after=0.2)
@@ -156,7 +161,7 @@ def test_a_prediction_that_is_deleted_meanwhile_leaves_no_reading(settings, regi
     assert store.readings.of(gone) == ()
 
 
-def test_the_embedded_model_is_compared_with_any_champion_from_the_first_day(registry):
+def test_embedded_model_is_compared_with_every_champion(registry):
     assert compared(registry) == (SHIPPED,)
     registry.register("hub/vit", "hub", "hub/vit", {}, NOW)
     registry.begin("hub/vit", "the first model", NOW)
@@ -166,7 +171,7 @@ def test_the_embedded_model_is_compared_with_any_champion_from_the_first_day(reg
     assert compared(registry) == ("hub/vit", "tuned", SHIPPED)
 
 
-def test_after_a_promotion_the_champion_before_is_read_until_the_next_and_not_after_a_rollback(registry):
+def test_previous_champion_reads_until_the_next_promotion_or_rollback(registry):
     for name in ("hub/vit", "tuned"):
         registry.register(name, "a test", name, {}, NOW)
     registry.begin("hub/vit", "the first model", NOW)
@@ -179,7 +184,7 @@ def test_after_a_promotion_the_champion_before_is_read_until_the_next_and_not_af
     assert compared(registry) == ("hub/vit", SHIPPED)
 
 
-def test_a_promotion_is_watched_also_if_the_clock_was_ahead_at_an_earlier_one(registry):
+def test_promotion_is_watched_even_if_an_earlier_one_is_dated_in_the_future(registry):
     for name in ("hub/vit", "tuned"):
         registry.register(name, "a test", name, {}, NOW)
     registry.promote("hub/vit", "by a wrong clock", NOW + timedelta(days=365), override=True)
@@ -187,7 +192,7 @@ def test_a_promotion_is_watched_also_if_the_clock_was_ahead_at_an_earlier_one(re
     assert watched_promotion(registry) == done
 
 
-def test_an_embedded_model_that_an_update_took_away_is_not_compared(registry):
+def test_embedded_model_removed_by_an_update_is_not_compared(registry):
     registry.register("embedded-0", "shipped before", "embedded", {}, NOW)
     registry.promote("embedded-0", "before the update", NOW, override=True)
     registry.promote(SHIPPED, "an update", NOW, override=True)

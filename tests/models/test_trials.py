@@ -81,7 +81,7 @@ def test_a_comparison_in_progress_has_a_score_and_says_how_many_audits_are_missi
     assert {each.name: each.n for each in trial.slices}["Good light"] == 25
 
 
-def test_what_is_proved_is_kept_and_waits_for_a_press(registry, store):
+def test_proof_is_stored_and_waits_for_a_manual_promotion(registry, store):
     audits(store, 10, old=False, new=True)
     audits(store, 10, old=True, new=True)
     assert settle(registry, store) is None
@@ -91,7 +91,7 @@ def test_what_is_proved_is_kept_and_waits_for_a_press(registry, store):
     assert registry.promote(NEW, proof.reason, NOW).kind == "promotion"
 
 
-def test_it_only_grows_more_certain(registry, store):
+def test_proof_never_becomes_weaker(registry, store):
     audits(store, 10, old=False, new=True)
     settle(registry, store)
     audits(store, 30, NOW + DAY, old=True, new=False)
@@ -99,7 +99,7 @@ def test_it_only_grows_more_certain(registry, store):
     assert trial.seen.lost == 30 and trial.verdict.proved and "Proved better" in trial.verdict.reason
 
 
-def test_with_the_setting_it_is_promoted_by_itself_and_the_reason_is_kept(registry, store):
+def test_proved_challenger_is_promoted_automatically_if_the_settings_allow_it(registry, store):
     audits(store, 10, old=False, new=True)
     done = settle(registry, store, promote=True)
     assert (done.version, done.replaced, done.kind) == (NEW, OLD, "promotion")
@@ -107,7 +107,7 @@ def test_with_the_setting_it_is_promoted_by_itself_and_the_reason_is_kept(regist
     assert settle(registry, store, promote=True) is None
 
 
-def test_nothing_is_promoted_that_is_not_proved_or_was_discarded(registry, store):
+def test_unproved_or_discarded_challenger_is_not_promoted(registry, store):
     audits(store, 6, old=False, new=True)
     audits(store, 6, NOW + DAY, old=True, new=False)
     assert settle(registry, store, promote=True) is None
@@ -117,7 +117,7 @@ def test_nothing_is_promoted_that_is_not_proved_or_was_discarded(registry, store
     assert settle(registry, store, promote=True) is None and NEW not in running(registry, store)
 
 
-def test_the_guard_holds_a_worse_one_that_was_promoted_without_proof(registry, store):
+def test_guard_rolls_back_a_worse_model_that_was_promoted_without_proof(registry, store):
     audits(store, 10, old=True, new=False)  # known before, so it does not count again
     registry.promote(NEW, "a hunch", NOW + DAY, override=True)
     assert trials.guard(registry, store.statistics).seen.n == 0
@@ -133,7 +133,7 @@ def test_the_guard_holds_a_worse_one_that_was_promoted_without_proof(registry, s
     assert settle(registry, store, promote=True) is None, "it does not go back and forth"
 
 
-def test_a_challenger_is_proved_also_while_the_guard_waits_for_a_press(registry, store):
+def test_challenger_can_be_proved_while_the_guard_waits_for_confirmation(registry, store):
     registry.promote(NEW, "a hunch", NOW, override=True)
     audits(store, 12, NOW + DAY, old=True, new=False, shipped=True)
     assert trials.guard(registry, store.statistics).verdict.proved
@@ -141,7 +141,7 @@ def test_a_challenger_is_proved_also_while_the_guard_waits_for_a_press(registry,
     assert registry.get(SHIPPED).proof.proved and registry.champion().version == NEW
 
 
-def test_what_a_challenger_lost_still_counts_once_the_labels_are_deleted(registry, store):
+def test_lost_bets_of_a_challenger_count_after_their_labels_are_deleted(registry, store):
     """Else each period of retention would begin the test again, until it succeeds."""
     audits(store, 20, old=True, new=False)
     late = NOW + 60 * DAY
@@ -159,7 +159,7 @@ def test_what_a_challenger_lost_still_counts_once_the_labels_are_deleted(registr
     assert settle(registry, store, promote=True) is None
 
 
-def test_the_guard_s_bets_are_settled_too_and_apart_from_those_before_the_promotion(registry, store):
+def test_guards_bets_are_settled_separately_from_those_before_the_promotion(registry, store):
     audits(store, 10, old=True, new=False)
     registry.promote(NEW, "a hunch", NOW + DAY, override=True)
     audits(store, 6, NOW + 2 * DAY, old=True, new=False)
@@ -172,7 +172,7 @@ def test_the_guard_s_bets_are_settled_too_and_apart_from_those_before_the_promot
     assert trials.guard(registry, store.statistics).seen.evidence > seen
 
 
-def test_one_that_was_rolled_back_is_not_promoted_by_itself_again(registry, store):
+def test_rolled_back_challenger_is_not_promoted_automatically_again(registry, store):
     audits(store, 10, old=False, new=True)
     assert settle(registry, store, promote=True, now=NOW + DAY / 2).version == NEW
     audits(store, 12, NOW + DAY, old=True, new=False)
@@ -182,7 +182,7 @@ def test_one_that_was_rolled_back_is_not_promoted_by_itself_again(registry, stor
     assert settle(registry, store, promote=True, now=NOW + 4 * DAY) is None
 
 
-def test_two_copies_that_roll_back_at_once_do_so_once(registry, store):
+def test_concurrent_rollbacks_of_two_copies_happen_once(registry, store):
     registry.promote(NEW, "a hunch", NOW, override=True)
     audits(store, 12, NOW + DAY, old=True, new=False)
     guard = trials.guard(registry, store.statistics)
@@ -192,7 +192,7 @@ def test_two_copies_that_roll_back_at_once_do_so_once(registry, store):
     assert registry.champion().version == OLD
 
 
-def test_the_embedded_model_is_proved_against_the_hub_s_and_takes_no_challenger_s_number(registry, store):
+def test_embedded_model_is_compared_without_using_up_a_challenger_number(registry, store):
     audits(store, 10, old=False, shipped=True, new=False)
     found = running(registry, store)
     assert found[SHIPPED].verdict.proved and found[SHIPPED].threshold == found[NEW].threshold == 20
@@ -204,7 +204,7 @@ def test_the_embedded_model_is_proved_against_the_hub_s_and_takes_no_challenger_
     assert registry.promote(SHIPPED, "proved", NOW).kind == "promotion"
 
 
-def test_the_reference_set_s_veto_stays(registry, store):
+def test_veto_of_the_reference_set_stays(registry, store):
     audits(store, 10, old=False, new=True)
     veto = "It loses 2.0% of the reference set of 100 pictures; 1.0% is allowed."
     registry.prove(NEW, Proof(False, veto, None, OLD, 1, 0, 1, 1.0, NOW, veto=veto))
@@ -213,7 +213,7 @@ def test_the_reference_set_s_veto_stays(registry, store):
     assert registry.aliases()[CHAMPION] == OLD and registry.aliases()[CHALLENGER] == NEW
 
 
-def test_the_report_of_a_challenger_stays_known_so_that_deletions_reach_it(registry, store):
+def test_challengers_report_stays_known_so_that_deletions_reach_it(registry, store):
     registry.prove(NEW, Proof(False, "not yet", 9, OLD, 1, 0, 1, 1.0, NOW, report="/somewhere/report.html"))
     audits(store, 10, old=False, new=True)
     settle(registry, store)

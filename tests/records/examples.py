@@ -9,7 +9,7 @@ from vibecheck.records.values import Prediction
 from vibecheck.vision.faces import Face, FaceQuality
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
-# A playlist that was suggested, as `Store.played` is told of it.
+# A suggested playlist, as arguments of `Store.played`.
 PLAY = {"playlist_id": "p", "playlist_name": "P", "mode": "match", "found_by": "catalogue"}
 JPEG = b"\xff\xd8 a face \xff\xd9"
 

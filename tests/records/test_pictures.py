@@ -92,7 +92,7 @@ def test_malformed_id_is_refused_before_it_reaches_the_disk(images, wrong):
             use(wrong)
 
 
-def test_a_picture_is_on_disk_before_it_has_its_name(folder, monkeypatch):
+def test_picture_is_synced_to_disk_before_it_is_renamed(folder, monkeypatch):
     steps = []
     real_fsync, real_replace = os.fsync, Path.replace
 
@@ -111,7 +111,7 @@ def test_a_picture_is_on_disk_before_it_has_its_name(folder, monkeypatch):
     assert steps == ["sync images", "sync .part", "name .jpg", "sync images/ab"]
 
 
-def test_a_full_disk_leaves_nothing_behind(folder):
+def test_full_disk_leaves_no_partial_picture(folder):
     images = Pictures(str(folder))
     images.put(ID, JPEG)
     with (

@@ -16,7 +16,7 @@ def reading(prediction_id: str, version: str = "embedded-3", **changes) -> Shado
     return replace(ShadowReading(prediction_id, version, SHARES, 4.0), **changes)
 
 
-def test_the_readings_of_a_prediction_are_kept_and_the_first_of_a_model_stays(store):
+def test_first_reading_of_each_model_is_kept(store):
     made, other = a_prediction(), a_prediction()
     for each in (made, other):
         store.add(each, None)
@@ -29,7 +29,7 @@ def test_the_readings_of_a_prediction_are_kept_and_the_first_of_a_model_stays(st
 
 
 @pytest.mark.parametrize("how", ["visitor", "id", "age"])
-def test_readings_are_deleted_with_their_prediction_and_none_comes_later(store, how):
+def test_readings_are_deleted_with_their_prediction_and_refused_afterwards(store, how):
     made = a_prediction(visitor="me", picture_kept=True)
     store.add(made, JPEG)
     store.readings.add([reading(made.id)])
@@ -44,7 +44,7 @@ def test_readings_are_deleted_with_their_prediction_and_none_comes_later(store, 
     assert store.readings.of(made.id) == ()
 
 
-def test_the_report_of_a_prediction_waits_for_its_readings_but_not_for_ever(store):
+def test_prediction_waits_for_its_readings_before_it_is_sent_but_not_forever(store):
     made, unread = a_prediction(), a_prediction()
     store.add(made, None, hold=WAIT)
     store.add(unread, None, hold=WAIT)
@@ -71,6 +71,6 @@ def test_the_report_of_a_prediction_waits_for_its_readings_but_not_for_ever(stor
         ({"took_ms": -1.0}, "took_ms"),
     ],
 )
-def test_what_is_no_reading_is_refused(changes, problem):
+def test_invalid_reading_is_refused(changes, problem):
     with pytest.raises(ValueError, match=problem):
         replace(reading("0" * 32), **changes)

@@ -163,7 +163,7 @@ def test_picture_is_required_exactly_when_picture_kept_is_set(store, kept, pictu
     assert store.count() == 0
 
 
-def test_the_picture_goes_if_the_row_cannot_be_written(store, database_url, tmp_path):
+def test_picture_is_deleted_if_the_row_cannot_be_written(store, database_url, tmp_path):
     store.add(a_prediction(picture_kept=True), JPEG)
     break_the_next_add(database_url)
     with pytest.raises(RecordsError, match="outbox"):
@@ -262,7 +262,7 @@ def test_concurrent_labels_are_all_stored(store):
     assert len(queued(store)) == 9
 
 
-def test_a_wrong_label_stores_nothing(store):
+def test_invalid_label_stores_nothing(store):
     prediction = a_prediction()
     store.add(prediction, None)
     with pytest.raises(ValueError, match="label must be one of"):
@@ -327,7 +327,7 @@ def test_missing_picture_file_reads_as_none(store, tmp_path):
     assert store.picture(prediction.id) is None
 
 
-def test_a_check_says_where_the_records_are(store):
+def test_check_says_where_the_records_are(store):
     store.add(a_prediction(), None)
     assert store.check().endswith(": 1 predictions, 1 records waiting to be sent.")
     assert store.check().startswith(("SQLite database /", "Postgres database "))

@@ -22,7 +22,7 @@ VERSION = ModelVersion("demo-1", ORIGIN, NOON)
 
 @pytest.fixture
 def made_up(store, settings):
-    """A store with one made-up prediction in it, and its id."""
+    """A store with one synthetic prediction, and its id."""
     prediction = a_prediction(model_version="demo-1")
     engine = open_database(settings.records_url)
     with writing(engine) as connection:

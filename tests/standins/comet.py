@@ -30,7 +30,7 @@ OK = {"msg": "ok", "code": 200}
 
 @dataclass
 class StoredAsset:
-    """An asset as it was uploaded; `metadata` is the text that came."""
+    """An uploaded asset; `metadata` is its text as received."""
 
     id: str
     name: str
@@ -135,7 +135,7 @@ class CometStandin:
         if call == "write/experiment/upload-asset":
             form = _multipart(headers["Content-Type"], raw)
             return self._known(headers) or self._upload(query["experimentKey"], query, form)
-        if call == "asset/upload":  # what an experiment that is open sends behind the back
+        if call == "asset/upload":  # from the background threads of an open experiment
             key = query.get("experimentId") or query.get("experimentKey") or ""
             return self._upload(key, query, _multipart(headers["Content-Type"], raw))
         body = _json(headers, raw)

@@ -1,4 +1,4 @@
-"""A local HTTP server that answers what it is told, and remembers what it was asked."""
+"""A local HTTP server with given answers that records its requests."""
 
 import contextlib
 import json
@@ -62,7 +62,7 @@ def serving(answer: Callable[[Asked], tuple[int, object] | Reply]) -> Iterator[S
             if not pause:
                 self.wfile.write(raw)
                 return
-            with contextlib.suppress(ConnectionError):  # whoever asked may not have waited
+            with contextlib.suppress(ConnectionError):  # the client may have given up
                 for start in range(0, len(raw), 1 << 16):
                     time.sleep(pause)
                     self.wfile.write(raw[start : start + (1 << 16)])

@@ -29,7 +29,7 @@ class PostgresServer:
         self._run("pg_ctl", "start", "-w", "-s", "-l", str(self._folder / "log"), "-o", options)
 
     def stop(self) -> None:
-        """Ends it as a crash does: no connection is told."""
+        """Ends it like a crash, without closing connections."""
         self._run("pg_ctl", "stop", "-w", "-s", "-m", "immediate")
 
     def make(self) -> None:

@@ -1,7 +1,7 @@
 """A small Spotify on this machine: /api/token and /v1/search over real HTTP, well or badly behaved.
 
 with SpotifyStandin() as spotify:
-    client = spotify.client(timeout=0.3)
+    client = spotify.client()
     spotify.search_answer = QUOTA_EXCEEDED
 """
 
@@ -30,6 +30,7 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0  # seconds before the first byte
+    after: threading.Event | None = None  # what the first byte waits for
     hang: bool = False  # no byte at all, until the stand-in closes
 
 
@@ -142,9 +143,9 @@ class SpotifyStandin:
             client._session.close()
 
     def client(
-        self, timeout: float, client_id: str = CLIENT_ID, client_secret: str = CLIENT_SECRET
+        self, timeout: float = 30.0, client_id: str = CLIENT_ID, client_secret: str = CLIENT_SECRET
     ) -> spotipy.Spotify:
-        """The product's client, led here instead of to Spotify."""
+        """The product's client, led here instead of to Spotify; `timeout` (s) suits a busy machine."""
         client = spotify_client(client_id, client_secret, timeout)
         self.lead_here(client)
         return client
@@ -233,6 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         if answer.hang or answer.delay:
             self.server.standin.wait(None if answer.hang else answer.delay)
+        if answer.after:
+            answer.after.wait(60)
         if answer.hang:
             self.close_connection = True
             return

@@ -101,7 +101,7 @@ def page_of(set_up) -> Callable[..., AppTest]:
     def open_session(page: Path | Callable[[], None], **parameters: str) -> AppTest:
         make = AppTest.from_function if callable(page) else AppTest.from_file
         session = make(page, default_timeout=60)
-        session.secrets = {"nothing": "that matters"}  # or those of whoever runs the tests would count
+        session.secrets = {"nothing": "that matters"}  # instead of the secrets of this machine
         session.user = {}
         session.query_params = dict(parameters)
         return session

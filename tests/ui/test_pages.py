@@ -44,7 +44,7 @@ def watching(kind: type, opened: list[str]):
 
 @pytest.fixture
 def run_as(set_up, page_of, monkeypatch):
-    """Runs a page as somebody who was let in so far."""
+    """Runs a page as somebody with this role."""
     # AppTest has no session that streamlit-webrtc could ask about.
     monkeypatch.setattr("streamlit_webrtc.component.get_this_session_info", lambda: None)
 
@@ -63,7 +63,7 @@ def shut(session: AppTest) -> bool:
     return any(title.value.startswith("For ") for title in session.title)
 
 
-def test_every_page_says_who_may_open_it():
+def test_every_page_declares_who_may_open_it():
     assert set(FILES) <= set(PAGES), "vibecheck/access/roles.py lacks a page"
 
 
@@ -78,7 +78,7 @@ def test_page_opens_for_permitted_roles_and_reads_nothing_for_others(run_as, rea
 
 
 @pytest.mark.parametrize("page", FILES)
-def test_the_first_thing_a_page_does_is_to_ask_its_gate(page):
+def test_every_page_asks_its_gate_first(page):
     assert needed(FILES[page].read_text(encoding="utf-8")) == PAGES[page]
 
 
@@ -115,7 +115,7 @@ ASK = "gate.require(Role.ANALYST)\n"
     ],
     ids=["asks first", "reads first", "reads before all", "never asks"],
 )
-def test_a_page_that_reads_before_it_asks_is_caught(run_as, reads, tmp_path, body, asks_first):
+def test_page_that_reads_before_asking_its_gate_is_detected(run_as, reads, tmp_path, body, asks_first):
     page = tmp_path / "numbers.py"
     page.write_text(SHUT + body)
     assert (needed(page.read_text()) == Role.ANALYST) == asks_first

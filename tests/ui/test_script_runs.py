@@ -13,7 +13,7 @@ from tests.waiting import wait_for
 
 @contextmanager
 def running(folder: Path, page: str) -> Iterator[RunningApp]:
-    """An app whose only page is `page`, with Streamlit's configuration and nobody's secrets."""
+    """An app whose only page is `page`, with the app's Streamlit configuration and without secrets."""
     (folder / "Home.py").write_text(page)
     (folder / ".streamlit").mkdir()
     shutil.copy(ROOT / ".streamlit" / "config.toml", folder / ".streamlit")
@@ -35,14 +35,14 @@ with notes.open("a") as file:
 """
 
 
-def test_one_visitor_s_page_runs_once_at_a_time(tmp_path):
+def test_page_of_one_visitor_runs_once_at_a_time(tmp_path):
     def noted() -> list[str]:
         return (tmp_path / "notes").read_text().split()
 
     async def presses(url: str) -> None:
         async with open_session(url) as session:
             await session.run()
-            await asyncio.sleep(0.2)
+            await asyncio.to_thread(wait_for, lambda: noted().count("begins") == 2, "the second run")
             await session.run()
             await asyncio.to_thread(wait_for, lambda: noted().count("ends") == 3, "the last run")
 
@@ -86,7 +86,7 @@ if number == 3:
 
 
 def runs_with_video(folder: Path, page: str, ends: Sequence[int]) -> list[str]:
-    """What a page says when its video plays and, each time that a run is asked for, so many have ended."""
+    """The texts of a page whose video plays: after each requested run, once `ends` runs have ended."""
 
     async def visit(url: str) -> list[str]:
         said = []

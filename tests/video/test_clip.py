@@ -56,7 +56,7 @@ def test_a_clip_is_read_at_regular_times_and_smoothed(tmp_path, astronaut, reade
     assert summary.seconds == pytest.approx(2.2, abs=0.02)
 
 
-def test_a_while_without_a_face_has_no_mood(tmp_path, astronaut, reader):
+def test_period_without_a_face_has_no_mood(tmp_path, astronaut, reader):
     frames = [face(astronaut)] * 10 + [NOBODY] * 20 + [face(astronaut)] * 10
     found = read(video(tmp_path / "clip.mp4", frames), reader)
     assert [bool(each.mood) for each in found[:5]] == [True] * 5
@@ -180,9 +180,7 @@ def test_bytes_that_name_other_files_are_no_video(content):
         ),
     ],
 )
-def test_what_a_file_says_to_be_too_large_is_refused_before_it_is_decoded(
-    tmp_path, astronaut, limits, sentence
-):
+def test_video_with_a_too_large_header_is_refused_before_decoding(tmp_path, astronaut, limits, sentence):
     path = video(tmp_path / "clip.mp4", [face(astronaut)] * 40)
     with pytest.raises(PictureTooLarge, match=sentence):
         Clip(path.read_bytes(), "me.mp4", limits)
@@ -199,7 +197,7 @@ def test_a_clip_that_turns_out_to_be_too_long_is_refused(tmp_path, astronaut, re
         list(clip.read(reader))
 
 
-def test_an_unknown_codec_is_a_sentence(tmp_path):
+def test_unknown_codec_is_reported_in_a_sentence(tmp_path):
     data = video(tmp_path / "clip.mkv", [NOBODY] * 3).read_bytes()
     assert b"V_MPEG4/ISO/ASP" in data
     with pytest.raises(PictureError, match="not a video that can be read"):
@@ -207,7 +205,7 @@ def test_an_unknown_codec_is_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("extension", ["mp4", "mkv", "avi"])
-def test_damaged_bytes_are_read_or_refused_in_a_sentence(tmp_path, reader, extension):
+def test_damaged_video_is_read_or_refused_in_a_sentence(tmp_path, reader, extension):
     rng = random.Random(extension)
     small = np.full((48, 64, 3), 120, np.uint8)
     whole = video(tmp_path / f"clip.{extension}", [small] * 6).read_bytes()
@@ -222,7 +220,7 @@ def test_damaged_bytes_are_read_or_refused_in_a_sentence(tmp_path, reader, exten
             assert str(error).startswith("me.mp4 ")
 
 
-def test_the_moment_of_a_clip_is_that_of_its_prevailing_mood(tmp_path, astronaut, reader):
+def test_moment_of_a_clip_shows_its_prevailing_mood(tmp_path, astronaut, reader):
     path = video(tmp_path / "clip.mp4", [NOBODY] * 5 + [face(astronaut)] * 15)
     times: list[float] = []
     with Clip(path) as clip:
@@ -244,7 +242,7 @@ def test_a_clip_without_a_face_has_no_moment(tmp_path, reader):
     assert readings and moment is None
 
 
-def test_what_ends_the_reading_is_passed_on(tmp_path, astronaut, reader):
+def test_exception_that_ends_the_reading_is_passed_on(tmp_path, astronaut, reader):
     class Left(Exception):
         pass
 
@@ -255,7 +253,7 @@ def test_what_ends_the_reading_is_passed_on(tmp_path, astronaut, reader):
         read_moment(clip, reader, seen=leave)
 
 
-def test_a_summary_in_words():
+def test_summary_is_written_in_words():
     def at(at_s, mood) -> ClipReading:
         return ClipReading(at_s, None, mood and Distribution.of([float(name == mood) for name in NAMES]))
 

@@ -49,5 +49,5 @@ def test_mark_without_a_face_is_empty():
         (10, 0, 0, 10),
     ],
 )
-def test_a_camera_is_asked_for_a_quarter_more_frames_than_are_read(asked, came, read, wanted):
+def test_camera_is_asked_for_25_percent_more_frames_than_are_read(asked, came, read, wanted):
     assert pace(asked, came, read) == wanted

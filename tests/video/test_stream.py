@@ -3,7 +3,6 @@ import gc
 import json
 import os
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,7 +27,7 @@ from vibecheck.vision.reader import Reader, Reading
 
 
 class Clock:
-    """A clock that goes when it is told to."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -100,7 +99,7 @@ def test_while_the_model_is_busy_only_the_newest_frame_waits(scripted):
     assert made == [29], "the others were not even turned into pictures"
 
 
-def test_the_page_is_told_what_was_read(scripted, seen):
+def test_page_receives_each_reading(scripted, seen):
     reader, analyser = scripted
     stream, told = Stream(analyser), []
     stream.tell_to(told.append)
@@ -121,7 +120,7 @@ def test_the_page_is_told_what_was_read(scripted, seen):
     assert len(told) == 1
 
 
-def test_a_check_records_what_the_named_mark_showed(scripted, seen):
+def test_check_records_the_mark_shown_at_the_press(scripted, seen):
     clock = Clock()
     stream, told = Stream(scripted[1], clock), []
     stream.tell_to(told.append)
@@ -139,7 +138,7 @@ def test_a_check_records_what_the_named_mark_showed(scripted, seen):
 
 
 @pytest.mark.parametrize(("late", "readings"), [(0.3, 13), (2.5, 0)])
-def test_a_check_whose_visitor_has_left_meanwhile_has_their_face_or_none(scripted, seen, late, readings):
+def test_check_after_the_visitor_left_has_their_face_or_none(scripted, seen, late, readings):
     clock = Clock()
     stream, told = Stream(scripted[1], clock), []
     stream.tell_to(told.append)
@@ -206,7 +205,7 @@ def test_a_camera_is_asked_for_fewer_frames_while_few_are_read(scripted, seen):
 @pytest.mark.parametrize(
     ("gap", "pattern"), [(0.06, 9), (0.11, 5), (0.2, 4), (0.3, 4), (0.4, 3), (0.6, 2), (1.2, 1)]
 )
-def test_fewer_of_slow_readings_search_the_whole_picture(scripted, seen, gap, pattern):
+def test_slow_readings_search_the_whole_picture_less_often(scripted, seen, gap, pattern):
     """The whole picture is searched in every `pattern`-th reading, and at least once in each moment."""
     clock = Clock()
     stream = Stream(scripted[1], clock)
@@ -324,7 +323,7 @@ def test_mood_disappears_after_the_face_is_gone(scripted, seen):
     assert stream.view().age == pytest.approx(1.5)
 
 
-def test_a_model_slower_than_a_second_still_shows_a_mood_all_the_time(scripted, seen):
+def test_mood_stays_visible_with_a_model_slower_than_a_second(scripted, seen):
     clock = Clock()
     stream = Stream(scripted[1], clock)
     for _ in range(4):
@@ -354,7 +353,7 @@ def test_a_moment_is_the_last_second_and_a_half_of_one_face(scripted, seen, unse
     assert stream.moment() is None
 
 
-def test_small_faces_are_looked_for_now_and_then_and_while_there_is_one(scripted, seen):
+def test_small_faces_are_searched_periodically_and_while_there_is_one(scripted, seen):
     clock = Clock()
     stream = Stream(scripted[1], clock)
     closely = []
@@ -371,7 +370,7 @@ def test_small_faces_are_looked_for_now_and_then_and_while_there_is_one(scripted
     assert (expected.before, expected.closely) == (seen.face, False)
 
 
-def test_a_visitor_who_left_is_read_no_more_and_their_pictures_are_dropped(scripted):
+def test_pictures_of_a_visitor_who_left_are_dropped_unread(scripted):
     reader, analyser = scripted
     stream = Stream(analyser)
     send(stream, 1)
@@ -380,8 +379,10 @@ def test_a_visitor_who_left_is_read_no_more_and_their_pictures_are_dropped(scrip
     stream.close()
     assert analyser.streams == ()
     send(stream, 2)
-    time.sleep(0.05)
-    assert reader.seen == [1]
+    other = Stream(analyser)
+    send(other, 3)
+    wait_for(lambda: other.view().reading is not None, "another visitor's reading")
+    assert reader.seen == [1, 3]
     assert (stream.moment(), stream._waiting, stream.view().reading) == (None, None, None)
 
 
@@ -407,7 +408,7 @@ def test_a_model_that_is_swapped_reads_the_next_frame(scripted, seen):
     assert reader.seen == [1]
 
 
-def test_a_frame_that_cannot_be_read_leaves_the_mood_as_it_was_while_that_is_recent(seen, scripted):
+def test_unreadable_frame_keeps_a_recent_mood(seen, scripted):
     clock, told = Clock(), []
     stream = Stream(scripted[1], clock)
     stream.tell_to(lambda mark: told.append(json.loads(mark)))
@@ -422,7 +423,7 @@ def test_a_frame_that_cannot_be_read_leaves_the_mood_as_it_was_while_that_is_rec
 
 
 @pytest.mark.shared_data
-def test_an_actor_s_moods_are_steady_and_change(reader, shared):
+def test_moods_of_a_recorded_actor_are_steady_and_change(reader, shared):
     """CREMA-D: neutral, happy, sad, angry, fear, disgust, two seconds each, acted and subtle."""
     clock = Clock()
     analyser = Analyser(reader)
@@ -465,9 +466,8 @@ def test_twenty_visitors_leave_no_threads_tracks_or_memory_behind(reader):
             opened.append(worker)
             return answer
 
-        seen = asyncio.run(visit(exchange, pictures, fps=15, seconds=0.4))
+        asyncio.run(visit(exchange, pictures, fps=15, seconds=0.0))  # until the first mark has come back
         opened.pop().stop()
-        assert len(seen.marks) >= 2
         stream.close()
 
     def left() -> tuple[set[str], int, int]:

@@ -20,7 +20,7 @@ PICTURE = np.zeros((16, 16, 3), np.uint8)
 
 
 class Numbered(MediaStreamTrack):
-    """Frames with a number, one after another, as fast as they are asked for."""
+    """Numbered frames, as fast as they are requested."""
 
     kind = "video"
 
@@ -63,7 +63,7 @@ def test_unpatched_relay_queues_every_frame_for_a_slow_subscriber():
 
 
 async def connected(channel: bool) -> tuple[RTCPeerConnection, RTCPeerConnection, list[str]]:
-    """A visitor's connection and the app's, and what the visitor is told."""
+    """A visitor's connection and the app's, and the messages that the visitor receives."""
     visitor, app = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
     told: list[str] = []
     visitor.addTransceiver("video", "sendonly")
@@ -81,7 +81,7 @@ def test_a_mark_reaches_the_visitor_from_any_thread():
         visitor, app, told = await connected(channel=True)
         channel = DataChannel(app, asyncio.get_running_loop())
         async with asyncio.timeout(30):
-            # What is said before the channel is open is lost, and said again by the next reading.
+            # A message sent before the channel is open is lost; the next reading sends another.
             while not told:
                 await asyncio.to_thread(channel.send, "a mark")
                 await asyncio.sleep(0.05)
@@ -108,7 +108,7 @@ def test_page_without_a_data_channel_is_sent_nothing():
 
 
 @pytest.mark.parametrize("ignored", [True, False], ids=["", "as aiortc does it"])
-def test_marks_to_a_visitor_who_has_just_left_raise_nothing_in_tasks_of_aiortc(ignored, monkeypatch):
+def test_marks_to_a_visitor_who_just_left_raise_nothing_in_aiortc(ignored, monkeypatch):
     if not ignored:
         monkeypatch.setattr(webrtc, "ignore_a_gone_visitor", lambda sctp: None)
     raised = []

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -80,7 +79,7 @@ def frame(astronaut) -> bytes:
 
 async def closed_with(socket) -> int:
     """The code with which the server ends a connection."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         try:
             while True:
                 await socket.recv()
@@ -124,7 +123,7 @@ def test_a_ticket_works_once_for_its_visitor_and_its_session(served):
     assert asyncio.run(talk()) == [403, 403, 403, 101, 403, 403, 101]
 
 
-def test_hundred_sockets_with_one_ticket_open_one_connection(served):
+def test_a_hundred_sockets_with_one_ticket_open_one_connection(served):
     async def talk() -> int:
         ticket = served.ticket()
         sockets = await asyncio.gather(*(served.open(ticket) for _ in range(100)), return_exceptions=True)
@@ -215,7 +214,7 @@ def test_page_that_does_not_read_its_marks_is_disconnected(served, frame, monkey
                     tell(mark)  # the server buffers the first, and waits with the next
                 return tell is None
 
-            await asyncio.to_thread(wait_for, ended, "the end of the connection", 10)
+            await asyncio.to_thread(wait_for, ended, "the end of the connection")
             socket.transport.abort()  # neither end needs to wait for a farewell that is not read
 
     asyncio.run(talk())
@@ -231,7 +230,7 @@ def test_silent_page_is_disconnected(served, monkeypatch):
     assert asyncio.run(talk()) == 1001
 
 
-def test_no_connection_lasts_longer_than_some_hours(served, frame, monkeypatch):
+def test_connection_is_closed_after_some_hours(served, frame, monkeypatch):
     monkeypatch.setattr(websocket, "LONGEST", 0.2)
     monkeypatch.setattr(websocket, "CHECK_EVERY", 0.05)
 
@@ -244,18 +243,17 @@ def test_no_connection_lasts_longer_than_some_hours(served, frame, monkeypatch):
 
 
 @pytest.mark.parametrize("end", ["the session ends", "another connection takes over"])
-def test_a_connection_ends_with_its_stream(served, frame, end):
+def test_a_connection_ends_with_its_stream(served, frame, end, monkeypatch):
+    monkeypatch.setattr(websocket, "IDLE", 600)
+
     async def talk() -> int:
         async with served.open(served.ticket()) as socket:
             await socket.send(frame)
             await socket.recv()
-            start = time.monotonic()
             if end == "the session ends":
                 served.stream.close()
             else:
                 served.stream.tell_to(lambda mark: None)
-            code = await closed_with(socket)
-            assert time.monotonic() - start < 5
-            return code
+            return await closed_with(socket)
 
     assert asyncio.run(talk()) == 1001

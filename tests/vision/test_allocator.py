@@ -48,7 +48,7 @@ def test_threads_share_two_pools_and_large_blocks_go_back_to_the_system():
     assert pools == 2 and mapped >= 3
 
 
-def test_another_allocator_is_left_alone(monkeypatch):
+def test_other_allocators_are_left_alone(monkeypatch):
     monkeypatch.setattr(allocator, "_mallopt", None)
     monkeypatch.setattr(allocator, "_trim", None)
     allocator.retain_less()

@@ -55,7 +55,7 @@ def iloc(items: int, extents: int, start: int = 0) -> bytes:
     )
 
 
-def test_every_location_box_counts_since_a_decoder_may_read_another_than_the_first():
+def test_every_location_box_counts_not_only_the_first():
     small, large = avif("RGB", (16, 16)), avif("RGB", (513, 777))
     at, *_ = _offsets_in(large, large.index(b"iloc"))
     behind = len(small) + 8 + len(iloc(1, 1))

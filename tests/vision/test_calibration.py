@@ -15,7 +15,7 @@ PROBABILITIES = arrays(float, (3, 7), elements=st.floats(0.01, 1)).map(lambda p:
 
 
 @given(SCALINGS, PROBABILITIES)
-def test_what_is_applied_can_be_undone(scaling, probabilities):
+def test_applied_calibration_can_be_undone(scaling, probabilities):
     calibrated = scaling.apply(probabilities)
     assert calibrated.sum(axis=1) == pytest.approx(1)
     assert scaling.undo(calibrated) == pytest.approx(probabilities, abs=1e-6)
@@ -37,7 +37,7 @@ def test_without_temperature_and_bias_nothing_changes():
     assert SHIPPED.apply(probabilities) == pytest.approx(probabilities)
 
 
-def test_certainty_stays_a_distribution():
+def test_certain_probabilities_stay_a_distribution():
     certain = np.eye(7)[:1]
     shares = TemperatureScaling(2.5).apply(certain)
     assert np.isfinite(shares).all() and shares.sum() == pytest.approx(1)
@@ -47,12 +47,12 @@ def test_certainty_stays_a_distribution():
 
 
 @pytest.mark.parametrize("temperature", [0, -1, 0.1, 11, float("nan"), float("inf")])
-def test_a_temperature_that_makes_no_sense_is_refused(temperature):
+def test_invalid_temperature_is_refused(temperature):
     with pytest.raises(ValueError, match="temperature"):
         TemperatureScaling(temperature)
 
 
 @pytest.mark.parametrize("bias", [(0.0,) * 6, (9.0, *NO_BIAS[1:]), (float("nan"), *NO_BIAS[1:])])
-def test_a_bias_that_makes_no_sense_is_refused(bias):
+def test_invalid_bias_is_refused(bias):
     with pytest.raises(ValueError, match="bias"):
         TemperatureScaling(1.0, bias)

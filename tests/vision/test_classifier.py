@@ -28,7 +28,7 @@ def rewrite(folder: Path, name: str, **fields) -> None:
 
 
 class Logits:
-    """A session of ONNX Runtime that answers what it is told."""
+    """A session of ONNX Runtime with fixed answers."""
 
     def __init__(self, logits):
         self.logits = np.asarray(logits, np.float32)
@@ -129,7 +129,7 @@ def test_labels_of_one_mood_are_added_up():
     assert shares == pytest.approx([0.1, 0.4, 0.1, 0.1, 0.1, 0.1, 0.1], rel=1e-5)
 
 
-def test_another_order_of_labels_makes_no_difference(folder, astronaut, detector, classifier):
+def test_order_of_labels_makes_no_difference(folder, astronaut, detector, classifier):
     crop = crop_of(astronaut, detector, classifier)[np.newaxis]
     names = ["anger", "Disgusted", "fearful", "HAPPINESS", "neutral", "sadness", "surprised"]
     rewrite(folder, "config.json", id2label={str(i): name for i, name in enumerate(names)})
@@ -201,7 +201,7 @@ def test_embedded_model_has_the_seven_moods_as_labels():
     assert labels_of(EMBEDDED) == NAMES
 
 
-def test_no_torch_is_imported_to_classify():
+def test_classifying_does_not_import_torch():
     import subprocess
     import sys
 

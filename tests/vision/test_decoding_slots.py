@@ -19,19 +19,20 @@ def full(monkeypatch):
 
     def hold() -> None:
         with decoding_slot():
-            taken.wait(10)
-            release.wait(10)
+            taken.wait(60)
+            release.wait(60)
 
     with ThreadPoolExecutor(SLOTS) as pool:
         for _ in range(SLOTS):
             pool.submit(hold)
-        taken.wait(10)
+        taken.wait(60)
         yield release
         release.set()
 
 
 def test_no_more_than_the_slots_are_held_at_once():
     held, most, lock = 0, 0, threading.Lock()
+    together = threading.Barrier(SLOTS)
 
     def work(_) -> None:
         nonlocal held, most
@@ -39,12 +40,12 @@ def test_no_more_than_the_slots_are_held_at_once():
             with lock:
                 held += 1
                 most = max(most, held)
-            threading.Event().wait(0.01)
+            together.wait(60)
             with lock:
                 held -= 1
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, range(24)))
+        list(pool.map(work, range(12 * SLOTS)))
     assert most == SLOTS
 
 
@@ -104,6 +105,6 @@ def test_one_video_at_a_time_leaves_a_slot_for_pictures(monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         with video_slot():
             with pytest.raises(GaveUp):
-                pool.submit(second_video).result(10)
-            assert pool.submit(picture).result(10) == "read"
-        pool.submit(second_video).result(10)
+                pool.submit(second_video).result(60)
+            assert pool.submit(picture).result(60) == "read"
+        pool.submit(second_video).result(60)

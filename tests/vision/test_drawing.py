@@ -24,14 +24,14 @@ def pixels_of(picture: np.ndarray, colour: str) -> int:
     return int((np.abs(picture.astype(int) - ImageColor.getrgb(colour)).max(axis=2) < 12).sum())
 
 
-def test_a_tag_says_the_mood_and_how_sure_or_that_it_is_hard_to_tell():
+def test_tag_gives_mood_and_confidence_or_says_hard_to_tell():
     assert drawing.tag(shown("happy", 0.876)) == ("Happy 88%", "#FFC94D")
     assert drawing.tag(shown("surprise", 0.876)) == ("Surprised 88%", "#FF8FD0")
     assert drawing.tag(shown("sad", 0.42, fear=0.36)) == ("Sad or afraid?", "#6EA8FF")
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS, ids=lambda emotion: emotion.name)
-def test_the_box_and_its_label_have_the_mood_s_colour(emotion):
+def test_box_and_label_have_the_moods_colour(emotion):
     picture = blank()
     drawing.draw(picture, (face(),), shown(emotion.name, 0.87))
     assert pixels_of(picture, emotion.colour) > 2000

@@ -110,7 +110,7 @@ def test_refining_twice_measures_the_tilt_of_the_head(astronaut, detector, degre
 @pytest.mark.parametrize(
     ("moved", "grown", "degrees"), [(0, 1.0, 0), (30, 1.0, 10), (-5, 1.1, -10), (5, 0.9, 0)]
 )
-def test_a_face_is_followed_to_where_it_is_now(astronaut, detector, moved, grown, degrees):
+def test_moving_face_is_followed(astronaut, detector, moved, grown, degrees):
     then = pasted((640, 640), (astronaut, 60, 60))
     before = detector.refine(then, detector.find(then)[0])
     now = turned(pasted((640, 640), (scaled(astronaut, grown), 60 + moved, 60)), degrees)
@@ -121,7 +121,7 @@ def test_a_face_is_followed_to_where_it_is_now(astronaut, detector, moved, grown
     assert followed.roll == pytest.approx(detector.refine(now, searched).roll, abs=8)
 
 
-def test_a_face_that_is_gone_or_elsewhere_is_not_followed(astronaut, detector):
+def test_face_that_is_gone_or_has_jumped_is_not_followed(astronaut, detector):
     before = detector.find(astronaut)[0]
     assert detector.follow(np.zeros_like(astronaut), before) is None
     elsewhere = pasted((512, 1024), (astronaut, 500, 0))
@@ -260,7 +260,7 @@ def test_blur_does_not_depend_on_how_large_the_face_is(astronaut, detector):
         ({}, None),
     ],
 )
-def test_each_fault_has_its_own_hint(shown, hint):
+def test_each_quality_problem_has_its_own_hint(shown, hint):
     fields = {name: getattr(GOOD, name) for name in ("light", "blur", "size", "yaw", "roll")}
     hints = FaceQuality(**fields | shown).hints
     assert (hints == ()) if hint is None else (len(hints) == 1 and hint in hints[0])

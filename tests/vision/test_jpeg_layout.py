@@ -29,7 +29,7 @@ def test_the_layout_of_a_jpeg_is_read_from_its_markers(options, scans, blocks):
 
 
 @pytest.mark.parametrize("end", [b"\0", b"\1", b"\xd0", b""])
-def test_the_time_to_read_the_layout_of_a_jpeg_grows_with_its_size_only(end):
+def test_time_to_read_a_jpegs_layout_depends_only_on_its_size(end):
     start = saved()
     start = start[: start.index(b"\xff\xda") + 14]
     began = time.process_time()

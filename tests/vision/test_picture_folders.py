@@ -49,5 +49,5 @@ def test_file_content_takes_precedence_over_its_extension(tmp_path):
     assert left_out == {"video": 1} and is_video(tmp_path / "clip.jpg")
 
 
-def test_a_pipe_is_not_waited_for(phone):
+def test_pipe_does_not_block(phone):
     assert not is_picture(phone / "pipe")

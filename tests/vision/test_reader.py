@@ -34,7 +34,7 @@ def test_picture_without_a_face_gives_an_empty_reading(reader, empty_room):
         assert (reading.probabilities, reading.quality, reading.kept) == (None, None, None)
 
 
-def test_a_small_face_in_a_photo_gets_a_second_look(reader, astronaut):
+def test_small_face_in_a_photo_is_searched_at_full_size(reader, astronaut):
     """In the detector's first copy it is 12 px."""
     photo = pasted((2000, 3000), (scaled(astronaut[20:220, 130:300], 1.0), 1500, 900))
     assert reader.detector.find(photo) == []
@@ -54,7 +54,7 @@ def test_the_largest_face_is_read_first(reader, astronaut):
     assert reading.faces[0].x > 300 > reading.faces[1].x
 
 
-def test_what_may_be_kept_is_made_once_and_only_when_it_is_asked_for(reader, astronaut, monkeypatch):
+def test_kept_crop_is_made_once_and_only_on_request(reader, astronaut, monkeypatch):
     looked = []
     bystanders = reader.detector.bystanders
     monkeypatch.setattr(reader.detector, "bystanders", lambda *seen: looked.append(1) or bystanders(*seen))
@@ -63,7 +63,7 @@ def test_what_may_be_kept_is_made_once_and_only_when_it_is_asked_for(reader, ast
     assert reading.kept() is reading.kept() and len(looked) == 1
 
 
-def test_a_face_that_is_followed_reads_as_one_that_was_searched(reader, astronaut):
+def test_followed_face_reads_like_a_searched_one(reader, astronaut):
     searched = reader.read_frame(astronaut, 0.0)
     followed = reader.read_frame(astronaut, 0.1, Expected(searched.face, follow=True))
     assert top(followed) == top(searched) == "happy"
@@ -81,7 +81,7 @@ def test_plain_and_mirrored_readings_average_to_the_combined_reading(reader, ast
     assert np.abs(face - mirror).max() > 0.1
 
 
-def test_a_face_that_cannot_be_followed_is_searched(reader, astronaut):
+def test_face_that_cannot_be_followed_is_searched_again(reader, astronaut):
     before = reader.read_frame(astronaut, 0.0).face
     elsewhere = pasted((512, 1024), (astronaut, 500, 0))
     assert reader.read_frame(elsewhere, 0.1, Expected(before, follow=True)).face.x > 500

@@ -21,7 +21,7 @@ def test_sharp_sample_faces_are_classified_as_happy(classifier):
     assert (moods == 3).mean() >= 0.8
 
 
-def test_pictures_of_the_caller_come_first(reader, astronaut):
+def test_given_pictures_come_first(reader, astronaut):
     seen = reader.read_still(astronaut)
     kept = [seen.kept()]
     faces = face_crops(MANIFEST, 64, 10, kept=kept)

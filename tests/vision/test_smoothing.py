@@ -125,7 +125,7 @@ def test_a_true_change_is_shown_within_a_second(rate):
         (HAPPY, SURPRISE, 1.2, True),
     ],
 )
-def test_a_blip_does_not_change_the_label(first, then, seconds, flips, rate):
+def test_short_outlier_does_not_change_the_label(first, then, seconds, flips, rate):
     shown = watch(even(rate, 6), becomes(first, then, until=3 + seconds - 1e-6))
     assert (changes(smoothed.mood for _, smoothed in shown) > 0) is flips
 
@@ -192,7 +192,7 @@ def test_runner_up_in_the_headline_changes_only_beyond_the_margin():
 # The beginning
 
 
-def test_a_wrong_first_reading_is_soon_outvoted():
+def test_wrong_first_reading_is_soon_outweighed():
     smoother = Smoother()
     first = smoother.update(0.0, HERE, shares(fear=0.6))
     second = smoother.update(0.08, HERE, HAPPY)
@@ -269,7 +269,7 @@ def test_true_change_is_shown_equally_fast_at_any_frame_rate(noise):
 
 
 @pytest.mark.parametrize("noise", [independent, correlated])
-def test_a_half_second_blip_among_noise_hardly_ever_flips(noise):
+def test_half_second_outlier_among_noise_rarely_changes_the_label(noise):
     flips = 0
     for seed in range(80):
         rng = np.random.default_rng(seed)
@@ -304,7 +304,7 @@ def test_one_reading_after_a_pause_does_not_outweigh_all_before():
 
 
 @pytest.mark.parametrize("late", [0.0005, 0.0, -0.0005, -0.01, -0.5, -100.0])
-def test_late_or_repeated_readings_change_nothing(late):
+def test_late_or_repeated_readings_are_ignored(late):
     smoother, other = Smoother(), Smoother()
     for at in even(12, 2):
         smoother.update(at, HERE, HAPPY)
@@ -366,7 +366,7 @@ def test_no_mood_is_shown_before_a_face_was_read():
 
 
 @pytest.mark.parametrize("other", [THERE, face(x=180), face(side=180), face(side=55), face(y=200)])
-def test_another_face_starts_afresh_at_once(other):
+def test_another_face_starts_without_history(other):
     smoother = Smoother()
     for at in even(12, 3):
         smoother.update(at, HERE, HAPPY)
@@ -489,7 +489,7 @@ def test_shown_probabilities_are_a_distribution_whose_largest_is_the_mood(sequen
 
 @settings(max_examples=examples(100), deadline=None)
 @given(SEQUENCE, st.data())
-def test_frames_that_come_twice_or_out_of_order_change_nothing(sequence, data):
+def test_repeated_or_out_of_order_frames_change_nothing(sequence, data):
     seen = timed(sequence)
     clean, messy = Smoother(), Smoother()
     for i, (at, reading) in enumerate(seen):
@@ -501,7 +501,7 @@ def test_frames_that_come_twice_or_out_of_order_change_nothing(sequence, data):
 
 @settings(max_examples=examples(100), deadline=None)
 @given(SEQUENCE, st.permutations(range(7)))
-def test_no_mood_is_preferred(sequence, order):
+def test_smoothing_prefers_no_mood(sequence, order):
     """Renaming the moods renames what is shown, as long as no two are exactly even."""
     plain, renamed = Smoother(), Smoother()
     for at, reading in timed(sequence):

@@ -16,7 +16,7 @@ NO = 1  # of "Was this right?"; the moods follow
 
 @pytest.fixture(scope="module")
 def run_app(tmp_path_factory) -> Iterator[Callable[..., RunningApp]]:
-    """Starts apps, each with a data folder of its own and the settings it is given; ends them at last."""
+    """Starts apps, each with its own data folder and the given settings; ends them after the module."""
     running = []
 
     def start(**environment: str) -> RunningApp:

@@ -1,4 +1,4 @@
-"""An answer belongs to the vibe check it was given for, whatever became of the page meanwhile."""
+"""An answer is stored for the vibe check it was given for, even if the page has moved on."""
 
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 

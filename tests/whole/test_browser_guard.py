@@ -258,7 +258,7 @@ def test_no_header_opens_a_page(app):
         assert b"How good is it, really?" not in seen
 
 
-def test_every_answer_has_the_security_headers_and_metrics_are_shut(app):
+def test_every_answer_has_the_security_headers_and_metrics_are_closed(app):
     paths = (
         "/",
         "/Dashboard",
@@ -454,7 +454,7 @@ def test_an_oversized_webrtc_offer_closes_the_connection_and_delays_nobody(app, 
         assert time.monotonic() - began < 10
 
 
-def test_expired_records_are_deleted_though_nobody_visits(run_app, tmp_path):
+def test_expired_records_are_deleted_without_a_visit(run_app, tmp_path):
     with closing(open_store(Settings(data=tmp_path, model="embedded"))) as store:
         old = a_prediction(made_at=datetime.now(UTC) - timedelta(days=100))
         store.add(old, None)
@@ -468,7 +468,7 @@ def test_expired_records_are_deleted_though_nobody_visits(run_app, tmp_path):
     wait_for(gone, "the sweep")
 
 
-def test_visitors_do_not_read_where_things_are_on_the_host(run_app):
+def test_host_paths_are_not_shown_to_visitors(run_app):
     running = run_app(
         VIBECHECK_DATABASE_URL="sqlite:////proc/nowhere/vibecheck.db", VIBECHECK_ACCESS_TOKEN=TOKEN
     )

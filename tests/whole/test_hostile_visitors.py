@@ -62,7 +62,7 @@ def test_raising_file_is_found_in_wrapped_log_lines():
 
 
 def words(rng: random.Random) -> str:
-    """Something that nobody would write who means well."""
+    """Hostile text."""
     some = "".join(
         chr(rng.choice((rng.randrange(1, 128), rng.randrange(128, 0x2FFF)))) for _ in range(rng.randrange(30))
     )

@@ -60,7 +60,7 @@ class Copies:
         raise AssertionError("no cookie leads there")
 
     def settings(self, app: RunningApp) -> Settings:
-        """The settings of a copy, for whoever looks into its records."""
+        """The settings of a copy, to open its records."""
         return Settings(data=app.data, database_url=self.database, model="embedded")
 
 
@@ -133,7 +133,7 @@ def test_vibe_check_recorded_by_one_copy_is_labelled_through_the_other(copies, s
     assert store.feedback_of(other)[0].source == "audit"
 
 
-def test_everything_reaches_comet_once_although_both_copies_send(copies, store):
+def test_records_reach_comet_once_although_both_copies_send(copies, store):
     people = [uuid.uuid4().hex for _ in range(2)]
     ids = []
     for person, app in zip(people, (copies.first, copies.second), strict=True):
@@ -197,7 +197,7 @@ def test_neither_copy_logged_a_traceback(copies):
         assert "Traceback" not in said(app)
 
 
-def test_when_a_copy_dies_its_visitors_are_served_by_the_other(copies, store):
+def test_visitors_of_a_dead_copy_are_served_by_the_other(copies, store):
     person = uuid.uuid4().hex
     with visitor_at(copies, copies.first, person) as tab:
         mine = check_vibe(tab)

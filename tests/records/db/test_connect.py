@@ -28,7 +28,7 @@ NOBODY = 65534
 
 @contextmanager
 def an_ordinary_user():
-    """Root may write everywhere, so a test of what may not be written is run as nobody."""
+    """Runs as an ordinary user: root may write everywhere."""
     if os.geteuid() != 0:
         yield
         return
@@ -48,7 +48,7 @@ def read_only_folder():
         folder.chmod(0o755)
 
 
-def everything_said(error):
+def full_text(error):
     """The message with those of its causes, as a traceback shows them."""
     words = []
     while error is not None:
@@ -107,8 +107,8 @@ def test_unusable_url_is_refused_naming_the_setting_but_not_the_password(url, wo
     with pytest.raises(RecordsError, match=words) as caught:
         open_database(url)
     assert "VIBECHECK_DATABASE_URL" in str(caught.value)
-    assert "secret" not in everything_said(caught.value)
-    assert "ret@" not in everything_said(caught.value)
+    assert "secret" not in full_text(caught.value)
+    assert "ret@" not in full_text(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_unreachable_server_is_reported_without_the_password(url):
     words = r"vibes on .* cannot be reached.*VIBECHECK_DATABASE_URL"
     with pytest.raises(RecordsError, match=words) as caught:
         open_database(url)
-    assert "secret" not in everything_said(caught.value)
+    assert "secret" not in full_text(caught.value)
 
 
 @pytest.mark.postgres
@@ -218,8 +218,8 @@ def test_lock_held_by_another_program_is_reported_to_writers_but_not_to_readers(
     engine.dispose()
 
 
-def test_a_writer_waits_its_turn(sqlite_url):
-    """SQLite refuses at once to write after a read that another writer made stale: nobody may read first."""
+def test_writer_waits_for_another_writer(sqlite_url):
+    """SQLite refuses at once to write after a read that became stale, so a writer must not read first."""
     engine = open_database(sqlite_url)
 
     def count_up(_):

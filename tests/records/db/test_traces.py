@@ -51,7 +51,7 @@ def fill(store):
 
 
 @pytest.mark.parametrize("how", ["visitor", "ids", "purge"])
-def test_nothing_of_a_deleted_visitor_is_left_in_any_file(store, folder, how):
+def test_deleted_visitor_leaves_nothing_in_any_file(store, folder, how):
     ids = fill(store)
     other = replace(a_prediction(), visitor=hash_of("another"))
     store.add(other, None)
@@ -96,7 +96,7 @@ def recorded(store, prediction_id):
         return connection.execute(query).one_or_none() is not None
 
 
-def test_what_a_reader_keeps_in_the_log_is_reported_and_erased_later(store, folder, caplog):
+def test_content_kept_in_the_log_by_a_reader_is_reported_and_erased_later(store, folder, caplog):
     ids = fill(store)
     with reading(engine_of(store)) as connection:
         connection.execute(
@@ -111,7 +111,7 @@ def test_what_a_reader_keeps_in_the_log_is_reported_and_erased_later(store, fold
     assert store.erase_remaining()
 
 
-def test_the_sweeper_erases_what_a_deletion_between_two_purges_left(store, folder, monkeypatch):
+def test_sweeper_erases_traces_of_a_deletion_between_two_purges(store, folder, monkeypatch):
     monkeypatch.setattr(retention, "RETRY_AFTER", 0.05)
     sweeper = retention.Sweeper(lambda: store, timedelta(days=36_500))
     try:

@@ -1,4 +1,3 @@
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -7,7 +6,8 @@ import pytest
 from sqlalchemy import func, insert, select, text
 
 from tests.records.examples import JPEG, NOON, PLAY, a_prediction
-from tests.records.rows import queued, recent
+from tests.records.rows import engine_of, queued, recent
+from tests.waiting import a_writer_that_waits
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.db.tables import feedback, metadata, outbox, plays, predictions
 from vibecheck.records.db.transactions import reading, writing
@@ -73,7 +73,7 @@ def test_two_purges_at_once_count_each_prediction_once(store, engine, monkeypatc
     assert counts(engine) == [0, 0, 0, 0]
 
 
-def test_a_purge_that_dies_leaves_no_picture_without_a_row(store, engine, tmp_path, monkeypatch):
+def test_killed_purge_leaves_no_picture_without_a_row(store, engine, tmp_path, monkeypatch):
     for number in range(3):
         add(store, NOON - number * DAY)
 
@@ -91,7 +91,7 @@ def test_a_purge_that_dies_leaves_no_picture_without_a_row(store, engine, tmp_pa
     assert (counts(engine), pictures(tmp_path)) == ([0, 0, 0, 0], [])
 
 
-def test_a_row_stays_as_long_as_its_picture_cannot_be_deleted(store, engine, monkeypatch):
+def test_row_is_kept_while_its_picture_cannot_be_deleted(store, engine, monkeypatch):
     add(store, NOON)
 
     def refuse(*_):
@@ -116,13 +116,13 @@ def test_purge_deletes_old_pictures_that_have_no_row(store, tmp_path, settings):
 def test_a_label_given_during_the_purge_does_not_stay_in_the_outbox(store, engine):
     prediction = a_prediction()
     store.add(prediction, None)
-    with ThreadPoolExecutor(1) as threads:
+    with ThreadPoolExecutor(1) as threads, a_writer_that_waits(engine_of(store)) as wait_for_it:
         with writing(engine) as connection:
             late = Feedback(prediction.id, 1, "sad", "audit", None, NOON)
             connection.execute(insert(feedback).values(asdict(late)))
             enqueue(connection, late)
             purged = threads.submit(store.purge, NOON + DAY)
-            time.sleep(0.3)  # by now the purge waits for the label
+            wait_for_it()
             assert not purged.done()
         assert purged.result() == 1
     assert counts(engine) == [0, 0, 0, 0]

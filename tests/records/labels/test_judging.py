@@ -34,7 +34,7 @@ def registry(store) -> Registry:
     return Registry(engine_of(store))
 
 
-def test_labels_judge_that_were_requested_at_random_of_visitors_who_keep_numbers_only(store):
+def test_random_labels_of_numbers_only_visitors_are_used_for_judging(store):
     right = [
         seen(store, visitor="a"),
         seen(store, source="import", visitor=None, at=NOON + timedelta(seconds=1)),
@@ -50,7 +50,7 @@ def test_labels_judge_that_were_requested_at_random_of_visitors_who_keep_numbers
     assert judging(store) == right
 
 
-def test_of_several_labels_of_a_face_the_labellers_counts_and_of_audits_the_first(store):
+def test_labellers_label_counts_before_audits_and_the_first_audit_before_later_ones(store):
     made = seen(store, "happy")
     store.label(made, "fear", "audit", "me", NOON + timedelta(seconds=5))
     (one,) = judged(engine_of(store), (FIRST, SECOND)).labels
@@ -60,7 +60,7 @@ def test_of_several_labels_of_a_face_the_labellers_counts_and_of_audits_the_firs
     assert (one.label, one.given_at) == ("sad", NOON + timedelta(days=1))
 
 
-def test_whoever_a_model_learned_from_judges_neither_it_nor_another_against_it(store, registry):
+def test_visitors_trained_on_judge_no_comparison_with_that_model(store, registry):
     learned = seen(store, visitor="taught", picture_kept=True)
     seen(store, visitor="taught")  # a later one, of whom only numbers were kept
     other = seen(store, visitor="other")
@@ -70,7 +70,7 @@ def test_whoever_a_model_learned_from_judges_neither_it_nor_another_against_it(s
     assert judging(store) == [other], "what a third model learned from judges these two"
 
 
-def test_a_held_out_visit_judges_though_another_visit_of_the_same_visitor_trains(store, registry):
+def test_held_out_visit_is_used_for_judging_although_another_visit_was_trained_on(store, registry):
     learned = seen(store, visitor="me", picture_kept=True)
     kept = seen(store, visitor="me", picture_kept=True, at=NOON + timedelta(hours=3))
     store.training_sets.assign({learned: "train", kept: "held_out"}, NOON)
@@ -78,7 +78,7 @@ def test_a_held_out_visit_judges_though_another_visit_of_the_same_visitor_trains
     assert judging(store) == [kept]
 
 
-def test_at_most_three_of_a_visitor_and_day_judge_the_first_given(store):
+def test_first_three_labels_per_visitor_and_day_are_used_for_judging(store):
     mine = [seen(store, visitor="me", at=NOON + timedelta(minutes=n)) for n in range(MOST_A_DAY + 2)]
     nobodys = [seen(store, visitor=None, at=NOON + timedelta(hours=1, minutes=n)) for n in range(5)]
     tomorrow = seen(store, visitor="me", at=NOON + timedelta(days=1))
@@ -87,7 +87,7 @@ def test_at_most_three_of_a_visitor_and_day_judge_the_first_given(store):
     assert judging(store) == [*mine[1 : MOST_A_DAY + 1], *nobodys, tomorrow]
 
 
-def test_they_come_in_the_order_of_their_labels_and_since_a_moment(store):
+def test_judging_labels_are_ordered_by_time_and_can_be_limited_to_recent_ones(store):
     late = seen(store, label="", visitor="a")
     early = seen(store, visitor="b", at=NOON + timedelta(minutes=1))
     store.label(late, "sad", "audit", None, NOON + timedelta(days=3))
@@ -95,7 +95,7 @@ def test_they_come_in_the_order_of_their_labels_and_since_a_moment(store):
     assert judging(store, since=NOON + timedelta(days=1)) == [late]
 
 
-def test_a_held_out_picture_may_judge_once_it_is_read(store):
+def test_held_out_picture_is_used_for_judging_once_it_is_read(store):
     made = seen(store, read=(), picture_kept=True)
     seen(store, read=())
     store.training_sets.assign({made: "held_out"}, NOON)

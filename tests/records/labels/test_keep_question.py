@@ -9,6 +9,6 @@ def test_questions_and_those_who_agreed_are_counted(store):
     assert keep_answers(store.notes) == KeepAnswers(asked=3, agreed=1)
 
 
-def test_whoever_agreed_was_asked_even_if_that_could_not_be_counted(store):
+def test_agreement_counts_as_asked_even_if_the_question_was_not_counted(store):
     count_agreed(store.notes)
     assert keep_answers(store.notes) == KeepAnswers(asked=1, agreed=1)

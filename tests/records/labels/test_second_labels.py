@@ -11,7 +11,7 @@ from vibecheck.records.labels.queues import LabellerCount
 from vibecheck.records.stats.results import LabelPair, Scope
 from vibecheck.records.values import CANT_TELL
 
-# Which faces are drawn is told by the last three digits of the id.
+# The last three digits of its id decide whether a face is drawn.
 DRAWN, NOT_DRAWN = "2" * 29 + "199", "1" * 29 + "19a"
 
 
@@ -33,7 +33,7 @@ def label(store, prediction_id: str, mood: str, labeller: str, minutes: int = 0)
     return store.label(prediction_id, mood, "labeller", labeller, NOON + timedelta(minutes=minutes), "random")
 
 
-def test_a_drawn_face_is_shown_to_one_other_labeller_and_to_nobody_twice(faces):
+def test_drawn_face_is_shown_to_one_other_labeller_and_never_twice(faces):
     assert queue_of(faces, "ann") == queue_of(faces, "ben") == [NOT_DRAWN, DRAWN]
     for prediction_id in (NOT_DRAWN, DRAWN):
         label(faces, prediction_id, "sad", "ann")
@@ -51,7 +51,7 @@ def test_one_face_in_ten_is_drawn_by_its_last_digits(store):
     assert queue_of(store, "ben") == ids[:3]
 
 
-def test_nobody_who_has_seen_the_answer_gives_a_second_label(faces):
+def test_labeller_who_has_seen_the_answer_gives_no_second_label(faces):
     label(faces, DRAWN, "sad", "ann")
     faces.label(DRAWN, "happy", "labeller", "ben", NOON, "useful")
     assert DRAWN not in queue_of(faces, "ben")
@@ -85,7 +85,7 @@ def test_a_labeller_who_changes_their_mind_gives_no_second_label(faces):
     assert faces.labelled(DRAWN).label.label == "fear"
 
 
-def test_undoing_a_label_opens_its_place_again(faces):
+def test_undone_label_returns_the_face_to_the_queue(faces):
     first, second = label(faces, DRAWN, "sad", "ann"), label(faces, DRAWN, "fear", "ben")
     faces.undo_label(DRAWN, second.n, "ben", NOON)
     assert DRAWN in queue_of(faces, "ben") and DRAWN not in queue_of(faces, "ann")

@@ -23,7 +23,7 @@ DELETION = Deletion(EXAMPLE.id, NOON, NOON)
 
 
 @pytest.mark.parametrize("value", [EXAMPLE, FEEDBACK, PLAY, UNDONE, KEPT, DELETION, PROMOTION])
-def test_a_payload_is_plain_json_with_every_field(value):
+def test_payload_is_plain_json_with_every_field(value):
     payload = payload_of(value)
     assert json.loads(json.dumps(payload, allow_nan=False)) == payload
     assert payload.keys() == asdict(value).keys()

@@ -24,7 +24,7 @@ def test_a_change_sees_the_note_before_it_and_may_decline(store):
     assert seen == [None, {"n": 1}, {"n": 2}] and store.notes.read("counter").content == {"n": 2}
 
 
-def test_of_changes_at_once_none_is_lost(store):
+def test_no_concurrent_change_is_lost(store):
     def count(note):
         return {"n": note.content["n"] + 1 if note else 1}
 

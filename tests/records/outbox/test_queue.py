@@ -40,7 +40,7 @@ def numbers(claimed):
     return [each.row.id for each in claimed]
 
 
-def how_it_stands(engine):
+def queue_state(engine):
     return Outbox(engine).state()
 
 
@@ -72,7 +72,7 @@ def test_row_set_aside_blocks_only_its_own_prediction_until_it_is_retried(engine
     claimed, untried = take(engine)
     outbox_of(engine, "me").set_aside(claimed, "too large")
     outbox_of(engine, "me").release([untried])
-    stands = how_it_stands(engine)
+    stands = queue_state(engine)
     assert (stands.queued, stands.oldest) == (1, NOON + 2 * SECOND)
     assert (stands.set_aside, stands.behind) == ({"too large": 1}, 1)
     assert numbers(take(engine)) == [other]
@@ -125,7 +125,7 @@ def test_abandoned_claim_is_taken_over_even_if_the_clock_was_set_back(engine, ba
 
 
 @pytest.mark.parametrize("back", [timedelta(hours=2), timedelta(days=4000)])
-def test_a_pause_ends_though_the_clock_was_set_back(engine, back):
+def test_pause_ends_even_if_the_clock_was_set_back(engine, back):
     tell(engine, A)
     (claimed,) = take(engine)
     outbox_of(engine, "me").postpone(claimed, LONGEST_PAUSE, "later")
@@ -166,7 +166,7 @@ def test_scheduled_chore_is_stored_once_and_claimed_when_due(engine):
     assert take(engine, now=NOON + 6 * SECOND) == []
     outbox_of(engine, "me").finish(claimed)
     assert len(take(engine, now=NOON + 6 * SECOND)) == 1
-    stands = how_it_stands(engine)
+    stands = queue_state(engine)
     assert (stands.queued, stands.oldest) == (0, None), "nobody waits for a chore"
 
 
@@ -192,7 +192,7 @@ def test_many_senders_send_everything_once_and_in_order(store):
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(send, range(4)))
-    assert how_it_stands(engine_of(store)).queued == 0
+    assert queue_state(engine_of(store)).queued == 0
     assert len({row.id for row in sent}) == len(sent) == 60
     for prediction_id in ids:
         mine = [row.id for row in sent if row.prediction_id == prediction_id]

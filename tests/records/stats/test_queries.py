@@ -151,7 +151,7 @@ def test_groups_are_tallied_against_all_others(filled, known, scope):
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
-def test_in_bins_cells_and_pairs_each_visitor_has_one_vote(filled, known, scope):
+def test_each_visitor_has_one_vote_in_bins_cells_and_pairs(filled, known, scope):
     asked = audits(inside(known, scope))
     votes = {id(p): 1 / sum(o.visitor == p.visitor for o, _ in asked) for p, _ in asked}
     bins = filled.statistics.bins(scope)
@@ -254,7 +254,7 @@ def test_labels_without_a_picture_are_never_listed_as_doubtful(store):
     assert store.trainable.suspects(dict.fromkeys(NAMES, 0.1), 9, NOON + timedelta(seconds=1))[0] == 0
 
 
-def test_a_model_is_live_since_its_promotion_or_else_its_first_prediction(store):
+def test_model_is_live_since_its_promotion_or_its_first_prediction(store):
     registry = Registry(engine_of(store))
     store.add(a_prediction(model_version="used", made_at=NOON), None)
     assert store.statistics.live_since("used") == NOON and store.statistics.live_since("never") is None
@@ -290,7 +290,7 @@ def test_only_labels_of_the_random_queue_were_drawn(store):
     assert store.statistics.drawn_by_step(Scope(), "day", NOON.date()) == {NOON.date(): found}
 
 
-def test_no_more_than_three_answers_of_a_visitor_a_day_count(store):
+def test_at_most_three_answers_per_visitor_and_day_count(store):
     """The first three by when they were given; deleting one of them lets the fourth count."""
     made = [a_prediction(made_at=NOON, audit=True, visitor="keen") for _ in range(5)]
     other = a_prediction(made_at=NOON, audit=True, visitor="other")

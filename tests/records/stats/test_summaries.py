@@ -1,8 +1,6 @@
 """The summaries agree with the rows, whatever happened to those and in whatever order."""
 
 import random
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -11,6 +9,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select, text
 
 from tests.records.examples import NOON, PLAY, a_prediction
 from tests.records.rows import bin_of
+from tests.waiting import a_writer_that_waits
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.summary_tables import daily, outcomes
@@ -34,7 +33,7 @@ def contents(engine: Engine) -> tuple[list, list]:
         )
 
 
-def counted_anew(engine: Engine) -> tuple[list, list]:
+def recounted(engine: Engine) -> tuple[list, list]:
     with writing(engine) as connection:
         summaries.rebuild(connection)
     return contents(engine)
@@ -73,7 +72,7 @@ def busy(store: Store) -> Store:
 
 def test_summaries_equal_a_fresh_count_of_the_rows(busy, engine):
     kept = contents(engine)
-    assert kept == counted_anew(engine)
+    assert kept == recounted(engine)
     assert sum(day.n for day in busy.statistics.days(Scope())) == busy.count() == 24
 
 
@@ -104,9 +103,7 @@ def test_deleting_everything_empties_the_summaries(busy, engine):
     assert busy.statistics.sources() == []
 
 
-def test_a_visitor_who_floods_counts_ten_times_a_day_in_the_mixes_and_each_playlist_three_times(
-    store, engine
-):
+def test_flooding_visitor_counts_ten_checks_and_three_plays_per_playlist_a_day(store, engine):
     for number in range(13):
         flood = a_prediction(visitor="flood", made_at=NOON + timedelta(minutes=number))
         store.add(flood, None)
@@ -121,37 +118,34 @@ def test_a_visitor_who_floods_counts_ten_times_a_day_in_the_mixes_and_each_playl
     assert {sum(counts) for counts in mix.signals.values()} == {11}
     happy = store.statistics.plays(Scope())[0]
     assert (happy.predictions, happy.plays, happy.agains) == (10, 30, 30)
-    assert contents(engine) == counted_anew(engine)
+    assert contents(engine) == recounted(engine)
     store.add(a_prediction(visitor="flood", made_at=NOON + timedelta(days=1)), None)
     assert store.statistics.mix(Scope()).n == 12, "the next day counts anew"
     store.forget_visitor("flood", NOON)
-    assert store.statistics.mix(Scope()).n == 1 and contents(engine) == counted_anew(engine)
+    assert store.statistics.mix(Scope()).n == 1 and contents(engine) == recounted(engine)
 
 
 def test_forgetting_an_unknown_prediction_leaves_the_summaries_unchanged(store, engine):
     prediction, other = a_prediction(), a_prediction()
     store.add(prediction, None)
     store.add(other, None)
-    begun = threading.Event()
 
     def remove(connection: Connection) -> None:
         summaries.forget(connection, [prediction.id])
         connection.execute(delete(predictions).where(predictions.c.id == prediction.id))
 
     def second() -> None:
-        begun.set()
         with writing(engine) as connection:
             remove(connection)
 
-    with ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(1) as thread, a_writer_that_waits(engine) as wait_for_it:
         with writing(engine) as connection:
             remove(connection)
             late = thread.submit(second)
-            begun.wait()
-            time.sleep(0.2)  # until it waits for this transaction
+            wait_for_it()
         late.result()
     assert store.statistics.mix(Scope()).n == 1
-    assert contents(engine) == counted_anew(engine)
+    assert contents(engine) == recounted(engine)
 
 
 def test_days_are_counted_in_utc(store):

@@ -95,7 +95,7 @@ def test_only_a_valid_pass_cookie_opens_the_page(set_up, page_of, request_of_bro
     assert not is_open(page_of(dashboard))
 
 
-def test_signing_out_shuts_every_tab_of_the_browser(set_up, page_of, with_pass):
+def test_signing_out_closes_every_tab_of_the_browser(set_up, page_of, with_pass):
     set_up(VIBECHECK_ACCESS_TOKEN=TOKEN)
     with_pass()
     session, other_tab = page_of(dashboard), page_of(dashboard)
@@ -122,7 +122,7 @@ def test_signing_out_all_browsers_makes_a_new_link(set_up, page_of, with_pass, r
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8501", "localhost:8501", "[::1]:8501"])
-def test_no_header_opens_anything(set_up, page_of, request_of_browser, host):
+def test_no_header_opens_a_page(set_up, page_of, request_of_browser, host):
     set_up(server_address="127.0.0.1", VIBECHECK_OWN_MACHINE="1")
     request_of_browser.headers = [
         ("Host", host),
@@ -157,7 +157,7 @@ def test_signed_in_user_gets_the_role_listed_for_their_email(set_up, page_of, em
     assert session.sidebar.button(key="sign_out")
 
 
-def test_an_email_that_is_not_verified_lets_nobody_in(set_up, page_of):
+def test_unverified_email_opens_nothing(set_up, page_of):
     set_up(**LISTS)
     session = page_of(dashboard)
     sign_in(session, "ann@example.org", email_verified=False)

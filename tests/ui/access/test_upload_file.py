@@ -22,7 +22,7 @@ def test_an_upload_is_read_whole_without_a_copy():
     assert len(data) == 20 * MB
 
 
-def test_parts_of_an_upload_are_read_as_of_any_file():
+def test_upload_supports_partial_reads_like_any_file():
     file = UploadFile()
     file.write(b"abcdef")
     file.seek(0)

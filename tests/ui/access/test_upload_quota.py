@@ -52,7 +52,7 @@ def keep(quota: UploadQuota, files: MemoryUploadedFileManager, wanted: Upload) -
     return ""
 
 
-def test_a_visitor_holds_so_much_in_all_tabs(quota, files):
+def test_upload_quota_is_shared_by_all_tabs_of_a_visitor(quota, files):
     assert keep(quota, files, upload("a", 30)) == ""
     assert keep(quota, files, upload("a", 30)) == ""
     assert "Remove a file" in keep(quota, files, upload("a", 1))
@@ -69,7 +69,7 @@ def test_new_visitors_of_one_address_leave_room_for_those_of_another(quota, file
     assert "Other people's files" in keep(quota, files, upload("e", 1, "10.0.0.3")), "the most for all"
 
 
-def test_what_is_arriving_counts(quota, files):
+def test_uploads_in_progress_count(quota, files):
     with quota.arriving(upload("a", 50)), quota.arriving(upload("b", 50)):
         assert "Remove a file" in quota.refuse(upload("a", 11))
         assert "Files from your network" in quota.refuse(upload("c", 1))
@@ -77,7 +77,7 @@ def test_what_is_arriving_counts(quota, files):
     assert quota.refuse(upload("c", 60)) == ""
 
 
-def test_the_address_of_an_upload_is_remembered_though_others_arrive_meanwhile(quota, files):
+def test_address_of_an_upload_is_kept_while_others_arrive(quota, files):
     first = upload("a", 50)
     with quota.arriving(first):
         assert keep(quota, files, upload("b", 50)) == ""
@@ -85,7 +85,7 @@ def test_the_address_of_an_upload_is_remembered_though_others_arrive_meanwhile(q
     assert "Files from your network" in quota.refuse(upload("c", 1))
 
 
-def test_a_refusal_is_said_once_by_the_page_it_is_for(quota, files):
+def test_refusal_is_shown_once_and_only_on_its_own_page(quota, files):
     sentence = quota.refuse(upload("a", 61))
     assert files.rerun == ["a"]
     assert quota.refusal("b") == ""

@@ -169,7 +169,7 @@ def test_labeller_sees_all_vibe_checks_and_their_labels(open_page, add, store):
 
 
 @pytest.mark.parametrize("queue", ["useful", "random"])
-def test_a_label_carries_its_queue(open_page, add, store, queue):
+def test_label_is_stored_with_its_queue(open_page, add, store, queue):
     made = add(visitor="somebody")
     page = open_page(PAGE_FILE, Role.LABELLER)
     page = page.segmented_control(key="view").set_value(queue).run()
@@ -191,7 +191,7 @@ def test_random_queue_sends_neither_the_models_answer_nor_labels(open_page, add,
     assert not [each for each in page.button if "Right" in each.label], "nobody can agree unseen"
 
 
-def test_a_second_labeller_is_asked_without_a_word(open_page, add, store):
+def test_second_labeller_is_asked_without_being_told(open_page, add, store):
     made = add(id="0" * 29 + "199", visitor="somebody", mood="disgust")
     store.label(made.id, "fear", "labeller", "somebody else", NOON, "random")
     page = open_page(PAGE_FILE, Role.LABELLER)
@@ -202,7 +202,7 @@ def test_a_second_labeller_is_asked_without_a_word(open_page, add, store):
     assert "0 left" in text(page) and "Nothing left to label" in text(page)
 
 
-def test_a_labellers_labels_are_found(open_page, add, store):
+def test_labels_of_a_labeller_can_be_filtered(open_page, add, store):
     angry, _ = add(visitor="a", mood="angry"), add(visitor="b", mood="sad", minutes=-1)
     store.label(angry.id, "fear", "labeller", "ann", NOON)
     page = open_page(PAGE_FILE, Role.LABELLER)
@@ -221,7 +221,7 @@ def test_mood_filter_shows_only_matching_vibe_checks(open_page, add):
     assert "No matches" in text(page)
 
 
-def test_a_labeller_begins_with_the_newest_that_has_its_picture(open_page, add):
+def test_labeller_starts_with_the_newest_vibe_check_with_a_picture(open_page, add):
     add(visitor="somebody", mood="sad", kept=False)
     add(visitor="somebody", mood="angry", minutes=-1)
     add(visitor="somebody", mood="fear", minutes=-2)
@@ -247,7 +247,7 @@ def test_prediction_id_in_the_address_opens_that_vibe_check(open_page, add):
     assert "disgust" in text(page) and not page.warning
 
 
-def test_an_address_does_not_tell_whether_anothers_exists(open_page, add):
+def test_link_does_not_reveal_whether_anothers_vibe_check_exists(open_page, add):
     others = add(visitor="somebody", mood="disgust")
     said = {text(open_page(PAGE_FILE, prediction_id=each)) for each in (others.id, "f" * 32)}
     assert len(said) == 1

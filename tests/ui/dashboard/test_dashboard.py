@@ -87,7 +87,7 @@ def cards(test: AppTest) -> list[str]:
     return re.findall(r'<h2 class="vcd-title">([^<]+)', said(test))
 
 
-def test_below_thirty_answers_there_is_one_card_that_says_how_to_get_more(store):
+def test_dashboard_with_few_answers_is_one_card_that_says_how_to_get_more(store):
     answered(store, 29, "sad")
     test = page()
     assert [each.strip() for each in cards(test)] == ["29 of 30 answers"]
@@ -113,7 +113,7 @@ def test_the_cards_have_standard_titles_the_headline_first(store):
     assert "Keep this face crop?" not in said(test)
 
 
-def test_it_says_how_often_visitors_agree_to_keep_their_face(store):
+def test_share_of_visitors_who_agree_to_keep_their_face_is_shown(store):
     answered(store, 30, "sad")
     for _ in range(4):
         count_asked(store.notes)
@@ -121,9 +121,7 @@ def test_it_says_how_often_visitors_agree_to_keep_their_face(store):
     assert "25% said yes (5–70%; 1 of 4, over all time)" in said(page())
 
 
-def test_models_that_read_the_same_faces_are_compared_and_a_trainer_promotes_what_is_proved(
-    store, monkeypatch
-):
+def test_models_are_compared_and_a_trainer_promotes_the_proved_one(store, monkeypatch):
     registry = Registry(engine_of(store))
     registry.register(SHIPPED, "ships", "embedded", {}, NOW)
     registry.begin(SHIPPED, "the first model", NOW)
@@ -163,7 +161,7 @@ def test_dashboard_and_fine_tune_show_the_same_label_and_live_figures(store, mon
     assert "2 usable, 0 look wrong" in said(test.run())
 
 
-def test_accuracy_is_measured_against_how_far_labellers_agree(store):
+def test_accuracy_is_compared_with_the_agreement_of_labellers(store):
     answered(store, 30, "happy")
     for number in range(30):
         prediction = a_prediction(made_at=NOW, visitor=f"v{number}", picture_kept=True)
@@ -193,7 +191,7 @@ def test_prediction_in_the_address_shows_its_labels_and_quality(store):
     assert "Sad · audit" in words and "None yet." in words and "Light 120" in words
 
 
-def test_overconfidence_is_a_sentence_and_what_was_learned_from_it_is_another(store):
+def test_overconfidence_and_the_learned_correction_are_described(store):
     answered(store, 20, "sad", **shares("happy", 0.82))
     ids = answered(store, 20, "happy", **shares("happy", 0.82))
     assert "It says 82% and is right in 50% (35–65%)." in said(page())

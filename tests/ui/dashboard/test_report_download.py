@@ -20,7 +20,7 @@ def answer_of(script: str, tmp_path, monkeypatch) -> str:
     return report_download.report_of(WEEK)().decode()
 
 
-def test_it_gets_none_of_the_apps_secrets_and_its_error_is_text(tmp_path, monkeypatch):
+def test_report_process_gets_no_secrets_and_its_error_is_shown(tmp_path, monkeypatch):
     monkeypatch.setenv("SPOTIPY_CLIENT_SECRET", "hush")
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path))
     # Only the end of what it writes is shown.
@@ -31,14 +31,14 @@ def test_it_gets_none_of_the_apps_secrets_and_its_error_is_text(tmp_path, monkey
     assert "&lt;script&gt;" in told and "<script>" not in told
 
 
-def test_one_that_takes_too_long_is_ended(tmp_path, monkeypatch):
+def test_report_process_that_takes_too_long_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(report_download, "TIMEOUT", 0.2)
     told = answer_of("exec sleep 60", tmp_path, monkeypatch)
     assert told == "<p>The report could not be made: it took longer than 0.2 seconds.</p>"
 
 
 @pytest.mark.parametrize("version", [None, "v-1"])
-def test_it_is_asked_for_the_scope_that_is_shown(tmp_path, monkeypatch, version):
+def test_report_covers_the_scope_shown_on_the_page(tmp_path, monkeypatch, version):
     monkeypatch.setattr(WEEK, "scope", Scope(model_version=version))
     told = answer_of('while [ "$1" != --out ]; do shift; done; echo "$@" > "$2"', tmp_path, monkeypatch)
     assert told.split()[2:] == [

@@ -109,7 +109,7 @@ def button(test, key: str):
     return next(each for each in test.button if each.key == key)
 
 
-def test_nobody_but_a_trainer_is_let_in(open_page, store):
+def test_page_opens_only_for_trainers(open_page, store):
     test = open_page(PAGE, Role.ANALYST)
     assert "For trainers" in test.title[0].value and not said(test).count("New labels")
 
@@ -231,7 +231,7 @@ def test_missing_folder_is_named(store, page, tmp_path):
     assert "/nowhere/else does not exist" in said(test)
 
 
-def test_a_run_of_another_copy_is_seen_and_can_be_cancelled(store, page, jobs):
+def test_run_of_another_copy_is_shown_and_can_be_cancelled(store, page, jobs):
     labelled(store, "sad")
     labelled(store, "happy")
     jobs._ledger.begin(ID, {"base": CHAMP}, "away", "another machine")
@@ -282,7 +282,7 @@ def test_unproved_challenger_is_promoted_only_with_a_recorded_reason(page, jobs,
     assert "Promoted without proof" in said(test) and "the old one is broken" in said(test)
 
 
-def test_a_comparison_in_progress_is_a_running_score_until_audits_prove_it(store, page, jobs, registry):
+def test_comparison_in_progress_shows_its_score_until_it_is_proved(store, page, jobs, registry):
     finished_run(jobs, registry, proved=False)
     audits(store, 5, NOW, **{CHAMP: False, NEW: True})
     audits(store, 90, NOW, **{CHAMP: True, NEW: True})
@@ -296,9 +296,7 @@ def test_a_comparison_in_progress_is_a_running_score_until_audits_prove_it(store
     assert registry.aliases()[CHAMPION] == NEW and "won 10 and lost 0" in registry.promotions()[0].why
 
 
-def test_a_previous_champion_that_is_better_after_all_is_told_and_comes_back_by_a_press(
-    store, page, registry
-):
+def test_previous_champion_that_is_better_is_shown_and_can_be_restored(store, page, registry):
     registry.register(NEW, "fine-tuned", "/nowhere", {}, NOW)
     registry.promote(NEW, "a hunch", NOW, override=True)
     audits(store, 6, NOW + timedelta(hours=1), **{CHAMP: True, NEW: False})
@@ -371,7 +369,7 @@ def test_records_that_cannot_be_read_show_an_error(open_page, store, monkeypatch
     assert not test.exception and "cannot be opened" in test.error[0].value
 
 
-def test_labellers_who_often_disagree_with_all_others_are_named_and_their_labels_opened(store, page):
+def test_labellers_who_often_disagree_are_named_and_their_labels_linked(store, page):
     given = [(by, "sad", "sad") for by in (("ann", "ben"), ("ben", "cat"), ("cat", "ann")) * 5]
     given += [((other, "m4llory"), "sad", "fear") for other in ("ann", "ben", "cat") * 3]
     for (first, second), one, other in given:

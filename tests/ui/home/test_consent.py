@@ -23,7 +23,7 @@ def say_what_is_kept() -> None:
     st.session_state.said = consent.kept()
 
 
-def test_beside_a_synthetic_history_nothing_is_said_to_be_kept(monkeypatch):
+def test_nothing_is_said_to_be_kept_in_a_synthetic_installation(monkeypatch):
     said = {}
     for synthetic in (False, True):
         monkeypatch.setattr(app, "synthetic", lambda synthetic=synthetic: synthetic)

@@ -45,12 +45,12 @@ def test_the_band_shows_the_seven_probabilities():
         assert width == pytest.approx(share * SIZE[0], abs=2)
 
 
-def test_what_the_visitor_said_has_one_colour():
+def test_corrected_mood_has_a_single_colour():
     band = drawn("sad", (), "Songs")[SIZE[1] - BAND // 2]
     assert (band == ImageColor.getrgb(BY_NAME["sad"].colour)).all()
 
 
-def test_what_is_hard_to_tell_is_named_in_both_colours():
+def test_hard_to_tell_moods_are_named_in_both_colours():
     text = slice(110, 310), slice(TEXT_LEFT, SIZE[0])
     for mood, shown in (("fear", True), ("angry", False)):
         picture = drawn("sad", (), "", b"", "fear")[text]
@@ -62,7 +62,7 @@ def test_what_is_hard_to_tell_is_named_in_both_colours():
     assert max(longest) <= RIGHT - TEXT_LEFT
 
 
-def test_a_face_is_on_it_only_if_it_is_given():
+def test_face_is_included_only_if_given():
     jpeg = face()
     with Image.open(BytesIO(jpeg)) as image:
         middle = np.asarray(image.convert("RGB").resize((SIDE, SIDE)))[SIDE // 4 : -SIDE // 4]
@@ -86,7 +86,7 @@ def test_a_face_is_on_it_only_if_it_is_given():
         ("Lo-Fi Beats to Relax and Study", ["Lo-Fi Beats to Relax and", "Study"]),
     ],
 )
-def test_a_name_is_drawn_as_far_as_the_font_has_its_letters(name, lines):
+def test_playlist_name_is_drawn_without_letters_missing_from_the_font(name, lines):
     assert _lines(name, _font(52, 600)) == lines
 
 

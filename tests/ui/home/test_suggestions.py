@@ -34,7 +34,7 @@ def press_another_one() -> None:
     st.session_state.ids = [each.playlist.id for each in given]
 
 
-def test_another_one_never_repeats_in_a_session_whatever_the_result(monkeypatch):
+def test_no_playlist_repeats_within_a_session(monkeypatch):
     from vibecheck.ui.shared import app
 
     monkeypatch.setattr(app, "music", app.music)  # which the script replaces
@@ -72,7 +72,7 @@ def check_what_is_hard_to_tell() -> None:
     st.session_state.recorded = made
 
 
-def test_what_is_hard_to_tell_is_said_recorded_as_the_larger_and_answered_by_calm_music(monkeypatch):
+def test_hard_to_tell_result_is_recorded_as_the_larger_mood_and_plays_calm_music(monkeypatch):
     from vibecheck.ui.shared import app
 
     monkeypatch.setattr(app, "music", app.music)
@@ -100,7 +100,7 @@ def load_again() -> None:
     st.session_state.reasons = [first.reason, vibe_check.playing().suggestion.reason]
 
 
-def test_after_a_reload_the_reason_is_the_same(store, open_page):
+def test_reason_is_unchanged_after_a_reload(store, open_page):
     shares = (0.38, 0.33, 0, 0, 0.29, 0, 0)
     made = a_prediction(
         mood="angry", confidence=0.38, probabilities=shares, visitor=ME, made_at=datetime.now(UTC)
@@ -129,9 +129,7 @@ def open_again() -> None:
     ("label", "mood", "brought_back"),
     [("happy", "happy", True), ("sad", "sad", False), (CANT_TELL, "happy", True)],
 )
-def test_a_reload_shows_the_last_answer_and_not_the_playlist_of_another(
-    store, open_page, label, mood, brought_back
-):
+def test_reload_shows_the_last_answer_with_its_own_playlist(store, open_page, label, mood, brought_back):
     made = a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC))
     store.add(made, None)
     store.played(

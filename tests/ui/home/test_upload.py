@@ -32,7 +32,7 @@ def clip(tmp_path: Path, frames: list) -> bytes:
     return video(tmp_path / "clip.mp4", frames).read_bytes()
 
 
-def test_a_video_is_one_vibe_check_of_its_prevailing_mood(check, tmp_path, astronaut):
+def test_video_is_recorded_as_one_vibe_check_of_its_prevailing_mood(check, tmp_path, astronaut):
     page = check("me.mp4", clip(tmp_path, [NOBODY] * 4 + [face(astronaut)] * 10))
     ((stored, _),) = app.store().history()
     assert (stored.source, stored.mood) == ("video", "happy")
@@ -52,7 +52,7 @@ def test_a_video_is_one_vibe_check_of_its_prevailing_mood(check, tmp_path, astro
     ],
     ids=["damaged", "nobody"],
 )
-def test_a_video_that_cannot_be_used_is_a_sentence(check, tmp_path, content, sentence):
+def test_unusable_video_is_reported_in_a_sentence(check, tmp_path, content, sentence):
     page = check("me.mp4", content or clip(tmp_path, [NOBODY] * 4))
     assert [each.value for each in page.warning if sentence in each.value]
     assert app.store().count() == 0 and page.session_state["result"] is None

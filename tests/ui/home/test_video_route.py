@@ -72,7 +72,7 @@ def test_only_the_browser_that_opened_the_page_may_send_its_video(app, astronaut
     asyncio.run(talk())
 
 
-def test_a_message_larger_than_any_page_sends_is_refused_while_it_arrives(app):
+def test_oversized_message_is_refused_while_it_arrives(app):
     async def talk() -> int:
         async with open_session(app.url, OWN) as session, video(app.url, session) as socket:
             try:

@@ -21,7 +21,7 @@ def recorded(set_up, monkeypatch) -> Counter[str]:
     return Counter({ME: 3})
 
 
-def test_what_another_tab_records_during_a_deletion_is_deleted(recorded):
+def test_records_of_another_tab_during_a_deletion_are_deleted(recorded):
     def forget(whose: str) -> int:
         count, recorded[whose] = recorded[whose], 0
         if this_browser.visitor() == whose:

@@ -32,7 +32,7 @@ from vibecheck.ui.shared.error_text import error_text, without_paths
         ("either/or, 3/4, and /data alone", "either/or, 3/4, and /data alone"),
     ],
 )
-def test_a_path_is_cut_down_to_its_last_part(text, shown):
+def test_path_is_shortened_to_its_last_part(text, shown):
     assert without_paths(text) == shown
 
 

@@ -20,7 +20,7 @@ def test_model_that_disagrees_on_most_faces_gets_a_warning():
     assert "disagree about most faces" in warning and "38%" in warning and "Models" in warning
 
 
-def test_every_page_warns_of_it_beside_the_model(open_page, monkeypatch):
+def test_every_page_shows_the_warning_beside_the_model(open_page, monkeypatch):
     monkeypatch.setattr(app.live_model(), "report", {"agreement_with_embedded": 0.25})
     said = " ".join(each.value for each in open_page("pages/4_About.py").sidebar.markdown)
     assert "disagree about most faces (they agree on 25% of the built-in ones): look at Models." in said
@@ -35,6 +35,6 @@ def test_about_shows_four_figures_and_the_weaknesses_of_the_embedded_model(open_
 
 
 @pytest.mark.parametrize("step", ["fetching", "compiling", "checking", "ready", "starting"])
-def test_a_change_is_told_without_the_models_name(step):
+def test_model_change_is_shown_without_the_models_name(step):
     change = ModelChange("owner/name", BuildState(step, 1_000_000, 8_000_000))
     assert "model" in told(change) and "owner" not in told(change)

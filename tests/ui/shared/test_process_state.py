@@ -7,7 +7,7 @@ import pytest
 from vibecheck.ui.shared.process_state import ProcessValue, process_value
 
 
-def test_a_value_is_made_once_though_many_threads_ask_at_the_same_time():
+def test_value_is_created_once_for_concurrent_threads():
     made, start = [], threading.Event()
 
     def make() -> object:
@@ -27,7 +27,7 @@ def test_a_value_is_made_once_though_many_threads_ask_at_the_same_time():
     assert value.is_made and len(made) == 1 and set(got) == {made[0]}
 
 
-def test_an_exception_is_raised_and_the_next_one_tries_again():
+def test_failed_creation_raises_and_is_retried_by_the_next_caller():
     outcomes = [OSError("away"), "here"]
 
     @process_value
