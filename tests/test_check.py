@@ -60,7 +60,7 @@ def test_the_best_face_of_the_moment_is_the_one_kept(seen):
     assert best.kept is seen.kept and best.quality is seen.quality
 
 
-def test_a_frame_that_was_not_searched_for_other_people_is_read_but_not_kept(seen):
+def test_frame_not_searched_for_other_people_is_read_but_not_kept(seen):
     followed = replace(seen, quality=replace(seen.quality, blur=9000.0), kept=None)
     moment = Moment.of(seen)
     _, best = predict(replace(moment, readings=(seen, followed)))
@@ -77,14 +77,14 @@ def test_a_moment_without_a_face_is_refused_with_the_step_to_take(unseen):
         predict(Moment.of(unseen))
 
 
-def test_each_check_has_an_id_of_its_own(seen):
+def test_each_check_has_its_own_id(seen):
     ids = {predict(Moment.of(seen))[0].id for _ in range(50)}
     assert len(ids) == 50
     assert all(len(id) == 32 and int(id, 16) >= 0 for id in ids)
 
 
 @given(st.floats(0, 1, exclude_max=True), st.floats(0, 1))
-def test_an_audit_is_drawn_with_its_share(drawn, share):
+def test_audits_are_drawn_with_the_configured_share(drawn, share):
     shares, model = (1.0, 0, 0, 0, 0, 0, 0), Manifest(version="m-1")
     reading = Reading(0.0, (FACE,), shares, FINE, lambda: (CROP, FACE), 1.0, model)
     assert predict(Moment.of(reading), audit_share=share, draw=lambda: drawn)[0].audit is (drawn < share)

@@ -51,7 +51,7 @@ def test_a_distribution_says_when_it_is_hard_to_tell(sad, fear, clear, headline)
 
 
 @given(st.lists(st.floats(0.001, 1), min_size=7, max_size=7))
-def test_what_is_shown_has_four_decimals_and_the_same_mood(weights):
+def test_rounding_to_four_decimals_keeps_the_mood(weights):
     read = Distribution.of([weight / sum(weights) for weight in weights])
     shown = read.rounded()
     assert sum(shown.probabilities) == pytest.approx(1, abs=1e-9)
@@ -62,13 +62,13 @@ def test_what_is_shown_has_four_decimals_and_the_same_mood(weights):
         assert shown.mood == read.mood
 
 
-def test_percents_are_those_of_the_page():
+def test_percentages_match_those_on_the_page():
     shares = [0.345, 0.3, 0.355, 0, 0, 0, 0]
     assert Distribution.of(shares).percent == 36  # JavaScript's Math.round(35.5)
     assert Distribution.of([0.125, 0.875, 0, 0, 0, 0, 0]).percent == 88
 
 
-def test_moods_do_not_change():
+def test_moods_are_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         EMOTIONS[0].colour = "#000000"
 

@@ -16,18 +16,18 @@ PARTS = st.sampled_from(
 
 
 @given(st.text() | st.lists(PARTS, max_size=14).map("".join) | st.lists(PARTS, max_size=14).map(" ".join))
-def test_any_text_is_a_wait_within_bounds_or_none(header):
+def test_retry_after_of_any_text_is_a_bounded_wait_or_none(header):
     wait = parse_retry_after(header)
     assert wait is None or 0 <= wait <= LONGEST_RETRY_AFTER
 
 
 @given(st.integers(0, 10**400))
-def test_seconds_are_the_wait_up_to_the_longest(seconds):
+def test_retry_after_in_seconds_is_capped(seconds):
     assert parse_retry_after(str(seconds)) == min(seconds, LONGEST_RETRY_AFTER)
 
 
 @given(st.integers(-(10**9), 10**9))
-def test_a_date_is_the_wait_until_then(ahead):
+def test_retry_after_as_a_date_is_the_time_until_then(ahead):
     now = datetime.now(UTC)
     wait = parse_retry_after(format_datetime(now + timedelta(seconds=ahead), usegmt=True))
     if ahead < 0:
@@ -39,5 +39,5 @@ def test_a_date_is_the_wait_until_then(ahead):
 @pytest.mark.parametrize(
     ("header", "wait"), [("0.5", 0.5), (" 7 ", 7), ("-5", None), ("nan", None), ("", None)]
 )
-def test_numbers(header, wait):
+def test_retry_after_is_parsed_or_ignored(header, wait):
     assert parse_retry_after(header) == wait

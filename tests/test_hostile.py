@@ -56,7 +56,7 @@ def test_event_line_is_parsed_into_a_build_state_or_ignored(line):
 
 @HUNDREDS
 @given(st.sampled_from(sorted(map(environment_name, Settings.model_fields))), WORDS | URLS)
-def test_a_setting_is_taken_or_refused_by_its_name(name, value):
+def test_setting_of_any_value_is_accepted_or_refused_by_name(name, value):
     before = os.environ.get(name)
     os.environ[name] = value
     try:
@@ -72,7 +72,7 @@ def test_a_setting_is_taken_or_refused_by_its_name(name, value):
 
 @HUNDREDS
 @given(st.text(max_size=300) | st.binary(max_size=300).map(lambda some: some.decode("latin-1")))
-def test_a_file_of_settings_is_read_or_refused(tmp_path, text):
+def test_arbitrary_settings_file_is_read_or_refused(tmp_path, text):
     here = Path.cwd()
     (tmp_path / ".streamlit").mkdir(exist_ok=True)
     (tmp_path / ".streamlit" / "secrets.toml").write_text(text, encoding="utf-8", errors="replace")
@@ -110,7 +110,7 @@ def test_arbitrary_bytes_are_refused_as_an_upload(content):
 
 @HUNDREDS
 @given(st.binary(max_size=400) | st.text(max_size=200).map(lambda text: f"path,label\n{text}".encode()))
-def test_a_list_of_labels_is_read_or_refused(tmp_path, content):
+def test_arbitrary_label_file_is_read_or_refused(tmp_path, content):
     (tmp_path / "labels.csv").write_bytes(content)
     try:
         list(read(tmp_path / "labels.csv"))

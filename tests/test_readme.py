@@ -73,7 +73,7 @@ def test_links_in_the_docs_lead_to_existing_files_and_headings(page, target):
         assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_the_pictures_it_shows_are_small():
+def test_pictures_in_the_readme_are_small():
     pictures = re.findall(r"docs/\w+\.png", README)
     assert pictures
     for picture in pictures:
@@ -88,7 +88,7 @@ def test_every_command_is_documented_and_no_other(package, app):
 
 
 @pytest.mark.parametrize("name", dict.fromkeys(re.findall(r"`(VIBECHECK_\w+)`", TEXT)))
-def test_every_setting_that_is_named_exists(name):
+def test_every_documented_setting_exists(name):
     known = {environment_name(field) for field in Settings.model_fields}
     assert name in known | {"VIBECHECK_TEST_CHROMIUM"}
 
@@ -106,7 +106,7 @@ def test_every_command_of_a_group_is_documented(group, command):
 
 
 @pytest.mark.parametrize("line", [line for line in commands_in(TEXT) if line.startswith("python -m ")])
-def test_every_documented_command_takes_the_options_it_is_shown_with(line):
+def test_every_documented_option_exists(line):
     _, _, package, *words = shlex.split(line)
     command = typer.main.get_command(APPS[package])
     while words and words[0] in getattr(command, "commands", {}):
@@ -163,5 +163,5 @@ OTHERS_SAY = {"Port 8501 is not available", "loading"}
         if said.strip()
     ],
 )
-def test_what_troubleshooting_quotes_is_what_the_app_says(said):
+def test_messages_quoted_in_troubleshooting_are_those_of_the_app(said):
     assert said.lower() in SOURCE.lower()

@@ -38,7 +38,7 @@ def test_every_requirement_is_locked_within_its_range():
         assert requirement.specifier.contains(pin(found)), f"{requirement}: make lock"
 
 
-def test_everything_locked_is_one_version_with_checksums():
+def test_every_locked_package_has_one_version_and_checksums():
     lock = locked()
     assert len(lock) > len(wanted())
     for requirement, options in lock.values():
@@ -52,6 +52,6 @@ def test_every_requirement_has_an_upper_bound():
         assert any(each.operator.startswith("<") for each in requirement.specifier), requirement
 
 
-def test_torch_is_the_version_that_make_installs_first():
+def test_torch_is_locked_at_the_version_in_the_makefile():
     (torch,) = re.findall(r"^TORCH \?= torch==(\S+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert pin(locked()["torch"][0]) == torch

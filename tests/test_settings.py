@@ -185,7 +185,7 @@ def test_all_invalid_values_are_reported_at_once(monkeypatch):
         Settings.load()
 
 
-def test_a_good_value_of_a_nearer_source_hides_a_bad_one(monkeypatch):
+def test_valid_value_overrides_an_invalid_one_of_a_lower_source(monkeypatch):
     write(PROJECT, "VIBECHECK_THREADS = 0")
     monkeypatch.setenv("VIBECHECK_THREADS", "2")
     assert Settings.load().threads == 2
@@ -249,7 +249,7 @@ def test_a_secret_that_is_refused_is_not_shown(name, monkeypatch):
     assert "hunter2" not in str(caught.value)
 
 
-def test_settings_do_not_change_once_read(monkeypatch):
+def test_settings_are_immutable(monkeypatch):
     loaded = Settings.load()
     with pytest.raises(ValidationError, match="frozen"):
         loaded.threads = 2
@@ -285,7 +285,7 @@ def test_database_and_pictures_lie_inside_a_data_folder_of_any_name(tmp_path, na
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("home", "project")] == [name]
 
 
-def test_the_home_folder_is_expanded_in_every_path_also_from_a_file():
+def test_tilde_is_expanded_in_every_path_setting():
     write(
         DOTENV,
         "VIBECHECK_DATA=~/data\nVIBECHECK_IMAGES_URL=~/images\nVIBECHECK_MODEL=~/model\n"

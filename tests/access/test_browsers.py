@@ -31,7 +31,7 @@ def test_two_deletions_at_once_lead_to_the_same_new_visitor_id():
     assert visitors.replace(ANN) == visitors.replace(ANN) == visitors.current(ANN)
 
 
-def test_the_ids_that_are_remembered_are_bounded(monkeypatch):
+def test_number_of_remembered_ids_is_bounded(monkeypatch):
     monkeypatch.setattr(browsers, "MOST_DELETED", 3)
     visitors = Visitors()
     for _ in range(10):
@@ -50,7 +50,7 @@ def test_the_ids_that_are_remembered_are_bounded(monkeypatch):
         (Browser(ANN, has_pass=True), Browser(ANN), False),
     ],
 )
-def test_a_session_is_used_by_the_browser_that_opened_it(opened_by, asked_by, allowed):
+def test_session_can_only_be_used_by_the_browser_that_opened_it(opened_by, asked_by, allowed):
     owners = SessionOwners(Visitors())
     owners.bind("session", opened_by)
     assert owners.owns(asked_by, "session") is allowed
@@ -64,7 +64,7 @@ def test_tab_keeps_its_session_after_a_deletion():
     assert owners.owns(Browser(visitors.replace(ANN)), "session")
 
 
-def test_a_session_is_forgotten_some_time_after_its_connection_ended():
+def test_session_expires_some_time_after_its_connection_ends():
     owners = SessionOwners(Visitors())
     for session in ("first", "second"):
         owners.bind(session, Browser(ANN))
@@ -78,7 +78,7 @@ def test_a_session_is_forgotten_some_time_after_its_connection_ended():
     assert owners.owns(Browser(ANN), "second"), "it is connected again"
 
 
-def test_a_file_opens_in_the_browser_whose_page_names_it(monkeypatch):
+def test_file_can_only_be_downloaded_by_the_browser_whose_page_links_it(monkeypatch):
     monkeypatch.setattr(browsers, "MOST_FILES", 2)
     owners = SessionOwners(Visitors())
     mine, other = Browser(new_visitor()), Browser(new_visitor())

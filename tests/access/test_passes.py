@@ -37,11 +37,11 @@ def test_token_is_traded_for_a_pass_that_is_valid_for_a_day():
     assert passes.trade(TOKEN, NOW) != given_pass
 
 
-def test_a_pass_is_worth_nothing_in_another_process_with_the_same_token():
+def test_pass_is_invalid_in_another_process_with_the_same_token():
     assert not Passes(TOKEN).valid(Passes(TOKEN).trade(TOKEN, NOW), NOW)
 
 
-def test_one_pass_is_revoked_and_the_others_stay():
+def test_revoking_a_pass_leaves_the_others_valid():
     passes = Passes(TOKEN)
     first, second = passes.trade(TOKEN, NOW), passes.trade(TOKEN, NOW)
     passes.revoke(first)
@@ -70,7 +70,7 @@ def test_number_of_passes_is_limited_and_the_oldest_expire_first():
 
 
 @given(st.one_of(st.text(), st.none()))
-def test_arbitrary_text_is_neither_a_pass_nor_the_token(shown):
+def test_arbitrary_text_is_accepted_neither_as_a_pass_nor_as_the_token(shown):
     passes = Passes(TOKEN)
     passes.trade(TOKEN, NOW)
     assert not passes.valid(shown, NOW)
@@ -93,7 +93,7 @@ def test_wrong_links_are_slowed_down_per_address():
     assert tries.wait("1.2.3.4", NOW + (FREE_TRIES + 2) * TRY_EVERY) == 0
 
 
-def test_the_addresses_that_are_remembered_are_bounded():
+def test_number_of_remembered_addresses_is_bounded():
     tries = WrongTries()
     for number in range(MOST_ADDRESSES + 5):
         tries.wait(f"{number}", NOW)
@@ -108,12 +108,12 @@ def test_the_addresses_that_are_remembered_are_bounded():
         ("ä" * 40, "letters"),
     ],
 )
-def test_a_token_that_is_too_short_or_breaks_an_address_is_refused(token, said):
+def test_token_that_is_too_short_or_invalid_in_a_url_is_refused(token, said):
     with pytest.raises(ValueError, match=said):
         check_token(token)
 
 
 @given(st.text(), st.text())
-def test_tokens_are_the_same_only_if_they_are_equal(one, other):
+def test_tokens_match_only_if_they_are_equal(one, other):
     assert same_token(one, one)
     assert same_token(one, other) == (one == other)

@@ -67,14 +67,14 @@ def test_letters_that_lowercase_to_ascii_do_not_match_a_listed_email():
     assert guests.role("KIM@example.org") is Role.TRAINER
 
 
-def test_with_no_list_nobody_is_let_in():
+def test_without_a_list_nobody_has_a_role():
     assert Guests.listed(None, "", " , ").role("ann@example.org") is Role.VISITOR
 
 
 @pytest.mark.parametrize(
     "text", ["example.org", "ann@", "@", "a@b@c", "a b@c.d", "ann@x.org; b@x.org", "@a@b"]
 )
-def test_an_entry_that_is_neither_address_nor_domain_is_shown(text):
+def test_entry_that_is_neither_an_address_nor_a_domain_is_named_in_the_error(text):
     with pytest.raises(ValueError, match="neither an e-mail address nor a domain") as caught:
         guest_list(f"good@example.org,{text}")
     assert repr(text) in str(caught.value)
@@ -82,7 +82,7 @@ def test_an_entry_that_is_neither_address_nor_domain_is_shown(text):
 
 @given(st.text())
 @example("a@b,@c")
-def test_a_list_is_refused_or_lets_in_only_what_it_names(text):
+def test_list_is_refused_or_gives_roles_only_to_the_emails_it_names(text):
     try:
         guests = guest_list(text)
     except ValueError:
@@ -130,7 +130,7 @@ def test_email_gets_a_role_only_if_it_equals_the_listed_one(listed, shown):
         ({"email": ["ann@example.org"]}, None),
     ],
 )
-def test_only_an_email_that_the_provider_vouches_for_counts(claims, email):
+def test_only_an_email_verified_by_the_provider_counts(claims, email):
     said = {"is_logged_in": True, "provider": "default", "email": "Ann@example.org"}
     assert verified_email(said | claims, KNOWN) == email
 
@@ -172,7 +172,7 @@ anything = st.recursive(
         st.sampled_from(["is_logged_in", "provider", "email", "email_verified", "xms_edov", "sub"]), anything
     )
 )
-def test_claims_of_any_shape_are_an_email_or_none(claims):
+def test_claims_of_any_shape_give_an_email_or_none(claims):
     email = verified_email(claims, KNOWN)
     assert email is None or (claims["is_logged_in"] is True and normal_email(claims["email"]) == email)
 

@@ -26,11 +26,11 @@ def told(store, settings) -> dict[str, str]:
     return {alert.event: alert.text for alert in current(store, settings, NOW)}
 
 
-def test_nothing_is_told_of_a_new_installation(store, settings):
+def test_new_installation_has_no_alerts(store, settings):
     assert told(store, settings) == {}
 
 
-def test_a_decided_comparison_is_told_and_an_open_or_an_old_one_is_not(store, settings):
+def test_comparison_raises_an_alert_once_decided_but_not_if_it_is_old(store, settings):
     registry = Registry(engine_of(store))
     for version, proved, judged_at in (
         ("better", True, NOW - DAY),
@@ -47,7 +47,7 @@ def test_a_decided_comparison_is_told_and_an_open_or_an_old_one_is_not(store, se
     assert current(store, settings, NOW) == []
 
 
-def test_a_promotion_that_turns_out_worse_is_told(store, settings, monkeypatch):
+def test_promotion_that_turns_out_worse_raises_an_alert(store, settings, monkeypatch):
     verdict = Verdict(True, "Proved better.", 0)
     worse = trials.Trial("before", "after", 1, Comparison(80, 48, 60, 20, 8), verdict, since=NOW)
     monkeypatch.setattr(trials, "guard", lambda *_: worse)
@@ -59,7 +59,7 @@ def test_a_promotion_that_turns_out_worse_is_told(store, settings, monkeypatch):
     assert alert.text.startswith("before is better than after, which was promoted over it. Proved better.")
 
 
-def test_a_rollback_that_nobody_pressed_is_told_and_any_other_is_not(store, settings):
+def test_only_an_automatic_rollback_raises_an_alert(store, settings):
     registry = Registry.open(settings)
     registry.register("worse", "fine-tuned", "/nowhere", {}, NOW, ["f" * 32])
     for why in ("Somebody pressed.", f"It was worse. {trials.BY_ITSELF}"):
@@ -70,7 +70,7 @@ def test_a_rollback_that_nobody_pressed_is_told_and_any_other_is_not(store, sett
     assert alert.event == "comparison" and alert.text.startswith("It was worse. Done by VibeCheck itself")
 
 
-def test_records_that_comet_rejected_are_counted_and_nothing_of_them_is_told(tmp_path, settings):
+def test_alert_on_records_rejected_by_comet_gives_only_their_number(tmp_path, settings):
     opened = open_store(Settings(data=tmp_path, comet_api_key="k"))
     prediction = a_prediction(visitor="a-visitor", picture_kept=True)
     opened.add(prediction, JPEG)
@@ -83,7 +83,7 @@ def test_records_that_comet_rejected_are_counted_and_nothing_of_them_is_told(tmp
     assert prediction.id not in text and "a-visitor" not in text
 
 
-def test_drift_and_retraining_are_told_without_anything_of_a_person(store, settings):
+def test_alerts_on_drift_and_retraining_contain_no_personal_data(store, settings):
     """Hundreds of dark faces after as many bright ones, and enough corrections of them."""
     registry = Registry(engine_of(store))
     registry.register(CHAMPION.version, "VibeCheck", "embedded", {}, NOW - 60 * DAY)

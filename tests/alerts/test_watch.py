@@ -62,7 +62,7 @@ def going_on(monkeypatch) -> list[Alert]:
 
 @pytest.fixture
 def clock(monkeypatch, store):
-    """Makes the notes of the store older by so many seconds."""
+    """Makes the notes of the store older by a number of seconds."""
 
     def pass_by(seconds: float) -> None:
         from sqlalchemy import select, update
@@ -83,7 +83,7 @@ def settings_for(url: str, tmp_path, **changes) -> Settings:
     return Settings(data=tmp_path, alert_url=url + SECRET, **changes)
 
 
-def test_each_thing_is_told_once(store, going_on, tmp_path):
+def test_each_alert_is_sent_once(store, going_on, tmp_path):
     hook = Hook(200)
     with serving(hook) as server:
         settings = settings_for(server.url, tmp_path)
@@ -94,9 +94,7 @@ def test_each_thing_is_told_once(store, going_on, tmp_path):
     assert [each["event"] for each in hook.told] == ["drift", "set_aside"]
 
 
-def test_a_failure_is_one_sentence_without_the_address_and_tried_again_later(
-    store, going_on, tmp_path, clock, caplog
-):
+def test_failed_alert_is_logged_without_the_url_and_retried(store, going_on, tmp_path, clock, caplog):
     caplog.set_level(logging.DEBUG, "vibecheck")
     hook = Hook(500, 500, 200)
     with serving(hook) as server:
@@ -119,7 +117,7 @@ def test_a_failure_is_one_sentence_without_the_address_and_tried_again_later(
     assert SECRET not in caplog.text and not any(record.exc_info for record in caplog.records)
 
 
-def test_a_server_that_asks_for_a_longer_wait_gets_it(store, going_on, tmp_path, clock):
+def test_retry_after_of_the_server_is_obeyed(store, going_on, tmp_path, clock):
     hook = Hook(Reply(429, b"", {"Retry-After": "600"}), 200)
     with serving(hook) as server:
         settings = settings_for(server.url, tmp_path)
@@ -132,7 +130,7 @@ def test_a_server_that_asks_for_a_longer_wait_gets_it(store, going_on, tmp_path,
     assert len(hook.told) == 2
 
 
-def test_what_returns_after_a_week_is_told_again_but_what_flaps_is_not(store, going_on, tmp_path, clock):
+def test_alert_is_repeated_only_after_a_week_without_its_condition(store, going_on, tmp_path, clock):
     hook = Hook(200)
     with serving(hook) as server:
         settings = settings_for(server.url, tmp_path)
@@ -147,7 +145,7 @@ def test_what_returns_after_a_week_is_told_again_but_what_flaps_is_not(store, go
         assert len(hook.told) == 2
 
 
-def test_what_happens_once_is_never_told_again(store, going_on, tmp_path, clock):
+def test_event_is_never_sent_again(store, going_on, tmp_path, clock):
     going_on[:] = [Alert("comparison", "comparison b a", "b is proved better than a.", lasting=False)]
     decided = list(going_on)
     hook = Hook(200)
@@ -162,7 +160,7 @@ def test_what_happens_once_is_never_told_again(store, going_on, tmp_path, clock)
     assert len(hook.told) == 1
 
 
-def test_of_several_that_look_at_once_one_tells_it(settings, store, going_on, tmp_path):
+def test_only_one_of_several_concurrent_watchers_sends_an_alert(settings, store, going_on, tmp_path):
     hook = Hook(Reply(200, b"", pause=0.1))
     stores = [open_store(settings) for _ in range(3)]
     together = Barrier(3)
@@ -181,7 +179,7 @@ def test_of_several_that_look_at_once_one_tells_it(settings, store, going_on, tm
 
 
 @pytest.mark.slow
-def test_two_processes_tell_it_once(tmp_path):
+def test_two_processes_send_an_alert_once(tmp_path):
     hook = Hook(200)
     with serving(hook) as server:
         env = {
@@ -211,7 +209,7 @@ def test_two_processes_tell_it_once(tmp_path):
     assert len(hook.told) == 1
 
 
-def test_an_alert_of_a_process_that_died_while_it_was_sent_is_sent_by_another(
+def test_alert_of_a_process_that_died_while_sending_is_sent_by_another(
     store, going_on, tmp_path, clock, monkeypatch
 ):
     def die(*_):
@@ -231,7 +229,7 @@ def test_an_alert_of_a_process_that_died_while_it_was_sent_is_sent_by_another(
     assert len(hook.told) == 1
 
 
-def test_it_looks_in_a_thread_that_outlives_failures(store, going_on, tmp_path, caplog):
+def test_watching_thread_survives_failures(store, going_on, tmp_path, caplog):
     hook = Hook(200)
     failures = iter([RecordsError("The disk is full."), ZeroDivisionError()])
 
@@ -247,6 +245,6 @@ def test_it_looks_in_a_thread_that_outlives_failures(store, going_on, tmp_path, 
     assert "The disk is full." in caplog.text
 
 
-def test_without_the_setting_nothing_is_looked_for(store, tmp_path, monkeypatch):
+def test_without_the_setting_nothing_is_watched(store, tmp_path, monkeypatch):
     monkeypatch.setattr(occasions, "current", lambda *_: pytest.fail("it was looked for"))
     look(store, Settings(data=tmp_path), NOW)

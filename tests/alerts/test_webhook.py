@@ -22,7 +22,7 @@ def refusal(url: str) -> AlertNotSent:
     return caught.value
 
 
-def test_one_post_of_json_with_the_text_that_slack_shows():
+def test_alert_is_one_json_post_with_the_text_field_of_slack():
     with serving(lambda asked: (200, b"ok")) as server:
         webhook.post(server.url + SECRET, ALERT, "main")
     (asked,) = server.asked
@@ -46,7 +46,7 @@ def test_one_post_of_json_with_the_text_that_slack_shows():
     ],
     ids=["500", "429", "429 for ever", "503 with a date", "404"],
 )
-def test_a_refusal_is_a_sentence_without_the_address(reply, said, wait):
+def test_refusal_is_reported_in_a_sentence_without_the_url(reply, said, wait):
     with serving(lambda asked: reply) as server:
         error = refusal(server.url + SECRET)
     assert said in str(error) and error.retry_after == wait
@@ -61,14 +61,14 @@ def test_redirects_are_not_followed(status):
         assert private.asked == []
 
 
-def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
+def test_server_that_does_not_answer_times_out(monkeypatch):
     monkeypatch.setattr(webhook, "TIMEOUT", (0.2, 0.2))
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}{SECRET}"
         assert "did not answer in time" in str(refusal(url))
 
 
-def test_a_server_that_is_not_there_or_cannot_speak_tls_is_a_sentence():
+def test_unreachable_server_and_failed_tls_are_reported_in_a_sentence():
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         gone = f"http://127.0.0.1:{free.getsockname()[1]}{SECRET}"
     assert "127.0.0.1 cannot be reached" in str(refusal(gone))
@@ -81,7 +81,7 @@ def test_a_huge_answer_is_not_read():
         webhook.post(server.url + SECRET, ALERT, "main")
 
 
-def test_the_check_asks_the_server_and_not_the_webhook():
+def test_check_connects_to_the_server_without_calling_the_webhook():
     with serving(lambda asked: (404, b"")) as server:
         assert "127.0.0.1 answers" in webhook.reachable(server.url + SECRET)
     assert [(asked.method, asked.path) for asked in server.asked] == [("HEAD", "/")]

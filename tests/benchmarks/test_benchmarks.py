@@ -9,7 +9,7 @@ from benchmarks.store import run
 from vibecheck.vision.classifier import EMBEDDED
 
 
-def test_the_dashboards_data_is_measured_step_by_step(tmp_path):
+def test_dashboard_benchmark_measures_each_step(tmp_path):
     rows = run(300, tmp_path)
     assert rows[0]["step"].startswith("all, cold") and len(rows) == 6
     assert all(row["cpu_s"] > 0 and row["grown_mb"] > 0 for row in rows)
@@ -21,13 +21,13 @@ def test_noise_benchmark_promotes_nothing():
     assert found["runs"] == 20 and found["promoted"] == 0
 
 
-def test_a_press_is_measured_with_and_without_a_shadow_model():
+def test_vibe_check_benchmark_measures_with_and_without_a_shadow_model():
     without, beside = shadow.run(EMBEDDED, 2, blocks=2, every=0.6)
     assert (without["read"], beside["presses"]) == (0, 2) and beside["read"] > 0
     assert 0 < without["median ms"] <= without["p95 ms"]
 
 
-def test_growth_is_measured_at_each_size(tmp_path):
+def test_growth_benchmark_measures_each_size(tmp_path):
     rows = growth.run([100, 300], postgres="postgresql+psycopg://nobody@127.0.0.1:9/none")
     assert [(row["database"], row["vibe_checks"]) for row in rows] == [("SQLite", 100), ("SQLite", 300)]
     assert all(row["checks_a_second"] > 0 and row["dashboard_all_ms"] > 0 for row in rows)

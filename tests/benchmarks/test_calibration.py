@@ -8,7 +8,7 @@ from tests.analytics.test_calibration_fit import miscalibrated
 
 
 @pytest.mark.quick
-def test_overconfidence_shows_without_calibration_and_goes_with_it():
+def test_calibration_benchmark_shows_overconfidence_only_without_calibration():
     said, truth = miscalibrated(3000, 2.5, 20)
     row = _deployment(Answers("planted", said, truth, np.ones(3000)), MIXES[0], 1)
     assert row["without"] > 0.2 and row["after 200"] < 0.06
@@ -16,7 +16,7 @@ def test_overconfidence_shows_without_calibration_and_goes_with_it():
 
 
 @pytest.mark.quick
-def test_equal_moods_leave_out_a_mood_with_few_faces():
+def test_balanced_sample_leaves_out_a_mood_with_few_faces():
     truth = np.repeat(np.arange(7), [500, 200, 200, 200, 200, 200, FEWEST_FACES - 1])
     faces = Answers("some", np.full((len(truth), 7), 1 / 7), truth, np.ones(len(truth)))
     mixed, weights = faces.mixed(MIXES[1])
@@ -25,6 +25,6 @@ def test_equal_moods_leave_out_a_mood_with_few_faces():
 
 
 @pytest.mark.quick
-def test_what_is_missing_is_named(tmp_path):
+def test_missing_data_is_named(tmp_path):
     rows, ways, missing = run(tmp_path, 1, tmp_path)
     assert (rows, ways) == ([], []) and str(NATURAL) in missing

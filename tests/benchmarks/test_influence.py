@@ -6,7 +6,7 @@ from benchmarks.influence import simulate
 
 
 @pytest.mark.parametrize(("keen", "hostile"), [(0, 0.0), (20, 0.0), (0, 0.01), (20, 0.01)])
-def test_interval_keeps_its_coverage_despite_keen_and_hostile_visitors(keen, hostile):
+def test_interval_keeps_its_coverage_with_very_active_and_hostile_visitors(keen, hostile):
     found = simulate(200, keen, hostile, weeks=600, seed=1)
     assert 0.93 <= found.coverage <= 0.97
     if hostile:

@@ -9,7 +9,7 @@ from benchmarks.harness.slow_line import Line, slow_line
 
 
 @pytest.mark.quick
-def test_what_passes_through_arrives_whole_as_late_as_the_line_is_slow():
+def test_slow_line_delivers_all_data_with_the_configured_delay():
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write((await reader.readexactly(30_000))[::-1])
         await writer.drain()

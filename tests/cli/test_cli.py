@@ -129,7 +129,7 @@ def test_empty_folder_is_reported(tmp_path):
     assert "no pictures" in run.stderr
 
 
-def test_predict_accepts_any_model_that_is_ready_here(pictures):
+def test_predict_accepts_any_installed_model(pictures):
     settings = Settings(data=pictures / "data")
     with closing(Registry.open(settings)) as registry:
         install(settings, registry, "better-1")
@@ -388,7 +388,7 @@ def test_a_model_is_compiled_listed_promoted_and_rolled_back(tmp_path):
     assert report["faces"] == 200 and report["source"] == str(tmp_path / "mine")
     made = (folder / "model.onnx").stat()
 
-    # What is there whole is not made again; the folder it came from stays as it was.
+    # An installed model is not built again, and its source folder is unchanged.
     run = vibecheck("compile", "./mine", "--json", cwd=tmp_path)
     (line,) = lines(run)
     assert (line["step"], line["version"]) == ("ready", version)
@@ -529,7 +529,7 @@ def test_stats_of_a_new_installation_are_null(tmp_path):
     assert found["accuracy"] is None and found["audits"] == 0 and found["retrain"]["recommended"] is False
 
 
-def test_the_report_is_one_file(tmp_path):
+def test_report_is_a_single_file(tmp_path):
     run = vibecheck("report", "--out", "report.html", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "How good is it, really?" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -26,7 +26,7 @@ def labelled(tmp_path, astronaut, empty_room):
     return tmp_path
 
 
-def test_an_import_tells_what_became_of_each_line(labelled):
+def test_import_reports_the_outcome_of_each_line(labelled):
     run = vibecheck("import", "labels.csv", "--json", cwd=labelled)
     assert run.returncode == 1, run.stderr
     told = json.loads(run.stdout)
@@ -45,7 +45,7 @@ def test_an_import_tells_what_became_of_each_line(labelled):
     assert "Ann" not in found[0][4]
 
 
-def test_import_uses_the_champion_or_the_embedded_model_until_it_is_ready(labelled):
+def test_import_uses_the_embedded_model_until_the_champion_is_installed(labelled):
     settings = Settings(data=labelled / "data")
     with closing(Registry.open(settings)) as registry:
         now = datetime.now(UTC)

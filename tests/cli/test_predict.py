@@ -54,7 +54,7 @@ def test_long_names_are_wrapped_and_not_cut(phone):
     assert name in "".join(line.split(" ")[0] for line in done.stdout.splitlines())
 
 
-def test_video_gives_one_line_per_reading_and_a_summary(tmp_path, astronaut):
+def test_video_prints_one_line_per_reading_and_a_summary(tmp_path, astronaut):
     path = video(tmp_path / "clip.mp4", [face(astronaut)] * 11 + [NOBODY] * 10)
     done = run("--json", "--every", "0.5", path)
     assert done.exit_code == 0, done.output

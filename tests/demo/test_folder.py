@@ -112,7 +112,7 @@ def test_the_same_plan_makes_the_same_history(made, portraits, tmp_path):
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(folder)).read_bytes()
 
 
-def test_real_records_are_never_written_over_or_mixed_in(tmp_path):
+def test_real_records_are_never_overwritten_or_mixed_with_synthetic_ones(tmp_path):
     real = tmp_path / "real"
     store = open_store(Settings(data=real))
     store.add(a_prediction(), None)
@@ -126,14 +126,14 @@ def test_real_records_are_never_written_over_or_mixed_in(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["file", "DEMO"])
-def test_a_folder_with_anything_in_it_is_refused(tmp_path, name):
+def test_folder_that_is_not_empty_is_refused(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(RecordsError, match="does not exist yet"):
         build(tmp_path, PLAN, None, replace=True)
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
-def test_a_file_in_the_way_is_refused(tmp_path):
+def test_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RecordsError, match="does not exist yet"):
         build(tmp_path / "file", PLAN, None)

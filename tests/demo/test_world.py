@@ -90,7 +90,7 @@ def test_light_and_accuracy_drop_in_the_last_week(world):
     assert happy[last].mean() < happy[before].mean() - 0.08
 
 
-def test_there_are_many_people_and_some_come_again(world):
+def test_there_are_many_visitors_and_some_return(world):
     people, visits = np.unique(world.visitor, return_counts=True)
     assert len(people) > 1000 and visits.max() > 50
     assert len(np.unique(world.visitor[world.kept])) > 100

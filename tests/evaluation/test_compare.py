@@ -26,7 +26,7 @@ def counts(won, lost, both=40, neither=20):
     return compare((truth + champion) % 7, (truth + challenger) % 7, truth)
 
 
-def test_only_pictures_on_which_they_differ_decide():
+def test_only_pictures_with_different_answers_decide():
     seen = counts(won=12, lost=3)
     assert (seen.won, seen.lost, seen.champion, seen.challenger) == (12, 3, 43, 52)
     assert seen.evidence == counts(won=12, lost=3, both=400).evidence
@@ -40,7 +40,7 @@ def test_verdict_follows_the_evidence_and_says_how_many_audits_are_missing():
     assert f"about {verdict.needed} more audits needed" in verdict.reason
 
 
-def test_a_later_challenger_of_the_same_champion_needs_more():
+def test_later_challenger_of_the_same_champion_needs_more_evidence():
     assert judge(counts(8, 0), attempt=1).proved and not judge(counts(8, 0), attempt=2).proved
     assert judge(counts(10, 0), attempt=2).proved and "of 60)" in judge(counts(10, 0), attempt=2).reason
 
@@ -52,7 +52,7 @@ def test_challenger_that_is_not_ahead_is_not_told_to_wait():
         assert "not ahead" in verdict.reason
 
 
-def test_without_labels_nothing_is_proved():
+def test_comparison_without_labels_proves_nothing():
     nothing = compare(np.array([], int), np.array([], int), np.array([], int))
     assert not judge(nothing).proved
     assert not judge(nothing, reference=counts(50, 0)).proved
@@ -94,7 +94,7 @@ def test_constant_answers_prove_nothing():
 
 
 @given(st.integers(20, 40), st.integers(0, 2**32 - 1))
-def test_the_chance_is_that_of_shuffled_labels(n, seed):
+def test_chance_matches_a_permutation_test(n, seed):
     rng = np.random.default_rng(seed)
     truth, answers = rng.integers(0, 3, (2, n))
     shuffled = rng.permuted(np.tile(truth, (1000, 1)), axis=1)
@@ -102,7 +102,7 @@ def test_the_chance_is_that_of_shuffled_labels(n, seed):
     assert chance_if_shuffled(answers, truth) == pytest.approx(share, abs=0.08)
 
 
-def test_missing_labels_are_counted_in_visitors_where_a_few_gave_most():
+def test_missing_labels_are_counted_in_visitors_if_a_few_gave_most():
     """Four visitors on whom the challenger always wins: more of them are needed, not more of theirs."""
 
     def seen(visitors: int):
@@ -114,7 +114,7 @@ def test_missing_labels_are_counted_in_visitors_where_a_few_gave_most():
     assert not judge(seen(4 + needed // 10 - 1)).proved
 
 
-def test_evidence_that_settled_bets_lost_has_to_be_made_up_for():
+def test_evidence_lost_in_settled_bets_must_be_regained():
     truth = np.arange(8) % 7
     lost = evidence.settle([-1] * 20, range(20), NOON)
     every = compare((truth + 1) % 7, truth, truth, settled=lost)

@@ -42,12 +42,12 @@ def test_settled_bets_count_as_if_their_labels_were_still_there(before, after):
     assert evidence.highest([], [], kept) == pytest.approx(min(last, evidence.LARGEST))
 
 
-def test_deleting_old_labels_does_not_begin_the_test_again():
+def test_deleting_old_labels_does_not_restart_the_test():
     found = proof.over_years(runs=80)
     assert found["any proved"] <= 0.05 < 0.1 < found["any proved, if deleted labels were forgotten"]
 
 
-def test_settled_bets_survive_as_json_and_others_are_none():
+def test_settled_bets_survive_json_and_malformed_ones_are_none():
     kept = evidence.settle([1, -1, 1], "aab", NOON)
     name = settled.name_of("champion", NOON)
     read = json.loads(json.dumps({name: kept.plain()}))
@@ -57,7 +57,7 @@ def test_settled_bets_survive_as_json_and_others_are_none():
         assert settled.settled_of({name: kept.plain() | wrong}, "champion", NOON) is None
 
 
-def test_long_histories_neither_overflow_nor_vanish():
+def test_long_histories_neither_overflow_nor_underflow():
     assert evidence.highest([1] * 5000, range(5000)) == evidence.LARGEST
     assert 0 <= evidence.highest([-1] * 5000, range(5000)) < 1
     assert evidence.of_counts(0, 5000) < 1e-9 and evidence.of_counts(5000, 0) == pytest.approx(

@@ -1,4 +1,4 @@
-"""A report file is untrusted input: it is read as it was written, or refused."""
+"""A report file is untrusted input: it is read back unchanged, or refused."""
 
 import json
 from datetime import UTC, datetime

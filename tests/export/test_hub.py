@@ -16,7 +16,7 @@ from vibecheck.vision.classifier import EMBEDDED
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = "model.safetensors"
-# Fetches into a folder, and says as JSON what it is told.
+# Downloads into a folder, and prints its progress as JSON.
 FETCH = """
 import json, sys
 from pathlib import Path
@@ -121,7 +121,7 @@ def test_stalled_download_is_requested_again(hub, tmp_path):
     assert len(hub.downloads(WEIGHTS)) > 1
 
 
-def test_a_pinned_revision_is_what_is_fetched(hub, tmp_path):
+def test_pinned_revision_is_downloaded(hub, tmp_path):
     assert fetch(tmp_path, hub.url, f"{REPO}@{SHA}")[1] is None
     assert fetch(tmp_path, hub.url, f"{REPO}@main")[1] is None
     problem = fetch(tmp_path, hub.url, f"{REPO}@other")[1]
@@ -175,7 +175,7 @@ def test_answer_that_is_no_json_is_reported(hub, tmp_path):
     assert problem["kind"] == "HubUnreachable" and "cannot be read" in problem["sentence"]
 
 
-def test_a_file_with_another_checksum_is_refused_and_not_kept(hub, tmp_path):
+def test_file_with_a_wrong_checksum_is_refused_and_deleted(hub, tmp_path):
     hub.lies = {WEIGHTS: "0" * 64}
     problem = fetch(tmp_path, hub.url)[1]
     assert problem["kind"] == "ModelError" and "checksum" in problem["sentence"]

@@ -151,7 +151,7 @@ def test_a_temperature_that_was_changed_after_compiling_is_refused(compiler, tmp
         ("model.safetensors", "not weights"),
     ],
 )
-def test_a_folder_that_cannot_be_compiled_is_refused_and_left_as_it_was(compiler, tmp_path, name, content):
+def test_folder_that_cannot_be_compiled_is_refused_and_left_unchanged(compiler, tmp_path, name, content):
     folder = small_vit(tmp_path / "vit", NAMES)
     (folder / name).write_text(content)
     before = sorted(path.name for path in folder.iterdir())

@@ -76,13 +76,13 @@ def some_prefixed(weights):
         (lambda weights: {"x": weights["classifier.bias"]}, "and 2[0-9] more"),
     ],
 )
-def test_weights_that_are_not_those_of_the_model_are_named(torch_model, tmp_path, change, words):
+def test_missing_and_unexpected_weights_are_named(torch_model, tmp_path, change, words):
     folder = rewrite(small_vit(tmp_path / "vit", NAMES), change)
     with pytest.raises(ModelError, match=words):
         torch_model.open_folder(folder, Manifest(version="v"))
 
 
-def test_buffers_that_the_model_computes_itself_do_not_matter(torch_model, tmp_path):
+def test_missing_buffers_that_the_model_computes_itself_are_no_error(torch_model, tmp_path):
     import torch
 
     def older(weights):

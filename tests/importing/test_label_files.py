@@ -148,7 +148,7 @@ def test_unicode_normalisation_of_file_names_may_differ(folder):
     assert not one(folder, "path,label\nZo\u00eb/none.jpg,sad").path.exists()
 
 
-def test_the_pictures_may_lie_in_another_folder_and_then_only_there(folder, tmp_path):
+def test_pictures_are_read_only_from_the_given_folder(folder, tmp_path):
     elsewhere = tmp_path / "labels"
     elsewhere.mkdir()
     found = lines(elsewhere, "path,label\na.jpg,happy\n../labels/labels.csv,sad\n", pictures=folder)

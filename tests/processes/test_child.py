@@ -24,7 +24,7 @@ def runs(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def test_a_child_that_ignores_the_end_of_its_input_is_killed():
+def test_child_that_ignores_the_end_of_its_input_is_killed():
     sleeper = child.start(SLEEPER)
     begun = time.monotonic()
     child.end(sleeper, within=0.2)

@@ -103,7 +103,7 @@ def starters(path: Path) -> list[str]:
     return [call for call in calls if call in names]
 
 
-def test_processes_are_started_by_the_module_that_chooses_their_environment():
+def test_only_the_module_that_chooses_the_environment_starts_processes():
     root = Path(child.__file__).parents[2]
     found = {
         str(path.relative_to(root)): calls

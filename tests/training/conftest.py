@@ -19,7 +19,7 @@ CHILD = (sys.executable, "-I", "-S", str(Path(__file__).with_name("child.py")))
 
 @pytest.fixture
 def open_desk(settings: Settings) -> Iterator[Callable[[], TrainingRuns]]:
-    """Opens the runs, as each copy of the app does; ends what is still running at last."""
+    """Opens the runs, as each copy of the app does; ends what is still running after the test."""
     opened = []
 
     def open_one(data: Path | None = None, command: Sequence[str] = CHILD) -> TrainingRuns:

@@ -15,7 +15,7 @@ from vibecheck.training.runs import RunRequest, log_of
 from vibecheck.training.runs_table import LEASE
 
 
-def test_a_run_goes_through_to_its_report(desk):
+def test_run_completes_with_its_report(desk):
     job = ended(desk, desk.start(RunRequest("quick", since=date(2026, 1, 2), epochs=4)))
     assert (job.state, job.sentence) == ("finished", "tuned-1 is ready.")
     assert job.progress.finished.version == "tuned-1" and job.progress.judged.proved

@@ -51,7 +51,7 @@ def test_folder_without_a_model_is_refused(tmp_path):
         estimate.size_of(tmp_path)
 
 
-def test_more_pictures_passes_or_layers_that_learn_take_longer():
+def test_more_pictures_passes_or_trained_layers_take_longer():
     passes = Schedule(2, 4, 8, 0.5)
     plain = estimate.of(LARGE, 400, 100, passes).minutes
     assert estimate.of(LARGE, 800, 100, passes).minutes > plain

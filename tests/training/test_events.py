@@ -69,7 +69,7 @@ def test_text_is_cut_and_has_no_control_characters():
     assert told.error.startswith("a [31m b") and len(told.error) == LONGEST_TEXT
 
 
-def test_progress_gathers_what_was_said():
+def test_progress_is_collected_from_the_events():
     progress = heard(
         {"event": "collected", "rows": 10, "train": 8},
         {"event": "started", "epochs": 2, "device": "cpu"},
@@ -107,7 +107,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends():
     assert list(progress.losses) == sorted(progress.losses)
 
 
-def test_lines_come_whole_however_they_arrive():
+def test_lines_are_complete_however_the_bytes_arrive():
     stream = io.BytesIO(b'{"a":1}\n\n{"b":2}\r\n{"half":')
     one_by_one = list(lines(stream, lambda _: stream.read(1)))
     assert one_by_one == [b'{"a":1}', b"", b'{"b":2}\r', b'{"half":']

@@ -10,7 +10,7 @@ def test_other_load_slows_the_estimate_if_there_are_no_past_runs(load, factor):
     assert pace([], threads=1, cores=2, load=load) == pytest.approx(factor)
 
 
-def test_past_runs_at_a_load_like_this_say_more_than_the_load():
+def test_past_runs_at_a_similar_load_take_precedence_over_the_load():
     assert pace([PastRun(2.0, 4.0, 0.5)], threads=1, cores=2, load=0.0) == 2.0
     runs = [PastRun(2.0, 4.0, 9.0), PastRun(1.0, 2.5, 8.0), PastRun(4.0, 4.0, 9.5)]
     assert pace(runs, threads=1, cores=2, load=9.0) == 2.0
@@ -19,7 +19,7 @@ def test_past_runs_at_a_load_like_this_say_more_than_the_load():
     assert pace(latest + old, threads=1, cores=2, load=0.0) == 1.2, "only the latest count"
 
 
-def test_runs_on_an_idle_machine_say_nothing_about_a_busy_one():
+def test_runs_on_an_idle_machine_do_not_estimate_a_busy_one():
     idle = [PastRun(2.0, 2.0, 0.1)] * LATEST
     assert pace(idle, threads=1, cores=2, load=2.0) == pytest.approx(4.0)
     busy = PastRun(2.0, 6.0, 2.2)
@@ -27,7 +27,7 @@ def test_runs_on_an_idle_machine_say_nothing_about_a_busy_one():
     assert pace([busy, *idle], threads=1, cores=2, load=0.0) == 1.0
 
 
-def test_runs_whose_load_was_not_noted_count():
+def test_runs_without_a_recorded_load_count():
     assert pace([PastRun(2.0, 4.0)], threads=1, cores=2, load=40.0) == 2.0
 
 

@@ -21,7 +21,7 @@ def test_missing_or_malformed_report_reads_as_none(tmp_path):
     assert folder.report() == {"proved": True}
 
 
-def test_cleaning_touches_nothing_but_folders_of_runs(tmp_path):
+def test_cleanup_deletes_only_run_folders(tmp_path):
     assert clean(tmp_path / "missing", []) is None
     for name in ("a" * 32, "b" * 32, "notes", "c" * 31):
         (tmp_path / name).mkdir()

@@ -25,7 +25,7 @@ def ledger_time(connection, job_id: str):
     return connection.execute(jobs.select().where(jobs.c.id == job_id)).one().renewed_at
 
 
-def test_a_second_run_waits_for_the_end_of_the_first(ledger):
+def test_second_run_starts_only_after_the_first_ended(ledger):
     ledger.begin(A, {"base": "x"}, "here", "1")
     with pytest.raises(JobError, match="under way already"):
         ledger.begin(B, {}, "there", "2")
@@ -104,7 +104,7 @@ def test_old_runs_are_forgotten(ledger):
         ledger.get(f"{0:032x}")
 
 
-def test_progress_of_another_version_of_the_app_is_no_obstacle(engine, ledger):
+def test_progress_written_by_another_version_is_readable(engine, ledger):
     ledger.begin(A, {}, "here", "1")
     with writing(engine) as connection:
         connection.execute(jobs.update().values(progress={"losses": "none"}))
