@@ -28,6 +28,7 @@ from finetune.metrics import report
 from finetune.training.augment import augment, mixed
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
+from vibecheck.names.version_name import check_version_name
 
 # The share of faces that is augmented in the last epochs.
 CALM_SHARE = 0.5
@@ -50,9 +51,14 @@ def pretrain(
     matching: Beyer et al. 2022, arXiv:2106.05237). Stops after the first epoch that ends later than `minutes`
     after the beginning; another call with the same arguments resumes. `tell` gets a dict after each epoch,
     and one at the end. On a CPU, the same recipe, data, machine and number of threads give the same model.
-    Raises VibeCheckError if `out` holds a checkpoint of other arguments, or if a teacher has no checkpoint.
+    Raises VibeCheckError if the name of `out` cannot be a version's, if `out` holds a checkpoint of other
+    arguments, or if a teacher has no checkpoint.
     """
     began = time.monotonic()
+    try:
+        check_version_name(out.name)
+    except ValueError as error:
+        raise VibeCheckError(f"The name of the folder --out becomes the version: {error}.") from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True  # pictures keep their size for a whole epoch
     faces = training_set(train, muxspace, recipe)
@@ -78,7 +84,7 @@ def pretrain(
         if elapsed > minutes * 60 and epoch + 1 < recipe.epochs:
             return False
     data = "FER+ and muxspace" if muxspace else "FER+"
-    taught = f", with the teachers {', '.join(run.teachers.names)}," if teachers else ""
+    taught = f", with {len(teachers)} teacher{'s' * (len(teachers) > 1)}," if teachers else ""
     origin = f"trained on {data}{taught} by python -m finetune pretrain"
     tell(finish(run.average.module, recipe, run.priors, valid, out, origin))
     return True

@@ -122,7 +122,7 @@ def write(learned: Learned, base: Model, version: str, folder: Path) -> None:
     manifest = base.manifest.model_copy(
         update={
             "version": version,
-            "origin": f"fine-tuned here from {base.version} on {count} labelled pictures"[:300],
+            "origin": f"fine-tuned here from {base.version} on {count} labelled pictures",
             "temperature": learned.temperature,
             "prior_strength": learned.about["prior_strength"],
             "promised_accuracy": None,

@@ -88,10 +88,10 @@ def test_batch_norm_is_folded_into_the_convolutions(compiled, tmp_path):
 
 def test_vision_transformer_with_other_label_names_is_compiled(compiler, tmp_path):
     labels = ["sadness", "disgust", "anger", "neutral", "fearful", "surprised", "happiness"]
-    folder = small_vit(tmp_path / "vit", labels)
+    folder = small_vit(tmp_path / "my vit", labels)
     assert compiler.compile_folder(folder, face_probes(20)) < 1e-4
     classifier = Classifier.load(folder)
-    assert (classifier.version, classifier.side) == ("vit", 32)
+    assert (classifier.version, classifier.side) == ("my-vit", 32)
     crops = compiler._resized(face_probes(20), 32)
     theirs = pytorch_probabilities(folder, crops)
     order = [

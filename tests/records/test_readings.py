@@ -8,6 +8,7 @@ import pytest
 from tests.records.examples import JPEG, NOON, a_prediction
 from vibecheck.records.db.transactions import database_now
 from vibecheck.records.readings import WAIT, ShadowReading
+from vibecheck.vision.manifest import Manifest
 
 SHARES = (0.05, 0.05, 0.05, 0.7, 0.05, 0.05, 0.05)
 
@@ -56,6 +57,13 @@ def test_prediction_waits_for_its_readings_before_it_is_sent_but_not_forever(sto
     later = store.outbox("another", timedelta(minutes=2))
     later._clock = lambda connection: database_now(connection) + WAIT
     assert [each.row.prediction_id for each in later.claim(9)] == [unread.id]
+
+
+def test_a_model_may_have_any_name_that_its_manifest_allows(store):
+    made = a_prediction()
+    store.add(made, None)
+    store.readings.add([reading(made.id, Manifest(version="मॉडल").version)])
+    assert store.readings.of(made.id) == (reading(made.id, "मॉडल"),)
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,13 @@ from vibecheck.emotions import EMOTIONS, NAMES, Emotion
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.compare import Comparison, Count, Share, veto
 from vibecheck.evaluation.proof import Proof
+from vibecheck.names.version_name import VersionName
 
 FORMAT: Literal[1] = 1
 JSON_FILE, HTML_FILE = "report.json", "report.html"
 LARGEST = 10_000_000  # bytes
 
 Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
-VersionName = Annotated[str, Field(max_length=120, pattern=r"^[\w.@/-]+$")]
 Mood = Annotated[str, Field(pattern=f"^({'|'.join(NAMES)})$")]
 _STRICT = ConfigDict(extra="ignore", allow_inf_nan=False)
 

@@ -21,6 +21,7 @@ from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError, PictureError, RecordsError
 from vibecheck.models.installed import MATERIAL, WEIGHTS, Installed, Shelf, content_of
 from vibecheck.models.version import Version
+from vibecheck.names.version_name import as_version_name
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED, Classifier, labels_of
@@ -126,8 +127,8 @@ def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, aga
     if (folder / FILE_NAME).exists():
         manifest = Manifest.read(folder)
     else:
-        name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in folder.name)
-        manifest = Manifest(version=f"{name[:100]}@{content[:12]}", origin=f"the folder {folder}"[:300])
+        name = as_version_name(folder.name)[:100]
+        manifest = Manifest(version=f"{name}@{content[:12]}", origin=f"the folder {folder}"[:300])
 
     def whole() -> Installed | None:
         there = shelf.find(manifest.version)

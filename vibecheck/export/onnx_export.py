@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from vibecheck.errors import ModelError
 from vibecheck.export.pixels import one_line
 from vibecheck.export.torch_model import WithPixels, open_folder
+from vibecheck.names.version_name import as_version_name
 from vibecheck.vision.classifier import ONNX_FILE, made_with
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 
@@ -37,7 +38,10 @@ def compile_folder(folder: Path, faces: np.ndarray) -> float:
     the folder a default one is written. Raises ModelError and writes nothing if the difference is over
     TOLERANCE.
     """
-    manifest = Manifest.read(folder) if (folder / FILE_NAME).exists() else Manifest(version=folder.name)
+    if (folder / FILE_NAME).exists():
+        manifest = Manifest.read(folder)
+    else:
+        manifest = Manifest(version=as_version_name(folder.resolve().name)[:120])
     model, side = open_folder(folder, manifest, attention="eager")
     probe = _resized(faces, side)
     graph = _in_half_where_exact(export(model, torch.from_numpy(probe[:2])))

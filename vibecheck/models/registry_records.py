@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from vibecheck.models import registry_rows
 from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
+from vibecheck.names.version_name import VersionName
 from vibecheck.records import calibration_rows
 from vibecheck.records.db.tables import promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import database_now
@@ -30,7 +31,7 @@ class VersionRecord:
     since. `challenger` says whether it is the challenger. `learned` are its calibrations.
     """
 
-    version: Annotated[str, Field(max_length=120, pattern=r"^[\w.@/-]+$")]
+    version: VersionName
     origin: Text
     source: Text
     metrics: dict[str, Any]

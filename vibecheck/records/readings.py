@@ -4,7 +4,6 @@ A prediction records what was shown: one model's average over several frames. It
 by every model that is compared, so that one label judges all of them (see `models/shadow.py`).
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
+from vibecheck.names.version_name import check_version_name
 from vibecheck.records.db.tables import predictions, readings
 from vibecheck.records.db.transactions import INSERTS, reading, writing
 from vibecheck.records.outbox import queue
@@ -40,8 +40,7 @@ class ShadowReading:
 
     def __post_init__(self) -> None:
         check_id(self.prediction_id)
-        if re.fullmatch(r"[\w.@/-]{1,120}", self.version) is None:
-            raise ValueError(f"{self.version[:120]!r} is not the name of a version")
+        check_version_name(self.version)
         check_probabilities(self.probabilities)
         if not 0 <= self.took_ms < LARGEST:
             raise ValueError("took_ms must be a duration")

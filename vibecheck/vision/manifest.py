@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
+from vibecheck.names.version_name import VersionName
 
 FILE_NAME = "vibecheck.json"
 
@@ -22,9 +23,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: str = Field(
-        max_length=120, pattern=r"^[\w.@/-]+$", description="Written with every prediction it makes."
-    )
+    version: VersionName = Field(description="Written with every prediction it makes.")
     origin: str = Field("", max_length=300, description="Where it came from, for people.")
     grey: bool = Field(False, description="It was trained on grey pictures: luma goes into all channels.")
     crop_scale: float = Field(

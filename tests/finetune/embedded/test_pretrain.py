@@ -130,6 +130,14 @@ def test_a_checkpoint_of_another_recipe_is_refused(pretrain, small, splits, tmp_
         pretrain.pretrain(train, valid, tmp_path, small, muxspace=valid)
 
 
+def test_a_folder_whose_name_no_version_can_have_is_refused_before_training(
+    pretrain, small, splits, tmp_path
+):
+    with pytest.raises(VibeCheckError, match="becomes the version: 'my run' is not the name of a version"):
+        pretrain.pretrain(*splits, tmp_path / "my run", small)
+    assert not (tmp_path / "my run").exists()
+
+
 def test_fewer_faces_than_a_batch_are_refused(pretrain, small, splits, tmp_path):
     train, valid = splits
     with pytest.raises(VibeCheckError, match="fewer than one batch"):
@@ -164,9 +172,7 @@ def test_a_network_learns_the_mean_answers_of_its_teachers(
         train, splits[1], taught, recipe, events.append, muxspace=more, teachers=[trained[0], trained[0]]
     )
     assert events[-2]["accuracy"] > 0.35  # one in seven by guessing
-    origin = (
-        "trained on FER+ and muxspace, with the teachers small-1, small-1, by python -m finetune pretrain"
-    )
+    origin = "trained on FER+ and muxspace, with 2 teachers, by python -m finetune pretrain"
     assert Classifier.load(taught).manifest.origin == origin
 
 
@@ -291,7 +297,7 @@ def test_the_command_trains_on_both_sets_with_teachers(ferplus, trained, tmp_pat
     assert run.exit_code == 0, run.output
     epoch, finished = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     assert (epoch["epoch"], epoch["of"]) == (1, 1)
-    origin = "trained on FER+ and muxspace, with the teachers small-1, by python -m finetune pretrain"
+    origin = "trained on FER+ and muxspace, with 1 teacher, by python -m finetune pretrain"
     assert finished["manifest"]["origin"] == Manifest.read(tmp_path / "m").origin == origin
 
 

@@ -1,0 +1,1 @@
+"""Names that several packages check."""
