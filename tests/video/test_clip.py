@@ -173,7 +173,7 @@ def test_bytes_that_name_other_files_are_no_video(content):
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (Limits(seconds=1), r"me\.mp4 is 4 s long; at most 1 s are taken\. Trim it"),
+        (Limits(seconds=1), r"me\.mp4 is 4 s long; at most 1 s are accepted\. Trim it"),
         (
             Limits(frame=320 * 240 * 1.5 - 1),
             r"me\.mp4 has frames of 320 x 240 pixels.* Convert it to 1080p\.",

@@ -391,7 +391,7 @@ def test_pictures_up_to_the_size_limits_are_accepted_and_beyond_refused():
     assert decode(small).shape == (16, 16, 3)
     padded = small + b"\0" * (MAX_BYTES - len(small))
     assert decode(padded).shape == (16, 16, 3)
-    with pytest.raises(PictureTooLarge, match=r"^It is 30\.1 MB; at most 30 MB are taken"):
+    with pytest.raises(PictureTooLarge, match=r"^It is 30\.1 MB; at most 30 MB are accepted"):
         decode(padded + b"\0" * 100_000, name="It")
 
 
@@ -431,7 +431,7 @@ REFUSED = [
     ("text", b"hello, world", "is not a picture"),
     ("text that begins as a BMP", b"BMW is a maker of cars and motorcycles", "is damaged"),
     ("zeros", bytes(1000), "is not a picture"),
-    ("pdf", b"%PDF-1.7\n", "is a PDF, which is not taken. Save it as JPEG or PNG"),
+    ("pdf", b"%PDF-1.7\n", "is a PDF, which is not accepted. Save it as JPEG or PNG"),
     ("svg", b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "is an SVG drawing"),
     ("svg with a mark", b"\xef\xbb\xbf <svg/>", "is an SVG drawing"),
     ("html", b"<html><body>", "is not a picture"),
@@ -659,7 +659,7 @@ def sparse(path: Path) -> None:
         (lambda path: None, UnreadablePicture, "There is no file {path}."),
         (Path.mkdir, UnreadablePicture, "{path} is a folder. Name a picture in it."),
         (os.mkfifo, UnreadablePicture, "{path} is not a file."),
-        (sparse, PictureTooLarge, "{path} is 30.1 MB; at most 30 MB are taken. Save it smaller."),
+        (sparse, PictureTooLarge, "{path} is 30.1 MB; at most 30 MB are accepted. Save it smaller."),
         (Path.touch, UnreadablePicture, "{path} is empty. Choose another picture."),
         (
             lambda path: path.write_text("hello"),
@@ -816,11 +816,11 @@ def test_scans_inside_a_tiff_count_as_well():
     [
         (
             lambda: huge("WEBP", 7210, 7210),
-            "at most 22 million are taken of a WebP picture. Save it smaller, or",
+            "at most 22 million are accepted for a WebP picture. Save it smaller, or",
         ),
         (
             lambda: png(7210, 7210, 8, 6, b""),
-            "at most 26 million are taken of a PNG. Save it smaller, or as JPEG.",
+            "at most 26 million are accepted for a PNG. Save it smaller, or as JPEG.",
         ),
         (
             lambda: saved(

@@ -139,7 +139,7 @@ class Clip:
             raise PictureTooLarge(f"{self.name} has frames of {width} x {height} pixels. Convert it to 4K.")
         if pixels is not None and width * height * pixels.padded_bits_per_pixel / 8 > self._limits.frame:
             raise PictureTooLarge(
-                f"{self.name} has frames of {width} x {height} pixels, more than are taken here. "
+                f"{self.name} has frames of {width} x {height} pixels, more than are accepted. "
                 "Convert it to 1080p."
             )
         if (seconds := self.seconds or 0.0) > self._limits.seconds + 1:
@@ -147,7 +147,7 @@ class Clip:
 
     def _too_long(self, what: str = " is too long") -> PictureTooLarge:
         return PictureTooLarge(
-            f"{self.name}{what}; at most {self._limits.seconds:.0f} s are taken. Trim it, and try again."
+            f"{self.name}{what}; at most {self._limits.seconds:.0f} s are accepted. Trim it, and try again."
         )
 
     def __enter__(self) -> "Clip":

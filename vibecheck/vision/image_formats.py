@@ -180,10 +180,10 @@ def too_many_pixels(size: tuple[int, int], most: int, kind: str, name: str) -> P
     """The error that says how many pixels are accepted; `kind` is empty if the limit is the same for all
     kinds.
     """
-    of_kind, instead = (f" of {kind}", ", or as JPEG") if kind else ("", "")
+    of_kind, instead = (f" for {kind}", ", or as JPEG") if kind else ("", "")
     return PictureTooLarge(
         f"{name} has {size[0]} x {size[1]} pixels, {size[0] * size[1] / 1e6:.1f} million; at most "
-        f"{most // 10**6} million are taken{of_kind}. Save it smaller{instead}."
+        f"{most // 10**6} million are accepted{of_kind}. Save it smaller{instead}."
     )
 
 

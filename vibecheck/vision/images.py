@@ -74,15 +74,15 @@ _Rows = Callable[[int, int], Image.Image]
 def decode(data: bytes, *, name: str = "This file") -> np.ndarray:
     """The picture in `data`: height x width x 3, uint8, RGB, upright, contiguous, the caller's own.
 
-    JPEG (of an MPO the first picture), PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC are taken; of an animation,
-    the first frame. Transparent pixels become white. Pictures of more than MAX_KEPT_PIXELS are made smaller,
-    others keep their size. Metadata (EXIF, location, colour profile) are dropped.
+    JPEG (of an MPO the first picture), PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC are accepted; of an
+    animation, the first frame. Transparent pixels become white. Pictures of more than MAX_KEPT_PIXELS are
+    made smaller, others keep their size. Metadata (EXIF, location, colour profile) are dropped.
 
     A picture of more than SMALL_PIXELS waits for one of the process's decoding slots, one of more than
     LARGE_PIXELS also for the large one before it.
 
-    `name` begins the sentence of an error. Raises PictureTooLarge for more bytes or pixels than are taken (by
-    the header, before anything is decoded), UnreadablePicture for everything else that cannot be used;
+    `name` begins the sentence of an error. Raises PictureTooLarge for more bytes or pixels than are accepted
+    (by the header, before anything is decoded), UnreadablePicture for everything else that cannot be used;
     nothing else is raised, whatever the bytes.
     """
     if not data:
@@ -91,7 +91,7 @@ def decode(data: bytes, *, name: str = "This file") -> np.ndarray:
         raise _too_many_bytes(len(data), name)
     kind = image_formats.sniff(data)
     if isinstance(kind, str):
-        raise UnreadablePicture(f"{name} is {kind}, which is not taken. Save it as JPEG or PNG.")
+        raise UnreadablePicture(f"{name} is {kind}, which is not accepted. Save it as JPEG or PNG.")
     if kind is None:
         raise _no_picture(name)
     try:
@@ -278,7 +278,7 @@ def _check_side(size: tuple[int, int], name: str) -> None:
 
 def _too_many_bytes(size: int, name: str) -> PictureTooLarge:
     return PictureTooLarge(
-        f"{name} is {size / 1e6:.1f} MB; at most {MAX_BYTES // 10**6} MB are taken. Save it smaller."
+        f"{name} is {size / 1e6:.1f} MB; at most {MAX_BYTES // 10**6} MB are accepted. Save it smaller."
     )
 
 

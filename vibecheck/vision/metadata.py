@@ -97,6 +97,8 @@ def _png(view: memoryview, name: str) -> Iterator[memoryview]:
 
 
 def _jpeg(view: memoryview) -> Iterator[memoryview]:
+    # Not by the walk of `jpeg_layout`, which goes on past stray bytes, scans and further images, as libjpeg
+    # does: from the first of these on, Pillow gets the file as it is.
     yield view[:2]
     position = 2
     while position + 4 <= len(view) and view[position] == 0xFF:
