@@ -16,7 +16,6 @@ from vibecheck.vision.crops import KEPT_SIDE, kept_crop
 from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.faces import Face, only_face
 from vibecheck.vision.images import decode, encode_jpeg, read_bytes
-from vibecheck.vision.reader import STILL_SIDE
 
 
 def from_store(store: Store) -> list[LabelledPicture]:
@@ -91,7 +90,7 @@ def _face_of(data: bytes, detector: FaceDetector | None) -> tuple[bytes, Face | 
     if detector is None:
         small = max(picture.shape[:2]) <= KEPT_SIDE
         return (data if small else encode_jpeg(picture)), None
-    faces = detector.find(picture) or detector.find(picture, STILL_SIDE)
-    face = detector.refine(picture, detector.refine(picture, only_face(faces)))
+    faces = detector.find_in_photo(picture)
+    face = only_face(faces)
     kept, kept_face = kept_crop(picture, face, detector.bystanders(picture, face, faces[1:]))
     return encode_jpeg(kept), kept_face

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vibecheck.emotions import NAMES
-from vibecheck.errors import PictureError
+from vibecheck.errors import LabelsError, PictureError
 from vibecheck.importing import label_files
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.readings import ShadowReading
@@ -16,7 +16,6 @@ from vibecheck.vision.crops import model_crop
 from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.faces import Face, face_filling
 from vibecheck.vision.images import decode, read_file
-from vibecheck.vision.reader import STILL_SIDE
 
 # Crops in memory at a time.
 AT_ONCE = 256
@@ -95,13 +94,12 @@ def read_reference(models: Sequence[Classifier], source: Path) -> tuple[list[np.
             continue
         try:
             picture = read_file(each.path)
-            found = detector.find(picture) or detector.find(picture, STILL_SIDE)
-            face = detector.refine(picture, found[0]) if found else None
+            face = next(iter(detector.find_in_photo(picture)), None)
         except PictureError:
             continue
         for model in unread:
             model.add(str(len(labels)), picture, face)
         labels.append(NAMES.index(each.label))
     if not labels:
-        raise label_files.LabelsError(f"{source} holds no labelled picture that can be read.")
+        raise LabelsError(f"{source} holds no labelled picture that can be read.")
     return [np.array(list(each.finish().values())) for each in unread], np.array(labels)

@@ -20,8 +20,6 @@ from vibecheck.vision.manifest import Manifest
 # Faces in photographs usually score 0.85 to 0.95, a pencil drawing 0.8, outlines alone 0.7. A painting or a
 # cartoon that is shaded like a photograph cannot be told from one.
 DOUBTFUL_SCORE = 0.75
-# px; longer side at which a still is searched again if no face was found in it.
-STILL_SIDE = 960
 # The largest face is read. In video, the face that was read before stays the one until another has this many
 # times its area, so that two people side by side do not alternate.
 TAKEOVER = 1.25
@@ -32,12 +30,12 @@ class Reading:
     """What one model read in one picture.
 
     `faces` are in the picture's pixels: first the face that was read, then the others, largest first. Without
-    a face the fields after it are None. `probabilities` are seven, in the order of EMOTIONS. `kept` returns
+    a face, `probabilities` (seven, in the order of EMOTIONS), `quality` and `kept` are None. `kept` returns
     the crop that may be kept, without other people's faces, and the face in it (see `crops.kept_crop`). It
     is made on the first call, since few frames become a vibe check. It is None for a frame of which only a
-    part was searched for faces. `at` is when
-    the picture was taken, in seconds of a monotonic clock; `took_ms` how long the reading took; `model` is
-    the model that read it, `calibration` the id of the calibration it ran under, None as shipped.
+    part was searched for faces. `at` is when the picture was taken, in seconds of a monotonic clock;
+    `took_ms` how long the reading took; `model` is the model that read it, `calibration` the id of the
+    calibration it ran under, None as shipped.
     """
 
     at: float
@@ -139,12 +137,11 @@ class Reader:
     def read_still(self, picture: np.ndarray) -> Reading:
         """Read a photo (H x W x 3 uint8 RGB); more thorough and slower than `read_frame`."""
         start = time.perf_counter()
-        faces = self.detector.find(picture) or self.detector.find(picture, STILL_SIDE)
+        faces = self.detector.find_in_photo(picture)
         if not faces:
             return self._nobody(0.0, start)
-        face = self.detector.refine(picture, self.detector.refine(picture, faces[0]))
-        kept = partial(self._kept, picture, face, faces[1:])
-        return self._reading(picture, (face, *faces[1:]), 0.0, start, kept=kept)
+        kept = partial(self._kept, picture, faces[0], faces[1:])
+        return self._reading(picture, tuple(faces), 0.0, start, kept=kept)
 
     def read_frame(self, picture: np.ndarray, at: float, expected: Expected = NOTHING_EXPECTED) -> Reading:
         """Read a frame of video (H x W x 3 uint8 RGB) taken at `at` seconds."""
