@@ -102,11 +102,14 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
 
 def standing(engine: "Engine") -> None:
     from vibecheck.analytics.overview import ModelInUse, compute_model_status
-    from vibecheck.records.labels.trainable import Learnable
+    from vibecheck.records.labels.trainable import TrainableLabels
     from vibecheck.records.stats.queries import StatisticsQueries
 
     compute_model_status(
-        StatisticsQueries(engine), Learnable(engine), ModelInUse("demo-3", 0.8), datetime.now(UTC).date()
+        StatisticsQueries(engine),
+        TrainableLabels(engine),
+        ModelInUse("demo-3", 0.8),
+        datetime.now(UTC).date(),
     )
 
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from finetune.judging.read_pictures import read_pictures, read_reference
 from finetune.judging.write_report import without_faces, write
+from finetune.metrics import scores
 from vibecheck.analytics import model_comparison
-from vibecheck.analytics.calibration_error import calibration_error
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation.compare import Comparison, compare, judge
-from vibecheck.evaluation.report import BothScores, Changed, Report, Scores
+from vibecheck.evaluation.report import BothScores, Changed, Report
 from vibecheck.evaluation.settled import Settled, settled_of
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
@@ -31,8 +31,6 @@ from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
 
-# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
-QUESTION = 5000
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -104,9 +102,7 @@ def judge_challenger(
 
 def _recorded(store: Store, rows: Sequence[LabelledPicture]) -> set[str]:
     """Those of the pictures that are of predictions in the records."""
-    ids = [row.prediction_id for row in rows]
-    parts = (ids[start : start + QUESTION] for start in range(0, len(ids), QUESTION))
-    return {each for part in parts for each in store.with_pictures(part)}
+    return store.with_pictures([row.prediction_id for row in rows])
 
 
 def _judging(
@@ -202,25 +198,6 @@ def _compared(said: Sequence[np.ndarray], truth: np.ndarray) -> Comparison:
 def _pair(said: Sequence[np.ndarray], truth: np.ndarray) -> BothScores:
     champion, challenger = (scores(each, truth) for each in said)
     return BothScores(champion, challenger)
-
-
-def scores(probabilities: np.ndarray, truth: np.ndarray) -> Scores:
-    """The scores of N x 7 probabilities against N indices of moods; N is at least 1."""
-    answer = probabilities.argmax(axis=1)
-    right = answer == truth
-    confusion = np.zeros((len(NAMES), len(NAMES)), int)
-    np.add.at(confusion, (truth, answer), 1)
-    n, recognised = confusion.sum(axis=1), confusion.diagonal()
-    return Scores(
-        n=len(truth),
-        right=int(right.sum()),
-        accuracy=float(right.mean()),
-        balanced_accuracy=float((recognised[n > 0] / n[n > 0]).mean()),
-        ece=min(1.0, calibration_error(probabilities, truth)),
-        bias=float(probabilities.max(axis=1).mean() - right.mean()),
-        per_class={name: (int(k), int(of)) for name, k, of in zip(NAMES, recognised, n, strict=True)},
-        confusion=tuple(tuple(map(int, row)) for row in confusion),
-    )
 
 
 def _changed(

@@ -52,10 +52,7 @@ def judge(
 def compared(
     settings: Settings, challenger: str, champion: str, reference: Path | None, out: Path | None, rows
 ) -> tuple[Report, Path]:
-    """The report of a comparison on `rows`, and its folder.
-
-    Raises VibeCheckError.
-    """
+    """The report of a comparison on `rows`, and its folder. Raises VibeCheckError."""
     from finetune.judging.judge import judge_challenger
     from vibecheck.models.installed import Shelf
     from vibecheck.models.registry import Registry

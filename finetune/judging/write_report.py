@@ -6,8 +6,6 @@ was right, each marked with its prediction's id, so that deletions can remove it
 """
 
 import contextlib
-import os
-import tempfile
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -19,7 +17,7 @@ from vibecheck.errors import ModelError, PictureError
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, BothScores, Changed, Report, Scores
-from vibecheck.records.deletion.redact_reports import without_pictures
+from vibecheck.records.deletion.redact_reports import without_pictures, write_page
 from vibecheck.vision.images import decode, thumbnail
 
 # Pictures shown of each kind, and their side in px: a page of some hundred KB.
@@ -73,8 +71,8 @@ def write(report: Report, out: Path, pictures: Mapping[str, bytes]) -> Path:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write(out / JSON_FILE, report.as_json())
-        _write(out / HTML_FILE, page(report, pictures))
+        write_page(out / JSON_FILE, report.as_json())
+        write_page(out / HTML_FILE, page(report, pictures))
     except OSError as error:
         raise ModelError(f"The report cannot be written to {out} ({error.strerror}).") from error
     return out / HTML_FILE
@@ -83,7 +81,7 @@ def write(report: Report, out: Path, pictures: Mapping[str, bytes]) -> Path:
 def without_faces(path: Path) -> None:
     """Remove the faces from a report that another one has replaced; it may be gone, or on another machine."""
     with contextlib.suppress(OSError, ValueError):
-        _write(path, without_pictures(path.read_text(encoding="utf-8")))
+        write_page(path, without_pictures(path.read_text(encoding="utf-8")))
 
 
 def page(report: Report, pictures: Mapping[str, bytes] | None = None) -> str:
@@ -268,15 +266,3 @@ def _evidence(tally: Comparison, attempt: int | None) -> str:
         return ""
     proves = f"{threshold(attempt):,.0f} proves it, however often one looks. "
     return f"The evidence is {tally.evidence:,.3g}; {proves}"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, with mode 0600: it may show faces."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from vibecheck.analytics.overview import (
 )
 from vibecheck.records.csv_safety import to_csv
 from vibecheck.records.db.connect import open_database
-from vibecheck.records.labels.trainable import Learnable
+from vibecheck.records.labels.trainable import TrainableLabels
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.stats.results import Scope
 
@@ -31,7 +31,7 @@ CHAMPION = ModelInUse("demo-3", 0.99)
 
 
 def status_of(statistics: StatisticsQueries) -> ModelStatus:
-    return compute_model_status(statistics, Learnable(statistics._engine), CHAMPION, TODAY)
+    return compute_model_status(statistics, TrainableLabels(statistics._engine), CHAMPION, TODAY)
 
 
 @pytest.fixture(scope="module")

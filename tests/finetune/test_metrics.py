@@ -96,14 +96,6 @@ def logits_of_a_mix() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return honest, truth, prior
 
 
-def test_temperature_is_found_whatever_prior_correction_follows():
-    """Logits of a mix of moods, made too sure: by how much is found, whatever is corrected afterwards."""
-    honest, truth, prior = logits_of_a_mix()
-    for strength in (0.0, 0.5, 1.0):
-        found = temperature(1.7 * honest, truth, prior=prior, strength=strength)
-        assert found == pytest.approx(1.7, rel=0.05)
-
-
 def test_class_bias_is_found_and_few_labels_hardly_change_it():
     honest, truth, prior = logits_of_a_mix()
     tilt = np.array([0.5, -0.5, 0.0, 0.3, -0.3, 0.0, 0.0])

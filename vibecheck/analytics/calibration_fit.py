@@ -20,6 +20,7 @@ import numpy as np
 
 from vibecheck.analytics.calibration_error import calibration_error
 from vibecheck.records.learned_calibration import LearnedScaling
+from vibecheck.records.stats.visitor_tallies import numbered
 from vibecheck.vision.calibration import LARGEST_BIAS, SHIPPED, TemperatureScaling, logarithms, softmax
 
 FEWEST, FEWEST_FOR_BIAS = 50, 200  # audits
@@ -56,8 +57,7 @@ class Audited:
 
     def weights(self) -> np.ndarray:
         """The weight of each, without that of its age: 1, or less if its visitor gave many."""
-        numbers: dict[Hashable, int] = {}
-        who = np.array([numbers.setdefault(each, len(numbers)) for each in self.visitors], dtype=int)
+        who = numbered(self.visitors)
         of_each = np.bincount(who)
         most = len(self) / min(len(of_each), AS_MANY_VISITORS)
         return np.minimum(1.0, most / of_each)[who]

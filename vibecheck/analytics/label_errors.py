@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from vibecheck.records.labels.trainable import LabelCount, Learnable
+from vibecheck.records.labels.trainable import LabelCount, TrainableLabels
 from vibecheck.records.stats.results import Example
 
 # Below this confidence of the model, no label is doubted.
@@ -41,12 +41,12 @@ class NewLabels:
         return max(0, self.total - self.suspect_count)
 
 
-def new_labels(learnable: Learnable, version: str) -> NewLabels:
+def new_labels(trainable: TrainableLabels, version: str) -> NewLabels:
     """The labels that are new to a model version. Raises RecordsError."""
-    since = learnable.trained_at(version)
-    confident = thresholds(learnable.mean_label_probability())
-    number, suspects = learnable.suspects(confident, LISTED, since)
-    return NewLabels(since, tuple(learnable.counts(since)), tuple(suspects), number)
+    since = trainable.trained_at(version)
+    confident = thresholds(trainable.mean_label_probability())
+    number, suspects = trainable.suspects(confident, LISTED, since)
+    return NewLabels(since, tuple(trainable.counts(since)), tuple(suspects), number)
 
 
 def thresholds(mean_label_probability: Mapping[str, float]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from vibecheck.analytics.model_comparison import ComparedModel, PairedComparison
 from vibecheck.analytics.retrain import Advice, advice
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.slices import Slice, slices
-from vibecheck.records.labels.trainable import Learnable
+from vibecheck.records.labels.trainable import TrainableLabels
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.stats.results import Day, MoodPlays, Scope, VersionUse, VisitorTally
@@ -24,7 +24,7 @@ PERIODS = {"week": 7, "4 weeks": 28, "12 weeks": 84, "all": None}
 # The reference of drift: this many times the period, before it.
 REFERENCE = 4
 
-# The line shows at least this many days, for a week alone is no line.
+# The line shows at least this many days: a week alone would be a single point.
 LINE_DAYS = 84
 
 
@@ -136,7 +136,7 @@ def compute_overview(
 
 
 def compute_model_status(
-    statistics: StatisticsQueries, learnable: Learnable, champion: ModelInUse, today: date
+    statistics: StatisticsQueries, trainable: TrainableLabels, champion: ModelInUse, today: date
 ) -> ModelStatus:
     """Queries the records and computes the status of the models. Raises RecordsError."""
     uses = statistics.versions()
@@ -144,7 +144,7 @@ def compute_model_status(
     if live_since and champion.version not in {use.version for use in uses}:
         uses.append(VersionUse(champion.version, "", live_since, None, 0, None))
     versions = side_by_side(uses, statistics.groups(Scope()), statistics.bins_by_version(Scope()))
-    labels = new_labels(learnable, champion.version)
+    labels = new_labels(trainable, champion.version)
     lately = _drift(statistics, scope_of("4 weeks", today))
     return ModelStatus(
         champion=champion,

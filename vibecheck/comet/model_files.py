@@ -14,7 +14,7 @@ from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
 from vibecheck.comet.sdk_errors import sdk_errors
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError
-from vibecheck.models.installed import MATERIAL, WEIGHTS, checksum
+from vibecheck.models.installed import checksum, sources_in
 
 # The name of the group of files in an experiment that Comet treats as a model.
 GROUP = "vibecheck"
@@ -38,8 +38,8 @@ def registry_name(deployment: str) -> str:
 
 def files_of(folder: Path) -> dict[str, str]:
     """The files that a model is made from, with their SHA-256."""
-    paths = [*(folder / name for name in (*MATERIAL, "README.md")), *sorted(folder.glob(WEIGHTS))]
-    sums = {path.name: checksum(path) for path in paths if path.is_file() and FILE.fullmatch(path.name)}
+    paths = [path for path in sources_in(folder, "README.md") if FILE.fullmatch(path.name)]
+    sums = {path.name: checksum(path) for path in paths}
     return {name: digest for name, digest in sums.items() if digest is not None}
 
 
@@ -94,6 +94,8 @@ def fetch(comet: Comet, version: str, files: Mapping[str, str], folder: Path, te
 
 
 class _File:
+    """A file as Comet lists it; `size` is in bytes."""
+
     def __init__(self, listed: Mapping[str, Any]) -> None:
         self.id, self.name = str(listed["assetId"]), str(listed["fileName"])
         self.size = int(listed.get("fileSize") or 0)
@@ -103,7 +105,7 @@ def _missing(comet: Comet, version: str, wanted: Mapping[str, int | None]) -> di
     """Those of the files that the model's experiment does not have in this size (None: in any size)."""
     experiment = comet.experiment(layout.place_of_model(version))
     with sdk_errors("list the model's files"):
-        there = {_File(each).name: _File(each).size for each in experiment.get_asset_list() or ()}
+        there = {file.name: file.size for file in map(_File, experiment.get_asset_list() or ())}
     return {
         name: size
         for name, size in wanted.items()

@@ -20,6 +20,7 @@ from vibecheck.comet.rollup import delete_forgotten, needs_rollup
 from vibecheck.comet.status import Restoring
 from vibecheck.errors import CometRejected
 from vibecheck.models.registry import Registry
+from vibecheck.records.db.batches import batches
 from vibecheck.records.merge import Merged
 from vibecheck.records.outbox import queue
 from vibecheck.records.store import Store
@@ -74,8 +75,7 @@ def restore(
         )
         report(at)
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        for start in range(0, len(pictures), PICTURES):
-            some = pictures[start : start + PICTURES]
+        for some in batches(pictures, PICTURES):
             missing = _missing(store, some)
             outcomes = list(threads.map(lambda picture: _fetch(comet, store, picture), missing))
             reasons = [outcome for outcome in outcomes if isinstance(outcome, str)]

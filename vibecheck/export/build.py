@@ -19,7 +19,7 @@ import numpy as np
 
 from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError, PictureError, RecordsError
-from vibecheck.models.installed import MATERIAL, WEIGHTS, Installed, Shelf, content_of
+from vibecheck.models.installed import Installed, Shelf, content_of, sources_in
 from vibecheck.models.version import Version
 from vibecheck.names.version_name import as_version_name
 from vibecheck.records.store import Store
@@ -173,9 +173,8 @@ def _made(
     from vibecheck.export import candidates, torch_model
     from vibecheck.vision.sample_faces import face_crops
 
-    for path in (*(files / name for name in (*MATERIAL, "README.md")), *sorted(files.glob(WEIGHTS))):
-        if path.is_file():
-            _link_or_copy(path, part / path.name, settings.data)
+    for path in sources_in(files, "README.md"):
+        _link_or_copy(path, part / path.name, settings.data)
     (part / FILE_NAME).unlink(missing_ok=True)  # it may be a hard link to a file that must not change
     manifest.write(part)
     model, side = torch_model.open_folder(part, manifest, attention="eager")

@@ -6,7 +6,6 @@ checksum of every file, so that damage is noticed and the model built again.
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +18,7 @@ from filelock import FileLock
 
 from vibecheck.errors import ModelError
 from vibecheck.models.registry import Registry
+from vibecheck.records.disk import sync
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
@@ -103,14 +103,14 @@ class Shelf:
         text = json.dumps(report, indent=2) + "\n"
         (part / REPORT_FILE).write_text(text, encoding="utf-8")
         for path in part.iterdir():
-            _sync(path)
-        _sync(part)
+            sync(path)
+        sync(part)
         folder, old = self.folder(version), self._aside(version, "old")
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)
         part.rename(folder)
-        _sync(self._root)
+        sync(self._root)
         shutil.rmtree(old, ignore_errors=True)
         return Installed(version, folder, report)
 
@@ -131,10 +131,15 @@ def checksum(path: Path) -> str | None:
         return None
 
 
+def sources_in(folder: Path, *others: str) -> list[Path]:
+    """The files in a folder that a model is built from, and those of `others` that are there."""
+    paths = (*(folder / name for name in (*MATERIAL, *others)), *sorted(folder.glob(WEIGHTS)))
+    return [path for path in paths if path.is_file()]
+
+
 def content_of(folder: Path) -> str:
     """A checksum over everything that a model is built from."""
-    paths = [*(folder / name for name in MATERIAL), *sorted(folder.glob(WEIGHTS))]
-    sums = [(path.name, checksum(path)) for path in paths if path.is_file()]
+    sums = [(path.name, checksum(path)) for path in sources_in(folder)]
     return hashlib.sha256(repr(sorted(sums)).encode()).hexdigest()
 
 
@@ -145,17 +150,6 @@ def _read_report(folder: Path) -> dict[str, Any] | None:
         return None
     known = isinstance(report, dict) and report.get("format") == FORMAT
     return report if known and isinstance(report.get("files"), dict) else None
-
-
-def _sync(path: Path) -> None:
-    """fsync a file or a folder."""
-    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):  # Windows, where a folder cannot be opened
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def champion_version(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, insert, select, update
 
 from vibecheck.records import readings
+from vibecheck.records.db.batches import batches
 from vibecheck.records.db.rows import feedback_of, play_of, prediction_row
 from vibecheck.records.db.tables import feedback, forgotten, model_versions, plays, predictions
 from vibecheck.records.db.transactions import INSERTS, insert_if_new, writing
@@ -25,8 +26,6 @@ from vibecheck.records.values import Feedback, Play, Prediction
 
 # Predictions merged in one transaction, which takes some 10 ms; others wait meanwhile.
 BATCH = 200
-# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
-QUESTION = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +51,12 @@ class Merged:
         return Merged(self.predictions + other.predictions, self.labels + other.labels)
 
 
-def merge(engine: Engine, remembered: Sequence[RestoredPrediction]) -> Merged:
+def merge(engine: Engine, restored: Sequence[RestoredPrediction]) -> Merged:
     """Adds what is new. Raises RecordsError; what was merged before that stays."""
     merged = Merged(0, 0)
-    for start in range(0, len(remembered), BATCH):
+    for some in batches(restored, BATCH):
         with writing(engine) as connection:
-            merged += _merge(connection, remembered[start : start + BATCH])
+            merged += _merge(connection, some)
     return merged
 
 
@@ -72,10 +71,9 @@ def forget(connection: Connection, prediction_id: str, now: datetime) -> None:
 def forgotten_among(connection: Connection, ids: Collection[str]) -> set[str]:
     """The given predictions that were deleted in Comet."""
     found: set[str] = set()
-    every = list(ids)
-    for start in range(0, len(every), QUESTION):
-        some = forgotten.c.prediction_id.in_(every[start : start + QUESTION])
-        found.update(connection.execute(select(forgotten.c.prediction_id).where(some)).scalars())
+    for some in batches(ids):
+        query = select(forgotten.c.prediction_id).where(forgotten.c.prediction_id.in_(some))
+        found.update(connection.execute(query).scalars())
     return found
 
 
@@ -105,7 +103,7 @@ def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merge
         if row["prediction_id"] in before:
             summaries.count_play(connection, row["prediction_id"], row["n"], row["again"])
     for prediction_id in dict.fromkeys(row["prediction_id"] for row in given):
-        give.came(connection, prediction_id)
+        give.refresh(connection, prediction_id)
     return Merged(len(new), len(given))
 
 

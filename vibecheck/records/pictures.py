@@ -19,6 +19,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.records.disk import sync
 from vibecheck.records.values import is_prediction_id
 
 # The suffix of a file being written. A process that dies leaves one behind; `remove_strays` deletes it.
@@ -194,7 +195,7 @@ def _write(path: Path, content: bytes, durably: bool) -> None:
     if not path.parent.is_dir():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if durably:
-            _sync_folder(path.parent.parent)
+            sync(path.parent.parent)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="input_", suffix=UNFINISHED)
     unfinished = Path(name)
     try:
@@ -207,15 +208,4 @@ def _write(path: Path, content: bytes, durably: bool) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     if durably:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Waits until a folder's entries are on disk."""
-    if not hasattr(os, "O_DIRECTORY"):  # Windows cannot open folders
-        return
-    descriptor = os.open(folder, os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path.parent)

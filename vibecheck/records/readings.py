@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from vibecheck.names.version_name import check_version_name
+from vibecheck.records.db.batches import batches
 from vibecheck.records.db.tables import predictions, readings
 from vibecheck.records.db.transactions import INSERTS, reading, writing
 from vibecheck.records.outbox import queue
@@ -22,8 +23,6 @@ from vibecheck.records.values import LARGEST, check_id, check_probabilities
 WAIT = timedelta(seconds=10)
 # Predictions whose readings are added in one transaction.
 BATCH = 200
-# Predictions in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
-QUESTION = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +61,11 @@ class Readings:
         by_prediction: dict[str, list[ShadowReading]] = defaultdict(list)
         for each in made:
             by_prediction[each.prediction_id].append(each)
-        ids = sorted(by_prediction)
-        for start in range(0, len(ids), BATCH):
+        for some in batches(sorted(by_prediction), BATCH):
             with writing(self._engine) as connection:
+                query = select(predictions.c.id).where(predictions.c.id.in_(some)).order_by(predictions.c.id)
                 # Locked, so that none is deleted before its readings are added.
-                some = predictions.c.id.in_(ids[start : start + BATCH])
-                query = select(predictions.c.id).where(some).order_by(predictions.c.id).with_for_update()
-                here = connection.execute(query).scalars().all()
+                here = connection.execute(query.with_for_update()).scalars().all()
                 insert(connection, (each for name in here for each in by_prediction[name]))
                 queue.send_now(connection, here)
 
@@ -89,9 +86,8 @@ def by_id(
 ) -> dict[str, tuple[ShadowReading, ...]]:
     """The readings of predictions by their ids, each ordered by version: all, or those of some versions."""
     found: dict[str, list[ShadowReading]] = defaultdict(list)
-    ids = list(prediction_ids)
-    for start in range(0, len(ids), QUESTION):
-        query = select(readings).where(readings.c.prediction_id.in_(ids[start : start + QUESTION]))
+    for some in batches(prediction_ids):
+        query = select(readings).where(readings.c.prediction_id.in_(some))
         if versions is not None:
             query = query.where(readings.c.version.in_(versions))
         for row in connection.execute(query.order_by(readings.c.version)).mappings():

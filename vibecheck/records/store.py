@@ -20,7 +20,7 @@ from vibecheck.records.deletion import purge
 from vibecheck.records.labels import audits, give, learned_from, pages
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.queues import LabelQueues
-from vibecheck.records.labels.trainable import Learnable
+from vibecheck.records.labels.trainable import TrainableLabels
 from vibecheck.records.labels.training_sets import TrainingSets
 from vibecheck.records.outbox import messages
 from vibecheck.records.outbox.notes import Notes
@@ -62,9 +62,9 @@ class Store:
         return StatisticsQueries(self._engine)
 
     @property
-    def trainable(self) -> Learnable:
+    def trainable(self) -> TrainableLabels:
         """The labels that a model can learn from."""
-        return Learnable(self._engine)
+        return TrainableLabels(self._engine)
 
     @property
     def queues(self) -> LabelQueues:
@@ -258,7 +258,7 @@ class Store:
     def with_pictures(self, ids: Collection[str]) -> set[str]:
         """The given predictions that exist and whose pictures may be kept."""
         with reading(self._engine) as connection:
-            return lookup.with_pictures(connection, ids)
+            return lookup.stored(connection, ids, predictions.c.picture_kept)
 
     def purge(self, older_than: datetime) -> int:
         """Deletes all predictions made before `older_than`; returns how many. See `purge.py`."""
@@ -284,9 +284,8 @@ class Store:
         """Checks that the database can be written; returns a sentence on its place and content."""
         with writing(self._engine) as connection:
             prove_writable(connection)
-            stored = connection.execute(select(func.count()).select_from(predictions)).scalar_one()
             waiting = messages.count_pending(connection)
-        return f"{place(self._engine.url)}: {stored} predictions, {waiting} records waiting to be sent."
+        return f"{place(self._engine.url)}: {self.count()} predictions, {waiting} records waiting to be sent."
 
     def _all_of(self, table: Table, prediction_id: str) -> list[RowMapping]:
         query = select(table).where(table.c.prediction_id == prediction_id).order_by(table.c.n)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from finetune.data.collect import collect
-from finetune.judging.judge import judge_challenger, scores
+from finetune.judging.judge import judge_challenger
+from finetune.metrics import scores
 from tests.databases import open_store
 from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES

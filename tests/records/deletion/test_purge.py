@@ -54,7 +54,6 @@ def test_purge_deletes_old_predictions_with_their_labels_plays_and_pictures(stor
 
 def test_a_purge_works_in_batches(store, engine, tmp_path, monkeypatch):
     monkeypatch.setattr(purge_module, "BATCH", 2)
-    monkeypatch.setattr(purge_module, "QUESTION", 2)
     for number in range(5):
         add(store, NOON - number * DAY, JPEG if number % 2 else None)
     kept = add(store, NOON + DAY)

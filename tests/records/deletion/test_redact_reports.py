@@ -76,6 +76,19 @@ def test_a_report_that_cannot_be_changed_keeps_no_face_in_the_others(store, engi
     assert one.id not in path.read_text()
 
 
+def test_a_report_that_cannot_be_replaced_leaves_no_other_file_with_faces(store, shown, monkeypatch):
+    (one, _), path = shown
+
+    def refuse(self, target):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.replace", refuse)
+        with pytest.raises(RecordsError, match="delete this file"):
+            store.forget([one.id], NOW)
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_without_pictures_removes_all_or_only_the_given_pictures():
     text = picture("a") + picture("b")
     assert "<img" not in without_pictures(text)

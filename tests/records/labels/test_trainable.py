@@ -4,15 +4,15 @@ import pytest
 
 from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import engine_of
-from vibecheck.records.labels.trainable import Learnable
+from vibecheck.records.labels.trainable import TrainableLabels
 from vibecheck.records.values import CANT_TELL
 
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def learnable(store) -> Learnable:
-    return Learnable(engine_of(store))
+def learnable(store) -> TrainableLabels:
+    return TrainableLabels(engine_of(store))
 
 
 def labelled(store, *labels: tuple[str, str], kept: bool = True, at=NOON, **changes) -> str:

@@ -127,7 +127,7 @@ def _revision(connection: Connection) -> str | None:
 
 @cache
 def _newest_revision() -> str:
-    """The newest revision: the number in the name of the last migration file."""
+    """The newest revision, without Alembic: the number in the name of the last migration file."""
     return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("0*.py"))
 
 

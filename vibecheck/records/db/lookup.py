@@ -1,12 +1,13 @@
 """Reads predictions."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Table, and_, or_, select
 
 from vibecheck.errors import UnknownPrediction
+from vibecheck.records.db.batches import batches
 from vibecheck.records.db.rows import feedback_of, play_of, prediction_of
 from vibecheck.records.db.tables import feedback, plays, predictions
 from vibecheck.records.db.transactions import reading
@@ -44,10 +45,13 @@ def locked(connection: Connection, prediction_id: str) -> RowMapping:
     return row
 
 
-def with_pictures(connection: Connection, ids: Collection[str]) -> set[str]:
-    """The given predictions that exist and whose pictures may be kept."""
-    query = select(predictions.c.id).where(predictions.c.id.in_(ids), predictions.c.picture_kept)
-    return set(connection.execute(query).scalars())
+def stored(connection: Connection, ids: Iterable[str], *conditions: ColumnElement[bool]) -> set[str]:
+    """The given predictions that exist and meet the conditions."""
+    found: set[str] = set()
+    for some in batches(ids):
+        query = select(predictions.c.id).where(predictions.c.id.in_(some), *conditions)
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def newest_with_picture(connection: Connection, limit: int) -> list[Prediction]:
@@ -93,11 +97,18 @@ def parts_of(
     connection: Connection, ids: Collection[str]
 ) -> tuple[dict[str, list[Feedback]], dict[str, list[Play]], dict[str, str]]:
     """Labels, plays and sides of predictions, by id; oldest first."""
-    assigned = select(predictions.c.id, predictions.c.side).where(
-        predictions.c.id.in_(ids), predictions.c.side.is_not(None)
-    )
-    sides = {row.id: row.side for row in connection.execute(assigned)}
-    return _of_each(connection, feedback, ids, feedback_of), plays_of_each(connection, ids), sides
+    labels = _of_each(connection, feedback, ids, feedback_of)
+    return labels, plays_of_each(connection, ids), sides_of(connection, ids)
+
+
+def sides_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """The sides of those of the given predictions that have one, by id."""
+    of = predictions.c
+    found: dict[str, str] = {}
+    for some in batches(ids):
+        assigned = select(of.id, of.side).where(of.id.in_(some), of.side.is_not(None))
+        found |= {row.id: row.side for row in connection.execute(assigned)}
+    return found
 
 
 def _of_each(

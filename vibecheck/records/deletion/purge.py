@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, Select, delete, select
 
+from vibecheck.records.db import lookup
+from vibecheck.records.db.batches import batches
 from vibecheck.records.db.connect import erase_traces
 from vibecheck.records.db.tables import outbox, predictions
 from vibecheck.records.db.transactions import reading, writing
@@ -32,9 +34,6 @@ STRAY_AFTER = timedelta(hours=1)
 
 # The subject of the note that the database's log still has deleted content, in its field "left".
 TRACES = "traces"
-
-# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
-QUESTION = 5000
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +67,8 @@ def forget(engine: Engine, pictures: Pictures, ids: Iterable[str], now: datetime
     forgotten: set[str] = set()
     wanted = [each for each in dict.fromkeys(ids) if is_prediction_id(each)]
     with _traces_removed(engine):
-        for start in range(0, len(wanted), BATCH):
-            batch = _found(engine, _kept().where(predictions.c.id.in_(wanted[start : start + BATCH])))
+        for some in batches(wanted, BATCH):
+            batch = _found(engine, _kept().where(predictions.c.id.in_(some)))
             forgotten |= _delete(engine, pictures, batch, now, tell_all=True)
     return forgotten
 
@@ -177,9 +176,5 @@ def _unsent(connection: Connection, ids: list[str]) -> set[str]:
 
 
 def _stored(engine: Engine, ids: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(ids), QUESTION):
-        query = select(predictions.c.id).where(predictions.c.id.in_(ids[start : start + QUESTION]))
-        with reading(engine) as connection:
-            found.update(connection.execute(query).scalars())
-    return found
+    with reading(engine) as connection:
+        return lookup.stored(connection, ids)

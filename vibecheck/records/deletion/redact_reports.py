@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from vibecheck.errors import RecordsError
-from vibecheck.records.db.tables import predictions, registered_models
+from vibecheck.records.db import lookup
+from vibecheck.records.db.tables import registered_models
 from vibecheck.records.db.transactions import reading
 
 PICTURE = re.compile(r'<img data-prediction="([^"]*)"[^>]*>')
@@ -38,8 +39,10 @@ def redact(engine: Engine) -> None:
         try:
             page = path.read_text(encoding="utf-8")
             shown = set(PICTURE.findall(page))
-            if gone := shown - _stored(engine, shown):
-                _write(path, without_pictures(page, gone))
+            with reading(engine) as connection:
+                gone = shown - lookup.stored(connection, shown)
+            if gone:
+                write_page(path, without_pictures(page, gone))
         except (OSError, ValueError) as error:
             failed = RecordsError(
                 f"{path} may still show a picture that was deleted: delete this file ({error})."
@@ -63,13 +66,13 @@ def _report_of(metrics: Mapping[str, Any]) -> str | None:
     return report if isinstance(report, str) else None
 
 
-def _stored(engine: Engine, ids: Collection[str]) -> set[str]:
-    with reading(engine) as connection:
-        return set(connection.execute(select(predictions.c.id).where(predictions.c.id.in_(ids))).scalars())
-
-
-def _write(path: Path, page: str) -> None:
+def write_page(path: Path, page: str) -> None:
+    """Writes a file whole or not at all, with mode 0600: it may show faces. Raises OSError."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(page)
-    Path(name).replace(path)
+    unfinished = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(page)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -63,7 +63,7 @@ def take_back(
     return feedback_of(row)
 
 
-def came(connection: Connection, prediction_id: str) -> None:
+def refresh(connection: Connection, prediction_id: str) -> None:
     """Updates a prediction whose labels were not added by `give`."""
     last = _last(connection, prediction_id)
     if last is not None:

@@ -15,12 +15,13 @@ from sqlalchemy import ColumnElement, Engine, and_, exists, or_, select
 
 from vibecheck.records import readings
 from vibecheck.records.db.summary_tables import outcomes
-from vibecheck.records.db.tables import feedback, predictions, trained_on
+from vibecheck.records.db.tables import predictions, trained_on
 from vibecheck.records.db.tables import readings as readings_table
 from vibecheck.records.db.transactions import reading
 from vibecheck.records.labels.labelled import HELD_OUT
 from vibecheck.records.stats.bins import QUALITY
 from vibecheck.records.stats.summaries import MOST_A_DAY
+from vibecheck.records.stats.visitor_tallies import from_random_queue
 
 # If a prediction has several labels, the first of these judges, as in `effective_label`.
 KINDS = ("labeller", "audit", "import")
@@ -157,9 +158,7 @@ def _requested_at_random() -> ColumnElement[bool]:
     which of them can judge.
     """
     of = outcomes.c
-    same = and_(feedback.c.prediction_id == of.prediction_id, feedback.c.n == of.n)
-    drawn = exists().where(same, feedback.c.queue == "random")
-    return and_(of.eligible, or_(of.kind.in_(("audit", "import")), and_(of.kind == "labeller", drawn)))
+    return and_(of.eligible, or_(of.kind.in_(("audit", "import")), from_random_queue()))
 
 
 def _slices(bins: Sequence[int]) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, Connection, select
 from vibecheck.records.db.rows import feedback_of
 from vibecheck.records.db.tables import feedback
 from vibecheck.records.labels.effective_label import OVERRULES, effective_label
-from vibecheck.records.values import Feedback, Prediction
+from vibecheck.records.values import SIDES, Feedback, Prediction
 from vibecheck.vision.faces import Face
 
-TRAIN, HELD_OUT = "train", "held_out"
+TRAIN, HELD_OUT = SIDES
 
 
 @dataclass(frozen=True, slots=True)

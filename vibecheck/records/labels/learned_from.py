@@ -9,12 +9,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, func, or_, select, update
 
+from vibecheck.records.db.batches import batches
 from vibecheck.records.db.tables import forgotten, outbox, predictions, trained_on
 from vibecheck.records.db.transactions import database_now, reading
 from vibecheck.records.outbox.messages import enqueue_model
-
-# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
-QUESTION = 5000
 
 
 def mark(connection: Connection, prediction_ids: Sequence[str], now: datetime) -> None:
@@ -43,18 +41,16 @@ def mark_gone(connection: Connection, version: str, recorded: Sequence[str]) -> 
     now = database_now(connection)
     connection.execute(update(trained_on).where(*theirs).values(deleted_at=now))
     here: set[str] = set()
-    for start in range(0, len(recorded), QUESTION):
-        some = predictions.c.id.in_(recorded[start : start + QUESTION])
+    for some in batches(recorded):
+        found = select(predictions.c.id).where(predictions.c.id.in_(some)).order_by(predictions.c.id)
         # Locked: a concurrent deletion either marks it afterwards, or has already happened.
-        found = select(predictions.c.id).where(some).order_by(predictions.c.id).with_for_update(read=True)
-        here.update(connection.execute(found).scalars())
+        here.update(connection.execute(found.with_for_update(read=True)).scalars())
     mark_these(connection, version, sorted(set(recorded) - here), now)
 
 
 def mark_these(connection: Connection, version: str, prediction_ids: Collection[str], now: datetime) -> None:
     """Marks training predictions of a version that are known to be deleted."""
-    for start in range(0, len(prediction_ids), QUESTION):
-        some = list(prediction_ids)[start : start + QUESTION]
+    for some in batches(prediction_ids):
         theirs = trained_on.c.version == version, trained_on.c.prediction_id.in_(some)
         unmarked = trained_on.c.deleted_at.is_(None)
         connection.execute(update(trained_on).where(*theirs, unmarked).values(deleted_at=now))

@@ -22,8 +22,8 @@ class LabelCount:
     right: int
 
 
-class Learnable:
-    """The questions. Each raises RecordsError where the database fails."""
+class TrainableLabels:
+    """The trainable labels of a database. Each method raises RecordsError where it fails."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

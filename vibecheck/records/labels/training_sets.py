@@ -1,10 +1,12 @@
 """The permanent train/held-out assignment of each prediction."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, Update, bindparam, select, update
 
+from vibecheck.records.db import lookup
+from vibecheck.records.db.batches import batches
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import feedback, predictions, trained_on
 from vibecheck.records.db.transactions import reading, writing
@@ -12,12 +14,9 @@ from vibecheck.records.labels.labelled import TRAIN, LabelledPrediction, labels_
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import SideDrawn
 
-# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
-QUESTION = 5000
-
 
 class TrainingSets:
-    """The questions. Each raises RecordsError where the database fails."""
+    """The assignments of a database. Each method raises RecordsError where it fails."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -41,7 +40,8 @@ class TrainingSets:
     def sides(self, prediction_ids: Collection[str]) -> dict[str, str]:
         """The assigned sides, by id; TRAIN for all predictions that trained a model, even deleted ones."""
         with reading(self._engine) as connection:
-            return _sides(connection, prediction_ids)
+            learned = dict.fromkeys(_learned(connection, prediction_ids), TRAIN)
+            return learned | lookup.sides_of(connection, prediction_ids)
 
     def assign(self, wanted: Mapping[str, str], now: datetime) -> dict[str, str]:
         """Assigns sides to predictions by id, in one transaction; returns the sides that they have now.
@@ -49,14 +49,14 @@ class TrainingSets:
         An assignment is permanent: one that is there already, perhaps from another process just now, stays.
         """
         with writing(self._engine) as connection:
-            before = _drawn(connection, wanted)
+            before = lookup.sides_of(connection, wanted)
             learned = _learned(connection, wanted)
             rows = [
                 {"the_id": each, "the_side": TRAIN if each in learned else wanted[each]} for each in wanted
             ]
             if rows:
                 connection.execute(_mark(), rows)
-            drawn = _drawn(connection, wanted)
+            drawn = lookup.sides_of(connection, wanted)
             new = (SideDrawn(each, side, now) for each, side in drawn.items() if each not in before)
             messages.enqueue_all(connection, new)
         return dict(wanted) | dict.fromkeys(learned, TRAIN) | drawn
@@ -67,28 +67,9 @@ def _mark() -> Update:
     return update(predictions).where(*mine).values(side=bindparam("the_side"))
 
 
-def _sides(connection: Connection, prediction_ids: Collection[str]) -> dict[str, str]:
-    return dict.fromkeys(_learned(connection, prediction_ids), TRAIN) | _drawn(connection, prediction_ids)
-
-
-def _drawn(connection: Connection, prediction_ids: Collection[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for some in _parts(prediction_ids):
-        drawn = select(predictions.c.id, predictions.c.side).where(
-            predictions.c.id.in_(some), predictions.c.side.is_not(None)
-        )
-        found |= {row.id: row.side for row in connection.execute(drawn)}
-    return found
-
-
 def _learned(connection: Connection, prediction_ids: Collection[str]) -> set[str]:
     found: set[str] = set()
-    for some in _parts(prediction_ids):
+    for some in batches(prediction_ids):
         query = select(trained_on.c.prediction_id).where(trained_on.c.prediction_id.in_(some))
         found.update(connection.execute(query).scalars())
     return found
-
-
-def _parts(prediction_ids: Collection[str]) -> Iterator[list[str]]:
-    ids = list(prediction_ids)
-    return (ids[start : start + QUESTION] for start in range(0, len(ids), QUESTION))

@@ -29,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 
+from vibecheck.records.db.batches import batches
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import database_now, reading, writing
 from vibecheck.records.outbox.messages import Message, Outgoing, row_of
@@ -39,8 +40,6 @@ LEASE = timedelta(minutes=2)
 LONGEST_PAUSE = timedelta(hours=1)
 # The longest time between a sender reading the clock and reading the rows.
 CLOCK_READ_TOLERANCE = timedelta(minutes=1)
-# Ids in one query; SQLite takes 32,766 values in a statement, Postgres 65,535.
-QUESTION = 5000
 # Rows that are tasks rather than messages: a day's roll-up, a restore. They do not count as waiting.
 ROLLUP = "rollup"
 RESTORE = "restore"
@@ -194,8 +193,7 @@ class Outbox:
         rows = [row_of(message) | {"attempts": 1} for message in messages]
         with writing(self._engine) as connection:
             waiting: set[tuple[str, str, Any]] = set()
-            for start in range(0, len(rows), QUESTION):
-                ids = {row["prediction_id"] for row in rows[start : start + QUESTION]}
+            for ids in batches({row["prediction_id"] for row in rows}):
                 here = select(outbox).where(outbox.c.prediction_id.in_(ids))
                 waiting |= {_key(dict(row)) for row in connection.execute(here).mappings()}
             new = [row for row in rows if _key(row) not in waiting]

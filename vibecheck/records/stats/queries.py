@@ -39,6 +39,7 @@ from vibecheck.records.stats.visitor_tallies import (
     audits,
     by_visitor,
     groups_of,
+    inside,
     number_of,
     numbered,
     of_whom,
@@ -46,12 +47,11 @@ from vibecheck.records.stats.visitor_tallies import (
     real,
     tally,
     tally_sums,
-    within,
 )
 
 
 class StatisticsQueries:
-    """The questions. Each opens a transaction of its own; raises RecordsError where the database fails."""
+    """The queries. Each opens a transaction of its own, and raises RecordsError where the database fails."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -65,8 +65,8 @@ class StatisticsQueries:
         """Predictions by day, oldest first; days without any are left out."""
         bins = [daily.c[f"confidence_{number}"] for number in range(len(CONFIDENCE.names))]
         numbers = (daily.c.n, daily.c.counted, daily.c.audits, daily.c.plays, daily.c.confidence_sum, *bins)
-        query = within(select(daily.c.day, *map(func.sum, numbers)), daily, scope)
-        rows = self._rows(query.where(daily.c.n > 0).group_by(daily.c.day).order_by(daily.c.day))
+        query = select(daily.c.day, *map(func.sum, numbers)).where(*inside(daily, scope), daily.c.n > 0)
+        rows = self._rows(query.group_by(daily.c.day).order_by(daily.c.day))
         return [
             Day(day, int(n), int(counted), int(audits), int(plays), float(total), tuple(map(int, counts)))
             for day, n, counted, audits, plays, total, *counts in rows
@@ -76,17 +76,18 @@ class StatisticsQueries:
         """Labels by day and kind."""
         key = outcomes.c.day, outcomes.c.kind
         right = number_of(outcomes.c.counts & outcomes.c.correct)
-        query = within(select(*key, number_of(outcomes.c.counts), right, func.count()), outcomes, scope)
-        rows = self._rows(query.where(outcomes.c.eligible).group_by(*key).order_by(*key))
+        query = select(*key, number_of(outcomes.c.counts), right, func.count())
+        query = query.where(*inside(outcomes, scope), outcomes.c.eligible)
+        rows = self._rows(query.group_by(*key).order_by(*key))
         return [DailyLabels(day, kind, int(n), int(correct), given) for day, kind, n, correct, given in rows]
 
     def audited(self, scope: Scope) -> VisitorTally:
         """All audits."""
-        return next(iter(self._tallies(audits(scope))), VisitorTally())
+        return self._tally(audits(scope))
 
     def drawn(self, scope: Scope) -> VisitorTally:
         """Labels of the labellers' random queue, by visitor shown: like audits, they are a random sample."""
-        return next(iter(self._tallies(random_queue(scope))), VisitorTally())
+        return self._tally(random_queue(scope))
 
     def audited_by_step(self, scope: Scope, step: str, last: date) -> dict[date, VisitorTally]:
         """Audits by the step that their day lies in, by its first day; see `steps.py`."""
@@ -153,7 +154,7 @@ class StatisticsQueries:
         """
         names = [[f"{signal.column}_{i}" for i in range(len(signal.names))] for signal in SIGNALS]
         sums = [func.sum(daily.c[name]) for group in names for name in group]
-        query = within(select(daily.c.mood, func.sum(daily.c.counted), *sums), daily, scope)
+        query = select(daily.c.mood, func.sum(daily.c.counted), *sums).where(*inside(daily, scope))
         by_mood = {
             row[0]: [int(number) for number in row[1:]] for row in self._rows(query.group_by(daily.c.mood))
         }
@@ -170,7 +171,7 @@ class StatisticsQueries:
         At most MOST_IN_MIX predictions per visitor and day count, and MOST_PLAYS playlists of each.
         """
         numbers = map(func.sum, (daily.c.counted, daily.c.plays, daily.c.agains))
-        query = within(select(daily.c.mood, *numbers), daily, scope).group_by(daily.c.mood)
+        query = select(daily.c.mood, *numbers).where(*inside(daily, scope)).group_by(daily.c.mood)
         rows = sorted(self._rows(query), key=lambda row: NAMES.index(row[0]))
         return [MoodPlays(mood, int(n), int(plays), int(again)) for mood, n, plays, again in rows if n]
 
@@ -235,8 +236,7 @@ class StatisticsQueries:
         if label and mood:
             query = select(outcomes).where(*audits(scope), outcomes.c.label == label, outcomes.c.mood == mood)
         else:
-            query = within(select(outcomes), outcomes, scope)
-            query = query.where(outcomes.c.holds, ~outcomes.c.correct)
+            query = select(outcomes).where(*inside(outcomes, scope), outcomes.c.holds, ~outcomes.c.correct)
         surest = outcomes.c.confidence.desc(), outcomes.c.prediction_id
         return [Example.of(row) for row in self._rows(query.order_by(*surest).limit(limit))]
 
@@ -257,9 +257,10 @@ class StatisticsQueries:
             for row in self._rows(query.order_by(of.confidence, of.id).limit(limit))
         ]
 
-    def _tallies(self, where: Sequence[ColumnElement[bool]]) -> list[VisitorTally]:
+    def _tally(self, where: Sequence[ColumnElement[bool]]) -> VisitorTally:
         each = by_visitor(where)
-        return [tally(row) for row in self._rows(select(*tally_sums(each.c.n, each.c.correct))) if row[2]]
+        (row,) = self._rows(select(*tally_sums(each.c.n, each.c.correct)))
+        return tally(row)
 
     def _by_step(
         self, where: Sequence[ColumnElement[bool]], step: str, last: date

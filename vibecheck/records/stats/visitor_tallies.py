@@ -1,20 +1,15 @@
 """Outcomes tallied by visitor, so that each has one vote: which outcomes, and SQL that adds them up."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Double, Label, Select, Subquery, Table, case, cast, exists, func, select
+from sqlalchemy import ColumnElement, Double, Label, Subquery, Table, and_, case, cast, exists, func, select
 
 from vibecheck.records.db.summary_tables import outcomes
 from vibecheck.records.db.tables import feedback
 from vibecheck.records.stats.bins import SIGNALS
 from vibecheck.records.stats.results import Group, Scope, VisitorTally
-
-
-def within(query: Select, table: Table, scope: Scope) -> Select:
-    """The query, limited to a scope; `table` is a summary."""
-    return query.where(*inside(table, scope))
 
 
 def inside(table: Table, scope: Scope) -> list[ColumnElement[bool]]:
@@ -38,9 +33,13 @@ def audits(scope: Scope) -> list[ColumnElement[bool]]:
 
 def random_queue(scope: Scope) -> list[ColumnElement[bool]]:
     """The conditions of the labels of a scope from the labellers' random queue."""
+    return [*inside(outcomes, scope), from_random_queue(), outcomes.c.counts]
+
+
+def from_random_queue() -> ColumnElement[bool]:
+    """Whether an outcome is of a label that a labeller gave in the random queue."""
     same = (feedback.c.prediction_id == outcomes.c.prediction_id) & (feedback.c.n == outcomes.c.n)
-    drawn = exists().where(same, feedback.c.queue == "random")
-    return [*inside(outcomes, scope), outcomes.c.kind == "labeller", outcomes.c.counts, drawn]
+    return and_(outcomes.c.kind == "labeller", exists().where(same, feedback.c.queue == "random"))
 
 
 def by_visitor(where: Sequence[ColumnElement[bool]], *key: ColumnElement, **sums: ColumnElement) -> Subquery:
@@ -59,9 +58,9 @@ def of_whom() -> Label[str]:
     return func.coalesce(outcomes.c.visitor, outcomes.c.prediction_id).label("who")
 
 
-def numbered(visitors: Iterable[str]) -> np.ndarray:
+def numbered(visitors: Iterable[Hashable]) -> np.ndarray:
     """Visitors as numbers from 0."""
-    known: dict[str, int] = {}
+    known: dict[Hashable, int] = {}
     return np.array([known.setdefault(visitor, len(known)) for visitor in visitors], dtype=int)
 
 
