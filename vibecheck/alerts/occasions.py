@@ -51,11 +51,9 @@ def _decided(registry: Registry, store: Store, now: datetime) -> list[Alert]:
             text = f"{version} is proved better than {proof.against}. {proof.reason} {then}"
             told[f"comparison {version} {proof.against}"] = text
     guard = trials.guard(registry, store.statistics)
-    if guard is not None and guard.since and guard.verdict.proved:
-        told[f"guard {guard.version} {guard.against} {guard.since.isoformat()}"] = (
-            f"{guard.version} is better than {guard.against}, which was promoted over it. "
-            f"{guard.verdict.reason} Open Fine-tune to roll back."
-        )
+    if guard is not None and guard.since and (advice := trials.rollback_advice(guard)):
+        key = f"guard {guard.version} {guard.against} {guard.since.isoformat()}"
+        told[key] = f"{advice} Open Fine-tune to roll back."
     for each in registry.promotions():
         by_itself = each.kind == "rollback" and each.why.endswith(trials.BY_ITSELF)
         if by_itself and now - each.made_at <= NEWS:

@@ -73,9 +73,8 @@ def list_models(
         table.add_row(escape(row["version"]), names, here, when, *told)
     console = Console(width=WIDEST)
     console.print(table)
-    if guard is not None and guard.verdict.proved:
-        sentence = f"{guard.version} is better than {guard.against}, which was promoted over it."
-        console.print(escape(f"{sentence} {guard.verdict.reason}"), soft_wrap=True, highlight=False)
+    if advice := trials.rollback_advice(guard):
+        console.print(escape(advice), soft_wrap=True, highlight=False)
     for each in registry.promotions():
         line = f"{each.made_at:%Y-%m-%d %H:%M} UTC  {TOLD[each.kind]} {each.version}: {each.why}"
         console.print(escape(line), soft_wrap=True, highlight=False)

@@ -65,7 +65,7 @@ class BackgroundBuild:
             subprocess.PIPE,
             self._errors,
         )
-        self._thread = threading.Thread(target=self._listen, name="preparation", daemon=True)
+        self._thread = threading.Thread(target=self._listen, name="model build", daemon=True)
         self._thread.start()
 
     @property

@@ -3,8 +3,8 @@
 It is part of the records' database, so all copies of the app share it; each machine builds the files of a
 version from its `source` (see `vibecheck.export.build`). Three aliases name versions: `champion` runs,
 `previous` ran before it, `challenger` waits for its proof. They move in one transaction, together with
-the promotion that says why. There is always a champion: at first the embedded model,
-until the model of VIBECHECK_MODEL is ready, or somebody promotes another one.
+the promotion that says why. There is always a champion: at first the embedded model, until the model of
+VIBECHECK_MODEL is ready, or somebody promotes another one.
 
 It knows versions, not files, and never loads a model.
 """
@@ -23,7 +23,7 @@ from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.models.version import DISCARDED, Entry, Version, moment_of
 from vibecheck.records.db.connect import open_database
-from vibecheck.records.db.tables import promotions, registered_models, trained_on
+from vibecheck.records.db.tables import registered_models, trained_on
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import Promotion
@@ -155,10 +155,8 @@ class Registry:
 
     def promotions(self) -> list[Promotion]:
         """All promotions and rollbacks, newest first."""
-        columns = [column for column in promotions.c if column.name != "id"]
-        query = select(*columns).order_by(promotions.c.made_at.desc(), promotions.c.id.desc())
         with reading(self._engine) as connection:
-            return [Promotion(**row) for row in connection.execute(query).mappings()]
+            return registry_rows.promotions_of(connection)
 
     def history(self) -> list[Entry]:
         """All versions, newest first, with the history of each."""
@@ -254,8 +252,8 @@ class Registry:
     def begin(self, version: str, why: str, now: datetime) -> bool:
         """Makes a version the champion if the current one is provisional; returns whether it did.
 
-        If several copies of the app start together, only one
-        does it. Raises ModelError if the version is not registered.
+        If several copies of the app start together, only one does it. Raises ModelError if the version is not
+        registered.
         """
         with writing(self._engine) as connection:
             registry_rows.lock(connection)

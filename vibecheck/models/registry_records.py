@@ -87,8 +87,7 @@ def merge(connection: Connection, found: Sequence[VersionRecord], told: Collecti
         learned_from.mark_these(connection, record.version, record.deleted, database_now(connection))
     for record in found:
         calibration_rows.merge(connection, record.learned)
-    columns = [column for column in promotions.c if column.name != "id"]
-    mine = {Promotion(**row) for row in connection.execute(select(*columns)).mappings()}
+    mine = set(registry_rows.promotions_of(connection))
     undecided = all(each.kind == "first" for each in mine)
     if undecided and told:
         # Nobody decided on the first model of a new disk.

@@ -44,6 +44,7 @@ def learn(
 
 
 def promoted(connection: Connection, promotion: Promotion) -> Promotion:
+    """Records a promotion or rollback, moves the aliases accordingly, and returns it."""
     set_alias(connection, CHAMPION, promotion.version)
     if promotion.replaced is not None:
         set_alias(connection, PREVIOUS, promotion.replaced)
@@ -54,6 +55,13 @@ def promoted(connection: Connection, promotion: Promotion) -> Promotion:
     return promotion
 
 
+def promotions_of(connection: Connection) -> list[Promotion]:
+    """All promotions and rollbacks, newest first."""
+    columns = [column for column in promotions.c if column.name != "id"]
+    query = select(*columns).order_by(promotions.c.made_at.desc(), promotions.c.id.desc())
+    return [Promotion(**row) for row in connection.execute(query).mappings()]
+
+
 def lock(connection: Connection) -> None:
     """Keeps others from moving aliases until the transaction ends; on SQLite, `writing` does."""
     if connection.dialect.name == "postgresql":
@@ -61,10 +69,12 @@ def lock(connection: Connection) -> None:
 
 
 def aliases_of(connection: Connection) -> dict[str, str]:
+    """Which version each alias names."""
     return {row.alias: row.version for row in connection.execute(select(model_aliases))}
 
 
 def set_alias(connection: Connection, alias: str, version: str) -> None:
+    """Makes the alias name this version."""
     connection.execute(delete(model_aliases).where(model_aliases.c.alias == alias))
     connection.execute(insert(model_aliases).values(alias=alias, version=version))
 

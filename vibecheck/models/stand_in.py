@@ -14,10 +14,10 @@ from vibecheck.vision.model_source import EMBEDDED_NAME
 
 
 def register(engine: Engine, shipped: Manifest) -> None:
-    """Makes the embedded model known, and the champion where there is none that can run.
+    """Registers the embedded model, and makes it the champion if there is none that can run.
 
-    So it is in a new installation, and after an update: the embedded model before is gone then. Only
-    once for each, or copies of two releases would take turns.
+    That is in a new installation, and after an update that removed the embedded model before it. Each
+    becomes the champion at most once, or copies of two releases would take turns.
     """
     with reading(engine) as connection:
         known = registry_rows.source_of(connection, shipped.version) is not None

@@ -83,6 +83,15 @@ def guard(registry: Registry, statistics: StatisticsQueries) -> Trial | None:
     return Trial(before, champion, 1, seen, judge(seen), since=watched.made_at)
 
 
+def rollback_advice(trial: Trial | None) -> str:
+    """Why to roll back, in a sentence; empty unless `guard` proved the previous champion better."""
+    if trial is None or not trial.verdict.proved:
+        return ""
+    return (
+        f"{trial.version} is better than {trial.against}, which was promoted over it. {trial.verdict.reason}"
+    )
+
+
 def settle_bets(
     registry: Registry, statistics: StatisticsQueries, retention: timedelta, now: datetime
 ) -> None:

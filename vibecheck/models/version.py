@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vibecheck.evaluation.proof import Proof, proof_of
+from vibecheck.models.registry_rows import CHAMPION, PREVIOUS
 from vibecheck.records.values import Promotion
 
 # Among a version's metrics: when somebody discarded it.
@@ -45,6 +46,11 @@ class Entry:
     aliases: tuple[str, ...]
     promotions: tuple[Promotion, ...]
     discarded_at: datetime | None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it waits to be promoted or discarded: it neither runs, nor ran before, nor is discarded."""
+        return self.discarded_at is None and not {CHAMPION, PREVIOUS} & set(self.aliases)
 
 
 def moment_of(written: object) -> datetime | None:

@@ -5,7 +5,6 @@ from html import escape
 import streamlit as st
 
 from vibecheck.analytics.words import written
-from vibecheck.models.registry import CHAMPION, PREVIOUS
 from vibecheck.models.version import Entry
 from vibecheck.ui.fine_tune import verdict
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -45,13 +44,12 @@ def show(known: FineTuneState) -> None:
 
 def _entry(known: FineTuneState, entry: Entry) -> None:
     version = entry.version.version
-    waits = not {CHAMPION, PREVIOUS} & set(entry.aliases) and entry.discarded_at is None
     with st.container(key=f"version-{known.entries.index(entry)}"):
         said, button = st.columns([5, 1], vertical_alignment="center")
         with said:
             st.html(_described(entry))
         with button:
-            if waits and st.button("Decide …", key=f"ft-decide-{version}", width="stretch"):
+            if entry.undecided and st.button("Decide …", key=f"ft-decide-{version}", width="stretch"):
                 _dialog(known, entry)
 
 

@@ -15,7 +15,6 @@ from vibecheck.errors import ModelError, RecordsError
 from vibecheck.evaluation.compare import Comparison, Verdict
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.proof import Proof, refusal
-from vibecheck.models.registry import CHAMPION, PREVIOUS
 from vibecheck.models.trials import Trial
 from vibecheck.models.version import Entry
 from vibecheck.training.runs import log_of
@@ -38,7 +37,7 @@ def last(known: FineTuneState) -> None:
         return
     finished = job.progress.finished
     entry = known.entry(finished.version) if finished else None
-    if entry and entry.discarded_at is None and not {CHAMPION, PREVIOUS} & set(entry.aliases):
+    if entry and entry.undecided:
         with st.container(key="card-verdict"):
             verdict(known, entry, job)
 

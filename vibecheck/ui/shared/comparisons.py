@@ -17,12 +17,9 @@ SOON = "It is live within seconds."
 
 def guard_warning(guard: Trial | None) -> None:
     """A warning if the previous champion is proved better than the one that replaced it."""
-    if guard is None or not guard.verdict.proved:
+    if guard is None or not (advice := trials.rollback_advice(guard)):
         return
-    st.warning(
-        f"{guard.version} is better than {guard.against}, which was promoted over it. {guard.verdict.reason}",
-        icon="⚠️",
-    )
+    st.warning(advice, icon="⚠️")
     if gate.role() >= Role.TRAINER:
         st.button(
             f"Roll back to {guard.version}", icon=":material/undo:", key="guard-rollback",
