@@ -3,11 +3,12 @@
 import logging
 import os
 import threading
-import time
 from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
+from vibecheck.comet.claims import bug, handle_all, held
 from vibecheck.comet.restore import NOTHING, restore, since_days
 from vibecheck.comet.status import RESTORED, RESTORING, Restoring, schedule_restore
 from vibecheck.errors import CometError, CometRejected, RecordsError
@@ -17,9 +18,7 @@ from vibecheck.settings import Settings
 
 log = logging.getLogger(__name__)
 
-LOOKS_EVERY = 2.0  # s
 TRIES_AGAIN = timedelta(seconds=30)
-RENEWS_EVERY = 20.0  # s
 
 
 def begin_once(settings: Settings, store: Store) -> None:
@@ -42,29 +41,20 @@ def _place(settings: Settings) -> dict[str, str]:
 def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     """Runs the restores in the outbox until `stop` is set."""
     outbox = store.outbox(f"restore-{os.getpid()}-{uuid4().hex[:8]}")
-    while not stop.wait(LOOKS_EVERY):
-        try:
-            for claimed in outbox.claim(1, kinds=(RESTORE,)):
-                _restore(settings, store, outbox, claimed)
-        except RecordsError as error:
-            log.warning("The restore from Comet waits: %s", error)
-        except Exception:  # a thread that ends would never restore again
-            log.exception("The restore from Comet failed.")
+    handle_all(outbox, RESTORE, partial(_restore, settings, store, outbox), stop, "The restore from Comet")
 
 
 def _restore(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed) -> None:
-    at, renewed = NOTHING, time.monotonic()
+    at = NOTHING
 
     def report(now: Restoring) -> None:
-        nonlocal at, renewed
+        nonlocal at
         at = now
         store.notes.write(RESTORING, asdict(now))
-        if time.monotonic() - renewed > RENEWS_EVERY:
-            outbox.renew([claimed])
-            renewed = time.monotonic()
 
     try:
-        restore(settings, store, since_days(settings.retention_days), report)
+        with held(outbox, claimed):
+            restore(settings, store, since_days(settings.retention_days), report)
     except CometRejected as error:
         report(replace(at, sentence=str(error)))
         outbox.set_aside(claimed, str(error))
@@ -75,9 +65,8 @@ def _restore(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed)
         raise
     except Exception as error:
         log.exception("The restore from Comet failed.")
-        sentence = f"A bug in VibeCheck ({type(error).__name__}): see the terminal."
-        report(replace(at, sentence=sentence))
-        outbox.set_aside(claimed, sentence)
+        report(replace(at, sentence=bug(error)))
+        outbox.set_aside(claimed, bug(error))
     else:
         outbox.finish(claimed)
         store.notes.write(RESTORED, _place(settings))

@@ -11,18 +11,20 @@ reach Comet or a process died. A model that was made here gets an experiment of 
 and every model has a record in the deployment's experiment for models.
 """
 
-import contextlib
 import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from vibecheck.comet import layout, model_files
+from vibecheck.comet.claims import bug, handle_all, held
 from vibecheck.comet.client import Comet
 from vibecheck.comet.registry_sync import put_current, put_record
 from vibecheck.comet.sdk_errors import sdk_errors
@@ -30,7 +32,7 @@ from vibecheck.comet.status import FILES
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError, RecordsError
 from vibecheck.evaluation.proof import proof_of
-from vibecheck.evaluation.report import JSON_FILE, Report
+from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, Report
 from vibecheck.models.installed import Shelf
 from vibecheck.models.registry import Registry
 from vibecheck.models.registry_records import VersionRecord
@@ -44,8 +46,6 @@ from vibecheck.vision.model_source import ModelFolder, parse_source
 
 log = logging.getLogger(__name__)
 
-LOOKS_EVERY = 2.0  # s
-RENEWS_EVERY = 20.0  # s
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 900.0  # s
 # A machine without the files leaves them to the one that has them; after this many attempts, no machine has
 # them.
@@ -64,14 +64,7 @@ class FilesElsewhere(Exception):
 def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     """Sends the models in the outbox until `stop` is set."""
     outbox = _outbox(store)
-    while not stop.wait(LOOKS_EVERY):
-        try:
-            for claimed in outbox.claim(1, kinds=(MODEL,)):
-                _attempt(settings, outbox, claimed)
-        except RecordsError as error:
-            log.warning("Models wait to be sent to Comet: %s", error)
-        except Exception:  # a thread that ends would never send a model again
-            log.exception("Sending models to Comet failed.")
+    handle_all(outbox, MODEL, partial(_attempt, settings, outbox), stop, "Sending models to Comet")
 
 
 def send_all(settings: Settings, store: Store) -> None:
@@ -89,7 +82,7 @@ def _outbox(store: Store) -> Outbox:
 def _attempt(settings: Settings, outbox: Outbox, claimed: Claimed) -> CometError | None:
     """Sends one model and records the outcome in the outbox. Returns a temporary error, or None."""
     try:
-        with _held(outbox, claimed), contextlib.closing(Registry.open(settings)) as registry:
+        with held(outbox, claimed), closing(Registry.open(settings)) as registry:
             send(settings, registry, Comet.open(settings), claimed)
     except FilesElsewhere:
         outbox.postpone(claimed, ELSEWHERE, "The model's files are on another machine, which sends them.")
@@ -104,29 +97,10 @@ def _attempt(settings: Settings, outbox: Outbox, claimed: Claimed) -> CometError
         raise
     except Exception as error:
         log.exception("A model cannot be sent.")
-        outbox.set_aside(claimed, f"A bug in VibeCheck ({type(error).__name__}): see the terminal.")
+        outbox.set_aside(claimed, bug(error))
     else:
         outbox.finish(claimed)
     return None
-
-
-@contextlib.contextmanager
-def _held(outbox: Outbox, claimed: Claimed) -> Iterator[None]:
-    """Keeps renewing a claim."""
-    done = threading.Event()
-
-    def hold() -> None:
-        while not done.wait(RENEWS_EVERY):
-            with contextlib.suppress(RecordsError):
-                outbox.renew([claimed])
-
-    thread = threading.Thread(target=hold, name="model-claim", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def send(settings: Settings, registry: Registry, comet: Comet, claimed: Claimed) -> None:
@@ -185,7 +159,7 @@ def _send_report(comet: Comet, record: VersionRecord, report: Report, page: str)
     """Sends the report without pictures: those of a deleted prediction could not be removed there."""
     place = layout.place_of_model(record.version)
     put_current(comet, place, JSON_FILE, report.as_json().encode())
-    put_current(comet, place, "report.html", without_pictures(page).encode())
+    put_current(comet, place, HTML_FILE, without_pictures(page).encode())
 
 
 def _send_training(comet: Comet, record: VersionRecord) -> None:

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
+from vibecheck.comet.claims import bug
 from vibecheck.comet.client import Comet
 from vibecheck.comet.delivery import Delivery, LookAgain
 from vibecheck.comet.resend import count_missing
@@ -98,7 +99,7 @@ class Sender:
                     raise
                 log.exception("Sending failed.")
                 with suppress(RecordsError):
-                    self._disconnect(f"A bug in VibeCheck ({type(error).__name__}): see the terminal.")
+                    self._disconnect(bug(error))
                 self._sleep(self._pace.longest_pause / 10)
                 continue
             if until_empty and not self._outbox.anything_due(but=OTHERS):
@@ -191,8 +192,7 @@ class Sender:
                     raise  # it may have arrived; the claim expires
                 except Exception as error:
                     log.exception("A %s cannot be sent.", claimed.row.kind)
-                    sentence = f"A bug in VibeCheck ({type(error).__name__}): see the terminal."
-                    self._outbox.set_aside(claimed, sentence)
+                    self._outbox.set_aside(claimed, bug(error))
         finally:
             if left:
                 self._outbox.release(left)
