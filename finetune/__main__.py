@@ -52,7 +52,8 @@ def pretrain(
     """
     from finetune.embedded import ferplus
     from finetune.embedded import muxspace as natural
-    from finetune.embedded.pretrain import as_line, pretrain
+    from finetune.embedded.pretrain import pretrain
+    from finetune.progress import as_line
 
     given: dict[str, Any] = {
         "architecture": architecture,

@@ -48,7 +48,7 @@ class FineTuneRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Preview:
     """The result of a dry run. `restored` says that it first restored records and models from Comet."""
 
     collected: TrainingData
@@ -59,7 +59,7 @@ class Looked:
     restored: bool
 
 
-def look(settings: Settings, request: FineTuneRequest) -> Looked:
+def preview(settings: Settings, request: FineTuneRequest) -> Preview:
     """What a run would do. Raises VibeCheckError, also where there is nothing to train on."""
     base, _, collected = _inputs(settings, request, keep_sides=False)
     check(collected)
@@ -67,7 +67,7 @@ def look(settings: Settings, request: FineTuneRequest) -> Looked:
     pictures = len(collected.train) + len(collected.valid)
     disk_mb = estimate.disk_mb(estimate.size_of(base.folder), pictures)
     needs = _needs(base, collected, request.epochs, device)
-    return Looked(collected, base, device, needs, disk_mb, request.source == "comet")
+    return Preview(collected, base, device, needs, disk_mb, request.source == "comet")
 
 
 def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:
@@ -105,8 +105,8 @@ def _train(start: "_Started | None", device: str, tell: Tell, state: Any) -> "Le
     shared = [start]
     if state is not None:
         broadcast_object_list(shared)
-    told = shared[0]
-    return challenger.train(told.out, told.base, told.plan, told.recipe, device, tell, state)
+    known = shared[0]
+    return challenger.train(known.out, known.base, known.plan, known.recipe, device, tell, state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _start(
         raise VibeCheckError(
             f"{out} holds a run that was asked for something else: name another with --out, or delete it."
         )
-    tell(told(collected))
+    tell(collected_event(collected))
     plan.write_data(out, before, collected, base, size.side, _classifier(champion))
     tell(
         {
@@ -177,8 +177,8 @@ def _start(
 
 def recipe_of(size: estimate.Size, epochs: int | None) -> TrainingRecipe:
     """The recipe that suits a network of this size; `epochs` are those in which all of it learns."""
-    passes = estimate.passes_for(size, epochs)
-    return TrainingRecipe(passes.head, passes.all, batch=passes.batch, frozen=passes.frozen)
+    schedule = estimate.schedule_for(size, epochs)
+    return TrainingRecipe(schedule.head, schedule.all, batch=schedule.batch, frozen=schedule.frozen)
 
 
 def device_of(wanted: str) -> str:
@@ -211,11 +211,12 @@ def _inputs(
 
 def _needs(base: Model, collected: TrainingData, epochs: int | None, device: str) -> estimate.Estimate:
     size = estimate.size_of(base.folder)
-    passes = estimate.passes_for(size, epochs)
-    return estimate.of(size, len(collected.train), len(collected.valid), passes, device)
+    schedule = estimate.schedule_for(size, epochs)
+    return estimate.of(size, len(collected.train), len(collected.valid), schedule, device)
 
 
-def told(collected: TrainingData) -> dict[str, Any]:
+def collected_event(collected: TrainingData) -> dict[str, Any]:
+    """The event that says what was collected."""
     return {
         "event": "collected",
         "rows": len(collected.rows),

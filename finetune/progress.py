@@ -14,10 +14,9 @@ Tell = Callable[[dict[str, Any]], None]
 STAGES = {"head": "Training (last layer)", "all": "Training (all layers)"}
 
 
-def as_json(event: dict[str, Any], out: TextIO) -> None:
-    """Write an event as a line of JSON, and flush."""
-    rounded = {name: round(v, 5) if isinstance(v, float) else v for name, v in event.items()}
-    print(json.dumps(rounded), file=out, flush=True)
+def as_line(event: dict[str, Any]) -> str:
+    """An event as JSON, its numbers rounded to 5 decimals."""
+    return json.dumps({name: round(v, 5) if isinstance(v, float) else v for name, v in event.items()})
 
 
 class Terminal:

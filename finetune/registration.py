@@ -20,11 +20,12 @@ from finetune.progress import Tell
 from finetune.training import plan
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.evaluation.evidence import threshold
+from vibecheck.evaluation.report import HTML_FILE, JSON_FILE
 from vibecheck.models.installed import Installed, champion_version
 from vibecheck.models.registry import Registry
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.settings import Settings
-from vibecheck.training.run_folder import MODEL, TRAINED
+from vibecheck.training.run_folder import MODEL, TRAINED, write_json
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import ModelFolder
 
@@ -69,7 +70,7 @@ def keep(out: Path, base: "Model", learned: "Learned", request: "FineTuneRequest
     pictures = str(request.pictures.absolute()) if request.pictures else None
     source = request.source if request.source in ("store", "comet") else str(Path(request.source).absolute())
     trained = Trained(version, base.version, source, pictures, request.crops, learned.about, learned.ids)
-    plan.write_json(out / TRAINED, asdict(trained))
+    write_json(out / TRAINED, asdict(trained))
     return trained
 
 
@@ -115,7 +116,7 @@ def finish(
         raise VibeCheckError(
             f"{error} The trained model is kept: python -m finetune --register {out} goes on from here."
         ) from error
-    pages = {"report": str(out / "report.json"), "html": str(out / "report.html")}
+    pages = {"report": str(out / JSON_FILE), "html": str(out / HTML_FILE)}
     tell(finished | pages | {"proved": proved, "promoted": promoted})
 
 

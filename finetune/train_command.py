@@ -22,7 +22,7 @@ from vibecheck.errors import LabelsError, VibeCheckError
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
-    from finetune.pipeline import FineTuneRequest, Looked
+    from finetune.pipeline import FineTuneRequest, Preview
 
 CANCELLED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -91,7 +91,7 @@ def fine_tune(
     lines = as_json or not sys.stdout.isatty()
     signal.signal(signal.SIGTERM, _stop)
     _quiet()
-    from finetune.pipeline import FineTuneRequest, look, run
+    from finetune.pipeline import FineTuneRequest, preview, run
 
     request = FineTuneRequest(
         source,
@@ -111,9 +111,8 @@ def fine_tune(
         _check(request)
         settings = Settings.load()
         if dry_run:
-            seen = look(settings, request)
-            told = json.dumps(as_plain(seen)) if lines else in_words(seen)
-            print(told, file=stdout)
+            seen = preview(settings, request)
+            print(json.dumps(as_plain(seen)) if lines else in_words(seen), file=stdout)
             return
         if register is not None:
             from finetune.registration import finish
@@ -126,12 +125,16 @@ def fine_tune(
 @contextlib.contextmanager
 def _telling(lines: bool):
     """Yields the function that reports events; an error becomes a `failed` event and the exit status 1."""
-    from finetune.progress import Terminal, as_json
+    from finetune.progress import Terminal, as_line
 
     out = sys.stdout
+
+    def print_line(event: dict[str, Any]) -> None:
+        print(as_line(event), file=out, flush=True)
+
     terminal = Terminal(out)
     try:
-        yield (lambda event: as_json(event, out)) if lines else terminal
+        yield print_line if lines else terminal
     except KeyboardInterrupt:
         terminal.close()
         raise typer.Exit(CANCELLED) from None
@@ -144,7 +147,7 @@ def _telling(lines: bool):
         sentence = sentence_of(error)
         if not lines:
             raise VibeCheckError(sentence) from error
-        as_json({"event": "failed", "error": sentence}, out)
+        print_line({"event": "failed", "error": sentence})
         typer.echo(sentence, err=True)
         raise typer.Exit(1) from error
 
@@ -175,12 +178,12 @@ def _check(request: "FineTuneRequest") -> None:
         raise LabelsError(f"There is no {request.reference}: --reference takes a folder or a CSV file.")
 
 
-def as_plain(seen: "Looked") -> dict[str, Any]:
+def as_plain(seen: "Preview") -> dict[str, Any]:
     """The result of a dry run as one JSON object."""
-    from finetune.pipeline import told
+    from finetune.pipeline import collected_event
 
     needs = asdict(seen.needs) | {"enough": seen.needs.enough}
-    return told(seen.collected) | {
+    return collected_event(seen.collected) | {
         "event": "planned",
         "base": seen.base.version,
         "device": seen.device,
@@ -188,14 +191,14 @@ def as_plain(seen: "Looked") -> dict[str, Any]:
     }
 
 
-def in_words(seen: "Looked") -> str:
+def in_words(seen: "Preview") -> str:
     """The result of a dry run in words."""
     from finetune import progress
-    from finetune.pipeline import told
+    from finetune.pipeline import collected_event
 
     needs = seen.needs
     lines = [
-        progress.collected_sentences(told(seen.collected)),
+        progress.collected_sentences(collected_event(seen.collected)),
         f"It would train {seen.base.version} on {seen.device}: at most about {needs.minutes:.0f} minutes and "
         f"{needs.memory_mb / 1000:.1f} GB of memory ({needs.available_mb / 1000:.1f} GB are free), "
         f"{seen.disk_mb:,} MB of disk.",

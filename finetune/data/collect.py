@@ -87,8 +87,7 @@ def collect(
 
     `since` excludes what was made before. `pictures` and `crops` are for files and folders: the folder of a
     CSV file's pictures, and whether each is a face crop. With `keep_sides`, the train/held-out assignment is
-    stored in the records. Raises
-    LabelsError, RecordsError and CometError.
+    stored in the records. Raises LabelsError, RecordsError and CometError.
     """
     left_out: Counter[str] = Counter()
     store = Store.open(settings.records_url, settings.images_url, settings.sends)

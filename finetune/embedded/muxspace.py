@@ -8,13 +8,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from pyarrow import ArrowException
 
-from finetune.embedded.ferplus import VOTES, Faces
+from finetune.embedded.ferplus import VOTES, Faces, pictures_in, read_table
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
-from vibecheck.vision.images import decode
 
 # One person in this many is held out of training.
 HELD_OUT_EVERY = 10
@@ -25,17 +22,8 @@ def read(path: Path) -> tuple[Faces, Faces]:
 
     Raises VibeCheckError, naming the file and the column.
     """
-    try:
-        table = pd.read_parquet(path)
-    except FileNotFoundError as error:
-        raise VibeCheckError(f"{path} is missing. Name muxspace's parquet file with --muxspace.") from error
-    except (OSError, ArrowException) as error:
-        raise VibeCheckError(f"{path} is not a parquet file: {error}") from error
-    if missing := {"image", "label", "person"} - set(table.columns):
-        raise VibeCheckError(f"{path} has no column {', '.join(sorted(missing))}.")
-    if unknown := set(table["label"]) - set(NAMES):
-        raise VibeCheckError(f"{path} has labels that are not among the seven: {', '.join(sorted(unknown))}.")
-    pictures = [decode(image["bytes"], name=str(path))[..., 0] for image in table["image"]]
+    table = read_table(path, "Name muxspace's parquet file with --muxspace.", "label", "person")
+    pictures = pictures_in(table, path)
     if len({picture.shape for picture in pictures}) != 1:
         raise VibeCheckError(f"{path} has no pictures, or pictures of several sizes.")
     label = np.array([NAMES.index(name) for name in table["label"]])

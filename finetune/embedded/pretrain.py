@@ -5,7 +5,6 @@ network has a head for each. The exponential moving average of the weights becom
 `finishing`). Runs on a GPU if there is one. An interrupted run resumes from its checkpoint.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -200,8 +199,3 @@ def _optimiser(
         optimiser, recipe.rate * architecture.rate, recipe.epochs * steps, pct_start=0.1, cycle_momentum=False
     )
     return optimiser, schedule
-
-
-def as_line(event: dict) -> str:
-    """An event as a line of JSON."""
-    return json.dumps({key: round(v, 5) if isinstance(v, float) else v for key, v in event.items()})

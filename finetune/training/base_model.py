@@ -31,7 +31,7 @@ def named(settings: Settings, name: str) -> Model:
 
     A model that is not on this machine is fetched and built. Raises VibeCheckError.
     """
-    shipped = _embedded()
+    shipped = Model(EMBEDDED, Manifest.read(EMBEDDED))
     if name in (EMBEDDED_NAME, shipped.version):
         return shipped
     shelf = Shelf(settings.data)
@@ -51,7 +51,3 @@ def named(settings: Settings, name: str) -> Model:
 
     there = build(settings, source, fetch_model, lambda progress: None)
     return Model(there.folder, Manifest.read(there.folder))
-
-
-def _embedded() -> Model:
-    return Model(EMBEDDED, Manifest.read(EMBEDDED))

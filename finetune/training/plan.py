@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from finetune.training.base_model import Model
 from finetune.training.recipe import TrainingRecipe
 from vibecheck.errors import VibeCheckError
 from vibecheck.records.labels.labelled import LabelledPicture
-from vibecheck.training.run_folder import LOCK, PICTURES
+from vibecheck.training.run_folder import LOCK, PICTURES, write_json
 from vibecheck.vision.classifier import Classifier
 
 PLAN, TRAINED_ON, CHECKPOINTS = "plan.json", "trained_on.json", "checkpoints"
@@ -140,13 +140,6 @@ def note_trained_on(out: Path, ids: Iterable[str]) -> list[str]:
     every = sorted({*known, *ids})
     write_json(path, every)
     return every
-
-
-def write_json(path: Path, content: Mapping[str, Any] | list[str]) -> None:
-    """Write a JSON file, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
 
 
 def clear(out: Path) -> None:

@@ -169,13 +169,13 @@ def test_dry_run_on_an_empty_machine_takes_base_and_champion_from_comet(tmp_path
             registry.promote("tuned", "a test", datetime.now(UTC), override=True)
             Sender(first, store, Pace(poll=0.02)).run(until_empty=True)
             send_all(first, store)
-        seen = pipeline.look(dry, request)
+        seen = pipeline.preview(dry, request)
         assert seen.base.version == "tuned" and "read back from Comet" in in_words(seen)
         events: list[dict] = []
         out = tmp_path / "out"
         with pipeline.plan.locked(out):
             started = pipeline._start(run, request, out, "ft-1", datetime.now(UTC), "cpu", events.append)
-    assert events[0] == pipeline.told(seen.collected) and events[1]["base"] == "tuned"
+    assert events[0] == pipeline.collected_event(seen.collected) and events[1]["base"] == "tuned"
     assert started.plan.asked["champion"] == started.plan.asked["base"] == "tuned"
 
 

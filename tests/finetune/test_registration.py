@@ -8,12 +8,11 @@ import pytest
 from finetune import registration
 from finetune.pipeline import FineTuneRequest
 from finetune.registration import Trained, finish, patiently, read
-from finetune.training import plan
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.models.installed import Installed
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
-from vibecheck.training.run_folder import TRAINED
+from vibecheck.training.run_folder import TRAINED, write_json
 from vibecheck.vision.classifier import EMBEDDED
 
 MADE = Trained("ft-1", "embedded-3", "store", None, False, {"mix": 0.5}, ("a" * 32, "b" * 32))
@@ -23,7 +22,7 @@ MADE = Trained("ft-1", "embedded-3", "store", None, False, {"mix": 0.5}, ("a" * 
 def out(tmp_path) -> Path:
     folder = tmp_path / "out"
     folder.mkdir()
-    plan.write_json(folder / TRAINED, asdict(MADE))
+    write_json(folder / TRAINED, asdict(MADE))
     return folder
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from collections import namedtuple
@@ -8,7 +9,7 @@ import pytest
 from tests.standins.models import small_vit
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
-from vibecheck.training import estimate
+from vibecheck.training import estimate, resources
 from vibecheck.training.estimate import Schedule, Size
 from vibecheck.vision.classifier import EMBEDDED
 
@@ -90,9 +91,19 @@ def test_memory_limit_of_a_container_is_respected(tmp_path, monkeypatch):
 
 
 def test_large_models_learn_in_fewer_passes_and_smaller_batches():
-    small, large = estimate.passes_for(SMALL), estimate.passes_for(LARGE)
+    small, large = estimate.schedule_for(SMALL), estimate.schedule_for(LARGE)
     assert small.all > large.all and small.batch > large.batch and small.frozen < large.frozen
-    assert estimate.passes_for(SMALL, 3) == Schedule(small.head, 3, small.batch, small.frozen)
+    assert estimate.schedule_for(SMALL, 3) == Schedule(small.head, 3, small.batch, small.frozen)
+
+
+def test_a_container_computes_on_as_many_cores_as_it_is_allowed(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "CGROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    schedule = Schedule(2, 4, 8, 0.5)
+    whole = estimate.of(LARGE, 400, 100, schedule)
+    (tmp_path / "cpu.max").write_text("200000 100000\n")
+    limited = estimate.of(LARGE, 400, 100, schedule)
+    assert (whole.cores, limited.cores) == (64, 2) and limited.minutes > 2 * whole.minutes
 
 
 def test_too_little_disk_space_is_reported_in_advance(tmp_path, monkeypatch):

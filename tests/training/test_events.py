@@ -107,9 +107,13 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends():
     assert list(progress.losses) == sorted(progress.losses)
 
 
+class ByteByByte(io.BytesIO):
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return self.read(1)
+
+
 def test_lines_are_complete_however_the_bytes_arrive():
-    stream = io.BytesIO(b'{"a":1}\n\n{"b":2}\r\n{"half":')
-    one_by_one = list(lines(stream, lambda _: stream.read(1)))
+    one_by_one = list(lines(ByteByByte(b'{"a":1}\n\n{"b":2}\r\n{"half":')))
     assert one_by_one == [b'{"a":1}', b"", b'{"b":2}\r', b'{"half":']
 
 

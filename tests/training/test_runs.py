@@ -39,8 +39,8 @@ sys.stdin.read()
 def test_request_values_are_passed_as_option_values_never_as_options():
     request = RunRequest("--out=/etc", since=date(2026, 1, 2), epochs=3)
     assert request.options(RunFolder(Path("/jobs/1"))) == [
-        "--json", "--source=store", "--base=--out=/etc", "--out=/jobs/1/out", "--since=2026-01-02",
-        "--epochs=3",
+        "--json", "--base=--out=/etc", "--source=store", "--since=2026-01-02", "--epochs=3",
+        "--out=/jobs/1/out",
     ]  # fmt: skip
 
 

@@ -6,7 +6,6 @@ this machine (`report.json`); otherwise it is extrapolated from models of its ki
 
 import json
 import math
-import os
 import shutil
 import struct
 from dataclasses import dataclass, replace
@@ -123,23 +122,23 @@ def size_of(folder: Path) -> Size:
     return Size(parameters, side, _measured(folder) or forward, numbers * 4 / 1e6)
 
 
-def passes_for(size: Size, epochs: int | None = None) -> Schedule:
+def schedule_for(size: Size, epochs: int | None = None) -> Schedule:
     """The schedule for a network of this size; `epochs` replaces the default of the second stage."""
     usual = Schedule(5, 12, 32, 0.25) if size.parameters < LARGE else Schedule(2, 4, 8, 0.5)
     return usual if epochs is None else Schedule(usual.head, epochs, usual.batch, usual.frozen)
 
 
-def of(size: Size, train: int, valid: int, passes: Schedule, device: str = "cpu") -> Estimate:
+def of(size: Size, train: int, valid: int, schedule: Schedule, device: str = "cpu") -> Estimate:
     """The estimate for so many training and validation pictures. `device` is cpu, cuda or mps."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = resources.cores()
     forward = size.forward_ms / 60_000  # minutes
     quick = forward * (HALF if _has_bf16() else 1.0)
-    learning = passes.head + passes.all * (1 + BACKWARD * (1 - passes.frozen))
-    reading = passes.head + passes.all + MIXES
+    learning = schedule.head + schedule.all * (1 + BACKWARD * (1 - schedule.frozen))
+    reading = schedule.head + schedule.all + MIXES
     work = quick * train * learning + forward * valid * reading
     speed = cores if device == "cpu" else 1 / ACCELERATOR
     minutes = BEFORE_AND_AFTER + work / speed + forward * (FACES_TRIED + train + valid)
-    batch = min(passes.batch, max(1, train))
+    batch = min(schedule.batch, max(1, train))
     memory = LIBRARIES_MB + size.parameters * BYTES_A_PARAMETER / 1e6 + batch * size.activations_mb
     return Estimate(minutes, math.ceil(memory), free_mb(), cores)
 
@@ -213,8 +212,7 @@ def size_of_base(base: str, data: Path, embedded: str) -> Size | None:
         return None
 
 
-def estimate_of(size: Size, labels: int, epochs: int | None) -> Estimate:
+def of_labels(size: Size, labels: int, epochs: int | None) -> Estimate:
     """The estimate for this many labels, with the threads of the page's runs."""
-    passes = passes_for(size, epochs)
-    takes = of(size, round(labels * TRAIN), round(labels * VALID), passes)
+    takes = of(size, round(labels * TRAIN), round(labels * VALID), schedule_for(size, epochs))
     return replace(takes, minutes=takes.minutes * takes.cores / resources.threads())

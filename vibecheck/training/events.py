@@ -5,7 +5,7 @@ unknown lines are dropped, long ones cut, and the rest is validated.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, BinaryIO, Literal
 
 from pydantic import (
@@ -216,10 +216,9 @@ def read_progress(content: Any) -> RunProgress:
         return RunProgress()
 
 
-def lines(stream: BinaryIO, read: Callable[[int], bytes] | None = None) -> Iterator[bytes]:
+def lines(stream: BinaryIO) -> Iterator[bytes]:
     """The lines of a stream without line ends, as soon as they are complete; too long ones are dropped."""
-    if read is None:
-        read = getattr(stream, "read1", stream.read)
+    read = getattr(stream, "read1", stream.read)
     held, too_long = bytearray(), False
     while chunk := read(CHUNK):
         *whole, rest = chunk.split(b"\n")

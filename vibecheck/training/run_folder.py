@@ -7,7 +7,7 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,7 @@ class RunFolder:
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Writes a JSON file whole or not at all."""
-        part = self.path / f".{name}"
-        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        part.replace(self.path / name)
+        write_json(self.path / name, content)
 
     def read(self, name: str) -> dict[str, Any] | None:
         """A JSON file, or None where there is none that can be read."""
@@ -119,7 +117,15 @@ def clean(root: Path, keep: Iterable[str]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def write_json(path: Path, content: Mapping[str, Any] | Sequence[str]) -> None:
+    """Writes a JSON file whole or not at all. Raises OSError."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON file that holds an object, or None where there is none that can be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -39,14 +39,7 @@ class RunRequest:
 
     def options(self, folder: RunFolder) -> list[str]:
         """Arguments of the command. Values follow a =, so that none can be mistaken for an option."""
-        given = {
-            "source": self.source,
-            "base": self.base,
-            "out": folder.out,
-            "since": self.since and self.since.isoformat(),
-            "epochs": self.epochs,
-            "reference": self.reference,
-        }
+        given = self.noted() | {"out": folder.out}
         return ["--json", *(f"--{name}={value}" for name, value in given.items() if value is not None)]
 
     def noted(self) -> dict[str, object]:
@@ -68,7 +61,7 @@ class TrainingRuns:
         self._settings = settings
         self._command = command
         self._engine = engine
-        self._ledger = RunsTable(engine)
+        self._table = RunsTable(engine)
         self._root = folders.root_of(settings.data)
         folders.remove_pictures(settings.data)
 
@@ -86,7 +79,7 @@ class TrainingRuns:
         self.running()  # records the end of one that died
         job_id = uuid4().hex
         asked = request.noted() | {"load": round(load_now(), 2)}  # of the machine, before it begins
-        self._ledger.begin(job_id, asked, resources.host(), resources.pid_space())
+        self._table.begin(job_id, asked, resources.host(), resources.pid_space())
         folder = self.folder(job_id)
         try:
             folder.path.mkdir(parents=True)
@@ -95,46 +88,46 @@ class TrainingRuns:
             pid = self._launch(folder)
         except OSError as error:
             sentence = f"The run cannot be started ({error.strerror}): check the disk and {self._root}."
-            self._ledger.end(job_id, FAILED, sentence)
+            self._table.end(job_id, FAILED, sentence)
             raise JobError(sentence) from error
-        self._ledger.renew(job_id, pid)
-        kept = [each.id for each in self._ledger.history(FOLDERS_KEPT)]
+        self._table.renew(job_id, pid)
+        kept = [each.id for each in self._table.history(FOLDERS_KEPT)]
         folders.clean(self._root, kept)
-        return self._ledger.get(job_id)
+        return self._table.get(job_id)
 
     def running(self) -> TrainingRun | None:
         """The run that is under way on any copy, or None.
 
         A run whose process is gone is recorded as ended, according to its folder, or as lost.
         """
-        job = self._ledger.running()
+        job = self._table.running()
         if job is None or self._alive(job):
             return job
         folder = self.folder(job.id)
         if job.pid_space != resources.pid_space():
             told = f"There was no sign of life from {job.host} for {LEASE.seconds} seconds."
-            self._ledger.lost(job.id, told)
+            self._table.lost(job.id, told)
         elif end := folder.read("end.json"):
             state = end.get("state")
             known = state if state in (FINISHED, FAILED, CANCELLED) else LOST
-            note_end(self._ledger, folder, str(known), str(end.get("sentence", "")), progress_in(folder))
+            note_end(self._table, folder, str(known), str(end.get("sentence", "")), progress_in(folder))
         else:
             self._end_orphans(folder)
             told = "Its process ended: the machine was restarted, or it was killed (too little memory?)."
-            note_end(self._ledger, folder, LOST, told, progress_in(folder))
-        return self._ledger.running()
+            note_end(self._table, folder, LOST, told, progress_in(folder))
+        return self._table.running()
 
     def get(self, job_id: str) -> TrainingRun:
         """One run. Raises JobError if it is no longer in the records."""
-        return self._ledger.get(job_id)
+        return self._table.get(job_id)
 
     def history(self, limit: int = 20) -> list[TrainingRun]:
         """The last runs, newest first."""
-        return self._ledger.history(limit)
+        return self._table.history(limit)
 
     def cancel(self, job_id: str) -> None:
         """Cancels a run on any copy, within seconds."""
-        self._ledger.ask_cancel(job_id)
+        self._table.ask_cancel(job_id)
 
     def folder(self, job_id: str) -> RunFolder:
         """The folder of a run; it exists on the machine that ran it."""

@@ -61,9 +61,9 @@ class Listener:
 class Supervisor:
     """One run: its folder, its command, its row in the records."""
 
-    def __init__(self, folder: RunFolder, ledger: RunsTable, grace: float = GRACE) -> None:
+    def __init__(self, folder: RunFolder, table: RunsTable, grace: float = GRACE) -> None:
         self._folder = folder
-        self._ledger = ledger
+        self._table = table
         self._grace = grace
         self._listener = Listener()
         self._stop = ""  # why the command is being ended
@@ -120,10 +120,10 @@ class Supervisor:
         try:
             if news or now - self._told_at >= RENEWS_EVERY:
                 self._told_at = now
-                if not self._ledger.renew(self._folder.id, os.getpid(), progress, self._folder.log_end()):
+                if not self._table.renew(self._folder.id, os.getpid(), progress, self._folder.log_end()):
                     self.stop("Another run was started while this one could not reach the records.")
                 self._told = progress
-            if self._ledger.cancel_asked(self._folder.id):
+            if self._table.cancel_asked(self._folder.id):
                 self.stop("It was cancelled.")
         except RecordsError as error:
             log.warning("This run cannot be reported to the records: %s", error)
@@ -153,7 +153,7 @@ class Supervisor:
         give_up = time.monotonic() + PATIENCE
         while True:
             try:
-                note_end(self._ledger, self._folder, state, sentence, self._listener.progress)
+                note_end(self._table, self._folder, state, sentence, self._listener.progress)
                 return state
             except RecordsError as error:
                 log.warning("The end of this run cannot be reported to the records: %s", error)
@@ -163,14 +163,14 @@ class Supervisor:
 
 
 def note_end(
-    ledger: RunsTable, folder: RunFolder, state: str, sentence: str, progress: RunProgress | None
+    table: RunsTable, folder: RunFolder, state: str, sentence: str, progress: RunProgress | None
 ) -> None:
     """Records the end of a run with its log and its report. Raises RecordsError."""
     if state != FINISHED:
         folder.clear()
         if folder.trained:
             sentence += f" Its model is trained: python -m finetune --register {folder.out} registers it."
-    ledger.end(folder.id, state, sentence, progress, folder.log_end(), folder.report())
+    table.end(folder.id, state, sentence, progress, folder.log_end(), folder.report())
 
 
 def progress_in(folder: RunFolder) -> RunProgress:
@@ -191,9 +191,9 @@ def main(path: str) -> int:
         raise SystemExit(f"{path} holds no job.json that can be read.")
     if hasattr(os, "nice"):
         os.nice(5)
-    ledger = RunsTable(open_database(Settings.load().records_url))
-    runner = Supervisor(folder, ledger)
+    table = RunsTable(open_database(Settings.load().records_url))
+    runner = Supervisor(folder, table)
     signal.signal(signal.SIGTERM, lambda *_: runner.stop("The machine, or somebody on it, ended it."))
-    ledger.renew(folder.id, os.getpid())
+    table.renew(folder.id, os.getpid())
     state = runner.run(list(job["command"]), dict(os.environ))
     return {FINISHED: 0, CANCELLED: CANCELLED_STATUS}.get(state, 1)

@@ -159,7 +159,7 @@ def _estimate(known: FineTuneState, request: RunRequest, rows: int) -> Estimate 
         return None
     here = estimate.size_of_base(request.base, settings().data, app.live_model().embedded)
     size = here or estimate.USUAL
-    takes = estimate.estimate_of(size, rows, request.epochs)
+    takes = estimate.of_labels(size, rows, request.epochs)
     about = "" if here else " (assumed: a ViT-B/16)"
     st.html(
         '<div class="vcf-facts">'
@@ -182,7 +182,7 @@ def _pace(known: FineTuneState) -> float:
         size = estimate.size_of_base(base, settings().data, app.live_model().embedded)
         if size is not None:
             labels = found.train / estimate.TRAIN
-            estimated = estimate.estimate_of(size, round(labels), run.asked.get("epochs")).minutes
+            estimated = estimate.of_labels(size, round(labels), run.asked.get("epochs")).minutes
             taken = (run.ended_at - run.started_at).total_seconds() / 60
             past.append(PastRun(estimated, taken, run.asked.get("load")))
     return pace(past, resources.threads(), resources.cores(), load_now())
