@@ -2,15 +2,15 @@
 
 import json
 import logging
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
+
+from vibecheck.cli.progress_bar import progress_bar
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -223,7 +223,7 @@ def soak(
     """Memory of the real app while a real Chromium streams to it for half an hour."""
     from benchmarks.soak import run
 
-    with _progress() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("Streaming", total=minutes)
         rows = run(minutes, lambda done, mb: bar.update(task, completed=done, description=f"{mb:.0f} MB"))
     _print(rows, as_json)
@@ -239,16 +239,12 @@ def crash(
     """Kill the real app amid vibe checks and labels; look whether all that was acknowledged is there."""
     from benchmarks.crash import run
 
-    with _progress() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("Killing", total=kills)
         rows = run(kills, seed, database_url=database, tell=lambda done: bar.update(task, completed=done))
     _print(rows, as_json)
     if rows[0]["faultless"] != "True":
         raise typer.Exit(1)
-
-
-def _progress() -> Progress:
-    return Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
 def _numbers(text: str) -> list[int]:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from vibecheck.cli.output_file import output_file
+from vibecheck.cli.progress_bar import progress_bar
 from vibecheck.errors import SettingsError
 from vibecheck.settings import Settings
 
@@ -58,7 +57,7 @@ def restore(
 
     settings = Settings.load()
     store = Store.open(settings.records_url, settings.images_url, settings.sends)
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+    with progress_bar(stays=True) as progress:
         reading = progress.add_task("Days", total=None)
         fetching = progress.add_task("Pictures", total=None)
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress as Bar
 
+from vibecheck.cli.progress_bar import progress_bar
 from vibecheck.errors import HubUnreachable, ModelError, VibeCheckError
 from vibecheck.processes.child import exit_with_parent
 from vibecheck.settings import Settings
@@ -64,7 +63,7 @@ def _compile_in_place(folder: Path) -> None:
 
 
 def _for_people(model: str, again: bool) -> None:
-    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    with progress_bar() as bar:
         tasks: dict[str, Any] = {}
 
         def tell(progress: "BuildProgress") -> None:

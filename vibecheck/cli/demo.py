@@ -1,15 +1,13 @@
 """python -m vibecheck demo: a synthetic history, in a separate data folder."""
 
 import shlex
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
+from vibecheck.cli.progress_bar import progress_bar
 from vibecheck.errors import SettingsError
 
 
@@ -33,7 +31,7 @@ def demo(
     plan = Plan(_moment(until), seed, days, predictions, pictures)
     refuse_others(out, replace)
     portraits = Portraits(Reader.open()) if pictures else None
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Writing a synthetic history", total=predictions)
         made = build(
             out,

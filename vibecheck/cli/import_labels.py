@@ -1,7 +1,6 @@
 """python -m vibecheck import: labelled pictures → the records."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
+from vibecheck.cli.progress_bar import progress_bar
 from vibecheck.errors import ModelError
 from vibecheck.settings import Settings
 from vibecheck.vision.picture_folders import left_out_sentence
@@ -154,7 +153,7 @@ def _count(
     summary: ImportSummary, outcomes: Iterable["ImportedPicture | RefusedPicture"], total: int
 ) -> None:
     """Count the outcomes, with a progress bar on a terminal."""
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("Importing", total=total)
         for outcome in outcomes:
             summary.note(outcome)

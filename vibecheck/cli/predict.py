@@ -1,7 +1,6 @@
 """python -m vibecheck predict: the mood in pictures and videos; nothing is kept."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
 from vibecheck.cli.output_file import output_file
+from vibecheck.cli.progress_bar import progress_bar
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.errors import NoFace, PictureError
 from vibecheck.settings import Settings
@@ -209,8 +208,8 @@ def _plot(out: Path, path: Path, readings: list["ClipReading"], every: float) ->
 
 @contextmanager
 def _progress(what: str, total: float | None):
-    """A progress bar, on a terminal only; yields the function that advances it."""
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    """A progress bar; yields the function that advances it."""
+    with progress_bar() as progress:
         task = progress.add_task(escape(what), total=total)
         yield lambda step: progress.advance(task, step)
 
