@@ -69,11 +69,11 @@ class Importer:
                 yield line
                 continue
             try:
-                yield self._bring(line)
+                yield self._import(line)
             except PictureError as error:
                 yield RefusedPicture(line.row, str(line.path), str(error))
 
-    def _bring(self, labelled: LabelledPicture) -> ImportedPicture | RefusedPicture:
+    def _import(self, labelled: LabelledPicture) -> ImportedPicture | RefusedPicture:
         if labelled.made_at and labelled.made_at < self._now - timedelta(days=self._days):
             return _refused(
                 labelled,

@@ -1,6 +1,10 @@
+import asyncio
 import tracemalloc
 
-from vibecheck.ui.access.upload_file import UploadFile
+from starlette import datastructures, formparsers
+from starlette.requests import Request
+
+from vibecheck.ui.access.upload_file import UploadFile, keep_in_memory
 
 MB = 1_000_000
 
@@ -29,3 +33,23 @@ def test_upload_supports_partial_reads_like_any_file():
     assert (file.read(2), file.read(), file.read(3)) == (b"ab", b"cdef", b"")
     file.seek(0)
     assert file.read(None) == b"abcdef"
+
+
+def test_starlette_collects_an_upload_in_memory_and_reads_it_there(monkeypatch):
+    # Put back after the test.
+    monkeypatch.setattr(formparsers, "SpooledTemporaryFile", formparsers.SpooledTemporaryFile)
+    monkeypatch.setattr(datastructures, "run_in_threadpool", None)  # for files on the disk
+    keep_in_memory()
+    large = bytes(2 * formparsers.MultiPartParser.spool_max_size)
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+
+    async def receive() -> dict:
+        return {"type": "http.request", "body": head + large + b"\r\n--x--\r\n"}
+
+    async def upload() -> tuple[object, bytes]:
+        headers = [(b"content-type", b"multipart/form-data; boundary=x")]
+        form = await Request({"type": "http", "method": "PUT", "headers": headers}, receive).form()
+        return form["file"].file, await form["file"].read()
+
+    file, data = asyncio.run(upload())
+    assert isinstance(file, UploadFile) and data == large

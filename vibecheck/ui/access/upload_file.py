@@ -24,5 +24,5 @@ class UploadFile(BytesIO):
 
 
 def keep_in_memory() -> None:
-    """Have Starlette collect uploads in files of this kind."""
+    """Have Starlette's form parser collect uploads in files of this kind; it has no setting for it."""
     formparsers.SpooledTemporaryFile = UploadFile  # type: ignore[assignment, misc]

@@ -1,5 +1,7 @@
 """The dashboard's cards: words first, charts second."""
 
+from functools import partial
+
 import streamlit as st
 
 from vibecheck.analytics import charts, markup, time_charts, words
@@ -7,6 +9,7 @@ from vibecheck.analytics.accuracy import ENOUGH
 from vibecheck.analytics.csv_tables import tables
 from vibecheck.analytics.shares import share
 from vibecheck.emotions import BY_NAME
+from vibecheck.records.csv_safety import to_csv
 from vibecheck.records.stats.summaries import MOST_IN_MIX
 from vibecheck.ui.dashboard.statistics import STEPS, Statistics
 from vibecheck.ui.shared import app, comparisons, theme
@@ -204,16 +207,10 @@ def downloads(known: Statistics, examples: list) -> None:
         with st.popover("Tables as CSV", icon=":material/download:"):
             for name, rows in tables(known.overview, known.standing, examples).items():
                 st.download_button(
-                    name.replace("_", " ").capitalize(), _csv_of(rows), f"vibecheck-{name}.csv", "text/csv",
-                    key=f"csv-{name}", on_click="ignore", disabled=not rows, width="stretch",
+                    name.replace("_", " ").capitalize(), partial(to_csv, rows), f"vibecheck-{name}.csv",
+                    "text/csv", key=f"csv-{name}", on_click="ignore", disabled=not rows, width="stretch",
                 )  # fmt: skip
         st.download_button(
             "Report as HTML", report_of(known.overview), "vibecheck-report.html", "text/html",
             icon=":material/description:", key="report", on_click="ignore",
         )  # fmt: skip
-
-
-def _csv_of(rows: list[dict]):
-    from vibecheck.records.csv_safety import to_csv
-
-    return lambda: to_csv(rows)

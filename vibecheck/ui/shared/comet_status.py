@@ -96,10 +96,10 @@ def _lines(state: CometState, now: datetime) -> list[str]:
 
 def _progress(at: Restoring) -> str:
     if at.sentence:
-        return f"Reading back waits: {at.sentence}"
+        return f"Restoring waits: {at.sentence}"
     if at.days_read < at.days or at.days == 0:
         return f"Restoring: day {at.days_read} of {at.days}, {at.predictions:,} predictions so far."
-    return f"Reading back: {_count(at.pictures_left, 'picture')} left."
+    return f"Restoring: {_count(at.pictures_left, 'picture')} left."
 
 
 def _count(number: int, noun: str) -> str:
