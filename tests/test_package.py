@@ -72,10 +72,10 @@ def test_importing_vibecheck_imports_no_heavy_module():
 
 def test_five_lines_of_python_read_a_face(installed, astronaut, tmp_path):
     Image.fromarray(astronaut).save(tmp_path / "face.jpg", quality=95)
-    mood, confidence, *_ = run(FIVE_LINES, tmp_path, PYTHONPATH=str(installed)).split()
+    code = FIVE_LINES + "import vibecheck; print(vibecheck.__file__)"
+    mood, confidence, *_, where = run(code, tmp_path, PYTHONPATH=str(installed)).split()
     assert mood == "happy"
     assert 0.5 < float(confidence) <= 1
-    where = run("import vibecheck; print(vibecheck.__file__)", tmp_path, PYTHONPATH=str(installed))
     assert where.startswith(str(installed)), "the checkout was imported, not what is installed"
 
 

@@ -54,7 +54,7 @@ _WAITS = text("""
 """)
 
 
-def wait_for_server(url: str, process: subprocess.Popen, seconds: float = 60.0) -> None:
+def wait_for_server(url: str, process: subprocess.Popen, seconds: float = 120.0) -> None:
     """Waits until a server that was just started answers anything at all."""
 
     def answers() -> bool:

@@ -44,7 +44,7 @@ def test_many_visitors_benchmark_counts_readings_and_leaves_few_threads(monkeypa
     monkeypatch.setattr(many, "WARM_UP", many.AT_ONCE)
     monkeypatch.setattr(many, "REMEMBERED", 1)
     monkeypatch.setattr(many, "COLLECT_EVERY", 0.0)
-    here, gone = many.run([2], seconds=4, joins=2, fps=5)
+    here, gone = many.run([2], seconds=2, joins=2, fps=5)
     assert here["visitors"] == 2 and here["frames_sent"] > 0
     assert here["readings"] > 0 and 0 < here["fairness"] <= 1
     assert here["core_share"] > 0

@@ -55,7 +55,7 @@ class Victim:
     def close(self) -> None:
         self._process.stdin.close()
         self._process.stdout.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def add(store, rng, at):

@@ -139,6 +139,7 @@ def test_vibe_checks_are_skipped_and_counted_when_shadow_models_cannot_keep_up(
 
     def slow_store() -> Store:
         held.wait(60)
+        held.set()  # or a failing test would wait at each reading
         return store
 
     models = start(slow_store)

@@ -35,7 +35,7 @@ def store(tmp_path, monkeypatch):
 
 
 def page(allowed: bool = True) -> AppTest:
-    shown = AppTest.from_string(PAGE.format(allowed=allowed), default_timeout=30).run()
+    shown = AppTest.from_string(PAGE.format(allowed=allowed), default_timeout=60).run()
     assert not shown.exception
     return shown
 
