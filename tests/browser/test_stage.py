@@ -354,6 +354,28 @@ def test_video_that_the_app_ends_is_said_or_goes_on_over_the_socket(visit, mode)
     assert frame(page).evaluate("localStorage.getItem('vibecheck-transport')") is None, "WebRTC did connect"
 
 
+@pytest.mark.parametrize("mode", ["webrtc", "auto"])
+def test_a_connection_that_the_app_ends_after_the_visitor_stopped_is_no_fault(visit, mode):
+    keep = """window.channels = [];
+    const create = RTCPeerConnection.prototype.createDataChannel;
+    RTCPeerConnection.prototype.createDataChannel = function (...options) {
+      const channel = create.apply(this, options);
+      channels.push(channel);
+      return channel;
+    };"""
+    page = visit(mode, keep, sockets=True)
+    connected(page)
+    # The app hears of the stop, and ends the connection, before streamlit-webrtc does.
+    frame(page).evaluate("""() => {
+      session.here = null;
+      document.querySelector(".stop").click();
+      channels[0].dispatchEvent(new Event("close"));
+    }""")
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
+    expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+    assert page.evaluate("told.socket") == [], "the video does not go on over a WebSocket"
+
+
 FAIL = """connection => {
   Object.defineProperty(connection, "connectionState", {value: "failed"});
   connection.dispatchEvent(new Event("connectionstatechange"));

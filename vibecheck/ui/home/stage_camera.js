@@ -1,7 +1,7 @@
 // The visitor's camera: asking for it, why it fails, and which one is used.
 //
 // streamlit-webrtc asks for the camera as well: it gets the one chosen here, and its failures are shown here.
-// `ended` is called when a camera that was shown has stopped.
+// `ended` is called when the camera is no longer shown.
 function makeCamera(view, ended) {
   const KINDS = {
     NotFoundError: "missing",
@@ -80,13 +80,16 @@ function makeCamera(view, ended) {
     track?.addEventListener("ended", () => view.setTrouble("ended")); // fires only if the camera itself stopped
     const watch = setInterval(() => {
       if (video.srcObject !== stream) return clearInterval(watch);
-      if (stream.active) return;
-      clearInterval(watch);
-      video.srcObject = null;
-      ended();
-      view.paint();
+      if (!stream.active) hide();
     }, 200);
   };
+  // Stops the camera, and shows START at once: whatever ends after this was meant to end.
+  const hide = () => {
+    stopTracks(view.video.srcObject);
+    view.video.srcObject = null;
+    ended();
+    view.paint();
+  };
 
-  return { open, show, offer, ready, isAllowed: () => permission?.state === "granted" };
+  return { open, show, hide, offer, ready, isAllowed: () => permission?.state === "granted" };
 }

@@ -113,8 +113,7 @@ function giveUp() {
 }
 
 function breakOff(trouble) {
-  stopTracks(view.video.srcObject);
-  leaveSocket();
+  camera.hide();
   view.setTrouble(trouble);
 }
 
@@ -130,8 +129,7 @@ async function start() {
 
 function stop() {
   if (!bySocket) press("STOP");
-  stopTracks(view.video.srcObject);
-  leaveSocket();
+  camera.hide();
 }
 
 async function changeCamera() {
