@@ -6,6 +6,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
@@ -25,10 +26,15 @@ PAGE = """<!doctype html><body>
 <iframe title="webrtc" src="/frame" style="width:640px;height:480px"></iframe>
 <script type="module">
 import show from "/stage.js";
-window.told = {way: [], socket: [], mark: []};
-for (const name of Object.keys(told))
+window.told = {way: [], socket: [], mark: [], stop: []};
+for (const name of ["mark", "stop"])
   addEventListener(`vibecheck-${name}`, ({detail}) => told[name].push(detail));
-show({data: {route: ROUTE}, setTriggerValue() {}, setStateValue() {}});
+const tell = (name, value) => told[name].push(value);
+const route = ROUTE;
+window.draw = (ticket) => {
+  window.leave = show({data: {route: {...route, ticket}}, setTriggerValue: tell, setStateValue: tell});
+};
+draw("ticket");
 </script>"""
 
 FAKE = """<!doctype html><body><div id="root"><button>START</button></div><script>
@@ -86,6 +92,23 @@ navigator.permissions.query = async (what) => {
 """
 
 
+# Cameras open when the test lets them: `held` has a function for each request.
+SLOW_CAMERAS = """{
+window.opened = [];
+window.held = [];
+window.hold = false;
+const media = navigator.mediaDevices;
+const ask = media.getUserMedia.bind(media);
+media.getUserMedia = async (constraints) => {
+  const stream = await ask(constraints);
+  opened.push(stream);
+  if (hold) await new Promise((resolve) => held.push(resolve));
+  return stream;
+};
+window.open = () => setInterval(() => held.splice(0).forEach((resolve) => resolve()), 20);
+window.on = () => opened.filter((stream) => stream.active).length;
+}"""
+
 PATIENCE = 20_000  # ms; no app has to start
 
 
@@ -110,10 +133,10 @@ def context(browser) -> Iterator[BrowserContext]:
 def visit(context) -> Callable[..., Page]:
     """Opens the stage as a page does; `mode` is that of VIBECHECK_VIDEO, `script` runs before any other.
 
-    A WebSocket to the app opens if there are `sockets`, and is refused otherwise.
+    A WebSocket to the app opens if there are `sockets`, to which it is added, and is refused otherwise.
     """
 
-    def open_page(mode: str = "auto", script: str = "", sockets: bool = False) -> Page:
+    def open_page(mode: str = "auto", script: str = "", sockets: list | None = None) -> Page:
         route = {
             "mode": mode,
             "path": "/video",
@@ -128,8 +151,8 @@ def visit(context) -> Callable[..., Page]:
         page = context.new_page()
         for name, file in files.items():
             page.route(HERE + name, answering(*file))
-        if sockets:
-            page.route_web_socket(re.compile("/video$"), lambda socket: None)
+        if sockets is not None:
+            page.route_web_socket(re.compile("/video$"), lambda socket: sockets.append(socket))
         page.add_init_script(BROWSER)
         page.add_init_script(script)
         page.goto(HERE)
@@ -276,6 +299,65 @@ def test_the_camera_that_was_chosen_is_used_at_once_and_at_the_next_visit(visit)
     expect(stage_of(page).get_by_role("alert")).to_have_count(0)
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize("mode", ["webrtc", "websocket"])
+def test_start_pressed_twice_leaves_no_camera_on(visit, mode):
+    page = visit(mode, SLOW_CAMERAS, sockets=[])
+    frame(page).evaluate("hold = true; for (const press of [1, 2]) document.querySelector('.start').click()")
+    frame(page).wait_for_function("held.length > 0")
+    frame(page).evaluate("open()")
+    stop = stage_of(page).get_by_role("button", name="Stop the camera")
+    expect(stop).to_be_visible()
+    frame(page).wait_for_function("on() === 1")
+    if mode == "webrtc":
+        assert frame(page).evaluate("asked.length") == 1, (
+            "a second connection would be in the way of the first"
+        )
+    stop.click()
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
+    frame(page).wait_for_function("on() === 0")
+
+
+@pytest.mark.quick
+def test_the_camera_that_was_chosen_last_is_shown_and_sent_however_slowly_each_opens(visit):
+    page = visit("webrtc", SLOW_CAMERAS)
+    connected(page)
+    stage_of(page).get_by_role("button", name="Camera settings").click()
+    cameras = stage_of(page).get_by_label("Camera", exact=True)
+    first = cameras.input_value()
+    ids = cameras.locator("option").evaluate_all("options => options.map((option) => option.value)")
+    frame(page).evaluate("hold = true")
+    for each in (next(each for each in ids if each != first), first):
+        cameras.select_option(each)
+    frame(page).wait_for_function("held.length > 0")
+    frame(page).evaluate("open()")
+    used = "document.querySelector('video').srcObject.getVideoTracks()[0]"
+    sent = "session.here.getSenders().find((each) => each.track).track"
+    frame(page).wait_for_function(f"opened.length === 3 && {used} === opened[2].getVideoTracks()[0]")
+    assert frame(page).evaluate(f"{sent} === {used}")
+    assert frame(page).evaluate(f"{used}.getSettings().deviceId") == first
+    assert frame(page).evaluate("on()") == 1
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("mode", ["webrtc", "websocket"])
+def test_a_camera_that_opens_after_the_visitor_stopped_is_off(visit, mode):
+    page = visit(mode, SLOW_CAMERAS, sockets=[])
+    start(page)
+    stage_of(page).get_by_role("button", name="Camera settings").click()
+    cameras = stage_of(page).get_by_label("Camera", exact=True)
+    first = cameras.input_value()
+    ids = cameras.locator("option").evaluate_all("options => options.map((option) => option.value)")
+    frame(page).evaluate("hold = true")
+    cameras.select_option(next(each for each in ids if each != first))
+    frame(page).wait_for_function("held.length > 0")
+    stage_of(page).get_by_role("button", name="Stop the camera").click()
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
+    frame(page).evaluate("open()")
+    frame(page).wait_for_function("held.length === 0 && on() === 0")
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
+
+
 def test_the_camera_starts_by_itself_only_where_the_visitor_chose_so_and_it_is_allowed(visit):
     page = visit()
     stage_of(page).get_by_label("Start automatically next time").first.check()
@@ -341,14 +423,14 @@ def test_a_box_is_gone_when_its_mark_holds_no_longer(visit):
 
 @pytest.mark.parametrize("mode", ["webrtc", "auto"])
 def test_video_that_the_app_ends_is_said_or_goes_on_over_the_socket(visit, mode):
-    page = visit(mode, sockets=True)
+    page = visit(mode, sockets=[])
     connected(page)
     frame(page).evaluate("session.app.close()")
     if mode == "webrtc":
         is_said(page, "closed")
         start(page)  # works again
         return
-    page.wait_for_function("told.socket.at(-1) === true")
+    page.wait_for_function("told.socket.at(-1) > 0")
     expect(stage_of(page).get_by_role("button", name="Stop the camera")).to_be_visible()
     expect(stage_of(page).get_by_role("alert")).to_have_count(0)
     assert frame(page).evaluate("localStorage.getItem('vibecheck-transport')") is None, "WebRTC did connect"
@@ -356,14 +438,7 @@ def test_video_that_the_app_ends_is_said_or_goes_on_over_the_socket(visit, mode)
 
 @pytest.mark.parametrize("mode", ["webrtc", "auto"])
 def test_a_connection_that_the_app_ends_after_the_visitor_stopped_is_no_fault(visit, mode):
-    keep = """window.channels = [];
-    const create = RTCPeerConnection.prototype.createDataChannel;
-    RTCPeerConnection.prototype.createDataChannel = function (...options) {
-      const channel = create.apply(this, options);
-      channels.push(channel);
-      return channel;
-    };"""
-    page = visit(mode, keep, sockets=True)
+    page = visit(mode, KEEP_CHANNELS, sockets=[])
     connected(page)
     # The app hears of the stop, and ends the connection, before streamlit-webrtc does.
     frame(page).evaluate("""() => {
@@ -403,6 +478,90 @@ def test_a_camera_that_stops_is_said(visit):
     is_said(page, "ended")
     expect(stage_of(page).locator("#root button")).to_have_text("START")
     start(page)
+
+
+@pytest.mark.quick
+def test_after_the_only_camera_was_unplugged_the_next_start_works(visit):
+    page = visit("webrtc")
+    connected(page)
+    frame(page).evaluate("""() => {
+      window.noCamera = true;
+      const [track] = document.querySelector("video").srcObject.getVideoTracks();
+      track.stop();
+      track.dispatchEvent(new Event("ended"));
+      navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+    }""")
+    is_said(page, "missing")
+    expect(stage_of(page).locator("#root button")).to_have_text("START")
+    frame(page).evaluate(
+        "window.noCamera = false; navigator.mediaDevices.dispatchEvent(new Event('devicechange'))"
+    )
+    start(page)
+
+
+KEEP_CHANNELS = """
+window.channels = [];
+const create = RTCPeerConnection.prototype.createDataChannel;
+RTCPeerConnection.prototype.createDataChannel = function (...options) {
+  const channel = create.apply(this, options);
+  channels.push(channel);
+  return channel;
+};"""
+
+
+@pytest.mark.quick
+def test_a_mark_that_arrives_after_the_stop_is_not_shown(visit):
+    page = visit("webrtc", KEEP_CHANNELS)
+    connected(page)
+    # streamlit-webrtc is busy, so the connection stays for a while.
+    frame(page).evaluate("button.disabled = true; document.querySelector('.stop').click()")
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
+    frame(page).evaluate(
+        "mark => channels[0].dispatchEvent(new MessageEvent('message', {data: JSON.stringify(mark)}))", mark()
+    )
+    assert page.evaluate("[told.mark.length, told.stop.length]") == [0, 1]
+    expect(stage_of(page).locator(".face")).to_have_count(0)
+    frame(page).evaluate("button.disabled = false")
+    expect(stage_of(page).locator("#root button")).to_have_text("START")
+
+
+@pytest.mark.quick
+def test_start_right_after_a_stop_works_though_streamlit_webrtc_could_not_be_stopped_yet(visit):
+    page = visit("webrtc")
+    connected(page)
+    frame(page).evaluate("window.before = session.here; button.disabled = true")  # as without a connection
+    stage_of(page).get_by_role("button", name="Stop the camera").click()
+    stage_of(page).get_by_role("button", name="START").click()
+    frame(page).evaluate("button.disabled = false")
+    expect(stage_of(page).get_by_role("button", name="Stop the camera")).to_be_visible()
+    frame(page).wait_for_function("session.here !== before && session.marks.readyState === 'open'")
+
+
+@pytest.mark.quick
+def test_for_the_page_video_goes_on_while_its_transport_changes_or_is_opened_again(visit):
+    sockets = []
+    page = visit("auto", sockets=sockets)
+    connected(page)
+    frame(page).evaluate(
+        "button.addEventListener('click', () => { parent.beforeStop = [...parent.told.socket]; }, true)"
+    )
+    frame(page).evaluate(f"({FAIL})(session.here)")
+    page.wait_for_function("window.beforeStop")
+    assert page.evaluate("beforeStop.at(-1)") > 0, (
+        "the page knows before streamlit-webrtc tells it of the stop"
+    )
+    page.wait_for_function("told.socket.length > 1")
+    page.evaluate("draw('second')")
+    sockets[0].close()
+    page.wait_for_function("told.socket.length > 3")
+    assert len(sockets) == 2
+    assert page.evaluate("told.socket.every((state) => state > 0)")
+    # The page hears of the end, too, if it was busy when it came.
+    page.evaluate("leave()")
+    stage_of(page).get_by_role("button", name="Stop the camera").click()
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
+    page.evaluate("draw('third')")
+    page.wait_for_function("told.socket.at(-1) === 0")
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("webrtc", "blocked"), ("auto", "unconnected")])
@@ -449,9 +608,10 @@ def card(context) -> Page:
     }
     for name, file in files.items():
         page.route(HERE + name, answering(*file))
-    page.clock.install()
+    page.clock.install(time=datetime(2026, 1, 1))
     page.goto(HERE)
     page.wait_for_function("() => Boolean(window.draw)")
+    page.clock.pause_at(datetime(2026, 1, 2))  # or a slow machine's own seconds would count, too
     page.evaluate("data => draw(data)", LIVE)
     return page
 
@@ -512,9 +672,7 @@ def test_a_late_reading_freezes_the_card_and_the_next_one_goes_on(card):
 
 @pytest.mark.quick
 def test_from_the_press_to_the_result_the_card_stays_as_it_was(card):
-    card.evaluate(
-        "document.body.insertAdjacentHTML('beforeend', '<p class=st-key-check><button>Check</button></p>')"
-    )
+    card.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", CHECK)
     card.evaluate("mark => see(mark)", mark(7, keep=0.5))
     card.get_by_role("button", name="Check").click()
     card.evaluate("mark => see(mark)", mark(8, sad=0.1, fear=0.7))
@@ -525,6 +683,70 @@ def test_from_the_press_to_the_result_the_card_stays_as_it_was(card):
     card.evaluate("data => draw(data)", LIVE)  # no vibe check came of it
     card.evaluate("mark => see(mark)", mark(9, sad=0.1, fear=0.7))
     expect(card.locator(".name")).to_have_text("Afraid")
+
+
+RESULT = {
+    "key": "1",
+    "label": "You look",
+    "mood": "sad",
+    "face": "",
+    "runner_up": "fear",
+    "clear": True,
+    "probabilities": mark()["probabilities"],
+    "hint": "",
+}
+CHECK = "<p class=st-key-check><button>Check</button></p>"
+
+
+@pytest.mark.quick
+def test_a_press_that_was_lost_with_the_connection_does_not_freeze_the_card_for_good(card):
+    card.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", CHECK)
+    card.evaluate("mark => see(mark)", mark(7))
+    card.get_by_role("button", name="Check").click()
+    card.clock.run_for(31_000)
+    card.evaluate("mark => see(mark)", mark(8, sad=0.1, fear=0.7))
+    expect(card.locator(".name")).to_have_text("Afraid")
+    card.get_by_role("button", name="Check").click()
+    assert card.evaluate("values") == [["checked", 7], ["checked", 8]]
+
+
+@pytest.mark.quick
+def test_a_check_before_the_first_mark_after_a_result_is_not_of_the_mark_before_it(card):
+    card.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", CHECK)
+    card.evaluate("mark => see(mark)", mark(7))
+    card.evaluate("data => draw(data)", LIVE | {"result": RESULT})
+    card.evaluate("data => draw(data)", LIVE)
+    expect(card.locator(".name")).to_have_text(mood_card.TEXTS["looking"])
+    card.get_by_role("button", name="Check").click()
+    assert card.evaluate("values") == [["checked", -1]]
+
+
+@pytest.mark.quick
+def test_after_a_stop_the_card_does_not_promise_that_video_continues(card):
+    card.evaluate("mark => see(mark)", mark(keep=1.0))
+    card.evaluate("dispatchEvent(new CustomEvent('vibecheck-stop'))")  # the app hears of it later
+    card.clock.run_for(10_000)
+    expect(card.locator(".vc-mood.late")).to_have_count(0)
+    expect(card.locator(".vc-hint")).not_to_have_text(mood_card.TEXTS["nothing"])
+
+
+@pytest.mark.quick
+def test_an_answer_by_key_names_the_result_that_it_is_for(card):
+    card.evaluate("data => draw(data)", LIVE | {"result": RESULT, "answers": True})
+    card.keyboard.press("2")
+    assert card.evaluate("values") == [["said", ["1", EMOTIONS[1].name]]]
+
+
+@pytest.mark.quick
+def test_the_focus_follows_a_button_that_a_slow_page_replaces_late(card):
+    again = "<p class=st-key-again><button>Check again</button></p>"
+    card.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", again)
+    card.get_by_role("button", name="Check again").focus()
+    card.keyboard.press("Enter")
+    card.clock.run_for(10_000)
+    card.evaluate("html => { document.querySelector('.st-key-again').outerHTML = html; }", CHECK)
+    card.clock.run_for(500)
+    expect(card.get_by_role("button", name="Check")).to_be_focused()
 
 
 @pytest.mark.quick
@@ -542,13 +764,12 @@ def test_while_a_popover_is_open_its_escape_leaves_the_result_alone(card):
 
 def test_nothing_moves_where_reduced_motion_is_preferred(context, visit, card):
     moving = "e => [getComputedStyle(e).transitionDuration, getComputedStyle(e).animationName]"
+    card.clock.resume()  # it is the stage's, too
     page = visit()
     connected(page)
     frame(page).evaluate("mark => session.marks.send(JSON.stringify(mark))", mark())
     box = stage_of(page).locator(".face")
-    result = {"key": "1", "label": "You look", "mood": "sad", "face": "", "runner_up": "fear", "clear": True,
-              "probabilities": mark()["probabilities"], "hint": ""}  # fmt: skip
-    card.evaluate("data => draw(data)", LIVE | {"result": result})
+    card.evaluate("data => draw(data)", LIVE | {"result": RESULT})
     bar, emoji = card.locator(".vc-mood > .vc-bar i"), card.locator(".vc-emoji")
     assert [box.evaluate(moving)[0][:2], bar.evaluate(moving)[0][:2], emoji.evaluate(moving)[1]] == [
         "0.", "0.", "vc-arrive",

@@ -67,7 +67,7 @@ def relay() -> Relay:
 
 def video() -> bool:
     """Draw the stage with the visitor's video; returns whether it is playing."""
-    playing = _webrtc().state.playing or stage.is_socket_open()
+    playing = _webrtc().state.playing or stage.uses_socket()
     if not playing:
         stream().forget()
     stage.stage(_route())

@@ -3,7 +3,8 @@
 // Everything is set as text or as a property, never as markup. Keys: C checks, Escape returns to the live mood, 1 to 7
 // answer.
 const QUIET = 3000; // ms between two announcements to screen readers
-const REPLACED = 3000; // ms within which the page replaces a button that was pressed
+const REPLACED = 20_000; // ms within which the page replaces a button that was pressed
+const ANSWERED = 30_000; // ms within which the app answers a press of "Check my vibe"
 const OTHERS = 6; // moods besides the one that was read
 const EMPTY = "#98A2B3";
 
@@ -38,6 +39,7 @@ class Card {
     this.moods = moods;
     this.texts = texts;
     this.byName = Object.fromEntries(moods.map((mood) => [mood.name, mood]));
+    this.number = -1; // of the mark that is shown
     this.announced = "";
     this.announcedAt = 0;
     this.face = element("img", "vc-frozen");
@@ -175,6 +177,7 @@ class Card {
     clearTimeout(this.later);
     this.node.classList.remove("late");
     this.seen = false;
+    this.number = -1; // none is shown
   }
 
   result({ label, mood, face, probabilities, clear, runner_up, hint }) {
@@ -251,8 +254,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   card.shown = key;
 
   card.unlisten?.(); // those of the previous run
-  if (card.checking && live && data.playing) card.expect(1);
-  card.checking = false;
+  const goOn = () => {
+    clearTimeout(card.unanswered);
+    if (card.checking && live && data.playing) card.expect(1);
+    card.checking = false;
+  };
+  goOn();
   const heard = ({ detail }) => {
     if (live && data.playing && !card.checking) card.live(detail);
   };
@@ -271,7 +278,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (name === "c" || name === "C") done = press(".st-key-check button:enabled") || press(".st-key-again button");
     else if (name === "Escape") done = press(".st-key-again button");
     else if (data.answers && /^[1-7]$/.test(name)) {
-      setTriggerValue("said", data.moods[name - 1].name);
+      setTriggerValue("said", [data.result.key, data.moods[name - 1].name]);
       done = true;
     }
     if (done) event.stopImmediatePropagation(); // C is also a shortcut of Streamlit
@@ -282,15 +289,22 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (!live || !data.playing || !event.target?.closest?.(".st-key-check button:enabled")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (!card.checking) setTriggerValue("checked", card.node.classList.contains("late") ? -1 : (card.number ?? -1));
+    if (card.checking) return;
+    setTriggerValue("checked", card.node.classList.contains("late") ? -1 : card.number);
     card.checking = true; // until the app draws the card again
+    card.unanswered = setTimeout(goOn, ANSWERED); // the press may be lost with the page's connection
+  };
+  const stopped = () => {
+    if (live) card.stop();
   };
   window.addEventListener("click", checked, true);
   window.addEventListener("vibecheck-mark", heard);
+  window.addEventListener("vibecheck-stop", stopped);
   window.addEventListener("keydown", keyed, true);
   card.unlisten = () => {
     window.removeEventListener("click", checked, true);
     window.removeEventListener("vibecheck-mark", heard);
+    window.removeEventListener("vibecheck-stop", stopped);
     window.removeEventListener("keydown", keyed, true);
   };
   return card.unlisten;

@@ -10,6 +10,7 @@ from vibecheck.emotions import EMOTIONS, NAMES, Distribution
 from vibecheck.ui.home.live import NOTHING_COMES
 from vibecheck.ui.home.vibe_check import Result
 from vibecheck.ui.shared import face_pictures
+from vibecheck.ui.shared.presses import once
 
 KEY = "mood_card"
 TEXTS = {
@@ -54,14 +55,23 @@ def draw(
     """The card. Without a `result` it follows live video, or says `how` to start if none is `playing`.
 
     `checked` gets the number of the mark that was shown when "Check my vibe" was pressed, `answered` the mood
-    whose number was pressed on the keyboard; it is None if nothing is asked.
+    whose number was pressed on the keyboard; it is None if nothing is asked. An answer to another result,
+    which was still on the visitor's screen, is ignored.
     """
 
-    def pressed() -> None:
-        said = getattr(st.session_state.get(KEY), "said", None)
-        if answered and said in NAMES:
-            answered(said)
+    last = ""
 
+    def pressed() -> None:
+        nonlocal last
+        match getattr(st.session_state.get(KEY), "said", None):
+            # One press may arrive twice: see `once`.
+            case [asked, mood] if (
+                answered and result and asked == result.key and mood in NAMES and mood != last
+            ):
+                last = mood
+                answered(mood)
+
+    @once
     def pressed_check() -> None:
         number = getattr(st.session_state.get(KEY), "checked", None)
         if playing and isinstance(number, int):

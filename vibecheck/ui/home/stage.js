@@ -2,9 +2,11 @@
 // stage. FRAME is the script that runs in the frame: the files stage_*.js in one function (see stage.py).
 
 let leave = () => {}; // ends the previous run of this component
+let told = 0; // the last state of the WebSocket that the app was told
 
 export default function ({ data, setTriggerValue, setStateValue }) {
   const enter = () => {
+    let socket = 0;
     for (const frame of document.querySelectorAll('iframe[title*="webrtc"]')) {
       const inside = frame.contentDocument;
       if (!inside?.getElementById("root")) continue;
@@ -14,19 +16,20 @@ export default function ({ data, setTriggerValue, setStateValue }) {
         inside.head.append(script);
       }
       frame.contentWindow.vibecheckStage.setRoute(data.route);
+      socket = frame.contentWindow.vibecheckStage.socket();
     }
+    if (socket !== told) setStateValue("socket", (told = socket));
   };
   leave();
   enter();
   const watch = setInterval(enter, 100); // the frame loads later than this, and again with each visit of the page
   const choose = (event) => setTriggerValue("way", event.detail);
-  const connected = (event) => setStateValue("socket", event.detail);
   window.addEventListener("vibecheck-way", choose);
-  window.addEventListener("vibecheck-socket", connected);
+  window.addEventListener("vibecheck-socket", enter);
   leave = () => {
     clearInterval(watch);
     window.removeEventListener("vibecheck-way", choose);
-    window.removeEventListener("vibecheck-socket", connected);
+    window.removeEventListener("vibecheck-socket", enter);
   };
   return leave;
 }

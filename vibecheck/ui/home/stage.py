@@ -58,9 +58,10 @@ def page_script() -> str:
 _stage = st.components.v2.component("vibecheck_stage", js=page_script())
 
 
-def is_socket_open() -> bool:
-    """Whether the stage sends its video over a WebSocket now."""
-    return getattr(st.session_state.get("stage"), "socket", None) is True
+def uses_socket() -> bool:
+    """Whether the stage sends its video over a WebSocket, or is about to."""
+    socket = getattr(st.session_state.get("stage"), "socket", None)
+    return isinstance(socket, int) and socket > 0
 
 
 def stage(route: dict[str, Any]) -> None:

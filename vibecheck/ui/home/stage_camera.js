@@ -1,8 +1,9 @@
 // The visitor's camera: asking for it, why it fails, and which one is used.
 //
 // streamlit-webrtc asks for the camera as well: it gets the one chosen here, and its failures are shown here.
-// `ended` is called when the camera is no longer shown.
-function makeCamera(view, ended) {
+// `report` has three functions: `answered()` (a request for the camera was granted or failed), `lost()` (the camera
+// itself stopped) and `hidden()` (it is no longer shown).
+function makeCamera(view, report) {
   const KINDS = {
     NotFoundError: "missing",
     NotReadableError: "busy",
@@ -21,9 +22,8 @@ function makeCamera(view, ended) {
     return { prompt: "dismissed", granted: "system" }[now?.state] ?? "refused";
   };
   // Like getUserMedia, with the chosen camera; a failure is shown and rethrown.
-  const open = async (constraints) => {
+  const open = async (constraints, chosen = remembered(MEMORY.camera)) => {
     const ask = (deviceId) => getUserMedia({ ...constraints, video: { ...constraints.video, deviceId } });
-    const chosen = remembered(MEMORY.camera);
     try {
       if (!chosen) return await ask();
       return await ask({ exact: chosen }).catch((error) => {
@@ -33,9 +33,11 @@ function makeCamera(view, ended) {
     } catch (error) {
       view.setTrouble(await kindOf(error));
       throw error;
+    } finally {
+      report.answered();
     }
   };
-  if (getUserMedia) devices.getUserMedia = open;
+  if (getUserMedia) devices.getUserMedia = (constraints) => open(constraints);
 
   const list = async () => {
     const all = await devices.enumerateDevices();
@@ -70,6 +72,7 @@ function makeCamera(view, ended) {
 
   const show = (stream) => {
     const { video } = view;
+    if (video.srcObject !== stream) stopTracks(video.srcObject); // at most one camera is on
     video.srcObject = stream;
     view.setTrouble("");
     const [track] = stream.getVideoTracks();
@@ -77,7 +80,10 @@ function makeCamera(view, ended) {
     view.root.classList.toggle("mirrored", track?.getSettings().facingMode !== "environment");
     video.play().catch(() => {});
     offer();
-    track?.addEventListener("ended", () => view.setTrouble("ended")); // fires only if the camera itself stopped
+    // Fires only if the camera itself stopped.
+    track?.addEventListener("ended", () => {
+      if (video.srcObject === stream) report.lost();
+    });
     const watch = setInterval(() => {
       if (video.srcObject !== stream) return clearInterval(watch);
       if (!stream.active) hide();
@@ -87,7 +93,7 @@ function makeCamera(view, ended) {
   const hide = () => {
     stopTracks(view.video.srcObject);
     view.video.srcObject = null;
-    ended();
+    report.hidden();
     view.paint();
   };
 

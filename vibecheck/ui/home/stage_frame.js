@@ -3,32 +3,55 @@
 // streamlit-webrtc shows no picture when it only sends. So this script shows the camera, hides the buttons of
 // streamlit-webrtc and clicks them. It must be loaded before the camera starts.
 //
-// The page receives each mark as the event "vibecheck-mark" of its window.
+// The page's window receives each mark as the event "vibecheck-mark", and "vibecheck-stop" when the video ends.
 const REOPEN = 5; // times that a lost WebSocket is opened again without a mark in between
+const START_WITHIN = 10_000; // ms within which streamlit-webrtc asks for the camera
 
 const view = makeView(SENTENCES, NO_CAMERA, STYLE);
 const overlay = makeOverlay(view);
 let route = { mode: "webrtc" }; // from the app: the transports allowed, and the WebSocket's path and ticket
 let bySocket = false; // whether the video goes, or is about to go, over a WebSocket
+let starting = 0; // until when another press of START is ignored
 
-const camera = makeCamera(view, () => {
-  if (view.trouble() === "ended" && !bySocket) press("STOP"); // streamlit-webrtc does not notice
-  leaveSocket();
-  overlay.clear();
+const camera = makeCamera(view, {
+  answered() {
+    starting = 0;
+  },
+  lost() {
+    if (!bySocket) press("STOP"); // streamlit-webrtc does not notice
+    breakOff("ended");
+  },
+  hidden() {
+    leaveSocket();
+    overlay.clear();
+    announce("stop");
+  },
 });
 const take = (mark) => {
+  if (!view.isPlaying()) return; // it was on its way when the video was stopped
   overlay.draw(mark);
   announce("mark", { ...mark, transport: bySocket ? "WebSocket" : "WebRTC" });
 };
 
-// Clicks one of streamlit-webrtc's buttons, as soon as it is there; a newer call replaces an older one.
+// Clicks one of streamlit-webrtc's buttons, as soon as it can be pressed. A newer call replaces an older one, but START
+// first stops what is still to be stopped.
 let presses = 0;
+let unstopped = false;
 async function press(name) {
   const own = ++presses;
+  unstopped ||= name === "STOP";
   for (let tries = 0; tries < 100 && own === presses; tries++) {
-    const buttons = [...document.querySelectorAll("#root button")];
-    const button = buttons.find((each) => each.textContent.trim().toUpperCase() === name);
-    if (button && !button.disabled) return button.click();
+    const buttons = [...document.querySelectorAll("#root button:enabled")];
+    const named = (text) => buttons.find((each) => each.textContent.trim().toUpperCase() === text);
+    const button = (unstopped && named("STOP")) || named(name);
+    if (button) {
+      unstopped = false;
+      // Until streamlit-webrtc has loaded all of its scripts, a second click would open a second connection.
+      if (button === named("START")) starting = performance.now() + START_WITHIN;
+      const last = button === named(name);
+      button.click();
+      if (last) return;
+    }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -48,11 +71,9 @@ const webrtc = makeWebRtc({
   failed(end) {
     if (bySocket || !view.isPlaying()) return;
     if (route.mode === "auto") {
-      const sent = view.video.srcObject;
-      camera.show(sent.clone()); // streamlit-webrtc stops the tracks that it asked for
-      stopTracks(sent);
+      camera.show(view.video.srcObject.clone()); // streamlit-webrtc stops the tracks that it asked for
+      startSocket(end); // first: for the page the video goes on
       press("STOP");
-      startSocket(end);
     } else if (end) {
       breakOff(end);
       press("STOP");
@@ -62,6 +83,11 @@ const webrtc = makeWebRtc({
   },
 });
 
+let changes = 0; // of the WebSocket's state
+const socketChanged = () => {
+  changes += 1;
+  announce("socket");
+};
 let ended = ""; // how the connection before this one ended: "lost", "closed", or "" if there was none
 let used = ""; // the last ticket; each opens one WebSocket
 let reopened = 0;
@@ -73,7 +99,7 @@ const socket = makeSocket(
     take(mark);
   },
   (state) => {
-    announce("socket", state === "open");
+    socketChanged();
     if (state === "open") {
       used = route.ticket;
       if (!ended) remember(MEMORY.transport, "websocket");
@@ -99,6 +125,7 @@ function startSocket(end = "") {
   ended = end;
   reopened = 0;
   openSocket();
+  socketChanged();
 }
 
 function leaveSocket() {
@@ -117,11 +144,15 @@ function breakOff(trouble) {
   view.setTrouble(trouble);
 }
 
+let starts = 0;
 async function start() {
+  if (performance.now() < starting) return;
   view.setTrouble("");
   const direct = route.mode === "auto" && remembered(MEMORY.transport) === "websocket";
   if (route.mode !== "websocket" && !direct) return press("START");
+  const own = ++starts;
   const stream = await camera.open(route.constraints).catch(() => null);
+  if (own !== starts) return stopTracks(stream); // START was pressed again
   if (!stream) return;
   camera.show(stream);
   startSocket();
@@ -132,16 +163,27 @@ function stop() {
   camera.hide();
 }
 
-async function changeCamera() {
-  remember(MEMORY.camera, view.cameras.value);
-  const [before] = view.video.srcObject?.getVideoTracks() ?? [];
-  if (!before) return;
+let choices = 0;
+let changing = Promise.resolve();
+function changeCamera() {
+  const own = ++choices;
+  const chosen = view.cameras.value;
+  changing = changing.then(() => own === choices && useCamera(chosen)); // one after the other, the newest at last
+}
+
+async function useCamera(chosen) {
+  const before = view.video.srcObject;
+  const isShown = () => before !== null && view.video.srcObject === before;
+  if (!isShown()) return;
+  let stream = null;
   try {
-    const stream = await camera.open({ video: before.getConstraints() });
-    await webrtc.replace(before, stream.getVideoTracks()[0]);
+    stream = await camera.open({ video: before.getVideoTracks()[0].getConstraints() }, chosen);
+    if (isShown() && !bySocket) await webrtc.replace(stream.getVideoTracks()[0]);
+    if (!isShown()) return stopTracks(stream); // the video was stopped meanwhile
+    remember(MEMORY.camera, chosen);
     camera.show(stream);
-    before.stop();
   } catch {
+    stopTracks(stream);
     camera.offer(); // the previous one stays
   }
 }
@@ -156,4 +198,6 @@ window.vibecheckStage = {
   setRoute(allowed) {
     route = allowed;
   },
+  // 0 while no WebSocket is used, otherwise a number that changes with the state of the connection.
+  socket: () => (bySocket ? changes : 0),
 };

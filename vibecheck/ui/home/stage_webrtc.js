@@ -96,8 +96,8 @@ function makeWebRtc(report) {
     },
   });
 
-  // Sends another camera's track in place of `before`.
-  const replace = (before, track) =>
-    current?.getSenders().find((each) => each.track === before)?.replaceTrack(track);
+  // Sends another camera's track.
+  const replace = (track) =>
+    current?.getSenders().find((each) => each.track?.kind === "video")?.replaceTrack(track);
   return { replace };
 }
