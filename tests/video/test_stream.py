@@ -386,6 +386,18 @@ def test_pictures_of_a_visitor_who_left_are_dropped_unread(scripted):
     assert (stream.moment(), stream._waiting, stream.view().reading) == (None, None, None)
 
 
+def test_a_visitor_whose_page_connects_again_is_read_again(scripted):
+    _, analyser = scripted
+    stream, told = Stream(analyser), []
+    assert not stream.open()
+    stream.close()
+    assert stream.open()
+    assert analyser.streams == (stream,)
+    stream.tell_to(told.append)
+    send(stream, 1)
+    wait_for(lambda: told and stream.moment(), "a reading")
+
+
 def test_a_camera_that_was_stopped_leaves_no_pictures(scripted):
     _, analyser = scripted
     stream = Stream(analyser)
@@ -395,6 +407,21 @@ def test_a_camera_that_was_stopped_leaves_no_pictures(scripted):
     assert (stream.moment(), stream.view().reading, stream.view().age) == (None, None, None)
     send(stream, 2)
     wait_for(lambda: stream.moment(), "a reading after another start")
+
+
+def test_a_frame_that_was_being_read_when_the_camera_was_stopped_leaves_no_pictures(scripted):
+    reader, analyser = scripted
+    stream, told = Stream(analyser), []
+    stream.tell_to(told.append)
+    reader.gate.clear()
+    send(stream, 1)
+    wait_for(lambda: stream._waiting is None, "the analyser to be at work")
+    stream.forget()
+    reader.gate.set()
+    wait_for(lambda: reader.seen == [1], "the reading")
+    send(stream, 2)
+    wait_for(lambda: told, "a mark after another start")
+    assert [reading.at >= stream._forgotten for reading in stream._readings] == [True]
 
 
 def test_a_model_that_is_swapped_reads_the_next_frame(scripted, seen):

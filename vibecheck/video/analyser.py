@@ -44,7 +44,8 @@ class Analyser:
     def join(self, stream: Stream) -> None:
         """Read this stream too."""
         with self._changed:
-            self._streams.append(stream)
+            if stream not in self._streams:
+                self._streams.append(stream)
 
     def leave(self, stream: Stream) -> None:
         """Stop reading this stream, if it is read."""

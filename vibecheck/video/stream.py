@@ -7,6 +7,7 @@ Frames are never queued: a stream holds at most one frame that waits to be read,
 place. A slow model makes the mood older, never the video slower.
 """
 
+import math
 import threading
 import time
 from collections import deque
@@ -110,8 +111,17 @@ class Stream:
         self._frames, self._paced = overlay_channel.FASTEST, 0.0  # frames a second asked for, and since when
         self._problem = ""
         self._size = 1, 1  # height and width in px of the frame that was read last
-        self._closed = False
-        analyser.join(self)
+        self._forgotten = -math.inf  # when the recent pictures were last dropped
+        self._closed = True
+        self.open()
+
+    def open(self) -> bool:
+        """Read the visitor's frames, if they had left; returns whether they had."""
+        with self._lock:
+            opened, self._closed = self._closed, False
+        if opened:
+            self._analyser.join(self)
+        return opened
 
     def receive(self, picture: Callable[[], np.ndarray]) -> None:
         """Accept a frame, whose `picture` is called if it is read. Returns at once."""
@@ -181,6 +191,7 @@ class Stream:
         with self._lock:
             self._waiting = None
             self._arrived = None
+            self._forgotten = self._clock()
             self._readings.clear()
             self._marks.clear()
 
@@ -226,7 +237,7 @@ class Stream:
     def add(self, reading: Reading, size: tuple[int, int]) -> None:
         """Add the reading of a frame of this height and width in px, and send its mark to the page."""
         with self._lock:
-            if self._closed:
+            if self._closed or reading.at < self._forgotten:  # was being read meanwhile
                 return
             now = self._clock()
             gap = now - (reading.at if self._arrived is None else min(reading.at, self._arrived))

@@ -8,6 +8,7 @@ from streamlit_webrtc import VideoSinkTrack, WebRtcMode, WebRtcStreamerContext, 
 from streamlit_webrtc.component import generate_frontend_component_key
 from streamlit_webrtc.eventloop import get_global_event_loop
 from streamlit_webrtc.relay import get_global_relay
+from streamlit_webrtc.webrtc import SignallingTimeoutError
 
 from vibecheck.access import roles
 from vibecheck.errors import PictureError
@@ -54,9 +55,22 @@ def _leave(stream: Stream) -> None:
 
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=_leave)
+def _stream() -> Stream:
+    if "stream" not in st.session_state:
+        st.session_state.stream = Stream(analyser())
+    return st.session_state.stream
+
+
 def stream() -> Stream:
-    """This visitor's stream; closed when their session ends."""
-    return Stream(analyser())
+    """This visitor's stream.
+
+    It is closed when the page's connection ends, and opened again if the page connects again: video over
+    WebRTC has gone on meanwhile.
+    """
+    mine = _stream()
+    if mine.open() and (line := st.session_state.get("line")):
+        mine.tell_to(line.send)
+    return mine
 
 
 @process_value(max_age=600.0)
@@ -94,7 +108,10 @@ def _changed() -> None:
 
 def _webrtc() -> WebRtcStreamerContext:
     """WebRTC in one direction: the browser sends its camera; marks go back over a data channel."""
-    context = _streamer()
+    try:
+        context = _streamer()
+    except SignallingTimeoutError:  # a machine that is too busy; the stage sees that nothing connects
+        context = st.session_state[KEY]
     worker = context._get_worker()  # there is no public access to the connection
     line = st.session_state.get("line")
     if worker is None:

@@ -1,0 +1,43 @@
+"""Live video on the page, without a browser."""
+
+from types import SimpleNamespace
+
+from streamlit.testing.v1 import AppTest
+from streamlit_webrtc.webrtc import SignallingTimeoutError
+
+from vibecheck.ui.home import live
+
+
+def test_a_machine_too_busy_to_answer_the_browser_in_time_still_draws_the_page(monkeypatch):
+    def too_busy() -> None:
+        raise SignallingTimeoutError
+
+    context = SimpleNamespace(_get_worker=lambda: None)
+    monkeypatch.setattr(live, "_streamer", too_busy)
+    monkeypatch.setattr(live.st, "session_state", {live.KEY: context})
+    assert live._webrtc() is context
+
+
+def connect_again() -> None:
+    """WebRTC video whose page loses its connection to the app for a moment."""
+    from types import SimpleNamespace
+
+    import streamlit as st
+
+    from vibecheck.ui.home import live
+
+    line = st.session_state.line = SimpleNamespace(send=print)
+    before = live.stream()
+    before.tell_to(line.send)
+    live._stream.clear()  # as Streamlit does when the connection ends
+    st.session_state.closed = not before.tells(line.send)
+    after = live.stream()
+    st.session_state.goes_on = after is before and after.tells(line.send)
+
+
+def test_webrtc_video_is_read_again_when_the_page_has_connected_again(monkeypatch):
+    nobody = SimpleNamespace(join=lambda stream: None, leave=lambda stream: None)
+    monkeypatch.setattr(live, "analyser", lambda: nobody)
+    page = AppTest.from_function(connect_again, default_timeout=60).run()
+    assert not page.exception
+    assert (page.session_state.closed, page.session_state.goes_on) == (True, True)
