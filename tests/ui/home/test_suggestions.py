@@ -144,6 +144,26 @@ def test_reload_shows_the_last_answer_with_its_own_playlist(store, open_page, la
     assert (page.session_state.shown, page.session_state.brought_back) == (mood, brought_back)
 
 
+def keep_more() -> None:
+    """Home's result where nothing was to be kept when the page was opened, and then numbers are."""
+    import streamlit as st
+
+    from vibecheck.ui.home import vibe_check
+
+    vibe_check.restore("nothing")
+    vibe_check.restore("numbers")
+    st.session_state.shown = vibe_check.shown()
+
+
+def test_an_older_result_does_not_appear_when_the_visitor_lets_more_be_kept(store, open_page):
+    store.add(a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC)), None)
+    page = AppTest.from_function(keep_more, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    page.run()
+    assert not page.exception
+    assert page.session_state.shown is None
+
+
 def test_a_label_given_on_corrections_changes_the_result_on_home(store, open_page):
     made = a_prediction(**shares("happy", 0.8), visitor=ME, made_at=datetime.now(UTC))
     store.add(made, None)

@@ -190,9 +190,11 @@ def close() -> None:
 
 def restore(keep: Keep) -> None:
     """Restore this visitor's last result, once per session, after the page was reloaded."""
-    if "result" in st.session_state or keep == "nothing":
+    if "result" in st.session_state:
         return
     st.session_state.result = None
+    if keep == "nothing":
+        return
     try:
         since = datetime.now(UTC) - RECENT
         newest = app.store().page(Filters(visitor=visitor(), since=since), None, 1)
