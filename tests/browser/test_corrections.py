@@ -231,6 +231,7 @@ def test_random_queue_hides_the_models_answer_and_labels_in_random_order(app, ma
     expect(page.get_by_text("What does this face show?")).to_be_visible()
     expect(page.locator(".vc-thumb")).to_have_count(0)
     expect(page.get_by_role("meter")).to_have_count(0)
+    is_drawn(page)
     look(page, "corrections-random")
     page.keyboard.press("Enter")  # there is nothing to agree with
     settled(page)

@@ -80,6 +80,7 @@ def open_home(app, open_browser):
         page = context.new_page()
         page.goto(app.url)
         expect(page.frame_locator(STAGE).get_by_role("button", name="START")).to_be_visible()
+        expect(page.get_by_role("button", name="Pick a mood yourself")).to_be_attached()  # the last on it
         return page
 
     return open_one
@@ -217,6 +218,7 @@ def test_home_page_can_be_used_by_keyboard_alone(app, open_home, astronaut):
         expect(page.get_by_role("button", name=button)).to_be_focused()
 
     upload(page, "astronaut.jpg", jpeg(astronaut))
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_enabled()
     page.get_by_role("heading", level=1).click()  # the focus is nowhere
     page.keyboard.press("c")
     expect(page.get_by_role("heading", level=2, name="Happy")).to_be_focused()

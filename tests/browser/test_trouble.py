@@ -38,6 +38,7 @@ def test_stopped_server_is_reported_in_the_apps_own_words(start_app, open_browse
     expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()
     expect(page.get_by_text("An AI reads a mood from your face.")).to_be_visible()
     expect(page.locator(".st-key-dialogs")).to_be_attached()
+    expect(page.locator(".vc-mood")).to_be_visible()  # what runs its script is loaded
     page.wait_for_timeout(1000)  # its script starts
     app.kill()
     dialog = page.get_by_role("dialog")

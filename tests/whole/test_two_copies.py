@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from benchmarks.harness.running import RunningApp
 from benchmarks.harness.wire import Visitor
 from tests.browser.conftest import launch, open_browser, playwright  # noqa: F401
-from tests.browser.test_live import FRAMES, as_webcam, mood, start
+from tests.browser.test_live import as_webcam, goes_on, mood, start
 from tests.databases import open_store
 from tests.records.rows import queued
 from tests.standins.comet import CometStandin, comet_standin
@@ -183,9 +183,7 @@ def test_live_video_is_set_up_through_nginx(copies, open_browser, tmp_path, stor
     page.goto(copies.nginx.url)
     frame = start(page)
     expect(page.locator(".vc-rates")).to_contain_text("readings/s")
-    counted = frame.evaluate(FRAMES)
-    page.wait_for_timeout(2000)
-    assert frame.evaluate(FRAMES) - counted > 10
+    goes_on(frame)
     assert mood(page).inner_text()
     page.get_by_role("button", name="Check my vibe").click()
     expect(page.get_by_text("Was this right?")).to_be_visible()
