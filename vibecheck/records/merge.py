@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, insert, select, update
 
 from vibecheck.records import readings
-from vibecheck.records.db.batches import batches
+from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.rows import feedback_of, play_of, prediction_row
 from vibecheck.records.db.tables import feedback, forgotten, model_versions, plays, predictions
 from vibecheck.records.db.transactions import INSERTS, insert_if_new, writing
@@ -70,11 +70,7 @@ def forget(connection: Connection, prediction_id: str, now: datetime) -> None:
 
 def forgotten_among(connection: Connection, ids: Collection[str]) -> set[str]:
     """The given predictions that were deleted in Comet."""
-    found: set[str] = set()
-    for some in batches(ids):
-        query = select(forgotten.c.prediction_id).where(forgotten.c.prediction_id.in_(some))
-        found.update(connection.execute(query).scalars())
-    return found
+    return found_in(connection, forgotten.c.prediction_id, ids)
 
 
 def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merged:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, RowMapping, Table, func, select
 from vibecheck.errors import RecordsError
 from vibecheck.records import merge, recording
 from vibecheck.records.db import lookup
+from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.connect import open_database, prove_writable
 from vibecheck.records.db.rows import feedback_of, play_of, prediction_of
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
@@ -258,7 +259,7 @@ class Store:
     def with_pictures(self, ids: Collection[str]) -> set[str]:
         """The given predictions that exist and whose pictures may be kept."""
         with reading(self._engine) as connection:
-            return lookup.stored(connection, ids, predictions.c.picture_kept)
+            return found_in(connection, predictions.c.id, ids, predictions.c.picture_kept)
 
     def purge(self, older_than: datetime) -> int:
         """Deletes all predictions made before `older_than`; returns how many. See `purge.py`."""

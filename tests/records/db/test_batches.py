@@ -1,12 +1,15 @@
-from vibecheck.records.db.batches import IN_A_QUERY, batches
+from tests.records.examples import a_prediction
+from tests.records.rows import engine_of
+from vibecheck.records.db.batches import found_in
+from vibecheck.records.db.tables import predictions
+from vibecheck.records.db.transactions import reading
 
 
-def test_values_come_in_their_order_some_at_a_time():
-    assert list(batches(range(5), 2)) == [[0, 1], [2, 3], [4]]
-    assert list(batches(iter("abcd"), 2)) == [["a", "b"], ["c", "d"]]
-    assert list(batches([])) == []
-
-
-def test_a_batch_fits_into_a_query():
-    first, second = batches(range(IN_A_QUERY + 1))
-    assert (len(first), len(second)) == (IN_A_QUERY, 1)
+def test_more_values_than_a_query_takes_are_found(store):
+    made = a_prediction()
+    store.add(made, None)
+    unknown = [f"{number:032x}" for number in range(40_000)]
+    with reading(engine_of(store)) as connection:
+        assert found_in(connection, predictions.c.id, [*unknown, made.id]) == {made.id}
+        kept = found_in(connection, predictions.c.id, [made.id], predictions.c.picture_kept)
+    assert kept == set()

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, select
 
 Value = TypeVar("Value")
 
@@ -15,3 +17,16 @@ def batches(values: Iterable[Value], size: int = IN_A_QUERY) -> Iterator[list[Va
     rest = iter(values)
     while batch := list(islice(rest, size)):
         yield batch
+
+
+def found_in(
+    connection: Connection,
+    column: ColumnElement[Any],
+    values: Iterable[Value],
+    *conditions: ColumnElement[bool],
+) -> set[Value]:
+    """Those of the values that the column has, in rows that meet the conditions."""
+    found: set[Value] = set()
+    for some in batches(values):
+        found.update(connection.execute(select(column).where(column.in_(some), *conditions)).scalars())
+    return found

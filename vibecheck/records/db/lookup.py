@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Table, and_, or_, select
+from sqlalchemy import Connection, Engine, RowMapping, Table, and_, or_, select
 
 from vibecheck.errors import UnknownPrediction
 from vibecheck.records.db.batches import batches
@@ -43,15 +43,6 @@ def locked(connection: Connection, prediction_id: str) -> RowMapping:
     if row is None:
         raise unknown(prediction_id)
     return row
-
-
-def stored(connection: Connection, ids: Iterable[str], *conditions: ColumnElement[bool]) -> set[str]:
-    """The given predictions that exist and meet the conditions."""
-    found: set[str] = set()
-    for some in batches(ids):
-        query = select(predictions.c.id).where(predictions.c.id.in_(some), *conditions)
-        found.update(connection.execute(query).scalars())
-    return found
 
 
 def newest_with_picture(connection: Connection, limit: int) -> list[Prediction]:

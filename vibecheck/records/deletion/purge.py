@@ -12,8 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, Select, delete, select
 
-from vibecheck.records.db import lookup
-from vibecheck.records.db.batches import batches
+from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.connect import erase_traces
 from vibecheck.records.db.tables import outbox, predictions
 from vibecheck.records.db.transactions import reading, writing
@@ -177,4 +176,4 @@ def _unsent(connection: Connection, ids: list[str]) -> set[str]:
 
 def _stored(engine: Engine, ids: Sequence[str]) -> set[str]:
     with reading(engine) as connection:
-        return lookup.stored(connection, ids)
+        return found_in(connection, predictions.c.id, ids)

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from vibecheck.errors import RecordsError
-from vibecheck.records.db import lookup
-from vibecheck.records.db.tables import registered_models
+from vibecheck.records.db.batches import found_in
+from vibecheck.records.db.tables import predictions, registered_models
 from vibecheck.records.db.transactions import reading
 
 PICTURE = re.compile(r'<img data-prediction="([^"]*)"[^>]*>')
@@ -40,7 +40,7 @@ def redact(engine: Engine) -> None:
             page = path.read_text(encoding="utf-8")
             shown = set(PICTURE.findall(page))
             with reading(engine) as connection:
-                gone = shown - lookup.stored(connection, shown)
+                gone = shown - found_in(connection, predictions.c.id, shown)
             if gone:
                 write_page(path, without_pictures(page, gone))
         except (OSError, ValueError) as error:

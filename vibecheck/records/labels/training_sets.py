@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, Update, bindparam, select, update
 
 from vibecheck.records.db import lookup
-from vibecheck.records.db.batches import batches
+from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import feedback, predictions, trained_on
 from vibecheck.records.db.transactions import reading, writing
@@ -68,8 +68,4 @@ def _mark() -> Update:
 
 
 def _learned(connection: Connection, prediction_ids: Collection[str]) -> set[str]:
-    found: set[str] = set()
-    for some in batches(prediction_ids):
-        query = select(trained_on.c.prediction_id).where(trained_on.c.prediction_id.in_(some))
-        found.update(connection.execute(query).scalars())
-    return found
+    return found_in(connection, trained_on.c.prediction_id, prediction_ids)
