@@ -1,6 +1,6 @@
 import math
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,6 +15,7 @@ from vibecheck.records.values import (
     ModelVersion,
     PictureKept,
     Play,
+    as_utc,
     is_prediction_id,
 )
 
@@ -129,3 +130,9 @@ def test_invalid_play_is_refused(changes, words):
 def test_model_version_without_a_time_zone_is_refused():
     with pytest.raises(ValueError, match="time zone"):
         ModelVersion("embedded-3", "ships with VibeCheck", NAIVE)
+
+
+@pytest.mark.parametrize("written", ["2026-01-31T12:00", "2026-01-31T12:00Z", "2026-01-31T14:30+02:30"])
+def test_a_time_without_a_zone_is_in_utc(written):
+    found = as_utc(datetime.fromisoformat(written))
+    assert (found, found.tzinfo) == (NAIVE.replace(tzinfo=UTC), UTC)

@@ -50,8 +50,9 @@ def demo(
 def _moment(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC).replace(microsecond=0)
+    from vibecheck.records.values import as_utc
+
     try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return as_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         raise SettingsError(f"--until {text!r} is not a time: write it as 2026-01-31T12:00:00Z.") from None

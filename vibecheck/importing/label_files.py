@@ -18,7 +18,7 @@ from unicodedata import normalize
 from vibecheck.emotions import NAMES, name_of
 from vibecheck.errors import LabelsError
 from vibecheck.records.labels.labelled import LabelledPicture
-from vibecheck.records.values import hash_of
+from vibecheck.records.values import as_utc, hash_of
 from vibecheck.vision.picture_folders import HIDDEN, is_hidden, is_picture, pictures_in
 
 NEEDED = ("path", "label")
@@ -225,8 +225,7 @@ def _moment(written: str) -> datetime | None:
     if not written:
         return None
     try:
-        moment = datetime.fromisoformat(written)
-        moment = (moment if moment.utcoffset() is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = as_utc(datetime.fromisoformat(written))
     except (ValueError, OverflowError):
         raise LineError(f"{_shown(written)} is not a time: write it as 2026-01-31T12:00:00Z.") from None
     if moment < EARLIEST:

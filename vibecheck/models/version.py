@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from vibecheck.evaluation.proof import Proof, proof_of
 from vibecheck.models.registry_rows import CHAMPION, PREVIOUS
-from vibecheck.records.values import Promotion
+from vibecheck.records.values import Promotion, as_utc
 
 # Among a version's metrics: when somebody discarded it.
 DISCARDED = "discarded_at"
@@ -56,7 +56,6 @@ class Entry:
 def moment_of(written: object) -> datetime | None:
     """The time that a metric names; None if it is not one, since metrics may come from anywhere."""
     try:
-        moment = datetime.fromisoformat(written) if isinstance(written, str) else None
-    except ValueError:
+        return as_utc(datetime.fromisoformat(written)) if isinstance(written, str) else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)

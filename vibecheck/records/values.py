@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import astuple, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from vibecheck.emotions import NAMES
 from vibecheck.vision.faces import Face, FaceQuality
@@ -55,6 +55,14 @@ def check_time(what: str, moment: datetime) -> None:
     """Raises ValueError unless `moment` carries a time zone."""
     if moment.utcoffset() is None:
         raise ValueError(f"{what} must carry a time zone")
+
+
+def as_utc(moment: datetime) -> datetime:
+    """A time in UTC; one without a time zone is in UTC already.
+
+    Raises OverflowError if it is outside the years 1 to 9999 there.
+    """
+    return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC)
 
 
 def check_probabilities(probabilities: tuple[float, ...]) -> None:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, Dialect, Index, MetaData, TypeDecorator, text
 
+from vibecheck.records.values import as_utc
+
 # A naming convention, so that later migrations can name what they alter, on SQLite too.
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -41,4 +43,4 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return as_utc(value)
