@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.comet.conftest import both_databases
 from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import queued
 from tests.waiting import wait_for
@@ -73,12 +72,18 @@ def unsent(store):
     return [row for row in queued(store, 10_000) if row.kind not in TASKS]
 
 
-@both_databases
-@pytest.mark.parametrize(("kills", "seed"), [(5, 1), pytest.param(40, 20260131, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("database_url", "kills", "seed"),
+    [
+        ("sqlite", 5, 1),
+        pytest.param("sqlite", 40, 20260131, marks=pytest.mark.slow),
+        pytest.param("postgres", 10, 20260131, marks=[pytest.mark.slow, pytest.mark.postgres]),
+    ],
+    indirect=["database_url"],
+)
 def test_acknowledged_records_arrive_once_although_the_sender_is_killed_repeatedly(
-    settings, store, comet, kills, seed, database_url
+    settings, store, comet, kills, seed
 ):
-    kills = kills if database_url.startswith("sqlite") else max(4, kills // 4)
     rng = random.Random(seed)
     acknowledged: list[str] = []
     victim = Victim(settings, comet)

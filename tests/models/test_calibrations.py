@@ -45,6 +45,9 @@ VERSION = "embedded-3"
 RECORD = TypeAdapter(VersionRecord)
 SCALING = TemperatureScaling(2.5, (0.3, -0.2, -0.1, 0.2, -0.1, 0.0, -0.1))
 
+# For tests of models and processes, to which one kind of database is like the other.
+one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
 def settings(settings) -> Settings:
@@ -169,6 +172,7 @@ def test_one_of_two_processes_that_learn_at_once_takes_over(store, registry, set
         assert found is None and other.calibrations.history() == [first]
 
 
+@one_database
 def test_each_version_keeps_its_calibration_through_promotion_and_rollback(registry, settings, astronaut):
     live = LiveModel(settings)
     try:
@@ -193,6 +197,7 @@ def test_each_version_keeps_its_calibration_through_promotion_and_rollback(regis
         live.stop()
 
 
+@one_database
 def test_calibration_changes_between_two_frames_and_is_applied_once(registry, settings, astronaut):
     plain = LiveModel(settings).reader.read_frame(astronaut, 0.0).probabilities
     live = LiveModel(settings, look_every=0.05).follow()
@@ -218,6 +223,7 @@ def test_calibration_changes_between_two_frames_and_is_applied_once(registry, se
         assert each.probabilities == pytest.approx(expected[each.calibration], abs=1e-5)
 
 
+@one_database
 def test_app_learns_its_calibration_automatically(store, registry, settings, monkeypatch):
     audit(store, 120)
     monkeypatch.setattr(live_model, "LEARN_EVERY", 0.0)
@@ -229,6 +235,7 @@ def test_app_learns_its_calibration_automatically(store, registry, settings, mon
     assert [live.reader.classifier.calibration] == [each.id for each in registry.calibrations.history()]
 
 
+@one_database
 def test_failed_calibration_does_not_stop_the_model(registry, settings, monkeypatch, caplog):
     def broken(version):
         raise ZeroDivisionError
@@ -244,6 +251,7 @@ def test_failed_calibration_does_not_stop_the_model(registry, settings, monkeypa
         live.stop()
 
 
+@one_database
 def test_learned_calibration_is_used_by_other_processes(store, registry, settings):
     audit(store, 120)
     new = registry.calibrations.learn(VERSION)
@@ -256,7 +264,7 @@ def test_learned_calibration_is_used_by_other_processes(store, registry, setting
     )
     url = settings.records_url
     command = [sys.executable, "-c", code, str(settings.data), url]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (run.stdout.strip(), run.returncode) == (new.id, 0), run.stderr
 
 
@@ -293,6 +301,7 @@ def test_invalid_calibration_is_refused(changes):
         learned(**changes)
 
 
+@one_database
 def test_shadow_models_use_the_shipped_calibration(registry, settings, store):
     """Labels that taught the champion a bias would judge it by that bias."""
     mine = put_into_use(registry, learned())
@@ -308,6 +317,7 @@ def test_shadow_models_use_the_shipped_calibration(registry, settings, store):
         shadow.stop()
 
 
+@one_database
 def test_return_to_the_shipped_calibration_is_recorded_as_a_calibration(registry, settings, astronaut):
     back = put_into_use(registry, learned(temperature=1.0, bias=(0.0,) * 7))
     assert back.shipped and back.scaling == SHIPPED
