@@ -1,7 +1,6 @@
 """The progress of a run: lines of JSON for programs, a bar and sentences for people."""
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -22,7 +21,7 @@ def as_line(event: dict[str, Any]) -> str:
 class Terminal:
     """Sentences on `out`, and a bar on standard error during training."""
 
-    def __init__(self, out: TextIO = sys.stdout) -> None:
+    def __init__(self, out: TextIO) -> None:
         self._out = out
         self._bar: tqdm | None = None
 

@@ -24,6 +24,7 @@ from vibecheck.evaluation.report import BothScores, Changed, Report
 from vibecheck.evaluation.settled import Settled, settled_of
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
+from vibecheck.models.version import Version
 from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
 from vibecheck.records.labels.labelled import HELD_OUT, LabelledPicture
 from vibecheck.records.readings import ShadowReading
@@ -90,14 +91,19 @@ def judge_challenger(
         shown = {name: row.picture for name, row in pictures.items() if row.picture is not None}
         page = write(report, out, {}).resolve()
         if known is not None:
-            if known.proof and known.proof.report not in ("", str(page)):
-                without_faces(Path(known.proof.report))
-            registry.prove(report.challenger, report.proof(str(page)))
+            _prove(registry, known, report, page)
             # Faces only now: a report that the registry does not know would keep them for ever.
             write(report, out, shown)
             if gone := recorded - _recorded(store, held_out):  # deleted before the report was there
                 write(report, out, {name: shown[name] for name in shown.keys() - gone})
     return report
+
+
+def _prove(registry: Registry, known: Version, report: Report, page: Path) -> None:
+    """Keeps the proof with the version; the report of an earlier proof loses its faces."""
+    if known.proof and known.proof.report not in ("", str(page)):
+        without_faces(Path(known.proof.report))
+    registry.prove(report.challenger, report.proof(str(page)))
 
 
 def _recorded(store: Store, rows: Sequence[LabelledPicture]) -> set[str]:

@@ -29,37 +29,13 @@ def accuracy_line(
     The labellers' random queue is a separate line if it has enough labels. `agreed` is a horizontal line:
     the share of faces on which labellers agree.
     """
-    rows = [
-        {
-            "start": point.start.isoformat(),
-            "accuracy": point.audited.value,
-            "low": point.audited.low if point.audited.n else None,
-            "high": point.audited.high if point.audited.n else None,
-            "estimate": point.estimate,
-            "n": point.audited.n,
-            "number": number,
-            "predictions": point.predictions,
-            "drawn": point.drawn.value if point.drawn else None,
-            "agreed": agreed,
-        }
-        for number, point in enumerate(points)
-    ]
     x = alt.X(
         "start:T",
         scale=alt.Scale(padding=14),
         title=None,
         axis=alt.Axis(format="%-d %b", grid=False, labelOverlap=True, tickCount=8),
     )
-    tooltip = [
-        alt.Tooltip("start:T", title=f"{step.title()} from"),
-        alt.Tooltip("accuracy:Q", title="Accuracy", format=".0%"),
-        alt.Tooltip("low:Q", title="At least", format=".0%"),
-        alt.Tooltip("high:Q", title="At most", format=".0%"),
-        alt.Tooltip("estimate:Q", title="Estimate without labels", format=".0%"),
-        alt.Tooltip("n:Q", title="Audits"),
-        alt.Tooltip("drawn:Q", title="Labellers' random queue", format=".0%"),
-        alt.Tooltip("predictions:Q", title="Vibe checks"),
-    ]
+    tooltip = _accuracy_tooltip(step)
     drawn = any(point.drawn for point in points)
     colours = {ACCURACY: ACCENT, ESTIMATE: "#C9D0DC"} | ({RANDOM_QUEUE: RIGHT} if drawn else {})
     if agreed is not None:
@@ -76,7 +52,7 @@ def accuracy_line(
         y = alt.Y(of, title=None, axis=alt.Axis(format=".0%", tickCount=5), scale=scale)
         return chart.encode(y=y, color=alt.Color("series:N", scale=named, legend=legend))
 
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x)
+    base = alt.Chart(alt.Data(values=_accuracy_rows(points, agreed))).encode(x=x)
     scale = alt.Scale(domain=_range(points, agreed), nice=False, clamp=True)
     band = base.mark_area(color=ACCENT, opacity=0.22)
     layers = [
@@ -99,6 +75,37 @@ def accuracy_line(
     if points:
         layers += _went_live(live, points)
     return finish(alt.layer(*layers), 250, "Accuracy by " + step)
+
+
+def _accuracy_rows(points: Sequence[Point], agreed: float | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "start": point.start.isoformat(),
+            "accuracy": point.audited.value,
+            "low": point.audited.low if point.audited.n else None,
+            "high": point.audited.high if point.audited.n else None,
+            "estimate": point.estimate,
+            "n": point.audited.n,
+            "number": number,
+            "predictions": point.predictions,
+            "drawn": point.drawn.value if point.drawn else None,
+            "agreed": agreed,
+        }
+        for number, point in enumerate(points)
+    ]
+
+
+def _accuracy_tooltip(step: str) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("start:T", title=f"{step.title()} from"),
+        alt.Tooltip("accuracy:Q", title="Accuracy", format=".0%"),
+        alt.Tooltip("low:Q", title="At least", format=".0%"),
+        alt.Tooltip("high:Q", title="At most", format=".0%"),
+        alt.Tooltip("estimate:Q", title="Estimate without labels", format=".0%"),
+        alt.Tooltip("n:Q", title="Audits"),
+        alt.Tooltip("drawn:Q", title="Labellers' random queue", format=".0%"),
+        alt.Tooltip("predictions:Q", title="Vibe checks"),
+    ]
 
 
 def volume_step(days: Sequence[Day]) -> str:

@@ -10,7 +10,6 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -58,17 +57,10 @@ class Pace:
 class Sender:
     """One sender. `run` returns when `stop` is set."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        store: Store,
-        pace: Pace | None = None,
-        connect: Callable[[Settings], Comet] = Comet.open,
-    ) -> None:
+    def __init__(self, settings: Settings, store: Store, pace: Pace | None = None) -> None:
         self._settings = settings
         self._store = store
         self._pace = pace or Pace()
-        self._connect = connect
         self._name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._outbox = store.outbox(self._name, self._pace.lease)
         self._comet: Comet | None = None
@@ -204,7 +196,7 @@ class Sender:
 
     def _connected(self) -> Delivery:
         if self._delivery is None:
-            self._comet = self._connect(self._settings)
+            self._comet = Comet.open(self._settings)
             self._delivery = Delivery(self._comet, self._store)
         return self._delivery
 

@@ -19,7 +19,7 @@ NICENESS = 5
 GRACE = 3.0
 
 
-def serve(settings: Settings, until_empty: bool = False, with_parent: bool = False) -> None:
+def serve(settings: Settings, until_empty: bool, with_parent: bool) -> None:
     """Sends and restores until the process is asked to stop; with `until_empty` only sends what is due.
 
     With `with_parent` it ends when its standard input closes, which the app holds open while it runs. Raises
