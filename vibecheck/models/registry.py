@@ -17,7 +17,7 @@ from sqlalchemy import Engine, func, select
 
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import ATTEMPTS, PROOF, Proof, attempts_of, refusal
-from vibecheck.models import registry_records, registry_rows, stand_in
+from vibecheck.models import embedded_model, registry_records, registry_rows
 from vibecheck.models.calibrations import Calibrations
 from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
@@ -49,7 +49,7 @@ class Registry:
         """The registry in the records that the settings name, with the embedded model as first champion."""
         registry = cls(open_database(settings.records_url, settings.sends))
         try:
-            stand_in.register(registry._engine, Manifest.read(EMBEDDED))
+            embedded_model.register(registry._engine, Manifest.read(EMBEDDED))
         except BaseException:
             registry.close()
             raise

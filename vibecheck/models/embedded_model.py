@@ -1,4 +1,4 @@
-"""The embedded model as stand-in: the champion until the first model is ready, or somebody decides."""
+"""Registers the embedded model: the champion until the first model is ready, or somebody decides."""
 
 from datetime import UTC, datetime
 
