@@ -113,7 +113,8 @@ def test_page_receives_each_reading(scripted, seen):
     assert mark["text"].startswith("Happy ") and mark["keep"] >= 0.9
     assert mark["probabilities"] == pytest.approx(seen.probabilities, abs=1e-4)
     assert mark["hint"] == GOOD
-    stream.tell_to(None)
+    assert not stream.stop_telling(print), "another connection's end changes nothing"
+    assert stream.stop_telling(told.append) and not stream.stop_telling(told.append)
     send(stream, 8)
     wait_for(lambda: reader.seen == [7, 8], "another reading")
     stream.close()

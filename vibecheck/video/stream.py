@@ -132,8 +132,8 @@ class Stream:
                 self._waiting = Frame(picture, now)
         self._analyser.wake()
 
-    def tell_to(self, tell: Callable[[str], None] | None) -> None:
-        """From now on, pass the mark of each reading to this function; None stops it."""
+    def tell_to(self, tell: Callable[[str], None]) -> None:
+        """From now on, pass the mark of each reading to this function."""
         with self._lock:
             self._tell = None if self._closed else tell
             self._frames, self._paced = overlay_channel.FASTEST, self._clock()
@@ -144,6 +144,13 @@ class Stream:
         """
         with self._lock:
             return self._tell == tell
+
+    def stop_telling(self, tell: Callable[[str], None]) -> bool:
+        """Pass no more marks to this function; returns whether `tells` was true until now."""
+        with self._lock:
+            told = self._tell == tell
+            self._tell = None if told else self._tell
+            return told
 
     def view(self) -> View:
         """The state now."""

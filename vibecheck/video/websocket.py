@@ -113,8 +113,7 @@ class _Connection:
             for task in parts:
                 task.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
-            if self._stream.tells(self._tell):
-                self._stream.tell_to(None)
+            if self._stream.stop_telling(self._tell):
                 self._stream.forget()
         if code:
             # A page that does not read its messages would not read a farewell either.

@@ -116,8 +116,8 @@ def _webrtc() -> WebRtcStreamerContext:
     line = st.session_state.get("line")
     if worker is None:
         st.session_state.pop("line", None)
-        if line is not None and stream().tells(line.send):
-            stream().tell_to(None)
+        if line is not None:
+            stream().stop_telling(line.send)
     elif line is None or line.connection is not worker.pc:
         st.session_state.line = line = DataChannel(worker.pc, get_global_event_loop())
         stream().tell_to(line.send)
