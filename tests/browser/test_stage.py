@@ -722,6 +722,16 @@ def test_a_check_before_the_first_mark_after_a_result_is_not_of_the_mark_before_
 
 
 @pytest.mark.quick
+def test_where_no_mark_follows_a_result_the_card_does_not_look_for_a_face_for_good(card):
+    card.evaluate("data => draw(data)", LIVE | {"result": RESULT})
+    card.evaluate("data => draw(data)", LIVE)
+    card.clock.run_for(11_000)
+    expect(card.locator(".vc-hint")).to_have_text(mood_card.TEXTS["nothing"])
+    card.evaluate("mark => see(mark)", mark())
+    expect(card.locator(".vc-mood.late")).to_have_count(0)
+
+
+@pytest.mark.quick
 def test_after_a_stop_the_card_does_not_promise_that_video_continues(card):
     card.evaluate("mark => see(mark)", mark(keep=1.0))
     card.evaluate("dispatchEvent(new CustomEvent('vibecheck-stop'))")  # the app hears of it later

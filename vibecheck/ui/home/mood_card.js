@@ -5,6 +5,7 @@
 const QUIET = 3000; // ms between two announcements to screen readers
 const REPLACED = 20_000; // ms within which the page replaces a button that was pressed
 const ANSWERED = 30_000; // ms within which the app answers a press of "Check my vibe"
+const FIRST = 10; // s within which the first mark is expected
 const OTHERS = 6; // moods besides the one that was read
 const EMPTY = "#98A2B3";
 
@@ -244,6 +245,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       card.details.hidden = true;
     } else if (!card.seen) {
       card.empty("👀", data.texts.looking, data.texts.look);
+      card.expect(FIRST);
     }
   } else {
     card.result(data.result);
