@@ -1,0 +1,44 @@
+"""What runs as long as the server does."""
+
+import asyncio
+import sys
+import threading
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from vibecheck.ui.shared.server import TURNS, take_turns
+
+finish = threading.Event()
+
+
+def page() -> None:
+    from tests.ui.shared import test_server
+
+    test_server.finish.wait(60)
+
+
+async def interval_becomes(seconds: float) -> None:
+    while sys.getswitchinterval() != pytest.approx(seconds):
+        await asyncio.sleep(0.01)
+
+
+def test_threads_take_shorter_turns_only_while_a_page_is_drawn():
+    usual = sys.getswitchinterval()
+    assert usual > TURNS
+
+    async def watch() -> None:
+        turns = asyncio.create_task(take_turns())
+        drawing = asyncio.create_task(asyncio.to_thread(AppTest.from_function(page).run, timeout=60))
+        try:
+            async with asyncio.timeout(60):
+                await interval_becomes(TURNS)
+                finish.set()
+                await drawing
+                await interval_becomes(usual)
+        finally:
+            finish.set()
+            turns.cancel()
+            sys.setswitchinterval(usual)
+
+    asyncio.run(watch())
