@@ -1,9 +1,9 @@
 """Face detection."""
 
-import math
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -84,25 +84,24 @@ class FaceDetector:
     def _rows(self, picture: np.ndarray, score: float) -> np.ndarray:
         """N x 15: x, y, width, height, five points and score of each face, in the picture's px."""
         height, width = picture.shape[:2]
-        sides = (math.ceil(side / STRIDES[-1]) * STRIDES[-1] for side in (height, width))
-        padded = np.zeros((3, *sides), np.float32)
-        padded[:, :height, :width] = picture[:, :, ::-1].transpose(2, 0, 1)  # as BGR
+        below, right = (-side % STRIDES[-1] for side in (height, width))
+        padded = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT)
         # Do not keep the memory of a large picture.
         run = self._release if max(height, width) > DETECTOR_SIDE else None
         with self._lock:
-            outputs = self._net.run(self._names, {"input": padded[np.newaxis]}, run)
-        found = [np.empty((0, 15))]
-        for number, stride in enumerate(STRIDES):
-            classes, objects, boxes, points = (part[0] for part in outputs[4 * number :][:4])
-            scores = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))[:, 0]
-            (good,) = np.nonzero(scores >= score)
-            cells = np.column_stack(np.divmod(good, padded.shape[2] // stride)[::-1])
-            sizes = np.exp(boxes[good, 2:])
-            corners = cells + boxes[good, :2] - sizes / 2
-            marks = np.tile(cells, 5) + points[good]
-            found.append(np.column_stack([stride * np.hstack([corners, sizes, marks]), scores[good]]))
-        rows = np.concatenate(found)
+            outputs = self._net.run(self._names, {"input": cv2.dnn.blobFromImage(padded, swapRB=True)}, run)
+        # Each kind of output for all cells, those of the smallest first.
+        classes, objects, boxes, points = (np.concatenate(outputs[kind::4], axis=1)[0] for kind in range(4))
+        scores = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))[:, 0]
+        good = scores >= score
+        cells, strides = (each[good] for each in _grid(*padded.shape[:2]))
+        sizes = np.exp(boxes[good, 2:])
+        corners = cells + boxes[good, :2] - sizes / 2
+        marks = np.tile(cells, 5) + points[good]
+        rows = np.column_stack([strides * np.hstack([corners, sizes, marks]), scores[good]])
         rows = rows[np.isfinite(rows).all(axis=1)]
+        if len(rows) < 2:
+            return rows
         best = cv2.dnn.NMSBoxes(rows[:, :4].tolist(), rows[:, 14].tolist(), score, OVERLAP)
         return rows[np.asarray(best, int)]
 
@@ -144,6 +143,13 @@ class FaceDetector:
         back = cv2.invertAffineTransform(matrix)
         near = (face.moved(back) for face in self.find(warp(picture, matrix, FOLLOW_SIDE), FOLLOW_SIDE))
         return next((face for face in near if same_face(before, face)), None)
+
+
+@lru_cache(maxsize=16)
+def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The network's grid cells in a picture of this size: columns and rows (N x 2), sides in px (N x 1)."""
+    grids = [np.indices((height // side, width // side)).reshape(2, -1)[::-1].T for side in STRIDES]
+    return np.concatenate(grids), np.repeat(STRIDES, [len(grid) for grid in grids])[:, np.newaxis]
 
 
 def _face(row: np.ndarray, across: float, down: float) -> Face:
