@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 @app.callback()
 def benchmarks() -> None:
     """Measure VibeCheck on this machine."""
-    # Streamlit warns that it is used without a running app, which here is meant.
+    # Streamlit warns that it is used without a running app, which is intended here.
     logging.disable(logging.WARNING)
 
 

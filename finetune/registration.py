@@ -99,7 +99,7 @@ def finish(
 ) -> None:
     """Register and judge the model that was trained in `out`; doing it again changes nothing more.
 
-    `judging` are the labels that judge, where they are at hand. Raises VibeCheckError.
+    `judging` are the labels that judge; None: they are collected again. Raises VibeCheckError.
     """
     trained = read(out)
     try:

@@ -31,7 +31,7 @@ from vibecheck.records.pictures import Pictures
 from vibecheck.records.readings import Readings
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.synthetic import is_synthetic
-from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction, is_prediction_id
+from vibecheck.records.values import Cursor, Feedback, ModelVersion, Play, Prediction, is_prediction_id
 
 
 class Store:
@@ -196,10 +196,8 @@ class Store:
         with reading(self._engine) as connection:
             return lookup.plays_of_each(connection, ids)
 
-    def page(
-        self, filters: pages.Filters, after: pages.Cursor | None, limit: int
-    ) -> list[LabelledPrediction]:
-        """The first `limit` predictions that pass the filters, newest first, after the place `after`."""
+    def page(self, filters: pages.Filters, after: Cursor | None, limit: int) -> list[LabelledPrediction]:
+        """The first `limit` predictions that pass the filters, newest first, after a cursor."""
         with reading(self._engine) as connection:
             return pages.page(connection, filters, after, limit)
 

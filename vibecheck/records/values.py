@@ -31,6 +31,9 @@ PLAY_MODES = ("match", "lift")
 PROMOTION_KINDS = ("first", "promotion", "override", "rollback")
 PLAY_FINDERS = ("search", "catalogue")
 
+# The time and the id of a prediction, in whose order predictions are listed.
+Cursor = tuple[datetime, str]
+
 
 def is_prediction_id(text: str) -> bool:
     """Whether `text` has the form of a prediction's id, `uuid.uuid4().hex`.

@@ -1,7 +1,6 @@
 """Reads predictions."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, RowMapping, Table, and_, or_, select
@@ -12,13 +11,11 @@ from vibecheck.records.db.rows import feedback_of, play_of, prediction_of
 from vibecheck.records.db.tables import feedback, plays, predictions
 from vibecheck.records.db.transactions import reading
 from vibecheck.records.labels.effective_label import effective_label
-from vibecheck.records.values import Feedback, Play, Prediction, is_prediction_id
+from vibecheck.records.values import Cursor, Feedback, Play, Prediction, is_prediction_id
 
 # Predictions read by one query of `history`.
 PAGE = 1000
 
-# The time and the id of a prediction, which order all of them.
-Position = tuple[datetime, str]
 Value = TypeVar("Value")
 
 
@@ -59,7 +56,7 @@ def plays_of_each(connection: Connection, ids: Collection[str]) -> dict[str, lis
 
 def history(engine: Engine) -> Iterator[tuple[Prediction, Feedback | None]]:
     """All predictions, oldest first, each with its effective label or None; a transaction for each page."""
-    after: Position | None = None
+    after: Cursor | None = None
     while True:
         with reading(engine) as connection:
             found = history_page(connection, after, PAGE)
@@ -71,9 +68,9 @@ def history(engine: Engine) -> Iterator[tuple[Prediction, Feedback | None]]:
 
 
 def history_page(
-    connection: Connection, after: Position | None, limit: int
+    connection: Connection, after: Cursor | None, limit: int
 ) -> list[tuple[Prediction, Feedback | None]]:
-    """The first `limit` predictions after a position, oldest first, each with its effective label."""
+    """The first `limit` predictions after a cursor, oldest first, each with its effective label."""
     query = select(predictions).order_by(predictions.c.made_at, predictions.c.id).limit(limit)
     if after is not None:
         moment, prediction_id = after

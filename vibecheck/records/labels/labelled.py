@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from vibecheck.records.db.rows import feedback_of
 from vibecheck.records.db.tables import feedback
 from vibecheck.records.labels.effective_label import OVERRULES, effective_label
-from vibecheck.records.values import SIDES, Feedback, Prediction
+from vibecheck.records.values import SIDES, Cursor, Feedback, Prediction
 from vibecheck.vision.faces import Face
 
 TRAIN, HELD_OUT = SIDES
@@ -50,7 +50,7 @@ class LabelledPrediction:
         return len(set(latest.values())) > 1
 
     @property
-    def cursor(self) -> tuple[datetime, str]:
+    def cursor(self) -> Cursor:
         """Its position among all predictions, newest first: the next page begins after it."""
         return self.prediction.made_at, self.prediction.id
 

@@ -13,10 +13,7 @@ from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import UNSURE, feedback, predictions
 from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.labels.labelled import LabelledPrediction, labels_by_prediction
-from vibecheck.records.values import CANT_TELL
-
-# The time and the id of a prediction, which order the pages: newest first, ids break ties.
-Cursor = tuple[datetime, str]
+from vibecheck.records.values import CANT_TELL, Cursor
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import streamlit as st
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.pages import Cursor, Filters
-from vibecheck.records.values import CANT_TELL, QUEUES, Feedback
+from vibecheck.records.labels.pages import Filters
+from vibecheck.records.values import CANT_TELL, QUEUES, Cursor, Feedback
 from vibecheck.ui.corrections import labellers, thumbnails
 from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.corrections.filters import chosen_filters

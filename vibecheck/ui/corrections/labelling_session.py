@@ -11,8 +11,8 @@ import streamlit as st
 from vibecheck.access.roles import Role
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.pages import Cursor, Filters
-from vibecheck.records.values import QUEUES, is_prediction_id
+from vibecheck.records.labels.pages import Filters
+from vibecheck.records.values import QUEUES, Cursor, is_prediction_id
 from vibecheck.ui.access import gate
 from vibecheck.ui.home import vibe_check
 from vibecheck.ui.shared import app
