@@ -52,9 +52,13 @@ def finetune(settings: Settings, *arguments: object, **more: str) -> tuple[int, 
     from finetune.__main__ import app
 
     env = {"COMET_API_KEY": "", "VIBECHECK_DATA": str(settings.data)} | more
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vibecheck.export.build.FACES", 40)
-        done = CliRunner().invoke(app, list(map(str, arguments)), env=env)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the command sets its own
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("vibecheck.export.build.FACES", 40)
+            done = CliRunner().invoke(app, list(map(str, arguments)), env=env)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
@@ -291,15 +295,16 @@ def test_killed_run_resumes_and_stopped_run_exits_with_130(tmp_path, vit, monkey
     entered = json.loads((out / "trained_on.json").read_text())
     with closing(open_store(settings)) as store:
         store.forget(entered[:3], datetime.now(UTC))
-    tell = progress.as_json
+    as_line, seen = progress.as_line, []
 
-    def tell_and_stop(event, out):
-        tell(event, out)
-        if event["event"] == "epoch":
+    def stop_after_an_epoch(event):
+        if "epoch" in seen:
             os.kill(os.getpid(), signal.SIGTERM)
+        seen.append(event["event"])
+        return as_line(event)
 
     with monkeypatch.context() as patch:
-        patch.setattr(progress, "as_json", tell_and_stop)
+        patch.setattr(progress, "as_line", stop_after_an_epoch)
         status, events, _ = finetune(settings, *command[3:])
     assert status == 130
     # The head had learned, and of the other stage a pass at least was kept.
