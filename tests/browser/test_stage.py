@@ -186,6 +186,16 @@ def connected(page: Page) -> None:
     frame(page).wait_for_function("session.marks?.readyState === 'open'")
 
 
+def menu_of_cameras(page: Page) -> tuple[Locator, str, str]:
+    """The open menu, and the ids of the camera that is used and of the other one."""
+    stage_of(page).get_by_role("button", name="Camera settings").click()
+    cameras = stage_of(page).get_by_label("Camera", exact=True)
+    expect(cameras).to_have_value(re.compile("."))  # it is filled
+    used = cameras.input_value()
+    ids = cameras.locator("option").evaluate_all("options => options.map((option) => option.value)")
+    return cameras, used, next(each for each in ids if each != used)
+
+
 def is_said(page: Page, kind: str) -> None:
     """The sentence of this kind, with an upload and, if the camera may work for it, a photo beside it."""
     expect(stage_of(page).get_by_role("alert")).to_have_text(stage.SENTENCES[kind])
@@ -274,12 +284,8 @@ def test_the_camera_that_was_chosen_is_used_at_once_and_at_the_next_visit(visit)
     page = visit()
     connected(page)
     used = "document.querySelector('video').srcObject.getVideoTracks()[0].getSettings().deviceId"
-    before = frame(page).evaluate(used)
-    stage_of(page).get_by_role("button", name="Camera settings").click()
-    cameras = stage_of(page).get_by_label("Camera", exact=True)
-    expect(cameras).to_have_value(before)
-    ids = cameras.locator("option").evaluate_all("options => options.map((option) => option.value)")
-    other = next(each for each in ids if each != before)
+    cameras, before, other = menu_of_cameras(page)
+    assert frame(page).evaluate(used) == before
     cameras.select_option(other)
     frame(page).wait_for_function(f"{used} === {other!r}")
     sent = "session.here.getSenders().find((each) => each.track).track.getSettings().deviceId"
@@ -322,12 +328,9 @@ def test_start_pressed_twice_leaves_no_camera_on(visit, mode):
 def test_the_camera_that_was_chosen_last_is_shown_and_sent_however_slowly_each_opens(visit):
     page = visit("webrtc", SLOW_CAMERAS)
     connected(page)
-    stage_of(page).get_by_role("button", name="Camera settings").click()
-    cameras = stage_of(page).get_by_label("Camera", exact=True)
-    first = cameras.input_value()
-    ids = cameras.locator("option").evaluate_all("options => options.map((option) => option.value)")
+    cameras, first, other = menu_of_cameras(page)
     frame(page).evaluate("hold = true")
-    for each in (next(each for each in ids if each != first), first):
+    for each in (other, first):
         cameras.select_option(each)
     frame(page).wait_for_function("held.length > 0")
     frame(page).evaluate("open()")
@@ -344,12 +347,9 @@ def test_the_camera_that_was_chosen_last_is_shown_and_sent_however_slowly_each_o
 def test_a_camera_that_opens_after_the_visitor_stopped_is_off(visit, mode):
     page = visit(mode, SLOW_CAMERAS, sockets=[])
     start(page)
-    stage_of(page).get_by_role("button", name="Camera settings").click()
-    cameras = stage_of(page).get_by_label("Camera", exact=True)
-    first = cameras.input_value()
-    ids = cameras.locator("option").evaluate_all("options => options.map((option) => option.value)")
+    cameras, _, other = menu_of_cameras(page)
     frame(page).evaluate("hold = true")
-    cameras.select_option(next(each for each in ids if each != first))
+    cameras.select_option(other)
     frame(page).wait_for_function("held.length > 0")
     stage_of(page).get_by_role("button", name="Stop the camera").click()
     expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()

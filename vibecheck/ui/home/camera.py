@@ -50,6 +50,7 @@ class Input:
 
 def stage() -> Input:
     """The chosen source, and the button that checks the vibe of what it shows."""
+    st.session_state.pop("redraw", None)  # for which the card would run the page again
     with st.container(key="stage-box", gap=None):
         with st.container(key="way-in"):
             way = st.segmented_control(
