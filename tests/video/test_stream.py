@@ -20,8 +20,8 @@ from tests.waiting import wait_for
 from vibecheck.check import predict
 from vibecheck.emotions import NAMES, Distribution
 from vibecheck.video.analyser import Analyser
-from vibecheck.video.overlay_channel import FASTEST, SLOWEST
-from vibecheck.video.stream import GOOD, MOMENT, Stream
+from vibecheck.video.overlay_channel import FASTEST, GOOD, SLOWEST
+from vibecheck.video.stream import MOMENT, Stream
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.reader import Reader, Reading
 

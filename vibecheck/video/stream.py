@@ -19,6 +19,7 @@ import numpy as np
 
 from vibecheck.emotions import Distribution
 from vibecheck.video import overlay_channel
+from vibecheck.video.rate import WINDOW, Rate
 from vibecheck.vision.faces import same_face
 from vibecheck.vision.reader import Expected, Moment, Reading
 from vibecheck.vision.smoothing import Smoother
@@ -27,8 +28,6 @@ from vibecheck.vision.smoothing import Smoother
 MOMENT = 1.5
 # s; the greatest age of the mark that a vibe check refers to, the one that the visitor saw.
 REMEMBERED = 5.0
-# Rates are counted over this many seconds.
-RATE_WINDOW = 3.0
 # s; a reading is shown until the next one, or for this long after that was due.
 STALE = 1.0
 # s; the longest wait for the next reading.
@@ -43,8 +42,6 @@ CLOSE_LOOK_EVERY = 0.5
 SEARCH_EVERY = 0.5
 SEARCH_LATEST = 1.0
 FOLLOWED = 3
-
-GOOD = "Good light, and the face is sharp."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ class Stream:
         self._number = 0
         self._arrived: float | None = None  # when the newest reading came in
         self._good_until = 0.0  # and until when it is shown
-        self._ticks: dict[str, deque[float]] = {name: deque() for name in ("in", "read")}
+        self._came, self._read = Rate(), Rate()
         self._looked_closely = -CLOSE_LOOK_EVERY
         self._searched = -SEARCH_LATEST
         self._followed = 0  # readings since then
@@ -127,7 +124,7 @@ class Stream:
         """Accept a frame, whose `picture` is called if it is read. Returns at once."""
         now = self._clock()
         with self._lock:
-            self._tick("in", now)
+            self._came.count(now)
             if not self._closed:
                 self._waiting = Frame(picture, now)
         self._analyser.wake()
@@ -159,7 +156,9 @@ class Stream:
             reading = self._newest(now)
             age = now - self._readings[-1].at if self._readings else None
             shown = self._distribution if reading else None
-            return View(shown, reading, self._rate("in", now), self._rate("read", now), age, self._problem)
+            return View(
+                shown, reading, self._came.per_second(now), self._read.per_second(now), age, self._problem
+            )
 
     def moment(self, number: int | None = None) -> Moment | None:
         """The input of a vibe check now, or None if no face is shown.
@@ -262,11 +261,11 @@ class Stream:
             self._readings.append(reading)
             while reading.at - self._readings[0].at > MOMENT:
                 self._readings.popleft()
-            self._tick("read", now)
+            self._read.count(now)
             self._problem = ""
-            if now - self._paced >= RATE_WINDOW:
+            if now - self._paced >= WINDOW:
                 self._paced = now
-                came, read = self._rate("in", now), self._rate("read", now)
+                came, read = self._came.per_second(now), self._read.per_second(now)
                 self._frames = overlay_channel.pace(self._frames, came, read)
             self._size = size
             tell, text = self._tell, self._mark(reading, size, self._distribution, now)
@@ -286,9 +285,9 @@ class Stream:
             shown,
             reading.faces if reading else (),
             size,
-            hint=self._problem or hint(reading),
-            frames_in=self._rate("in", now),
-            readings=self._rate("read", now),
+            hint=self._problem or overlay_channel.hint_of(reading),
+            frames_in=self._came.per_second(now),
+            readings=self._read.per_second(now),
             age=now - reading.at if reading else 0.0,
             keep=self._good_until - now if reading else STALE,
             frames=self._frames,
@@ -297,21 +296,3 @@ class Stream:
     def _newest(self, now: float) -> Reading | None:
         """The newest reading, unless it is so old that the face may have moved on."""
         return self._readings[-1] if self._readings and now <= self._good_until else None
-
-    def _tick(self, name: str, now: float) -> None:
-        ticks = self._ticks[name]
-        ticks.append(now)
-        while now - ticks[0] > RATE_WINDOW:
-            ticks.popleft()
-
-    def _rate(self, name: str, now: float) -> float:
-        recent = [tick for tick in self._ticks[name] if now - tick <= RATE_WINDOW]
-        span = now - recent[0] if recent else 0.0
-        return (len(recent) - 1) / span if span > 0 else 0.0
-
-
-def hint(reading: Reading | None) -> str:
-    """How the face could be read better, or that it is read well; empty without a face."""
-    if reading is None or reading.quality is None:
-        return ""
-    return next(iter(reading.quality.hints), GOOD)
