@@ -70,6 +70,12 @@ def set_up(tmp_path, monkeypatch, request_of_browser) -> Iterator[Callable[..., 
     yield set_all
     for name, value in options.items():
         config.set_option(name, value)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_open() -> Iterator[None]:
+    """What a test opened, with its settings, is not there for the next."""
+    yield
     forget()
 
 
@@ -125,7 +131,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     opened = open_store(Settings(data=tmp_path))
     yield opened
     opened.close()
-    forget()
     st.cache_data.clear()
 
 
