@@ -152,12 +152,12 @@ def spotify_player(page: Page) -> Locator:
 
 
 def mark(page: Page, selector: str) -> None:
-    """Write a mark on a node, to see later whether it is still the same node."""
-    page.eval_on_selector(selector, "node => { node.dataset.mark = 'kept' }")
+    """Write a mark on a node, as soon as it is there, to see later whether it is still the same node."""
+    page.locator(selector).first.evaluate("node => { node.dataset.mark = 'kept' }")
 
 
 def marked(page: Page, selector: str) -> bool:
-    return page.eval_on_selector(selector, "node => node.dataset.mark === 'kept'")
+    return page.locator(selector).first.evaluate("node => node.dataset.mark === 'kept'")
 
 
 def look(page: Page, name: str) -> None:
