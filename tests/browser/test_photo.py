@@ -101,7 +101,7 @@ def test_another_one_and_lift_my_mood_change_the_playlist(page, astronaut):
     expect(player).not_to_have_attribute("src", first)
     second = player.get_attribute("src")
     link = page.get_by_role("link", name="Open in Spotify")
-    assert re.search(r"playlist/(\w{22})", second)[1] in link.get_attribute("href")
+    expect(link).to_have_attribute("href", re.compile(re.search(r"playlist/(\w{22})", second)[1]))
     page.get_by_role("radio", name="Lift my mood").click()
     expect(player).not_to_have_attribute("src", second)
     look(page, "photo-lift")
