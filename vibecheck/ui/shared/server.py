@@ -113,8 +113,8 @@ async def take_turns() -> None:
     """Keep live video smooth while pages are drawn, for as long as the server runs.
 
     Reading a frame gives up Python's lock a dozen times, and each time waits for the threads that draw pages
-    to end their turns, 5 ms by default. Beside a few busy visitors that costs a sixth of the frames. While no
-    page is drawn, shorter turns would only cost CPU: a third more with twelve videos.
+    to end their turns, 5 ms by default. Beside a dozen busy visitors that costs every twentieth frame. While
+    no page is drawn, shorter turns would only cost CPU: a third more with twelve videos.
     """
     usual = sys.getswitchinterval()
     while True:
