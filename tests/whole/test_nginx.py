@@ -1,7 +1,11 @@
-"""The proxy's own limits, in front of an app that only answers slowly."""
+"""The proxy's own limits, in front of an app that does not answer."""
 
-import asyncio
-from contextlib import AsyncExitStack
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import pytest
 
@@ -11,34 +15,43 @@ pytestmark = pytest.mark.quick
 AT_MOST = 300  # as in deploy/nginx.conf
 
 
-async def slow_app(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers "/" at once, and nothing else."""
-    if (await reader.readline()).startswith(b"GET / "):
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        await writer.drain()
-    else:
-        await reader.read()
-    writer.close()
+class FrontPageOnly(StreamRequestHandler):
+    """Answers "/", and holds every other request until its sender leaves."""
+
+    def handle(self) -> None:
+        if self.rfile.readline().startswith(b"GET / "):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        else:
+            self.rfile.read()
+
+
+class App(ThreadingTCPServer):
+    request_queue_size = AT_MOST
+
+
+@contextmanager
+def app() -> Iterator[int]:
+    """Runs the app, and yields its port."""
+    with App(("127.0.0.1", 0), FrontPageOnly) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
 def test_one_address_holds_three_hundred_connections_at_most(tmp_path):
-    async def connect(port: int, stack: AsyncExitStack) -> asyncio.StreamReader:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        stack.callback(writer.close)
-        writer.write(b"GET /_stcore/stream HTTP/1.1\r\nHost: here\r\n\r\n")
-        await writer.drain()
-        return reader
-
-    async def visit() -> list[bytes]:
-        async with AsyncExitStack() as stack:
-            server = await asyncio.start_server(slow_app, "127.0.0.1", 0)
-            stack.callback(server.close)
-            port = server.sockets[0].getsockname()[1]
-            nginx = await asyncio.to_thread(stack.enter_context, nginx_before([port, port], tmp_path))
-            readers = [await connect(int(nginx.url.rpartition(":")[2]), stack) for _ in range(AT_MOST + 5)]
-            answers = [asyncio.create_task(reader.readline()) for reader in readers]
-            refused = [await each for _, each in zip(range(5), asyncio.as_completed(answers), strict=False)]
-            assert sum(not answer.done() for answer in answers) == AT_MOST
-            return refused
-
-    assert {answer.split()[1] for answer in asyncio.run(visit())} == {b"429"}
+    with app() as port, nginx_before([port, port], tmp_path) as nginx, ExitStack() as stack:
+        waiting = stack.enter_context(selectors.DefaultSelector())
+        for _ in range(AT_MOST + 5):
+            address = "127.0.0.1", int(nginx.url.rpartition(":")[2])
+            visitor = stack.enter_context(socket.create_connection(address, timeout=60))
+            visitor.sendall(b"GET /_stcore/stream HTTP/1.1\r\nHost: here\r\n\r\n")
+            waiting.register(visitor, selectors.EVENT_READ)
+        refused = set()
+        while len(refused) < 5:
+            ready = waiting.select(timeout=60)
+            assert ready, "nobody was refused"
+            refused |= {key.fileobj for key, _ in ready}
+        assert {visitor.recv(1000).split()[1] for visitor in refused} == {b"429"}
+        assert len(refused) == 5
