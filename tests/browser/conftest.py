@@ -151,13 +151,13 @@ def spotify_player(page: Page) -> Locator:
     return page.locator('iframe[src*="open.spotify.com/embed/playlist/"]')
 
 
-def mark(page: Page, selector: str) -> None:
+def mark(node: Locator) -> None:
     """Write a mark on a node, as soon as it is there, to see later whether it is still the same node."""
-    page.locator(selector).first.evaluate("node => { node.dataset.mark = 'kept' }")
+    node.evaluate("node => { node.dataset.mark = 'kept' }")
 
 
-def marked(page: Page, selector: str) -> bool:
-    return page.locator(selector).first.evaluate("node => node.dataset.mark === 'kept'")
+def marked(node: Locator) -> bool:
+    return node.evaluate("node => node.dataset.mark === 'kept'")
 
 
 def look(page: Page, name: str) -> None:

@@ -19,7 +19,6 @@ from tests.browser.conftest import (
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.browser
-PLAYER = 'iframe[src*="open.spotify.com"]'
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +82,10 @@ def test_a_correction_asks_once_for_the_face_crop(app, page, astronaut):
     expect(page.get_by_text("Keep this face crop so that the model learns from it?")).to_be_visible()
     look(page, "consent-asked")
     assert not list(app.data.rglob("input_*"))
-    mark(page, PLAYER)
+    mark(spotify_player(page))
     page.get_by_role("button", name="Keep it").click()
     expect(page.get_by_text("Your face crop is kept")).to_be_visible()
-    assert marked(page, PLAYER)  # it changed with the answer, and not since
+    assert marked(spotify_player(page))  # it changed with the answer, and not since
     ((prediction, kept, label, source),) = rows(
         app,
         "SELECT id, picture_kept, f.label, f.source FROM predictions JOIN feedback f ON prediction_id = id",

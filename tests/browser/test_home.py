@@ -222,13 +222,13 @@ def test_home_page_can_be_used_by_keyboard_alone(app, open_home, astronaut):
     page.get_by_role("heading", level=1).click()  # the focus is nowhere
     page.keyboard.press("c")
     expect(page.get_by_role("heading", level=2, name="Happy")).to_be_focused()
-    mark(page, 'iframe[src*="open.spotify.com"]')
+    mark(spotify_player(page))
     page.get_by_role("radio", name="No…").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("radio", name="Angry")).to_be_focused()
     page.keyboard.press("4")
     expect(page.get_by_text("Noted: happy")).to_be_visible()
-    assert marked(page, 'iframe[src*="open.spotify.com"]'), "a Yes changes no music"
+    assert marked(spotify_player(page)), "a Yes changes no music"
     page.keyboard.press("7")
     expect(page.get_by_text("Noted: surprised")).to_be_visible()
     expect(page.get_by_role("heading", level=2, name="Surprise")).to_be_visible()

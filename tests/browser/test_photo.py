@@ -23,7 +23,6 @@ from tests.browser.conftest import (
 from vibecheck.music.catalogue import read_catalogue
 
 pytestmark = pytest.mark.browser
-PLAYER = 'iframe[src*="open.spotify.com"]'
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +67,13 @@ def test_photo_leads_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
     look(page, "photo-checked")
 
     # Nothing that is pressed about the result touches the player, unless it asks for other music.
-    mark(page, PLAYER)
+    mark(spotify_player(page))
     page.get_by_role("radio", name="Yes").click()
     expect(page.get_by_text("Noted: happy")).to_be_visible()
     answer_no(page)
     keep(page, "Keep my face crop")
     settled(page)
-    assert marked(page, PLAYER)
+    assert marked(spotify_player(page))
     # The answer changes the result at once, and the music with it.
     before = spotify_player(page).get_attribute("src")
     page.get_by_role("radio", name="Surprise").click()

@@ -19,7 +19,7 @@ def check_version_name(name: str) -> None:
 
 
 def as_version_name(text: str) -> str:
-    """The text with a - for each character that no name has, and for @ and /."""
+    """The text with a - in place of @, /, and every character that a name cannot have."""
     return "".join(each if each not in "@/" and _fits(each) else "-" for each in text)
 
 

@@ -63,7 +63,7 @@ def check_time(what: str, moment: datetime) -> None:
 def as_utc(moment: datetime) -> datetime:
     """A time in UTC; one without a time zone is in UTC already.
 
-    Raises OverflowError if it is outside the years 1 to 9999 there.
+    Raises OverflowError if the result is outside the years 1 to 9999.
     """
     return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC)
 

@@ -18,7 +18,7 @@ class Rate:
             self._times.popleft()
 
     def per_second(self, now: float) -> float:
-        """The rate over the last WINDOW seconds; 0 for a single event."""
+        """The rate over the last WINDOW seconds; 0 if there were fewer than two events."""
         recent = [time for time in self._times if now - time <= WINDOW]
         span = now - recent[0] if recent else 0.0
         return (len(recent) - 1) / span if span > 0 else 0.0

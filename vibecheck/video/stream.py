@@ -113,7 +113,7 @@ class Stream:
         self.open()
 
     def open(self) -> bool:
-        """Read the visitor's frames, if they had left; returns whether they had."""
+        """Start to read the visitor's frames; returns False if they are being read already."""
         with self._lock:
             opened, self._closed = self._closed, False
         if opened:

@@ -1,4 +1,4 @@
-"""Values in batches: a query takes a limited number of them, and a transaction has to be short."""
+"""Splits values into batches: a query takes a limited number of them, and transactions have to be short."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

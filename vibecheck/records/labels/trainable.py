@@ -23,7 +23,7 @@ class LabelCount:
 
 
 class TrainableLabels:
-    """The trainable labels of a database. Each method raises RecordsError where it fails."""
+    """Reads the trainable labels. Each method raises RecordsError if the database fails."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

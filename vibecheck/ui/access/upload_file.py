@@ -6,7 +6,7 @@ from starlette import formparsers
 
 
 class UploadFile(BytesIO):
-    """Replaces the SpooledTemporaryFile of Starlette's form parser, which would move to the disk.
+    """Replaces the SpooledTemporaryFile of Starlette's form parser, which moves large uploads to disk.
 
     Reading all of it makes no copy, so an upload of 30 MB never needs 60 MB.
     """

@@ -46,9 +46,9 @@ async function press(name) {
     const button = (unstopped && named("STOP")) || named(name);
     if (button) {
       unstopped = false;
-      // Until streamlit-webrtc has loaded all of its scripts, a second click would open a second connection.
-      if (button === named("START")) starting = performance.now() + START_WITHIN;
       const last = button === named(name);
+      // Until streamlit-webrtc has loaded all of its scripts, a second click would open a second connection.
+      if (last && name === "START") starting = performance.now() + START_WITHIN;
       button.click();
       if (last) return;
     }

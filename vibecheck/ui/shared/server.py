@@ -29,7 +29,7 @@ from vibecheck.vision import allocator
 MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
 INDEX = Path(st.__file__).parent / "static" / "index.html"
 COLLECT_EVERY = 15.0  # s
-# s; the longest turn of a thread while a page is drawn, and how often it is looked whether one is.
+# s; the longest turn of a thread while a page is drawn, and how often to check whether one is.
 TURNS, LOOK_EVERY = 0.001, 0.25
 DRAWS_A_PAGE = "ScriptRunner.scriptThread"  # Streamlit's name of such a thread
 REDIRECT_LASTS = 60.0  # s
