@@ -96,7 +96,7 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
         *map(charts.drift_bars, found.drift.shifts[:1]),
     ]
     for chart in drawn:
-        chart.to_json()
+        json.dumps(chart)
     markup.slice_rows(found.slices, len(found.slices))
 
 

@@ -1,9 +1,21 @@
-"""Statistics → charts (Altair): confusion, calibration, drift."""
-
-import altair as alt
+"""Statistics → charts: confusion, calibration, drift."""
 
 from vibecheck.analytics.calibration import Calibration
-from vibecheck.analytics.chart_style import ACCENT, CARD, QUIET, RIGHT, TEXT, WARM, WRONG, Chart, finish
+from vibecheck.analytics.chart_style import (
+    ACCENT,
+    CARD,
+    QUIET,
+    RIGHT,
+    TEXT,
+    WARM,
+    WRONG,
+    Spec,
+    chart,
+    either,
+    field,
+    finish,
+    layer,
+)  # fmt: skip
 from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import Shift
 from vibecheck.emotions import EMOTIONS, NAMES
@@ -17,7 +29,7 @@ PAIRS = 6  # of the most confused moods
 TITLES = [emotion.title for emotion in EMOTIONS]
 
 
-def confusion_matrix(found: Confusion) -> Chart:
+def confusion_matrix(found: Confusion) -> Spec:
     """Rows: what people said; columns: what was shown. Clicking a cell selects it (`PICK`)."""
     top = found.pairs[0] if found.pairs else None
     rows = [
@@ -34,37 +46,42 @@ def confusion_matrix(found: Confusion) -> Chart:
         for j, share in enumerate(row)
         if share is not None
     ]
-    pick = alt.selection_point(name=PICK, fields=["label", "mood"], empty=False)
     axis = {"labelColor": QUIET, "ticks": False, "domain": False, "grid": False, "labelPadding": 6}
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X(
-            "mood:N", sort=TITLES, title="What was shown",
-            axis=alt.Axis(orient="top", labelAngle=-40, labelOverlap=False, **axis),
-            scale=alt.Scale(domain=TITLES, paddingInner=0.06),
-        ),
-        y=alt.Y(
-            "label:N", sort=TITLES, title="What people said", axis=alt.Axis(**axis),
-            scale=alt.Scale(domain=TITLES, paddingInner=0.06),
-        ),
-        tooltip=[
-            alt.Tooltip("label:N", title="People said"),
-            alt.Tooltip("mood:N", title="Shown"),
-            alt.Tooltip("count:Q", title="Answers"),
-            alt.Tooltip("share:Q", title="Of the row", format=".0%"),
+    moods = {"sort": TITLES, "scale": {"domain": TITLES, "paddingInner": 0.06}}
+    across = {**axis, "orient": "top", "labelAngle": -40, "labelOverlap": False}
+    encoding = {
+        "x": field("mood:N", title="What was shown", axis=across, **moods),
+        "y": field("label:N", title="What people said", axis=axis, **moods),
+        "tooltip": [
+            field("label:N", title="People said"),
+            field("mood:N", title="Shown"),
+            field("count:Q", title="Answers"),
+            field("share:Q", title="Of the row", format=".0%"),
         ],
-    )  # fmt: skip
-    cells = base.mark_rect(cornerRadius=6, cursor="pointer").encode(
-        color=alt.Color("share:Q", scale=alt.Scale(range=SHADES, domain=[0, 1]), legend=None),
-        stroke=alt.condition("datum.top", alt.value(WARM), alt.value(CARD)),
-        strokeWidth=alt.condition("datum.top", alt.value(2), alt.value(0)),
+    }
+    cells = {
+        "color": field("share:Q", scale={"range": SHADES, "domain": [0, 1]}, legend=None),
+        "stroke": either("datum.top", WARM, CARD),
+        "strokeWidth": either("datum.top", 2, 0),
+    }
+    pick = {"name": PICK, "select": {"type": "point", "fields": ["label", "mood"]}}
+    return finish(
+        chart(
+            rows,
+            encoding,
+            layer("rect", cells, cornerRadius=6, cursor="pointer") | {"params": [pick]},
+            layer(
+                "text",
+                {"text": field("text:N"), "color": either("datum.light", "#0D0A22", TEXT)},
+                fontSize=12,
+            ),
+        ),
+        330,
+        "Confusion matrix",
     )
-    words = base.mark_text(fontSize=12).encode(
-        text="text:N", color=alt.condition("datum.light", alt.value("#0D0A22"), alt.value(TEXT))
-    )
-    return finish(alt.layer(cells.add_params(pick), words), 330, "Confusion matrix")
 
 
-def pair_bars(found: Confusion) -> Chart:
+def pair_bars(found: Confusion) -> Spec:
     """The most confused pairs, with the interval of their share of all mistakes."""
     rows = [
         {
@@ -76,24 +93,32 @@ def pair_bars(found: Confusion) -> Chart:
         }
         for pair in found.pairs[:PAIRS]
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y("pair:N", sort="-x", title=None, axis=alt.Axis(ticks=False, domain=False, labelLimit=200)),
-        tooltip=[
-            alt.Tooltip("pair:N", title="Pair"),
-            alt.Tooltip("count:Q", title="Mistakes"),
-            alt.Tooltip("low:Q", title="At least", format=".0%"),
-            alt.Tooltip("high:Q", title="At most", format=".0%"),
+    encoding = {
+        "y": field(
+            "pair:N", sort="-x", title=None, axis={"ticks": False, "domain": False, "labelLimit": 200}
+        ),
+        "tooltip": [
+            field("pair:N", title="Pair"),
+            field("count:Q", title="Mistakes"),
+            field("low:Q", title="At least", format=".0%"),
+            field("high:Q", title="At most", format=".0%"),
         ],
+    }
+    share = field("share:Q", title="Share of all mistakes", axis={"format": ".0%", "tickCount": 4})
+    interval = {"x": field("low:Q"), "x2": {"field": "high"}}
+    return finish(
+        chart(
+            rows,
+            encoding,
+            layer("bar", {"x": share}, color="#409192", cornerRadius=4, height=14),
+            layer("rule", interval, color=TEXT, strokeWidth=1.5),
+        ),
+        60 + 30 * len(rows),
+        "Most confused pairs",
     )
-    axis = alt.Axis(format=".0%", tickCount=4)
-    bars = base.mark_bar(color="#409192", cornerRadius=4, height=14).encode(
-        x=alt.X("share:Q", title="Share of all mistakes", axis=axis)
-    )
-    whiskers = base.mark_rule(color=TEXT, strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
-    return finish(alt.layer(bars, whiskers), 60 + 30 * len(rows), "Most confused pairs")
 
 
-def reliability(found: Calibration) -> Chart:
+def reliability(found: Calibration) -> Spec:
     """Accuracy by confidence; on the dashed diagonal the two are equal."""
     rows = [
         {
@@ -105,34 +130,37 @@ def reliability(found: Calibration) -> Chart:
         }
         for step in found.steps
     ]
-    scale = alt.Scale(domain=[0, 1])
-    x = alt.X("confidence:Q", scale=scale, title="Confidence", axis=alt.Axis(format=".0%", tickCount=5))
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x)
-    diagonal = alt.Chart(
-        alt.Data(values=[{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}])
-    )
-    y = alt.Y("accuracy:Q", scale=scale, title="Accuracy", axis=alt.Axis(format=".0%", tickCount=5))
-    tooltip = [
-        alt.Tooltip("confidence:Q", title="Confidence", format=".0%"),
-        alt.Tooltip("accuracy:Q", title="Accuracy", format=".0%"),
-        alt.Tooltip("low:Q", title="At least", format=".0%"),
-        alt.Tooltip("high:Q", title="At most", format=".0%"),
-        alt.Tooltip("n:Q", title="Audits"),
-    ]
+    diagonal = {"values": [{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}]}
+    scale = {"domain": [0, 1]}
+    shares = {"scale": scale, "axis": {"format": ".0%", "tickCount": 5}}
+    accuracy = field("accuracy:Q", title="Accuracy", **shares)
+    interval = {"y": field("low:Q", scale=scale), "y2": {"field": "high"}}
+    dots = {
+        "y": accuracy,
+        "size": field("n:Q", scale={"range": [30, 260]}, legend=None),
+        "tooltip": [
+            field("confidence:Q", title="Confidence", format=".0%"),
+            field("accuracy:Q", title="Accuracy", format=".0%"),
+            field("low:Q", title="At least", format=".0%"),
+            field("high:Q", title="At most", format=".0%"),
+            field("n:Q", title="Audits"),
+        ],
+    }
     return finish(
-        alt.layer(
-            diagonal.mark_line(color=QUIET, strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y),
-            base.mark_rule(color=ACCENT, opacity=0.7).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
-            base.mark_circle(color=ACCENT, opacity=1).encode(
-                y=y, size=alt.Size("n:Q", scale=alt.Scale(range=[30, 260]), legend=None), tooltip=tooltip
-            ),
+        chart(
+            rows,
+            {"x": field("confidence:Q", title="Confidence", **shares)},
+            layer("line", {"y": accuracy}, color=QUIET, strokeDash=[4, 4], strokeWidth=1)
+            | {"data": diagonal},
+            layer("rule", interval, color=ACCENT, opacity=0.7),
+            layer("circle", dots, color=ACCENT, opacity=1),
         ),
         270,
         "Reliability diagram",
     )
 
 
-def confidence_histogram(found: Calibration) -> Chart:
+def confidence_histogram(found: Calibration) -> Spec:
     """The confidence of right and of wrong answers."""
     rows = [
         {
@@ -144,44 +172,39 @@ def confidence_histogram(found: Calibration) -> Chart:
         for step in found.steps
         for answer, n in (("right", step.accuracy.k), ("wrong", step.accuracy.n - step.accuracy.k))
     ]
-    chart = alt.Chart(alt.Data(values=rows)).mark_bar(stroke=CARD)
-    return finish(
-        chart.encode(
-            x=alt.X("from:Q", bin="binned", title="Confidence", axis=alt.Axis(format=".0%", tickCount=5)),
-            x2="to:Q",
-            y=alt.Y("n:Q", title="Audits", axis=alt.Axis(tickCount=4)),
-            color=alt.Color(
-                "answer:N",
-                scale=alt.Scale(domain=["right", "wrong"], range=[RIGHT, WRONG]),
-                legend=alt.Legend(orient="top", title=None),
-            ),
-            tooltip=["answer:N", "n:Q"],
+    encoding = {
+        "x": field("from:Q", bin="binned", title="Confidence", axis={"format": ".0%", "tickCount": 5}),
+        "x2": {"field": "to"},
+        "y": field("n:Q", title="Audits", axis={"tickCount": 4}),
+        "color": field(
+            "answer:N",
+            scale={"domain": ["right", "wrong"], "range": [RIGHT, WRONG]},
+            legend={"orient": "top", "title": None},
         ),
-        190,
-        "Confidence of right and wrong answers",
-    )
+        "tooltip": [field("answer:N"), field("n:Q")],
+    }
+    drawn = chart(rows, encoding, layer("bar", stroke=CARD))
+    return finish(drawn, 190, "Confidence of right and wrong answers")
 
 
-def drift_bars(shift: Shift) -> Chart:
+def drift_bars(shift: Shift) -> Spec:
     """The distribution of one signal, now and before."""
     rows = [
         {"bin": name, "when": when, "share": share}
         for when, shares in (("now", shift.now), ("before", shift.before))
         for name, share in zip(shift.names, shares, strict=True)
     ]
-    chart = alt.Chart(alt.Data(values=rows)).mark_bar(cornerRadius=3)
-    return finish(
-        chart.encode(
-            y=alt.Y("bin:N", sort=list(shift.names), title=None, axis=alt.Axis(ticks=False, domain=False)),
-            yOffset=alt.YOffset("when:N", sort=["now", "before"]),
-            x=alt.X("share:Q", title=None, axis=alt.Axis(format=".0%", tickCount=4)),
-            color=alt.Color(
-                "when:N",
-                scale=alt.Scale(domain=["now", "before"], range=[ACCENT, "#55607A"]),
-                legend=alt.Legend(orient="top", title=None),
-            ),
-            tooltip=["bin:N", "when:N", alt.Tooltip("share:Q", format=".1%")],
+    encoding = {
+        "y": field("bin:N", sort=list(shift.names), title=None, axis={"ticks": False, "domain": False}),
+        "yOffset": field("when:N", sort=["now", "before"]),
+        "x": field("share:Q", title=None, axis={"format": ".0%", "tickCount": 4}),
+        "color": field(
+            "when:N",
+            scale={"domain": ["now", "before"], "range": [ACCENT, "#55607A"]},
+            legend={"orient": "top", "title": None},
         ),
-        70 + 30 * len(shift.names),
-        shift.title,
+        "tooltip": [field("bin:N"), field("when:N"), field("share:Q", format=".1%")],
+    }
+    return finish(
+        chart(rows, encoding, layer("bar", cornerRadius=3)), 70 + 30 * len(shift.names), shift.title
     )

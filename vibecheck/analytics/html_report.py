@@ -6,6 +6,7 @@ from typing import Any
 import vl_convert
 
 from vibecheck.analytics import charts, markup, time_charts, words
+from vibecheck.analytics.chart_style import Spec
 from vibecheck.analytics.csv_tables import agreement_row
 from vibecheck.analytics.drift import Shift
 from vibecheck.analytics.overview import ModelStatus, Overview
@@ -155,18 +156,16 @@ def _answers(overview: Overview) -> tuple[words.Answer, ...]:
     )
 
 
-def _drifted(shifts: tuple[Shift, ...]) -> charts.Chart | None:
+def _drifted(shifts: tuple[Shift, ...]) -> Spec | None:
     return charts.drift_bars(shifts[0]) if shifts else None
 
 
-def _section(title: str, note: str, chart: charts.Chart | None, inner: str = "") -> str:
+def _section(title: str, note: str, chart: Spec | None, inner: str = "") -> str:
     drawn = _svg(chart) if chart is not None else ""
     said = f"<p>{escape(note)}</p>" if note else ""
     return f"<section><h2>{escape(title)}</h2>{said}{drawn}{inner}</section>"
 
 
-def _svg(chart: charts.Chart) -> str:
+def _svg(chart: Spec) -> str:
     """The chart as inline SVG, without scripts, so that it can be printed and mailed."""
-    return vl_convert.vegalite_to_svg(
-        chart.properties(width=CHART_WIDTH, padding=14).to_dict(), show_warnings=False
-    )
+    return vl_convert.vegalite_to_svg(chart | {"width": CHART_WIDTH, "padding": 14}, show_warnings=False)

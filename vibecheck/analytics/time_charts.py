@@ -1,15 +1,14 @@
-"""Statistics → charts (Altair) over time: accuracy and volume."""
+"""Statistics → charts over time: accuracy and volume."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-import altair as alt
-
 from vibecheck.analytics.accuracy import Point
-from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, WARM, Chart, finish
+from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, WARM, Spec, chart, field, finish, layer
 from vibecheck.records.stats.results import Day
 
+DATES = {"format": "%-d %b", "grid": False, "tickCount": 8}
 COUNT_WIDTH = 26  # px, of a count with the space around it
 ACCURACY, ESTIMATE, RANDOM_QUEUE = "Accuracy (95% band)", "Estimate without labels", "Random queue"
 AGREEMENT = "Labellers agree"
@@ -23,58 +22,54 @@ def accuracy_line(
     live: Sequence[tuple[date, str]] = (),
     step: str = "week",
     agreed: float | None = None,
-) -> Chart:
+) -> Spec:
     """Audited accuracy with its 95% band, the estimate dashed, answers below, and when models went live.
 
     The labellers' random queue is a separate line if it has enough labels. `agreed` is a horizontal line:
     the share of faces on which labellers agree.
     """
-    x = alt.X(
-        "start:T",
-        scale=alt.Scale(padding=14),
-        title=None,
-        axis=alt.Axis(format="%-d %b", grid=False, labelOverlap=True, tickCount=8),
-    )
-    tooltip = _accuracy_tooltip(step)
     drawn = any(point.drawn for point in points)
     colours = {ACCURACY: ACCENT, ESTIMATE: "#C9D0DC"} | ({RANDOM_QUEUE: RIGHT} if drawn else {})
     if agreed is not None:
         colours[AGREEMENT] = WARM
-    legend = alt.Legend(
-        orient="top", title=None, symbolType="stroke", symbolStrokeWidth=3, labelLimit=260,
-        columns=alt.ExprRef("width < 420 ? 1 : 3"),
-    )  # fmt: skip
-    named = alt.Scale(domain=list(colours), range=list(colours.values()))
+    legend = {
+        "orient": "top", "title": None, "symbolType": "stroke", "symbolStrokeWidth": 3, "labelLimit": 260,
+        "columns": {"expr": "width < 420 ? 1 : 3"},
+    }  # fmt: skip
+    named = {"domain": list(colours), "range": list(colours.values())}
+    scale = {"domain": _range(points, agreed), "nice": False, "clamp": True}
+    shares = {"format": ".0%", "tickCount": 5}
+    tooltip = _accuracy_tooltip(step)
 
-    def series(name: str, of: str, **mark: Any) -> alt.Chart:
-        """A line of the legend."""
-        chart = base.mark_line(**mark).transform_calculate(series=f"'{name}'")
-        y = alt.Y(of, title=None, axis=alt.Axis(format=".0%", tickCount=5), scale=scale)
-        return chart.encode(y=y, color=alt.Color("series:N", scale=named, legend=legend))
+    def series(name: str, of: str, **mark: Any) -> Spec:
+        """A line of the legend, with a tooltip if it has points."""
+        encoding: Spec = {
+            "y": field(of, title=None, axis=shares, scale=scale),
+            "color": field("series:N", scale=named, legend=legend),
+        }
+        if "point" in mark:
+            encoding["tooltip"] = tooltip
+        return layer("line", encoding, **mark) | {"transform": [{"calculate": f"'{name}'", "as": "series"}]}
 
-    base = alt.Chart(alt.Data(values=_accuracy_rows(points, agreed))).encode(x=x)
-    scale = alt.Scale(domain=_range(points, agreed), nice=False, clamp=True)
-    band = base.mark_area(color=ACCENT, opacity=0.22)
+    band = {"y": field("low:Q", scale=scale, title=None), "y2": {"field": "high"}}
     layers = [
-        band.encode(y=alt.Y("low:Q", scale=scale, title=None), y2="high:Q"),
+        layer("area", band, color=ACCENT, opacity=0.22),
         series(ESTIMATE, "estimate:Q", strokeDash=[4, 4], strokeWidth=1.5),
-        series(ACCURACY, "accuracy:Q", strokeWidth=2.5, point=alt.OverlayMarkDef(size=36)).encode(
-            tooltip=tooltip
-        ),
+        series(ACCURACY, "accuracy:Q", strokeWidth=2.5, point={"size": 36}),
     ]
     if drawn:
-        queue = series(RANDOM_QUEUE, "drawn:Q", strokeWidth=2, point=alt.OverlayMarkDef(size=25))
-        layers.append(queue.encode(tooltip=tooltip))
+        layers.append(series(RANDOM_QUEUE, "drawn:Q", strokeWidth=2, point={"size": 25}))
     if agreed is not None:
         layers.append(series(AGREEMENT, "agreed:Q", strokeDash=[1, 3], strokeWidth=1.5))
     # As many counts as fit side by side.
     fits = f"datum.number % ceil({len(points)} * {COUNT_WIDTH} / width) === 0"
-    count = alt.ExprRef(f"datum.n && {fits} ? datum.n : ''")
-    below = base.mark_text(color=QUIET, fontSize=10, baseline="bottom", text=count)
-    layers.append(below.encode(y=alt.value("height")))
+    count = {"expr": f"datum.n && {fits} ? datum.n : ''"}
+    below = {"y": {"value": "height"}}
+    layers.append(layer("text", below, color=QUIET, fontSize=10, baseline="bottom", text=count))
     if points:
         layers += _went_live(live, points)
-    return finish(alt.layer(*layers), 250, "Accuracy by " + step)
+    x = field("start:T", scale={"padding": 14}, title=None, axis=DATES | {"labelOverlap": True})
+    return finish(chart(_accuracy_rows(points, agreed), {"x": x}, *layers), 250, "Accuracy by " + step)
 
 
 def _accuracy_rows(points: Sequence[Point], agreed: float | None) -> list[dict[str, Any]]:
@@ -95,16 +90,16 @@ def _accuracy_rows(points: Sequence[Point], agreed: float | None) -> list[dict[s
     ]
 
 
-def _accuracy_tooltip(step: str) -> list[alt.Tooltip]:
+def _accuracy_tooltip(step: str) -> list[Spec]:
     return [
-        alt.Tooltip("start:T", title=f"{step.title()} from"),
-        alt.Tooltip("accuracy:Q", title="Accuracy", format=".0%"),
-        alt.Tooltip("low:Q", title="At least", format=".0%"),
-        alt.Tooltip("high:Q", title="At most", format=".0%"),
-        alt.Tooltip("estimate:Q", title="Estimate without labels", format=".0%"),
-        alt.Tooltip("n:Q", title="Audits"),
-        alt.Tooltip("drawn:Q", title="Labellers' random queue", format=".0%"),
-        alt.Tooltip("predictions:Q", title="Vibe checks"),
+        field("start:T", title=f"{step.title()} from"),
+        field("accuracy:Q", title="Accuracy", format=".0%"),
+        field("low:Q", title="At least", format=".0%"),
+        field("high:Q", title="At most", format=".0%"),
+        field("estimate:Q", title="Estimate without labels", format=".0%"),
+        field("n:Q", title="Audits"),
+        field("drawn:Q", title="Labellers' random queue", format=".0%"),
+        field("predictions:Q", title="Vibe checks"),
     ]
 
 
@@ -113,7 +108,7 @@ def volume_step(days: Sequence[Day]) -> str:
     return "week" if len(days) > MOST_DAYS else "day"
 
 
-def volume(days: Sequence[Day]) -> Chart:
+def volume(days: Sequence[Day]) -> Spec:
     """Vibe checks a day, or a week (from Monday)."""
     step = volume_step(days)
     sums: dict[date, int] = {}
@@ -121,31 +116,26 @@ def volume(days: Sequence[Day]) -> Chart:
         start = day.day - timedelta(days=day.day.weekday()) if step == "week" else day.day
         sums[start] = sums.get(start, 0) + day.n
     rows = [{"start": start.isoformat(), "n": n} for start, n in sums.items()]
-    chart = alt.Chart(alt.Data(values=rows)).mark_bar(color="#55607A")
     unit = "yearmonthdate" if step == "day" else "yearweek"
-    return finish(
-        chart.encode(
-            x=alt.X(f"{unit}(start):T", title=None, axis=alt.Axis(format="%-d %b", grid=False, tickCount=8)),
-            y=alt.Y("n:Q", title=None, axis=alt.Axis(tickCount=4)),
-            tooltip=[
-                alt.Tooltip("start:T", title=f"{step.title()} from"),
-                alt.Tooltip("n:Q", title="Vibe checks"),
-            ],
-        ),
-        190,
-        f"Vibe checks a {step}",
-    )
+    encoding = {
+        "x": field("start:T", timeUnit=unit, title=None, axis=DATES),
+        "y": field("n:Q", title=None, axis={"tickCount": 4}),
+        "tooltip": [field("start:T", title=f"{step.title()} from"), field("n:Q", title="Vibe checks")],
+    }
+    return finish(chart(rows, encoding, layer("bar", color="#55607A")), 190, f"Vibe checks a {step}")
 
 
-def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> list[alt.Chart]:
+def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> list[Spec]:
     rows = [{"start": day.isoformat(), "model": name} for day, name in live if day > points[0].start]
     if not rows:
         return []
-    base = alt.Chart(alt.Data(values=rows)).encode(x="start:T")
-    words = base.mark_text(color=WARM, align="left", dx=5, fontSize=11, baseline="top", limit=130)
+    data = {"data": {"values": rows}}
+    tooltip = {"tooltip": [field("model:N"), field("start:T")]}
+    words = {"text": field("model:N"), "y": {"value": 2}}
+    look = {"align": "left", "dx": 5, "fontSize": 11, "baseline": "top", "limit": 130}
     return [
-        base.mark_rule(color=WARM, strokeDash=[2, 4]).encode(tooltip=["model:N", "start:T"]),
-        words.encode(text="model:N", y=alt.value(2)),
+        layer("rule", tooltip, color=WARM, strokeDash=[2, 4]) | data,
+        layer("text", words, color=WARM, **look) | data,
     ]
 
 

@@ -198,7 +198,7 @@ def _plot(out: Path, path: Path, readings: list["ClipReading"], every: float) ->
 
     from vibecheck.analytics.clip_chart import clip_chart
 
-    chart = clip_chart([(each.at_s, each.mood) for each in readings], every, path.name).to_dict()
+    chart = clip_chart([(each.at_s, each.mood) for each in readings], every, path.name)
     with output_file(out) as file:
         if out.suffix.lower() == ".png":
             file.write(vl_convert.vegalite_to_png(chart, scale=2))

@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vibecheck.analytics.clip_chart import clip_timeline
 from vibecheck.errors import PictureError, TooManyChecks
 from vibecheck.ui.access import upload_quota
 from vibecheck.ui.home import consent, live, vibe_check
@@ -141,8 +142,6 @@ def _checked(photo: Photo | None) -> None:
     if photo is None or result is None or result.photo != photo.key:
         return
     if result.timeline is not None:
-        from vibecheck.analytics.clip_chart import clip_timeline  # 30 MB, which few visitors need
-
         theme.chart(clip_timeline(result.timeline.moods, EVERY, result.timeline.sentence))
         theme.quiet(result.timeline.sentence)
         return

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
+from vibecheck.analytics.chart_style import Spec
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError
 
@@ -101,12 +102,12 @@ def section(title: str, note: str = "") -> None:
     st.html(f'<h2 class="vcd-title">{escape(title)}{noted}</h2>', width="content")
 
 
-def chart(drawn: Any, **options: Any) -> Any:
-    """An Altair chart as wide as its container; returns its selection, if it has one.
+def chart(spec: Spec, **options: Any) -> Any:
+    """A chart as wide as its container; returns its selection, if it has one.
 
     Its description is what a screen reader says: Streamlit's `alt=` would only replace it, with a warning.
     """
-    return st.altair_chart(drawn, theme=None, width="stretch", **options)
+    return st.vega_lite_chart(None, spec, theme=None, width="stretch", **options)
 
 
 def empty(emoji: str, title: str, text: str) -> None:
