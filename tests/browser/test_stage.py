@@ -344,6 +344,28 @@ def test_the_camera_that_was_chosen_last_is_shown_and_sent_however_slowly_each_o
 
 @pytest.mark.quick
 @pytest.mark.parametrize("mode", ["webrtc", "websocket"])
+def test_a_camera_that_does_not_start_leaves_the_previous_one_and_a_sentence_for_some_seconds(visit, mode):
+    page = visit(mode, sockets=[])
+    page.clock.install()
+    start(page)
+    cameras, first, other = menu_of_cameras(page)
+    frame(page).evaluate("window.failure = 'NotReadableError'")
+    cameras.select_option(other)
+    is_said(page, "unchanged")
+    expect(cameras).to_have_value(first)
+    used = "document.querySelector('video').srcObject.getVideoTracks()[0]"
+    assert frame(page).evaluate(f"{used}.readyState") == "live"
+    page.clock.run_for(8000)
+    expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+    cameras.select_option(other)
+    is_said(page, "unchanged")
+    stage_of(page).get_by_role("button", name="Stop the camera").click()
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
+    expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("mode", ["webrtc", "websocket"])
 def test_a_camera_that_opens_after_the_visitor_stopped_is_off(visit, mode):
     page = visit(mode, SLOW_CAMERAS, sockets=[])
     start(page)
@@ -403,6 +425,15 @@ def test_the_own_picture_is_mirrored_with_its_boxes_and_the_text_is_not(visit):
     expect(stage_of(page).locator(".tag")).to_have_text("Sad 60%")
     assert stage_of(page).locator(".face.read").evaluate("box => box.style.left") == "10%"
     assert stage_of(page).locator("video").evaluate("e => getComputedStyle(e).transform") == "none"
+
+
+def test_a_mark_that_was_overtaken_is_not_shown(visit):
+    page = visit()
+    connected(page)
+    for number, sad in ((2, 0.6), (1, 0.5), (3, 0.7)):
+        frame(page).evaluate("mark => session.marks.send(JSON.stringify(mark))", mark(number, sad=sad))
+    page.wait_for_function("told.mark.at(-1)?.number === 3")
+    assert page.evaluate("told.mark.map((mark) => mark.number)") == [2, 3]
 
 
 def test_the_camera_is_sent_as_many_frames_as_the_app_asks_for(visit):

@@ -214,7 +214,7 @@ class Clip:
 
 
 def read_moment(
-    clip: Clip, reader: Reader, every: float = EVERY, seen: Callable[[float], object] = lambda at: None
+    clip: Clip, reader: Reader, seen: Callable[[float], object] = lambda at: None
 ) -> tuple[list[ClipReading], Moment | None]:
     """The readings of a clip, and the moment of its prevailing mood; None if it shows no face.
 
@@ -225,7 +225,7 @@ def read_moment(
     reader = Reader(reader.detector, reader.classifier)
     readings: list[ClipReading] = []
     best: dict[str, Reading] = {}  # of each mood, the reading with the best face that may be kept
-    for each in clip.read(reader, every):
+    for each in clip.read(reader):
         quality = each.reading.quality
         if each.mood and quality and each.reading.kept is not None:
             before = best.get(each.mood.mood)
@@ -234,7 +234,7 @@ def read_moment(
         readings.append(each.without_pixels())
         seen(each.at_s)
     # In a clip of less than a second, no face may have been cut out while a mood was shown.
-    mood = next((mood for mood in summarise(readings, every).shares if mood in best), None)
+    mood = next((mood for mood in summarise(readings, EVERY).shares if mood in best), None)
     if mood is None:
         return readings, None
     shown = [each for each in readings if each.mood and each.mood.mood == mood]

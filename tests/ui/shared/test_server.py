@@ -1,10 +1,12 @@
 """What runs as long as the server does."""
 
 import asyncio
+import importlib.metadata
 import sys
 import threading
 
 import pytest
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.testing.v1 import AppTest
 
 from vibecheck.ui.shared.server import TURNS, take_turns
@@ -42,3 +44,10 @@ def test_threads_take_shorter_turns_only_while_a_page_is_drawn():
             sys.setswitchinterval(usual)
 
     asyncio.run(watch())
+
+
+def test_streamlit_does_not_search_the_installed_packages_for_components(monkeypatch):
+    searches = []
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: searches.append("all") or [])
+    BidiComponentManager().discover_and_register_components(start_file_watching=False)
+    assert not searches

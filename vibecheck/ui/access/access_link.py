@@ -1,9 +1,9 @@
 """The access link of this process: where it leads, who holds a pass for it, and its announcement."""
 
+import sys
 import time
 
 import streamlit as st
-import typer
 
 from vibecheck.access import roles
 from vibecheck.access.browsers import SessionOwners, Visitors
@@ -62,12 +62,12 @@ def announce() -> None:
         if providers():
             return
         if settings().access_token:
-            start = f"{address()}/?{PARAMETER}="
-            typer.echo(f"\n  All pages open with {start} followed by VIBECHECK_ACCESS_TOKEN.\n", err=True)
+            text = f"All pages open with {address()}/?{PARAMETER}= followed by VIBECHECK_ACCESS_TOKEN."
         else:
-            typer.echo(f"\n  All pages open with this link, until the next start:\n  {link()}\n", err=True)
+            text = f"All pages open with this link, until the next start:\n  {link()}"
     except SettingsError as error:  # every page says so too
-        typer.echo(f"\n  {error}\n", err=True)
+        text = str(error)
+    sys.stderr.write(f"\n  {text}\n\n")
 
 
 def link() -> str:

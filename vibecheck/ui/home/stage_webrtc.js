@@ -79,8 +79,11 @@ function makeWebRtc(report) {
     };
     const unreliable = { negotiated: true, id: CHANNEL, ordered: false, maxRetransmits: 0 };
     const channel = connection.createDataChannel("marks", unreliable);
+    let newest = 0;
     channel.onmessage = ({ data }) => {
       const mark = JSON.parse(data);
+      if (mark.number < newest) return; // it was overtaken
+      newest = mark.number;
       report.marked(mark);
       if (mark.frames !== asked) limit(connection, (asked = mark.frames));
     };

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 from streamlit.components.v1 import custom_component
+from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.bidi_component import serialization
 
 from vibecheck.errors import SettingsError
@@ -53,6 +54,9 @@ REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content
 # which takes 0.3 s and 40 MB.
 for module in (custom_component, serialization):
     module.is_dataframe_like = lambda value: False  # type: ignore[attr-defined]
+# Our components are part of the app. To look for components in packages, Streamlit (1.67) would parse the
+# metadata of everything that is installed, which takes a quarter of a second.
+manifest_scanner.scan_component_manifests = list
 
 
 @contextlib.asynccontextmanager
