@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import numpy as np
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from benchmarks.harness.running import RunningApp, running_app
+from benchmarks.harness.running import CHROMIUM, RunningApp, running_app
 from benchmarks.harness.slow_line import MOBILE, Line, slow_line
 from benchmarks.harness.visitors import event_loop
-from benchmarks.soak import CHROMIUM, FLAGS, webcam
+from benchmarks.soak import FLAGS, webcam
 
 NO_UDP = "--webrtc-ip-handling-policy=disable_non_proxied_udp"
 PATIENCE = 120_000  # ms; a slow line takes a minute for the page

@@ -4,8 +4,6 @@ The real app, and a real Chromium with a fake webcam in front of it, as a visito
 A vibe is checked every so often. The memory of the app's process is written down all the while.
 """
 
-import os
-import shutil
 import statistics
 import tempfile
 import time
@@ -18,10 +16,9 @@ import psutil
 from PIL import Image
 from playwright.sync_api import Frame, Page, sync_playwright
 
-from benchmarks.harness.running import RunningApp
+from benchmarks.harness.running import CHROMIUM, RunningApp
 from benchmarks.harness.visitors import moving_head
 
-CHROMIUM = os.environ.get("VIBECHECK_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = (
     "--no-sandbox",
     "--use-fake-ui-for-media-stream",

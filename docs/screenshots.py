@@ -14,8 +14,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from skimage import data
 
-from benchmarks.harness.running import ROOT, running_app
-from tests.browser.conftest import CHROMIUM, FLAGS
+from benchmarks.harness.running import CHROMIUM, ROOT, running_app
+from tests.browser.conftest import FLAGS
 
 WIDE = ViewportSize(width=1440, height=900)
 PHONE = ViewportSize(width=390, height=1180)

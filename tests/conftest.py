@@ -22,6 +22,8 @@ TESTS = Path(__file__).parent
 SHARED = TESTS.parents[1] / "shared"
 # Their tests run the whole app, or take long: slow, unless they are marked as quick.
 SLOW_FOLDERS = ("benchmarks", "browser", "whole")
+# Of the tests with a browser, those whose camera plays while an app reads it.
+VIDEO_FILES = ("test_home.py", "test_live.py", "test_loop.py", "test_model.py", "test_soak.py")
 # Their tests load PyTorch and its exporter, ten seconds of CPU time.
 TORCH_FOLDERS = ("export", "finetune")
 
@@ -41,9 +43,9 @@ logging.raiseExceptions = False
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is slow, and groups by worker: the tests of a file, and all that use a browser or PyTorch.
+    """Marks what is slow, and groups by worker: the tests of a file, of live video, of a browser, of PyTorch.
 
-    Two browsers with live video at once are more than two cores can do in time. PyTorch is loaded once.
+    Two live videos at once are more than two cores can do in time. PyTorch is loaded once.
     """
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
@@ -51,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         group = "torch" if folder in TORCH_FOLDERS else str(item.path.relative_to(TESTS))
         if item.get_closest_marker("browser"):
-            group = "browser"
+            group = "video" if item.path.name in VIDEO_FILES else "browser"
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -1,11 +1,10 @@
 """The real app in a process of its own, and Chromium in front of it.
 
-Debian's Chromium: `apt install chromium`. Another one is named by VIBECHECK_TEST_CHROMIUM.
+Debian's Chromium: `apt install chromium-headless-shell`. Another one is named by VIBECHECK_TEST_CHROMIUM.
 """
 
 import io
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,10 +13,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
-from benchmarks.harness.running import ROOT, RunningApp
+from benchmarks.harness.running import CHROMIUM, ROOT, RunningApp
 from tests.conftest import missing
 
-CHROMIUM = os.environ.get("VIBECHECK_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = [
     "--no-sandbox",
     "--use-fake-ui-for-media-stream",
@@ -66,7 +64,10 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 def playwright() -> Iterator[Playwright]:
     """Playwright, for one module at a time: its event loop blocks every other one."""
     if not Path(CHROMIUM).is_file():
-        missing("Chromium is not installed: apt install chromium, or name one with VIBECHECK_TEST_CHROMIUM")
+        missing(
+            "Chromium is not installed: apt install chromium-headless-shell, or name one with "
+            "VIBECHECK_TEST_CHROMIUM"
+        )
     with sync_playwright() as running:
         yield running
 

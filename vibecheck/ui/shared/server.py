@@ -56,7 +56,7 @@ for module in (custom_component, serialization):
     module.is_dataframe_like = lambda value: False  # type: ignore[attr-defined]
 # Our components are part of the app. To look for components in packages, Streamlit (1.67) would parse the
 # metadata of everything that is installed, which takes a quarter of a second.
-manifest_scanner.scan_component_manifests = list
+manifest_scanner.scan_component_manifests = lambda max_workers=None: []
 
 
 @contextlib.asynccontextmanager
