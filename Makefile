@@ -26,7 +26,7 @@ PIP := $(PY) -m pip --disable-pip-version-check
 # once, also where the environment forbids keeping that: tests start a hundred processes.
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(PY) -m pytest --dist loadgroup --durations 20
 
-.PHONY: run demo test test-slow test-all lint format screenshots docs lock clean
+.PHONY: run demo test check test-quick test-slow test-all lint format screenshots docs lock clean
 .DELETE_ON_ERROR:
 
 # Prints a link that opens all pages, and opens it in a browser where there is one.
@@ -41,12 +41,18 @@ demo: $(VENV)/.tools
 	  VIBECHECK_IMAGES_URL="$(abspath $(DEMO))/images" \
 	  $(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
 
-# Many of these tests wait for something, so there are more of them at once than cores.
 test: $(VENV)/.tools
+	$(MAKE) --jobs 2 check test-quick
+
+# Lint, formatting, import contracts, types.
+check: $(VENV)/.tools
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(PY) -m mypy
+
+# Many of these tests wait for something, so there are more of them at once than cores.
+test-quick: $(VENV)/.tools
 	$(PYTEST) --numprocesses 3 -m "not slow"
 
 # What `make test` leaves out.

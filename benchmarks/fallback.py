@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 import numpy as np
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from benchmarks.harness.running import CHROMIUM, RunningApp, running_app
+from benchmarks.harness.running import CHROMIUM, NO_UDP, RunningApp, running_app
 from benchmarks.harness.slow_line import MOBILE, Line, slow_line
 from benchmarks.harness.visitors import event_loop
 from benchmarks.soak import FLAGS, webcam
 
-NO_UDP = "--webrtc-ip-handling-policy=disable_non_proxied_udp"
 PATIENCE = 120_000  # ms; a slow line takes a minute for the page
 SETTLE = 2_000  # ms
 
@@ -124,7 +123,7 @@ def _behind(app: RunningApp, line: Line) -> Iterator[str]:
 def _chromium(folder: Path) -> Iterator[Callable[[], BrowserContext]]:
     """Opens contexts of a Chromium that may not use UDP."""
     with sync_playwright() as playwright:
-        flags = [*FLAGS, NO_UDP, f"--use-file-for-fake-video-capture={webcam(folder)}"]
+        flags = [*FLAGS, *NO_UDP, f"--use-file-for-fake-video-capture={webcam(folder)}"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield lambda: browser.new_context(permissions=["camera"])
         browser.close()

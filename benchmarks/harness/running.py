@@ -25,6 +25,8 @@ CHROMIUM = (
     or shutil.which("chromium")
     or "/usr/bin/chromium"
 )
+# For WebRTC that cannot connect: Chromium's flag, and that of the one without windows.
+NO_UDP = tuple(f"--{name}webrtc-ip-handling-policy=disable_non_proxied_udp" for name in ("", "force-"))
 # Settings of whoever measures would change what is measured.
 OURS = ("VIBECHECK_", "SPOTIPY_", "COMET_", "HF_", "AWS_", "STREAMLIT_")
 PATIENCE = 120.0  # s; for a start on a busy machine

@@ -93,14 +93,15 @@ def test_class_bias_is_learned_only_from_200_audits_on():
     assert learn(audits(said, truth), today=10.0).scaling.bias != NO_BIAS
 
 
-def test_repeated_looks_fit_noise_in_at_most_5_percent_of_deployments():
+@pytest.mark.parametrize("deployments", [20, pytest.param(60, marks=pytest.mark.slow)])
+def test_repeated_looks_fit_noise_in_at_most_5_percent_of_deployments(deployments):
     taken = 0
-    for seed in range(60):
+    for seed in range(deployments):
         said, truth = drawn(200, 100 + seed)
         taken += any(
             learn(audits(said[:n], truth[:n]), today=n / 20) is not None for n in (50, 100, 150, 200)
         )
-    assert taken <= 3
+    assert taken <= 0.05 * deployments
 
 
 def test_calibration_in_use_stays_while_it_fits():

@@ -44,7 +44,6 @@ def test_splash_is_shown_until_the_scripts_are_loaded(app, open_browser):
     assert page.get_by_text("Loading the page").count() == 0
 
 
-@pytest.mark.quick
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the process's maps")
 def test_home_page_does_not_load_pandas(app, open_browser):
     page = open_browser().new_page()

@@ -7,11 +7,11 @@ import time
 import pytest
 from playwright.sync_api import expect
 
+from benchmarks.harness.running import NO_UDP
 from tests.browser.conftest import look
 from tests.browser.test_live import CONNECTIONS, MOODS, as_webcam, mood, opened, stop, video_frame
 
 pytestmark = pytest.mark.browser
-NO_UDP = ["--webrtc-ip-handling-policy=disable_non_proxied_udp"]
 RATES = re.compile(r"WebSocket · [1-9]\d* frames/s · [1-9]\d* readings/s")
 WITHIN = 30.0  # s; 2 on an idle machine
 

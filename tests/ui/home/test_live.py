@@ -26,6 +26,7 @@ def connect_again() -> None:
 
     from vibecheck.ui.home import live
 
+    live._stream.clear()  # that of an earlier test, whose session had the same id
     line = st.session_state.line = SimpleNamespace(send=print)
     before = live.stream()
     before.tell_to(line.send)
