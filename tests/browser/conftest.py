@@ -98,7 +98,12 @@ def open_browser(launch: Callable[..., Browser]) -> Iterator[Callable[..., Brows
 
     def open_one(webcam: Path | None = None, flags: Sequence[str] = (), **options) -> BrowserContext:
         extra = [f"--use-file-for-fake-video-capture={webcam}"] if webcam else []
-        defaults = {"viewport": {"width": 1440, "height": 1000}, "permissions": ["camera"]}
+        # Without GPU, what moves takes a fifth of a core; test_stage looks at it.
+        defaults = {
+            "viewport": {"width": 1440, "height": 1000},
+            "permissions": ["camera"],
+            "reduced_motion": "reduce",
+        }
         context = launch(*extra, *flags).new_context(**defaults | options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE * 1000)

@@ -398,6 +398,13 @@ def test_the_camera_starts_by_itself_only_where_the_visitor_chose_so_and_it_is_a
     assert frame(page).evaluate("asked") == []
 
 
+# Where a box begins, as a share of the picture's width.
+SHARE_LEFT = """box => {
+  const [own, all] = [box, box.parentElement.parentElement].map((each) => each.getBoundingClientRect());
+  return (own.left - all.left) / all.width;
+}"""
+
+
 @pytest.mark.quick
 def test_the_own_picture_is_mirrored_with_its_boxes_and_the_text_is_not(visit):
     page = visit()
@@ -406,12 +413,12 @@ def test_the_own_picture_is_mirrored_with_its_boxes_and_the_text_is_not(visit):
     frame(page).evaluate("mark => session.marks.send(JSON.stringify(mark))", told)
     box, tag = stage_of(page).locator(".face.read"), stage_of(page).locator(".tag")
     expect(tag).to_have_text("Sad 60%")
-    assert box.evaluate("box => box.style.left") == "70%"  # 10% from the right, 20% wide
+    assert box.evaluate(SHARE_LEFT) == pytest.approx(0.7, abs=0.01)  # 10% from the right, 20% wide
     assert (
         stage_of(page).locator("video").evaluate("e => getComputedStyle(e).transform").startswith("matrix(-1")
     )
     for each in (box, tag):
-        assert each.evaluate("e => getComputedStyle(e).transform") == "none"
+        assert "matrix(-" not in each.evaluate("e => getComputedStyle(e).transform"), "text is not mirrored"
     page.wait_for_function("told.mark.length === 1")
     assert page.evaluate("told.mark[0].faces") == [[0.1, 0.4, 0.2, 0.3]], "what is read is not mirrored"
     # A camera that faces away from the visitor shows no mirror image.
@@ -424,7 +431,7 @@ def test_the_own_picture_is_mirrored_with_its_boxes_and_the_text_is_not(visit):
     connected(page)
     frame(page).evaluate("mark => session.marks.send(JSON.stringify(mark))", told)
     expect(stage_of(page).locator(".tag")).to_have_text("Sad 60%")
-    assert stage_of(page).locator(".face.read").evaluate("box => box.style.left") == "10%"
+    assert stage_of(page).locator(".face.read").evaluate(SHARE_LEFT) == pytest.approx(0.1, abs=0.01)
     assert stage_of(page).locator("video").evaluate("e => getComputedStyle(e).transform") == "none"
 
 

@@ -13,6 +13,7 @@ function makeOverlay(view) {
     fading = setTimeout(clear, mark.keep * 1000);
     while (faces.children.length > mark.faces.length) faces.lastChild.remove();
     const mirrored = root.classList.contains("mirrored");
+    const { clientWidth, clientHeight, offsetTop } = picture;
     mark.faces.forEach(([x, y, width, height], i) => {
       let box = faces.children[i];
       if (!box) {
@@ -24,10 +25,11 @@ function makeOverlay(view) {
       box.className = read ? "face read" : "face";
       box.style.borderColor = read ? mark.colour : "";
       const left = mirrored ? 1 - x - width : x;
-      for (const [side, share] of Object.entries({ left, top: y, width, height }))
-        box.style[side] = `${share * 100}%`;
+      box.style.transform = `translate(${left * clientWidth}px, ${y * clientHeight}px)`;
+      box.style.width = `${width * 100}%`;
+      box.style.height = `${height * 100}%`;
       const tag = box.firstChild;
-      tag.className = picture.offsetTop + y * picture.clientHeight < TOP ? "tag below" : "tag";
+      tag.className = offsetTop + y * clientHeight < TOP ? "tag below" : "tag";
       tag.style.backgroundColor = read ? mark.colour : "";
       tag.textContent = read ? mark.text : "";
     });
