@@ -280,7 +280,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_failed_upload_is_retried_and_arrives_once(settings, store, comet, added, fault, times):
     store.label(added.id, "sad", "audit", None, NOON)

@@ -21,14 +21,8 @@ NEAR = 1e-3  # of a probability
 RUN = [each for each in ARCHITECTURES if not each.refused]
 
 
-def of_each(architectures, quick: bool):
-    return pytest.mark.parametrize(
-        "architecture",
-        [
-            pytest.param(each, marks=() if quick or each.quick else pytest.mark.slow, id=each.name)
-            for each in architectures
-        ],
-    )
+def of_each(architectures):
+    return pytest.mark.parametrize("architecture", architectures, ids=[each.name for each in architectures])
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +50,7 @@ def in_transformers(folder: Path, crops: np.ndarray) -> np.ndarray:
         return model(**processor(images=images, return_tensors="pt")).logits.softmax(1).numpy()
 
 
-@of_each(RUN, quick=True)
+@of_each(RUN)
 def test_architecture_predicts_the_same_as_transformers(torch_model, tmp_path, architecture: Architecture):
     import torch
 
@@ -72,7 +66,8 @@ def test_architecture_predicts_the_same_as_transformers(torch_model, tmp_path, a
     )
 
 
-@of_each(RUN, quick=False)
+@pytest.mark.slow  # test_onnx_export exports a ViT, test_pretrain a network of convolutions
+@of_each(RUN)
 def test_exported_model_predicts_the_same_as_transformers(torch_model, tmp_path, architecture: Architecture):
     import torch
 
@@ -89,7 +84,7 @@ def test_exported_model_predicts_the_same_as_transformers(torch_model, tmp_path,
         assert np.abs(ours - theirs[some]).max() < NEAR
 
 
-@of_each([each for each in ARCHITECTURES if each.refused], quick=True)
+@of_each([each for each in ARCHITECTURES if each.refused])
 def test_unsupported_architecture_is_refused(torch_model, tmp_path, architecture: Architecture):
     folder = architecture.save(tmp_path / "model")
     with pytest.raises(ModelError, match=re.escape(architecture.refused)) as caught:

@@ -36,8 +36,7 @@ class Architecture:
     """`name` as people call it, `kind` as config.json does.
 
     `config` goes to its configuration, `settings` to its image processor. `crop` is what of a face crop the
-    model sees; `refused` are words of the error if it cannot run, and `why` the reason for the docs. `quick`
-    ones are exported in every run of the tests, and so is a ViT in test_onnx_export.
+    model sees; `refused` are words of the error if it cannot run, and `why` the reason for the docs.
     """
 
     name: str
@@ -48,7 +47,6 @@ class Architecture:
     crop: str = "whole"
     refused: str = ""
     why: str = ""
-    quick: bool = False
 
     def save(self, folder: Path) -> Path:
         """Write the model, with a head that tells pictures apart; of timm's only its settings."""
@@ -113,7 +111,6 @@ ARCHITECTURES = (
         {"size": {"height": 32, "width": 48}},
         refused="takes pictures of 48 x 32 px",
         why="face crops are square",
-        quick=True,
     ),
     Architecture(
         "DeiT",
@@ -126,7 +123,7 @@ ARCHITECTURES = (
     Architecture("BEiT", "beit", PATCHES | {"use_relative_position_bias": True}, "Beit", PLAIN),
     Architecture("Swin", "swin", WINDOWS | {"window_size": 4}, "ViT", PLAIN),
     Architecture("Swin V2", "swinv2", WINDOWS | {"window_size": 4}, "ViT", PLAIN),
-    Architecture("ConvNeXT", "convnext", STAGES, "ConvNext", SHORTEST, "centre", quick=True),
+    Architecture("ConvNeXT", "convnext", STAGES, "ConvNext", SHORTEST, "centre"),
     Architecture("ConvNeXT V2", "convnextv2", STAGES, "ConvNext", SHORTEST, "centre"),
     Architecture(
         "ResNet",
@@ -247,6 +244,5 @@ ARCHITECTURES = (
         {"image_processor_type": "TimmWrapperImageProcessor"},
         refused="needs a package",
         why="it needs the package timm",
-        quick=True,
     ),
 )

@@ -159,6 +159,7 @@ def others(splits):
     return replace(faces, pictures=pictures)
 
 
+@pytest.mark.slow
 def test_a_network_learns_the_mean_answers_of_its_teachers(
     pretrain, small, splits, others, trained, tmp_path
 ):
