@@ -57,7 +57,7 @@ test-quick: $(VENV)/.tools
 
 # What `make test` leaves out.
 test-slow: $(VENV)/.tools
-	$(PYTEST) --numprocesses 2 -m slow
+	$(PYTEST) --numprocesses 3 -m slow
 
 test-all: test test-slow
 
