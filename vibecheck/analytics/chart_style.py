@@ -1,4 +1,4 @@
-"""The look of all charts: colours, axes, background.
+"""The parts that all charts are built from, and their colours, axes and background.
 
 A chart is a Vega-Lite specification (<https://vega.github.io/vega-lite/docs/>) as a dict. Altair would take
 some 25 ms to build and check each, and the live video of others waits for that.
@@ -25,24 +25,25 @@ CONFIG: Spec = {
 }  # fmt: skip
 
 
-def chart(rows: Iterable[Mapping[str, Any]], encoding: Spec, *layers: Spec) -> Spec:
-    """Marks over the same rows, the later above the earlier; `encoding` holds for all of them."""
-    return {"data": {"values": list(rows)}, "encoding": encoding, "layer": list(layers)}
+def chart(rows: Iterable[Mapping[str, Any]] | None, encoding: Spec, *layers: Spec) -> Spec:
+    """Layers over the same rows, the last on top; all share `encoding`. None: the page adds the rows."""
+    data = {} if rows is None else {"data": {"values": list(rows)}}
+    return {**data, "encoding": encoding, "layer": list(layers)}
 
 
 def layer(mark: str, encoding: Spec | None = None, **options: Any) -> Spec:
-    """A mark such as "bar", with the options it is drawn with."""
+    """One layer of a chart: a mark such as "bar", what it encodes, and its options."""
     return {"mark": {"type": mark, **options}, "encoding": encoding or {}}
 
 
 def field(shorthand: str, **options: Any) -> Spec:
-    """What encodes a field, as Altair writes it: "share:Q" is quantitative, N nominal, T temporal."""
+    """Encodes a field, in Altair's shorthand: "share:Q" is quantitative, N nominal, T temporal."""
     name, _, kind = shorthand.partition(":")
     return {"field": name, "type": TYPES[kind], **options}
 
 
 def either(test: str, then: Any, otherwise: Any) -> Spec:
-    """One value where the expression `test` holds, and another elsewhere."""
+    """One value where the expression `test` is true, and another where it is not."""
     return {"condition": {"test": test, "value": then}, "value": otherwise}
 
 

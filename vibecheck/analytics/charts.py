@@ -15,7 +15,7 @@ from vibecheck.analytics.chart_style import (
     field,
     finish,
     layer,
-)  # fmt: skip
+)
 from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import Shift
 from vibecheck.emotions import EMOTIONS, NAMES

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, Spec, field, finish, layer
+from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, Spec, chart, field, finish, layer
 
 HEIGHT = 200
 
@@ -24,9 +24,7 @@ def loss_curve() -> Spec:
         "y": field("loss:Q", title=None, scale={"zero": False}, axis={"tickCount": 4, "format": ".2f"}),
         "tooltip": [field("done:Q", title="Done", format=".0%"), field("loss:Q", format=".3f")],
     }
-    return finish(
-        {"encoding": encoding, "layer": [layer("line", color=RIGHT, strokeWidth=2)]}, HEIGHT, "Loss"
-    )
+    return finish(chart(None, encoding, layer("line", color=RIGHT, strokeWidth=2)), HEIGHT, "Loss")
 
 
 def accuracy_points(rows: Sequence[tuple[str, float, float | None]]) -> pd.DataFrame:
@@ -53,11 +51,10 @@ def accuracy_curve() -> Spec:
         ],
     }
     axis = {"tickMinStep": 1, "format": "d"}
-    spec = {
-        "encoding": {"x": field("epoch:Q", title="Epoch", axis=axis, scale={"nice": False})},
-        "layer": [
-            layer("line", balanced, color=QUIET, strokeDash=[4, 4], strokeWidth=1.5),
-            layer("line", accuracy, color=ACCENT, strokeWidth=2.5, point={"color": ACCENT, "size": 36}),
-        ],
-    }
-    return finish(spec, HEIGHT, "Accuracy on the validation set")
+    drawn = chart(
+        None,
+        {"x": field("epoch:Q", title="Epoch", axis=axis, scale={"nice": False})},
+        layer("line", balanced, color=QUIET, strokeDash=[4, 4], strokeWidth=1.5),
+        layer("line", accuracy, color=ACCENT, strokeWidth=2.5, point={"color": ACCENT, "size": 36}),
+    )
+    return finish(drawn, HEIGHT, "Accuracy on the validation set")

@@ -85,7 +85,7 @@ def _curve(points: DataFrame, drawn: dict[str, Any], key: str, begins: str) -> N
     if len(points) < 2:  # a chart first drawn without points stays empty
         st.html(f'<div class="vcf-wait">{begins}</div>')
         return
-    st.vega_lite_chart(points, drawn, theme=None, width="stretch", key=key)
+    theme.chart(drawn, points, key=key)
 
 
 def _stage(job: TrainingRun) -> str:

@@ -102,12 +102,14 @@ def section(title: str, note: str = "") -> None:
     st.html(f'<h2 class="vcd-title">{escape(title)}{noted}</h2>', width="content")
 
 
-def chart(spec: Spec, **options: Any) -> Any:
-    """A chart as wide as its container; returns its selection, if it has one.
+def chart(spec: Spec, points: Any = None, **options: Any) -> Any:
+    """Draw a chart as wide as its container; returns its selection if it has one.
+
+    `points` are its rows (a DataFrame), if they are not in `spec`.
 
     Its description is what a screen reader says: Streamlit's `alt=` would only replace it, with a warning.
     """
-    return st.vega_lite_chart(None, spec, theme=None, width="stretch", **options)
+    return st.vega_lite_chart(points, spec, theme=None, width="stretch", **options)
 
 
 def empty(emoji: str, title: str, text: str) -> None:
