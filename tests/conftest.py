@@ -22,7 +22,7 @@ TESTS = Path(__file__).parent
 SHARED = TESTS.parents[1] / "shared"
 # Their tests run the whole app, or take long: slow, unless they are marked as quick.
 SLOW_FOLDERS = ("benchmarks", "browser", "whole")
-# Of the tests with a browser, those whose camera plays while an app reads it.
+# Browser tests in which the app reads live video.
 VIDEO_FILES = ("test_home.py", "test_live.py", "test_loop.py", "test_model.py", "test_soak.py")
 # Their tests load PyTorch and its exporter, ten seconds of CPU time.
 TORCH_FOLDERS = ("export", "finetune")
@@ -43,7 +43,7 @@ logging.raiseExceptions = False
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is slow, and groups by worker: the tests of a file, of live video, of a browser, of PyTorch.
+    """Marks slow tests. Groups what one worker runs: a file, live video, other browser tests, PyTorch.
 
     Two live videos at once are more than two cores can do in time. PyTorch is loaded once.
     """

@@ -18,14 +18,14 @@ import psutil
 import requests
 
 ROOT = Path(__file__).parents[2]
-# The browser of tests and benchmarks. The first one has no windows, and opens a page with half the CPU time.
+# The browser for tests and benchmarks. The headless shell opens a page with 40% less CPU time than Chromium.
 CHROMIUM = (
     os.environ.get("VIBECHECK_TEST_CHROMIUM")
     or shutil.which("chromium-headless-shell")
     or shutil.which("chromium")
     or "/usr/bin/chromium"
 )
-# For WebRTC that cannot connect: Chromium's flag, and that of the one without windows.
+# Keeps WebRTC from connecting: Chromium's name of the flag, and that of the headless shell.
 NO_UDP = tuple(f"--{name}webrtc-ip-handling-policy=disable_non_proxied_udp" for name in ("", "force-"))
 # Settings of whoever measures would change what is measured.
 OURS = ("VIBECHECK_", "SPOTIPY_", "COMET_", "HF_", "AWS_", "STREAMLIT_")

@@ -98,7 +98,7 @@ def open_browser(launch: Callable[..., Browser]) -> Iterator[Callable[..., Brows
 
     def open_one(webcam: Path | None = None, flags: Sequence[str] = (), **options) -> BrowserContext:
         extra = [f"--use-file-for-fake-video-capture={webcam}"] if webcam else []
-        # Without GPU, what moves takes a fifth of a core; test_stage looks at it.
+        # Without a GPU, animations take a fifth of a core; test_stage tests them.
         defaults = {
             "viewport": {"width": 1440, "height": 1000},
             "permissions": ["camera"],

@@ -66,7 +66,7 @@ def why(about: MoodMusic, mode: Mode, playlist_id: str, clear: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The unfinished searches for one mood. Visitors wait for them until `deadline` (monotonic, s)."""
+    """Searches for one mood that are still running. Visitors wait until `deadline` (monotonic, s) at most."""
 
     done: Future[None]
     deadline: float

@@ -19,7 +19,7 @@ def check_version_name(name: str) -> None:
 
 
 def as_version_name(text: str) -> str:
-    """The text with a - in place of @, /, and every character that a name cannot have."""
+    """The text, with "-" for "@", "/" and every character that is not allowed in a name."""
     return "".join(each if each not in "@/" and _fits(each) else "-" for each in text)
 
 

@@ -1,4 +1,4 @@
-"""Splits values into batches: a query takes a limited number of them, and transactions have to be short."""
+"""Splits values into batches, since queries take only so many parameters and transactions should be short."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

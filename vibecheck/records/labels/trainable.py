@@ -23,7 +23,7 @@ class LabelCount:
 
 
 class TrainableLabels:
-    """Reads the trainable labels. Each method raises RecordsError if the database fails."""
+    """Queries for the labels that can be trained on. All methods raise RecordsError if the database fails."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

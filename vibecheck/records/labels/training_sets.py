@@ -16,7 +16,7 @@ from vibecheck.records.values import SideDrawn
 
 
 class TrainingSets:
-    """Reads and makes the assignments. Each method raises RecordsError if the database fails."""
+    """Reads and creates the assignments. All methods raise RecordsError if the database fails."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

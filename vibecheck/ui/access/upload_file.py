@@ -6,7 +6,7 @@ from starlette import formparsers
 
 
 class UploadFile(BytesIO):
-    """Replaces the SpooledTemporaryFile of Starlette's form parser, which moves large uploads to disk.
+    """Keeps an upload in memory: Starlette's form parser would write a large one to disk.
 
     Reading all of it makes no copy, so an upload of 30 MB never needs 60 MB.
     """

@@ -23,7 +23,7 @@ SENTENCES = {
     "busy": "The camera does not start: another program may be using it. Close that program and press START, "
     "or upload a picture.",
     "unchanged": "The other camera does not start: another program may be using it, or it was unplugged. "
-    "The video goes on with the previous one.",
+    "The video continues with the previous one.",
     "unsuitable": "This camera cannot send suitable video. Choose another camera, or use a picture.",
     "ended": "The video broke off: the camera stopped. Check that it is plugged in and that no other program "
     "is using it, then press START, or use a picture.",

@@ -6,7 +6,7 @@
 // The page's window receives each mark as the event "vibecheck-mark", and "vibecheck-stop" when the video ends.
 const REOPEN = 5; // times that a lost WebSocket is opened again without a mark in between
 const START_WITHIN = 10_000; // ms within which streamlit-webrtc asks for the camera
-const UNCHANGED = 8000; // ms for which the stage says that another camera did not start
+const UNCHANGED = 8000; // ms for which the message stays that another camera did not start
 
 const view = makeView(SENTENCES, NO_CAMERA, STYLE);
 const overlay = makeOverlay(view);

@@ -82,7 +82,7 @@ function makeWebRtc(report) {
     let newest = 0;
     channel.onmessage = ({ data }) => {
       const mark = JSON.parse(data);
-      if (mark.number < newest) return; // it was overtaken
+      if (mark.number < newest) return; // a newer mark arrived first
       newest = mark.number;
       report.marked(mark);
       if (mark.frames !== asked) limit(connection, (asked = mark.frames));

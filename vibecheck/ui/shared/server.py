@@ -30,7 +30,7 @@ from vibecheck.vision import allocator
 MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
 INDEX = Path(st.__file__).parent / "static" / "index.html"
 COLLECT_EVERY = 15.0  # s
-# s; the longest turn of a thread while a page is drawn, and how often to check whether one is.
+# s; how long a thread runs before others get a turn while a page is drawn, and how often to check for pages.
 TURNS, LOOK_EVERY = 0.001, 0.25
 DRAWS_A_PAGE = "ScriptRunner.scriptThread"  # Streamlit's name of such a thread
 REDIRECT_LASTS = 60.0  # s
@@ -54,8 +54,8 @@ REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content
 # which takes 0.3 s and 40 MB.
 for module in (custom_component, serialization):
     module.is_dataframe_like = lambda value: False  # type: ignore[attr-defined]
-# Our components are part of the app. To look for components in packages, Streamlit (1.67) would parse the
-# metadata of everything that is installed, which takes a quarter of a second.
+# All our components are in the app itself. Streamlit (1.67) would also look for some in every installed
+# package, and parsing the metadata of all of them takes a quarter of a second.
 manifest_scanner.scan_component_manifests = lambda max_workers=None: []
 
 
