@@ -3,9 +3,11 @@
 import asyncio
 import gc
 from fractions import Fraction
+from unittest.mock import Mock
 
 import av
 import numpy as np
+import psutil
 import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
 from aiortc.codecs.h264 import H264Decoder
@@ -14,7 +16,8 @@ from aiortc.contrib.media import MediaRelay
 from aiortc.jitterbuffer import JitterFrame
 
 from vibecheck.video import webrtc
-from vibecheck.video.webrtc import CHANNEL, DataChannel, hand_on_the_newest
+from vibecheck.video.stream import Stream
+from vibecheck.video.webrtc import CHANNEL, DataChannel, hand_on_the_newest, receiver
 
 PICTURE = np.zeros((16, 16, 3), np.uint8)
 
@@ -50,6 +53,27 @@ async def behind(relay: MediaRelay) -> list[int]:
     camera.stop()
     await asyncio.sleep(0.01)
     return ages
+
+
+def test_each_frame_is_converted_in_its_own_size_without_new_threads():
+    rng = np.random.default_rng(0)
+    sizes = [(48, 64), (96, 128), (64, 48), (48, 64)] * 5
+    frames = [
+        av.VideoFrame.from_ndarray(rng.integers(0, 256, (*size, 3), np.uint8), "rgb24").reformat(
+            format="yuv420p", threads=1
+        )
+        for size in sizes
+    ]
+    stream = Stream(Mock())
+    receive = receiver(stream)
+    before = psutil.Process().num_threads()
+    pictures = []
+    for frame in frames:
+        receive(frame)
+        pictures.append(stream.next_frame().picture())
+    assert psutil.Process().num_threads() < before + 5
+    for picture, frame in zip(pictures, frames, strict=True):
+        assert np.array_equal(picture, frame.to_ndarray(format="rgb24"))
 
 
 def test_slow_subscriber_gets_the_newest_frame_without_a_queue():

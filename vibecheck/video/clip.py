@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.error import FFmpegError
+from av.video.reformatter import VideoReformatter
 
 from vibecheck.emotions import BY_NAME, Distribution
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
@@ -28,7 +29,9 @@ SIDE = 1280  # px; longer side of the frames that are read
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The largest clip that is accepted: its length in seconds (a second more is tolerated), bytes of a
-    decoded frame, pixels of all its frames, and containers. `threads` decode it; 0 means one per core."""
+    decoded frame, pixels of all its frames, and containers. `threads` decode and scale its frames; 0 means
+    one per core.
+    """
 
     seconds: float = math.inf
     frame: float = math.inf
@@ -97,6 +100,7 @@ class Clip:
         self.name = name or (str(source) if isinstance(source, Path) else "This clip")
         self.damaged_at: float | None = None
         self._limits = limits
+        self._reformatter = VideoReformatter()
         if isinstance(source, Path) and not source.is_file():  # a pipe or a device might never end
             raise UnreadablePicture(
                 f"{self.name} is not a file." if source.exists() else f"There is no file {self.name}."
@@ -208,7 +212,7 @@ class Clip:
         width, height = frame.width * float(ratio or 1), float(frame.height)
         scale = min(1.0, SIDE / max(width, height))
         size = max(16, round(width * scale)), max(16, round(height * scale))
-        picture = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
+        picture = self._reformatter.reformat(frame, *size, "rgb24", threads=self._limits.threads).to_ndarray()
         turns = round(frame.rotation / 90) % 4  # counterclockwise, the display rotation in the file
         return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 

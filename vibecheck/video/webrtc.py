@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import av
+import numpy as np
 from aiortc import RTCSctpTransport
 from aiortc.codecs.h264 import H264Decoder
 from aiortc.codecs.vpx import Vp8Decoder
@@ -15,6 +16,7 @@ from aiortc.contrib.media import MediaRelay
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcsctptransport import Chunk
 from av.frame import Frame
+from av.video.reformatter import VideoReformatter
 
 from vibecheck.video.stream import Stream
 
@@ -27,8 +29,13 @@ FULL = 4096
 
 
 def receiver(stream: Stream) -> Callable[[av.VideoFrame], None]:
-    """Passes frames to a stream; only those that are read are converted to pictures."""
-    return lambda frame: stream.receive(partial(frame.to_ndarray, format="rgb24"))
+    """Passes frames to a stream; only those that are read become pictures, in the analyser's thread."""
+    reformatter = VideoReformatter()  # frame.to_ndarray would make one for each frame, and start its threads
+
+    def picture(frame: av.VideoFrame) -> np.ndarray:
+        return reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+
+    return lambda frame: stream.receive(partial(picture, frame))
 
 
 def refuse_large_frames() -> None:
