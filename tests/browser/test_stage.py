@@ -366,6 +366,23 @@ def test_if_another_camera_does_not_start_the_page_says_so_and_the_video_continu
 
 
 @pytest.mark.quick
+def test_if_another_camera_fails_twice_the_second_message_stays_as_long_as_the_first(visit):
+    page = visit("websocket", sockets=[])
+    page.clock.install()
+    start(page)
+    cameras, _, other = menu_of_cameras(page)
+    frame(page).evaluate("window.failure = 'NotReadableError'")
+    for requests in (2, 3):
+        cameras.select_option(other)
+        frame(page).wait_for_function(f"asked.length === {requests}")
+        is_said(page, "unchanged")
+        page.clock.run_for(5000)
+    is_said(page, "unchanged")
+    page.clock.run_for(3000)
+    expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.quick
 @pytest.mark.parametrize("mode", ["webrtc", "websocket"])
 def test_a_camera_that_opens_after_the_visitor_stopped_is_off(visit, mode):
     page = visit(mode, SLOW_CAMERAS, sockets=[])

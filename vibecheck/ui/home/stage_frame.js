@@ -167,6 +167,7 @@ function stop() {
 
 let choices = 0;
 let changing = Promise.resolve();
+let clearing = 0; // the timer that clears the message "unchanged"
 function changeCamera() {
   const own = ++choices;
   const chosen = view.cameras.value;
@@ -189,7 +190,8 @@ async function useCamera(chosen) {
     if (!isShown()) return;
     camera.offer(); // the previous one stays
     view.setTrouble("unchanged");
-    setTimeout(() => {
+    clearTimeout(clearing);
+    clearing = setTimeout(() => {
       if (view.trouble() === "unchanged") view.setTrouble("");
     }, UNCHANGED);
   }
