@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Frame, Locator, Page, WebSocketR
 
 from benchmarks.harness.running import RunningApp
 from benchmarks.harness.visitors import moving_head, portrait
-from tests.browser.conftest import look, mark, marked, spotify_player
+from tests.browser.conftest import look, mark, marked, settled, spotify_player
 from tests.conftest import SHARED, missing
 from vibecheck.emotions import EMOTIONS
 from vibecheck.records.db.tables import PROBABILITIES
@@ -367,11 +367,22 @@ def test_the_camera_starts_by_itself_where_the_visitor_chose_so_and_nothing_jump
     page.keyboard.press("c")  # the focus is in the stage's frame
     expect(page.locator(".vc-mood.result")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_enabled()
     expect(page.locator(".vc-mood.result")).to_have_count(0)
+    page.keyboard.press("c")
+    expect(page.locator(".vc-mood.result")).to_be_visible()
     page.reload()
     frame = video_frame(page)
     frame.wait_for_selector("video")
     frame.wait_for_function(f"{FRAMES} > 5")
+    # The result that the reload brought back stays open until the visitor presses START.
+    expect(page.get_by_role("button", name="Check again")).to_be_visible()
+    settled(page)
+    expect(page.locator(".vc-mood.result")).to_be_visible()
+    stop(page)
+    start(page)
+    expect(mood(page)).to_have_text(MOODS)
+    expect(page.locator(".vc-mood.result")).to_have_count(0)
     (place,) = page.evaluate("places")
     width, height = map(int, place.split(",")[2:])
     assert abs(width / height - 4 / 3) < 0.01

@@ -27,7 +27,7 @@ PAGE = """<!doctype html><body>
 <iframe title="webrtc" src="/frame" style="width:640px;height:480px"></iframe>
 <script type="module">
 import show from "/stage.js";
-window.told = {way: [], socket: [], mark: [], stop: []};
+window.told = {way: [], socket: [], started: [], mark: [], stop: []};
 for (const name of ["mark", "stop"])
   addEventListener(`vibecheck-${name}`, ({detail}) => told[name].push(detail));
 const tell = (name, value) => told[name].push(value);
@@ -413,6 +413,22 @@ def test_the_camera_starts_by_itself_only_where_the_visitor_chose_so_and_it_is_a
     page = visit()
     page.wait_for_timeout(300)
     assert frame(page).evaluate("asked") == []
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("mode", ["webrtc", "websocket"])
+def test_the_page_is_told_of_a_start_only_if_the_visitor_pressed_start(visit, mode):
+    page = visit(mode, sockets=[])
+    start(page)
+    assert page.evaluate("told.started") == [True]
+    page.close()
+    page = visit(mode, "localStorage.setItem('vibecheck-autostart', 'yes')", sockets=[])
+    stop = stage_of(page).get_by_role("button", name="Stop the camera")
+    expect(stop).to_be_visible()
+    assert page.evaluate("told.started") == []
+    stop.click()
+    start(page)
+    assert page.evaluate("told.started") == [True]
 
 
 # Where a box begins, as a share of the picture's width.

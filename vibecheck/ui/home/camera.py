@@ -68,10 +68,6 @@ def stage() -> Input:
             checked = st.container(key="checked")
         button = st.container(key="check-place")
     problem = st.empty()
-    began = shown.playing and not st.session_state.get("was_playing")
-    st.session_state.was_playing = shown.playing
-    if began:
-        vibe_check.close()
     if shown.playing or shown.photo is not None:
         with button:
             _button(shown, problem)

@@ -24,11 +24,14 @@ export default function ({ data, setTriggerValue, setStateValue }) {
   enter();
   const watch = setInterval(enter, 100); // the frame loads later than this, and again with each visit of the page
   const choose = (event) => setTriggerValue("way", event.detail);
+  const start = () => setTriggerValue("started", true);
   window.addEventListener("vibecheck-way", choose);
+  window.addEventListener("vibecheck-start", start);
   window.addEventListener("vibecheck-socket", enter);
   leave = () => {
     clearInterval(watch);
     window.removeEventListener("vibecheck-way", choose);
+    window.removeEventListener("vibecheck-start", start);
     window.removeEventListener("vibecheck-socket", enter);
   };
   return leave;

@@ -9,6 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from vibecheck.ui.home import vibe_check
+
 # Messages by the kind of problem that the stage finds. It offers an upload beside them, and a photo unless
 # the kind is in NO_CAMERA.
 SENTENCES = {
@@ -78,4 +80,10 @@ def stage(route: dict[str, Any]) -> None:
         if way in WAYS:
             st.session_state.way = way
 
-    _stage(key="stage", data={"route": route}, on_way_change=chosen, on_socket_change=lambda: None)
+    _stage(
+        key="stage",
+        data={"route": route},
+        on_way_change=chosen,
+        on_started_change=vibe_check.close,  # a camera that starts automatically leaves a result open
+        on_socket_change=lambda: None,
+    )

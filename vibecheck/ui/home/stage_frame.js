@@ -3,7 +3,8 @@
 // streamlit-webrtc shows no picture when it only sends. So this script shows the camera, hides the buttons of
 // streamlit-webrtc and clicks them. It must be loaded before the camera starts.
 //
-// The page's window receives each mark as the event "vibecheck-mark", and "vibecheck-stop" when the video ends.
+// The page's window receives each mark as the event "vibecheck-mark", "vibecheck-start" when video that the visitor
+// started is shown, and "vibecheck-stop" when it ends.
 const REOPEN = 5; // times that a lost WebSocket is opened again without a mark in between
 const START_WITHIN = 10_000; // ms within which streamlit-webrtc asks for the camera
 const UNCHANGED = 8000; // ms for which the message stays that another camera did not start
@@ -13,6 +14,7 @@ const overlay = makeOverlay(view);
 let route = { mode: "webrtc" }; // from the app: the transports allowed, and the WebSocket's path and ticket
 let bySocket = false; // whether the video goes, or is about to go, over a WebSocket
 let starting = 0; // until when another press of START is ignored
+let pressed = false; // whether START was pressed and no video is shown yet
 
 const camera = makeCamera(view, {
   answered() {
@@ -28,6 +30,11 @@ const camera = makeCamera(view, {
     announce("stop");
   },
 });
+const show = (stream) => {
+  camera.show(stream);
+  if (pressed) announce("start");
+  pressed = false;
+};
 const take = (mark) => {
   if (!view.isPlaying()) return; // it was on its way when the video was stopped
   overlay.draw(mark);
@@ -62,7 +69,7 @@ function stopTracks(stream) {
 }
 
 const webrtc = makeWebRtc({
-  sends: camera.show,
+  sends: show,
   marked: take,
   connected() {
     if (bySocket) return;
@@ -155,7 +162,7 @@ async function start() {
   const stream = await camera.open(route.constraints).catch(() => null);
   if (own !== starts) return stopTracks(stream); // START was pressed again
   if (!stream) return;
-  camera.show(stream);
+  show(stream);
   startSocket();
 }
 
@@ -197,7 +204,10 @@ async function useCamera(chosen) {
   }
 }
 
-view.startButton.addEventListener("click", start);
+view.startButton.addEventListener("click", () => {
+  pressed = true;
+  start();
+});
 view.stopButton.addEventListener("click", stop);
 view.cameras.addEventListener("change", changeCamera);
 camera.ready.then(() => {
