@@ -5,15 +5,13 @@ Computed from faces whose mood two labellers named, neither knowing the other's 
 labelled.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
-from scipy.stats import fisher_exact
 
-from vibecheck.analytics.shares import ALPHA, Share, holm, over_visitors
+from vibecheck.analytics.shares import ALPHA, Share, fisher, holm, over_visitors
 from vibecheck.emotions import NAMES
 from vibecheck.records.stats.results import LabelPair
 from vibecheck.records.stats.visitor_tallies import numbered, tally_of
@@ -75,12 +73,11 @@ def agreement(pairs: Sequence[LabelPair], champion: str) -> Agreement:
     of_champion = [pair for pair in pairs if pair.model_version == champion]
     chosen = of_champion if len(of_champion) >= ENOUGH_PAIRS else pairs
     # Each face counts twice here, once with each label, so that its visitor's shares are right.
-    answers = [(pair, label) for pair in chosen for label in (pair.first_label, pair.second_label)]
-    model = _over_visitors([(pair.visitor, pair.mood == label) for pair, label in answers])
+    both = [(pair, label) for pair in chosen for label in (pair.first_label, pair.second_label)]
     return Agreement(
-        labellers=_over_visitors([(pair.visitor, pair.agree) for pair in chosen]),
+        labellers=_agreed(chosen),
         kappa=kappa(chosen),
-        model=model,
+        model=_over_visitors([(pair.visitor, pair.mood == label) for pair, label in both]),
         of_champion=chosen is of_champion,
         outliers=tuple(outliers(pairs)),
     )
@@ -108,17 +105,17 @@ def kappa(pairs: Sequence[LabelPair]) -> Kappa | None:
         return None
     value = (observed - chance) / (1 - chance)
     # The influence of each visitor: its mean is 0, and the variance of κ is that of its mean.
-    agreed = np.trace(tables, axis1=1, axis2=2)
+    theirs = np.trace(tables, axis1=1, axis2=2)
     by_chance = (tables * (second[:, None] + first[None, :])).sum(axis=(1, 2))
-    influence = ((agreed - observed) * (1 - chance) - (1 - observed) * (by_chance - 2 * chance)) / (
+    influence = ((theirs - observed) * (1 - chance) - (1 - observed) * (by_chance - 2 * chance)) / (
         1 - chance
     ) ** 2
     spread = float(np.sqrt((influence**2).sum() / visitors / (visitors - 1))) if visitors > 1 else 0.0
     if spread > 1e-9:
         half = float(stdtrit(visitors - 1, 0.975)) * spread
         return Kappa(value, max(-1.0, value - half), min(1.0, value + half))
-    share = _over_visitors([(pair.visitor, pair.agree) for pair in pairs])
-    low, high = ((edge - chance) / (1 - chance) for edge in (share.low, share.high))
+    agreed = _agreed(pairs)
+    low, high = ((edge - chance) / (1 - chance) for edge in (agreed.low, agreed.high))
     return Kappa(value, max(-1.0, low), high)
 
 
@@ -129,25 +126,20 @@ def outliers(pairs: Sequence[LabelPair]) -> list[Outlier]:
     Fisher's exact test, one-sided, corrected for the number of labellers (Holm 1979). It takes three
     labellers: of two who disagree, nobody knows which one is wrong.
     """
-    faces = Counter(labeller for pair in pairs for labeller in (pair.first_by, pair.second_by))
     found, p_values = [], []
-    for labeller in sorted(faces):
+    for labeller in sorted({labeller for pair in pairs for labeller in (pair.first_by, pair.second_by)}):
         mine = [pair for pair in pairs if labeller in (pair.first_by, pair.second_by)]
         rest = [pair for pair in pairs if labeller not in (pair.first_by, pair.second_by)]
-        if not rest:
-            continue
-        table = [[agreed, len(some) - agreed] for some in (mine, rest) for agreed in [_agreed(some)]]
-        p_values.append(float(fisher_exact(table, alternative="less").pvalue))
-        theirs, others = (
-            _over_visitors([(pair.visitor, pair.agree) for pair in some]) for some in (mine, rest)
-        )
-        found.append(Outlier(labeller, theirs, others))
+        if rest:
+            theirs, others = _agreed(mine), _agreed(rest)
+            p_values.append(fisher(theirs.k, theirs.n, others.k, others.n, "less"))
+            found.append(Outlier(labeller, theirs, others))
     flagged = [each for each, p in zip(found, holm(p_values), strict=True) if p < ALPHA]
     return sorted(flagged, key=lambda each: (each.theirs.value or 0.0, each.labeller))
 
 
-def _agreed(pairs: Iterable[LabelPair]) -> int:
-    return sum(pair.agree for pair in pairs)
+def _agreed(pairs: Sequence[LabelPair]) -> Share:
+    return _over_visitors([(pair.visitor, pair.agree) for pair in pairs])
 
 
 def _over_visitors(answers: Sequence[tuple[str, bool]]) -> Share:

@@ -25,10 +25,16 @@ CONFIG: Spec = {
 }  # fmt: skip
 
 
-def chart(rows: Iterable[Mapping[str, Any]] | None, encoding: Spec, *layers: Spec) -> Spec:
-    """Layers over the same rows, the last on top; all share `encoding`. None: the page adds the rows."""
+def chart(
+    name: str, height: int, rows: Iterable[Mapping[str, Any]] | None, encoding: Spec, *layers: Spec
+) -> Spec:
+    """Layers over the same rows, the last on top; all share `encoding`. None: the page adds the rows.
+
+    As wide as its container and `height` px high; `name` is its description for screen readers.
+    """
     data = {} if rows is None else {"data": {"values": list(rows)}}
-    return {**data, "encoding": encoding, "layer": list(layers)}
+    look = {"width": "container", "height": height, "background": "transparent", "config": CONFIG}
+    return {"$schema": SCHEMA, "description": name, **look, **data, "encoding": encoding, "layer": [*layers]}
 
 
 def layer(mark: str, encoding: Spec | None = None, **options: Any) -> Spec:
@@ -42,12 +48,12 @@ def field(shorthand: str, **options: Any) -> Spec:
     return {"field": name, "type": TYPES[kind], **options}
 
 
+def colours(shorthand: str, by_value: Mapping[str, str], **legend: Any) -> Spec:
+    """Encodes a field as colour, each value in its own; the legend has no title."""
+    scale = {"domain": list(by_value), "range": list(by_value.values())}
+    return field(shorthand, scale=scale, legend={"title": None, **legend})
+
+
 def either(test: str, then: Any, otherwise: Any) -> Spec:
     """One value where the expression `test` is true, and another where it is not."""
     return {"condition": {"test": test, "value": then}, "value": otherwise}
-
-
-def finish(spec: Spec, height: int, name: str) -> Spec:
-    """The chart as wide as its container, `height` px high; `name` is its description for screen readers."""
-    look = {"width": "container", "height": height, "background": "transparent", "config": CONFIG}
-    return {"$schema": SCHEMA, "description": name, **look, **spec}

@@ -11,9 +11,9 @@ from vibecheck.analytics.chart_style import (
     WRONG,
     Spec,
     chart,
+    colours,
     either,
     field,
-    finish,
     layer,
 )
 from vibecheck.analytics.confusion import Confusion
@@ -65,19 +65,14 @@ def confusion_matrix(found: Confusion) -> Spec:
         "strokeWidth": either("datum.top", 2, 0),
     }
     pick = {"name": PICK, "select": {"type": "point", "fields": ["label", "mood"]}}
-    return finish(
-        chart(
-            rows,
-            encoding,
-            layer("rect", cells, cornerRadius=6, cursor="pointer") | {"params": [pick]},
-            layer(
-                "text",
-                {"text": field("text:N"), "color": either("datum.light", "#0D0A22", TEXT)},
-                fontSize=12,
-            ),
-        ),
-        330,
+    figures = {"text": field("text:N"), "color": either("datum.light", "#0D0A22", TEXT)}
+    return chart(
         "Confusion matrix",
+        330,
+        rows,
+        encoding,
+        layer("rect", cells, cornerRadius=6, cursor="pointer") | {"params": [pick]},
+        layer("text", figures, fontSize=12),
     )
 
 
@@ -86,9 +81,7 @@ def pair_bars(found: Confusion) -> Spec:
     rows = [
         {
             "pair": f"{pair.first.title()} and {pair.second}",
-            "share": pair.of_mistakes.value,
-            "low": pair.of_mistakes.low,
-            "high": pair.of_mistakes.high,
+            **pair.of_mistakes.named("share"),
             "count": pair.of_mistakes.k,
         }
         for pair in found.pairs[:PAIRS]
@@ -106,28 +99,20 @@ def pair_bars(found: Confusion) -> Spec:
     }
     share = field("share:Q", title="Share of all mistakes", axis={"format": ".0%", "tickCount": 4})
     interval = {"x": field("low:Q"), "x2": {"field": "high"}}
-    return finish(
-        chart(
-            rows,
-            encoding,
-            layer("bar", {"x": share}, color="#409192", cornerRadius=4, height=14),
-            layer("rule", interval, color=TEXT, strokeWidth=1.5),
-        ),
-        60 + 30 * len(rows),
+    return chart(
         "Most confused pairs",
+        60 + 30 * len(rows),
+        rows,
+        encoding,
+        layer("bar", {"x": share}, color="#409192", cornerRadius=4, height=14),
+        layer("rule", interval, color=TEXT, strokeWidth=1.5),
     )
 
 
 def reliability(found: Calibration) -> Spec:
     """Accuracy by confidence; on the dashed diagonal the two are equal."""
     rows = [
-        {
-            "confidence": step.confidence,
-            "accuracy": step.accuracy.value,
-            "low": step.accuracy.low,
-            "high": step.accuracy.high,
-            "n": step.accuracy.n,
-        }
+        {"confidence": step.confidence, **step.accuracy.named("accuracy"), "n": step.accuracy.n}
         for step in found.steps
     ]
     diagonal = {"values": [{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}]}
@@ -146,17 +131,14 @@ def reliability(found: Calibration) -> Spec:
             field("n:Q", title="Audits"),
         ],
     }
-    return finish(
-        chart(
-            rows,
-            {"x": field("confidence:Q", title="Confidence", **shares)},
-            layer("line", {"y": accuracy}, color=QUIET, strokeDash=[4, 4], strokeWidth=1)
-            | {"data": diagonal},
-            layer("rule", interval, color=ACCENT, opacity=0.7),
-            layer("circle", dots, color=ACCENT, opacity=1),
-        ),
-        270,
+    return chart(
         "Reliability diagram",
+        270,
+        rows,
+        {"x": field("confidence:Q", title="Confidence", **shares)},
+        layer("line", {"y": accuracy}, color=QUIET, strokeDash=[4, 4], strokeWidth=1) | {"data": diagonal},
+        layer("rule", interval, color=ACCENT, opacity=0.7),
+        layer("circle", dots, color=ACCENT, opacity=1),
     )
 
 
@@ -176,15 +158,10 @@ def confidence_histogram(found: Calibration) -> Spec:
         "x": field("from:Q", bin="binned", title="Confidence", axis={"format": ".0%", "tickCount": 5}),
         "x2": {"field": "to"},
         "y": field("n:Q", title="Audits", axis={"tickCount": 4}),
-        "color": field(
-            "answer:N",
-            scale={"domain": ["right", "wrong"], "range": [RIGHT, WRONG]},
-            legend={"orient": "top", "title": None},
-        ),
+        "color": colours("answer:N", {"right": RIGHT, "wrong": WRONG}, orient="top"),
         "tooltip": [field("answer:N"), field("n:Q")],
     }
-    drawn = chart(rows, encoding, layer("bar", stroke=CARD))
-    return finish(drawn, 190, "Confidence of right and wrong answers")
+    return chart("Confidence of right and wrong answers", 190, rows, encoding, layer("bar", stroke=CARD))
 
 
 def drift_bars(shift: Shift) -> Spec:
@@ -198,13 +175,7 @@ def drift_bars(shift: Shift) -> Spec:
         "y": field("bin:N", sort=list(shift.names), title=None, axis={"ticks": False, "domain": False}),
         "yOffset": field("when:N", sort=["now", "before"]),
         "x": field("share:Q", title=None, axis={"format": ".0%", "tickCount": 4}),
-        "color": field(
-            "when:N",
-            scale={"domain": ["now", "before"], "range": [ACCENT, "#55607A"]},
-            legend={"orient": "top", "title": None},
-        ),
+        "color": colours("when:N", {"now": ACCENT, "before": "#55607A"}, orient="top"),
         "tooltip": [field("bin:N"), field("when:N"), field("share:Q", format=".1%")],
     }
-    return finish(
-        chart(rows, encoding, layer("bar", cornerRadius=3)), 70 + 30 * len(shift.names), shift.title
-    )
+    return chart(shift.title, 70 + 30 * len(shift.names), rows, encoding, layer("bar", cornerRadius=3))

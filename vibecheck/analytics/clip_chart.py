@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from vibecheck.analytics.chart_style import CARD, TEXT, Spec, chart, field, finish, layer
+from vibecheck.analytics.chart_style import CARD, TEXT, Spec, chart, colours, field, layer
 from vibecheck.emotions import BY_NAME, EMOTIONS, Distribution
 
 Moods: TypeAlias = Sequence[tuple[float, Distribution | None]]
@@ -21,15 +21,11 @@ def clip_chart(moods: Moods, every: float, title: str) -> Spec:
         "view": {"stroke": None},
     }
     look = {"title": title, "width": 900, "background": CARD, "config": config}
-    return finish(_bars(moods, every), 240, title) | look
+    return clip_timeline(moods, every, title, 240) | look
 
 
-def clip_timeline(moods: Moods, every: float, description: str) -> Spec:
+def clip_timeline(moods: Moods, every: float, description: str, height: int = 230) -> Spec:
     """The same for a page; a screen reader says `description`."""
-    return finish(_bars(moods, every), 230, description)
-
-
-def _bars(moods: Moods, every: float) -> Spec:
     ends = [at for at, _ in moods[1:]] + [moods[-1][0] + every] if moods else []
     rows = [
         {
@@ -41,20 +37,18 @@ def _bars(moods: Moods, every: float) -> Spec:
         for (at, mood), end in zip(moods, ends, strict=True)
         if mood
     ]
-    shown = [emotion for emotion in EMOTIONS if any(row["mood"] == emotion.title for row in rows)]
-    colours = {
-        "domain": [emotion.title for emotion in shown], "range": [emotion.colour for emotion in shown]
-    }  # fmt: skip
+    shown = {row["mood"] for row in rows}
+    by_mood = {emotion.title: emotion.colour for emotion in EMOTIONS if emotion.title in shown}
     encoding = {
         "x": field("from:Q", title="Seconds", scale={"domain": [0, ends[-1] if ends else every]}),
         "x2": {"field": "to"},
         "y": field("confidence:Q", title="Confidence", scale={"domain": [0, 1]}, axis={"format": "%"}),
         "y2": {"datum": 0},
-        "color": field("mood:N", scale=colours, legend={"title": None, "orient": "bottom", "columns": 4}),
+        "color": colours("mood:N", by_mood, orient="bottom", columns=4),
         "tooltip": [
             field("from:Q", title="At (s)", format=".1f"),
             field("mood:N", title="Mood"),
             field("confidence:Q", title="Confidence", format=".0%"),
         ],
     }
-    return chart(rows, encoding, layer("rect"))
+    return chart(description, height, rows, encoding, layer("rect"))

@@ -1,6 +1,7 @@
 """The tables of the dashboard, as rows and as CSV."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from vibecheck.analytics.agreement import Agreement
@@ -18,9 +19,7 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
         "accuracy": [
             {
                 "from": point.start,
-                "accuracy": point.audited.value,
-                "low": point.audited.low if point.audited.n else None,
-                "high": point.audited.high if point.audited.n else None,
+                **point.audited.named("accuracy"),
                 "audits": point.audited.n,
                 "right": point.audited.k,
                 "visitors": point.audited.visitors,
@@ -50,9 +49,7 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
             {
                 "what": each.what,
                 "slice": each.name,
-                "accuracy": each.accuracy.value,
-                "low": each.accuracy.low,
-                "high": each.accuracy.high,
+                **each.accuracy.named("accuracy"),
                 "audits": each.accuracy.n,
                 "p_value_holm": each.p_value,
                 "significant": each.stands_out,
@@ -60,13 +57,7 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
             for each in overview.slices
         ],
         "calibration": [
-            {
-                "confidence": step.confidence,
-                "accuracy": step.accuracy.value,
-                "low": step.accuracy.low,
-                "high": step.accuracy.high,
-                "audits": step.accuracy.n,
-            }
+            {"confidence": step.confidence, **step.accuracy.named("accuracy"), "audits": step.accuracy.n}
             for step in overview.calibration.steps
         ],
         "calibrations": [
@@ -97,9 +88,7 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
                 "first_day": version.first_day,
                 "last_day": version.last_day,
                 "predictions": version.predictions,
-                "accuracy": version.accuracy.value,
-                "low": version.accuracy.low if version.accuracy.n else None,
-                "high": version.accuracy.high if version.accuracy.n else None,
+                **version.accuracy.named("accuracy"),
                 "audits": version.accuracy.n,
                 "calibration_error": version.calibration.error,
                 "latency_ms": version.latency_ms,
@@ -122,34 +111,18 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
 
 def agreement_row(found: Agreement) -> dict[str, Any]:
     """How often labellers agree, and the model with them; unknown values are None."""
-    people, kappa = found.labellers, found.kappa
+    kappa = found.kappa
     return {
-        "faces": people.n,
-        "labellers": people.value,
-        "ci_low": people.low if people.n else None,
-        "ci_high": people.high if people.n else None,
+        "faces": found.labellers.n,
+        **found.labellers.named("labellers", "ci_low", "ci_high"),
         "kappa": kappa.value if kappa else None,
         "kappa_low": kappa.low if kappa else None,
         "kappa_high": kappa.high if kappa else None,
-        "model": found.model.value,
-        "model_low": found.model.low if people.n else None,
-        "model_high": found.model.high if people.n else None,
+        **found.model.named("model", "model_low", "model_high"),
         "of_champion": found.of_champion,
     }
 
 
 def _examples(examples: Sequence[Example]) -> Rows:
-    return [
-        {
-            "prediction_id": each.prediction_id,
-            "day": each.day,
-            "model": each.model_version,
-            "source": each.source,
-            "mood": each.mood,
-            "confidence": each.confidence,
-            "label": each.label,
-            "label_source": each.kind,
-            "label_probability": each.label_probability,
-        }
-        for each in examples
-    ]
+    columns = {"model_version": "model", "kind": "label_source"}  # the others are named as their fields
+    return [{columns.get(name, name): value for name, value in asdict(each).items()} for each in examples]

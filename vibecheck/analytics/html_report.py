@@ -45,9 +45,7 @@ def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
     return {
         "period": overview.period,
         "predictions": overview.predictions,
-        "accuracy": audited.value,
-        "ci_low": audited.low if audited.n else None,
-        "ci_high": audited.high if audited.n else None,
+        **audited.named("accuracy", "ci_low", "ci_high"),
         "audits": audited.n,
         "visitors": audited.visitors or 0,
         "response_rate": accuracy.response.value,

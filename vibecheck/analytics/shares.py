@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 from scipy.special import stdtrit
 from scipy.stats import fisher_exact
 
@@ -31,6 +32,14 @@ class Share:
     high: float
     effective: float = 0.0
     visitors: int | None = None
+
+    def named(self, value: str, low: str = "low", high: str = "high") -> dict[str, float | None]:
+        """The value and its interval under these names; all None without cases."""
+        return {
+            value: self.value,
+            low: self.low if self.n else None,
+            high: self.high if self.n else None,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +74,7 @@ def over_visitors(tally: VisitorTally) -> Share:
     """
     n, visitors = tally.n, tally.visitors
     if visitors < 2:
-        alone = share(tally.correct, n)
-        return Share(alone.k, n, alone.value, alone.low, alone.high, alone.effective, visitors)
+        return replace(share(tally.correct, n), visitors=visitors)
     value = min(1.0, max(0.0, tally.shares / visitors))
     variance = (tally.squares - visitors * value**2) / (visitors - 1) / visitors
     # If all agree, each visitor is one case: their answers show no variance from which to estimate more.
@@ -96,22 +104,19 @@ def change(before: Share, after: Share) -> Difference | None:
 def p_value(one: Share, other: Share) -> float:
     """The p-value of Fisher's exact test of two shares, two-sided, with their effective numbers of cases."""
     cases = [max(1, round(each.effective)) for each in (one, other)]
-    right = [
-        round(each.value * n) for each, n in zip((one, other), cases, strict=True) if each.value is not None
-    ]
+    right = [round((each.value or 0.0) * n) for each, n in zip((one, other), cases, strict=True)]
     return fisher(right[0], cases[0], right[1], cases[1])
 
 
-def fisher(k1: int, n1: int, k2: int, n2: int) -> float:
-    """The p-value of Fisher's exact test, two-sided."""
-    return float(fisher_exact([[k1, n1 - k1], [k2, n2 - k2]]).pvalue)
+def fisher(k1: int, n1: int, k2: int, n2: int, alternative: str = "two-sided") -> float:
+    """The p-value of Fisher's exact test; "less": against the first share being smaller."""
+    return float(fisher_exact([[k1, n1 - k1], [k2, n2 - k2]], alternative).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """p-values corrected for multiple testing (Holm 1979), in the order given."""
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    corrected, worst = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        worst = max(worst, min(1.0, p_values[index] * (len(p_values) - rank)))
-        corrected[index] = worst
-    return corrected
+    order = np.argsort(p_values)
+    scaled = np.sort(p_values) * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return corrected.tolist()

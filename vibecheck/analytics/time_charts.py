@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from vibecheck.analytics.accuracy import Point
-from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, WARM, Spec, chart, field, finish, layer
+from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, WARM, Spec, chart, colours, field, layer
 from vibecheck.records.stats.results import Day
 
 DATES = {"format": "%-d %b", "grid": False, "tickCount": 8}
@@ -29,24 +29,20 @@ def accuracy_line(
     the share of faces on which labellers agree.
     """
     drawn = any(point.drawn for point in points)
-    colours = {ACCURACY: ACCENT, ESTIMATE: "#C9D0DC"} | ({RANDOM_QUEUE: RIGHT} if drawn else {})
+    by_series = {ACCURACY: ACCENT, ESTIMATE: "#C9D0DC"} | ({RANDOM_QUEUE: RIGHT} if drawn else {})
     if agreed is not None:
-        colours[AGREEMENT] = WARM
-    legend = {
-        "orient": "top", "title": None, "symbolType": "stroke", "symbolStrokeWidth": 3, "labelLimit": 260,
-        "columns": {"expr": "width < 420 ? 1 : 3"},
-    }  # fmt: skip
-    named = {"domain": list(colours), "range": list(colours.values())}
+        by_series[AGREEMENT] = WARM
+    colour = colours(
+        "series:N", by_series, orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260,
+        columns={"expr": "width < 420 ? 1 : 3"},
+    )  # fmt: skip
     scale = {"domain": _range(points, agreed), "nice": False, "clamp": True}
     shares = {"format": ".0%", "tickCount": 5}
     tooltip = _accuracy_tooltip(step)
 
     def series(name: str, of: str, **mark: Any) -> Spec:
         """A line of the legend, with a tooltip if it has points."""
-        encoding: Spec = {
-            "y": field(of, title=None, axis=shares, scale=scale),
-            "color": field("series:N", scale=named, legend=legend),
-        }
+        encoding: Spec = {"y": field(of, title=None, axis=shares, scale=scale), "color": colour}
         if "point" in mark:
             encoding["tooltip"] = tooltip
         return layer("line", encoding, **mark) | {"transform": [{"calculate": f"'{name}'", "as": "series"}]}
@@ -66,19 +62,16 @@ def accuracy_line(
     count = {"expr": f"datum.n && {fits} ? datum.n : ''"}
     below = {"y": {"value": "height"}}
     layers.append(layer("text", below, color=QUIET, fontSize=10, baseline="bottom", text=count))
-    if points:
-        layers += _went_live(live, points)
+    layers += _went_live(live, points)
     x = field("start:T", scale={"padding": 14}, title=None, axis=DATES | {"labelOverlap": True})
-    return finish(chart(_accuracy_rows(points, agreed), {"x": x}, *layers), 250, "Accuracy by " + step)
+    return chart("Accuracy by " + step, 250, _accuracy_rows(points, agreed), {"x": x}, *layers)
 
 
 def _accuracy_rows(points: Sequence[Point], agreed: float | None) -> list[dict[str, Any]]:
     return [
         {
             "start": point.start.isoformat(),
-            "accuracy": point.audited.value,
-            "low": point.audited.low if point.audited.n else None,
-            "high": point.audited.high if point.audited.n else None,
+            **point.audited.named("accuracy"),
             "estimate": point.estimate,
             "n": point.audited.n,
             "number": number,
@@ -122,11 +115,13 @@ def volume(days: Sequence[Day]) -> Spec:
         "y": field("n:Q", title=None, axis={"tickCount": 4}),
         "tooltip": [field("start:T", title=f"{step.title()} from"), field("n:Q", title="Vibe checks")],
     }
-    return finish(chart(rows, encoding, layer("bar", color="#55607A")), 190, f"Vibe checks a {step}")
+    return chart(f"Vibe checks a {step}", 190, rows, encoding, layer("bar", color="#55607A"))
 
 
 def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> list[Spec]:
-    rows = [{"start": day.isoformat(), "model": name} for day, name in live if day > points[0].start]
+    rows = [
+        {"start": day.isoformat(), "model": name} for day, name in live if points and day > points[0].start
+    ]
     if not rows:
         return []
     data = {"data": {"values": rows}}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, Spec, chart, field, finish, layer
+from vibecheck.analytics.chart_style import ACCENT, QUIET, RIGHT, Spec, chart, field, layer
 
 HEIGHT = 200
 
@@ -24,7 +24,7 @@ def loss_curve() -> Spec:
         "y": field("loss:Q", title=None, scale={"zero": False}, axis={"tickCount": 4, "format": ".2f"}),
         "tooltip": [field("done:Q", title="Done", format=".0%"), field("loss:Q", format=".3f")],
     }
-    return finish(chart(None, encoding, layer("line", color=RIGHT, strokeWidth=2)), HEIGHT, "Loss")
+    return chart("Loss", HEIGHT, None, encoding, layer("line", color=RIGHT, strokeWidth=2))
 
 
 def accuracy_points(rows: Sequence[tuple[str, float, float | None]]) -> pd.DataFrame:
@@ -51,10 +51,11 @@ def accuracy_curve() -> Spec:
         ],
     }
     axis = {"tickMinStep": 1, "format": "d"}
-    drawn = chart(
+    return chart(
+        "Accuracy on the validation set",
+        HEIGHT,
         None,
         {"x": field("epoch:Q", title="Epoch", axis=axis, scale={"nice": False})},
         layer("line", balanced, color=QUIET, strokeDash=[4, 4], strokeWidth=1.5),
         layer("line", accuracy, color=ACCENT, strokeWidth=2.5, point={"color": ACCENT, "size": 36}),
     )
-    return finish(drawn, HEIGHT, "Accuracy on the validation set")
