@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vibecheck.analytics.calibration_error import error_of_gaps
 from vibecheck.analytics.shares import Share, over_visitors
 from vibecheck.records.stats.results import Bin
 
@@ -52,7 +51,7 @@ def calibration(bins: Sequence[Bin]) -> Calibration:
     confidence = np.array([each.confidence for each in bins])
     total = weight.sum()
     mean = confidence / weight
-    error = error_of_gaps(right - confidence, total)
+    error = float(np.abs(right - confidence).sum() / total)
     shares = np.maximum(np.concatenate([right, weight - right]), 0)
     visitors = max(1, round(total))
     draws = np.random.default_rng(0).multinomial(visitors, shares / shares.sum(), size=DRAWS)

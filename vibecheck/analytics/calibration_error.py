@@ -16,9 +16,4 @@ def calibration_error(
     confidence = probabilities.max(axis=1)
     gap = (probabilities.argmax(axis=1) == truth) - confidence
     bins = np.minimum((confidence * CONFIDENCE_BINS).astype(int), CONFIDENCE_BINS - 1)
-    return error_of_gaps(np.bincount(bins, weights * gap, minlength=CONFIDENCE_BINS), weights.sum())
-
-
-def error_of_gaps(gaps: np.ndarray, n: float) -> float:
-    """The error from each bin's sum of (right − confidence), over `n` cases."""
-    return float(np.abs(gaps).sum() / n)
+    return float(np.abs(np.bincount(bins, weights * gap)).sum() / weights.sum())

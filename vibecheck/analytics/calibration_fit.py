@@ -79,8 +79,17 @@ def fit(
     size = 1 + moods * with_bias
     centre = np.r_[1.0, np.zeros(moods)]
     precision = np.r_[INVERSE_SPREAD**-2.0, np.full(moods, BIAS_SPREAD**-2.0)]
+
+    def loss_of(at: np.ndarray) -> float:
+        """The negative logarithm of the posterior density at these parameters, up to a constant."""
+        logits = at[0] * logs + at[1:]
+        top = logits.max(axis=1)
+        normaliser = top + np.log(np.exp(logits - top[:, np.newaxis]).sum(axis=1))
+        penalty = precision @ (at - centre) ** 2 / 2
+        return float(weights @ (normaliser - (answers * logits).sum(axis=1)) + penalty)
+
     at = np.r_[1 / near.temperature, near.bias]  # 1 / temperature, then the biases
-    loss = _loss(at, logs, answers, weights, centre, precision)
+    loss = loss_of(at)
     for _ in range(MOST_STEPS):
         said = softmax(at[0] * logs + at[1:])
         expected = (said * logs).sum(axis=1)
@@ -95,7 +104,7 @@ def fit(
         step = np.zeros(1 + moods)
         step[:size] = np.linalg.solve(curve[:size, :size], slope[:size])
         # The loss is convex, so repeated halving makes the step short enough.
-        while (shorter := _loss(at - step, logs, answers, weights, centre, precision)) > loss + 1e-9:
+        while (shorter := loss_of(at - step)) > loss + 1e-9:
             step /= 2
         at, loss = at - step, shorter
         if np.abs(step).max() < PRECISION:
@@ -155,61 +164,33 @@ def _walk(audited: Audited, weights: np.ndarray, today: float) -> tuple[np.ndarr
     The first ones are uncalibrated. The bias is used while it has predicted better than the
     temperature alone.
     """
-    predicted = audited.probabilities.copy()
+    probabilities, truth = audited.probabilities, audited.truth
+    predicted = probabilities.copy()
+
+    def fitted(n: int, now: float, with_bias: bool, near: TemperatureScaling) -> TemperatureScaling:
+        """The fit to the first `n` audits, as of the day `now`."""
+        age = np.maximum(now - audited.day[:n], 0.0)  # a clock may have been ahead, and set back since
+        recent = 0.5 ** (age / HALF_LIFE)
+        return fit(probabilities[:n], truth[:n], weights[:n] * recent, with_bias, near)
+
     lead, at, plain, biased = 0.0, FIRST, SHIPPED, SHIPPED
     while at < len(audited):
         until = min(len(audited), at + max(STEP, at // 10))
         block, now = slice(at, until), audited.day[at - 1]
-        plain = _fitted(audited, weights, at, now, False, plain)
-        predicted[block] = plain.apply(audited.probabilities[block])
+        plain = fitted(at, now, False, plain)
+        predicted[block] = plain.apply(probabilities[block])
         if at >= FEWEST:
-            biased = _fitted(audited, weights, at, now, True, biased)
-            by_biased = biased.apply(audited.probabilities[block])
-            truth = audited.truth[block]
-            won = weights[block] @ (_losses(predicted[block], truth) - _losses(by_biased, truth))
-            if _with_bias(at, lead):
+            biased = fitted(at, now, True, biased)
+            by_biased = biased.apply(probabilities[block])
+            won = _losses(predicted[block], truth[block]) - _losses(by_biased, truth[block])
+            if at >= FEWEST_FOR_BIAS and lead > 0:
                 predicted[block] = by_biased
-            lead += won
+            lead += weights[block] @ won
         at = until
-    with_bias = _with_bias(len(audited), lead)
-    near = biased if with_bias else plain
-    return predicted, _fitted(audited, weights, len(audited), today, with_bias, near)
-
-
-def _with_bias(n: int, lead: float) -> bool:
-    return n >= FEWEST_FOR_BIAS and lead > 0
-
-
-def _fitted(
-    audited: Audited,
-    weights: np.ndarray,
-    n: int,
-    now: float,
-    with_bias: bool,
-    near: TemperatureScaling,
-) -> TemperatureScaling:
-    """The fit to the first `n` audits, as of the day `now`."""
-    age = np.maximum(now - audited.day[:n], 0.0)  # a clock may have been ahead, and set back since
-    recent = 0.5 ** (age / HALF_LIFE)
-    return fit(audited.probabilities[:n], audited.truth[:n], weights[:n] * recent, with_bias, near)
+    with_bias = len(audited) >= FEWEST_FOR_BIAS and lead > 0
+    return predicted, fitted(len(audited), today, with_bias, biased if with_bias else plain)
 
 
 def _losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """The loss of each case, in nats."""
     return -logarithms(probabilities)[np.arange(len(truth)), truth]
-
-
-def _loss(
-    at: np.ndarray,
-    logs: np.ndarray,
-    answers: np.ndarray,
-    weights: np.ndarray,
-    centre: np.ndarray,
-    precision: np.ndarray,
-) -> float:
-    """The negative logarithm of the posterior density at these parameters, up to a constant."""
-    logits = at[0] * logs + at[1:]
-    top = logits.max(axis=1)
-    normaliser = top + np.log(np.exp(logits - top[:, np.newaxis]).sum(axis=1))
-    penalty = precision @ (at - centre) ** 2 / 2
-    return float(weights @ (normaliser - (answers * logits).sum(axis=1)) + penalty)
