@@ -101,14 +101,15 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
 
 
 def standing(engine: "Engine") -> None:
-    from vibecheck.analytics.overview import ModelInUse, compute_model_status
+    from vibecheck.analytics.overview import compute_model_status
     from vibecheck.records.labels.trainable import TrainableLabels
     from vibecheck.records.stats.queries import StatisticsQueries
+    from vibecheck.vision.manifest import Manifest
 
     compute_model_status(
         StatisticsQueries(engine),
         TrainableLabels(engine),
-        ModelInUse("demo-3", 0.8),
+        Manifest(version="demo-3", promised_accuracy=0.8),
         datetime.now(UTC).date(),
     )
 

@@ -12,22 +12,17 @@ import pytest
 from benchmarks.harness.history import fill
 from vibecheck.analytics.csv_tables import tables
 from vibecheck.analytics.html_report import figures, page, sentences
-from vibecheck.analytics.overview import (
-    ModelInUse,
-    ModelStatus,
-    Overview,
-    compute_model_status,
-    compute_overview,
-)
+from vibecheck.analytics.overview import ModelStatus, Overview, compute_model_status, compute_overview
 from vibecheck.records.csv_safety import to_csv
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.labels.trainable import TrainableLabels
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.stats.results import Scope
+from vibecheck.vision.manifest import Manifest
 
 NOW = datetime.now(UTC)
 TODAY = NOW.date()
-CHAMPION = ModelInUse("demo-3", 0.99)
+CHAMPION = Manifest(version="demo-3", promised_accuracy=0.99)
 
 
 def status_of(statistics: StatisticsQueries) -> ModelStatus:

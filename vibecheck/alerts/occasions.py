@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from vibecheck.alerts.alert import Alert
 from vibecheck.analytics import words
-from vibecheck.analytics.overview import ModelInUse, compute_model_status
+from vibecheck.analytics.overview import compute_model_status
 from vibecheck.models import trials
 from vibecheck.models.installed import champion_manifest
 from vibecheck.models.registry import CHAMPION, Registry
@@ -21,14 +21,13 @@ def current(store: Store, settings: Settings, now: datetime) -> list[Alert]:
     if store.synthetic():
         return []
     manifest = champion_manifest(settings)
-    champion = ModelInUse(manifest.version, manifest.promised_accuracy)
-    status = compute_model_status(store.statistics, store.trainable, champion, now.astimezone(UTC).date())
+    status = compute_model_status(store.statistics, store.trainable, manifest, now.astimezone(UTC).date())
     with closing(Registry.open(settings)) as registry:
         alerts = _decided(registry, store, now)
     if status.retrain.recommended:
         reasons = " ".join(check.reason for check in status.retrain.checks if check.passed)
-        text = f"It is time to retrain {champion.version}. {reasons} Open Fine-tune to start."
-        alerts.append(Alert("retrain", f"retrain {champion.version}", text))
+        text = f"It is time to retrain {status.champion}. {reasons} Open Fine-tune to start."
+        alerts.append(Alert("retrain", f"retrain {status.champion}", text))
     if drifting := status.drift.drifting:
         signals = ", ".join(shift.title for shift in drifting)
         alerts.append(Alert("drift", f"drift {signals}", words.on_drift(status.drift)))

@@ -73,7 +73,7 @@ def versions_table(standing: ModelStatus) -> str:
     rows = []
     for version in standing.versions:
         accuracy = version.accuracy
-        now = " · in use" if version.name == standing.champion.version else ""
+        now = " · in use" if version.name == standing.champion else ""
         began, last = written(version.first_day), version.last_day
         cells = (
             version.name + now,

@@ -17,6 +17,7 @@ from vibecheck.records.labels.trainable import TrainableLabels
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.stats.results import Day, MoodPlays, Scope, VersionUse, VisitorTally
+from vibecheck.vision.manifest import Manifest
 
 # Named times, in days up to today.
 PERIODS = {"week": 7, "4 weeks": 28, "12 weeks": 84, "all": None}
@@ -26,14 +27,6 @@ REFERENCE = 4
 
 # The line shows at least this many days: a week alone would be a single point.
 LINE_DAYS = 84
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInUse:
-    """The model in use: its version, and its accuracy on held-out data (0 to 1), if known."""
-
-    version: str
-    promise: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +51,19 @@ class Overview:
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
     """The parts that do not depend on the scope: all versions, any two of them on the same faces, how often
-    people agree, the drift of the last 4 weeks, labels new to the live model, whether to retrain.
+    people agree, the drift of the last 4 weeks, labels new to the champion, whether to retrain.
 
-    `calibrations` are those that the live model learned from its audits, newest first.
+    `calibrations` are those that the champion learned from its audits, newest first.
     """
 
-    champion: ModelInUse
+    champion: str
     versions: tuple[ComparedModel, ...]
     pairs: tuple[PairedComparison, ...]
     agreement: Agreement
     drift: Drift
     labels: NewLabels
     retrain: Advice
-    calibrations: tuple[LearnedCalibration, ...] = ()
+    calibrations: tuple[LearnedCalibration, ...]
 
     @property
     def audits(self) -> int:
@@ -79,8 +72,8 @@ class ModelStatus:
 
     @property
     def own_audits(self) -> int:
-        """How many of them are of the model in use."""
-        return sum(each.accuracy.n for each in self.versions if each.name == self.champion.version)
+        """How many of them are of the champion."""
+        return sum(each.accuracy.n for each in self.versions if each.name == self.champion)
 
 
 def scope_of(period: str, today: date, model_version: str | None = None, source: str | None = None) -> Scope:
@@ -100,9 +93,11 @@ def compute_overview(
 ) -> Overview:
     """Queries the records and computes the statistics of a scope. Raises RecordsError."""
     scope = scope_of(period, today, model_version, source)
-    shown = _line_scope(scope, today)
+    shown, since = scope, scope.since
+    if since is not None:
+        shown = replace(scope, since=min(since, today - timedelta(days=LINE_DAYS - 1)))
     days, bins = statistics.days(shown), statistics.bins(scope)
-    inside = [day for day in days if _within(day, scope)]
+    inside = tuple(day for day in days if since is None or day.day >= since)
     return Overview(
         scope=scope,
         today=today,
@@ -114,7 +109,7 @@ def compute_overview(
             statistics.answers(scope),
             statistics.audited(scope),
             statistics.drawn(scope),
-            _before(statistics, scope),
+            _before(statistics, scope, today),
         ),
         line=tuple(
             line(
@@ -129,71 +124,61 @@ def compute_overview(
         confusion=confusion(statistics.cells(scope), statistics.confused(scope)),
         slices=tuple(slices(statistics.groups(scope))),
         calibration=calibration(bins),
-        drift=_drift(statistics, scope),
-        days=tuple(inside),
+        drift=_drift(statistics, scope, today),
+        days=inside,
         plays=tuple(statistics.plays(scope)),
     )
 
 
 def compute_model_status(
-    statistics: StatisticsQueries, trainable: TrainableLabels, champion: ModelInUse, today: date
+    statistics: StatisticsQueries, trainable: TrainableLabels, manifest: Manifest, today: date
 ) -> ModelStatus:
-    """Queries the records and computes the status of the models. Raises RecordsError."""
-    uses = statistics.versions()
-    live_since = statistics.live_since(champion.version)
-    if live_since and champion.version not in {use.version for use in uses}:
-        uses.append(VersionUse(champion.version, "", live_since, None, 0, None))
+    """Queries the records and computes the status of the models; `manifest` is the champion's.
+
+    Raises RecordsError.
+    """
+    champion, uses = manifest.version, statistics.versions()
+    live_since = statistics.live_since(champion)
+    if live_since and champion not in {use.version for use in uses}:
+        uses.append(VersionUse(champion, "", live_since, None, 0, None))
     versions = side_by_side(uses, statistics.groups(Scope()), statistics.bins_by_version(Scope()))
-    labels = new_labels(trainable, champion.version)
-    lately = _drift(statistics, scope_of("4 weeks", today))
+    labels = new_labels(trainable, champion)
+    lately = _drift(statistics, scope_of("4 weeks", today), today)
     return ModelStatus(
         champion=champion,
         versions=tuple(versions),
-        pairs=tuple(paired(statistics.judged(), champion.version)),
-        agreement=agreement(statistics.label_pairs(), champion.version),
+        pairs=tuple(paired(statistics.judged(), champion)),
+        agreement=agreement(statistics.label_pairs(), champion),
         drift=lately,
         labels=labels,
         retrain=advice(
-            audited=next((v.accuracy for v in versions if v.name == champion.version), share(0, 0)),
-            promise=champion.promise,
+            audited=next((v.accuracy for v in versions if v.name == champion), share(0, 0)),
+            promise=manifest.promised_accuracy,
             drift=lately,
             labels=labels.usable,
             suspects=labels.suspect_count,
             live_since=live_since.date() if live_since else None,
             today=today,
         ),
-        calibrations=tuple(statistics.calibrations(champion.version)),
+        calibrations=tuple(statistics.calibrations(champion)),
     )
 
 
-def _line_scope(scope: Scope, today: date) -> Scope:
-    if scope.since is None:
-        return scope
-    return replace(scope, since=min(scope.since, today - timedelta(days=LINE_DAYS - 1)))
-
-
-def _within(day: Day, scope: Scope) -> bool:
-    return scope.since is None or day.day >= scope.since
-
-
-def _before(statistics: StatisticsQueries, scope: Scope) -> VisitorTally:
+def _before(statistics: StatisticsQueries, scope: Scope, today: date) -> VisitorTally:
     """The audits of the period of the same length before the scope."""
-    if scope.since is None or scope.until is None:
+    if scope.since is None:
         return VisitorTally()
-    length = scope.until - scope.since + timedelta(days=1)
-    return statistics.audited(
-        replace(scope, since=scope.since - length, until=scope.since - timedelta(days=1))
-    )
+    length, until = today - scope.since, scope.since - timedelta(days=1)
+    return statistics.audited(replace(scope, since=until - length, until=until))
 
 
-def _drift(statistics: StatisticsQueries, scope: Scope) -> Drift:
+def _drift(statistics: StatisticsQueries, scope: Scope, today: date) -> Drift:
     """The scope and the time before it; for all time, its last four weeks and the rest."""
-    until = scope.until or date.max
     since, start = scope.since, None
     if since is None:
-        since = until - timedelta(days=27)
+        since = today - timedelta(days=27)
     else:
-        start = since - (until - since + timedelta(days=1)) * REFERENCE
+        start = since - (today - since + timedelta(days=1)) * REFERENCE
     before = replace(scope, since=start, until=since - timedelta(days=1))
     recalibrated = statistics.recalibrated(replace(scope, since=start))
     return drift(statistics.mix(replace(scope, since=since)), statistics.mix(before), recalibrated)

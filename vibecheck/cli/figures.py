@@ -48,7 +48,7 @@ def _known(
     period: str, model: str | None = None, source: str | None = None, step: str = "week"
 ) -> "tuple[Overview, ModelStatus]":
     """The statistics of a period, and of the model in use."""
-    from vibecheck.analytics.overview import PERIODS, ModelInUse, compute_model_status, compute_overview
+    from vibecheck.analytics.overview import PERIODS, compute_model_status, compute_overview
     from vibecheck.models.installed import champion_manifest
     from vibecheck.records.stats.steps import STEPS
     from vibecheck.records.store import Store
@@ -60,8 +60,7 @@ def _known(
     store = Store.open(settings.records_url, settings.images_url)
     try:
         manifest = champion_manifest(settings)
-        champion = ModelInUse(manifest.version, manifest.promised_accuracy)
         overview = compute_overview(store.statistics, today, period, model, source, step)
-        return overview, compute_model_status(store.statistics, store.trainable, champion, today)
+        return overview, compute_model_status(store.statistics, store.trainable, manifest, today)
     finally:
         store.close()

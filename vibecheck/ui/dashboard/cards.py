@@ -114,7 +114,7 @@ def retrain(known: Statistics) -> None:
     """Whether to train the next model."""
     advice = known.standing.retrain
     with st.container(key="card-retrain", height="stretch"):
-        theme.section("Retrain?", known.standing.champion.version)
+        theme.section("Retrain?", known.standing.champion)
         st.html(f'<div class="vcd-verdict">{"Yes." if advice.recommended else "Not yet."}</div>')
         st.html(markup.checklist(advice))
         if st.button("Open Fine-tune", type="primary" if advice.recommended else "secondary", key="retrain"):

@@ -6,13 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import streamlit as st
 
 from vibecheck.analytics.accuracy import ENOUGH
-from vibecheck.analytics.overview import (
-    ModelInUse,
-    ModelStatus,
-    Overview,
-    compute_model_status,
-    compute_overview,
-)
+from vibecheck.analytics.overview import ModelStatus, Overview, compute_model_status, compute_overview
 from vibecheck.errors import RecordsError
 from vibecheck.models import trials
 from vibecheck.models.trials import Trial
@@ -95,9 +89,8 @@ def _overview(today: date, period: str, model: str | None, source: str | None, s
 
 @st.cache_data(ttl=FRESH, max_entries=2, show_spinner="Computing statistics…")
 def _standing(today: date) -> ModelStatus:
-    manifest, store = app.live_model().manifest, app.store()
-    live = ModelInUse(manifest.version, manifest.promised_accuracy)
-    return compute_model_status(store.statistics, store.trainable, live, today)
+    store = app.store()
+    return compute_model_status(store.statistics, store.trainable, app.live_model().manifest, today)
 
 
 def _aliases() -> tuple[tuple[str, str], ...]:
