@@ -44,28 +44,6 @@ _ANY_TENANT = re.compile(r"https://login\.microsoftonline\.[a-z.]+/(common|organ
 
 
 @dataclass(frozen=True, slots=True)
-class Guests:
-    """The role of each e-mail address ("ann@example.org") and domain ("@example.org")."""
-
-    roles: Mapping[str, Role]
-
-    @classmethod
-    def listed(cls, labellers: str | None, analysts: str | None, trainers: str | None) -> "Guests":
-        """From the three settings. Raises ValueError as `guest_list` does."""
-        lists = {Role.LABELLER: labellers, Role.ANALYST: analysts, Role.TRAINER: trainers}
-        # In the order of the roles: on two lists, the higher role counts.
-        return cls({guest: role for role, text in lists.items() for guest in guest_list(text or "")})
-
-    def role(self, email: str) -> Role:
-        """The role of a verified e-mail: by its address or by its domain, whichever is higher."""
-        address = normal_email(email)
-        if address is None:
-            return Role.VISITOR
-        domain = address[address.index("@") :]
-        return max(self.roles.get(address, Role.VISITOR), self.roles.get(domain, Role.VISITOR))
-
-
-@dataclass(frozen=True, slots=True)
 class Provider:
     """An identity provider: the name `st.login` takes (None if it is the only one), and its metadata URL."""
 
@@ -90,6 +68,20 @@ def guest_list(text: str) -> tuple[str, ...]:
             raise ValueError(f"{entry!r} is neither an e-mail address nor a domain like @example.org")
         guests.append(guest.removeprefix(anybody))
     return tuple(guests)
+
+
+def role_of(email: str | None, labellers: str | None, analysts: str | None, trainers: str | None) -> Role:
+    """The role of a verified e-mail: the highest on whose list its address or its domain is.
+
+    The lists are those of the settings. Raises ValueError as `guest_list` does.
+    """
+    address = normal_email(email)
+    if address is None:
+        return Role.VISITOR
+    names = {address, address[address.index("@") :]}
+    lists = {Role.LABELLER: labellers, Role.ANALYST: analysts, Role.TRAINER: trainers}
+    on = [role for role, text in lists.items() if names.intersection(guest_list(text or ""))]
+    return max(on, default=Role.VISITOR)
 
 
 def normal_email(text: object) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from vibecheck.access import roles
-from vibecheck.access.roles import PAGES, Guests, Role
+from vibecheck.access.roles import PAGES, Provider, Role
 from vibecheck.errors import SettingsError
 from vibecheck.ui.access import access_link
 from vibecheck.ui.access.access_link import providers
@@ -20,21 +20,10 @@ from vibecheck.ui.shared.presses import once
 
 def role() -> Role:
     """The role of this session now: passes and lists are checked at every call."""
-    try:
-        known = providers()
-    except SettingsError:  # `require` shows the error
-        return Role.VISITOR
-    if known:
-        return _guests().role(roles.verified_email(st.user, known) or "")
+    if known := _providers():
+        email = roles.verified_email(st.user, known)
+        return roles.role_of(email, settings().labellers, settings().analysts, settings().trainers)
     return Role.TRAINER if access_link.valid(_pass()) else Role.VISITOR
-
-
-def name() -> str | None:
-    """The verified e-mail of whoever is signed in, or None."""
-    try:
-        return roles.verified_email(st.user, providers())
-    except SettingsError:
-        return None
 
 
 def require(needed: Role) -> None:
@@ -94,41 +83,36 @@ def _way_in(needed: Role) -> None:
         return
     if known:
         _way_in_by_name(needed)
-        return
-    if settings().access_token:
-        where = "It is this address followed by `?access=` and the token set as `VIBECHECK_ACCESS_TOKEN`."
-    else:
-        where = (
-            "It is printed in the terminal in which VibeCheck was started (on a host: in its log). Each "
-            "start generates a new one."
+    elif settings().access_token:
+        st.markdown(
+            "Open it with the **access link**. It is this address followed by `?access=` and the token set "
+            "as `VIBECHECK_ACCESS_TOKEN`."
         )
-    st.markdown(f"Open it with the **access link**. {where}")
+    else:
+        st.markdown(
+            "Open it with the **access link**. It is printed in the terminal in which VibeCheck was started "
+            "(on a host: in its log). Each start generates a new one."
+        )
 
 
 def _way_in_by_name(needed: Role) -> None:
     if not _claims():
         st.markdown("Sign in with an account that has been let in.")
         _sign_in_buttons("page")
-        return
-    email = name()
-    if email is None:
+    elif email := roles.verified_email(st.user, _providers()):
+        theme.quiet(f"You are signed in as {email} ({role().title}).")
+        st.markdown(
+            f"The operator of this VibeCheck can add you to `VIBECHECK_{needed.name}S`, and then restart it."
+        )
+    else:
         st.markdown(
             "Your identity provider has not verified an e-mail address of yours. Verify it there, sign out "
             "here, and sign in again."
         )
-        return
-    theme.quiet(f"You are signed in as {email} ({role().title}).")
-    st.markdown(
-        f"The operator of this VibeCheck can add you to `VIBECHECK_{needed.name}S`, and then restart it."
-    )
 
 
 def _sign_in_buttons(place: str) -> None:
-    try:
-        known = providers()
-    except SettingsError:
-        return
-    for provider in known:
+    for provider in _providers():
         st.button(
             provider.title,
             key=f"sign_in-{place}-{provider.name}",
@@ -147,8 +131,12 @@ def _locks(held: Role) -> str:
     )
 
 
-def _guests() -> Guests:
-    return Guests.listed(settings().labellers, settings().analysts, settings().trainers)
+def _providers() -> tuple[Provider, ...]:
+    """The identity providers; none if their setting is unusable, which `require` reports."""
+    try:
+        return providers()
+    except SettingsError:
+        return ()
 
 
 def _claims() -> Mapping[str, object]:
