@@ -5,11 +5,11 @@ from typing import Literal
 import streamlit as st
 
 from vibecheck.ui.shared import app, theme
-from vibecheck.ui.shared.cookies import set_cookie
 
 Keep = Literal["numbers", "face", "nothing"]
 
 COOKIE = "vibecheck_keep"
+YEAR = 365 * 24 * 3600  # s
 CHOICES: dict[Keep, str] = {
     "numbers": "Keep nothing but numbers",
     "face": "Keep my face crop, so that the model can learn",
@@ -20,7 +20,6 @@ KEPT: dict[Keep, str] = {
     "face": "Numbers and your face crop are kept, for {days} days.",
     "nothing": "Nothing is kept.",
 }
-ABOUT = "pages/4_About.py"
 
 
 def parse(text: str | None) -> Keep:
@@ -56,11 +55,13 @@ def notice() -> None:
                 "The picture itself is read in memory and then discarded. The numbers are the mood, and the "
                 "light, sharpness, size, turn and landmarks of the face."
             )
-            st.page_link(ABOUT, label="What exactly, and why", icon=":material/info:")
+            st.page_link("pages/4_About.py", label="What exactly, and why", icon=":material/info:")
 
 
 def remember() -> None:
     """Store the choice in a cookie. Draws an element without size: call it at the end of a page."""
     if choice() != parse(st.context.cookies.get(COOKIE)) or "keep_changed" in st.session_state:
         st.session_state.keep_changed = True
-        set_cookie(COOKIE, choice())
+        cookie = f"{COOKIE}={choice()}; Path=/; Max-Age={YEAR}; SameSite=Lax"
+        secure = "location.protocol === 'https:' ? '; Secure' : ''"
+        st.html(f"<script>document.cookie = '{cookie}' + ({secure})</script>", unsafe_allow_javascript=True)
