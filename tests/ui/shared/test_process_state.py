@@ -1,10 +1,11 @@
 """What a process opens once."""
 
 import threading
+from functools import partial
 
 import pytest
 
-from vibecheck.ui.shared.process_state import ProcessValue, process_value
+from vibecheck.ui.shared.process_state import ProcessValue
 
 
 def test_value_is_created_once_for_concurrent_threads():
@@ -30,7 +31,7 @@ def test_value_is_created_once_for_concurrent_threads():
 def test_failed_creation_raises_and_is_retried_by_the_next_caller():
     outcomes = [OSError("away"), "here"]
 
-    @process_value
+    @ProcessValue
     def value() -> str:
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
@@ -53,7 +54,7 @@ def test_value_is_created_again_after_its_maximum_age():
 def test_clearing_closes_the_value():
     closed, made = [], iter("ab")
 
-    @process_value(close=closed.append)
+    @partial(ProcessValue, close=closed.append)
     def value() -> str:
         """What it is."""
         return next(made)

@@ -10,24 +10,24 @@ from vibecheck.access.browsers import SessionOwners, Visitors
 from vibecheck.access.passes import Passes, WrongTries
 from vibecheck.access.roles import Provider
 from vibecheck.errors import SettingsError
-from vibecheck.ui.shared.configuration import settings
-from vibecheck.ui.shared.process_state import process_value
+from vibecheck.ui.shared.configuration import base_path, settings
+from vibecheck.ui.shared.process_state import ProcessValue
 
 PARAMETER = "access"
 
 
-@process_value
+@ProcessValue
 def passes() -> Passes:
     """The link's token, and the passes given for it. Raises SettingsError."""
     token = settings().access_token
     return Passes(token.get_secret_value() if token else None)
 
 
-wrong_tries = process_value(WrongTries)
-visitors = process_value(Visitors)
+wrong_tries = ProcessValue(WrongTries)
+visitors = ProcessValue(Visitors)
 
 
-@process_value
+@ProcessValue
 def session_owners() -> SessionOwners:
     """Which browser opened each session."""
     return SessionOwners(visitors())
@@ -78,10 +78,8 @@ def link() -> str:
 def address() -> str:
     """Where this app can be reached, as far as Streamlit knows."""
     listens = st.get_option("server.address")
-    # Streamlit's default if none is set.
-    named = st.get_option("browser.serverAddress")
+    named = st.get_option("browser.serverAddress")  # "localhost" if none is set
     host = listens if named == "localhost" and listens not in (None, "", "0.0.0.0", "::") else named
     host = f"[{host}]" if ":" in host else host
     scheme = "https" if st.get_option("server.sslCertFile") else "http"
-    base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"{scheme}://{host}:{st.get_option('browser.serverPort')}" + (f"/{base}" if base else "")
+    return f"{scheme}://{host}:{st.get_option('browser.serverPort')}{base_path()}"

@@ -1,9 +1,10 @@
 """Security headers on every answer, and paths of Streamlit's that are not for visitors."""
 
-import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vibecheck.ui.shared.configuration import base_path
 
 HEADERS = {
     # Streamlit's iframes are allowed the camera and more; Spotify's player needs none of it.
@@ -37,6 +38,5 @@ class SecurityHeaders:
 
 def path_of(scope: Scope) -> str:
     """The path of a request below `server.baseUrlPath`, with a slash before it."""
-    base = "/" + (st.get_option("server.baseUrlPath") or "").strip("/")
     path: str = scope["path"]
-    return "/" + path.removeprefix(base).lstrip("/")
+    return "/" + path.removeprefix(base_path()).lstrip("/")

@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vibecheck.access.browsers import Browser
 from vibecheck.ui.access.access_link import session_owners
-from vibecheck.ui.shared.process_state import process_value
+from vibecheck.ui.shared.process_state import ProcessValue
 
 MB = 1_000_000
 # Two files of the largest size: the one that is shown, and its replacement.
@@ -110,7 +110,7 @@ class UploadQuota:
         return held
 
 
-quota = process_value(UploadQuota)
+quota = ProcessValue(UploadQuota)
 
 
 def refusal() -> str:

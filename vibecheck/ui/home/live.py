@@ -1,5 +1,6 @@
 """Live video on the page: this visitor's stream, and the connection that feeds it."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from vibecheck.errors import PictureError
 from vibecheck.ui.home import stage
 from vibecheck.ui.home.video_route import new_ticket, path, tickets
 from vibecheck.ui.shared import app
-from vibecheck.ui.shared.process_state import process_value
+from vibecheck.ui.shared.process_state import ProcessValue
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.ice import Relay, find_relay
 from vibecheck.video.stream import Stream
@@ -34,19 +35,19 @@ NEVER = -2  # no component was last drawn in this run
 NOTHING_COMES = "No pictures arrive at the moment. Live video continues automatically as soon as they do."
 
 
-@process_value
+@ProcessValue
 def analyser() -> Analyser:
     """The one analyser of this process."""
     return Analyser(app.reader())
 
 
-@process_value
+@ProcessValue
 def _newest_only() -> None:
     """Once per process: streamlit-webrtc has one relay for all videos."""
     hand_on_the_newest(get_global_relay())
 
 
-_only_small_frames = process_value(refuse_large_frames)
+_only_small_frames = ProcessValue(refuse_large_frames)
 
 
 def _leave(stream: Stream) -> None:
@@ -73,7 +74,7 @@ def stream() -> Stream:
     return mine
 
 
-@process_value(max_age=600.0)
+@partial(ProcessValue, max_age=600.0)
 def relay() -> Relay:
     """The ICE servers; their credentials are valid for longer than they are cached."""
     return find_relay(app.settings())

@@ -8,7 +8,8 @@ from starlette.websockets import WebSocket
 
 from vibecheck.records.values import hash_of
 from vibecheck.ui.access.browser_guard import NO_COOKIE, VIDEO, identify
-from vibecheck.ui.shared.process_state import process_value
+from vibecheck.ui.shared.configuration import base_path
+from vibecheck.ui.shared.process_state import ProcessValue
 from vibecheck.ui.shared.visitor import visitor
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from vibecheck.video.websocket import Tickets
 
 
-@process_value
+@ProcessValue
 def tickets() -> "Tickets":
     """The tickets of this process."""
     from vibecheck.video.websocket import Tickets  # imports the reader, which would delay the start
@@ -26,8 +27,7 @@ def tickets() -> "Tickets":
 
 def path() -> str:
     """The path of the address, below `server.baseUrlPath`."""
-    base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}{VIDEO}" if base else VIDEO
+    return base_path() + VIDEO
 
 
 def video_route() -> WebSocketRoute:

@@ -3,6 +3,7 @@
 import gc
 from contextlib import nullcontext, suppress
 from datetime import timedelta
+from functools import partial
 
 import streamlit as st
 
@@ -23,7 +24,7 @@ from vibecheck.ui.shared import comet_status, dialogs, model_status, theme
 from vibecheck.ui.shared.configuration import settings
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.home_screen import ICON
-from vibecheck.ui.shared.process_state import ProcessValue, process_value
+from vibecheck.ui.shared.process_state import ProcessValue
 from vibecheck.ui.shared.server import LOGO
 from vibecheck.vision.reader import Reader
 
@@ -82,13 +83,13 @@ def _settle(loaded: str) -> None:
         gc.freeze()
 
 
-@process_value(close=LiveModel.stop)
+@partial(ProcessValue, close=LiveModel.stop)
 def live_model() -> LiveModel:
     """The model that runs now, opened once for all visitors. Raises VibeCheckError."""
     return LiveModel(settings()).follow()
 
 
-@process_value(close=ShadowModels.stop)
+@partial(ProcessValue, close=ShadowModels.stop)
 def shadow_models() -> ShadowModels:
     """The shadow models, which read each vibe check to be compared. Raises VibeCheckError."""
     return ShadowModels(settings(), store, lambda: live_model().reader.classifier)
@@ -99,7 +100,7 @@ def reader() -> Reader:
     return live_model().reader
 
 
-@process_value
+@ProcessValue
 def music() -> Music:
     """The source of playlists. Raises VibeCheckError."""
     return Music.open(settings())
@@ -110,26 +111,26 @@ _sending = ProcessValue(SendingProcess)
 _opening = ProcessValue(CircuitBreaker)
 
 
-@process_value
+@ProcessValue
 def store() -> Store:
     """The records. Raises RecordsError while they cannot be opened; tried again at each call."""
     asked = settings()
     return _opening().attempt(lambda: Store.open(asked.records_url, asked.images_url, asked.sends))
 
 
-@process_value(close=Registry.close)
+@partial(ProcessValue, close=Registry.close)
 def registry() -> Registry:
     """The model versions. Raises RecordsError while the records cannot be opened."""
     return Registry.open(settings())
 
 
-@process_value
+@ProcessValue
 def jobs() -> TrainingRuns:
     """The training runs. Raises RecordsError while the records cannot be opened."""
     return TrainingRuns.open(settings())
 
 
-@process_value(max_age=60.0)
+@partial(ProcessValue, max_age=60.0)
 def synthetic() -> bool:
     """Whether the history is synthetic; checked once a minute, so that a slow database delays few pages."""
     try:
@@ -138,12 +139,12 @@ def synthetic() -> bool:
         return False  # parts of the page that need the records report the problem
 
 
-@process_value(close=Sweeper.stop)
+@partial(ProcessValue, close=Sweeper.stop)
 def _sweeper() -> Sweeper:
     return Sweeper(store, timedelta(days=settings().retention_days))
 
 
-@process_value(close=AlertWatch.stop)
+@partial(ProcessValue, close=AlertWatch.stop)
 def _alerts() -> AlertWatch:
     return AlertWatch(store, settings())
 

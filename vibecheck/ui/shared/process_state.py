@@ -7,13 +7,13 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, overload
+from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
 
 class ProcessValue(Generic[Value]):
-    """Calls `make` on first use, and again once the value is `max_age` seconds old; safe to use from threads.
+    """Calls `make` on first use, and again once the value is `max_age` seconds old. Thread-safe; a decorator.
 
     While one thread makes the value, others wait for it. An exception is raised to the caller, and the
     next call tries again. `close` is called with a value that `clear` drops.
@@ -52,16 +52,3 @@ class ProcessValue(Generic[Value]):
             made, self._made = self._made, None
         if made is not None and self._close is not None:
             self._close(made[0])
-
-
-@overload
-def process_value(make: Callable[[], Value]) -> ProcessValue[Value]: ...
-@overload
-def process_value(
-    *, max_age: float = math.inf, close: Callable[[Any], object] | None = None
-) -> Callable[[Callable[[], Value]], ProcessValue[Value]]: ...
-def process_value(make=None, *, max_age=math.inf, close=None):
-    """Decorates a function without arguments: it is called once in this process, as `ProcessValue` says."""
-    if make is not None:
-        return ProcessValue(make)
-    return lambda function: ProcessValue(function, max_age, close)

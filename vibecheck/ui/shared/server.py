@@ -24,7 +24,7 @@ from vibecheck.ui.access import access_link, upload_file
 from vibecheck.ui.access.browser_guard import BrowserGuard
 from vibecheck.ui.access.security_headers import SecurityHeaders
 from vibecheck.ui.shared import home_screen
-from vibecheck.ui.shared.configuration import settings
+from vibecheck.ui.shared.configuration import base_path, settings
 from vibecheck.vision import allocator
 
 MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
@@ -132,8 +132,7 @@ def page_routes(pages: Iterable[Path]) -> list[Route]:
 
     Without the pages if Streamlit's own page has no place for the splash: then that page is served.
     """
-    base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    start = f"/{base}" if base else ""
+    start = base_path()
     html = with_splash(INDEX.read_text(encoding="utf-8"), start)
     if html is None:
         return home_screen.routes(start)
