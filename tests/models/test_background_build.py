@@ -1,5 +1,6 @@
 """A real process builds a model, against a local stand-in for the Hub."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,8 @@ from vibecheck.models import background_build
 from vibecheck.models.background_build import (
     BackgroundBuild,
     BuildState,
-    _state,
     oom_kills,
+    state_of,
     why_it_ended,
 )
 from vibecheck.settings import Settings
@@ -54,9 +55,9 @@ def test_build_runs_at_low_priority_and_reports_its_progress(hub, settings):
     state = build.state
     assert state.step == "fetching" and state.running and 0 < state.share < 1
     assert state.total > 7_000_000
-    assert psutil.Process(build.pid).nice() == 10
+    assert psutil.Process(build._process.pid).nice() == 10
     build.stop()
-    assert not alive(build.pid)
+    assert not alive(build._process.pid)
 
 
 def test_build_ends_when_the_app_is_killed(hub, settings):
@@ -67,7 +68,7 @@ def test_build_ends_when_the_app_is_killed(hub, settings):
         "from vibecheck.settings import Settings\n"
         "p = BackgroundBuild(Settings(data=Path(sys.argv[1])), sys.argv[2])\n"
         "while p.state.step != 'fetching': time.sleep(0.05)\n"
-        "print(p.pid, flush=True); time.sleep(600)"
+        "print(p._process.pid, flush=True); time.sleep(600)"
     )
     app = subprocess.Popen(
         [sys.executable, "-c", code, settings.data, REPO], stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -83,7 +84,7 @@ def test_killed_build_is_reported_with_its_signal(hub, settings):
     hub.pause = 0.5
     build = BackgroundBuild(settings, REPO)
     wait_for(lambda: build.state.step == "fetching", "the first bytes")
-    psutil.Process(build.pid).kill()
+    psutil.Process(build._process.pid).kill()
     state = build.wait(30)
     assert state.step == "failed" and not state.later
     assert "(SIGKILL)" in state.sentence and f"python -m vibecheck compile {REPO}" in state.sentence
@@ -141,7 +142,7 @@ def test_failing_child_process_exits_with_its_own_status(tmp_path):
     ],
 )
 def test_build_state_is_parsed_from_each_output_line(line, state):
-    assert _state(line) == state
+    assert state_of(json.dumps(line)) == state
     assert state.running is (state.step == "fetching")
 
 

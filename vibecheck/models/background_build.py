@@ -14,7 +14,8 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from vibecheck.processes import child
 from vibecheck.settings import Settings
@@ -50,6 +51,17 @@ class BuildState:
         return min(1.0, self.done / self.total) if self.total else 0.0
 
 
+_STATE = TypeAdapter(BuildState)
+
+
+def state_of(line: bytes | str) -> BuildState | None:
+    """The state in a line of the process's output; None for what libraries print among them."""
+    try:
+        return _STATE.validate_python(json.loads(line))
+    except (ValueError, RecursionError):
+        return None
+
+
 class BackgroundBuild:
     """One running build. `state` may be read by any thread."""
 
@@ -68,11 +80,6 @@ class BackgroundBuild:
         self._thread = threading.Thread(target=self._listen, name="model build", daemon=True)
         self._thread.start()
 
-    @property
-    def pid(self) -> int:
-        """The process."""
-        return self._process.pid
-
     def wait(self, seconds: float | None = None) -> BuildState:
         """Wait until it has ended, or for `seconds`; returns the state."""
         self._thread.join(seconds)
@@ -85,12 +92,11 @@ class BackgroundBuild:
 
     def _listen(self) -> None:
         with self._process:
-            for raw in self._process.stdout or ():
-                line = raw.decode(errors="replace")  # libraries may print anything among our lines
+            for line in self._process.stdout or ():
                 if state := state_of(line):
                     self.state = state
                 else:
-                    log.warning("Unexpected output of a build: %s", line.strip())
+                    log.warning("Unexpected output of a build: %s", line.decode(errors="replace").strip())
         if self.state.running:
             self._errors.seek(0)
             written = self._errors.read().decode(errors="replace")
@@ -122,21 +128,3 @@ def oom_kills() -> int:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0
-
-
-def state_of(line: str) -> BuildState | None:
-    """The state in a line of the process's output, or None for any other line."""
-    try:
-        return _state(json.loads(line))
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
-        return None
-
-
-def _state(line: dict[str, Any]) -> BuildState:
-    match line["step"]:
-        case "ready":
-            return BuildState("ready", version=str(line["version"]))
-        case "failed":
-            return BuildState("failed", sentence=str(line["sentence"]), later=bool(line["later"]))
-        case step:
-            return BuildState(str(step), int(line["done"]), int(line["total"]))

@@ -18,7 +18,7 @@ from vibecheck.emotions import NAMES
 from vibecheck.models import registry_rows
 from vibecheck.records import calibration_rows
 from vibecheck.records.db.tables import PROBABILITIES
-from vibecheck.records.db.transactions import database_now, reading, writing
+from vibecheck.records.db.transactions import database_now, reading
 from vibecheck.records.labels import audits
 from vibecheck.records.learned_calibration import LearnedCalibration, LearnedScaling
 from vibecheck.records.outbox import messages
@@ -91,8 +91,7 @@ class Calibrations:
         self, version: str, learned: LearnedScaling, before: LearnedCalibration | None
     ) -> LearnedCalibration | None:
         """Puts a calibration into use, unless another process was faster."""
-        with writing(self._engine) as connection:
-            registry_rows.lock(connection)
+        with registry_rows.changing(self._engine) as connection:
             if calibration_rows.in_use(connection, version) != before:
                 return None
             now = database_now(connection)

@@ -13,9 +13,9 @@ from vibecheck.vision.model_source import EMBEDDED_NAME
 
 def compared(registry: Registry) -> tuple[str, ...]:
     """The versions that read each vibe check, the champion first. Raises RecordsError."""
-    watched = watched_promotion(registry)
+    champion, watched = registry.aliases()[CHAMPION], watched_promotion(registry)
     before = (watched.replaced,) if watched and watched.replaced else ()
-    return tuple(dict.fromkeys((registry.aliases()[CHAMPION], *candidates(registry), *before)))
+    return tuple(dict.fromkeys((champion, *candidates(registry, champion), *before)))
 
 
 def watched_promotion(registry: Registry) -> Promotion | None:
@@ -34,11 +34,10 @@ def watched_promotion(registry: Registry) -> Promotion | None:
     return None if gone else last
 
 
-def candidates(registry: Registry) -> list[str]:
-    """The challenger, and the embedded model unless it was discarded."""
+def candidates(registry: Registry, champion: str) -> list[str]:
+    """What may replace this champion: the challenger, and the embedded model unless it was discarded."""
     shipped = Manifest.read(EMBEDDED).version
-    challenger = registry.aliases().get(CHALLENGER)
-    wanted = [challenger] if challenger else []
+    wanted = [registry.aliases().get(CHALLENGER)]
     if registry.get(shipped).metrics.get(DISCARDED) is None:
         wanted.append(shipped)
-    return list(dict.fromkeys(wanted))
+    return [each for each in dict.fromkeys(wanted) if each and each != champion]

@@ -75,9 +75,7 @@ class Shelf:
 
     def versions(self) -> list[str]:
         """The versions with a folder here, damaged or not."""
-        if not self._root.is_dir():
-            return []
-        folders = [folder for folder in sorted(self._root.iterdir()) if not folder.name.startswith(".")]
+        folders = sorted(self._root.glob("[!.]*"))
         return [report["version"] for folder in folders if (report := _read_report(folder))]
 
     @contextmanager
@@ -100,8 +98,7 @@ class Shelf:
         """Move a finished folder to its place, replacing what was there."""
         sums = {path.name: checksum(path) for path in sorted(part.iterdir()) if path.is_file()}
         report = {"format": FORMAT, "version": version} | report | {"files": sums}
-        text = json.dumps(report, indent=2) + "\n"
-        (part / REPORT_FILE).write_text(text, encoding="utf-8")
+        (part / REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         for path in part.iterdir():
             sync(path)
         sync(part)

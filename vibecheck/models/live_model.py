@@ -140,25 +140,19 @@ class LiveModel:
 
     def _change_to(self, registry: Registry, champion: Version) -> None:
         """Run another model as soon as it is installed."""
-        if champion.source == EMBEDDED_NAME:
-            if champion.version == self.embedded:
-                self._swap(registry, self._embedded_folder())
-            else:
-                sentence = f"{champion.version} did not come with this version of VibeCheck."
-                self._end_build(ModelChange(champion.version, BuildState("failed", sentence=sentence)))
-            return
-        if self._waiting(champion.version):
-            return
-        if not self._build and (there := self._shelf.find(champion.version)):
+        version, shipped = champion.version, champion.source == EMBEDDED_NAME
+        if shipped and version == self.embedded:
+            self._swap(registry, self._embedded_folder())
+        elif shipped:
+            sentence = f"{version} did not come with this version of VibeCheck."
+            self._end_build(ModelChange(version, BuildState("failed", sentence=sentence)))
+        elif not self._build and not self._waiting(version) and (there := self._shelf.find(version)):
             try:
                 self._swap(registry, there.folder)
             except ModelError as error:
-                self._failed(champion.version, BuildState("failed", sentence=str(error)))
-            return
-        version = self._prepared(champion.version, champion.source)
-        if version and version != champion.version:
-            sentence = f"{champion.source} is no longer {champion.version}, but {version}."
-            self._failed(champion.version, BuildState("failed", sentence=sentence))
+                self._failed(version, str(error))
+        elif (built := self._prepared(version, champion.source)) not in (None, version):
+            self._failed(version, f"{champion.source} is no longer {version}, but {built}.")
 
     def _prepared(self, wanted: str, source: str) -> str | None:
         """The version built from `source` once it is ready, else None: it is being built, or has failed."""
@@ -176,7 +170,7 @@ class LiveModel:
         self._build.wait()
         self._build = None
         if state.step == "failed":
-            self._failed(wanted, state)
+            self._failed(wanted, state.sentence, state.later)
             return None
         return state.version
 
@@ -184,10 +178,11 @@ class LiveModel:
         """Whether it has failed and must not be retried yet."""
         return time.monotonic() < self._not_before.get(wanted, 0.0)
 
-    def _failed(self, wanted: str, state: BuildState) -> None:
-        self._not_before[wanted] = time.monotonic() + RETRY_AFTER if state.later else float("inf")
-        log.info("%s", state.sentence)
-        self._end_build(ModelChange(wanted, state))
+    def _failed(self, wanted: str, sentence: str, later: bool = False) -> None:
+        """Keep the current model; `later` says whether a retry may help."""
+        self._not_before[wanted] = time.monotonic() + RETRY_AFTER if later else float("inf")
+        log.info("%s", sentence)
+        self._end_build(ModelChange(wanted, BuildState("failed", sentence=sentence, later=later)))
 
     def _swap(self, registry: Registry, folder: Path) -> None:
         """Run the model in `folder` from the next frame on. Raises ModelError."""

@@ -10,18 +10,25 @@ It knows versions, not files, and never loads a model.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, select
 
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import ATTEMPTS, PROOF, Proof, attempts_of, refusal
-from vibecheck.models import embedded_model, registry_records, registry_rows
+from vibecheck.models import registry_records, registry_rows
 from vibecheck.models.calibrations import Calibrations
 from vibecheck.models.registry_records import VersionRecord
-from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
-from vibecheck.models.version import DISCARDED, Entry, Version, moment_of
+from vibecheck.models.version import (
+    CHALLENGER,
+    CHAMPION,
+    DISCARDED,
+    PREVIOUS,
+    Entry,
+    Version,
+    moment_of,
+)
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.tables import registered_models, trained_on
 from vibecheck.records.db.transactions import reading, writing
@@ -49,7 +56,7 @@ class Registry:
         """The registry in the records that the settings name, with the embedded model as first champion."""
         registry = cls(open_database(settings.records_url, settings.sends))
         try:
-            embedded_model.register(registry._engine, Manifest.read(EMBEDDED))
+            registry._register_embedded(Manifest.read(EMBEDDED))
         except BaseException:
             registry.close()
             raise
@@ -58,6 +65,30 @@ class Registry:
     def close(self) -> None:
         """Closes the connections to the database."""
         self._engine.dispose()
+
+    def _register_embedded(self, shipped: Manifest) -> None:
+        """Registers the embedded model, and makes it the champion if there is none that can run.
+
+        That is in a new installation, and after an update that removed the embedded model before it. Each
+        becomes the champion at most once, or copies of two releases would take turns.
+        """
+        with reading(self._engine) as connection:
+            known = registry_rows.find(connection, shipped.version) is not None
+            if known and CHAMPION in registry_rows.aliases_of(connection):
+                return
+        now, why = datetime.now(UTC), "It ships with VibeCheck."
+        with registry_rows.changing(self._engine) as connection:
+            new = registry_rows.find(connection, shipped.version) is None
+            if new:
+                registry_rows.add(connection, shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
+                messages.enqueue_model(connection, shipped.version)
+            before = registry_rows.aliases_of(connection).get(CHAMPION)
+            kind = "first" if registry_rows.standing_in(connection) else "override"
+            if before is not None:
+                if not new or registry_rows.get(connection, before).source != EMBEDDED_NAME:
+                    return
+                why = f"It came with an update of VibeCheck, in place of {before}."
+            registry_rows.promoted(connection, Promotion(shipped.version, before, kind, why, now))
 
     def register(
         self,
@@ -75,40 +106,20 @@ class Registry:
         there any more count as deleted. For a version that is there already, metrics and predictions are
         merged into the existing ones.
         """
-        with writing(self._engine) as connection:
-            registry_rows.lock(connection)
+        with registry_rows.changing(self._engine) as connection:
             registry_rows.add(connection, version, origin, source, metrics, now)
             registry_rows.learn(connection, version, predictions, all_recorded)
             messages.enqueue_model(connection, version)
 
     def versions(self) -> list[Version]:
         """All versions, oldest first."""
-        query = (
-            select(
-                registered_models,
-                func.count(trained_on.c.prediction_id).label("trained_on"),
-                func.count(trained_on.c.deleted_at).label("deleted"),
-            )
-            .outerjoin(trained_on, trained_on.c.version == registered_models.c.version)
-            .group_by(registered_models.c.version)
-            .order_by(registered_models.c.registered_at, registered_models.c.version)
-        )
-        # Postgres cannot group by JSON columns, so it groups by the key, on which the rest depends.
         with reading(self._engine) as connection:
-            return [Version(**row) for row in connection.execute(query).mappings()]
+            return registry_rows.versions_of(connection)
 
     def get(self, version: str) -> Version:
         """One version. Raises ModelError if it is not registered."""
-        query = select(registered_models).where(registered_models.c.version == version)
-        learned = select(func.count(), func.count(trained_on.c.deleted_at)).where(
-            trained_on.c.version == version
-        )
         with reading(self._engine) as connection:
-            row = connection.execute(query).mappings().one_or_none()
-            if row is None:
-                raise registry_rows.unknown(version)
-            count, deleted = connection.execute(learned).one()
-            return Version(**row, trained_on=count, deleted=deleted)
+            return registry_rows.get(connection, version)
 
     def record(self, version: str) -> VersionRecord | None:
         """Everything known about a version, for a copy outside the records; None if it is not registered."""
@@ -117,7 +128,7 @@ class Registry:
 
     def merge(self, found: Sequence[VersionRecord], told: Collection[Promotion]) -> int:
         """Adds missing versions and promotions; returns how many versions were new."""
-        with writing(self._engine) as connection:
+        with registry_rows.changing(self._engine) as connection:
             return registry_records.merge(connection, found, told)
 
     def enqueue_all(self) -> None:
@@ -128,9 +139,9 @@ class Registry:
 
     def note(self, version: str, name: str, value: object) -> None:
         """Adds a metric to a version without reporting it to Comet."""
-        with writing(self._engine) as connection:
-            registry_rows.lock(connection)
-            registry_rows.set_metric(connection, version, name, value)
+        with registry_rows.changing(self._engine) as connection:
+            if found := registry_rows.find(connection, version):
+                registry_rows.set_metrics(connection, version, {**found.metrics, name: value})
 
     def trained_on(self, version: str) -> list[str]:
         """The sorted ids of the predictions that a version was trained on, including deleted ones."""
@@ -173,14 +184,13 @@ class Registry:
 
     def challenge(self, version: str) -> None:
         """Makes a version the challenger. Raises ModelError if it is not registered or is the champion."""
-        with writing(self._engine) as connection:
-            registry_rows.lock(connection)
-            metrics = registry_rows.metrics_of(connection, version)
+        with registry_rows.changing(self._engine) as connection:
+            metrics = registry_rows.get(connection, version).metrics
             aliases = registry_rows.aliases_of(connection)
             if aliases.get(CHAMPION) == version:
                 raise ModelError(f"{version} is the champion already.")
             registry_rows.set_alias(connection, CHALLENGER, version)
-            registry_rows.note(connection, version, metrics | {DISCARDED: None})
+            registry_rows.note(connection, version, {**metrics, DISCARDED: None})
             if (before := aliases.get(CHALLENGER)) not in (None, version):
                 messages.enqueue_model(connection, before)
 
@@ -201,25 +211,23 @@ class Registry:
 
     def prove(self, version: str, proof: Proof) -> None:
         """Stores the proof with its version, replacing an earlier one. Raises ModelError if unknown."""
-        with writing(self._engine) as connection:
-            registry_rows.lock(connection)
-            metrics = registry_rows.metrics_of(connection, version)
+        with registry_rows.changing(self._engine) as connection:
+            metrics = registry_rows.get(connection, version).metrics
             attempts = attempts_of(metrics) | {proof.against: proof.attempt}
-            registry_rows.note(connection, version, metrics | {PROOF: proof.plain(), ATTEMPTS: attempts})
+            registry_rows.note(connection, version, {**metrics, PROOF: proof.plain(), ATTEMPTS: attempts})
 
     def discard(self, version: str, now: datetime) -> None:
         """Discards a version: it is no longer the challenger, but remains registered.
 
         Raises ModelError if it is not registered, or is the champion or the one to roll back to.
         """
-        with writing(self._engine) as connection:
-            registry_rows.lock(connection)
-            metrics = registry_rows.metrics_of(connection, version)
+        with registry_rows.changing(self._engine) as connection:
+            metrics = registry_rows.get(connection, version).metrics
             for alias in (CHAMPION, PREVIOUS):
                 if registry_rows.aliases_of(connection).get(alias) == version:
                     raise ModelError(f"{version} is the {alias} model: promote another one first.")
             registry_rows.clear_alias(connection, CHALLENGER, version)
-            registry_rows.note(connection, version, metrics | {DISCARDED: now.isoformat()})
+            registry_rows.note(connection, version, {**metrics, DISCARDED: now.isoformat()})
 
     def promote(self, version: str, why: str, now: datetime, override: bool = False) -> Promotion:
         """Makes a version the champion; the one before becomes `previous`.
@@ -230,9 +238,8 @@ class Registry:
         """
         if not why.strip():
             raise ModelError("A promotion needs a reason: say why.")
-        with writing(self._engine) as connection:
-            registry_rows.lock(connection)
-            metrics = registry_rows.metrics_of(connection, version)
+        with registry_rows.changing(self._engine) as connection:
+            metrics = registry_rows.get(connection, version).metrics
             before = registry_rows.aliases_of(connection).get(CHAMPION)
             if before == version:
                 raise ModelError(f"{version} is the champion already.")
@@ -240,7 +247,7 @@ class Registry:
             if refused and not override:
                 raise ModelError(refused)
             if DISCARDED in metrics:
-                registry_rows.note(connection, version, metrics | {DISCARDED: None})
+                registry_rows.note(connection, version, {**metrics, DISCARDED: None})
             kind = "override" if refused else "promotion"
             return registry_rows.promoted(connection, Promotion(version, before, kind, why.strip(), now))
 
@@ -255,9 +262,8 @@ class Registry:
         If several copies of the app start together, only one does it. Raises ModelError if the version is not
         registered.
         """
-        with writing(self._engine) as connection:
-            registry_rows.lock(connection)
-            registry_rows.metrics_of(connection, version)
+        with registry_rows.changing(self._engine) as connection:
+            registry_rows.get(connection, version)
             before = registry_rows.aliases_of(connection).get(CHAMPION)
             if before == version or not registry_rows.standing_in(connection):
                 return False
@@ -269,8 +275,7 @@ class Registry:
 
         Raises ModelError if there was no champion before, or if another one than `champion` runs by now.
         """
-        with writing(self._engine) as connection:
-            registry_rows.lock(connection)
+        with registry_rows.changing(self._engine) as connection:
             aliases = registry_rows.aliases_of(connection)
             if PREVIOUS not in aliases:
                 raise ModelError(

@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy import Connection, delete, insert, select
 
 from vibecheck.models import registry_rows
-from vibecheck.models.registry_rows import CHALLENGER, CHAMPION, PREVIOUS
+from vibecheck.models.version import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.names.version_name import VersionName
 from vibecheck.records import calibration_rows
 from vibecheck.records.db.tables import promotions, registered_models, trained_on
@@ -75,7 +75,6 @@ def merge(connection: Connection, found: Sequence[VersionRecord], told: Collecti
 
     If no decision was made here yet, the aliases become those after the last promotion.
     """
-    registry_rows.lock(connection)
     here = set(connection.execute(select(registered_models.c.version)).scalars())
     new = [record for record in found if record.version not in here]
     for record in new:

@@ -1,23 +1,68 @@
 """The rows of the registry, within a transaction: versions, aliases, promotions (see `registry`)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, select, text, update
+from sqlalchemy import Connection, Engine, delete, exists, func, insert, select, text, update
 
 from vibecheck.errors import ModelError
+from vibecheck.models.version import CHALLENGER, CHAMPION, PREVIOUS, Version
 from vibecheck.records.db.tables import model_aliases, promotions, registered_models, trained_on
-from vibecheck.records.db.transactions import insert_if_new
+from vibecheck.records.db.transactions import insert_if_new, writing
 from vibecheck.records.labels import learned_from
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import Promotion
 from vibecheck.vision.model_source import EMBEDDED_NAME
 
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 # The advisory lock held in Postgres while aliases move: any number that nothing else in the database uses.
 LOCK = 0x76696266
+
+_VERSIONS = (
+    select(
+        registered_models,
+        func.count(trained_on.c.prediction_id).label("trained_on"),
+        func.count(trained_on.c.deleted_at).label("deleted"),
+    )
+    .outerjoin(trained_on, trained_on.c.version == registered_models.c.version)
+    # Postgres cannot group by JSON columns, so it groups by the key, on which the rest depends.
+    .group_by(registered_models.c.version)
+    .order_by(registered_models.c.registered_at, registered_models.c.version)
+)
+
+
+@contextmanager
+def changing(engine: Engine) -> Iterator[Connection]:
+    """A writing transaction during which nobody else moves aliases; on SQLite, `writing` sees to that."""
+    with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        yield connection
+
+
+def versions_of(connection: Connection) -> list[Version]:
+    """All versions, oldest first."""
+    return [Version(**row) for row in connection.execute(_VERSIONS).mappings()]
+
+
+def find(connection: Connection, version: str) -> Version | None:
+    """A version; None if it is not registered."""
+    query = _VERSIONS.where(registered_models.c.version == version)
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else Version(**row)
+
+
+def get(connection: Connection, version: str) -> Version:
+    """A version. Raises ModelError if it is not registered."""
+    found = find(connection, version)
+    if found is None:
+        raise ModelError(
+            f"{version} is not registered. python -m vibecheck models list shows what is; "
+            "python -m vibecheck compile MODEL adds one."
+        )
+    return found
 
 
 def add(
@@ -27,7 +72,7 @@ def add(
     row = {"version": version, "origin": origin, "source": source, "registered_at": now}
     if insert_if_new(connection, registered_models, row | {"metrics": dict(metrics)}):
         return
-    known = metrics_of(connection, version) | dict(metrics)
+    known = {**get(connection, version).metrics, **metrics}
     values = {"origin": origin, "source": source, "metrics": known}
     connection.execute(update(registered_models).where(registered_models.c.version == version).values(values))
 
@@ -62,12 +107,6 @@ def promotions_of(connection: Connection) -> list[Promotion]:
     return [Promotion(**row) for row in connection.execute(query).mappings()]
 
 
-def lock(connection: Connection) -> None:
-    """Keeps others from moving aliases until the transaction ends; on SQLite, `writing` does."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-
-
 def aliases_of(connection: Connection) -> dict[str, str]:
     """Which version each alias names."""
     return {row.alias: row.version for row in connection.execute(select(model_aliases))}
@@ -87,50 +126,24 @@ def clear_alias(connection: Connection, alias: str, version: str | None = None) 
     connection.execute(delete(model_aliases).where(named))
 
 
-def metrics_of(connection: Connection, version: str) -> dict[str, Any]:
-    """The metrics of a version. Raises ModelError if it is not registered."""
-    query = select(registered_models.c.metrics).where(registered_models.c.version == version)
-    found = connection.execute(query).one_or_none()
-    if found is None:
-        raise unknown(version)
-    return dict(found.metrics)
+def set_metrics(connection: Connection, version: str, metrics: Mapping[str, Any]) -> None:
+    """Stores the metrics of a version, without those that are None."""
+    known = {name: value for name, value in metrics.items() if value is not None}
+    same = registered_models.c.version == version
+    connection.execute(update(registered_models).where(same).values(metrics=known))
 
 
 def note(connection: Connection, version: str, metrics: Mapping[str, Any]) -> None:
     """Stores the metrics of a version, and queues it for Comet."""
-    known = {name: value for name, value in metrics.items() if value is not None}
-    same = registered_models.c.version == version
-    connection.execute(update(registered_models).where(same).values(metrics=known))
+    set_metrics(connection, version, metrics)
     messages.enqueue_model(connection, version)
-
-
-def set_metric(connection: Connection, version: str, name: str, value: object) -> None:
-    """Adds a metric to a version; does nothing if it is not registered."""
-    same = registered_models.c.version == version
-    known = connection.execute(select(registered_models.c.metrics).where(same)).scalar_one_or_none()
-    if known is not None:
-        values = {"metrics": dict(known) | {name: value}}
-        connection.execute(update(registered_models).where(same).values(values))
-
-
-def source_of(connection: Connection, version: str) -> str | None:
-    """The source that a version is built from; None if it is not registered."""
-    query = select(registered_models.c.source).where(registered_models.c.version == version)
-    return connection.execute(query).scalar_one_or_none()
 
 
 def standing_in(connection: Connection) -> bool:
     """Whether the champion is an embedded model that nobody decided on, or there is none yet."""
     champion = aliases_of(connection).get(CHAMPION)
+    if champion is None:
+        return True
     decided = exists().where(promotions.c.kind != "first")
-    return champion is None or (
-        source_of(connection, champion) == EMBEDDED_NAME
-        and not connection.execute(select(decided)).scalar_one()
-    )
-
-
-def unknown(version: str) -> ModelError:
-    return ModelError(
-        f"{version} is not registered. python -m vibecheck models list shows what is; "
-        "python -m vibecheck compile MODEL adds one."
-    )
+    shipped = get(connection, champion).source == EMBEDDED_NAME
+    return shipped and not connection.execute(select(decided)).scalar_one()

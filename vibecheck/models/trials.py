@@ -61,7 +61,7 @@ def running(registry: Registry, statistics: StatisticsQueries, by_group: bool = 
     With `by_group`, also by mood and error slice.
     """
     champion = registry.champion().version
-    others = [each for each in candidates(registry) if each != champion]
+    others = candidates(registry, champion)
     if not others:
         return ()
     found = statistics.judged((champion, *others))
@@ -100,21 +100,16 @@ def settle_bets(
     Bets of the last quarter stay open for late labels. Raises RecordsError.
     """
     champion, watched = registry.champion().version, watched_promotion(registry)
-    pairs: list[tuple[str, datetime | None]] = [
-        (each, None) for each in candidates(registry) if each != champion
-    ]
+    pairs: list[tuple[str, datetime | None]] = [(each, None) for each in candidates(registry, champion)]
     if watched and watched.replaced:
         pairs.append((watched.replaced, watched.made_at))
-    if not pairs:
-        return
     found = statistics.judged((champion, *(version for version, _ in pairs)))
     for version, since in pairs:
         before = settled_of(registry.get(version).metrics, champion, since)
         faces = same_faces(found, champion, version, since)
         oldest = model_comparison.oldest_open(faces, before)
         if oldest is not None and oldest < now - retention / 2:
-            until = now - retention / 4
-            new = model_comparison.settle(faces, before, until)
+            new = model_comparison.settle(faces, before, until=now - retention / 4)
             registry.note(version, name_of(champion, since), new.plain())
 
 

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from vibecheck.evaluation.proof import Proof, proof_of
-from vibecheck.models.registry_rows import CHAMPION, PREVIOUS
 from vibecheck.records.values import Promotion, as_utc
 
+# The aliases of the version that runs, the one that waits for its proof, and the one that ran before.
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 # Among a version's metrics: when somebody discarded it.
 DISCARDED = "discarded_at"
 
