@@ -12,6 +12,7 @@ import typer
 
 from vibecheck.cli.output_file import output_file
 from vibecheck.cli.progress_bar import progress_bar
+from vibecheck.cli.records import open_store
 from vibecheck.errors import SettingsError
 from vibecheck.settings import Settings
 
@@ -53,11 +54,9 @@ def restore(
     """
     from vibecheck.comet.restore import restore as read_back
     from vibecheck.comet.restore import since_days
-    from vibecheck.records.store import Store
 
     settings = Settings.load()
-    store = Store.open(settings.records_url, settings.images_url, settings.sends)
-    with progress_bar(stays=True) as progress:
+    with open_store(settings) as store, progress_bar(stays=True) as progress:
         reading = progress.add_task("Days", total=None)
         fetching = progress.add_task("Pictures", total=None)
 
@@ -67,8 +66,7 @@ def restore(
             total = max(looked_at, at.pictures_left)
             progress.update(fetching, total=total, completed=total - at.pictures_left)
 
-        since = since_days(days or settings.retention_days)
-        at = read_back(settings, store, since, say)
+        at = read_back(settings, store, since_days(days or settings.retention_days), say)
     typer.echo(
         f"Days in Comet: {at.days}. New here: predictions {at.predictions}, labels {at.labels}, "
         f"pictures {at.pictures}."
@@ -84,13 +82,11 @@ def export(
 ) -> None:
     """Write all predictions with their effective labels, oldest first, as a CSV file."""
     from vibecheck.comet.feedback_log import lines, row
-    from vibecheck.records.store import Store
 
-    settings = Settings.load()
-    store = Store.open(settings.records_url, settings.images_url, settings.sends)
-    rows = (row(prediction, label) for prediction, label in store.history())
-    if str(path) == "-":
-        sys.stdout.writelines(lines(rows))
-        return
-    with output_file(path) as file:
-        file.writelines(line.encode() for line in lines(rows))
+    with open_store(Settings.load()) as store:
+        rows = (row(prediction, label) for prediction, label in store.history())
+        if str(path) == "-":
+            sys.stdout.writelines(lines(rows))
+            return
+        with output_file(path) as file:
+            file.writelines(line.encode() for line in lines(rows))

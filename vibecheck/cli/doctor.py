@@ -37,11 +37,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
     parts: tuple[tuple[str, Callable[[Settings], str], bool], ...] = (
         ("model", _model, True),
         ("face detector", _detector, True),
-        ("records", _records, True),
-        ("pictures", _pictures, True),
+        ("records", lambda each: Store.open(each.records_url, each.images_url).check(), True),
+        ("pictures", lambda each: Pictures(each.images_url).check(), True),
         ("access", _access, True),
         ("live model", _live_model, False),
-        ("Spotify", _spotify, False),
+        ("Spotify", lambda each: Music.open(each).check(), False),
         ("Comet", _comet, False),
         ("camera relay", _relay, False),
         ("alerts", _alerts, False),
@@ -94,14 +94,6 @@ def _detector(settings: Settings) -> str:
     return f"YuNet ({WEIGHTS.name})."
 
 
-def _records(settings: Settings) -> str:
-    return Store.open(settings.records_url, settings.images_url).check()
-
-
-def _pictures(settings: Settings) -> str:
-    return Pictures(settings.images_url).check()
-
-
 def _access(settings: Settings) -> str:
     lists = {"LABELLERS": settings.labellers, "ANALYSTS": settings.analysts, "TRAINERS": settings.trainers}
     named = [f"VIBECHECK_{name}" for name, guests in lists.items() if guests]
@@ -119,10 +111,6 @@ def _access(settings: Settings) -> str:
     if settings.access_token:
         return "All pages open with ?access= and VIBECHECK_ACCESS_TOKEN after their address."
     return "All pages open with a link that is printed in the terminal, a new one at each start."
-
-
-def _spotify(settings: Settings) -> str:
-    return Music.open(settings).check()
 
 
 def _comet(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vibecheck.cli.output_file import output_file
+from vibecheck.cli.records import open_store
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,16 +52,12 @@ def _known(
     from vibecheck.analytics.overview import PERIODS, compute_model_status, compute_overview
     from vibecheck.models.installed import champion_manifest
     from vibecheck.records.stats.steps import STEPS
-    from vibecheck.records.store import Store
 
     for option, value, allowed in (("--period", period, tuple(PERIODS)), ("--step", step, STEPS)):
         if value not in allowed:
             raise typer.BadParameter(f"{value!r} is not one of: {', '.join(allowed)}.", param_hint=option)
     settings, today = Settings.load(), datetime.now(UTC).date()
-    store = Store.open(settings.records_url, settings.images_url)
-    try:
+    with open_store(settings) as store:
         manifest = champion_manifest(settings)
         overview = compute_overview(store.statistics, today, period, model, source, step)
         return overview, compute_model_status(store.statistics, store.trainable, manifest, today)
-    finally:
-        store.close()

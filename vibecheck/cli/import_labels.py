@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vibecheck.cli.progress_bar import progress_bar
+from vibecheck.cli.records import open_store
 from vibecheck.errors import ModelError
 from vibecheck.settings import Settings
 from vibecheck.vision.picture_folders import left_out_sentence
@@ -114,21 +114,19 @@ def import_labels(
     """
     from vibecheck.importing import label_files
     from vibecheck.importing.importer import Importer
-    from vibecheck.records.store import Store
 
     total = label_files.count(labels)
     settings = Settings.load()
-    store = Store.open(settings.records_url, settings.images_url, settings.sends)
     reader = _reader(settings)
-    importer = Importer(
-        store,
-        reader,
-        crops=crops,
-        now=datetime.now(UTC),
-        retention_days=settings.retention_days,
-    )
     summary = ImportSummary(reader.classifier.version)
-    _count(summary, importer.run(label_files.read(labels, pictures, summary.left_out)), total)
+    with open_store(settings) as store, progress_bar() as progress:
+        importer = Importer(
+            store, reader, crops=crops, now=datetime.now(UTC), retention_days=settings.retention_days
+        )
+        task = progress.add_task("Importing", total=total)
+        for outcome in importer.run(label_files.read(labels, pictures, summary.left_out)):
+            summary.note(outcome)
+            progress.advance(task)
     if as_json:
         typer.echo(summary.as_json())
     else:
@@ -147,17 +145,6 @@ def _reader(settings: Settings) -> "Reader":
     except ModelError as error:
         typer.echo(f"{error} Meanwhile the embedded model reads the pictures.", err=True)
         return Reader.open(threads=settings.threads)
-
-
-def _count(
-    summary: ImportSummary, outcomes: Iterable["ImportedPicture | RefusedPicture"], total: int
-) -> None:
-    """Count the outcomes, with a progress bar on a terminal."""
-    with progress_bar() as progress:
-        task = progress.add_task("Importing", total=total)
-        for outcome in outcomes:
-            summary.note(outcome)
-            progress.advance(task)
 
 
 def _pictures(count: int) -> str:

@@ -5,10 +5,9 @@ Each command imports what it needs itself: `--help` and `predict` should not wai
 
 import io
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -21,11 +20,9 @@ from vibecheck.cli.demo import demo
 from vibecheck.cli.figures import report, stats
 from vibecheck.cli.import_labels import import_labels
 from vibecheck.cli.predict import predict
+from vibecheck.cli.records import open_store
 from vibecheck.errors import VibeCheckError
 from vibecheck.settings import Settings
-
-if TYPE_CHECKING:
-    from vibecheck.records.store import Store
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -79,7 +76,7 @@ def forget(
     Exits with 1 if one of them was not there, else with 0.
     """
     now = datetime.now(UTC)
-    with _store() as store:
+    with open_store(Settings.load()) as store:
         forgotten = store.forget(prediction_ids, now)
         marked = store.marked_since(now)
     for prediction_id in dict.fromkeys(prediction_ids):
@@ -101,9 +98,9 @@ def purge(
     ] = None,
 ) -> None:
     """Delete all vibe checks that are older than some days, everywhere they were sent."""
-    days = Settings.load().retention_days if older_than is None else older_than
-    now = datetime.now(UTC)
-    with _store() as store:
+    settings, now = Settings.load(), datetime.now(UTC)
+    days = settings.retention_days if older_than is None else older_than
+    with open_store(settings) as store:
         deleted = store.purge(now - timedelta(days=days))
         marked = store.marked_since(now)
     typer.echo(f"{deleted} vibe checks older than {days} days are deleted.")
@@ -114,18 +111,6 @@ def _tell_marked(marked: Mapping[str, int]) -> None:
     """Name the models that learned from deleted vibe checks, since they cannot unlearn."""
     for version, count in marked.items():
         typer.echo(f"{version} learned from {count} of them, and is marked.")
-
-
-@contextmanager
-def _store() -> Iterator["Store"]:
-    from vibecheck.records.store import Store
-
-    settings = Settings.load()
-    store = Store.open(settings.records_url, settings.images_url, settings.sends)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 app.command("import")(import_labels)

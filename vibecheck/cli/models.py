@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vibecheck.cli.records import open_store
 from vibecheck.emotions import NAMES
 from vibecheck.settings import Settings
 
@@ -32,16 +33,14 @@ def list_models(
     from vibecheck.models import trials
     from vibecheck.models.installed import Shelf
     from vibecheck.models.registry import Registry
-    from vibecheck.records.store import Store
     from vibecheck.vision.classifier import EMBEDDED
     from vibecheck.vision.manifest import Manifest
 
     settings = Settings.load()
     registry, shelf, shipped = Registry.open(settings), Shelf(settings.data), Manifest.read(EMBEDDED).version
-    store = Store.open(settings.records_url, settings.images_url, settings.sends)
-    compared = {each.version: each for each in trials.running(registry, store.statistics)}
-    guard = trials.guard(registry, store.statistics)
-    store.close()
+    with open_store(settings) as store:
+        compared = {each.version: each for each in trials.running(registry, store.statistics)}
+        guard = trials.guard(registry, store.statistics)
     rows: list[dict[str, Any]] = [
         {
             "version": entry.version.version,
@@ -147,15 +146,13 @@ def promote(
     """
     from vibecheck.models import trials
     from vibecheck.models.registry import Registry
-    from vibecheck.records.store import Store
 
     settings = Settings.load()
     registry = Registry.open(settings)
-    store = Store.open(settings.records_url, settings.images_url, settings.sends)
-    for trial in trials.running(registry, store.statistics):
-        if trial.version == version and trial.verdict.proved:
-            trials.keep(registry, trial, datetime.now(UTC))
-    store.close()
+    with open_store(settings) as store:
+        for trial in trials.running(registry, store.statistics):
+            if trial.version == version and trial.verdict.proved:
+                trials.keep(registry, trial, datetime.now(UTC))
     proof = registry.get(version).proof
     why = override or why or (proof.reason if proof else "no proof")
     done = registry.promote(version, why, datetime.now(UTC), override=bool(override))

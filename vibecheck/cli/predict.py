@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from rich.table import Table
 
 from vibecheck.cli.output_file import output_file
 from vibecheck.cli.progress_bar import progress_bar
-from vibecheck.emotions import BY_NAME, NAMES
+from vibecheck.emotions import BY_NAME, NAMES, Distribution
 from vibecheck.errors import NoFace, PictureError
 from vibecheck.settings import Settings
 from vibecheck.vision.model_source import EMBEDDED_NAME
@@ -22,8 +23,7 @@ from vibecheck.vision.picture_folders import is_video, left_out_sentence, pictur
 
 if TYPE_CHECKING:
     from vibecheck.video.clip import ClipReading, ClipSummary
-    from vibecheck.vision.faces import Face
-    from vibecheck.vision.reader import Reader
+    from vibecheck.vision.reader import Reader, Reading
 
 COULD_NOT_READ = 1
 PLOTS = (".png", ".html")
@@ -114,22 +114,15 @@ def _answer(path: Path, reader: "Reader", detect: bool) -> tuple[dict, bool]:
     """What is printed about a picture, and whether it could be read as one."""
     from vibecheck.vision.images import read_file
 
-    answer = _no_answer(path)
     try:
         picture = read_file(path)
         reading = reader.read_still(picture) if detect else reader.read_crop(picture)
-        if reading.probabilities is None or reading.face is None:
+        if reading.face is None:
             raise NoFace("No face was found in this picture.")
     except PictureError as error:
-        return answer | {"error": str(error)}, isinstance(error, NoFace)
-    return answer | {
-        "face": _box(reading.face) if detect else None,
-        "mood": reading.mood,
-        "confidence": reading.confidence,
-        "probabilities": dict(zip(NAMES, reading.probabilities, strict=True)),
-        "model": reading.model.version,
-        "hints": list(reading.hints),
-    }, True
+        return _no_answer(path) | {"error": str(error)}, isinstance(error, NoFace)
+    whole = {} if detect else {"face": None}
+    return _no_answer(path) | _mood(reading, reading) | whole, True
 
 
 def _no_answer(path: Path) -> dict:
@@ -137,8 +130,19 @@ def _no_answer(path: Path) -> dict:
     return {"path": str(path)} | dict.fromkeys(keys)
 
 
-def _box(face: "Face") -> dict[str, float]:
-    return {"x": face.x, "y": face.y, "width": face.width, "height": face.height}
+def _mood(reading: "Reading", shown: "Reading | Distribution | None") -> dict:
+    """The face that was read, and the mood shown for it; nothing without a face."""
+    face = reading.face
+    if face is None or shown is None or shown.probabilities is None:
+        return {}
+    return {
+        "face": {"x": face.x, "y": face.y, "width": face.width, "height": face.height},
+        "mood": shown.mood,
+        "confidence": shown.confidence,
+        "probabilities": dict(zip(NAMES, shown.probabilities, strict=True)),
+        "model": reading.model.version,
+        "hints": list(reading.hints),
+    }
 
 
 def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, plot: Path | None) -> bool:
@@ -150,7 +154,8 @@ def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, pl
         with Clip(path) as clip, _progress(f"Reading {path.name}", clip.seconds) as advance:
             for each in clip.read(reader, every):
                 if as_json:
-                    typer.echo(json.dumps(_answer_at(path, each)))
+                    when = {"at_s": round(each.at_s, 3), "faces": len(each.reading.faces)}
+                    typer.echo(json.dumps(_no_answer(path) | when | _mood(each.reading, each.mood)))
                 advance(each.at_s - (readings[-1].at_s if readings else 0.0))
                 readings.append(each.without_pixels())
     except PictureError as error:
@@ -159,37 +164,13 @@ def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, pl
     summary = summarise(readings, every)
     damage = "" if clip.damaged_at is None else f"It is damaged or cut short after {clip.damaged_at:.1f} s."
     if as_json:
-        typer.echo(json.dumps({"path": str(path), "summary": _as_json(summary), "error": damage or None}))
+        told = asdict(summary) | {"seconds": round(summary.seconds, 3), "mood": summary.prevailing}
+        typer.echo(json.dumps({"path": str(path), "summary": told, "error": damage or None}))
     else:
         _print_summary(path, summary, damage)
     if plot:
         _plot(plot, path, readings, every)
     return not damage
-
-
-def _answer_at(path: Path, each: "ClipReading") -> dict:
-    answer = _no_answer(path) | {"at_s": round(each.at_s, 3), "faces": len(each.reading.faces)}
-    if each.reading.face is None or each.mood is None:
-        return answer
-    return answer | {
-        "face": _box(each.reading.face),
-        "mood": each.mood.mood,
-        "confidence": each.mood.confidence,
-        "probabilities": dict(zip(NAMES, each.mood.probabilities, strict=True)),
-        "model": each.reading.model.version,
-        "hints": list(each.reading.hints),
-    }
-
-
-def _as_json(summary: "ClipSummary") -> dict:
-    return {
-        "seconds": round(summary.seconds, 3),
-        "readings": summary.readings,
-        "face_share": summary.face_share,
-        "shares": summary.shares,
-        "changes": summary.changes,
-        "mood": summary.prevailing,
-    }
 
 
 def _plot(out: Path, path: Path, readings: list["ClipReading"], every: float) -> None:
@@ -218,24 +199,19 @@ def _print_table(answers: list[dict]) -> None:
     table = Table("picture", "mood", "confidence", "", box=None, pad_edge=False)
     table.columns[0].overflow = table.columns[3].overflow = "fold"
     for answer in answers:
-        table.add_row(*_row(answer))
+        path = escape(answer["path"])
+        if answer["mood"] is None:  # the table names the picture already
+            table.add_row(path, "", "", escape(answer["error"].replace(answer["path"], "It", 1)))
+            continue
+        mood, bar = _drawn(answer["mood"], answer["confidence"])
+        table.add_row(path, mood, f"{answer['confidence']:.0%}", f"{bar} {' '.join(answer['hints'])}")
     Console().print(table)
 
 
-def _row(answer: dict) -> tuple[str, str, str, str]:
-    path = escape(answer["path"])
-    if answer["mood"] is None:
-        # The table names the picture already.
-        return path, "", "", escape(answer["error"].replace(answer["path"], "It", 1))
-    emotion = BY_NAME[answer["mood"]]
-    bar = "█" * round(answer["confidence"] * 20)
-    mood = f"{emotion.emoji} {emotion.title}"
-    return (
-        path,
-        mood,
-        f"{answer['confidence']:.0%}",
-        f"[{emotion.colour}]{bar}[/] {' '.join(answer['hints'])}",
-    )
+def _drawn(mood: str, share: float) -> tuple[str, str]:
+    """The title of a mood, and a bar in its colour as long as its share."""
+    emotion = BY_NAME[mood]
+    return f"{emotion.emoji} {emotion.title}", f"[{emotion.colour}]{'█' * round(share * 20)}[/]"
 
 
 def _print_summary(path: Path, summary: "ClipSummary", damage: str) -> None:
@@ -246,8 +222,7 @@ def _print_summary(path: Path, summary: "ClipSummary", damage: str) -> None:
     )
     table = Table("mood", "share of time", "", box=None, pad_edge=False)
     for mood, share in summary.shares.items():
-        emotion = BY_NAME[mood]
-        bar = f"[{emotion.colour}]{'█' * round(share * 20)}[/]"
-        table.add_row(f"{emotion.emoji} {emotion.title}", f"{share:.0%}", bar)
+        title, bar = _drawn(mood, share)
+        table.add_row(title, f"{share:.0%}", bar)
     if summary.shares:
         Console().print(table)
