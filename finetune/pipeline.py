@@ -6,7 +6,7 @@ Its state is in `--out`, so the same command resumes an interrupted run.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,12 @@ from finetune.data.collect import TrainingData, check, collect
 from finetune.progress import Tell
 from finetune.training import base_model, plan
 from finetune.training.base_model import Model
-from finetune.training.recipe import TrainingRecipe
 from vibecheck.errors import VibeCheckError
 from vibecheck.models.installed import champion_version
 from vibecheck.settings import Settings
 from vibecheck.training import estimate
+from vibecheck.training.recipe import TrainingRecipe
+from vibecheck.training.run_folder import TRAINED
 from vibecheck.vision.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ class Preview:
     base: Model
     device: str
     needs: estimate.Estimate
-    disk_mb: int
     restored: bool
 
 
@@ -63,11 +63,10 @@ def preview(settings: Settings, request: FineTuneRequest) -> Preview:
     """What a run would do. Raises VibeCheckError, also where there is nothing to train on."""
     base, _, collected = _inputs(settings, request, keep_sides=False)
     check(collected)
-    device = device_of(request.device)
-    pictures = len(collected.train) + len(collected.valid)
-    disk_mb = estimate.disk_mb(estimate.size_of(base.folder), pictures)
-    needs = _needs(base, collected, request.epochs, device)
-    return Preview(collected, base, device, needs, disk_mb, request.source == "comet")
+    device, size = device_of(request.device), estimate.size_of(base.folder)
+    recipe = estimate.recipe_for(size, request.epochs)
+    needs = estimate.of(size, len(collected.train), len(collected.valid), recipe, device)
+    return Preview(collected, base, device, needs, request.source == "comet")
 
 
 def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:
@@ -84,15 +83,14 @@ def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:
     if state is not None and not state.is_main_process:
         _train(None, device, tell, state)
         return
-    now = datetime.now(UTC)
-    version = f"ft-{now:%Y%m%d-%H%M%S}"
+    version = f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     out = (request.out or settings.data / "fine-tuning" / version).absolute()
     with plan.locked(out):
-        start = _start(settings, request, out, version, now, device, tell)
+        start, collected = _start(settings, request, out, version, device, tell)
         learned = _train(start, device, tell, state)
         assert learned is not None
         trained = registration.keep(out, start.base, learned, request)
-        judging = None if trained.from_records else start.collected.judging
+        judging = None if trained.from_records else collected.judging
         registration.finish(settings, out, request, tell, judging)
 
 
@@ -111,58 +109,53 @@ def _train(start: "_Started | None", device: str, tell: Tell, state: Any) -> "Le
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    """What every process needs; `collected` is for the first one only."""
+    """What every process needs."""
 
     out: Path
     base: Model
     plan: plan.RunPlan
     recipe: TrainingRecipe
-    collected: TrainingData | None = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """For the other processes, without the pictures."""
-        return _Started, (self.out, self.base, self.plan, self.recipe)
 
 
 def _start(
-    settings: Settings,
-    request: FineTuneRequest,
-    out: Path,
-    version: str,
-    now: datetime,
-    device: str,
-    tell: Tell,
-) -> _Started:
+    settings: Settings, request: FineTuneRequest, out: Path, version: str, device: str, tell: Tell
+) -> tuple[_Started, TrainingData]:
     """Collect, check, and write the plan and the data; or continue the plan of an interrupted run."""
     before = plan.read(out)
-    if registration.is_trained(out):
+    if (out / TRAINED).exists():
         raise VibeCheckError(
             f"The run in {out} is finished: name another folder with --out. If its model is not registered, "
             f"python -m finetune --register {out} does so."
         )
     base, champion, collected = _inputs(settings, request)
     size = estimate.size_of(base.folder)
-    recipe = recipe_of(size, request.epochs)
-    wanted = plan.asked(request.source, base, champion, request.since, recipe)
+    recipe = estimate.recipe_for(size, request.epochs)
+    wanted = {
+        "source": request.source,
+        "base": base.version,
+        "champion": champion.version,
+        "since": request.since and request.since.isoformat(),
+        "recipe": asdict(recipe),
+    }
     if before is None:
         check(collected)
-        needs = _needs(base, collected, request.epochs, device)
+        needs = estimate.of(size, len(collected.train), len(collected.valid), recipe, device)
         if not needs.enough:
             raise VibeCheckError(needs.refusal)
-        pictures = len(collected.train) + len(collected.valid)
-        if lacking := estimate.disk_refusal(size, pictures, out):
+        if lacking := needs.disk_refusal(out):
             raise VibeCheckError(lacking)
         labels = [
             {row.prediction_id: row.label for row in part} for part in (collected.train, collected.valid)
         ]
-        before = plan.RunPlan(version, wanted, now.isoformat(), *labels)
+        before = plan.RunPlan(version, wanted, datetime.now(UTC).isoformat(), *labels)
         plan.write(out, before)
     elif before.asked != wanted:
         raise VibeCheckError(
             f"{out} holds a run that was asked for something else: name another with --out, or delete it."
         )
     tell(collected_event(collected))
-    plan.write_data(out, before, collected, base, size.side, _classifier(champion))
+    teacher = Classifier.load(champion.folder, os.cpu_count() or 1)
+    plan.write_data(out, before, collected, base, size.side, teacher)
     tell(
         {
             "event": "started",
@@ -172,13 +165,7 @@ def _start(
             "base": base.version,
         }
     )
-    return _Started(out, base, before, recipe, collected)
-
-
-def recipe_of(size: estimate.Size, epochs: int | None) -> TrainingRecipe:
-    """The recipe that suits a network of this size; `epochs` are those in which all of it learns."""
-    schedule = estimate.schedule_for(size, epochs)
-    return TrainingRecipe(schedule.head, schedule.all, batch=schedule.batch, frozen=schedule.frozen)
+    return _Started(out, base, before, recipe), collected
 
 
 def device_of(wanted: str) -> str:
@@ -209,12 +196,6 @@ def _inputs(
     return base, champion, collected
 
 
-def _needs(base: Model, collected: TrainingData, epochs: int | None, device: str) -> estimate.Estimate:
-    size = estimate.size_of(base.folder)
-    schedule = estimate.schedule_for(size, epochs)
-    return estimate.of(size, len(collected.train), len(collected.valid), schedule, device)
-
-
 def collected_event(collected: TrainingData) -> dict[str, Any]:
     """The event that says what was collected."""
     return {
@@ -228,7 +209,3 @@ def collected_event(collected: TrainingData) -> dict[str, Any]:
         "by_class": collected.by_class(),
         "unit": "visit" if collected.by_visit else "visitor",
     }
-
-
-def _classifier(model: Model) -> Classifier:
-    return Classifier.load(model.folder, os.cpu_count() or 1)

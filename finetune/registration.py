@@ -74,11 +74,6 @@ def keep(out: Path, base: "Model", learned: "Learned", request: "FineTuneRequest
     return trained
 
 
-def is_trained(out: Path) -> bool:
-    """Whether the run in `out` has finished its training."""
-    return (out / TRAINED).exists()
-
-
 def read(out: Path) -> Trained:
     """What `keep` wrote. Raises VibeCheckError."""
     try:

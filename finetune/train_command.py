@@ -187,7 +187,7 @@ def as_plain(seen: "Preview") -> dict[str, Any]:
         "event": "planned",
         "base": seen.base.version,
         "device": seen.device,
-        "estimate": needs | {"disk_mb": seen.disk_mb},
+        "estimate": needs,
     }
 
 
@@ -201,7 +201,7 @@ def in_words(seen: "Preview") -> str:
         progress.collected_sentences(collected_event(seen.collected)),
         f"It would train {seen.base.version} on {seen.device}: at most about {needs.minutes:.0f} minutes and "
         f"{needs.memory_mb / 1000:.1f} GB of memory ({needs.available_mb / 1000:.1f} GB are free), "
-        f"{seen.disk_mb:,} MB of disk.",
+        f"{needs.disk_mb:,} MB of disk.",
     ]
     if not needs.enough:
         lines.append(needs.refusal)

@@ -14,11 +14,11 @@ from finetune.progress import Tell
 from finetune.training import blend, plan
 from finetune.training.adaptation import adapt_batch_norm, strength
 from finetune.training.base_model import Model
-from finetune.training.recipe import TrainingRecipe
 from finetune.training.student import Student, class_weights
 from finetune.training.trainer import fit
 from vibecheck.emotions import NAMES, map_labels
 from vibecheck.export.torch_model import open_folder
+from vibecheck.training.recipe import TrainingRecipe
 from vibecheck.vision.classifier import labels_of
 
 # The scores of each epoch that are kept with the version.

@@ -13,7 +13,6 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from filelock import FileLock, Timeout
 from finetune.data import dataset
 from finetune.data.collect import TrainingData
 from finetune.training.base_model import Model
-from finetune.training.recipe import TrainingRecipe
 from vibecheck.errors import VibeCheckError
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.training.run_folder import LOCK, PICTURES, write_json
@@ -46,19 +44,6 @@ class RunPlan:
     started_at: str
     train: dict[str, str]
     valid: dict[str, str]
-
-
-def asked(
-    source: str, base: Model, champion: Model, since: datetime | None, recipe: TrainingRecipe
-) -> dict[str, Any]:
-    """Everything that determines the outcome of a run, as plain JSON."""
-    return {
-        "source": source,
-        "base": base.version,
-        "champion": champion.version,
-        "since": since.isoformat() if since else None,
-        "recipe": asdict(recipe),
-    }
 
 
 @contextlib.contextmanager

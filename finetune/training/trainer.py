@@ -27,8 +27,8 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 
 from finetune.metrics import report
 from finetune.progress import Tell
-from finetune.training.recipe import HEAD, TrainingRecipe
 from finetune.training.student import Student, freeze_first, has_batch_norm, train_head_only, trainable
+from vibecheck.training.recipe import HEAD, TrainingRecipe
 
 # The best weights of a finished stage, in its folder.
 DONE = "done.pt"

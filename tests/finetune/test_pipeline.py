@@ -178,7 +178,7 @@ def test_dry_run_on_an_empty_machine_takes_base_and_champion_from_comet(tmp_path
         events: list[dict] = []
         out = tmp_path / "out"
         with pipeline.plan.locked(out):
-            started = pipeline._start(run, request, out, "ft-1", datetime.now(UTC), "cpu", events.append)
+            started, _ = pipeline._start(run, request, out, "ft-1", "cpu", events.append)
     assert events[0] == pipeline.collected_event(seen.collected) and events[1]["base"] == "tuned"
     assert started.plan.asked["champion"] == started.plan.asked["base"] == "tuned"
 

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,16 @@ from safetensors.numpy import save_file
 
 from vibecheck.errors import ModelError
 from vibecheck.training import estimate, resources
-from vibecheck.training.estimate import Schedule, Size
+from vibecheck.training.estimate import Size
+from vibecheck.training.recipe import TrainingRecipe
 from vibecheck.vision.classifier import EMBEDDED
 
 SMALL = Size(4_000_000, 80, 4.0, 10.0)
 LARGE = Size(86_000_000, 224, 450.0, 160.0)
+
+
+def recipe(head_epochs: int, epochs: int, batch: int, frozen: float) -> TrainingRecipe:
+    return TrainingRecipe(head_epochs, epochs, batch=batch, frozen=frozen)
 
 
 def transformer(folder: Path, side: int = 32) -> Path:
@@ -65,29 +71,29 @@ def test_folder_without_a_model_is_refused(tmp_path):
 
 
 def test_more_pictures_passes_or_trained_layers_take_longer():
-    passes = Schedule(2, 4, 8, 0.5)
+    passes = recipe(2, 4, 8, 0.5)
     plain = estimate.of(LARGE, 400, 100, passes).minutes
     assert estimate.of(LARGE, 800, 100, passes).minutes > plain
-    assert estimate.of(LARGE, 400, 100, Schedule(2, 8, 8, 0.5)).minutes > plain
-    assert estimate.of(LARGE, 400, 100, Schedule(2, 4, 8, 0.0)).minutes > plain
+    assert estimate.of(LARGE, 400, 100, recipe(2, 8, 8, 0.5)).minutes > plain
+    assert estimate.of(LARGE, 400, 100, recipe(2, 4, 8, 0.0)).minutes > plain
     assert estimate.of(LARGE, 400, 100, passes, "cuda").minutes < plain
     assert estimate.of(SMALL, 400, 100, passes).minutes < plain
 
 
 def test_memory_grows_with_the_model_and_the_batch():
-    small, large = (estimate.of(size, 400, 100, Schedule(2, 4, 8, 0.5)).memory_mb for size in (SMALL, LARGE))
+    small, large = (estimate.of(size, 400, 100, recipe(2, 4, 8, 0.5)).memory_mb for size in (SMALL, LARGE))
     assert 750 < small < 1200 and 3000 < large < 6000
-    assert estimate.of(LARGE, 400, 100, Schedule(2, 4, 32, 0.5)).memory_mb > large
-    assert estimate.of(LARGE, 2, 1, Schedule(2, 4, 32, 0.5)).memory_mb < large
+    assert estimate.of(LARGE, 400, 100, recipe(2, 4, 32, 0.5)).memory_mb > large
+    assert estimate.of(LARGE, 2, 1, recipe(2, 4, 32, 0.5)).memory_mb < large
 
 
 def test_machine_with_too_little_memory_is_refused_with_a_reason(monkeypatch):
     monkeypatch.setattr(estimate, "free_mb", lambda: 1000)
-    needs = estimate.of(LARGE, 400, 100, Schedule(2, 4, 8, 0.5))
+    needs = estimate.of(LARGE, 400, 100, recipe(2, 4, 8, 0.5))
     assert not needs.enough
     assert "1.0 GB are free here" in needs.refusal and "--base embedded" in needs.refusal
     monkeypatch.setattr(estimate, "free_mb", lambda: 100_000)
-    assert estimate.of(LARGE, 400, 100, Schedule(2, 4, 8, 0.5)).enough
+    assert estimate.of(LARGE, 400, 100, recipe(2, 4, 8, 0.5)).enough
 
 
 def test_memory_limit_of_a_container_is_respected(tmp_path, monkeypatch):
@@ -103,35 +109,36 @@ def test_memory_limit_of_a_container_is_respected(tmp_path, monkeypatch):
 
 
 def test_large_models_learn_in_fewer_passes_and_smaller_batches():
-    small, large = estimate.schedule_for(SMALL), estimate.schedule_for(LARGE)
-    assert small.all > large.all and small.batch > large.batch and small.frozen < large.frozen
-    assert estimate.schedule_for(SMALL, 3) == Schedule(small.head, 3, small.batch, small.frozen)
+    small, large = estimate.recipe_for(SMALL), estimate.recipe_for(LARGE)
+    assert small.epochs > large.epochs and small.batch > large.batch and small.frozen < large.frozen
+    assert estimate.recipe_for(SMALL, 3) == replace(small, epochs=3)
 
 
 def test_a_container_computes_on_as_many_cores_as_it_is_allowed(tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "CGROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
-    schedule = Schedule(2, 4, 8, 0.5)
-    whole = estimate.of(LARGE, 400, 100, schedule)
+    usual = recipe(2, 4, 8, 0.5)
+    whole = estimate.of(LARGE, 400, 100, usual)
     (tmp_path / "cpu.max").write_text("200000 100000\n")
-    limited = estimate.of(LARGE, 400, 100, schedule)
+    limited = estimate.of(LARGE, 400, 100, usual)
     assert (whole.cores, limited.cores) == (64, 2) and limited.minutes > 2 * whole.minutes
 
 
 def test_too_little_disk_space_is_reported_in_advance(tmp_path, monkeypatch):
     size = estimate.Size(4_000_000, 80, 1.0, 1.0)  # its weights take 16 MB
-    assert 200 < estimate.disk_mb(size, 500) < 300
-    assert estimate.disk_refusal(size, 500, tmp_path) is None
+    needs = estimate.of(size, 400, 100, TrainingRecipe())
+    assert 200 < needs.disk_mb < 300
+    assert needs.disk_refusal(tmp_path) is None
     usage = namedtuple("usage", "free")(100_000_000)
     monkeypatch.setattr(estimate.shutil, "disk_usage", lambda _: usage)
-    assert "100 MB are free" in estimate.disk_refusal(size, 500, tmp_path)
+    assert "100 MB are free" in needs.disk_refusal(tmp_path)
 
 
 def test_estimate_does_not_import_torch():
     code = (
         "import sys; from vibecheck.training import estimate\n"
         "from vibecheck.vision.classifier import EMBEDDED\n"
-        "estimate.of(estimate.size_of(EMBEDDED), 100, 20, estimate.Schedule(1, 1, 8, 0.0)); "
+        "estimate.of(estimate.size_of(EMBEDDED), 100, 20, estimate.TrainingRecipe(1, 1)); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,6 +17,7 @@ import psutil
 from vibecheck.errors import ModelError
 from vibecheck.models.installed import REPORT_FILE, WEIGHTS, Shelf
 from vibecheck.training import resources
+from vibecheck.training.recipe import TrainingRecipe
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.model_source import EMBEDDED_NAME
 
@@ -57,21 +58,8 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """The schedule of a training: `head` epochs of the head alone, then `all` epochs, in batches of `batch`.
-
-    `frozen` is the share of blocks that stay frozen.
-    """
-
-    head: int
-    all: int
-    batch: int
-    frozen: float
-
-
-@dataclass(frozen=True, slots=True)
 class Estimate:
-    """`minutes` at most (early stopping may end a run before), `memory_mb` at its peak.
+    """`minutes` at most (early stopping may end a run before), `memory_mb` and `disk_mb` at their peaks.
 
     `available_mb` is the free memory of this machine; `cores` are those that compute.
     """
@@ -80,6 +68,7 @@ class Estimate:
     memory_mb: int
     available_mb: int
     cores: int
+    disk_mb: int
 
     @property
     def enough(self) -> bool:
@@ -93,6 +82,16 @@ class Estimate:
             f"Fine-tuning this model needs about {self.memory_mb / 1000:.1f} GB of memory; "
             f"{self.available_mb / 1000:.1f} GB are free here. Close other programs, start from a smaller "
             "model (--base embedded), or run python -m finetune on a larger machine."
+        )
+
+    def disk_refusal(self, folder: Path) -> str | None:
+        """Why the disk of an existing folder is too full, and what to do; None where it is not."""
+        free = shutil.disk_usage(folder).free // 1_000_000
+        if self.disk_mb <= free:
+            return None
+        return (
+            f"Fine-tuning this model needs about {self.disk_mb:,} MB of disk; {free:,} MB are free in "
+            f"{folder}. Free some space, or name a folder on another disk with --out."
         )
 
 
@@ -122,41 +121,27 @@ def size_of(folder: Path) -> Size:
     return Size(parameters, side, _measured(folder) or forward, numbers * 4 / 1e6)
 
 
-def schedule_for(size: Size, epochs: int | None = None) -> Schedule:
-    """The schedule for a network of this size; `epochs` replaces the default of the second stage."""
-    usual = Schedule(5, 12, 32, 0.25) if size.parameters < LARGE else Schedule(2, 4, 8, 0.5)
-    return usual if epochs is None else Schedule(usual.head, epochs, usual.batch, usual.frozen)
+def recipe_for(size: Size, epochs: int | None = None) -> TrainingRecipe:
+    """The recipe for a network of this size; `epochs` replaces the default of the second stage."""
+    large = TrainingRecipe(head_epochs=2, epochs=4, batch=8, frozen=0.5)
+    usual = TrainingRecipe() if size.parameters < LARGE else large
+    return usual if epochs is None else replace(usual, epochs=epochs)
 
 
-def of(size: Size, train: int, valid: int, schedule: Schedule, device: str = "cpu") -> Estimate:
+def of(size: Size, train: int, valid: int, recipe: TrainingRecipe, device: str = "cpu") -> Estimate:
     """The estimate for so many training and validation pictures. `device` is cpu, cuda or mps."""
     cores = resources.cores()
     forward = size.forward_ms / 60_000  # minutes
     quick = forward * (HALF if _has_bf16() else 1.0)
-    learning = schedule.head + schedule.all * (1 + BACKWARD * (1 - schedule.frozen))
-    reading = schedule.head + schedule.all + MIXES
+    learning = recipe.head_epochs + recipe.epochs * (1 + BACKWARD * (1 - recipe.frozen))
+    reading = recipe.head_epochs + recipe.epochs + MIXES
     work = quick * train * learning + forward * valid * reading
     speed = cores if device == "cpu" else 1 / ACCELERATOR
     minutes = BEFORE_AND_AFTER + work / speed + forward * (FACES_TRIED + train + valid)
-    batch = min(schedule.batch, max(1, train))
+    batch = min(recipe.batch, max(1, train))
     memory = LIBRARIES_MB + size.parameters * BYTES_A_PARAMETER / 1e6 + batch * size.activations_mb
-    return Estimate(minutes, math.ceil(memory), free_mb(), cores)
-
-
-def disk_mb(size: Size, pictures: int) -> int:
-    """The disk space that a run takes at its peak."""
-    return math.ceil((size.parameters * BYTES_ON_DISK + pictures * 3 * size.side**2) / 1e6)
-
-
-def disk_refusal(size: Size, pictures: int, folder: Path) -> str | None:
-    """Why the disk of an existing folder is too full for a run, and what to do; None where it is not."""
-    needed, free = disk_mb(size, pictures), shutil.disk_usage(folder).free // 1_000_000
-    if needed <= free:
-        return None
-    return (
-        f"Fine-tuning this model needs about {needed:,} MB of disk; {free:,} MB are free in {folder}. "
-        "Free some space, or name a folder on another disk with --out."
-    )
+    disk = size.parameters * BYTES_ON_DISK / 1e6 + (train + valid) * 3 * size.side**2 / 1e6
+    return Estimate(minutes, math.ceil(memory), free_mb(), cores, math.ceil(disk))
 
 
 def free_mb() -> int:
@@ -214,5 +199,5 @@ def size_of_base(base: str, data: Path, embedded: str) -> Size | None:
 
 def of_labels(size: Size, labels: int, epochs: int | None) -> Estimate:
     """The estimate for this many labels, with the threads of the page's runs."""
-    takes = of(size, round(labels * TRAIN), round(labels * VALID), schedule_for(size, epochs))
+    takes = of(size, round(labels * TRAIN), round(labels * VALID), recipe_for(size, epochs))
     return replace(takes, minutes=takes.minutes * takes.cores / resources.threads())

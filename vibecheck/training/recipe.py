@@ -1,4 +1,4 @@
-"""How a model is fine-tuned. Does not import torch."""
+"""How a model is fine-tuned."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class TrainingRecipe:
     `head_epochs` and `epochs` are the maximum of the two stages; each stops early after `patience` epochs
     without improvement on the validation part. `frozen` is the share of blocks that stay frozen, from the
     input on. `distill` is the weight of the champion's answer in the target, `altered` the share of each
-    batch that is augmented, `balance` the strength of the class weights (see `student.class_weights`).
+    batch that is augmented, `balance` the strength of the class weights (see `finetune/training/student.py`).
     `rate` is the peak learning rate; None takes the network's default. docs/fine-tuning.md says how the
     defaults were chosen.
     """
