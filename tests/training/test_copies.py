@@ -11,18 +11,18 @@ from tests.waiting import wait_for
 from vibecheck.errors import JobError
 from vibecheck.records.db.tables import jobs as table
 from vibecheck.records.db.transactions import writing
-from vibecheck.training.runs import RunRequest, log_of
+from vibecheck.training.runs import RunRequest
 from vibecheck.training.runs_table import LEASE
 
 
 def test_run_completes_with_its_report(desk):
     job = ended(desk, desk.start(RunRequest("quick", since=date(2026, 1, 2), epochs=4)))
     assert (job.state, job.sentence) == ("finished", "tuned-1 is ready.")
-    assert job.progress.finished.version == "tuned-1" and job.progress.judged.proved
+    assert job.progress.finished.version == "tuned-1" and job.progress.judged
     assert [epoch.accuracy for epoch in job.progress.epochs] == [0.55, 0.6, 0.65, 0.7]
-    assert job.progress.collected.by_class == {"happy": 70, "sad": 50}
+    assert job.progress.collected.left_out == {"can't tell": 3}
     assert job.report["proved"] and desk.folder(job.id).report_html() == b"<p>the report</p>"
-    assert job.asked["since"] == "2026-01-02" and "playing quick" in log_of(desk, job)
+    assert job.asked["since"] == "2026-01-02" and "playing quick" in desk.log(job)
     assert [each.id for each in desk.history()] == [job.id]
 
 
@@ -34,7 +34,7 @@ def test_another_copy_of_the_app_sees_and_cancels_the_run(open_desk, tmp_path):
         elsewhere.start(RunRequest("quick"))
     elsewhere.cancel(job.id)
     assert ended(here, job).state == "cancelled"
-    assert "playing slow" in log_of(elsewhere, elsewhere.get(job.id))
+    assert "playing slow" in elsewhere.log(elsewhere.get(job.id))
 
 
 def test_only_one_of_many_simultaneous_starts_succeeds(open_desk):

@@ -26,8 +26,7 @@ from vibecheck.training.events import (
 def heard(*events: dict) -> RunProgress:
     progress = RunProgress()
     for event in events:
-        told = parse(json.dumps(event).encode())
-        progress = progress.heard(told) if told else progress
+        progress = progress.heard(parse(json.dumps(event).encode()))
     return progress
 
 
@@ -37,7 +36,7 @@ def heard(*events: dict) -> RunProgress:
         b"", b"null", b"[]", b"3", b'"step"', b"{}", b'{"event":null}', b'{"event":"unknown"}', b"\xff\xfe",
         b'{"event":"step","done":2}', b'{"event":"step","done":NaN}', b'{"event":"step","loss":Infinity}',
         b'{"event":"epoch"}', b'{"event":"epoch","epoch":-1}', b'{"event":"epoch","epoch":1e400}',
-        b'{"event":"judged","proved":[1]}', b'{"event":"finished"}', b'{"event":"collected","rows":"many"}',
+        b'{"event":["judged"]}', b'{"event":"finished"}', b'{"event":"collected","rows":"many"}',
         b'{"event":"step","done":0.5', b"{" * 10_000, b"9" * 60_000, b'{"event":"failed","error":{"a":1}}',
     ],
 )  # fmt: skip
@@ -60,7 +59,7 @@ def test_events_with_arbitrary_values_raise_nothing(value):
 
 
 def test_invalid_optional_fields_do_not_spoil_an_event():
-    told = parse(b'{"event":"collected","rows":3,"left_out":[1],"by_class":{"happy":"x"},"more":{"a":[]}}')
+    told = parse(b'{"event":"collected","rows":3,"left_out":{"twice":"x"},"more":{"a":[]}}')
     assert told == Collected(rows=3)
 
 
@@ -78,7 +77,7 @@ def test_progress_is_collected_from_the_events():
         {"event": "step", "stage": "all", "done": 0.75, "loss": 1.0},
     )
     assert progress.losses == ((0.25, 2.0), (0.75, 1.0)) and progress.done == 0.75
-    assert progress.epochs == (Epoch(stage="head", epoch=1, of=2, accuracy=0.5),)
+    assert progress.epochs == (Epoch(stage="head", epoch=1, accuracy=0.5),)
     assert read_progress(progress.model_dump(mode="json")) == progress
 
 
@@ -108,12 +107,12 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends():
 
 
 class ByteByByte(io.BytesIO):
-    def read1(self, size: int | None = -1, /) -> bytes:
-        return self.read(1)
+    def readinto(self, buffer) -> int:
+        return super().readinto(memoryview(buffer)[:1])
 
 
 def test_lines_are_complete_however_the_bytes_arrive():
-    one_by_one = list(lines(ByteByByte(b'{"a":1}\n\n{"b":2}\r\n{"half":')))
+    one_by_one = list(lines(io.BufferedReader(ByteByByte(b'{"a":1}\n\n{"b":2}\r\n{"half":'))))
     assert one_by_one == [b'{"a":1}', b"", b'{"b":2}\r', b'{"half":']
 
 

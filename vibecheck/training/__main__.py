@@ -1,8 +1,8 @@
-"""python -m vibecheck.training FOLDER: supervises one training run (see supervisor.py). The app starts it."""
+"""python -m vibecheck.training FOLDER COMMAND…: supervises one training run. The app starts it."""
 
 import sys
 
 from vibecheck.training.supervisor import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -21,7 +21,6 @@ from pydantic import (
 
 # Longer lines are dropped; an event is a few hundred bytes.
 LONGEST_LINE = 64 * 1024
-CHUNK = 64 * 1024
 # Curves with more points are thinned to half.
 MOST_POINTS = 400
 MOST_EPOCHS = 1000
@@ -53,10 +52,7 @@ class _EventModel(BaseModel):
 
 
 class Collected(_EventModel):
-    """The labelled pictures. `judging` may judge a model, `left_out` counts by reason.
-
-    `unit` is what was split: "visitor" or "visit".
-    """
+    """The labelled pictures. `judging` may judge a model, `left_out` counts by reason."""
 
     event: Literal["collected"] = "collected"
     rows: Count
@@ -65,18 +61,13 @@ class Collected(_EventModel):
     held_out: Count = 0
     judging: Count = 0
     left_out: Counts = {}
-    by_class: Counts = {}
-    unit: Text = ""
 
 
 class Started(_EventModel):
     """Training begins."""
 
     event: Literal["started"] = "started"
-    stages: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
-    epochs: Count = 0
     device: Text = ""
-    base: Text = ""
 
 
 class TrainingStep(_EventModel):
@@ -97,50 +88,22 @@ class Epoch(_EventModel):
     event: Literal["epoch"] = "epoch"
     stage: Text = ""
     epoch: Annotated[float, Field(ge=0, le=10**6)]
-    of: Count = 0
-    loss: float | None = None
     accuracy: Share | None = None
     balanced_accuracy: Share | None = None
-    minutes: Minutes | None = None
     minutes_left: Minutes | None = None
 
 
-class Blend(_EventModel):
-    """A mix of old (0) and new (1) weights."""
+class Milestone(_EventModel):
+    """After training: old and new weights are mixed, the model is registered, it is judged."""
 
-    event: Literal["blend"] = "blend"
-    mix: Share
-    accuracy: Share | None = None
-
-
-class Exported(_EventModel):
-    """The model is compiled and registered."""
-
-    event: Literal["exported"] = "exported"
-    version: Text = ""
-
-
-class Judged(_EventModel):
-    """Whether the challenger is proved better than the champion."""
-
-    event: Literal["judged"] = "judged"
-    proved: bool
-    reason: Text = ""
-    needed: Count | None = None
-    n: Count | None = None
-    evidence: Annotated[float, Field(ge=0)] | None = None
-    threshold: Annotated[float, Field(ge=0)] | None = None
+    event: Literal["blend", "exported", "judged"]
 
 
 class Finished(_EventModel):
-    """The end: the new version and its report."""
+    """The end: the new version."""
 
     event: Literal["finished"] = "finished"
     version: Text
-    report: Text | None = None
-    html: Text | None = None
-    proved: bool | None = None
-    promoted: bool = False
 
 
 class Failed(_EventModel):
@@ -150,7 +113,7 @@ class Failed(_EventModel):
     error: Text
 
 
-Event = Collected | Started | TrainingStep | Epoch | Blend | Exported | Judged | Finished | Failed
+Event = Collected | Started | TrainingStep | Epoch | Milestone | Finished | Failed
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 
 
@@ -162,14 +125,16 @@ class RunProgress(_EventModel):
     step: TrainingStep | None = None
     losses: tuple[tuple[Share, float], ...] = ()
     epochs: tuple[Epoch, ...] = ()
-    blend: Blend | None = None
-    exported: Exported | None = None
-    judged: Judged | None = None
+    blend: Milestone | None = None
+    exported: Milestone | None = None
+    judged: Milestone | None = None
     finished: Finished | None = None
     failed: Failed | None = None
 
-    def heard(self, event: Event) -> "RunProgress":
-        """The state after one more event."""
+    def heard(self, event: Event | None) -> "RunProgress":
+        """The state after one more event; None changes nothing."""
+        if event is None:
+            return self
         changes: dict[str, Any] = {event.event: event}
         if isinstance(event, Epoch):
             changes = {"epochs": (*self.epochs, event)[-MOST_EPOCHS:]}
@@ -218,22 +183,12 @@ def read_progress(content: Any) -> RunProgress:
 
 def lines(stream: BinaryIO) -> Iterator[bytes]:
     """The lines of a stream without line ends, as soon as they are complete; too long ones are dropped."""
-    read = getattr(stream, "read1", stream.read)
-    held, too_long = bytearray(), False
-    while chunk := read(CHUNK):
-        *whole, rest = chunk.split(b"\n")
-        for part in whole:
-            held += part
-            if not too_long and len(held) <= LONGEST_LINE:
-                yield bytes(held)
-            held.clear()
-            too_long = False
-        held += rest
-        if len(held) > LONGEST_LINE:
-            held.clear()
-            too_long = True
-    if held and not too_long:
-        yield bytes(held)
+    begins = True  # whether the next part is the beginning of a line
+    while part := stream.readline(LONGEST_LINE + 1):
+        line = part.removesuffix(b"\n")
+        if begins and len(line) <= LONGEST_LINE:
+            yield line
+        begins = line != part
 
 
 def _thinned(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:

@@ -1,4 +1,4 @@
-"""The folder of a run: `job.json` (what was asked), `events.jsonl`, `log.txt`, `end.json`, and `out`.
+"""The folder of a run: `events.jsonl`, `log.txt`, `child.json`, `end.json`, and `out`.
 
 `out` is the `--out` of `python -m finetune`: see `finetune/training/plan.py`.
 """

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Self
 from uuid import uuid4
@@ -44,13 +44,7 @@ class RunRequest:
 
     def noted(self) -> dict[str, object]:
         """As the records store it."""
-        return {
-            "base": self.base,
-            "source": self.source,
-            "since": self.since and self.since.isoformat(),
-            "epochs": self.epochs,
-            "reference": self.reference,
-        }
+        return asdict(self) | {"since": self.since and self.since.isoformat()}
 
 
 class TrainingRuns:
@@ -83,9 +77,7 @@ class TrainingRuns:
         folder = self.folder(job_id)
         try:
             folder.path.mkdir(parents=True)
-            command = [*(self._command or COMMAND), *request.options(folder)]
-            folder.write("job.json", {"command": command, "asked": request.noted(), "host": resources.host()})
-            pid = self._launch(folder)
+            pid = self._launch(folder, [*(self._command or COMMAND), *request.options(folder)])
         except OSError as error:
             sentence = f"The run cannot be started ({error.strerror}): check the disk and {self._root}."
             self._table.end(job_id, FAILED, sentence)
@@ -133,10 +125,14 @@ class TrainingRuns:
         """The folder of a run; it exists on the machine that ran it."""
         return RunFolder(self._root / job_id)
 
-    def _launch(self, folder: RunFolder) -> int:
+    def log(self, job: TrainingRun) -> str:
+        """The end of a run's log, from its folder or from the records."""
+        return self.folder(job.id).log_end() or job.log
+
+    def _launch(self, folder: RunFolder, command: Sequence[str]) -> int:
         with folder.log.open("ab") as errors:
             supervisor = child.start_detached(
-                [sys.executable, "-m", "vibecheck.training", str(folder.path)],
+                [sys.executable, "-m", "vibecheck.training", str(folder.path), *command],
                 child.environment(self._settings, resources.threads()) | {"PYTHONUNBUFFERED": "1"},
                 stderr=errors,
             )
@@ -155,8 +151,3 @@ class TrainingRuns:
         pid = (folder.read("child.json") or {}).get("pid")
         if isinstance(pid, int) and resources.runs(pid, folder.id):
             child.signal_group(pid, child.KILL)
-
-
-def log_of(jobs: TrainingRuns, job: TrainingRun) -> str:
-    """The end of a run's log, from its folder or from the records."""
-    return jobs.folder(job.id).log_end() or job.log

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, exists, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, exists, select, update
 
 from vibecheck.errors import JobError
 from vibecheck.records.db.tables import jobs
@@ -79,17 +79,13 @@ class RunsTable:
 
         A run that counted as lost is running again, unless another one was started.
         """
-        changes: dict[str, Any] = {"pid": pid} if pid is not None else {}
-        if progress is not None:
-            changes["progress"] = progress.model_dump(mode="json")
-        if log is not None:
-            changes["log"] = log
         other = jobs.alias("other")
         free = ~exists().where(other.c.state == RUNNING, other.c.id != job_id)
         mine = jobs.c.id == job_id, jobs.c.state.in_((RUNNING, LOST)), free
         with writing(self._engine) as connection:
             now = database_now(connection)
-            values = changes | {"renewed_at": now, "state": RUNNING, "ended_at": None, "sentence": None}
+            renewed = {"renewed_at": now, "state": RUNNING, "ended_at": None, "sentence": None}
+            values = renewed | _news(progress, pid=pid, log=log)
             return connection.execute(update(jobs).where(*mine).values(values)).rowcount == 1
 
     def end(
@@ -102,13 +98,10 @@ class RunsTable:
         report: dict[str, Any] | None = None,
     ) -> None:
         """Records the end of a run, unless it has ended already (lost ones may still end)."""
-        changes = {"state": state, "sentence": sentence, "log": log, "report": report}
-        if progress is not None:
-            changes["progress"] = progress.model_dump(mode="json")
-        changes = {name: value for name, value in changes.items() if value is not None}
         open_ones = jobs.c.state.in_((RUNNING,) if state == LOST else (RUNNING, LOST))
         with writing(self._engine) as connection:
-            values = changes | {"ended_at": database_now(connection)}
+            ended = {"state": state, "sentence": sentence, "ended_at": database_now(connection)}
+            values = ended | _news(progress, log=log, report=report)
             connection.execute(update(jobs).where(jobs.c.id == job_id, open_ones).values(values))
 
     def lost(self, job_id: str, sentence: str) -> None:
@@ -153,20 +146,16 @@ class RunsTable:
             return [_job(row, connection) for row in connection.execute(query).mappings()]
 
 
-def _job(row: Any, connection: Connection) -> TrainingRun:
-    return TrainingRun(
-        id=row["id"],
-        state=row["state"],
-        asked=dict(row["asked"]),
-        host=row["host"],
-        pid_space=row["pid_space"],
-        pid=row["pid"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        cancelling=row["cancel_asked_at"] is not None,
-        progress=read_progress(row["progress"]),
-        sentence=row["sentence"] or "",
-        log=row["log"] or "",
-        report=row["report"],
-        age=database_now(connection) - row["renewed_at"],
-    )
+def _news(progress: RunProgress | None, **columns: Any) -> dict[str, Any]:
+    """The columns that have news."""
+    news = columns | {"progress": progress and progress.model_dump(mode="json")}
+    return {name: value for name, value in news.items() if value is not None}
+
+
+def _job(row: RowMapping, connection: Connection) -> TrainingRun:
+    read = dict(row)
+    read["progress"] = read_progress(row["progress"])
+    read["sentence"], read["log"] = row["sentence"] or "", row["log"] or ""
+    cancelling = read.pop("cancel_asked_at") is not None
+    age = database_now(connection) - read.pop("renewed_at")
+    return TrainingRun(**read, cancelling=cancelling, age=age)

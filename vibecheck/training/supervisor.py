@@ -12,7 +12,6 @@ import signal
 import subprocess
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,24 +39,6 @@ CANCELLED_STATUS = 130
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Listener:
-    """The command's events so far; filled by a thread."""
-
-    progress: RunProgress = field(default_factory=RunProgress)
-    written: int = 0
-
-    def listen(self, stream: BinaryIO, path: Path) -> None:
-        """Stores events until the stream ends."""
-        with path.open("ab") as file:
-            for line in events.lines(stream):
-                if self.written < MOST_WRITTEN:
-                    self.written += file.write(line + b"\n")
-                    file.flush()
-                if event := events.parse(line):
-                    self.progress = self.progress.heard(event)
-
-
 class Supervisor:
     """One run: its folder, its command, its row in the records."""
 
@@ -65,10 +46,10 @@ class Supervisor:
         self._folder = folder
         self._table = table
         self._grace = grace
-        self._listener = Listener()
+        self._progress = RunProgress()
         self._stop = ""  # why the command is being ended
         self._told: RunProgress | None = None
-        self._told_at = self._looked_at = 0.0
+        self._told_at = 0.0
 
     def stop(self, why: str) -> None:
         """Ends the command at the next check."""
@@ -83,9 +64,7 @@ class Supervisor:
                 return self._end(FAILED, f"The training command cannot be started: {error.strerror}.")
         resources.give_way(process.pid)
         self._folder.write("child.json", {"pid": process.pid})
-        listening = threading.Thread(
-            target=self._listener.listen, args=(process.stdout, self._folder.events), daemon=True
-        )
+        listening = threading.Thread(target=self._listen, args=[process.stdout], daemon=True)
         listening.start()
         try:
             status = self._watch(process)
@@ -96,6 +75,15 @@ class Supervisor:
         if process.stdout and not listening.is_alive():
             process.stdout.close()
         return self._end(*self._outcome(status))
+
+    def _listen(self, stream: BinaryIO) -> None:
+        """Stores the command's events until the stream ends."""
+        with self._folder.events.open("ab") as file:
+            for line in events.lines(stream):
+                if file.tell() < MOST_WRITTEN:
+                    file.write(line + b"\n")
+                    file.flush()
+                self._progress = self._progress.heard(events.parse(line))
 
     def _watch(self, process: "subprocess.Popen[bytes]") -> int:
         """Waits for the command, ends it on request, and returns its exit status."""
@@ -112,10 +100,7 @@ class Supervisor:
 
     def _tell(self) -> None:
         """Reports news to the records, and reads whether to continue."""
-        now, progress = time.monotonic(), self._listener.progress
-        if now - self._looked_at < LOOKS_EVERY:
-            return
-        self._looked_at = now
+        now, progress = time.monotonic(), self._progress
         news = progress is not self._told and now - self._told_at >= TELLS_EVERY
         try:
             if news or now - self._told_at >= RENEWS_EVERY:
@@ -130,7 +115,7 @@ class Supervisor:
 
     def _outcome(self, status: int) -> tuple[str, str]:
         """The final state of the run, with a sentence."""
-        progress = self._listener.progress
+        progress = self._progress
         if status == 0 and progress.finished:
             return FINISHED, f"{progress.finished.version} is ready."
         if self._stop:
@@ -153,7 +138,7 @@ class Supervisor:
         give_up = time.monotonic() + PATIENCE
         while True:
             try:
-                note_end(self._table, self._folder, state, sentence, self._listener.progress)
+                note_end(self._table, self._folder, state, sentence, self._progress)
                 return state
             except RecordsError as error:
                 log.warning("The end of this run cannot be reported to the records: %s", error)
@@ -178,22 +163,18 @@ def progress_in(folder: RunFolder) -> RunProgress:
     progress = RunProgress()
     with contextlib.suppress(OSError), folder.events.open("rb") as file:
         for line in events.lines(file):
-            if event := events.parse(line):
-                progress = progress.heard(event)
+            progress = progress.heard(events.parse(line))
     return progress
 
 
-def main(path: str) -> int:
-    """Runs what the folder's `job.json` asks for; returns the exit status."""
+def main(path: str, *command: str) -> int:
+    """Runs the training command of the run with the folder `path`; returns the exit status."""
     folder = RunFolder(Path(path))
-    job = folder.read("job.json")
-    if job is None:
-        raise SystemExit(f"{path} holds no job.json that can be read.")
     if hasattr(os, "nice"):
         os.nice(5)
     table = RunsTable(open_database(Settings.load().records_url))
     runner = Supervisor(folder, table)
     signal.signal(signal.SIGTERM, lambda *_: runner.stop("The machine, or somebody on it, ended it."))
     table.renew(folder.id, os.getpid())
-    state = runner.run(list(job["command"]), dict(os.environ))
+    state = runner.run(list(command), dict(os.environ))
     return {FINISHED: 0, CANCELLED: CANCELLED_STATUS}.get(state, 1)

@@ -11,7 +11,6 @@ from vibecheck.analytics import training_curves as curves
 from vibecheck.analytics.words import written_time
 from vibecheck.errors import RecordsError
 from vibecheck.training.events import RunProgress
-from vibecheck.training.runs import log_of
 from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LOST, RUNNING, TrainingRun
 from vibecheck.ui.fine_tune.start_run import written_minutes
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -77,7 +76,7 @@ def _live(job_id: str) -> None:
         )
     st.html(facts(job))
     with st.expander("Log"):
-        st.code(log_of(app.jobs(), job) or "It is empty so far.", language=None, height=220)
+        st.code(app.jobs().log(job) or "It is empty so far.", language=None, height=220)
 
 
 def _curve(points: DataFrame, drawn: dict[str, Any], key: str, begins: str) -> None:
@@ -161,7 +160,7 @@ def past(known: FineTuneState) -> None:
                 ended,
                 format_func=lambda job: f"{written_time(job.started_at)} · {WORDS.get(job.state, job.state)}",
             )
-            st.code(log_of(app.jobs(), chosen) or "Its log is empty.", language=None, height=260)
+            st.code(app.jobs().log(chosen) or "Its log is empty.", language=None, height=260)
 
 
 def _row(job: TrainingRun) -> str:

@@ -17,7 +17,6 @@ from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.proof import Proof, refusal
 from vibecheck.models.trials import Trial
 from vibecheck.models.version import Entry
-from vibecheck.training.runs import log_of
 from vibecheck.training.runs_table import CANCELLED, FINISHED, TrainingRun
 from vibecheck.ui.fine_tune import report_view
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -46,7 +45,7 @@ def _unfinished(job: TrainingRun) -> None:
     with st.container(key="card-verdict"):
         theme.section(HEADLINES.get(job.state, "The last run failed"))
         theme.plain(job.sentence)
-        if log := log_of(app.jobs(), job):
+        if log := app.jobs().log(job):
             with st.expander("End of its log"):
                 st.code(log, language=None, height=260)
         st.button("Dismiss", key="ft-dismiss", on_click=once(_dismiss), args=[job.id])
