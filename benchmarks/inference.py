@@ -91,7 +91,7 @@ def compiled(folder: Path, fp32: Path, int8: Path) -> None:
         for name in ("config.json", "vibecheck.json"):
             shutil.copy(folder / name, target)
     model, side = open_folder(folder, Manifest.read(folder), attention="eager")
-    graph = export(model, torch.zeros((2, side, side, 3), dtype=torch.uint8), optimise=True)
+    graph = export(model, torch.zeros((2, side, side, 3), dtype=torch.uint8))
     del model
     onnx_format.save(graph, fp32 / "model.onnx")
     del graph

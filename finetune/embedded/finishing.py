@@ -17,10 +17,9 @@ from finetune.embedded.ferplus import Faces
 from finetune.embedded.recipe import PretrainRecipe
 from finetune.metrics import bias_corrected
 from vibecheck.emotions import NAMES
-from vibecheck.export.onnx_export import compile_folder
+from vibecheck.export.candidates import compile_folder
 from vibecheck.export.torch_model import last_layer
 from vibecheck.vision.manifest import Manifest
-from vibecheck.vision.sample_faces import face_probes
 
 MEAN, STD = 0.5, 0.25
 CROP_SCALE = 0.85
@@ -70,12 +69,8 @@ def finish(
         prior_strength=strength,
     )
     manifest.write(out)
-    worst = compile_folder(out, face_probes(50))
-    return {
-        "finished": str(out),
-        "manifest": manifest.model_dump(),
-        "onnx_differs_by": worst,
-    }
+    report = compile_folder(out)
+    return {"finished": str(out), "manifest": manifest.model_dump(), "candidates": report["candidates"]}
 
 
 def fold(model: PreTrainedModel, recipe: PretrainRecipe, share: float) -> PreTrainedModel:

@@ -75,7 +75,7 @@ def test_exported_model_predicts_the_same_as_transformers(torch_model, tmp_path,
 
     folder = architecture.save(tmp_path / "model")
     model, side = torch_model.open_folder(folder, Manifest(version="v"), attention="eager")
-    onnx.save(export(model, torch.from_numpy(pictures(side, 2)), optimise=True), tmp_path / "model.onnx")
+    onnx.save(export(model, torch.from_numpy(pictures(side, 2))), tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     theirs = in_transformers(folder, pictures(side))
     for some in (slice(0, 1), slice(0, 4)):  # any number of faces

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,7 +33,7 @@ def compile_model(
     ],
     again: Annotated[bool, typer.Option("--again", help="Measure and build it again.")] = False,
     in_place: Annotated[
-        bool, typer.Option("--in-place", help="Only write model.onnx, unmeasured, into the folder itself.")
+        bool, typer.Option("--in-place", help="Only write model.onnx, into the folder itself.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON, one a line.")] = False,
     behind: Annotated[
@@ -55,26 +55,43 @@ def compile_model(
 
 
 def _compile_in_place(folder: Path) -> None:
-    from vibecheck.export.onnx_export import compile_folder
-    from vibecheck.vision.sample_faces import face_probes
+    threads = Settings.load().threads
+    with _bar() as tell, _quiet_libraries(str(folder)):
+        from vibecheck.export.candidates import compile_folder
 
-    worst = compile_folder(folder, face_probes())
-    typer.echo(f"{folder / 'model.onnx'}: probabilities differ from PyTorch's by at most {worst:.1g}.")
+        report = compile_folder(folder, threads, tell=tell)
+    _say(str(folder / "model.onnx"), report)
 
 
 def _for_people(model: str, again: bool) -> None:
+    with _bar() as tell:
+        there = _built(model, again, lambda progress: tell(progress.step, progress.done, progress.total))
+    _say(there.version, there.report)
+    if "pixels" in there.report:  # not in reports of earlier versions
+        agreement = there.report["agreement_with_embedded"]
+        typer.echo(f"It sees {there.report['pixels']}.")
+        typer.echo(f"It agrees with the embedded model on {agreement:.0%} of the built-in faces.")
+    typer.echo(f"It is in {there.folder}.")
+    typer.echo(f"To try it against the champion: python -m finetune judge {there.version}")
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for each step; yields what is to be called with a step, a count and the total."""
     with progress_bar() as bar:
         tasks: dict[str, Any] = {}
 
-        def tell(progress: "BuildProgress") -> None:
-            if progress.step not in tasks:
-                tasks[progress.step] = bar.add_task(progress.step.title())
-            bar.update(tasks[progress.step], completed=progress.done, total=progress.total or None)
+        def tell(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step.title())
+            bar.update(tasks[step], completed=done, total=total or None)
 
-        there = _built(model, again, tell)
-    report = there.report
+        yield tell
+
+
+def _say(name: str, report: dict[str, Any]) -> None:
     typer.echo(
-        f"{there.version} is ready: {report['candidate']}, {report['ms']:.3g} ms a face on "
+        f"{name} is ready: {report['candidate']}, {report['ms']:.3g} ms a face on "
         f"{report['threads']} thread(s) (PyTorch: {report['pytorch_ms']:.3g} ms)."
     )
     for each in report["candidates"]:
@@ -83,12 +100,6 @@ def _for_people(model: str, again: bool) -> None:
             f"  {each['name']}: {each['ms']:.3g} ms, top mood as transformers' {each['agreement']:.1%}, "
             f"probabilities off by {each['mean_difference']:.2g}; {verdict}"
         )
-    if "pixels" in report:  # not in reports of earlier versions
-        agreement = report["agreement_with_embedded"]
-        typer.echo(f"It sees {report['pixels']}.")
-        typer.echo(f"It agrees with the embedded model on {agreement:.0%} of the built-in faces.")
-    typer.echo(f"It is in {there.folder}.")
-    typer.echo(f"To try it against the champion: python -m finetune judge {there.version}")
 
 
 def _as_json(model: str, again: bool) -> None:
@@ -114,11 +125,6 @@ def _as_json(model: str, again: bool) -> None:
 
 def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> "Installed":
     """The model, built and registered."""
-    # Libraries warn about missing parts that are not needed here, and draw their own progress bars.
-    logging.disable(logging.WARNING)
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    from vibecheck.comet import fetch_model
-    from vibecheck.export.build import build
     from vibecheck.models.registry import Registry
     from vibecheck.vision.manifest import Manifest
 
@@ -127,15 +133,11 @@ def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> 
     except ValueError as error:
         raise ModelError(f"{error}.") from error
     settings = Settings.load()
-    try:
+    with _quiet_libraries(str(source)):
+        from vibecheck.comet import fetch_model
+        from vibecheck.export.build import build
+
         there = build(settings, source, fetch_model, tell, again)
-    except VibeCheckError:
-        raise
-    except MemoryError as error:
-        raise ModelError(f"{source} could not be built: it takes more memory than there is.") from error
-    except Exception as error:  # of the libraries that load, export, quantise and run it
-        said = " ".join(str(error).split())[:300]
-        raise ModelError(f"{source} could not be built: {type(error).__name__}, {said}.") from error
     report = there.report
     measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
     promised = Manifest.read(there.folder).promised_accuracy
@@ -145,3 +147,20 @@ def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> 
     registry.register(there.version, origin, report["source"], metrics, datetime.now(UTC))
     registry.close()
     return there
+
+
+@contextlib.contextmanager
+def _quiet_libraries(source: str) -> Iterator[None]:
+    """Silence libraries, and raise ModelError for whatever they raise."""
+    # They warn about missing parts that are not needed here, and draw their own progress bars.
+    logging.disable(logging.WARNING)
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    try:
+        yield
+    except VibeCheckError:
+        raise
+    except MemoryError as error:
+        raise ModelError(f"{source} could not be built: it takes more memory than there is.") from error
+    except Exception as error:  # of the libraries that load, export, quantise and run it
+        said = " ".join(str(error).split())[:300]
+        raise ModelError(f"{source} could not be built: {type(error).__name__}, {said}.") from error

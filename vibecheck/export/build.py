@@ -30,9 +30,6 @@ from vibecheck.vision.images import decode
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 from vibecheck.vision.model_source import Embedded, HubModel, Source
 
-# Faces that candidates are measured on, and that 8-bit scales are calibrated on.
-FACES, CALIBRATION = 200, 100
-
 
 @dataclass(frozen=True, slots=True)
 class BuildProgress:
@@ -170,28 +167,18 @@ def _made(
     settings: Settings, shelf: Shelf, files: Path, part: Path, manifest: Manifest, source: str, tell: Tell
 ) -> Installed:
     """Fill the folder `part` from `files` and the best candidate, and install it as the version."""
-    from vibecheck.export import candidates, torch_model
-    from vibecheck.vision.sample_faces import face_crops
+    from vibecheck.export import candidates
 
     for path in sources_in(files, "README.md"):
         _link_or_copy(path, part / path.name, settings.data)
     (part / FILE_NAME).unlink(missing_ok=True)  # it may be a hard link to a file that must not change
     manifest.write(part)
-    model, side = torch_model.open_folder(part, manifest, attention="eager")
-    faces = face_crops(manifest, side, FACES, kept=_kept_faces(settings))
-    calibration = face_crops(manifest, side, CALIBRATION, seed=1)
-    work = part / "work"
-    work.mkdir()
-    report = candidates.make(
+    report = candidates.compile_folder(
         part,
-        model,
-        faces,
-        calibration,
-        work,
         settings.threads,
+        _kept_faces(settings, candidates.FACES),
         lambda step, done, total: tell(BuildProgress(step, done, total)),
     )
-    shutil.rmtree(work)
     agreement = agreement_with_embedded(Classifier.load(part, settings.threads))
     report["agreement_with_embedded"] = agreement
     about = {"source": source, "content": content_of(files), "made_at": datetime.now(UTC).isoformat()}
@@ -203,17 +190,17 @@ def agreement_with_embedded(model: Classifier) -> float:
     from vibecheck.vision.sample_faces import face_crops
 
     ours, theirs = (
-        each.probabilities(face_crops(each.manifest, each.side, FACES)).argmax(1)
+        each.probabilities(face_crops(each.manifest, each.side)).argmax(1)
         for each in (model, Classifier.load(EMBEDDED))
     )
     return float((ours == theirs).mean())
 
 
-def _kept_faces(settings: Settings) -> Iterator[tuple[np.ndarray, Face]]:
-    """The newest kept pictures, each with its face; none if the records cannot be opened."""
+def _kept_faces(settings: Settings, limit: int) -> Iterator[tuple[np.ndarray, Face]]:
+    """The newest `limit` kept pictures, each with its face; none if the records cannot be opened."""
     with suppress(RecordsError):
         store = Store.open(settings.records_url, settings.images_url)
-        for prediction in store.pictured(FACES):
+        for prediction in store.pictured(limit):
             with suppress(PictureError, RecordsError):  # deleted since, or damaged
                 jpeg = store.picture(prediction.id)
                 if jpeg is not None:

@@ -95,7 +95,7 @@ def test_finished_model_predicts_in_the_app_as_it_did_in_training(finishing, tra
     assert (manifest.version, manifest.grey, classifier.side) == ("small-1", True, 32)
     assert sum(manifest.class_prior) == pytest.approx(1, abs=0.01)
     assert 0 <= manifest.prior_strength <= 1
-    assert told[-1]["finished"] == str(out) and told[-1]["onnx_differs_by"] < 1e-4
+    assert told[-1]["finished"] == str(out) and told[-1]["candidates"][0]["agreement"] == 1
     valid = splits[1]
     model = AutoModelForImageClassification.from_pretrained(out, dtype=torch.float32)
     assert manifest.mirrored
