@@ -171,7 +171,5 @@ def _row(job: TrainingRun) -> str:
 
 
 def _cancel(job_id: str) -> None:
-    try:
+    with theme.toasted():
         app.jobs().cancel(job_id)
-    except RecordsError as error:
-        st.toast(str(error), icon="⚠️")

@@ -11,7 +11,6 @@ from vibecheck.analytics.model_comparison import GroupScore
 from vibecheck.analytics.shares import Share, share
 from vibecheck.analytics.words import interval
 from vibecheck.emotions import BY_NAME
-from vibecheck.errors import ModelError, RecordsError
 from vibecheck.evaluation.compare import Comparison, Verdict
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.proof import Proof, refusal
@@ -157,10 +156,8 @@ def _override(version: str, why: str) -> None:
 
 
 def _discard(version: str) -> None:
-    try:
+    with theme.toasted():
         app.registry().discard(version, datetime.now(UTC))
-    except (ModelError, RecordsError) as error:
-        st.toast(str(error), icon="⚠️")
 
 
 def _dismiss(job_id: str) -> None:

@@ -121,7 +121,5 @@ def _ago(moment: datetime | None, now: datetime) -> str:
 
 
 def _try_again(records: Records) -> None:
-    try:
+    with theme.toasted():
         try_again(records())
-    except RecordsError as error:
-        st.toast(str(error), icon="⚠️")

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from vibecheck.access.roles import Role
-from vibecheck.errors import ModelError, RecordsError
 from vibecheck.models import trials
 from vibecheck.models.trials import Trial
 from vibecheck.ui.access import gate
@@ -35,31 +34,22 @@ def promote_button(trial: Trial, key: str, label: str = "Promote") -> None:
 
 def promote_proved(trial: Trial) -> None:
     """Promote a version because it is proved better."""
-    try:
+    with theme.toasted():
         trials.keep(app.registry(), trial, datetime.now(UTC))
-    except (ModelError, RecordsError) as error:
-        st.toast(str(error), icon="⚠️")
-    else:
         promote(trial.version, trial.verdict.reason)
 
 
 def promote(version: str, why: str, override: bool = False) -> None:
     """Promote a version for a reason; with `override`, without proof."""
-    try:
+    with theme.toasted():
         app.registry().promote(version, why, datetime.now(UTC), override=override)
-    except (ModelError, RecordsError) as error:
-        st.toast(str(error), icon="⚠️")
-    else:
         st.toast(f"{version} is the champion. {SOON}", icon="🚀")
 
 
 def roll_back(why: str = "", champion: str | None = None) -> None:
     """Make the previous champion the champion again, unless another one than `champion` runs by now."""
-    try:
+    with theme.toasted():
         done = app.registry().rollback(datetime.now(UTC), why, champion)
-    except (ModelError, RecordsError) as error:
-        st.toast(str(error), icon="⚠️")
-    else:
         st.toast(f"Rolling back to {done.version}. {SOON}", icon="↩️")
 
 

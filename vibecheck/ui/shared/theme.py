@@ -3,6 +3,8 @@
 It knows no records and computes nothing.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,7 +13,7 @@ import streamlit as st
 
 from vibecheck.analytics.chart_style import Spec
 from vibecheck.emotions import BY_NAME, EMOTIONS
-from vibecheck.errors import RecordsError
+from vibecheck.errors import ModelError, RecordsError
 
 STYLE = Path(__file__).with_name("style.css")
 # of the cards that Dashboard and Fine-tune share
@@ -62,12 +64,14 @@ def mood_card(mood: str, confidence: float, probabilities: tuple[float, ...]) ->
         _row(each.title, share, each.colour, each.name == mood)
         for each, share in zip(EMOTIONS, probabilities, strict=True)
     )
-    _card(
+    st.markdown(
+        '<div class="vc-mood">'
         f'<span class="vc-emoji" role="img" aria-label="{emotion.headline}">'
         f"{emotion.emoji}</span>"
         f'<span class="name" style="color:{emotion.colour}">{emotion.headline}</span>'
         f'<span class="vc-lead"><span>Confidence</span><span>{confidence:.0%}</span></span>'
-        f"{_bar(confidence, emotion.colour, 'Confidence')}{rows}"
+        f"{_bar(confidence, emotion.colour, 'Confidence')}{rows}</div>",
+        unsafe_allow_html=True,
     )
 
 
@@ -121,14 +125,19 @@ def empty(emoji: str, title: str, text: str) -> None:
     )
 
 
+@contextmanager
+def toasted() -> Iterator[None]:
+    """Show an error of the records or the models as a toast."""
+    try:
+        yield
+    except (ModelError, RecordsError) as error:
+        st.toast(str(error), icon="⚠️")
+
+
 def stop(error: RecordsError) -> NoReturn:
     """Show what is wrong with the records, and end the page."""
     st.error(str(error), icon="⚠️")
     st.stop()
-
-
-def _card(inner: str) -> None:
-    st.markdown(f'<div class="vc-mood">{inner}</div>', unsafe_allow_html=True)
 
 
 def _row(title: str, share: float, colour: str, top: bool) -> str:
