@@ -29,10 +29,10 @@ def test_picture_is_sent_as_a_data_uri_no_larger_than_requested(store, side):
     kept, other = a_prediction(picture_kept=True), a_prediction()
     store.add(kept, face())
     store.add(other, None)
-    head, _, data = face_pictures.data_uri(kept, side).partition(",")
+    head, _, data = face_pictures.data_uri(kept.id, side).partition(",")
     assert head == "data:image/jpeg;base64"
     with Image.open(io.BytesIO(b64decode(data))) as picture:
         assert max(picture.size) == min(side, 200), "never enlarged"
-    assert face_pictures.data_uri(other, side) == ""
+    assert face_pictures.data_uri(other.id, side) == ""
     store.forget([kept.id], kept.made_at)
-    assert face_pictures.data_uri(kept, side) == ""
+    assert face_pictures.data_uri(kept.id, side) == ""

@@ -138,7 +138,7 @@ def _to_label(view: str, shown: Batch) -> None:
     with st.container(key="label-layout"):
         with st.container():
             title = "A face to label" if blind else f"A face that looks {BY_NAME[prediction.mood].adjective}"
-            face_pictures.large(face_pictures.data_uri(prediction, face_pictures.SIDE), title)
+            face_pictures.large(face_pictures.data_uri(prediction.id, face_pictures.SIDE), title)
         with st.container():
             if blind:
                 theme.heading("What does this face show?")

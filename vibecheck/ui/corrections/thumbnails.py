@@ -18,15 +18,11 @@ from vibecheck.ui.shared.visitor import local
 def around(view: str, shown: Batch) -> None:
     """The thumbnails of this page, and buttons to newer and older pages."""
     those = [] if view == "random" else shown.around
-    uris = face_pictures.thumbnails([each.prediction for each in those])
-    plays = app.store().plays_of_each(list(uris)) if view == "mine" else {}
+    plays = app.store().plays_of_each([each.prediction.id for each in those]) if view == "mine" else {}
     with st.container(key="around"):
         if view == "mine" and those:
             your_vibes.show()
-        thumbs = [
-            _thumb(each, uris[each.prediction.id], shown.current, plays.get(each.prediction.id))
-            for each in those
-        ]
+        thumbs = [_thumb(each, shown.current, plays.get(each.prediction.id)) for each in those]
         face_pictures.grid(thumbs, session.pick)
     if view in QUEUES or not those:
         return
@@ -42,7 +38,7 @@ def around(view: str, shown: Batch) -> None:
 
 
 def _thumb(
-    each: LabelledPrediction, src: str, current: LabelledPrediction, plays: Sequence[Play] | None
+    each: LabelledPrediction, current: LabelledPrediction, plays: Sequence[Play] | None
 ) -> face_pictures.Thumb:
     """The thumbnail of a vibe check; with `plays`, for one's own, it says when it was and what played."""
     prediction = each.prediction
@@ -59,7 +55,7 @@ def _thumb(
         note = "\n".join((when, your_vibes.playlist(plays)))
     return face_pictures.Thumb(
         id=prediction.id,
-        src=src,
+        src=face_pictures.thumbnail(prediction.id) if prediction.picture_kept else "",
         emoji=emotion.emoji,
         title=title,
         colour=emotion.colour,

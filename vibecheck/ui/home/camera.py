@@ -142,7 +142,7 @@ def _checked(photo: Photo | None) -> None:
         theme.quiet(result.timeline.sentence)
         return
     if photo.source == "upload" or result.faces > 1:
-        face_pictures.photo(result.picture, "Your photo with the faces that were found")
+        face_pictures.show(result.picture, "photo", "Your photo with the faces that were found")
     if result.faces > 1:
         theme.quiet(f"{result.faces} faces: the largest was read.")
 

@@ -102,7 +102,7 @@ def ask(prediction: Prediction, label: str | None) -> None:
         theme.plain("Keep this face crop so that the model learns from it?")
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="content"):
-                face_pictures.small(crop.jpeg, "The face crop")
+                face_pictures.show(crop.jpeg, "crop", "The face crop")
             st.button("Keep it", key="keep_it", icon=":material/check:", on_click=once(_keep), args=(crop,))
             st.button("No", key="keep_not", on_click=once(let_go))
         theme.quiet("Nothing else of the picture is kept. Without a yes it is deleted after ten minutes.")

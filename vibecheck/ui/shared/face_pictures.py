@@ -9,17 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from vibecheck.errors import PictureError, RecordsError
-from vibecheck.records.values import Prediction, is_prediction_id
+from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.shared import app
 from vibecheck.vision import images
 
 SIDE = 320  # px, as pictures are kept
 THUMBNAIL = 112  # px: sharp at the size of a thumb on most screens, and 3 kB
+MOST_CACHED = 100  # thumbnails of a session
 GRID = "face_grid"  # the key of the grid, which a page has once
 
 _grid = st.components.v2.component(
@@ -46,25 +47,23 @@ class Thumb:
     note: str = ""
 
 
-def data_uri(prediction: Prediction, side: int) -> str:
+def data_uri(prediction_id: str, side: int) -> str:
     """The kept picture, scaled to at most `side` px, as a data URI; empty if there is none to show."""
-    if not prediction.picture_kept:
-        return ""
     try:
-        jpeg = app.store().picture(prediction.id)
-        if jpeg is None:
-            return ""
-        return as_data(images.thumbnail(images.decode(jpeg), side))
+        jpeg = app.store().picture(prediction_id)
+        return as_data(images.thumbnail(images.decode(jpeg), side)) if jpeg else ""
     except (PictureError, RecordsError):  # damaged, or deleted since the page was read
         return ""
 
 
-def thumbnails(shown: Sequence[Prediction]) -> dict[str, str]:
-    """The data URI of each, by id. Those of the last page are cached in the session."""
-    known = st.session_state.get("thumbnails", {})
-    made = {each.id: known.get(each.id) or data_uri(each, THUMBNAIL) for each in shown}
-    st.session_state.thumbnails = made
-    return made
+def thumbnail(prediction_id: str) -> str:
+    """The kept picture as a small data URI, which the session caches; empty if there is none to show."""
+    cached: dict[str, str] = st.session_state.setdefault("thumbnails", {})
+    if not cached.get(prediction_id):
+        cached[prediction_id] = data_uri(prediction_id, THUMBNAIL)
+        if len(cached) > MOST_CACHED:
+            del cached[next(iter(cached))]
+    return cached[prediction_id]
 
 
 def grid(thumbs: Sequence[Thumb], pick: Callable[[str], None]) -> None:
@@ -91,15 +90,9 @@ def pressed(picked: Any, shown: Sequence[str]) -> str | None:
     return picked if isinstance(picked, str) and is_prediction_id(picked) and picked in shown else None
 
 
-def small(jpeg: bytes, says: str) -> None:
-    """One small picture (JPEG) beside a text."""
-    image = f'<img class="vc-crop" src="{as_data(jpeg)}" alt="{escape(says)}">'
-    st.markdown(image, unsafe_allow_html=True)
-
-
-def photo(jpeg: bytes, says: str) -> None:
-    """A photo (JPEG) as the visitor gave it."""
-    image = f'<img class="vc-photo" src="{as_data(jpeg)}" alt="{escape(says)}">'
+def show(jpeg: bytes, look: Literal["crop", "photo"], says: str) -> None:
+    """A picture (JPEG): a small face crop beside a text, or a whole photo."""
+    image = f'<img class="vc-{look}" src="{as_data(jpeg)}" alt="{escape(says)}">'
     st.markdown(image, unsafe_allow_html=True)
 
 
