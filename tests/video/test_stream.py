@@ -61,6 +61,13 @@ def send(stream: Stream, *values: int, size: tuple[int, int] = SIZE) -> None:
         stream.receive(lambda value=value: np.full((*size, 3), value, np.uint8))
 
 
+def marks(stream: Stream) -> list[dict]:
+    """The marks that the visitor of a stream is sent from now on."""
+    told: list[dict] = []
+    stream.tell_to(lambda mark: told.append(json.loads(mark)))
+    return told
+
+
 def certain(reading: Reading, mood: str, share: float = 0.7) -> Reading:
     rest = (1 - share) / 6
     return replace(reading, probabilities=tuple(share if name == mood else rest for name in NAMES))
@@ -250,7 +257,9 @@ def test_rates_are_per_second(scripted):
     for _ in range(40):
         clock.now += 0.1
         send(stream, 0, 0)
-    assert stream.view().frames_in == pytest.approx(20, rel=0.1)
+    told = marks(stream)
+    stream.report("")
+    assert told[0]["frames_in"] == pytest.approx(20, rel=0.1)
 
 
 def test_visitors_take_turns(scripted):
@@ -278,15 +287,16 @@ def test_model_error_is_reported_and_other_streams_continue(scripted, seen, capl
         return seen
 
     reader.script = script
+    told_unlucky, told_lucky = marks(unlucky), marks(lucky)
     send(unlucky, 13)
-    wait_for(lambda: unlucky.view().problem, "the problem to be said")
-    assert "could not be read" in unlucky.view().problem
+    wait_for(lambda: told_unlucky, "the problem to be said")
+    assert "could not be read" in told_unlucky[0]["hint"]
     assert "broken model" in caplog.text
     send(lucky, 1)
-    wait_for(lambda: lucky.view().distribution is not None, "the other visitor's mood")
-    assert lucky.view().problem == ""
+    wait_for(lambda: told_lucky, "the other visitor's mood")
+    assert (told_lucky[0]["mood"], told_lucky[0]["hint"]) == ("happy", GOOD)
     send(unlucky, 1)
-    wait_for(lambda: not unlucky.view().problem, "the problem to pass")
+    wait_for(lambda: told_unlucky[-1]["hint"] == GOOD, "the problem to pass")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -300,15 +310,16 @@ def test_dead_analyser_thread_is_restarted_and_reported(scripted, seen, caplog):
         return seen
 
     reader.script = script
+    told = marks(stream)
     send(stream, 13)
     wait_for(lambda: not analyser._thread.is_alive(), "the thread to die")
     reader.gate.clear()
     send(stream, 1)
-    assert "Moods were not read for a moment" in stream.view().problem
+    assert "Moods were not read for a moment" in told[0]["hint"]
     assert "started again" in caplog.text
     reader.gate.set()
-    wait_for(lambda: stream.view().distribution is not None, "the mood")
-    assert stream.view().problem == ""
+    wait_for(lambda: len(told) > 1, "the mood")
+    assert (told[1]["mood"], told[1]["hint"]) == ("happy", GOOD)
     analyser.stop()
     send(stream, 2)
     assert not analyser._thread.is_alive(), "who stopped it meant it"
@@ -318,10 +329,9 @@ def test_mood_disappears_after_the_face_is_gone(scripted, seen):
     clock = Clock()
     stream = Stream(scripted[1], clock)
     stream.add(replace(seen, at=clock.now), SIZE)
-    assert stream.view().distribution is not None and stream.moment() is not None
+    assert stream.moment() is not None
     clock.now += 1.5
-    assert stream.view().distribution is None and stream.moment() is None
-    assert stream.view().age == pytest.approx(1.5)
+    assert stream.moment() is None
 
 
 def test_mood_stays_visible_with_a_model_slower_than_a_second(scripted, seen):
@@ -332,11 +342,10 @@ def test_mood_stays_visible_with_a_model_slower_than_a_second(scripted, seen):
         stream.add(replace(seen, at=clock.now - 2.0), SIZE)
         for _ in range(19):
             clock.now += 0.1
-            assert stream.view().distribution is not None
-            assert [each.at for each in stream.moment().readings] == [stream.view().reading.at]
+            assert [each.at for each in stream.moment().readings] == [stream.newest().at]
         clock.now -= 1.9
     clock.now += 3.1
-    assert stream.view().distribution is None
+    assert stream.moment() is None
 
 
 def test_a_moment_is_the_last_second_and_a_half_of_one_face(scripted, seen, unseen):
@@ -375,16 +384,16 @@ def test_pictures_of_a_visitor_who_left_are_dropped_unread(scripted):
     reader, analyser = scripted
     stream = Stream(analyser)
     send(stream, 1)
-    wait_for(lambda: stream.view().reading is not None, "a reading")
+    wait_for(stream.newest, "a reading")
     stream.close()
     stream.close()
-    assert analyser.streams == ()
+    assert not analyser._streams
     send(stream, 2)
     other = Stream(analyser)
     send(other, 3)
-    wait_for(lambda: other.view().reading is not None, "another visitor's reading")
+    wait_for(other.newest, "another visitor's reading")
     assert reader.seen == [1, 3]
-    assert (stream.moment(), stream._waiting, stream.view().reading) == (None, None, None)
+    assert (stream.moment(), stream._waiting, stream.newest()) == (None, None, None)
 
 
 def test_a_visitor_whose_page_connects_again_is_read_again(scripted):
@@ -393,7 +402,7 @@ def test_a_visitor_whose_page_connects_again_is_read_again(scripted):
     assert not stream.open()
     stream.close()
     assert stream.open()
-    assert analyser.streams == (stream,)
+    assert analyser._streams == {stream}
     stream.tell_to(told.append)
     send(stream, 1)
     wait_for(lambda: told and stream.moment(), "a reading")
@@ -405,7 +414,7 @@ def test_a_camera_that_was_stopped_leaves_no_pictures(scripted):
     send(stream, 1)
     wait_for(lambda: stream.moment(), "a reading")
     stream.forget()
-    assert (stream.moment(), stream.view().reading, stream.view().age) == (None, None, None)
+    assert (stream.moment(), stream.newest()) == (None, None)
     send(stream, 2)
     wait_for(lambda: stream.moment(), "a reading after another start")
 
@@ -437,9 +446,9 @@ def test_a_model_that_is_swapped_reads_the_next_frame(scripted, seen):
 
 
 def test_unreadable_frame_keeps_a_recent_mood(seen, scripted):
-    clock, told = Clock(), []
+    clock = Clock()
     stream = Stream(scripted[1], clock)
-    stream.tell_to(lambda mark: told.append(json.loads(mark)))
+    told = marks(stream)
     stream.add(replace(certain(seen, "sad"), at=clock.now), (512, 512))
     stream.report("It was damaged.")
     clock.now += 10
@@ -466,7 +475,7 @@ def test_moods_of_a_recorded_actor_are_steady_and_change(reader, shared):
             reading = reader.read_frame(picture.to_ndarray(format="rgb24"), clock.now, expected)
             stream.add(reading, SIZE)
             assert reading.face is not None
-            shown.append(stream.view().distribution.mood)
+            shown.append(stream.moment().distribution.mood)
             raw.append(NAMES[int(np.argmax(reading.probabilities))])
     analyser.stop()
     changes = sum(a != b for a, b in pairwise(shown))
@@ -517,7 +526,7 @@ def test_twenty_visitors_leave_no_threads_tracks_or_memory_behind(reader):
                 come_and_go(door, loop)
             wait_for(lambda: left()[0] <= threads, f"the threads to end: {left()[0] - threads}")
             wait_for(lambda: left()[1] <= tracks, "the tracks to go")
-            assert analyser.streams == ()
+            assert not analyser._streams
             before, memory = memory, left()[2]
             grown.append(memory - before)
         assert min(grown) < 25e6, grown

@@ -205,7 +205,7 @@ def test_page_that_does_not_read_its_marks_is_disconnected(served, frame, monkey
         async with served.open(served.ticket()) as socket:
             socket.transport.pause_reading()
             await socket.send(frame)
-            wait_for(lambda: served.stream.view().distribution is not None, "a reading")
+            wait_for(served.stream.moment, "a reading")
             mark = "x" * 20_000_000  # more than the buffers of both ends hold
 
             def ended() -> bool:

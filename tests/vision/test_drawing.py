@@ -48,19 +48,6 @@ def test_only_the_first_face_has_a_label_and_a_thick_box():
     assert 200 < changed.sum() < 1200
 
 
-def test_without_a_mood_yet_the_box_is_grey():
-    picture = blank()
-    drawing.draw(picture, (face(),))
-    coloured = picture.max(axis=2).astype(int) - picture.min(axis=2)
-    assert (picture != 30).any() and coloured.max() < 40
-
-
-def test_drawing_no_faces_leaves_the_picture_unchanged():
-    picture = blank()
-    drawing.draw(picture, (), shown("happy", 0.9))
-    assert (picture == 30).all()
-
-
 @pytest.mark.parametrize(("x", "y"), [(-60, -60), (600, 440), (0, 0), (560, 0), (-500, 900)])
 @pytest.mark.parametrize("shape", [(480, 640), (30, 30), (1, 1)])
 def test_faces_over_the_edge_of_the_picture_can_be_drawn(x, y, shape):

@@ -2,23 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Sequence
-from typing import Protocol
-
-import numpy as np
 
 from vibecheck.errors import PictureError
 from vibecheck.video.stream import Frame, Stream
-from vibecheck.vision.reader import Expected, Reading
+from vibecheck.vision.reader import Reader
 
 log = logging.getLogger(__name__)
-
-
-class ReadsFrames(Protocol):
-    """What the analyser needs from a reader: see `Reader.read_frame`."""
-
-    def read_frame(self, picture: np.ndarray, at: float, expected: Expected) -> Reading:
-        """What one frame shows."""
 
 
 class Analyser:
@@ -27,31 +16,23 @@ class Analyser:
     `reader` may be replaced while it runs: the next frame is read by the new one.
     """
 
-    def __init__(self, reader: ReadsFrames) -> None:
+    def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        self._streams: list[Stream] = []
+        self._streams: set[Stream] = set()
         self._changed = threading.Condition()
         self._work = False
         self._stopped = False
         self._thread = self._started()
 
-    @property
-    def streams(self) -> Sequence[Stream]:
-        """The streams that are being read."""
-        with self._changed:
-            return tuple(self._streams)
-
     def join(self, stream: Stream) -> None:
         """Read this stream too."""
         with self._changed:
-            if stream not in self._streams:
-                self._streams.append(stream)
+            self._streams.add(stream)
 
     def leave(self, stream: Stream) -> None:
         """Stop reading this stream, if it is read."""
         with self._changed:
-            if stream in self._streams:
-                self._streams.remove(stream)
+            self._streams.discard(stream)
 
     def wake(self) -> None:
         """Wake the thread: a stream has a new frame."""

@@ -15,7 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from vibecheck.emotions import BY_NAME, Distribution
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
-from vibecheck.video.stream import Stream
+from vibecheck.video.stream import ReadsStreams, Stream
 from vibecheck.vision.reader import Moment, Reader, Reading
 
 # s between two readings
@@ -174,13 +174,13 @@ class Clip:
         Raises UnreadablePicture if not a single frame can be decoded, and PictureTooLarge where the clip
         turns out to exceed its limits.
         """
-        clock = _Clock()
-        stream = Stream(_NoAnalyser(), clock)
+        at = 0.0
+        stream = Stream(_NoAnalyser(), clock=lambda: at)
         for at, picture in self._frames(every):
-            clock.now = at
             reading = reader.read_frame(picture, at, stream.expected(at))
             stream.add(reading, picture.shape[:2])
-            yield ClipReading(at, reading, stream.view().distribution if reading.faces else None)
+            moment = stream.moment() if reading.faces else None
+            yield ClipReading(at, reading, moment.distribution if moment else None)
 
     def _frames(self, every: float) -> Iterator[tuple[float, np.ndarray]]:
         """Upright frames, H x W x 3 uint8 RGB, at least `every` seconds apart, with their times."""
@@ -198,11 +198,7 @@ class Clip:
                 # At a fixed rhythm, unless frames are further apart than that.
                 due = max(due + every, at + every / 2)
                 yield at, self._picture(frame)
-        except FFmpegError as error:
-            if number == 0:
-                raise UnreadablePicture(
-                    f"{self.name} is damaged or cut short: it shows no picture."
-                ) from error
+        except FFmpegError:
             self.damaged_at = at
         if number == 0:
             raise UnreadablePicture(f"{self.name} is damaged or cut short: it shows no picture.")
@@ -213,8 +209,8 @@ class Clip:
         scale = min(1.0, SIDE / max(width, height))
         size = max(16, round(width * scale)), max(16, round(height * scale))
         picture = self._reformatter.reformat(frame, *size, "rgb24", threads=self._limits.threads).to_ndarray()
-        turns = round(frame.rotation / 90) % 4  # counterclockwise, the display rotation in the file
-        return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+        # counterclockwise, the display rotation in the file
+        return np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
 
 
 def read_moment(
@@ -252,10 +248,8 @@ def summarise(readings: Sequence[ClipReading], every: float) -> ClipSummary:
     Each reading stands for the time until the next one; the last one, and one before a gap of more than five
     times `every`, for `every` seconds.
     """
-    spans = [
-        after.at_s - before.at_s if after.at_s - before.at_s <= 5 * every else every
-        for before, after in pairwise(readings)
-    ] + [every] * bool(readings)
+    gaps = [after.at_s - before.at_s for before, after in pairwise(readings)]
+    spans = [gap if gap <= 5 * every else every for gap in gaps] + [every] * bool(readings)
     time: Counter[str] = Counter()
     for each, span in zip(readings, spans, strict=True):
         if each.mood:
@@ -271,23 +265,5 @@ def summarise(readings: Sequence[ClipReading], every: float) -> ClipSummary:
     )
 
 
-class _Clock:
-    """The time of the clip."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class _NoAnalyser:
+class _NoAnalyser(ReadsStreams):
     """Frames of a clip are read one by one, when the caller asks for them."""
-
-    def join(self, stream: Stream) -> None:
-        pass
-
-    def leave(self, stream: Stream) -> None:
-        pass
-
-    def wake(self) -> None:
-        pass

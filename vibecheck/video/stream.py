@@ -52,23 +52,6 @@ class Frame:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """The state of a stream now.
-
-    `distribution` is None without a face; `reading` is the newest one. Rates are per second; `age` is the
-    time in s since the frame of the newest reading arrived, None before the first. `problem` is a sentence,
-    or empty.
-    """
-
-    distribution: Distribution | None
-    reading: Reading | None
-    frames_in: float
-    readings: float
-    age: float | None
-    problem: str
-
-
 class ReadsStreams(Protocol):
     """What a stream needs from its analyser."""
 
@@ -149,16 +132,10 @@ class Stream:
             self._tell = None if told else self._tell
             return told
 
-    def view(self) -> View:
-        """The state now."""
-        now = self._clock()
+    def newest(self) -> Reading | None:
+        """The newest reading; None if it is too old to be shown."""
         with self._lock:
-            reading = self._newest(now)
-            age = now - self._readings[-1].at if self._readings else None
-            shown = self._distribution if reading else None
-            return View(
-                shown, reading, self._came.per_second(now), self._read.per_second(now), age, self._problem
-            )
+            return self._newest(self._clock())
 
     def moment(self, number: int | None = None) -> Moment | None:
         """The input of a vibe check now, or None if no face is shown.

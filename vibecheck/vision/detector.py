@@ -115,12 +115,9 @@ class FaceDetector:
 
         Each call brings roll and yaw closer to the truth (see LANDMARK_SIDE).
         """
-        matrix = to_square(face, LANDMARK_SIDE, 1.0, upright=True)
-        found = self.find(warp(picture, matrix, LANDMARK_SIDE))
-        if not found:
-            return face
-        back = cv2.invertAffineTransform(matrix)
-        return replace(face, landmarks=found[0].moved(back).landmarks)
+        square = to_square(face, LANDMARK_SIDE, 1.0, upright=True)
+        found = self._find_in_square(picture, square, LANDMARK_SIDE)
+        return replace(face, landmarks=found[0].landmarks) if found else face
 
     def bystanders(self, picture: np.ndarray, face: Face, found: Sequence[Face]) -> list[Face]:
         """Faces of other people that a crop around `face` may show: those in `found`, and all that are close.
@@ -128,21 +125,25 @@ class FaceDetector:
         The surroundings are searched once more, enlarged and with a lower threshold: obscuring something
         that is no face does less harm than keeping somebody's face.
         """
-        matrix = to_square(face, DETECTOR_SIDE, NEAR_SCALE, upright=False)
-        back = cv2.invertAffineTransform(matrix)
-        near = self.find(warp(picture, matrix, DETECTOR_SIDE), score=NEAR_SCORE)
-        faces = (*found, *(each.moved(back) for each in near))
-        return [each for each in faces if not face.contains(each.centre)]
+        square = to_square(face, DETECTOR_SIDE, NEAR_SCALE, upright=False)
+        near = self._find_in_square(picture, square, DETECTOR_SIDE, NEAR_SCORE)
+        return [each for each in (*found, *near) if not face.contains(each.centre)]
 
     def follow(self, picture: np.ndarray, before: Face) -> Face | None:
         """Find the face that was at `before` a moment ago, near that place; None if it is not found.
 
         Takes a sixth of the time of `find` and `refine`, and does not see other faces.
         """
-        matrix = to_square(before, FOLLOW_SIDE, FOLLOW_SCALE, upright=True)
-        back = cv2.invertAffineTransform(matrix)
-        near = (face.moved(back) for face in self.find(warp(picture, matrix, FOLLOW_SIDE), FOLLOW_SIDE))
+        square = to_square(before, FOLLOW_SIDE, FOLLOW_SCALE, upright=True)
+        near = self._find_in_square(picture, square, FOLLOW_SIDE)
         return next((face for face in near if same_face(before, face)), None)
+
+    def _find_in_square(
+        self, picture: np.ndarray, square: np.ndarray, side: int, score: float = DETECTOR_SCORE
+    ) -> list[Face]:
+        """The faces in a square of `side` px (see `crops.to_square`), in the pixels of the picture."""
+        back = cv2.invertAffineTransform(square)
+        return [each.moved(back) for each in self.find(warp(picture, square, side), side, score)]
 
 
 @lru_cache(maxsize=16)

@@ -1,7 +1,5 @@
 """Draws faces and a mood onto a photo: the box in the mood's colour, its label, thin boxes for the others."""
 
-from functools import lru_cache
-
 import cv2
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
@@ -14,20 +12,14 @@ FITTED_SIDE = 1280
 QUIET = (152, 162, 179)  # the boxes of faces that are not read
 
 
-def draw(picture: np.ndarray, faces: tuple[Face, ...], shown: Distribution | None = None) -> None:
+def draw(picture: np.ndarray, faces: tuple[Face, ...], shown: Distribution) -> None:
     """Draw onto an H x W x 3 uint8 RGB picture, in place.
 
-    `faces` are largest first. The first gets a box in the colour of the mood `shown` and its tag; without
-    one, and for the other faces, a thin grey box.
+    The first face gets a box in the colour of the mood `shown` and its tag, the others a thin grey box.
     """
     line = max(2, round(max(picture.shape[:2]) / 320))
     for face in faces[1:]:
         _box(picture, face, QUIET, max(1, line // 2))
-    if not faces:
-        return
-    if shown is None:
-        _box(picture, faces[0], QUIET, line)
-        return
     text, colour = tag(shown)
     _box(picture, faces[0], ImageColor.getrgb(colour)[:3], line)
     _paste(picture, label(text, colour, 11 * line), faces[0], line)
@@ -52,7 +44,6 @@ def fitted(picture: np.ndarray, faces: tuple[Face, ...], shown: Distribution) ->
     return copy
 
 
-@lru_cache(maxsize=2048)
 def label(text: str, colour: str, height: int) -> np.ndarray:
     """A tag of `height` px with rounded corners: dark text on `colour`, as h x w x 4 uint8 RGBA."""
     font = ImageFont.load_default(size=height * 0.62)

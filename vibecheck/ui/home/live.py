@@ -165,7 +165,7 @@ def _streamer() -> WebRtcStreamerContext:
 def moment(number: int | None = None) -> Moment | None:
     """The input of a vibe check (see `Stream.moment`). Raises PictureError while no pictures arrive."""
     moment = stream().moment(number)
-    if moment is None and stream().view().reading is None:
+    if moment is None and stream().newest() is None:
         raise PictureError(NOTHING_COMES)
     return moment
 
