@@ -119,9 +119,7 @@ SYNONYMS: dict[str, str] = {
 def name_of(label: str) -> str | None:
     """The name in EMOTIONS for a model's `label`, or None if it is not one of the seven."""
     word = label.strip().lower()
-    if word in BY_NAME:
-        return word
-    return SYNONYMS.get(word)
+    return word if word in BY_NAME else SYNONYMS.get(word)
 
 
 def map_labels(labels: Sequence[str]) -> tuple[int, ...]:
@@ -131,16 +129,9 @@ def map_labels(labels: Sequence[str]) -> tuple[int, ...]:
     for: a model without a mood could not learn from a correction to it.
     """
     names = [name_of(label) for label in labels]
-    unknown = [label for label, name in zip(labels, names, strict=True) if name is None]
-    if unknown:
-        raise ModelError(
-            f"This model's labels were not understood: {', '.join(map(repr, unknown))}. "
-            f"VibeCheck needs a model of the seven moods {', '.join(NAMES)}."
-        )
-    missing = [name for name in NAMES if name not in names]
-    if missing:
-        raise ModelError(
-            f"This model has no label for {', '.join(missing)}. "
-            f"VibeCheck needs a model of the seven moods {', '.join(NAMES)}."
-        )
+    needs = f"VibeCheck needs a model of the seven moods {', '.join(NAMES)}."
+    if unknown := [repr(label) for label, name in zip(labels, names, strict=True) if name is None]:
+        raise ModelError(f"This model's labels were not understood: {', '.join(unknown)}. {needs}")
+    if missing := [name for name in NAMES if name not in names]:
+        raise ModelError(f"This model has no label for {', '.join(missing)}. {needs}")
     return tuple(NAMES.index(name) for name in names if name is not None)

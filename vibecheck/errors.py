@@ -2,26 +2,6 @@
 
 Each message is one or two sentences that a person can act on: what went wrong, and which setting
 to change or which step to take. Pages and commands show it unchanged.
-
-    VibeCheckError
-    ├── SettingsError            a setting cannot be used as it stands
-    ├── PictureError             a picture cannot be used
-    │   ├── UnreadablePicture    not a picture, damaged, or in an unsupported format
-    │   ├── PictureTooLarge      more bytes or pixels than allowed
-    │   └── NoFace               no face was found in a picture
-    ├── TooManyChecks            too many vibe checks by a visitor, or by all of them
-    ├── LabelsError              a file or folder of labelled pictures cannot be used
-    ├── ModelError               a model cannot be used
-    │   └── HubUnreachable       the Hugging Face Hub did not answer; worth retrying
-    ├── RecordsError             predictions, feedback or pictures could not be stored or read
-    │   └── UnknownPrediction    no prediction has this id
-    ├── JobError                 a training run cannot be started, or ended
-    ├── AlertNotSent             the webhook for alerts did not take one
-    ├── MusicError               the catalogue, or Spotify with its credentials, cannot be used
-    └── CometError               a request to Comet failed
-        ├── CometUnavailable     for now: no network, a failing server, too many requests
-        ├── CometRefuses         with these settings: key, workspace, or an exhausted plan
-        └── CometRejected        this record, permanently
 """
 
 from datetime import UTC, datetime

@@ -32,9 +32,6 @@ SECRETS_FILES = ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
 ENVIRONMENT_ONLY = "VIBECHECK_ENVIRONMENT_ONLY"
 
 
-SCALARS = (str, int, float, bool)
-
-
 class SecretsSource(EnvSettingsSource):
     """Root-level entries of Streamlit's secrets, read as if they were environment variables.
 
@@ -43,7 +40,7 @@ class SecretsSource(EnvSettingsSource):
 
     def _load_env_vars(self) -> dict[str, str]:
         entries = read_secrets().items()
-        scalars = {key.lower(): str(value) for key, value in entries if isinstance(value, SCALARS)}
+        scalars = {key.lower(): str(value) for key, value in entries if isinstance(value, str | int | float)}
         return {key: value for key, value in scalars.items() if value}
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from fractions import Fraction
-from unittest.mock import Mock
 
 import av
 import numpy as np
@@ -64,7 +63,7 @@ def test_each_frame_is_converted_in_its_own_size_without_new_threads():
         )
         for size in sizes
     ]
-    stream = Stream(Mock())
+    stream = Stream(None)
     receive = receiver(stream)
     before = psutil.Process().num_threads()
     pictures = []

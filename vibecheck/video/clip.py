@@ -15,7 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from vibecheck.emotions import BY_NAME, Distribution
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
-from vibecheck.video.stream import ReadsStreams, Stream
+from vibecheck.video.stream import Stream
 from vibecheck.vision.reader import Moment, Reader, Reading
 
 # s between two readings
@@ -175,7 +175,7 @@ class Clip:
         turns out to exceed its limits.
         """
         at = 0.0
-        stream = Stream(_NoAnalyser(), clock=lambda: at)
+        stream = Stream(None, clock=lambda: at)
         for at, picture in self._frames(every):
             reading = reader.read_frame(picture, at, stream.expected(at))
             stream.add(reading, picture.shape[:2])
@@ -263,7 +263,3 @@ def summarise(readings: Sequence[ClipReading], every: float) -> ClipSummary:
         shares={mood: seconds / with_face for mood, seconds in time.most_common()},
         changes=sum(before != after for before, after in pairwise(shown)),
     )
-
-
-class _NoAnalyser(ReadsStreams):
-    """Frames of a clip are read one by one, when the caller asks for them."""

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from vibecheck.video.rate import WINDOW, Rate
 from vibecheck.vision.faces import same_face
 from vibecheck.vision.reader import Expected, Moment, Reading
 from vibecheck.vision.smoothing import Smoother
+
+if TYPE_CHECKING:
+    from vibecheck.video.analyser import Analyser
 
 # A vibe check keeps the best face of the last 1.5 s.
 MOMENT = 1.5
@@ -52,23 +55,13 @@ class Frame:
     at: float
 
 
-class ReadsStreams(Protocol):
-    """What a stream needs from its analyser."""
-
-    def join(self, stream: "Stream") -> None:
-        """Read this stream too."""
-
-    def leave(self, stream: "Stream") -> None:
-        """Stop reading this stream."""
-
-    def wake(self) -> None:
-        """Some stream has a new frame."""
-
-
 class Stream:
-    """One visitor's video. Every method may be called from any thread."""
+    """One visitor's video, read by `analyser`; without one, the caller adds the readings.
 
-    def __init__(self, analyser: ReadsStreams, clock: Callable[[], float] = time.monotonic) -> None:
+    Every method may be called from any thread.
+    """
+
+    def __init__(self, analyser: "Analyser | None", clock: Callable[[], float] = time.monotonic) -> None:
         self._analyser = analyser
         self._clock = clock
         self._lock = threading.Lock()
@@ -99,7 +92,7 @@ class Stream:
         """Start to read the visitor's frames; returns False if they are being read already."""
         with self._lock:
             opened, self._closed = self._closed, False
-        if opened:
+        if opened and self._analyser:
             self._analyser.join(self)
         return opened
 
@@ -110,7 +103,8 @@ class Stream:
             self._came.count(now)
             if not self._closed:
                 self._waiting = Frame(picture, now)
-        self._analyser.wake()
+        if self._analyser:
+            self._analyser.wake()
 
     def tell_to(self, tell: Callable[[str], None]) -> None:
         """From now on, pass the mark of each reading to this function."""
@@ -180,7 +174,8 @@ class Stream:
 
     def close(self) -> None:
         """The visitor has left: nothing of theirs is read any more, and their pictures are dropped."""
-        self._analyser.leave(self)
+        if self._analyser:
+            self._analyser.leave(self)
         with self._lock:
             self._closed = True
             self._tell = None
