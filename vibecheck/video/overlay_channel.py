@@ -51,13 +51,7 @@ def mark(
 ) -> str:
     """A mark as JSON; the fields are described above. `size` is the picture's height and width in px."""
     height, width = size
-    shares = [
-        [
-            round(part, 4)
-            for part in (face.x / width, face.y / height, face.width / width, face.height / height)
-        ]
-        for face in faces
-    ]
+    boxes = ((face.x / width, face.y / height, face.width / width, face.height / height) for face in faces)
     text, colour = tag(distribution) if distribution else ("", "")
     fields = {
         "number": number,
@@ -67,7 +61,7 @@ def mark(
         "clear": distribution.clear if distribution else False,
         "text": text,
         "colour": colour,
-        "faces": shares,
+        "faces": [[round(share, 4) for share in box] for box in boxes],
         "hint": hint,
         "frames_in": round(frames_in, 1),
         "readings": round(readings, 1),
@@ -79,10 +73,9 @@ def mark(
 
 
 def pace(asked: int, came: float, read: float) -> int:
-    """How many frames a second to ask for next, if `asked` were requested, `came` arrived, and `read` were
-    read.
+    """How many frames a second to ask for next: a quarter more than are read, since each costs CPU time.
 
-    A quarter more than are read: a frame that is not read costs as much to receive as one that is.
+    `asked` were requested, `came` arrived, `read` were read.
     """
     if read < 0.75 * came:
         return max(SLOWEST, min(asked, math.ceil(1.25 * read)))

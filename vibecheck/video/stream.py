@@ -113,9 +113,7 @@ class Stream:
             self._frames, self._paced = overlay_channel.FASTEST, self._clock()
 
     def tells(self, tell: Callable[[str], None]) -> bool:
-        """Whether marks are still passed to this function: no other connection took over, and the visitor is
-        here.
-        """
+        """Whether marks are still passed to this function."""
         with self._lock:
             return self._tell == tell
 
@@ -157,9 +155,7 @@ class Stream:
         with self._lock:
             now = self._clock()
             self._problem = problem
-            newest = self._newest(now)
-            shown = self._distribution if newest else None
-            tell, text = self._tell, self._mark(newest, self._size, shown, now)
+            tell, text = self._tell, self._mark(self._newest(now), now)
         if tell is not None:
             tell(text)
 
@@ -192,9 +188,8 @@ class Stream:
     def expected(self, at: float) -> Expected:
         """What is known before a frame taken at `at` is read.
 
-        Small faces are searched for while there is one, and otherwise occasionally. A single face is
-        followed, with an occasional search of the whole picture. A face that was there before is read as it
-        is and mirrored in alternate frames: averaged, that is as good as both each time, at half the cost.
+        A face that was there before is read as it is and mirrored in alternate frames: averaged, that is as
+        good as both each time, at half the cost.
         """
         with self._lock:
             newest = self._newest(at)
@@ -240,14 +235,13 @@ class Stream:
                 came, read = self._came.per_second(now), self._read.per_second(now)
                 self._frames = overlay_channel.pace(self._frames, came, read)
             self._size = size
-            tell, text = self._tell, self._mark(reading, size, self._distribution, now)
+            tell, text = self._tell, self._mark(reading, now)
         if tell is not None:
             tell(text)
 
-    def _mark(
-        self, reading: Reading | None, size: tuple[int, int], shown: Distribution | None, now: float
-    ) -> str:
+    def _mark(self, reading: Reading | None, now: float) -> str:
         """The next mark, with or without a reading."""
+        shown = self._distribution if reading else None
         self._number += 1
         self._marks.append((self._number, reading.at if reading else now, shown))
         while len(self._marks) > 1 and now - self._marks[0][1] > REMEMBERED:
@@ -256,7 +250,7 @@ class Stream:
             self._number,
             shown,
             reading.faces if reading else (),
-            size,
+            self._size,
             hint=self._problem or overlay_channel.hint_of(reading),
             frames_in=self._came.per_second(now),
             readings=self._read.per_second(now),

@@ -168,9 +168,7 @@ class _Connection:
                 return 0
 
     async def _watch(self) -> int:
-        """Returns when the session has ended, when another connection feeds the stream, or after some
-        hours.
-        """
+        """Returns when the session has ended, another connection feeds the stream, or LONGEST is over."""
         end = time.monotonic() + LONGEST
         while self._stream.tells(self._tell) and time.monotonic() < end:
             await asyncio.sleep(CHECK_EVERY)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from vibecheck.vision import allocator
 
@@ -45,14 +45,9 @@ def video_slot(waiting: Callable[[], object] | None = None) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def large_picture_slot(needed: bool) -> Iterator[None]:
+def large_picture_slot(needed: bool) -> AbstractContextManager[None]:
     """Hold the only slot for a large picture, besides a decoding slot; does nothing if `needed` is false."""
-    if not needed:
-        yield
-        return
-    with _one_of(_large_picture_slot, None):
-        yield
+    return _one_of(_large_picture_slot, None) if needed else nullcontext()
 
 
 @contextmanager

@@ -177,9 +177,7 @@ def heic_of(chroma: int, bits: int) -> ImageKind:
 
 
 def too_many_pixels(size: tuple[int, int], most: int, kind: str, name: str) -> PictureTooLarge:
-    """The error that says how many pixels are accepted; `kind` is empty if the limit is the same for all
-    kinds.
-    """
+    """The error that says how many pixels are accepted; `kind` is empty if that is the limit of all kinds."""
     of_kind, instead = (f" for {kind}", ", or as JPEG") if kind else ("", "")
     return PictureTooLarge(
         f"{name} has {size[0]} x {size[1]} pixels, {size[0] * size[1] / 1e6:.1f} million; at most "
@@ -214,7 +212,7 @@ def too_many(parts: str, name: str) -> UnreadablePicture:
 
 
 def _check_tiff(data: bytes, pixels: int, name: str) -> None:
-    """A TIFF may hold JPEGs, one to a strip or tile, with as many scans as they like."""
+    """A TIFF may hold JPEGs of any number of scans, one to a strip or tile."""
     tags = tiff_tags(data)
     if tags.get(259) == 6:
         raise UnreadablePicture(f"{name} is a TIFF with old-style JPEG compression. Save it as JPEG or PNG.")

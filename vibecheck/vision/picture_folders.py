@@ -15,8 +15,7 @@ HIDDEN, VIDEO = "hidden", "video"
 
 
 def pictures_in(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
-    """The pictures below a folder, sorted; also those of kinds that are not accepted, so that they are
-    reported.
+    """The pictures below a folder, sorted; of all kinds, so that those not accepted are reported.
 
     Counted in `left_out` are files that are hidden or lie in a hidden folder (HIDDEN), and videos (VIDEO).
     Files that are neither picture nor video are ignored. Raises OSError.
@@ -60,11 +59,9 @@ def _is_video(kind: ImageKind | str | None, name: str) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture, even of a kind that is not accepted: by its name, or by its first
-    bytes.
-    """
-    kind, extension = _kind(path), _extension(path)
-    named = extension in EXTENSIONS or extension in REFUSED_EXTENSIONS
+    """Whether a file is a picture, even of a kind that is not accepted: by its name, or its first bytes."""
+    kind = _kind(path)
+    named = _extension(path) in EXTENSIONS + REFUSED_EXTENSIONS
     return isinstance(kind, ImageKind) or (named and kind != VIDEO_FILE)
 
 

@@ -25,18 +25,12 @@ from vibecheck.vision.faces import Face, same_face
 #     window, margin               mood a minute   headline a minute   flips         shown after
 #     the largest of each reading     442 / 317           569 / 499     100% / 100%   0.05 / 0.05 s
 #     1.2 s, 0                         74 /  45           153 / 107      16% / 26%    0.66 / 0.67 s
-#     1.2 s, 0.10                      14 /  18            45 /  52       0% /  6%    0.76 / 0.79 s
 #     1.2 s, 0.18 (these)               3 /  10            21 /  33       0% /  2%    0.84 / 0.86 s
-#     1.2 s, 0.22                       1 /   7            15 /  26       0% /  0%    0.89 / 0.92 s
 #     1.0 s, 0.18                       5 /  12            28 /  39       4% / 10%    0.70 / 0.72 s
 #     1.5 s, 0.18                       1 /   7            15 /  25       0% /  0%    1.05 / 1.08 s
-#     fading, a mood gives way by
-#     0.1 for 0.5 s (see below)         5 /  12             –             0% /  4%    0.85 / 0.87 s
 #
-# The last line is a mean that fades with age (time constant 0.4 s): as steady, but for half a second its
-# headline is not the largest bar, by up to 0.4.
-# A mean of logarithms lets one reading near 0 veto a mood: a blip of 0.9 flips it in 55% / 33% of cases.
-# A mean of probabilities also stays as well calibrated as the readings are.
+# A mean of logarithms lets one reading near 0 veto a mood; one of probabilities also stays as well calibrated
+# as the readings are.
 WINDOW = 1.2  # s of readings that are averaged
 MARGIN = 0.18  # lead of another mood at which the headline changes
 FORGET = 1.0  # s without a reading, after which the face is forgotten
