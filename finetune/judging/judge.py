@@ -20,8 +20,8 @@ from finetune.metrics import scores
 from vibecheck.analytics import model_comparison
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation.compare import Comparison, compare, judge
+from vibecheck.evaluation.evidence import Settled, settled_of
 from vibecheck.evaluation.report import BothScores, Changed, Report
-from vibecheck.evaluation.settled import Settled, settled_of
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
 from vibecheck.models.version import Version

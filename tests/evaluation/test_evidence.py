@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks import proof
 from tests.records.examples import NOON
-from vibecheck.evaluation import evidence, settled
+from vibecheck.evaluation import evidence
 
 SIGNS = st.lists(st.sampled_from([1, -1]), min_size=1, max_size=60)
 
@@ -49,12 +49,12 @@ def test_deleting_old_labels_does_not_restart_the_test():
 
 def test_settled_bets_survive_json_and_malformed_ones_are_none():
     kept = evidence.settle([1, -1, 1], "aab", NOON)
-    name = settled.name_of("champion", NOON)
+    name = evidence.settled_name("champion", NOON)
     read = json.loads(json.dumps({name: kept.plain()}))
-    assert settled.settled_of(read, "champion", NOON) == kept
-    assert settled.settled_of(read, "champion") is None
+    assert evidence.settled_of(read, "champion", NOON) == kept
+    assert evidence.settled_of(read, "champion") is None
     for wrong in ({"logs": [0.0] * 3}, {"logs": [float("nan")] * 48}, {"until": "yesterday"}):
-        assert settled.settled_of({name: kept.plain() | wrong}, "champion", NOON) is None
+        assert evidence.settled_of({name: kept.plain() | wrong}, "champion", NOON) is None
 
 
 def test_long_histories_neither_overflow_nor_underflow():

@@ -12,7 +12,7 @@ from vibecheck.analytics.shares import Share, over_visitors
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.compare import Comparison, compare
-from vibecheck.evaluation.settled import Settled
+from vibecheck.evaluation.evidence import Settled
 from vibecheck.records.labels import visitors
 from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
 from vibecheck.records.stats.results import Bin, Group, VersionUse, VisitorTally

@@ -11,6 +11,7 @@ challenger also has to agree with the labels far better than with shuffled ones.
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -21,7 +22,6 @@ from pydantic import AliasChoices, ConfigDict, Field, with_config
 from scipy.stats import binomtest, norm
 
 from vibecheck.evaluation import evidence
-from vibecheck.evaluation.settled import Settled
 
 # The challenger has to agree with the labels better than with shuffled ones, at this level.
 SHUFFLED = 0.001
@@ -77,7 +77,7 @@ def compare(
     challenger: np.ndarray,
     truth: np.ndarray,
     units: Sequence[Hashable] | None = None,
-    settled: Settled | None = None,
+    settled: evidence.Settled | None = None,
     open_bets: np.ndarray | None = None,
 ) -> Comparison:
     """Two models' answers (N indices of moods each) against the truth (N), in the order of the labels.
@@ -174,7 +174,8 @@ def judge(held_out: Comparison, reference: Comparison | None = None, attempt: in
 def more_labels(seen: Comparison, threshold: float = evidence.FIRST) -> int | None:
     """How many more labels reach the threshold with a chance of 80%, if the observed difference is real.
 
-    None where the challenger is not ahead, or too little to be proved within a million labels.
+    `seen` has not reached it. None where the challenger is not ahead, or too little to be proved within a
+    million labels.
     """
     differ = seen.won + seen.lost
     if seen.won <= seen.lost:
@@ -188,16 +189,8 @@ def more_labels(seen: Comparison, threshold: float = evidence.FIRST) -> int | No
         won = share * more + unlucky * math.sqrt(more)
         return evidence.of_counts(share * bets + won, (1 - share) * bets + more - won) * short >= threshold
 
-    more = 1
-    while not enough(more):
-        more *= 2
-        if more > MOST_NEEDED:
-            return None
-    below = more // 2
-    while more - below > 1:
-        middle = (more + below) // 2
-        more, below = (middle, below) if enough(middle) else (more, middle)
-    return math.ceil(more * seen.n / bets)
+    more = 1 + bisect_left(range(1, MOST_NEEDED + 1), True, key=enough)
+    return math.ceil(more * seen.n / bets) if more <= MOST_NEEDED else None
 
 
 def _bets(seen: Comparison) -> int:
@@ -206,13 +199,11 @@ def _bets(seen: Comparison) -> int:
     That is fewer than the pictures on which the models differ if one visitor has several of them.
     """
     differ, reached = seen.won + seen.lost, (seen.evidence or 1.0) * (1 + 1e-6)
-    share, low, high = seen.won / differ, 1, differ + 1
-    if evidence.of_counts(share * differ, (1 - share) * differ) <= reached:
+    share = seen.won / differ
+
+    def evidence_of(bets: int) -> float:
+        return evidence.of_counts(share * bets, (1 - share) * bets)
+
+    if evidence_of(differ) <= reached:
         return differ
-    while high - low > 1:
-        middle = (low + high) // 2
-        if evidence.of_counts(share * middle, (1 - share) * middle) <= reached:
-            low = middle
-        else:
-            high = middle
-    return low
+    return max(1, bisect_right(range(1, differ), reached, key=evidence_of))

@@ -15,16 +15,19 @@ each, this is the formula above. A visitor who returns has their bet revised, wh
 cover; `benchmarks proof` shows that it costs little.
 
 Labels are deleted after a while. A test of the remaining ones would start again and again, and succeed
-eventually. So bets are settled before that, and their value is kept (see `settled`).
+eventually. So bets are settled before that, and their value is kept with the metrics of the version that is
+compared.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from scipy.special import betaincc, betaln
-
-from vibecheck.evaluation.settled import NODES, Settled
 
 # The first challenger is proved at E ≥ 20: a false promotion has a probability of at most 5%. The k-th one
 # that is judged against the same champion needs 10·k·(k + 1), so all of them together stay below 10%, the sum
@@ -33,12 +36,49 @@ FIRST = 20.0
 # Bounds of the interval: each is wrong, at any time, with a probability of at most 5%.
 BOUND = 20.0
 LARGEST = 1e12  # larger values mean no more, and are capped
+NODES = 48  # bets of different size
 
 # Gauss-Legendre nodes for bets 2p - 1 in (0, 1), with the weights of the density.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
 _BETS = (_NODES + 1) / 2
 _PRIOR = (1 - _BETS**2) * _WEIGHTS
 _PRIOR /= _PRIOR.sum()
+_GRID = np.linspace(-1, 1, 2**12 + 1)  # candidates for the bounds of a mean sign
+
+
+@with_config(ConfigDict(extra="ignore", allow_inf_nan=False))
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The bets on vibe checks made up to `until`.
+
+    `logs` are the natural logarithms of the value of each bet.
+    """
+
+    until: AwareDatetime
+    logs: Annotated[tuple[float, ...], Field(min_length=NODES, max_length=NODES)]
+
+    def plain(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self) | {"until": self.until.isoformat()}
+
+
+_SETTLED = TypeAdapter(Settled)
+
+
+def settled_name(champion: str, since: datetime | None = None) -> str:
+    """The name, among a version's metrics, of the settled bets of its comparison with a champion.
+
+    A guard compares the two again, using only labels given `since` the promotion.
+    """
+    return f"settled {champion}" + (f" {since.isoformat()}" if since else "")
+
+
+def settled_of(metrics: Mapping[str, Any], champion: str, since: datetime | None = None) -> Settled | None:
+    """The settled bets of a version's comparison with a champion; None if there are none."""
+    try:
+        return _SETTLED.validate_python(metrics.get(settled_name(champion, since)))
+    except ValidationError:
+        return None
 
 
 def threshold(attempt: int) -> float:
@@ -91,16 +131,9 @@ def _means(signs: Sequence[int], units: Sequence[Hashable]) -> np.ndarray:
 
 
 def _lower_bound(means: np.ndarray) -> float:
-    low, high = -1.0, 1.0
-    if _now(means, low + 1e-6) < BOUND:
-        return low
-    for _ in range(12):
-        middle = (low + high) / 2
-        if _now(means, middle) >= BOUND:
-            low = middle
-        else:
-            high = middle
-    return low
+    """The highest mean sign (to 1/2048) that the evidence excludes; -1 if it excludes none."""
+    below = bisect_left(_GRID, True, lo=1, key=lambda mean: _now(means, mean) < BOUND)
+    return float(_GRID[below - 1])
 
 
 def _now(means: np.ndarray, mean: float) -> float:

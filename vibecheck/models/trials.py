@@ -15,8 +15,8 @@ from vibecheck.analytics.model_comparison import GroupScore, compared, same_face
 from vibecheck.errors import ModelError
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.compare import Comparison, Verdict, judge
+from vibecheck.evaluation.evidence import settled_name, settled_of
 from vibecheck.evaluation.proof import Proof
-from vibecheck.evaluation.settled import name_of, settled_of
 from vibecheck.models.compared import candidates, watched_promotion
 from vibecheck.models.registry import Registry
 from vibecheck.models.version import Version
@@ -110,7 +110,7 @@ def settle_bets(
         oldest = model_comparison.oldest_open(faces, before)
         if oldest is not None and oldest < now - retention / 2:
             new = model_comparison.settle(faces, before, until=now - retention / 4)
-            registry.note(version, name_of(champion, since), new.plain())
+            registry.note(version, settled_name(champion, since), new.plain())
 
 
 def settle(
