@@ -12,8 +12,8 @@ from tests.databases import open_store
 from tests.standins.http import Asked, Reply, serving
 from tests.waiting import wait_for
 from vibecheck.alerts import occasions, watch
-from vibecheck.alerts.alert import Alert
 from vibecheck.alerts.watch import AlertWatch, look
+from vibecheck.alerts.webhook import Alert
 from vibecheck.errors import RecordsError
 from vibecheck.settings import Settings
 
@@ -28,7 +28,7 @@ import sys
 from datetime import UTC, datetime
 from tests.databases import open_store
 from vibecheck.alerts import occasions, watch
-from vibecheck.alerts.alert import Alert
+from vibecheck.alerts.webhook import Alert
 from vibecheck.settings import Settings
 occasions.current = lambda *_: [Alert("drift", "drift Light", "Drift in light.")]
 settings = Settings.load()

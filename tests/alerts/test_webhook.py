@@ -6,7 +6,7 @@ import pytest
 
 from tests.standins.http import Reply, serving
 from vibecheck.alerts import webhook
-from vibecheck.alerts.alert import Alert
+from vibecheck.alerts.webhook import Alert
 from vibecheck.errors import AlertNotSent
 
 SECRET = "/services/T000/B000/a-secret-path"

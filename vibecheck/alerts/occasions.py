@@ -3,7 +3,7 @@
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
-from vibecheck.alerts.alert import Alert
+from vibecheck.alerts.webhook import Alert
 from vibecheck.analytics import words
 from vibecheck.analytics.overview import compute_model_status
 from vibecheck.models import trials

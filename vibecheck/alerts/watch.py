@@ -10,8 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from vibecheck.alerts.alert import Alert
-from vibecheck.alerts.webhook import post
+from vibecheck.alerts.webhook import Alert, post
 from vibecheck.errors import AlertNotSent, VibeCheckError
 from vibecheck.records.outbox.notes import Note, Notes
 from vibecheck.records.store import Store
@@ -75,7 +74,7 @@ def look(store: Store, settings: Settings, now: datetime) -> None:
     alerts = occasions.current(store, settings, now)
     for alert in alerts:
         if _claim(store.notes, alert):
-            _send(store.notes, settings, alert)
+            _send(store.notes, settings.alert_url.get_secret_value(), alert, settings.deployment)
     _forget_what_is_over(store.notes, {ALERT + alert.key for alert in alerts})
 
 
@@ -87,20 +86,15 @@ def _claim(notes: Notes, alert: Alert) -> bool:
         if before["sent"] or (note and 0 <= note.age < before["pause"]):
             return None
         pause = min(FIRST_PAUSE * 2 ** before["attempts"], LONGEST_PAUSE)
-        return {
-            "sent": False,
-            "attempts": before["attempts"] + 1,
-            "pause": pause,
-            "lasting": alert.lasting,
-        }
+        attempts = before["attempts"] + 1
+        return {"sent": False, "attempts": attempts, "pause": pause, "lasting": alert.lasting}
 
     return notes.change(ALERT + alert.key, claim)
 
 
-def _send(notes: Notes, settings: Settings, alert: Alert) -> None:
-    assert settings.alert_url is not None
+def _send(notes: Notes, url: str, alert: Alert, deployment: str) -> None:
     try:
-        post(settings.alert_url.get_secret_value(), alert, settings.deployment)
+        post(url, alert, deployment)
     except AlertNotSent as error:
         log.warning("An alert (%s) was not sent and is tried again later: %s", alert.event, error)
         if (wanted := error.retry_after) is not None:
@@ -115,9 +109,7 @@ def _amend(notes: Notes, alert: Alert, **values: Any) -> None:
 
 def _forget_what_is_over(notes: Notes, going_on: set[str]) -> None:
     """Forgets alerts whose cause has ended, so that they are sent again when it returns."""
-    for subject in notes.subjects(ALERT):
-        if subject in going_on:
-            continue
+    for subject in set(notes.subjects(ALERT)) - going_on:
         note = notes.read(subject)
         if note is None or not note.content["lasting"]:
             continue

@@ -3,15 +3,29 @@
 The path of such an address is a secret: no message and no error of this module contains it.
 """
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
 
-from vibecheck.alerts.alert import Alert
 from vibecheck.errors import AlertNotSent, parse_retry_after
 
 # s: until connected, and for each wait for data.
 TIMEOUT = (5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A notification of the operator. `key` identifies it: each key is sent once.
+
+    `event` is "retrain", "comparison", "drift" or "set_aside". A `lasting` one may be told again once it was
+    over; others happen once.
+    """
+
+    event: str
+    key: str
+    text: str
+    lasting: bool = True
 
 
 def post(url: str, alert: Alert, deployment: str) -> None:
