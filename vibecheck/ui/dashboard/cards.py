@@ -10,8 +10,9 @@ from vibecheck.analytics.csv_tables import tables
 from vibecheck.analytics.shares import share
 from vibecheck.emotions import BY_NAME
 from vibecheck.records.csv_safety import to_csv
+from vibecheck.records.stats.steps import STEPS
 from vibecheck.records.stats.summaries import MOST_IN_MIX
-from vibecheck.ui.dashboard.statistics import STEPS, Statistics
+from vibecheck.ui.dashboard.statistics import Statistics
 from vibecheck.ui.shared import app, comparisons, theme
 
 FINE_TUNE = "pages/3_Fine-tune.py"
@@ -40,12 +41,7 @@ def too_few(known: Statistics) -> None:
 
 def headline(known: Statistics) -> None:
     """Three questions, three answers."""
-    found = known.overview
-    answers = (
-        words.on_accuracy(found.accuracy, found.period),
-        words.on_confusion(found.confusion),
-        words.on_calibration(found.calibration),
-    )
+    answers = words.answers(known.overview)
     for number, (column, answer) in enumerate(zip(st.columns(3, gap="small"), answers, strict=True)):
         with column, st.container(key=f"card-answer-{number}", height="stretch"):
             st.html(markup.answer_card(answer))
@@ -58,7 +54,7 @@ def trend(known: Statistics) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             theme.section("Accuracy over time", "numbers below: audits answered")
             st.segmented_control(
-                "Step", list(STEPS), format_func=STEPS.get, default="week", required=True, key="step",
+                "Step", STEPS, format_func=str.title, default="week", required=True, key="step",
                 label_visibility="collapsed", width="content",
             )  # fmt: skip
         live = [(version.first_day, version.name) for version in known.standing.versions]

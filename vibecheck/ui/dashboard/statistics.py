@@ -19,7 +19,6 @@ from vibecheck.ui.shared import app, theme
 FRESH = timedelta(seconds=60)
 
 PERIODS = {"week": "This week", "4 weeks": "4 weeks", "12 weeks": "12 weeks", "all": "All"}
-STEPS = {"day": "Day", "week": "Week", "month": "Month"}
 EVERY = {"model": "All models", "source": "All sources"}
 
 
@@ -70,7 +69,9 @@ def choose() -> Statistics:
     step = st.session_state.get("step") or "week"
     try:
         overview = _overview(today, period, model, source, step)
-        return Statistics(overview, standing, keep_answers(app.store().notes), *_trials(_aliases()))
+        return Statistics(
+            overview, standing, keep_answers(app.store().notes), *_trials(app.registry().aliases())
+        )
     except RecordsError as error:
         theme.stop(error)
 
@@ -93,12 +94,8 @@ def _standing(today: date) -> ModelStatus:
     return compute_model_status(store.statistics, store.trainable, app.live_model().manifest, today)
 
 
-def _aliases() -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(app.registry().aliases().items()))
-
-
 @st.cache_data(ttl=FRESH, max_entries=2, show_spinner=False)
-def _trials(aliases: tuple[tuple[str, str], ...]) -> tuple[tuple[Trial, ...], Trial | None]:
+def _trials(aliases: dict[str, str]) -> tuple[tuple[Trial, ...], Trial | None]:
     """The comparisons in progress; a change of `aliases`, as after a promotion, computes them again."""
     registry, statistics = app.registry(), app.store().statistics
     return trials.running(registry, statistics), trials.guard(registry, statistics)

@@ -58,13 +58,13 @@ def _dialog(prediction_id: str) -> None:
             face_pictures.large(face_pictures.as_data(picture), "The face that was read")
         _quality(prediction)
         theme.quiet(_calibration(prediction, calibrations))
-        _labels(labels)
-        _music(plays)
-        st.markdown("**Models trained on it**")
-        theme.quiet(", ".join(learned) or "None yet.")
+        _listed("Labels", [_label(each) for each in labels])
+        _listed("Playlists", [_play(each) for each in plays])
+        _listed("Models trained on it", [", ".join(learned) or "None yet."])
     with known:
         theme.mood_card(prediction.mood, prediction.confidence, prediction.probabilities)
-        _readings(readings)
+        if readings:
+            _listed("What each model read in this crop", [_reading(each) for each in readings])
     if address:
         st.link_button("Open in Comet", address, icon=":material/open_in_new:")
 
@@ -96,30 +96,24 @@ def _calibration(prediction: Prediction, known: Sequence[LearnedCalibration]) ->
     return f"Calibration: {prediction.calibration}, which was not restored"
 
 
-def _labels(labels: Sequence[Feedback]) -> None:
-    st.markdown("**Labels**")
-    if not labels:
-        theme.quiet("There are none.")
-    for label in labels:
-        mood = BY_NAME.get(label.label)
-        name = mood.title if mood else "Can't tell"
-        theme.quiet(f"{label.n}. {name} · {label.source} · {written_time(label.given_at)}")
+def _listed(title: str, lines: Sequence[str]) -> None:
+    st.markdown(f"**{title}**")
+    for line in lines or ["There are none."]:
+        theme.quiet(line)
 
 
-def _readings(readings: Sequence[ShadowReading]) -> None:
-    """What each model read in the same crop."""
-    if readings:
-        st.markdown("**What each model read in this crop**")
-    for each in readings:
-        said = EMOTIONS[each.probabilities.index(max(each.probabilities))].title
-        theme.quiet(f"{each.version} · {said} {max(each.probabilities):.0%} · {each.took_ms:.0f} ms")
+def _label(label: Feedback) -> str:
+    mood = BY_NAME.get(label.label)
+    name = mood.title if mood else "Can't tell"
+    return f"{label.n}. {name} · {label.source} · {written_time(label.given_at)}"
 
 
-def _music(plays: Sequence[Play]) -> None:
-    st.markdown("**Playlists**")
-    if not plays:
-        theme.quiet("There are none.")
-    for play in plays:
-        again = " · another one" if play.again else ""
-        name = play.playlist_name or play.playlist_id
-        theme.quiet(f"{play.n}. {name} · {play.mode} · {play.found_by}{again}")
+def _reading(reading: ShadowReading) -> str:
+    confidence = max(reading.probabilities)
+    said = EMOTIONS[reading.probabilities.index(confidence)].title
+    return f"{reading.version} · {said} {confidence:.0%} · {reading.took_ms:.0f} ms"
+
+
+def _play(play: Play) -> str:
+    again = " · another one" if play.again else ""
+    return f"{play.n}. {play.playlist_name or play.playlist_id} · {play.mode} · {play.found_by}{again}"
