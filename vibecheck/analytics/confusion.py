@@ -34,11 +34,6 @@ class Confusion:
         """The number of answers."""
         return sum(map(sum, self.counts))
 
-    @property
-    def mistakes(self) -> int:
-        """The number of answers that say the mood was wrong."""
-        return self.total - sum(row[index] for index, row in enumerate(self.counts))
-
 
 def confusion(cells: Sequence[Cell], confused: Sequence[Confused]) -> Confusion:
     """The matrix and the pairs, from counted answers."""

@@ -8,10 +8,7 @@ import vl_convert
 from vibecheck.analytics import charts, markup, time_charts, words
 from vibecheck.analytics.chart_style import Spec
 from vibecheck.analytics.csv_tables import agreement_row
-from vibecheck.analytics.drift import Shift
 from vibecheck.analytics.overview import ModelStatus, Overview
-
-CHART_WIDTH = 800
 
 STYLE = """
 :root { color-scheme: dark; }
@@ -40,15 +37,15 @@ table { border-collapse: collapse; width: 100%; } td, th { text-align: left; pad
 
 def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
     """The headline figures as plain JSON; unknown values are null."""
-    accuracy, confusion, drift = overview.accuracy, overview.confusion, overview.drift
-    audited, top = accuracy.audited, confusion.pairs[0] if confusion.pairs else None
+    audited, drift = overview.accuracy.audited, overview.drift
+    top = overview.confusion.pairs[0] if overview.confusion.pairs else None
     return {
         "period": overview.period,
         "predictions": overview.predictions,
         **audited.named("accuracy", "ci_low", "ci_high"),
         "audits": audited.n,
         "visitors": audited.visitors or 0,
-        "response_rate": accuracy.response.value,
+        "response_rate": overview.accuracy.response.value,
         "top_confusion": None
         if top is None
         else {
@@ -75,11 +72,10 @@ def sentences(overview: Overview, standing: ModelStatus) -> list[str]:
     """The headline as sentences, one per line."""
     lines = [
         f"{answer.question}: {' '.join(filter(None, (answer.figure, answer.interval)))}. {answer.detail}"
-        for answer in _answers(overview)
+        for answer in words.answers(overview)
     ]
-    drifts = f"Drift: {words.on_drift(overview.drift)}"
-    agree = words.on_agreement(standing.agreement)
-    return [*lines, agree, drifts, f"Retrain? {standing.retrain.sentence}"]
+    agree, drifts = words.on_agreement(standing.agreement), words.on_drift(overview.drift)
+    return [*lines, agree, f"Drift: {drifts}", f"Retrain? {standing.retrain.sentence}"]
 
 
 def page(overview: Overview, standing: ModelStatus) -> str:
@@ -87,55 +83,49 @@ def page(overview: Overview, standing: ModelStatus) -> str:
     scope = overview.scope
     only = "".join(f" · {escape(each)}" for each in (scope.model_version, scope.source) if each)
     live = [(version.first_day, version.name) for version in standing.versions]
-    agreement = standing.agreement
-    verdict = "Yes." if standing.retrain.recommended else "Not yet."
+    agreement, found = standing.agreement, overview.calibration
     parts = [
-        "".join(map(markup.answer_card, _answers(overview))),
+        *map(markup.answer_card, words.answers(overview)),
         _section(
             "Accuracy over time",
             f"Below the lines: audits answered. {words.on_bias(overview.accuracy)} "
             + words.on_agreement(agreement),
-            time_charts.accuracy_line(overview.line, live, overview.step, agreement.ceiling)
+            _svg(time_charts.accuracy_line(overview.line, live, overview.step, agreement.ceiling))
             if overview.line
-            else None,
+            else "",
         ),
     ]
     if overview.confusion.total:
-        matrix = charts.confusion_matrix(overview.confusion)
+        matrix = _svg(charts.confusion_matrix(overview.confusion))
         parts.append(_section("Confusion matrix", "Rows: what people said; per cent of the row.", matrix))
     if overview.confusion.pairs:
-        parts.append(_section("Most confused pairs", "", charts.pair_bars(overview.confusion)))
+        parts.append(_section("Most confused pairs", "", _svg(charts.pair_bars(overview.confusion))))
     slices = markup.slice_rows(overview.slices, len(overview.slices))
-    parts.append(_section("Error slices", "Worst first; *: statistically significant.", None, slices))
-    if overview.calibration.n:
-        found = overview.calibration
+    parts.append(_section("Error slices", "Worst first; *: statistically significant.", slices))
+    if found.n:
         note = (
             f"{words.on_confidence(found, overview.accuracy.audited)} "
             f"Expected calibration error {found.error:.3f} ({found.low:.3f} to {found.high:.3f}). "
             f"{words.on_learned(standing.calibrations, standing.own_audits)}"
         ).strip()
-        parts.append(_section("Calibration", note, charts.reliability(found)))
-        parts.append(
-            _section("Confidence of right and wrong answers", "", charts.confidence_histogram(found))
-        )
-    moved = overview.drift.drifting or overview.drift.shifts[:1]
-    parts.append(_section("Drift", words.on_drift(overview.drift), _drifted(moved)))
-    parts.append(_section("Retrain?", verdict, None, markup.checklist(standing.retrain)))
+        histogram = _svg(charts.confidence_histogram(found))
+        parts.append(_section("Calibration", note, _svg(charts.reliability(found))))
+        parts.append(_section("Confidence of right and wrong answers", "", histogram))
+    moved = overview.drift.drifting or overview.drift.shifts
+    drifted = _svg(charts.drift_bars(moved[0])) if moved else ""
+    verdict = "Yes." if standing.retrain.recommended else "Not yet."
     pairs = " ".join(map(words.on_pair, standing.pairs))
-    parts.append(_section("Models", pairs, None, markup.versions_table(standing)))
+    parts += [
+        _section("Drift", words.on_drift(overview.drift), drifted),
+        _section("Retrain?", verdict, markup.checklist(standing.retrain)),
+        _section("Models", pairs, markup.versions_table(standing)),
+    ]
     if overview.days:
-        parts.append(
-            _section(
-                "Volume",
-                f"Vibe checks per {time_charts.volume_step(overview.days)}, {overview.predictions:,} in all.",
-                time_charts.volume(overview.days),
-            )
-        )
-    parts.append(
-        _section(
-            "Playlists skipped", "Share of playlists, by mood shown.", None, markup.again_rows(overview.plays)
-        )
-    )
+        step = time_charts.volume_step(overview.days)
+        note = f"Vibe checks per {step}, {overview.predictions:,} in all."
+        parts.append(_section("Volume", note, _svg(time_charts.volume(overview.days))))
+    skipped = markup.again_rows(overview.plays)
+    parts.append(_section("Playlists skipped", "Share of playlists, by mood shown.", skipped))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck: how good is it, really?'
         '</title><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -146,24 +136,11 @@ def page(overview: Overview, standing: ModelStatus) -> str:
     )
 
 
-def _answers(overview: Overview) -> tuple[words.Answer, ...]:
-    return (
-        words.on_accuracy(overview.accuracy, overview.period),
-        words.on_confusion(overview.confusion),
-        words.on_calibration(overview.calibration),
-    )
-
-
-def _drifted(shifts: tuple[Shift, ...]) -> Spec | None:
-    return charts.drift_bars(shifts[0]) if shifts else None
-
-
-def _section(title: str, note: str, chart: Spec | None, inner: str = "") -> str:
-    drawn = _svg(chart) if chart is not None else ""
+def _section(title: str, note: str, inner: str) -> str:
     said = f"<p>{escape(note)}</p>" if note else ""
-    return f"<section><h2>{escape(title)}</h2>{said}{drawn}{inner}</section>"
+    return f"<section><h2>{escape(title)}</h2>{said}{inner}</section>"
 
 
 def _svg(chart: Spec) -> str:
     """The chart as inline SVG, without scripts, so that it can be printed and mailed."""
-    return vl_convert.vegalite_to_svg(chart | {"width": CHART_WIDTH, "padding": 14}, show_warnings=False)
+    return vl_convert.vegalite_to_svg(chart | {"width": 800, "padding": 14}, show_warnings=False)

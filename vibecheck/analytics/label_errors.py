@@ -4,7 +4,6 @@ A model is confident of a mood if it gives it at least the probability that it g
 pictures with that label. A label looks wrong if the model is that confident of another mood.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,12 +42,7 @@ class NewLabels:
 
 def new_labels(trainable: TrainableLabels, version: str) -> NewLabels:
     """The labels that are new to a model version. Raises RecordsError."""
-    since = trainable.trained_at(version)
-    confident = thresholds(trainable.mean_label_probability())
-    number, suspects = trainable.suspects(confident, LISTED, since)
+    since, means = trainable.trained_at(version), trainable.mean_label_probability()
+    thresholds = {mood: max(LEAST_CONFIDENCE, mean) for mood, mean in means.items()}
+    number, suspects = trainable.suspects(thresholds, LISTED, since)
     return NewLabels(since, tuple(trainable.counts(since)), tuple(suspects), number)
-
-
-def thresholds(mean_label_probability: Mapping[str, float]) -> dict[str, float]:
-    """For each mood, the confidence at which the model casts doubt on a label of another mood."""
-    return {mood: max(LEAST_CONFIDENCE, mean) for mood, mean in mean_label_probability.items()}

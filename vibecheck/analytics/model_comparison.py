@@ -75,22 +75,19 @@ def side_by_side(
 ) -> list[ComparedModel]:
     """All models, newest first; `groups` and `bins` are all their audits, by version."""
     tallies = {group.name: group.tally for group in groups if group.what == "model_version"}
-    result = []
-    for use in reversed(uses):
-        mine = [each for each in bins if each.model_version == use.version]
-        result.append(
-            ComparedModel(
-                name=use.version,
-                origin=use.origin,
-                first_day=use.first_used_at.date(),
-                last_day=use.last_day,
-                predictions=use.n,
-                accuracy=over_visitors(tallies.get(use.version, VisitorTally())),
-                calibration=calibration(mine),
-                latency_ms=use.latency_ms,
-            )
+    return [
+        ComparedModel(
+            name=use.version,
+            origin=use.origin,
+            first_day=use.first_used_at.date(),
+            last_day=use.last_day,
+            predictions=use.n,
+            accuracy=over_visitors(tallies.get(use.version, VisitorTally())),
+            calibration=calibration([each for each in bins if each.model_version == use.version]),
+            latency_ms=use.latency_ms,
         )
-    return result
+        for use in reversed(uses)
+    ]
 
 
 def paired(found: JudgedReadings, champion: str) -> list[PairedComparison]:

@@ -31,7 +31,8 @@ class Advice:
         """The answer in one sentence."""
         if self.recommended:
             return "Yes: there is a reason, and there are enough labels."
-        return f"Not yet: {_lower(next(check.reason for check in self.checks if check.passed is False))}"
+        reason = next(check.reason for check in self.checks if check.passed is False)
+        return f"Not yet: {reason[0].lower()}{reason[1:]}"
 
 
 def advice(
@@ -50,12 +51,8 @@ def advice(
     There must be enough labels, a reason (accuracy too low, or drift), and a pause since the last change.
     Labels that look wrong are not counted, and do not prevent retraining.
     """
-    checks = (
-        _labels(labels),
-        _reason(audited, promise, drift),
-        _pause(live_since, today),
-        _suspects(suspects),
-    )
+    reason, pause = _reason(audited, promise, drift), _pause(live_since, today)
+    checks = (_labels(labels), reason, pause, _suspects(suspects))
     return Advice(all(check.passed is not False for check in checks), checks)
 
 
@@ -95,7 +92,3 @@ def _suspects(suspects: int) -> Check:
         return Check(True, "No label looks wrong.")
     looks = "label looks" if suspects == 1 else "labels look"
     return Check(None, f"{suspects:,} {looks} wrong: review them first.")
-
-
-def _lower(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]

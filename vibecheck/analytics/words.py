@@ -12,6 +12,7 @@ from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import ENOUGH as ENOUGH_FOR_DRIFT
 from vibecheck.analytics.drift import Drift
 from vibecheck.analytics.model_comparison import PairedComparison
+from vibecheck.analytics.overview import Overview
 from vibecheck.analytics.shares import Share
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.vision.calibration import NO_BIAS
@@ -42,6 +43,15 @@ class Answer:
 def interval(share: Share) -> str:
     """A share's interval in per cent, such as 66–81%."""
     return f"{share.low * 100:.0f}–{share.high * 100:.0f}%"
+
+
+def answers(overview: Overview) -> tuple[Answer, ...]:
+    """The three headlines."""
+    return (
+        on_accuracy(overview.accuracy, overview.period),
+        on_confusion(overview.confusion),
+        on_calibration(overview.calibration),
+    )
 
 
 def on_accuracy(found: Accuracy, period: str) -> Answer:
