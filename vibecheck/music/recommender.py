@@ -137,8 +137,7 @@ class Music:
     def check(self) -> str:
         """Search Spotify once, and say in a sentence where playlists come from.
 
-        Raises MusicError that names the credentials, the step that failed and what to do. Takes up to
-        the timeouts of signing in and searching together.
+        Raises MusicError that names the credentials, the step that failed and what to do.
         """
         both = " and ".join(CREDENTIALS)
         if self._missing:
@@ -147,10 +146,12 @@ class Music:
             )
         if self._client is None:
             return f"Playlists come from the built-in catalogue; {both} of {PAGE} add Spotify's search."
-        found, _ = self._search("happy", insist=True)
+        if self._clock() >= self._paused_until:
+            self._run("happy")
         with self._lock:
             if self._trouble:
                 raise MusicError(self._trouble.sentence)
+            _, found = self._found["happy"]
         return f"Spotify answers: {len(found)} playlists that fit a happy mood."
 
     def close(self) -> None:
@@ -173,22 +174,18 @@ class Music:
         suit = [each for each, moods in named if mood in moods <= fits]
         return (*suit, *(each for each, moods in named if not moods))
 
-    def _search(self, mood: str, insist: bool = False) -> tuple[tuple[Playlist, ...], str]:
+    def _search(self, mood: str) -> tuple[tuple[Playlist, ...], str]:
         """What Spotify found for `mood`, and a note if that is nothing.
 
-        Concurrent callers share one search per mood. While Spotify is in trouble searches run in the
-        background, unless the caller insists on an answer.
+        Concurrent callers share one search per mood. While Spotify is in trouble nobody waits for it.
         """
         with self._lock:
-            paused, known = self._clock() < self._paused_until, self._known(mood)
-            if known and (paused or not insist):
+            if known := self._known(mood):
                 return known
             if mood not in self._running:
-                # Both requests may take their time before an insistent caller hears which one failed.
-                patience = 2 * self._patience + 1 if insist else self._patience
                 done = self._pool.submit(self._run, mood)
-                self._running[mood] = Search(done, time.monotonic() + patience)
-            search, wait = self._running[mood], insist or not self._trouble
+                self._running[mood] = Search(done, time.monotonic() + self._patience)
+            search, wait = self._running[mood], not self._trouble
         if wait:
             try:
                 search.done.result(max(0.0, search.deadline - time.monotonic()))
@@ -208,7 +205,7 @@ class Music:
         return ((), NO_ANSWER) if now < self._paused_until else None
 
     def _run(self, mood: str) -> None:
-        """All queries of a mood, up to the first that fails. Runs in the pool."""
+        """All queries of a mood, up to the first that fails."""
         found: list[Playlist] = []
         trouble = None
         try:
@@ -223,7 +220,7 @@ class Music:
             trouble = Trouble(f"{SPOTIFY} could not be searched: the terminal says more; {MEANWHILE}")
         self._remember(mood, self._ranked(mood, found), trouble)
         with self._lock:
-            del self._running[mood]
+            self._running.pop(mood, None)
 
     def _remember(self, mood: str, found: tuple[Playlist, ...], trouble: Trouble | None) -> None:
         """Keep the result of a search, and leave Spotify alone for a while after trouble."""
