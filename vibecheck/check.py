@@ -8,7 +8,6 @@ import random
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -42,14 +41,13 @@ class CheckLimiter:
         self._per_visitor, self._per_address, self._for_all = per_visitor, per_address, for_all
         self._clock = clock
         self._lock = threading.Lock()
-        self._recent: deque[tuple[float, str | None, str | None]] = deque()  # time, visitor, address
+        self._recent: list[tuple[float, str | None, str | None]] = []  # time, visitor, address
 
     def admit(self, visitor: str | None, address: str | None = None) -> None:
         """Count a vibe check of this visitor. Raises TooManyChecks if there were too many in a minute."""
         now = self._clock()
         with self._lock:
-            while self._recent and now - self._recent[0][0] >= 60:
-                self._recent.popleft()
+            self._recent = [each for each in self._recent if now - each[0] < 60]
             theirs = [at for at, who, _ in self._recent if who == visitor]
             nearby = [at for at, _, where in self._recent if where == address]
             everybody = [at for at, _, _ in self._recent]

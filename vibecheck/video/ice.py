@@ -5,6 +5,7 @@ there. Credentials are sent only to the service they belong to.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 
@@ -16,8 +17,6 @@ TWILIO = "https://api.twilio.com/2010-04-01/Accounts/{sid}/Tokens.json"
 # s; much longer than the minutes for which the app caches them, so a browser never gets expired ones.
 LIFETIME = 2 * 3600
 TIMEOUT = 5.0
-# Cloudflare rejects the default user agents of HTTP libraries.
-AGENT = {"User-Agent": "vibecheck"}
 NO_RELAY = "No relay is set: if WebRTC does not connect, video goes over the page's own connection."
 SET_ONE = (
     "set CLOUDFLARE_TURN_KEY_ID and CLOUDFLARE_TURN_KEY_API_TOKEN, "
@@ -64,32 +63,24 @@ def find_relay(settings: Settings, cloudflare: str = CLOUDFLARE, twilio: str = T
 
 
 def _cloudflare(url: str, key: str, token: str) -> list[dict]:
-    answer = requests.post(
-        url.format(key=requests.utils.quote(key, safe="")),
-        json={"ttl": LIFETIME},
-        headers={**AGENT, "Authorization": f"Bearer {token}"},
-        timeout=TIMEOUT,
-    )
-    return _servers(answer, "iceServers")
+    # Cloudflare rejects the default user agents of HTTP libraries.
+    headers = {"User-Agent": "vibecheck", "Authorization": f"Bearer {token}"}
+    url = url.format(key=requests.utils.quote(key, safe=""))
+    return _servers("iceServers", url, json={"ttl": LIFETIME}, headers=headers)
 
 
 def _twilio(url: str, sid: str, token: str) -> list[dict]:
-    answer = requests.post(
-        url.format(sid=requests.utils.quote(sid, safe="")),
-        data={"Ttl": LIFETIME},
-        auth=(sid, token),
-        headers=AGENT,
-        timeout=TIMEOUT,
-    )
-    return _servers(answer, "ice_servers")
+    url = url.format(sid=requests.utils.quote(sid, safe=""))
+    return _servers("ice_servers", url, data={"Ttl": LIFETIME}, auth=(sid, token))
 
 
-def _servers(answer: requests.Response, key: str) -> list[dict]:
-    """The list of servers in an answer, with only the fields a browser needs."""
+def _servers(name: str, url: str, **request: Any) -> list[dict]:
+    """The list of servers that an answer gives by this name, with only the fields a browser needs."""
+    answer = requests.post(url, timeout=TIMEOUT, **request)
     answer.raise_for_status()
     servers = [
-        {name: server[name] for name in ("urls", "username", "credential") if name in server}
-        for server in answer.json()[key]
+        {field: server[field] for field in ("urls", "username", "credential") if field in server}
+        for server in answer.json()[name]
     ]
     if not servers or not all("urls" in server for server in servers):
         raise ValueError("no servers in the answer")

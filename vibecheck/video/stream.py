@@ -19,7 +19,6 @@ import numpy as np
 
 from vibecheck.emotions import Distribution
 from vibecheck.video import overlay_channel
-from vibecheck.video.rate import WINDOW, Rate
 from vibecheck.vision.faces import same_face
 from vibecheck.vision.reader import Expected, Moment, Reading
 from vibecheck.vision.smoothing import Smoother
@@ -45,6 +44,26 @@ CLOSE_LOOK_EVERY = 0.5
 SEARCH_EVERY = 0.5
 SEARCH_LATEST = 1.0
 FOLLOWED = 3
+WINDOW = 3.0  # s over which the rates of frames and readings are measured
+
+
+class Rate:
+    """Events per second, in the last WINDOW seconds. Times are in seconds; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+
+    def count(self, now: float) -> None:
+        """An event happens now."""
+        self._times.append(now)
+        while now - self._times[0] > WINDOW:
+            self._times.popleft()
+
+    def per_second(self, now: float) -> float:
+        """The rate; 0 if there were fewer than two events."""
+        recent = [at for at in self._times if now - at <= WINDOW]
+        span = now - recent[0] if recent else 0.0
+        return (len(recent) - 1) / span if span > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,11 +102,10 @@ def to_square(face: Face, side: int, scale: float, upright: bool) -> np.ndarray:
 
 
 def warp(picture: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-    """Warp to a `side` px square without aliasing.
+    """Warp to a `side` px square without aliasing, which the model would read as texture.
 
-    Bilinear sampling skips pixels when it shrinks a picture, and the model reads the resulting noise as
-    texture. So the picture is warped to an integer multiple of `side` and averaged down, unless it shrinks
-    by less than a factor of 1.25, where nothing is skipped.
+    Bilinear sampling skips pixels when it shrinks a picture by more than a factor of 1.25. So the picture is
+    warped to an integer multiple of `side`, and averaged down.
     """
     shrink = 1 / math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     multiple = max(1, min(math.ceil(shrink - 0.25), 4096 // side))

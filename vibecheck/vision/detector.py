@@ -37,24 +37,20 @@ STRIDES = (8, 16, 32)
 # nearly all of it after two refinements.
 LANDMARK_SIDE = 256
 # A face found a moment ago is followed: searched for in an upright crop of this many px that spans
-# FOLLOW_SCALE times its box, which yields box and landmarks in one pass. On a recorded actor, with a full
-# search every half second, the box jitters as before (1.7% of its side; 1.6% with a full search of each
-# frame) and the probabilities differ by 0.05 on average, less than the 0.07 between full searches at 480 and
-# 320 px. Other sizes and scales did worse.
+# FOLLOW_SCALE times its box, which yields box and landmarks in one pass. On a recorded actor the box jitters
+# as with a full search of each frame, and the probabilities differ by 0.05 on average.
 FOLLOW_SIDE = 160
 FOLLOW_SCALE = 1.6
 
 
 class FaceDetector:
-    """YuNet (Wu, Peng, Yu 2023), run by ONNX Runtime. Thread-safe: one search at a time.
+    """YuNet (Wu, Peng, Yu 2023), run by ONNX Runtime in a third of the time of OpenCV's `FaceDetectorYN`.
 
-    It finds what OpenCV's `FaceDetectorYN` finds with the same weights, in a third of the time.
-    Raises ModelError if its weights are missing or damaged.
+    Thread-safe: one search at a time. Raises ModelError if its weights are missing or damaged.
     """
 
     def __init__(self) -> None:
-        # For all of OpenCV in this process: for pictures this small, a second thread costs more than it
-        # saves.
+        # For all of OpenCV in this process: for small pictures, a second thread costs more than it saves.
         cv2.setNumThreads(1)
         try:
             self._net = open_session(WEIGHTS)
@@ -111,10 +107,7 @@ class FaceDetector:
         return [self.refine(picture, self.refine(picture, each)) for each in found[:1]] + found[1:]
 
     def refine(self, picture: np.ndarray, face: Face) -> Face:
-        """The same face with more accurate landmarks, measured on an enlarged crop.
-
-        Each call brings roll and yaw closer to the truth (see LANDMARK_SIDE).
-        """
+        """The same face with more accurate landmarks, measured on an enlarged crop (see LANDMARK_SIDE)."""
         square = to_square(face, LANDMARK_SIDE, 1.0, upright=True)
         found = self._find_in_square(picture, square, LANDMARK_SIDE)
         return replace(face, landmarks=found[0].landmarks) if found else face

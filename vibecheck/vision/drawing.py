@@ -61,19 +61,13 @@ def _box(picture: np.ndarray, face: Face, colour: tuple[int, int, int], line: in
     left, top = round(face.x), round(face.y)
     right, bottom = round(face.x + face.width), round(face.y + face.height)
     r = max(1, round(min(face.width, face.height) * 0.09))
-    draw_line = lambda a, b: cv2.line(picture, a, b, colour, line, cv2.LINE_AA)  # noqa: E731
-    draw_line((left + r, top), (right - r, top))
-    draw_line((left + r, bottom), (right - r, bottom))
-    draw_line((left, top + r), (left, bottom - r))
-    draw_line((right, top + r), (right, bottom - r))
     corners = (
-        (left + r, top + r, 180),
-        (right - r, top + r, 270),
-        (right - r, bottom - r, 0),
-        (left + r, bottom - r, 90),
+        cv2.ellipse2Poly((left + r, top + r), (r, r), 180, 0, 90, 5),
+        cv2.ellipse2Poly((right - r, top + r), (r, r), 270, 0, 90, 5),
+        cv2.ellipse2Poly((right - r, bottom - r), (r, r), 0, 0, 90, 5),
+        cv2.ellipse2Poly((left + r, bottom - r), (r, r), 90, 0, 90, 5),
     )
-    for x, y, angle in corners:
-        cv2.ellipse(picture, (x, y), (r, r), angle, 0, 90, colour, line, cv2.LINE_AA)
+    cv2.polylines(picture, [np.concatenate(corners)], True, colour, line, cv2.LINE_AA)
 
 
 def _paste(picture: np.ndarray, tag: np.ndarray, face: Face, line: int) -> None:
