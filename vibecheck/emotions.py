@@ -90,36 +90,21 @@ class Distribution:
 
 # Labels of published expression models. Contempt is mapped to disgust, the nearest of the seven (both
 # express rejection, Rozin et al. 1999); dropping it would distribute its probability over the others.
-SYNONYMS: dict[str, str] = {
-    "anger": "angry",
-    "annoyed": "angry",
-    "mad": "angry",
-    "disgusted": "disgust",
-    "disgusting": "disgust",
-    "contempt": "disgust",
-    "contemptuous": "disgust",
-    "fearful": "fear",
-    "afraid": "fear",
-    "scared": "fear",
-    "happiness": "happy",
-    "joy": "happy",
-    "joyful": "happy",
-    "smile": "happy",
-    "calm": "neutral",
-    "neutrality": "neutral",
-    "normal": "neutral",
-    "sadness": "sad",
-    "unhappy": "sad",
-    "surprised": "surprise",
-    "surprising": "surprise",
-    "astonished": "surprise",
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "angry": ("anger", "annoyed", "mad"),
+    "disgust": ("disgusted", "disgusting", "contempt", "contemptuous"),
+    "fear": ("fearful", "afraid", "scared"),
+    "happy": ("happiness", "joy", "joyful", "smile"),
+    "neutral": ("calm", "neutrality", "normal"),
+    "sad": ("sadness", "unhappy"),
+    "surprise": ("surprised", "surprising", "astonished"),
 }
 
 
 def name_of(label: str) -> str | None:
     """The name in EMOTIONS for a model's `label`, or None if it is not one of the seven."""
     word = label.strip().lower()
-    return word if word in BY_NAME else SYNONYMS.get(word)
+    return next((name for name, synonyms in SYNONYMS.items() if word in (name, *synonyms)), None)
 
 
 def map_labels(labels: Sequence[str]) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ def test_the_catalogue_is_read_once():
         (
             "37i9dQZF1DXdPec7aLTmlC",
             "37i9dQZF1DX3rxVfibe1L0",
-            "happy.playlists: Value error, listed more than",
+            "happy: Value error, playlists listed more than",
         ),
         ('name = "Happy Hits!"', 'name = ""', "happy.playlists.0.name"),
         ('search = ["happy vibes", "feel good songs", "good mood"]', "", "happy.search"),

@@ -1,7 +1,4 @@
-"""The music of each mood: playlists, search queries, reasons.
-
-Read from catalogue.toml, which describes its fields.
-"""
+"""The music of each mood, read from catalogue.toml: playlists, search queries, reasons."""
 
 import re
 import tomllib
@@ -12,15 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    StringConstraints,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
@@ -40,13 +29,6 @@ class CataloguePlaylist(BaseModel, frozen=True, extra="forbid"):
     name: Line
 
 
-def _unique(playlists: tuple[CataloguePlaylist, ...]) -> tuple[CataloguePlaylist, ...]:
-    ids = [playlist.id for playlist in playlists]
-    if repeated := sorted({each for each in ids if ids.count(each) > 1}):
-        raise ValueError(f"listed more than once: {', '.join(repeated)}")
-    return playlists
-
-
 class MoodMusic(BaseModel, frozen=True, extra="forbid"):
     """The music of one mood; catalogue.toml says what each field is for."""
 
@@ -57,11 +39,14 @@ class MoodMusic(BaseModel, frozen=True, extra="forbid"):
     lift_to: Mood
     near: Mood
     calm: Id
-    playlists: Annotated[tuple[CataloguePlaylist, ...], Field(min_length=1), AfterValidator(_unique)]
+    playlists: Annotated[tuple[CataloguePlaylist, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _calm_is_listed(self) -> Self:
-        if self.calm not in {each.id for each in self.playlists}:
+    def _playlists_fit(self) -> Self:
+        ids = [each.id for each in self.playlists]
+        if repeated := sorted({each for each in ids if ids.count(each) > 1}):
+            raise ValueError(f"playlists listed more than once: {', '.join(repeated)}")
+        if self.calm not in ids:
             raise ValueError("calm is not the id of one of its playlists")
         return self
 

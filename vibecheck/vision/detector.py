@@ -149,9 +149,5 @@ def _grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 def _face(row: np.ndarray, across: float, down: float) -> Face:
     """One row of YuNet's output, scaled to the full picture's pixels."""
     points = row[:14].reshape(7, 2) * (across, down)
-    (x, y), (width, height) = points[:2]
-    return Face(
-        float(x), float(y), float(width), float(height),
-        tuple((float(px), float(py)) for px, py in points[2:]),
-        float(row[14]),
-    )  # fmt: skip
+    (x, y), (width, height), *landmarks = points.tolist()
+    return Face(x, y, width, height, tuple((px, py) for px, py in landmarks), float(row[14]))

@@ -61,25 +61,19 @@ REFUSED_EXTENSIONS = (
 
 _RAW = "a raw camera file"
 VIDEO = "a video"
-_SIGNATURES = (
+# How files begin
+_SIGNATURES: tuple[tuple[bytes | tuple[bytes, ...], ImageKind | str], ...] = (
     (b"\xff\xd8\xff", JPEG),
     (b"\x89PNG\r\n\x1a\n", PNG),
     (b"GIF8", GIF),
     (b"BM", BMP),
     (b"%PDF", "a PDF"),
     (b"8BPS", "a Photoshop file"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    ((b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL picture"),
+    ((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture"),
     (b"\0\0\1\0", "an icon"),
     (b"\x1a\x45\xdf\xa3", VIDEO),
-    (b"FUJIFILMCCD-RAW", _RAW),
-    (b"IIU\0", _RAW),
-    (b"IIRO", _RAW),
-    (b"IIRS", _RAW),
-    (b"MMOR", _RAW),
-    (b"FOVb", _RAW),
+    ((b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb"), _RAW),
 )
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _AVIF_BRANDS = {b"avif", b"avis"}

@@ -40,21 +40,9 @@ PAPER = (255, 255, 255)  # behind transparent pixels
 
 # Everything the decoders are known to raise on damaged data. Only calls into them are guarded.
 _DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BufferError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    cv2.error,
-    struct.error,
-    zlib.error,
-)
+    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, OSError,
+    RuntimeError, SyntaxError, TypeError, ValueError, cv2.error, struct.error, zlib.error,
+)  # fmt: skip
 
 # EXIF orientation (CIPA DC-008, tag 0x0112) → the operation that turns the picture upright
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {

@@ -139,7 +139,7 @@ class Reader:
         start = time.perf_counter()
         faces = self.detector.find_in_photo(picture)
         if not faces:
-            return self._nobody(0.0, start)
+            return self._reading(picture, (), 0.0, start)
         kept = partial(self._kept, picture, faces[0], faces[1:])
         return self._reading(picture, tuple(faces), 0.0, start, kept=kept)
 
@@ -153,7 +153,7 @@ class Reader:
         if not faces and expected.closely:
             faces = self.detector.find(picture, CLOSE_SIDE)
         if not faces:
-            return self._nobody(at, start)
+            return self._reading(picture, (), at, start)
         first = _to_read(faces, before)
         others = [face for face in faces if face is not first]
         face = self.detector.refine(picture, first)
@@ -178,19 +178,17 @@ class Reader:
         mirrored: bool | None = None,
         kept: Callable[[], tuple[np.ndarray, Face]] | None = None,
     ) -> Reading:
+        """The reading of the first of `faces`, or one without a face."""
         classifier = self.classifier  # another one may be set meanwhile
         model = classifier.manifest
-        cut = model_crop(picture, faces[0], classifier.side, model)
-        shares = tuple(map(float, classifier.probabilities(cut[np.newaxis], mirrored)[0]))
-        quality = measure(picture, faces[0])
-        took = _ms_since(start)
+        shares = quality = None
+        if faces:
+            cut = model_crop(picture, faces[0], classifier.side, model)
+            shares = tuple(map(float, classifier.probabilities(cut[np.newaxis], mirrored)[0]))
+            quality = measure(picture, faces[0])
+        took = (time.perf_counter() - start) * 1000
         once = cache(kept) if kept else None
         return Reading(at, faces, shares, quality, once, took, model, classifier.calibration)
-
-    def _nobody(self, at: float, start: float) -> Reading:
-        classifier = self.classifier
-        took = _ms_since(start)
-        return Reading(at, (), None, None, None, took, classifier.manifest, classifier.calibration)
 
 
 def _to_read(faces: list[Face], before: Face | None) -> Face:
@@ -200,7 +198,3 @@ def _to_read(faces: list[Face], before: Face | None) -> Face:
         return largest
     same = next((face for face in faces if same_face(before, face)), largest)
     return largest if largest.area > TAKEOVER * same.area else same
-
-
-def _ms_since(start: float) -> float:
-    return (time.perf_counter() - start) * 1000
