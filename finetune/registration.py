@@ -131,10 +131,10 @@ def patiently(attempt: Callable[[], T]) -> T:
 
 def _installed(settings: Settings, folder: Path) -> Installed:
     """The model of a folder, compiled and measured, where the app finds it."""
-    from vibecheck.comet import fetch_model
+    from vibecheck.comet import model_files
     from vibecheck.export.build import build
 
-    return build(settings, ModelFolder(folder), fetch_model, lambda progress: None)
+    return build(settings, ModelFolder(folder), model_files, lambda progress: None)
 
 
 def _register(settings: Settings, trained: Trained, there: Installed) -> None:

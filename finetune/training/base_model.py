@@ -46,8 +46,8 @@ def named(settings: Settings, name: str) -> Model:
             f"{name!r} is no model: --base takes a version that python -m vibecheck models list shows, a Hub "
             "id (owner/name), a folder, or embedded."
         ) from None
-    from vibecheck.comet import fetch_model
+    from vibecheck.comet import model_files
     from vibecheck.export.build import build
 
-    there = build(settings, source, fetch_model, lambda progress: None)
+    there = build(settings, source, model_files, lambda progress: None)
     return Model(there.folder, Manifest.read(there.folder))

@@ -15,7 +15,7 @@ def test_rows_of_a_kind_are_handled_whatever_happened_to_the_one_before(store, m
     outbox, stop, handled = store.outbox("a sender"), threading.Event(), []
 
     def handle(claimed):
-        handled.append(claimed.row.prediction_id)
+        handled.append(claimed.prediction_id)
         outbox.finish(claimed)
         if problems:
             raise problems.pop()

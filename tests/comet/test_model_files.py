@@ -17,7 +17,7 @@ from tests.records.examples import NOON, a_prediction
 from tests.records.rows import engine_of, queued
 from tests.standins.models import small_vit
 from tests.waiting import wait_for
-from vibecheck.comet import claims, fetch_model, layout, model_files, model_sender
+from vibecheck.comet import claims, layout, model_files, model_sender
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
 from vibecheck.comet.registry_sync import put_record, restore_models
@@ -252,7 +252,7 @@ def test_model_made_on_one_machine_is_built_on_another(
     content = (folder / "model.safetensors").read_bytes()
     (settings.data / "models").rename(settings.data / "gone")
     said = []
-    made = build(elsewhere, ModelFolder(Path(there.source)), fetch_model, said.append)
+    made = build(elsewhere, ModelFolder(Path(there.source)), model_files, said.append)
     assert made.version == TUNED and (made.folder / "model.onnx").is_file()
     assert (made.folder / "model.safetensors").read_bytes() == content
     assert made.report["source"] == there.source
@@ -262,20 +262,21 @@ def test_model_made_on_one_machine_is_built_on_another(
 
 def test_damaged_or_unknown_model_files_are_refused(settings, store, comet, tuned, folder, tmp_path):
     send_all(settings, store)
-    client, files = Comet.open(settings), tuned.get(TUNED).metrics["comet_files"]
+    there, registered = tmp_path / "there", tuned.get(TUNED)
     (weights,) = comet.experiments[KEY].named("model.safetensors")
     good, weights.content = weights.content, b"something else"
     with pytest.raises(ModelError, match="damaged"):
-        model_files.fetch(client, TUNED, files, tmp_path / "there", lambda done, total: None)
-    assert not (tmp_path / "there" / "model.safetensors").exists()
+        model_files.fetch(settings, registered, there, lambda done, total: None)
+    assert not (there / "model.safetensors").exists()
     weights.content = good
     comet.log.clear()
-    model_files.fetch(client, TUNED, files, tmp_path / "there", lambda done, total: None)
+    model_files.fetch(settings, registered, there, lambda done, total: None)
     assert comet.asked("get-asset") == 1, "what is there whole is not fetched again"
+    odd = registered.metrics["comet_files"] | {"../run.sh": "0"}
     with pytest.raises(ModelError, match="which no model has"):
-        model_files.fetch(client, TUNED, files | {"../run.sh": "0"}, tmp_path / "there", lambda *_: None)
+        model_files.fetch(settings, replace(registered, metrics={"comet_files": odd}), there, lambda *_: None)
     with pytest.raises(ModelError, match="not in Comet's model registry"):
-        model_files.fetch(client, "unknown", files, tmp_path / "there", lambda *_: None)
+        model_files.fetch(settings, replace(registered, version="unknown"), there, lambda *_: None)
 
 
 def test_missing_registry_model_is_retried_and_a_missing_account_is_reported(
@@ -284,11 +285,11 @@ def test_missing_registry_model_is_retried_and_a_missing_account_is_reported(
     source = ModelFolder(Path(tuned.get(TUNED).source))
     (settings.data / "models").rename(settings.data / "gone")
     with pytest.raises(HubUnreachable, match="not in Comet's model registry yet"):
-        build(elsewhere, source, fetch_model, lambda step: None)
+        build(elsewhere, source, model_files, lambda step: None)
     with pytest.raises(ModelError, match="COMET_API_KEY"):
-        build(elsewhere.model_copy(update={"comet_api_key": None}), source, fetch_model, lambda step: None)
+        build(elsewhere.model_copy(update={"comet_api_key": None}), source, model_files, lambda step: None)
     with pytest.raises(ModelError, match="is not a folder: check VIBECHECK_MODEL"):
-        build(elsewhere, ModelFolder(Path("/nowhere")), fetch_model, lambda step: None)
+        build(elsewhere, ModelFolder(Path("/nowhere")), model_files, lambda step: None)
 
 
 @pytest.fixture

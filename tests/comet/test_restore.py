@@ -13,8 +13,8 @@ from tests.databases import open_store
 from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import engine_of, queued
 from tests.waiting import wait_for
-from vibecheck.comet import background_restore, claims, layout
-from vibecheck.comet.restore import restore
+from vibecheck.comet import claims, layout
+from vibecheck.comet import restore as restores
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.status import RESTORED, comet_state, fetch
 from vibecheck.errors import CometRefuses, CometUnavailable
@@ -57,7 +57,7 @@ def put(experiment, name, value, content=None, metadata=None):
 
 
 def read_back(settings, store, since=LONG_AGO, say=lambda at: None):
-    return restore(settings, store, since, say)
+    return restores.restore(settings, store, since, say)
 
 
 @pytest.fixture
@@ -304,7 +304,7 @@ def test_new_days_are_merged_into_a_store_that_is_not_empty(settings, store, com
 
 def fetching(settings, store):
     stop = threading.Event()
-    thread = threading.Thread(target=background_restore.run, args=(settings, store, stop))
+    thread = threading.Thread(target=restores.run, args=(settings, store, stop))
     thread.start()
     return stop, thread
 
@@ -315,15 +315,15 @@ def test_restore_is_scheduled_until_one_is_complete_even_if_the_store_has_record
     monkeypatch.setattr(claims, "LOOKS_EVERY", 0.02)
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
     store.add(a_prediction(), None)  # by a visitor who came within the first seconds
-    background_restore.begin_once(settings, store)
-    background_restore.begin_once(settings, store)
+    restores.begin_once(settings, store)
+    restores.begin_once(settings, store)
     stop, thread = fetching(settings, store)
     try:
         wait_for(lambda: store.count() == 2)
         wait_for(lambda: store.notes.read(RESTORED))
-        background_restore.begin_once(settings, store)
+        restores.begin_once(settings, store)
         assert [row for row in queued(store) if row.kind == RESTORE] == []
-        background_restore.begin_once(settings.model_copy(update={"deployment": "other"}), store)
+        restores.begin_once(settings.model_copy(update={"deployment": "other"}), store)
         assert [row for row in queued(store) if row.kind == RESTORE]
     finally:
         stop.set()
@@ -335,7 +335,7 @@ def test_bug_while_restoring_is_shown_and_the_thread_goes_on(settings, store, co
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
     fetch(store)
     with monkeypatch.context() as patch:
-        patch.setattr(background_restore, "restore", lambda *_: 1 / 0)
+        patch.setattr(restores, "restore", lambda *_: 1 / 0)
         stop, thread = fetching(settings, store)
         wait_for(lambda: comet_state(store).restoring)
         assert comet_state(store).restoring.sentence.startswith("A bug in VibeCheck (ZeroDivisionError)")
@@ -407,7 +407,7 @@ def test_deleted_prediction_is_deleted_in_comet_again_and_not_restored(settings,
 
 def test_failed_restore_is_reported_and_retried(settings, store, comet, monkeypatch):
     monkeypatch.setattr(claims, "LOOKS_EVERY", 0.02)
-    monkeypatch.setattr(background_restore, "TRIES_AGAIN", timedelta(seconds=0.1))
+    monkeypatch.setattr(restores, "TRIES_AGAIN", timedelta(seconds=0.1))
     comet.fault("account-details", status=500)
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
     fetch(store)

@@ -21,7 +21,7 @@ from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.outbox.messages import payload_of
 from vibecheck.records.outbox.queue import TASKS
-from vibecheck.records.values import Feedback
+from vibecheck.records.values import Feedback, Play, Prediction
 
 DAY = layout.day_of(NOON)
 KEY = layout.experiment_key("main", DAY)
@@ -75,7 +75,7 @@ def test_a_picture_carries_its_whole_prediction(settings, store, comet, first):
     assert asset.content == JPEG and asset.kind == "image"
     metadata = json.loads(asset.metadata)
     assert metadata == payload_of(first) | {"model_origin": "the project's own"}
-    assert layout.prediction_from(metadata) == first
+    assert layout.value_from(Prediction, metadata) == first
     assert (experiment.project, experiment.name) == ("vibecheck", "main 2026-01-31")
     assert set(experiment.tags) == {"production", "main"}
     assert comet.points("confidence") == [first.confidence]
@@ -87,8 +87,8 @@ def test_prediction_without_a_picture_is_uploaded_as_json(settings, store, comet
     store.add(prediction, None)
     send(settings, store)
     (asset,) = comet.experiments[KEY].named(f"prediction_{prediction.id}.json")
-    assert layout.prediction_from(json.loads(asset.content)) == prediction
-    assert layout.prediction_from(json.loads(asset.metadata)) == prediction
+    assert layout.value_from(Prediction, json.loads(asset.content)) == prediction
+    assert layout.value_from(Prediction, json.loads(asset.metadata)) == prediction
 
 
 def test_labels_and_plays_are_filed_under_the_day_of_their_prediction(settings, store, comet, added):
@@ -108,10 +108,11 @@ def test_labels_and_plays_are_filed_under_the_day_of_their_prediction(settings, 
     send(settings, store)
     assert list(comet.experiments) == [KEY]
     (asset,) = comet.experiments[KEY].named(f"feedback_{added.id}_2.json")
-    assert layout.feedback_from(json.loads(asset.metadata)) == label
+    assert layout.value_from(Feedback, json.loads(asset.metadata)) == label
     (asset,) = comet.experiments[KEY].named(f"play_{added.id}_1.json")
-    assert layout.play_from(json.loads(asset.metadata)) == replace(play, playlist_name="")
-    assert json.loads(asset.metadata)["category"] == "happy"
+    metadata = json.loads(asset.metadata)
+    assert layout.value_from(Play, metadata | {"playlist_name": ""}) == replace(play, playlist_name="")
+    assert metadata["category"] == "happy"
     assert "stranger" not in asset.metadata and b"stranger" not in asset.content
     assert comet.points("correct") == [0.0, 1.0]
 
@@ -125,7 +126,7 @@ def test_undone_label_is_deleted_and_its_number_can_be_used_again(settings, stor
     tell(store, "feedback", added.id, payload_of(again))
     send(settings, store)
     (asset,) = comet.experiments[KEY].named(f"feedback_{added.id}_1.json")
-    assert layout.feedback_from(json.loads(asset.metadata)) == again
+    assert layout.value_from(Feedback, json.loads(asset.metadata)) == again
 
 
 def test_label_that_is_no_mood_adds_no_point_to_the_correct_metric(settings, store, comet, added):
@@ -150,7 +151,7 @@ def test_picture_kept_later_replaces_the_uploaded_json(settings, store, comet, k
     send(settings, store)
     assert comet.names() == [kept.picture_name]
     (asset,) = comet.experiments[KEY].named(kept.picture_name)
-    assert layout.prediction_from(json.loads(asset.metadata)) == kept and asset.content == JPEG
+    assert layout.value_from(Prediction, json.loads(asset.metadata)) == kept and asset.content == JPEG
     assert comet.points("confidence") == [prediction.confidence]
 
 

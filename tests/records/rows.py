@@ -3,13 +3,12 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Row, select
 
 from vibecheck.records import bulk
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import outbox, predictions
 from vibecheck.records.db.transactions import reading, writing
-from vibecheck.records.outbox.messages import Outgoing
 from vibecheck.records.stats import summaries
 from vibecheck.records.stats.bins import Signal
 from vibecheck.records.store import Store
@@ -39,13 +38,12 @@ def bin_of(signal: Signal, value: float) -> int:
     return bisect_right(signal.edges, abs(value) if signal.absolute else value)
 
 
-def pending(connection: Connection, limit: int = 10_000) -> list[Outgoing]:
+def pending(connection: Connection, limit: int = 10_000) -> list[Row]:
     """The first rows of the outbox, oldest first."""
-    rows = connection.execute(select(outbox).order_by(outbox.c.id).limit(limit)).mappings()
-    return [Outgoing.of(row) for row in rows]
+    return list(connection.execute(select(outbox).order_by(outbox.c.id).limit(limit)))
 
 
-def queued(store: Store, limit: int = 1_000_000) -> list[Outgoing]:
+def queued(store: Store, limit: int = 1_000_000) -> list[Row]:
     """The first rows of a store's outbox, oldest first."""
     with reading(engine_of(store)) as connection:
         return pending(connection, limit)

@@ -53,10 +53,10 @@ def test_prediction_waits_for_its_readings_before_it_is_sent_but_not_forever(sto
     assert sender.claim(9) == [] and sender.state().queued == 2
     store.readings.add([reading(made.id)])
     (claimed,) = sender.claim(9)
-    assert claimed.row.prediction_id == made.id
+    assert claimed.prediction_id == made.id
     later = store.outbox("another", timedelta(minutes=2))
     later._clock = lambda connection: database_now(connection) + WAIT
-    assert [each.row.prediction_id for each in later.claim(9)] == [unread.id]
+    assert [each.prediction_id for each in later.claim(9)] == [unread.id]
 
 
 def test_a_model_may_have_any_name_that_its_manifest_allows(store):

@@ -134,10 +134,10 @@ def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> 
         raise ModelError(f"{error}.") from error
     settings = Settings.load()
     with _quiet_libraries(str(source)):
-        from vibecheck.comet import fetch_model
+        from vibecheck.comet import model_files
         from vibecheck.export.build import build
 
-        there = build(settings, source, fetch_model, tell, again)
+        there = build(settings, source, model_files, tell, again)
     report = there.report
     measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
     promised = Manifest.read(there.folder).promised_accuracy

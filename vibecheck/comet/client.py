@@ -4,6 +4,7 @@
 does not report success, so that is checked afterwards.
 """
 
+import math
 import os
 import tempfile
 import time
@@ -110,7 +111,15 @@ class Comet:
         found: set[date] = set()
         for page in range(1, 1000):
             try:
-                experiments = self._page(page)
+                with sdk_errors("list the experiments"):
+                    experiments = self.api.get_experiments(
+                        self.account.workspace,
+                        self.account.project,
+                        page=page,
+                        page_size=PAGE,
+                        sort_by="startTime",
+                        sort_order="desc",
+                    )
             except CometRejected:
                 if self.project_exists():
                     raise
@@ -122,17 +131,6 @@ class Comet:
             if not experiments:  # a page may be shorter than asked for
                 break
         return sorted(found, reverse=True)
-
-    def _page(self, number: int) -> "list[APIExperiment]":
-        with sdk_errors("list the experiments"):
-            return self.api.get_experiments(
-                self.account.workspace,
-                self.account.project,
-                page=number,
-                page_size=PAGE,
-                sort_by="startTime",
-                sort_order="desc",
-            )
 
     def assets(self, day: Place) -> list[Asset]:
         """All assets of a day, in one request; none if the day has no experiment.
@@ -172,24 +170,28 @@ class Comet:
 
     def get(self, day: Place, asset: Asset, limit: int = LARGEST_ASSET) -> bytes:
         """The content of an asset. Raises CometRejected if it has more than `limit` bytes."""
+        return b"".join(self.chunks(day, asset, limit, DOWNLOAD_SECONDS))
+
+    def chunks(self, day: Place, asset: Asset, limit: int, seconds: float = math.inf) -> Iterator[bytes]:
+        """The content of an asset, piece by piece, in at most this time. Raises CometRejected as `get`."""
         too_large = CometRejected(f"{asset.name} has more than {limit:,} bytes.")
         if asset.size > limit:
             raise too_large
         experiment = self._find(day)
         if experiment is None:
             raise CometRejected(f"The experiment of {day} was deleted in Comet.")
-        content, end = bytearray(), time.monotonic() + DOWNLOAD_SECONDS
+        count, end = 0, time.monotonic() + seconds
         with (
             sdk_errors(f"download {asset.name}"),
             experiment.get_asset(asset.id, return_type="response", stream=True) as answer,
         ):
             for chunk in answer.iter_content(CHUNK):
-                content += chunk
-                if len(content) > limit:
+                count += len(chunk)
+                if count > limit:
                     raise too_large
                 if time.monotonic() > end:
-                    raise CometUnavailable(f"{asset.name} did not arrive within {DOWNLOAD_SECONDS} s.")
-        return bytes(content)
+                    raise CometUnavailable(f"{asset.name} did not arrive within {seconds} s.")
+                yield chunk
 
     def delete(self, day: Place, asset: Asset) -> None:
         """Deletes an asset if it exists."""
@@ -254,8 +256,8 @@ class Comet:
         import comet_ml
 
         config = comet_ml.ExperimentConfig(
-            name=layout.experiment_name(self.deployment, day),
-            tags=[layout.TAG, self.deployment],
+            name=f"{self.deployment} {day}",
+            tags=["production", self.deployment],
             log_code=False,
             log_graph=False,
             log_git_metadata=False,

@@ -56,7 +56,7 @@ def read_day(assets: Iterable[Asset]) -> DayRecords:
 
 def _read(asset: Asset, day: DayRecords) -> None:
     if match := PREDICTION_NAME.fullmatch(asset.name):
-        prediction = layout.prediction_from(asset.metadata)
+        prediction = layout.value_from(Prediction, asset.metadata)
         if prediction.id != (match[1] or match[2]):
             raise ValueError("its name and its content do not agree")
         # It may also exist without its picture, from before the picture was allowed.
@@ -68,7 +68,7 @@ def _read(asset: Asset, day: DayRecords) -> None:
         if readings := layout.readings_from(asset.metadata, prediction.id):
             day.readings[prediction.id] = readings
     elif match := SIDE_NAME.fullmatch(asset.name):
-        side = layout.side_from(asset.metadata)
+        side = layout.value_from(SideDrawn, asset.metadata)
         if side.prediction_id != match[1]:
             raise ValueError("its name and its content do not agree")
         # A model may have been trained by the earliest assignment.
@@ -77,9 +77,9 @@ def _read(asset: Asset, day: DayRecords) -> None:
     elif match := PART_NAME.fullmatch(asset.name):
         kind, prediction_id, n = match[1], match[2], int(match[3])
         if kind == "feedback":
-            _add(layout.feedback_from(asset.metadata), prediction_id, n, day.feedback)
+            _add(layout.value_from(Feedback, asset.metadata), prediction_id, n, day.feedback)
         else:
-            _add(layout.play_from(asset.metadata), prediction_id, n, day.plays)
+            _add(layout.value_from(Play, asset.metadata | {"playlist_name": ""}), prediction_id, n, day.plays)
 
 
 def _add(part: Part, prediction_id: str, n: int, parts: dict[str, list[Part]]) -> None:

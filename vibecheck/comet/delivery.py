@@ -47,7 +47,7 @@ class Delivery:
     """Delivers rows of one store to one deployment in Comet."""
 
     def __init__(self, comet: Comet, store: Store) -> None:
-        self._comet = comet
+        self.comet = comet
         self._store = store
         self._list: tuple[float, date | None, list[Asset]] = (0.0, None, [])
         self._kinds: dict[str, Callable[[Claimed], Then | None]] = {
@@ -68,10 +68,10 @@ class Delivery:
 
         Raises CometError, and RecordsError where the store fails.
         """
-        how = self._kinds.get(claimed.row.kind)
+        how = self._kinds.get(claimed.kind)
         if how is None:
             raise CometRejected(
-                f"This version does not know the kind {claimed.row.kind!r}: update it, then try again."
+                f"This version does not know the kind {claimed.kind!r}: update it, then try again."
             )
         try:
             return how(claimed)
@@ -79,26 +79,21 @@ class Delivery:
             # Deleted since: there is nothing left to send, and the deletion message follows.
             return None
         except (KeyError, TypeError, ValueError) as error:
-            raise CometRejected(
-                f"What is to be sent cannot be read ({claimed.row.kind}: {error!r})."
-            ) from error
+            raise CometRejected(f"What is to be sent cannot be read ({claimed.kind}: {error!r}).") from error
 
     def _prediction(self, claimed: Claimed) -> Then:
-        now = self._store.get(claimed.row.prediction_id)
-        made = layout.prediction_from(claimed.row.payload)
-        day = self._put_prediction(claimed, made, claimed.row.payload)
+        now = self._store.get(claimed.prediction_id)
+        made = layout.value_from(Prediction, claimed.payload)
+        day = self._put_prediction(claimed, made, claimed.payload)
         self._point(claimed, day, "confidence", made.confidence, now.made_at)
         return _hourly(day)
 
     def _picture(self, claimed: Claimed) -> Then:
         """Replaces the asset of a prediction without picture once the picture was allowed."""
-        now = self._store.get(claimed.row.prediction_id)
+        now = self._store.get(claimed.prediction_id)
         day = self._put_prediction(claimed, now, payload_of(now))
         if now.picture_kept:
-            bare = layout.prediction_name(now.id, picture=False)
-            for asset in self._comet.assets(day):
-                if asset.name == bare:
-                    self._comet.delete(day, asset)
+            self._delete(day, layout.prediction_name(now.id, picture=False))
         return _hourly(day)
 
     def _put_prediction(self, claimed: Claimed, prediction: Prediction, payload: dict[str, Any]) -> date:
@@ -114,9 +109,10 @@ class Delivery:
         return day
 
     def _feedback(self, claimed: Claimed) -> Then:
-        prediction = self._store.get(claimed.row.prediction_id)
-        payload = claimed.row.payload
-        day = self._put_part(claimed, "feedback", prediction, payload)
+        prediction = self._store.get(claimed.prediction_id)
+        payload = claimed.payload
+        name = layout.part_name("feedback", prediction.id, payload["n"])
+        day = self._put_part(claimed, prediction, name, payload)
         if payload["label"] in NAMES and payload["source"] != SECOND:
             given_at = datetime.fromisoformat(payload["given_at"])
             right = float(payload["label"] == prediction.mood)
@@ -124,44 +120,41 @@ class Delivery:
         return _hourly(day)
 
     def _undone(self, claimed: Claimed) -> Then:
-        prediction = self._store.get(claimed.row.prediction_id)
+        prediction = self._store.get(claimed.prediction_id)
         day = layout.day_of(prediction.made_at)
-        name = layout.part_name("feedback", prediction.id, claimed.row.payload["n"])
-        for asset in self._comet.assets(day):
-            if asset.name == name:
-                self._comet.delete(day, asset)
+        self._delete(day, layout.part_name("feedback", prediction.id, claimed.payload["n"]))
         return _hourly(day)
 
     def _play(self, claimed: Claimed) -> None:
-        payload = layout.play_metadata(claimed.row.payload)
-        self._put_part(claimed, "play", self._store.get(claimed.row.prediction_id), payload)
+        """Sends the playlist's id and our category, but not its name."""
+        prediction = self._store.get(claimed.prediction_id)
+        payload = {key: value for key, value in claimed.payload.items() if key != "playlist_name"}
+        self._put_part(claimed, prediction, layout.part_name("play", prediction.id, payload["n"]), payload)
 
     def _side(self, claimed: Claimed) -> None:
-        prediction = self._store.get(claimed.row.prediction_id)
-        day, name = layout.day_of(prediction.made_at), layout.side_name(prediction.id)
-        payload = claimed.row.payload
-        self._put(claimed, day, name, layout.as_json(payload), payload, "asset")
+        prediction = self._store.get(claimed.prediction_id)
+        self._put_part(claimed, prediction, layout.side_name(prediction.id), claimed.payload)
 
     def _deletion(self, claimed: Claimed) -> Then:
         """Deletes what Comet lists about a prediction; it is complete once a later look finds nothing.
 
         An empty list at first does not prove that nothing is there. Raises LookAgain.
         """
-        prediction_id = claimed.row.prediction_id
+        prediction_id = claimed.prediction_id
         if not is_prediction_id(prediction_id):
             raise ValueError(f"{prediction_id!r} is not the id of a prediction")
-        payload = claimed.row.payload
+        payload = claimed.payload
         if (made_at := payload.get("made_at")) is not None:
             days = [layout.day_of(datetime.fromisoformat(made_at))]
         else:  # added by an early version
-            days = self._comet.days()
+            days = self.comet.days()
         found, listed_at = [], time.time()
         for day in days:
             at, assets = self._listed(day, payload.get(LOOKED))
             listed_at = min(listed_at, at)
             found += [(day, asset) for asset in assets if layout.id_of(asset.name) == prediction_id]
         for day, asset in found:
-            self._comet.delete(day, asset)
+            self.comet.delete(day, asset)
         if found or LOOKED not in payload:
             raise LookAgain(payload | {LOOKED: listed_at})
 
@@ -180,16 +173,16 @@ class Delivery:
         at, listed_day, assets = self._list
         now = time.time()
         if listed_day != day or not 0 <= now - at < LIST_KEPT or (after is not None and at <= after):
-            assets = [replace(asset, metadata={}) for asset in self._comet.assets(day)]
+            assets = [replace(asset, metadata={}) for asset in self.comet.assets(day)]
             self._list = at, _, _ = now, day, assets
         return at, assets
 
     def _promotion(self, claimed: Claimed) -> None:
-        payload = claimed.row.payload
+        payload = claimed.payload
         name = layout.promotion_name(payload)
         known = {
             asset.name: asset.metadata.get("kind")
-            for asset in self._comet.assets(layout.MODELS)
+            for asset in self.comet.assets(layout.MODELS)
             if layout.PROMOTION_NAME.fullmatch(asset.name)
         }
         # The first champion of a new disk matters only if nothing was decided before; its embedded model, if
@@ -197,26 +190,30 @@ class Delivery:
         decided = any(kind != "first" for kind in known.values())
         started_over = payload["kind"] == "first" and (decided or (payload["replaced"] is None and known))
         if name not in known and not started_over:
-            self._comet.put(layout.MODELS, name, layout.as_json(payload), payload, "asset")
+            self.comet.put(layout.MODELS, name, layout.as_json(payload), payload, "asset")
 
     def _rollup(self, claimed: Claimed) -> None:
-        roll_up(self._comet, self._store, date.fromisoformat(claimed.row.payload["day"]))
+        roll_up(self.comet, self._store, date.fromisoformat(claimed.payload["day"]))
 
-    def _put_part(self, claimed: Claimed, kind: str, prediction: Prediction, payload: dict[str, Any]) -> date:
+    def _put_part(self, claimed: Claimed, prediction: Prediction, name: str, payload: dict[str, Any]) -> date:
         day = layout.day_of(prediction.made_at)
-        name = layout.part_name(kind, prediction.id, payload["n"])
         self._put(claimed, day, name, layout.as_json(payload), payload, "asset")
         return day
+
+    def _delete(self, day: date, name: str) -> None:
+        for asset in self.comet.assets(day):
+            if asset.name == name:
+                self.comet.delete(day, asset)
 
     def _put(
         self, claimed: Claimed, day: date, name: str, content: bytes, metadata: dict[str, Any], kind: str
     ) -> None:
-        if claimed.attempts == 1 or not self._comet.has(day, name):
-            self._comet.put(day, name, content, metadata, kind)
+        if claimed.attempts == 1 or not self.comet.has(day, name):
+            self.comet.put(day, name, content, metadata, kind)
 
     def _point(self, claimed: Claimed, day: date, name: str, value: float, at: datetime) -> None:
-        if claimed.attempts == 1 or not self._comet.has_point(day, name, at):
-            self._comet.metric(day, name, value, at)
+        if claimed.attempts == 1 or not self.comet.has_point(day, name, at):
+            self.comet.metric(day, name, value, at)
 
 
 def _hourly(day: date) -> Then:

@@ -24,7 +24,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -39,7 +39,6 @@ FEEDBACK_LOG = "feedback_log.csv"
 # In the metadata of a prediction: its readings.
 SHADOW = "shadow"
 MOST_READINGS = 20
-TAG = "production"
 
 PREDICTION_NAME = re.compile(r"(?:input_([0-9a-f]{32})\.jpg|prediction_([0-9a-f]{32})\.json)")
 PROMOTION_NAME = re.compile(r"promotion_[0-9a-f]{32}\.json")
@@ -48,16 +47,11 @@ PART_NAME = re.compile(r"(feedback|play)_([0-9a-f]{32})_([1-9][0-9]{0,8})\.json"
 
 SIDE_NAME = re.compile(r"side_([0-9a-f]{32})\.json")
 
-# Comet takes 32 to 50 letters and digits as the key of an experiment.
-_PREFIX = "vibecheck"
-
+Value = TypeVar("Value", Prediction, Feedback, Play, SideDrawn, Promotion, ShadowReading)
 # Records written by a newer version may have more fields, which are ignored.
-_PREDICTION = TypeAdapter(Prediction)
-_READING = TypeAdapter(ShadowReading)
-_FEEDBACK = TypeAdapter(Feedback)
-_PLAY = TypeAdapter(Play)
-_PROMOTION = TypeAdapter(Promotion)
-_SIDE = TypeAdapter(SideDrawn)
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (Prediction, Feedback, Play, SideDrawn, Promotion, ShadowReading)
+}
 _INNER = ("face", "quality", "probabilities")
 _TIMES = ("made_at", "given_at", "suggested_at", "drawn_at")
 
@@ -82,11 +76,6 @@ def day_of_key(deployment: str, key: str) -> date | None:
         return datetime.strptime(key.removeprefix(prefix), "%Y%m%d").replace(tzinfo=UTC).date()
     except ValueError:
         return None
-
-
-def experiment_name(deployment: str, place: Place) -> str:
-    """The experiment's initial display name."""
-    return f"{deployment} {place}"
 
 
 def day_of(moment: datetime) -> date:
@@ -128,11 +117,6 @@ def model_name(version: str) -> str:
     return f"model_{hashlib.sha256(version.encode()).hexdigest()[:32]}.json"
 
 
-def promotion_from(metadata: Mapping[str, Any]) -> Promotion:
-    """The promotion in an asset's metadata. Raises ValueError for anything that is not one."""
-    return _PROMOTION.validate_python(_plain(metadata))
-
-
 def as_json(value: Mapping[str, Any]) -> bytes:
     """A record as the body of an asset."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
@@ -171,9 +155,9 @@ class Asset:
         return cls(asset_id, name, metadata if isinstance(metadata, dict) else {}, created_at, size)
 
 
-def prediction_from(metadata: Mapping[str, Any]) -> Prediction:
-    """The prediction in an asset's metadata. Raises ValueError for anything that is not one."""
-    return _PREDICTION.validate_python(_plain(metadata))
+def value_from(kind: type[Value], metadata: Mapping[str, Any]) -> Value:
+    """The value of this kind in an asset's metadata. Raises ValueError for anything that is not one."""
+    return _ADAPTERS[kind].validate_python(_plain(metadata))
 
 
 def readings_from(metadata: Mapping[str, Any], prediction_id: str) -> tuple[ShadowReading, ...]:
@@ -183,33 +167,15 @@ def readings_from(metadata: Mapping[str, Any], prediction_id: str) -> tuple[Shad
         raise ValueError(f"{SHADOW} is not a list of at most {MOST_READINGS} readings")
     if not all(isinstance(each, Mapping) for each in found):
         raise ValueError(f"{SHADOW} holds what is not a reading")
-    made = [_READING.validate_python({**each, "prediction_id": prediction_id}) for each in found]
+    read = _ADAPTERS[ShadowReading].validate_python
+    made = [read({**each, "prediction_id": prediction_id}) for each in found]
     return tuple({each.version: each for each in made}.values())
 
 
-def feedback_from(metadata: Mapping[str, Any]) -> Feedback:
-    """The label in an asset's metadata. Raises ValueError for anything that is not one."""
-    return _FEEDBACK.validate_python(_plain(metadata))
-
-
-def play_metadata(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a play that is sent to Comet: the playlist's id and our category, but not its name."""
-    return {key: value for key, value in payload.items() if key != "playlist_name"}
-
-
-def play_from(metadata: Mapping[str, Any]) -> Play:
-    """The play in an asset's metadata, without a name. Raises ValueError for anything that is not one."""
-    return _PLAY.validate_python({**_plain(metadata), "playlist_name": ""})
-
-
-def side_from(metadata: Mapping[str, Any]) -> SideDrawn:
-    """The side in an asset's metadata. Raises ValueError for anything that is not one."""
-    return _SIDE.validate_python(_plain(metadata))
-
-
 def _deployment_part(deployment: str) -> str:
-    # A hash: names that differ only in characters that Comet does not allow must not collide.
-    return _PREFIX + hashlib.sha256(deployment.encode()).hexdigest()[:24]
+    # Comet takes 32 to 50 letters and digits as the key of an experiment. A hash: names that differ only in
+    # characters that it does not allow must not collide.
+    return "vibecheck" + hashlib.sha256(deployment.encode()).hexdigest()[:24]
 
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,14 +7,23 @@ the checksums in the records.
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
+from vibecheck.comet.layout import Asset
 from vibecheck.comet.sdk_errors import sdk_errors
-from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError
+from vibecheck.errors import CometError, CometRejected, CometUnavailable, HubUnreachable, ModelError
 from vibecheck.models.installed import checksum, sources_in
+from vibecheck.models.registry import Registry
+from vibecheck.models.version import Version
+from vibecheck.settings import Settings
+from vibecheck.vision.manifest import Manifest
+
+# The metric of a version whose files are in Comet: their SHA-256 by name.
+FILES = "comet_files"
 
 # The name of the group of files in an experiment that Comet treats as a model.
 GROUP = "vibecheck"
@@ -25,7 +34,6 @@ FILE = re.compile(
 )
 # Two machines may choose the same next number; one of them retries.
 TRIES = 5
-CHUNK = 1 << 20
 LARGEST = 1_500_000_000  # bytes of one file, as for models of the Hub
 
 Tell = Callable[[int, int], None]
@@ -51,9 +59,8 @@ def upload(comet: Comet, version: str, folder: Path, files: Mapping[str, str], m
     """
     place = layout.place_of_model(version)
     comet.experiment(place)
-    missing = {name: (folder / name).stat().st_size for name in files} | ({MATRIX: None} if matrix else {})
-    missing = _missing(comet, version, missing)
-    if missing:
+    sizes: dict[str, int | None] = {name: (folder / name).stat().st_size for name in files}
+    if missing := _missing(comet, place, sizes | ({MATRIX: None} if matrix else {})):
         with sdk_errors("upload the model"), comet.live(place) as experiment:
             if not experiment.alive:
                 raise CometUnavailable("Comet did not create the model's experiment.")
@@ -63,17 +70,47 @@ def upload(comet: Comet, version: str, folder: Path, files: Mapping[str, str], m
                     experiment.log_confusion_matrix(matrix=cells, labels=labels, file_name=MATRIX)
                 else:
                     experiment.log_model(GROUP, str(folder / name), file_name=name)
-        if left := _missing(comet, version, missing):
+        if left := _missing(comet, place, missing):
             raise CometUnavailable(f"Files of the model did not arrive in Comet: {', '.join(left)}.")
     _register(comet, version)
 
 
-def fetch(comet: Comet, version: str, files: Mapping[str, str], folder: Path, tell: Tell) -> None:
-    """Downloads a version's files from Comet's registry into `folder`, except those already complete.
+def made_from(settings: Settings, folder: Path) -> Version | None:
+    """The registered version that was made from a folder which is not on this machine, or None."""
+    with closing(Registry.open(settings)) as registry:
+        return next((each for each in reversed(registry.versions()) if each.source == str(folder)), None)
 
-    `files` are their SHA-256 by name, from the records. `tell` is called with bytes done and bytes in total.
-    Raises CometError, and ModelError for files that are missing or differ.
+
+def fetch(settings: Settings, version: Version, folder: Path, tell: Tell) -> None:
+    """Downloads the files of a version from Comet's registry into `folder`, except those already complete.
+
+    `tell` is called with bytes done and bytes in total. Raises ModelError for files that are missing or
+    differ, HubUnreachable where it may work later, and CometError.
     """
+    files = version.metrics.get(FILES)
+    if settings.comet_api_key is None:
+        raise ModelError(
+            f"{version.version} was made in {version.source}, which is not a folder on this machine. Set "
+            "COMET_API_KEY on the machine that has it and on this one: then it is fetched from Comet."
+        )
+    if not isinstance(files, dict) or not all(
+        isinstance(each, str) for pair in files.items() for each in pair
+    ):
+        raise HubUnreachable(
+            f"{version.version} was made in {version.source}, which is not a folder on this machine, and is "
+            "not in Comet's model registry yet: the machine that has it sends it."
+        )
+    try:
+        _download(Comet.open(settings), version.version, files, folder, tell)
+    except CometUnavailable as error:
+        raise HubUnreachable(str(error)) from error
+    found = Manifest.read(folder).version
+    if found != version.version:
+        raise ModelError(f"The model that Comet has as {version.version} is named {found}.")
+
+
+def _download(comet: Comet, version: str, files: Mapping[str, str], folder: Path, tell: Tell) -> None:
+    """Downloads those of the files, given with their SHA-256, that are not in the folder yet."""
     if wrong := [name for name in files if not FILE.fullmatch(name)]:
         raise ModelError(f"The records name a file {wrong[0]!r} of {version}, which no model has.")
     listed = _registered_files(comet, version)
@@ -85,7 +122,10 @@ def fetch(comet: Comet, version: str, files: Mapping[str, str], folder: Path, te
     for name, digest in files.items():
         path = folder / name
         if checksum(path) != digest:
-            _download(comet, version, listed[name], path, _after(done, total, tell))
+            with path.open("wb") as target:
+                for chunk in comet.chunks(layout.place_of_model(version), listed[name], LARGEST):
+                    target.write(chunk)
+                    tell(done + target.tell(), total)
             if checksum(path) != digest:
                 path.unlink()
                 raise ModelError(f"{name} of {version} arrived damaged from Comet, or was changed there.")
@@ -93,22 +133,12 @@ def fetch(comet: Comet, version: str, files: Mapping[str, str], folder: Path, te
         tell(done, total)
 
 
-class _File:
-    """A file as Comet lists it; `size` is in bytes."""
-
-    def __init__(self, listed: Mapping[str, Any]) -> None:
-        self.id, self.name = str(listed["assetId"]), str(listed["fileName"])
-        self.size = int(listed.get("fileSize") or 0)
-
-
-def _missing(comet: Comet, version: str, wanted: Mapping[str, int | None]) -> dict[str, int | None]:
-    """Those of the files that the model's experiment does not have in this size (None: in any size)."""
-    experiment = comet.experiment(layout.place_of_model(version))
-    with sdk_errors("list the model's files"):
-        there = {file.name: file.size for file in map(_File, experiment.get_asset_list() or ())}
+def _missing(comet: Comet, place: layout.Place, sizes: Mapping[str, int | None]) -> dict[str, int | None]:
+    """Those of the files that Comet does not have in this size (None: in any size)."""
+    there = {asset.name: asset.size for asset in comet.assets(place)}
     return {
         name: size
-        for name, size in wanted.items()
+        for name, size in sizes.items()
         if name not in there or (size is not None and there[name] != size)
     }
 
@@ -159,32 +189,12 @@ def _register(comet: Comet, version: str) -> None:
         raise refused or CometUnavailable("Comet's model registry did not accept the model.")
 
 
-def _registered_files(comet: Comet, version: str) -> dict[str, _File]:
+def _registered_files(comet: Comet, version: str) -> dict[str, Asset]:
+    """The files that Comet's registry lists for a version, by name. Raises ModelError without any."""
     key = layout.experiment_key(comet.deployment, layout.place_of_model(version))
     number = _number_of(_versions(comet), key)
     if number is None:
         raise ModelError(f"{version} is not in Comet's model registry.")
     with sdk_errors("list the model's files"):
         model = comet.api.get_model(comet.account.workspace, registry_name(comet.deployment))
-        return {each.name: each for each in map(_File, model.get_assets(number))}
-
-
-def _after(done: int, total: int, tell: Tell) -> Callable[[int], None]:
-    """Reports the bytes of one file, when those of others are done."""
-    return lambda count: tell(done + count, total)
-
-
-def _download(comet: Comet, version: str, file: _File, path: Path, tell: Callable[[int], None]) -> None:
-    experiment = comet.experiment(layout.place_of_model(version))
-    count = 0
-    with sdk_errors(f"download {file.name}"):
-        answer = experiment.get_asset(file.id, return_type="response", stream=True)
-        with path.open("wb") as target:
-            for chunk in answer.iter_content(CHUNK):
-                count += len(chunk)
-                if count > LARGEST:
-                    raise ModelError(
-                        f"{file.name} of {version} is larger than the largest model that is accepted."
-                    )
-                target.write(chunk)
-                tell(count)
+        return {asset.name: asset for each in model.get_assets(number) if (asset := Asset.of(each))}

@@ -16,7 +16,8 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -26,11 +27,11 @@ from uuid import uuid4
 from vibecheck.comet import layout, model_files
 from vibecheck.comet.claims import bug, handle_all, held
 from vibecheck.comet.client import Comet
+from vibecheck.comet.model_files import FILES
 from vibecheck.comet.registry_sync import put_current, put_record
 from vibecheck.comet.sdk_errors import sdk_errors
-from vibecheck.comet.status import FILES
 from vibecheck.emotions import NAMES
-from vibecheck.errors import CometError, CometRejected, CometUnavailable, ModelError, RecordsError
+from vibecheck.errors import CometError, CometRejected, ModelError, RecordsError
 from vibecheck.evaluation.proof import proof_of
 from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, Report
 from vibecheck.models.installed import Shelf
@@ -108,21 +109,31 @@ def send(settings: Settings, registry: Registry, comet: Comet, claimed: Claimed)
 
     Raises CometError, RecordsError, and FilesElsewhere if the missing files are on another machine.
     """
-    record = registry.record(str(claimed.row.payload.get("version")))
+    record = registry.record(str(claimed.payload.get("version")))
     if record is None:
         return
     waits = claimed.attempts < PATIENCE
     if _made_here(record):
-        report = _report(record)
-        if report is None and _has_report(record) and waits and not _sent(comet, record, JSON_FILE):
+        place = layout.place_of_model(record.version)
+        proof = proof_of(record.metrics)
+        page = Path(proof.report) if proof and proof.report else None
+        report = _report(page) if page else None
+        if page and report is None and waits and not comet.has(place, JSON_FILE):
             raise FilesElsewhere
-        _send_training(comet, record)
+        _send_training(comet, place, record)
         if report is not None:
-            _send_report(comet, record, *report)
+            # Without pictures: those of a deleted prediction could not be removed there.
+            put_current(comet, place, JSON_FILE, report[0].as_json().encode())
+            put_current(comet, place, HTML_FILE, without_pictures(report[1]).encode())
         if record.trained_on:
-            place = layout.place_of_model(record.version)
             put_current(comet, place, "trained_on.json", json.dumps(record.trained_on).encode())
-        record = _upload_files(settings, registry, comet, record, report, waits)
+        scores = report[0].scores if report else None
+        matrix = ([list(row) for row in scores.challenger.confusion], list(NAMES)) if scores else None
+        if FILES not in record.metrics or (matrix and not comet.has(place, model_files.MATRIX)):
+            files = _upload_files(settings, comet, record, matrix, waits)
+            # Machines that fetch the files from Comet verify them against these checksums.
+            registry.note(record.version, FILES, files)
+            record = replace(record, metrics=record.metrics | {FILES: files})
     put_record(comet, record)
 
 
@@ -134,39 +145,18 @@ def _made_here(record: VersionRecord) -> bool:
         return False
 
 
-def _has_report(record: VersionRecord) -> bool:
-    proof = proof_of(record.metrics)
-    return proof is not None and bool(proof.report)
-
-
-def _report(record: VersionRecord) -> tuple[Report, str] | None:
-    """The report of its evaluation and the HTML page of it, if they are on this machine."""
-    proof = proof_of(record.metrics)
-    if proof is None or not proof.report:
-        return None
-    page = Path(proof.report)
+def _report(page: Path) -> tuple[Report, str] | None:
+    """The report of an evaluation and the HTML page of it, if they are on this machine."""
     try:
         return Report.parse(page.with_name(JSON_FILE).read_bytes()), page.read_text(encoding="utf-8")
     except (OSError, ValueError, ModelError):
         return None
 
 
-def _sent(comet: Comet, record: VersionRecord, name: str) -> bool:
-    return comet.has(layout.place_of_model(record.version), name)
-
-
-def _send_report(comet: Comet, record: VersionRecord, report: Report, page: str) -> None:
-    """Sends the report without pictures: those of a deleted prediction could not be removed there."""
-    place = layout.place_of_model(record.version)
-    put_current(comet, place, JSON_FILE, report.as_json().encode())
-    put_current(comet, place, HTML_FILE, without_pictures(page).encode())
-
-
-def _send_training(comet: Comet, record: VersionRecord) -> None:
+def _send_training(comet: Comet, place: layout.Place, record: VersionRecord) -> None:
     """Sends curves and parameters, which training notes as {"epochs": [{…}, …], name: value …}."""
     noted = record.metrics.get(TRAINING)
     noted = noted if isinstance(noted, Mapping) else {}
-    place = layout.place_of_model(record.version)
     experiment = comet.experiment(place)
     epochs = noted.get("epochs")
     rows = [each for each in epochs if isinstance(each, Mapping)] if isinstance(epochs, list) else []
@@ -191,19 +181,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _upload_files(
-    settings: Settings,
-    registry: Registry,
-    comet: Comet,
-    record: VersionRecord,
-    report: tuple[Report, str] | None,
-    waits: bool,
-) -> VersionRecord:
-    """Uploads the files that are missing; returns the record with the checksums of what Comet has."""
-    matrix = None
-    if report is not None and report[0].scores is not None:
-        matrix = [list(row) for row in report[0].scores.challenger.confusion], list(NAMES)
-    if FILES in record.metrics and (matrix is None or _sent(comet, record, model_files.MATRIX)):
-        return record
+    settings: Settings, comet: Comet, record: VersionRecord, matrix: Any, waits: bool
+) -> dict[str, str]:
+    """Uploads the files that are missing; returns the checksums of all."""
     folder = _folder(settings, record)
     if folder is None:
         if waits:
@@ -211,12 +191,7 @@ def _upload_files(
         raise CometRejected(f"The files of {record.version} are on no machine that sends to Comet.")
     files = model_files.files_of(folder)
     model_files.upload(comet, record.version, folder, files, matrix)
-    # Machines that fetch the files from Comet verify them against these checksums.
-    registry.note(record.version, FILES, files)
-    done = registry.record(record.version)
-    if done is None:
-        raise CometUnavailable(f"{record.version} was removed from the registry while it was sent.")
-    return done
+    return files
 
 
 def _folder(settings: Settings, record: VersionRecord) -> Path | None:
@@ -224,9 +199,7 @@ def _folder(settings: Settings, record: VersionRecord) -> Path | None:
     if there := Shelf(settings.data).material(record.version):
         return there
     source = Path(record.source)
-    if (source / FILE_NAME).is_file():
-        try:
-            return source if Manifest.read(source).version == record.version else None
-        except ModelError:
-            return None
+    with suppress(ModelError):
+        if (source / FILE_NAME).is_file() and Manifest.read(source).version == record.version:
+            return source
     return None

@@ -54,7 +54,7 @@ def restore_models(comet: Comet, registry: Registry) -> int:
                 if layout.model_name(record.version) == asset.name:
                     found[record.version] = record
             elif layout.PROMOTION_NAME.fullmatch(asset.name):
-                told.add(layout.promotion_from(asset.metadata))
+                told.add(layout.value_from(Promotion, asset.metadata))
         except (ValueError, RecursionError, OverflowError, CometRejected) as error:
             # Somebody else's, or deleted since it was listed.
             log.warning("%s in Comet cannot be used: %s", asset.name, str(error).split("\n")[0])

@@ -1,13 +1,14 @@
 """Finds records that Comet does not have, although they were sent, and adds them to the outbox again."""
 
 from contextlib import closing
-from datetime import date, datetime
+from datetime import datetime
 from itertools import groupby
 
 from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
 from vibecheck.models.registry import Registry
-from vibecheck.records.outbox.messages import Message, payload_of
+from vibecheck.records.outbox.messages import payload_of
+from vibecheck.records.outbox.sent import SentMessage
 from vibecheck.records.store import Store
 from vibecheck.records.values import Feedback, Play, Prediction, SideDrawn
 from vibecheck.settings import Settings
@@ -23,7 +24,8 @@ def send_again(settings: Settings, store: Store, since: datetime | None = None) 
     """
     comet = Comet.open(settings)
     added = 0
-    for day, predictions in groupby(store.sent.messages(since), key=_day):
+    sent = store.sent.messages(since)
+    for day, predictions in groupby(sent, key=lambda found: layout.day_of(found[0].made_at)):
         names = {asset.name for asset in comet.assets(day)}
         missing = [
             message for _, messages in predictions for message in messages if _name_of(message) not in names
@@ -55,11 +57,7 @@ def count_missing(comet: Comet, store: Store) -> dict[str, int]:
     return {"checked": len(sample), "missing": missing}
 
 
-def _day(found: tuple[Prediction, list[Message]]) -> date:
-    return layout.day_of(found[0].made_at)
-
-
-def _name_of(message: Message) -> str:
+def _name_of(message: SentMessage) -> str:
     match message:
         case Prediction():
             return layout.prediction_name(message.id, message.picture_kept)
@@ -69,5 +67,3 @@ def _name_of(message: Message) -> str:
             return layout.part_name("play", message.prediction_id, message.n)
         case SideDrawn():
             return layout.side_name(message.prediction_id)
-        case _:
-            raise TypeError(f"{type(message).__name__} has no asset of its own")

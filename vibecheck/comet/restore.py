@@ -1,28 +1,34 @@
 """Restores the records from Comet: the registry of models, then predictions, newest day first, then pictures.
 
-A day's records come with one list of its assets, so history costs one request per day. Pictures are
-downloaded one by one at the end, and only those that are missing, so a restore may be stopped and started
-again at any time.
+`run` does so when the outbox asks for it, in a thread beside the sender. A day's records come with one list
+of its assets, so history costs one request per day. Pictures are downloaded one by one at the end, and only
+those that are missing, so a restore may be stopped and started again at any time.
 """
 
 import logging
+import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from uuid import uuid4
 
+from vibecheck.comet.claims import bug, handle_all, held
 from vibecheck.comet.client import Comet
 from vibecheck.comet.day_records import read_day
 from vibecheck.comet.layout import Asset, day_of
 from vibecheck.comet.registry_sync import restore_models
 from vibecheck.comet.rollup import delete_forgotten, needs_rollup
-from vibecheck.comet.status import Restoring
-from vibecheck.errors import CometRejected
+from vibecheck.comet.status import RESTORED, RESTORING, Restoring, schedule_restore
+from vibecheck.errors import CometError, CometRejected, RecordsError
 from vibecheck.models.registry import Registry
 from vibecheck.records.db.batches import batches
 from vibecheck.records.merge import Merged
 from vibecheck.records.outbox import queue
+from vibecheck.records.outbox.queue import RESTORE, Claimed, Outbox
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
@@ -31,10 +37,60 @@ AT_ONCE = 4
 PICTURES = 100
 # A face of 320 px is about 20 KB; anything much larger is not ours.
 LARGEST_PICTURE = 2_000_000
+TRIES_AGAIN = timedelta(seconds=30)
 
 log = logging.getLogger(__name__)
 
-NOTHING = Restoring(0, 0, 0, 0, 0, 0, done=False)
+
+def begin_once(settings: Settings, store: Store) -> None:
+    """Schedules a restore unless one from the same place was completed. Raises RecordsError."""
+    note = store.notes.read(RESTORED)
+    if store.synthetic():  # which takes no real records
+        return
+    if note is None or note.content != _place(settings):
+        schedule_restore(store)
+
+
+def run(settings: Settings, store: Store, stop: threading.Event) -> None:
+    """Runs the restores in the outbox until `stop` is set."""
+    outbox = store.outbox(f"restore-{os.getpid()}-{uuid4().hex[:8]}")
+    handle_all(outbox, RESTORE, partial(_attempt, settings, store, outbox), stop, "The restore from Comet")
+
+
+def _place(settings: Settings) -> dict[str, str]:
+    return {
+        "workspace": settings.comet_workspace or "",
+        "project": settings.comet_project_name,
+        "deployment": settings.deployment,
+    }
+
+
+def _attempt(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed) -> None:
+    at = Restoring()
+
+    def report(now: Restoring) -> None:
+        nonlocal at
+        at = now
+        store.notes.write(RESTORING, asdict(now))
+
+    try:
+        with held(outbox, claimed):
+            restore(settings, store, since_days(settings.retention_days), report)
+    except CometRejected as error:
+        report(replace(at, sentence=str(error)))
+        outbox.set_aside(claimed, str(error))
+    except CometError as error:
+        report(replace(at, sentence=str(error)))
+        outbox.postpone(claimed, TRIES_AGAIN, str(error))
+    except RecordsError:
+        raise
+    except Exception as error:
+        log.exception("The restore from Comet failed.")
+        report(replace(at, sentence=bug(error)))
+        outbox.set_aside(claimed, bug(error))
+    else:
+        outbox.finish(claimed)
+        store.notes.write(RESTORED, _place(settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +112,7 @@ def restore(
     with closing(Registry.open(settings)) as registry:
         restore_models(comet, registry)
     days = [day for day in comet.days() if day >= day_of(since)]
-    at = replace(NOTHING, days=len(days))
+    at = Restoring(days=len(days))
     report(at)
     pictures: list[_Picture] = []
     for day in days:

@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
-
 from vibecheck.comet.claims import bug
 from vibecheck.comet.client import Comet
 from vibecheck.comet.delivery import Delivery, LookAgain
@@ -63,7 +61,6 @@ class Sender:
         self._pace = pace or Pace()
         self._name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._outbox = store.outbox(self._name, self._pace.lease)
-        self._comet: Comet | None = None
         self._delivery: Delivery | None = None
         self._noted: tuple[float, bool, str] | None = None
         self._progress = False
@@ -75,17 +72,19 @@ class Sender:
         With `until_empty` it returns when nothing is due, and raises the CometError of the last of a few
         attempts.
         """
+        failures = 0
         while not self.stop.is_set():
             try:
-                for attempt in self._retrying(give_up=until_empty):
-                    with attempt:
-                        self._drain()
+                self._drain()
+            except CometError as error:
+                failures = 1 if self._progress else failures + 1
+                self._progress = False
+                if until_empty and failures >= ATTEMPTS:
+                    raise
+                self._sleep(self._pause(error, failures))
             except RecordsError as error:
                 log.warning("The outbox cannot be read: %s", error)
                 self._sleep(self._pace.longest_pause / 10)
-                continue
-            except CometError:
-                raise  # only with `until_empty`
             except Exception as error:
                 if until_empty:
                     raise
@@ -93,42 +92,24 @@ class Sender:
                 with suppress(RecordsError):
                     self._disconnect(bug(error))
                 self._sleep(self._pace.longest_pause / 10)
-                continue
-            if until_empty and not self._outbox.anything_due(but=OTHERS):
-                return
-            self._sleep(self._pace.poll)
+            else:
+                failures = 0
+                if until_empty and not self._outbox.anything_due(but=OTHERS):
+                    return
+                self._sleep(self._pace.poll)
 
-    def _retrying(self, give_up: bool) -> Retrying:
-        backoff = wait_random_exponential(
-            multiplier=self._pace.first_pause, max=self._pace.longest_pause, min=self._pace.first_pause / 2
-        )
-
-        def pause(state: RetryCallState) -> float:
-            if self._progress:  # a new failure: the pauses start again
-                self._progress, state.attempt_number = False, 1
-            trouble = state.outcome.exception() if state.outcome else None
-            asked = trouble.retry_after if isinstance(trouble, CometUnavailable) else None
-            return backoff(state) if asked is None else asked + random.uniform(0, 0.1 * asked + 0.05)
-
-        def ended(state: RetryCallState) -> bool:
-            return self.stop.is_set() or (give_up and state.attempt_number >= ATTEMPTS)
-
-        def end(state: RetryCallState) -> None:
-            if not self.stop.is_set() and state.outcome:
-                state.outcome.result()  # raises the error of the last attempt
-
-        return Retrying(
-            retry=retry_if_exception_type(CometError),
-            wait=pause,
-            sleep=self._sleep,
-            stop=ended,
-            retry_error_callback=end,
-        )
+    def _pause(self, error: CometError, failures: int) -> float:
+        """Seconds before the next attempt: as Comet asks, or longer with each failure in a row."""
+        asked = error.retry_after if isinstance(error, CometUnavailable) else None
+        if asked is not None:
+            return asked + random.uniform(0, 0.1 * asked + 0.05)
+        longest = min(self._pace.longest_pause, self._pace.first_pause * 2.0 ** min(failures - 1, 30))
+        return random.uniform(self._pace.first_pause / 2, longest)
 
     def _drain(self) -> None:
         """Sends all that is due. Raises the first error that stops it."""
         try:
-            delivery = self._connected()
+            delivery = self._delivery = self._delivery or Delivery(Comet.open(self._settings), self._store)
         except CometError as error:
             self._note_state(False, str(error))
             raise
@@ -136,16 +117,16 @@ class Sender:
         while not self.stop.is_set() and (batch := self._outbox.claim(BATCH, but=OTHERS)):
             self._send(delivery, batch)
             self._note_state(True, "")
-        self._look_up_sample()
+        self._look_up_sample(delivery)
 
-    def _look_up_sample(self) -> None:
+    def _look_up_sample(self, delivery: Delivery) -> None:
         """Once a day, notes whether Comet still has what it accepted."""
         noted = self._store.notes.read(SAMPLE)
         if noted is None:
             self._store.notes.write(SAMPLE, {"checked": 0, "missing": 0})
-        elif self._comet is not None and abs(noted.age) > self._pace.sample_every.total_seconds():
+        elif abs(noted.age) > self._pace.sample_every.total_seconds():
             try:
-                self._store.notes.write(SAMPLE, count_missing(self._comet, self._store))
+                self._store.notes.write(SAMPLE, count_missing(delivery.comet, self._store))
             except CometError as error:
                 self._disconnect(str(error))
                 raise
@@ -158,7 +139,7 @@ class Sender:
             while left and not self.stop.is_set():
                 if time.monotonic() - taken > self._pace.lease.total_seconds() / 3:
                     mine = self._outbox.renew(left)
-                    left = [claimed for claimed in left if claimed.row.id in mine]
+                    left = [claimed for claimed in left if claimed.id in mine]
                     taken = time.monotonic()
                     continue
                 claimed = left.pop(0)
@@ -169,7 +150,7 @@ class Sender:
                     self._outbox.postpone(claimed, self._pace.confirm_after, None, again.payload)
                     self._progress = True
                 except CometRejected as error:
-                    log.warning("Comet rejected a %s: %s", claimed.row.kind, error)
+                    log.warning("Comet rejected a %s: %s", claimed.kind, error)
                     self._outbox.set_aside(claimed, str(error))
                 except CometRefuses as error:
                     # It counts as attempted: part of it may have arrived before the refusal.
@@ -183,7 +164,7 @@ class Sender:
                 except RecordsError:
                     raise  # it may have arrived; the claim expires
                 except Exception as error:
-                    log.exception("A %s cannot be sent.", claimed.row.kind)
+                    log.exception("A %s cannot be sent.", claimed.kind)
                     self._outbox.set_aside(claimed, bug(error))
         finally:
             if left:
@@ -194,14 +175,8 @@ class Sender:
         longest = min(2.0 ** min(claimed.attempts, 12), 900.0) * self._pace.first_pause
         return timedelta(seconds=max(error.retry_after or 0.0, random.uniform(longest / 2, longest)))
 
-    def _connected(self) -> Delivery:
-        if self._delivery is None:
-            self._comet = Comet.open(self._settings)
-            self._delivery = Delivery(self._comet, self._store)
-        return self._delivery
-
     def _disconnect(self, sentence: str) -> None:
-        self._comet = self._delivery = None  # reconnect, which explains more than the error of one record
+        self._delivery = None  # reconnect, which explains more than the error of one record
         self._note_state(False, sentence)
 
     def _note_state(self, works: bool, sentence: str) -> None:
@@ -215,7 +190,7 @@ class Sender:
         content = {"works": works, "sentence": sentence}
         before = self._store.notes.read(SENDER)
         known = before.content.get("account") if before else None
-        account = asdict(self._comet.account) if self._comet else known
+        account = asdict(self._delivery.comet.account) if self._delivery else known
         self._store.notes.write(SENDER, content | {"account": account})
         self._noted = (time.monotonic(), works, sentence)
 

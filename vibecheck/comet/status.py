@@ -20,9 +20,6 @@ RESTORED = "comet-restored"
 # The daily sample: how many records were looked up in Comet, and how many it does not have.
 SAMPLE = "comet-sample"
 
-# The metric of a version whose files are in Comet: their SHA-256 by name.
-FILES = "comet_files"
-
 # Seconds after which the sender repeats its state, and without a state after which it counts as dead.
 SPEAKS_EVERY = 30.0
 SILENT_AFTER = 100.0
@@ -36,13 +33,13 @@ class Restoring:
     and `reason` says why for one of them.
     """
 
-    days: int
-    days_read: int
-    predictions: int
-    labels: int
-    pictures: int
-    pictures_left: int
-    done: bool
+    days: int = 0
+    days_read: int = 0
+    predictions: int = 0
+    labels: int = 0
+    pictures: int = 0
+    pictures_left: int = 0
+    done: bool = False
     sentence: str = ""
     refused: int = 0
     reason: str = ""
@@ -111,14 +108,10 @@ def experiment_link(store: Store, settings: Settings, prediction: Prediction) ->
         unsent = store.outbox().contains("prediction", prediction.id)
     except RecordsError:
         return None
-    return None if unsent else _link(settings, note, layout.day_of(prediction.made_at))
-
-
-def _link(settings: Settings, note: Note | None, place: layout.Place) -> str | None:
     account = note.content.get("account") if note else None
-    if not account:
+    if unsent or not account:
         return None
-    key = layout.experiment_key(settings.deployment, place)
+    key = layout.experiment_key(settings.deployment, layout.day_of(prediction.made_at))
     return f"{account['url']}/{quote(account['workspace'])}/{quote(account['project'])}/{key}"
 
 

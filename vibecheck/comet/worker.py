@@ -4,7 +4,7 @@ import signal
 import threading
 from datetime import datetime
 
-from vibecheck.comet import background_restore, model_sender, resend
+from vibecheck.comet import model_sender, resend, restore
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.status import SAMPLE
 from vibecheck.errors import RecordsError, SettingsError
@@ -12,7 +12,6 @@ from vibecheck.processes import child
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
-NOWHERE = "There is no Comet account to send to: set COMET_API_KEY."
 # Live video has priority.
 NICENESS = 5
 # Seconds to finish the current record and release the others before the process exits anyway.
@@ -26,25 +25,15 @@ def serve(settings: Settings, until_empty: bool, with_parent: bool) -> None:
     SettingsError without an account, RecordsError if the store cannot be opened, and with `until_empty`
     CometError if Comet cannot be reached.
     """
-    if settings.comet_api_key is None:
-        raise SettingsError(NOWHERE)
-    store = Store.open(settings.records_url, settings.images_url, settings.sends)
+    store = _store(settings)
     sender = Sender(settings, store)
     signal.signal(signal.SIGTERM, lambda *_: sender.stop.set())
     if with_parent:
         child.exit_with_parent(NICENESS, sender.stop.set, GRACE)
     if not until_empty:
-        background_restore.begin_once(settings, store)
-        fetching = threading.Thread(
-            target=background_restore.run,
-            args=(settings, store, sender.stop),
-            name="comet-fetcher",
-            daemon=True,
-        )
-        fetching.start()
-        threading.Thread(
-            target=model_sender.run, args=(settings, store, sender.stop), name="comet-models", daemon=True
-        ).start()
+        restore.begin_once(settings, store)
+        for run, name in ((restore.run, "comet-fetcher"), (model_sender.run, "comet-models")):
+            threading.Thread(target=run, args=(settings, store, sender.stop), name=name, daemon=True).start()
     sender.run(until_empty)
     if until_empty:
         model_sender.send_all(settings, store)
@@ -52,9 +41,7 @@ def serve(settings: Settings, until_empty: bool, with_parent: bool) -> None:
 
 def send_again(settings: Settings, since: datetime | None) -> int:
     """Sends records again that Comet has lost; returns their number. Raises VibeCheckError."""
-    if settings.comet_api_key is None:
-        raise SettingsError(NOWHERE)
-    store = Store.open(settings.records_url, settings.images_url, settings.sends)
+    store = _store(settings)
     if store.synthetic():
         raise RecordsError("These records are a synthetic history, which is not sent to Comet.")
     added = resend.send_again(settings, store, since)
@@ -62,3 +49,9 @@ def send_again(settings: Settings, since: datetime | None) -> int:
     model_sender.send_all(settings, store)
     store.notes.write(SAMPLE, {"checked": 0, "missing": 0})
     return added
+
+
+def _store(settings: Settings) -> Store:
+    if settings.comet_api_key is None:
+        raise SettingsError("There is no Comet account to send to: set COMET_API_KEY.")
+    return Store.open(settings.records_url, settings.images_url, settings.sends)

@@ -44,7 +44,7 @@ Tell = Callable[[BuildProgress], None]
 
 
 class OtherMachines(Protocol):
-    """Fetches a version whose folder is on another machine: `vibecheck.comet.fetch_model`."""
+    """Fetches a version whose folder is on another machine: `vibecheck.comet.model_files`."""
 
     def made_from(self, settings: Settings, folder: Path) -> Version | None:
         """The version that was built from `folder` on another machine, or None."""

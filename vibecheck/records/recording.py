@@ -49,7 +49,7 @@ def add(
                 raise _already_stored(prediction)
             version = ModelVersion(prediction.model_version, model_origin, prediction.made_at)
             insert_if_new(connection, model_versions, asdict(version))
-            messages.enqueue(connection, prediction, hold)
+            messages.enqueue(connection, prediction, hold=hold)
             summaries.count(connection, prediction.id)
         undo.pop_all()
 

@@ -58,7 +58,7 @@ class TrainingSets:
                 connection.execute(_mark(), rows)
             drawn = lookup.sides_of(connection, wanted)
             new = (SideDrawn(each, side, now) for each, side in drawn.items() if each not in before)
-            messages.enqueue_all(connection, new)
+            messages.enqueue(connection, *new)
         return dict(wanted) | dict.fromkeys(learned, TRAIN) | drawn
 
 

@@ -10,12 +10,13 @@ So a row can be sent without reading anything else, whatever happened to the tab
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from vibecheck.records.db.tables import notes, outbox
 from vibecheck.records.db.transactions import SENDS, database_now
@@ -43,43 +44,16 @@ SENT_LATELY = timedelta(days=1)
 MODEL = "model"
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One row of the outbox.
-
-    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept", "side", "deletion" or
-    "promotion", each for a value of `values.py`, or "model" (see `enqueue_model`). No message about a
-    prediction follows its "deletion". A promotion belongs to no prediction: its `prediction_id` is empty.
-    `id` increases and is never reused. `created_at` is the time of the reported change.
-    """
-
-    id: int
-    kind: str
-    prediction_id: str
-    payload: dict[str, Any]
-    created_at: datetime
-
-    @classmethod
-    def of(cls, row: RowMapping) -> "Outgoing":
-        """From a row of `outbox`; its columns about claims and attempts belong to `queue.py`."""
-        return cls(row["id"], row["kind"], row["prediction_id"], row["payload"], row["created_at"])
-
-
 def payload_of(value: Message) -> dict[str, Any]:
     """The value as plain JSON, as described above."""
-    return {name: _plain(field) for name, field in asdict(value).items()}
+    return json.loads(json.dumps(asdict(value), default=_plain))
 
 
-def enqueue(connection: Connection, value: Message, hold: timedelta = timedelta(0)) -> None:
-    """Adds the value to the outbox in the transaction of `connection`, if there is a sender.
+def enqueue(connection: Connection, *values: Message, hold: timedelta = timedelta(0)) -> None:
+    """Adds the values to the outbox in the transaction of `connection`, if there is a sender.
 
-    It is not sent before `hold` is over.
+    They are not sent before `hold` is over.
     """
-    enqueue_all(connection, [value], hold)
-
-
-def enqueue_all(connection: Connection, values: Iterable[Message], hold: timedelta = timedelta(0)) -> None:
-    """Adds many values at once, as `enqueue` adds one."""
     rows = [row_of(value) for value in values]
     if rows and hold:
         due = database_now(connection) + hold
@@ -150,14 +124,5 @@ def count_pending(connection: Connection) -> int:
 
 
 def _plain(value: Any) -> Any:
-    match value:
-        case datetime():
-            return value.astimezone(UTC).isoformat()
-        case dict():
-            return {name: _plain(field) for name, field in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case None | str() | bool() | int() | float():
-            return value
-        case _:
-            return value.item()  # a NumPy number
+    """What JSON does not know: a time, or a NumPy number."""
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value.item()

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from vibecheck.records.db.batches import batches
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import database_now, reading, writing
-from vibecheck.records.outbox.messages import Message, Outgoing, row_of
+from vibecheck.records.outbox.messages import Message, row_of
 
 # How long a claim lasts unless it is renewed. Longer than any one request to Comet.
 LEASE = timedelta(minutes=2)
@@ -48,9 +48,18 @@ TASKS = (ROLLUP, RESTORE)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row that a sender has claimed. `attempts` includes this one: it is 1 the first time."""
+    """A row that a sender has claimed. `attempts` includes this one: it is 1 the first time.
 
-    row: Outgoing
+    `kind` is "prediction", "feedback", "feedback_undone", "play", "picture_kept", "side", "deletion" or
+    "promotion", each for a value of `values.py`, or "model" (see `enqueue_model`), or a task. No message
+    about a prediction follows its "deletion". A promotion belongs to no prediction: its `prediction_id` is
+    empty. `id` increases and is never reused.
+    """
+
+    id: int
+    kind: str
+    prediction_id: str
+    payload: dict[str, Any]
     attempts: int
 
 
@@ -101,22 +110,22 @@ class Outbox:
                 .limit(limit)
                 .with_for_update(skip_locked=True)
             )
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(query).all()
             if rows:
                 connection.execute(
                     update(outbox)
-                    .where(outbox.c.id.in_([row["id"] for row in rows]))
+                    .where(outbox.c.id.in_([row.id for row in rows]))
                     .values(
                         claimed_by=self._sender,
                         claimed_until=now + self.lease,
                         attempts=outbox.c.attempts + 1,
                     )
                 )
-        return [Claimed(Outgoing.of(row), row["attempts"] + 1) for row in rows]
+        return [Claimed(row.id, row.kind, row.prediction_id, row.payload, row.attempts + 1) for row in rows]
 
     def renew(self, rows: Iterable[Claimed]) -> set[int]:
         """Extends the claims on these rows; returns the ids of those that are still this sender's."""
-        ids = [claimed.row.id for claimed in rows]
+        ids = [claimed.id for claimed in rows]
         mine = outbox.c.id.in_(ids), outbox.c.claimed_by == self._sender
         with writing(self._engine) as connection:
             until = self._clock(connection) + self.lease
@@ -147,16 +156,16 @@ class Outbox:
 
         If the prediction was deleted meanwhile, the row is removed: it would hold back the deletion.
         """
-        about = claimed.row.prediction_id
+        about = claimed.prediction_id
         with writing(self._engine) as connection:
-            if claimed.row.kind != "deletion" and predictions_with(connection, "deletion", [about]):
+            if claimed.kind != "deletion" and predictions_with(connection, "deletion", [about]):
                 connection.execute(delete(outbox).where(*self._mine(claimed)))
                 return
             self._give_back(connection, claimed, set_aside_at=self._clock(connection), reason=reason)
 
     def release(self, claimed: Iterable[Claimed]) -> None:
         """Gives rows back that were not attempted."""
-        ids = [each.row.id for each in claimed]
+        ids = [each.id for each in claimed]
         values = {"claimed_by": None, "claimed_until": None, "attempts": outbox.c.attempts - 1}
         mine = outbox.c.id.in_(ids), outbox.c.claimed_by == self._sender
         with writing(self._engine) as connection:
@@ -228,7 +237,7 @@ class Outbox:
         connection.execute(update(outbox).where(*self._mine(claimed)).values(values))
 
     def _mine(self, claimed: Claimed) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-        return outbox.c.id == claimed.row.id, outbox.c.claimed_by == self._sender
+        return outbox.c.id == claimed.id, outbox.c.claimed_by == self._sender
 
 
 def withdraw(connection: Connection, prediction_ids: Collection[str]) -> None:
