@@ -9,11 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from vibecheck.records.db.rows import prediction_row
+from vibecheck.records.db.rows import grouped, prediction_row
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
-from vibecheck.records.labels.effective_label import effective_label
-from vibecheck.records.labels.labelled import grouped
-from vibecheck.records.values import SECOND, Feedback, ModelVersion, Play, Prediction
+from vibecheck.records.labels.give import derived
+from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,4 @@ def _prediction_rows(records: Records) -> Iterator[dict[str, Any]]:
     given = grouped(records.feedback)
     for prediction in records.predictions:
         labels = given[prediction.id]
-        held = effective_label(labels)
-        yield prediction_row(prediction) | {
-            "label": held.label if held else None,
-            "labels_given": len(labels),
-            "judged": any(label.queue == "random" for label in labels),
-            "judged_twice": any(label.source == SECOND for label in labels),
-        }
+        yield prediction_row(prediction) | derived(labels) | {"labels_given": len(labels)}

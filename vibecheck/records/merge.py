@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Table, insert, select, update
 
 from vibecheck.records import readings
 from vibecheck.records.db.batches import batches, found_in
-from vibecheck.records.db.rows import feedback_of, play_of, prediction_row
+from vibecheck.records.db.rows import prediction_row
 from vibecheck.records.db.tables import feedback, forgotten, model_versions, plays, predictions
 from vibecheck.records.db.transactions import INSERTS, insert_if_new, writing
 from vibecheck.records.labels import give
@@ -89,8 +89,8 @@ def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merge
         rows = [prediction_row(each.prediction) for each in new]
         connection.execute(INSERTS[connection.dialect.name](predictions).on_conflict_do_nothing(), rows)
         _models(connection, new)
-    given = _parts(connection, feedback, feedback_of, {key: each.feedback for key, each in wanted.items()})
-    played = _parts(connection, plays, play_of, {key: each.plays for key, each in wanted.items()})
+    given = _parts(connection, feedback, Feedback, {key: each.feedback for key, each in wanted.items()})
+    played = _parts(connection, plays, Play, {key: each.plays for key, each in wanted.items()})
     _sides(connection, wanted.values())
     readings.insert(connection, (made for each in wanted.values() for made in each.readings))
     for each in new:
@@ -135,7 +135,7 @@ def _parts(
         return []
     here: dict[str, dict[int, tuple]] = defaultdict(dict)
     for row in connection.execute(select(table).where(table.c.prediction_id.in_(told))).mappings():
-        value = value_of(row)
+        value = value_of(**row)
         here[value.prediction_id][value.n] = _content(value)
     rows = []
     for prediction_id, values in told.items():

@@ -4,7 +4,6 @@ A prediction records what was shown: one model's average over several frames. It
 by every model that is compared, so that one label judges all of them (see `models/shadow.py`).
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -14,6 +13,7 @@ from sqlalchemy import Connection, Engine, select
 
 from vibecheck.names.version_name import check_version_name
 from vibecheck.records.db.batches import batches
+from vibecheck.records.db.rows import grouped
 from vibecheck.records.db.tables import predictions, readings
 from vibecheck.records.db.transactions import INSERTS, reading, writing
 from vibecheck.records.outbox import queue
@@ -58,9 +58,7 @@ class Readings:
 
     def add(self, made: Iterable[ShadowReading]) -> None:
         """Stores readings. Known ones stay as they are; those of deleted predictions are dropped."""
-        by_prediction: dict[str, list[ShadowReading]] = defaultdict(list)
-        for each in made:
-            by_prediction[each.prediction_id].append(each)
+        by_prediction = grouped(made)
         for some in batches(sorted(by_prediction), BATCH):
             with writing(self._engine) as connection:
                 query = select(predictions.c.id).where(predictions.c.id.in_(some)).order_by(predictions.c.id)
@@ -72,7 +70,7 @@ class Readings:
     def of(self, prediction_id: str) -> tuple[ShadowReading, ...]:
         """The readings of a prediction, by version; none if the prediction does not exist."""
         with reading(self._engine) as connection:
-            return by_id(connection, [prediction_id])[prediction_id]
+            return tuple(by_id(connection, [prediction_id])[prediction_id])
 
 
 def insert(connection: Connection, made: Iterable[ShadowReading]) -> None:
@@ -83,16 +81,13 @@ def insert(connection: Connection, made: Iterable[ShadowReading]) -> None:
 
 def by_id(
     connection: Connection, prediction_ids: Iterable[str], versions: Collection[str] | None = None
-) -> dict[str, tuple[ShadowReading, ...]]:
+) -> dict[str, list[ShadowReading]]:
     """The readings of predictions by their ids, each ordered by version: all, or those of some versions."""
-    found: dict[str, list[ShadowReading]] = defaultdict(list)
+    found: list[ShadowReading] = []
     for some in batches(prediction_ids):
         query = select(readings).where(readings.c.prediction_id.in_(some))
         if versions is not None:
             query = query.where(readings.c.version.in_(versions))
         for row in connection.execute(query.order_by(readings.c.version)).mappings():
-            shares = tuple(row["probabilities"])
-            found[row["prediction_id"]].append(
-                ShadowReading(row["prediction_id"], row["version"], shares, row["took_ms"])
-            )
-    return defaultdict(tuple, {each: tuple(theirs) for each, theirs in found.items()})
+            found.append(ShadowReading(**{**row, "probabilities": tuple(row["probabilities"])}))
+    return grouped(found)

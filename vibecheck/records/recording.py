@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from vibecheck.errors import RecordsError
 from vibecheck.records.db import lookup
+from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.rows import prediction_of, prediction_row
 from vibecheck.records.db.tables import model_versions, plays, predictions
 from vibecheck.records.db.transactions import insert_if_new, reading, writing
@@ -36,7 +37,7 @@ def add(
         raise ValueError("a picture must be given if, and only if, picture_kept is true")
     with reading(engine) as connection:
         refuse_real(connection)
-        if lookup.row_of(connection, prediction.id) is not None:
+        if found_in(connection, predictions.c.id, [prediction.id]):
             raise _already_stored(prediction)
     # The picture is written first, so that no row ever names a picture that is not there yet.
     with ExitStack() as undo:
@@ -64,7 +65,7 @@ def keep_picture(
         pictures.put(before.id, picture)
         undo.callback(_discard, pictures, before.id)
         with writing(engine) as connection:
-            kept = replace(prediction_of(lookup.locked(connection, before.id)), picture_kept=True)
+            kept = replace(prediction_of(lookup.row_of(connection, before.id, lock=True)), picture_kept=True)
             connection.execute(
                 update(predictions).where(predictions.c.id == before.id).values(picture_kept=True)
             )
@@ -73,20 +74,18 @@ def keep_picture(
     return kept
 
 
-def add_play(engine: Engine, play: Play) -> Play:
-    """Stores a play under the next free number; returns it with that. Raises UnknownPrediction."""
-    with writing(engine) as connection:
-        lookup.locked(connection, play.prediction_id)
-        numbered = replace(play, n=_next_n(connection, play.prediction_id))
-        connection.execute(insert(plays).values(asdict(numbered)))
-        messages.enqueue(connection, numbered)
-        summaries.count_play(connection, play.prediction_id, numbered.n, play.again)
-    return numbered
-
-
-def _next_n(connection: Connection, prediction_id: str) -> int:
+def next_play(connection: Connection, prediction_id: str) -> int:
+    """The number of the next play of a prediction, which is locked. Raises UnknownPrediction."""
+    lookup.row_of(connection, prediction_id, lock=True)
     query = select(func.max(plays.c.n)).where(plays.c.prediction_id == prediction_id)
     return (connection.execute(query).scalar_one() or 0) + 1
+
+
+def add_play(connection: Connection, play: Play) -> None:
+    """Stores a play."""
+    connection.execute(insert(plays).values(asdict(play)))
+    messages.enqueue(connection, play)
+    summaries.count_play(connection, play.prediction_id, play.n, play.again)
 
 
 def _discard(pictures: Pictures, prediction_id: str) -> None:

@@ -7,15 +7,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Engine, RowMapping, Table, func, select
+from sqlalchemy import Engine, func, select
 
 from vibecheck.errors import RecordsError
 from vibecheck.records import merge, recording
 from vibecheck.records.db import lookup
 from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.connect import open_database, prove_writable
-from vibecheck.records.db.rows import feedback_of, play_of, prediction_of
-from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
+from vibecheck.records.db.rows import prediction_of
+from vibecheck.records.db.tables import model_versions, predictions
 from vibecheck.records.db.transactions import place, reading, writing
 from vibecheck.records.deletion import purge
 from vibecheck.records.labels import audits, give, learned_from, pages
@@ -31,20 +31,28 @@ from vibecheck.records.pictures import Pictures
 from vibecheck.records.readings import Readings
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.synthetic import is_synthetic
-from vibecheck.records.values import Cursor, Feedback, ModelVersion, Play, Prediction, is_prediction_id
+from vibecheck.records.values import Cursor, Feedback, ModelVersion, Play, Prediction
 
 
 class Store:
     """Predictions with their pictures, feedback, plays and model versions.
 
-    Threads may share a store, and any number of processes may open the same one. Every method raises
-    RecordsError, whose message says what to do, where the database or the storage of the pictures fails;
-    nothing has been stored then.
+    `statistics`, `trainable`, `queues`, `training_sets`, `readings`, `notes` and `sent` are its further
+    methods, by subject. Threads may share a store, and any number of processes may open the same one. Every
+    method raises RecordsError, whose message says what to do, where the database or the storage of the
+    pictures fails; nothing has been stored then.
     """
 
     def __init__(self, engine: Engine, pictures: Pictures) -> None:
         self._engine = engine
         self.pictures = pictures
+        self.statistics = StatisticsQueries(engine)
+        self.trainable = TrainableLabels(engine)
+        self.queues = LabelQueues(engine)
+        self.training_sets = TrainingSets(engine)
+        self.readings = Readings(engine)
+        self.notes = Notes(engine)
+        self.sent = SentRecords(engine)
 
     @classmethod
     def open(cls, records_url: str, images_url: str, sends: bool = True) -> Self:
@@ -57,44 +65,9 @@ class Store:
         pictures = Pictures(images_url)
         return cls(open_database(records_url, sends), pictures)
 
-    @property
-    def statistics(self) -> StatisticsQueries:
-        """Counts and sums over many predictions, for the dashboard."""
-        return StatisticsQueries(self._engine)
-
-    @property
-    def trainable(self) -> TrainableLabels:
-        """The labels that a model can learn from."""
-        return TrainableLabels(self._engine)
-
-    @property
-    def queues(self) -> LabelQueues:
-        """The pictures that wait for a labeller."""
-        return LabelQueues(self._engine)
-
-    @property
-    def training_sets(self) -> TrainingSets:
-        """Which labelled pictures train models, and which judge them."""
-        return TrainingSets(self._engine)
-
-    @property
-    def readings(self) -> Readings:
-        """The readings of predictions' faces by each model."""
-        return Readings(self._engine)
-
-    @property
-    def notes(self) -> Notes:
-        """Notes that processes leave for each other."""
-        return Notes(self._engine)
-
     def outbox(self, sender: str = "", lease: timedelta = LEASE) -> Outbox:
         """The records still to be sent to Comet, as seen by the sender of this name."""
         return Outbox(self._engine, sender, lease)
-
-    @property
-    def sent(self) -> SentRecords:
-        """The records as they were sent to Comet."""
-        return SentRecords(self._engine)
 
     def close(self) -> None:
         """Closes the connections to the database."""
@@ -161,20 +134,18 @@ class Store:
         followed: str | None = None,
     ) -> Play:
         """Records that a playlist was suggested and returns it with its number. Raises UnknownPrediction."""
-        if not is_prediction_id(prediction_id):
-            raise lookup.unknown(prediction_id)
-        suggested = Play(
-            prediction_id, 1, playlist_id, playlist_name, mode, again, found_by, now, category, followed
-        )
-        return recording.add_play(self._engine, suggested)
+        with writing(self._engine) as connection:
+            n = recording.next_play(connection, prediction_id)
+            suggested = Play(
+                prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now, category, followed
+            )
+            recording.add_play(connection, suggested)
+        return suggested
 
     def get(self, prediction_id: str) -> Prediction:
         """The prediction with this id. Raises UnknownPrediction."""
         with reading(self._engine) as connection:
-            row = lookup.row_of(connection, prediction_id)
-        if row is None:
-            raise lookup.unknown(prediction_id)
-        return prediction_of(row)
+            return prediction_of(lookup.row_of(connection, prediction_id))
 
     def picture(self, prediction_id: str) -> bytes | None:
         """The prediction's picture (JPEG), or None where none was kept or it is deleted already.
@@ -185,16 +156,18 @@ class Store:
 
     def feedback_of(self, prediction_id: str) -> list[Feedback]:
         """All labels of a prediction, oldest first. Raises UnknownPrediction."""
-        return [feedback_of(row) for row in self._all_of(feedback, prediction_id)]
+        return list(self.labelled(prediction_id).labels)
 
     def plays_of(self, prediction_id: str) -> list[Play]:
         """All playlists suggested for a prediction, oldest first. Raises UnknownPrediction."""
-        return [play_of(row) for row in self._all_of(plays, prediction_id)]
+        with reading(self._engine) as connection:
+            lookup.row_of(connection, prediction_id)
+            return lookup.plays_of(connection, [prediction_id])[prediction_id]
 
     def plays_of_each(self, ids: Collection[str]) -> dict[str, list[Play]]:
         """The playlists suggested for each of these predictions (at most 5,000), oldest first."""
         with reading(self._engine) as connection:
-            return lookup.plays_of_each(connection, ids)
+            return lookup.plays_of(connection, ids)
 
     def page(self, filters: pages.Filters, after: Cursor | None, limit: int) -> list[LabelledPrediction]:
         """The first `limit` predictions that pass the filters, newest first, after a cursor."""
@@ -204,10 +177,9 @@ class Store:
     def labelled(self, prediction_id: str) -> LabelledPrediction:
         """The prediction with this id, and its labels. Raises UnknownPrediction."""
         with reading(self._engine) as connection:
-            found = pages.one(connection, prediction_id) if is_prediction_id(prediction_id) else None
-        if found is None:
-            raise lookup.unknown(prediction_id)
-        return found
+            found = prediction_of(lookup.row_of(connection, prediction_id))
+            labels = lookup.labels_of(connection, [prediction_id])[prediction_id]
+        return LabelledPrediction(found, tuple(labels))
 
     def pictured(self, limit: int) -> list[Prediction]:
         """The newest `limit` predictions whose picture was kept, newest first."""
@@ -285,10 +257,3 @@ class Store:
             prove_writable(connection)
             waiting = messages.count_pending(connection)
         return f"{place(self._engine.url)}: {self.count()} predictions, {waiting} records waiting to be sent."
-
-    def _all_of(self, table: Table, prediction_id: str) -> list[RowMapping]:
-        query = select(table).where(table.c.prediction_id == prediction_id).order_by(table.c.n)
-        with reading(self._engine) as connection:
-            if lookup.row_of(connection, prediction_id) is None:
-                raise lookup.unknown(prediction_id)
-            return list(connection.execute(query).mappings())

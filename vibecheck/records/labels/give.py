@@ -1,12 +1,13 @@
 """Adds and undoes labels: `feedback`, the derived columns of `predictions`, and the outbox, together."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, delete, insert, update
 
-from vibecheck.records.db.lookup import locked
-from vibecheck.records.db.rows import feedback_of
+from vibecheck.records.db.lookup import labels_of, row_of
 from vibecheck.records.db.tables import feedback, predictions
 from vibecheck.records.labels import second_labels
 from vibecheck.records.labels.effective_label import effective_label
@@ -30,16 +31,16 @@ def give(
     the prediction's last label is the same, from the same person, source and queue, that one is returned and
     nothing is stored. Raises UnknownPrediction.
     """
-    row = locked(connection, prediction_id)
+    row = row_of(connection, prediction_id, lock=True)
     if queue == "random" and given_by and second_labels.is_second(connection, prediction_id, given_by):
         source, queue = SECOND, None
-    last = _last(connection, prediction_id)
+    labels = labels_of(connection, [prediction_id])[prediction_id]
     told = (label, source, given_by, queue)
-    if last and (last.label, last.source, last.given_by, last.queue) == told:
-        return last
+    if labels and (labels[-1].label, labels[-1].source, labels[-1].given_by, labels[-1].queue) == told:
+        return labels[-1]
     given = Feedback(prediction_id, row["labels_given"] + 1, label, source, given_by, now, queue)
     connection.execute(insert(feedback).values(asdict(given)))
-    note(connection, prediction_id, labels_given=given.n)
+    _update(connection, prediction_id, [*labels, given], given.n)
     messages.enqueue(connection, given)
     return given
 
@@ -52,46 +53,37 @@ def take_back(
     Returns None and changes nothing if that label is gone already or somebody else's. Raises
     UnknownPrediction.
     """
-    locked(connection, prediction_id)
-    its_own = (feedback.c.prediction_id == prediction_id) & (feedback.c.n == n)
-    row = connection.execute(select(feedback).where(its_own)).mappings().one_or_none()
-    if row is None or row["given_by"] != given_by:
+    row = row_of(connection, prediction_id, lock=True)
+    labels = labels_of(connection, [prediction_id])[prediction_id]
+    taken = next((each for each in labels if each.n == n and each.given_by == given_by), None)
+    if taken is None:
         return None
-    connection.execute(delete(feedback).where(its_own))
-    note(connection, prediction_id)
+    connection.execute(delete(feedback).where(feedback.c.prediction_id == prediction_id, feedback.c.n == n))
+    labels.remove(taken)
+    _update(connection, prediction_id, labels, row["labels_given"])
     messages.enqueue(connection, FeedbackUndone(prediction_id, n, now))
-    return feedback_of(row)
+    return taken
 
 
 def refresh(connection: Connection, prediction_id: str) -> None:
-    """Updates a prediction whose labels were not added by `give`."""
-    last = _last(connection, prediction_id)
-    if last is not None:
-        given = locked(connection, prediction_id)["labels_given"]
-        note(connection, prediction_id, labels_given=max(given, last.n))
+    """Updates a prediction to which labels were added otherwise than by `give`."""
+    row = row_of(connection, prediction_id, lock=True)
+    labels = labels_of(connection, [prediction_id])[prediction_id]
+    _update(connection, prediction_id, labels, max(row["labels_given"], labels[-1].n))
 
 
-def _last(connection: Connection, prediction_id: str) -> Feedback | None:
-    query = (
-        select(feedback)
-        .where(feedback.c.prediction_id == prediction_id)
-        .order_by(feedback.c.n.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).mappings().one_or_none()
-    return feedback_of(row) if row else None
+def derived(labels: Sequence[Feedback]) -> dict[str, Any]:
+    """The columns of a prediction that are derived from its labels, but for `labels_given`."""
+    effective = effective_label(labels)
+    return {
+        "label": effective.label if effective else None,
+        "judged": any(each.queue == "random" for each in labels),
+        "judged_twice": any(each.source == SECOND for each in labels),
+    }
 
 
-def note(connection: Connection, prediction_id: str, **changes: int) -> None:
-    """Updates the columns of a prediction that are derived from its labels, and those in `changes`."""
-    given = connection.execute(select(feedback).where(feedback.c.prediction_id == prediction_id)).mappings()
-    label = effective_label(map(feedback_of, given))
-    mine = feedback.c.prediction_id == prediction_id
-    judged = exists().where(mine, feedback.c.queue == "random")
-    judged_twice = exists().where(mine, feedback.c.source == SECOND)
-    connection.execute(
-        update(predictions)
-        .where(predictions.c.id == prediction_id)
-        .values(label=label.label if label else None, judged=judged, judged_twice=judged_twice, **changes)
-    )
+def _update(connection: Connection, prediction_id: str, labels: Sequence[Feedback], given: int) -> None:
+    """Updates what is derived from the labels of a prediction, to which `given` were ever given."""
+    changes = derived(labels) | {"labels_given": given}
+    connection.execute(update(predictions).where(predictions.c.id == prediction_id).values(changes))
     summaries.judge(connection, [prediction_id])

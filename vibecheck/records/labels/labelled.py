@@ -1,15 +1,9 @@
 """A labelled prediction, for the records, and a labelled picture, for training and import."""
 
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, select
-
-from vibecheck.records.db.rows import feedback_of
-from vibecheck.records.db.tables import feedback
 from vibecheck.records.labels.effective_label import OVERRULES, effective_label
 from vibecheck.records.values import SIDES, Cursor, Feedback, Prediction
 from vibecheck.vision.faces import Face
@@ -87,19 +81,3 @@ class LabelledPicture:
     def judges(self) -> bool:
         """Whether models may be judged by it: held out, and its label requested at random."""
         return self.side == HELD_OUT and self.random
-
-
-def labels_by_prediction(
-    connection: Connection, condition: ColumnElement[bool]
-) -> dict[str, tuple[Feedback, ...]]:
-    """The labels that meet a condition on `feedback`, oldest first, by the id of their prediction."""
-    rows = connection.execute(select(feedback).where(condition).order_by(feedback.c.n)).mappings()
-    return grouped(map(feedback_of, rows))
-
-
-def grouped(labels: Iterable[Feedback]) -> dict[str, tuple[Feedback, ...]]:
-    """Labels by the id of their prediction; the empty tuple for any other id."""
-    found: dict[str, list[Feedback]] = defaultdict(list)
-    for label in labels:
-        found[label.prediction_id].append(label)
-    return defaultdict(tuple, {prediction_id: tuple(theirs) for prediction_id, theirs in found.items()})

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, or_, select
 
+from vibecheck.records.db.lookup import labels_of
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import UNSURE, feedback, predictions
 from vibecheck.records.labels.effective_label import OVERRULES
-from vibecheck.records.labels.labelled import LabelledPrediction, labels_by_prediction
+from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.values import CANT_TELL, Cursor
 
 
@@ -50,12 +51,6 @@ def page(
     return with_labels(connection, query.order_by(made_at.desc(), identity.desc()).limit(limit))
 
 
-def one(connection: Connection, prediction_id: str) -> LabelledPrediction | None:
-    """One prediction with its labels, or None if it does not exist."""
-    found = with_labels(connection, select(predictions).where(predictions.c.id == prediction_id))
-    return found[0] if found else None
-
-
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     columns = predictions.c
     asked = [
@@ -86,5 +81,5 @@ def _labelled_by(labeller: str | None) -> Select:
 def with_labels(connection: Connection, query: Select) -> list[LabelledPrediction]:
     """The predictions that a query finds, each with its labels, in two queries."""
     found = [prediction_of(row) for row in connection.execute(query).mappings()]
-    given = labels_by_prediction(connection, feedback.c.prediction_id.in_([each.id for each in found]))
-    return [LabelledPrediction(prediction, given[prediction.id]) for prediction in found]
+    given = labels_of(connection, [each.id for each in found])
+    return [LabelledPrediction(prediction, tuple(given[prediction.id])) for prediction in found]

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Engine, Update, bindparam, select, update
 from vibecheck.records.db import lookup
 from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.rows import prediction_of
-from vibecheck.records.db.tables import feedback, predictions, trained_on
+from vibecheck.records.db.tables import predictions, trained_on
 from vibecheck.records.db.transactions import reading, writing
-from vibecheck.records.labels.labelled import TRAIN, LabelledPrediction, labels_by_prediction
+from vibecheck.records.labels.labelled import TRAIN, LabelledPrediction
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import SideDrawn
 
@@ -29,10 +29,10 @@ class TrainingSets:
         learned = select(trained_on.c.prediction_id).where(trained_on.c.prediction_id.in_(ids)).distinct()
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
-            labels = labels_by_prediction(connection, feedback.c.prediction_id.in_(ids))
+            labels = lookup.labels_of(connection, ids)
             known = set(connection.execute(learned).scalars())
         return [
-            LabelledPrediction(prediction_of(row), labels[row["id"]], row["side"], row["id"] in known)
+            LabelledPrediction(prediction_of(row), tuple(labels[row["id"]]), row["side"], row["id"] in known)
             for row in rows
             if labels[row["id"]]  # on Postgres, one that was labelled between the two queries
         ]

@@ -26,16 +26,17 @@ class SentRecords:
         after = None if since is None else (since, "")
         while True:
             with reading(self._engine) as connection:
-                found = lookup.history_page(connection, after, lookup.PAGE)
-                ids = [prediction.id for prediction, _ in found]
-                labels, played, sides = lookup.parts_of(connection, ids)
+                found = lookup.history_page(connection, after)
+                ids = [prediction.id for prediction in found]
+                labels, played = lookup.labels_of(connection, ids), lookup.plays_of(connection, ids)
+                sides = lookup.sides_of(connection, ids)
             now = datetime.now(UTC)
-            for each, _ in found:
+            for each in found:
                 side = [SideDrawn(each.id, sides[each.id], now)] if each.id in sides else []
                 yield each, [each, *labels[each.id], *played[each.id], *side]
             if len(found) < lookup.PAGE:
                 return
-            after = found[-1][0].made_at, found[-1][0].id
+            after = found[-1].made_at, found[-1].id
 
     def sample(self, limit: int) -> list[Prediction]:
         """Up to `limit` predictions about which nothing is in the outbox, drawn at random."""
