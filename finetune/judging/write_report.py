@@ -17,7 +17,8 @@ from vibecheck.errors import ModelError, PictureError
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, BothScores, Changed, Report, Scores
-from vibecheck.records.deletion.redact_reports import without_pictures, write_page
+from vibecheck.records import disk
+from vibecheck.records.deletion.redact_reports import without_pictures
 from vibecheck.vision.images import decode, thumbnail
 
 # Pictures shown of each kind, and their side in px: a page of some hundred KB.
@@ -71,8 +72,8 @@ def write(report: Report, out: Path, pictures: Mapping[str, bytes]) -> Path:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_page(out / JSON_FILE, report.as_json())
-        write_page(out / HTML_FILE, page(report, pictures))
+        disk.write(out / JSON_FILE, report.as_json().encode())
+        disk.write(out / HTML_FILE, page(report, pictures).encode())
     except OSError as error:
         raise ModelError(f"The report cannot be written to {out} ({error.strerror}).") from error
     return out / HTML_FILE
@@ -81,7 +82,7 @@ def write(report: Report, out: Path, pictures: Mapping[str, bytes]) -> Path:
 def without_faces(path: Path) -> None:
     """Remove the faces from a report that another one has replaced; it may be gone, or on another machine."""
     with contextlib.suppress(OSError, ValueError):
-        write_page(path, without_pictures(path.read_text(encoding="utf-8")))
+        disk.write(path, without_pictures(path.read_text(encoding="utf-8")).encode())
 
 
 def page(report: Report, pictures: Mapping[str, bytes] | None = None) -> str:

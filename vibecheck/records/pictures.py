@@ -4,12 +4,10 @@ A picture is `<first two characters of the id>/input_<id>.jpg`: ids are random, 
 256 folders of four thousand each, which list quickly.
 """
 
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -19,11 +17,8 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from vibecheck.errors import RecordsError, UnknownPrediction
-from vibecheck.records.disk import sync
+from vibecheck.records import disk
 from vibecheck.records.values import is_prediction_id
-
-# The suffix of a file being written. A process that dies leaves one behind; `remove_strays` deletes it.
-UNFINISHED = ".part"
 
 # S3's timeouts and attempts. By default its driver waits a minute and tries five times: longer than
 # visitors would wait for a page.
@@ -76,7 +71,7 @@ class Pictures:
         path = self._path(prediction_id)
         with self._translated("written"):
             if self._local:
-                _write(Path(path), jpeg, durably=wait)
+                disk.write(Path(path), jpeg, durably=wait)
             else:
                 if not wait:  # the file system may need the folder, and not only object stores are used
                     self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -86,11 +81,9 @@ class Pictures:
     def get(self, prediction_id: str) -> bytes | None:
         """The picture, or None if none is kept."""
         path = self._path(prediction_id)
-        with self._translated("read"):
-            try:
-                return self._fs.cat_file(path)
-            except FileNotFoundError:
-                return None
+        with self._translated("read"), suppress(FileNotFoundError):
+            return self._fs.cat_file(path)
+        return None
 
     def delete(self, prediction_id: str) -> None:
         """Deletes the picture if there is one."""
@@ -141,42 +134,31 @@ class Pictures:
         return sorted(name for name in names if re.fullmatch(r"[0-9a-f]{2}", name))
 
     def _list(self, shard: str = "") -> list[str]:
-        with self._translated("listed"):
-            try:
-                return self._fs.ls(f"{self._root}/{shard}", detail=False)
-            except FileNotFoundError:
-                return []
+        with self._translated("listed"), suppress(FileNotFoundError):
+            return self._fs.ls(f"{self._root}/{shard}", detail=False)
+        return []
 
     def _modified(self, path: str, gone: datetime) -> datetime:
-        with self._translated("read"):
-            try:
-                return self._fs.modified(path)
-            except FileNotFoundError:  # deleted since it was listed
-                return gone
+        with self._translated("read"), suppress(FileNotFoundError):
+            return self._fs.modified(path)
+        return gone  # deleted since it was listed
 
     def _remove(self, path: str) -> None:
-        with self._translated("deleted"):
-            try:
-                self._fs.rm_file(path)
-            except FileNotFoundError:
-                return
+        with self._translated("deleted"), suppress(FileNotFoundError):
+            self._fs.rm_file(path)
 
     @contextmanager
     def _translated(self, done: str) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            raise self._failed(done, error.strerror or str(error)) from error
         except Exception as error:  # drivers of object storage raise exceptions of their own
-            raise self._failed(done, str(error) or type(error).__name__) from error
-
-    def _failed(self, done: str, reason: str) -> RecordsError:
-        advice = "the space and the permissions there, or set VIBECHECK_DATA to another folder"
-        if not self._local:
-            advice = "VIBECHECK_IMAGES_URL, the access keys, and whether that storage can be reached"
-        return RecordsError(
-            f"A picture could not be {done} at {self._shown} ({reason.rstrip('.')}): check {advice}."
-        )
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            advice = "the space and the permissions there, or set VIBECHECK_DATA to another folder"
+            if not self._local:
+                advice = "VIBECHECK_IMAGES_URL, the access keys, and whether that storage can be reached"
+            raise RecordsError(
+                f"A picture could not be {done} at {self._shown} ({reason.rstrip('.')}): check {advice}."
+            ) from error
 
 
 def _owner(path: str) -> str | None:
@@ -184,28 +166,4 @@ def _owner(path: str) -> str | None:
     name = path.rpartition("/")[2]
     if match := re.fullmatch(r"input_([0-9a-f]{32})\.jpg", name):
         return match[1]
-    return "" if name.startswith("input_") and name.endswith(UNFINISHED) else None
-
-
-def _write(path: Path, content: bytes, durably: bool) -> None:
-    """Writes a file atomically and, if asked, durably even across a power cut.
-
-    Only the owner may read it (mode 600): it shows somebody's face.
-    """
-    if not path.parent.is_dir():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if durably:
-            sync(path.parent.parent)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="input_", suffix=UNFINISHED)
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            if durably:
-                file.flush()
-                os.fsync(descriptor)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    if durably:
-        sync(path.parent)
+    return "" if name.startswith("input_") and name.endswith(disk.UNFINISHED) else None

@@ -4,9 +4,7 @@
 id of its prediction. The registry knows where the reports are.
 """
 
-import os
 import re
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from vibecheck.errors import RecordsError
+from vibecheck.records import disk
 from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.tables import predictions, registered_models
 from vibecheck.records.db.transactions import reading
@@ -42,7 +41,7 @@ def redact(engine: Engine) -> None:
             with reading(engine) as connection:
                 gone = shown - found_in(connection, predictions.c.id, shown)
             if gone:
-                write_page(path, without_pictures(page, gone))
+                disk.write(path, without_pictures(page, gone).encode())
         except (OSError, ValueError) as error:
             failed = RecordsError(
                 f"{path} may still show a picture that was deleted: delete this file ({error})."
@@ -64,15 +63,3 @@ def _report_of(metrics: Mapping[str, Any]) -> str | None:
     proof = metrics.get("proof")
     report = proof.get("report") if isinstance(proof, Mapping) else None
     return report if isinstance(report, str) else None
-
-
-def write_page(path: Path, page: str) -> None:
-    """Writes a file whole or not at all, with mode 0600: it may show faces. Raises OSError."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(page)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
