@@ -242,15 +242,13 @@ def _watch_file(engine: Engine) -> None:
     opened = file.stat()
 
     def check(*_: object) -> None:
-        try:
-            same = os.path.samestat(file.stat(), opened)
-        except OSError:
-            same = False
-        if not same:
-            raise RecordsError(
-                f"The {place(engine.url)} was removed or replaced while VibeCheck was running, so nothing "
-                "can be kept: restart VibeCheck."
-            )
+        with suppress(OSError):
+            if os.path.samestat(file.stat(), opened):
+                return
+        raise RecordsError(
+            f"The {place(engine.url)} was removed or replaced while VibeCheck was running, so nothing can be "
+            "kept: restart VibeCheck."
+        )
 
     event.listen(engine, "do_connect", check)
     event.listen(engine, "checkout", check)

@@ -16,12 +16,15 @@ NAMING = {
 metadata = MetaData(naming_convention=NAMING)
 
 
-def partial_index(name: str, *columns: str, where: str, sqlite_where: str | None = None) -> Index:
+def partial_index(
+    name: str, *columns: str, where: str, sqlite_where: str | None = None, unique: bool = False
+) -> Index:
     """A partial index.
 
     SQLite uses it only for queries with literally the same condition, in which booleans are numbers.
     """
-    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(sqlite_where or where))
+    on_sqlite = text(sqlite_where or where)
+    return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=on_sqlite)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -41,6 +44,4 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return as_utc(value)
+        return None if value is None else as_utc(value)

@@ -40,17 +40,9 @@ predictions = Table(
     *(Column(name, Double, nullable=False) for name in PROBABILITIES),
     Column("model_version", String, nullable=False),
     Column("visitor", String),
-    Column("face_x", Double, nullable=False),
-    Column("face_y", Double, nullable=False),
-    Column("face_width", Double, nullable=False),
-    Column("face_height", Double, nullable=False),
-    Column("face_score", Double, nullable=False),
+    *(Column(f"face_{name}", Double, nullable=False) for name in ("x", "y", "width", "height", "score")),
     Column("landmarks", JSON, nullable=False),  # read together or not at all: [[x, y], …]
-    Column("light", Double, nullable=False),
-    Column("blur", Double, nullable=False),
-    Column("size", Double, nullable=False),
-    Column("yaw", Double, nullable=False),
-    Column("roll", Double, nullable=False),
+    *(Column(name, Double, nullable=False) for name in ("light", "blur", "size", "yaw", "roll")),
     Column("latency_ms", Double, nullable=False),
     Column("audit", Boolean, nullable=False),
     Column("picture_kept", Boolean, nullable=False),
@@ -233,13 +225,7 @@ jobs = Table(
     Column("log", String),
     Column("report", JSON),
     # At most one is running, even if two copies start one at the same time.
-    Index(
-        "ix_jobs_one_running",
-        "state",
-        unique=True,
-        postgresql_where=text("state = 'running'"),
-        sqlite_where=text("state = 'running'"),
-    ),
+    partial_index("ix_jobs_one_running", "state", where="state = 'running'", unique=True),
 )
 
 outbox = Table(

@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
-    Delete,
     Insert,
     Integer,
     Select,
@@ -59,6 +58,8 @@ MOST_PLAYS = 3
 
 # The ids of predictions, bound when a statement is executed.
 THESE: BindParameter[str] = bindparam("these", expanding=True)
+UNJUDGE = delete(outcomes).where(outcomes.c.prediction_id.in_(THESE))
+DISQUALIFY = update(outcomes).where(outcomes.c.prediction_id.in_(THESE)).values(eligible=False)
 
 
 def count(connection: Connection, prediction_id: str) -> None:
@@ -84,13 +85,13 @@ def forget(connection: Connection, prediction_ids: Sequence[str]) -> None:
     connection.execute(select(predictions.c.id).where(these).order_by(predictions.c.id).with_for_update())
     connection.execute(_count(connection.dialect.name, -1), {"these": prediction_ids})
     # Later labels of the same visitor and day now count instead.
-    connection.execute(_disqualify(), {"these": prediction_ids})
+    connection.execute(DISQUALIFY, {"these": prediction_ids})
     connection.execute(_limit(connection.dialect.name), {"these": prediction_ids})
 
 
 def judge(connection: Connection, prediction_ids: Sequence[str]) -> None:
     """Updates the outcomes of these predictions; call it after any change of their feedback."""
-    connection.execute(_unjudge(), {"these": prediction_ids})
+    connection.execute(UNJUDGE, {"these": prediction_ids})
     connection.execute(_judge(connection.dialect.name), {"these": prediction_ids})
     connection.execute(_limit(connection.dialect.name), {"these": prediction_ids})
 
@@ -149,11 +150,6 @@ def _count_play(dialect: str) -> Insert:
 
 
 @cache
-def _unjudge() -> Delete:
-    return delete(outcomes).where(outcomes.c.prediction_id.in_(THESE))
-
-
-@cache
 def _judge(dialect: str) -> Insert:
     return _judged(dialect, feedback.c.prediction_id.in_(THESE))
 
@@ -188,11 +184,6 @@ def _judged(dialect: str, which: ColumnElement[bool]) -> Insert:
         .where(which, feedback.c.label.in_(NAMES), or_(label_counts(), is_effective()))
     )
     return outcomes.insert().from_select(list(values), query)
-
-
-@cache
-def _disqualify() -> Update:
-    return update(outcomes).where(outcomes.c.prediction_id.in_(THESE)).values(eligible=False)
 
 
 @cache
