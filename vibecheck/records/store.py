@@ -16,7 +16,7 @@ from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.connect import open_database, prove_writable
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import model_versions, predictions
-from vibecheck.records.db.transactions import place, reading, writing
+from vibecheck.records.db.transactions import fetch, place, reading, writing
 from vibecheck.records.deletion import purge
 from vibecheck.records.labels import audits, give, learned_from, pages
 from vibecheck.records.labels.labelled import LabelledPrediction
@@ -189,8 +189,7 @@ class Store:
     def model_versions(self) -> list[ModelVersion]:
         """The models that made predictions here, oldest first."""
         query = select(model_versions).order_by(model_versions.c.first_used_at, model_versions.c.version)
-        with reading(self._engine) as connection:
-            return [ModelVersion(**row) for row in connection.execute(query).mappings()]
+        return [ModelVersion(*row) for row in fetch(self._engine, query)]
 
     def history(self) -> Iterator[tuple[Prediction, Feedback | None]]:
         """All predictions, oldest first, each with its effective label or None."""
@@ -199,13 +198,11 @@ class Store:
     def model_origin(self, version: str) -> str:
         """Where a model came from; "unknown" for one that made no prediction here."""
         query = select(model_versions.c.origin).where(model_versions.c.version == version)
-        with reading(self._engine) as connection:
-            return connection.execute(query).scalar_one_or_none() or "unknown"
+        return next((origin for (origin,) in fetch(self._engine, query)), "unknown")
 
     def count(self) -> int:
         """How many predictions are stored."""
-        with reading(self._engine) as connection:
-            return connection.execute(select(func.count()).select_from(predictions)).scalar_one()
+        return fetch(self._engine, select(func.count()).select_from(predictions))[0][0]
 
     def may_be_asked(self, visitor: str, now: datetime) -> bool:
         """Whether a vibe check of this visitor may be an audit; see `audits.py`."""

@@ -162,7 +162,7 @@ def test_each_visitor_has_one_vote_in_bins_cells_and_pairs(filled, known, scope)
         assert each.weight == pytest.approx(sum(votes[id(p)] for p, _ in mine))
         assert each.right == pytest.approx(sum(votes[id(p)] for p, f in mine if p.mood == f.label))
         assert each.confidence == pytest.approx(sum(votes[id(p)] * p.confidence for p, _ in mine))
-    versions = filled.statistics.bins_by_version(scope)
+    versions = filled.statistics.bins(scope, by_version=True)
     assert sum(each.tally.n for each in versions) == len(asked)
     assert {each.model_version for each in versions} == {p.model_version for p, _ in asked}
     for cell in filled.statistics.cells(scope):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, func, select
+from sqlalchemy import URL, Connection, Engine, Row, Select, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
@@ -79,6 +79,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection.begin(),
     ):
         yield connection
+
+
+def fetch(engine: Engine, query: Select) -> list[Row]:
+    """The rows that a query finds, in a transaction of its own. Raises RecordsError if the database fails."""
+    with reading(engine) as connection:
+        return list(connection.execute(query))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Select, delete, select
 from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.connect import erase_traces
 from vibecheck.records.db.tables import outbox, predictions
-from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.db.transactions import fetch, reading, writing
 from vibecheck.records.deletion import redact_reports
 from vibecheck.records.labels import learned_from
 from vibecheck.records.outbox import messages, queue
@@ -131,8 +131,7 @@ def _kept() -> Select[tuple[str, bool, datetime]]:
 
 
 def _found(engine: Engine, query: Select[tuple[str, bool, datetime]]) -> list[tuple[str, bool]]:
-    with reading(engine) as connection:
-        return [(row.id, row.picture_kept) for row in connection.execute(query)]
+    return [(row.id, row.picture_kept) for row in fetch(engine, query)]
 
 
 def _delete(

@@ -15,7 +15,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.records import disk
 from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.tables import predictions, registered_models
-from vibecheck.records.db.transactions import reading
+from vibecheck.records.db.transactions import fetch, reading
 
 PICTURE = re.compile(r'<img data-prediction="([^"]*)"[^>]*>')
 GONE = '<div class="none"></div>'
@@ -51,9 +51,8 @@ def redact(engine: Engine) -> None:
 
 
 def _here(engine: Engine) -> Iterator[Path]:
-    with reading(engine) as connection:
-        versions = connection.execute(select(registered_models.c.metrics)).scalars().all()
-    for path in sorted({Path(report) for metrics in versions if (report := _report_of(metrics))}):
+    versions = fetch(engine, select(registered_models.c.metrics))
+    for path in sorted({Path(report) for (metrics,) in versions if (report := _report_of(metrics))}):
         if path.name == REPORT_FILE and path.is_file() and path.stat().st_size <= LARGEST:
             yield path
 

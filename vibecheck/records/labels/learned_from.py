@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, func, or_, select, update
 
 from vibecheck.records.db.batches import batches
 from vibecheck.records.db.tables import forgotten, outbox, predictions, trained_on
-from vibecheck.records.db.transactions import database_now, reading
+from vibecheck.records.db.transactions import database_now, fetch
 from vibecheck.records.outbox.messages import enqueue_model
 
 
@@ -64,5 +64,4 @@ def marked_since(engine: Engine, since: datetime) -> dict[str, int]:
         .group_by(trained_on.c.version)
         .order_by(trained_on.c.version)
     )
-    with reading(engine) as connection:
-        return dict(map(tuple, connection.execute(query)))
+    return dict(map(tuple, fetch(engine, query)))

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.tables import feedback, predictions
-from vibecheck.records.db.transactions import reading
+from vibecheck.records.db.transactions import fetch, reading
 from vibecheck.records.labels import second_labels
 from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.labels.labelled import LabelledPrediction
@@ -87,8 +87,7 @@ class LabelQueues:
             .group_by(both.given_by, both.queue)
             .order_by(count.desc(), both.given_by, both.queue)
         )
-        with reading(self._engine) as connection:
-            return [LabellerCount(**row) for row in connection.execute(query).mappings()]
+        return [LabellerCount(*row) for row in fetch(self._engine, query)]
 
 
 def _useful(connection: Connection, limit: int) -> list[LabelledPrediction]:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Engine, exists, func, or_, select
 
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.summary_tables import outcomes
 from vibecheck.records.db.tables import predictions, registered_models, trained_on
-from vibecheck.records.db.transactions import reading
+from vibecheck.records.db.transactions import fetch
 from vibecheck.records.stats.results import Example
 
 
@@ -39,8 +39,7 @@ class TrainableLabels:
             .where(*_usable(since, made_since))
             .group_by(outcomes.c.label)
         )
-        with reading(self._engine) as connection:
-            found = {label: (n, right) for label, n, right in connection.execute(query)}
+        found = {label: (n, right) for label, n, right in fetch(self._engine, query)}
         return [LabelCount(name, *found.get(name, (0, 0))) for name in NAMES]
 
     def newest(self, limit: int, since: datetime | None = None, label: str | None = None) -> list[Example]:
@@ -54,8 +53,7 @@ class TrainableLabels:
         )
         if label is not None:
             query = query.where(outcomes.c.label == label)
-        with reading(self._engine) as connection:
-            return [Example.of(row) for row in connection.execute(query)]
+        return [Example.of(row) for row in fetch(self._engine, query)]
 
     def trained_at(self, version: str) -> datetime | None:
         """When a model was trained on labels of these records; None if it learned from none of them."""
@@ -63,12 +61,12 @@ class TrainableLabels:
         query = select(registered_models.c.registered_at).where(
             registered_models.c.version == version, learned
         )
-        return next((moment for (moment,) in self._rows(query)), None)
+        return next((moment for (moment,) in fetch(self._engine, query)), None)
 
     def mean_label_probability(self) -> dict[str, float]:
         """For each label, the mean probability that models gave it on pictures with that label."""
         query = select(outcomes.c.label, func.avg(outcomes.c.label_probability)).where(outcomes.c.holds)
-        return {label: float(mean) for label, mean in self._rows(query.group_by(outcomes.c.label))}
+        return {label: float(mean) for label, mean in fetch(self._engine, query.group_by(outcomes.c.label))}
 
     def suspects(
         self, thresholds: dict[str, float], limit: int, since: datetime | None = None
@@ -89,12 +87,8 @@ class TrainableLabels:
             doubt.append(outcomes.c.given_at >= since)
         worst = outcomes.c.label_probability, outcomes.c.prediction_id
         worst_first = select(outcomes).where(*doubt).order_by(*worst)
-        number = self._rows(select(func.count()).where(*doubt))[0][0]
-        return number, [Example.of(row) for row in self._rows(worst_first.limit(limit))]
-
-    def _rows(self, query: Select) -> list[Row]:
-        with reading(self._engine) as connection:
-            return list(connection.execute(query))
+        number = fetch(self._engine, select(func.count()).where(*doubt))[0][0]
+        return number, [Example.of(row) for row in fetch(self._engine, worst_first.limit(limit))]
 
 
 def _usable(since: datetime | None, made_since: datetime | None = None) -> Sequence[ColumnElement[bool]]:

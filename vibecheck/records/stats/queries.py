@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
-from sqlalchemy import ColumnElement, Engine, Row, Select, case, func, select
+from sqlalchemy import ColumnElement, Engine, case, func, select
 
 from vibecheck.emotions import NAMES
 from vibecheck.records import calibration_rows
 from vibecheck.records.db.summary_tables import daily, outcomes
 from vibecheck.records.db.tables import model_versions, predictions, promotions
-from vibecheck.records.db.transactions import reading
+from vibecheck.records.db.transactions import fetch, reading
 from vibecheck.records.labels import judging, second_labels
 from vibecheck.records.labels.judging import JudgedReadings
 from vibecheck.records.learned_calibration import LearnedCalibration
@@ -59,14 +59,14 @@ class StatisticsQueries:
     def sources(self) -> list[str]:
         """The sources that predictions came from."""
         query = select(daily.c.source).where(daily.c.n > 0).distinct().order_by(daily.c.source)
-        return [row.source for row in self._rows(query)]
+        return [row.source for row in fetch(self._engine, query)]
 
     def days(self, scope: Scope) -> list[Day]:
         """Predictions by day, oldest first; days without any are left out."""
         bins = [daily.c[f"confidence_{number}"] for number in range(len(CONFIDENCE.names))]
         numbers = (daily.c.n, daily.c.counted, daily.c.audits, daily.c.plays, daily.c.confidence_sum, *bins)
         query = select(daily.c.day, *map(func.sum, numbers)).where(*inside(daily, scope), daily.c.n > 0)
-        rows = self._rows(query.group_by(daily.c.day).order_by(daily.c.day))
+        rows = fetch(self._engine, query.group_by(daily.c.day).order_by(daily.c.day))
         return [
             Day(day, int(n), int(counted), int(audits), int(plays), float(total), tuple(map(int, counts)))
             for day, n, counted, audits, plays, total, *counts in rows
@@ -78,7 +78,7 @@ class StatisticsQueries:
         right = number_of(outcomes.c.counts & outcomes.c.correct)
         query = select(*key, number_of(outcomes.c.counts), right, func.count())
         query = query.where(*inside(outcomes, scope), outcomes.c.eligible)
-        rows = self._rows(query.group_by(*key).order_by(*key))
+        rows = fetch(self._engine, query.group_by(*key).order_by(*key))
         return [DailyLabels(day, kind, int(n), int(correct), given) for day, kind, n, correct, given in rows]
 
     def audited(self, scope: Scope) -> VisitorTally:
@@ -104,7 +104,9 @@ class StatisticsQueries:
         share = select(each, (real(each.c.n) / of_label).label("share")).subquery()
         key = share.c.label, share.c.mood
         query = select(*key, func.sum(share.c.n), func.sum(share.c.share)).group_by(*key).order_by(*key)
-        return [Cell(label, mood, int(n), float(weight)) for label, mood, n, weight in self._rows(query)]
+        return [
+            Cell(label, mood, int(n), float(weight)) for label, mood, n, weight in fetch(self._engine, query)
+        ]
 
     def confused(self, scope: Scope) -> list[Confused]:
         """Mistakes by pair of moods, only pairs that were confused, as tallies of all mistakes."""
@@ -116,9 +118,9 @@ class StatisticsQueries:
         share = select(each, (real(each.c.n) / mistakes).label("share")).subquery()
         key = share.c.first, share.c.second
         sums = func.sum(share.c.n), func.sum(share.c.share), func.sum(share.c.share * share.c.share)
-        rows = self._rows(select(*key, *sums).group_by(*key).order_by(*key))
+        rows = fetch(self._engine, select(*key, *sums).group_by(*key).order_by(*key))
         total = by_visitor([*audits(scope), ~outcomes.c.correct])
-        visitors, n = self._rows(select(func.count(), func.sum(total.c.n)))[0]
+        visitors, n = fetch(self._engine, select(func.count(), func.sum(total.c.n)))[0]
         return [
             Confused(first, second, VisitorTally(int(n), int(k), visitors, float(shares), float(squares)))
             for first, second, k, shares, squares in rows
@@ -132,20 +134,32 @@ class StatisticsQueries:
         """
         names = [f"{signal.column}_bin" for signal in SIGNALS] + ["mood", "source", "model_version"]
         columns = [outcomes.c[name] for name in names]
-        rows = self._rows(select(of_whom(), outcomes.c.correct, *columns).where(*audits(scope)))
+        rows = fetch(self._engine, select(of_whom(), outcomes.c.correct, *columns).where(*audits(scope)))
         if not rows:
             return []
         people, right, *values = zip(*rows, strict=True)
         table = dict(zip(names, map(np.array, values), strict=True))
         return groups_of(numbered(people), np.array(right, dtype=bool), table)
 
-    def bins(self, scope: Scope) -> list[Bin]:
-        """Audits by bin of confidence."""
-        return self._bins(scope)
-
-    def bins_by_version(self, scope: Scope) -> list[Bin]:
-        """Audits by model version and bin of confidence."""
-        return self._bins(scope, outcomes.c.model_version)
+    def bins(self, scope: Scope, by_version: bool = False) -> list[Bin]:
+        """Audits by bin of confidence, and with `by_version` by model version."""
+        key = [outcomes.c.model_version] if by_version else []
+        each = by_visitor(
+            audits(scope), *key, outcomes.c.confidence_bin, confidence=func.sum(outcomes.c.confidence)
+        )
+        keys = [each.c[column.name] for column in key]
+        all_n = func.sum(each.c.n).over(partition_by=[each.c.who, *keys]).label("all_n")
+        table = select(each, all_n).subquery()
+        of = table.c
+        number, keys = of.confidence_bin, [of[column.name] for column in key]
+        weighted = [func.sum(real(value) / of.all_n) for value in (of.n, of.correct, of.confidence)]
+        query = select(*keys, number, *tally_sums(of.n, of.correct), *weighted).group_by(*keys, number)
+        found = []
+        for row in fetch(self._engine, query.order_by(*keys, number)):
+            version, (number, *sums) = (row[0], row[1:]) if key else (None, row)
+            weight, right, confidence = map(float, sums[5:])
+            found.append(Bin(version, number, tally(sums[:5]), weight, right, confidence))
+        return found
 
     def mix(self, scope: Scope) -> Mix:
         """How predictions are spread over moods and over the bins of each signal.
@@ -156,7 +170,8 @@ class StatisticsQueries:
         sums = [func.sum(daily.c[name]) for group in names for name in group]
         query = select(daily.c.mood, func.sum(daily.c.counted), *sums).where(*inside(daily, scope))
         by_mood = {
-            row[0]: [int(number) for number in row[1:]] for row in self._rows(query.group_by(daily.c.mood))
+            row[0]: [int(number) for number in row[1:]]
+            for row in fetch(self._engine, query.group_by(daily.c.mood))
         }
         totals = [sum(column) for column in zip(*by_mood.values(), strict=True)] or [0] * (1 + len(sums))
         signals, start = {}, 1
@@ -172,7 +187,7 @@ class StatisticsQueries:
         """
         numbers = map(func.sum, (daily.c.counted, daily.c.plays, daily.c.agains))
         query = select(daily.c.mood, *numbers).where(*inside(daily, scope)).group_by(daily.c.mood)
-        rows = sorted(self._rows(query), key=lambda row: NAMES.index(row[0]))
+        rows = sorted(fetch(self._engine, query), key=lambda row: NAMES.index(row[0]))
         return [MoodPlays(mood, int(n), int(plays), int(again)) for mood, n, plays, again in rows if n]
 
     def label_pairs(self) -> list[LabelPair]:
@@ -200,7 +215,7 @@ class StatisticsQueries:
         )
         return [
             VersionUse(version, origin, first, last, int(n or 0), float(latency) / int(n) if n else None)
-            for version, origin, first, last, n, latency in self._rows(query)
+            for version, origin, first, last, n, latency in fetch(self._engine, query)
         ]
 
     def judged(self, versions: Sequence[str] | None = None, unread: bool = False) -> JudgedReadings:
@@ -211,7 +226,7 @@ class StatisticsQueries:
         """When a model last went live: its last promotion, else its first prediction; None for neither."""
         promoted = select(func.max(promotions.c.made_at)).where(promotions.c.version == version)
         used = select(model_versions.c.first_used_at).where(model_versions.c.version == version)
-        rows = self._rows(promoted) + self._rows(used)
+        rows = fetch(self._engine, promoted) + fetch(self._engine, used)
         return next((moment for (moment,) in rows if moment is not None), None)
 
     def calibrations(self, version: str) -> list[LearnedCalibration]:
@@ -238,7 +253,7 @@ class StatisticsQueries:
         else:
             query = select(outcomes).where(*inside(outcomes, scope), outcomes.c.holds, ~outcomes.c.correct)
         surest = outcomes.c.confidence.desc(), outcomes.c.prediction_id
-        return [Example.of(row) for row in self._rows(query.order_by(*surest).limit(limit))]
+        return [Example.of(row) for row in fetch(self._engine, query.order_by(*surest).limit(limit))]
 
     def least_sure(self, scope: Scope, limit: int) -> list[Example]:
         """Predictions of which the model was least sure, labelled or not."""
@@ -254,12 +269,12 @@ class StatisticsQueries:
             query = query.where(of.source == scope.source)
         return [
             Example(row.id, row.made_at.date(), row.model_version, row.source, row.mood, row.confidence)
-            for row in self._rows(query.order_by(of.confidence, of.id).limit(limit))
+            for row in fetch(self._engine, query.order_by(of.confidence, of.id).limit(limit))
         ]
 
     def _tally(self, where: Sequence[ColumnElement[bool]]) -> VisitorTally:
         each = by_visitor(where)
-        (row,) = self._rows(select(*tally_sums(each.c.n, each.c.correct)))
+        (row,) = fetch(self._engine, select(*tally_sums(each.c.n, each.c.correct)))
         return tally(row)
 
     def _by_step(
@@ -268,26 +283,4 @@ class StatisticsQueries:
         number = step_number(self._engine.dialect.name, outcomes.c.day, step, last).label("step")
         each = by_visitor(where, number)
         query = select(each.c.step, *tally_sums(each.c.n, each.c.correct)).group_by(each.c.step)
-        return {step_start(int(row[0]), step, last): tally(row[1:]) for row in self._rows(query)}
-
-    def _bins(self, scope: Scope, *key: ColumnElement) -> list[Bin]:
-        each = by_visitor(
-            audits(scope), *key, outcomes.c.confidence_bin, confidence=func.sum(outcomes.c.confidence)
-        )
-        keys = [each.c[column.name] for column in key]
-        all_n = func.sum(each.c.n).over(partition_by=[each.c.who, *keys]).label("all_n")
-        table = select(each, all_n).subquery()
-        of = table.c
-        number, keys = of.confidence_bin, [of[column.name] for column in key]
-        weighted = [func.sum(real(value) / of.all_n) for value in (of.n, of.correct, of.confidence)]
-        query = select(*keys, number, *tally_sums(of.n, of.correct), *weighted).group_by(*keys, number)
-        found = []
-        for row in self._rows(query.order_by(*keys, number)):
-            version, (number, *sums) = (row[0], row[1:]) if key else (None, row)
-            weight, right, confidence = map(float, sums[5:])
-            found.append(Bin(version, number, tally(sums[:5]), weight, right, confidence))
-        return found
-
-    def _rows(self, query: Select) -> list[Row]:
-        with reading(self._engine) as connection:
-            return list(connection.execute(query))
+        return {step_start(int(row[0]), step, last): tally(row[1:]) for row in fetch(self._engine, query)}

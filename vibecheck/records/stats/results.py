@@ -1,6 +1,6 @@
 """The results of the statistical queries (`queries.py`), as frozen values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 
 from sqlalchemy import Row
@@ -156,17 +156,7 @@ class Example:
     @classmethod
     def of(cls, row: Row) -> "Example":
         """From a row of `outcomes`."""
-        return cls(
-            prediction_id=row.prediction_id,
-            day=row.day,
-            model_version=row.model_version,
-            source=row.source,
-            mood=row.mood,
-            label=row.label,
-            kind=row.kind,
-            confidence=row.confidence,
-            label_probability=row.label_probability,
-        )
+        return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
