@@ -183,8 +183,7 @@ class Store:
 
     def pictured(self, limit: int) -> list[Prediction]:
         """The newest `limit` predictions whose picture was kept, newest first."""
-        with reading(self._engine) as connection:
-            return lookup.newest_with_picture(connection, limit)
+        return [each.prediction for each in self.page(pages.Filters(with_picture=True), None, limit)]
 
     def model_versions(self) -> list[ModelVersion]:
         """The models that made predictions here, oldest first."""

@@ -27,13 +27,6 @@ def row_of(connection: Connection, prediction_id: str, lock: bool = False) -> Ro
     return row
 
 
-def newest_with_picture(connection: Connection, limit: int) -> list[Prediction]:
-    """The newest `limit` predictions whose picture was kept, newest first."""
-    newest = predictions.c.made_at.desc(), predictions.c.id
-    query = select(predictions).where(predictions.c.picture_kept).order_by(*newest).limit(limit)
-    return [prediction_of(row) for row in connection.execute(query).mappings()]
-
-
 def labels_of(connection: Connection, ids: Collection[str] | Select) -> dict[str, list[Feedback]]:
     """The labels of each of these predictions, oldest first; the empty list for any other id."""
     return _parts(connection, feedback, ids, Feedback)

@@ -167,10 +167,7 @@ def _delete(
 def _unsent(connection: Connection, ids: list[str]) -> set[str]:
     """Those whose prediction is still in the outbox, not attempted yet; everything else waits behind it."""
     untried = outbox.c.claimed_by.is_(None), outbox.c.attempts == 0
-    query = select(outbox.c.prediction_id).where(
-        outbox.c.prediction_id.in_(ids), outbox.c.kind == "prediction", *untried
-    )
-    return set(connection.execute(query).scalars())
+    return found_in(connection, outbox.c.prediction_id, ids, outbox.c.kind == "prediction", *untried)
 
 
 def _stored(engine: Engine, ids: Sequence[str]) -> set[str]:

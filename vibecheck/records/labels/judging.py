@@ -8,6 +8,7 @@ judges although another one of the same visitor trains. At most MOST_A_DAY label
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -59,14 +60,13 @@ class JudgedReadings:
 
     labels: tuple[JudgingLabel, ...]
     said: Mapping[str, Mapping[str, tuple[float, ...]]]
-    learned: Mapping[str, frozenset[str]]
-    people: Mapping[str, frozenset[str]]
+    learned: Mapping[str, AbstractSet[str]]
+    people: Mapping[str, AbstractSet[str]]
 
     def allowed(self, versions: Collection[str], since: datetime | None = None) -> list[JudgingLabel]:
         """The labels given after `since` that may judge these versions, whether or not they read them."""
-        nothing: frozenset[str] = frozenset()
-        learned = nothing.union(*(self.learned.get(version, nothing) for version in versions))
-        people = nothing.union(*(self.people.get(version, nothing) for version in versions))
+        learned = set[str]().union(*(self.learned.get(version, ()) for version in versions))
+        people = set[str]().union(*(self.people.get(version, ()) for version in versions))
         return [
             each
             for each in self.labels
@@ -107,10 +107,10 @@ def judged(engine: Engine, versions: Sequence[str] | None = None, unread: bool =
     read = exists().where(readings_table.c.prediction_id == of.prediction_id)
     if versions is not None:
         read = read.where(readings_table.c.version.in_(versions))
-    columns = (of.prediction_id, of.label, of.given_at, of.kind, predictions.c.visitor, predictions.c.made_at)
+    columns = of.prediction_id, of.label, of.given_at, predictions.c.visitor, predictions.c.made_at
     bins = [of[f"{signal.column}_bin"] for signal in QUALITY]
     query = (
-        select(*columns, predictions.c.side, *bins)
+        select(*columns, of.kind, predictions.c.side, *bins)
         .join_from(outcomes, predictions)
         .where(_requested_at_random(), or_(read, predictions.c.side == HELD_OUT) if unread else read)
         .order_by(of.given_at, of.prediction_id)
@@ -131,23 +131,16 @@ def judged(engine: Engine, versions: Sequence[str] | None = None, unread: bool =
                 people[version].add(visitor)
     first: dict[str, JudgingLabel] = {}
     for row in sorted(rows, key=lambda row: KINDS.index(row.kind)):
-        first.setdefault(
-            row.prediction_id,
-            JudgingLabel(
-                row.prediction_id,
-                row.label,
-                row.given_at,
-                row.visitor,
-                row.made_at,
-                row.side == HELD_OUT,
-                _slices(row[-len(QUALITY) :]),
-            ),
+        held_out, slices = row.side == HELD_OUT, _slices(row[-len(bins) :])
+        label = JudgingLabel(
+            row.prediction_id, row.label, row.given_at, row.visitor, row.made_at, held_out, slices
         )
+        first.setdefault(row.prediction_id, label)
     return JudgedReadings(
         tuple(sorted(first.values(), key=lambda each: (each.given_at, each.prediction_id))),
         {key: {each.version: each.probabilities for each in made} for key, made in said.items()},
-        {version: frozenset(ids) for version, ids in learned.items()},
-        {version: frozenset(theirs) for version, theirs in people.items()},
+        learned,
+        people,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, Update, bindparam, select, update
+from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from vibecheck.records.db import lookup
 from vibecheck.records.db.batches import found_in
@@ -54,17 +54,13 @@ class TrainingSets:
             rows = [
                 {"the_id": each, "the_side": TRAIN if each in learned else wanted[each]} for each in wanted
             ]
+            mine = predictions.c.id == bindparam("the_id"), predictions.c.side.is_(None)
             if rows:
-                connection.execute(_mark(), rows)
+                connection.execute(update(predictions).where(*mine).values(side=bindparam("the_side")), rows)
             drawn = lookup.sides_of(connection, wanted)
             new = (SideDrawn(each, side, now) for each, side in drawn.items() if each not in before)
             messages.enqueue(connection, *new)
         return dict(wanted) | dict.fromkeys(learned, TRAIN) | drawn
-
-
-def _mark() -> Update:
-    mine = predictions.c.id == bindparam("the_id"), predictions.c.side.is_(None)
-    return update(predictions).where(*mine).values(side=bindparam("the_side"))
 
 
 def _learned(connection: Connection, prediction_ids: Collection[str]) -> set[str]:

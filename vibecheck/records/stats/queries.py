@@ -5,14 +5,16 @@ Nearly all queries read only the summaries (`summaries.py`), not the predictions
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 
 import numpy as np
 from sqlalchemy import ColumnElement, Engine, case, func, select
 
 from vibecheck.emotions import NAMES
 from vibecheck.records import calibration_rows
-from vibecheck.records.db.summary_tables import daily, outcomes
+from vibecheck.records.db.summary_tables import BIN_COUNTERS, daily, outcomes
 from vibecheck.records.db.tables import model_versions, predictions, promotions
 from vibecheck.records.db.transactions import fetch, reading
 from vibecheck.records.labels import judging, second_labels
@@ -68,7 +70,7 @@ class StatisticsQueries:
         query = select(daily.c.day, *map(func.sum, numbers)).where(*inside(daily, scope), daily.c.n > 0)
         rows = fetch(self._engine, query.group_by(daily.c.day).order_by(daily.c.day))
         return [
-            Day(day, int(n), int(counted), int(audits), int(plays), float(total), tuple(map(int, counts)))
+            Day(day, n, counted, audits, plays, total, tuple(counts))
             for day, n, counted, audits, plays, total, *counts in rows
         ]
 
@@ -79,7 +81,7 @@ class StatisticsQueries:
         query = select(*key, number_of(outcomes.c.counts), right, func.count())
         query = query.where(*inside(outcomes, scope), outcomes.c.eligible)
         rows = fetch(self._engine, query.group_by(*key).order_by(*key))
-        return [DailyLabels(day, kind, int(n), int(correct), given) for day, kind, n, correct, given in rows]
+        return [DailyLabels(*row) for row in rows]
 
     def audited(self, scope: Scope) -> VisitorTally:
         """All audits."""
@@ -166,19 +168,16 @@ class StatisticsQueries:
 
         At most MOST_IN_MIX per visitor and day count.
         """
-        names = [[f"{signal.column}_{i}" for i in range(len(signal.names))] for signal in SIGNALS]
-        sums = [func.sum(daily.c[name]) for group in names for name in group]
-        query = select(daily.c.mood, func.sum(daily.c.counted), *sums).where(*inside(daily, scope))
-        by_mood = {
-            row[0]: [int(number) for number in row[1:]]
-            for row in fetch(self._engine, query.group_by(daily.c.mood))
-        }
-        totals = [sum(column) for column in zip(*by_mood.values(), strict=True)] or [0] * (1 + len(sums))
-        signals, start = {}, 1
-        for signal, group in zip(SIGNALS, names, strict=True):
-            signals[signal.column] = tuple(totals[start : start + len(group)])
-            start += len(group)
-        return Mix(totals[0], tuple(by_mood.get(name, [0])[0] for name in NAMES), signals)
+        names = ("counted", *BIN_COUNTERS)
+        query = select(daily.c.mood, *(func.sum(daily.c[name]) for name in names))
+        rows = fetch(self._engine, query.where(*inside(daily, scope)).group_by(daily.c.mood))
+        by_mood = {mood: sums for mood, *sums in rows}
+        totals = iter([sum(column) for column in zip(*by_mood.values(), strict=True)] or [0] * len(names))
+        return Mix(
+            n=next(totals),
+            moods=tuple(by_mood.get(name, [0])[0] for name in NAMES),
+            signals={signal.column: tuple(islice(totals, len(signal.names))) for signal in SIGNALS},
+        )
 
     def plays(self, scope: Scope) -> list[MoodPlays]:
         """Playlists by mood, in the order of EMOTIONS; moods that were never seen are not there.
@@ -258,15 +257,12 @@ class StatisticsQueries:
     def least_sure(self, scope: Scope, limit: int) -> list[Example]:
         """Predictions of which the model was least sure, labelled or not."""
         of = predictions.c
-        query = select(of.id, of.made_at, of.model_version, of.source, of.mood, of.confidence)
+        where = inside(predictions, replace(scope, since=None, until=None))
         if scope.since is not None:
-            query = query.where(of.made_at >= datetime.combine(scope.since, time(), UTC))
+            where.append(of.made_at >= datetime.combine(scope.since, time(), UTC))
         if scope.until is not None:
-            query = query.where(of.made_at < datetime.combine(scope.until + timedelta(days=1), time(), UTC))
-        if scope.model_version is not None:
-            query = query.where(of.model_version == scope.model_version)
-        if scope.source is not None:
-            query = query.where(of.source == scope.source)
+            where.append(of.made_at < datetime.combine(scope.until + timedelta(days=1), time(), UTC))
+        query = select(of.id, of.made_at, of.model_version, of.source, of.mood, of.confidence).where(*where)
         return [
             Example(row.id, row.made_at.date(), row.model_version, row.source, row.mood, row.confidence)
             for row in fetch(self._engine, query.order_by(of.confidence, of.id).limit(limit))

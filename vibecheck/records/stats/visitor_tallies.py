@@ -13,7 +13,7 @@ from vibecheck.records.stats.results import Group, Scope, VisitorTally
 
 
 def inside(table: Table, scope: Scope) -> list[ColumnElement[bool]]:
-    """The conditions of a scope; `table` is a summary."""
+    """The conditions of a scope; `table` is a summary, or for a scope of all days, `predictions`."""
     conditions: list[ColumnElement[bool]] = []
     if scope.since is not None:
         conditions.append(table.c.day >= scope.since)
