@@ -94,19 +94,15 @@ def test_cant_tell_label_has_no_mood():
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    "make",
     [
-        (lambda: FeedbackUndone("1", 1, NOON), "32 hexadecimal digits"),
-        (lambda: FeedbackUndone(ID, 0, NOON), "counts from 1"),
-        (lambda: FeedbackUndone(ID, 1, NAIVE), "time zone"),
-        (lambda: PictureKept(EXAMPLE, NOON), "must say that its picture is kept"),
-        (lambda: PictureKept(a_prediction(picture_kept=True), NAIVE), "time zone"),
-        (lambda: Deletion("1", NOON, NOON), "32 hexadecimal digits"),
-        (lambda: Deletion(ID, NOON, NAIVE), "time zone"),
+        lambda: FeedbackUndone(ID, 1, NAIVE),
+        lambda: PictureKept(a_prediction(picture_kept=True), NAIVE),
+        lambda: Deletion(ID, NOON, NAIVE),
     ],
 )
-def test_invalid_undo_kept_picture_or_deletion_is_refused(make, words):
-    with pytest.raises(ValueError, match=words):
+def test_undo_kept_picture_or_deletion_without_a_time_zone_is_refused(make):
+    with pytest.raises(ValueError, match="time zone"):
         make()
 
 

@@ -178,8 +178,6 @@ class FeedbackUndone:
     undone_at: datetime
 
     def __post_init__(self) -> None:
-        check_id(self.prediction_id)
-        _check_n(self.n)
         check_time("undone_at", self.undone_at)
 
 
@@ -195,8 +193,6 @@ class PictureKept:
 
     def __post_init__(self) -> None:
         check_time("kept_at", self.kept_at)
-        if not self.prediction.picture_kept:
-            raise ValueError("the prediction must say that its picture is kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +221,6 @@ class Deletion:
     deleted_at: datetime
 
     def __post_init__(self) -> None:
-        check_id(self.prediction_id)
-        check_time("made_at", self.made_at)
         check_time("deleted_at", self.deleted_at)
 
 

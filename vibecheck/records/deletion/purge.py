@@ -22,7 +22,7 @@ from vibecheck.records.outbox import messages, queue
 from vibecheck.records.outbox.notes import Notes
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.stats import summaries
-from vibecheck.records.values import Deletion, is_prediction_id
+from vibecheck.records.values import Deletion, check_time, is_prediction_id
 
 # Predictions deleted in one transaction, which takes milliseconds, so that others hardly wait.
 BATCH = 200
@@ -45,8 +45,7 @@ def purge(engine: Engine, pictures: Pictures, older_than: datetime) -> int:
     what was sent: if the prediction itself is still in the outbox, it never was. Works in small batches, and
     may run in several processes at once. Raises RecordsError, and ValueError for a time without a zone.
     """
-    if older_than.utcoffset() is None:
-        raise ValueError("older_than must carry a time zone")
+    check_time("older_than", older_than)
     oldest = _kept().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at).limit(BATCH)
     deleted = 0
     with _traces_removed(engine):

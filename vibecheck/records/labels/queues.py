@@ -56,9 +56,9 @@ class LabelQueues:
     def next(self, name: str, limit: int, labeller: str | None = None) -> list[LabelledPrediction]:
         """The next `limit` pictures of a queue, "useful" or "random", for a labeller."""
         with reading(self._engine) as connection:
-            if name == "useful":
-                return _useful(connection, limit)
-            return _at_random(connection, limit, labeller)
+            ids = _useful(connection, limit) if name == "useful" else _random(connection, limit, labeller)
+            found = with_labels(connection, select(predictions).where(predictions.c.id.in_(ids)))
+        return sorted(found, key=lambda each: ids.index(each.prediction.id))
 
     def lengths(self, labeller: str | None = None) -> QueueLengths:
         """How many pictures wait in each queue, for a labeller."""
@@ -90,8 +90,8 @@ class LabelQueues:
         return [LabellerCount(*row) for row in fetch(self._engine, query)]
 
 
-def _useful(connection: Connection, limit: int) -> list[LabelledPrediction]:
-    """The `limit` unlabelled pictures that a model would learn most from, best first.
+def _useful(connection: Connection, limit: int) -> list[str]:
+    """The ids of the `limit` unlabelled pictures that a model would learn most from, best first.
 
     The score is the uncertainty (1 - confidence) divided by the square root of one plus the number of
     labels of the predicted mood. So rare moods come first, and within a mood the least certain pictures;
@@ -112,15 +112,13 @@ def _useful(connection: Connection, limit: int) -> list[LabelledPrediction]:
     def order(row: Row[tuple[str, str, float]]) -> tuple[float, str]:
         return -(1 - row.confidence) / (1 + counts[row.mood]) ** 0.5, row.id
 
-    ids = [row.id for row in sorted(candidates, key=order)[:limit]]
-    found = with_labels(connection, select(predictions).where(predictions.c.id.in_(ids)))
-    return sorted(found, key=lambda each: ids.index(each.prediction.id))
+    return [row.id for row in sorted(candidates, key=order)[:limit]]
 
 
-def _at_random(connection: Connection, limit: int, labeller: str | None) -> list[LabelledPrediction]:
-    """The next `limit` pictures of the random queue for a labeller, ordered by id.
+def _random(connection: Connection, limit: int, labeller: str | None) -> list[str]:
+    """The ids of the next `limit` pictures of the random queue for a labeller, in their order.
 
-    Ids are random and independent of the answer, so at any time the labelled ones are an unbiased sample
+    They are random and independent of the answer, so at any time the labelled ones are an unbiased sample
     of all pictures that were kept, even while new ones arrive. Pictures with volunteered labels are
     included: people volunteer because of the answer, and leaving those out would leave out the errors.
     Among them are those that wait for a second label.
@@ -129,9 +127,7 @@ def _at_random(connection: Connection, limit: int, labeller: str | None) -> list
         select(predictions.c.id).where(waiting).order_by(predictions.c.id).limit(limit).subquery()
         for waiting in _waiting_random(labeller)
     ]
-    ids = sorted(connection.execute(union_all(*(select(each) for each in lists))).scalars())[:limit]
-    found = with_labels(connection, select(predictions).where(predictions.c.id.in_(ids)))
-    return sorted(found, key=lambda each: each.prediction.id)
+    return sorted(connection.execute(union_all(*(select(each) for each in lists))).scalars())[:limit]
 
 
 def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
