@@ -3,9 +3,8 @@
 For synthetic histories only: nothing is added to the outbox.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from sqlalchemy import Connection, insert
 
@@ -31,19 +30,16 @@ def write_versions(connection: Connection, versions: Sequence[ModelVersion]) -> 
 
 def write(connection: Connection, records: Records) -> None:
     """Writes records that do not exist yet, of model versions that do."""
+    given = grouped(records.feedback)
+    checks = [
+        prediction_row(each) | derived(given[each.id]) | {"labels_given": len(given[each.id])}
+        for each in records.predictions
+    ]
     rows = (
-        (predictions, list(_prediction_rows(records))),
+        (predictions, checks),
         (feedback, [asdict(label) for label in records.feedback]),
         (plays, [asdict(play) for play in records.plays]),
     )
     for table, those in rows:
         if those:
             connection.execute(insert(table), those)
-
-
-def _prediction_rows(records: Records) -> Iterator[dict[str, Any]]:
-    """The rows of `predictions`, with the columns that `labels/give.py` derives from their labels."""
-    given = grouped(records.feedback)
-    for prediction in records.predictions:
-        labels = given[prediction.id]
-        yield prediction_row(prediction) | derived(labels) | {"labels_given": len(labels)}
