@@ -27,11 +27,9 @@ def add(
     model_origin: str,
     hold: timedelta,
 ) -> None:
-    """Stores a prediction. `model_origin` is noted when the model's version is first seen.
+    """Stores a prediction, as `Store.add` says. `model_origin` is noted when a model version is first seen.
 
-    Its report to Comet is held back for `hold`, or until its readings are there.
-
-    Raises RecordsError and ValueError as `Store.add` does.
+    The report to Comet is held back for `hold`, or until the prediction's readings are there.
     """
     if (picture is not None) != prediction.picture_kept:
         raise ValueError("a picture must be given if, and only if, picture_kept is true")

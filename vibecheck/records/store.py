@@ -148,10 +148,7 @@ class Store:
             return prediction_of(lookup.row_of(connection, prediction_id))
 
     def picture(self, prediction_id: str) -> bytes | None:
-        """The prediction's picture (JPEG), or None where none was kept or it is deleted already.
-
-        Raises UnknownPrediction.
-        """
+        """The prediction's picture (JPEG), or None where none is kept. Raises UnknownPrediction."""
         return self.pictures.get(prediction_id) if self.get(prediction_id).picture_kept else None
 
     def feedback_of(self, prediction_id: str) -> list[Feedback]:

@@ -183,12 +183,9 @@ class FeedbackUndone:
 
 @dataclass(frozen=True, slots=True)
 class PictureKept:
-    """A visitor allowed the picture to be kept after the prediction was stored.
+    """A visitor allowed the picture to be kept after the prediction was stored."""
 
-    `prediction` is the prediction as it is now, with `picture_kept` true.
-    """
-
-    prediction: Prediction
+    prediction: Prediction  # as it is now, with `picture_kept` true
     kept_at: datetime
 
     def __post_init__(self) -> None:
@@ -211,13 +208,10 @@ class SideDrawn:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A prediction was deleted, so what was sent of it must be deleted too.
-
-    `made_at` is when the prediction was made: what was sent is grouped by day.
-    """
+    """A prediction was deleted, so what was sent of it must be deleted too."""
 
     prediction_id: str
-    made_at: datetime
+    made_at: datetime  # of the prediction: what was sent is grouped by day
     deleted_at: datetime
 
     def __post_init__(self) -> None:

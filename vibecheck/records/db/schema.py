@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, Dialect, Index, MetaData, TypeDecorator, text
 
-from vibecheck.records.values import as_utc
+from vibecheck.records.values import as_utc, check_time
 
 # A naming convention, so that later migrations can name what they alter, on SQLite too.
 NAMING = {
@@ -39,8 +39,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        if value.utcoffset() is None:
-            raise ValueError("a time must carry a time zone to be stored")
+        check_time("a time that is stored", value)
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:

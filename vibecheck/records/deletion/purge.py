@@ -72,10 +72,7 @@ def forget(engine: Engine, pictures: Pictures, ids: Iterable[str], now: datetime
 
 
 def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: datetime) -> int:
-    """Deletes every prediction of a visitor as `forget` does; returns their number.
-
-    `visitor` is the hash that the predictions carry.
-    """
+    """Deletes every prediction of a visitor (a hash) as `forget` does; returns their number."""
     theirs = _kept().where(predictions.c.visitor == visitor).limit(BATCH)
     deleted = 0
     with _traces_removed(engine):
@@ -85,10 +82,7 @@ def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: dateti
 
 
 def erase_remaining(engine: Engine) -> bool:
-    """Erases deleted content that a deletion had to leave in the database's log.
-
-    Returns whether nothing is left there. Raises RecordsError.
-    """
+    """Erases what deletions had to leave in the database's log; returns whether nothing is left there."""
     return not _traces_left(engine) or _erase(engine)
 
 

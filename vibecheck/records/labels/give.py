@@ -48,11 +48,7 @@ def give(
 def take_back(
     connection: Connection, prediction_id: str, n: int, given_by: str | None, now: datetime
 ) -> Feedback | None:
-    """Deletes the label `n` of a prediction and returns it.
-
-    Returns None and changes nothing if that label is gone already or somebody else's. Raises
-    UnknownPrediction.
-    """
+    """Deletes the label `n` of a prediction and returns it, as `Store.undo_label` says."""
     row = row_of(connection, prediction_id, lock=True)
     labels = labels_of(connection, [prediction_id])[prediction_id]
     taken = next((each for each in labels if each.n == n and each.given_by == given_by), None)

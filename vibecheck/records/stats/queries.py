@@ -36,7 +36,7 @@ from vibecheck.records.stats.results import (
     VersionUse,
     VisitorTally,
 )
-from vibecheck.records.stats.steps import step_number, step_start
+from vibecheck.records.stats.steps import first_day, step_number
 from vibecheck.records.stats.visitor_tallies import (
     audits,
     by_visitor,
@@ -277,6 +277,7 @@ class StatisticsQueries:
         self, where: Sequence[ColumnElement[bool]], step: str, last: date
     ) -> dict[date, VisitorTally]:
         number = step_number(self._engine.dialect.name, outcomes.c.day, step, last).label("step")
-        each = by_visitor(where, number)
-        query = select(each.c.step, *tally_sums(each.c.n, each.c.correct)).group_by(each.c.step)
-        return {step_start(int(row[0]), step, last): tally(row[1:]) for row in fetch(self._engine, query)}
+        each = by_visitor(where, number, first=func.min(outcomes.c.day))
+        sums = tally_sums(each.c.n, each.c.correct)
+        rows = fetch(self._engine, select(func.min(each.c.first), *sums).group_by(each.c.step))
+        return {first_day(row[0], last, step): tally(row[1:]) for row in rows}

@@ -27,19 +27,11 @@ def next_step(start: date, step: str) -> date:
 
 
 def step_number(dialect: str, day: ColumnElement, step: str, last: date) -> ColumnElement[int]:
-    """A number of the step that a day before or on `last` lies in, in SQL; `step_start` reads it back."""
+    """A number of the step that a day before or on `last` lies in, in SQL."""
     if step == "month":
-        return cast(extract("year", day) * 12 + extract("month", day) - 1, Integer)
+        return cast(extract("year", day) * 12 + extract("month", day), Integer)
     if dialect == "sqlite":
         ago = func.julianday(last.isoformat()) - func.julianday(day)
     else:
         ago = literal(last, Date) - day
     return cast(ago, Integer) // (7 if step == "week" else 1)
-
-
-def step_start(number: int, step: str, last: date) -> date:
-    """The first day of a step by its number."""
-    if step == "month":
-        return date(number // 12, number % 12 + 1, 1)
-    days = 7 if step == "week" else 1
-    return last - timedelta(days=(number + 1) * days - 1)
