@@ -131,9 +131,10 @@ def judged(engine: Engine, versions: Sequence[str] | None = None, unread: bool =
                 people[version].add(visitor)
     first: dict[str, JudgingLabel] = {}
     for row in sorted(rows, key=lambda row: KINDS.index(row.kind)):
-        held_out, slices = row.side == HELD_OUT, _slices(row[-len(bins) :])
+        numbers = zip(QUALITY, row[-len(QUALITY) :], strict=True)
+        slices = tuple(signal.names[number] for signal, number in numbers)  # each bin is one slice
         label = JudgingLabel(
-            row.prediction_id, row.label, row.given_at, row.visitor, row.made_at, held_out, slices
+            row.prediction_id, row.label, row.given_at, row.visitor, row.made_at, row.side == HELD_OUT, slices
         )
         first.setdefault(row.prediction_id, label)
     return JudgedReadings(
@@ -152,12 +153,3 @@ def _requested_at_random() -> ColumnElement[bool]:
     """
     of = outcomes.c
     return and_(of.eligible, or_(of.kind.in_(("audit", "import")), from_random_queue()))
-
-
-def _slices(bins: Sequence[int]) -> tuple[str, ...]:
-    return tuple(
-        name
-        for signal, number in zip(QUALITY, bins, strict=True)
-        for name, members in signal.groups
-        if number in members
-    )
