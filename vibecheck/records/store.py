@@ -194,7 +194,8 @@ class Store:
     def model_origin(self, version: str) -> str:
         """Where a model came from; "unknown" for one that made no prediction here."""
         query = select(model_versions.c.origin).where(model_versions.c.version == version)
-        return next((origin for (origin,) in fetch(self._engine, query)), "unknown")
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar_one_or_none() or "unknown"
 
     def count(self) -> int:
         """How many predictions are stored."""

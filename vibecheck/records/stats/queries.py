@@ -145,23 +145,18 @@ class StatisticsQueries:
 
     def bins(self, scope: Scope, by_version: bool = False) -> list[Bin]:
         """Audits by bin of confidence, and with `by_version` by model version."""
-        key = [outcomes.c.model_version] if by_version else []
-        each = by_visitor(
-            audits(scope), *key, outcomes.c.confidence_bin, confidence=func.sum(outcomes.c.confidence)
-        )
-        keys = [each.c[column.name] for column in key]
-        all_n = func.sum(each.c.n).over(partition_by=[each.c.who, *keys]).label("all_n")
-        table = select(each, all_n).subquery()
-        of = table.c
-        number, keys = of.confidence_bin, [of[column.name] for column in key]
-        weighted = [func.sum(real(value) / of.all_n) for value in (of.n, of.correct, of.confidence)]
-        query = select(*keys, number, *tally_sums(of.n, of.correct), *weighted).group_by(*keys, number)
-        found = []
-        for row in fetch(self._engine, query.order_by(*keys, number)):
-            version, (number, *sums) = (row[0], row[1:]) if key else (None, row)
-            weight, right, confidence = map(float, sums[5:])
-            found.append(Bin(version, number, tally(sums[:5]), weight, right, confidence))
-        return found
+        key = ["model_version"] if by_version else []
+        columns = [outcomes.c[name] for name in (*key, "confidence_bin")]
+        each = by_visitor(audits(scope), *columns, confidence=func.sum(outcomes.c.confidence))
+        all_n = func.sum(each.c.n).over(partition_by=[each.c[name] for name in ("who", *key)]).label("all_n")
+        of = select(each, all_n).subquery().c
+        weights = [func.sum(real(value) / of.all_n) for value in (of.n, of.correct, of.confidence)]
+        keys = [of[column.name] for column in columns]
+        query = select(*keys, *tally_sums(of.n, of.correct), *weights).group_by(*keys).order_by(*keys)
+        return [
+            Bin(row[0] if key else None, row.confidence_bin, tally(row[-8:-3]), *map(float, row[-3:]))
+            for row in fetch(self._engine, query)
+        ]
 
     def mix(self, scope: Scope) -> Mix:
         """How predictions are spread over moods and over the bins of each signal.
