@@ -46,9 +46,7 @@ def calibration(bins: Sequence[Bin]) -> Calibration:
     """
     if not bins:
         return Calibration(0, None, None, None, None, ())
-    weight = np.array([each.weight for each in bins])
-    right = np.array([each.right for each in bins])
-    confidence = np.array([each.confidence for each in bins])
+    weight, right, confidence = np.array([(each.weight, each.right, each.confidence) for each in bins]).T
     total = weight.sum()
     mean = confidence / weight
     error = float(np.abs(right - confidence).sum() / total)

@@ -136,14 +136,12 @@ def _went_live(live: Sequence[tuple[date, str]], points: Sequence[Point]) -> lis
 
 def _range(points: Sequence[Point], agreed: float | None = None) -> list[float]:
     """The domain of the line's axis, with room for the counts below."""
-    shown = [p.estimate for p in points if p.estimate is not None]
-    shown += [p.drawn.value for p in points if p.drawn and p.drawn.value is not None]
-    shown += [] if agreed is None else [agreed]
-    lows = [p.audited.low for p in points if p.audited.n] + shown
-    highs = [p.audited.high for p in points if p.audited.n] + shown
-    if not lows:
+    lines = [agreed, *(p.estimate for p in points), *(p.drawn.value for p in points if p.drawn)]
+    bands = [edge for p in points if p.audited.n for edge in (p.audited.low, p.audited.high)]
+    shown = bands + [value for value in lines if value is not None]
+    if not shown:
         return [0.0, 1.0]
-    low, high = min(lows), max(highs)
+    low, high = min(shown), max(shown)
     # Around a single estimate, the axis would otherwise show tenths of a point.
     middle, half = (low + high) / 2, max(high - low, LEAST_RANGE) / 2
     low, high = max(0.0, middle - half), min(1.0, middle + half)

@@ -29,12 +29,9 @@ def loss_curve() -> Spec:
 
 def accuracy_points(rows: Sequence[tuple[str, float, float | None]]) -> pd.DataFrame:
     """Columns epoch (1, 2, …), stage, accuracy and balanced, from stages with their accuracies."""
-    numbered = [
-        {"epoch": number, "stage": stage, "accuracy": accuracy, "balanced": balanced}
-        for number, (stage, accuracy, balanced) in enumerate(rows, start=1)
-    ]
-    columns = ["epoch", "stage", "accuracy", "balanced"]
-    return pd.DataFrame(numbered, columns=columns).astype({"accuracy": float, "balanced": float})
+    points = pd.DataFrame(list(rows), columns=["stage", "accuracy", "balanced"])
+    points.insert(0, "epoch", range(1, len(points) + 1))
+    return points.astype({"accuracy": float, "balanced": float})
 
 
 def accuracy_curve() -> Spec:

@@ -17,7 +17,7 @@ def answer_of(script: str, tmp_path, monkeypatch) -> str:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(path))
-    return report_download.report_of(WEEK)().decode()
+    return report_download.report_of(WEEK).decode()
 
 
 def test_report_process_gets_no_secrets_and_its_error_is_shown(tmp_path, monkeypatch):

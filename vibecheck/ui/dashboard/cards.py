@@ -207,6 +207,6 @@ def downloads(known: Statistics, examples: list) -> None:
                     "text/csv", key=f"csv-{name}", on_click="ignore", disabled=not rows, width="stretch",
                 )  # fmt: skip
         st.download_button(
-            "Report as HTML", report_of(known.overview), "vibecheck-report.html", "text/html",
+            "Report as HTML", partial(report_of, known.overview), "vibecheck-report.html", "text/html",
             icon=":material/description:", key="report", on_click="ignore",
         )  # fmt: skip

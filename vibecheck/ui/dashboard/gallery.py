@@ -11,6 +11,12 @@ from vibecheck.ui.shared import app, face_pictures, theme
 from vibecheck.ui.shared.presses import once
 
 LISTS = {"mistakes": "Mistakes", "unsure": "Least confident", "doubtful": "Labels that look wrong"}
+EMPTY = {
+    "mistakes": "No label says that it was wrong.",
+    "unsure": "There are no vibe checks in this period.",
+    "doubtful": "No label looks wrong.",
+    "cell": "There are none in this cell.",
+}
 TILES = 12
 
 
@@ -34,32 +40,22 @@ def gallery(known: Statistics, cell: tuple[str, str] | None) -> list[Example]:
             st.error(str(error), icon="⚠️")
             return []
         if not examples:
-            theme.quiet(_EMPTY[chosen])
+            theme.quiet(EMPTY[chosen])
         with st.container(horizontal=True, gap="small"):
             for example in examples:
                 _tile(example)
         return examples
 
 
-_EMPTY = {
-    "mistakes": "No label says that it was wrong.",
-    "unsure": "There are no vibe checks in this period.",
-    "doubtful": "No label looks wrong.",
-    "cell": "There are none in this cell.",
-}
-
-
 def _examples(known: Statistics, chosen: str, cell: tuple[str, str] | None) -> list[Example]:
     counting, scope = app.store().statistics, known.overview.scope
     match chosen:
-        case "cell" if cell:
-            return counting.mistakes(scope, TILES, *cell)
         case "unsure":
             return counting.least_sure(scope, TILES)
         case "doubtful":
             return list(known.standing.labels.suspects[:TILES])
         case _:
-            return counting.mistakes(scope, TILES)
+            return counting.mistakes(scope, TILES, *(cell or ()))
 
 
 def _tile(example: Example) -> None:
