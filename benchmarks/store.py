@@ -97,7 +97,7 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
     ]
     for chart in drawn:
         json.dumps(chart)
-    markup.slice_rows(found.slices, len(found.slices))
+    markup.slice_rows(found.slices)
 
 
 def standing(engine: "Engine") -> None:

@@ -100,7 +100,7 @@ def page(overview: Overview, standing: ModelStatus) -> str:
         parts.append(_section("Confusion matrix", "Rows: what people said; per cent of the row.", matrix))
     if overview.confusion.pairs:
         parts.append(_section("Most confused pairs", "", _svg(charts.pair_bars(overview.confusion))))
-    slices = markup.slice_rows(overview.slices, len(overview.slices))
+    slices = markup.slice_rows(overview.slices)
     parts.append(_section("Error slices", "Worst first; *: statistically significant.", slices))
     if found.n:
         note = (
@@ -130,7 +130,7 @@ def page(overview: Overview, standing: ModelStatus) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck: how good is it, really?'
         '</title><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body><h1>How good is it, really?</h1>"
-        f"<p>VibeCheck, {words.PERIODS[overview.period]}, as of {overview.today}{only}. Measured "
+        f"<p>VibeCheck, {words.PERIODS[overview.period]}, as of {scope.until}{only}. Measured "
         "by audits, vibe checks drawn at random to ask “Was this right?”. Days in UTC.</p>"
         f"{''.join(parts)}</body></html>"
     )

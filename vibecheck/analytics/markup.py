@@ -29,11 +29,11 @@ def answer_card(answer: Answer) -> str:
     )
 
 
-def slice_rows(slices: Sequence[Slice], limit: int) -> str:
-    """The first slices, each with a strip for its interval; those that differ significantly are marked."""
+def slice_rows(slices: Sequence[Slice]) -> str:
+    """Slices, each with a strip for its interval; those that differ significantly are marked."""
     if not slices:
         return _nothing("No audit has been answered yet.")
-    return '<div class="vcd-slices">' + "".join(map(_slice_row, slices[:limit])) + "</div>"
+    return '<div class="vcd-slices">' + "".join(map(_slice_row, slices)) + "</div>"
 
 
 def checklist(advice: Advice) -> str:

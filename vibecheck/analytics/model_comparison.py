@@ -1,5 +1,6 @@
 """The models that made predictions here side by side, and any two of them on the same faces."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -132,14 +133,12 @@ def compared(faces: SameFaces, settled: Settled | None = None) -> Comparison:
 
 def settle(faces: SameFaces, before: Settled | None, until: datetime) -> Settled:
     """Adds to the bets settled `before` those on vibe checks made up to `until`."""
-    units = faces.units()
-    first, second = faces.right()
-    due = [
-        i
-        for i in map(int, np.flatnonzero(first != second))
-        if _is_open(faces.labels[i], before) and faces.labels[i].made_at <= until
-    ]
-    return evidence.settle([1 if second[i] else -1 for i in due], [units[i] for i in due], until, before)
+    signs, units = [], []
+    for each, unit, first, second in zip(faces.labels, faces.units(), *faces.right(), strict=True):
+        if first != second and _is_open(each, before) and each.made_at <= until:
+            signs.append(1 if second else -1)
+            units.append(unit)
+    return evidence.settle(signs, units, until, before)
 
 
 def oldest_open(faces: SameFaces, settled: Settled | None) -> datetime | None:
@@ -153,14 +152,11 @@ def _is_open(label: JudgingLabel, settled: Settled | None) -> bool:
 
 def scores_by(faces: SameFaces, of: Callable[[JudgingLabel], Iterable[str]]) -> list[GroupScore]:
     """The score in each group, most labels first; `of` gives the groups of a label."""
-    counts: dict[str, list[int]] = {}
+    signs: dict[str, list[int]] = defaultdict(list)
     for each, first, second in zip(faces.labels, *faces.right(), strict=True):
         for name in of(each):
-            count = counts.setdefault(name, [0, 0, 0])
-            count[0] += 1
-            count[1] += bool(second and not first)
-            count[2] += bool(first and not second)
-    made = (GroupScore(name, *count) for name, count in counts.items())
+            signs[name].append(int(second) - int(first))
+    made = (GroupScore(name, len(group), group.count(1), group.count(-1)) for name, group in signs.items())
     return sorted(made, key=lambda each: (-each.n, each.name))
 
 

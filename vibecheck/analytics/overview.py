@@ -34,7 +34,6 @@ class Overview:
     """The statistics of one scope, as of a day."""
 
     scope: Scope
-    today: date
     period: str
     step: str
     predictions: int
@@ -100,7 +99,6 @@ def compute_overview(
     inside = tuple(day for day in days if since is None or day.day >= since)
     return Overview(
         scope=scope,
-        today=today,
         period=period,
         step=step,
         predictions=sum(day.n for day in inside),

@@ -56,7 +56,7 @@ def slices(groups: Sequence[Group]) -> list[Slice]:
             _name(group),
             mine,
             next(p_values) if others.n else None,
-            others.value is not None and mine.value is not None and mine.value < others.value,
+            (mine.value or 0.0) < (others.value or 0.0),
         )
         for group, mine, others in compared
     ]

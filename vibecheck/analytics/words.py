@@ -199,9 +199,8 @@ def on_pair(found: PairedComparison) -> str:
     bounds = f"{_points(seen.low)} to {_points(seen.high)}"
     labels = f"on {seen.n:,} label{'s' * (seen.n != 1)}"
     points = f"{ahead} point{'s' * (ahead != 1)}"
-    if seen.low > 0:
-        return f"{found.second} is {points} ahead of {found.first} ({bounds}), {labels}."
-    return f"{found.second} is {points} ahead of {found.first} so far ({bounds}, so perhaps not), {labels}."
+    so_far, perhaps = ("", "") if seen.low > 0 else (" so far", ", so perhaps not")
+    return f"{found.second} is {points} ahead of {found.first}{so_far} ({bounds}{perhaps}), {labels}."
 
 
 def written(day: date) -> str:

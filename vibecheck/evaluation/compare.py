@@ -89,15 +89,14 @@ def compare(
     differ = np.flatnonzero(first != second)
     signs = [1 if second[i] else -1 for i in differ]
     whose = [units[int(i)] if units is not None else int(i) for i in differ]
-    won, lost = signs.count(1), signs.count(-1)
     low, high = _difference(len(truth), signs, whose)
     still = [open_bets is None or bool(open_bets[i]) for i in differ]
     return Comparison(
         n=len(truth),
         champion=int(first.sum()),
         challenger=int(second.sum()),
-        won=won,
-        lost=lost,
+        won=signs.count(1),
+        lost=signs.count(-1),
         evidence=evidence.highest(list(compress(signs, still)), list(compress(whose, still)), settled),
         p_shuffled=chance_if_shuffled(challenger, truth),
         low=low,

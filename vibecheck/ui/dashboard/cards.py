@@ -12,6 +12,7 @@ from vibecheck.emotions import BY_NAME
 from vibecheck.records.csv_safety import to_csv
 from vibecheck.records.stats.steps import STEPS
 from vibecheck.records.stats.summaries import MOST_IN_MIX
+from vibecheck.ui.dashboard.report_download import report_of
 from vibecheck.ui.dashboard.statistics import Statistics
 from vibecheck.ui.shared import app, comparisons, theme
 
@@ -100,10 +101,10 @@ def error_slices(known: Statistics) -> None:
     found = known.overview.slices
     with st.container(key="card-slices", height="stretch"):
         theme.section("Error slices", "worst first · strip: 95% interval · *: significant")
-        st.html(markup.slice_rows(found, SLICES))
+        st.html(markup.slice_rows(found[:SLICES]))
         if len(found) > SLICES:
             with st.expander(f"{len(found) - SLICES} more"):
-                st.html(markup.slice_rows(found[SLICES:], len(found)))
+                st.html(markup.slice_rows(found[SLICES:]))
 
 
 def retrain(known: Statistics) -> None:
@@ -197,8 +198,6 @@ def use(known: Statistics) -> None:
 
 def downloads(known: Statistics, examples: list) -> None:
     """Every table as CSV, and the whole as one page."""
-    from vibecheck.ui.dashboard.report_download import report_of
-
     with st.container(horizontal=True, key="downloads"):
         with st.popover("Tables as CSV", icon=":material/download:"):
             for name, rows in tables(known.overview, known.standing, examples).items():
