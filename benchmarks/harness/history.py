@@ -26,9 +26,9 @@ def fill(
     with writing(engine) as connection:
         versions = [replace(each, origin="made up for measurements") for each in history.versions(plan)]
         bulk.write_versions(connection, versions)
-        for part in history.parts(plan, None):
-            bulk.write(connection, part.records)
-            ids += [each.id for each in part.records.predictions]
+        for records, _ in history.parts(plan, None):
+            bulk.write(connection, records)
+            ids += [each.id for each in records.predictions]
         if pictured:
             connection.execute(update(predictions).values(picture_kept=True))
         summaries.rebuild(connection)

@@ -69,11 +69,7 @@ def build(
 
 def refuse_others(folder: Path, replace: bool) -> None:
     """Raises RecordsError unless a history may be written there."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise RecordsError(FOREIGN.format(folder))
-    if not any(folder.iterdir()):
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / STAMP).is_file() or not _is_made_up(folder):
         raise RecordsError(FOREIGN.format(folder))
@@ -101,15 +97,15 @@ def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Calla
     try:
         with writing(engine) as connection:
             bulk.write_versions(connection, history.versions(plan))
-        for part in history.parts(plan, portraits):
-            for prediction_id, jpeg in part.pictures.items():
+        for records, shown in history.parts(plan, portraits):
+            for prediction_id, jpeg in shown.items():
                 images.put(prediction_id, jpeg, wait=False)
             with writing(engine) as connection:
-                bulk.write(connection, part.records)
-            predictions += len(part.records.predictions)
-            feedback += len(part.records.feedback)
-            plays += len(part.records.plays)
-            pictures += len(part.pictures)
+                bulk.write(connection, records)
+            predictions += len(records.predictions)
+            feedback += len(records.feedback)
+            plays += len(records.plays)
+            pictures += len(shown)
             progress(predictions)
         with writing(engine) as connection:
             summaries.rebuild(connection)

@@ -3,8 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -34,14 +33,6 @@ LIFTED = 0.15
 SKIPPED = dict(zip(NAMES, (0.2, 0.18, 0.22, 0.08, 0.12, 0.24, 0.12), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A chunk of the history: the records, and the pictures (JPEG) by prediction id."""
-
-    records: Records
-    pictures: dict[str, bytes] = field(default_factory=dict)
-
-
 def versions(plan: Plan) -> list[ModelVersion]:
     """The model versions of the history, and when each went live."""
     start = plan.until - timedelta(days=plan.days)
@@ -51,8 +42,11 @@ def versions(plan: Plan) -> list[ModelVersion]:
     ]
 
 
-def parts(plan: Plan, portraits: Portraits | None) -> Iterator[Part]:
-    """The history in chunks, oldest first. Without portraits there are no pictures."""
+def parts(plan: Plan, portraits: Portraits | None) -> Iterator[tuple[Records, dict[str, bytes]]]:
+    """The history in chunks, oldest first, each with its pictures (JPEG) by prediction id.
+
+    Without portraits there are no pictures.
+    """
     world = worlds.make(plan)
     rng = np.random.default_rng([plan.seed, 1])
     for start in range(0, len(world.at), CHUNK):
@@ -62,14 +56,15 @@ def parts(plan: Plan, portraits: Portraits | None) -> Iterator[Part]:
 
 def _part(
     plan: Plan, world: World, rows: range, portraits: Portraits | None, rng: np.random.Generator
-) -> Part:
+) -> tuple[Records, dict[str, bytes]]:
     predictions: list[Prediction] = []
     labels: list[Feedback] = []
     plays: list[Play] = []
     pictures: dict[str, bytes] = {}
+    signals = world.light, world.blur, world.size, world.yaw, world.roll
     for row in rows:
         prediction_id = uuid.UUID(bytes=rng.bytes(16), version=4).hex
-        quality = _quality(world, row)
+        quality = FaceQuality(*(float(signal[row]) for signal in signals))
         if portraits is not None and world.kept[row]:
             # The same person has the same few faces.
             number = int(world.visitor[row]) * 7 + int(rng.integers(3))
@@ -79,7 +74,7 @@ def _part(
         probabilities = tuple(world.probabilities[row].tolist())
         prediction = Prediction(
             id=prediction_id,
-            made_at=worlds.moment(world.at[row]),
+            made_at=datetime.fromtimestamp(round(world.at[row]), UTC),
             source=SOURCES[rng.choice(len(SOURCES), p=SOURCE_MIX)],
             mood=NAMES[int(np.argmax(probabilities))],
             confidence=max(probabilities),
@@ -98,17 +93,7 @@ def _part(
         plays += _plays(prediction, NAMES[truth], rng)
     # Labels given after the end of the history are left out.
     in_time = [label for label in labels if label.given_at <= plan.until]
-    return Part(Records(predictions, in_time, plays), pictures)
-
-
-def _quality(world: World, row: int) -> FaceQuality:
-    return FaceQuality(
-        light=float(world.light[row]),
-        blur=float(world.blur[row]),
-        size=float(world.size[row]),
-        yaw=float(world.yaw[row]),
-        roll=float(world.roll[row]),
-    )
+    return Records(predictions, in_time, plays), pictures
 
 
 def _labels(

@@ -8,7 +8,7 @@ know how dark or how turned the face was, and each version is slightly overconfi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
@@ -77,11 +77,6 @@ class World:
     audit: np.ndarray
     answered: np.ndarray
     kept: np.ndarray
-
-    @property
-    def mood(self) -> np.ndarray:
-        """The model's answer."""
-        return self.probabilities.argmax(axis=1)
 
 
 def make(plan: Plan) -> World:
@@ -234,8 +229,3 @@ def _kept(visitor: np.ndarray, people: int, most: int, rng: np.random.Generator)
     kept = np.zeros(len(visitor), bool)
     kept[rng.permutation(said_yes)[:most]] = True
     return kept
-
-
-def moment(at: float) -> datetime:
-    """Seconds since 1970 as a datetime in UTC, rounded to a second."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=round(at))
