@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
-from pathlib import Path
 
 from vibecheck import check
 from vibecheck.errors import PictureError, RecordsError, UnknownPrediction
@@ -19,7 +18,7 @@ from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.vision.faces import only_face
 from vibecheck.vision.images import decode, read_bytes
-from vibecheck.vision.reader import Moment, Reader, Reading
+from vibecheck.vision.reader import Moment, Reader
 
 SOURCE = "import"
 
@@ -89,10 +88,7 @@ class Importer:
         try:
             prediction, status = self._store.get(prediction_id), ImportStatus.KNOWN
         except UnknownPrediction:
-            prediction, status = (
-                self._add(prediction_id, labelled, self._read(labelled.path, data)),
-                ImportStatus.NEW,
-            )
+            prediction, status = self._add(prediction_id, labelled, data), ImportStatus.NEW
         said = self._label(prediction_id)
         if said != labelled.label:
             # Without a label it is new: the import was interrupted before it was labelled.
@@ -101,25 +97,18 @@ class Importer:
         self._told.setdefault(prediction_id, (labelled.label, _place(labelled)))
         return ImportedPicture(labelled, prediction, status)
 
-    def _add(self, prediction_id: str, labelled: LabelledPicture, reading: Reading) -> Prediction:
+    def _add(self, prediction_id: str, labelled: LabelledPicture, data: bytes) -> Prediction:
+        picture = decode(data, name=str(labelled.path))
+        if self._crops:
+            reading = self._reader.read_crop(picture)
+        else:
+            reading = self._reader.read_still(picture)
+            only_face(reading.faces)
         if not self._store.pictures.has_room():
             raise RecordsError("The disk is nearly full: free some space, and import again to continue.")
-        prediction, best = check.predict(
-            Moment.of(reading),
-            source=SOURCE,
-            visitor=labelled.visitor,
-            now=labelled.made_at or self._now,
-        )
-        prediction = replace(prediction, id=prediction_id)
-        return check.record(self._store, prediction, best, keep_picture=True)
-
-    def _read(self, path: Path, data: bytes) -> Reading:
-        picture = decode(data, name=str(path))
-        if self._crops:
-            return self._reader.read_crop(picture)
-        reading = self._reader.read_still(picture)
-        only_face(reading.faces)
-        return reading
+        now = labelled.made_at or self._now
+        prediction, best = check.predict(Moment.of(reading), source=SOURCE, visitor=labelled.visitor, now=now)
+        return check.record(self._store, replace(prediction, id=prediction_id), best, keep_picture=True)
 
     def _label(self, prediction_id: str) -> str | None:
         """The label of the last import; somebody may have corrected it since."""

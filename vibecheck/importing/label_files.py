@@ -6,9 +6,8 @@ A label file may come from anybody, so it is hostile until parsed: each line bec
 
 import codecs
 import csv
-import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -123,17 +122,14 @@ def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
 def _rows(file: TextIO, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     header = file.readline(LONGEST_CELL)
     delimiter, columns = _columns(header, path)
-    cells: Sequence[str] | None
     lines = csv.reader(_short(file, path), delimiter=delimiter, strict=True)
-    for row in itertools.count(2):
-        try:
-            cells = next(lines, None)
-        except csv.Error as error:
-            raise LabelsError(f"Row {row} of {path} is not CSV ({error}): is a quote missing?") from error
-        if cells is None:
-            return
-        if any(cell.strip() for cell in cells):
-            yield row, dict(zip(columns, map(str.strip, cells), strict=False))
+    row = 1
+    try:
+        for row, cells in enumerate(lines, 2):
+            if any(cell.strip() for cell in cells):
+                yield row, dict(zip(columns, map(str.strip, cells), strict=False))
+    except csv.Error as error:
+        raise LabelsError(f"Row {row + 1} of {path} is not CSV ({error}): is a quote missing?") from error
 
 
 def _short(file: TextIO, path: Path) -> Iterator[str]:
