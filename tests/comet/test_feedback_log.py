@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.records.examples import EXAMPLE, NOON
-from vibecheck.comet.feedback_log import COLUMNS, lines, row
+from vibecheck.comet.feedback_log import COLUMNS, lines
 from vibecheck.records.csv_safety import harmless
 from vibecheck.records.values import Feedback
 
@@ -19,7 +19,7 @@ def read(text: str) -> list[dict[str, str]]:
 
 def test_feedback_log_row_has_the_documented_columns():
     label = Feedback(EXAMPLE.id, 1, "sad", "volunteered", None, NOON)
-    text = "".join(lines([row(replace(EXAMPLE, picture_kept=True), label), row(EXAMPLE, None)]))
+    text = "".join(lines([(replace(EXAMPLE, picture_kept=True), label), (EXAMPLE, None)]))
     heading = (
         "prediction_id,timestamp,mood_prediction,confidence,ground_truth_mood,source,model_version,image"
     )
@@ -40,7 +40,7 @@ def test_feedback_log_row_has_the_documented_columns():
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_model_version_stays_one_cell_of_one_row(version):
-    (found,) = read("".join(lines([row(replace(EXAMPLE, model_version=version), None)])))
+    (found,) = read("".join(lines([(replace(EXAMPLE, model_version=version), None)])))
     assert found["model_version"] == harmless(version)
     assert found["prediction_id"] == EXAMPLE.id
     assert len(found) == len(COLUMNS)

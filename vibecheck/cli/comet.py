@@ -81,12 +81,11 @@ def export(
     ],
 ) -> None:
     """Write all predictions with their effective labels, oldest first, as a CSV file."""
-    from vibecheck.comet.feedback_log import lines, row
+    from vibecheck.comet.feedback_log import lines
 
     with open_store(Settings.load()) as store:
-        rows = (row(prediction, label) for prediction, label in store.history())
         if str(path) == "-":
-            sys.stdout.writelines(lines(rows))
+            sys.stdout.writelines(lines(store.history()))
             return
         with output_file(path) as file:
-            file.writelines(line.encode() for line in lines(rows))
+            file.writelines(line.encode() for line in lines(store.history()))

@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -199,11 +199,8 @@ class Comet:
 
         experiment = self._find(day)
         if experiment is not None:
-            with sdk_errors(f"delete {asset.name}"):
-                try:
-                    experiment.delete_asset(asset.id)
-                except NotFound:
-                    return
+            with sdk_errors(f"delete {asset.name}"), suppress(NotFound):
+                experiment.delete_asset(asset.id)
 
     def metric(self, day: Place, name: str, value: float, at: datetime) -> None:
         """Adds a point to a metric of the day."""
@@ -244,7 +241,7 @@ class Comet:
                 raise _not_created(str(error), self.account) from error
             found = self._find(day)
             if found is None:
-                raise _not_created(" ".join(said), self.account)
+                raise _not_created(" ".join(each.getMessage() for each in said.buffer), self.account)
         return found
 
     @contextmanager

@@ -23,12 +23,16 @@ COLUMNS = (
 )
 
 
-def row(prediction: Prediction, label: Feedback | None) -> tuple[str, ...]:
-    """The row of a prediction and its effective label.
+def lines(labelled: Iterable[tuple[Prediction, Feedback | None]]) -> Iterator[str]:
+    """The lines of the file, header first, for predictions with their effective labels."""
+    for cells in chain([COLUMNS], (_row(*each) for each in labelled)):
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(cells)
+        yield line.getvalue()
 
-    `ground_truth_mood` and `source` (who gave the label: see FEEDBACK_SOURCES) are empty without one,
-    `image` is empty where no picture is kept.
-    """
+
+def _row(prediction: Prediction, label: Feedback | None) -> tuple[str, ...]:
+    # The label's mood and source (see FEEDBACK_SOURCES) are empty without one; so is the name of no picture.
     cells = (
         prediction.id,
         prediction.made_at.isoformat(),
@@ -40,11 +44,3 @@ def row(prediction: Prediction, label: Feedback | None) -> tuple[str, ...]:
         prediction.picture_name if prediction.picture_kept else "",
     )
     return tuple(map(harmless, cells))
-
-
-def lines(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """The lines of the file, header first."""
-    for cells in chain([COLUMNS], rows):
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(cells)
-        yield line.getvalue()

@@ -3,6 +3,7 @@
 import functools
 import threading
 import time
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -89,22 +90,19 @@ class _WholeRequestTimeout(BaseAdapter):
 
     def _head(self, request, seconds, timeout, options):
         """The response as soon as its headers are there; a thread waits for them, so that it can be left."""
-        outcome: dict[str, Any] = {}
+        outcome: Future[requests.Response] = Future()
 
         def wait() -> None:
             try:
-                outcome["response"] = self._inner.send(request, stream=True, timeout=timeout, **options)
+                outcome.set_result(self._inner.send(request, stream=True, timeout=timeout, **options))
             except Exception as error:  # noqa: BLE001  raised below, in the caller's thread
-                outcome["error"] = error
+                outcome.set_exception(error)
 
-        thread = threading.Thread(target=wait, name="comet-request", daemon=True)
-        thread.start()
-        thread.join(seconds)
-        if "error" in outcome:
-            raise outcome["error"]
-        if "response" not in outcome:
-            raise requests.ReadTimeout(f"no answer within {seconds:g} s", request=request)
-        return outcome["response"]
+        threading.Thread(target=wait, name="comet-request", daemon=True).start()
+        try:
+            return outcome.result(seconds)
+        except TimeoutError as error:
+            raise requests.ReadTimeout(f"no answer within {seconds:g} s", request=request) from error
 
 
 def _read_body(response: requests.Response, seconds: float) -> None:

@@ -183,19 +183,12 @@ def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     if "\\u0000" in json.dumps(metadata):
         raise ValueError("a text contains NUL, which Postgres does not allow")
     for name in _TIMES:
-        if not isinstance(moment := metadata.get(name, ""), str):
-            raise ValueError(f"{name} is not a time")
-        if moment:
-            _in_utc(name, moment)
+        try:
+            if (moment := metadata.get(name, "")) != "":
+                datetime.fromisoformat(moment).astimezone(UTC)  # within the years 1 to 9999
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"{name} is not a time that can be stored") from error
     return {key: _opened(value) if key in _INNER else value for key, value in metadata.items()}
-
-
-def _in_utc(name: str, moment: str) -> None:
-    """Raises ValueError for a time that does not exist in UTC within the years 1 to 9999."""
-    try:
-        datetime.fromisoformat(moment).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{name} is not a time that can be stored") from error
 
 
 def _opened(value: Any) -> Any:

@@ -8,7 +8,7 @@ those that are missing, so a restore may be stopped and started again at any tim
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +22,7 @@ from vibecheck.comet.day_records import read_day
 from vibecheck.comet.layout import Asset, day_of
 from vibecheck.comet.registry_sync import restore_models
 from vibecheck.comet.rollup import delete_forgotten, needs_rollup
-from vibecheck.comet.status import RESTORED, RESTORING, Restoring, schedule_restore
+from vibecheck.comet.status import RESTORED, RESTORING, Restoring
 from vibecheck.errors import CometError, CometRejected, RecordsError
 from vibecheck.models.registry import Registry
 from vibecheck.records.db.batches import batches
@@ -48,7 +48,7 @@ def begin_once(settings: Settings, store: Store) -> None:
     if store.synthetic():  # which takes no real records
         return
     if note is None or note.content != _place(settings):
-        schedule_restore(store)
+        store.outbox().schedule(RESTORE, RESTORE, {})
 
 
 def run(settings: Settings, store: Store, stop: threading.Event) -> None:
@@ -132,7 +132,12 @@ def restore(
         report(at)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for some in batches(pictures, PICTURES):
-            missing = _missing(store, some)
+            allowed = store.with_pictures([each.prediction_id for each in some])
+            missing = [
+                each
+                for each in some
+                if each.prediction_id in allowed and not store.pictures.exists(each.prediction_id)
+            ]
             outcomes = list(threads.map(lambda picture: _fetch(comet, store, picture), missing))
             reasons = [outcome for outcome in outcomes if isinstance(outcome, str)]
             at = replace(
@@ -168,13 +173,6 @@ def _restore_day(
     ids = [each.prediction.id for each in found if each.prediction.id in read.pictures]
     pictures = [_Picture(day, each, replace(read.pictures[each], metadata={})) for each in ids]
     return merged, pictures, read.refused
-
-
-def _missing(store: Store, pictures: list[_Picture]) -> Iterator[_Picture]:
-    allowed = store.with_pictures([picture.prediction_id for picture in pictures])
-    for picture in pictures:
-        if picture.prediction_id in allowed and not store.pictures.exists(picture.prediction_id):
-            yield picture
 
 
 def _fetch(comet: Comet, store: Store, picture: _Picture) -> bool | str:

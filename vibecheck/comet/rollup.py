@@ -24,8 +24,8 @@ def roll_up(comet: Comet, store: Store, day: date) -> None:
     assets = [asset for asset in assets if asset not in deleted]
     _remove_duplicates(comet, day, assets)
     found = read_day(assets).found()
-    rows = (feedback_log.row(each.prediction, effective_label(each.feedback)) for each in reversed(found))
-    content = "".join(feedback_log.lines(rows)).encode()
+    labelled = ((each.prediction, effective_label(each.feedback)) for each in reversed(found))
+    content = "".join(feedback_log.lines(labelled)).encode()
     digest = hashlib.sha256(content).hexdigest()
     logs = [asset for asset in assets if _is_log(asset)]
     current = [asset for asset in logs if asset.metadata.get("sha256") == digest]

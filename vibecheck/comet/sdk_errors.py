@@ -6,6 +6,7 @@ No message quotes the SDK's own, which may contain the key.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 
 import requests
 
@@ -53,21 +54,15 @@ def sdk_errors(doing: str, gone: Callable[[], bool] | None = None) -> Iterator[N
 
 
 @contextmanager
-def logged_by(name: str) -> Iterator[list[str]]:
+def logged_by(name: str) -> Iterator[BufferingHandler]:
     """Collects the warnings and errors of a logger."""
-    said: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
-
-    handler = Collector(logging.WARNING)
-    logger = logging.getLogger(name)
-    logger.addHandler(handler)
+    handler = BufferingHandler(capacity=1000)
+    handler.setLevel(logging.WARNING)
+    logging.getLogger(name).addHandler(handler)
     try:
-        yield said
+        yield handler
     finally:
-        logger.removeHandler(handler)
+        logging.getLogger(name).removeHandler(handler)
 
 
 def _error_of(doing: str, response: requests.Response) -> CometError:

@@ -62,10 +62,8 @@ def comet_state(store: Store) -> CometState:
     if note is None:
         connected, sentence = False, "Nothing has been sent yet."
     elif abs(note.age) > SILENT_AFTER:
-        connected, sentence = (
-            False,
-            "No process is sending: look at the terminal, or run python -m vibecheck send.",
-        )
+        connected = False
+        sentence = "No process is sending: look at the terminal, or run python -m vibecheck send."
     else:
         connected, sentence = bool(note.content.get("works")), str(note.content.get("sentence") or "")
         sentence = sentence or _lost(store.notes.read(SAMPLE))
@@ -75,11 +73,9 @@ def comet_state(store: Store) -> CometState:
 
 
 def _lost(sample: Note | None) -> str:
-    missing, checked = (
-        (sample.content.get(name) for name in ("missing", "checked")) if sample else (None, None)
-    )
-    if not missing:
+    if sample is None or not sample.content.get("missing"):
         return ""
+    missing, checked = sample.content["missing"], sample.content.get("checked")
     return f"Comet lacks {missing} of {checked} records that it had. Run python -m vibecheck send --again."
 
 
@@ -92,13 +88,8 @@ def try_again(store: Store) -> int:
 
 def fetch(store: Store) -> None:
     """Asks the sending process to restore from Comet; `comet_state` tells the progress."""
-    schedule_restore(store)
-    store.notes.write(ASKED, {"for": "fetch"})
-
-
-def schedule_restore(store: Store) -> None:
-    """Adds a restore to the outbox, once."""
     store.outbox().schedule(RESTORE, RESTORE, {})
+    store.notes.write(ASKED, {"for": "fetch"})
 
 
 def experiment_link(store: Store, settings: Settings, prediction: Prediction) -> str | None:
