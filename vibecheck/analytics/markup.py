@@ -1,6 +1,6 @@
 """Parts of the dashboard as HTML, for the page and for the report. Text from the records is escaped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from vibecheck.analytics.overview import ModelStatus
@@ -75,7 +75,7 @@ def versions_table(standing: ModelStatus) -> str:
         accuracy = version.accuracy
         now = " · in use" if version.name == standing.champion else ""
         began, last = written(version.first_day), version.last_day
-        cells = (
+        row = (
             version.name + now,
             f"{began} to {written(last)}" if last else f"since {began}",
             f"{version.predictions:,}",
@@ -84,11 +84,17 @@ def versions_table(standing: ModelStatus) -> str:
             f"{version.calibration.error * 100:.1f} points" if version.calibration.error is not None else "–",
             f"{version.latency_ms:.0f} ms" if version.latency_ms is not None else "–",
         )
-        rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+        rows.append(row)
+    return table(heads, rows)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table with these heads of columns."""
+    head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return (
         f'<div class="vcd-wide"><table class="vcd-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
+from vibecheck.analytics import markup
 from vibecheck.analytics.model_comparison import GroupScore
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import ModelError
@@ -76,13 +76,9 @@ def _evidence(seen: Comparison, needed: float) -> str:
 
 def groups(title: str, found: Sequence[GroupScore]) -> None:
     """The score in each mood or error slice, behind a button."""
-    rows = "".join(
-        f"<tr><td>{escape(each.name)}</td><td>{each.n:,}</td><td>{each.won:,}</td><td>{each.lost:,}</td></tr>"
-        for each in found
-    )
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("", "Labels", "Won", "Lost"))
+    rows = [(each.name, f"{each.n:,}", f"{each.won:,}", f"{each.lost:,}") for each in found]
     with st.expander(title):
-        st.html(f'<table class="vcd-table"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>')
+        st.html(markup.table(("", "Labels", "Won", "Lost"), rows))
 
 
 def _reference(found: Comparison) -> str:
@@ -115,14 +111,10 @@ def _moods(pair: BothScores) -> str:
 def _calibration(pair: BothScores) -> str:
     lines = "".join(
         f'<div class="vcf-side"><div class="name">{role}</div><div class="value">{scores.ece * 100:.1f}</div>'
-        f'<div class="under">points off, {_direction(scores.bias)}</div></div>'
+        f'<div class="under">points off, {"over" if scores.bias > 0 else "under"}confident</div></div>'
         for role, scores in (("Champion", pair.champion), ("Challenger", pair.challenger))
     )
     return f'<div class="vcf-two">{lines}</div>'
-
-
-def _direction(bias: float) -> str:
-    return "overconfident" if bias > 0 else "underconfident"
 
 
 def _pictures(title: str, rows: Sequence[Changed]) -> None:

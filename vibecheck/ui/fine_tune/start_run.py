@@ -1,6 +1,6 @@
 """The card that starts a training run: base model, labels, and the estimate of time and memory."""
 
-from dataclasses import dataclass
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import streamlit as st
@@ -13,7 +13,6 @@ from vibecheck.training.estimate import Estimate
 from vibecheck.training.pace import PastRun, load_now, pace
 from vibecheck.training.runs import RunRequest
 from vibecheck.training.runs_table import FINISHED
-from vibecheck.ui.fine_tune import state
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.configuration import settings
@@ -24,14 +23,6 @@ HUB = "A model on the Hub …"
 SOURCES = {"store": "The records of this app", "comet": "Comet", "files": "A folder, or a table of labels"}
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedRun:
-    """The run that the card describes, and what prevents it (or "")."""
-
-    request: RunRequest
-    problem: str = ""
-
-
 def launch(known: FineTuneState) -> None:
     """The card; its button starts the run."""
     with st.container(key="card-start", height="stretch"):
@@ -39,22 +30,22 @@ def launch(known: FineTuneState) -> None:
         base = _base(known)
         try:
             with st.expander("Advanced"):
-                asked = _asked(base)
-            made_since = state.beginning_of(asked.request.since)
+                asked, problem = _asked(base)
+            made_since = datetime.combine(asked.since, time(), UTC) if asked.since else None
             counts = app.store().trainable.counts(made_since=made_since)
         except RecordsError as error:
             theme.stop(error)
-        problem = asked.problem or _too_few(asked.request, counts)
+        problem = problem or _too_few(asked, counts)
         rows = sum(each.n for each in counts)
-        problem = problem or _too_small(_estimate(known, asked.request, rows))
+        problem = problem or _too_small(_estimate(known, asked, rows))
         if problem:
             st.warning(problem, icon="✋")
-        elif asked.request.source == "store" and rows < NEEDED_LABELS:
+        elif asked.source == "store" and rows < NEEDED_LABELS:
             theme.quiet(
                 f"With fewer than {NEEDED_LABELS} labels, a challenger is rarely better, and too few "
                 "labels are left to prove it."
             )
-        if asked.request.source == "store" and known.labels.suspect_count:
+        if asked.source == "store" and known.labels.suspect_count:
             _suspects(known.labels.suspect_count)
         if known.running:
             theme.quiet("One run at a time: wait for the one above, or cancel it.")
@@ -63,9 +54,9 @@ def launch(known: FineTuneState) -> None:
             type="primary",
             key="ft-start",
             width="stretch",
-            disabled=bool(problem or known.running or not asked.request.base),
+            disabled=bool(problem or known.running or not asked.base),
             on_click=once(_start),
-            args=[asked.request],
+            args=[asked],
         )
         theme.quiet(
             "The labels of a fifth of the visitors are held out. On them the challenger is compared with the "
@@ -98,7 +89,8 @@ def _base(known: FineTuneState) -> str:
         return ""
 
 
-def _asked(base: str) -> RequestedRun:
+def _asked(base: str) -> tuple[RunRequest, str]:
+    """The run that the card describes, and what prevents it (or "")."""
     kinds = [kind for kind in SOURCES if kind != "comet" or settings().comet_api_key is not None]
     kind = st.selectbox("Labels from", kinds, format_func=SOURCES.get, key="ft-source")
     source, problem = kind, ""
@@ -130,7 +122,7 @@ def _asked(base: str) -> RequestedRun:
     ).strip()  # fmt: skip
     if reference and not Path(reference).exists():
         problem = problem or f"{reference} does not exist: name a folder on the machine that runs VibeCheck."
-    return RequestedRun(RunRequest(base, source, since, epochs, reference or None), problem)
+    return RunRequest(base, source, since, epochs, reference or None), problem
 
 
 def _suspects(count: int) -> None:

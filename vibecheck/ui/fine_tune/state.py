@@ -1,7 +1,6 @@
 """What the fine-tune page shows: the models, the labels new to the champion, and the training runs."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import streamlit as st
@@ -67,8 +66,3 @@ def load() -> FineTuneState:
         )
     except RecordsError as error:
         theme.stop(error)
-
-
-def beginning_of(day: date | None) -> datetime | None:
-    """The first moment of a day in UTC."""
-    return datetime.combine(day, time(), UTC) if day else None

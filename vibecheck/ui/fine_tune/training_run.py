@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 from pandas import DataFrame
 
+from vibecheck.analytics import markup
 from vibecheck.analytics import training_curves as curves
 from vibecheck.analytics.words import written_time
 from vibecheck.errors import RecordsError
@@ -59,22 +60,13 @@ def _live(job_id: str) -> None:
     loss, accuracy = st.columns(2, gap="medium")
     with loss:
         theme.section("Loss", "on the training set")
-        _curve(
-            curves.loss_points(progress.losses),
-            curves.loss_curve(),
-            "ft-loss",
-            "Not yet.",
-        )
+        _curve(curves.loss_points(progress.losses), curves.loss_curve(), "ft-loss", "Not yet.")
     with accuracy:
         theme.section("Accuracy", "on the validation set · dashed: balanced")
         rows = [(e.stage, e.accuracy, e.balanced_accuracy) for e in progress.epochs if e.accuracy is not None]
-        _curve(
-            curves.accuracy_points(rows),
-            curves.accuracy_curve(),
-            "ft-accuracy",
-            "From the second epoch on.",
-        )
-    st.html(facts(job))
+        points = curves.accuracy_points(rows)
+        _curve(points, curves.accuracy_curve(), "ft-accuracy", "From the second epoch on.")
+    st.html(_facts(job))
     with st.expander("Log"):
         st.code(app.jobs().log(job) or "It is empty so far.", language=None, height=220)
 
@@ -95,33 +87,29 @@ def _stage(job: TrainingRun) -> str:
 
 
 def _where(job: TrainingRun) -> str:
-    base = f"from {job.asked.get('base', '?')}"
-    on = f" · on {job.host}"
     silent = f" · no news for {job.age.seconds} s" if job.age.total_seconds() > SILENT else ""
-    return base + on + silent
+    return f"from {job.asked.get('base', '?')} · on {job.host}{silent}"
 
 
 def _left(job: TrainingRun) -> str:
-    """Progress and time left."""
     step = job.progress.step
     parts = []
     if step and step.of:
         parts.append(f"Epoch {min(max(1, math.ceil(step.epoch)), step.of):.0f} of {step.of:.0f}")
     parts.append(f"{job.progress.done:.0%}")
-    left = minutes_left(job.progress)
-    if left is not None:
+    if (left := _minutes_left(job.progress)) is not None:
         parts.append(f"about {written_minutes(left)} left")
     return " · ".join(parts)
 
 
-def minutes_left(progress: RunProgress) -> float | None:
+def _minutes_left(progress: RunProgress) -> float | None:
     """Minutes to the end, as last reported by the run; None before its first report."""
     if progress.step and progress.step.minutes_left is not None:
         return progress.step.minutes_left
     return progress.epochs[-1].minutes_left if progress.epochs else None
 
 
-def facts(job: TrainingRun) -> str:
+def _facts(job: TrainingRun) -> str:
     """The sizes of its data sets, in a line."""
     found, started = job.progress.collected, job.progress.started
     if found is None:
@@ -148,12 +136,7 @@ def past(known: FineTuneState) -> None:
         return
     with st.container(key="card-runs"):
         theme.section("Past runs")
-        rows = "".join(_row(job) for job in ended)
-        heads = "".join(f'<th scope="col">{each}</th>' for each in ("Started", "From", "Took", "Outcome"))
-        st.html(
-            f'<div class="vcd-wide"><table class="vcd-table vcf-runs"><thead><tr>{heads}</tr></thead>'
-            f"<tbody>{rows}</tbody></table></div>"
-        )
+        st.html(markup.table(("Started", "From", "Took", "Outcome"), map(_row, ended)))
         with st.expander("Logs"):
             chosen = st.selectbox(
                 "Run",
@@ -163,11 +146,10 @@ def past(known: FineTuneState) -> None:
             st.code(app.jobs().log(chosen) or "Its log is empty.", language=None, height=260)
 
 
-def _row(job: TrainingRun) -> str:
+def _row(job: TrainingRun) -> tuple[str, ...]:
     took = (job.ended_at - job.started_at).total_seconds() / 60 if job.ended_at else 0.0
     ended = f"{WORDS.get(job.state, job.state)}: {job.sentence}"
-    cells = (written_time(job.started_at), str(job.asked.get("base", "")), written_minutes(took), ended)
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    return written_time(job.started_at), str(job.asked.get("base", "")), written_minutes(took), ended
 
 
 def _cancel(job_id: str) -> None:

@@ -1,13 +1,11 @@
 """The verdict on the last run: challenger against champion, and what to do with the challenger."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 
 import streamlit as st
 
-from vibecheck.analytics.model_comparison import GroupScore
 from vibecheck.analytics.shares import Share, share
 from vibecheck.analytics.words import interval
 from vibecheck.emotions import BY_NAME
@@ -69,24 +67,21 @@ def verdict(known: FineTuneState, entry: Entry, job: TrainingRun | None) -> None
         theme.heading("Proved better" if proved else "Not proved better")
     if live is not None:
         theme.plain(_reason(live.verdict))
-        st.html(sides(live.against, version, live.seen))
+        st.html(_sides(live.against, version, live.seen))
         st.html(report_view.score(live.seen, live.threshold, live.verdict.needed))
-        report_view.groups("Score by mood", _titled(live.moods))
+        moods = [replace(each, name=BY_NAME[each.name].title) for each in live.moods]
+        report_view.groups("Score by mood", moods)
         report_view.groups("Score by error slice", live.slices)
     elif proof is not None:
         theme.plain(_reason(proof))
         if proof.n:
-            st.html(sides(proof.against, version, proof))
+            st.html(_sides(proof.against, version, proof))
         if report:
             st.html(report_view.score(report.held_out, threshold(report.attempt), report.needed))
     if report:
         report_view.details(report)
     refused = refusal(version, entry.version.metrics, champion)
     _actions(entry, job, trial if trial and trial.verdict.proved else None, refused)
-
-
-def _titled(moods: Sequence[GroupScore]) -> list[GroupScore]:
-    return [replace(each, name=BY_NAME[each.name].title) for each in moods]
 
 
 def _reason(found: Proof | Verdict) -> str:
@@ -98,7 +93,7 @@ def _reason(found: Proof | Verdict) -> str:
     )
 
 
-def sides(champion: str, challenger: str, seen: Comparison | Proof) -> str:
+def _sides(champion: str, challenger: str, seen: Comparison | Proof) -> str:
     """Two models' accuracy on the same labels."""
     both = (
         (champion, "Champion", share(seen.champion, seen.n)),
