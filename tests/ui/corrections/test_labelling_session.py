@@ -6,24 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.records.examples import a_prediction
-from vibecheck.errors import UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.corrections import labelling_session as session
-from vibecheck.ui.corrections.labelling_session import Batch, asked_for, days, onward
+from vibecheck.ui.corrections.labelling_session import Batch, days, onward
 
-ANYTHING = st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.lists(st.text())
 BERLIN = ZoneInfo("Europe/Berlin")
-
-
-@given(st.lists(ANYTHING | st.from_regex(r"[0-9a-fA-F]{31,33}\n?"), max_size=3))
-def test_address_yields_one_valid_id_none_or_an_error(values):
-    try:
-        asked = asked_for(values)
-    except UnknownPrediction as error:
-        assert values and "no vibe check" in str(error)
-    else:
-        assert asked is None if not values else asked == values[-1] and is_prediction_id(asked)
 
 
 def test_days_start_and_end_in_the_visitors_time_zone():

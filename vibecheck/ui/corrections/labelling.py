@@ -37,10 +37,9 @@ def open_asked_for() -> None:
     st.session_state.asked_for = values
     here = session.progress()
     try:
-        asked = session.asked_for(values)
-        if asked is not None:
-            found = session.look_up(asked)
-            here.picked = asked
+        if values:
+            found = session.look_up(values[-1])
+            here.picked = found.prediction.id
             st.session_state.view = "mine" if found.prediction.visitor == visitor() else "all"
     except RecordsError as error:
         here.note = error_text(error)
@@ -217,7 +216,7 @@ def _buttons(view: str, shown: Batch) -> None:
 def _label(view: str, prediction_id: str, onward: str | Cursor | None, name: str) -> None:
     """Label the picture shown, unless another face was selected in the same run: which of the two was meant
     is then unknown."""
-    if face_pictures.just_pressed() is None:
+    if thumbnails.just_pressed() is None:
         session.label(view, prediction_id, onward, name)
     else:
         session.progress().note = TOO_SOON

@@ -1,9 +1,9 @@
 """A session's state on the corrections page: position, given labels, and what it may see."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -12,7 +12,7 @@ from vibecheck.access.roles import Role
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.pages import Filters
-from vibecheck.records.values import QUEUES, Cursor, is_prediction_id
+from vibecheck.records.values import QUEUES, Cursor
 from vibecheck.ui.access import gate
 from vibecheck.ui.home import vibe_check
 from vibecheck.ui.shared import app
@@ -80,33 +80,16 @@ def views() -> list[str]:
     return ["all", "useful", "random", "mine"] if is_labeller() else ["mine"]
 
 
-def asked_for(values: Sequence[Any]) -> str | None:
-    """The id in the address, or None. `values` are those of its parameter `prediction_id`, unchecked.
-
-    Raises UnknownPrediction for what cannot be an id.
-    """
-    if not values:
-        return None
-    last = values[-1]
-    if not isinstance(last, str) or not is_prediction_id(last):
-        raise UnknownPrediction(NOT_TO_BE_SEEN)
-    return last
-
-
-def may_see(found: LabelledPrediction) -> bool:
-    """Whether this session may see this vibe check: its own, or any for a labeller."""
-    return found.prediction.visitor == visitor() or is_labeller()
-
-
 def look_up(prediction_id: str) -> LabelledPrediction:
-    """The vibe check with this id. Raises UnknownPrediction if there is none that this session may see."""
-    try:
+    """The vibe check with this id: one's own, or any for a labeller.
+
+    Raises UnknownPrediction if there is none that this session may see.
+    """
+    with suppress(UnknownPrediction):
         found = app.store().labelled(prediction_id)
-    except UnknownPrediction as error:
-        raise UnknownPrediction(NOT_TO_BE_SEEN) from error
-    if not may_see(found):
-        raise UnknownPrediction(NOT_TO_BE_SEEN)
-    return found
+        if found.prediction.visitor == visitor() or is_labeller():
+            return found
+    raise UnknownPrediction(NOT_TO_BE_SEEN)
 
 
 def shown(view: str, filters: Filters) -> Batch:
@@ -188,11 +171,6 @@ def undo(count: int) -> None:
         return
     here.picked = last.prediction_id
     st.session_state.view = last.view
-
-
-def pick(prediction_id: str) -> None:
-    """Select one that is shown."""
-    progress().picked = prediction_id
 
 
 def go_older(after: Cursor) -> None:

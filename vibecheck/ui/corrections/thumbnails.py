@@ -1,6 +1,8 @@
 """The thumbnails of the vibe checks around the one to label, and buttons to newer and older pages."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -14,6 +16,14 @@ from vibecheck.ui.shared import app, face_pictures
 from vibecheck.ui.shared.presses import once
 from vibecheck.ui.shared.visitor import local
 
+GRID = "face_grid"  # its key
+
+_grid = st.components.v2.component(
+    "vibecheck_face_grid",
+    js=Path(__file__).with_name("face_grid.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
 
 def around(view: str, shown: Batch) -> None:
     """The thumbnails of this page, and buttons to newer and older pages."""
@@ -22,8 +32,7 @@ def around(view: str, shown: Batch) -> None:
     with st.container(key="around"):
         if view == "mine" and those:
             your_vibes.show()
-        thumbs = [_thumb(each, shown.current, plays.get(each.prediction.id)) for each in those]
-        face_pictures.grid(thumbs, session.pick)
+        grid([_thumb(each, shown.current, plays.get(each.prediction.id)) for each in those])
     if view in QUEUES or not those:
         return
     with st.container(horizontal=True, horizontal_alignment="distribute"):
@@ -37,10 +46,31 @@ def around(view: str, shown: Batch) -> None:
         )  # fmt: skip
 
 
+def grid(thumbs: Sequence[dict[str, Any]]) -> None:
+    """Draw thumbnails. The one that is pressed is selected before the next run."""
+
+    def picked() -> None:
+        pressed = just_pressed()
+        if pressed in [thumb["id"] for thumb in thumbs]:  # the browser may send anything
+            session.progress().picked = pressed
+
+    # The number tells the browser that the page has answered, even if the thumbs are the same.
+    answers = st.session_state["face_grid_answers"] = st.session_state.get("face_grid_answers", 0) + 1
+    _grid(key=GRID, data={"thumbs": thumbs, "answers": answers}, on_picked_change=picked)
+
+
+def just_pressed() -> Any:
+    """The id that the browser says was just pressed in the grid, unchecked; None in every other run."""
+    return getattr(st.session_state.get(GRID), "picked", None)
+
+
 def _thumb(
     each: LabelledPrediction, current: LabelledPrediction, plays: Sequence[Play] | None
-) -> face_pictures.Thumb:
-    """The thumbnail of a vibe check; with `plays`, for one's own, it says when it was and what played."""
+) -> dict[str, Any]:
+    """The thumbnail of a vibe check, as `face_grid.js` draws it.
+
+    With `plays`, for one's own, it says when it was and what played.
+    """
     prediction = each.prediction
     emotion = BY_NAME[prediction.mood]
     title = f"{emotion.title} {prediction.confidence:.0%}"
@@ -53,14 +83,14 @@ def _thumb(
     if plays is not None:
         when = f"{local(prediction.made_at):%d %b, %H:%M}"
         note = "\n".join((when, your_vibes.playlist(plays)))
-    return face_pictures.Thumb(
-        id=prediction.id,
-        src=face_pictures.thumbnail(prediction.id) if prediction.picture_kept else "",
-        emoji=emotion.emoji,
-        title=title,
-        colour=emotion.colour,
-        says=f"{title}, {local(prediction.made_at):%d %b %H:%M}, {said}",
-        mark=mark,
-        current=prediction.id == current.prediction.id,
-        note=note,
-    )
+    return {
+        "id": prediction.id,
+        "src": face_pictures.thumbnail(prediction.id) if prediction.picture_kept else "",
+        "emoji": emotion.emoji,
+        "title": title,
+        "colour": emotion.colour,
+        "says": f"{title}, {local(prediction.made_at):%d %b %H:%M}, {said}",
+        "mark": mark,
+        "current": prediction.id == current.prediction.id,
+        "note": note,
+    }

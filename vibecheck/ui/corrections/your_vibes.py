@@ -32,18 +32,13 @@ def show() -> None:
     )  # fmt: skip
 
 
-def mood_of(each: LabelledPrediction) -> str:
-    """The mood as its visitor or a labeller corrected it, else as the model read it."""
-    return (each.label and each.label.mood) or each.prediction.mood
-
-
 def playlist(plays: Sequence[Play]) -> str:
     """The name of the playlist that was suggested last; empty if none was."""
     return plays[-1].playlist_name if plays else ""
 
 
 def _step(each: LabelledPrediction) -> str:
-    mood = BY_NAME[mood_of(each)]
+    mood = BY_NAME[(each.label and each.label.mood) or each.prediction.mood]  # as corrected, else as read
     said = f"{local(each.prediction.made_at):%d %b, %H:%M}: {mood.adjective}"
     if mood.name != each.prediction.mood:
         said += f", corrected from {BY_NAME[each.prediction.mood].adjective}"

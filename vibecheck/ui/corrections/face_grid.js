@@ -74,10 +74,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   labelledAt = -PATIENCE; // the next face has arrived
   tell();
-  window.addEventListener("keydown", keepEnter, true);
-  window.addEventListener("keydown", oneKeyAFace, true);
-  return () => {
-    window.removeEventListener("keydown", keepEnter, true);
-    window.removeEventListener("keydown", oneKeyAFace, true);
-  };
+  const listening = new AbortController();
+  for (const hear of [keepEnter, oneKeyAFace])
+    window.addEventListener("keydown", hear, { capture: true, signal: listening.signal });
+  return () => listening.abort();
 }
