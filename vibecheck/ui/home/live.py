@@ -150,13 +150,6 @@ def _streamer() -> WebRtcStreamerContext:
         # Always given: without it, streamlit-webrtc would send a token for models to a relay service.
         rtc_configuration={"iceServers": [] if _on_this_machine() else list(relay().servers)},
         media_stream_constraints=CONSTRAINTS,
-        video_html_attrs={
-            "autoPlay": True,
-            "controls": False,
-            "muted": True,
-            "playsInline": True,
-            "style": {"width": "100%", "borderRadius": "12px"},
-        },
         media_toggle_controls=False,
         on_change=_changed,
     )
