@@ -299,15 +299,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const stopped = () => {
     if (live) card.stop();
   };
-  window.addEventListener("click", checked, true);
-  window.addEventListener("vibecheck-mark", heard);
-  window.addEventListener("vibecheck-stop", stopped);
-  window.addEventListener("keydown", keyed, true);
-  card.unlisten = () => {
-    window.removeEventListener("click", checked, true);
-    window.removeEventListener("vibecheck-mark", heard);
-    window.removeEventListener("vibecheck-stop", stopped);
-    window.removeEventListener("keydown", keyed, true);
-  };
+  const listening = new AbortController();
+  const { signal } = listening;
+  window.addEventListener("click", checked, { capture: true, signal });
+  window.addEventListener("vibecheck-mark", heard, { signal });
+  window.addEventListener("vibecheck-stop", stopped, { signal });
+  window.addEventListener("keydown", keyed, { capture: true, signal });
+  card.unlisten = () => listening.abort();
   return card.unlisten;
 }

@@ -23,16 +23,14 @@ export default function ({ data, setTriggerValue, setStateValue }) {
   leave();
   enter();
   const watch = setInterval(enter, 100); // the frame loads later than this, and again with each visit of the page
-  const choose = (event) => setTriggerValue("way", event.detail);
-  const start = () => setTriggerValue("started", true);
-  window.addEventListener("vibecheck-way", choose);
-  window.addEventListener("vibecheck-start", start);
-  window.addEventListener("vibecheck-socket", enter);
+  const listening = new AbortController();
+  const listen = (name, hear) => window.addEventListener(`vibecheck-${name}`, hear, { signal: listening.signal });
+  listen("way", ({ detail }) => setTriggerValue("way", detail));
+  listen("start", () => setTriggerValue("started", true));
+  listen("socket", enter);
   leave = () => {
     clearInterval(watch);
-    window.removeEventListener("vibecheck-way", choose);
-    window.removeEventListener("vibecheck-start", start);
-    window.removeEventListener("vibecheck-socket", enter);
+    listening.abort();
   };
   return leave;
 }
