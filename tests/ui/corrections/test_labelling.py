@@ -139,7 +139,7 @@ def test_correction_offers_to_keep_the_face_crop_still_in_memory(open_page, add,
     assert "Keep this face crop" in text(page) and store.picture(made.id) is None
     page = page.button(key="keep_it").click().run()
     assert store.picture(made.id) == face()
-    assert "Keep this face crop" not in text(page) and held.crop() is None
+    assert "Keep this face crop" not in text(page) and held.crop is None
 
 
 def test_undo_removes_only_labels_of_this_session_and_goes_back_to_them(open_page, add, store):

@@ -6,11 +6,11 @@ CROP, OTHER = Crop("0" * 32, b"a face"), Crop("1" * 32, b"another")
 
 def test_crop_is_held_until_it_is_released():
     held = HeldCrop()
-    assert held.crop() is None
+    assert held.crop is None
     held.hold(CROP)
-    assert held.crop() == CROP
+    assert held.crop == CROP
     held.let_go()
-    assert held.crop() is None
+    assert held.crop is None
     held.let_go()
 
 
@@ -18,14 +18,14 @@ def test_only_the_newest_crop_is_held():
     held = HeldCrop()
     held.hold(CROP)
     held.hold(OTHER)
-    assert held.crop() == OTHER
+    assert held.crop == OTHER
     held.let_go()
 
 
 def test_held_crop_expires():
     held = HeldCrop(seconds=0.05)
     held.hold(CROP)
-    wait_for(lambda: held.crop() is None)
+    wait_for(lambda: held.crop is None)
 
 
 def test_expiry_of_an_older_crop_does_not_release_the_newer_one():
@@ -33,5 +33,5 @@ def test_expiry_of_an_older_crop_does_not_release_the_newer_one():
     held.hold(CROP)
     held.hold(OTHER)
     held._expire(CROP)  # its timer had already fired
-    assert held.crop() == OTHER
+    assert held.crop == OTHER
     held.let_go()

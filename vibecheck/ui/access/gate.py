@@ -75,7 +75,6 @@ def _sign_out_all() -> None:
 
 
 def _way_in(needed: Role) -> None:
-    """How to get access."""
     try:
         known = providers()
     except SettingsError as error:

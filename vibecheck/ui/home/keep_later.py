@@ -32,22 +32,17 @@ class HeldCrop:
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._crop: Crop | None = None
+        self.crop: Crop | None = None  # None once it was dropped or has expired
         self._timer: threading.Timer | None = None
 
     def hold(self, crop: Crop) -> None:
         """Hold this crop, and drop the one before."""
         with self._lock:
             self._stop()
-            self._crop = crop
+            self.crop = crop
             self._timer = threading.Timer(self._seconds, self._expire, [crop])
             self._timer.daemon = True
             self._timer.start()
-
-    def crop(self) -> Crop | None:
-        """The crop, unless it was dropped or has expired."""
-        with self._lock:
-            return self._crop
 
     def let_go(self) -> None:
         """Drop the crop, if there is one."""
@@ -56,13 +51,13 @@ class HeldCrop:
 
     def _expire(self, crop: Crop) -> None:
         with self._lock:
-            if self._crop is crop:  # and not a newer one by now
+            if self.crop is crop:  # and not a newer one by now
                 self._stop()
 
     def _stop(self) -> None:
         if self._timer:
             self._timer.cancel()
-        self._crop = self._timer = None
+        self.crop = self._timer = None
 
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=HeldCrop.let_go)
@@ -82,7 +77,7 @@ def let_go() -> None:
 
 def waiting() -> str | None:
     """The id of the vibe check whose crop is held, if any."""
-    crop = _held().crop()
+    crop = _held().crop
     return crop.prediction_id if crop else None
 
 
@@ -93,7 +88,7 @@ def ask(prediction: Prediction, label: str | None) -> None:
         with place:
             theme.quiet("Your face crop is kept. Thank you. You can delete it on About.")
         return
-    crop = _held().crop()
+    crop = _held().crop
     corrected = label in NAMES and label != prediction.mood
     if crop is None or crop.prediction_id != prediction.id or not corrected:
         return

@@ -1,6 +1,7 @@
 """The mood card: the live mood, or the result of a vibe check with its face (see `mood_card.js`)."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +27,9 @@ HOW = {
     "upload": "Choose a picture or a short video.",
 }
 READY = "Press “Check my vibe”."
-MOODS = [
-    {
-        "name": emotion.name,
-        "title": emotion.title,
-        "adjective": emotion.adjective,
-        "headline": emotion.headline,
-        "emoji": emotion.emoji,
-        "colour": emotion.colour,
-    }
-    for emotion in EMOTIONS
-]
+MOODS = [asdict(emotion) | {"headline": emotion.headline} for emotion in EMOTIONS]
 
 SCRIPT = Path(__file__).with_name("mood_card.js")
-
 _card = st.components.v2.component(
     "vibecheck_mood_card", js=SCRIPT.read_text(encoding="utf-8"), isolate_styles=False
 )
@@ -58,7 +48,6 @@ def draw(
     whose number was pressed on the keyboard; it is None if nothing is asked. An answer to another result,
     which was still on the visitor's screen, is ignored.
     """
-
     last = ""
 
     def pressed() -> None:
@@ -94,9 +83,9 @@ def shown(result: Result) -> dict[str, Any]:
     """A result as the card draws it."""
     prediction = result.prediction
     if prediction is None:
-        return {"key": f"picked-{result.mood}", "label": "You picked", "mood": result.mood, "hint": ""}
+        return {"key": result.key, "label": "You picked", "mood": result.mood, "hint": ""}
     return {
-        "key": prediction.id,
+        "key": result.key,
         "label": "You say" if result.said else "You look",
         "mood": result.heard,
         "face": face_pictures.as_data(result.face) if result.face else "",

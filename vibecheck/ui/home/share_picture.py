@@ -150,7 +150,6 @@ def _lines(text: str, font: ImageFont.FreeTypeFont) -> list[str]:
 
 
 def _cut(line: str, font: ImageFont.FreeTypeFont) -> str:
-    """A line, truncated if it is too long."""
     while font.getlength(line) > RIGHT - TEXT_LEFT:
         line = f"{line.removesuffix('…')[:-1]}…"
     return line

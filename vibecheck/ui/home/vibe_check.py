@@ -221,15 +221,14 @@ def restore(keep: Keep) -> None:
 def follow_labels(prediction_id: str) -> None:
     """Update the newest result if it is this vibe check, whose labels another page has changed."""
     newest = result()
-    if newest is not None and newest.prediction is not None and newest.prediction.id == prediction_id:
+    if newest is not None and newest.key == prediction_id:
         with suppress(RecordsError):  # the label is recorded; the page shows it after the next reload
             st.session_state.result = replace(newest, said=_said(app.store().feedback_of(prediction_id)))
 
 
 def _said(labels: Sequence[Feedback]) -> str:
     """The mood in this visitor's last label; empty if they gave none, or cannot tell."""
-    mine = [each.mood for each in labels if each.given_by == visitor()]
-    return (mine[-1] or "") if mine else ""
+    return next((each.mood or "" for each in reversed(labels) if each.given_by == visitor()), "")
 
 
 def playing() -> Playing | None:
@@ -266,8 +265,7 @@ def suggest(result: Result, mode: Mode, again: bool = False) -> Suggestion:
 
 def _play(result: Result, suggestion: Suggestion) -> None:
     st.session_state.playing = Playing(result.key, result.heard, suggestion)
-    heard: list[str] = st.session_state.setdefault("suggested", [])
-    heard.append(suggestion.playlist.id)
+    st.session_state.setdefault("suggested", []).append(suggestion.playlist.id)
 
 
 def answer(prediction: Prediction, label: str) -> None:
@@ -283,5 +281,5 @@ def answer(prediction: Prediction, label: str) -> None:
         return
     st.session_state.note = ""
     newest = result()
-    if newest is not None and newest.prediction is not None and newest.prediction.id == prediction.id:
+    if newest is not None and newest.key == prediction.id:
         st.session_state.result = replace(newest, said=label)
