@@ -1,12 +1,10 @@
 """The content of a registry as records outside the database, and merging such records into a registry."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from sqlalchemy import Connection, delete, insert, select
 
 from vibecheck.models import registry_rows
@@ -35,15 +33,13 @@ class VersionRecord:
     origin: Text
     source: Text
     metrics: dict[str, Any]
-    registered_at: datetime
+    registered_at: AwareDatetime
     trained_on: Annotated[tuple[Id, ...], Field(max_length=1_000_000)]
     deleted: Annotated[tuple[Id, ...], Field(max_length=1_000_000)]
     challenger: bool
     learned: Annotated[tuple[LearnedCalibration, ...], Field(max_length=100_000)] = ()
 
     def __post_init__(self) -> None:
-        if self.registered_at.utcoffset() is None:
-            raise ValueError("a time must carry a time zone")
         if any(each.version != self.version for each in self.learned):
             raise ValueError("a calibration belongs to one version")
 
@@ -78,25 +74,24 @@ def merge(connection: Connection, found: Sequence[VersionRecord], told: Collecti
     here = set(connection.execute(select(registered_models.c.version)).scalars())
     new = [record for record in found if record.version not in here]
     for record in new:
-        metrics = json.loads(json.dumps(record.metrics))
         registry_rows.add(
-            connection, record.version, record.origin, record.source, metrics, record.registered_at
+            connection, record.version, record.origin, record.source, record.metrics, record.registered_at
         )
         registry_rows.learn(connection, record.version, record.trained_on)
         learned_from.mark_these(connection, record.version, record.deleted, database_now(connection))
     for record in found:
         calibration_rows.merge(connection, record.learned)
+    history = sorted(set(told), key=lambda each: each.made_at)
     mine = set(registry_rows.promotions_of(connection))
     undecided = all(each.kind == "first" for each in mine)
     if undecided and told:
         # Nobody decided on the first model of a new disk.
         connection.execute(delete(promotions))
         mine = set()
-    if missing := sorted(set(told) - mine, key=lambda each: each.made_at):
+    if missing := [each for each in history if each not in mine]:
         connection.execute(insert(promotions), [asdict(each) for each in missing])
     if undecided:
-        known = here | {record.version for record in new}
-        _restore_champion(connection, sorted(told, key=lambda each: each.made_at), known)
+        _restore_champion(connection, history, here | {record.version for record in new})
         waiting = [record.version for record in found if record.challenger]
         aliases = registry_rows.aliases_of(connection)
         if waiting and CHALLENGER not in aliases and aliases.get(CHAMPION) != waiting[-1]:
