@@ -58,7 +58,7 @@ def live(
 @app.command()
 def beside(
     turns: Annotated[int, typer.Option(min=1, help="Times without and with training.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Live video without and with a training run on the same machine: the rate it keeps."""
     from benchmarks.beside import run
@@ -137,7 +137,7 @@ def everything(as_json: Json = False, record: Record = False) -> None:
 @app.command()
 def influence(
     weeks: Annotated[int, typer.Option(min=1, help="Simulated weeks of each scenario.")] = 2000,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """How far a few keen or hostile visitors move the accuracy: coverage of its interval, simulated."""
     from benchmarks.influence import run
@@ -148,7 +148,7 @@ def influence(
 @app.command()
 def noise(
     runs: Annotated[int, typer.Option(min=1, help="How often random labels are drawn.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Whether a model trained on random labels is ever promoted."""
     from benchmarks.noise import run
@@ -157,22 +157,21 @@ def noise(
 
 
 @app.command()
-def proof(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> None:
+def proof(as_json: Json = False) -> None:
     """How often a challenger is proved, by which labels and by which test (simulated)."""
     from benchmarks.proof import labels_needed, one_after_another, over_years, returning, run
 
-    _print(run(), as_json)
-    _print(labels_needed(), as_json)
-    _print([one_after_another()], as_json)
-    _print([over_years()], as_json)
-    _print([returning()], as_json)
+    for rows in run, labels_needed:
+        _print(rows(), as_json)
+    for row in one_after_another, over_years, returning:
+        _print([row()], as_json)
 
 
 @app.command()
 def shadow(
     model: Annotated[Path, typer.Option(help="Folder of the shadow model, as inference --keep leaves it.")],
     presses: Annotated[int, typer.Option(min=1, help="Vibe checks in each block.")] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """How long a vibe check takes from the press to its record, with and without a shadow model."""
     from benchmarks.shadow import run
@@ -184,7 +183,7 @@ def shadow(
 def finetune(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s valid.parquet and test.parquet.")],
     runs: Annotated[int, typer.Option(min=1, help="Runs with other faces, with right and wrong labels.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """What fine-tuning costs, and what it brings on the faces of another camera."""
     from benchmarks.finetune import camera, cost
@@ -218,7 +217,7 @@ def calibration(
 @app.command()
 def soak(
     minutes: Annotated[float, typer.Option(min=0.1, help="How long the camera stays on.")] = 30.0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Memory of the real app while a real Chromium streams to it for half an hour."""
     from benchmarks.soak import run
@@ -234,14 +233,14 @@ def crash(
     kills: Annotated[int, typer.Option(min=1, help="How often the app is killed.")] = 100,
     seed: Annotated[int, typer.Option(help="Draws the moments.")] = 1,
     database: Annotated[str, typer.Option(help="URL of an empty database; else SQLite.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Kill the real app amid vibe checks and labels; look whether all that was acknowledged is there."""
     from benchmarks.crash import run
 
     with progress_bar() as bar:
         task = bar.add_task("Killing", total=kills)
-        rows = run(kills, seed, database_url=database, tell=lambda done: bar.update(task, completed=done))
+        rows = run(kills, seed, database, lambda done: bar.update(task, completed=done))
     _print(rows, as_json)
     if rows[0]["faultless"] != "True":
         raise typer.Exit(1)

@@ -170,17 +170,12 @@ def _draws(answers: Answers, mix: str, runs: int) -> Iterator[_Draw]:
         count = AUDITS[-1] * (1 + UNLABELLED)
         drawn = rng.choice(len(weights), count, p=chances / chances.sum())
         first, rest = drawn[: AUDITS[-1]], drawn[AUDITS[-1] :]
-        yield _Draw(
-            faces.take(first),
-            faces.probabilities[rest],
-            faces.take(~half),
-            weights[~half],
-        )
+        yield _Draw(faces.take(first), faces.probabilities[rest], faces.take(~half), weights[~half])
 
 
 def _ways(deployments: Sequence[tuple[Answers, str]], runs: int) -> list[dict]:
     """Error and loss of each way to calibrate by all 200 and 400 audits, the mean over all deployments."""
-    found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    rows = []
     for answers, mix in deployments:
         for each in _draws(answers, mix, runs):
             for n in AUDITS[2:]:
@@ -198,18 +193,11 @@ def _ways(deployments: Sequence[tuple[Answers, str]], runs: int) -> list[dict]:
                 }
                 for name, scaling in ways.items():
                     said, truth = scaling.apply(each.others.probabilities), each.others.truth
-                    log_loss = -np.log(said[np.arange(len(truth)), truth])
-                    found.setdefault((name, n), []).append(
-                        (
-                            calibration_error(said, truth, each.weights),
-                            float(np.average(log_loss, weights=each.weights)),
-                        )
-                    )
-    return [
-        {"way": name, "audits": n, "error": round(error, 4), "loss": round(loss, 4)}
-        for (name, n), pairs in found.items()
-        for error, loss in [np.mean(pairs, axis=0).tolist()]
-    ]
+                    error = calibration_error(said, truth, each.weights)
+                    loss = np.average(-np.log(said[np.arange(len(truth)), truth]), weights=each.weights)
+                    rows.append({"way": name, "audits": n, "error": error, "loss": loss})
+    means = pd.DataFrame(rows).groupby(["way", "audits"], sort=False, as_index=False).mean()
+    return means.round(4).to_dict("records")
 
 
 def _prior_shift(scaling: TemperatureScaling, unlabelled: np.ndarray) -> TemperatureScaling:
@@ -219,7 +207,7 @@ def _prior_shift(scaling: TemperatureScaling, unlabelled: np.ndarray) -> Tempera
     """
     manifest = Manifest.read(EMBEDDED)
     assumed = np.asarray(manifest.class_prior or [1.0] * len(NAMES)) ** (1 - manifest.prior_strength)
-    assumed = assumed / assumed.sum()
+    assumed /= assumed.sum()
     said, mix = scaling.apply(unlabelled), assumed
     for _ in range(200):
         shares = said * (mix / assumed)

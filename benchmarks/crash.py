@@ -9,6 +9,7 @@ import random
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -143,18 +144,10 @@ def _answer(tab: Visitor, shown: Shown, rng: random.Random) -> None:
             shown.on_its_way = None
 
 
-def run(
-    kills: int = 100,
-    seed: int = 1,
-    folder: Path | None = None,
-    database_url: str = "",
-    tell: Callable[[int], None] = lambda killed: None,
-) -> list[dict]:
-    """Kill the app so often, with its data in `folder` (or one that is deleted afterwards); see `crash`."""
-    if folder is None:
-        with tempfile.TemporaryDirectory() as temporary:
-            return run(kills, seed, Path(temporary), database_url, tell)
-    result = crash(kills, seed, folder, database_url, tell)
+def run(kills: int, seed: int, database_url: str, tell: Callable[[int], None]) -> list[dict]:
+    """One row, see `crash`."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = crash(kills, seed, Path(folder), database_url, tell)
     return [asdict(result) | {"faultless": str(result.faultless)}]
 
 
@@ -184,7 +177,7 @@ def crash(
     settings = Settings(data=folder / "data", database_url=database_url or None, model="embedded")
     store = Store.open(settings.records_url, settings.images_url)
     try:
-        return _judge(store, folder / "data" / "images", crowd, kills, served, began)
+        return _judge(store, settings, crowd, kills, served, began)
     finally:
         store.close()
 
@@ -224,13 +217,13 @@ def _come(crowd: Crowd, rng: random.Random, app: RunningApp, over: threading.Eve
     crowd.visit(url, rng, over)
 
 
-def _judge(store: Store, images: Path, crowd: Crowd, kills: int, served: int, began: float) -> Crashes:
-    seen, engine = crowd.seen, open_database(f"sqlite:///{images.parent / 'vibecheck.db'}")
+def _judge(store: Store, settings: Settings, crowd: Crowd, kills: int, served: int, began: float) -> Crashes:
+    seen, engine = crowd.seen, open_database(settings.records_url)
     stored = [prediction for prediction, _ in store.history()]
     by_id = {prediction.id: prediction for prediction in stored}
-    lost, altered, twice, half = [], [], [], []
-    ids = [each.id for each in seen]
-    twice += [f"{each} was shown twice" for each in {each for each in ids if ids.count(each) > 1}]
+    lost, altered, half = [], [], []
+    shown_ids = Counter(each.id for each in seen)
+    twice = [f"{each} was shown twice" for each, times in shown_ids.items() if times > 1]
     for shown in seen:
         prediction = by_id.get(shown.id)
         if prediction is None:
@@ -244,10 +237,14 @@ def _judge(store: Store, images: Path, crowd: Crowd, kills: int, served: int, be
     for prediction in stored:
         if problem := _half_written(store, prediction):
             half.append(f"{prediction.id}: {problem}")
-    if _summaries(engine) != _made_anew(engine):
+    kept = _summaries(engine)
+    with writing(engine) as connection:
+        rebuild(connection)
+    if kept != _summaries(engine):
         half.append("the summaries do not count what is there")
-    strays = store.pictures.remove_strays(datetime.now(UTC) + timedelta(minutes=1), _known(by_id))
-    left = {path.name for path in images.rglob("*") if path.is_file()}
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    strays = store.pictures.remove_strays(later, lambda ids: by_id.keys() & set(ids))
+    left = {path.name for path in (settings.data / "images").rglob("*") if path.is_file()}
     half += [f"{name} was left behind" for name in left - {each.picture_name for each in stored}]
     return Crashes(
         kills=kills,
@@ -264,10 +261,6 @@ def _judge(store: Store, images: Path, crowd: Crowd, kills: int, served: int, be
         half_written=half,
         unserved=crowd.unserved,
     )
-
-
-def _known(by_id: dict[str, Prediction]) -> Callable[[list[str]], set[str]]:
-    return lambda ids: by_id.keys() & set(ids)
 
 
 def _half_written(store: Store, prediction: Prediction) -> str:
@@ -287,12 +280,6 @@ def _summaries(engine: Engine) -> tuple[list, list]:
         counted = sorted(tuple(row) for row in connection.execute(daily.select()))
         judged = sorted((tuple(row) for row in connection.execute(outcomes.select())), key=repr)
     return [tuple(map(_rounded, row)) for row in counted], judged
-
-
-def _made_anew(engine: Engine) -> tuple[list, list]:
-    with writing(engine) as connection:
-        rebuild(connection)
-    return _summaries(engine)
 
 
 def _rounded(value: object) -> object:

@@ -3,19 +3,19 @@
 import asyncio
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Page
 
-from benchmarks.harness.running import CHROMIUM, NO_UDP, RunningApp, running_app
+from benchmarks.harness.running import NO_UDP, RunningApp, running_app
 from benchmarks.harness.slow_line import MOBILE, Line, slow_line
 from benchmarks.harness.visitors import event_loop
-from benchmarks.soak import FLAGS, webcam
+from benchmarks.soak import chromium
 
 PATIENCE = 120_000  # ms; a slow line takes a minute for the page
 SETTLE = 2_000  # ms
@@ -67,27 +67,25 @@ def run(seconds: float) -> list[dict]:
     with (
         running_app() as app,
         tempfile.TemporaryDirectory() as folder,
-        _chromium(Path(folder)) as open_context,
+        chromium(Path(folder), *NO_UDP) as open_page,
     ):
-        rows = [_measure("loopback", open_context(), app.url, seconds)]
+        rows = [_measure("loopback", open_page(), app.url, seconds)]
         with _behind(app, MOBILE) as url:
             line = f"{MOBILE.bits / 1e6:.1f} Mbit/s, {1000 * MOBILE.round_trip:.0f} ms"
-            rows.append(_measure(line, open_context(), url, seconds))
+            rows.append(_measure(line, open_page(), url, seconds))
     return [asdict(row) for row in rows]
 
 
-def _measure(line: str, context: BrowserContext, url: str, seconds: float) -> Fallback:
-    context.add_init_script(COUNT)
-    page = context.new_page()
+def _measure(line: str, page: Page, url: str, seconds: float) -> Fallback:
+    page.add_init_script(COUNT)
     page.set_default_timeout(PATIENCE)
-    page.route("**://open.spotify.com/**", lambda route: route.fulfill(status=200, body="Spotify"))
     first = _first_mood(page, url)
     again = _first_mood(page, url)
     page.wait_for_timeout(SETTLE)
     page.evaluate("Object.assign(counted, { frames: 0, bytes: 0, delays: [], from: performance.now() })")
     page.wait_for_timeout(1000 * seconds)
     counted = page.evaluate("({ ...counted, took: (performance.now() - counted.from) / 1000 })")
-    context.close()
+    page.context.close()
     return Fallback(
         line=line,
         first_mood_s=first,
@@ -117,13 +115,3 @@ def _behind(app: RunningApp, line: Line) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             asyncio.run_coroutine_threadsafe(proxy.__aexit__(None, None, None), loop).result(10)
-
-
-@contextmanager
-def _chromium(folder: Path) -> Iterator[Callable[[], BrowserContext]]:
-    """Opens contexts of a Chromium that may not use UDP."""
-    with sync_playwright() as playwright:
-        flags = [*FLAGS, *NO_UDP, f"--use-file-for-fake-video-capture={webcam(folder)}"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield lambda: browser.new_context(permissions=["camera"])
-        browser.close()

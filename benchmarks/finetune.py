@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from benchmarks.harness.models import random_vit
 from finetune.embedded.ferplus import Faces, read
 from finetune.metrics import report
 from vibecheck.emotions import NAMES
@@ -25,17 +26,18 @@ from vibecheck.vision.classifier import EMBEDDED, Classifier
 ROOT = Path(__file__).parents[1]
 LABELLED = 600
 WRONG = 0.2
+THREADS = 2
 CROPS, CROPS_VIT = 1000, 500
 
 
-def camera(data: Path, runs: int = 3, threads: int = 2) -> list[dict]:
+def camera(data: Path, runs: int) -> list[dict]:
     """What 600 labels of another camera's faces bring, with none and with a fifth of them wrong.
 
     Faces are drawn from FER+'s valid part, other ones of the test part judge, both as that camera has them
     and as they are.
     """
     valid, test = _clear(read(data / "valid.parquet")), _clear(read(data / "test.parquet"))
-    before = _accuracy(Classifier.load(EMBEDDED, threads), test)
+    before = _accuracy(Classifier.load(EMBEDDED, THREADS), test)
     rows = []
     for wrong in (0.0, WRONG):
         for seed in range(runs):
@@ -48,7 +50,7 @@ def camera(data: Path, runs: int = 3, threads: int = 2) -> list[dict]:
                 pictures = Path(folder) / "pictures"
                 _write(pictures, map(_another_camera, _colour(faces)), labels)
                 done = finetune(Path(folder), pictures, "embedded")
-                after = _accuracy(Classifier.load(done["folder"], threads), test)
+                after = _accuracy(Classifier.load(done["folder"], THREADS), test)
             rows.append(
                 {"labels wrong": wrong, "run": seed + 1, "kept of what was learned": done["mix"]}
                 | {f"{where} before": before[where][0] for where in before}
@@ -69,7 +71,7 @@ def cost(data: Path) -> list[dict]:
         with tempfile.TemporaryDirectory() as folder:
             some = faces.take(np.arange(count))
             _write(Path(folder) / "pictures", _colour(some), some.truth)
-            base = name if name == "embedded" else str(_vit(Path(folder) / "vit-b16"))
+            base = name if name == "embedded" else str(random_vit(Path(folder) / "vit-b16"))
             done = finetune(Path(folder), Path(folder) / "pictures", base)
         rows.append(
             {
@@ -164,16 +166,3 @@ def _accuracy(model: Classifier, faces: Faces) -> dict[str, tuple[float, float]]
     ways = {"other camera": _another_camera, "clean": lambda picture: picture}
     scores = {name: report(answers(alter), faces.truth) for name, alter in ways.items()}
     return {name: (each["accuracy"], each["balanced_accuracy"]) for name, each in scores.items()}
-
-
-def _vit(folder: Path) -> Path:
-    """A ViT-B/16 of random weights: right for time and memory, and for nothing else."""
-    import torch
-    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
-
-    torch.manual_seed(0)
-    labels = dict(enumerate(NAMES))
-    config = ViTConfig(id2label=labels, label2id={name: number for number, name in labels.items()})
-    ViTForImageClassification(config).save_pretrained(folder)
-    ViTImageProcessor().save_pretrained(folder)
-    return folder

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from vibecheck.emotions import NAMES
+from benchmarks.harness.models import random_vit
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.manifest import Manifest
 
@@ -62,19 +62,6 @@ def onnx(folder: Path, threads: int) -> Run:
     return lambda face: classifier.probabilities(face[np.newaxis, : classifier.side, : classifier.side])
 
 
-def random_vit(folder: Path) -> None:
-    """A ViT-B/16 of random weights, as `save_pretrained` writes it: right for speed and memory only."""
-    import torch
-    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
-
-    torch.manual_seed(0)
-    labels = dict(enumerate(NAMES))
-    config = ViTConfig(id2label=labels, label2id={name: i for i, name in labels.items()})
-    ViTForImageClassification(config).save_pretrained(folder)
-    ViTImageProcessor(size={"height": SIDE, "width": SIDE}).save_pretrained(folder)
-    Manifest(version="random-vit-b16").write(folder)
-
-
 def compiled(folder: Path, fp32: Path, int8: Path) -> None:
     """Beside `folder`, the same model as the app would run it, in full precision and in 8 bits."""
     import shutil
@@ -109,7 +96,7 @@ def make_models(folder: Path, fp32: Path, int8: Path) -> None:
 
 
 def _make_models(folder: Path, fp32: Path, int8: Path) -> None:
-    random_vit(folder)
+    Manifest(version="random-vit-b16").write(random_vit(folder))
     compiled(folder, fp32, int8)
 
 

@@ -4,7 +4,6 @@ One visitor's video runs at the same time, as in the app. Blocks with and withou
 so that whatever else the machine does slows both alike.
 """
 
-import shutil
 import tempfile
 import threading
 import time
@@ -15,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from skimage import data
 
+from benchmarks.harness.models import install
 from vibecheck import check
-from vibecheck.models.installed import Shelf
 from vibecheck.models.registry import Registry
 from vibecheck.models.shadow import ShadowModels
 from vibecheck.records.store import Store
@@ -38,7 +37,8 @@ def run(model: Path, presses: int, blocks: int = 4, every: float = 1.0) -> list[
         settings = Settings(data=Path(name), model="embedded")
         store = Store.open(settings.records_url, settings.images_url)
         with closing(Registry.open(settings)) as registry:
-            _install(settings, registry, model)
+            install(registry, settings.data, model, NAME)
+            registry.challenge(NAME)
         reader, picture, stop = Reader.open(threads=settings.threads), data.astronaut(), threading.Event()
         video = threading.Thread(target=_stream, args=(reader, picture, stop))
         video.start()
@@ -73,16 +73,6 @@ def run(model: Path, presses: int, blocks: int = 4, every: float = 1.0) -> list[
         }
         for beside, ms in took.items()
     ]
-
-
-def _install(settings: Settings, registry: Registry, model: Path) -> None:
-    with Shelf(settings.data).building(NAME) as part:
-        for path in model.iterdir():
-            shutil.copy(path, part)
-        Manifest.read(model).model_copy(update={"version": NAME}).write(part)
-        Shelf(settings.data).place(NAME, part, {})
-    registry.register(NAME, "a benchmark", str(model), {}, datetime.now(UTC))
-    registry.challenge(NAME)
 
 
 def _stream(reader: Reader, picture: np.ndarray, stop: threading.Event) -> None:

@@ -7,7 +7,8 @@ A vibe is checked every so often. The memory of the app's process is written dow
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,15 +59,10 @@ def soak(minutes: float, folder: Path, tell: Callable[[float, float], None] = la
     app = RunningApp(folder / "log", VIBECHECK_DATA=str(folder / "data"), VIBECHECK_MODEL="embedded")
     try:
         app.ready()
-        with sync_playwright() as playwright:
-            flags = [*FLAGS, f"--use-file-for-fake-video-capture={webcam(folder)}"]
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-            page = browser.new_context(permissions=["camera"]).new_page()
-            page.route("**://open.spotify.com/**", lambda route: route.fulfill(status=200, body="Spotify"))
+        with chromium(folder) as open_page:
+            page = open_page()
             page.goto(app.url)
-            result = _stream(page, app, minutes * 60, tell)
-            browser.close()
-            return result
+            return _stream(page, app, minutes * 60, tell)
     finally:
         app.stop()
 
@@ -129,10 +125,21 @@ def _start(page: Page) -> Frame:
     return frame
 
 
-def webcam(folder: Path) -> Path:
-    """A file that Chromium plays as its webcam, again and again."""
+@contextmanager
+def chromium(folder: Path, *flags: str) -> Iterator[Callable[[], Page]]:
+    """Opens pages of a Chromium, each in a profile of its own; its webcam plays a file again and again."""
     path = folder / "webcam.mjpeg"
     with path.open("wb") as out:
         for picture in moving_head(steps=90):
             Image.fromarray(picture).save(out, "JPEG", quality=90)
-    return path
+
+    def open_page() -> Page:
+        page = browser.new_context(permissions=["camera"]).new_page()
+        page.route("**://open.spotify.com/**", lambda route: route.fulfill(status=200, body="Spotify"))
+        return page
+
+    with sync_playwright() as playwright:
+        all_flags = [*FLAGS, *flags, f"--use-file-for-fake-video-capture={path}"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=all_flags)
+        yield open_page
+        browser.close()

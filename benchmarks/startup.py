@@ -2,21 +2,19 @@
 
 import asyncio
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.harness.clip import encodings
 from benchmarks.harness.crowd import join, leave
+from benchmarks.harness.models import install
 from benchmarks.harness.running import RunningApp, running_app
 from benchmarks.harness.session import open_session
-from vibecheck.models.installed import Shelf
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
-from vibecheck.vision.manifest import Manifest
 
 GROUPS = Path("/sys/fs/cgroup")
 LIMIT = 1_000_000_000  # bytes: a free machine of Streamlit Community Cloud
@@ -35,9 +33,10 @@ def run(vit: Path | None = None) -> list[dict]:
         with running_app() as app:
             rows.append(_row(name, app, start, recordings))
     if vit is not None:
-        with _limited(LIMIT) as (before, kind), running_app(before=before, VIBECHECK_MODEL="embedded") as app:
+        with _limited(LIMIT) as (before, kind), running_app(before=before) as app:
             start = time.perf_counter()
-            _install(app.data, vit)
+            with closing(Registry.open(Settings(data=app.data))) as registry:
+                install(registry, app.data, vit, "vit")
             row = _row(f"ViT-B/16 int8, 1 GB by {kind}", app, start, recordings, "vit")
             rows.append(row | {"healthy_s": None, "usable_s": None})
     return rows
@@ -53,15 +52,8 @@ def _row(
     """What happened to one app: when it answered, when its page could be used (and after how
     many seconds of a core), what it held. `ends` says whether it was still there at last.
     """
-    healthy = time.perf_counter() - start
-    row = {
-        "start": name,
-        "healthy_s": healthy,
-        "usable_s": None,
-        "core_s": None,
-        "idle_mb": None,
-        "streaming_mb": None,
-    }
+    row: dict = {"start": name, "healthy_s": time.perf_counter() - start}
+    row |= dict.fromkeys(("usable_s", "core_s", "idle_mb", "streaming_mb"))
     try:
         row |= asyncio.run(_use(app, start, recordings, version))
         ends = "runs"
@@ -94,31 +86,14 @@ async def _use(
 
 async def _until_it_runs(app: RunningApp, version: str) -> None:
     """Promote a version that is installed, and wait until the app has changed to it."""
-    registry = Registry.open(Settings(data=app.data))
-    try:
+    with closing(Registry.open(Settings(data=app.data))) as registry:
         registry.promote(version, "a measurement", datetime.now(UTC), override=True)
-    finally:
-        registry.close()
     async with asyncio.timeout(90):
         while True:
             await asyncio.sleep(2)
             async with open_session(app.url) as another:
                 if any(f"Model: {version}" in text for text in another.texts.values()):
                     return
-
-
-def _install(data: Path, folder: Path) -> None:
-    """Make a folder's model known to the app of a data folder, as the version "vit"."""
-    with Shelf(data).building("vit") as part:
-        for path in folder.iterdir():
-            shutil.copy(path, part)
-        Manifest.read(folder).model_copy(update={"version": "vit"}).write(part)
-        chosen = {"name": "int8", "ms": 0.0, "agreement": 1.0, "mean_difference": 0.0}
-        report = {"candidate": "int8", "candidates": [chosen], "faces": 0, "pytorch_ms": 0.0}
-        Shelf(data).place("vit", part, report)
-    registry = Registry.open(Settings(data=data))
-    registry.register("vit", "a model of random weights", "here", {}, datetime.now(UTC))
-    registry.close()
 
 
 @contextmanager

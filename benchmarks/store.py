@@ -16,7 +16,7 @@ import psutil
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-PREDICTIONS, LABELS, DAYS = 1_000_000, 200_000, 3 * 365
+DAYS = 3 * 365
 MB = 1_000_000
 
 

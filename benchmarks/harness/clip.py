@@ -19,17 +19,17 @@ BITRATE = 600_000
 SECONDS = 6
 
 
-def recording(fps: int, size: tuple[int, int] = (640, 480), seconds: int = SECONDS) -> list[np.ndarray]:
+def recording(fps: int, size: tuple[int, int] = (640, 480)) -> list[np.ndarray]:
     """The recorded actor at `fps` frames a second, as W x H; a moving portrait where he is not here.
 
     Each picture is H x W x 3 uint8 RGB.
     """
     if not RECORDED.is_file():
-        return moving_head(size[::-1], seconds * fps)
+        return moving_head(size[::-1], SECONDS * fps)
     pictures: list[np.ndarray] = []
     with av.open(str(RECORDED)) as video:
         for frame in video.decode(video=0):
-            if len(pictures) == seconds * fps:
+            if len(pictures) == SECONDS * fps:
                 break
             if frame.time * fps >= len(pictures):
                 picture = cv2.resize(frame.to_ndarray(format="rgb24"), size, interpolation=cv2.INTER_LINEAR)

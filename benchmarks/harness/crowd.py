@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCSessionDescription
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from benchmarks.harness.clip import Playback
 from benchmarks.harness.session import Session
-from vibecheck.video.webrtc import CHANNEL
+from benchmarks.harness.visitors import connection_of
 from vibecheck.video.websocket import PROTOCOL
 
 PATIENCE = 60.0  # s
@@ -85,15 +85,9 @@ async def join_by_socket(session: Session, url: str, pictures: Sequence[bytes]) 
 
 async def join(session: Session, recordings: Mapping[int, Sequence[bytes]]) -> Visitor:
     """Press START on an open page: stream the recordings (see `clip.encodings`), until `leave`."""
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     camera = Playback(recordings)
+    connection = connection_of(camera, lambda message: visitor.take(message))
     visitor = Visitor(session, connection, camera)
-    connection.addTrack(camera)
-    connection.getTransceivers()[0].direction = "sendonly"
-    channel = connection.createDataChannel(
-        "marks", negotiated=True, id=CHANNEL, ordered=False, maxRetransmits=0
-    )
-    channel.on("message", visitor.take)
     connected = asyncio.Event()
 
     @connection.on("connectionstatechange")

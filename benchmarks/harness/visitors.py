@@ -64,6 +64,18 @@ class Camera(MediaStreamTrack):
         return frame
 
 
+def connection_of(camera: MediaStreamTrack, take: Callable[[str], None]) -> RTCPeerConnection:
+    """A connection that is to send the camera's video, and passes the marks that come back to `take`."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.addTrack(camera)
+    connection.getTransceivers()[0].direction = "sendonly"
+    channel = connection.createDataChannel(
+        "marks", negotiated=True, id=CHANNEL, ordered=False, maxRetransmits=0
+    )
+    channel.on("message", take)
+    return connection
+
+
 async def visit(
     exchange: Callable[[str], Awaitable[str]],
     pictures: Sequence[np.ndarray],
@@ -75,21 +87,15 @@ async def visit(
 
     `exchange` hands an SDP offer to the app and returns its answer.
     """
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     camera = Camera(pictures, fps)
-    connection.addTrack(camera)
-    connection.getTransceivers()[0].direction = "sendonly"
     marks: list[dict] = []
     first = asyncio.Event()
-    channel = connection.createDataChannel(
-        "marks", negotiated=True, id=CHANNEL, ordered=False, maxRetransmits=0
-    )
 
-    @channel.on("message")
-    def on_mark(message: str) -> None:
+    def take(message: str) -> None:
         marks.append(json.loads(message))
         first.set()
 
+    connection = connection_of(camera, take)
     await connection.setLocalDescription(await connection.createOffer())
     answer = await exchange(connection.localDescription.sdp)
     await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))

@@ -57,9 +57,7 @@ class Visitor:
         for name, value in (cookies or {}).items():
             self.http.cookies.set(name, value, domain=parts.hostname)
         # As a browser does: the page, which sets cookies and may lead elsewhere, then the connection.
-        loaded = self.http.get(
-            f"{self.url}/{page}?{query}" if query else f"{self.url}/{page}", timeout=patience
-        )
+        loaded = self.http.get(f"{self.url}/{page}", params=query, timeout=patience)
         self.status, self.query = loaded.status_code, urlsplit(loaded.url).query
         self.http.get(f"{self.url}/_stcore/health", timeout=patience)  # sets Streamlit's cookie
         self._placed: dict[tuple[int, ...], tuple[Element, str]] = {}
@@ -231,9 +229,7 @@ class Visitor:
 
     def _drop_unused(self) -> None:
         """Forget the state of widgets that are no longer on the page, as a browser does."""
-        shown = {
-            getattr(getattr(each, each.WhichOneof("type") or "empty"), "id", "") for each in self.elements
-        }
+        shown = {self.id_of(each) for each in self.elements}
         self._widgets = {name: state for name, state in self._widgets.items() if name in shown}
 
     def _place(self, message: ForwardMsg) -> None:
