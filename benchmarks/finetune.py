@@ -92,7 +92,7 @@ def finetune(folder: Path, pictures: Path, base: str) -> dict:
     data = folder / "data"
     command = [sys.executable, "-m", "finetune", "--source", str(pictures), "--crops", "--base", base]
     environment = os.environ | {"VIBECHECK_DATA": str(data), "PYTHONPATH": str(ROOT)}
-    planned = _lines([*command, "--dry-run", "--json"], environment)[-1]
+    plan, _, _ = _measured([*command, "--dry-run", "--json"], environment)
     began = time.monotonic()
     events, core_seconds, peak = _measured([*command, "--no-proof", "--json"], environment)
     minutes = (time.monotonic() - began) / 60
@@ -104,13 +104,8 @@ def finetune(folder: Path, pictures: Path, base: str) -> dict:
         "minutes": minutes,
         "core_minutes": core_seconds / 60,
         "peak_mb": peak,
-        "estimate": planned["estimate"],
+        "estimate": plan[-1]["estimate"],
     }
-
-
-def _lines(command: Sequence[str], environment: dict[str, str]) -> list[dict]:
-    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def _measured(command: Sequence[str], environment: dict[str, str]) -> tuple[list[dict], float, float]:

@@ -10,6 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -87,12 +88,8 @@ def compiled(folder: Path, fp32: Path, int8: Path) -> None:
 
 def make_models(folder: Path, fp32: Path, int8: Path) -> None:
     """A ViT-B/16 and, beside it, the same as the app runs it; in a process that gives its memory back."""
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_make_models, args=(folder, fp32, int8))
-    process.start()
-    process.join()
-    if process.exitcode:
-        raise SystemExit(process.exitcode)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_make_models, folder, fp32, int8).result()
 
 
 def _make_models(folder: Path, fp32: Path, int8: Path) -> None:

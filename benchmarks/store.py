@@ -1,13 +1,13 @@
 """The records at size: how long the dashboard's data takes, and what it costs in memory."""
 
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,11 +38,8 @@ def run(predictions: int, folder: Path | None) -> list[dict]:
         file = place / "vibecheck.db"
         if not file.is_file():
             _fill(file, predictions)
-        command = [sys.executable, "-m", "benchmarks.store", str(file)]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode:
-            raise RuntimeError(answer.stderr)
-        return json.loads(answer.stdout)
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return [asdict(row) for row in pool.submit(measure, file).result()]
 
 
 def measure(file: Path) -> list[Measured]:
@@ -121,7 +118,3 @@ def _fill(file: Path, predictions: int) -> None:
     engine = open_database(f"sqlite:///{file}")
     fill(engine, predictions, DAYS, datetime.now(UTC))
     engine.dispose()
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps([asdict(row) for row in measure(Path(sys.argv[1]))]))

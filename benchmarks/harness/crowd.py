@@ -5,10 +5,9 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from aiortc import RTCSessionDescription
-from websockets.asyncio.client import connect
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from benchmarks.harness.clip import Playback
@@ -20,18 +19,12 @@ PATIENCE = 60.0  # s
 SOCKET_FPS = 10  # as in stage_socket.js
 
 
-class Closes(Protocol):
-    """A connection of either kind."""
+@dataclass
+class SocketCamera:
+    """A webcam of `stage_socket.js`: JPEGs, one in flight, at most `wanted` a second."""
 
-    async def close(self) -> None:
-        """End it."""
-
-
-class Sends(Protocol):
-    """What counts the frames that were sent, and is told how many a second are wanted."""
-
-    sent: int
-    wanted: int
+    sent: int = 0
+    wanted: int = SOCKET_FPS
 
 
 @dataclass
@@ -39,8 +32,8 @@ class Visitor:
     """One visitor: what they send, and the marks that come back."""
 
     session: Session
-    connection: Closes
-    camera: Sends
+    connection: RTCPeerConnection | ClientConnection
+    camera: Playback | SocketCamera
     marks: int = 0
     mark: dict = field(default_factory=dict)  # the newest
     seen: asyncio.Event = field(default_factory=asyncio.Event)  # set with the first mark
@@ -52,14 +45,6 @@ class Visitor:
         self.mark = json.loads(message)
         self.camera.wanted = self.mark["frames"]
         self.seen.set()
-
-
-@dataclass
-class SocketCamera:
-    """A webcam of `stage_socket.js`: JPEGs, one in flight, at most so many a second."""
-
-    sent: int = 0
-    wanted: int = SOCKET_FPS
 
 
 async def join_by_socket(session: Session, url: str, pictures: Sequence[bytes]) -> Visitor:

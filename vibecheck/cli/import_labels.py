@@ -19,7 +19,6 @@ from vibecheck.settings import Settings
 from vibecheck.vision.picture_folders import left_out_sentence
 
 if TYPE_CHECKING:
-    from vibecheck.importing.importer import ImportedPicture
     from vibecheck.importing.label_files import RefusedPicture
     from vibecheck.vision.reader import Reader
 
@@ -36,21 +35,6 @@ class ImportSummary:
     left_out: Counter[str] = field(default_factory=Counter)
     agreed: int = 0
     refused: list["RefusedPicture"] = field(default_factory=list)
-
-    def note(self, outcome: "ImportedPicture | RefusedPicture") -> None:
-        """Count one outcome."""
-        from vibecheck.importing.label_files import RefusedPicture
-
-        if isinstance(outcome, RefusedPicture):
-            self.refused.append(outcome)
-            return
-        self.counts[outcome.status.value] += 1
-        self.agreed += outcome.agreed
-
-    @property
-    def imported(self) -> int:
-        """How many of the pictures are in the records now, new and known."""
-        return sum(self.counts.values())
 
     def as_json(self) -> str:
         """One object, with all refusals."""
@@ -72,8 +56,8 @@ class ImportSummary:
         typer.echo(f"{sentence}, {len(self.refused)} refused.")
         if sentence := left_out_sentence(self.left_out):
             typer.echo(sentence)
-        if self.imported:
-            typer.echo(f"{self.model} agrees with the label in {self.agreed / self.imported:.0%} of them.")
+        if imported := self.counts.total():
+            typer.echo(f"{self.model} agrees with the label in {self.agreed / imported:.0%} of them.")
         if not self.refused:
             return
         table = Table("row", "picture", "refused because", box=None, pad_edge=False)
@@ -125,7 +109,11 @@ def import_labels(
         )
         task = progress.add_task("Importing", total=total)
         for outcome in importer.run(label_files.read(labels, pictures, summary.left_out)):
-            summary.note(outcome)
+            if isinstance(outcome, label_files.RefusedPicture):
+                summary.refused.append(outcome)
+            else:
+                summary.counts[outcome.status.value] += 1
+                summary.agreed += outcome.agreed
             progress.advance(task)
     if as_json:
         typer.echo(summary.as_json())
