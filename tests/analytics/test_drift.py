@@ -18,7 +18,7 @@ def mix(moods: tuple[int, ...], light: tuple[int, ...] | None = None) -> Mix:
 
 def test_the_same_mix_does_not_drift():
     found = drift(mix(EVEN), mix(tuple(3 * n for n in EVEN)))
-    assert found.enough and found.drifting == ()
+    assert found.shifts and found.drifting == ()
     assert {shift.distance for shift in found.shifts} == {0.0}
 
 
@@ -42,8 +42,8 @@ def test_negligible_difference_is_not_drift_despite_many_predictions():
 
 
 def test_too_few_predictions_give_no_verdict():
-    assert not drift(mix((7,) * 7), mix(EVEN)).enough
-    assert not drift(mix((0,) * 7), mix((0,) * 7)).enough
+    assert not drift(mix((7,) * 7), mix(EVEN)).shifts
+    assert not drift(mix((0,) * 7), mix((0,) * 7)).shifts
 
 
 @given(

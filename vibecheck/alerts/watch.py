@@ -1,7 +1,7 @@
 """Looks for alerts every few minutes, and sends each of them once, however many processes look.
 
-What was sent is noted in the records. A process claims an alert before it sends it; if it fails or dies, any
-process may claim it again after a while.
+A process claims an alert in the records before it sends it; if it fails or dies, any process may claim it
+again after a while.
 """
 
 import logging

@@ -45,10 +45,7 @@ def post(url: str, alert: Alert, deployment: str) -> None:
 
 
 def reachable(url: str) -> str:
-    """Checks that the webhook's server answers, without sending anything to the webhook itself.
-
-    Returns a sentence. Raises AlertNotSent.
-    """
+    """Checks that the webhook's server answers, without posting; returns a sentence. Raises AlertNotSent."""
     parts = urlsplit(url)
     _request("HEAD", f"{parts.scheme}://{parts.netloc}/", url)
     return f"{parts.hostname} answers. Alerts go there; the first one shows whether it takes them."

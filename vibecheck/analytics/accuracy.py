@@ -63,10 +63,7 @@ def accuracy(
     drawn: VisitorTally,
     before: VisitorTally,
 ) -> Accuracy:
-    """The accuracy of a period, from its days, labels, audits and labels of the random queue.
-
-    `before` are the audits of the previous period.
-    """
+    """The accuracy of a period; `drawn` is by its random queue, `before` by the audits before it."""
     asked = sum(day.audits for day in days)
     answered = sum(answer.given for answer in answers if answer.kind == "audit")
     found = over_visitors(audited)

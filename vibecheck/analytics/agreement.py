@@ -120,8 +120,7 @@ def kappa(pairs: Sequence[LabelPair]) -> Kappa | None:
 
 
 def outliers(pairs: Sequence[LabelPair]) -> list[Outlier]:
-    """Labellers who agree with the others significantly less often than the others among themselves, worst
-    first.
+    """Labellers who agree with the others significantly less often than those among themselves, worst first.
 
     Fisher's exact test, one-sided, corrected for the number of labellers (Holm 1979). It takes three
     labellers: of two who disagree, nobody knows which one is wrong.

@@ -161,8 +161,7 @@ def learn(
 def _walk(audited: Audited, weights: np.ndarray, today: float) -> tuple[np.ndarray, TemperatureScaling]:
     """Each audit (N x 7) as predicted by a fit to those before it, and the fit to all of them.
 
-    The first ones are uncalibrated. The bias is used while it has predicted better than the
-    temperature alone.
+    The first are uncalibrated. The bias is used while it has predicted better than the temperature alone.
     """
     probabilities, truth = audited.probabilities, audited.truth
     predicted = probabilities.copy()

@@ -56,11 +56,6 @@ class Drift:
     shifts: tuple[Shift, ...]
 
     @property
-    def enough(self) -> bool:
-        """Whether there were enough predictions."""
-        return bool(self.shifts)
-
-    @property
     def drifting(self) -> tuple[Shift, ...]:
         """The signals that drift."""
         return tuple(shift for shift in self.shifts if shift.drifts)

@@ -57,7 +57,7 @@ def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
         },
         "ece": overview.calibration.error,
         "drift": {
-            "verdict": bool(drift.drifting) if drift.enough else None,
+            "verdict": bool(drift.drifting) if drift.shifts else None,
             "signals": {shift.title: round(shift.distance, 4) for shift in drift.shifts},
         },
         "agreement": agreement_row(standing.agreement),

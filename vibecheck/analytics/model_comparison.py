@@ -123,10 +123,7 @@ def same_faces(
 
 
 def compared(faces: SameFaces, settled: Settled | None = None) -> Comparison:
-    """The score of the two models.
-
-    The evidence continues from the `settled` bets, whose labels may have been deleted.
-    """
+    """The score of the two models; the evidence continues from the `settled` bets."""
     is_open = np.array([_is_open(each, settled) for each in faces.labels], bool)
     return compare(faces.champion, faces.challenger, faces.truth, faces.units(), settled, is_open)
 

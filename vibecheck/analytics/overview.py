@@ -131,10 +131,7 @@ def compute_overview(
 def compute_model_status(
     statistics: StatisticsQueries, trainable: TrainableLabels, manifest: Manifest, today: date
 ) -> ModelStatus:
-    """Queries the records and computes the status of the models; `manifest` is the champion's.
-
-    Raises RecordsError.
-    """
+    """Queries the records for the status of the models; `manifest` is the champion's. Raises RecordsError."""
     champion, uses = manifest.version, statistics.versions()
     live_since = statistics.live_since(champion)
     if live_since and champion not in {use.version for use in uses}:

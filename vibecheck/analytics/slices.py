@@ -27,8 +27,7 @@ FEW = 10
 class Slice:
     """Some of the audits, `name` of `what`, against all others.
 
-    `p_value` is Fisher's exact test, corrected by Holm for the number of slices; None where there are
-    no others.
+    `p_value` is Fisher's exact test, corrected by Holm for the number of slices; None without others.
     """
 
     what: str

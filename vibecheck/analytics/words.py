@@ -28,10 +28,7 @@ ENOUGH_IN_BIN = 10
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer to a question: the figure, its interval, and a line of detail.
-
-    `moods` are the names of the moods in the figure.
-    """
+    """An answer to a question: the figure, its interval, a line of detail, and the moods in the figure."""
 
     question: str
     figure: str
@@ -177,7 +174,7 @@ def on_learned(learned: Sequence[LearnedCalibration], audits: int) -> str:
 
 def on_drift(found: Drift) -> str:
     """Whether the input drifts, and in which signals."""
-    if not found.enough:
+    if not found.shifts:
         return (
             f"Not known yet: needs {ENOUGH_FOR_DRIFT} vibe checks now and {ENOUGH_FOR_DRIFT} before "
             f"(there are {found.now:,} and {found.before:,})."

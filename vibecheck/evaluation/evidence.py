@@ -15,8 +15,7 @@ each, this is the formula above. A visitor who returns has their bet revised, wh
 cover; `benchmarks proof` shows that it costs little.
 
 Labels are deleted after a while. A test of the remaining ones would start again and again, and succeed
-eventually. So bets are settled before that, and their value is kept with the metrics of the version that is
-compared.
+eventually. So bets are settled before that, and their value is kept with the metrics of the version.
 """
 
 from bisect import bisect_left
@@ -49,10 +48,7 @@ _GRID = np.linspace(-1, 1, 2**12 + 1)  # candidates for the bounds of a mean sig
 @with_config(ConfigDict(extra="ignore", allow_inf_nan=False))
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The bets on vibe checks made up to `until`.
-
-    `logs` are the natural logarithms of the value of each bet.
-    """
+    """The bets on vibe checks made up to `until`; `logs` are the natural logarithms of their values."""
 
     until: AwareDatetime
     logs: Annotated[tuple[float, ...], Field(min_length=NODES, max_length=NODES)]

@@ -144,7 +144,7 @@ def drift(known: Statistics) -> None:
         theme.section("Drift", "now against the period before")
         limit = f"At most {MOST_IN_MIX} vibe checks count per visitor and day."
         st.html(f'<div class="vcd-detail">{markup.escape(words.on_drift(found))} {limit}</div>')
-        if not found.enough:
+        if not found.shifts:
             return
         distances = {shift.title: f"{shift.title} · {shift.distance:.2f}" for shift in found.shifts}
         chosen = st.selectbox(

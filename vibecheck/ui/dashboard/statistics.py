@@ -39,10 +39,7 @@ class Statistics:
 
 
 def choose() -> Statistics:
-    """The filters behind one button, and the statistics of the selection.
-
-    Stops the page where the records cannot be read.
-    """
+    """The filters behind one button, and the statistics of the selection. If they fail, the page stops."""
     st.html(theme.CARDS)
     today = datetime.now(UTC).date()
     try:
