@@ -1,7 +1,4 @@
-"""A vibe check: a moment of video or a photo becomes one Prediction.
-
-Knows no page; the clock and randomness are passed in.
-"""
+"""A vibe check: a moment of video or a photo becomes one Prediction."""
 
 import math
 import random

@@ -64,14 +64,6 @@ def why(about: MoodMusic, mode: Mode, playlist_id: str, clear: bool) -> str:
     return CALM if not clear and playlist_id == about.calm else about.match
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Searches for one mood that are still running. Visitors wait until `deadline` (monotonic, s) at most."""
-
-    done: Future[None]
-    deadline: float
-
-
 class Music:
     """Suggests playlists. Share one among all visitors; it is safe in any thread.
 
@@ -94,7 +86,8 @@ class Music:
         self._pool = ThreadPoolExecutor(len(NAMES), "spotify")
         self._lock = threading.Lock()  # guards everything below; never held during a request
         self._found: dict[str, tuple[float, tuple[Playlist, ...]]] = {}  # mood → (fresh until, playlists)
-        self._running: dict[str, Search] = {}
+        # mood → the search, and until when visitors wait for it (monotonic, s)
+        self._running: dict[str, tuple[Future[None], float]] = {}
         self._trouble: Trouble | None = None
         self._paused_until = float("-inf")
 
@@ -183,12 +176,12 @@ class Music:
             if known := self._known(mood):
                 return known
             if mood not in self._running:
-                done = self._pool.submit(self._run, mood)
-                self._running[mood] = Search(done, time.monotonic() + self._patience)
-            search, wait = self._running[mood], not self._trouble
+                search = self._pool.submit(self._run, mood)
+                self._running[mood] = search, time.monotonic() + self._patience
+            (search, deadline), wait = self._running[mood], not self._trouble
         if wait:
             try:
-                search.done.result(max(0.0, search.deadline - time.monotonic()))
+                search.result(max(0.0, deadline - time.monotonic()))
             except NotYet:
                 slow = f"{SPOTIFY} did not answer in time. {NETWORK}; {MEANWHILE}"
                 self._remember(mood, (), Trouble(slow))

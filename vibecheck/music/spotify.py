@@ -23,7 +23,6 @@ MEANWHILE = "until then playlists come from the built-in catalogue."
 NETWORK = "Check this machine's network and proxy"
 PAGE = "the app's page on https://developer.spotify.com/dashboard"
 SIGNING_IN = "signing in"
-COMPARE = f"Compare both with {PAGE}"
 ADVICE = {  # by HTTP status
     400: "The credentials are accepted, but this search is not: update VibeCheck",
     401: "The next search signs in again",
@@ -153,7 +152,7 @@ def _explain(step: str, error: BaseException) -> Trouble:
         what = f"{response.status_code}, {', '.join(said)}"
         advice = ADVICE.get(response.status_code, "Try again later")
         if step == SIGNING_IN and response.status_code in (400, 401):
-            advice = COMPARE
+            advice = f"Compare both with {PAGE}"
         asked = parse_retry_after(response.headers.get("Retry-After", ""))
         pause = PAUSE if asked is None else max(asked, SHORTEST_PAUSE)
     return Trouble(f"{SPOTIFY} failed while {step}: {clean_text(what, 240)}. {advice}; {MEANWHILE}", pause)

@@ -54,9 +54,9 @@ class Tickets:
 
     def issue(self, stream: Stream, visitor: str) -> str:
         """Make a ticket to this stream for this visitor, or for anybody (""). It replaces the last one."""
+        self.withdraw(stream)
         ticket = secrets.token_urlsafe(24)
         with self._lock:
-            self._drop(stream)
             self._tickets[digest(ticket)] = stream, visitor
         return ticket
 
@@ -77,10 +77,7 @@ class Tickets:
     def withdraw(self, stream: Stream) -> None:
         """Revoke the ticket of a stream."""
         with self._lock:
-            self._drop(stream)
-
-    def _drop(self, stream: Stream) -> None:
-        self._tickets = {each: told for each, told in self._tickets.items() if told[0] is not stream}
+            self._tickets = {each: told for each, told in self._tickets.items() if told[0] is not stream}
 
 
 async def serve(socket: WebSocket, tickets: Tickets, visitor: str) -> None:

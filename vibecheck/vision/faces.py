@@ -1,7 +1,4 @@
-"""A face in a picture: its position, its pose, and the quality of its image.
-
-`detector.py` finds faces, `crops.py` crops them and measures their quality.
-"""
+"""A face in a picture: its position, its pose, and the quality of its image."""
 
 import math
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Image files without their metadata, which may be damaged or huge although the picture itself is intact.
+"""Image files without metadata that may be damaged or huge, for which Pillow refuses an intact picture.
 
-Pillow refuses such files. It gets only what pixels and orientation need; nothing is copied.
+It gets only what pixels and orientation need; nothing is copied.
 """
 
 import io

@@ -3,8 +3,6 @@
 The distribution is the mean of the readings of the last second or so. It is shown as it is, unless that
 would change the headline: then it is moved, within a margin, to where the headline stays the same. So the
 headline is always the largest bar, and a close call does not flicker.
-
-Knows no clock, no video and no page: the times are passed in.
 """
 
 import math
