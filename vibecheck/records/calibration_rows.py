@@ -6,7 +6,7 @@ from dataclasses import asdict
 from sqlalchemy import Connection, insert, select
 
 from vibecheck.records.db.tables import calibrations
-from vibecheck.records.db.transactions import database_now, insert_if_new
+from vibecheck.records.db.transactions import database_now, insert_new
 from vibecheck.records.learned_calibration import LearnedCalibration
 
 
@@ -34,6 +34,4 @@ def add(connection: Connection, new: LearnedCalibration) -> None:
 def merge(connection: Connection, found: Sequence[LearnedCalibration]) -> None:
     """Adds missing calibrations, except any from the future, which would stay in use forever."""
     now = database_now(connection)
-    for each in found:
-        if each.from_when <= now:
-            insert_if_new(connection, calibrations, asdict(each))
+    insert_new(connection, calibrations, (asdict(each) for each in found if each.from_when <= now))

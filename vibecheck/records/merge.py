@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, insert, select, update
 
-from vibecheck.records import readings
 from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.rows import prediction_row
-from vibecheck.records.db.tables import feedback, forgotten, model_versions, plays, predictions
-from vibecheck.records.db.transactions import INSERTS, insert_if_new, writing
+from vibecheck.records.db.tables import feedback, forgotten, model_versions, plays, predictions, readings
+from vibecheck.records.db.transactions import insert_if_new, insert_new, writing
 from vibecheck.records.labels import give
+from vibecheck.records.labels.training_sets import set_sides
 from vibecheck.records.outbox import queue
 from vibecheck.records.readings import ShadowReading
 from vibecheck.records.stats import summaries
@@ -85,14 +85,13 @@ def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merge
     here = select(predictions.c.id).where(predictions.c.id.in_(wanted)).with_for_update()
     before = set(connection.execute(here).scalars())
     new = [each for each in wanted.values() if each.prediction.id not in before]
-    if new:
-        rows = [prediction_row(each.prediction) for each in new]
-        connection.execute(INSERTS[connection.dialect.name](predictions).on_conflict_do_nothing(), rows)
-        _models(connection, new)
+    insert_new(connection, predictions, (prediction_row(each.prediction) for each in new))
+    _models(connection, new)
     given = _parts(connection, feedback, Feedback, {key: each.feedback for key, each in wanted.items()})
     played = _parts(connection, plays, Play, {key: each.plays for key, each in wanted.items()})
-    _sides(connection, wanted.values())
-    readings.insert(connection, (made for each in wanted.values() for made in each.readings))
+    set_sides(connection, {key: each.side for key, each in wanted.items() if each.side is not None})
+    made = (asdict(reading) for each in wanted.values() for reading in each.readings)
+    insert_new(connection, readings, made)
     for each in new:
         summaries.count(connection, each.prediction.id)
     for row in played:
@@ -101,14 +100,6 @@ def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merge
     for prediction_id in dict.fromkeys(row["prediction_id"] for row in given):
         give.refresh(connection, prediction_id)
     return Merged(len(new), len(given))
-
-
-def _sides(connection: Connection, wanted: Iterable[RestoredPrediction]) -> None:
-    """Assigns the sides of predictions that have none here."""
-    for each in wanted:
-        if each.side is not None:
-            mine = predictions.c.id == each.prediction.id, predictions.c.side.is_(None)
-            connection.execute(update(predictions).where(*mine).values(side=each.side))
 
 
 def _models(connection: Connection, new: Iterable[RestoredPrediction]) -> None:

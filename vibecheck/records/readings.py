@@ -15,7 +15,7 @@ from vibecheck.names.version_name import check_version_name
 from vibecheck.records.db.batches import batches
 from vibecheck.records.db.rows import grouped
 from vibecheck.records.db.tables import predictions, readings
-from vibecheck.records.db.transactions import INSERTS, reading, writing
+from vibecheck.records.db.transactions import insert_new, reading, writing
 from vibecheck.records.outbox import queue
 from vibecheck.records.values import LARGEST, check_id, check_probabilities
 
@@ -64,19 +64,14 @@ class Readings:
                 query = select(predictions.c.id).where(predictions.c.id.in_(some)).order_by(predictions.c.id)
                 # Locked, so that none is deleted before its readings are added.
                 here = connection.execute(query.with_for_update()).scalars().all()
-                insert(connection, (each for name in here for each in by_prediction[name]))
+                made_here = (asdict(each) for name in here for each in by_prediction[name])
+                insert_new(connection, readings, made_here)
                 queue.send_now(connection, here)
 
     def of(self, prediction_id: str) -> tuple[ShadowReading, ...]:
         """The readings of a prediction, by version; none if the prediction does not exist."""
         with reading(self._engine) as connection:
             return tuple(by_id(connection, [prediction_id])[prediction_id])
-
-
-def insert(connection: Connection, made: Iterable[ShadowReading]) -> None:
-    """Adds new readings of stored predictions."""
-    if rows := [asdict(each) for each in made]:
-        connection.execute(INSERTS[connection.dialect.name](readings).on_conflict_do_nothing(), rows)
 
 
 def by_id(

@@ -1,7 +1,7 @@
 """Transactions: `reading`, `writing`, `insert_if_new`, and the message for each failure of a database."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -146,3 +146,9 @@ def insert_if_new(connection: Connection, table: Table, row: Mapping[str, Any]) 
     statement = INSERTS[connection.dialect.name](table).values(row).on_conflict_do_nothing()
     # SQLAlchemy returns the row count of an INSERT only on request.
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+def insert_new(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Inserts the rows whose key does not exist."""
+    if rows := list(rows):
+        connection.execute(INSERTS[connection.dialect.name](table).on_conflict_do_nothing(), rows)

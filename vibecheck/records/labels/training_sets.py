@@ -50,17 +50,20 @@ class TrainingSets:
         """
         with writing(self._engine) as connection:
             before = lookup.sides_of(connection, wanted)
-            learned = _learned(connection, wanted)
-            rows = [
-                {"the_id": each, "the_side": TRAIN if each in learned else wanted[each]} for each in wanted
-            ]
-            mine = predictions.c.id == bindparam("the_id"), predictions.c.side.is_(None)
-            if rows:
-                connection.execute(update(predictions).where(*mine).values(side=bindparam("the_side")), rows)
+            sides = dict(wanted) | dict.fromkeys(_learned(connection, wanted), TRAIN)
+            set_sides(connection, sides)
             drawn = lookup.sides_of(connection, wanted)
             new = (SideDrawn(each, side, now) for each, side in drawn.items() if each not in before)
             messages.enqueue(connection, *new)
-        return dict(wanted) | dict.fromkeys(learned, TRAIN) | drawn
+        return sides | drawn
+
+
+def set_sides(connection: Connection, sides: Mapping[str, str]) -> None:
+    """Assigns sides to predictions by id, except those that have one."""
+    mine = predictions.c.id == bindparam("the_id"), predictions.c.side.is_(None)
+    assignment = update(predictions).where(*mine).values(side=bindparam("the_side"))
+    if rows := [{"the_id": each, "the_side": side} for each, side in sides.items()]:
+        connection.execute(assignment, rows)
 
 
 def _learned(connection: Connection, prediction_ids: Collection[str]) -> set[str]:
