@@ -21,7 +21,7 @@ from vibecheck.cli.main import app, main
 from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.models.registry import Registry
-from vibecheck.records import calibration_rows
+from vibecheck.records import learned_calibration
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.settings import Settings
@@ -438,7 +438,7 @@ def test_the_list_names_the_calibration_of_each_version(tmp_path):
             2.43, NO_BIAS, 214, 204, 1.9, 1.4, 0.29, 0.05, id="c" * 32, version="embedded-3", from_when=now
         )
         with writing(registry._engine) as connection:
-            calibration_rows.add(connection, new)
+            learned_calibration.add(connection, new)
     shown = vibecheck("models", "list", cwd=tmp_path).stdout
     assert "on 214 audits since 2026-03-03, temperature 2.4" in shown
     assert re.search(r"other .*as shipped", shown)

@@ -28,7 +28,7 @@ from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry
 from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.shadow import ShadowModels
-from vibecheck.records import calibration_rows
+from vibecheck.records import learned_calibration
 from vibecheck.records.bulk import Records, write, write_versions
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.learned_calibration import LearnedCalibration, LearnedScaling
@@ -63,7 +63,7 @@ def learned(version: str = VERSION, ago: timedelta = timedelta(0), **changes) ->
 
 def put_into_use(registry: Registry, new: LearnedCalibration) -> LearnedCalibration:
     with writing(registry._engine) as connection:
-        calibration_rows.add(connection, new)
+        learned_calibration.add(connection, new)
     return new
 
 

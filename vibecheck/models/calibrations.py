@@ -16,7 +16,7 @@ from sqlalchemy import Engine, Row
 from vibecheck.analytics.calibration_fit import FEWEST, STEP, Audited, learn
 from vibecheck.emotions import NAMES
 from vibecheck.models import registry_rows
-from vibecheck.records import calibration_rows
+from vibecheck.records import learned_calibration
 from vibecheck.records.db.tables import PROBABILITIES
 from vibecheck.records.db.transactions import database_now, reading
 from vibecheck.records.labels import audits
@@ -43,7 +43,7 @@ class Calibrations:
     def in_use(self, version: str) -> LearnedCalibration | None:
         """The calibration in use for a version; None for the one it shipped with."""
         with reading(self._engine) as connection:
-            return calibration_rows.in_use(connection, version)
+            return learned_calibration.in_use(connection, version)
 
     def current(self, classifier: Classifier) -> Classifier:
         """The loaded model with the calibration in use for it; the same object if it already has it."""
@@ -54,7 +54,7 @@ class Calibrations:
     def history(self, version: str | None = None) -> list[LearnedCalibration]:
         """All calibrations of a version, or of all, newest first."""
         with reading(self._engine) as connection:
-            return calibration_rows.history(connection, version)
+            return learned_calibration.history(connection, version)
 
     def learn_if_due(self, version: str) -> LearnedCalibration | None:
         """Learns from the audits of a version once there are a tenth more than last time, and 10 at least.
@@ -75,8 +75,8 @@ class Calibrations:
             if is_synthetic(connection):
                 return None  # synthetic audits say nothing about the real model
             rows = audits.answered(connection, version, MOST)
-            known = {each.id: each for each in calibration_rows.history(connection, version)}
-            in_use = calibration_rows.in_use(connection, version)
+            known = {each.id: each for each in learned_calibration.history(connection, version)}
+            in_use = learned_calibration.in_use(connection, version)
             today = _day(database_now(connection))
         audited = _audited(rows, known)
         if in_use is None:
@@ -92,13 +92,13 @@ class Calibrations:
     ) -> LearnedCalibration | None:
         """Puts a calibration into use, unless another process was faster."""
         with registry_rows.changing(self._engine) as connection:
-            if calibration_rows.in_use(connection, version) != before:
+            if learned_calibration.in_use(connection, version) != before:
                 return None
             now = database_now(connection)
             if before is not None:  # the latest is in use, also where the clock was set back
                 now = max(now, before.from_when + timedelta(microseconds=1))
             new = LearnedCalibration(**asdict(learned), id=uuid.uuid4().hex, version=version, from_when=now)
-            calibration_rows.add(connection, new)
+            learned_calibration.add(connection, new)
             messages.enqueue_model(connection, version)
         return new
 

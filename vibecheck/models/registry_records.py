@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select
 from vibecheck.models import registry_rows
 from vibecheck.models.version import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.names.version_name import VersionName
-from vibecheck.records import calibration_rows
+from vibecheck.records import learned_calibration
 from vibecheck.records.db.tables import promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import database_now
 from vibecheck.records.labels import learned_from
@@ -62,7 +62,7 @@ def read(connection: Connection, version: str) -> VersionRecord | None:
         trained_on=tuple(prediction_id for prediction_id, _ in learned),
         deleted=tuple(prediction_id for prediction_id, deleted_at in learned if deleted_at is not None),
         challenger=registry_rows.aliases_of(connection).get(CHALLENGER) == version,
-        learned=tuple(calibration_rows.history(connection, version)),
+        learned=tuple(learned_calibration.history(connection, version)),
     )
 
 
@@ -80,7 +80,7 @@ def merge(connection: Connection, found: Sequence[VersionRecord], told: Collecti
         registry_rows.learn(connection, record.version, record.trained_on)
         learned_from.mark_these(connection, record.version, record.deleted, database_now(connection))
     for record in found:
-        calibration_rows.merge(connection, record.learned)
+        learned_calibration.merge(connection, record.learned)
     history = sorted(set(told), key=lambda each: each.made_at)
     mine = set(registry_rows.promotions_of(connection))
     undecided = all(each.kind == "first" for each in mine)

@@ -104,8 +104,6 @@ class Pictures:
         removed = 0
         for shard in self._shards():
             owners = {path: owner for path in self._list(shard) if (owner := _owner(path)) is not None}
-            if not owners:
-                continue
             known = stored([owner for owner in owners.values() if owner])
             for path, owner in owners.items():
                 if owner not in known and self._modified(path, before) < before:

@@ -19,7 +19,7 @@ from tests.ui.conftest import forget
 from tests.ui.examples import shares
 from vibecheck.access.roles import Role
 from vibecheck.models.registry import Registry
-from vibecheck.records import calibration_rows
+from vibecheck.records import learned_calibration
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.keep_question import count_agreed, count_asked
@@ -202,7 +202,7 @@ def test_overconfidence_and_the_learned_correction_are_described(store):
         2.5, NO_BIAS, 60, 50, 1.9, 1.4, 0.31, 0.06, id="c" * 32, version="embedded-3", from_when=NOW
     )
     with writing(engine_of(store)) as connection:
-        calibration_rows.add(connection, new)
+        learned_calibration.add(connection, new)
     (under,) = answered(store, 1, "sad", calibration=new.id)
     st.cache_data.clear()
     words = said(page(prediction_id=under))

@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Engine, case, func, select
 
 from vibecheck.emotions import NAMES
-from vibecheck.records import calibration_rows
+from vibecheck.records import learned_calibration
 from vibecheck.records.db.summary_tables import BIN_COUNTERS, daily, outcomes
 from vibecheck.records.db.tables import model_versions, predictions, promotions
 from vibecheck.records.db.transactions import fetch, reading
@@ -226,12 +226,12 @@ class StatisticsQueries:
     def calibrations(self, version: str) -> list[LearnedCalibration]:
         """The calibrations learned from a model's audits, newest first."""
         with reading(self._engine) as connection:
-            return calibration_rows.history(connection, version)
+            return learned_calibration.history(connection, version)
 
     def recalibrated(self, scope: Scope) -> bool:
         """Whether the calibration of a model changed in the time of a scope."""
         with reading(self._engine) as connection:
-            changes = calibration_rows.history(connection, scope.model_version)
+            changes = learned_calibration.history(connection, scope.model_version)
         first, last = scope.since or date.min, scope.until or date.max
         return any(first <= each.from_when.date() <= last for each in changes)
 
