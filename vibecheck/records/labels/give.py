@@ -62,14 +62,14 @@ def take_back(
 
 
 def refresh(connection: Connection, prediction_id: str) -> None:
-    """Updates a prediction to which labels were added otherwise than by `give`."""
+    """Updates a prediction whose labels were not added by `give`."""
     row = row_of(connection, prediction_id, lock=True)
     labels = labels_of(connection, [prediction_id])[prediction_id]
     _update(connection, prediction_id, labels, max(row["labels_given"], labels[-1].n))
 
 
 def derived(labels: Sequence[Feedback]) -> dict[str, Any]:
-    """The columns of a prediction that are derived from its labels, but for `labels_given`."""
+    """The columns of a prediction that are derived from its labels, except `labels_given`."""
     effective = effective_label(labels)
     return {
         "label": effective.label if effective else None,
@@ -79,7 +79,7 @@ def derived(labels: Sequence[Feedback]) -> dict[str, Any]:
 
 
 def _update(connection: Connection, prediction_id: str, labels: Sequence[Feedback], given: int) -> None:
-    """Updates what is derived from the labels of a prediction, to which `given` were ever given."""
+    """Updates what is derived from a prediction's labels; `given` is how many it ever had."""
     changes = derived(labels) | {"labels_given": given}
     connection.execute(update(predictions).where(predictions.c.id == prediction_id).values(changes))
     summaries.judge(connection, [prediction_id])

@@ -116,9 +116,9 @@ def _useful(connection: Connection, limit: int) -> list[str]:
 
 
 def _random(connection: Connection, limit: int, labeller: str | None) -> list[str]:
-    """The ids of the next `limit` pictures of the random queue for a labeller, in their order.
+    """The ids of the next `limit` pictures of the random queue for a labeller, in ascending order.
 
-    They are random and independent of the answer, so at any time the labelled ones are an unbiased sample
+    Ids are random and independent of the answer, so at any time the labelled ones are an unbiased sample
     of all pictures that were kept, even while new ones arrive. Pictures with volunteered labels are
     included: people volunteer because of the answer, and leaving those out would leave out the errors.
     Among them are those that wait for a second label.
