@@ -62,10 +62,8 @@ def is_taken(data: bytes) -> bool:
             raise TooMuch("too many widgets")
         for state in message.rerun_script.widget_states.widgets:
             which = state.WhichOneof("value")
-            if which == "json_value":
-                _check_json(state.json_value)
-            elif which == "json_trigger_value":
-                _check_json(state.json_trigger_value)
+            if which in ("json_value", "json_trigger_value"):
+                _check_json(getattr(state, which))
     return kind in TAKEN
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from vibecheck.analytics.clip_chart import clip_timeline
 from vibecheck.errors import PictureError, TooManyChecks
@@ -31,22 +32,15 @@ WAITING_FOR_CLIP = "Another video is being read. Yours is next; it can take a mi
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """An unparsed picture or video; `key` differs for each photo and upload."""
-
-    source: str
-    name: str
-    data: bytes
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
 class Input:
-    """What the visitor shows: live video, a photo, or nothing yet. `way` is the chosen source."""
+    """What the visitor shows: live video, a photo, or nothing yet.
 
-    way: str = "live"
+    `way` is the chosen source. `photo` is an unparsed picture or video, with an id of its own.
+    """
+
+    way: str
     playing: bool = False
-    photo: Photo | None = None
+    photo: UploadedFile | None = None
 
 
 def stage() -> Input:
@@ -74,7 +68,7 @@ def stage() -> Input:
     if sentence := st.session_state.pop("problem", ""):
         problem.warning(sentence, icon=":material/face_retouching_off:")
     with checked:
-        _checked(shown.photo)
+        _checked(shown)
     return shown
 
 
@@ -85,22 +79,22 @@ def _input(way: str) -> Input:
         )
         if refused := upload_quota.refusal():
             st.session_state.problem = refused
-        return Input(way, photo=_photo("upload", file))
+        return Input(way, photo=file)
     if way == "photo":
         file = st.camera_input("Look into the camera", key="photo", label_visibility="collapsed")
-        return Input(way, photo=_photo("photo", file))
-    return Input("live", playing=live.video())
+        return Input(way, photo=file)
+    return Input(way, playing=live.video())
 
 
 def _button(shown: Input, problem: DeltaGenerator) -> None:
     result = vibe_check.shown()
-    if result is not None and (shown.photo is None or result.photo == shown.photo.key):
+    if result is not None and (shown.photo is None or result.photo == shown.photo.file_id):
         st.button("Check again", type="primary", key="again", on_click=vibe_check.close)
     elif st.button("Check my vibe", type="primary", key="check"):
         if shown.photo is None:
             check_live()
         else:
-            _check_file(shown.photo, problem)
+            _check_file(shown.photo, way=shown.way, place=problem)
         st.rerun()  # with the other button
 
 
@@ -110,17 +104,18 @@ def check_live(number: int | None = None) -> None:
         vibe_check.check_moment(live.moment(number), consent.choice())
 
 
-def _check_file(photo: Photo, place: DeltaGenerator) -> None:
+def _check_file(photo: UploadedFile, way: str, place: DeltaGenerator) -> None:
     """Check the vibe of a picture or a video. `place` shows the progress."""
+    data = photo.getvalue()
     with _telling():
-        if is_video_upload(photo.data, photo.name):
+        if is_video_upload(data, photo.name):
             with video_slot(partial(place.info, WAITING_FOR_CLIP, icon=":material/hourglass_top:")):
                 seen = partial(place.progress, text="Reading the video…")
-                vibe_check.check_clip(photo.data, photo.name, photo.key, consent.choice(), seen)
+                vibe_check.check_clip(data, photo.name, photo.file_id, consent.choice(), seen)
         else:
             with decoding_slot(waiting=partial(place.info, WAITING, icon=":material/hourglass_top:")):
-                picture = images.decode(photo.data, name=photo.name)
-                vibe_check.check_photo(picture, photo.source, photo.key, consent.choice())
+                picture = images.decode(data, name=photo.name)
+                vibe_check.check_photo(picture, way, photo.file_id, consent.choice())
 
 
 @contextmanager
@@ -132,20 +127,16 @@ def _telling() -> Iterator[None]:
         st.session_state.problem = str(error)
 
 
-def _checked(photo: Photo | None) -> None:
+def _checked(shown: Input) -> None:
     """The photo with boxes around its faces, or the moods of the video over time, once it was checked."""
     result = vibe_check.result()
-    if photo is None or result is None or result.photo != photo.key:
+    if shown.photo is None or result is None or result.photo != shown.photo.file_id:
         return
     if result.timeline is not None:
         theme.chart(clip_timeline(result.timeline.moods, EVERY, result.timeline.sentence))
         theme.quiet(result.timeline.sentence)
         return
-    if photo.source == "upload" or result.faces > 1:
+    if shown.way == "upload" or result.faces > 1:
         face_pictures.show(result.picture, "photo", "Your photo with the faces that were found")
     if result.faces > 1:
         theme.quiet(f"{result.faces} faces: the largest was read.")
-
-
-def _photo(source: str, file) -> Photo | None:
-    return None if file is None else Photo(source, file.name, file.getvalue(), file.file_id)
