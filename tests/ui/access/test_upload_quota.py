@@ -31,8 +31,10 @@ def files(monkeypatch) -> MemoryUploadedFileManager:
 
 
 @pytest.fixture
-def quota() -> UploadQuota:
-    return UploadQuota(per_visitor=60, per_address=100, for_all=120)
+def quota(monkeypatch) -> UploadQuota:
+    for name, size in {"PER_VISITOR": 60, "PER_ADDRESS": 100, "FOR_ALL": 120}.items():
+        monkeypatch.setattr(upload_quota, name, size)
+    return UploadQuota()
 
 
 def upload(visitor: str, size: int, address: str = "10.0.0.1") -> Upload:

@@ -1,4 +1,5 @@
 from tests.waiting import wait_for
+from vibecheck.ui.home import keep_later
 from vibecheck.ui.home.keep_later import Crop, HeldCrop
 
 CROP, OTHER = Crop("0" * 32, b"a face"), Crop("1" * 32, b"another")
@@ -22,8 +23,9 @@ def test_only_the_newest_crop_is_held():
     held.let_go()
 
 
-def test_held_crop_expires():
-    held = HeldCrop(seconds=0.05)
+def test_held_crop_expires(monkeypatch):
+    monkeypatch.setattr(keep_later, "SECONDS", 0.05)
+    held = HeldCrop()
     held.hold(CROP)
     wait_for(lambda: held.crop is None)
 

@@ -2,9 +2,11 @@
 
 import threading
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
+from vibecheck.ui.shared import process_state
 from vibecheck.ui.shared.process_state import ProcessValue
 
 
@@ -43,9 +45,10 @@ def test_failed_creation_raises_and_is_retried_by_the_next_caller():
     assert value() == value() == "here"
 
 
-def test_value_is_created_again_after_its_maximum_age():
+def test_value_is_created_again_after_its_maximum_age(monkeypatch):
     now, made = [0.0], iter(range(9))
-    value = ProcessValue(lambda: next(made), max_age=10.0, clock=lambda: now[0])
+    monkeypatch.setattr(process_state, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    value = ProcessValue(lambda: next(made), max_age=10.0)
     assert [value(), value()] == [0, 0]
     now[0] = 10.0
     assert value() == 1

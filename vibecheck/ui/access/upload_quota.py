@@ -53,10 +53,7 @@ class UploadQuota:
     Only `refusal` may be called outside of the server's event loop.
     """
 
-    def __init__(
-        self, per_visitor: int = PER_VISITOR, per_address: int = PER_ADDRESS, for_all: int = FOR_ALL
-    ) -> None:
-        self._per_visitor, self._per_address, self._for_all = per_visitor, per_address, for_all
+    def __init__(self) -> None:
         self._arriving: Counter[tuple[str, str]] = Counter()  # bytes, by visitor and address
         self._addresses: dict[str, str] = {}  # by session
         self._refusals: OrderedDict[str, str] = OrderedDict()  # by session
@@ -67,11 +64,11 @@ class UploadQuota:
         held.update(self._arriving)
         mine = sum(size for (visitor, _), size in held.items() if visitor == upload.browser.visitor)
         nearby = sum(size for (_, address), size in held.items() if address == upload.address)
-        if mine + upload.size > self._per_visitor:
+        if mine + upload.size > PER_VISITOR:
             sentence = YOURS.format(held=round(mine / MB))
-        elif nearby + upload.size > self._per_address:
-            sentence = NEARBY.format(held=round(nearby / MB), most=round(self._per_address / MB))
-        elif held.total() + upload.size > self._for_all:
+        elif nearby + upload.size > PER_ADDRESS:
+            sentence = NEARBY.format(held=round(nearby / MB), most=round(PER_ADDRESS / MB))
+        elif held.total() + upload.size > FOR_ALL:
             sentence = OTHERS
         else:
             return ""

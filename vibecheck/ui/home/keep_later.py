@@ -27,10 +27,9 @@ class Crop:
 
 
 class HeldCrop:
-    """The crop of the newest vibe check, in memory for `seconds` at most. Thread-safe."""
+    """The crop of the newest vibe check, in memory for ten minutes at most. Thread-safe."""
 
-    def __init__(self, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self.crop: Crop | None = None  # None once it was dropped or has expired
         self._timer: threading.Timer | None = None
@@ -40,7 +39,7 @@ class HeldCrop:
         with self._lock:
             self._stop()
             self.crop = crop
-            self._timer = threading.Timer(self._seconds, self._expire, [crop])
+            self._timer = threading.Timer(SECONDS, self._expire, [crop])
             self._timer.daemon = True
             self._timer.start()
 

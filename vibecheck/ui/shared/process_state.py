@@ -24,21 +24,20 @@ class ProcessValue(Generic[Value]):
         make: Callable[[], Value],
         max_age: float = math.inf,
         close: Callable[[Value], object] | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._make, self._max_age, self._close, self._clock = make, max_age, close, clock
+        self._make, self._max_age, self._close = make, max_age, close
         self._lock = threading.RLock()
         self._made: tuple[Value, float] | None = None  # the value, and the time at which it expires
         self.__doc__ = make.__doc__
 
     def __call__(self) -> Value:
         made = self._made
-        if made is not None and self._clock() < made[1]:
+        if made is not None and time.monotonic() < made[1]:
             return made[0]
         with self._lock:
-            if self._made is None or self._clock() >= self._made[1]:
+            if self._made is None or time.monotonic() >= self._made[1]:
                 value = self._make()
-                self._made = value, self._clock() + self._max_age
+                self._made = value, time.monotonic() + self._max_age
             return self._made[0]
 
     @property
