@@ -59,11 +59,6 @@ class Visitors:
                 self._successor.popitem(last=False)
         return new
 
-    def may_use(self, browser: Browser, owner: Browser) -> bool:
-        """Whether `browser` may use the sessions of `owner`: the same visitor, and no pass is missing."""
-        same = self.current(browser.visitor) == self.current(owner.visitor)
-        return same and (browser.has_pass or not owner.has_pass)
-
 
 class SessionOwners:
     """Which browser opened each Streamlit session, and which files its page names. Thread-safe.
@@ -85,10 +80,12 @@ class SessionOwners:
             self._closed.pop(session, None)
 
     def owns(self, browser: Browser, session: str) -> bool:
-        """Whether this browser may use the session."""
+        """Whether this browser may use the session: it has the same visitor, and no pass is missing."""
         with self._lock:
             owner = self._owners.get(session)
-        return owner is not None and self._visitors.may_use(browser, owner)
+        if owner is None or (owner.has_pass and not browser.has_pass):
+            return False
+        return self._visitors.current(browser.visitor) == self._visitors.current(owner.visitor)
 
     def visitor_of(self, session: str) -> str:
         """The current id of the visitor who opened a session, or "" if that is unknown."""

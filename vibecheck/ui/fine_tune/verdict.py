@@ -20,8 +20,6 @@ from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, comparisons, theme
 from vibecheck.ui.shared.presses import once
 
-HEADLINES = {FINISHED: "Ready", CANCELLED: "The last run was cancelled"}
-
 
 def last(known: FineTuneState) -> None:
     """The outcome of the last run, until somebody decides or dismisses it."""
@@ -40,7 +38,7 @@ def last(known: FineTuneState) -> None:
 
 def _unfinished(job: TrainingRun) -> None:
     with st.container(key="card-verdict"):
-        theme.section(HEADLINES.get(job.state, "The last run failed"))
+        theme.section("The last run was cancelled" if job.state == CANCELLED else "The last run failed")
         theme.plain(job.sentence)
         if log := app.jobs().log(job):
             with st.expander("End of its log"):

@@ -27,23 +27,23 @@ def apply() -> None:
 
 def plain(text: str) -> None:
     """A paragraph; `text` is shown as it is, never as markup."""
-    st.markdown(f'<div class="vc-plain">{escape(text)}</div>', unsafe_allow_html=True)
+    _markup(f'<div class="vc-plain">{escape(text)}</div>')
 
 
 def quiet(text: str) -> None:
     """A line of small, quiet text; `text` is shown as it is, never as markup."""
-    st.markdown(f'<div class="vc-quiet">{escape(text)}</div>', unsafe_allow_html=True)
+    _markup(f'<div class="vc-quiet">{escape(text)}</div>')
 
 
 def hint(text: str) -> None:
     """A hint under the mood for a better reading. Takes up its space even when it is empty."""
-    st.markdown(f'<div class="vc-hint">{escape(text) or "&nbsp;"}</div>', unsafe_allow_html=True)
+    _markup(f'<div class="vc-hint">{escape(text) or "&nbsp;"}</div>')
 
 
 def intro(title: str, text: str) -> None:
     """The head of a page: its title, and one sentence."""
     st.title(title, anchor=False)
-    st.markdown(f'<div class="vc-intro">{escape(text)}</div>', unsafe_allow_html=True)
+    _markup(f'<div class="vc-intro">{escape(text)}</div>')
 
 
 def headline(title: str, text: str) -> None:
@@ -54,7 +54,7 @@ def headline(title: str, text: str) -> None:
 def linked(text: str, address: str, words: str) -> None:
     """A line of small, quiet text that ends in a link to `address`; `text` is shown as it is."""
     link = f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
-    st.markdown(f'<p class="vc-quiet">{escape(text)} {link}</p>', unsafe_allow_html=True)
+    _markup(f'<p class="vc-quiet">{escape(text)} {link}</p>')
 
 
 def mood_card(mood: str, confidence: float, probabilities: tuple[float, ...]) -> None:
@@ -64,40 +64,36 @@ def mood_card(mood: str, confidence: float, probabilities: tuple[float, ...]) ->
         _row(each.title, share, each.colour, each.name == mood)
         for each, share in zip(EMOTIONS, probabilities, strict=True)
     )
-    st.markdown(
+    _markup(
         '<div class="vc-mood">'
         f'<span class="vc-emoji" role="img" aria-label="{emotion.headline}">'
         f"{emotion.emoji}</span>"
         f'<span class="name" style="color:{emotion.colour}">{emotion.headline}</span>'
         f'<span class="vc-lead"><span>Confidence</span><span>{confidence:.0%}</span></span>'
         f"{_bar(confidence, emotion.colour, 'Confidence')}{rows}</div>",
-        unsafe_allow_html=True,
     )
 
 
 def looks(mood: str) -> None:
     """The mood that a model read, as a heading in its colour: "Looks afraid"."""
     emotion = BY_NAME[mood]
-    st.markdown(
+    _markup(
         '<div class="vc-heading" role="heading" aria-level="2">Looks '
         f'<span style="color:{emotion.colour}">{emotion.adjective}</span> '
         f'<span class="vc-emoji">{emotion.emoji}</span></div>',
-        unsafe_allow_html=True,
     )
 
 
 def heading(text: str) -> None:
     """A heading of this size without a mood; `text` is shown as it is."""
-    st.markdown(
-        f'<div class="vc-heading" role="heading" aria-level="2">{escape(text)}</div>', unsafe_allow_html=True
-    )
+    _markup(f'<div class="vc-heading" role="heading" aria-level="2">{escape(text)}</div>')
 
 
 def confidence(mood: str, share: float) -> None:
     """How sure the model was, as words and as a bar in the mood's colour."""
     words = f'<span class="vc-lead"><span>Confidence</span><span>{share:.0%}</span></span>'
     bar = _bar(share, BY_NAME[mood].colour, "Confidence")
-    st.markdown(f'<div class="vc-sure">{words}{bar}</div>', unsafe_allow_html=True)
+    _markup(f'<div class="vc-sure">{words}{bar}</div>')
 
 
 def section(title: str, note: str = "") -> None:
@@ -118,10 +114,9 @@ def chart(spec: Spec, points: Any = None, **options: Any) -> Any:
 
 def empty(emoji: str, title: str, text: str) -> None:
     """An empty state: why there is nothing to show yet, and the step to take."""
-    st.markdown(
+    _markup(
         f'<div class="vc-empty"><span class="vc-emoji">{emoji}</span><b>{escape(title)}</b>'
         f"<span>{escape(text)}</span></div>",
-        unsafe_allow_html=True,
     )
 
 
@@ -138,6 +133,10 @@ def stop(error: RecordsError) -> NoReturn:
     """Show what is wrong with the records, and end the page."""
     st.error(str(error), icon="⚠️")
     st.stop()
+
+
+def _markup(html: str) -> None:
+    st.markdown(html, unsafe_allow_html=True)
 
 
 def _row(title: str, share: float, colour: str, top: bool) -> str:
