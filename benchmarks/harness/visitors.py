@@ -124,65 +124,56 @@ def event_loop():
         loop.close()
 
 
-class Door:
-    """The app's end: answers offers with streamlit-webrtc's own worker."""
+def let_in(loop: asyncio.AbstractEventLoop, offer: str, stream: Stream) -> tuple["WebRtcWorker", str]:
+    """Answers an offer with streamlit-webrtc's own worker, whose frames go to `stream`; returns both."""
+    # Not above: a visitor's own process needs nothing of Streamlit, which warns that no app runs there.
+    from streamlit_webrtc import VideoSinkTrack
+    from streamlit_webrtc.webrtc import WebRtcMode, WebRtcWorker
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._relay = MediaRelay()
-
-    def open(self, offer: str, stream: Stream) -> tuple["WebRtcWorker", str]:
-        """Let a visitor in, whose frames go to `stream`; returns the worker and the answer."""
-        # Not above: a visitor's own process needs nothing of Streamlit, which warns that no app runs there.
-        from streamlit_webrtc import VideoSinkTrack
-        from streamlit_webrtc.webrtc import WebRtcMode, WebRtcWorker
-
-        worker = WebRtcWorker(
-            mode=WebRtcMode.SENDONLY,
-            rtc_configuration=RTCConfiguration(iceServers=[]),
-            **dict.fromkeys(
-                (
-                    "source_video_track",
-                    "source_audio_track",
-                    "sink_audio_track",
-                    "player_factory",
-                    "in_recorder_factory",
-                    "out_recorder_factory",
-                    "video_frame_callback",
-                    "audio_frame_callback",
-                    "queued_audio_frames_callback",
-                    "on_video_ended",
-                    "on_audio_ended",
-                    "video_processor_factory",
-                    "audio_processor_factory",
-                )
-            ),
-            queued_video_frames_callback=None,
-            sink_video_track=VideoSinkTrack(receiver(stream)),
-            async_processing=True,
-            video_receiver_size=4,
-            audio_receiver_size=4,
-            sendback_video=False,
-            sendback_audio=False,
-            loop=self._loop,
-            relay=self._relay,
-        )
-        answer = worker.process_offer(offer, "offer", timeout=20).sdp
-        stream.tell_to(DataChannel(worker.pc, self._loop).send)
-        return worker, answer
+    worker = WebRtcWorker(
+        mode=WebRtcMode.SENDONLY,
+        rtc_configuration=RTCConfiguration(iceServers=[]),
+        **dict.fromkeys(
+            (
+                "source_video_track",
+                "source_audio_track",
+                "sink_audio_track",
+                "player_factory",
+                "in_recorder_factory",
+                "out_recorder_factory",
+                "video_frame_callback",
+                "audio_frame_callback",
+                "queued_video_frames_callback",
+                "queued_audio_frames_callback",
+                "on_video_ended",
+                "on_audio_ended",
+                "video_processor_factory",
+                "audio_processor_factory",
+            )
+        ),
+        sink_video_track=VideoSinkTrack(receiver(stream)),
+        async_processing=True,
+        video_receiver_size=4,
+        audio_receiver_size=4,
+        sendback_video=False,
+        sendback_audio=False,
+        loop=loop,
+        relay=MediaRelay(),
+    )
+    answer = worker.process_offer(offer, "offer", timeout=20).sdp
+    stream.tell_to(DataChannel(worker.pc, loop).send)
+    return worker, answer
 
 
-def visit_from_elsewhere(
-    stream: Stream, pictures: Sequence[np.ndarray], fps: float, seconds: float, settle: float = 2.0
-) -> Visit:
+def visit_from_elsewhere(stream: Stream, pictures: Sequence[np.ndarray], fps: float, seconds: float) -> Visit:
     """A visit by another process, as a browser is one: its encoding costs the app nothing."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_elsewhere, args=(theirs, pictures, fps, seconds, settle), daemon=True)
+    process = context.Process(target=_elsewhere, args=(theirs, pictures, fps, seconds), daemon=True)
     with event_loop() as loop:
         process.start()
         theirs.close()
-        worker, answer = Door(loop).open(ours.recv(), stream)
+        worker, answer = let_in(loop, ours.recv(), stream)
         try:
             ours.send(answer)
             return ours.recv()
@@ -191,15 +182,13 @@ def visit_from_elsewhere(
             process.join(10)
 
 
-def _elsewhere(
-    pipe: Connection, pictures: Sequence[np.ndarray], fps: float, seconds: float, settle: float
-) -> None:
+def _elsewhere(pipe: Connection, pictures: Sequence[np.ndarray], fps: float, seconds: float) -> None:
     async def exchange(offer: str) -> str:
         pipe.send(offer)
         return await asyncio.to_thread(pipe.recv)
 
     logging.disable(logging.WARNING)  # as in `__main__`, of which this is a child
-    pipe.send(asyncio.run(visit(exchange, pictures, fps, seconds, settle)))
+    pipe.send(asyncio.run(visit(exchange, pictures, fps, seconds, settle=2.0)))
 
 
 def portrait() -> np.ndarray:

@@ -11,13 +11,7 @@ import pytest
 from tests.standins.hub import REPO, VERSION, serving_hub
 from tests.waiting import wait_for
 from vibecheck.models import background_build
-from vibecheck.models.background_build import (
-    BackgroundBuild,
-    BuildState,
-    oom_kills,
-    state_of,
-    why_it_ended,
-)
+from vibecheck.models.background_build import BackgroundBuild, BuildState, oom_kills, state_of, why_it_ended
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 

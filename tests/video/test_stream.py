@@ -15,7 +15,7 @@ import psutil
 import pytest
 from aiortc import MediaStreamTrack
 
-from benchmarks.harness.visitors import Door, event_loop, moving_head, visit
+from benchmarks.harness.visitors import event_loop, let_in, moving_head, visit
 from tests.waiting import wait_for
 from vibecheck.check import predict
 from vibecheck.emotions import NAMES, Distribution
@@ -494,12 +494,12 @@ def test_twenty_visitors_leave_no_threads_tracks_or_memory_behind(reader):
     process = psutil.Process(os.getpid())
     analyser = Analyser(Reader(reader.detector, reader.classifier))
 
-    def come_and_go(door: Door, loop: asyncio.AbstractEventLoop) -> None:
+    def come_and_go(loop: asyncio.AbstractEventLoop) -> None:
         stream = Stream(analyser)
         opened = []
 
         async def exchange(offer: str) -> str:
-            worker, answer = await asyncio.to_thread(door.open, offer, stream)
+            worker, answer = await asyncio.to_thread(let_in, loop, offer, stream)
             opened.append(worker)
             return answer
 
@@ -515,15 +515,14 @@ def test_twenty_visitors_leave_no_threads_tracks_or_memory_behind(reader):
         return names, tracks, process.memory_info().rss
 
     with event_loop() as loop:
-        door = Door(loop)
         for _ in range(8):
-            come_and_go(door, loop)
+            come_and_go(loop)
         threads, tracks, memory = left()
         grown = []
         # What leaks does so each time; what else this process remembers of other tests comes and goes.
         while len(grown) < 3 and not any(each < 25e6 for each in grown):
             for _ in range(20):
-                come_and_go(door, loop)
+                come_and_go(loop)
             wait_for(lambda: left()[0] <= threads, f"the threads to end: {left()[0] - threads}")
             wait_for(lambda: left()[1] <= tracks, "the tracks to go")
             assert not analyser._streams

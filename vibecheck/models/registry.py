@@ -20,15 +20,7 @@ from vibecheck.evaluation.proof import ATTEMPTS, PROOF, Proof, attempts_of, refu
 from vibecheck.models import registry_records, registry_rows
 from vibecheck.models.calibrations import Calibrations
 from vibecheck.models.registry_records import VersionRecord
-from vibecheck.models.version import (
-    CHALLENGER,
-    CHAMPION,
-    DISCARDED,
-    PREVIOUS,
-    Entry,
-    Version,
-    moment_of,
-)
+from vibecheck.models.version import CHALLENGER, CHAMPION, DISCARDED, PREVIOUS, Entry, Version, moment_of
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.tables import registered_models, trained_on
 from vibecheck.records.db.transactions import reading, writing
