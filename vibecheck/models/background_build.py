@@ -20,7 +20,6 @@ from pydantic import TypeAdapter
 from vibecheck.processes import child
 from vibecheck.settings import Settings
 
-KILLED = 9  # SIGKILL; the kernel sends it when memory runs out
 VMSTAT = Path("/proc/vmstat")
 
 log = logging.getLogger(__name__)
@@ -115,7 +114,7 @@ def why_it_ended(code: int, written: str, out_of_memory: bool) -> str:
     to anybody; the last output may name files.
     """
     how = f"exit status {code}" if code >= 0 else signal.Signals(-code).name
-    if code == -KILLED and out_of_memory:
+    if code == -child.KILL and out_of_memory:  # the kernel sends this signal
         how = "the system ran out of memory and ended it"
     words = written.strip().splitlines()
     return f"({how}): {words[-1].strip()[:200].rstrip('.')}." if words else f"({how}):"
