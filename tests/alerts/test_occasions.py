@@ -74,7 +74,7 @@ def test_alert_on_records_rejected_by_comet_gives_only_their_number(tmp_path, se
     opened = open_store(Settings(data=tmp_path, comet_api_key="k"))
     prediction = a_prediction(visitor="a-visitor", picture_kept=True)
     opened.add(prediction, JPEG)
-    outbox = opened.outbox("sender")
+    outbox = opened.outbox()
     (claimed,) = outbox.claim(9)
     outbox.set_aside(claimed, f"Comet refuses input_{prediction.id}.jpg")
     text = told(opened, settings)["set_aside"]

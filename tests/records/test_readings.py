@@ -49,12 +49,12 @@ def test_prediction_waits_for_its_readings_before_it_is_sent_but_not_forever(sto
     made, unread = a_prediction(), a_prediction()
     store.add(made, None, hold=WAIT)
     store.add(unread, None, hold=WAIT)
-    sender = store.outbox("a sender")
+    sender = store.outbox()
     assert sender.claim(9) == [] and sender.state().queued == 2
     store.readings.add([reading(made.id)])
     (claimed,) = sender.claim(9)
     assert claimed.prediction_id == made.id
-    later = store.outbox("another", timedelta(minutes=2))
+    later = store.outbox(timedelta(minutes=2))
     later._clock = lambda connection: database_now(connection) + WAIT
     assert [each.prediction_id for each in later.claim(9)] == [unread.id]
 

@@ -88,17 +88,17 @@ def fetch(settings: Settings, version: Version, folder: Path, tell: Tell) -> Non
     differ, HubUnreachable where it may work later, and CometError.
     """
     files = version.metrics.get(FILES)
+    where = f"{version.version} was made in {version.source}, which is not a folder on this machine"
     if settings.comet_api_key is None:
         raise ModelError(
-            f"{version.version} was made in {version.source}, which is not a folder on this machine. Set "
-            "COMET_API_KEY on the machine that has it and on this one: then it is fetched from Comet."
+            f"{where}. Set COMET_API_KEY on the machine that has it and on this one: then it is fetched from "
+            "Comet."
         )
     if not isinstance(files, dict) or not all(
         isinstance(each, str) for pair in files.items() for each in pair
     ):
         raise HubUnreachable(
-            f"{version.version} was made in {version.source}, which is not a folder on this machine, and is "
-            "not in Comet's model registry yet: the machine that has it sends it."
+            f"{where}, and is not in Comet's model registry yet: the machine that has it sends it."
         )
     try:
         _download(Comet.open(settings), version.version, files, folder, tell)

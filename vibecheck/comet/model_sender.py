@@ -13,7 +13,6 @@ and every model has a record in the deployment's experiment for models.
 
 import json
 import logging
-import os
 import threading
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -22,7 +21,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from vibecheck.comet import layout, model_files
 from vibecheck.comet.claims import bug, handle_all, held
@@ -64,20 +62,16 @@ class FilesElsewhere(Exception):
 
 def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     """Sends the models in the outbox until `stop` is set."""
-    outbox = _outbox(store)
+    outbox = store.outbox()
     handle_all(outbox, MODEL, partial(_attempt, settings, outbox), stop, "Sending models to Comet")
 
 
 def send_all(settings: Settings, store: Store) -> None:
     """Sends every model that is due, once. Raises the first temporary CometError."""
-    outbox = _outbox(store)
+    outbox = store.outbox()
     while claims := outbox.claim(1, kinds=(MODEL,)):
         if error := _attempt(settings, outbox, claims[0]):
             raise error
-
-
-def _outbox(store: Store) -> Outbox:
-    return store.outbox(f"models-{os.getpid()}-{uuid4().hex[:8]}")
 
 
 def _attempt(settings: Settings, outbox: Outbox, claimed: Claimed) -> CometError | None:

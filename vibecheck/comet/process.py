@@ -36,12 +36,10 @@ class SendingProcess:
             if self._watch is None:
                 self._watch = threading.Thread(target=self._keep_running, name="comet-watch", daemon=True)
                 self._watch.start()
-            if self._process is not None and self._process.poll() is None:
-                return
-            ran_for = time.monotonic() - self._started
-            if self._process is not None and ran_for < self._pause:
-                return
             if self._process is not None:
+                ran_for = time.monotonic() - self._started
+                if self._process.poll() is None or ran_for < self._pause:
+                    return
                 self._close()
                 self._pause = FIRST_PAUSE if ran_for > LONGEST_PAUSE else min(2 * self._pause, LONGEST_PAUSE)
             self._started = time.monotonic()

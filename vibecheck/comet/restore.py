@@ -6,7 +6,6 @@ those that are missing, so a restore may be stopped and started again at any tim
 """
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,6 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from uuid import uuid4
 
 from vibecheck.comet.claims import bug, handle_all, held
 from vibecheck.comet.client import Comet
@@ -53,7 +51,7 @@ def begin_once(settings: Settings, store: Store) -> None:
 
 def run(settings: Settings, store: Store, stop: threading.Event) -> None:
     """Runs the restores in the outbox until `stop` is set."""
-    outbox = store.outbox(f"restore-{os.getpid()}-{uuid4().hex[:8]}")
+    outbox = store.outbox()
     handle_all(outbox, RESTORE, partial(_attempt, settings, store, outbox), stop, "The restore from Comet")
 
 

@@ -5,22 +5,19 @@ Any number of senders, on any number of machines, share the outbox; another one 
 """
 
 import logging
-import os
 import random
-import socket
 import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from uuid import uuid4
 
 from vibecheck.comet.claims import bug
 from vibecheck.comet.client import Comet
 from vibecheck.comet.delivery import Delivery, LookAgain
 from vibecheck.comet.resend import count_missing
 from vibecheck.comet.status import ASKED, SAMPLE, SENDER, SPEAKS_EVERY
-from vibecheck.errors import CometError, CometRefuses, CometRejected, CometUnavailable, RecordsError
+from vibecheck.errors import CometError, CometRejected, CometUnavailable, RecordsError
 from vibecheck.records.outbox.messages import MODEL
 from vibecheck.records.outbox.queue import LEASE, RESTORE, Claimed
 from vibecheck.records.store import Store
@@ -59,8 +56,7 @@ class Sender:
         self._settings = settings
         self._store = store
         self._pace = pace or Pace()
-        self._name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
-        self._outbox = store.outbox(self._name, self._pace.lease)
+        self._outbox = store.outbox(self._pace.lease)
         self._delivery: Delivery | None = None
         self._noted: tuple[float, bool, str] | None = None
         self._progress = False
@@ -152,12 +148,8 @@ class Sender:
                 except CometRejected as error:
                     log.warning("Comet rejected a %s: %s", claimed.kind, error)
                     self._outbox.set_aside(claimed, str(error))
-                except CometRefuses as error:
-                    # It counts as attempted: part of it may have arrived before the refusal.
-                    self._outbox.postpone(claimed, timedelta(0), str(error))
-                    self._disconnect(str(error))
-                    raise
-                except CometUnavailable as error:
+                except CometError as error:
+                    # It counts as attempted: part of it may have arrived before a refusal.
                     self._outbox.postpone(claimed, self._row_pause(claimed, error), str(error))
                     self._disconnect(str(error))
                     raise
@@ -170,8 +162,10 @@ class Sender:
             if left:
                 self._outbox.release(left)
 
-    def _row_pause(self, claimed: Claimed, error: CometUnavailable) -> timedelta:
+    def _row_pause(self, claimed: Claimed, error: CometError) -> timedelta:
         """A pause for each row, so that one that always fails does not hold up the others."""
+        if not isinstance(error, CometUnavailable):
+            return timedelta(0)
         longest = min(2.0 ** min(claimed.attempts, 12), 900.0) * self._pace.first_pause
         return timedelta(seconds=max(error.retry_after or 0.0, random.uniform(longest / 2, longest)))
 

@@ -108,7 +108,8 @@ def _labels(
         labels.append(Feedback(prediction.id, 1, label, source, prediction.visitor, when))
     if prediction.picture_kept and rng.random() < LABELLED:
         by = _somebody(plan, "labeller", int(rng.integers(LABELLERS)))
-        when = _working_hours(prediction.made_at + timedelta(days=int(rng.integers(1, 7))), rng)
+        day = prediction.made_at + timedelta(days=int(rng.integers(1, 7)))
+        when = day.replace(hour=int(rng.integers(9, 18)), minute=int(rng.integers(60)))
         label = _label(truth, LABELLER_NOISE, rng)
         queue = "random" if rng.random() < RANDOM_QUEUE else "useful"
         labels.append(Feedback(prediction.id, len(labels) + 1, label, "labeller", by, when, queue))
@@ -139,10 +140,6 @@ def _label(truth: int, noise: float, rng: np.random.Generator) -> str:
     """The true mood, or with probability `noise` another one."""
     other = (truth + 1 + int(rng.integers(len(NAMES) - 1))) % len(NAMES)
     return NAMES[other if rng.random() < noise else truth]
-
-
-def _working_hours(day: datetime, rng: np.random.Generator) -> datetime:
-    return day.replace(hour=int(rng.integers(9, 18)), minute=int(rng.integers(60)))
 
 
 def _somebody(plan: Plan, role: str, number: int) -> str:

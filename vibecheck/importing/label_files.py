@@ -24,8 +24,6 @@ NEEDED = ("path", "label")
 OPTIONAL = ("visitor", "timestamp")
 # Spreadsheets write semicolons in locales with a decimal comma, and tabs.
 DELIMITERS = ",;\t|"
-# Told by the byte order mark, which Excel writes; anything else must be UTF-8.
-ENCODINGS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 LONGEST_CELL = 4096  # characters; also the longest path that Linux takes
 LONGEST_SHOWN = 60
 # A camera's clock may be wrong by a time zone; beyond that, a time in the future is a mistake.
@@ -107,8 +105,8 @@ def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         if path.exists() and not path.is_file():  # a pipe or a device might never end
             raise LabelsError(f"{path} is not a file.")
         with path.open("rb") as file:
-            start = file.read(4)
-        encoding = next((name for bom, name in ENCODINGS if start.startswith(bom)), "utf-8-sig")
+            mark = file.read(2)  # the byte order mark, which Excel writes
+        encoding = "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
         with path.open(encoding=encoding, newline="") as file:
             yield from _rows(file, path)
     except FileNotFoundError as error:

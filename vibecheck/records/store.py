@@ -65,9 +65,9 @@ class Store:
         pictures = Pictures(images_url)
         return cls(open_database(records_url, sends), pictures)
 
-    def outbox(self, sender: str = "", lease: timedelta = LEASE) -> Outbox:
-        """The records still to be sent to Comet, as seen by the sender of this name."""
-        return Outbox(self._engine, sender, lease)
+    def outbox(self, lease: timedelta = LEASE) -> Outbox:
+        """The records still to be sent to Comet, as seen by a new sender."""
+        return Outbox(self._engine, lease=lease)
 
     def close(self) -> None:
         """Closes the connections to the database."""

@@ -10,10 +10,13 @@ rows (on Postgres without a lock in between), so a row claimed meanwhile may end
 still respected.
 """
 
+import os
+import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import (
     ColumnElement,
@@ -78,7 +81,7 @@ class OutboxState:
 
 
 class Outbox:
-    """The outbox as seen by the sender named `sender`, whose claims last for `lease`.
+    """The outbox as seen by one sender, by default a new one, whose claims last for `lease`.
 
     `clock` tells the time within a transaction. Every method raises RecordsError where the database fails.
     """
@@ -91,7 +94,7 @@ class Outbox:
         clock: Callable[[Connection], datetime] = database_now,
     ) -> None:
         self._engine = engine
-        self._sender = sender
+        self._sender = sender or f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
         self._clock = clock
         self.lease = lease
 
