@@ -43,11 +43,10 @@ def _of_prediction(each: LabelledPrediction) -> LabelledPicture:
 def restore(settings: Settings, store: Store) -> None:
     """Read back what Comet has within the retention time. Raises CometError and SettingsError."""
     from vibecheck.comet.restore import restore as read_back
-    from vibecheck.comet.restore import since_days
 
     if settings.comet_api_key is None:
         raise SettingsError("Set COMET_API_KEY to fetch feedback and pictures from Comet.")
-    read_back(settings, store, since_days(settings.retention_days))
+    read_back(settings, store)
 
 
 def from_files(

@@ -28,7 +28,7 @@ from vibecheck.records.readings import WAIT, ShadowReading
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
-LONG_AGO = NOON - timedelta(days=3650)
+ALL_DAYS = 3650
 
 
 def remember(comet, prediction, picture=None, labels=()):
@@ -56,8 +56,8 @@ def put(experiment, name, value, content=None, metadata=None):
     experiment.assets[asset.id] = asset
 
 
-def read_back(settings, store, since=LONG_AGO, say=lambda at: None):
-    return restores.restore(settings, store, since, say)
+def read_back(settings, store, days_back=ALL_DAYS, say=lambda at: None):
+    return restores.restore(settings, store, days_back, say)
 
 
 @pytest.fixture
@@ -214,9 +214,9 @@ def test_a_thousand_predictions_a_day_cost_a_few_requests_a_day(settings, store,
 
 
 def test_predictions_past_their_retention_are_not_restored(settings, store, comet):
-    for age in (0, 1, 2):
-        remember(comet, a_prediction(made_at=NOON - timedelta(days=age)))
-    read_back(settings, store, since=NOON - timedelta(days=1))
+    for age in (0.5, 1.5, 2.5):
+        remember(comet, a_prediction(made_at=datetime.now(UTC) - timedelta(days=age)))
+    read_back(settings, store, days_back=2)
     assert store.count() == 2
 
 
@@ -335,7 +335,7 @@ def test_bug_while_restoring_is_shown_and_the_thread_goes_on(settings, store, co
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
     fetch(store)
     with monkeypatch.context() as patch:
-        patch.setattr(restores, "restore", lambda *_: 1 / 0)
+        patch.setattr(restores, "restore", lambda *_, **__: 1 / 0)
         stop, thread = fetching(settings, store)
         wait_for(lambda: comet_state(store).restoring)
         assert comet_state(store).restoring.sentence.startswith("A bug in VibeCheck (ZeroDivisionError)")

@@ -53,7 +53,6 @@ def restore(
     It may be stopped and started again; existing records stay as they are.
     """
     from vibecheck.comet.restore import restore as read_back
-    from vibecheck.comet.restore import since_days
 
     settings = Settings.load()
     with open_store(settings) as store, progress_bar(stays=True) as progress:
@@ -66,7 +65,7 @@ def restore(
             total = max(looked_at, at.pictures_left)
             progress.update(fetching, total=total, completed=total - at.pictures_left)
 
-        at = read_back(settings, store, since_days(days or settings.retention_days), say)
+        at = read_back(settings, store, days, say)
     typer.echo(
         f"Days in Comet: {at.days}. New here: predictions {at.predictions}, labels {at.labels}, "
         f"pictures {at.pictures}."

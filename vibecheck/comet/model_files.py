@@ -143,8 +143,8 @@ def _missing(comet: Comet, place: layout.Place, sizes: Mapping[str, int | None])
     }
 
 
-def _versions(comet: Comet) -> list[dict[str, Any]]:
-    """The versions of the deployment's model in Comet's registry; none if there is no such model."""
+def _registered(comet: Comet, version: str) -> tuple[str | None, list[str]]:
+    """The number of a version in Comet's model registry, or None, and the numbers of all versions there."""
     from comet_ml.exceptions import CometRestApiException
 
     with sdk_errors("look into the model registry"):
@@ -153,31 +153,29 @@ def _versions(comet: Comet) -> list[dict[str, Any]]:
                 comet.account.workspace, registry_name(comet.deployment)
             )
         except CometRestApiException as error:
-            if error.response.status_code in (400, 404):
-                return []
-            raise
-        return list((details or {}).get("versions") or ())
-
-
-def _number_of(versions: list[dict[str, Any]], key: str) -> str | None:
-    """The number in Comet's registry of the version that belongs to this experiment, or None."""
-    found = [each for each in versions if (each.get("experimentModel") or {}).get("experimentKey") == key]
-    return str(found[0]["version"]) if found else None
+            if error.response.status_code not in (400, 404):
+                raise
+            details = None  # there is no such model
+        numbers = {
+            str(each["version"]): (each.get("experimentModel") or {}).get("experimentKey")
+            for each in (details or {}).get("versions") or ()
+        }
+    key = layout.experiment_key(comet.deployment, layout.place_of_model(version))
+    return next((number for number, its in numbers.items() if its == key), None), list(numbers)
 
 
 def _register(comet: Comet, version: str) -> None:
-    key = layout.experiment_key(comet.deployment, layout.place_of_model(version))
     refused: CometError | None = None
     for _ in range(TRIES):
-        versions = _versions(comet)
-        if _number_of(versions, key) is not None:
+        number, numbers = _registered(comet, version)
+        if number is not None:
             return
-        numbers = [int(each["version"].split(".")[0]) for each in versions]
+        latest = max((int(each.split(".")[0]) for each in numbers), default=0)
         try:
             with sdk_errors("register the model"):
                 comet.experiment(layout.place_of_model(version)).register_model(
                     GROUP,
-                    version=f"{max(numbers, default=0) + 1}.0.0",
+                    version=f"{latest + 1}.0.0",
                     registry_name=registry_name(comet.deployment),
                     description=f"Reads moods from faces; live in {comet.deployment}.",
                     comment=version,
@@ -185,14 +183,13 @@ def _register(comet: Comet, version: str) -> None:
                 )
         except CometRejected as error:
             refused = error
-    if _number_of(_versions(comet), key) is None:
+    if _registered(comet, version)[0] is None:
         raise refused or CometUnavailable("Comet's model registry did not accept the model.")
 
 
 def _registered_files(comet: Comet, version: str) -> dict[str, Asset]:
     """The files that Comet's registry lists for a version, by name. Raises ModelError without any."""
-    key = layout.experiment_key(comet.deployment, layout.place_of_model(version))
-    number = _number_of(_versions(comet), key)
+    number, _ = _registered(comet, version)
     if number is None:
         raise ModelError(f"{version} is not in Comet's model registry.")
     with sdk_errors("list the model's files"):

@@ -73,7 +73,7 @@ def _attempt(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed)
 
     try:
         with held(outbox, claimed):
-            restore(settings, store, since_days(settings.retention_days), report)
+            restore(settings, store, report=report)
     except CometRejected as error:
         report(replace(at, sentence=str(error)))
         outbox.set_aside(claimed, str(error))
@@ -99,13 +99,17 @@ class _Picture:
 
 
 def restore(
-    settings: Settings, store: Store, since: datetime, report: Callable[[Restoring], None] = lambda _: None
+    settings: Settings,
+    store: Store,
+    days_back: int | None = None,
+    report: Callable[[Restoring], None] = lambda _: None,
 ) -> Restoring:
-    """Merges Comet's models, and its predictions made at or after `since`, into the records.
+    """Merges Comet's models, and its predictions of the last days, into the records.
 
-    `report` is called with the progress after each step. Raises CometError and RecordsError; what was
-    merged before that stays.
+    These are `Settings.retention_days` unless `days_back` says how many. `report` is called with the progress
+    after each step. Raises CometError and RecordsError; what was merged before that stays.
     """
+    since = datetime.now(UTC) - timedelta(days=days_back or settings.retention_days)
     comet = Comet.open(settings)
     with closing(Registry.open(settings)) as registry:
         restore_models(comet, registry)
@@ -149,11 +153,6 @@ def restore(
     at = replace(at, done=True)
     report(at)
     return at
-
-
-def since_days(days: int) -> datetime:
-    """The moment `days` days ago."""
-    return datetime.now(UTC) - timedelta(days=days)
 
 
 def _restore_day(

@@ -1,7 +1,6 @@
 """The state of the connection to Comet, read from the records without asking Comet."""
 
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from vibecheck.comet import layout
@@ -58,7 +57,6 @@ class CometState:
 def comet_state(store: Store) -> CometState:
     """The state at this moment. Raises RecordsError."""
     note = store.notes.read(SENDER)
-    restoring = store.notes.read(RESTORING)
     if note is None:
         connected, sentence = False, "Nothing has been sent yet."
     elif abs(note.age) > SILENT_AFTER:
@@ -67,9 +65,8 @@ def comet_state(store: Store) -> CometState:
     else:
         connected, sentence = bool(note.content.get("works")), str(note.content.get("sentence") or "")
         sentence = sentence or _lost(store.notes.read(SAMPLE))
-    return CometState(
-        connected, sentence, store.outbox().state(), _restoring(restoring.content) if restoring else None
-    )
+    restoring = _restoring(store.notes.read(RESTORING))
+    return CometState(connected, sentence, store.outbox().state(), restoring)
 
 
 def _lost(sample: Note | None) -> str:
@@ -106,8 +103,8 @@ def experiment_link(store: Store, settings: Settings, prediction: Prediction) ->
     return f"{account['url']}/{quote(account['workspace'])}/{quote(account['project'])}/{key}"
 
 
-def _restoring(content: dict[str, Any]) -> Restoring | None:
+def _restoring(note: Note | None) -> Restoring | None:
     try:
-        return Restoring(**content)
+        return Restoring(**note.content) if note else None
     except TypeError:  # noted by another version
         return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, delete, insert, select, update
+from sqlalchemy import Engine, Row, delete, select, update
 
 from vibecheck.records.db.tables import notes
 from vibecheck.records.db.transactions import database_now, insert_if_new, reading, writing
@@ -28,10 +28,7 @@ class Notes:
 
     def write(self, subject: str, content: dict[str, Any]) -> None:
         """Replaces the note about a subject."""
-        with writing(self._engine) as connection:
-            connection.execute(delete(notes).where(notes.c.subject == subject))
-            row = {"subject": subject, "content": content, "noted_at": database_now(connection)}
-            connection.execute(insert(notes).values(row))
+        self.change(subject, lambda note: content)
 
     def change(self, subject: str, change: Callable[[Note | None], dict[str, Any] | None]) -> bool:
         """Replaces the note about a subject by the result of `change`; returns whether it did.
