@@ -21,12 +21,7 @@ from vibecheck.ui.shared.visitor import visitor
 
 PAGE = 27  # thumbnails: three rows on a wide screen, nine on a phone
 
-VIEWS = {
-    "mine": "Mine",
-    "all": "All",
-    "useful": "Useful",
-    "random": "Random",
-}
+VIEWS = {"all": "All", "useful": "Useful", "random": "Random", "mine": "Mine"}
 NOT_TO_BE_SEEN = "There is no vibe check with this id, or you may not see it."
 
 
@@ -77,7 +72,7 @@ def is_labeller() -> bool:
 
 def views() -> list[str]:
     """The views that this session may open, the first by default."""
-    return ["all", "useful", "random", "mine"] if is_labeller() else ["mine"]
+    return list(VIEWS) if is_labeller() else ["mine"]
 
 
 def look_up(prediction_id: str) -> LabelledPrediction:
