@@ -83,17 +83,17 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
         ],
         "models": [
             {
-                "model": version.name,
-                "origin": version.origin,
-                "first_day": version.first_day,
-                "last_day": version.last_day,
-                "predictions": version.predictions,
-                **version.accuracy.named("accuracy"),
-                "audits": version.accuracy.n,
-                "calibration_error": version.calibration.error,
-                "latency_ms": version.latency_ms,
+                "model": each.version,
+                "origin": each.origin,
+                "first_day": each.first_used_at.date(),
+                "last_day": each.last_day,
+                "predictions": each.n,
+                **each.accuracy.named("accuracy"),
+                "audits": each.accuracy.n,
+                "calibration_error": each.calibration.error,
+                "latency_ms": each.latency_ms,
             }
-            for version in standing.versions
+            for each in standing.versions
         ],
         "labeller_agreement": [agreement_row(standing.agreement)] if standing.agreement.labellers.n else [],
         "days": [

@@ -82,18 +82,14 @@ def page(overview: Overview, standing: ModelStatus) -> str:
     """The report: text, and charts as inline SVG. It loads nothing and runs nothing."""
     scope = overview.scope
     only = "".join(f" · {escape(each)}" for each in (scope.model_version, scope.source) if each)
-    live = [(version.first_day, version.name) for version in standing.versions]
+    live = [(model.first_used_at.date(), model.version) for model in standing.versions]
     agreement, found = standing.agreement, overview.calibration
+    trend = time_charts.accuracy_line(overview.line, live, overview.step, agreement.ceiling)
+    bias, agree = words.on_bias(overview.accuracy), words.on_agreement(agreement)
+    note = f"Below the lines: audits answered. {bias} {agree}"
     parts = [
         *map(markup.answer_card, words.answers(overview)),
-        _section(
-            "Accuracy over time",
-            f"Below the lines: audits answered. {words.on_bias(overview.accuracy)} "
-            + words.on_agreement(agreement),
-            _svg(time_charts.accuracy_line(overview.line, live, overview.step, agreement.ceiling))
-            if overview.line
-            else "",
-        ),
+        _section("Accuracy over time", note, _svg(trend) if overview.line else ""),
     ]
     if overview.confusion.total:
         matrix = _svg(charts.confusion_matrix(overview.confusion))

@@ -71,18 +71,18 @@ def versions_table(standing: ModelStatus) -> str:
     """The models, one a row; the one in use is marked."""
     heads = ("Model", "Live", "Vibe checks", "Accuracy", "Audits", "Calibration error", "Latency")
     rows = []
-    for version in standing.versions:
-        accuracy = version.accuracy
-        now = " · in use" if version.name == standing.champion else ""
-        began, last = written(version.first_day), version.last_day
+    for model in standing.versions:
+        accuracy = model.accuracy
+        now = " · in use" if model.version == standing.champion else ""
+        began, last = written(model.first_used_at), model.last_day
         row = (
-            version.name + now,
+            model.version + now,
             f"{began} to {written(last)}" if last else f"since {began}",
-            f"{version.predictions:,}",
+            f"{model.n:,}",
             f"{accuracy.value:.0%} ({interval(accuracy)})" if accuracy.n else "–",
             f"{accuracy.n:,}",
-            f"{version.calibration.error * 100:.1f} points" if version.calibration.error is not None else "–",
-            f"{version.latency_ms:.0f} ms" if version.latency_ms is not None else "–",
+            f"{model.calibration.error * 100:.1f} points" if model.calibration.error is not None else "–",
+            f"{model.latency_ms:.0f} ms" if model.latency_ms is not None else "–",
         )
         rows.append(row)
     return table(heads, rows)

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from itertools import combinations
 
 import numpy as np
@@ -20,17 +20,11 @@ from vibecheck.records.stats.results import Bin, Group, VersionUse, VisitorTally
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedModel:
-    """One model: its days, its number of predictions, accuracy, calibration, and mean latency in ms."""
+class ComparedModel(VersionUse):
+    """The use of a model, with its accuracy and calibration by audits."""
 
-    name: str
-    origin: str
-    first_day: date
-    last_day: date | None
-    predictions: int
     accuracy: Share
     calibration: Calibration
-    latency_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +72,9 @@ def side_by_side(
     tallies = {group.name: group.tally for group in groups if group.what == "model_version"}
     return [
         ComparedModel(
-            name=use.version,
-            origin=use.origin,
-            first_day=use.first_used_at.date(),
-            last_day=use.last_day,
-            predictions=use.n,
+            **asdict(use),
             accuracy=over_visitors(tallies.get(use.version, VisitorTally())),
             calibration=calibration([each for each in bins if each.model_version == use.version]),
-            latency_ms=use.latency_ms,
         )
         for use in reversed(uses)
     ]
@@ -114,12 +103,8 @@ def same_faces(
 ) -> SameFaces:
     """Two models on all labels that judge both; only those given after `since`."""
     labels = found.between(champion, challenger, since)
-    return SameFaces(
-        labels,
-        probabilities(found, labels, champion).argmax(axis=1),
-        probabilities(found, labels, challenger).argmax(axis=1),
-        truth(labels),
-    )
+    first, second = (probabilities(found, labels, each).argmax(axis=1) for each in (champion, challenger))
+    return SameFaces(labels, first, second, truth(labels))
 
 
 def compared(faces: SameFaces, settled: Settled | None = None) -> Comparison:

@@ -72,7 +72,7 @@ class ModelStatus:
     @property
     def own_audits(self) -> int:
         """How many of them are of the champion."""
-        return sum(each.accuracy.n for each in self.versions if each.name == self.champion)
+        return sum(each.accuracy.n for each in self.versions if each.version == self.champion)
 
 
 def scope_of(period: str, today: date, model_version: str | None = None, source: str | None = None) -> Scope:
@@ -97,28 +97,17 @@ def compute_overview(
         shown = replace(scope, since=min(since, today - timedelta(days=LINE_DAYS - 1)))
     days, bins = statistics.days(shown), statistics.bins(scope)
     inside = tuple(day for day in days if since is None or day.day >= since)
+    audited, drawn = statistics.audited(scope), statistics.drawn(scope)
+    before = _before(statistics, scope, today)
+    audited_by_step = statistics.audited_by_step(shown, step, today)
+    drawn_by_step = statistics.drawn_by_step(shown, step, today)
     return Overview(
         scope=scope,
         period=period,
         step=step,
         predictions=sum(day.n for day in inside),
-        accuracy=accuracy(
-            inside,
-            statistics.answers(scope),
-            statistics.audited(scope),
-            statistics.drawn(scope),
-            _before(statistics, scope, today),
-        ),
-        line=tuple(
-            line(
-                days,
-                statistics.audited_by_step(shown, step, today),
-                statistics.drawn_by_step(shown, step, today),
-                bins,
-                today,
-                step,
-            )
-        ),
+        accuracy=accuracy(inside, statistics.answers(scope), audited, drawn, before),
+        line=tuple(line(days, audited_by_step, drawn_by_step, bins, today, step)),
         confusion=confusion(statistics.cells(scope), statistics.confused(scope)),
         slices=tuple(slices(statistics.groups(scope))),
         calibration=calibration(bins),
@@ -147,7 +136,7 @@ def compute_model_status(
         drift=lately,
         labels=labels,
         retrain=advice(
-            audited=next((v.accuracy for v in versions if v.name == champion), share(0, 0)),
+            audited=next((v.accuracy for v in versions if v.version == champion), share(0, 0)),
             promise=manifest.promised_accuracy,
             drift=lately,
             labels=labels.usable,

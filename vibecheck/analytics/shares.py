@@ -35,11 +35,7 @@ class Share:
 
     def named(self, value: str, low: str = "low", high: str = "high") -> dict[str, float | None]:
         """The value and its interval under these names; all None without cases."""
-        return {
-            value: self.value,
-            low: self.low if self.n else None,
-            high: self.high if self.n else None,
-        }
+        return {value: self.value, low: self.low if self.n else None, high: self.high if self.n else None}
 
 
 @dataclass(frozen=True, slots=True)

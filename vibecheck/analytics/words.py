@@ -61,15 +61,11 @@ def on_accuracy(found: Accuracy, period: str) -> Answer:
     if found.response.n:
         audits += f" · {found.response.value:.0%} answered"
     if found.missing:
-        so_far = (
-            f"{audited.k} of {audited.n} right so far." if audited.n else "No audit has been answered yet."
-        )
-        return Answer(
-            question,
-            f"{found.missing} more answers",
-            "",
-            f"{so_far} The accuracy is shown from {ENOUGH} answers on.",
-        )
+        so_far = "No audit has been answered yet."
+        if audited.n:
+            so_far = f"{audited.k} of {audited.n} right so far."
+        later = f"The accuracy is shown from {ENOUGH} answers on."
+        return Answer(question, f"{found.missing} more answers", "", f"{so_far} {later}")
     return Answer(question, f"{audited.value:.0%}", interval(audited), f"{audits}{_change(found, period)}")
 
 

@@ -58,7 +58,7 @@ def trend(known: Statistics) -> None:
                 "Step", STEPS, format_func=str.title, default="week", required=True, key="step",
                 label_visibility="collapsed", width="content",
             )  # fmt: skip
-        live = [(version.first_day, version.name) for version in known.standing.versions]
+        live = [(model.first_used_at.date(), model.version) for model in known.standing.versions]
         agreed = known.standing.agreement.ceiling
         theme.chart(time_charts.accuracy_line(found.line, live, found.step, agreed))
         if bias := words.on_bias(found.accuracy):

@@ -55,7 +55,7 @@ def choose() -> Statistics:
                 "Period", list(PERIODS), format_func=PERIODS.get, default="week", required=True, key="period",
                 help="Days in UTC.",
             )  # fmt: skip
-            model = _choice("model", [version.name for version in standing.versions])
+            model = _choice("model", [each.version for each in standing.versions])
             source = _choice("source", sources)
         st.text_input(
             "Look up a vibe check", placeholder="prediction_id", key="searched", on_change=_search,

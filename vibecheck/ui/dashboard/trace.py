@@ -51,9 +51,7 @@ def _dialog(prediction_id: str) -> None:
     seen, known = st.columns([1, 1.2], gap="medium")
     with seen:
         if picture is None:
-            theme.quiet(
-                "Its picture was deleted." if prediction.picture_kept else "Its picture was not kept."
-            )
+            theme.quiet(f"Its picture was {'deleted' if prediction.picture_kept else 'not kept'}.")
         else:
             face_pictures.large(face_pictures.as_data(picture), "The face that was read")
         _quality(prediction)
