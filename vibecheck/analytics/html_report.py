@@ -1,6 +1,7 @@
 """The dashboard as one self-contained HTML file, and its headline figures as JSON."""
 
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import vl_convert
@@ -10,29 +11,7 @@ from vibecheck.analytics.chart_style import Spec
 from vibecheck.analytics.csv_tables import agreement_row
 from vibecheck.analytics.overview import ModelStatus, Overview
 
-STYLE = """
-:root { color-scheme: dark; }
-body { background: #0E1016; color: #F2F4F8; font: 15px/1.55 system-ui, sans-serif; margin: 0 auto;
-  max-width: 900px; padding: 2rem 1.2rem 4rem; }
-section, .vcd-answer { background: #161A23; border: 1px solid #2A3040; border-radius: 18px; padding: 1.3rem;
-  margin: 1rem 0; break-inside: avoid; }
-h1 { font-size: 28px; margin: 0; } h2 { font-size: 17px; margin: 0 0 .6rem; }
-p, .vcd-question, .vcd-detail { color: #98A2B3; } svg { max-width: 100%; height: auto; }
-.vcd-number { font-size: 44px; font-weight: 700; } .vcd-phrase { font-size: 26px; font-weight: 700; }
-.vcd-interval { color: #98A2B3; font-size: 18px; }
-.vcd-slices { display: grid; grid-template-columns: auto 1fr 3rem 5rem; gap: .5rem .7rem;
-  align-items: center; }
-.vcd-name.bad { color: #FF9F5A; } .vcd-name.good { color: #6EA8FF; }
-.vcd-value, .vcd-n { text-align: right; } .vcd-n { color: #98A2B3; }
-.vcd-strip { position: relative; height: 8px; border-radius: 4px; background: #1E2330; }
-.vcd-strip i, .vcd-strip b { position: absolute; top: 0; height: 100%; border-radius: 4px;
-  background: #55607A; }
-.vcd-strip b { width: 2px; background: #F2F4F8; } .vcd-strip i.bad { background: #B8622C; }
-.vcd-strip i.good { background: #3E6DB3; }
-ul { list-style: none; padding: 0; margin: 0; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .3rem .7rem .3rem 0; }
-.vcd-wide { overflow-x: auto; } th { color: #98A2B3; font-weight: 400; }
-"""
+STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 
 
 def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
