@@ -8,11 +8,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 
 from tests.records.examples import NOON, a_prediction
 from vibecheck.errors import RecordsError
-from vibecheck.records.db.connect import _newest_revision, _scripts, open_database
+from vibecheck.records.db.connect import MIGRATIONS, _revisions, open_database
 from vibecheck.records.db.rows import prediction_row
 from vibecheck.records.db.tables import feedback, metadata, predictions
 from vibecheck.records.db.transactions import reading, writing
@@ -120,8 +121,9 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url):
     raw.dispose()
 
 
-def test_newest_revision_is_read_from_the_names_of_the_files():
-    assert _newest_revision() == _scripts().get_current_head()
+def test_revisions_are_read_from_the_names_of_the_files():
+    scripts = ScriptDirectory(str(MIGRATIONS.parent)).walk_revisions()
+    assert _revisions() == [script.revision for script in scripts][::-1]
 
 
 def test_up_to_date_database_is_opened_without_alembic(engine, database_url):

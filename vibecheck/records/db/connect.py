@@ -6,8 +6,8 @@ import tempfile
 import threading
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, false, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError
@@ -26,11 +26,6 @@ from vibecheck.records.db.transactions import (
     reading_raw,
     writing,
 )
-
-# Importing Alembic takes a quarter of a second, which an up-to-date database need not wait for.
-if TYPE_CHECKING:
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).with_name("migrations") / "versions"
 
@@ -65,9 +60,9 @@ def open_database(url: str, sends: bool = True) -> Engine:
     engine = _sqlite(parsed) if sqlite else _postgres(parsed)
     try:
         with reading(engine) as connection:
-            is_current = _revision(connection) == _newest_revision()
+            is_current = _revision(connection) == _revisions()[-1]
         if not is_current:
-            _scripts()  # not while the write lock is held
+            import_module("alembic.command")  # takes a quarter of a second: not while the write lock is held
         with writing(engine) as connection:
             migrate(connection)
             prove_writable(connection)
@@ -104,18 +99,21 @@ def migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     current = _revision(connection)
-    if current == _newest_revision():
+    if current == _revisions()[-1]:
         return
-    from alembic import command
-
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in _revisions():
         raise RecordsError(
             f"The tables in the {place(connection.engine.url)} were made by a newer VibeCheck: "
             "update this one, or set VIBECHECK_DATA (for Postgres: VIBECHECK_DATABASE_URL) to another place."
         )
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "vibecheck.records.db:migrations")
+    config.set_main_option("path_separator", "os")
     with _one_migration:
-        command.upgrade(_config(connection), "head")
+        command.upgrade(config, "head")
 
 
 def _revision(connection: Connection) -> str | None:
@@ -126,26 +124,9 @@ def _revision(connection: Connection) -> str | None:
 
 
 @cache
-def _newest_revision() -> str:
-    """The newest revision, without Alembic: the number in the name of the last migration file."""
-    return max(path.name.partition("_")[0] for path in MIGRATIONS.glob("0*.py"))
-
-
-def _config(connection: Connection | None = None) -> "Config":
-    from alembic.config import Config
-
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", "vibecheck.records.db:migrations")
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-@cache
-def _scripts() -> "ScriptDirectory":
-    """The migrations."""
-    from alembic.script import ScriptDirectory
-
-    return ScriptDirectory.from_config(_config())
+def _revisions() -> list[str]:
+    """The revisions, oldest first, without Alembic: the numbers in the names of the migrations' files."""
+    return sorted(path.name.partition("_")[0] for path in MIGRATIONS.glob("0*.py"))
 
 
 def prove_writable(connection: Connection) -> None:
