@@ -122,8 +122,10 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url):
 
 
 def test_revisions_are_read_from_the_names_of_the_files():
-    scripts = ScriptDirectory(str(MIGRATIONS.parent)).walk_revisions()
-    assert _revisions() == [script.revision for script in scripts][::-1]
+    scripts = ScriptDirectory(str(MIGRATIONS.parent))
+    revisions = [script.revision for script in scripts.walk_revisions()][::-1]
+    assert [each.partition("_")[0] for each in revisions] == _revisions()
+    assert scripts.get_current_head() == _revisions()[-1]
 
 
 def test_up_to_date_database_is_opened_without_alembic(engine, database_url):

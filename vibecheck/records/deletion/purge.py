@@ -149,8 +149,8 @@ def _delete(
         connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
         learned_from.mark(connection, list(here), now)
         queue.withdraw(connection, list(here))
-        for prediction_id in sorted(here.keys() - unsent):
-            messages.enqueue(connection, Deletion(prediction_id, here[prediction_id], now))
+        told = sorted(here.keys() - unsent)
+        messages.enqueue(connection, *(Deletion(each, here[each], now) for each in told))
     # A restore may have written a picture again before this was committed.
     for prediction_id in here:
         pictures.delete(prediction_id)
