@@ -7,7 +7,7 @@ prediction, or when a model is registered that was trained on it before.
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, func, or_, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 
 from vibecheck.records.db.batches import batches
 from vibecheck.records.db.tables import forgotten, outbox, predictions, trained_on
@@ -33,10 +33,7 @@ def mark_gone(connection: Connection, version: str, recorded: Sequence[str]) -> 
     be pictures of files that were never in the records; these leave a trace only where Comet is told.
     """
     told = select(outbox.c.prediction_id).where(outbox.c.kind == "deletion")
-    gone = or_(
-        trained_on.c.prediction_id.in_(select(forgotten.c.prediction_id)),
-        trained_on.c.prediction_id.in_(told),
-    )
+    gone = trained_on.c.prediction_id.in_(select(forgotten.c.prediction_id).union(told))
     theirs = trained_on.c.version == version, trained_on.c.deleted_at.is_(None), gone
     now = database_now(connection)
     connection.execute(update(trained_on).where(*theirs).values(deleted_at=now))
