@@ -245,7 +245,7 @@ def elsewhere(settings, tmp_path):
 def test_model_made_on_one_machine_is_built_on_another(
     settings, store, comet, tuned, folder, elsewhere, monkeypatch
 ):
-    monkeypatch.setattr("vibecheck.export.build.FACES", 12)  # how well it is measured is asked elsewhere
+    monkeypatch.setattr("vibecheck.export.candidates.FACES", 12)  # how well it is measured is asked elsewhere
     small_vit(folder, NAMES)
     send_all(settings, store)
     there = tuned.get(TUNED)

@@ -55,7 +55,7 @@ def finetune(settings: Settings, *arguments: object, **more: str) -> tuple[int, 
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the command sets its own
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("vibecheck.export.build.FACES", 40)
+            patch.setattr("vibecheck.export.candidates.FACES", 40)
             done = CliRunner().invoke(app, list(map(str, arguments)), env=env)
     finally:
         signal.signal(signal.SIGTERM, before)

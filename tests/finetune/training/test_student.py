@@ -41,7 +41,7 @@ def test_student_predicts_the_same_as_the_app(torch, embedded):
     expected = Classifier.load(EMBEDDED).probabilities(faces)
     with torch.inference_mode():
         answers = embedded.eval().answers(torch.from_numpy(faces)).exp().numpy()
-    assert answers == pytest.approx(expected, abs=1e-4)
+    assert answers == pytest.approx(expected, abs=0.03)  # it computes in 8 bits
 
 
 def test_probabilities_of_labels_of_one_mood_are_added(torch, tmp_path):
