@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from finetune.data.collect import collect
+from finetune.data.collect import RECORDED, collect
 from finetune.progress import Tell
 from finetune.training import plan
+from finetune.training.base_model import Model, built
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.report import HTML_FILE, JSON_FILE
@@ -31,7 +32,6 @@ from vibecheck.vision.model_source import ModelFolder
 
 if TYPE_CHECKING:
     from finetune.pipeline import FineTuneRequest
-    from finetune.training.base_model import Model
     from finetune.training.challenger import Learned
 
 T = TypeVar("T")
@@ -58,18 +58,18 @@ class Trained:
     @property
     def from_records(self) -> bool:
         """Whether every picture belongs to a prediction, unless that was deleted since."""
-        return self.source in ("store", "comet")
+        return self.source in RECORDED
 
 
-def keep(out: Path, base: "Model", learned: "Learned", request: "FineTuneRequest") -> Trained:
+def keep(out: Path, base: Model, learned: "Learned", request: "FineTuneRequest") -> Trained:
     """Write the model folder and the facts about it into `out`."""
     from finetune.training import challenger
 
-    version = learned.about["version"]
-    challenger.write(learned, base, version, out / MODEL)
+    about = learned.about
+    challenger.write(learned, base, out / MODEL)
     pictures = str(request.pictures.absolute()) if request.pictures else None
-    source = request.source if request.source in ("store", "comet") else str(Path(request.source).absolute())
-    trained = Trained(version, base.version, source, pictures, request.crops, learned.about, learned.ids)
+    source = request.source if request.source in RECORDED else str(Path(request.source).absolute())
+    trained = Trained(about["version"], base.version, source, pictures, request.crops, about, learned.ids)
     write_json(out / TRAINED, asdict(trained))
     return trained
 
@@ -98,7 +98,7 @@ def finish(
     """
     trained = read(out)
     try:
-        there = _installed(settings, out / MODEL)
+        there = built(settings, ModelFolder(out / MODEL))
         patiently(lambda: _register(settings, trained, there))
         tell({"event": "exported", "version": trained.version})
         plan.clear(out)
@@ -127,14 +127,6 @@ def patiently(attempt: Callable[[], T]) -> T:
             typer.echo(f"{error} Trying again in {pause:.0f} s.", err=True)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def _installed(settings: Settings, folder: Path) -> Installed:
-    """The model of a folder, compiled and measured, where the app finds it."""
-    from vibecheck.comet import model_files
-    from vibecheck.export.build import build
-
-    return build(settings, ModelFolder(folder), model_files, lambda progress: None)
 
 
 def _register(settings: Settings, trained: Trained, there: Installed) -> None:

@@ -13,7 +13,6 @@ import warnings
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -40,15 +39,13 @@ def fine_tune(
     base: Annotated[
         str | None,
         typer.Option(
-            help="What to start from: a version, a Hub id, a folder, or embedded. Default: the champion.",
-            show_default=False,
+            help="What to start from: a version, a Hub id, a folder, or embedded. Default: the champion."
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the run; the same one resumes it. Default: a new one in the data folder.",
-            show_default=False,
+            help="Folder for the run; the same one resumes it. Default: a new one in the data folder."
         ),
     ] = None,
     since: Annotated[
@@ -74,8 +71,7 @@ def fine_tune(
     register: Annotated[
         Path | None,
         typer.Option(
-            help="Only register and judge the model of a run that was trained in this --out folder.",
-            show_default=False,
+            help="Only register and judge the model of a run that was trained in this --out folder."
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
@@ -89,7 +85,7 @@ def fine_tune(
     if context.invoked_subcommand is not None:
         return
     lines = as_json or not sys.stdout.isatty()
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     _quiet()
     from finetune.pipeline import FineTuneRequest, preview, run
 
@@ -207,10 +203,6 @@ def in_words(seen: "Preview") -> str:
         lines.append(needs.refusal)
     restored = "Records and models were read back from Comet; nothing else was changed."
     return "\n".join([*lines, restored if seen.restored else "Nothing was changed."])
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _quiet() -> None:

@@ -32,6 +32,8 @@ REASONS = {
     "refused": "the line or folder cannot be used",
     "twice": "the same picture is already there",
 }
+# Sources whose pictures belong to predictions.
+RECORDED = ("store", "comet")
 # Concurrent reads: object storage has a high latency.
 AT_ONCE = 8
 
@@ -50,12 +52,10 @@ class TrainingData:
 
     @property
     def train(self) -> list[LabelledPicture]:
-        """The training part."""
         return [row for row in self.rows if row.side == TRAIN and row.prediction_id not in self.validation]
 
     @property
     def valid(self) -> list[LabelledPicture]:
-        """The validation set."""
         return [row for row in self.rows if row.prediction_id in self.validation]
 
     @property
@@ -94,12 +94,12 @@ def collect(
     try:
         if source == "comet":
             sources.restore(settings, store)
-        if source in ("store", "comet"):
+        if source in RECORDED:
             found = sources.from_store(store)
         else:
             found = sources.from_files(Path(source), pictures, crops, left_out)
         usable = _unique(_readable(_agreed(found, left_out), store.pictures, left_out), left_out)
-        if source not in ("store", "comet"):
+        if source not in RECORDED:
             before = store.training_sets.sides([each.prediction_id for each in usable])
             usable = [replace(each, side=before.get(each.prediction_id)) for each in usable]
         sides, by_visit = split.split(usable)

@@ -25,6 +25,7 @@ from finetune.embedded.teachers import CHECKPOINT, Teachers
 from finetune.embedded.training_set import TrainingSet, training_set
 from finetune.metrics import report
 from finetune.training.augment import augment, mixed
+from finetune.training.student import decay_groups
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
 from vibecheck.names.version_name import check_version_name
@@ -184,13 +185,7 @@ def _optimiser(
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """The architecture's optimiser, with a one-cycle learning rate."""
     architecture = ARCHITECTURES[recipe.architecture]
-    # No weight decay for biases and normalisation.
-    undecayed = [p for p in model.parameters() if p.ndim < 2]
-    decayed = [p for p in model.parameters() if p.ndim >= 2]
-    groups = [
-        {"params": decayed, "weight_decay": architecture.decay},
-        {"params": undecayed, "weight_decay": 0.0},
-    ]
+    groups = decay_groups(model, architecture.decay)
     if architecture.optimiser == "sgd":
         optimiser = torch.optim.SGD(groups, lr=architecture.rate, momentum=0.9, nesterov=True)
     else:

@@ -8,7 +8,7 @@ set can veto. The result is a `Report`, whose proof is kept with the version.
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from finetune.judging.write_report import without_faces, write
 from finetune.metrics import scores
 from vibecheck.analytics import model_comparison
 from vibecheck.emotions import NAMES
-from vibecheck.evaluation.compare import Comparison, compare, judge
+from vibecheck.evaluation.compare import compare, judge
 from vibecheck.evaluation.evidence import Settled, settled_of
 from vibecheck.evaluation.report import BothScores, Changed, Report
 from vibecheck.models.installed import folder_of
@@ -70,18 +70,18 @@ def judge_challenger(
             each for each in made if each.prediction_id in recorded and each.version in registered
         )
         found = _with(found, made)
-        labels = found.between(versions[0], versions[1])
+        faces = model_comparison.same_faces(found, *versions)
         both = sum(len(found.said.get(each.prediction_id, ())) == 2 for each in found.allowed(versions))
         left_out["unreadable picture"] += unreadable
         left_out["not read by both models"] += len(found.allowed(versions)) - both - unreadable
-        left_out["more than three of one visitor and day"] += both - len(labels)
+        left_out["more than three of one visitor and day"] += both - len(faces.labels)
         known = registered.get(versions[1])
         settled = settled_of(known.metrics, versions[0]) if known else None
         report = _report(
             versions,
             found,
+            faces,
             settled,
-            labels,
             read_reference(models, reference) if reference else None,
             len(set(trained_on)),
             +left_out,
@@ -164,8 +164,8 @@ def _with(found: JudgedReadings, made: Iterable[ShadowReading]) -> JudgedReading
 def _report(
     versions: Sequence[str],
     found: JudgedReadings,
+    faces: model_comparison.SameFaces,
     settled: Settled | None,
-    labels: Sequence[JudgingLabel],
     own: tuple[list[np.ndarray], np.ndarray] | None,
     trained_on: int,
     left_out: Counter[str],
@@ -173,32 +173,27 @@ def _report(
     now: datetime,
 ) -> Report:
     champion, challenger = versions
-    held_out = model_comparison.compared(model_comparison.same_faces(found, champion, challenger), settled)
-    said = [model_comparison.probabilities(found, labels, version) for version in versions]
-    truth = model_comparison.truth(labels)
-    reference = _compared(*own) if own else None
+    held_out = model_comparison.compared(faces, settled)
+    said = [model_comparison.probabilities(found, faces.labels, version) for version in versions]
+    reference = None
+    if own:
+        answers, truth = own
+        reference = compare(*(each.argmax(axis=1) for each in answers), truth)
     verdict = judge(held_out, reference, attempt)
     return Report(
         challenger=challenger,
         champion=champion,
         made_at=now,
-        proved=verdict.proved,
-        reason=verdict.reason,
-        needed=verdict.needed,
+        **asdict(verdict),
         attempt=attempt,
         trained_on=trained_on,
         left_out=dict(left_out),
         held_out=held_out,
         reference=reference,
-        scores=_pair(said, truth) if labels else None,
+        scores=_pair(said, faces.truth) if faces.labels else None,
         reference_scores=_pair(*own) if own else None,
-        changed=_changed(labels, said, truth),
+        changed=_changed(faces, said),
     )
-
-
-def _compared(said: Sequence[np.ndarray], truth: np.ndarray) -> Comparison:
-    champion, challenger = (each.argmax(axis=1) for each in said)
-    return compare(champion, challenger, truth)
 
 
 def _pair(said: Sequence[np.ndarray], truth: np.ndarray) -> BothScores:
@@ -206,9 +201,7 @@ def _pair(said: Sequence[np.ndarray], truth: np.ndarray) -> BothScores:
     return BothScores(champion, challenger)
 
 
-def _changed(
-    labels: Sequence[JudgingLabel], said: Sequence[np.ndarray], truth: np.ndarray
-) -> tuple[Changed, ...]:
+def _changed(faces: model_comparison.SameFaces, said: Sequence[np.ndarray]) -> tuple[Changed, ...]:
     """The faces on which only one model is right: lost ones first, by descending confidence."""
     rows = [
         Changed(
@@ -219,7 +212,7 @@ def _changed(
             NAMES[second.argmax()],
             float(second.max()),
         )
-        for each, label, first, second in zip(labels, truth, *said, strict=True)
+        for each, label, first, second in zip(faces.labels, faces.truth, *said, strict=True)
         if (first.argmax() == label) != (second.argmax() == label)
     ]
     return tuple(sorted(rows, key=lambda row: (row.won, -row.challenger_confidence, row.prediction_id)))

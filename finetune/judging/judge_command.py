@@ -1,6 +1,7 @@
 """python -m finetune judge: a version, or a model folder, against the champion."""
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,18 +17,13 @@ def judge(
     challenger: Annotated[
         str, typer.Argument(help="A version that models list shows, or a model folder.", show_default=False)
     ],
-    champion: Annotated[
-        str, typer.Option(help="The version to be better than. Default: the champion.", show_default=False)
-    ] = "",
+    champion: Annotated[str, typer.Option(help="The version to be better than. Default: the champion.")] = "",
     reference: Annotated[
         Path | None,
-        typer.Option(
-            help="Your own labelled pictures, on which it may lose one point of accuracy.", show_default=False
-        ),
+        typer.Option(help="Your own labelled pictures, on which it may lose one point of accuracy."),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the report. Default: in VIBECHECK_DATA.", show_default=False),
+        Path | None, typer.Option(help="Folder of the report. Default: in VIBECHECK_DATA.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
 ) -> None:
@@ -58,8 +54,7 @@ def compared(
     from vibecheck.models.registry import Registry
     from vibecheck.vision.manifest import Manifest
 
-    registry = Registry.open(settings)
-    try:
+    with closing(Registry.open(settings)) as registry:
         against = champion or registry.champion().version
         there = Path(challenger)
         model = there if there.is_dir() and challenger not in Shelf(settings.data).versions() else challenger
@@ -68,7 +63,5 @@ def compared(
             raise ModelError(f"{version} is the champion itself: name another one.")
         folder = out or settings.data / "trials" / Shelf(settings.data).folder(version).name
         learned = registry.trained_on(version)
-    finally:
-        registry.close()
     now = datetime.now(UTC)
     return judge_challenger(settings, against, model, rows, reference, folder, learned, now), folder

@@ -7,11 +7,11 @@ was right, each marked with its prediction's id, so that deletions can remove it
 
 import contextlib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from vibecheck.analytics.shares import Share, share
+from vibecheck.analytics.shares import share
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import ModelError, PictureError
 from vibecheck.evaluation.compare import Comparison
@@ -24,6 +24,10 @@ from vibecheck.vision.images import decode, thumbnail
 # Pictures shown of each kind, and their side in px: a page of some hundred KB.
 SHOWN = 24
 SIDE = 128
+CONFUSION = "Row: the label. Column: the answer."
+CALIBRATION = "The difference between confidence and accuracy (expected calibration error)."
+# Colours of the confusion matrix, as red, green, blue.
+RIGHT, WRONG = "62,130,90", "184,80,60"
 
 STYLE = """
 :root { color-scheme: dark; }
@@ -85,7 +89,7 @@ def without_faces(path: Path) -> None:
         disk.write(path, without_pictures(path.read_text(encoding="utf-8")).encode())
 
 
-def page(report: Report, pictures: Mapping[str, bytes] | None = None) -> str:
+def page(report: Report, pictures: Mapping[str, bytes]) -> str:
     """The report for people as HTML."""
     parts = [
         _verdict(report),
@@ -93,7 +97,11 @@ def page(report: Report, pictures: Mapping[str, bytes] | None = None) -> str:
         _numbers("On the reference set", report.reference, report.reference_scores),
     ]
     if report.scores:
-        parts += [_classes(report.scores), _confusions(report), _calibration(report.scores)]
+        parts += [
+            _classes(report.scores),
+            _section("Confusion matrix", _both(report.scores, _matrix), CONFUSION),
+            _section("Calibration", _both(report.scores, _calibration), CALIBRATION),
+        ]
     lost = [each for each in report.changed if not each.won]
     won = [each for each in report.changed if each.won]
     parts += [_faces("Lost", lost, pictures), _faces("Won", won, pictures), _judged(report)]
@@ -118,11 +126,6 @@ def _numbers(
 ) -> str:
     if tally is None or pair is None:
         return ""
-    both = "".join(
-        f"<div><h3>{role}</h3><div class=number>{scores.accuracy:.1%}</div>"
-        f'<div class="small">{scores.right:,} of {scores.n:,} right, 95%: {_interval(scores)}</div></div>'
-        for role, scores in (("Champion", pair.champion), ("Challenger", pair.challenger))
-    )
     differ = tally.won + tally.lost
     duel = "<p>They are right and wrong on the same pictures.</p>"
     if differ:
@@ -135,7 +138,24 @@ def _numbers(
             f"{_evidence(tally, attempt)}Difference in accuracy: {tally.low * 100:+.0f} to "
             f"{tally.high * 100:+.0f} points (90% confidence sequence).</p>"
         )
-    return _section(title, f'<div class="two">{both}</div>{duel}')
+    return _section(title, _both(pair, _accuracy) + duel)
+
+
+def _both(pair: BothScores, shown: Callable[[Scores], str]) -> str:
+    """The scores of both models side by side."""
+    cells = "".join(
+        f"<div><h3>{role}</h3>{shown(scores)}</div>"
+        for role, scores in (("Champion", pair.champion), ("Challenger", pair.challenger))
+    )
+    return f'<div class="two">{cells}</div>'
+
+
+def _accuracy(scores: Scores) -> str:
+    found = share(scores.right, scores.n)
+    return (
+        f'<div class="number">{scores.accuracy:.1%}</div><div class="small">{scores.right:,} of '
+        f"{scores.n:,} right, 95%: {found.low:.0%} to {found.high:.0%}</div>"
+    )
 
 
 def _classes(pair: BothScores) -> str:
@@ -157,18 +177,7 @@ def _classes(pair: BothScores) -> str:
     head = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in heads)
     table = f"<table class=bars><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     note = "How many of each mood were recognised. Bar: challenger; mark: champion."
-    return _section("Mood by mood", f'<p>{note}</p><div class="wide">{table}</div>')
-
-
-def _confusions(report: Report) -> str:
-    assert report.scores is not None
-    both = "".join(
-        f'<div><h3>{role}</h3><div class="wide">{_matrix(scores)}</div></div>'
-        for role, scores in (("Champion", report.scores.champion), ("Challenger", report.scores.challenger))
-    )
-    return _section(
-        "Confusion matrix", f'<p>Row: the label. Column: the answer.</p><div class="two">{both}</div>'
-    )
+    return _section("Mood by mood", f'<div class="wide">{table}</div>', note)
 
 
 def _matrix(scores: Scores) -> str:
@@ -177,43 +186,37 @@ def _matrix(scores: Scores) -> str:
     for emotion, counts in zip(EMOTIONS, scores.confusion, strict=True):
         total = sum(counts)
         cells = "".join(
-            f'<td style="background:rgba({_tint(each is emotion)},{count / total if total else 0:.2f})">'
+            f'<td style="background:rgba({RIGHT if each is emotion else WRONG},{count / max(1, total):.2f})">'
             f"{count or ''}</td>"
             for each, count in zip(EMOTIONS, counts, strict=True)
         )
         rows.append(f'<tr><th scope="row">{emotion.title}</th>{cells}</tr>')
     return (
-        f'<table class="matrix"><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f'<div class="wide"><table class="matrix"><thead><tr><td></td>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
-def _tint(right: bool) -> str:
-    return "62,130,90" if right else "184,80,60"
-
-
-def _calibration(pair: BothScores) -> str:
-    rows = "".join(
-        f'<div><h3>{role}</h3><div class="number">{scores.ece * 100:.1f}</div><div class="small">points off, '
-        f"{'overconfident' if scores.bias > 0 else 'underconfident'} by {abs(scores.bias) * 100:.1f}"
-        "</div></div>"
-        for role, scores in (("Champion", pair.champion), ("Challenger", pair.challenger))
+def _calibration(scores: Scores) -> str:
+    tends = "overconfident" if scores.bias > 0 else "underconfident"
+    return (
+        f'<div class="number">{scores.ece * 100:.1f}</div>'
+        f'<div class="small">points off, {tends} by {abs(scores.bias) * 100:.1f}</div>'
     )
-    note = "<p>The difference between confidence and accuracy (expected calibration error).</p>"
-    return _section("Calibration", f'{note}<div class="two">{rows}</div>')
 
 
-def _faces(title: str, rows: Sequence[Changed], pictures: Mapping[str, bytes] | None) -> str:
+def _faces(title: str, rows: Sequence[Changed], pictures: Mapping[str, bytes]) -> str:
     if not rows:
         return ""
     right, wrong = ("champion", "challenger") if title == "Lost" else ("challenger", "champion")
     more = f" Shown: the first {SHOWN}." if len(rows) > SHOWN else ""
-    figures = "".join(_figure(each, (pictures or {}).get(each.prediction_id)) for each in rows[:SHOWN])
+    figures = "".join(_figure(each, pictures.get(each.prediction_id)) for each in rows[:SHOWN])
     count = f"{len(rows):,} picture{'s' if len(rows) != 1 else ''}"
     note = (
         f"Here the {right} is right and the {wrong} is wrong. Before: what the champion says; after: the "
         f"challenger.{more}"
     )
-    return _section(f"{title}: {count}", f'<p>{note}</p><div class="faces">{figures}</div>')
+    return _section(f"{title}: {count}", f'<div class="faces">{figures}</div>', note)
 
 
 def _figure(row: Changed, picture: bytes | None) -> str:
@@ -227,7 +230,8 @@ def _figure(row: Changed, picture: bytes | None) -> str:
         f"before {BY_NAME[row.champion].title} {row.champion_confidence:.0%}<br>"
         f"after {BY_NAME[row.challenger].title} {row.challenger_confidence:.0%}"
     )
-    caption = f'{_mood(row.label)}<br><span class="small">{said}</span>'
+    label = BY_NAME[row.label]
+    caption = f'<span style="color:{label.colour}">{label.title}</span><br><span class="small">{said}</span>'
     return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 
 
@@ -236,10 +240,6 @@ def _small(picture: bytes) -> str | None:
         return b64encode(thumbnail(decode(picture, name="A kept picture"), SIDE)).decode()
     except PictureError:
         return None
-
-
-def _mood(name: str) -> str:
-    return f'<span style="color:{BY_NAME[name].colour}">{BY_NAME[name].title}</span>'
 
 
 def _judged(report: Report) -> str:
@@ -252,14 +252,9 @@ def _judged(report: Report) -> str:
     return _section("Labels that judged", "".join(f"<p>{line}</p>" for line in lines))
 
 
-def _section(title: str, inner: str) -> str:
+def _section(title: str, inner: str, note: str = "") -> str:
     head = f"<h2>{escape(title)}</h2>" if title else ""
-    return f"<section>{head}{inner}</section>"
-
-
-def _interval(scores: Scores) -> str:
-    found: Share = share(scores.right, scores.n)
-    return f"{found.low:.0%} to {found.high:.0%}"
+    return f"<section>{head}{f'<p>{note}</p>' if note else ''}{inner}</section>"
 
 
 def _evidence(tally: Comparison, attempt: int | None) -> str:

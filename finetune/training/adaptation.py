@@ -44,7 +44,7 @@ def adapt_batch_norm(student: Student, rows: Dataset) -> float:
     answers = []
     for share in SHARES:
         _between(student, old, new, share)
-        answers.append(log_answers(student, rows)[0])
+        answers.append(log_answers(student, rows))
     best = SHARES[smallest_step(nll_with_noise(np.stack(answers), np.asarray(rows["label"])))]
     _between(student, old, new, best)
     return best

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vibecheck.errors import ModelError
-from vibecheck.models.installed import Shelf
+from vibecheck.models.installed import Installed, Shelf
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
-from vibecheck.vision.model_source import EMBEDDED_NAME, parse_source
+from vibecheck.vision.model_source import EMBEDDED_NAME, Source, parse_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,6 @@ class Model:
 
     @property
     def version(self) -> str:
-        """Its version."""
         return self.manifest.version
 
 
@@ -46,8 +45,13 @@ def named(settings: Settings, name: str) -> Model:
             f"{name!r} is no model: --base takes a version that python -m vibecheck models list shows, a Hub "
             "id (owner/name), a folder, or embedded."
         ) from None
+    there = built(settings, source)
+    return Model(there.folder, Manifest.read(there.folder))
+
+
+def built(settings: Settings, source: Source) -> Installed:
+    """The model of `source`, compiled and installed where the app finds it. Raises VibeCheckError."""
     from vibecheck.comet import model_files
     from vibecheck.export.build import build
 
-    there = build(settings, source, model_files, lambda progress: None)
-    return Model(there.folder, Manifest.read(there.folder))
+    return build(settings, source, model_files, lambda progress: None)

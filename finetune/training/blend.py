@@ -4,14 +4,15 @@ Interpolated models keep most of what either knows (WiSE-FT: Wortsman et al. 202
 The mix is chosen on the validation set.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from datasets import Dataset
 
 from finetune.metrics import nll_with_noise
+from finetune.progress import Tell
 from finetune.training.student import Student
 from finetune.training.trainer import collate
 
@@ -29,13 +30,9 @@ BATCH = 64  # pictures that are read at once
 
 @dataclass(frozen=True, slots=True)
 class WeightMix:
-    """A mix of the old weights (0) and the new ones (1), and its scores on the validation set.
-
-    `nll` is weighted by class as in training.
-    """
+    """A mix of the old weights (0) and the new ones (1), and its accuracy on the validation set."""
 
     mix: float
-    nll: float
     accuracy: float
 
 
@@ -50,25 +47,27 @@ def between(old: State, new: State, mix: float) -> dict[str, torch.Tensor]:
     }
 
 
-def choose(
-    student: Student, old: State, valid: Dataset, tell: Callable[[WeightMix], None] = lambda _: None
-) -> WeightMix:
-    """Mix the student's weights with the `old` ones, by the loss on `valid` (see `choose_mix`)."""
+def choose(student: Student, old: State, valid: Dataset, tell: Tell) -> WeightMix:
+    """Mix the student's weights with the `old` ones, by the loss on `valid` (see `choose_mix`).
+
+    The loss is weighted by class as in training. `tell` gets the `blend` events.
+    """
     new = {name: value.clone() for name, value in student.state_dict().items()}
     truth = np.asarray(valid["label"])
     answers = []
     for mix in MIXES:
         student.load_state_dict(between(old, new, mix))
-        answers.append(log_answers(student, valid)[0])
+        answers.append(log_answers(student, valid))
     weights = student.weights.cpu().numpy()[truth]
     losses = nll_with_noise(np.stack(answers), truth) * weights / weights.mean()
     blends = [
-        WeightMix(mix, float(loss.mean()), float((answer.argmax(1) == truth).mean()))
-        for mix, loss, answer in zip(MIXES, losses, answers, strict=True)
+        WeightMix(mix, float((answer.argmax(1) == truth).mean()))
+        for mix, answer in zip(MIXES, answers, strict=True)
     ]
     for each in blends:
-        tell(each)
+        tell({"event": "blend"} | asdict(each) | {"chosen": False})
     best = blends[choose_mix(losses)]
+    tell({"event": "blend"} | asdict(best) | {"chosen": True})
     student.load_state_dict(between(old, new, best.mix))
     return best
 
@@ -100,14 +99,13 @@ def smallest_step(losses: np.ndarray) -> int:
     return best
 
 
-def log_answers(student: Student, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Log-probabilities (N x 7), and the N labels."""
+def log_answers(student: Student, dataset: Dataset) -> np.ndarray:
+    """Log-probabilities (N x 7)."""
     student.eval()
     device = next(student.parameters()).device
-    answers, truth = [], []
+    answers = []
     with torch.inference_mode():
         for start in range(0, len(dataset), BATCH):
             some = collate(dataset.select(range(start, min(start + BATCH, len(dataset)))))
             answers.append(student.answers(some["pixels"].to(device)).double().cpu().numpy())
-            truth.append(some["labels"].numpy())
-    return np.concatenate(answers), np.concatenate(truth)
+    return np.concatenate(answers)

@@ -28,10 +28,9 @@ PREPROCESSOR = "preprocessor_config.json"
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A trained student, its temperature, the ids of its training data, and facts for the registry."""
+    """A trained student, the ids of its training data, and facts for the registry."""
 
     student: Student
-    temperature: float
     ids: tuple[str, ...]
     about: dict[str, Any]
 
@@ -64,7 +63,7 @@ def train(
     adapted = adapt_batch_norm(student, rows)
     corrected = base.manifest.prior_strength
     if base.manifest.class_prior:
-        answers, truth = blend.log_answers(student, rows)
+        answers, truth = blend.log_answers(student, rows), np.asarray(rows["label"])
         corrected = round(strength(answers, truth, student.prior.numpy(), corrected), 2)
         student.set_prior_strength(corrected, of.asked["champion"] == base.version)
     old = {name: value.clone() for name, value in student.state_dict().items()}
@@ -80,9 +79,8 @@ def train(
     if not first:
         return None
     student.to("cpu")
-    best = blend.choose(student, old, valid, lambda each: _tell_blend(tell, each, chosen=False))
-    _tell_blend(tell, best, chosen=True)
-    answers, truth = blend.log_answers(student, valid)
+    best = blend.choose(student, old, valid, tell)
+    answers, truth = blend.log_answers(student, valid), np.asarray(valid["label"])
     least = max(0.25, corrected)  # keeps the strength below 1
     factor = temperature(answers, truth, blend.PRIOR_LABELS, least)
     about: dict[str, Any] = {
@@ -96,7 +94,7 @@ def train(
         **cooled(base.manifest.temperature, corrected, factor),
         "epochs": curves,
     }
-    return Learned(student, about["temperature"], tuple(ids), about)
+    return Learned(student, tuple(ids), about)
 
 
 def cooled(temperature: float, strength: float, factor: float) -> dict[str, float]:
@@ -107,34 +105,23 @@ def cooled(temperature: float, strength: float, factor: float) -> dict[str, floa
     return {"temperature": round(factor * temperature, 4), "prior_strength": round(strength / factor, 4)}
 
 
-def _tell_blend(tell: Tell, each: blend.WeightMix, chosen: bool) -> None:
-    tell({"event": "blend", "mix": each.mix, "accuracy": each.accuracy, "chosen": chosen})
-
-
-def write(learned: Learned, base: Model, version: str, folder: Path) -> None:
+def write(learned: Learned, base: Model, folder: Path) -> None:
     """Write the model folder: weights in the base's dtype, and a manifest."""
     shutil.rmtree(folder, ignore_errors=True)
     model = learned.student.inner.model
     stored = getattr(torch, str(model.config.dtype).removeprefix("torch."), torch.float32)
     model.to(stored).save_pretrained(folder)
     shutil.copy(base.folder / PREPROCESSOR, folder)
-    count = len(learned.ids)
-    manifest = base.manifest.model_copy(
-        update={
-            "version": version,
-            "origin": f"fine-tuned here from {base.version} on {count} labelled pictures",
-            "temperature": learned.temperature,
-            "prior_strength": learned.about["prior_strength"],
-            "promised_accuracy": None,
-        }
-    )
+    origin = f"fine-tuned here from {base.version} on {len(learned.ids)} labelled pictures"
+    known = {name: learned.about[name] for name in ("version", "temperature", "prior_strength")}
+    manifest = base.manifest.model_copy(update=known | {"origin": origin, "promised_accuracy": None})
     manifest.write(folder)
-    (folder / "README.md").write_text(_card(learned, base, version), encoding="utf-8")
+    (folder / "README.md").write_text(_card(learned.about, base), encoding="utf-8")
 
 
-def _card(learned: Learned, base: Model, version: str) -> str:
-    rows = "\n".join(f"| {mood} | {count} |" for mood, count in learned.about["by_class"].items())
-    return f"""# {version}
+def _card(about: dict[str, Any], base: Model) -> str:
+    rows = "\n".join(f"| {mood} | {count} |" for mood, count in about["by_class"].items())
+    return f"""# {about["version"]}
 
 Fine-tuned by VibeCheck from {base.version} on labelled pictures of its own visitors.
 
@@ -142,8 +129,8 @@ Fine-tuned by VibeCheck from {base.version} on labelled pictures of its own visi
 |---|---|
 {rows}
 
-Batch-norm statistics were adapted by {learned.about["adapted"]:.1f} (AdaBN) before training. A validation
-set of {learned.about["validation"]} pictures chose the epoch, the temperature ({learned.temperature}) and
-the mix of old and new weights ({learned.about["mix"]:.1f}). The report of the run compares it with the
+Batch-norm statistics were adapted by {about["adapted"]:.1f} (AdaBN) before training. A validation
+set of {about["validation"]} pictures chose the epoch, the temperature ({about["temperature"]}) and
+the mix of old and new weights ({about["mix"]:.1f}). The report of the run compares it with the
 champion, on pictures of people that it never saw.
 """

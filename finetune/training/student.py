@@ -6,7 +6,7 @@ champion's answer to the same picture (learning without forgetting, Li and Hoiem
 so a wrong label does less harm.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,9 +43,7 @@ class Student(nn.Module):
         self.inner = inner
         self.grey, self.mirrored = manifest.grey, manifest.mirrored
         self.distill, self.share = distill, share
-        self._groups = [
-            [i for i, mood in enumerate(mapping) if mood == number] for number in range(len(NAMES))
-        ]
+        self._groups = [np.flatnonzero(np.equal(mapping, mood)).tolist() for mood in range(len(NAMES))]
         prior = torch.tensor(manifest.class_prior or [1 / len(NAMES)] * len(NAMES))
         self.register_buffer("prior", prior.log(), persistent=False)
         self.register_buffer("shift", manifest.prior_strength * prior.log(), persistent=False)
@@ -145,14 +143,13 @@ def norms(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
-def has_batch_norm(model: nn.Module) -> bool:
-    """Whether it is a convolutional network, which tolerates a higher learning rate."""
-    return bool(norms(model))
-
-
-def trainable(model: nn.Module) -> Iterator[nn.Parameter]:
-    """The parameters that are trained."""
-    return (parameter for parameter in model.parameters() if parameter.requires_grad)
+def decay_groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """The trained parameters for an optimiser, without weight decay for biases and normalisation."""
+    trained = [each for each in model.parameters() if each.requires_grad]
+    return [
+        {"params": [each for each in trained if each.ndim >= 2], "weight_decay": decay},
+        {"params": [each for each in trained if each.ndim < 2], "weight_decay": 0.0},
+    ]
 
 
 def class_weights(counts: Sequence[int] | np.ndarray, balance: float) -> np.ndarray:

@@ -18,16 +18,15 @@ from transformers import (
     PrinterCallback,
     Trainer,
     TrainerCallback,
-    TrainerControl,
     TrainerState,
     TrainingArguments,
 )
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 
-from finetune.metrics import report
+from finetune.metrics import scores
 from finetune.progress import Tell
-from finetune.training.student import Student, freeze_first, has_batch_norm, train_head_only, trainable
+from finetune.training.student import Student, decay_groups, freeze_first, norms, train_head_only
 from vibecheck.training.recipe import HEAD, TrainingRecipe
 
 # The best weights of a finished stage, in its folder.
@@ -49,6 +48,8 @@ def fit(
     steps and epochs in the main process only.
     """
     progress = _Progress(tell, recipe)
+    # Convolutional networks tolerate a higher learning rate.
+    usual = recipe.rate or (1e-4 if norms(student) else 3e-5)
     for stage, epochs in recipe.stages.items():
         if epochs == 0:
             continue
@@ -57,38 +58,33 @@ def fit(
         else:
             freeze_first(student.inner.model, recipe.frozen)
         folder = out / stage
-        if not _done(student, folder):
-            _stage(student, train, valid, recipe, stage, epochs, folder, device, progress)
+        if (folder / DONE).exists():
+            weights = torch.load(folder / DONE, map_location="cpu", weights_only=True)
+            student.load_state_dict(weights)
+        else:
+            progress.stage = stage
+            rate = usual * (4 if stage == HEAD else 1)
+            trainer = Trainer(
+                model=student,
+                args=_arguments(recipe, epochs, rate, folder, device),
+                train_dataset=train,
+                eval_dataset=valid,
+                data_collator=collate,
+                compute_metrics=_scores,
+                optimizers=(torch.optim.AdamW(decay_groups(student, recipe.decay), lr=rate), None),
+                callbacks=[EarlyStoppingCallback(recipe.patience), progress],
+            )
+            _finish_stage(trainer, folder)
         progress.finished(stage)
 
 
-def _stage(
-    student: Student,
-    train: Dataset,
-    valid: Dataset,
-    recipe: TrainingRecipe,
-    stage: str,
-    epochs: int,
-    folder: Path,
-    device: str,
-    progress: "_Progress",
-) -> None:
-    progress.stage = stage
-    trainer = Trainer(
-        model=student,
-        args=_arguments(student, recipe, stage, epochs, folder, device),
-        train_dataset=train,
-        eval_dataset=valid,
-        data_collator=collate,
-        compute_metrics=_scores,
-        optimizers=(_optimiser(student, recipe, stage), None),
-        callbacks=[EarlyStoppingCallback(recipe.patience), progress],
-    )
-    trainer.remove_callback(PrinterCallback)  # `progress` reports instead
+def _finish_stage(trainer: Trainer, folder: Path) -> None:
+    """Train from the last checkpoint to the end of the stage, and save the best weights as DONE."""
+    trainer.remove_callback(PrinterCallback)  # `_Progress` reports instead
     trainer.train(resume_from_checkpoint=_checkpoint(folder))
-    # load_best_model_at_end: the student now has the best checkpoint's weights.
+    # load_best_model_at_end: the model now has the best checkpoint's weights.
     if trainer.is_world_process_zero():
-        torch.save(student.state_dict(), folder / f"{DONE}.part")
+        torch.save(trainer.model.state_dict(), folder / f"{DONE}.part")
         (folder / f"{DONE}.part").replace(folder / DONE)
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.free_memory()
@@ -109,24 +105,15 @@ def _is_whole(checkpoint: Path) -> bool:
     return True
 
 
-def _done(student: Student, folder: Path) -> bool:
-    """Whether the stage was finished before; if so, loads its weights."""
-    path = folder / DONE
-    if not path.exists():
-        return False
-    student.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return True
-
-
 def _arguments(
-    student: Student, recipe: TrainingRecipe, stage: str, epochs: int, folder: Path, device: str
+    recipe: TrainingRecipe, epochs: int, rate: float, folder: Path, device: str
 ) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=epochs,
         per_device_train_batch_size=recipe.batch,
         per_device_eval_batch_size=64,
-        learning_rate=rate(student, recipe, stage),
+        learning_rate=rate,
         lr_scheduler_type="cosine",
         warmup_steps=0.1,  # a share of all steps, below 1
         max_grad_norm=1.0,
@@ -148,21 +135,6 @@ def _arguments(
         ddp_find_unused_parameters=False,
         log_level="error",
     )
-
-
-def rate(student: Student, recipe: TrainingRecipe, stage: str) -> float:
-    """The peak learning rate of a stage."""
-    convolutional = has_batch_norm(student.inner.model)
-    whole = recipe.rate or (1e-4 if convolutional else 3e-5)
-    return whole * (4 if stage == HEAD else 1)
-
-
-def _optimiser(student: Student, recipe: TrainingRecipe, stage: str) -> torch.optim.Optimizer:
-    """AdamW, without weight decay for biases and normalisation."""
-    flat = [p for p in trainable(student) if p.ndim < 2]
-    rest = [p for p in trainable(student) if p.ndim >= 2]
-    groups = [{"params": rest, "weight_decay": recipe.decay}, {"params": flat, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=rate(student, recipe, stage))
 
 
 def bf16_helps(device: str) -> bool:
@@ -187,13 +159,9 @@ def collate(rows: Iterable[dict[str, Any]]) -> dict[str, torch.Tensor]:
 
 def _scores(seen: EvalPrediction) -> dict[str, float]:
     answers, truth = np.asarray(seen.predictions), np.asarray(seen.label_ids)
-    scores = report(np.exp(answers), truth)
-    nll = -answers[np.arange(len(truth)), truth].mean()
-    return {
-        "nll": float(nll),
-        "accuracy": scores["accuracy"],
-        "balanced_accuracy": scores["balanced_accuracy"],
-    }
+    found = scores(np.exp(answers), truth)
+    nll = float(-answers[np.arange(len(truth)), truth].mean())
+    return {"nll": nll, "accuracy": found.accuracy, "balanced_accuracy": found.balanced_accuracy}
 
 
 class _Progress(TrainerCallback):
@@ -212,43 +180,25 @@ class _Progress(TrainerCallback):
         """The stage is over, after however many of its epochs."""
         self._before += self._parts[stage]
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         self._begun_at = self._share(state)  # that the checkpoint had, if there was one
         self._began = time.monotonic()
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero and time.monotonic() - self._last >= 1:
             self._last = time.monotonic()
-            self._tell({"event": "step"} | self._where(state) | {"loss": self._loss})
+            self._tell({"event": "step"} | self._where(state))
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float],
-        **kwargs: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
         self._loss = logs.get("loss", self._loss)
 
     def on_evaluate(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        metrics: dict[str, float],
-        **kwargs: Any,
+        self, args: Any, state: TrainerState, control: Any, metrics: dict[str, float], **kwargs: Any
     ) -> None:
         if state.is_world_process_zero:
-            scores = {name: metrics[f"eval_{name}"] for name in ("nll", "accuracy", "balanced_accuracy")}
+            found = {name: metrics[f"eval_{name}"] for name in ("nll", "accuracy", "balanced_accuracy")}
             minutes = (time.monotonic() - self._began) / 60
-            self._tell(
-                {"event": "epoch"} | self._where(state) | {"loss": self._loss, "minutes": minutes} | scores
-            )
+            self._tell({"event": "epoch"} | self._where(state) | {"minutes": minutes} | found)
 
     def _share(self, state: TrainerState) -> float:
         return (self._before + (state.epoch or 0.0)) / max(1, sum(self._parts.values()))
@@ -263,5 +213,6 @@ class _Progress(TrainerCallback):
             "epoch": round(state.epoch or 0.0, 2),
             "of": self._parts[self.stage],
             "done": done,
+            "loss": self._loss,
             "minutes_left": left,
         }

@@ -47,7 +47,7 @@ def test_registration_is_retried_while_the_records_are_unavailable(pauses, capsy
 
 
 def test_model_is_kept_for_later_registration_if_records_stay_unavailable(tmp_path, out, pauses, monkeypatch):
-    monkeypatch.setattr(registration, "_installed", lambda *_: Installed("ft-1", EMBEDDED, {}))
+    monkeypatch.setattr(registration, "built", lambda *_: Installed("ft-1", EMBEDDED, {}))
     monkeypatch.setattr(registration, "PATIENCE", 0.0)
     (tmp_path / "file").write_text("in the way")
     away, here = (Settings(data=tmp_path / name) for name in ("file", "data"))
