@@ -10,6 +10,7 @@ from datasets import Sequence as Several
 from datasets.arrow_writer import ArrowWriter
 
 from vibecheck.emotions import NAMES
+from vibecheck.records.db.batches import batches
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.crops import model_crop
@@ -39,8 +40,8 @@ def write(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with ArrowWriter(path=str(path), features=FEATURES) as writer:
-        for start in range(0, len(rows), AT_ONCE):
-            for row in _cut(rows[start : start + AT_ONCE], side, manifest, teacher):
+        for some in batches(rows, AT_ONCE):
+            for row in _cut(some, side, manifest, teacher):
                 writer.write(row)
         writer.finalize()
 

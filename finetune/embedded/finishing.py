@@ -77,12 +77,11 @@ def fold(model: PreTrainedModel, recipe: PretrainRecipe, share: float) -> PreTra
     """The model with one head: (1 - share) times the votes' plus `share` times the label's."""
     one = build(recipe.architecture, recipe.side, list(NAMES))
     state = model.state_dict()
-    ours, theirs = last_layer(one), last_layer(model)
-    (name,) = (name for name, module in model.named_modules() if module is theirs)
+    head = last_layer(model)
+    (name,) = (name for name, module in model.named_modules() if module is head)
     for part in ("weight", "bias"):
         votes, label = state[f"{name}.{part}"].split(len(NAMES))
         state[f"{name}.{part}"] = (1 - share) * votes + share * label
-    assert ours.out_features == len(NAMES)
     one.load_state_dict(state)
     return one
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from finetune.embedded.ferplus import Faces
+from finetune.embedded.ferplus import COLUMNS, Faces
 from finetune.embedded.finishing import pictures_of, scaled
 from finetune.embedded.recipe import PretrainRecipe
 from vibecheck.emotions import NAMES
@@ -37,7 +37,9 @@ class TrainingSet:
 
 def training_set(ferplus: Faces, muxspace: Faces | None, recipe: PretrainRecipe) -> TrainingSet:
     """The usable faces of FER+, and muxspace's if given."""
-    ferplus = ferplus.take(usable(ferplus))
+    # At least half of the votes went to the seven.
+    seven = ferplus.votes[:, COLUMNS].sum(axis=1)
+    ferplus = ferplus.take(seven * 2 >= ferplus.votes.sum(axis=1))
     targets = both_targets(ferplus)
     weights = draw_weights(targets, recipe.balance)
     if muxspace is None:
@@ -47,12 +49,6 @@ def training_set(ferplus: Faces, muxspace: Faces | None, recipe: PretrainRecipe)
     drawn *= recipe.muxspace_share / (1 - recipe.muxspace_share) * weights.sum() / drawn.sum()
     pictures = pictures_of(ferplus), pictures_of(muxspace)
     return TrainingSet(pictures, np.concatenate([targets, more]), np.concatenate([weights, drawn]))
-
-
-def usable(faces: Faces) -> np.ndarray:
-    """A mask of the faces to train on: at least half of the votes went to the seven."""
-    seven = faces.votes[:, :7].sum(axis=1)
-    return seven * 2 >= faces.votes.sum(axis=1)
 
 
 def both_targets(faces: Faces) -> np.ndarray:

@@ -58,10 +58,11 @@ def judge_challenger(
     )
     models = [Classifier.load(folder, settings.threads) for folder in folders]
     versions = [model.version for model in models]
+    ids = [row.prediction_id for row in held_out]
     store = Store.open(settings.records_url, settings.images_url, settings.sends)
     with closing(store), closing(Registry.open(settings)) as registry:
         registered = {each.version: each for each in registry.versions()}
-        recorded = _recorded(store, held_out)
+        recorded = store.with_pictures(ids)
         found, pictures, left_out = _judging(
             store.statistics.judged(versions, unread=True), versions, held_out, recorded, trained_on
         )
@@ -94,7 +95,7 @@ def judge_challenger(
             _prove(registry, known, report, page)
             # Faces only now: a report that the registry does not know would keep them for ever.
             write(report, out, shown)
-            if gone := recorded - _recorded(store, held_out):  # deleted before the report was there
+            if gone := recorded - store.with_pictures(ids):  # deleted before the report was there
                 write(report, out, {name: shown[name] for name in shown.keys() - gone})
     return report
 
@@ -104,11 +105,6 @@ def _prove(registry: Registry, known: Version, report: Report, page: Path) -> No
     if known.proof and known.proof.report not in ("", str(page)):
         without_faces(Path(known.proof.report))
     registry.prove(report.challenger, report.proof(str(page)))
-
-
-def _recorded(store: Store, rows: Sequence[LabelledPicture]) -> set[str]:
-    """Those of the pictures that are of predictions in the records."""
-    return store.with_pictures([row.prediction_id for row in rows])
 
 
 def _judging(

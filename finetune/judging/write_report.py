@@ -29,44 +29,7 @@ CALIBRATION = "The difference between confidence and accuracy (expected calibrat
 # Colours of the confusion matrix, as red, green, blue.
 RIGHT, WRONG = "62,130,90", "184,80,60"
 
-STYLE = """
-:root { color-scheme: dark; }
-* { box-sizing: border-box; }
-body { background: #0E1016; color: #F2F4F8; font: 15px/1.55 system-ui, sans-serif; margin: 0 auto;
-  max-width: 920px; padding: 2rem 1.1rem 4rem; }
-h1 { font-size: 28px; line-height: 1.2; margin: 0; } h2 { font-size: 17px; margin: 0 0 .7rem; }
-p { color: #98A2B3; margin: .3rem 0; overflow-wrap: anywhere; }
-section { background: #161A23; border: 1px solid #2A3040; border-radius: 18px; padding: 1.3rem;
-  margin: 1rem 0; break-inside: avoid; }
-.verdict { font-size: 34px; font-weight: 700; line-height: 1.2; } .yes { color: #7BD389; }
-.no { color: #FFC94D; } .bad { color: #FF7A6B; }
-.two { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
-.two h3, .name { font-size: 14px; font-weight: 400; color: #98A2B3; margin: 0; overflow-wrap: anywhere; }
-.number { font-size: 44px; font-weight: 700; line-height: 1.15; } .small { color: #98A2B3; font-size: 13px; }
-.duel { display: flex; height: 12px; border-radius: 6px; overflow: hidden; margin: .7rem 0 .3rem;
-  background: #1E2330; }
-.duel i { background: #7BD389; } .duel b { background: #FF7A6B; margin-left: auto; }
-.ends { display: flex; justify-content: space-between; gap: 1rem; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-td, th { padding: .32rem .6rem .32rem 0; text-align: left; font-variant-numeric: tabular-nums; }
-th { color: #98A2B3; font-weight: 400; } td.n, th.n { text-align: right; }
-.strip { display: block; position: relative; height: 8px; min-width: 90px; border-radius: 4px;
-  background: #1E2330; }
-.strip i { position: absolute; inset: 0 auto 0 0; border-radius: 4px; }
-.strip b { position: absolute; top: -3px; height: 14px; width: 2px; background: #F2F4F8; }
-.matrix td, .matrix th { padding: 2px; text-align: center; font-size: 12px; }
-.matrix th[scope=row] { text-align: right; padding-right: 6px; }
-.matrix td { height: 30px; min-width: 30px; border-radius: 5px; }
-.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: .8rem; }
-figure { margin: 0; font-size: 13px; line-height: 1.4; } figure img, .none { width: 100%;
-  aspect-ratio: 1; border-radius: 12px; background: #1E2330; object-fit: cover; display: block;
-  margin-bottom: .35rem; }
-.none { display: grid; place-items: center; color: #667085; font-size: 12px; }
-.none::after { content: "no picture"; }
-@media (max-width: 560px) { .two { grid-template-columns: 1fr; } .number { font-size: 36px; }
-  .bars td:last-child, .bars th:last-child { display: none; } }
-@media print { body { max-width: none; } }
-"""
+STYLE = Path(__file__).with_name("report.css")
 
 
 def write(report: Report, out: Path, pictures: Mapping[str, bytes]) -> Path:
@@ -108,7 +71,7 @@ def page(report: Report, pictures: Mapping[str, bytes]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck: is it better?</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head><body><h1>Is it better?</h1>"
+        f"<style>{STYLE.read_text(encoding='utf-8')}</style></head><body><h1>Is it better?</h1>"
         f"<p>{escape(report.challenger)} against {escape(report.champion)}, "
         f"{report.made_at:%-d %b %Y, %H:%M} UTC</p>" + "".join(parts) + "</body></html>\n"
     )

@@ -17,7 +17,7 @@ from vibecheck.training import resources
 from vibecheck.training import run_folder as folders
 from vibecheck.training.pace import load_now
 from vibecheck.training.run_folder import RunFolder
-from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LEASE, LOST, RunsTable, TrainingRun
+from vibecheck.training.runs_table import FAILED, LEASE, LOST, RunsTable, TrainingRun
 from vibecheck.training.supervisor import note_end, progress_in
 
 COMMAND = (sys.executable, "-m", "finetune")
@@ -99,14 +99,11 @@ class TrainingRuns:
         if job.pid_space != resources.pid_space():
             told = f"There was no sign of life from {job.host} for {LEASE.seconds} seconds."
             self._table.lost(job.id, told)
-        elif end := folder.read("end.json"):
-            state = end.get("state")
-            known = state if state in (FINISHED, FAILED, CANCELLED) else LOST
-            note_end(self._table, folder, str(known), str(end.get("sentence", "")), progress_in(folder))
         else:
             self._end_orphans(folder)
             told = "Its process ended: the machine was restarted, or it was killed (too little memory?)."
-            note_end(self._table, folder, LOST, told, progress_in(folder))
+            end = folder.read("end.json") or {"state": LOST, "sentence": told}
+            note_end(self._table, folder, end["state"], end["sentence"], progress_in(folder))
         return self._table.running()
 
     def get(self, job_id: str) -> TrainingRun:
@@ -132,7 +129,7 @@ class TrainingRuns:
     def _launch(self, folder: RunFolder, command: Sequence[str]) -> int:
         with folder.log.open("ab") as errors:
             supervisor = child.start_detached(
-                [sys.executable, "-m", "vibecheck.training", str(folder.path), *command],
+                [sys.executable, "-m", "vibecheck.training.supervisor", str(folder.path), *command],
                 child.environment(self._settings, resources.threads()) | {"PYTHONUNBUFFERED": "1"},
                 stderr=errors,
             )

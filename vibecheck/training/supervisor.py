@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -178,3 +179,7 @@ def main(path: str, *command: str) -> int:
     table.renew(folder.id, os.getpid())
     state = runner.run(list(command), dict(os.environ))
     return {FINISHED: 0, CANCELLED: CANCELLED_STATUS}.get(state, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
