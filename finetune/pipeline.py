@@ -48,25 +48,26 @@ class FineTuneRequest:
     prove: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """The result of a dry run. `restored` says that it first restored records and models from Comet."""
+def preview(settings: Settings, request: FineTuneRequest) -> tuple[dict[str, Any], list[str]]:
+    """The `planned` event: what a run would do; and what else to tell people.
 
-    collected: TrainingData
-    base: Model
-    device: str
-    needs: estimate.Estimate
-    restored: bool
-
-
-def preview(settings: Settings, request: FineTuneRequest) -> Preview:
-    """What a run would do. Raises VibeCheckError, also where there is nothing to train on."""
+    Raises VibeCheckError, also where there is nothing to train on.
+    """
     base, _, collected = _inputs(settings, request, keep_sides=False)
     check(collected)
     device, size = device_of(request.device), estimate.size_of(base.folder)
     recipe = estimate.recipe_for(size, request.epochs)
     needs = estimate.of(size, len(collected.train), len(collected.valid), recipe, device)
-    return Preview(collected, base, device, needs, request.source == "comet")
+    planned = collected_event(collected) | {
+        "event": "planned",
+        "base": base.version,
+        "device": device,
+        "estimate": asdict(needs) | {"enough": needs.enough},
+    }
+    changed = "Nothing was changed."
+    if request.source == "comet":
+        changed = "Records and models were read back from Comet; nothing else was changed."
+    return planned, [changed] if needs.enough else [needs.refusal, changed]
 
 
 def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:

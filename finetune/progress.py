@@ -38,6 +38,14 @@ class Terminal:
                 )
             case "collected":
                 self._say(collected_sentences(event))
+            case "planned":
+                needs = event["estimate"]
+                self._say(collected_sentences(event))
+                self._say(
+                    f"It would train {event['base']} on {event['device']}: at most about "
+                    f"{needs['minutes']:.0f} minutes and {needs['memory_mb'] / 1000:.1f} GB of memory "
+                    f"({needs['available_mb'] / 1000:.1f} GB are free), {needs['disk_mb']:,} MB of disk."
+                )
             case "started":
                 self._say(
                     f"Training {event['base']} on {event['device']}, at most {event['epochs']} epochs. "

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import logging
 import os
 import re
@@ -10,7 +9,6 @@ import signal
 import sys
 import traceback
 import warnings
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +19,7 @@ from vibecheck.errors import LabelsError, VibeCheckError
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
-    from finetune.pipeline import FineTuneRequest, Preview
+    from finetune.pipeline import FineTuneRequest
 
 CANCELLED = 130
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -107,8 +105,10 @@ def fine_tune(
         _check(request)
         settings = Settings.load()
         if dry_run:
-            seen = preview(settings, request)
-            print(json.dumps(as_plain(seen)) if lines else in_words(seen), file=stdout)
+            planned, notes = preview(settings, request)
+            tell(planned)
+            if not lines:
+                print(*notes, sep="\n", file=stdout)
             return
         if register is not None:
             from finetune.registration import finish
@@ -172,37 +172,6 @@ def _check(request: "FineTuneRequest") -> None:
         raise VibeCheckError(f"--device takes {', '.join(DEVICES)}, not {request.device!r}.")
     if request.reference is not None and not request.reference.exists():
         raise LabelsError(f"There is no {request.reference}: --reference takes a folder or a CSV file.")
-
-
-def as_plain(seen: "Preview") -> dict[str, Any]:
-    """The result of a dry run as one JSON object."""
-    from finetune.pipeline import collected_event
-
-    needs = asdict(seen.needs) | {"enough": seen.needs.enough}
-    return collected_event(seen.collected) | {
-        "event": "planned",
-        "base": seen.base.version,
-        "device": seen.device,
-        "estimate": needs,
-    }
-
-
-def in_words(seen: "Preview") -> str:
-    """The result of a dry run in words."""
-    from finetune import progress
-    from finetune.pipeline import collected_event
-
-    needs = seen.needs
-    lines = [
-        progress.collected_sentences(collected_event(seen.collected)),
-        f"It would train {seen.base.version} on {seen.device}: at most about {needs.minutes:.0f} minutes and "
-        f"{needs.memory_mb / 1000:.1f} GB of memory ({needs.available_mb / 1000:.1f} GB are free), "
-        f"{needs.disk_mb:,} MB of disk.",
-    ]
-    if not needs.enough:
-        lines.append(needs.refusal)
-    restored = "Records and models were read back from Comet; nothing else was changed."
-    return "\n".join([*lines, restored if seen.restored else "Nothing was changed."])
 
 
 def _quiet() -> None:

@@ -163,26 +163,22 @@ def _readable(
     left_out: Counter[str],
 ) -> list[LabelledPicture]:
     """The rows whose picture exists and can be decoded, with the picture."""
-    usable = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        pictures = threads.map(lambda each: _read(each, images), found)
-        for each, picture in zip(found, pictures, strict=True):
-            if isinstance(picture, bytes):
-                usable.append(replace(each, picture=picture))
-            else:
-                left_out[picture or "missing"] += 1
-    return usable
+        read = list(threads.map(lambda each: _read(each, images), found))
+    left_out.update(each for each in read if isinstance(each, str))
+    return [each for each in read if not isinstance(each, str)]
 
 
-def _read(found: LabelledPicture, images: Pictures) -> bytes | str | None:
-    """The picture, None if it was deleted, or the reason why it cannot be used."""
+def _read(found: LabelledPicture, images: Pictures) -> LabelledPicture | str:
+    """The row with its picture, or the reason why it cannot be used."""
     try:
         picture = found.picture or images.get(found.prediction_id)
-        if picture is not None:
-            decode(picture)
+        if picture is None:
+            return "missing"
+        decode(picture)
     except PictureError:
         return "unreadable"
-    return picture
+    return replace(found, picture=picture)
 
 
 def _unique(found: Iterable[LabelledPicture], left_out: Counter[str]) -> list[LabelledPicture]:

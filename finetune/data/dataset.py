@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import ClassLabel, Dataset, Features, Value
+from datasets import ClassLabel, Features, Value
 from datasets import Sequence as Several
 from datasets.arrow_writer import ArrowWriter
 
@@ -60,8 +60,3 @@ def _cut(
         pixels = model_crop(picture, face, side, manifest).tobytes()
         label = NAMES.index(row.label)
         yield {"prediction_id": row.prediction_id, "label": label, "pixels": pixels, "teacher": answer}
-
-
-def read(path: Path) -> Dataset:
-    """The rows that `write` wrote, memory-mapped."""
-    return Dataset.from_file(str(path))

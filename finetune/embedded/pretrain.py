@@ -62,7 +62,7 @@ def pretrain(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True  # pictures keep their size for a whole epoch
     faces = training_set(train, muxspace, recipe)
-    run = _Run(recipe, faces, Teachers.load(teachers, device), device)
+    run = _Run(recipe, faces, Teachers(teachers, device), device)
     out.mkdir(parents=True, exist_ok=True)
     first = run.resume(out / CHECKPOINT)
     for epoch in range(first, recipe.epochs):

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import torch
 from torch import nn
@@ -18,13 +17,10 @@ CHECKPOINT = "checkpoint.pt"
 class Teachers:
     """Networks with two heads (the votes', the label's), each the averaged weights of a run of `pretrain`."""
 
-    def __init__(self, names: list[str], networks: list[nn.Module]) -> None:
-        self.names, self.networks = names, networks
-
-    @classmethod
-    def load(cls, folders: Sequence[Path], device: torch.device) -> Self:
+    def __init__(self, folders: Sequence[Path], device: torch.device) -> None:
         """Load each folder's checkpoint. Raises VibeCheckError, naming the folder without one."""
-        return cls([folder.name for folder in folders], [_network(folder, device) for folder in folders])
+        self.names = [folder.name for folder in folders]
+        self.networks = [_network(folder, device) for folder in folders]
 
     def __bool__(self) -> bool:
         return bool(self.networks)

@@ -71,7 +71,7 @@ def judge_challenger(
             each for each in made if each.prediction_id in recorded and each.version in registered
         )
         found = _with(found, made)
-        faces = model_comparison.same_faces(found, *versions)
+        faces = model_comparison.same_faces(found, versions[0], versions[1])
         both = sum(len(found.said.get(each.prediction_id, ())) == 2 for each in found.allowed(versions))
         left_out["unreadable picture"] += unreadable
         left_out["not read by both models"] += len(found.allowed(versions)) - both - unreadable
@@ -174,7 +174,8 @@ def _report(
     reference = None
     if own:
         answers, truth = own
-        reference = compare(*(each.argmax(axis=1) for each in answers), truth)
+        first, second = (each.argmax(axis=1) for each in answers)
+        reference = compare(first, second, truth)
     verdict = judge(held_out, reference, attempt)
     return Report(
         challenger=challenger,

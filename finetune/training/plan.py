@@ -109,8 +109,8 @@ def write_data(
 
 def data(out: Path) -> tuple[Dataset, Dataset]:
     """The training and validation sets, memory-mapped."""
-    train, valid = (dataset.read(out / PICTURES / f"{name}.arrow") for name in ("train", "valid"))
-    return train, valid
+    train, valid = (str(out / PICTURES / f"{name}.arrow") for name in ("train", "valid"))
+    return Dataset.from_file(train), Dataset.from_file(valid)
 
 
 def discard_data(out: Path) -> None:

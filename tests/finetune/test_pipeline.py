@@ -157,7 +157,6 @@ def test_comet_source_trains_on_an_empty_data_folder(tmp_path):
 
 def test_dry_run_on_an_empty_machine_takes_base_and_champion_from_comet(tmp_path, monkeypatch):
     from finetune import pipeline
-    from finetune.train_command import in_words
 
     for name in ("COMET_URL_OVERRIDE", "COMET_API_KEY", "COMET_WORKSPACE", "COMET_PROJECT_NAME"):
         monkeypatch.setenv(name, "")
@@ -173,13 +172,14 @@ def test_dry_run_on_an_empty_machine_takes_base_and_champion_from_comet(tmp_path
             registry.promote("tuned", "a test", datetime.now(UTC), override=True)
             Sender(first, store, Pace(poll=0.02)).run(until_empty=True)
             send_all(first, store)
-        seen = pipeline.preview(dry, request)
-        assert seen.base.version == "tuned" and "read back from Comet" in in_words(seen)
+        planned, notes = pipeline.preview(dry, request)
+        assert planned["base"] == "tuned" and "read back from Comet" in notes[-1]
         events: list[dict] = []
         out = tmp_path / "out"
         with pipeline.plan.locked(out):
             started, _ = pipeline._start(run, request, out, "ft-1", "cpu", events.append)
-    assert events[0] == pipeline.collected_event(seen.collected) and events[1]["base"] == "tuned"
+    assert events[0] == {name: planned[name] for name in events[0]} | {"event": "collected"}
+    assert events[1]["base"] == "tuned"
     assert started.plan.asked["champion"] == started.plan.asked["base"] == "tuned"
 
 

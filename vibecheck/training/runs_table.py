@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, exists, select, update
+from sqlalchemy import Engine, RowMapping, Select, delete, exists, select, update
 
 from vibecheck.errors import JobError
 from vibecheck.records.db.tables import jobs
@@ -19,6 +19,7 @@ RUNNING, FINISHED, FAILED, CANCELLED, LOST = "running", "finished", "failed", "c
 LEASE = timedelta(seconds=90)
 # Runs that are kept in the table.
 REMEMBERED = 50
+NEWEST_FIRST = (jobs.c.started_at.desc(), jobs.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class RunsTable:
             }
             if not insert_if_new(connection, jobs, row):
                 raise JobError("A training run is under way already: wait for its end, or cancel it.")
-            newest = select(jobs.c.id).order_by(jobs.c.started_at.desc(), jobs.c.id).limit(REMEMBERED)
+            newest = select(jobs.c.id).order_by(*NEWEST_FIRST).limit(REMEMBERED)
             connection.execute(delete(jobs).where(jobs.c.id.not_in(newest), jobs.c.state != RUNNING))
 
     def renew(
@@ -127,23 +128,24 @@ class RunsTable:
 
     def running(self) -> TrainingRun | None:
         """The running run, by the records."""
-        with reading(self._engine) as connection:
-            row = connection.execute(select(jobs).where(jobs.c.state == RUNNING)).mappings().one_or_none()
-            return None if row is None else _job(row, connection)
+        return next(iter(self._read(select(jobs).where(jobs.c.state == RUNNING))), None)
 
     def get(self, job_id: str) -> TrainingRun:
         """One run. Raises JobError where there is none with this id."""
-        with reading(self._engine) as connection:
-            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().one_or_none()
-            if row is None:
-                raise JobError("This training run is no longer in the records.")
-            return _job(row, connection)
+        found = self._read(select(jobs).where(jobs.c.id == job_id))
+        if not found:
+            raise JobError("This training run is no longer in the records.")
+        return found[0]
 
     def history(self, limit: int) -> list[TrainingRun]:
         """The last runs, newest first."""
-        query = select(jobs).order_by(jobs.c.started_at.desc(), jobs.c.id).limit(limit)
+        return self._read(select(jobs).order_by(*NEWEST_FIRST).limit(limit))
+
+    def _read(self, query: Select[Any]) -> list[TrainingRun]:
         with reading(self._engine) as connection:
-            return [_job(row, connection) for row in connection.execute(query).mappings()]
+            rows = connection.execute(query).mappings().all()
+            now = database_now(connection)
+        return [_job(row, now) for row in rows]
 
 
 def _news(progress: RunProgress | None, **columns: Any) -> dict[str, Any]:
@@ -152,10 +154,10 @@ def _news(progress: RunProgress | None, **columns: Any) -> dict[str, Any]:
     return {name: value for name, value in news.items() if value is not None}
 
 
-def _job(row: RowMapping, connection: Connection) -> TrainingRun:
+def _job(row: RowMapping, now: datetime) -> TrainingRun:
     read = dict(row)
     read["progress"] = read_progress(row["progress"])
     read["sentence"], read["log"] = row["sentence"] or "", row["log"] or ""
     cancelling = read.pop("cancel_asked_at") is not None
-    age = database_now(connection) - read.pop("renewed_at")
+    age = now - read.pop("renewed_at")
     return TrainingRun(**read, cancelling=cancelling, age=age)

@@ -188,7 +188,7 @@ def test_teachers_answer_with_the_mean_of_their_probabilities(trained, small, sp
     head = [name for name in average if name.endswith("weight")][-1]
     average[head] = -average[head]
     torch.save(saved, tmp_path / CHECKPOINT)
-    both = Teachers.load([trained[0], tmp_path], torch.device("cpu"))
+    both = Teachers([trained[0], tmp_path], torch.device("cpu"))
     pictures = pictures_of(splits[1].take(np.arange(20)))
     each = [
         logits_of(network, pictures, small.side).unflatten(1, (2, 7)).softmax(2) for network in both.networks
