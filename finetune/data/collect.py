@@ -68,9 +68,9 @@ class TrainingData:
         """The held-out pictures that may judge models."""
         return [row for row in self.rows if row.judges]
 
-    def by_class(self, rows: Iterable[LabelledPicture] | None = None) -> dict[str, int]:
-        """How many rows (of all, or of some) show each mood."""
-        counts = Counter(row.label for row in (self.rows if rows is None else rows))
+    def by_class(self) -> dict[str, int]:
+        """How many rows show each mood."""
+        counts = Counter(row.label for row in self.rows)
         return {name: counts[name] for name in NAMES}
 
 
@@ -126,8 +126,7 @@ def check(collected: TrainingData) -> None:
             + (f" ({left} left out)" if left else "")
             + ": correct some answers, label on the Corrections page, or name a folder with --source."
         )
-    train = collected.by_class(collected.train)
-    moods = [name for name, count in train.items() if count]
+    moods = {row.label for row in collected.train}
     if not moods:
         raise LabelsError(
             f"Each of the {len(collected.rows)} labelled pictures is of a visitor who is held out to judge "
@@ -135,7 +134,7 @@ def check(collected: TrainingData) -> None:
         )
     if len(moods) < 2:
         raise LabelsError(
-            f"There is only {moods[0]} among the {sum(train.values())} pictures to train on: label "
+            f"There is only {moods.pop()} among the {len(collected.train)} pictures to train on: label "
             "pictures of two moods or more first."
         )
     if not collected.valid:

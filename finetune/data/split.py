@@ -30,7 +30,7 @@ def split(rows: Sequence[LabelledPicture]) -> tuple[dict[str, str], bool]:
         if known:
             theirs = TRAIN if TRAIN in known else HELD_OUT
         else:
-            theirs = _side_of(unit)
+            theirs = HELD_OUT if _number(f"side of {unit}") < HELD_OUT_SHARE * 2**64 else TRAIN
         for row in members:
             sides[row.prediction_id] = row.side or theirs
     return sides, by_visit
@@ -52,11 +52,6 @@ def validation(rows: Sequence[LabelledPicture], by_visit: bool) -> set[str]:
         if len(chosen) >= wanted / 2:
             break
     return chosen
-
-
-def _side_of(unit: str) -> str:
-    """The side of a visitor or visit that has none yet."""
-    return HELD_OUT if _number(f"side of {unit}") < HELD_OUT_SHARE * 2**64 else TRAIN
 
 
 def _number(text: str) -> int:

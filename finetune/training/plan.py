@@ -33,8 +33,7 @@ FORMAT = 2
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """`version` is the name of the future model. `asked` is everything that determines the outcome, as plain
-    JSON.
+    """`version` is the future model's, `asked` is all that determines the outcome, as plain JSON.
 
     `train` and `valid` are the labels by prediction id.
     """

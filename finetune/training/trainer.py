@@ -4,7 +4,6 @@ Training the head first keeps its initial errors from distorting the body (LP-FT
 arXiv:2202.10054).
 """
 
-import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,6 +27,7 @@ from finetune.metrics import scores
 from finetune.progress import Tell
 from finetune.training.student import Student, decay_groups, freeze_first, norms, train_head_only
 from vibecheck.training.recipe import HEAD, TrainingRecipe
+from vibecheck.training.run_folder import read_json
 
 # The best weights of a finished stage, in its folder.
 DONE = "done.pt"
@@ -75,7 +75,6 @@ def fit(
                 callbacks=[EarlyStoppingCallback(recipe.patience), progress],
             )
             _finish_stage(trainer, folder)
-        progress.finished(stage)
 
 
 def _finish_stage(trainer: Trainer, folder: Path) -> None:
@@ -92,17 +91,10 @@ def _finish_stage(trainer: Trainer, folder: Path) -> None:
 
 def _checkpoint(folder: Path) -> str | None:
     """The last complete checkpoint: Trainer writes its state last."""
-    there = [path for path in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*") if _is_whole(path)]
-    last = max(there, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    there = folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*")
+    whole = [path for path in there if read_json(path / TRAINER_STATE_NAME) is not None]
+    last = max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
     return None if last is None else str(last)
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _arguments(
@@ -171,14 +163,9 @@ class _Progress(TrainerCallback):
         self.stage = HEAD
         self._tell = tell
         self._parts = recipe.stages
-        self._before = 0.0  # epochs of stages that ended
         self._began, self._begun_at = time.monotonic(), 0.0
         self._last = 0.0
         self._loss: float | None = None
-
-    def finished(self, stage: str) -> None:
-        """The stage is over, after however many of its epochs."""
-        self._before += self._parts[stage]
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         self._begun_at = self._share(state)  # that the checkpoint had, if there was one
@@ -201,7 +188,8 @@ class _Progress(TrainerCallback):
             self._tell({"event": "epoch"} | self._where(state) | {"minutes": minutes} | found)
 
     def _share(self, state: TrainerState) -> float:
-        return (self._before + (state.epoch or 0.0)) / max(1, sum(self._parts.values()))
+        before = 0 if self.stage == HEAD else self._parts[HEAD]
+        return (before + (state.epoch or 0.0)) / max(1, sum(self._parts.values()))
 
     def _where(self, state: TrainerState) -> dict[str, Any]:
         done = min(1.0, self._share(state))
