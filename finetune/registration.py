@@ -102,17 +102,14 @@ def finish(
         patiently(lambda: _register(settings, trained, there))
         tell({"event": "exported", "version": trained.version})
         plan.clear(out)
-        finished: dict[str, Any] = {"event": "finished", "version": trained.version, "out": str(out)}
-        if not request.prove:
-            tell(finished | {"report": None, "html": None, "proved": False, "promoted": False})
-            return
-        proved, promoted = patiently(lambda: _judge(settings, out, request, trained, there, tell, judging))
+        finished = {"report": None, "html": None, "proved": False, "promoted": False}
+        if request.prove:
+            finished = patiently(lambda: _judge(settings, out, request, trained, tell, judging))
     except (VibeCheckError, OSError) as error:
         raise VibeCheckError(
             f"{error} The trained model is kept: python -m finetune --register {out} goes on from here."
         ) from error
-    pages = {"report": str(out / JSON_FILE), "html": str(out / HTML_FILE)}
-    tell(finished | pages | {"proved": proved, "promoted": promoted})
+    tell({"event": "finished", "version": trained.version, "out": str(out)} | finished)
 
 
 def patiently(attempt: Callable[[], T]) -> T:
@@ -151,11 +148,10 @@ def _judge(
     out: Path,
     request: "FineTuneRequest",
     trained: Trained,
-    there: Installed,
     tell: Tell,
     judging: Sequence[LabelledPicture] | None,
-) -> tuple[bool, bool]:
-    """Judge against the champion of this moment; returns whether it was proved, and promoted."""
+) -> dict[str, Any]:
+    """Judge against the champion of this moment; returns the fields of the `finished` event."""
     from finetune.judging.judge import judge_challenger
 
     if judging is None:  # read again: some may have been deleted during the training, and others added
@@ -168,7 +164,7 @@ def _judge(
     report = judge_challenger(
         settings,
         champion,
-        there.folder,
+        trained.version,
         judging,
         request.reference,
         out,
@@ -193,4 +189,5 @@ def _judge(
     if promoted:
         with closing(Registry.open(settings)) as registry:
             registry.promote(trained.version, report.reason, datetime.now(UTC))
-    return report.proved, promoted
+    pages = {"report": str(out / JSON_FILE), "html": str(out / HTML_FILE)}
+    return pages | {"proved": report.proved, "promoted": promoted}

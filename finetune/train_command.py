@@ -87,18 +87,9 @@ def fine_tune(
     _quiet()
     from finetune.pipeline import FineTuneRequest, preview, run
 
+    since = since.replace(tzinfo=UTC) if since else None
     request = FineTuneRequest(
-        source,
-        base,
-        out,
-        since.replace(tzinfo=UTC) if since else None,
-        pictures,
-        crops,
-        device,
-        epochs,
-        reference,
-        promote_if_better,
-        not no_proof,
+        source, base, out, since, pictures, crops, device, epochs, reference, promote_if_better, not no_proof
     )
     stdout = sys.stdout
     with _telling(lines) as tell, contextlib.redirect_stdout(sys.stderr):

@@ -78,17 +78,10 @@ def judge_challenger(
         left_out["more than three of one visitor and day"] += both - len(faces.labels)
         known = registered.get(versions[1])
         settled = settled_of(known.metrics, versions[0]) if known else None
-        report = _report(
-            versions,
-            found,
-            faces,
-            settled,
-            read_reference(models, reference) if reference else None,
-            len(set(trained_on)),
-            +left_out,
-            registry.attempt(versions[1], versions[0]),
-            now,
-        )
+        own = read_reference(models, reference) if reference else None
+        attempt = registry.attempt(versions[1], versions[0])
+        trained = len(set(trained_on))
+        report = _report(versions, found, faces, settled, own, trained, +left_out, attempt, now)
         shown = {name: row.picture for name, row in pictures.items() if row.picture is not None}
         page = write(report, out, {}).resolve()
         if known is not None:

@@ -110,9 +110,7 @@ def remove_pictures(data: Path) -> None:
 def clean(root: Path, keep: Iterable[str]) -> None:
     """Deletes the folders of all runs except these, as far as possible."""
     keep = set(keep)
-    if not root.is_dir():
-        return
-    for path in root.iterdir():
+    for path in root.glob("*"):
         if re.fullmatch(r"[0-9a-f]{32}", path.name) and path.name not in keep and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
 

@@ -100,7 +100,9 @@ class TrainingRuns:
             told = f"There was no sign of life from {job.host} for {LEASE.seconds} seconds."
             self._table.lost(job.id, told)
         else:
-            self._end_orphans(folder)
+            command = folder.read("child.json")
+            if command and resources.runs(command["pid"], folder.id):  # its supervisor is gone
+                child.signal_group(command["pid"], child.KILL)
             told = "Its process ended: the machine was restarted, or it was killed (too little memory?)."
             end = folder.read("end.json") or {"state": LOST, "sentence": told}
             note_end(self._table, folder, end["state"], end["sentence"], progress_in(folder))
@@ -142,9 +144,3 @@ class TrainingRuns:
         if job.pid is None:
             return job.age < STARTS_WITHIN
         return resources.runs(job.pid, job.id)
-
-    def _end_orphans(self, folder: RunFolder) -> None:
-        """Kills the training command of a run whose supervisor is gone."""
-        pid = (folder.read("child.json") or {}).get("pid")
-        if isinstance(pid, int) and resources.runs(pid, folder.id):
-            child.signal_group(pid, child.KILL)

@@ -59,15 +59,8 @@ class RunsTable:
         """Records a run as running. Raises JobError if one is running already."""
         with writing(self._engine) as connection:
             now = database_now(connection)
-            row = {
-                "id": job_id,
-                "state": RUNNING,
-                "asked": asked,
-                "host": host,
-                "pid_space": pid_space,
-                "started_at": now,
-                "renewed_at": now,
-            }
+            row: dict[str, Any] = {"id": job_id, "asked": asked, "host": host, "pid_space": pid_space}
+            row |= {"state": RUNNING, "started_at": now, "renewed_at": now}
             if not insert_if_new(connection, jobs, row):
                 raise JobError("A training run is under way already: wait for its end, or cancel it.")
             newest = select(jobs.c.id).order_by(*NEWEST_FIRST).limit(REMEMBERED)
