@@ -157,9 +157,7 @@ def _agreed(found: Iterable[LabelledPicture], left_out: Counter[str]) -> list[La
 
 
 def _readable(
-    found: Sequence[LabelledPicture],
-    images: Pictures,
-    left_out: Counter[str],
+    found: Sequence[LabelledPicture], images: Pictures, left_out: Counter[str]
 ) -> list[LabelledPicture]:
     """The rows whose picture exists and can be decoded, with the picture."""
     with ThreadPoolExecutor(AT_ONCE) as threads:
