@@ -20,7 +20,6 @@ from vibecheck.errors import VibeCheckError
 from vibecheck.models.installed import champion_version
 from vibecheck.settings import Settings
 from vibecheck.training import estimate
-from vibecheck.training.recipe import TrainingRecipe
 from vibecheck.training.run_folder import TRAINED
 from vibecheck.vision.classifier import Classifier
 
@@ -82,45 +81,34 @@ def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:
     many = int(os.environ.get("WORLD_SIZE", "1")) > 1
     state = PartialState(cpu=device == "cpu", timeout=PATIENCE) if many else None
     if state is not None and not state.is_main_process:
-        _train(None, device, tell, state)
+        _train([None, None, None], device, tell, state)
         return
     version = f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     out = (request.out or settings.data / "fine-tuning" / version).absolute()
     with plan.locked(out):
-        start, collected = _start(settings, request, out, version, device, tell)
-        learned = _train(start, device, tell, state)
+        base, planned, collected = _start(settings, request, out, version, device, tell)
+        learned = _train([out, base, planned], device, tell, state)
         assert learned is not None
-        trained = registration.keep(out, start.base, learned, request)
+        trained = registration.keep(out, base, learned, request)
         judging = None if trained.from_records else collected.judging
         registration.finish(settings, out, request, tell, judging)
 
 
-def _train(start: "_Started | None", device: str, tell: Tell, state: Any) -> "Learned | None":
-    """Train, in every process; `start` is what the first one knows, and only that one gets a result."""
+def _train(known: list[Any], device: str, tell: Tell, state: Any) -> "Learned | None":
+    """Train, in every process. The first one knows the folder, the base and the plan, and gets the result."""
     from accelerate.utils import broadcast_object_list
 
     from finetune.training import challenger
 
-    shared = [start]
     if state is not None:
-        broadcast_object_list(shared)
-    known = shared[0]
-    return challenger.train(known.out, known.base, known.plan, known.recipe, device, tell, state)
-
-
-@dataclass(frozen=True, slots=True)
-class _Started:
-    """What every process needs."""
-
-    out: Path
-    base: Model
-    plan: plan.RunPlan
-    recipe: TrainingRecipe
+        broadcast_object_list(known)
+    out, base, agreed = known
+    return challenger.train(out, base, agreed, device, tell, state)
 
 
 def _start(
     settings: Settings, request: FineTuneRequest, out: Path, version: str, device: str, tell: Tell
-) -> tuple[_Started, TrainingData]:
+) -> tuple[Model, plan.RunPlan, TrainingData]:
     """Collect, check, and write the plan and the data; or continue the plan of an interrupted run."""
     before = plan.read(out)
     if (out / TRAINED).exists():
@@ -166,7 +154,7 @@ def _start(
             "base": base.version,
         }
     )
-    return _Started(out, base, before, recipe), collected
+    return base, before, collected
 
 
 def device_of(wanted: str) -> str:

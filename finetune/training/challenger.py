@@ -36,15 +36,10 @@ class Learned:
 
 
 def train(
-    out: Path,
-    base: Model,
-    of: plan.RunPlan,
-    recipe: TrainingRecipe,
-    device: str,
-    tell: Tell,
-    state: PartialState | None = None,
+    out: Path, base: Model, of: plan.RunPlan, device: str, tell: Tell, state: PartialState | None
 ) -> Learned | None:
     """Train by the plan in `out`; None in every process of `state` but the first."""
+    recipe = TrainingRecipe(**of.asked["recipe"])
     first = state is None or state.is_main_process
     rows, valid = plan.data(out)
     if state is not None:

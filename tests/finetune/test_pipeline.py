@@ -177,10 +177,10 @@ def test_dry_run_on_an_empty_machine_takes_base_and_champion_from_comet(tmp_path
         events: list[dict] = []
         out = tmp_path / "out"
         with pipeline.plan.locked(out):
-            started, _ = pipeline._start(run, request, out, "ft-1", "cpu", events.append)
+            _, made, _ = pipeline._start(run, request, out, "ft-1", "cpu", events.append)
     assert events[0] == {name: planned[name] for name in events[0]} | {"event": "collected"}
     assert events[1]["base"] == "tuned"
-    assert started.plan.asked["champion"] == started.plan.asked["base"] == "tuned"
+    assert made.asked["champion"] == made.asked["base"] == "tuned"
 
 
 def test_finished_run_is_not_repeated(ran):
