@@ -90,13 +90,14 @@ def told(change: ModelChange) -> str:
 
 def summary(live: LiveModel) -> None:
     """The model in four figures and its weaknesses, with the whole card behind "Details"."""
-    text = card(live)
     if live.manifest.version == live.embedded:
+        text = (EMBEDDED / "README.md").read_text(encoding="utf-8").partition("\n")[2]  # without its title
         for column, (title, figure) in zip(st.columns(len(FIGURES)), figures(text), strict=True):
             column.metric(title, figure)
         theme.quiet("Measured on the FER+ test set; what it achieves with users is on the dashboard.")
         st.markdown(weaknesses(text))
     else:
+        text = _measured(live)
         st.markdown("It was not made for VibeCheck: the dashboard shows its accuracy with users.")
     with st.expander("Details"):
         st.markdown(text)
@@ -115,14 +116,9 @@ def weaknesses(text: str) -> str:
     return found.group() if found else ""
 
 
-def card(live: LiveModel) -> str:
-    """The card of the model that runs, as Markdown, without its title.
-
-    For other models: their origin and the measurements on this machine, but not their own Markdown.
-    """
+def _measured(live: LiveModel) -> str:
+    """Another model's origin and its measurements on this machine, as Markdown, but not its own Markdown."""
     manifest, report = live.manifest, live.report
-    if manifest.version == live.embedded:
-        return (EMBEDDED / "README.md").read_text(encoding="utf-8").partition("\n")[2]
     told = f"**`{manifest.version}`**: {_plain(manifest.origin or 'its origin is unknown')}."
     if report is None:
         return told
