@@ -86,9 +86,9 @@ def compare(
     which pictures are not among the `settled` ones; None: all.
     """
     first, second = champion == truth, challenger == truth
-    differ = np.flatnonzero(first != second)
+    differ = np.flatnonzero(first != second).tolist()
     signs = [1 if second[i] else -1 for i in differ]
-    whose = [units[int(i)] if units is not None else int(i) for i in differ]
+    whose = [i if units is None else units[i] for i in differ]
     low, high = _difference(len(truth), signs, whose)
     still = [open_bets is None or bool(open_bets[i]) for i in differ]
     return Comparison(
@@ -159,11 +159,11 @@ def judge(held_out: Comparison, reference: Comparison | None = None, attempt: in
         f"{held_out.champion}; where they differ it won {held_out.won} and lost {held_out.lost} "
         f"(evidence {reached:.3g} of {threshold:.3g})"
     )
-    if reached >= threshold and held_out.p_shuffled > SHUFFLED:
+    if reached >= threshold:
+        if held_out.p_shuffled <= SHUFFLED:
+            return Verdict(True, f"Proved better. {seen}.", 0)
         reason = "Not proved: it agrees with these labels hardly more than chance would. Review them"
         return Verdict(False, f"{reason}, or wait for more. {seen}.", None)
-    if reached >= threshold:
-        return Verdict(True, f"Proved better. {seen}.", 0)
     needed = more_labels(held_out, threshold)
     if needed is None:
         return Verdict(False, f"Not proved: it is not ahead. {seen}.", None)

@@ -36,7 +36,6 @@ from vibecheck.evaluation.compare import Comparison, Count, Share, veto
 from vibecheck.evaluation.proof import Proof
 from vibecheck.names.version_name import VersionName
 
-FORMAT: Literal[1] = 1
 JSON_FILE, HTML_FILE = "report.json", "report.html"
 LARGEST = 10_000_000  # bytes
 
@@ -126,7 +125,7 @@ class Report:
     reference_scores: BothScores | None
     changed: Annotated[tuple[Changed, ...], Field(max_length=20_000)]
     attempt: Annotated[int, Field(ge=1, le=10**6)] = 1
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
 
     @classmethod
     def parse(cls, text: str | bytes) -> "Report":

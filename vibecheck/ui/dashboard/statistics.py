@@ -24,18 +24,14 @@ EVERY = {"model": "All models", "source": "All sources"}
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What the page shows."""
+    """What the page shows. `enough` audits were answered, over all time, to show more than their number."""
 
     overview: Overview
     standing: ModelStatus
     keep: KeepAnswers
-    trials: tuple[Trial, ...] = ()
-    guard: Trial | None = None
-
-    @property
-    def enough(self) -> bool:
-        """Whether enough audits were answered, over all time, to show more than their number."""
-        return self.standing.audits >= ENOUGH
+    enough: bool
+    trials: tuple[Trial, ...]
+    guard: Trial | None
 
 
 def choose() -> Statistics:
@@ -67,7 +63,7 @@ def choose() -> Statistics:
     try:
         overview = _overview(today, period, model, source, step)
         return Statistics(
-            overview, standing, keep_answers(app.store().notes), *_trials(app.registry().aliases())
+            overview, standing, keep_answers(app.store().notes), enough, *_trials(app.registry().aliases())
         )
     except RecordsError as error:
         theme.stop(error)
