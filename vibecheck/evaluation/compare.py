@@ -188,6 +188,7 @@ def more_labels(seen: Comparison, threshold: float = evidence.FIRST) -> int | No
         won = share * more + unlucky * math.sqrt(more)
         return evidence.of_counts(share * bets + won, (1 - share) * bets + more - won) * short >= threshold
 
+    # Below the threshold now, so that once a number is enough, all larger ones are.
     more = 1 + bisect_left(range(1, MOST_NEEDED + 1), True, key=enough)
     return math.ceil(more * seen.n / bets) if more <= MOST_NEEDED else None
 
