@@ -213,7 +213,7 @@ def test_each_challenger_of_a_champion_keeps_its_attempt_number(registry):
 
 def test_malformed_dates_and_attempts_in_metrics_are_ignored(registry):
     registry.register("b", "from b", "b", {"discarded_at": "yesterday", "attempts": [1]}, NOW)
-    assert registry.history()[1].discarded_at is None and registry.attempt("b", "a") == 1
+    assert registry.get("b").discarded_at is None and registry.attempt("b", "a") == 1
 
 
 def test_discarded_challenger_can_be_named_again(registry):
@@ -221,13 +221,12 @@ def test_discarded_challenger_can_be_named_again(registry):
     registry.challenge("b")
     registry.discard("b", NOW)
     assert registry.aliases() == {"champion": "a"}
-    newest = {entry.version.version: entry for entry in registry.history()}
-    assert newest["b"].discarded_at == NOW and newest["c"].discarded_at is None
+    assert registry.get("b").discarded_at == NOW and registry.get("c").discarded_at is None
     registry.challenge("b")
-    assert registry.history()[1].discarded_at is None
+    assert registry.get("b").discarded_at is None
     registry.discard("b", NOW)
     registry.promote("b", "after all", NOW, override=True)
-    assert registry.history()[1].discarded_at is None
+    assert registry.get("b").discarded_at is None
     for version in ("a", "b"):
         with pytest.raises(ModelError, match="promote another one first"):
             registry.discard(version, NOW)
@@ -235,12 +234,12 @@ def test_discarded_challenger_can_be_named_again(registry):
         registry.discard("unknown", NOW)
 
 
-def test_history_lists_the_aliases_and_promotions_of_each_version(registry):
+def test_each_version_has_its_aliases_and_promotions(registry):
     registry.begin("a", "the first", NOW)
     registry.promote("b", "better", NOW, override=True)
     registry.rollback(NOW)
-    newest, middle, oldest = registry.history()
-    assert [entry.version.version for entry in (newest, middle, oldest)] == ["c", "b", "a"]
+    oldest, middle, newest = registry.versions()
+    assert [each.version for each in (oldest, middle, newest)] == ["a", "b", "c"]
     assert (middle.aliases, oldest.aliases, newest.aliases) == (("previous",), ("champion",), ())
     assert [each.kind for each in oldest.promotions] == ["rollback", "first"]
     assert newest.promotions == ()
@@ -350,8 +349,8 @@ def test_concurrent_promotions_leave_one_sequence_of_events(registry):
 
 
 @pytest.mark.parametrize("written", ["yesterday", 7, None, ["2026-01-01"], "2026-01-01"])
-def test_metrics_of_the_wrong_type_do_not_break_the_history(registry, written):
+def test_metrics_of_the_wrong_type_are_ignored(registry, written):
     registry.register("odd", "elsewhere", "folder", {"discarded_at": written, "proof": "yes"}, NOW)
-    (odd,) = [entry for entry in registry.history() if entry.version.version == "odd"]
-    assert odd.version.proof is None
+    odd = registry.get("odd")
+    assert odd.proof is None
     assert odd.discarded_at == (datetime(2026, 1, 1, tzinfo=UTC) if written == "2026-01-01" else None)

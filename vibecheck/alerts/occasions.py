@@ -43,12 +43,12 @@ def current(store: Store, settings: Settings, now: datetime) -> list[Alert]:
 def _decided(registry: Registry, store: Store, now: datetime) -> list[Alert]:
     """Comparisons that were decided recently: for a version, or against the one that was promoted."""
     told: dict[str, str] = {}
-    for entry in registry.history():
-        version, proof = entry.version.version, entry.version.proof
-        if proof and proof.proved and not entry.discarded_at and now - proof.judged_at <= NEWS:
-            then = "It is live." if CHAMPION in entry.aliases else "Open Fine-tune to promote it."
-            text = f"{version} is proved better than {proof.against}. {proof.reason} {then}"
-            told[f"comparison {version} {proof.against}"] = text
+    for version in reversed(registry.versions()):
+        proof = version.proof
+        if proof and proof.proved and not version.discarded_at and now - proof.judged_at <= NEWS:
+            then = "It is live." if CHAMPION in version.aliases else "Open Fine-tune to promote it."
+            text = f"{version.version} is proved better than {proof.against}. {proof.reason} {then}"
+            told[f"comparison {version.version} {proof.against}"] = text
     guard = trials.guard(registry, store.statistics)
     if guard is not None and guard.since and (advice := trials.rollback_advice(guard)):
         key = f"guard {guard.version} {guard.against} {guard.since.isoformat()}"

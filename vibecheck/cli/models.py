@@ -43,20 +43,20 @@ def list_models(
         guard = trials.guard(registry, store.statistics)
     rows: list[dict[str, Any]] = [
         {
-            "version": entry.version.version,
-            "aliases": list(entry.aliases),
-            "origin": entry.version.origin,
-            "registered_at": entry.version.registered_at.isoformat(),
-            "trained_on": entry.version.trained_on,
-            "deleted_since": entry.version.deleted,
-            "proved": bool(entry.version.proof and entry.version.proof.proved),
-            "comparison": _score(compared.get(entry.version.version)),
-            "discarded": entry.discarded_at is not None,
-            "metrics": dict(entry.version.metrics),
-            "calibration": _calibration(registry.calibrations.in_use(entry.version.version)),
-            "here": entry.version.version == shipped or shelf.find(entry.version.version) is not None,
+            "version": each.version,
+            "aliases": list(each.aliases),
+            "origin": each.origin,
+            "registered_at": each.registered_at.isoformat(),
+            "trained_on": each.trained_on,
+            "deleted_since": each.deleted,
+            "proved": bool(each.proof and each.proof.proved),
+            "comparison": _score(compared.get(each.version)),
+            "discarded": each.discarded_at is not None,
+            "metrics": dict(each.metrics),
+            "calibration": _calibration(registry.calibrations.in_use(each.version)),
+            "here": each.version == shipped or shelf.find(each.version) is not None,
         }
-        for entry in reversed(registry.history())
+        for each in registry.versions()
     ]
     if as_json:
         for row in rows:

@@ -4,7 +4,6 @@ Separate from `trials.py`, which loads the statistics.
 """
 
 from vibecheck.models.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
-from vibecheck.models.version import DISCARDED
 from vibecheck.records.values import Promotion
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
@@ -38,6 +37,6 @@ def candidates(registry: Registry, champion: str) -> list[str]:
     """What may replace this champion: the challenger, and the embedded model unless it was discarded."""
     shipped = Manifest.read(EMBEDDED).version
     wanted = [registry.aliases().get(CHALLENGER)]
-    if registry.get(shipped).metrics.get(DISCARDED) is None:
+    if registry.get(shipped).discarded_at is None:
         wanted.append(shipped)
     return [each for each in dict.fromkeys(wanted) if each and each != champion]

@@ -20,7 +20,7 @@ from vibecheck.evaluation.proof import ATTEMPTS, PROOF, Proof, attempts_of, refu
 from vibecheck.models import registry_records, registry_rows
 from vibecheck.models.calibrations import Calibrations
 from vibecheck.models.registry_records import VersionRecord
-from vibecheck.models.version import CHALLENGER, CHAMPION, DISCARDED, PREVIOUS, Entry, Version, moment_of
+from vibecheck.models.version import CHALLENGER, CHAMPION, DISCARDED, PREVIOUS, Version
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.tables import registered_models, trained_on
 from vibecheck.records.db.transactions import reading, writing
@@ -160,19 +160,6 @@ class Registry:
         """All promotions and rollbacks, newest first."""
         with reading(self._engine) as connection:
             return registry_rows.promotions_of(connection)
-
-    def history(self) -> list[Entry]:
-        """All versions, newest first, with the history of each."""
-        aliases, made = self.aliases(), self.promotions()
-        return [
-            Entry(
-                each,
-                tuple(sorted(alias for alias, version in aliases.items() if version == each.version)),
-                tuple(promotion for promotion in made if promotion.version == each.version),
-                moment_of(each.metrics.get(DISCARDED)),
-            )
-            for each in reversed(self.versions())
-        ]
 
     def challenge(self, version: str) -> None:
         """Makes a version the challenger. Raises ModelError if it is not registered or is the champion."""

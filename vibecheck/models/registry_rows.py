@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, exists, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Select, delete, exists, func, insert, select, text, update
 
 from vibecheck.errors import ModelError
 from vibecheck.models.version import CHALLENGER, CHAMPION, PREVIOUS, Version
@@ -42,16 +42,22 @@ def changing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def versions_of(connection: Connection) -> list[Version]:
-    """All versions, oldest first."""
-    return [Version(**row) for row in connection.execute(_VERSIONS).mappings()]
+def versions_of(connection: Connection, query: Select[Any] = _VERSIONS) -> list[Version]:
+    """All versions, oldest first, or those of a narrower query."""
+    aliases, made = aliases_of(connection), promotions_of(connection)
+    return [
+        Version(
+            **row,
+            aliases=tuple(sorted(alias for alias, version in aliases.items() if version == row.version)),
+            promotions=tuple(each for each in made if each.version == row.version),
+        )
+        for row in connection.execute(query).mappings()
+    ]
 
 
 def find(connection: Connection, version: str) -> Version | None:
     """A version; None if it is not registered."""
-    query = _VERSIONS.where(registered_models.c.version == version)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else Version(**row)
+    return next(iter(versions_of(connection, _VERSIONS.where(registered_models.c.version == version))), None)
 
 
 def get(connection: Connection, version: str) -> Version:

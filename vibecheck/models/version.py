@@ -19,7 +19,7 @@ class Version:
     """A model that may run. `source` is what `python -m vibecheck compile` makes it from.
 
     `metrics` are measurements and facts about it, as plain JSON. `trained_on` counts the predictions whose
-    pictures it learned from, `deleted` those of them that were deleted since.
+    pictures it learned from, `deleted` those of them that were deleted since. `promotions` are newest first.
     """
 
     version: str
@@ -29,34 +29,24 @@ class Version:
     registered_at: datetime
     trained_on: int = 0
     deleted: int = 0
+    aliases: tuple[str, ...] = ()
+    promotions: tuple[Promotion, ...] = ()
 
     @property
     def proof(self) -> Proof | None:
         """How it compared with the champion, or None if it was never judged."""
         return proof_of(self.metrics)
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A version with its aliases and its promotions, newest first.
-
-    `discarded_at` is when somebody discarded it, or None.
-    """
-
-    version: Version
-    aliases: tuple[str, ...]
-    promotions: tuple[Promotion, ...]
-    discarded_at: datetime | None
+    @property
+    def discarded_at(self) -> datetime | None:
+        """When somebody discarded it; None if nobody did, or no time is noted: metrics may be anybody's."""
+        written = self.metrics.get(DISCARDED)
+        try:
+            return as_utc(datetime.fromisoformat(written)) if isinstance(written, str) else None
+        except (ValueError, OverflowError):
+            return None
 
     @property
     def undecided(self) -> bool:
         """Whether it waits to be promoted or discarded: it neither runs, nor ran before, nor is discarded."""
         return self.discarded_at is None and not {CHAMPION, PREVIOUS} & set(self.aliases)
-
-
-def moment_of(written: object) -> datetime | None:
-    """The time that a metric names; None if it is not one, since metrics may come from anywhere."""
-    try:
-        return as_utc(datetime.fromisoformat(written)) if isinstance(written, str) else None
-    except (ValueError, OverflowError):
-        return None

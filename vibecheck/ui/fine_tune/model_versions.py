@@ -5,7 +5,7 @@ from html import escape
 import streamlit as st
 
 from vibecheck.analytics.words import written
-from vibecheck.models.version import Entry
+from vibecheck.models.version import Version
 from vibecheck.ui.fine_tune import verdict
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import comparisons, theme
@@ -27,36 +27,35 @@ def show(known: FineTuneState) -> None:
             theme.section("Versions", "newest first")
             if known.previous:
                 st.button(
-                    f"Roll back to {known.previous.version.version}",
+                    f"Roll back to {known.previous.version}",
                     icon=":material/undo:",
                     key="ft-rollback",
                     on_click=once(comparisons.roll_back),
                 )
-        if not known.entries:
+        if not known.versions:
             theme.quiet("The first one is being registered.")
-        for entry in known.entries[:SHOWN]:
-            _entry(known, entry)
-        if rest := known.entries[SHOWN:]:
+        for version in known.versions[:SHOWN]:
+            _version(known, version)
+        if rest := known.versions[SHOWN:]:
             with st.expander(f"{len(rest)} older"):
-                for entry in rest:
-                    _entry(known, entry)
+                for version in rest:
+                    _version(known, version)
 
 
-def _entry(known: FineTuneState, entry: Entry) -> None:
-    version = entry.version.version
-    with st.container(key=f"version-{known.entries.index(entry)}"):
+def _version(known: FineTuneState, version: Version) -> None:
+    with st.container(key=f"version-{known.versions.index(version)}"):
         said, button = st.columns([5, 1], vertical_alignment="center")
         with said:
-            st.html(_described(entry))
+            st.html(_described(version))
         with button:
-            if entry.undecided and st.button("Decide …", key=f"ft-decide-{version}", width="stretch"):
-                _dialog(known, entry)
+            key = f"ft-decide-{version.version}"
+            if version.undecided and st.button("Decide …", key=key, width="stretch"):
+                _dialog(known, version)
 
 
-def _described(entry: Entry) -> str:
-    version = entry.version
-    badges = [f'<span class="vcf-badge {alias}">{alias}</span>' for alias in entry.aliases]
-    if entry.discarded_at:
+def _described(version: Version) -> str:
+    badges = [f'<span class="vcf-badge {alias}">{alias}</span>' for alias in version.aliases]
+    if version.discarded_at:
         badges.append('<span class="vcf-badge">discarded</span>')
     if version.deleted:
         several = "pictures" if version.deleted != 1 else "picture"
@@ -73,20 +72,20 @@ def _described(entry: Entry) -> str:
         about.append(": ".join(filter(None, ("proved better" if proof.proved else "not proved", found))))
     promoted = [
         f"{KINDS.get(each.kind, each.kind)} {written(each.made_at)}: {each.why}"
-        for each in entry.promotions[:2]
+        for each in version.promotions[:2]
     ]
     lines = "".join(f'<div class="vcf-about">{escape(line)}</div>' for line in (" · ".join(about), *promoted))
     return f'<div class="vcf-version">{escape(version.version)}{"".join(badges)}</div>{lines}'
 
 
 @st.dialog("Promote or discard", width="large")
-def _dialog(known: FineTuneState, entry: Entry) -> None:
+def _dialog(known: FineTuneState, version: Version) -> None:
     job = next(
         (
             each
             for each in known.runs
-            if each.progress.finished and each.progress.finished.version == entry.version.version
+            if each.progress.finished and each.progress.finished.version == version.version
         ),
         None,
     )
-    verdict.verdict(known, entry, job)
+    verdict.verdict(known, version, job)

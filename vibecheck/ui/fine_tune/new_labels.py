@@ -64,7 +64,7 @@ def _outliers(found: Sequence[Outlier]) -> None:
 def _note(known: FineTuneState) -> str:
     if known.labels.since is None:
         return "with a picture · none of them trained the model in use"
-    return f"with a picture · given since {known.champion.version.version} was trained"
+    return f"with a picture · given since {known.champion.version} was trained"
 
 
 def _none(known: FineTuneState) -> None:

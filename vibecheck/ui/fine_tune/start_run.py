@@ -71,13 +71,12 @@ def _base(known: FineTuneState) -> str:
     embedded = app.live_model().embedded
     titles = {}
     if known.champion:
-        titles[known.champion.version.version] = f"{known.champion.version.version} · champion"
-    if not known.champion or known.champion.version.version != embedded:
+        titles[known.champion.version] = f"{known.champion.version} · champion"
+    if not known.champion or known.champion.version != embedded:
         titles[EMBEDDED_NAME] = f"{embedded} · the small model that ships with VibeCheck"
-    for entry in known.entries:
-        version = entry.version.version
-        if version not in titles and version != embedded and entry.discarded_at is None:
-            titles[version] = " · ".join([version, *entry.aliases])
+    for each in known.versions:
+        if each.version not in (*titles, embedded) and each.discarded_at is None:
+            titles[each.version] = " · ".join([each.version, *each.aliases])
     chosen = st.selectbox("Start from", [*titles, HUB], format_func=lambda each: titles.get(each, each))
     if chosen != HUB:
         return chosen

@@ -11,7 +11,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.models import trials
 from vibecheck.models.registry import CHAMPION, PREVIOUS
 from vibecheck.models.trials import Trial
-from vibecheck.models.version import Entry
+from vibecheck.models.version import Version
 from vibecheck.training.runs_table import TrainingRun
 from vibecheck.ui.shared import app, theme
 
@@ -20,15 +20,15 @@ STYLES = (theme.CARDS, Path(__file__).with_name("fine_tune.css"))
 
 @dataclass(frozen=True, slots=True)
 class FineTuneState:
-    """What the page shows. `entries` are all versions and `runs` the latest runs, both newest first.
+    """What the page shows. `versions` are all and `runs` the latest runs, both newest first.
 
     `outliers` are labellers who often disagree with the others. `trials` are the comparisons with the
     champion that are in progress, `guard` that of the previous one.
     """
 
-    entries: tuple[Entry, ...]
-    champion: Entry | None
-    previous: Entry | None
+    versions: tuple[Version, ...]
+    champion: Version | None
+    previous: Version | None
     running: TrainingRun | None
     runs: tuple[TrainingRun, ...]
     labels: NewLabels
@@ -40,9 +40,9 @@ class FineTuneState:
         """The comparison of a version with the champion, if it is in progress."""
         return next((each for each in self.trials if each.version == version), None)
 
-    def entry(self, version: str) -> Entry | None:
+    def version(self, name: str) -> Version | None:
         """A version by its name, if it is registered."""
-        return next((each for each in self.entries if each.version.version == version), None)
+        return next((each for each in self.versions if each.version == name), None)
 
 
 def load() -> FineTuneState:
@@ -50,13 +50,13 @@ def load() -> FineTuneState:
     for style in STYLES:
         st.html(style)
     try:
-        entries = tuple(app.registry().history())
-        champion = next((each for each in entries if CHAMPION in each.aliases), None)
-        live = champion.version.version if champion else app.live_model().manifest.version
+        versions = tuple(reversed(app.registry().versions()))
+        champion = next((each for each in versions if CHAMPION in each.aliases), None)
+        live = champion.version if champion else app.live_model().manifest.version
         return FineTuneState(
-            entries=entries,
+            versions=versions,
             champion=champion,
-            previous=next((each for each in entries if PREVIOUS in each.aliases), None),
+            previous=next((each for each in versions if PREVIOUS in each.aliases), None),
             running=app.jobs().running(),
             runs=tuple(app.jobs().history()),
             labels=new_labels(app.store().trainable, live),

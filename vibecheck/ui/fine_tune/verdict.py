@@ -13,7 +13,7 @@ from vibecheck.evaluation.compare import Comparison, Verdict
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.proof import Proof, refusal
 from vibecheck.models.trials import Trial
-from vibecheck.models.version import Entry
+from vibecheck.models.version import Version
 from vibecheck.training.runs_table import CANCELLED, FINISHED, TrainingRun
 from vibecheck.ui.fine_tune import report_view
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -30,10 +30,10 @@ def last(known: FineTuneState) -> None:
         _unfinished(job)
         return
     finished = job.progress.finished
-    entry = known.entry(finished.version) if finished else None
-    if entry and entry.undecided:
+    version = known.version(finished.version) if finished else None
+    if version and version.undecided:
         with st.container(key="card-verdict"):
-            verdict(known, entry, job)
+            verdict(known, version, job)
 
 
 def _unfinished(job: TrainingRun) -> None:
@@ -46,10 +46,10 @@ def _unfinished(job: TrainingRun) -> None:
         st.button("Dismiss", key="ft-dismiss", on_click=once(_dismiss), args=[job.id])
 
 
-def verdict(known: FineTuneState, entry: Entry, job: TrainingRun | None) -> None:
+def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) -> None:
     """Champion and challenger side by side, the score so far, and the three decisions."""
-    version, proof, trial = entry.version.version, entry.version.proof, known.trial(entry.version.version)
-    champion = known.champion.version.version if known.champion else None
+    version, proof, trial = challenger.version, challenger.proof, known.trial(challenger.version)
+    champion = known.champion.version if known.champion else None
     report = report_view.report_of(job) if job else None
     # If it was proved on more labels than the records have, such as those of a file, that score is shown.
     live = trial if trial and trial.seen.n and (proof is None or trial.seen.n >= proof.n) else None
@@ -78,8 +78,8 @@ def verdict(known: FineTuneState, entry: Entry, job: TrainingRun | None) -> None
             st.html(report_view.score(report.held_out, threshold(report.attempt), report.needed))
     if report:
         report_view.details(report)
-    refused = refusal(version, entry.version.metrics, champion)
-    _actions(entry, job, trial if trial and trial.verdict.proved else None, refused)
+    refused = refusal(version, challenger.metrics, champion)
+    _actions(challenger, job, trial if trial and trial.verdict.proved else None, refused)
 
 
 def _reason(found: Proof | Verdict) -> str:
@@ -108,8 +108,8 @@ def _side(version: str, role: str, right: Share) -> str:
     )
 
 
-def _actions(entry: Entry, job: TrainingRun | None, proved: Trial | None, refused: str | None) -> None:
-    version, proof = entry.version.version, entry.version.proof
+def _actions(challenger: Version, job: TrainingRun | None, proved: Trial | None, refused: str | None) -> None:
+    version, proof = challenger.version, challenger.proof
     with st.container(horizontal=True, key="ft-actions"):
         if proved is not None:
             comparisons.promote_button(proved, "ft-promote")
