@@ -64,7 +64,7 @@ def add(store, rng, at):
     names = [layout.prediction_name(prediction.id, prediction.picture_kept)]
     if rng.random() < 0.5:
         store.label(prediction.id, "sad", "audit", None, at)
-        names.append(layout.part_name("feedback", prediction.id, 1))
+        names.append(f"feedback_{prediction.id}_1.json")
     return names
 
 

@@ -130,12 +130,12 @@ def test_asset_metadata_may_be_an_object_text_or_missing(metadata):
 
 
 def test_a_promotion_has_the_same_name_each_time():
-    assert layout.promotion_name({"a": 1, "b": 2}) == layout.promotion_name({"b": 2, "a": 1})
-    assert layout.promotion_name({"a": 1}) != layout.promotion_name({"a": 2})
+    assert layout.name_of("promotion", {"a": 1, "b": 2}) == layout.name_of("promotion", {"b": 2, "a": 1})
+    assert layout.name_of("promotion", {"a": 1}) != layout.name_of("promotion", {"a": 2})
 
 
 def test_asset_names_contain_kind_id_and_number():
     assert layout.prediction_name("0f", True) == "input_0f.jpg"
     assert layout.prediction_name("0f", False) == "prediction_0f.json"
-    assert layout.part_name("feedback", "0f", 3) == "feedback_0f_3.json"
+    assert layout.name_of("feedback", {"prediction_id": "0f", "n": 3}) == "feedback_0f_3.json"
     assert layout.day_of(NOON.astimezone(UTC)) == DAY

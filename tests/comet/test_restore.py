@@ -42,7 +42,7 @@ def remember(comet, prediction, picture=None, labels=()):
         picture,
     )
     for label in labels:
-        put(experiment, layout.part_name("feedback", prediction.id, label.n), label)
+        put(experiment, f"feedback_{prediction.id}_{label.n}.json", label)
     return experiment
 
 

@@ -37,7 +37,7 @@ def put(opened, prediction, *labels):
     opened.put(DAY, name, JPEG, payload_of(prediction), "asset")
     for n, label in enumerate(labels, 1):
         given = Feedback(prediction.id, n, label, "audit", None, NOON)
-        opened.put(DAY, layout.part_name("feedback", prediction.id, n), b"{}", payload_of(given), "asset")
+        opened.put(DAY, f"feedback_{prediction.id}_{n}.json", b"{}", payload_of(given), "asset")
 
 
 def table(comet):

@@ -237,7 +237,7 @@ def test_promotion_is_stored_as_an_asset(settings, store, comet):
     send(settings, store)
     experiment = comet.experiments[layout.experiment_key("main", layout.MODELS)]
     (asset,) = experiment.assets.values()
-    assert asset.name == layout.promotion_name(payload) and json.loads(asset.metadata) == payload
+    assert asset.name == layout.name_of("promotion", payload) and json.loads(asset.metadata) == payload
 
 
 def test_row_of_an_unknown_kind_is_set_aside_and_the_rest_is_sent(settings, store, comet, added):

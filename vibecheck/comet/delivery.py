@@ -111,8 +111,7 @@ class Delivery:
     def _feedback(self, claimed: Claimed) -> Then:
         prediction = self._store.get(claimed.prediction_id)
         payload = claimed.payload
-        name = layout.part_name("feedback", prediction.id, payload["n"])
-        day = self._put_part(claimed, prediction, name, payload)
+        day = self._put_part(claimed, prediction, payload)
         if payload["label"] in NAMES and payload["source"] != SECOND:
             given_at = datetime.fromisoformat(payload["given_at"])
             right = float(payload["label"] == prediction.mood)
@@ -120,20 +119,17 @@ class Delivery:
         return _hourly(day)
 
     def _undone(self, claimed: Claimed) -> Then:
-        prediction = self._store.get(claimed.prediction_id)
-        day = layout.day_of(prediction.made_at)
-        self._delete(day, layout.part_name("feedback", prediction.id, claimed.payload["n"]))
+        day = layout.day_of(self._store.get(claimed.prediction_id).made_at)
+        self._delete(day, layout.name_of("feedback", claimed.payload))
         return _hourly(day)
 
     def _play(self, claimed: Claimed) -> None:
         """Sends the playlist's id and our category, but not its name."""
-        prediction = self._store.get(claimed.prediction_id)
         payload = {key: value for key, value in claimed.payload.items() if key != "playlist_name"}
-        self._put_part(claimed, prediction, layout.part_name("play", prediction.id, payload["n"]), payload)
+        self._put_part(claimed, self._store.get(claimed.prediction_id), payload)
 
     def _side(self, claimed: Claimed) -> None:
-        prediction = self._store.get(claimed.prediction_id)
-        self._put_part(claimed, prediction, layout.side_name(prediction.id), claimed.payload)
+        self._put_part(claimed, self._store.get(claimed.prediction_id), claimed.payload)
 
     def _deletion(self, claimed: Claimed) -> Then:
         """Deletes what Comet lists about a prediction; it is complete once a later look finds nothing.
@@ -179,7 +175,7 @@ class Delivery:
 
     def _promotion(self, claimed: Claimed) -> None:
         payload = claimed.payload
-        name = layout.promotion_name(payload)
+        name = layout.name_of("promotion", payload)
         known = {
             asset.name: asset.metadata.get("kind")
             for asset in self.comet.assets(layout.MODELS)
@@ -195,8 +191,10 @@ class Delivery:
     def _rollup(self, claimed: Claimed) -> None:
         roll_up(self.comet, self._store, date.fromisoformat(claimed.payload["day"]))
 
-    def _put_part(self, claimed: Claimed, prediction: Prediction, name: str, payload: dict[str, Any]) -> date:
+    def _put_part(self, claimed: Claimed, prediction: Prediction, payload: dict[str, Any]) -> date:
+        """Uploads a label, a play or a side; returns the day of its prediction."""
         day = layout.day_of(prediction.made_at)
+        name = layout.name_of(claimed.kind, payload)
         self._put(claimed, day, name, layout.as_json(payload), payload, "asset")
         return day
 

@@ -88,14 +88,17 @@ def prediction_name(prediction_id: str, picture: bool) -> str:
     return f"input_{prediction_id}.jpg" if picture else f"prediction_{prediction_id}.json"
 
 
-def part_name(kind: str, prediction_id: str, n: int) -> str:
-    """The name of a label ("feedback") or of a suggested playlist ("play")."""
-    return f"{kind}_{prediction_id}_{n}.json"
-
-
-def side_name(prediction_id: str) -> str:
-    """The name of the side of a prediction."""
-    return f"side_{prediction_id}.json"
+def name_of(kind: str, payload: Mapping[str, Any]) -> str:
+    """The name of the asset of a message, by its kind and payload: the same each time that it is sent."""
+    match kind:
+        case "prediction":
+            return prediction_name(payload["id"], payload["picture_kept"])
+        case "side":
+            return f"side_{payload['prediction_id']}.json"
+        case "promotion":
+            return f"promotion_{hashlib.sha256(as_json(payload)).hexdigest()[:32]}.json"
+        case _:  # "feedback" or "play"
+            return f"{kind}_{payload['prediction_id']}_{payload['n']}.json"
 
 
 def id_of(name: str) -> str | None:
@@ -105,11 +108,6 @@ def id_of(name: str) -> str | None:
             return next(filter(None, match.groups()))
     match = PART_NAME.fullmatch(name)
     return match[2] if match else None
-
-
-def promotion_name(payload: Mapping[str, Any]) -> str:
-    """The name of a promotion: the same each time that the same one is sent."""
-    return f"promotion_{hashlib.sha256(as_json(payload)).hexdigest()[:32]}.json"
 
 
 def model_name(version: str) -> str:

@@ -1,16 +1,16 @@
 """Finds records that Comet does not have, although they were sent, and adds them to the outbox again."""
 
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 
 from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
+from vibecheck.comet.layout import Asset
 from vibecheck.models.registry import Registry
-from vibecheck.records.outbox.messages import payload_of
-from vibecheck.records.outbox.sent import SentMessage
+from vibecheck.records.outbox.messages import Message, row_of
 from vibecheck.records.store import Store
-from vibecheck.records.values import Feedback, Play, Prediction, SideDrawn
 from vibecheck.settings import Settings
 
 # Records that are looked up in Comet once a day.
@@ -25,21 +25,11 @@ def send_again(settings: Settings, store: Store, since: datetime | None = None) 
     comet = Comet.open(settings)
     added = 0
     sent = store.sent.messages(since)
-    for day, predictions in groupby(sent, key=lambda found: layout.day_of(found[0].made_at)):
-        names = {asset.name for asset in comet.assets(day)}
-        missing = [
-            message for _, messages in predictions for message in messages if _name_of(message) not in names
-        ]
-        added += store.outbox().add_again(missing)
+    for day, found in groupby(sent, key=lambda each: layout.day_of(each[0].made_at)):
+        messages = chain.from_iterable(messages for _, messages in found)
+        added += _add_missing(store, messages, comet.assets(day))
     with closing(Registry.open(settings)) as registry:
-        promoted = {asset.name for asset in comet.assets(layout.MODELS)}
-        added += store.outbox().add_again(
-            [
-                promotion
-                for promotion in reversed(registry.promotions())
-                if layout.promotion_name(payload_of(promotion)) not in promoted
-            ]
-        )
+        added += _add_missing(store, reversed(registry.promotions()), comet.assets(layout.MODELS))
         registry.enqueue_all()
     return added
 
@@ -57,13 +47,10 @@ def count_missing(comet: Comet, store: Store) -> dict[str, int]:
     return {"checked": len(sample), "missing": missing}
 
 
-def _name_of(message: SentMessage) -> str:
-    match message:
-        case Prediction():
-            return layout.prediction_name(message.id, message.picture_kept)
-        case Feedback():
-            return layout.part_name("feedback", message.prediction_id, message.n)
-        case Play():
-            return layout.part_name("play", message.prediction_id, message.n)
-        case SideDrawn():
-            return layout.side_name(message.prediction_id)
+def _add_missing(store: Store, messages: Iterable[Message], assets: list[Asset]) -> int:
+    """Adds the messages to the outbox that have no asset among these; returns how many."""
+    names = {asset.name for asset in assets}
+    rows = map(row_of, messages)
+    return store.outbox().add_again(
+        [row for row in rows if layout.name_of(row["kind"], row["payload"]) not in names]
+    )

@@ -35,7 +35,6 @@ from sqlalchemy import (
 from vibecheck.records.db.batches import batches
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import database_now, reading, writing
-from vibecheck.records.outbox.messages import Message, row_of
 
 # How long a claim lasts unless it is renewed. Longer than any one request to Comet.
 LEASE = timedelta(minutes=2)
@@ -197,12 +196,12 @@ class Outbox:
         with writing(self._engine) as connection:
             schedule(connection, kind, subject, payload, self._clock(connection))
 
-    def add_again(self, messages: Sequence[Message]) -> int:
-        """Adds messages that were sent before, except those that are still in the outbox; returns how many.
+    def add_again(self, rows: Sequence[dict[str, Any]]) -> int:
+        """Adds rows that were sent before, except those that are still in the outbox; returns how many.
 
         They count as attempted, so their sender first checks what arrived.
         """
-        rows = [row_of(message) | {"attempts": 1} for message in messages]
+        rows = [row | {"attempts": 1} for row in rows]
         with writing(self._engine) as connection:
             waiting: set[tuple[str, str, Any]] = set()
             for ids in batches({row["prediction_id"] for row in rows}):

@@ -10,9 +10,8 @@ from vibecheck.records.db import lookup
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import outbox, predictions
 from vibecheck.records.db.transactions import reading
-from vibecheck.records.values import Feedback, Play, Prediction, SideDrawn
-
-SentMessage = Prediction | Feedback | Play | SideDrawn
+from vibecheck.records.outbox.messages import Message
+from vibecheck.records.values import Prediction, SideDrawn
 
 
 class SentRecords:
@@ -21,7 +20,7 @@ class SentRecords:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def messages(self, since: datetime | None) -> Iterator[tuple[Prediction, list[SentMessage]]]:
+    def messages(self, since: datetime | None) -> Iterator[tuple[Prediction, list[Message]]]:
         """All predictions made at or after `since`, oldest first, each with the messages that report it."""
         after = None if since is None else (since, "")
         while True:
