@@ -13,9 +13,11 @@ from streamlit_webrtc.webrtc import SignallingTimeoutError
 
 from vibecheck.access import roles
 from vibecheck.errors import PictureError
+from vibecheck.ui.access.browser_guard import VIDEO
 from vibecheck.ui.home import stage
-from vibecheck.ui.home.video_route import new_ticket, path, tickets
+from vibecheck.ui.home.video_route import new_ticket, tickets
 from vibecheck.ui.shared import app
+from vibecheck.ui.shared.configuration import base_path
 from vibecheck.ui.shared.process_state import ProcessValue
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.ice import Relay, find_relay
@@ -95,7 +97,7 @@ def _route() -> dict[str, Any]:
         st.session_state.ticket = new_ticket(stream())
     return {
         "mode": app.settings().video,
-        "path": path(),
+        "path": base_path() + VIDEO,
         "ticket": st.session_state.ticket,
         "constraints": CONSTRAINTS,
     }

@@ -25,14 +25,9 @@ def tickets() -> "Tickets":
     return Tickets()
 
 
-def path() -> str:
-    """The path of the address, below `server.baseUrlPath`."""
-    return base_path() + VIDEO
-
-
 def video_route() -> WebSocketRoute:
     """The route of the server."""
-    return WebSocketRoute(path(), _answer)
+    return WebSocketRoute(base_path() + VIDEO, _answer)
 
 
 def new_ticket(stream: "Stream") -> str:

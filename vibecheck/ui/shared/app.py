@@ -37,7 +37,7 @@ def start_page(title: str) -> None:
     If the settings or the model cannot be used, the page says so and stops.
     """
     st.set_page_config(page_title=f"{title} · VibeCheck", page_icon=str(ICON), layout="wide")
-    theme.apply()
+    st.html(theme.STYLE)
     st.logo(LOGO, size="large")
     try:
         with nullcontext() if live_model.is_made else st.spinner("Loading the model…"):

@@ -15,14 +15,9 @@ from vibecheck.analytics.chart_style import Spec
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import ModelError, RecordsError
 
-STYLE = Path(__file__).with_name("style.css")
+STYLE = Path(__file__).with_name("style.css")  # of every page
 # of the cards that Dashboard and Fine-tune share
 CARDS = Path(__file__).with_name("cards.css")
-
-
-def apply() -> None:
-    """Put the style sheet into the page."""
-    st.html(STYLE)
 
 
 def plain(text: str) -> None:
