@@ -48,8 +48,8 @@ def versions_of(connection: Connection, query: Select[Any] = _VERSIONS) -> list[
     return [
         Version(
             **row,
-            aliases=tuple(sorted(alias for alias, version in aliases.items() if version == row.version)),
-            promotions=tuple(each for each in made if each.version == row.version),
+            aliases=tuple(sorted(alias for alias, version in aliases.items() if version == row["version"])),
+            promotions=tuple(each for each in made if each.version == row["version"]),
         )
         for row in connection.execute(query).mappings()
     ]
