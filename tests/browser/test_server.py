@@ -1,9 +1,10 @@
 """What browsers get before Streamlit has drawn anything."""
 
+import json
 import sys
 from io import BytesIO
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 import requests
@@ -12,10 +13,11 @@ from playwright.sync_api import expect
 from streamlit import config
 
 from tests.browser.conftest import look
-from vibecheck.ui.shared import home_screen
+from vibecheck.ui.shared.home_screen import ICON
 from vibecheck.ui.shared.server import INDEX, page_routes, with_splash
 
 pytestmark = pytest.mark.browser
+MANIFEST = ICON.with_name("manifest.webmanifest")
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +63,8 @@ def test_page_routes_follow_the_base_url_path(base, start):
         paths = [route.path for route in page_routes([Path("2_Fine-tune.py")])]
         assert paths[:3] == [f"{start}/", f"{start}/Fine-tune", f"{start}/manifest.webmanifest"]
         shown = with_splash(INDEX.read_text(encoding="utf-8"), start)
-        for each in home_screen.manifest(start)["icons"]:
-            assert each["src"] in paths
+        for each in json.loads(MANIFEST.read_text(encoding="utf-8"))["icons"]:
+            assert f"{start}/{each['src']}" in paths
         assert f'href="{start}/manifest.webmanifest"' in shown and f'href="{start}/icon.svg"' in shown
     finally:
         config.set_option("server.baseUrlPath", before)
@@ -83,9 +85,10 @@ def test_app_can_be_added_to_a_phones_home_screen(app, open_browser):
     expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()
     found = page.request.get(f"{app.url}/manifest.webmanifest")
     assert found.headers["content-type"].startswith("application/manifest+json")
+    assert urljoin(found.url, found.json()["start_url"]) == f"{app.url}/"
     for icon in found.json()["icons"]:
         size = int(icon["sizes"].partition("x")[0])
-        with Image.open(BytesIO(page.request.get(app.url + icon["src"]).body())) as picture:
+        with Image.open(BytesIO(page.request.get(urljoin(found.url, icon["src"])).body())) as picture:
             assert picture.size == (size, size)
     assert page.locator('link[rel="manifest"]').get_attribute("href") == "/manifest.webmanifest"
     # The icon of the tab is ours, and comes from here.
