@@ -71,7 +71,6 @@ class _WholeRequestTimeout(BaseAdapter):
     """
 
     def __init__(self, inner: BaseAdapter) -> None:
-        super().__init__()
         self._inner = inner
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -69,13 +70,11 @@ def place_of_model(version: str) -> Place:
 
 def day_of_key(deployment: str, key: str) -> date | None:
     """The day of one of this deployment's experiments; None for any other experiment."""
-    prefix = _deployment_part(deployment)
-    if not key.startswith(prefix) or not re.fullmatch(r"\d{8}", key.removeprefix(prefix)):
-        return None
-    try:
-        return datetime.strptime(key.removeprefix(prefix), "%Y%m%d").replace(tzinfo=UTC).date()
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        day = date.fromisoformat(key[-8:])
+        if experiment_key(deployment, day) == key:
+            return day
+    return None
 
 
 def day_of(moment: datetime) -> date:
@@ -103,11 +102,8 @@ def name_of(kind: str, payload: Mapping[str, Any]) -> str:
 
 def id_of(name: str) -> str | None:
     """The prediction that an asset of this name belongs to; None for any other name."""
-    for pattern in (PREDICTION_NAME, SIDE_NAME):
-        if match := pattern.fullmatch(name):
-            return next(filter(None, match.groups()))
-    match = PART_NAME.fullmatch(name)
-    return match[2] if match else None
+    ours = any(each.fullmatch(name) for each in (PREDICTION_NAME, SIDE_NAME, PART_NAME))
+    return name.partition("_")[2][:32] if ours else None
 
 
 def model_name(version: str) -> str:

@@ -89,14 +89,9 @@ def _in_folder(folder: Path, left_out: Counter[str]) -> Iterator[LabelledPicture
                 except LineError as error:
                     yield RefusedPicture(None, str(path), str(error))
         hidden = (each for each in folder.iterdir() if is_hidden(each.name))
-        left_out[HIDDEN] += sum(1 for each in hidden for path in _files(each))
+        left_out[HIDDEN] += sum(path.is_file() for each in hidden for path in (each, *each.rglob("*")))
     except OSError as error:
         raise LabelsError(f"{folder} cannot be read: {error.strerror}.") from error
-
-
-def _files(path: Path) -> Iterator[Path]:
-    """The files of a folder, or the file itself."""
-    return (each for each in path.rglob("*") if each.is_file()) if path.is_dir() else iter([path])
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:

@@ -21,7 +21,6 @@ from vibecheck.settings import ENVIRONMENT_ONLY, Settings, environment_name
 
 PROJECT = Path(__file__).parents[2]
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other
-ENDS_WITHIN = 5.0  # seconds, before it is killed
 
 
 # The environment variables passed to a child. Secrets that only the app needs (the access token, the webhook
@@ -100,7 +99,7 @@ def reap(child: "subprocess.Popen[bytes]") -> None:
     threading.Thread(target=child.wait, name="reaper", daemon=True).start()
 
 
-def end(child: "subprocess.Popen[bytes]", within: float = ENDS_WITHIN) -> None:
+def end(child: "subprocess.Popen[bytes]", within: float = 5.0) -> None:
     """Ends a child of `start`: closes its standard input, and kills it after `within` seconds."""
     if child.stdin:
         with contextlib.suppress(OSError):

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from vibecheck.records.db.tables import notes, outbox
 from vibecheck.records.db.transactions import SENDS, database_now
+from vibecheck.records.outbox import queue
 from vibecheck.records.synthetic import is_synthetic
 from vibecheck.records.values import (
     Deletion,
@@ -109,13 +110,9 @@ def enqueue_model(connection: Connection, version: str) -> None:
     The payload is {"version": …}; the record is read from the registry when it is sent. A hash of the
     version stands in for the prediction's id, so that one sender at a time sends it.
     """
-    if not _is_sent(connection):
-        return
-    subject = hashlib.sha256(version.encode()).hexdigest()[:32]
-    same = outbox.c.kind == MODEL, outbox.c.prediction_id == subject, outbox.c.claimed_by.is_(None)
-    if connection.execute(select(outbox.c.id).where(*same)).first() is None:
-        row = {"kind": MODEL, "prediction_id": subject, "payload": {"version": version}}
-        connection.execute(insert(outbox).values(**row, created_at=datetime.now(UTC)))
+    if _is_sent(connection):
+        subject = hashlib.sha256(version.encode()).hexdigest()[:32]
+        queue.schedule(connection, MODEL, subject, {"version": version})
 
 
 def count_pending(connection: Connection) -> int:

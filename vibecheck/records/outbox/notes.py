@@ -64,9 +64,7 @@ class Notes:
         """The latest note about a subject, or None."""
         with reading(self._engine) as connection:
             row = connection.execute(select(notes).where(notes.c.subject == subject)).one_or_none()
-            if row is None:
-                return None
-            return _note(row, database_now(connection))
+            return None if row is None else _note(row, database_now(connection))
 
 
 def _note(row: Row, now: datetime) -> Note:

@@ -252,8 +252,10 @@ def withdraw(connection: Connection, prediction_ids: Collection[str]) -> None:
     )
 
 
-def schedule(connection: Connection, kind: str, subject: str, payload: dict[str, Any], due: datetime) -> None:
-    """Adds a task, once: if it is already scheduled, the earlier time applies."""
+def schedule(
+    connection: Connection, kind: str, subject: str, payload: dict[str, Any], due: datetime | None = None
+) -> None:
+    """Adds a task, once, due now or at `due`; a scheduled one keeps its time unless `due` is earlier."""
     same = and_(outbox.c.kind == kind, outbox.c.prediction_id == subject, outbox.c.claimed_by.is_(None))
     scheduled = connection.execute(select(outbox.c.id, outbox.c.next_attempt_at).where(same)).first()
     if scheduled is None:
@@ -261,7 +263,7 @@ def schedule(connection: Connection, kind: str, subject: str, payload: dict[str,
         connection.execute(
             insert(outbox).values(**row, created_at=database_now(connection), next_attempt_at=due)
         )
-    elif scheduled.next_attempt_at is not None and scheduled.next_attempt_at > due:
+    elif due is not None and scheduled.next_attempt_at is not None and scheduled.next_attempt_at > due:
         connection.execute(update(outbox).where(outbox.c.id == scheduled.id).values(next_attempt_at=due))
 
 
