@@ -1,8 +1,7 @@
 """Labelled pictures as a Hugging Face dataset: model inputs with their targets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from datasets import ClassLabel, Features, Value
@@ -10,7 +9,6 @@ from datasets import Sequence as Several
 from datasets.arrow_writer import ArrowWriter
 
 from vibecheck.emotions import NAMES
-from vibecheck.records.db.batches import batches
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.crops import model_crop
@@ -26,8 +24,6 @@ FEATURES = Features(
         "teacher": Several(Value("float32"), length=len(NAMES)),
     }
 )
-# Rows in memory at a time; a ViT's are 150 KB each.
-AT_ONCE = 64
 
 
 def write(
@@ -38,25 +34,17 @@ def write(
     `teacher` is the champion, whose answers are stored as part of the targets. Nothing goes through the
     cache of `datasets`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with ArrowWriter(path=str(path), features=FEATURES) as writer:
-        for some in batches(rows, AT_ONCE):
-            for row in _cut(some, side, manifest, teacher):
-                writer.write(row)
+        for row in rows:
+            picture = decode(row.picture)
+            face = row.face or face_filling(picture)
+            seen = model_crop(picture, face, teacher.side, teacher.manifest)
+            writer.write(
+                {
+                    "prediction_id": row.prediction_id,
+                    "label": NAMES.index(row.label),
+                    "pixels": model_crop(picture, face, side, manifest).tobytes(),
+                    "teacher": teacher.probabilities(seen[np.newaxis])[0].astype(np.float32),
+                }
+            )
         writer.finalize()
-
-
-def _cut(
-    rows: Sequence[LabelledPicture], side: int, manifest: Manifest, teacher: Classifier
-) -> Iterator[dict[str, Any]]:
-    pictures = [decode(row.picture) for row in rows]
-    faces = [row.face or face_filling(picture) for row, picture in zip(rows, pictures, strict=True)]
-    seen = [
-        model_crop(picture, face, teacher.side, teacher.manifest)
-        for picture, face in zip(pictures, faces, strict=True)
-    ]
-    said = teacher.probabilities(np.stack(seen)).astype(np.float32)
-    for row, picture, face, answer in zip(rows, pictures, faces, said, strict=True):
-        pixels = model_crop(picture, face, side, manifest).tobytes()
-        label = NAMES.index(row.label)
-        yield {"prediction_id": row.prediction_id, "label": label, "pixels": pixels, "teacher": answer}

@@ -67,7 +67,8 @@ def pretrain(
     first = run.resume(out / CHECKPOINT)
     for epoch in range(first, recipe.epochs):
         loss = run.epoch(epoch)
-        shares = run.answers(valid)
+        logits = logits_of(run.average.module, pictures_of(valid), recipe.side)
+        shares = logits[:, : len(NAMES)].softmax(1).numpy()  # by the votes' head
         clear = valid.truth >= 0
         scores = report(shares[clear], valid.truth[clear])
         run.save(out / CHECKPOINT, epoch + 1)
@@ -133,7 +134,7 @@ class _Run:
             pictures = augment(everyone[batch].float() / 255, on_device, share)
             pictures, targets = mixed(pictures, self.targets[batch], mixup, on_device)
             inputs = normal(pictures)
-            if self.teachers:
+            if self.teachers.networks:
                 targets = self.teachers.answers(inputs)
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
                 logits = self.model(pixel_values=inputs).logits
@@ -150,11 +151,6 @@ class _Run:
             target_sum += targets.mean(0)
         self.priors = (target_sum.double() / self.steps).cpu().numpy()
         return loss_sum.item() / self.steps
-
-    def answers(self, faces: Faces) -> np.ndarray:
-        """N x 7 probabilities by the votes' head of the averaged model."""
-        logits = logits_of(self.average.module, pictures_of(faces), self.recipe.side)
-        return logits[:, : len(NAMES)].softmax(1).numpy()
 
     def save(self, path: Path, epoch: int) -> None:
         """Write a checkpoint, whole or not at all."""

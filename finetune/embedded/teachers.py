@@ -22,9 +22,6 @@ class Teachers:
         self.names = [folder.name for folder in folders]
         self.networks = [_network(folder, device) for folder in folders]
 
-    def __bool__(self) -> bool:
-        return bool(self.networks)
-
     @torch.no_grad()
     def answers(self, inputs: torch.Tensor) -> torch.Tensor:
         """The mean of their probabilities (N x 2 x 7) for normalised pictures (N x 3 x S x S)."""
