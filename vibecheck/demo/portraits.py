@@ -4,6 +4,8 @@ They are 100 faces of Labeled Faces in the Wild (Huang et al. 2007), 25 px each,
 ships under a free licence. They are grey and blurred, and each is marked DEMO.
 """
 
+import math
+from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -56,8 +58,7 @@ class Portraits:
         )
         if quality.blur < SHARP:
             picture = cv2.GaussianBlur(picture, (0, 0), side / 320 * 4 * (1 - quality.blur / SHARP) + 0.1)
-        lit = picture.astype(np.float32) * (quality.light / LUMA)
-        picture = np.clip(lit, 0, 255).astype(np.uint8)
+        picture = cv2.convertScaleAbs(picture, alpha=quality.light / LUMA)
         _mark(picture)
         return encode_jpeg(picture, quality=85), _moved(self._faces[which], matrix)
 
@@ -65,9 +66,9 @@ class Portraits:
 def unseen_face(quality: FaceQuality) -> Face:
     """The face in a picture that was not kept: an average one, turned as the quality says."""
     face = _in_the_middle(kept_side(quality.size))
-    shift = np.sin(np.radians(quality.yaw)) * 0.2 * face.width
+    shift = math.sin(math.radians(quality.yaw)) * 0.2 * face.width
     points = [(x + (shift if i == 2 else 0.3 * shift), y) for i, (x, y) in enumerate(face.landmarks)]
-    return Face(face.x, face.y, face.width, face.height, tuple((float(x), y) for x, y in points), 0.9)
+    return replace(face, landmarks=tuple(points))
 
 
 def kept_side(size: float) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from scipy.special import softmax
 
 from vibecheck.emotions import NAMES
 
@@ -209,9 +210,7 @@ def _posterior(
     points = _points()
     seen = skill[:, np.newaxis] * points[truth] + rng.normal(size=(len(truth), len(NAMES)))
     logits = np.log(PRIOR) + believed[:, np.newaxis] * (seen @ points.T)
-    logits *= overconfidence[:, np.newaxis]
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    return softmax(logits * overconfidence[:, np.newaxis], axis=1)
 
 
 def _points() -> np.ndarray:
