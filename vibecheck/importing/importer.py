@@ -72,24 +72,25 @@ class Importer:
             except PictureError as error:
                 yield RefusedPicture(line.row, str(line.path), str(error))
 
-    def _import(self, labelled: LabelledPicture) -> ImportedPicture | RefusedPicture:
+    def _import(self, labelled: LabelledPicture) -> ImportedPicture:
         if labelled.made_at and labelled.made_at < self._now - timedelta(days=self._days):
-            return _refused(
-                labelled,
+            raise PictureError(
                 f"It was taken more than {self._days} days ago and would be deleted by the next sweep: "
-                "raise VIBECHECK_RETENTION_DAYS, or leave its timestamp out.",
+                "raise VIBECHECK_RETENTION_DAYS, or leave its timestamp out."
             )
         assert labelled.path is not None  # imported pictures come from files
         data = read_bytes(labelled.path)
         prediction_id = id_of(data)
         label, place = self._told.get(prediction_id, (labelled.label, ""))
         if label != labelled.label:
-            return _refused(labelled, f"It is the same picture as {place}, which is labelled {label}.")
+            raise PictureError(f"It is the same picture as {place}, which is labelled {label}.")
         try:
             prediction, status = self._store.get(prediction_id), ImportStatus.KNOWN
         except UnknownPrediction:
             prediction, status = self._add(prediction_id, labelled, data), ImportStatus.NEW
-        said = self._label(prediction_id)
+        # The label of the last import; somebody may have corrected it since.
+        labels = (each for each in reversed(self._store.feedback_of(prediction_id)) if each.source == SOURCE)
+        said = next((each.label for each in labels), None)
         if said != labelled.label:
             # Without a label it is new: the import was interrupted before it was labelled.
             status = ImportStatus.RELABELLED if said else ImportStatus.NEW
@@ -110,19 +111,10 @@ class Importer:
         prediction, best = check.predict(Moment.of(reading), source=SOURCE, visitor=labelled.visitor, now=now)
         return check.record(self._store, replace(prediction, id=prediction_id), best, keep_picture=True)
 
-    def _label(self, prediction_id: str) -> str | None:
-        """The label of the last import; somebody may have corrected it since."""
-        labels = (each for each in reversed(self._store.feedback_of(prediction_id)) if each.source == SOURCE)
-        return next((each.label for each in labels), None)
-
 
 def id_of(data: bytes) -> str:
     """The id of an imported prediction, from the bytes of its picture."""
     return hashlib.sha256(b"vibecheck import\0" + data).hexdigest()[:32]
-
-
-def _refused(labelled: LabelledPicture, reason: str) -> RefusedPicture:
-    return RefusedPicture(labelled.row, str(labelled.path), reason)
 
 
 def _place(labelled: LabelledPicture) -> str:
