@@ -15,7 +15,7 @@ from vibecheck.records.db import lookup
 from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.connect import open_database, prove_writable
 from vibecheck.records.db.rows import prediction_of
-from vibecheck.records.db.tables import model_versions, predictions
+from vibecheck.records.db.tables import model_versions, outbox, predictions
 from vibecheck.records.db.transactions import fetch, place, reading, writing
 from vibecheck.records.deletion import purge
 from vibecheck.records.labels import audits, give, learned_from, pages
@@ -23,7 +23,6 @@ from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.queues import LabelQueues
 from vibecheck.records.labels.trainable import TrainableLabels
 from vibecheck.records.labels.training_sets import TrainingSets
-from vibecheck.records.outbox import messages
 from vibecheck.records.outbox.notes import Notes
 from vibecheck.records.outbox.queue import LEASE, Outbox
 from vibecheck.records.outbox.sent import SentRecords
@@ -249,5 +248,5 @@ class Store:
         """Checks that the database can be written; returns a sentence on its place and content."""
         with writing(self._engine) as connection:
             prove_writable(connection)
-            waiting = messages.count_pending(connection)
+            waiting = connection.execute(select(func.count()).select_from(outbox)).scalar_one()
         return f"{place(self._engine.url)}: {self.count()} predictions, {waiting} records waiting to be sent."

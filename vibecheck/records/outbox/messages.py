@@ -16,7 +16,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from vibecheck.records.db.tables import notes, outbox
 from vibecheck.records.db.transactions import SENDS, database_now
@@ -113,11 +113,6 @@ def enqueue_model(connection: Connection, version: str) -> None:
     if _is_sent(connection):
         subject = hashlib.sha256(version.encode()).hexdigest()[:32]
         queue.schedule(connection, MODEL, subject, {"version": version})
-
-
-def count_pending(connection: Connection) -> int:
-    """How many rows are in the outbox."""
-    return connection.execute(select(func.count()).select_from(outbox)).scalar_one()
 
 
 def _plain(value: Any) -> Any:
