@@ -4,15 +4,14 @@ The ways run in processes of their own that stay alive together, and take turns 
 whatever else the machine does slows all of them alike.
 """
 
-import multiprocessing
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from contextlib import ExitStack
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from vibecheck.vision.manifest import Manifest
 SIDE = 224
 MEGABYTE = 1 << 20
 Run = Callable[[np.ndarray], object]
+_run: Run  # of a process that measures one way
 
 
 def pipeline(folder: Path, threads: int) -> Run:
@@ -88,7 +88,7 @@ def compiled(folder: Path, fp32: Path, int8: Path) -> None:
 
 def make_models(folder: Path, fp32: Path, int8: Path) -> None:
     """A ViT-B/16 and, beside it, the same as the app runs it; in a process that gives its memory back."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         pool.submit(_make_models, folder, fp32, int8).result()
 
 
@@ -102,21 +102,23 @@ def run(threads: int, rounds: int, keep: Path | None = None) -> list[dict]:
 
     Of each way: ms a face, how many times as fast as the pipeline, the memory that its process holds.
     """
-    context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         vit, fp32 = Path(name) / "vit", Path(name) / "fp32"
         int8 = keep or Path(name) / "int8"
         make_models(vit, fp32, int8)
-        ways = {
-            "transformers.pipeline, fp32": (pipeline, vit),
-            "PyTorch, bf16": (bfloat16, vit),
-            "ONNX Runtime, fp32": (onnx, fp32),
-            "ONNX Runtime, int8": (onnx, int8),
-            "the embedded model": (onnx, EMBEDDED),
-        }
-        with _workers(context, ways, threads) as workers:
-            times = _measure(workers, rounds)
-            memory = {way: psutil.Process(pid).memory_info().rss for way, (pid, _) in workers.items()}
+        pools: dict[str, ProcessPoolExecutor] = {}
+        for way, open_it, folder in (
+            ("transformers.pipeline, fp32", pipeline, vit),
+            ("PyTorch, bf16", bfloat16, vit),
+            ("ONNX Runtime, fp32", onnx, fp32),
+            ("ONNX Runtime, int8", onnx, int8),
+            ("the embedded model", onnx, EMBEDDED),
+        ):
+            pool = ProcessPoolExecutor(1, get_context("spawn"), _open, (open_it, folder, threads))
+            pools[way] = stack.enter_context(pool)
+            pool.submit(_milliseconds, np.zeros((SIDE, SIDE, 3), np.uint8)).result()  # the first is slow
+        times = _measure(pools, rounds)
+        memory = {way: pool.submit(_resident).result() for way, pool in pools.items()}
     base = statistics.median(times["transformers.pipeline, fp32"])
     return [
         {
@@ -130,43 +132,29 @@ def run(threads: int, rounds: int, keep: Path | None = None) -> list[dict]:
     ]
 
 
-@contextmanager
-def _workers(context, ways: dict, threads: int) -> Iterator[dict[str, tuple[int, Connection]]]:
-    """For each way a process that is ready to run."""
-    workers, processes = {}, []
-    for way, (open_it, folder) in ways.items():
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, open_it, folder, threads), daemon=True)
-        process.start()
-        theirs.close()
-        ours.recv()
-        processes.append(process)
-        workers[way] = (process.pid, ours)
-    yield workers
-    for _, pipe in workers.values():
-        pipe.send(None)
-    for process in processes:
-        process.join(10)
-
-
-def _serve(pipe: Connection, open_it: Callable[[Path, int], Run], folder: Path, threads: int) -> None:
+def _open(open_it: Callable[[Path, int], Run], folder: Path, threads: int) -> None:
+    """Opens the model that this process runs."""
+    global _run
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    run = open_it(folder, threads)
-    run(np.zeros((SIDE, SIDE, 3), np.uint8))
-    pipe.send("ready")
-    while (face := pipe.recv()) is not None:
-        start = time.perf_counter()
-        run(face)
-        pipe.send((time.perf_counter() - start) * 1000)
+    _run = open_it(folder, threads)
 
 
-def _measure(workers: dict[str, tuple[int, Connection]], rounds: int) -> dict[str, list[float]]:
+def _milliseconds(face: np.ndarray) -> float:
+    start = time.perf_counter()
+    _run(face)
+    return (time.perf_counter() - start) * 1000
+
+
+def _resident() -> int:
+    return psutil.Process().memory_info().rss
+
+
+def _measure(pools: dict[str, ProcessPoolExecutor], rounds: int) -> dict[str, list[float]]:
     """ms of each way for each face, in turns."""
     dice = np.random.default_rng(0)
-    times: dict[str, list[float]] = {way: [] for way in workers}
+    times: dict[str, list[float]] = {way: [] for way in pools}
     for _ in range(rounds):
         face = dice.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-        for way, (_, pipe) in workers.items():
-            pipe.send(face)
-            times[way].append(pipe.recv())
+        for way, pool in pools.items():
+            times[way].append(pool.submit(_milliseconds, face).result())
     return times
