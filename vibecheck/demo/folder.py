@@ -21,10 +21,6 @@ from vibecheck.settings import Settings
 STAMP = "DEMO"
 DATABASE = "vibecheck.db"
 OURS = (STAMP, "images", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
-FOREIGN = (
-    "{} holds something other than a synthetic history, so none is written there. Name a folder that does "
-    "not exist yet."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,10 @@ def refuse_others(folder: Path, replace: bool) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / STAMP).is_file() or not _is_made_up(folder):
-        raise RecordsError(FOREIGN.format(folder))
+        raise RecordsError(
+            f"{folder} holds something other than a synthetic history, so none is written there. Name a "
+            "folder that does not exist yet."
+        )
     if not replace:
         raise RecordsError(f"{folder} holds a synthetic history already: add --replace to replace it.")
 

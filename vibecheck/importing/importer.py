@@ -95,7 +95,8 @@ class Importer:
             # Without a label it is new: the import was interrupted before it was labelled.
             status = ImportStatus.RELABELLED if said else ImportStatus.NEW
             self._store.label(prediction_id, labelled.label, SOURCE, None, self._now)
-        self._told.setdefault(prediction_id, (labelled.label, _place(labelled)))
+        place = f"that of row {labelled.row}" if labelled.row else str(labelled.path)
+        self._told.setdefault(prediction_id, (labelled.label, place))
         return ImportedPicture(labelled, prediction, status)
 
     def _add(self, prediction_id: str, labelled: LabelledPicture, data: bytes) -> Prediction:
@@ -115,7 +116,3 @@ class Importer:
 def id_of(data: bytes) -> str:
     """The id of an imported prediction, from the bytes of its picture."""
     return hashlib.sha256(b"vibecheck import\0" + data).hexdigest()[:32]
-
-
-def _place(labelled: LabelledPicture) -> str:
-    return f"that of row {labelled.row}" if labelled.row else str(labelled.path)
