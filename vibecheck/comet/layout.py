@@ -157,10 +157,9 @@ def value_from(kind: type[Value], metadata: Mapping[str, Any]) -> Value:
 def readings_from(metadata: Mapping[str, Any], prediction_id: str) -> tuple[ShadowReading, ...]:
     """The readings in a prediction's metadata, if it has any. Raises ValueError for anything else."""
     found = _opened(metadata.get(SHADOW) or [])
-    if not isinstance(found, list) or len(found) > MOST_READINGS:
+    are_readings = isinstance(found, list) and all(isinstance(each, Mapping) for each in found)
+    if not are_readings or len(found) > MOST_READINGS:
         raise ValueError(f"{SHADOW} is not a list of at most {MOST_READINGS} readings")
-    if not all(isinstance(each, Mapping) for each in found):
-        raise ValueError(f"{SHADOW} holds what is not a reading")
     read = _ADAPTERS[ShadowReading].validate_python
     made = [read({**each, "prediction_id": prediction_id}) for each in found]
     return tuple({each.version: each for each in made}.values())

@@ -40,7 +40,7 @@ class SendingProcess:
                 ran_for = time.monotonic() - self._started
                 if self._process.poll() is None or ran_for < self._pause:
                     return
-                self._close()
+                child.end(self._process)
                 self._pause = FIRST_PAUSE if ran_for > LONGEST_PAUSE else min(2 * self._pause, LONGEST_PAUSE)
             self._started = time.monotonic()
             try:
@@ -61,8 +61,5 @@ class SendingProcess:
         """Ends the process for good."""
         self._closed.set()
         with self._lock:
-            self._close()
-
-    def _close(self) -> None:
-        if self._process is not None:
-            child.end(self._process)
+            if self._process is not None:
+                child.end(self._process)
