@@ -64,6 +64,7 @@ def embedded(tmp_path_factory) -> tuple[Path, Classifier]:
     return folder, exported(folder)
 
 
+@pytest.mark.slow  # test_candidates compares the model.onnx that ships
 def test_export_of_the_embedded_model_answers_as_pytorch_does_on_real_faces(embedded):
     folder, classifier = embedded
     crops = face_crops(classifier.manifest, classifier.side, 60)
