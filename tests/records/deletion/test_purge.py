@@ -217,7 +217,7 @@ def test_concurrent_deletions_of_one_prediction_are_queued_once(store):
 
 def test_picture_kept_during_a_deletion_is_deleted_too(store, tmp_path, monkeypatch):
     prediction = add(store, NOON, picture=None)
-    found = purge_module._found
+    found = purge_module.fetch
 
     def allowed_meanwhile(engine, query):
         batch = found(engine, query)
@@ -225,7 +225,7 @@ def test_picture_kept_during_a_deletion_is_deleted_too(store, tmp_path, monkeypa
         return batch
 
     with monkeypatch.context() as patch:
-        patch.setattr(purge_module, "_found", allowed_meanwhile)
+        patch.setattr(purge_module, "fetch", allowed_meanwhile)
         assert store.forget([prediction.id], NOON) == {prediction.id}
     assert pictures(tmp_path) == []
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Engine, Select, delete, select
+from sqlalchemy import Connection, Engine, Row, Select, delete, select
 
 from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.connect import erase_traces
@@ -46,13 +46,15 @@ def purge(engine: Engine, pictures: Pictures, older_than: datetime) -> int:
     may run in several processes at once. Raises RecordsError, and ValueError for a time without a zone.
     """
     check_time("older_than", older_than)
-    oldest = _kept().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at).limit(BATCH)
-    deleted = 0
+    oldest = _kept().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at)
+
+    def stored(ids: Iterable[str]) -> set[str]:
+        with reading(engine) as connection:
+            return found_in(connection, predictions.c.id, ids)
+
     with _traces_removed(engine):
-        while batch := _found(engine, oldest):
-            deleted += len(_delete(engine, pictures, batch, datetime.now(UTC), tell_all=False))
-        lost = max(older_than, datetime.now(UTC) - STRAY_AFTER)
-        pictures.remove_strays(lost, lambda ids: _stored(engine, ids))
+        deleted = _delete_all(engine, pictures, oldest, datetime.now(UTC), tell_all=False)
+        pictures.remove_strays(max(older_than, datetime.now(UTC) - STRAY_AFTER), stored)
     return deleted
 
 
@@ -66,19 +68,16 @@ def forget(engine: Engine, pictures: Pictures, ids: Iterable[str], now: datetime
     wanted = [each for each in dict.fromkeys(ids) if is_prediction_id(each)]
     with _traces_removed(engine):
         for some in batches(wanted, BATCH):
-            batch = _found(engine, _kept().where(predictions.c.id.in_(some)))
+            batch = fetch(engine, _kept().where(predictions.c.id.in_(some)))
             forgotten |= _delete(engine, pictures, batch, now, tell_all=True)
     return forgotten
 
 
 def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: datetime) -> int:
     """Deletes every prediction of a visitor (a hash) as `forget` does; returns their number."""
-    theirs = _kept().where(predictions.c.visitor == visitor).limit(BATCH)
-    deleted = 0
+    theirs = _kept().where(predictions.c.visitor == visitor)
     with _traces_removed(engine):
-        while batch := _found(engine, theirs):
-            deleted += len(_delete(engine, pictures, batch, now, tell_all=True))
-    return deleted
+        return _delete_all(engine, pictures, theirs, now, tell_all=True)
 
 
 def erase_remaining(engine: Engine) -> bool:
@@ -123,24 +122,28 @@ def _kept() -> Select[tuple[str, bool, datetime]]:
     return select(predictions.c.id, predictions.c.picture_kept, predictions.c.made_at)
 
 
-def _found(engine: Engine, query: Select[tuple[str, bool, datetime]]) -> list[tuple[str, bool]]:
-    return [(row.id, row.picture_kept) for row in fetch(engine, query)]
+def _delete_all(engine: Engine, pictures: Pictures, which: Select, now: datetime, tell_all: bool) -> int:
+    """Deletes what the query finds, batch by batch; returns how many predictions this call deleted."""
+    deleted = 0
+    while batch := fetch(engine, which.limit(BATCH)):
+        deleted += len(_delete(engine, pictures, batch, now, tell_all))
+    return deleted
 
 
 def _delete(
-    engine: Engine, pictures: Pictures, batch: list[tuple[str, bool]], now: datetime, tell_all: bool
+    engine: Engine, pictures: Pictures, batch: Sequence[Row], now: datetime, tell_all: bool
 ) -> set[str]:
     """Deletes the pictures and the rows of a batch; returns the ids that this call deleted."""
-    for prediction_id, picture_kept in batch:
-        if picture_kept:
-            pictures.delete(prediction_id)
-    ids = [prediction_id for prediction_id, _ in batch]
+    kept = [row.id for row in batch if row.picture_kept]
+    for prediction_id in kept:
+        pictures.delete(prediction_id)
+    ids = [row.id for row in batch]
     with writing(engine) as connection:
         # While the row is locked, no further picture can be allowed.
         rows = _kept().where(predictions.c.id.in_(ids)).order_by(predictions.c.id).with_for_update()
         late = connection.execute(rows).all()
         for row in late:
-            if row.picture_kept and (row.id, True) not in batch:
+            if row.picture_kept and row.id not in kept:
                 pictures.delete(row.id)
         here = {row.id: row.made_at for row in late}
         unsent = set() if tell_all else _unsent(connection, ids)
@@ -161,8 +164,3 @@ def _unsent(connection: Connection, ids: list[str]) -> set[str]:
     """Those whose prediction is still in the outbox, not attempted yet; everything else waits behind it."""
     untried = outbox.c.claimed_by.is_(None), outbox.c.attempts == 0
     return found_in(connection, outbox.c.prediction_id, ids, outbox.c.kind == "prediction", *untried)
-
-
-def _stored(engine: Engine, ids: Sequence[str]) -> set[str]:
-    with reading(engine) as connection:
-        return found_in(connection, predictions.c.id, ids)
