@@ -6,10 +6,11 @@ For synthetic histories only: nothing is added to the outbox.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from vibecheck.records.db.rows import grouped, prediction_row
 from vibecheck.records.db.tables import feedback, model_versions, plays, predictions
+from vibecheck.records.db.transactions import insert_new
 from vibecheck.records.labels.give import derived
 from vibecheck.records.values import Feedback, ModelVersion, Play, Prediction
 
@@ -25,7 +26,7 @@ class Records:
 
 def write_versions(connection: Connection, versions: Sequence[ModelVersion]) -> None:
     """Writes model versions that do not exist yet."""
-    connection.execute(insert(model_versions), [asdict(version) for version in versions])
+    insert_new(connection, model_versions, map(asdict, versions))
 
 
 def write(connection: Connection, records: Records) -> None:
@@ -35,11 +36,6 @@ def write(connection: Connection, records: Records) -> None:
         prediction_row(each) | derived(given[each.id]) | {"labels_given": len(given[each.id])}
         for each in records.predictions
     ]
-    rows = (
-        (predictions, checks),
-        (feedback, [asdict(label) for label in records.feedback]),
-        (plays, [asdict(play) for play in records.plays]),
-    )
-    for table, those in rows:
-        if those:
-            connection.execute(insert(table), those)
+    insert_new(connection, predictions, checks)
+    insert_new(connection, feedback, map(asdict, records.feedback))
+    insert_new(connection, plays, map(asdict, records.plays))
