@@ -41,9 +41,8 @@ class SameFaces:
         return self.champion == self.truth, self.challenger == self.truth
 
     def units(self) -> list[str]:
-        """The visitor of each face (N)."""
-        units = visitors.units(self.labels)
-        return [units[each.prediction_id] for each in self.labels]
+        """The visitor, or the visit, of each face (N)."""
+        return visitors.units(self.labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import TypeVar
+
+from vibecheck.records.labels.judging import JudgingLabel
+from vibecheck.records.labels.labelled import LabelledPicture
 
 # With fewer visitors than this, visits are the units instead: one visitor is no sample.
 FEWEST_VISITORS = 10
@@ -10,27 +13,18 @@ FEWEST_VISITORS = 10
 VISIT_GAP = timedelta(minutes=30)
 
 
-class OfVisitor(Protocol):
-    """A labelled face: its visitor (None if unknown) and time."""
-
-    @property
-    def prediction_id(self) -> str: ...
-    @property
-    def visitor(self) -> str | None: ...
-    @property
-    def made_at(self) -> datetime | None: ...
+# A labelled face.
+Row = TypeVar("Row", bound=JudgingLabel | LabelledPicture)
 
 
-Row = TypeVar("Row", bound=OfVisitor)
+def units(rows: Sequence[JudgingLabel]) -> list[str]:
+    """The unit of each row: a visitor, or a visit if there are few visitors."""
+    made = groups(rows, few_visitors(rows))
+    by_id = {row.prediction_id: unit for unit, members in made for row in members}
+    return [by_id[row.prediction_id] for row in rows]
 
 
-def units(rows: Sequence[OfVisitor]) -> dict[str, str]:
-    """The unit of each row, by its prediction's id: a visitor, or a visit if there are few visitors."""
-    by_visit = few_visitors(rows)
-    return {row.prediction_id: unit for unit, members in groups(rows, by_visit) for row in members}
-
-
-def few_visitors(rows: Iterable[OfVisitor]) -> bool:
+def few_visitors(rows: Iterable[JudgingLabel | LabelledPicture]) -> bool:
     """Whether the visitors are too few to be the units."""
     return len({row.visitor for row in rows if row.visitor is not None}) < FEWEST_VISITORS
 
