@@ -5,8 +5,8 @@ from tests.databases import open_store
 from tests.records.examples import JPEG, a_prediction
 from tests.records.rows import engine_of
 from vibecheck.alerts.occasions import current
-from vibecheck.evaluation.compare import Comparison, Verdict
-from vibecheck.evaluation.proof import Proof
+from vibecheck.evaluation.compare import Comparison
+from vibecheck.evaluation.proof import Proof, Verdict
 from vibecheck.models import trials
 from vibecheck.models.registry import Registry
 from vibecheck.records import bulk

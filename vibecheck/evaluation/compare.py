@@ -22,6 +22,7 @@ from pydantic import AliasChoices, ConfigDict, Field, with_config
 from scipy.stats import binomtest, norm
 
 from vibecheck.evaluation import evidence
+from vibecheck.evaluation.proof import Verdict
 
 # The challenger has to agree with the labels better than with shuffled ones, at this level.
 SHUFFLED = 0.001
@@ -60,16 +61,6 @@ class Comparison:
     def __post_init__(self) -> None:
         if self.challenger - self.champion != self.won - self.lost or self.won + self.lost > self.n:
             raise ValueError("the counts do not add up")
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`proved`, and in a sentence why or why not. `needed` is about how many more such labels it takes to
-    prove the observed difference, if it is real; None if the challenger is not ahead."""
-
-    proved: bool
-    reason: str
-    needed: int | None
 
 
 def compare(

@@ -16,19 +16,25 @@ ATTEMPTS = "attempts"
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """A version's comparison with `against`, the champion of that time.
-
-    `reason` says in a sentence why it is proved better, or is not; `needed` about how many more audits
-    it takes, None where the version is not ahead. On `n` labels the champion got `champion` right and the
-    version `challenger`; `evidence` is that of the test, None in proofs of earlier versions of VibeCheck. It
-    is the `attempt`-th challenger of this champion. `report` is the path of the report for people on the
-    machine that judged, or empty; `veto` why the operator's reference set forbids a promotion, or empty.
-    """
+class Verdict:
+    """`proved`, and in a sentence why or why not. `needed` is about how many more such labels it takes to
+    prove the observed difference, if it is real; None if the challenger is not ahead."""
 
     proved: bool
     reason: str
     needed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof(Verdict):
+    """The verdict on a version, compared with `against`, the champion of that time.
+
+    On `n` labels the champion got `champion` right and the version `challenger`; `evidence` is that of the
+    test, None in proofs of earlier versions of VibeCheck. It is the `attempt`-th challenger of this champion.
+    `report` is the path of the report for people on the machine that judged, or empty; `veto` why the
+    operator's reference set forbids a promotion, or empty.
+    """
+
     against: str
     n: int
     champion: int

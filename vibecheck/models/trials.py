@@ -14,9 +14,9 @@ from vibecheck.analytics import model_comparison
 from vibecheck.analytics.model_comparison import GroupScore, compared, same_faces, scores_by
 from vibecheck.errors import ModelError
 from vibecheck.evaluation import evidence
-from vibecheck.evaluation.compare import Comparison, Verdict, judge
+from vibecheck.evaluation.compare import Comparison, judge
 from vibecheck.evaluation.evidence import settled_name, settled_of
-from vibecheck.evaluation.proof import Proof
+from vibecheck.evaluation.proof import Proof, Verdict
 from vibecheck.models.compared import candidates, watched_promotion
 from vibecheck.models.registry import Registry
 from vibecheck.models.version import Version
@@ -181,7 +181,7 @@ def _trial(
     seen = compared(faces, settled_of(version.metrics, champion))
     verdict, kept = judge(seen, attempt=attempt), version.proof
     if kept is not None and kept.against == champion and (kept.proved or kept.veto):
-        verdict = Verdict(kept.proved, kept.reason, kept.needed)
+        verdict = kept
     trial = Trial(version.version, champion, attempt, seen, verdict)
     if not by_group:
         return trial

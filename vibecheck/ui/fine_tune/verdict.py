@@ -9,9 +9,9 @@ import streamlit as st
 from vibecheck.analytics.shares import Share, share
 from vibecheck.analytics.words import interval
 from vibecheck.emotions import BY_NAME
-from vibecheck.evaluation.compare import Comparison, Verdict
+from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.evidence import threshold
-from vibecheck.evaluation.proof import Proof, refusal
+from vibecheck.evaluation.proof import Proof, Verdict, refusal
 from vibecheck.models.trials import Trial
 from vibecheck.models.version import Version
 from vibecheck.training.runs_table import CANCELLED, FINISHED, TrainingRun
@@ -82,7 +82,7 @@ def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) 
     _actions(challenger, job, trial if trial and trial.verdict.proved else None, refused)
 
 
-def _reason(found: Proof | Verdict) -> str:
+def _reason(found: Verdict) -> str:
     if found.proved or not found.needed:
         return found.reason
     return (
