@@ -1,7 +1,7 @@
 """Adds and undoes labels: `feedback`, the derived columns of `predictions`, and the outbox, together."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,10 +35,9 @@ def give(
     if queue == "random" and given_by and second_labels.is_second(connection, prediction_id, given_by):
         source, queue = SECOND, None
     labels = labels_of(connection, [prediction_id])[prediction_id]
-    told = (label, source, given_by, queue)
-    if labels and (labels[-1].label, labels[-1].source, labels[-1].given_by, labels[-1].queue) == told:
-        return labels[-1]
     given = Feedback(prediction_id, row["labels_given"] + 1, label, source, given_by, now, queue)
+    if labels and replace(labels[-1], n=given.n, given_at=given.given_at) == given:
+        return labels[-1]
     connection.execute(insert(feedback).values(asdict(given)))
     _update(connection, prediction_id, [*labels, given], given.n)
     messages.enqueue(connection, given)

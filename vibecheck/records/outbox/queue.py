@@ -32,7 +32,7 @@ from sqlalchemy import (
     update,
 )
 
-from vibecheck.records.db.batches import batches
+from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import database_now, reading, writing
 
@@ -275,10 +275,7 @@ def send_now(connection: Connection, prediction_ids: Collection[str]) -> None:
 
 def predictions_with(connection: Connection, kind: str, prediction_ids: Collection[str]) -> set[str]:
     """The given predictions about which a row of this kind is in the outbox."""
-    query = select(outbox.c.prediction_id).where(
-        outbox.c.prediction_id.in_(prediction_ids), outbox.c.kind == kind
-    )
-    return set(connection.execute(query).scalars())
+    return found_in(connection, outbox.c.prediction_id, prediction_ids, outbox.c.kind == kind)
 
 
 def _key(row: Mapping[Any, Any]) -> tuple[str, str, Any]:
