@@ -5,25 +5,22 @@ import pytest
 
 from tests.analytics.tallies import confidence_bin, independent
 from vibecheck.analytics.accuracy import accuracy, line, recalibrated
-from vibecheck.records.stats.results import DailyLabels, Day, VisitorTally
+from vibecheck.records.stats.results import Day, LabelTally, VisitorTally
 
 TODAY = date(2026, 3, 31)
 
 
 def a_day(ago: int, n: int = 10, audits: int = 3, bin_: int = 10) -> Day:
     bins = tuple(n if number == bin_ else 0 for number in range(15))
-    return Day(TODAY - timedelta(days=ago), n, n, audits, n, n * 0.7, bins)
-
-
-def answered(ago: int, n: int, correct: int, kind: str = "audit") -> DailyLabels:
-    return DailyLabels(TODAY - timedelta(days=ago), kind, n, correct, n)
+    return Day(TODAY - timedelta(days=ago), n, audits, n, bins)
 
 
 NONE = VisitorTally()
 
 
 def test_headline_accuracy_uses_only_audits():
-    answers = [answered(0, 40, 30), answered(1, 50, 5, "volunteered"), answered(1, 9, 3, "import")]
+    counts = {"audit": (40, 30, 40), "volunteered": (50, 5, 50), "import": (9, 3, 9)}
+    answers = {kind: LabelTally(*numbers) for kind, numbers in counts.items()}
     found = accuracy([a_day(0, 100, 80)], answers, independent(30, 40), NONE, independent(29, 40))
     assert (found.audited.k, found.audited.n) == (30, 40)
     assert (found.volunteered.k, found.volunteered.n) == (5, 50)
@@ -32,14 +29,14 @@ def test_headline_accuracy_uses_only_audits():
 
 
 def test_answers_over_the_daily_limit_count_only_as_responses():
-    answers = [DailyLabels(TODAY, "audit", 3, 2, 60)]
+    answers = {"audit": LabelTally(3, 2, given=60)}
     found = accuracy([a_day(0, 100, 80)], answers, independent(2, 3), NONE, NONE)
     assert found.audited.n == 3 and (found.response.k, found.response.n) == (60, 80)
 
 
 def test_too_few_answers_say_how_many_are_missing():
-    assert accuracy([], [], independent(9, 12), NONE, NONE).missing == 18
-    empty = accuracy([], [], NONE, NONE, NONE)
+    assert accuracy([], {}, independent(9, 12), NONE, NONE).missing == 18
+    empty = accuracy([], {}, NONE, NONE, NONE)
     assert (empty.missing, empty.audited.value, empty.change) == (30, None, None)
 
 
@@ -78,7 +75,7 @@ def test_with_biased_volunteering_the_audited_interval_covers_the_truth():
         audit = rng.random(600) < 0.25
         answer = audit & (rng.random(600) < 0.6)
         volunteer = ~audit & (rng.random(600) < np.where(right, 0.15, 0.7))
-        answers = [answered(0, int(volunteer.sum()), int((volunteer & right).sum()), "volunteered")]
+        answers = {"volunteered": LabelTally(int(volunteer.sum()), int((volunteer & right).sum()))}
         audited = independent(int((answer & right).sum()), int(answer.sum()))
         found = accuracy([a_day(0, 600, int(audit.sum()))], answers, audited, NONE, NONE)
         covered += found.audited.low <= truth <= found.audited.high
@@ -88,7 +85,7 @@ def test_with_biased_volunteering_the_audited_interval_covers_the_truth():
 
 
 def test_random_queue_is_counted_apart_from_audits_and_other_labels():
-    answers = [answered(0, 20, 9, "labeller")]
+    answers = {"labeller": LabelTally(20, 9)}
     found = accuracy([a_day(0, 100, 80)], answers, independent(30, 40), independent(9, 12), NONE)
     assert (found.drawn.k, found.drawn.n) == (9, 12)
     assert (found.audited.n, found.labelled.n) == (40, 20)

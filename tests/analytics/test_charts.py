@@ -24,7 +24,7 @@ CELLS = [cell("sad", "neutral", 19), cell("sad", "sad", 40), cell("happy", "happ
 
 
 def days(number: int) -> list[Day]:
-    return [Day(MONDAY - timedelta(days=i), 2, 2, 1, 1, 1.4, (0,) * 15) for i in range(number)]
+    return [Day(MONDAY - timedelta(days=i), 2, 1, 1, (0,) * 15) for i in range(number)]
 
 
 def luminance(colour: str) -> float:

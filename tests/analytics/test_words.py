@@ -11,7 +11,7 @@ from vibecheck.analytics.confusion import confusion
 from vibecheck.analytics.drift import drift
 from vibecheck.analytics.shares import over_visitors
 from vibecheck.records.learned_calibration import LearnedCalibration
-from vibecheck.records.stats.results import DailyLabels, Day, VisitorTally
+from vibecheck.records.stats.results import Day, LabelTally, VisitorTally
 from vibecheck.vision.calibration import NO_BIAS
 
 DAY = date(2026, 3, 31)
@@ -21,8 +21,8 @@ NONE = VisitorTally()
 def known(correct: int, n: int, before: tuple[int, int] = (0, 0), asked: int = 200):
     bins = (0,) * 10 + (500,) + (0,) * 4
     return accuracy(
-        [Day(DAY, 500, 500, asked, 0, 350.0, bins)],
-        [DailyLabels(DAY, "audit", n, correct, n), DailyLabels(DAY, "volunteered", 50, 10, 50)],
+        [Day(DAY, 500, asked, 0, bins)],
+        {"audit": LabelTally(n, correct, n), "volunteered": LabelTally(50, 10)},
         independent(correct, n),
         NONE,
         independent(*before),
@@ -52,11 +52,11 @@ def test_all_time_has_no_comparison():
 
 def test_volunteered_labels_are_called_biased():
     assert "Biased" in words.on_bias(known(1, 2)) and "20% right of 50" in words.on_bias(known(1, 2))
-    assert words.on_bias(accuracy([], [], NONE, NONE, NONE)) == ""
+    assert words.on_bias(accuracy([], {}, NONE, NONE, NONE)) == ""
 
 
 def test_random_queue_accuracy_is_shown_with_its_interval():
-    answers = [DailyLabels(DAY, "labeller", 40, 20, 40)]
+    answers = {"labeller": LabelTally(40, 20)}
     said = words.on_bias(accuracy([], answers, NONE, independent(10, 20), NONE))
     assert "Of these, 20 are from the random queue" in said and "50% right (28–72%)" in said
 

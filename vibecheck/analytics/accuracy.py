@@ -6,7 +6,7 @@ from datetime import date
 
 from vibecheck.analytics.shares import Difference, Share, change, over_visitors, share
 from vibecheck.records.stats.bins import CONFIDENCE_BINS
-from vibecheck.records.stats.results import Bin, DailyLabels, Day, VisitorTally
+from vibecheck.records.stats.results import Bin, Day, LabelTally, VisitorTally
 from vibecheck.records.stats.steps import first_day, next_step
 
 # With fewer answers there is no headline: the interval would be wider than ±18 points.
@@ -58,14 +58,17 @@ class Point:
 
 def accuracy(
     days: Sequence[Day],
-    answers: Sequence[DailyLabels],
+    answers: Mapping[str, LabelTally],
     audited: VisitorTally,
     drawn: VisitorTally,
     before: VisitorTally,
 ) -> Accuracy:
-    """The accuracy of a period; `drawn` is by its random queue, `before` by the audits before it."""
+    """The accuracy of a period; `drawn` is by its random queue, `before` by the audits before it.
+
+    `answers` are its labels by kind.
+    """
     asked = sum(day.audits for day in days)
-    answered = sum(answer.given for answer in answers if answer.kind == "audit")
+    answered = answers.get("audit", LabelTally()).given
     found = over_visitors(audited)
     return Accuracy(
         audited=found,
@@ -104,7 +107,7 @@ def line(
         here = by_start.get(start, [])
         n = sum(day.n for day in here)
         sums = [sum(column) for column in zip(*(day.bins for day in here), strict=True)]
-        counted = sum(day.counted for day in here)
+        counted = sum(sums)
         estimate = sum(a * b for a, b in zip(sums, believed, strict=True)) / counted if counted else None
         random = over_visitors(drawn.get(start, VisitorTally()))
         enough = random if random.n >= ENOUGH_DRAWN else None
@@ -125,6 +128,6 @@ def recalibrated(bins: Sequence[Bin]) -> list[float]:
     return result
 
 
-def _share(answers: Sequence[DailyLabels], kind: str) -> Share:
-    mine = [answer for answer in answers if answer.kind == kind]
-    return share(sum(a.correct for a in mine), sum(a.n for a in mine))
+def _share(answers: Mapping[str, LabelTally], kind: str) -> Share:
+    mine = answers.get(kind, LabelTally())
+    return share(mine.correct, mine.n)

@@ -15,7 +15,7 @@ from tests.records.rows import bin_of, engine_of
 from vibecheck.emotions import NAMES
 from vibecheck.models.registry import Registry
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
-from vibecheck.records.stats.results import Scope, VisitorTally
+from vibecheck.records.stats.results import LabelTally, Scope, VisitorTally
 from vibecheck.records.stats.steps import STEPS, first_day
 from vibecheck.records.store import Store
 from vibecheck.records.values import Feedback, Prediction
@@ -116,13 +116,9 @@ def test_answers_cells_days_and_plays_match_a_count_in_python(filled, known, sco
     assert {(c.label, c.mood): c.n for c in ask.cells(scope)} == Counter((f.label, p.mood) for p, f in asked)
     assert sum(d.n for d in ask.days(scope)) == len(here)
     assert sum(d.audits for d in ask.days(scope)) == sum(p.audit for p, _ in here)
-    kinds = Counter((p.made_at.date(), f.source, f.label == p.mood) for p, f in here if f)
-    found = ask.answers(scope)
-    assert sum(answer.n for answer in found) == sum(kinds.values())
-    for answer in found:
-        right = kinds[answer.day, answer.kind, True]
-        assert (answer.correct, answer.n) == (right, right + kinds[answer.day, answer.kind, False])
-        assert answer.given == answer.n
+    n = Counter(f.source for p, f in here if f)
+    right = Counter(f.source for p, f in here if f and f.label == p.mood)
+    assert ask.answers(scope) == {kind: LabelTally(n[kind], right[kind], n[kind]) for kind in n}
     plays = {each.mood: (each.predictions, each.plays) for each in ask.plays(scope)}
     assert plays == {mood: (n, n) for mood, n in Counter(p.mood for p, _ in here).items()}
 
@@ -299,7 +295,7 @@ def test_at_most_three_answers_per_visitor_and_day_count(store):
         store.add(prediction, None)
         store.label(prediction.id, "happy", "audit", None, NOON + timedelta(minutes=minute))
     assert store.statistics.audited(ALL) == VisitorTally(5, 5, 2, 2.0, 2.0)
-    assert [(each.n, each.given) for each in store.statistics.answers(ALL)] == [(4, 6), (1, 1)]
+    assert store.statistics.answers(ALL) == {"audit": LabelTally(5, 5, 7)}
     counted = {each.prediction_id for each in store.statistics.mistakes(ALL, 99, "happy", "happy")}
     assert counted == {each.id for each in [*made[:3], other, tomorrow]}
     store.forget([made[0].id], NOON)

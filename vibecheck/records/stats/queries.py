@@ -25,11 +25,11 @@ from vibecheck.records.stats.results import (
     Bin,
     Cell,
     Confused,
-    DailyLabels,
     Day,
     Example,
     Group,
     LabelPair,
+    LabelTally,
     Mix,
     MoodPlays,
     Scope,
@@ -42,7 +42,6 @@ from vibecheck.records.stats.visitor_tallies import (
     by_visitor,
     groups_of,
     inside,
-    number_of,
     numbered,
     of_whom,
     random_queue,
@@ -66,22 +65,18 @@ class StatisticsQueries:
     def days(self, scope: Scope) -> list[Day]:
         """Predictions by day, oldest first; days without any are left out."""
         bins = [daily.c[f"confidence_{number}"] for number in range(len(CONFIDENCE.names))]
-        numbers = (daily.c.n, daily.c.counted, daily.c.audits, daily.c.plays, daily.c.confidence_sum, *bins)
+        numbers = (daily.c.n, daily.c.audits, daily.c.plays, *bins)
         query = select(daily.c.day, *map(func.sum, numbers)).where(*inside(daily, scope), daily.c.n > 0)
         rows = fetch(self._engine, query.group_by(daily.c.day).order_by(daily.c.day))
-        return [
-            Day(day, n, counted, audits, plays, total, tuple(counts))
-            for day, n, counted, audits, plays, total, *counts in rows
-        ]
+        return [Day(day, n, audits, plays, tuple(counts)) for day, n, audits, plays, *counts in rows]
 
-    def answers(self, scope: Scope) -> list[DailyLabels]:
-        """Labels by day and kind."""
-        key = outcomes.c.day, outcomes.c.kind
-        right = number_of(outcomes.c.counts & outcomes.c.correct)
-        query = select(*key, number_of(outcomes.c.counts), right, func.count())
-        query = query.where(*inside(outcomes, scope), outcomes.c.eligible)
-        rows = fetch(self._engine, query.group_by(*key).order_by(*key))
-        return [DailyLabels(*row) for row in rows]
+    def answers(self, scope: Scope) -> dict[str, LabelTally]:
+        """Labels by kind."""
+        of = outcomes.c
+        right = func.count().filter(of.counts, of.correct)
+        query = select(of.kind, func.count().filter(of.counts), right, func.count())
+        query = query.where(*inside(outcomes, scope), of.eligible).group_by(of.kind)
+        return {kind: LabelTally(*counts) for kind, *counts in fetch(self._engine, query)}
 
     def audited(self, scope: Scope) -> VisitorTally:
         """All audits."""
@@ -223,16 +218,15 @@ class StatisticsQueries:
         rows = fetch(self._engine, promoted) + fetch(self._engine, used)
         return next((moment for (moment,) in rows if moment is not None), None)
 
-    def calibrations(self, version: str) -> list[LearnedCalibration]:
-        """The calibrations learned from a model's audits, newest first."""
+    def calibrations(self, version: str | None) -> list[LearnedCalibration]:
+        """The calibrations learned from the audits of a model, or of all, newest first."""
         with reading(self._engine) as connection:
             return learned_calibration.history(connection, version)
 
     def recalibrated(self, scope: Scope) -> bool:
         """Whether the calibration of a model changed in the time of a scope."""
-        with reading(self._engine) as connection:
-            changes = learned_calibration.history(connection, scope.model_version)
         first, last = scope.since or date.min, scope.until or date.max
+        changes = self.calibrations(scope.model_version)
         return any(first <= each.from_when.date() <= last for each in changes)
 
     def mistakes(

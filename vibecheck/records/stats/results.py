@@ -1,9 +1,11 @@
 """The results of the statistical queries (`queries.py`), as frozen values."""
 
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import Row
+
+from vibecheck.records.values import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +37,27 @@ class VisitorTally:
 class Day:
     """One day's predictions: `audits` were drawn for an audit.
 
-    `counted` are all but what one visitor made beyond MOST_IN_MIX (`summaries.py`); `bins` counts these by
-    confidence, `plays` their playlists.
+    `bins` counts by confidence all but what one visitor made beyond MOST_IN_MIX (`summaries.py`), `plays`
+    their playlists.
     """
 
     day: date
     n: int
-    counted: int
     audits: int
     plays: int
-    confidence_sum: float
     bins: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class DailyLabels:
-    """One day's labels of one kind: `n` that count, of which `correct` say that the prediction was right.
+class LabelTally:
+    """Labels of one kind: `n` that count, of which `correct` say that the prediction was right.
 
     `given` also includes those beyond what counts of one visitor a day.
     """
 
-    day: date
-    kind: str
-    n: int
-    correct: int
-    given: int
+    n: int = 0
+    correct: int = 0
+    given: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +126,9 @@ class MoodPlays:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionUse:
-    """The use of a model: its origin, first and last day, number of predictions, mean latency in ms."""
+class VersionUse(ModelVersion):
+    """The use of a model: its last day, number of predictions, and mean latency in ms."""
 
-    version: str
-    origin: str
-    first_used_at: datetime
     last_day: date | None
     n: int
     latency_ms: float | None

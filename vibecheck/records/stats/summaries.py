@@ -156,26 +156,23 @@ def _judge(dialect: str) -> Insert:
 
 def _judged(dialect: str, which: ColumnElement[bool]) -> Insert:
     """The statement that inserts the outcomes of some labels."""
+    copied = ("model_version", "source", "mood", "confidence", "visitor")
     # Only the seven moods can be right or wrong: other labels have no outcome.
     values = {
+        **{name: predictions.c[name] for name in copied},
         "prediction_id": feedback.c.prediction_id,
         "n": feedback.c.n,
         "kind": feedback.c.source,
         "day": _day(dialect),
-        "model_version": predictions.c.model_version,
-        "source": predictions.c.source,
-        "mood": predictions.c.mood,
         "label": feedback.c.label,
         "correct": predictions.c.mood == feedback.c.label,
         "counts": label_counts(),
         "holds": is_effective(),
-        "confidence": predictions.c.confidence,
         "label_probability": case(
             *((feedback.c.label == name, predictions.c[f"p_{name}"]) for name in NAMES)
         ),
         **{f"{signal.column}_bin": _bin(signal) for signal in SIGNALS},
         "given_at": feedback.c.given_at,
-        "visitor": predictions.c.visitor,
         "eligible": label_counts(),
     }
     query = (

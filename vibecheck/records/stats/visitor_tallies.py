@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Double, Label, Subquery, Table, and_, case, cast, exists, func, select
+from sqlalchemy import ColumnElement, Double, Label, Subquery, Table, and_, cast, exists, func, select
 
 from vibecheck.records.db.summary_tables import outcomes
 from vibecheck.records.db.tables import feedback
@@ -49,7 +49,8 @@ def by_visitor(where: Sequence[ColumnElement[bool]], *key: ColumnElement, **sums
     """
     who = of_whom()
     others = (value.label(name) for name, value in sums.items())
-    query = select(*key, who, func.count().label("n"), number_correct().label("correct"), *others)
+    correct = func.count().filter(outcomes.c.correct)
+    query = select(*key, who, func.count().label("n"), correct.label("correct"), *others)
     return query.where(*where).group_by(*key, who).subquery()
 
 
@@ -97,30 +98,17 @@ def tally_of(who: np.ndarray, correct: np.ndarray) -> VisitorTally:
 
 
 def tally_sums(n: ColumnElement, correct: ColumnElement) -> tuple[ColumnElement, ...]:
-    """The five fields of a `VisitorTally`, over the rows of visitors; those without answers add nothing."""
-    share = case((n > 0, real(correct) / n), else_=0.0)
-    some = case((n > 0, 1), else_=0)
-    return func.sum(n), func.sum(correct), func.sum(some), func.sum(share), func.sum(share * share)
+    """The five fields of a `VisitorTally`, over the rows of visitors."""
+    share = real(correct) / n
+    return func.sum(n), func.sum(correct), func.count(), func.sum(share), func.sum(share * share)
 
 
 def tally(row: Sequence[Any]) -> VisitorTally:
-    """The five sums of `tally_sums`, as they come from the database."""
+    """The five sums of `tally_sums`, as they come from the database: NULL if there are no visitors."""
     n, correct, visitors, shares, squares = row
-    return VisitorTally(
-        int(n or 0), int(correct or 0), int(visitors or 0), float(shares or 0), float(squares or 0)
-    )
+    return VisitorTally(int(n or 0), int(correct or 0), visitors, float(shares or 0), float(squares or 0))
 
 
 def real(column: ColumnElement) -> ColumnElement[float]:
     """A number as a real one, so that it is not divided as an integer."""
     return cast(column, Double)
-
-
-def number_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    """How many rows meet a condition."""
-    return func.sum(case((condition, 1), else_=0))
-
-
-def number_correct() -> ColumnElement[int]:
-    """How many outcomes are right."""
-    return number_of(outcomes.c.correct)
