@@ -80,12 +80,6 @@ def _described(version: Version) -> str:
 
 @st.dialog("Promote or discard", width="large")
 def _dialog(known: FineTuneState, version: Version) -> None:
-    job = next(
-        (
-            each
-            for each in known.runs
-            if each.progress.finished and each.progress.finished.version == version.version
-        ),
-        None,
-    )
+    ended = ((run.progress.finished, run) for run in known.runs)
+    job = next((run for finished, run in ended if finished and finished.version == version.version), None)
     verdict.verdict(known, version, job)

@@ -43,7 +43,7 @@ def show(known: FineTuneState) -> None:
         )
         try:
             newest = app.store().trainable.newest(TILES, labels.since, chosen)
-            st.html(tiles.grid([_tile(each) for each in newest]))
+            st.html(tiles.grid(map(_tile, newest)))
         except RecordsError as error:
             st.error(str(error), icon="⚠️")
 
@@ -96,7 +96,6 @@ def _bars(counts: Sequence[LabelCount]) -> str:
     return f'<div class="vcd-slices">{"".join(rows)}</div>'
 
 
-def _tile(each: Example) -> tiles.Tile:
-    right = each.label == each.mood
-    words = "right" if right else f"shown as {BY_NAME[each.mood].title.lower()}"
-    return tiles.Tile(each.prediction_id, each.label, words, f"by {each.kind}")
+def _tile(each: Example) -> str:
+    words = "right" if each.label == each.mood else f"shown as {BY_NAME[each.mood].title.lower()}"
+    return tiles.tile(each.prediction_id, each.label, words, f"by {each.kind}")

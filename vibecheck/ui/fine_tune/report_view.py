@@ -31,12 +31,9 @@ def details(report: Report) -> None:
         with trust:
             theme.section("Calibration")
             st.html(_calibration(report.scores))
-    for title, rows in (
-        ("Lost", [each for each in report.changed if not each.won]),
-        ("Won", [each for each in report.changed if each.won]),
-    ):
-        if rows:
-            _pictures(title, rows)
+    for won in (False, True):
+        if rows := [each for each in report.changed if each.won == won]:
+            _pictures(won, rows)
 
 
 def report_of(job: TrainingRun) -> Report | None:
@@ -117,13 +114,13 @@ def _calibration(pair: BothScores) -> str:
     return f'<div class="vcf-two">{lines}</div>'
 
 
-def _pictures(title: str, rows: Sequence[Changed]) -> None:
-    who = "the champion was right" if title == "Lost" else "the challenger is right"
+def _pictures(won: bool, rows: Sequence[Changed]) -> None:
+    title, who = ("Won", "the challenger is right") if won else ("Lost", "the champion was right")
     several = "s" if len(rows) != 1 else ""
     with st.expander(f"{title}: {len(rows):,} picture{several} on which {who}"):
-        st.html(tiles.grid([_tile(row) for row in rows[:TILES]]))
+        st.html(tiles.grid(map(_tile, rows[:TILES])))
 
 
-def _tile(row: Changed) -> tiles.Tile:
+def _tile(row: Changed) -> str:
     wrong = row.champion if row.won else row.challenger
-    return tiles.Tile(row.prediction_id, row.label, f"not {BY_NAME[wrong].title.lower()}")
+    return tiles.tile(row.prediction_id, row.label, f"not {BY_NAME[wrong].title.lower()}")

@@ -15,7 +15,7 @@ from vibecheck.models.version import Version
 from vibecheck.training.runs_table import TrainingRun
 from vibecheck.ui.shared import app, theme
 
-STYLES = (theme.CARDS, Path(__file__).with_name("fine_tune.css"))
+STYLE = Path(__file__).with_name("fine_tune.css")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +33,14 @@ class FineTuneState:
     runs: tuple[TrainingRun, ...]
     labels: NewLabels
     outliers: tuple[Outlier, ...]
-    trials: tuple[Trial, ...] = ()
-    guard: Trial | None = None
-
-    def trial(self, version: str) -> Trial | None:
-        """The comparison of a version with the champion, if it is in progress."""
-        return next((each for each in self.trials if each.version == version), None)
-
-    def version(self, name: str) -> Version | None:
-        """A version by its name, if it is registered."""
-        return next((each for each in self.versions if each.version == name), None)
+    trials: tuple[Trial, ...]
+    guard: Trial | None
 
 
 def load() -> FineTuneState:
     """Query the records; if they cannot be read, the page says so and stops."""
-    for style in STYLES:
-        st.html(style)
+    st.html(theme.CARDS)
+    st.html(STYLE)
     try:
         versions = tuple(reversed(app.registry().versions()))
         champion = next((each for each in versions if CHAMPION in each.aliases), None)

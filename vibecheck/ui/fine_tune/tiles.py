@@ -1,32 +1,25 @@
 """Small pictures with a label below: of new labels, and of those on which two models differ."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from html import escape
 
 from vibecheck.emotions import BY_NAME
 from vibecheck.ui.shared import face_pictures
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """The picture of a prediction, labelled `label`; `words` are below it, `note` is its tooltip."""
-
-    prediction_id: str
-    label: str
-    words: str
-    note: str = ""
+def grid(tiles: Iterable[str]) -> str:
+    """The tiles side by side, as HTML."""
+    return f'<div class="vcf-tiles">{"".join(tiles)}</div>'
 
 
-def grid(shown: Sequence[Tile]) -> str:
-    """The tiles as HTML. The mood's emoji replaces pictures that were deleted or are on another machine."""
-    return f'<div class="vcf-tiles">{"".join(map(_tile, shown))}</div>'
+def tile(prediction_id: str, label: str, words: str, note: str = "") -> str:
+    """The picture of a prediction, labelled `label`, as HTML; `words` are below it, `note` is in its tooltip.
 
-
-def _tile(tile: Tile) -> str:
-    mood = BY_NAME[tile.label]
-    said = ", ".join(filter(None, (mood.title, tile.words, tile.note)))
-    source = face_pictures.thumbnail(tile.prediction_id)
+    The mood's emoji replaces pictures that were deleted or are on another machine.
+    """
+    mood = BY_NAME[label]
+    said = ", ".join(filter(None, (mood.title, words, note)))
+    source = face_pictures.thumbnail(prediction_id)
     face = (
         f'<img src="{source}" alt="{escape(said)}">'
         if source
@@ -34,5 +27,5 @@ def _tile(tile: Tile) -> str:
     )
     return (
         f'<figure title="{escape(said)}">{face}<figcaption style="color:{mood.colour}">{mood.title}'
-        f"<small>{escape(tile.words)}</small></figcaption></figure>"
+        f"<small>{escape(words)}</small></figcaption></figure>"
     )

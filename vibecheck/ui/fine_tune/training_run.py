@@ -12,7 +12,7 @@ from vibecheck.analytics import training_curves as curves
 from vibecheck.analytics.words import written_time
 from vibecheck.errors import RecordsError
 from vibecheck.training.events import RunProgress
-from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, LOST, RUNNING, TrainingRun
+from vibecheck.training.runs_table import TrainingRun
 from vibecheck.ui.fine_tune.start_run import written_minutes
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme
@@ -22,9 +22,6 @@ POLL_SECONDS = 1.0
 # Seconds without news after which the page says so.
 SILENT = 40
 STAGES = {"head": "Training the last layer", "all": "Training all layers"}
-WORDS = {
-    RUNNING: "running", FINISHED: "finished", FAILED: "failed", CANCELLED: "cancelled", LOST: "lost",
-}  # fmt: skip
 
 
 def live(known: FineTuneState) -> None:
@@ -141,14 +138,14 @@ def past(known: FineTuneState) -> None:
             chosen = st.selectbox(
                 "Run",
                 ended,
-                format_func=lambda job: f"{written_time(job.started_at)} · {WORDS.get(job.state, job.state)}",
+                format_func=lambda job: f"{written_time(job.started_at)} · {job.state}",
             )
             st.code(app.jobs().log(chosen) or "Its log is empty.", language=None, height=260)
 
 
 def _row(job: TrainingRun) -> tuple[str, ...]:
     took = (job.ended_at - job.started_at).total_seconds() / 60 if job.ended_at else 0.0
-    ended = f"{WORDS.get(job.state, job.state)}: {job.sentence}"
+    ended = f"{job.state}: {job.sentence}"
     return written_time(job.started_at), str(job.asked.get("base", "")), written_minutes(took), ended
 
 

@@ -30,7 +30,7 @@ def last(known: FineTuneState) -> None:
         _unfinished(job)
         return
     finished = job.progress.finished
-    version = known.version(finished.version) if finished else None
+    version = next((each for each in known.versions if finished and each.version == finished.version), None)
     if version and version.undecided:
         with st.container(key="card-verdict"):
             verdict(known, version, job)
@@ -48,7 +48,8 @@ def _unfinished(job: TrainingRun) -> None:
 
 def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) -> None:
     """Champion and challenger side by side, the score so far, and the three decisions."""
-    version, proof, trial = challenger.version, challenger.proof, known.trial(challenger.version)
+    version, proof = challenger.version, challenger.proof
+    trial = next((each for each in known.trials if each.version == version), None)
     champion = known.champion.version if known.champion else None
     report = report_view.report_of(job) if job else None
     # If it was proved on more labels than the records have, such as those of a file, that score is shown.
