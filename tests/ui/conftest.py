@@ -81,6 +81,11 @@ def nothing_left_open() -> Iterator[None]:
 
 def forget() -> None:
     """Forget what the app opened once for all sessions, but for the model, which takes long to open."""
+    for running in (app.shadow_models, app._sweeper, app._alerts):
+        if running.is_made:
+            running().stop()
+    if app.registry.is_made:
+        app.registry().close()
     for opened in (
         configuration.settings,
         access_link.passes,

@@ -1,7 +1,6 @@
 """What a process opens once."""
 
 import threading
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -54,20 +53,18 @@ def test_value_is_created_again_after_its_maximum_age(monkeypatch):
     assert value() == 1
 
 
-def test_clearing_closes_the_value():
-    closed, made = [], iter("ab")
+def test_a_cleared_value_is_made_again():
+    made = iter("ab")
 
-    @partial(ProcessValue, close=closed.append)
+    @ProcessValue
     def value() -> str:
         """What it is."""
         return next(made)
 
     assert value.__doc__ == "What it is."
+    assert value() == "a" and value.is_made
     value.clear()
-    assert closed == []
-    value()
-    value.clear()
-    assert closed == ["a"] and value() == "b"
+    assert not value.is_made and value() == "b"
 
 
 def test_clearing_streamlits_caches_does_not_clear_the_value():

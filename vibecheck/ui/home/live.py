@@ -40,7 +40,7 @@ NOTHING_COMES = "No pictures arrive at the moment. Live video continues automati
 @ProcessValue
 def analyser() -> Analyser:
     """The one analyser of this process."""
-    return Analyser(app.reader())
+    return Analyser(app.live_model().reader)
 
 
 @ProcessValue

@@ -89,7 +89,7 @@ class Playing:
 
 def check_photo(picture: np.ndarray, source: str, key: str, keep: Keep) -> None:
     """A vibe check of one picture (H x W x 3 uint8 RGB). Raises NoFace."""
-    reading = app.reader().read_still(picture)
+    reading = app.live_model().reader.read_still(picture)
     result = _checked(Moment.of(reading), source, keep)
     assert result.prediction is not None
     drawn = drawing.fitted(picture, reading.faces, Distribution.of(result.prediction.probabilities))
@@ -104,7 +104,8 @@ def check_clip(data: bytes, name: str, key: str, keep: Keep, seen: Callable[[flo
     """
     with Clip(data, name, UPLOAD) as clip:
         length = clip.seconds or UPLOAD.seconds
-        readings, moment = read_moment(clip, app.reader(), seen=lambda at: seen(min(1.0, at / length)))
+        reader = app.live_model().reader
+        readings, moment = read_moment(clip, reader, seen=lambda at: seen(min(1.0, at / length)))
     if moment is None:
         raise NoFace(f"No face was found in {name}. Take another video, closer to the face.")
     sentence = summarise(readings, EVERY).sentence

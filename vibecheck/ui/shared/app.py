@@ -26,7 +26,6 @@ from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.home_screen import ICON
 from vibecheck.ui.shared.process_state import ProcessValue
 from vibecheck.ui.shared.server import LOGO
-from vibecheck.vision.reader import Reader
 
 _settled: set[str] = set()
 
@@ -83,21 +82,16 @@ def _settle(loaded: str) -> None:
         gc.freeze()
 
 
-@partial(ProcessValue, close=LiveModel.stop)
+@ProcessValue
 def live_model() -> LiveModel:
     """The model that runs now, opened once for all visitors. Raises VibeCheckError."""
     return LiveModel(settings()).follow()
 
 
-@partial(ProcessValue, close=ShadowModels.stop)
+@ProcessValue
 def shadow_models() -> ShadowModels:
     """The shadow models, which read each vibe check to be compared. Raises VibeCheckError."""
     return ShadowModels(settings(), store, lambda: live_model().reader.classifier)
-
-
-def reader() -> Reader:
-    """Reads faces with the model that runs now."""
-    return live_model().reader
 
 
 @ProcessValue
@@ -118,7 +112,7 @@ def store() -> Store:
     return _opening().attempt(lambda: Store.open(asked.records_url, asked.images_url, asked.sends))
 
 
-@partial(ProcessValue, close=Registry.close)
+@ProcessValue
 def registry() -> Registry:
     """The model versions. Raises RecordsError while the records cannot be opened."""
     return Registry.open(settings())
@@ -139,12 +133,12 @@ def synthetic() -> bool:
         return False  # parts of the page that need the records report the problem
 
 
-@partial(ProcessValue, close=Sweeper.stop)
+@ProcessValue
 def _sweeper() -> Sweeper:
     return Sweeper(store, timedelta(days=settings().retention_days))
 
 
-@partial(ProcessValue, close=AlertWatch.stop)
+@ProcessValue
 def _alerts() -> AlertWatch:
     return AlertWatch(store, settings())
 

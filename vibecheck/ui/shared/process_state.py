@@ -16,16 +16,11 @@ class ProcessValue(Generic[Value]):
     """Calls `make` on first use, and again once the value is `max_age` seconds old. Thread-safe; a decorator.
 
     While one thread makes the value, others wait for it. An exception is raised to the caller, and the
-    next call tries again. `close` is called with a value that `clear` drops.
+    next call tries again.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], Value],
-        max_age: float = math.inf,
-        close: Callable[[Value], object] | None = None,
-    ) -> None:
-        self._make, self._max_age, self._close = make, max_age, close
+    def __init__(self, make: Callable[[], Value], max_age: float = math.inf) -> None:
+        self._make, self._max_age = make, max_age
         self._lock = threading.RLock()
         self._made: tuple[Value, float] | None = None  # the value, and the time at which it expires
         self.__doc__ = make.__doc__
@@ -48,6 +43,4 @@ class ProcessValue(Generic[Value]):
     def clear(self) -> None:
         """Drop the value; the next call makes another."""
         with self._lock:
-            made, self._made = self._made, None
-        if made is not None and self._close is not None:
-            self._close(made[0])
+            self._made = None
