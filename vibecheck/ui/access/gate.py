@@ -80,25 +80,20 @@ def _way_in(needed: Role) -> None:
     except SettingsError as error:
         st.error(str(error), icon="⚠️")
         return
-    if known:
-        _way_in_by_name(needed)
-    elif settings().access_token:
+    if not known and settings().access_token:
         st.markdown(
             "Open it with the **access link**. It is this address followed by `?access=` and the token set "
             "as `VIBECHECK_ACCESS_TOKEN`."
         )
-    else:
+    elif not known:
         st.markdown(
             "Open it with the **access link**. It is printed in the terminal in which VibeCheck was started "
             "(on a host: in its log). Each start generates a new one."
         )
-
-
-def _way_in_by_name(needed: Role) -> None:
-    if not _claims():
+    elif not _claims():
         st.markdown("Sign in with an account that has been let in.")
         _sign_in_buttons("page")
-    elif email := roles.verified_email(st.user, _providers()):
+    elif email := roles.verified_email(st.user, known):
         theme.quiet(f"You are signed in as {email} ({role().title}).")
         st.markdown(
             f"The operator of this VibeCheck can add you to `VIBECHECK_{needed.name}S`, and then restart it."

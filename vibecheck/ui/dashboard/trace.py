@@ -6,7 +6,7 @@ import streamlit as st
 
 from vibecheck.analytics.words import written, written_time
 from vibecheck.comet.status import experiment_link
-from vibecheck.emotions import BY_NAME, EMOTIONS
+from vibecheck.emotions import BY_NAME, Distribution
 from vibecheck.errors import RecordsError
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.readings import ShadowReading
@@ -101,15 +101,13 @@ def _listed(title: str, lines: Sequence[str]) -> None:
 
 
 def _label(label: Feedback) -> str:
-    mood = BY_NAME.get(label.label)
-    name = mood.title if mood else "Can't tell"
+    name = BY_NAME[label.mood].title if label.mood else "Can't tell"
     return f"{label.n}. {name} · {label.source} · {written_time(label.given_at)}"
 
 
 def _reading(reading: ShadowReading) -> str:
-    confidence = max(reading.probabilities)
-    said = EMOTIONS[reading.probabilities.index(confidence)].title
-    return f"{reading.version} · {said} {confidence:.0%} · {reading.took_ms:.0f} ms"
+    read = Distribution.of(reading.probabilities)
+    return f"{reading.version} · {BY_NAME[read.mood].title} {read.confidence:.0%} · {reading.took_ms:.0f} ms"
 
 
 def _play(play: Play) -> str:

@@ -20,6 +20,11 @@ FIGURES = {
     "accuracy by FER2013's own labels": ("By FER2013's labels", "%"),
     "expected calibration error (15 bins)": ("Calibration error", " points"),
 }
+STEPS = {
+    "compiling": "Compiling another model",
+    "checking": "Checking another model",
+    "ready": "Changing to another model",
+}
 LOOK_EVERY, LOOK_WHILE_IDLE = 2.0, 10.0  # s; each update is a few messages to every open page
 
 
@@ -72,20 +77,12 @@ def disagreement(report: Mapping[str, Any] | None) -> str:
 def told(change: ModelChange) -> str:
     """A change of model in words, without its name. For a failure: the cause; `doctor` says what to do."""
     state = change.state
-    match state.step:
-        case "failed":
-            return without_paths(state.sentence).partition(":")[0].removesuffix(".")
-        case "fetching" if state.total:
-            done, total = state.done / MEGABYTE, state.total / MEGABYTE
-            return f"Fetching another model: {done:.0f} of {total:.0f} MB"
-        case "compiling":
-            return "Compiling another model"
-        case "checking":
-            return "Checking another model"
-        case "ready":
-            return "Changing to another model"
-        case _:
-            return "Getting another model"
+    if state.step == "failed":
+        return without_paths(state.sentence).partition(":")[0].removesuffix(".")
+    if state.step == "fetching" and state.total:
+        done, total = state.done / MEGABYTE, state.total / MEGABYTE
+        return f"Fetching another model: {done:.0f} of {total:.0f} MB"
+    return STEPS.get(state.step, "Getting another model")
 
 
 def summary(live: LiveModel) -> None:

@@ -31,8 +31,8 @@ def quiet(text: str) -> None:
 
 
 def hint(text: str) -> None:
-    """A hint under the mood for a better reading. Takes up its space even when it is empty."""
-    _markup(f'<div class="vc-hint">{escape(text) or "&nbsp;"}</div>')
+    """A hint for a better reading."""
+    _markup(f'<div class="vc-hint">{escape(text)}</div>')
 
 
 def intro(title: str, text: str) -> None:
