@@ -16,11 +16,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from vibecheck.errors import ModelError, RecordsError, VibeCheckError
+from vibecheck.errors import ModelError, RecordsError
 from vibecheck.models.background_build import BackgroundBuild, BuildState
 from vibecheck.models.installed import Shelf, folder_of
 from vibecheck.models.registry import Registry
-from vibecheck.models.version import Version
+from vibecheck.models.version import CHAMPION, Version
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.manifest import Manifest
@@ -57,7 +57,7 @@ class LiveModel:
         self._look_every = look_every
         self._shelf = Shelf(settings.data)
         self.embedded = Manifest.read(EMBEDDED).version
-        self.reader = Reader.open(self._embedded_folder(), settings.threads)
+        self.reader = Reader.open(folder_of(self.embedded, settings.data), settings.threads)
         self.report = self._report()
         self.change: ModelChange | None = None
         self._registry: Registry | None = None
@@ -94,14 +94,14 @@ class LiveModel:
         """
         if self._registry is None:
             self._registry = Registry.open(self._settings)
-        champion = self._registry.champion()
+        champion = self._registry.aliases()[CHAMPION]
         if not isinstance(self._settings.source, Embedded) and self._registry.standing_in():
             self._begin(self._registry, str(self._settings.source))
-        elif champion.version == self.manifest.version:
+        elif champion == self.manifest.version:
             self._not_before.clear()
             self._end_build(None)
         else:
-            self._change_to(self._registry, champion)
+            self._change_to(self._registry, self._registry.get(champion))
         self.reader.classifier = self._registry.calibrations.current(self.reader.classifier)
         self._learn(self._registry)
 
@@ -142,7 +142,7 @@ class LiveModel:
         """Run another model as soon as it is installed."""
         version, shipped = champion.version, champion.source == EMBEDDED_NAME
         if shipped and version == self.embedded:
-            self._swap(registry, self._embedded_folder())
+            self._swap(registry, folder_of(version, self._settings.data))
         elif shipped:
             sentence = f"{version} did not come with this version of VibeCheck."
             self._end_build(ModelChange(version, BuildState("failed", sentence=sentence)))
@@ -208,10 +208,3 @@ class LiveModel:
     def _report(self) -> dict[str, Any] | None:
         there = self._shelf.find(self.manifest.version, ())
         return there.report if there else None
-
-    def _embedded_folder(self) -> Path:
-        """The embedded model as built for this machine, or as shipped."""
-        try:
-            return folder_of(self.embedded, self._settings.data)
-        except (VibeCheckError, OSError):
-            return EMBEDDED

@@ -147,9 +147,9 @@ def note(connection: Connection, version: str, metrics: Mapping[str, Any]) -> No
 
 def standing_in(connection: Connection) -> bool:
     """Whether the champion is an embedded model that nobody decided on, or there is none yet."""
-    champion = aliases_of(connection).get(CHAMPION)
-    if champion is None:
+    champion = model_aliases.c.version == registered_models.c.version, model_aliases.c.alias == CHAMPION
+    source = connection.execute(select(registered_models.c.source).where(*champion)).scalar_one_or_none()
+    if source is None:
         return True
     decided = exists().where(promotions.c.kind != "first")
-    shipped = get(connection, champion).source == EMBEDDED_NAME
-    return shipped and not connection.execute(select(decided)).scalar_one()
+    return source == EMBEDDED_NAME and not connection.execute(select(decided)).scalar_one()
