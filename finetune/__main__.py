@@ -29,9 +29,7 @@ def pretrain(
         list[Path] | None,
         typer.Option(help="--out of a finished run, whose answers replace the labels; may be repeated."),
     ] = None,
-    architecture: Annotated[
-        str | None, typer.Option(help="One of finetune/embedded/architectures.py.")
-    ] = None,
+    architecture: Annotated[str | None, typer.Option(help="resnet, slim or resnet18.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     side: Annotated[int | None, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = None,
     small_share: Annotated[float | None, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")] = None,
@@ -76,7 +74,7 @@ def pretrain(
         recipe,
         lambda event: typer.echo(as_line(event)),
         minutes,
-        natural.read(muxspace)[0] if muxspace else None,
+        natural.read(muxspace) if muxspace else None,
         teacher or (),
     )
     if not done:

@@ -17,8 +17,8 @@ from vibecheck.errors import VibeCheckError
 HELD_OUT_EVERY = 10
 
 
-def read(path: Path) -> tuple[Faces, Faces]:
-    """The faces to train on, and those of the people who are held out; each label is one vote.
+def read(path: Path) -> Faces:
+    """The faces of the people who are not held out; each label is one vote.
 
     Raises VibeCheckError, naming the file and the column.
     """
@@ -29,8 +29,6 @@ def read(path: Path) -> tuple[Faces, Faces]:
     label = np.array([NAMES.index(name) for name in table["label"]])
     votes = np.array([[name == vote for vote in VOTES] for name in table["label"]], dtype=np.int64)
     faces = Faces(np.stack(pictures), votes, label)
-    # A hash, so that a person stays on the same side whatever else is in the file.
-    held_out = np.array(
-        [zlib.crc32(person.encode()) % HELD_OUT_EVERY == 0 for person in table["person"].astype(str)]
-    )
-    return faces.take(~held_out), faces.take(held_out)
+    # By a hash, so that it does not depend on what else is in the file.
+    people = table["person"].astype(str)
+    return faces.take(np.array([zlib.crc32(person.encode()) % HELD_OUT_EVERY != 0 for person in people]))

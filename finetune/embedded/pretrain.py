@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from finetune.embedded.architectures import ARCHITECTURES, build
+from finetune.embedded.architectures import build
 from finetune.embedded.ferplus import Faces
 from finetune.embedded.finishing import OUTPUTS, finish, logits_of, normal, pictures_of
 from finetune.embedded.recipe import PretrainRecipe
@@ -30,6 +30,8 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
 from vibecheck.names.version_name import check_version_name
 
+# The peak of the learning rate for a `rate` of 1, and the weight decay.
+PEAK_RATE, WEIGHT_DECAY = 0.1, 5e-4
 # The share of faces that is augmented in the last epochs.
 CALM_SHARE = 0.5
 
@@ -108,11 +110,19 @@ class _Run:
         # What a checkpoint has to agree with.
         self._about = asdict(recipe) | {"teachers": teachers.names, "faces": len(faces)}
         torch.manual_seed(recipe.seed)
-        model = build(recipe.architecture, recipe.side, OUTPUTS)
+        model = build(recipe.architecture, OUTPUTS)
         self.model = model.to(device).to(memory_format=torch.channels_last)
         keep = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
         self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=keep, use_buffers=True)
-        self.optimiser, self.schedule = _optimiser(self.model, recipe, self.steps)
+        groups = decay_groups(self.model, WEIGHT_DECAY)
+        self.optimiser = torch.optim.SGD(groups, lr=PEAK_RATE, momentum=0.9, nesterov=True)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser,
+            recipe.rate * PEAK_RATE,
+            recipe.epochs * self.steps,
+            pct_start=0.1,
+            cycle_momentum=False,
+        )
         self._parts = (self.model, self.average, self.optimiser, self.schedule)  # what a checkpoint holds
 
     def epoch(self, number: int) -> float:
@@ -174,19 +184,3 @@ class _Run:
             part.load_state_dict(saved)
         self.priors = state["priors"].numpy()
         return state["epoch"]
-
-
-def _optimiser(
-    model: nn.Module, recipe: PretrainRecipe, steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """The architecture's optimiser, with a one-cycle learning rate."""
-    architecture = ARCHITECTURES[recipe.architecture]
-    groups = decay_groups(model, architecture.decay)
-    if architecture.optimiser == "sgd":
-        optimiser = torch.optim.SGD(groups, lr=architecture.rate, momentum=0.9, nesterov=True)
-    else:
-        optimiser = torch.optim.AdamW(groups, lr=architecture.rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.rate * architecture.rate, recipe.epochs * steps, pct_start=0.1, cycle_momentum=False
-    )
-    return optimiser, schedule

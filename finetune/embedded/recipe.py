@@ -12,8 +12,8 @@ class PretrainRecipe:
     frequency of their expression to the power of -`balance`. `mixup` is the alpha of mixup (Zhang et al.
     2018), `average` the decay of the EMA. The last `calm_share` of the epochs have no mixup, and half of the
     faces are only mirrored, so that training ends on unaugmented data (as Ge et al. 2021, arXiv:2107.08430,
-    end without mosaics). `rate` scales the architecture's peak learning rate, which is reached after a tenth
-    of the run. If `mirrored`, the model averages its logits over a face and its mirror image.
+    end without mosaics). `rate` scales the peak learning rate, which is reached after a tenth of the run. If
+    `mirrored`, the model averages its logits over a face and its mirror image.
 
     Of the faces of an epoch, `muxspace_share` come from muxspace if it is given, sampled with the balance
     `muxspace_balance`.

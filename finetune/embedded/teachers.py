@@ -38,7 +38,7 @@ def _network(folder: Path, device: torch.device) -> nn.Module:
             f"{folder} has no {CHECKPOINT}. Name the --out of a finished pretrain run with --teacher."
         ) from error
     about, (_, average, *_) = state["about"], state["parts"]
-    network = build(about["architecture"], about["side"], OUTPUTS)
+    network = build(about["architecture"], OUTPUTS)
     del average["n_averaged"]
     network.load_state_dict({name.removeprefix("module."): weight for name, weight in average.items()})
     return network.eval().to(device).to(memory_format=torch.channels_last)

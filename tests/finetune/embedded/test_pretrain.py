@@ -46,16 +46,9 @@ def training_set():
 @pytest.fixture(scope="module")
 def small(pretrain):
     """A recipe for a network that learns within seconds."""
-    from transformers import ResNetConfig
+    from finetune.embedded.architectures import ARCHITECTURES
 
-    from finetune.embedded.architectures import ARCHITECTURES, Architecture
-
-    def config(side):
-        return ResNetConfig(
-            embedding_size=16, hidden_sizes=[16, 16, 24, 32], depths=[1] * 4, layer_type="basic"
-        )
-
-    ARCHITECTURES["tiny"] = Architecture(config, "sgd", 0.1, 5e-4)
+    ARCHITECTURES["tiny"] = (16, 16, 16, 24, 32)
     yield pretrain.PretrainRecipe(
         architecture="tiny", epochs=3, side=32, small_side=24, small_share=0.4, batch=50, average=0.9
     )
@@ -230,7 +223,7 @@ def test_folded_heads_answer_with_the_geometric_mean_of_both(finishing, small, s
 
     faces = finishing.pictures_of(splits[1])
     torch.manual_seed(0)
-    both = finishing.build(small.architecture, small.side, finishing.OUTPUTS)
+    both = finishing.build(small.architecture, finishing.OUTPUTS)
     torch.nn.init.normal_(finishing.last_layer(both).weight, std=3.0)
     votes, label = finishing.logits_of(both, faces, small.side).log_softmax(1).split(7, dim=1)
     expected = ((1 - share) * votes.log_softmax(1) + share * label.log_softmax(1)).softmax(1)
@@ -248,7 +241,7 @@ def test_every_architecture_can_be_built_and_trained_for_one_step(finishing):
     from vibecheck.export.torch_model import last_layer
 
     for name in ARCHITECTURES:
-        model = build(name, 64, finishing.OUTPUTS).train()
+        model = build(name, finishing.OUTPUTS).train()
         assert last_layer(model).out_features == 14
         model(pixel_values=torch.rand(2, 3, 64, 64)).logits.sum().backward()
         assert 1e3 < sum(p.numel() for p in model.parameters()) < 12e6
