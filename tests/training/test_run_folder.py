@@ -12,7 +12,7 @@ def test_the_end_of_the_log_is_plain_text(tmp_path):
 
 def test_missing_or_malformed_report_reads_as_none(tmp_path):
     folder = RunFolder(tmp_path)
-    assert folder.report() is None and folder.report_html() is None and folder.read("end.json") is None
+    assert folder.report() is None and folder.report_html() is None
     folder.out.mkdir()
     for content in ("[1]", "{", "[" * 100_000, '{"a": "' + "x" * LARGEST_REPORT + '"}'):
         (folder.out / "report.json").write_text(content)

@@ -5,7 +5,7 @@ import pytest
 from tests.training.conftest import CHILD
 from tests.waiting import wait_for
 from vibecheck.errors import RecordsError
-from vibecheck.training.run_folder import TRAINED, RunFolder
+from vibecheck.training.run_folder import TRAINED, RunFolder, read_json
 from vibecheck.training.runs_table import LOST, RunsTable
 from vibecheck.training.supervisor import Supervisor, note_end
 
@@ -65,4 +65,4 @@ def test_end_of_a_run_is_recorded_again_if_the_records_were_unavailable(engine, 
     monkeypatch.setattr("vibecheck.training.supervisor.time.sleep", lambda _: None)
     assert Supervisor(folder, ledger).run([*CHILD, "--base=quick", f"--out={folder.out}"], {}) == "finished"
     assert len(tries) == 2 and ledger.get(ID).report["proved"]
-    assert folder.read("end.json")["state"] == "finished"
+    assert read_json(folder.path / "end.json")["state"] == "finished"

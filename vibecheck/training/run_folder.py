@@ -58,14 +58,6 @@ class RunFolder:
         if not self.trained:
             shutil.rmtree(self.out, ignore_errors=True)
 
-    def write(self, name: str, content: dict[str, Any]) -> None:
-        """Writes a JSON file whole or not at all."""
-        write_json(self.path / name, content)
-
-    def read(self, name: str) -> dict[str, Any] | None:
-        """A JSON file, or None where there is none that can be read."""
-        return read_json(self.path / name)
-
     def log_end(self) -> str:
         """The last lines of the log, as plain text."""
         try:

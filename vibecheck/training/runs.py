@@ -16,7 +16,7 @@ from vibecheck.settings import Settings
 from vibecheck.training import resources
 from vibecheck.training import run_folder as folders
 from vibecheck.training.pace import load_now
-from vibecheck.training.run_folder import RunFolder
+from vibecheck.training.run_folder import RunFolder, read_json
 from vibecheck.training.runs_table import FAILED, LEASE, LOST, RunsTable, TrainingRun
 from vibecheck.training.supervisor import note_end, progress_in
 
@@ -100,11 +100,11 @@ class TrainingRuns:
             told = f"There was no sign of life from {job.host} for {LEASE.seconds} seconds."
             self._table.lost(job.id, told)
         else:
-            command = folder.read("child.json")
+            command = read_json(folder.path / "child.json")
             if command and resources.runs(command["pid"], folder.id):  # its supervisor is gone
                 child.signal_group(command["pid"], child.KILL)
             told = "Its process ended: the machine was restarted, or it was killed (too little memory?)."
-            end = folder.read("end.json") or {"state": LOST, "sentence": told}
+            end = read_json(folder.path / "end.json") or {"state": LOST, "sentence": told}
             note_end(self._table, folder, end["state"], end["sentence"], progress_in(folder))
         return self._table.running()
 

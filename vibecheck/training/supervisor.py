@@ -22,7 +22,7 @@ from vibecheck.records.db.connect import open_database
 from vibecheck.settings import Settings
 from vibecheck.training import events, resources
 from vibecheck.training.events import RunProgress
-from vibecheck.training.run_folder import RunFolder
+from vibecheck.training.run_folder import RunFolder, write_json
 from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, RunsTable
 
 # Seconds between checks, between reports with news, and between renewals without news.
@@ -64,7 +64,7 @@ class Supervisor:
             except OSError as error:
                 return self._end(FAILED, f"The training command cannot be started: {error.strerror}.")
         resources.give_way(process.pid)
-        self._folder.write("child.json", {"pid": process.pid})
+        write_json(self._folder.path / "child.json", {"pid": process.pid})
         listening = threading.Thread(target=self._listen, args=[process.stdout], daemon=True)
         listening.start()
         try:
@@ -135,7 +135,7 @@ class Supervisor:
 
     def _end(self, state: str, sentence: str) -> str:
         """Records the end in the folder and in the records."""
-        self._folder.write("end.json", {"state": state, "sentence": sentence})
+        write_json(self._folder.path / "end.json", {"state": state, "sentence": sentence})
         give_up = time.monotonic() + PATIENCE
         while True:
             try:
