@@ -14,7 +14,7 @@ from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.crops import KEPT_SIDE, kept_crop
 from vibecheck.vision.detector import FaceDetector
-from vibecheck.vision.faces import Face, only_face
+from vibecheck.vision.faces import only_face
 from vibecheck.vision.images import decode, encode_jpeg, read_bytes
 
 
@@ -78,18 +78,13 @@ def from_files(
 
 
 def _of_file(line: LabelledPicture, detector: FaceDetector | None, now: datetime) -> LabelledPicture:
+    """The line with the crop that would be kept of a visitor's photo: the face, without the room."""
     data = read_bytes(line.path)
-    picture, face = _face_of(data, detector)
-    return replace(line, prediction_id=id_of(data), made_at=line.made_at or now, picture=picture, face=face)
-
-
-def _face_of(data: bytes, detector: FaceDetector | None) -> tuple[bytes, Face | None]:
-    """The crop that would be kept of a visitor's photo: the face, without the room."""
+    found = replace(line, prediction_id=id_of(data), made_at=line.made_at or now, picture=data)
     picture = decode(data)
     if detector is None:
-        small = max(picture.shape[:2]) <= KEPT_SIDE
-        return (data if small else encode_jpeg(picture)), None
+        return found if max(picture.shape[:2]) <= KEPT_SIDE else replace(found, picture=encode_jpeg(picture))
     faces = detector.find_in_photo(picture)
     face = only_face(faces)
     kept, kept_face = kept_crop(picture, face, detector.bystanders(picture, face, faces[1:]))
-    return encode_jpeg(kept), kept_face
+    return replace(found, picture=encode_jpeg(kept), face=kept_face)
