@@ -54,4 +54,4 @@ def built(settings: Settings, source: Source) -> Installed:
     from vibecheck.comet import model_files
     from vibecheck.export.build import build
 
-    return build(settings, source, model_files, lambda progress: None)
+    return build(settings, source, model_files, lambda step, done, total: None)

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +20,7 @@ from vibecheck.settings import Settings
 from vibecheck.vision.model_source import parse_source
 
 if TYPE_CHECKING:
-    from vibecheck.export.build import BuildProgress
+    from vibecheck.export.build import Tell
     from vibecheck.models.installed import Installed
 
 # The niceness of a build that the app starts: on a busy core it gets a tenth of the time.
@@ -65,7 +65,7 @@ def _compile_in_place(folder: Path) -> None:
 
 def _for_people(model: str, again: bool) -> None:
     with _bar() as tell:
-        there = _built(model, again, lambda progress: tell(progress.step, progress.done, progress.total))
+        there = _built(model, again, tell)
     _say(there.version, there.report)
     if "pixels" in there.report:  # not in reports of earlier versions
         agreement = there.report["agreement_with_embedded"]
@@ -76,7 +76,7 @@ def _for_people(model: str, again: bool) -> None:
 
 
 @contextlib.contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None]]:
+def _bar() -> Iterator["Tell"]:
     """A progress bar for each step; yields what is to be called with a step, a count and the total."""
     with progress_bar() as bar:
         tasks: dict[str, Any] = {}
@@ -108,8 +108,8 @@ def _as_json(model: str, again: bool) -> None:
     def line(**fields: object) -> None:
         print(json.dumps(fields), file=out, flush=True)
 
-    def tell(progress: "BuildProgress") -> None:
-        line(step=progress.step, done=progress.done, total=progress.total)
+    def tell(step: str, done: int, total: int) -> None:
+        line(step=step, done=done, total=total)
 
     # Output of libraries goes to the terminal; the lines are for a program.
     with contextlib.redirect_stdout(sys.stderr):
@@ -123,7 +123,7 @@ def _as_json(model: str, again: bool) -> None:
     line(step="ready", version=there.version, folder=str(there.folder), report=there.report)
 
 
-def _built(model: str, again: bool, tell: Callable[["BuildProgress"], None]) -> "Installed":
+def _built(model: str, again: bool, tell: "Tell") -> "Installed":
     """The model, built and registered."""
     from vibecheck.models.registry import Registry
     from vibecheck.vision.manifest import Manifest

@@ -10,8 +10,8 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -30,17 +30,8 @@ from vibecheck.vision.images import decode
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 from vibecheck.vision.model_source import Embedded, HubModel, Source
 
-
-@dataclass(frozen=True, slots=True)
-class BuildProgress:
-    """`step` is "fetching" (counted in bytes), "compiling" or "checking"."""
-
-    step: str
-    done: int
-    total: int
-
-
-Tell = Callable[[BuildProgress], None]
+# Called with "fetching" (counted in bytes), "compiling" or "checking", how much is done, and the total.
+Tell = Callable[[str, int, int], None]
 
 
 class OtherMachines(Protocol):
@@ -87,7 +78,7 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
 
     if there := whole(source.version):
         return there
-    tell(BuildProgress("fetching", 0, 0))
+    tell("fetching", 0, 0)
     token = settings.hf_token.get_secret_value() if settings.hf_token else None
     commit = None
     if not (source.version and shelf.material(source.version)):
@@ -106,7 +97,7 @@ def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, ag
                 commit or hub.resolve(source, token),
                 files,
                 token,
-                lambda done, total: tell(BuildProgress("fetching", done, total)),
+                partial(tell, "fetching"),
                 lambda folder: map_labels(labels_of(folder)),
             )
         origin = f"https://huggingface.co/{source.repo}/tree/{source.revision}"
@@ -154,10 +145,8 @@ def _from_other_machine(
         files = shelf.material(version)
         if files is None:
             files = shelf.downloads(version)
-            tell(BuildProgress("fetching", 0, 0))
-            others.fetch(
-                settings, known, files, lambda done, total: tell(BuildProgress("fetching", done, total))
-            )
+            tell("fetching", 0, 0)
+            others.fetch(settings, known, files, partial(tell, "fetching"))
         done = _made(settings, shelf, files, part, Manifest.read(files), str(folder), tell)
         shutil.rmtree(shelf.downloads(version), ignore_errors=True)
     return done
@@ -173,12 +162,8 @@ def _made(
         _link_or_copy(path, part / path.name, settings.data)
     (part / FILE_NAME).unlink(missing_ok=True)  # it may be a hard link to a file that must not change
     manifest.write(part)
-    report = candidates.compile_folder(
-        part,
-        settings.threads,
-        _kept_faces(settings, candidates.FACES),
-        lambda step, done, total: tell(BuildProgress(step, done, total)),
-    )
+    kept = _kept_faces(settings, candidates.FACES)
+    report = candidates.compile_folder(part, settings.threads, kept, tell)
     agreement = agreement_with_embedded(Classifier.load(part, settings.threads))
     report["agreement_with_embedded"] = agreement
     about = {"source": source, "content": content_of(files), "made_at": datetime.now(UTC).isoformat()}

@@ -103,11 +103,6 @@ def resolve(model: HubModel, token: str | None) -> Commit:
     return commit
 
 
-def _from(done: int, total: int, tell: Callable[[int, int], None]) -> Callable[[int], None]:
-    """A callback for one file's bytes that reports them on top of `done`."""
-    return lambda count: tell(done + count, total)
-
-
 def fetch(
     commit: Commit,
     folder: Path,
@@ -133,24 +128,24 @@ def fetch(
                 local_dir=folder,
                 token=token or None,
                 etag_timeout=TIMEOUT,
-                tqdm_class=_meter(_from(done, commit.size, tell)),
+                tqdm_class=_meter(tell, done, commit.size),
             )
         _verify(folder / file.name, file, commit)
         done += file.size
         tell(done, commit.size)
 
 
-def _meter(tell: Callable[[int], None]) -> type:
-    """A progress bar for huggingface_hub that calls `tell` with the bytes of a file so far."""
+def _meter(tell: Callable[[int, int], None], before: int, total: int) -> type:
+    """A progress bar for huggingface_hub that adds a file's bytes to those `before` it, and tells the sum."""
 
     class Meter:
         def __init__(self, *args, initial: int = 0, **kwargs) -> None:
-            self.count = initial
-            tell(self.count)
+            self.count = before
+            self.update(initial)
 
         def update(self, count: float | None = 1) -> None:
             self.count += int(count or 0)
-            tell(self.count)
+            tell(self.count, total)
 
         def __enter__(self) -> "Meter":
             return self
