@@ -1,6 +1,5 @@
 """Models read labelled pictures: kept ones that they have not read yet, and the operator's reference set."""
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,12 +8,12 @@ import numpy as np
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
 from vibecheck.importing import label_files
+from vibecheck.models.shadow import read_by
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.readings import ShadowReading
 from vibecheck.vision.classifier import Classifier
-from vibecheck.vision.crops import model_crop
 from vibecheck.vision.detector import FaceDetector
-from vibecheck.vision.faces import Face, face_filling
+from vibecheck.vision.faces import face_filling
 from vibecheck.vision.images import decode, read_file
 
 
@@ -34,11 +33,8 @@ def read_pictures(
         except PictureError:
             unreadable += 1
             continue
-        for model in missing:
-            start = time.perf_counter()
-            shares = _probabilities(model, picture, row.face)
-            took = (time.perf_counter() - start) * 1000
-            made.append(ShadowReading(name, model.version, tuple(shares.tolist()), took))
+        face = row.face or face_filling(picture)
+        made += [read_by(model, name, picture, face) for model in missing]
     return made, unreadable
 
 
@@ -55,18 +51,12 @@ def read_reference(models: Sequence[Classifier], source: Path) -> tuple[list[np.
             continue
         try:
             picture = read_file(each.path)
-            face = next(iter(detector.find_in_photo(picture)), None)
+            face = next(iter(detector.find_in_photo(picture)), face_filling(picture))
         except PictureError:
             continue
         for model, answers in zip(models, said, strict=True):
-            answers.append(_probabilities(model, picture, face))
+            answers.append(model.read_face(picture, face))
         labels.append(NAMES.index(each.label))
     if not labels:
         raise LabelsError(f"{source} holds no labelled picture that can be read.")
     return [np.array(answers) for answers in said], np.array(labels)
-
-
-def _probabilities(model: Classifier, picture: np.ndarray, face: Face | None) -> np.ndarray:
-    """The model's seven probabilities; `face` is None for a face crop."""
-    crop = model_crop(picture, face or face_filling(picture), model.side, model.manifest)
-    return model.probabilities(crop[np.newaxis])[0]

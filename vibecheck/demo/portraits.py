@@ -11,7 +11,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from vibecheck.vision.crops import KEPT_SCALE, KEPT_SIDE, model_crop
+from vibecheck.vision.crops import KEPT_SCALE, KEPT_SIDE
 from vibecheck.vision.faces import Face, FaceQuality
 from vibecheck.vision.images import encode_jpeg
 from vibecheck.vision.reader import Reader
@@ -38,10 +38,8 @@ class Portraits:
         for picture in self._pictures:
             found = reader.detector.find(picture)
             face = found[0] if found else _in_the_middle(KEPT_SIDE)
-            model = reader.classifier
-            cut = model_crop(picture, face, model.side, model.manifest)
             self._faces.append(face)
-            shares.append(model.probabilities(cut[np.newaxis])[0])
+            shares.append(reader.classifier.read_face(picture, face))
         # moods x PER_MOOD: indices of the portraits most like each mood
         self._cast = np.argsort(-np.array(shares), axis=0, kind="stable")[:PER_MOOD].T
 

@@ -26,7 +26,6 @@ from vibecheck.records.readings import WAIT, ShadowReading
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
-from vibecheck.vision.crops import model_crop
 from vibecheck.vision.faces import Face
 
 # Crops that wait at a time; each takes at most 0.3 MB.
@@ -208,16 +207,13 @@ class ShadowModels:
             return
         made = []
         for version, model in list(self._models.items()):
-            start = time.perf_counter()
             try:
-                crop = model_crop(waiting.picture, waiting.face, model.side, model.manifest)
-                shares = model.probabilities(crop[np.newaxis])[0]
-                took = (time.perf_counter() - start) * 1000
-                made.append(ShadowReading(waiting.prediction_id, version, tuple(map(float, shares)), took))
+                made.append(read_by(model, waiting.prediction_id, waiting.picture, waiting.face))
             except Exception as error:  # the model may come from anybody
                 log.info("%s cannot read a face", version, exc_info=True)
                 self._leave_out(version, f"{version} fails ({type(error).__name__}: {str(error)[:200]}).")
                 continue
+            took = made[-1].took_ms
             self._slow[version] = self._slow.get(version, 0) + 1 if took > SLOW else 0
             if self._slow[version] >= TIMES:
                 self._leave_out(version, f"{version} takes {took / 1000:.0f} s a face on this machine.")
@@ -235,6 +231,14 @@ class ShadowModels:
     def _tell(self) -> None:
         reasons = {version: reason for version, (reason, _) in self._left_out.items()}
         self._state = ShadowState(tuple(self._models), reasons)
+
+
+def read_by(model: Classifier, prediction_id: str, picture: np.ndarray, face: Face) -> ShadowReading:
+    """What a model says of the face in a prediction's picture (H x W x 3 uint8 RGB)."""
+    start = time.perf_counter()
+    shares = model.read_face(picture, face)
+    took = (time.perf_counter() - start) * 1000
+    return ShadowReading(prediction_id, model.version, tuple(shares.tolist()), took)
 
 
 def _lower_priority() -> None:

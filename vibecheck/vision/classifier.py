@@ -17,6 +17,8 @@ import onnxruntime
 from vibecheck.emotions import EMOTIONS, map_labels
 from vibecheck.errors import ModelError
 from vibecheck.vision.calibration import TemperatureScaling
+from vibecheck.vision.crops import model_crop
+from vibecheck.vision.faces import Face
 from vibecheck.vision.manifest import Manifest
 
 EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
@@ -121,6 +123,11 @@ class Classifier:
         prior = self.manifest.class_prior or [1.0] * len(EMOTIONS)
         answers = without_prior(shares, np.asarray(prior), self.manifest.prior_strength)
         return answers if self._scaling is None else self._scaling.apply(answers)
+
+    def read_face(self, picture: np.ndarray, face: Face, mirrored: bool | None = None) -> np.ndarray:
+        """The seven `probabilities` of one face in a picture (H x W x 3 uint8 RGB)."""
+        crop = model_crop(picture, face, self.side, self.manifest)
+        return self.probabilities(crop[np.newaxis], mirrored)[0]
 
     def _logits(self, crops: np.ndarray) -> np.ndarray:
         """N x labels float64."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from vibecheck.emotions import NAMES, Distribution
 from vibecheck.vision.classifier import EMBEDDED, Classifier
-from vibecheck.vision.crops import kept_crop, measure, model_crop
+from vibecheck.vision.crops import kept_crop, measure
 from vibecheck.vision.detector import CLOSE_SIDE, FaceDetector
 from vibecheck.vision.faces import Face, FaceQuality, face_filling, same_face
 from vibecheck.vision.images import decode, read_file
@@ -183,8 +183,7 @@ class Reader:
         model = classifier.manifest
         shares = quality = None
         if faces:
-            cut = model_crop(picture, faces[0], classifier.side, model)
-            shares = tuple(map(float, classifier.probabilities(cut[np.newaxis], mirrored)[0]))
+            shares = tuple(classifier.read_face(picture, faces[0], mirrored).tolist())
             quality = measure(picture, faces[0])
         took = (time.perf_counter() - start) * 1000
         once = cache(kept) if kept else None
