@@ -224,7 +224,7 @@ def test_folded_heads_answer_with_the_geometric_mean_of_both(finishing, small, s
     faces = finishing.pictures_of(splits[1])
     torch.manual_seed(0)
     both = finishing.build(small.architecture, finishing.OUTPUTS)
-    torch.nn.init.normal_(finishing.last_layer(both).weight, std=3.0)
+    torch.nn.init.normal_(finishing.last_layer(both).weight, std=0.3)
     votes, label = finishing.logits_of(both, faces, small.side).log_softmax(1).split(7, dim=1)
     expected = ((1 - share) * votes.log_softmax(1) + share * label.log_softmax(1)).softmax(1)
     folded = finishing.fold(both, small, share)
