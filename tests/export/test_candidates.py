@@ -220,8 +220,8 @@ def test_folder_that_cannot_be_compiled_is_refused_and_left_unchanged(candidates
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
-def test_folder_without_a_manifest_gets_one_named_after_it(candidates, tmp_path, monkeypatch):
-    monkeypatch.setattr(candidates, "FACES", 12)
+@pytest.mark.slow
+def test_folder_without_a_manifest_gets_one_named_after_it(candidates, tmp_path):
     folder = small_vit(tmp_path / "my vit", NAMES)
     candidates.compile_folder(folder)
     assert Classifier.load(folder).version == "my-vit"

@@ -56,6 +56,7 @@ def finetune(settings: Settings, *arguments: object, **more: str) -> tuple[int, 
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("vibecheck.export.candidates.FACES", 40)
+            patch.setattr("vibecheck.export.candidates.CALIBRATION", 10)
             done = CliRunner().invoke(app, list(map(str, arguments)), env=env)
     finally:
         signal.signal(signal.SIGTERM, before)

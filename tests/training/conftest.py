@@ -10,6 +10,7 @@ import pytest
 
 from tests.waiting import wait_for
 from vibecheck.settings import Settings
+from vibecheck.training.run_folder import read_json
 from vibecheck.training.runs import TrainingRuns
 from vibecheck.training.runs_table import TrainingRun
 
@@ -49,8 +50,8 @@ def ended(desk: TrainingRuns, job: TrainingRun) -> TrainingRun:
 
 def command_of(desk: TrainingRuns, job: TrainingRun) -> psutil.Process:
     """The process of the training command, once it runs."""
-    wait_for(lambda: desk.folder(job.id).read("child.json"))
-    return psutil.Process(desk.folder(job.id).read("child.json")["pid"])
+    wait_for(lambda: read_json(desk.folder(job.id).path / "child.json"))
+    return psutil.Process(read_json(desk.folder(job.id).path / "child.json")["pid"])
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -197,10 +197,9 @@ def _write(
     if count["Conv"] >= ENOUGH:
         first = kinds.index("Conv")  # before it, the pixels are prepared
         tell("compiling", 1, 3)
-        yield _static(plain, calibration, *place("int8 static"), CalibrationMethod.MinMax, names[:first])
+        yield _static(plain, calibration, *place("int8 static"), names[:first])
         tell("compiling", 2, 3)
-        but_the_first = place("int8 static but the first")
-        yield _static(plain, calibration, *but_the_first, CalibrationMethod.Percentile, names[: first + 1])
+        yield _static(plain, calibration, *place("int8 static but the first"), names[: first + 1])
 
 
 def dynamic(plain: Path, name: str, path: Path) -> tuple[str, Path]:
@@ -216,9 +215,7 @@ def dynamic(plain: Path, name: str, path: Path) -> tuple[str, Path]:
     return name, path
 
 
-def _static(
-    plain: Path, calibration: np.ndarray, name: str, path: Path, method: CalibrationMethod, keep: list[str]
-) -> tuple[str, Path]:
+def _static(plain: Path, calibration: np.ndarray, name: str, path: Path, keep: list[str]) -> tuple[str, Path]:
     """Write a candidate with the layers of STATIC in 8 bits, except the nodes named in `keep`.
 
     Weights get 7 of the 8 bits: products with all 8 overflow on processors without VNNI, and the answers
@@ -235,7 +232,7 @@ def _static(
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            calibrate_method=method,
+            calibrate_method=CalibrationMethod.MinMax,  # histograms hold all activations of all faces
             nodes_to_exclude=keep,
         )
     return name, path

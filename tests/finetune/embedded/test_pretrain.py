@@ -64,7 +64,10 @@ def splits(ferplus):
 def trained(pretrain, small, splits, tmp_path_factory):
     """A small model after a short run, and what was told on the way."""
     out, told = tmp_path_factory.mktemp("models") / "small-1", []
-    assert pretrain.pretrain(*splits, out, replace(small, epochs=12), told.append)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vibecheck.export.candidates.FACES", 40)
+        patch.setattr("vibecheck.export.candidates.CALIBRATION", 10)
+        assert pretrain.pretrain(*splits, out, replace(small, epochs=12), told.append)
     return out, told
 
 
