@@ -138,13 +138,12 @@ def _built(model: str, again: bool, tell: "Tell") -> "Installed":
         from vibecheck.export.build import build
 
         there = build(settings, source, model_files, tell, again)
-    report = there.report
+    report, manifest = there.report, Manifest.read(there.folder)
     measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
-    promised = Manifest.read(there.folder).promised_accuracy
+    promised = manifest.promised_accuracy
     metrics = {"here": measured} | ({"promised_accuracy": promised} if promised else {})
     registry = Registry.open(settings)
-    origin = Manifest.read(there.folder).origin
-    registry.register(there.version, origin, report["source"], metrics, datetime.now(UTC))
+    registry.register(there.version, manifest.origin, report["source"], metrics, datetime.now(UTC))
     registry.close()
     return there
 
