@@ -126,7 +126,7 @@ def event_loop():
 
 def let_in(loop: asyncio.AbstractEventLoop, offer: str, stream: Stream) -> tuple["WebRtcWorker", str]:
     """Answers an offer with streamlit-webrtc's own worker, whose frames go to `stream`; returns both."""
-    # Not above: a visitor's own process needs nothing of Streamlit, which warns that no app runs there.
+    # Imported here, since Streamlit warns in a visitor's process, which does not need it, that no app runs.
     from streamlit_webrtc import VideoSinkTrack
     from streamlit_webrtc.webrtc import WebRtcMode, WebRtcWorker
 

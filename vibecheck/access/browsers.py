@@ -80,7 +80,7 @@ class SessionOwners:
             self._closed.pop(session, None)
 
     def owns(self, browser: Browser, session: str) -> bool:
-        """Whether this browser may use the session: it has the same visitor, and no pass is missing."""
+        """Whether this browser may use the session: same visitor, and a pass if it was opened with one."""
         with self._lock:
             owner = self._owners.get(session)
         if owner is None or (owner.has_pass and not browser.has_pass):

@@ -168,7 +168,7 @@ def _walk(audited: Audited, weights: np.ndarray, today: float) -> tuple[np.ndarr
 
     def fitted(n: int, now: float, with_bias: bool, near: TemperatureScaling) -> TemperatureScaling:
         """The fit to the first `n` audits, as of the day `now`."""
-        age = np.maximum(now - audited.day[:n], 0.0)  # a clock may have been ahead, and set back since
+        age = np.maximum(now - audited.day[:n], 0.0)  # the clock may have been set back
         recent = 0.5 ** (age / HALF_LIFE)
         return fit(probabilities[:n], truth[:n], weights[:n] * recent, with_bias, near)
 

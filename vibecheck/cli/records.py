@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_store(settings: "Settings") -> Iterator["Store"]:
-    """The records that the settings name, closed after the block. Raises RecordsError."""
+    """Opens the records and closes them after the block. Raises RecordsError."""
     from vibecheck.records.store import Store
 
     with closing(Store.open(settings.records_url, settings.images_url, settings.sends)) as store:

@@ -48,7 +48,7 @@ def count_missing(comet: Comet, store: Store) -> dict[str, int]:
 
 
 def _add_missing(store: Store, messages: Iterable[Message], assets: list[Asset]) -> int:
-    """Adds the messages to the outbox that have no asset among these; returns how many."""
+    """Adds those messages to the outbox for which there is no asset; returns how many."""
     names = {asset.name for asset in assets}
     rows = map(row_of, messages)
     return store.outbox().add_again(

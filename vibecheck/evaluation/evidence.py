@@ -62,7 +62,7 @@ _SETTLED = TypeAdapter(Settled)
 
 
 def settled_name(champion: str, since: datetime | None = None) -> str:
-    """The name, among a version's metrics, of the settled bets of its comparison with a champion.
+    """The key of a version's metrics that holds the settled bets of its comparison with a champion.
 
     A guard compares the two again, using only labels given `since` the promotion.
     """

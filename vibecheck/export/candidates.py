@@ -2,8 +2,8 @@
 
     fp32          full precision
     int8 dynamic  linear layers in 8 bits, activation scales computed at run time: for transformers
-    int8 static   convolutions and what lies between them in 8 bits, activation scales calibrated on faces:
-                  for convolutional networks; "but the first" keeps the first layer in full precision
+    int8 static   convolutions and the layers between them in 8 bits, activation scales calibrated on
+                  faces: for convolutional networks; "but the first" keeps the first layer in full precision
 
 Imports torch, so it runs in a process of its own (see `build`).
 """
@@ -50,8 +50,8 @@ AGREEMENT = 0.99
 MEAN_DIFFERENCE = 0.03
 # With fewer layers of a kind, quantising them is not worth it.
 ENOUGH = 4
-# What is quantised in a convolutional network. With convolutions alone, activations are converted back and
-# forth between them: a MobileNetV2 then takes longer than in full precision, a RegNet-Y a quarter longer.
+# Operators that are quantised in a convolutional network. With convolutions alone, activations are converted
+# back and forth between them: MobileNetV2 then takes longer than in full precision, RegNet-Y 25% longer.
 STATIC = ["Conv", "Relu", "Clip", "Add", "Mul", "Sigmoid", "Concat"]
 STATIC += ["MaxPool", "AveragePool", "GlobalAveragePool"]
 # Faces that candidates are measured on, and that 8-bit scales are calibrated on.
@@ -218,8 +218,8 @@ def dynamic(plain: Path, name: str, path: Path) -> tuple[str, Path]:
 def _static(plain: Path, calibration: np.ndarray, name: str, path: Path, keep: list[str]) -> tuple[str, Path]:
     """Write a candidate with the layers of STATIC in 8 bits, except the nodes named in `keep`.
 
-    Weights get 7 of the 8 bits: products with all 8 overflow on processors without VNNI, and the answers
-    are as close with 7. So they are the same on each processor.
+    Weights use 7 of the 8 bits: with 8, products overflow on processors without VNNI. The answers are as
+    close to the reference as with 8 bits, and the same on every processor.
     """
     with _quietly():
         quantize_static(
@@ -232,7 +232,7 @@ def _static(plain: Path, calibration: np.ndarray, name: str, path: Path, keep: l
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,  # histograms hold all activations of all faces
+            calibrate_method=CalibrationMethod.MinMax,  # others hold all activations in memory
             nodes_to_exclude=keep,
         )
     return name, path

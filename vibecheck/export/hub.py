@@ -136,7 +136,7 @@ def fetch(
 
 
 def _meter(tell: Callable[[int, int], None], before: int, total: int) -> type:
-    """A progress bar for huggingface_hub that adds a file's bytes to those `before` it, and tells the sum."""
+    """A progress bar for huggingface_hub that reports a file's bytes on top of those `before` it."""
 
     class Meter:
         def __init__(self, *args, initial: int = 0, **kwargs) -> None:

@@ -30,7 +30,7 @@ FULL = 4096
 
 def receiver(stream: Stream) -> Callable[[av.VideoFrame], None]:
     """Passes frames to a stream; only those that are read become pictures, in the analyser's thread."""
-    reformatter = VideoReformatter()  # frame.to_ndarray would make one for each frame, and start its threads
+    reformatter = VideoReformatter()  # frame.to_ndarray creates one per frame, with its own threads
 
     def picture(frame: av.VideoFrame) -> np.ndarray:
         return reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
