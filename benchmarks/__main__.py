@@ -18,12 +18,12 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 @app.callback()
 def benchmarks() -> None:
     """Measure VibeCheck on this machine."""
-    # Streamlit warns that it is used without a running app, which is intended here.
+    # Streamlit warns when it is used without a running app, which is intended here.
     logging.disable(logging.WARNING)
 
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-Record = Annotated[bool, typer.Option("--record", help="Write the figures into benchmarks/README.md.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+Record = Annotated[bool, typer.Option("--record", help="Write the results into benchmarks/README.md.")]
 
 
 @app.command()
@@ -32,18 +32,18 @@ def live(
         Path | None, typer.Option(help="A model folder to run instead of the embedded one.")
     ] = None,
     visitors: Annotated[
-        str, typer.Option(help="Measure so many visitors of the running app at once, such as 1,2,4,8.")
+        str, typer.Option(help="Numbers of simultaneous visitors of the running app, such as 1,2,4,8.")
     ] = "",
-    seconds: Annotated[float, typer.Option(min=1, help="How long each number of visitors is measured.")] = 8,
-    joins: Annotated[int, typer.Option(min=0, help="How many visitors come and go at last.")] = 100,
-    fps: Annotated[int, typer.Option(min=5, max=15, help="Frames a second of each camera.")] = 15,
+    seconds: Annotated[float, typer.Option(min=1, help="Duration of each measurement.")] = 8,
+    joins: Annotated[int, typer.Option(min=0, help="Visitors that join and leave in the leak test.")] = 100,
+    fps: Annotated[int, typer.Option(min=5, max=15, help="Frames per second of each camera.")] = 15,
     socket: Annotated[
-        bool, typer.Option("--socket", help="Over the page's own connection; with --visitors, both ways.")
+        bool, typer.Option("--socket", help="Over WebSocket instead of WebRTC; with --visitors, both.")
     ] = False,
     as_json: Json = False,
     record: Record = False,
 ) -> None:
-    """Frames and the age of the mood over real WebRTC; with --visitors, many visitors of the running app."""
+    """Throughput and latency of live video over WebRTC or WebSocket, for one visitor or several."""
     from benchmarks import fallback, many
     from benchmarks import live as one
 
@@ -57,10 +57,10 @@ def live(
 
 @app.command()
 def beside(
-    turns: Annotated[int, typer.Option(min=1, help="Times without and with training.")] = 5,
+    turns: Annotated[int, typer.Option(min=1, help="Measurements without and with training.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """Live video without and with a training run on the same machine: the rate it keeps."""
+    """Live video while a model trains on the same machine."""
     from benchmarks.beside import run
 
     _print(run(turns), as_json)
@@ -68,13 +68,13 @@ def beside(
 
 @app.command()
 def inference(
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each way.")] = 2,
-    rounds: Annotated[int, typer.Option(min=2, help="Faces for each way.")] = 30,
-    keep: Annotated[Path | None, typer.Option(help="Leave the ViT in 8 bits in this new folder.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads per backend.")] = 2,
+    rounds: Annotated[int, typer.Option(min=2, help="Faces per backend.")] = 30,
+    keep: Annotated[Path | None, typer.Option(help="Keep the int8 ViT in this new folder.")] = None,
     as_json: Json = False,
     record: Record = False,
 ) -> None:
-    """A ViT-B/16 by transformers.pipeline, PyTorch and ONNX Runtime, and the embedded model, side by side."""
+    """Latency and memory of a ViT-B/16 in each runtime and precision, and of the embedded model."""
     from benchmarks.inference import run
 
     _show("inference", run(threads, rounds, keep), as_json, record)
@@ -84,16 +84,16 @@ def inference(
 def store(
     rows: Annotated[
         str,
-        typer.Option(help="How cost grows instead, with so many vibe checks: 10000,100000,1000000."),
+        typer.Option(help="Measure scaling instead, at these numbers of vibe checks: 10000,100000,1000000."),
     ] = "",
     as_json: Json = False,
     record: Record = False,
-    predictions: Annotated[int, typer.Option(help="How many vibe checks.")] = 1_000_000,
+    predictions: Annotated[int, typer.Option(help="Number of vibe checks.")] = 1_000_000,
     folder: Annotated[
-        Path | None, typer.Option(help="Keep the database here, and measure the one that is here.")
+        Path | None, typer.Option(help="Folder of the database; it is kept, and reused if it exists.")
     ] = None,
 ) -> None:
-    """Time and memory of the dashboard's data with three years of records; with --rows, how cost grows."""
+    """Time and memory of the dashboard's data over three years of records; with --rows, how it scales."""
     from benchmarks import growth
     from benchmarks.store import run
 
@@ -106,12 +106,12 @@ def store(
 @app.command()
 def startup(
     vit: Annotated[
-        Path | None, typer.Option(help="A ViT in 8 bits, to run in 1 GB (inference --keep FOLDER makes one).")
+        Path | None, typer.Option(help="An int8 ViT to run in 1 GB, as inference --keep FOLDER makes it.")
     ] = None,
     as_json: Json = False,
     record: Record = False,
 ) -> None:
-    """From `streamlit run` to a page that can be used, and what the app holds in memory."""
+    """Time from `streamlit run` to a usable page, and resident memory of the app."""
     from benchmarks.startup import run
 
     _show("startup", run(vit), as_json, record)
@@ -119,7 +119,7 @@ def startup(
 
 @app.command("all")
 def everything(as_json: Json = False, record: Record = False) -> None:
-    """All of it at sizes that take some minutes; the other commands measure larger ones."""
+    """Run live, live --visitors, inference, startup, store --rows and proof at small sizes (some minutes)."""
     from benchmarks import growth, inference, many, proof
     from benchmarks import live as one
     from benchmarks import startup as start
@@ -136,10 +136,10 @@ def everything(as_json: Json = False, record: Record = False) -> None:
 
 @app.command()
 def influence(
-    weeks: Annotated[int, typer.Option(min=1, help="Simulated weeks of each scenario.")] = 2000,
+    weeks: Annotated[int, typer.Option(min=1, help="Simulated weeks per scenario.")] = 2000,
     as_json: Json = False,
 ) -> None:
-    """How far a few keen or hostile visitors move the accuracy: coverage of its interval, simulated."""
+    """Coverage of the accuracy's 95% interval with very active and hostile visitors (simulated)."""
     from benchmarks.influence import run
 
     _print(run(weeks), as_json)
@@ -147,7 +147,7 @@ def influence(
 
 @app.command()
 def noise(
-    runs: Annotated[int, typer.Option(min=1, help="How often random labels are drawn.")] = 20,
+    runs: Annotated[int, typer.Option(min=1, help="How many challengers are trained on random labels.")] = 20,
     as_json: Json = False,
 ) -> None:
     """Whether a model trained on random labels is ever promoted."""
@@ -158,7 +158,7 @@ def noise(
 
 @app.command()
 def proof(as_json: Json = False) -> None:
-    """How often a challenger is proved, by which labels and by which test (simulated)."""
+    """How often a worse, equal or better challenger is proved, by kind of label and by test (simulated)."""
     from benchmarks.proof import labels_needed, one_after_another, over_years, returning, run
 
     for rows in run, labels_needed:
@@ -170,10 +170,10 @@ def proof(as_json: Json = False) -> None:
 @app.command()
 def shadow(
     model: Annotated[Path, typer.Option(help="Folder of the shadow model, as inference --keep leaves it.")],
-    presses: Annotated[int, typer.Option(min=1, help="Vibe checks in each block.")] = 30,
+    presses: Annotated[int, typer.Option(min=1, help="Vibe checks per block.")] = 30,
     as_json: Json = False,
 ) -> None:
-    """How long a vibe check takes from the press to its record, with and without a shadow model."""
+    """Latency of a vibe check, from press to disk, with and without a shadow model."""
     from benchmarks.shadow import run
 
     _print(run(model, presses), as_json)
@@ -182,10 +182,10 @@ def shadow(
 @app.command()
 def finetune(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s valid.parquet and test.parquet.")],
-    runs: Annotated[int, typer.Option(min=1, help="Runs with other faces, with right and wrong labels.")] = 3,
+    runs: Annotated[int, typer.Option(min=1, help="Draws of faces, each with and without wrong labels.")] = 3,
     as_json: Json = False,
 ) -> None:
-    """What fine-tuning costs, and what it brings on the faces of another camera."""
+    """Cost of fine-tuning, and its accuracy gain on faces from another camera."""
     from benchmarks.finetune import camera, cost
 
     _print(cost(data), as_json)
@@ -198,16 +198,16 @@ def calibration(
         Path,
         typer.Option(help="Folder with ferplus/test.parquet, muxspace/faces.parquet, or both."),
     ],
-    runs: Annotated[int, typer.Option(min=1, help="Simulated runs of each deployment.")] = 20,
+    runs: Annotated[int, typer.Option(min=1, help="Simulated runs per deployment.")] = 20,
     as_json: Json = False,
     record: Record = False,
 ) -> None:
-    """Calibration error without calibration and with what 50 to 400 audits teach, simulated."""
+    """Calibration error (ECE) as shipped and after calibration on 50 to 400 audits (simulated)."""
     from benchmarks.calibration import run
 
     rows, ways, missing = run(data, runs)
     for name in missing:
-        typer.echo(f"{data / name} is missing: left out.", err=True)
+        typer.echo(f"{data / name} is missing; its rows are left out.", err=True)
     if not rows:
         raise typer.Exit(1)
     _show("calibration", rows, as_json, record)
@@ -216,10 +216,10 @@ def calibration(
 
 @app.command()
 def soak(
-    minutes: Annotated[float, typer.Option(min=0.1, help="How long the camera stays on.")] = 30.0,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Duration of the stream.")] = 30.0,
     as_json: Json = False,
 ) -> None:
-    """Memory of the real app while a real Chromium streams to it for half an hour."""
+    """Soak test: resident memory of the app while Chromium streams to it."""
     from benchmarks.soak import run
 
     with progress_bar() as bar:
@@ -230,12 +230,12 @@ def soak(
 
 @app.command()
 def crash(
-    kills: Annotated[int, typer.Option(min=1, help="How often the app is killed.")] = 100,
-    seed: Annotated[int, typer.Option(help="Draws the moments.")] = 1,
-    database: Annotated[str, typer.Option(help="URL of an empty database; else SQLite.")] = "",
+    kills: Annotated[int, typer.Option(min=1, help="Number of kills.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the random moments.")] = 1,
+    database: Annotated[str, typer.Option(help="URL of an empty database. Default: SQLite.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Kill the real app amid vibe checks and labels; look whether all that was acknowledged is there."""
+    """SIGKILL crash test: kill the app during vibe checks, and compare the records with what was shown."""
     from benchmarks.crash import run
 
     with progress_bar() as bar:
@@ -251,11 +251,11 @@ def _numbers(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise typer.BadParameter(f"Write whole numbers with commas, as 1,2,4; not {text!r}.") from None
+        raise typer.BadParameter(f"{text!r} is not a list of whole numbers such as 1,2,4.") from None
 
 
 def _show(name: str, rows: list[dict], as_json: bool, record: bool) -> None:
-    """Print what was measured, and keep it in the README where that is wanted."""
+    """Print the results, and with `record` write them into the README."""
     _print([{"benchmark": name} | row for row in rows] if as_json else rows, as_json)
     if record:
         from benchmarks.harness.record import write
@@ -264,7 +264,7 @@ def _show(name: str, rows: list[dict], as_json: bool, record: bool) -> None:
 
 
 def _print(rows: list[dict], as_json: bool) -> None:
-    """Rows as lines of JSON, or as a table with a column a row, which fits the screen better."""
+    """Print rows as lines of JSON, or as a transposed table, which fits the screen better."""
     if as_json:
         for row in rows:
             typer.echo(json.dumps(row))

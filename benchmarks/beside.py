@@ -1,6 +1,6 @@
-"""Live video while a model is trained on the same machine: does it keep its rate?
+"""Live video while a model trains on the same machine.
 
-Turn by turn without and with training, so that what else the machine does falls on both alike.
+Measurements without and with training alternate, so other load on the machine affects both equally.
 """
 
 import os
@@ -14,7 +14,7 @@ from benchmarks.live import measure
 from vibecheck.training import resources
 from vibecheck.vision.classifier import EMBEDDED
 
-# Trains all of the embedded model on noise, as fast as it can, for ever.
+# Trains the embedded model on noise until it is killed.
 TRAINING = """
 import sys, torch
 from transformers import AutoModelForImageClassification
@@ -38,7 +38,7 @@ while True:
 
 @contextmanager
 def training() -> Iterator[None]:
-    """A training process that gives way as a run started by the page does."""
+    """A training process with the low priority of a run started by the fine-tune page."""
     environment = os.environ | {"OMP_NUM_THREADS": str(resources.threads()), "OMP_WAIT_POLICY": "passive"}
     command = [sys.executable, "-c", TRAINING, str(EMBEDDED)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
@@ -51,14 +51,14 @@ def training() -> Iterator[None]:
 
 
 def run(turns: int = 5, fps: float = 15.0, seconds: float = 10.0) -> list[dict]:
-    """One row: the medians of both, and their ratio."""
+    """One row: medians without and with training, and the ratio of the rates."""
     alone, beside = [], []
     for _ in range(turns):
         alone.append(measure(0.0, fps, seconds))
         with training():
             beside.append(measure(0.0, fps, seconds))
     row = {"cores": resources.cores(), "turns": turns}
-    for name in ("readings", "age_median_ms"):
-        for what, runs in (("alone", alone), ("beside", beside)):
+    for name in ("readings_per_s", "latency_median_ms"):
+        for what, runs in (("alone", alone), ("training", beside)):
             row[f"{name}_{what}"] = statistics.median(getattr(each, name) for each in runs)
-    return [row | {"ratio": row["readings_beside"] / row["readings_alone"]}]
+    return [row | {"ratio": row["readings_per_s_training"] / row["readings_per_s_alone"]}]

@@ -1,9 +1,9 @@
-"""What calibration learned from audits brings: simulated deployments with real answers.
+"""Calibration error (ECE) with calibration learned from audits: simulated deployments, real model outputs.
 
-A deployment has faces of one kind (FER+'s test part as it is, or altered; natural faces) in one mix of moods:
-as they come, or all equally often, as when people pull faces at a camera. Audits are drawn from one half of
-the faces, ten a day, each of another visitor. After every 25th `analytics.calibration_fit` decides, and the
-calibration error is measured on the other half.
+A deployment has one kind of faces (FER+'s test split, unaltered or altered; in-the-wild faces) and one class
+distribution: natural, or uniform, as when people act out every mood. Audits are drawn from one half of the
+faces, ten a day, each from a different visitor. After every 25th `analytics.calibration_fit` decides, and
+the error is measured on the other half.
 """
 
 import hashlib
@@ -29,16 +29,16 @@ from vibecheck.vision.images import decode
 from vibecheck.vision.manifest import Manifest
 
 FERPLUS, NATURAL = Path("ferplus", "test.parquet"), Path("muxspace", "faces.parquet")
-MIXES = ("as they come", "equal moods")
+MIXES = ("natural", "uniform")
 AUDITS = (50, 100, 200, 400)
 A_DAY = 10
-# With equal moods, a mood with fewer faces than this is left out: the same few would come again and again.
+# With a uniform distribution, moods with fewer faces are left out: the same few would be drawn repeatedly.
 FEWEST_FACES = 100
-# Of natural faces nearly all are neutral or happy; of each mood at most so many are read.
+# Nearly all in-the-wild faces are neutral or happy; at most this many of each mood are read.
 MOST_FACES = 1000
-# Audits between two decisions.
+# Audits between decisions.
 LOOKS = 25
-# Vibe checks for each audit, whose moods are not known: what prior shift is estimated from.
+# Unlabelled vibe checks per audit, from which prior shift is estimated.
 UNLABELLED = 5
 
 
@@ -68,7 +68,7 @@ class Answers:
 
 
 def run(data: Path, runs: int = 20, cache: Path | None = None) -> tuple[list[dict], list[dict], list[str]]:
-    """A row for each deployment, one for each way to learn a bias, and the files that are missing."""
+    """A row for each deployment, a row for each calibration method, and the missing files."""
     answers, missing = answers_of(data, cache)
     deployments = [(each, mix) for each in answers for mix in MIXES]
     rows = [_deployment(each, mix, runs) for each, mix in deployments]
@@ -87,7 +87,7 @@ def answers_of(data: Path, cache: Path | None = None) -> tuple[list[Answers], li
     if str(FERPLUS) not in missing:
         found += [_answers(data / FERPLUS, each, f"FER+, {each}", cache) for each in ALTERATIONS]
     if str(NATURAL) not in missing:
-        found.append(_answers(data / NATURAL, "unaltered", "natural faces", cache))
+        found.append(_answers(data / NATURAL, "unaltered", "in-the-wild faces", cache))
     return found, missing
 
 
@@ -122,7 +122,7 @@ def _faces(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _deployment(answers: Answers, mix: str, runs: int) -> dict:
-    """The error of one deployment without calibration and after so many audits, the mean over runs."""
+    """The mean ECE of one deployment, as shipped and after each number of audits."""
     without, errors = np.empty(runs), np.empty((runs, len(AUDITS)))
     taken = 0
     for number, each in enumerate(_draws(answers, mix, runs)):
@@ -139,11 +139,11 @@ def _deployment(answers: Answers, mix: str, runs: int) -> dict:
     worse = (errors[:, 1:] - without[:, np.newaxis]).max()
     return {
         "faces": answers.kind,
-        "mix": mix,
-        "without": round(float(without.mean()), 3),
-        **{f"after {n}": round(float(each), 3) for n, each in zip(AUDITS, errors.mean(axis=0), strict=True)},
-        "worst change after 100 or more": round(float(worse), 3),
-        "taken over": f"{taken} of {runs}",
+        "class distribution": mix,
+        "as shipped": round(float(without.mean()), 3),
+        **{f"{n} audits": round(float(each), 3) for n, each in zip(AUDITS, errors.mean(axis=0), strict=True)},
+        "largest increase (100 or more)": round(float(worse), 3),
+        "adopted": f"{taken} of {runs}",
     }
 
 
@@ -174,7 +174,7 @@ def _draws(answers: Answers, mix: str, runs: int) -> Iterator[_Draw]:
 
 
 def _ways(deployments: Sequence[tuple[Answers, str]], runs: int) -> list[dict]:
-    """Error and loss of each way to calibrate by all 200 and 400 audits, the mean over all deployments."""
+    """ECE and NLL of each calibration method on 200 and 400 audits, means over all deployments."""
     rows = []
     for answers, mix in deployments:
         for each in _draws(answers, mix, runs):
@@ -188,15 +188,15 @@ def _ways(deployments: Sequence[tuple[Answers, str]], runs: int) -> list[dict]:
                 ways = {
                     "as shipped": SHIPPED,
                     "temperature": plain,
-                    "temperature, prior shift by EM": shifted,
+                    "temperature and EM prior shift": shifted,
                     "temperature and bias": biased,
                 }
                 for name, scaling in ways.items():
                     said, truth = scaling.apply(each.others.probabilities), each.others.truth
                     error = calibration_error(said, truth, each.weights)
                     loss = np.average(-np.log(said[np.arange(len(truth)), truth]), weights=each.weights)
-                    rows.append({"way": name, "audits": n, "error": error, "loss": loss})
-    means = pd.DataFrame(rows).groupby(["way", "audits"], sort=False, as_index=False).mean()
+                    rows.append({"method": name, "audits": n, "ECE": error, "NLL": loss})
+    means = pd.DataFrame(rows).groupby(["method", "audits"], sort=False, as_index=False).mean()
     return means.round(4).to_dict("records")
 
 

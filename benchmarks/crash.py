@@ -1,8 +1,7 @@
-"""Nothing acknowledged is lost: the app is killed again and again under visitors, and the records counted.
+"""SIGKILL crash test: the app is killed repeatedly while visitors use it; nothing acknowledged may be lost.
 
-Each visitor uploads a photo, has its vibe checked, and answers what the mood was. What it was shown is
-written down as it comes over the wire: the id of a vibe check, and the thanks for an answer. After the
-last kill the records must hold all of it, once and whole.
+Each visitor uploads a photo, makes a vibe check and labels it. The ids and acknowledgements that visitors
+receive are noted as they arrive. After the last kill the records must hold all of them, once and complete.
 """
 
 import random
@@ -36,47 +35,47 @@ from vibecheck.settings import Settings
 from vibecheck.vision.images import decode
 
 VISITORS = 3
-# A life ends at a random moment of its first seconds of work, every fifth one at any moment since its start.
+# A run is killed at a random moment soon after its first result; every fifth at any moment after its start.
 WORK = 1.5  # s
 LIFE = 8.0  # s
-LONGEST_LIFE = 120.0  # s; where nobody is served at all
-# What a connection may raise when the other end is killed.
+LONGEST_LIFE = 120.0  # s, if no visitor gets a result
+# Raised by a connection whose other end was killed.
 GONE = (OSError, EOFError, TimeoutError, requests.RequestException)
 
 
 @dataclass(frozen=True)
 class Crashes:
-    """What became of everything that visitors were shown.
+    """What the records hold of everything that visitors were shown.
 
-    `shown` are ids, `answers` thanks for an answer, `consented` pictures that were allowed among `shown`.
-    `lost`, `altered` and `twice` are sentences about what is not as it was acknowledged, `half_written`
-    about what is there in part, `unserved` what a visitor was shown instead of a result: all should be
-    empty. `strays` are files that a kill left between a picture and its row; sweeping took them away.
+    `ids_shown` counts vibe checks, `pictures_consented` those whose picture may be kept, and
+    `answers_acknowledged` the labels that were confirmed. `lost`, `altered`, `duplicated`, `partial` and
+    `not_served` (a page without a result) describe each failure: all should be empty. `orphaned_pictures`
+    are files written before a kill prevented their row; the clean-up removed them.
     """
 
     kills: int
-    lives_that_served: int
-    shown: int
-    consented: int
-    answers: int
+    runs_with_visitors: int
+    ids_shown: int
+    pictures_consented: int
+    answers_acknowledged: int
     stored: int
-    strays: int
+    orphaned_pictures: int
     seconds: float
     lost: list[str]
     altered: list[str]
-    twice: list[str]
-    half_written: list[str]
-    unserved: list[str]
+    duplicated: list[str]
+    partial: list[str]
+    not_served: list[str]
 
     @property
     def faultless(self) -> bool:
-        """Whether all is there, once and whole."""
-        return not (self.lost or self.altered or self.twice or self.half_written or self.unserved)
+        """Whether everything is stored, once and complete."""
+        return not (self.lost or self.altered or self.duplicated or self.partial or self.not_served)
 
 
 @dataclass
 class Shown:
-    """A vibe check as its visitor saw it: `answers` it thanked for, and one that was on its way."""
+    """A vibe check as its visitor saw it: acknowledged `answers`, and one in transit."""
 
     id: str
     consented: bool
@@ -84,28 +83,28 @@ class Shown:
     on_its_way: str | None = None
 
     def allows(self, labels: list[str]) -> bool:
-        """Whether these are the labels that the records may hold. The same answer again is no other."""
+        """Whether the records may hold these labels. Repeating an answer adds none."""
         with_the_last = [*self.answers, *filter(None, [self.on_its_way])]
         return labels in ([each for each, _ in groupby(given)] for given in (self.answers, with_the_last))
 
 
 @dataclass
 class Crowd:
-    """Visitors who come as long as the app lives, and all that they were shown."""
+    """Visitors of the running app, and everything that they were shown."""
 
     photos: list[bytes]
     seen: list[Shown] = field(default_factory=list)
     unserved: list[str] = field(default_factory=list)
 
     def visit(self, url: str, rng: random.Random, over: threading.Event) -> None:
-        """One visitor, who checks vibe after vibe until the app is gone."""
+        """One visitor, who makes vibe checks until the app is gone."""
         try:
             with Visitor(url, patience=LONGEST_LIFE) as tab:
                 tab.pick("way", 2)
                 while not over.is_set():
                     self._check(tab, rng)
         except GONE:
-            return  # the app was killed: that is what it is for
+            return  # the app was killed, as intended
         except NotThere as error:
             self.unserved.append(str(error))
 
@@ -116,13 +115,13 @@ class Crowd:
         before, shown = tab.runs, None
         try:
             tab.press("check")
-        finally:  # what was on the page when the line broke was shown as well
+        finally:  # counts as shown even if the connection broke meanwhile
             if tab.runs > before and tab.has("answer-"):
                 shown = Shown(tab.find("answer-").id.rpartition("-")[2], consented)
                 self.seen.append(shown)
         if shown is None:
             raise NotThere(tab.text())
-        for _ in range(rng.randint(0, 2)):  # who changes their mind presses once more
+        for _ in range(rng.randint(0, 2)):  # may change the answer
             _answer(tab, shown, rng)
 
 
@@ -158,7 +157,7 @@ def crash(
     database_url: str = "",
     tell: Callable[[int], None] = lambda killed: None,
 ) -> Crashes:
-    """Kill the app `kills` times, at moments that `seed` draws, and look what the records then hold."""
+    """Kill the app `kills` times at random moments, and compare the records with what visitors were shown."""
     rng, began = random.Random(seed), time.monotonic()
     environment = {
         "VIBECHECK_DATA": str(folder / "data"),
@@ -248,23 +247,23 @@ def _judge(store: Store, settings: Settings, crowd: Crowd, kills: int, served: i
     half += [f"{name} was left behind" for name in left - {each.picture_name for each in stored}]
     return Crashes(
         kills=kills,
-        lives_that_served=served,
-        shown=len(seen),
-        consented=sum(each.consented for each in seen),
-        answers=sum(len(each.answers) for each in seen),
+        runs_with_visitors=served,
+        ids_shown=len(seen),
+        pictures_consented=sum(each.consented for each in seen),
+        answers_acknowledged=sum(len(each.answers) for each in seen),
         stored=len(stored),
-        strays=strays,
+        orphaned_pictures=strays,
         seconds=round(time.monotonic() - began, 1),
         lost=lost,
         altered=altered,
-        twice=twice,
-        half_written=half,
-        unserved=crowd.unserved,
+        duplicated=twice,
+        partial=half,
+        not_served=crowd.unserved,
     )
 
 
 def _half_written(store: Store, prediction: Prediction) -> str:
-    """What is missing of a prediction that is in the records, whether or not anybody was shown it."""
+    """What a stored prediction lacks, whether or not a visitor was shown it; empty if complete."""
     if not prediction.picture_kept:
         return "a picture that nobody allowed" if store.pictures.exists(prediction.id) else ""
     jpeg = store.picture(prediction.id)

@@ -1,4 +1,4 @@
-"""Live video where WebRTC does not connect: a Chromium without UDP, on loopback and on a slow line."""
+"""Live video when WebRTC cannot connect: Chromium without UDP, on loopback and on a slow network."""
 
 import asyncio
 import statistics
@@ -20,7 +20,7 @@ from benchmarks.soak import chromium
 PATIENCE = 120_000  # ms; a slow line takes a minute for the page
 SETTLE = 2_000  # ms
 
-# Counts what goes through the WebSocket of the video, and when the page hears of the first mood.
+# Counts the traffic on the video WebSocket, and notes when the page receives the first mood.
 COUNT = """
 const page = window.parent;
 page.counted ??= { frames: 0, bytes: 0, delays: [] };
@@ -49,21 +49,22 @@ if (window === page) {
 
 @dataclass(frozen=True)
 class Fallback:
-    """One line. `first_mood_s` is from START to the first mood in this browser's first visit, with the
-    attempt by WebRTC, and `next_visit_s` in its second; `mood_ms` from sending a frame to its mark.
+    """One network. `first_mood_s` is the time from START to the first mood in a browser's first visit,
+    including the failed WebRTC attempt, `second_visit_s` the same in its second visit, and `latency_ms` the
+    time from sending a frame to its mark.
     """
 
-    line: str
+    network: str
     first_mood_s: float
-    next_visit_s: float
-    readings: float
-    kb_s_up: float
-    mood_ms: float
-    mood_p95_ms: float
+    second_visit_s: float
+    readings_per_s: float
+    upload_kb_per_s: float
+    latency_ms: float
+    latency_p95_ms: float
 
 
 def run(seconds: float) -> list[dict]:
-    """A row for loopback and one for an emulated mobile line, each measured for so long."""
+    """A row for loopback and one for an emulated mobile network, each measured for `seconds`."""
     with (
         running_app() as app,
         tempfile.TemporaryDirectory() as folder,
@@ -87,13 +88,13 @@ def _measure(line: str, page: Page, url: str, seconds: float) -> Fallback:
     counted = page.evaluate("({ ...counted, took: (performance.now() - counted.from) / 1000 })")
     page.context.close()
     return Fallback(
-        line=line,
+        network=line,
         first_mood_s=first,
-        next_visit_s=again,
-        readings=len(counted["delays"]) / counted["took"],
-        kb_s_up=counted["bytes"] / counted["took"] / 1000,
-        mood_ms=statistics.median(counted["delays"]),
-        mood_p95_ms=float(np.quantile(counted["delays"], 0.95)),
+        second_visit_s=again,
+        readings_per_s=len(counted["delays"]) / counted["took"],
+        upload_kb_per_s=counted["bytes"] / counted["took"] / 1000,
+        latency_ms=statistics.median(counted["delays"]),
+        latency_p95_ms=float(np.quantile(counted["delays"], 0.95)),
     )
 
 
@@ -107,7 +108,7 @@ def _first_mood(page: Page, url: str) -> float:
 
 @contextmanager
 def _behind(app: RunningApp, line: Line) -> Iterator[str]:
-    """The address of an app at the end of a line."""
+    """The URL of an app behind an emulated network."""
     with event_loop() as loop:
         proxy = slow_line(urlsplit(app.url).port, line)
         port = asyncio.run_coroutine_threadsafe(proxy.__aenter__(), loop).result()

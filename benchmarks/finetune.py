@@ -1,7 +1,6 @@
-"""Fine-tuning as a command: how long it takes, and what it brings on FER+ faces of another camera.
+"""Cost of `python -m finetune`, and its accuracy gain on FER+ faces from a simulated other camera.
 
-Each run is a process of its own, `python -m finetune`, on a folder of face crops and with a data folder of
-its own, so time and memory are those that anybody would see.
+Each run is a separate process on a folder of face crops, with its own empty data folder.
 """
 
 import json
@@ -31,10 +30,10 @@ CROPS, CROPS_VIT = 1000, 500
 
 
 def camera(data: Path, runs: int) -> list[dict]:
-    """What 600 labels of another camera's faces bring, with none and with a fifth of them wrong.
+    """Gain from 600 labelled faces from another camera, with no wrong labels and with 20% wrong labels.
 
-    Faces are drawn from FER+'s valid part, other ones of the test part judge, both as that camera has them
-    and as they are.
+    Training faces are drawn from FER+'s validation split; the test split is evaluated both through that
+    camera and unaltered.
     """
     valid, test = _clear(read(data / "valid.parquet")), _clear(read(data / "test.parquet"))
     before = _accuracy(Classifier.load(EMBEDDED, THREADS), test)
@@ -52,11 +51,11 @@ def camera(data: Path, runs: int) -> list[dict]:
                 done = finetune(Path(folder), pictures, "embedded")
                 after = _accuracy(Classifier.load(done["folder"], THREADS), test)
             rows.append(
-                {"labels wrong": wrong, "run": seed + 1, "kept of what was learned": done["mix"]}
-                | {f"{where} before": before[where][0] for where in before}
-                | {f"{where}, points won": 100 * (after[where][0] - before[where][0]) for where in before}
+                {"wrong labels": wrong, "run": seed + 1, "weight mix": done["mix"]}
+                | {f"{where}, accuracy before": before[where][0] for where in before}
+                | {f"{where}, gain (points)": 100 * (after[where][0] - before[where][0]) for where in before}
                 | {
-                    f"{where}, mean recall, points won": 100 * (after[where][1] - before[where][1])
+                    f"{where}, mean recall gain (points)": 100 * (after[where][1] - before[where][1])
                     for where in before
                 }
             )
@@ -79,7 +78,7 @@ def cost(data: Path) -> list[dict]:
                 "face crops": count,
                 "minutes": done["minutes"],
                 "core minutes": done["core_minutes"],
-                "memory at its peak, MB": done["peak_mb"],
+                "peak memory, MB": done["peak_mb"],
                 "estimated minutes": done["estimate"]["minutes"],
                 "estimated memory, MB": done["estimate"]["memory_mb"],
             }
@@ -88,7 +87,7 @@ def cost(data: Path) -> list[dict]:
 
 
 def finetune(folder: Path, pictures: Path, base: str) -> dict:
-    """Run the command in an empty data folder below `folder`; returns what it told and what it took."""
+    """Run the command in an empty data folder below `folder`; returns its results and its cost."""
     data = folder / "data"
     command = [sys.executable, "-m", "finetune", "--source", str(pictures), "--crops", "--base", base]
     environment = os.environ | {"VIBECHECK_DATA": str(data), "PYTHONPATH": str(ROOT)}
@@ -109,7 +108,7 @@ def finetune(folder: Path, pictures: Path, base: str) -> dict:
 
 
 def _measured(command: Sequence[str], environment: dict[str, str]) -> tuple[list[dict], float, float]:
-    """The events of a process, its seconds of processor time, and its memory at its peak in MB."""
+    """The events of a process, its CPU seconds, and its peak memory in MB."""
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -151,7 +150,7 @@ def _another_camera(picture: np.ndarray) -> np.ndarray:
 
 
 def _accuracy(model: Classifier, faces: Faces) -> dict[str, tuple[float, float]]:
-    """Accuracy and mean recall on the faces as another camera has them, and as they are."""
+    """Accuracy and mean recall through the other camera and unaltered."""
 
     def answers(alter: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         side = (model.side, model.side)

@@ -1,4 +1,4 @@
-"""How cost grows with the number of records: writes, labels, and the dashboard's data, in each database."""
+"""Scaling with the number of records: writes, labels, and the dashboard's data, in each database."""
 
 import timeit
 from collections.abc import Callable, Iterator, Sequence
@@ -12,14 +12,14 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from benchmarks.harness.history import fill
-from benchmarks.store import DAYS, page, standing
+from benchmarks.store import DAYS, model_status, page
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.settings import Settings
 from vibecheck.vision.faces import Face, FaceQuality
 
-# A server on this machine that lets this user in through its socket.
+# A server on this machine, through its Unix socket.
 POSTGRES = "postgresql+psycopg:///postgres?host=/var/run/postgresql"
 WRITES = 200
 LANDMARKS = ((100.0, 120.0), (220.0, 120.0), (160.0, 170.0), (110.0, 220.0), (210.0, 220.0))
@@ -28,7 +28,7 @@ LANDMARKS = ((100.0, 120.0), (220.0, 120.0), (160.0, 170.0), (110.0, 220.0), (21
 def run(sizes: Sequence[int], postgres: str = POSTGRES) -> list[dict]:
     """A row for each database and number of vibe checks; each holds a fifth as many labels.
 
-    Postgres is left out where no server lets this user in.
+    Postgres is skipped if no local server accepts this user.
     """
     rows = []
     for size in sizes:
@@ -53,16 +53,14 @@ def _measure(kind: str, size: int, url: str, folder: Path) -> dict:
         added = [_example() for _ in range(WRITES)]
         now = datetime.now(UTC)
         row = {"database": kind, "vibe_checks": size}
-        row["checks_a_second"] = _rate(lambda each: store.add(each, None), added)
-        row["labels_a_second"] = _rate(
-            lambda each: store.label(each.id, "sad", "volunteered", None, now), added
-        )
-        page(engine, "week")  # what is imported once is imported
+        row["checks_per_s"] = _rate(lambda each: store.add(each, None), added)
+        row["labels_per_s"] = _rate(lambda each: store.label(each.id, "sad", "volunteered", None, now), added)
+        page(engine, "week")  # warm-up: imports
         for name, what in {
             "dashboard_week_ms": lambda: page(engine, "week"),
             "dashboard_all_ms": lambda: page(engine, "all"),
-            "standing_ms": lambda: standing(engine),
-            "queue_ms": lambda: (store.queues.next("useful", 10), store.queues.next("random", 10)),
+            "model_status_ms": lambda: model_status(engine),
+            "label_queues_ms": lambda: (store.queues.next("useful", 10), store.queues.next("random", 10)),
         }.items():
             row[name] = _ms(what)
         return row
@@ -92,7 +90,7 @@ def _ms(what: Callable[[], object]) -> float:
 
 @contextmanager
 def _schema(server: str) -> Iterator[str]:
-    """The URL of an empty schema on a server, dropped afterwards; empty where there is no server."""
+    """The URL of an empty schema on a server, dropped afterwards; an empty string without a server."""
     engine = create_engine(server, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 5})
     name = f"vibecheck_benchmark_{uuid4().hex}"
     try:

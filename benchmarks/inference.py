@@ -1,7 +1,7 @@
-"""One face after another through each way of running a model: how long, and how much memory?
+"""Latency and resident memory of each way to run a model, one face at a time.
 
-The ways run in processes of their own that stay alive together, and take turns face by face, so that
-whatever else the machine does slows all of them alike.
+Each backend has its own process. All stay alive together and take turns face by face, so other load on the
+machine slows them equally.
 """
 
 import os
@@ -98,9 +98,9 @@ def _make_models(folder: Path, fp32: Path, int8: Path) -> None:
 
 
 def run(threads: int, rounds: int, keep: Path | None = None) -> list[dict]:
-    """All ways, `rounds` faces each, on `threads` threads; the model in 8 bits is left in `keep`.
+    """A row per backend, with `rounds` faces on `threads` threads; the int8 model is kept in `keep`.
 
-    Of each way: ms a face, how many times as fast as the pipeline, the memory that its process holds.
+    ms per face, speedup over the pipeline, and resident memory of the process.
     """
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         vit, fp32 = Path(name) / "vit", Path(name) / "fp32"
@@ -112,19 +112,19 @@ def run(threads: int, rounds: int, keep: Path | None = None) -> list[dict]:
             ("PyTorch, bf16", bfloat16, vit),
             ("ONNX Runtime, fp32", onnx, fp32),
             ("ONNX Runtime, int8", onnx, int8),
-            ("the embedded model", onnx, EMBEDDED),
+            ("embedded model", onnx, EMBEDDED),
         ):
             pool = ProcessPoolExecutor(1, get_context("spawn"), _open, (open_it, folder, threads))
             pools[way] = stack.enter_context(pool)
-            pool.submit(_milliseconds, np.zeros((SIDE, SIDE, 3), np.uint8)).result()  # the first is slow
+            pool.submit(_milliseconds, np.zeros((SIDE, SIDE, 3), np.uint8)).result()  # warm-up
         times = _measure(pools, rounds)
         memory = {way: pool.submit(_resident).result() for way, pool in pools.items()}
     base = statistics.median(times["transformers.pipeline, fp32"])
     return [
         {
-            "way": way,
+            "backend": way,
             "median_ms": statistics.median(found),
-            "fastest_ms": min(found),
+            "min_ms": min(found),
             "speedup": base / statistics.median(found),
             "resident_mb": memory[way] / MEGABYTE,
         }

@@ -1,4 +1,4 @@
-"""How far a few visitors can move the headline: coverage of its 95% interval in simulated weeks."""
+"""Coverage of the accuracy's 95% interval in simulated weeks with very active and hostile visitors."""
 
 from dataclasses import asdict, dataclass
 
@@ -20,35 +20,35 @@ ANSWERS, FLOOD = 1.4, 700
 class Coverage:
     """The share of simulated weeks in which the interval covers the truth, and its mean width in points.
 
-    `before` is the coverage of an interval over answers, of which a visitor may give any number.
+    `naive_coverage` is that of an interval over answers instead of visitors, with no limit per visitor.
     """
 
     visitors: int
-    keen: int
+    eager: int
     hostile: float
     coverage: float
     width: float
-    before: float
+    naive_coverage: float
 
 
 def run(weeks: int = 2000, seed: int = 0) -> list[dict]:
-    """All scenarios: with and without 20 keen honest visitors, and 1% hostile ones."""
+    """All scenarios: with and without 20 eager honest visitors, and 1% hostile ones."""
     return [
-        asdict(simulate(visitors, keen, hostile, weeks, seed))
+        asdict(simulate(visitors, eager, hostile, weeks, seed))
         for visitors in (60, 200)
-        for keen, hostile in ((0, 0.0), (20, 0.0), (0, 0.01), (20, 0.01))
+        for eager, hostile in ((0, 0.0), (20, 0.0), (0, 0.01), (20, 0.01))
     ]
 
 
-def simulate(visitors: int, keen: int, hostile: float, weeks: int, seed: int) -> Coverage:
-    """Weeks of `visitors` who answer now and then, and `keen` ones who answer whenever they may.
+def simulate(visitors: int, eager: int, hostile: float, weeks: int, seed: int) -> Coverage:
+    """Weeks of `visitors` who answer occasionally, and `eager` ones who answer as often as allowed.
 
     A share `hostile` of all gives wrong answers all day.
     """
     rng = np.random.default_rng(seed)
     covered, width, before = 0, 0.0, 0
     for _ in range(weeks):
-        n = np.concatenate([rng.geometric(1 / ANSWERS, visitors), np.full(keen, MOST_A_DAY * DAYS)])
+        n = np.concatenate([rng.geometric(1 / ANSWERS, visitors), np.full(eager, MOST_A_DAY * DAYS)])
         n = np.minimum(n, MOST_A_DAY * DAYS)
         right = rng.binomial(n, _accuracies(rng, len(n)))
         lies = rng.random(len(n)) < hostile
@@ -60,7 +60,7 @@ def simulate(visitors: int, keen: int, hostile: float, weeks: int, seed: int) ->
         width += found.high - found.low
         plain = share(int(right.sum()), int(np.where(lies, FLOOD, n).sum()))
         before += plain.low <= TRUTH <= plain.high
-    return Coverage(visitors, keen, hostile, covered / weeks, width / weeks * 100, before / weeks)
+    return Coverage(visitors, eager, hostile, covered / weeks, width / weeks * 100, before / weeks)
 
 
 def _accuracies(rng: np.random.Generator, count: int) -> np.ndarray:

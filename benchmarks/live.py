@@ -1,4 +1,4 @@
-"""Live video: does every frame get a mark, and how old is the mood that it shows?"""
+"""Live video of one visitor: throughput, and latency from a frame to its mark."""
 
 import statistics
 import time
@@ -18,20 +18,20 @@ from vibecheck.vision.reader import Reader
 
 @dataclass(frozen=True)
 class Live:
-    """One run. Rates are per second; ages are from the arrival of a frame to its mark."""
+    """One run. Rates are per second; latencies are from the arrival of a frame to its mark."""
 
-    delay_ms: float
+    added_delay_ms: float
     fps: float
-    frames_sent: float
-    readings: float
+    frames_sent_per_s: float
+    readings_per_s: float
     ratio: float
-    age_median_ms: float
-    age_p95_ms: float
+    latency_median_ms: float
+    latency_p95_ms: float
     resident_mb: float
 
 
 class SlowReader(Reader):
-    """A reader whose model takes `delay` seconds more."""
+    """A reader whose model takes `delay` seconds longer."""
 
     def __init__(self, reader: Reader, delay: float) -> None:
         super().__init__(reader.detector, reader.classifier)
@@ -43,7 +43,7 @@ class SlowReader(Reader):
 
 
 def measure(delay: float, fps: float = 30.0, seconds: float = 10.0, folder: Path = EMBEDDED) -> Live:
-    """One visitor at 640x480, read by the model of a folder, which takes `delay` seconds more."""
+    """One visitor at 640x480, read by the model in `folder` with `delay` seconds added."""
     reader = Reader(FaceDetector(), Classifier.load(folder))
     analyser = Analyser(SlowReader(reader, delay) if delay else reader)
     stream = Stream(analyser)
@@ -51,19 +51,19 @@ def measure(delay: float, fps: float = 30.0, seconds: float = 10.0, folder: Path
     analyser.stop()
     ages = [mark["age"] * 1000 for mark in visit.marks]
     return Live(
-        delay_ms=delay * 1000,
+        added_delay_ms=delay * 1000,
         fps=fps,
-        frames_sent=visit.sent / visit.seconds,
-        readings=len(visit.marks) / visit.seconds,
+        frames_sent_per_s=visit.sent / visit.seconds,
+        readings_per_s=len(visit.marks) / visit.seconds,
         ratio=len(visit.marks) / visit.sent,
-        age_median_ms=statistics.median(ages),
-        age_p95_ms=float(np.quantile(ages, 0.95)),
+        latency_median_ms=statistics.median(ages),
+        latency_p95_ms=float(np.quantile(ages, 0.95)),
         resident_mb=psutil.Process().memory_info().rss / (1 << 20),
     )
 
 
 def run(folder: Path | None = None) -> list[dict]:
-    """The embedded model as it is, and with 300 ms put into it; or the model of a folder."""
+    """The embedded model, without and with 300 ms of added delay; or the model in a folder."""
     if folder is not None:
         return [asdict(measure(0.0, folder=folder))]
     return [asdict(measure(delay)) for delay in (0.0, 0.3)]

@@ -1,4 +1,4 @@
-"""Many visitors at once: what the app gives each of them, what each costs, and what is left when they go."""
+"""Many visitors at once: throughput and cost per visitor, and what is left after they leave."""
 
 import asyncio
 import statistics
@@ -15,38 +15,38 @@ from vibecheck.ui.shared.server import COLLECT_EVERY
 
 SETTLE = 4.0  # s: rates are counted over three
 AT_ONCE = 5
-WARM_UP = 10  # joins, in which what is made once is made
-REMEMBERED = 20  # s, for which Streamlit keeps a page that was left; by itself it does so for two minutes
+WARM_UP = 10  # visitors
+REMEMBERED = 20  # s, for which Streamlit keeps the session of a closed page; its default is two minutes
 Recordings = Mapping[int, Sequence[bytes]] | Sequence[bytes]  # for WebRTC by rate, or JPEGs
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """One run. Rates are per second and visitor: the median; fairness is the least over the most readings.
+    """One run. Rates are medians over visitors; `fairness` is the lowest divided by the highest.
 
-    `core_share` is the share of a core per visitor, `core_ms_a_reading` the core time per reading;
-    `age_s` is the age of the mood shown; `mb_a_visitor` the growth of the app for each.
+    `cores_per_visitor` and `cpu_ms_per_reading` are CPU time of the app; `mood_age_s` is the age of the mood
+    shown; `mb_per_visitor` is the growth of resident memory.
     """
 
     transport: str
     visitors: int
-    frames_sent: float
-    readings: float
+    frames_sent_per_s: float
+    readings_per_s: float
     fairness: float
-    age_s: float
-    core_share: float
-    core_ms_a_reading: float
-    mb_a_visitor: float
+    mood_age_s: float
+    cores_per_visitor: float
+    cpu_ms_per_reading: float
+    mb_per_visitor: float
     resident_mb: float
 
 
 def run(
     visitors: Sequence[int], seconds: float, joins: int, fps: int = 15, socket: bool = False
 ) -> list[dict]:
-    """A row of `Crowd` for each number of visitors, also over WebSockets if wanted; then coming and going."""
+    """A row of `Crowd` for each number of visitors, with `socket` also over WebSocket; a row of leaks."""
     recordings = {rate: frames for rate, frames in encodings().items() if rate <= fps}
     with running_app() as app:
-        asyncio.run(_crowd(app, 1, recordings, 1.0))  # what is loaded once is loaded
+        asyncio.run(_crowd(app, 1, recordings, 1.0))  # warm-up
         rows = [asdict(asyncio.run(_crowd(app, n, recordings, seconds))) for n in visitors]
         if socket:
             rows += [asdict(asyncio.run(_crowd(app, n, jpegs(), seconds))) for n in visitors]
@@ -75,13 +75,13 @@ async def _crowd(app: RunningApp, count: int, recordings: Recordings, seconds: f
         return Crowd(
             transport="WebRTC" if isinstance(recordings, Mapping) else "WebSocket",
             visitors=count,
-            frames_sent=statistics.median(frames),
-            readings=statistics.median(readings),
+            frames_sent_per_s=statistics.median(frames),
+            readings_per_s=statistics.median(readings),
             fairness=min(readings) / max(readings) if max(readings) else 0.0,
-            age_s=statistics.median(ages) if ages else 0.0,
-            core_share=core / count,
-            core_ms_a_reading=1000 * core / max(sum(readings), 0.01),
-            mb_a_visitor=(after.resident_mb - empty.resident_mb) / count,
+            mood_age_s=statistics.median(ages) if ages else 0.0,
+            cores_per_visitor=core / count,
+            cpu_ms_per_reading=1000 * core / max(sum(readings), 0.01),
+            mb_per_visitor=(after.resident_mb - empty.resident_mb) / count,
             resident_mb=after.resident_mb,
         )
 
@@ -97,7 +97,7 @@ async def _visitor(stack: AsyncExitStack, app: RunningApp, recordings: Recording
 
 
 async def _come_and_go(app: RunningApp, joins: int, recordings: Recordings) -> dict:
-    """`joins` visitors, some at once, each until their first frame was read; and what they left behind."""
+    """`joins` visitors, some at once, each until a frame is read; returns what is left afterwards."""
 
     async def batch(count: int) -> None:
         async with AsyncExitStack() as stack:
@@ -113,14 +113,14 @@ async def _come_and_go(app: RunningApp, joins: int, recordings: Recordings) -> d
     after = await _quiet(app, before)
     return {
         "visitors": joins,
-        "threads_left": after.threads - before.threads,
-        "sockets_left": after.sockets - before.sockets,
-        "mb_left": after.resident_mb - before.resident_mb,
+        "threads_leaked": after.threads - before.threads,
+        "sockets_leaked": after.sockets - before.sockets,
+        "mb_retained": after.resident_mb - before.resident_mb,
     }
 
 
 async def _quiet(app: RunningApp, like: Used | None = None) -> Used:
-    """What the app uses once those who left are forgotten; after 30 s more where more is still there."""
+    """What the app uses after closed sessions have expired; waits up to 30 s longer for `like`."""
     await asyncio.sleep(REMEMBERED + COLLECT_EVERY + 3)
     start = time.monotonic()
     while True:

@@ -1,4 +1,4 @@
-"""What becomes of labels that are pure noise: is anything promoted?
+"""Whether a challenger trained on random labels is ever promoted.
 
 Real faces (scikit-image's, in other light and other crops) and the model that ships; their labels are random.
 Of each run's faces 70% train a challenger, a last layer put on the champion's answers and
@@ -19,7 +19,7 @@ TRAINS = 0.7
 
 
 def run(runs: int = 20, faces: int = 600, seed: int = 0) -> list[dict]:
-    """One row: of how many runs the challenger was promoted, and what it would have been otherwise."""
+    """One row: how many runs promoted the challenger, and how many would have under weaker rules."""
     champion = Classifier.load(EMBEDDED, 2)
     probabilities = champion.probabilities(face_crops(champion.manifest, champion.side, faces))
     said, inputs = probabilities.argmax(axis=1), np.log(probabilities + 1e-6)
@@ -39,7 +39,7 @@ def run(runs: int = 20, faces: int = 600, seed: int = 0) -> list[dict]:
         {
             "runs": runs,
             "promoted": promoted,
-            "were the evidence enough": lucky,
-            "were the higher number enough": higher,
+            "promoted if evidence sufficed": lucky,
+            "promoted if higher accuracy sufficed": higher,
         }
     ]

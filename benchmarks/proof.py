@@ -1,8 +1,8 @@
-"""How often a challenger that is truly worse, equal or better is proved, by which labels and by which test.
+"""How often a worse, equal or better challenger is proved, by kind of label and by test (simulated).
 
-Simulated users label 70% of the champion's wrong answers and 15% of the right ones on their own, while audits
-ask at random. The tests: the one of `vibecheck.evaluation.evidence` with a look after every label, and an
-exact McNemar test at 5% with one look at the end, or with a look every 25 labels.
+Users volunteer labels for 70% of the champion's wrong answers and 15% of the right ones; audits are requested
+at random. The tests: `vibecheck.evaluation.evidence` with a look after every label, and an exact McNemar test
+at 5% with a single look at the end or a look every 25 labels.
 """
 
 from collections import defaultdict
@@ -30,7 +30,7 @@ DIFFERENCES = (-0.05, -0.02, 0.0, 0.05, 0.1)
 
 
 def run(runs: int = 1000, labels: int = 300, seed: int = 0) -> list[dict]:
-    """A row for each true difference: the share of runs in which the challenger is proved, by each way."""
+    """A row for each true difference in accuracy: the share of runs in which each rule finds a proof."""
     rng = np.random.default_rng(seed)
     rows = []
     for difference in DIFFERENCES:
@@ -41,22 +41,22 @@ def run(runs: int = 1000, labels: int = 300, seed: int = 0) -> list[dict]:
             spoke = rng.random(len(truth)) < np.where(wrong, LABELS_WRONG, LABELS_RIGHT)
             signs = _signs(champion, challenger, truth)
             volunteered, audits = signs[np.flatnonzero(spoke)[:labels]], signs[:labels]
-            found["higher on volunteered"] += volunteered.sum() > 0
-            found["proved on volunteered"] += _proved(volunteered)
-            found["proved"] += _proved(audits)
-            found["proved, clustered visitors"] += _clustered(rng, difference, labels)
-            found["McNemar, one look"] += _mcnemar(audits)
+            found["higher accuracy, volunteered labels"] += volunteered.sum() > 0
+            found["proved, volunteered labels"] += _proved(volunteered)
+            found["proved, audits"] += _proved(audits)
+            found["proved, audits, clustered visitors"] += _clustered(rng, difference, labels)
+            found["McNemar at 5%, single look"] += _mcnemar(audits)
             looks = range(LOOKS, labels + 1, LOOKS)
-            found[f"McNemar, every {LOOKS}"] += any(_mcnemar(audits[:look]) for look in looks)
+            found[f"McNemar at 5%, every {LOOKS} labels"] += any(_mcnemar(audits[:look]) for look in looks)
             if number % INTERVALS == 0:
                 seen = compare(champion[:labels], challenger[:labels], truth[:labels])
-                found["interval covers"] += INTERVALS * (seen.low <= difference <= seen.high)
-        rows.append({"truly better by": difference} | {how: n / runs for how, n in found.items()})
+                found["interval coverage"] += INTERVALS * (seen.low <= difference <= seen.high)
+        rows.append({"true difference": difference} | {how: n / runs for how, n in found.items()})
     return rows
 
 
 def labels_needed(runs: int = 400, seed: int = 1) -> list[dict]:
-    """The labels with which a true difference is proved in 80% of runs, by each test."""
+    """The labels needed to prove a true difference in 80% of runs, by each test."""
     rng = np.random.default_rng(seed)
     rows = []
     for difference in (0.05, 0.1):
@@ -68,19 +68,19 @@ def labels_needed(runs: int = 400, seed: int = 1) -> list[dict]:
         ahead, size = difference, norm.isf(0.05) * share**0.5 + norm.isf(0.2) * (share - difference**2) ** 0.5
         rows.append(
             {
-                "truly better by": difference,
-                "labels, any look": int(np.quantile(reached, 0.8)),
-                "on average": round(float(np.mean(reached))),
-                "labels, McNemar, one look": round((size / ahead) ** 2),
+                "true difference": difference,
+                "labels at 80% power": int(np.quantile(reached, 0.8)),
+                "labels on average": round(float(np.mean(reached))),
+                "labels at 80% power, McNemar, single look": round((size / ahead) ** 2),
             }
         )
     return rows
 
 
 def one_after_another(runs: int = 1000, labels: int = 300, seed: int = 2) -> dict:
-    """How often any of several equal challengers of one champion is proved, by the rule and without it.
+    """How often any of several equal challengers is proved, with and without the rising threshold.
 
-    Also by the rule together with an equal embedded model, which always needs the evidence of a first one.
+    Also together with an equal embedded model, which always has the threshold of the first challenger.
     """
     rng = np.random.default_rng(seed)
     ruled = unruled = beside = 0

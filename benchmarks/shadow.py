@@ -1,7 +1,7 @@
-"""How long a vibe check takes from the press to its record, with and without a shadow model.
+"""Latency of a vibe check, from press to disk, with and without a shadow model.
 
-One visitor's video runs at the same time, as in the app. Blocks with and without shadow models alternate,
-so that whatever else the machine does slows both alike.
+One visitor's video runs at the same time. Blocks with and without shadow models alternate, so other load on
+the machine affects both equally.
 """
 
 import tempfile
@@ -28,10 +28,10 @@ FRAMES = 15  # a second
 
 
 def run(model: Path, presses: int, blocks: int = 4, every: float = 1.0) -> list[dict]:
-    """A row without and a row with shadow models: ms from press to record, and how many checks were read.
+    """A row without and a row with shadow models: ms from press to disk, and checks read by shadow models.
 
-    `model` is the folder of the shadow model, `presses` how many there are in each block, `every` how many
-    seconds apart.
+    `model` is the folder of the shadow model, `presses` the vibe checks per block, `every` the seconds
+    between them.
     """
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(data=Path(name), model="embedded")
@@ -66,10 +66,10 @@ def run(model: Path, presses: int, blocks: int = 4, every: float = 1.0) -> list[
     return [
         {
             "shadow model": Manifest.read(model).version if beside else "none",
-            "presses": len(ms),
+            "vibe checks": len(ms),
             "median ms": float(np.median(ms)),
             "p95 ms": float(np.quantile(ms, 0.95)),
-            "read": read[beside],
+            "shadow readings": read[beside],
         }
         for beside, ms in took.items()
     ]

@@ -1,7 +1,7 @@
-"""A long stream: does the running app keep its memory, and the video its rate?
+"""Soak test: memory of the app and frame rate of the video while a camera stays on.
 
-The real app, and a real Chromium with a fake webcam in front of it, as a visitor who leaves the camera on.
-A vibe is checked every so often. The memory of the app's process is written down all the while.
+The real app, and a real Chromium with a fake webcam that makes a vibe check every few seconds. The resident
+memory of the app's process is sampled throughout.
 """
 
 import statistics
@@ -32,30 +32,30 @@ FLAGS = (
 FRAMES = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
 CHECK_EVERY = 10.0  # s
 SAMPLE_EVERY = 1.0  # s
-# A start fills caches and pools; what is counted begins after this share of the time.
+# Share of the time that is not counted, while caches and pools fill.
 WARM_UP = 0.3
 
 
 @dataclass(frozen=True)
 class Soak:
-    """One long stream. `grown_mb` is how far a straight line through the memory rises from the warm-up to the
-    end, `grown_mb_an_hour` that rise in an hour, `frames_back` how many pictures a second were shown.
-    `broke_off` is how often the video ended by itself, and was started again.
+    """One long stream. `trend_mb` is the rise of the least-squares trend of memory after the warm-up,
+    `trend_mb_per_hour` the same per hour, `fps_received` the frames displayed per second, and `disconnects`
+    how often the video ended by itself and was restarted.
     """
 
     minutes: float
     checks: int
-    broke_off: int
-    frames_back: float
-    resident_mb: float
-    highest_mb: float
-    grown_mb: float
-    grown_mb_an_hour: float
+    disconnects: int
+    fps_received: float
+    median_mb: float
+    peak_mb: float
+    trend_mb: float
+    trend_mb_per_hour: float
     threads: int
 
 
 def soak(minutes: float, folder: Path, tell: Callable[[float, float], None] = lambda done, mb: None) -> Soak:
-    """Stream for so long to an app with its data in `folder`. `tell` is told minutes and megabytes."""
+    """Stream to an app with its data in `folder`. `tell` is called with minutes and megabytes."""
     app = RunningApp(folder / "log", VIBECHECK_DATA=str(folder / "data"), VIBECHECK_MODEL="embedded")
     try:
         app.ready()
@@ -78,13 +78,13 @@ def _stream(page: Page, app: RunningApp, seconds: float, tell: Callable[[float, 
     process = psutil.Process(app.pid)
     began = next_check = time.monotonic()
     frames = -frame.evaluate(FRAMES)
-    times, megabytes, checks, broke_off, last = [], [], 0, 0, 0
+    times, megabytes, checks, disconnects, last = [], [], 0, 0, 0
     while (now := time.monotonic() - began) < seconds:
         times.append(now)
         megabytes.append(process.memory_info().rss / (1 << 20))
         tell(now / 60, megabytes[-1])
         if frame.get_by_role("button", name="START").count():
-            frame, broke_off = _start(page), broke_off + 1  # a new element, which counts from nought
+            frame, disconnects = _start(page), disconnects + 1  # a new element, which counts from zero
             frames += last
         last = frame.evaluate(FRAMES) if frame.locator("video").count() else 0
         check, again = (page.get_by_role("button", name=name) for name in ("Check my vibe", "Check again"))
@@ -102,12 +102,12 @@ def _stream(page: Page, app: RunningApp, seconds: float, tell: Callable[[float, 
     return Soak(
         minutes=took / 60,
         checks=checks,
-        broke_off=broke_off,
-        frames_back=frames / took,
-        resident_mb=statistics.median(mb for _, mb in warm),
-        highest_mb=max(megabytes),
-        grown_mb=slope * (1 - WARM_UP) * seconds,
-        grown_mb_an_hour=slope * 3600,
+        disconnects=disconnects,
+        fps_received=frames / took,
+        median_mb=statistics.median(mb for _, mb in warm),
+        peak_mb=max(megabytes),
+        trend_mb=slope * (1 - WARM_UP) * seconds,
+        trend_mb_per_hour=slope * 3600,
         threads=process.num_threads(),
     )
 

@@ -1,4 +1,4 @@
-"""From `streamlit run` to a page that can be used, and what the app holds then, with a limit or without."""
+"""Time from `streamlit run` to a usable page, and resident memory, with and without a memory limit."""
 
 import asyncio
 import os
@@ -22,9 +22,9 @@ STREAMED = 6.0  # s
 
 
 def run(vit: Path | None = None) -> list[dict]:
-    """The embedded model, started twice (the second is the warm one); then a ViT-B/16 in 8 bits in 1 GB.
+    """The embedded model, started twice (the second is warm); then an int8 ViT-B/16 in 1 GB.
 
-    `vit` is the folder of one (`inference --keep FOLDER` makes it); without it that part is left out.
+    `vit` is its folder (made by `inference --keep FOLDER`); without it that row is left out.
     """
     recordings = encodings((15,))
     rows = []
@@ -37,7 +37,7 @@ def run(vit: Path | None = None) -> list[dict]:
             start = time.perf_counter()
             with closing(Registry.open(Settings(data=app.data))) as registry:
                 install(registry, app.data, vit, "vit")
-            row = _row(f"ViT-B/16 int8, 1 GB by {kind}", app, start, recordings, "vit")
+            row = _row(f"ViT-B/16 int8, 1 GB ({kind})", app, start, recordings, "vit")
             rows.append(row | {"healthy_s": None, "usable_s": None})
     return rows
 
@@ -49,19 +49,19 @@ def _row(
     recordings: Mapping[int, Sequence[bytes]],
     version: str = "",
 ) -> dict:
-    """What happened to one app: when it answered, when its page could be used (and after how
-    many seconds of a core), what it held. `ends` says whether it was still there at last.
+    """One app: seconds until its health check answers and until its page is usable, CPU seconds until then,
+    and resident memory. `status` is `running`, `killed`, or the error.
     """
     row: dict = {"start": name, "healthy_s": time.perf_counter() - start}
-    row |= dict.fromkeys(("usable_s", "core_s", "idle_mb", "streaming_mb"))
+    row |= dict.fromkeys(("usable_s", "cpu_s", "idle_mb", "streaming_mb"))
     try:
         row |= asyncio.run(_use(app, start, recordings, version))
-        ends = "runs"
+        status = "running"
     except (OSError, RuntimeError, TimeoutError) as error:
-        ends = f"{type(error).__name__}: {error}"
+        status = f"{type(error).__name__}: {error}"
     if app.process.poll() is not None:
-        ends = "was killed"
-    return row | {"ends": ends}
+        status = "killed"
+    return row | {"status": status}
 
 
 async def _use(
@@ -81,7 +81,7 @@ async def _use(
         while time.monotonic() < end:
             most = max(most, app.used().resident_mb)
             await asyncio.sleep(0.25)
-        return {"usable_s": usable, "core_s": core, "idle_mb": idle, "streaming_mb": most}
+        return {"usable_s": usable, "cpu_s": core, "idle_mb": idle, "streaming_mb": most}
 
 
 async def _until_it_runs(app: RunningApp, version: str) -> None:

@@ -1,4 +1,4 @@
-"""The records at size: how long the dashboard's data takes, and what it costs in memory."""
+"""Time and memory of the dashboard's data on a large database."""
 
 import json
 import tempfile
@@ -22,12 +22,12 @@ MB = 1_000_000
 
 @dataclass(frozen=True)
 class Measured:
-    """One step: seconds by the clock, seconds of a core, and how much the process grew since it began."""
+    """One step: wall time, CPU time, and growth of resident memory since the process started."""
 
     step: str
     wall_s: float
     cpu_s: float
-    grown_mb: float
+    rss_growth_mb: float
 
 
 def run(predictions: int, folder: Path | None) -> list[dict]:
@@ -43,7 +43,7 @@ def run(predictions: int, folder: Path | None) -> list[dict]:
 
 
 def measure(file: Path) -> list[Measured]:
-    """What the dashboard's page asks and computes: first of a new process, then after other filters."""
+    """What the dashboard queries and computes: first in a new process, then with other filters."""
     from vibecheck.records.db.connect import open_database
 
     engine = open_database(f"sqlite:///{file}")
@@ -58,22 +58,22 @@ def measure(file: Path) -> list[Measured]:
         rows.append(Measured(step, time.perf_counter() - wall, time.process_time() - cpu, grown))
 
     def cold() -> None:
-        standing(engine)
+        model_status(engine)
         page(engine, "all")
 
-    timed("all, cold, with imports", cold)
+    timed("all time, cold (with imports)", cold)
     timed("this week", lambda: page(engine, "week"))
     timed("4 weeks", lambda: page(engine, "4 weeks"))
     timed("12 weeks, one model", lambda: page(engine, "12 weeks", "demo-3"))
-    timed("all, one source", lambda: page(engine, "all", None, "live"))
-    timed("where the models stand", lambda: standing(engine))
+    timed("all time, one source", lambda: page(engine, "all", None, "live"))
+    timed("model status", lambda: model_status(engine))
     return rows
 
 
 def page(engine: "Engine", period: str, model: str | None = None, source: str | None = None) -> None:
-    """Everything of the page but Streamlit: counting, statistics, words, charts as JSON, the pictures' ids.
+    """Everything on the page except Streamlit: queries, statistics, text, charts as JSON, picture ids.
 
-    Where the models stand does not depend on the filters, and the page keeps it for a minute.
+    The model status does not depend on the filters, and the page caches it for a minute.
     """
     from vibecheck.analytics import charts, markup, time_charts
     from vibecheck.analytics.overview import compute_overview
@@ -97,7 +97,7 @@ def page(engine: "Engine", period: str, model: str | None = None, source: str | 
     markup.slice_rows(found.slices)
 
 
-def standing(engine: "Engine") -> None:
+def model_status(engine: "Engine") -> None:
     from vibecheck.analytics.overview import compute_model_status
     from vibecheck.records.labels.trainable import TrainableLabels
     from vibecheck.records.stats.queries import StatisticsQueries

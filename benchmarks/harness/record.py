@@ -1,4 +1,4 @@
-"""Writes what was measured into benchmarks/README.md, with the machine, the day and the commit."""
+"""Writes results into benchmarks/README.md, with the machine, date, commit and load."""
 
 import os
 import platform
@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def write(name: str, rows: Sequence[dict], file: Path = README) -> None:
-    """Put a table of the rows between `<!-- name -->` and `<!-- /name -->`, a row a line.
+    """Write a table of the rows between `<!-- name -->` and `<!-- /name -->`.
 
-    Raises LookupError where the file has no such place.
+    Raises LookupError if the file lacks these markers.
     """
     text = file.read_text(encoding="utf-8")
     place = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
@@ -30,7 +30,7 @@ def write(name: str, rows: Sequence[dict], file: Path = README) -> None:
 
 
 def table(rows: Sequence[dict]) -> str:
-    """Markdown: the keys as heads, a line for each row."""
+    """A Markdown table: the keys as headings, a line for each row."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [" | ".join(name.replace("_", " ") for name in names), " | ".join("---" for _ in names)]
     lines += [" | ".join(_cell(row.get(name)) for name in names) for row in rows]
@@ -38,18 +38,18 @@ def table(rows: Sequence[dict]) -> str:
 
 
 def circumstances() -> str:
-    """On which machine, when, at which commit, and how busy the machine was with other work."""
+    """Machine, date, commit and load average."""
     memory = psutil.virtual_memory().total / 2**30
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, "
         f"Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}, version {__version__}, "
-        f"commit {_commit()}; {busy:.1f} programs waited for each core at the end."
+        f"commit {_commit()}; load average {busy:.1f} per core."
     )
 
 
 def _commit() -> str:
-    """The commit that is checked out, with a + where files differ from it."""
+    """The commit that is checked out, with a + if files differ from it."""
     command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
     try:
         answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

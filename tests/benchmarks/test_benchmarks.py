@@ -11,8 +11,8 @@ from vibecheck.vision.classifier import EMBEDDED
 
 def test_dashboard_benchmark_measures_each_step(tmp_path):
     rows = run(300, tmp_path)
-    assert rows[0]["step"].startswith("all, cold") and len(rows) == 6
-    assert all(row["cpu_s"] > 0 and row["grown_mb"] > 0 for row in rows)
+    assert rows[0]["step"].startswith("all time, cold") and len(rows) == 6
+    assert all(row["cpu_s"] > 0 and row["rss_growth_mb"] > 0 for row in rows)
     assert run(300, tmp_path)[0]["step"] == rows[0]["step"], "what is there is measured again"
 
 
@@ -23,14 +23,14 @@ def test_noise_benchmark_promotes_nothing():
 
 def test_vibe_check_benchmark_measures_with_and_without_a_shadow_model():
     without, beside = shadow.run(EMBEDDED, 2, blocks=2, every=0.6)
-    assert (without["read"], beside["presses"]) == (0, 2) and beside["read"] > 0
+    assert (without["shadow readings"], beside["vibe checks"]) == (0, 2) and beside["shadow readings"] > 0
     assert 0 < without["median ms"] <= without["p95 ms"]
 
 
 def test_growth_benchmark_measures_each_size(tmp_path):
     rows = growth.run([100, 300], postgres="postgresql+psycopg://nobody@127.0.0.1:9/none")
     assert [(row["database"], row["vibe_checks"]) for row in rows] == [("SQLite", 100), ("SQLite", 300)]
-    assert all(row["checks_a_second"] > 0 and row["dashboard_all_ms"] > 0 for row in rows)
+    assert all(row["checks_per_s"] > 0 and row["dashboard_all_ms"] > 0 for row in rows)
 
 
 def test_recordings_at_every_rate_have_the_same_length():
@@ -45,10 +45,10 @@ def test_many_visitors_benchmark_counts_readings_and_leaves_few_threads(monkeypa
     monkeypatch.setattr(many, "REMEMBERED", 1)
     monkeypatch.setattr(many, "COLLECT_EVERY", 0.0)
     here, gone = many.run([2], seconds=2, joins=2, fps=5)
-    assert here["visitors"] == 2 and here["frames_sent"] > 0
-    assert here["readings"] > 0 and 0 < here["fairness"] <= 1
-    assert here["core_share"] > 0
-    assert gone["visitors"] == 2 and gone["threads_left"] <= 5
+    assert here["visitors"] == 2 and here["frames_sent_per_s"] > 0
+    assert here["readings_per_s"] > 0 and 0 < here["fairness"] <= 1
+    assert here["cores_per_visitor"] > 0
+    assert gone["visitors"] == 2 and gone["threads_leaked"] <= 5
 
 
 def test_figures_are_written_into_their_section_of_the_readme(tmp_path):

@@ -11,8 +11,8 @@ from tests.analytics.test_calibration_fit import miscalibrated
 def test_calibration_benchmark_shows_overconfidence_only_without_calibration():
     said, truth = miscalibrated(3000, 2.5, 20)
     row = _deployment(Answers("planted", said, truth, np.ones(3000)), MIXES[0], 1)
-    assert row["without"] > 0.2 and row["after 200"] < 0.06
-    assert row["after 50"] < row["without"] and row["taken over"] == "1 of 1"
+    assert row["as shipped"] > 0.2 and row["200 audits"] < 0.06
+    assert row["50 audits"] < row["as shipped"] and row["adopted"] == "1 of 1"
 
 
 @pytest.mark.quick

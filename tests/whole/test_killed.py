@@ -7,8 +7,8 @@ from benchmarks.crash import Shown, crash
 
 def test_results_shown_to_visitors_are_stored_once_and_whole_after_a_kill(tmp_path):
     found = crash(2, seed=4, folder=tmp_path)
-    assert found.shown > 0 and found.stored >= found.shown
-    assert (found.lost, found.altered, found.twice, found.half_written, found.unserved) == (
+    assert found.ids_shown > 0 and found.stored >= found.ids_shown
+    assert (found.lost, found.altered, found.duplicated, found.partial, found.not_served) == (
         [],
         [],
         [],
