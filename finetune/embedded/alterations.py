@@ -16,14 +16,14 @@ def _scaled(picture: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(picture, (side, side), interpolation=how)
 
 
-def _turned(degrees: float) -> Alteration:
-    def turn(picture: np.ndarray) -> np.ndarray:
+def _rotated(degrees: float) -> Alteration:
+    def rotate(picture: np.ndarray) -> np.ndarray:
         side = picture.shape[0]
         centre = ((side - 1) / 2, (side - 1) / 2)
         matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
         return cv2.warpAffine(picture, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
 
-    return turn
+    return rotate
 
 
 def _box(times: float) -> Alteration:
@@ -61,8 +61,8 @@ ALTERATIONS: dict[str, Alteration] = {
     "unaltered": lambda picture: picture,
     "40% darker": _coloured(0.6, 0.6, 0.6),
     "blurred by 1.5 px": lambda picture: cv2.GaussianBlur(picture, (0, 0), 1.5),
-    "rotated 20° left": _turned(20),
-    "rotated 20° right": _turned(-20),
+    "rotated 20° left": _rotated(20),
+    "rotated 20° right": _rotated(-20),
     "JPEG quality 30": _compressed(30),
     "24 px, upscaled": lambda picture: _scaled(_scaled(picture, 24), picture.shape[0]),
     "box 15% wider": _box(1.15),

@@ -43,7 +43,7 @@ def test_a_wider_box_shows_the_face_smaller_and_a_tighter_one_larger():
 def test_turned_left_is_the_mirror_of_turned_right():
     disc = np.zeros((48, 48, 3), np.uint8)
     cv2.line(disc, (24, 4), (24, 20), (255, 255, 255), 3)
-    left, right = (ALTERATIONS[f"turned 20° {side}"](disc) for side in ("left", "right"))
+    left, right = (ALTERATIONS[f"rotated 20° {side}"](disc) for side in ("left", "right"))
     assert left[:24, :24].mean() > left[:24, 24:].mean()
     assert np.abs(left[:, ::-1].astype(float) - right).mean() < 5
 

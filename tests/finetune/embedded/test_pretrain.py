@@ -322,9 +322,9 @@ def test_evaluate_tells_how_altered_faces_are_read(ferplus, trained):
     out, _ = trained
     arguments = ("evaluate", "--model", out, "--data", ferplus / "test.parquet", "--alter")
     rows = json.loads(finetune(*arguments, "--json").stdout)["altered"]
-    assert set(rows) >= {"unaltered", "40% darker", "turned 20° left", "box 15% wider", "warm light"}
+    assert set(rows) >= {"unaltered", "40% darker", "rotated 20° left", "box 15% wider", "warm light"}
     assert all(set(row) == {"accuracy", "balanced_accuracy", "ece"} for row in rows.values())
-    assert rows["turned 20° left"]["ece"] != rows["unaltered"]["ece"]
+    assert rows["rotated 20° left"]["ece"] != rows["unaltered"]["ece"]
     assert "warm light" in finetune(*arguments).stdout
 
 
