@@ -2,13 +2,12 @@
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from finetune.embedded.recipe import BY_LABELS, BY_TEACHERS
+from finetune.embedded.recipe import PretrainRecipe
 from finetune.judging.judge_command import judge
 from finetune.train_command import fine_tune
 from vibecheck.cli.main import run
@@ -22,50 +21,45 @@ app.command()(judge)
 def pretrain(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
     out: Annotated[Path, typer.Option(help="Folder of the model; its name becomes the version.")],
-    muxspace: Annotated[
-        Path | None, typer.Option(help="Parquet file of muxspace's faces, to train on as well.")
-    ] = None,
-    teacher: Annotated[
-        list[Path] | None,
-        typer.Option(help="--out of a finished run, whose answers replace the labels; may be repeated."),
-    ] = None,
-    architecture: Annotated[str | None, typer.Option(help="resnet, slim or resnet18.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    side: Annotated[int | None, typer.Option(min=32, max=224, help="Side of the model's input, px.")] = None,
-    small_share: Annotated[float | None, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")] = None,
-    batch: Annotated[int | None, typer.Option(min=2, help="Faces in a batch.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="Factor of the learning rate.")] = None,
+    architecture: Annotated[
+        str, typer.Option(help="resnet, slim or resnet18.")
+    ] = PretrainRecipe.architecture,
+    epochs: Annotated[int, typer.Option(min=1)] = PretrainRecipe.epochs,
+    side: Annotated[
+        int, typer.Option(min=32, max=224, help="Side of the model's input, px.")
+    ] = PretrainRecipe.side,
+    small_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")
+    ] = PretrainRecipe.small_share,
+    batch: Annotated[int, typer.Option(min=2, help="Faces in a batch.")] = PretrainRecipe.batch,
+    rate: Annotated[
+        float, typer.Option(min=0.001, help="Factor of the learning rate.")
+    ] = PretrainRecipe.rate,
     calm_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of epochs, at the end, with less augmentation.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same model.")] = None,
+        float, typer.Option(min=0, max=1, help="Share of epochs, at the end, with less augmentation.")
+    ] = PretrainRecipe.calm_share,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = PretrainRecipe.seed,
     minutes: Annotated[
         float, typer.Option(help="Stop after this many minutes; the same command resumes.")
     ] = math.inf,
 ) -> None:
     """Train a model like the embedded one on FER+ faces; prints a line of JSON after each epoch.
 
-    Defaults are in finetune/embedded/recipe.py: one recipe by labels, one with --teacher. Uses a GPU if there
-    is one. An interrupted run resumes from its checkpoint in --out.
+    Uses a GPU if there is one. An interrupted run resumes from its checkpoint in --out.
     """
     from finetune.embedded import ferplus
-    from finetune.embedded import muxspace as natural
     from finetune.embedded.pretrain import pretrain
     from finetune.progress import as_line
 
-    given: dict[str, Any] = {
-        "architecture": architecture,
-        "epochs": epochs,
-        "side": side,
-        "small_share": small_share,
-        "batch": batch,
-        "rate": rate,
-        "calm_share": calm_share,
-        "seed": seed,
-    }
-    recipe = replace(
-        BY_TEACHERS if teacher else BY_LABELS,
-        **{name: value for name, value in given.items() if value is not None},
+    recipe = PretrainRecipe(
+        architecture=architecture,
+        epochs=epochs,
+        side=side,
+        small_share=small_share,
+        batch=batch,
+        rate=rate,
+        calm_share=calm_share,
+        seed=seed,
     )
     done = pretrain(
         ferplus.read(data / "train.parquet"),
@@ -74,8 +68,6 @@ def pretrain(
         recipe,
         lambda event: typer.echo(as_line(event)),
         minutes,
-        natural.read(muxspace) if muxspace else None,
-        teacher or (),
     )
     if not done:
         typer.echo("Not finished yet: the same command resumes.", err=True)

@@ -77,34 +77,19 @@ class Faces:
 
 def read(path: Path) -> Faces:
     """One split. Raises VibeCheckError, naming the file and the column."""
-    advice = "Name a parquet file of FER+ faces with --data."
-    table = read_table(path, advice, "fer2013_label", "votes")
-    pictures = np.stack(pictures_in(table, path))
+    try:
+        table = pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise VibeCheckError(f"{path} is missing. Name a parquet file of FER+ faces with --data.") from error
+    except (OSError, ArrowException) as error:
+        raise VibeCheckError(f"{path} is not a parquet file: {error}") from error
+    if missing := {"image", "fer2013_label", "votes"} - set(table.columns):
+        raise VibeCheckError(f"{path} has no column {', '.join(sorted(missing))}.")
+    if unknown := set(table["fer2013_label"]) - set(NAMES):
+        raise VibeCheckError(f"{path} has labels that are not among the seven: {', '.join(sorted(unknown))}.")
+    pictures = np.stack([decode(image["bytes"], name=str(path))[..., 0] for image in table["image"]])
     votes = np.stack(table["votes"].to_list()).astype(np.int64)
     if votes.shape[1] != len(VOTES):
         raise VibeCheckError(f"{path} has {votes.shape[1]} votes a face; they have to be {len(VOTES)}.")
     label = np.array([NAMES.index(name) for name in table["fer2013_label"]])
     return Faces(pictures, votes, label)
-
-
-def read_table(path: Path, advice: str, label: str, other: str) -> pd.DataFrame:
-    """A parquet file with the columns `image`, `label` (names of the seven moods) and another.
-
-    Raises VibeCheckError, naming the file and the column; `advice` is what to do if the file is missing.
-    """
-    try:
-        table = pd.read_parquet(path)
-    except FileNotFoundError as error:
-        raise VibeCheckError(f"{path} is missing. {advice}") from error
-    except (OSError, ArrowException) as error:
-        raise VibeCheckError(f"{path} is not a parquet file: {error}") from error
-    if missing := {"image", label, other} - set(table.columns):
-        raise VibeCheckError(f"{path} has no column {', '.join(sorted(missing))}.")
-    if unknown := set(table[label]) - set(NAMES):
-        raise VibeCheckError(f"{path} has labels that are not among the seven: {', '.join(sorted(unknown))}.")
-    return table
-
-
-def pictures_in(table: pd.DataFrame, path: Path) -> list[np.ndarray]:
-    """The grey pictures (H x W uint8) of a table of `read_table`. Raises PictureError, naming the file."""
-    return [decode(image["bytes"], name=str(path))[..., 0] for image in table["image"]]

@@ -31,17 +31,12 @@ OUTPUTS = [f"{head} {name}" for head in ("votes", "label") for name in NAMES]
 
 
 def finish(
-    model: PreTrainedModel,
-    recipe: PretrainRecipe,
-    priors: np.ndarray,
-    valid: Faces,
-    out: Path,
-    origin: str,
+    model: PreTrainedModel, recipe: PretrainRecipe, priors: np.ndarray, valid: Faces, out: Path
 ) -> dict:
     """Write the model folder: weights, ONNX, and a manifest with a calibration that is fitted on `valid`.
 
-    `priors` is 2 x 7: the class prior that each head was trained under. `origin` goes into the manifest.
-    Temperature and class biases maximise the likelihood of the majority votes.
+    `priors` is 2 x 7: the class prior that each head was trained under. Temperature and class biases maximise
+    the likelihood of the majority votes.
     """
     clear = valid.truth >= 0
     share, strength = recipe.label_share, recipe.prior_strength
@@ -60,7 +55,7 @@ def finish(
     ).save_pretrained(out)
     manifest = Manifest(
         version=out.name,
-        origin=origin,
+        origin="trained on FER+ by python -m finetune pretrain",
         grey=True,
         crop_scale=CROP_SCALE,
         mirrored=recipe.mirrored,

@@ -1,4 +1,4 @@
-"""Trains the embedded model on FER+, and on muxspace if given, by their labels or by other networks' answers.
+"""Trains the embedded model on FER+.
 
 FER+ has two labels for each face: the votes of ten people, and FER2013's, with far more fear and disgust. The
 network has a head for each. The exponential moving average of the weights becomes the model folder (see
@@ -7,7 +7,7 @@ network has a head for each. The exponential moving average of the weights becom
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,6 @@ from finetune.embedded.architectures import build
 from finetune.embedded.ferplus import Faces
 from finetune.embedded.finishing import OUTPUTS, finish, logits_of, normal, pictures_of
 from finetune.embedded.recipe import PretrainRecipe
-from finetune.embedded.teachers import CHECKPOINT, Teachers
 from finetune.embedded.training_set import TrainingSet, training_set
 from finetune.metrics import report
 from finetune.training.augment import augment, mixed
@@ -30,6 +29,7 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
 from vibecheck.names.version_name import check_version_name
 
+CHECKPOINT = "checkpoint.pt"
 # The peak of the learning rate for a `rate` of 1, and the weight decay.
 PEAK_RATE, WEIGHT_DECAY = 0.1, 5e-4
 # The share of faces that is augmented in the last epochs.
@@ -43,18 +43,13 @@ def pretrain(
     recipe: PretrainRecipe,
     tell: Callable[[dict], None] = lambda event: None,
     minutes: float = math.inf,
-    muxspace: Faces | None = None,
-    teachers: Sequence[Path] = (),
 ) -> bool:
     """Train, and write the finished model folder into `out`; returns whether it is finished.
 
-    Training uses FER+ (`train`) and, if given, `muxspace`. The targets are the labels or, if `teachers` names
-    the folders of earlier runs, the mean answers of their networks to the same augmented picture (function
-    matching: Beyer et al. 2022, arXiv:2106.05237). Stops after the first epoch that ends later than `minutes`
-    after the beginning; another call with the same arguments resumes. `tell` gets a dict after each epoch,
-    and one at the end. On a CPU, the same recipe, data, machine and number of threads give the same model.
-    Raises VibeCheckError if the name of `out` cannot be a version's, if `out` holds a checkpoint of other
-    arguments, or if a teacher has no checkpoint.
+    Stops after the first epoch that ends later than `minutes` after the beginning; another call with the same
+    arguments resumes. `tell` gets a dict after each epoch, and one at the end. On a CPU, the same recipe,
+    data, machine and number of threads give the same model. Raises VibeCheckError if the name of `out` cannot
+    be a version's, or if `out` holds a checkpoint of other arguments.
     """
     began = time.monotonic()
     try:
@@ -63,8 +58,7 @@ def pretrain(
         raise VibeCheckError(f"The name of the folder --out becomes the version: {error}.") from error
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True  # pictures keep their size for a whole epoch
-    faces = training_set(train, muxspace, recipe)
-    run = _Run(recipe, faces, Teachers(teachers, device), device)
+    run = _Run(recipe, training_set(train, recipe.balance), device)
     out.mkdir(parents=True, exist_ok=True)
     first = run.resume(out / CHECKPOINT)
     for epoch in range(first, recipe.epochs):
@@ -86,20 +80,15 @@ def pretrain(
         )
         if elapsed > minutes * 60 and epoch + 1 < recipe.epochs:
             return False
-    data = "FER+ and muxspace" if muxspace else "FER+"
-    taught = f", with {len(teachers)} teacher{'s' * (len(teachers) > 1)}," if teachers else ""
-    origin = f"trained on {data}{taught} by python -m finetune pretrain"
-    tell(finish(run.average.module, recipe, run.priors, valid, out, origin))
+    tell(finish(run.average.module, recipe, run.priors, valid, out))
     return True
 
 
 class _Run:
     """The state of a run: model, average, optimiser, schedule, and `priors`: the last epoch's mean target."""
 
-    def __init__(
-        self, recipe: PretrainRecipe, faces: TrainingSet, teachers: Teachers, device: torch.device
-    ) -> None:
-        self.recipe, self.device, self.teachers = recipe, device, teachers
+    def __init__(self, recipe: PretrainRecipe, faces: TrainingSet, device: torch.device) -> None:
+        self.recipe, self.device = recipe, device
         self._scaled_to = lru_cache(maxsize=1)(faces.scaled_to)  # the side changes once at most
         self.steps = len(faces) // recipe.batch
         if self.steps == 0:
@@ -108,7 +97,7 @@ class _Run:
         self.weights = torch.from_numpy(faces.weights)
         self.priors = np.full((2, len(NAMES)), 1 / len(NAMES))
         # What a checkpoint has to agree with.
-        self._about = asdict(recipe) | {"teachers": teachers.names, "faces": len(faces)}
+        self._about = asdict(recipe) | {"faces": len(faces)}
         torch.manual_seed(recipe.seed)
         model = build(recipe.architecture, OUTPUTS)
         self.model = model.to(device).to(memory_format=torch.channels_last)
@@ -144,8 +133,6 @@ class _Run:
             pictures = augment(everyone[batch].float() / 255, on_device, share)
             pictures, targets = mixed(pictures, self.targets[batch], mixup, on_device)
             inputs = normal(pictures)
-            if self.teachers.networks:
-                targets = self.teachers.answers(inputs)
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
                 logits = self.model(pixel_values=inputs).logits
             votes, label = logits.float().split(len(NAMES), dim=1)
@@ -178,7 +165,7 @@ class _Run:
         state = torch.load(path, map_location=self.device, weights_only=True)
         if state.get("about") != self._about:
             raise VibeCheckError(
-                f"{path} is of a run with another recipe, teachers or data. Name another --out, or delete it."
+                f"{path} is of a run with another recipe or other data. Name another --out, or delete it."
             )
         for part, saved in zip(self._parts, state["parts"], strict=True):
             part.load_state_dict(saved)

@@ -15,9 +15,6 @@ class PretrainRecipe:
     end without mosaics). `rate` scales the peak learning rate, which is reached after a tenth of the run. If
     `mirrored`, the model averages its logits over a face and its mirror image.
 
-    Of the faces of an epoch, `muxspace_share` come from muxspace if it is given, sampled with the balance
-    `muxspace_balance`.
-
     In the finished model, `label_share` is the weight of the label's head beside the votes', and
     `prior_strength` (0 to 1) how far the class prior of training is divided out of the answers.
     """
@@ -36,13 +33,5 @@ class PretrainRecipe:
     mirrored: bool = True
     rate: float = 1.0
     seed: int = 1
-    muxspace_share: float = 0.3
-    muxspace_balance: float = 0.25
     label_share: float = 0.1
     prior_strength: float = 0.8
-
-
-BY_LABELS = PretrainRecipe()
-# For training with teachers. All epochs use full-size pictures, on which the teachers are most accurate. Rare
-# expressions are drawn more often, which amplifies no wrong labels here.
-BY_TEACHERS = PretrainRecipe(small_share=0.0, balance=0.5, muxspace_balance=0.5)

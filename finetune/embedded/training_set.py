@@ -7,18 +7,14 @@ import torch
 
 from finetune.embedded.ferplus import COLUMNS, Faces
 from finetune.embedded.finishing import pictures_of, scaled
-from finetune.embedded.recipe import PretrainRecipe
 from vibecheck.emotions import NAMES
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """N faces with `targets` (N x 2 x 7) and sampling `weights` (N).
+    """N faces (N x 1 x S x S uint8) with `targets` (N x 2 x 7) and sampling `weights` (N)."""
 
-    `pictures` has one tensor (n x 1 x S x S uint8) for each source; N is the sum of n.
-    """
-
-    pictures: tuple[torch.Tensor, ...]
+    pictures: torch.Tensor
     targets: np.ndarray
     weights: np.ndarray
 
@@ -27,28 +23,16 @@ class TrainingSet:
 
     def scaled_to(self, side: int, device: torch.device) -> torch.Tensor:
         """The faces, N x 1 x side x side uint8, on the device."""
-        parts = [
-            (scaled(batch.to(device), side) * 255).round().to(torch.uint8)
-            for source in self.pictures
-            for batch in source.split(1024)
-        ]
-        return torch.cat(parts)
+        batches = self.pictures.split(1024)
+        return torch.cat([(scaled(each.to(device), side) * 255).round().to(torch.uint8) for each in batches])
 
 
-def training_set(ferplus: Faces, muxspace: Faces | None, recipe: PretrainRecipe) -> TrainingSet:
-    """The usable faces of FER+, and muxspace's if given."""
-    # At least half of the votes went to the seven.
-    seven = ferplus.votes[:, COLUMNS].sum(axis=1)
-    ferplus = ferplus.take(seven * 2 >= ferplus.votes.sum(axis=1))
-    targets = both_targets(ferplus)
-    weights = draw_weights(targets, recipe.balance)
-    if muxspace is None:
-        return TrainingSet((pictures_of(ferplus),), targets, weights)
-    more = both_targets(muxspace)
-    drawn = draw_weights(more, recipe.muxspace_balance)
-    drawn *= recipe.muxspace_share / (1 - recipe.muxspace_share) * weights.sum() / drawn.sum()
-    pictures = pictures_of(ferplus), pictures_of(muxspace)
-    return TrainingSet(pictures, np.concatenate([targets, more]), np.concatenate([weights, drawn]))
+def training_set(faces: Faces, balance: float) -> TrainingSet:
+    """The faces of which at least half of the votes went to the seven moods."""
+    seven = faces.votes[:, COLUMNS].sum(axis=1)
+    usable = faces.take(seven * 2 >= faces.votes.sum(axis=1))
+    targets = both_targets(usable)
+    return TrainingSet(pictures_of(usable), targets, draw_weights(targets, balance))
 
 
 def both_targets(faces: Faces) -> np.ndarray:
