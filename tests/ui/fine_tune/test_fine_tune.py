@@ -223,6 +223,8 @@ def test_missing_folder_is_named(store, page, tmp_path):
     assert "Name the folder" in said(test)
     test.text_input(key="ft-path").set_value("/nowhere/faces").run()
     assert "/nowhere/faces does not exist" in said(test)
+    test.text_input(key="ft-path").set_value("/" + 300 * "x").run()
+    assert not test.exception and "xxx does not exist or cannot be read" in said(test)
     test.text_input(key="ft-path").set_value(str(tmp_path)).run()
     assert not button(test, "ft-start").disabled
     test.text_input(key="ft-reference").set_value("/nowhere/else").run()

@@ -1,5 +1,6 @@
 """The card that starts a training run: base model, labels, and the estimate of time and memory."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, time
 from pathlib import Path
 
@@ -98,10 +99,9 @@ def _asked(base: str) -> tuple[RunRequest, str]:
             "Path on this machine", placeholder="/data/faces or /data/labels.csv", key="ft-path",
             help="A folder with one folder of pictures per mood, or a CSV file with columns path and label.",
         ).strip()  # fmt: skip
-        if not source:
-            problem = "Name the folder or file with the labels."
-        elif not Path(source).exists():
-            problem = f"{source} does not exist: name a folder or file on the machine that runs VibeCheck."
+        problem = "Name the folder or file with the labels."
+        if source:
+            problem = _missing(source, "a folder or file")
     since = st.date_input(
         "Vibe checks since", value=None, key="ft-since", format="YYYY-MM-DD",
         help="Empty: all of them. Old ones help too, unless cameras or people have changed. Days in UTC.",
@@ -119,9 +119,16 @@ def _asked(base: str) -> tuple[RunRequest, str]:
         help="A folder on this machine with one folder of pictures per mood. A challenger that loses more "
         "than a point on it is not promoted.",
     ).strip()  # fmt: skip
-    if reference and not Path(reference).exists():
-        problem = problem or f"{reference} does not exist: name a folder on the machine that runs VibeCheck."
+    if reference:
+        problem = problem or _missing(reference, "a folder")
     return RunRequest(base, source, since, epochs, reference or None), problem
+
+
+def _missing(path: str, what: str) -> str:
+    with suppress(OSError):  # a folder on the way may not be opened, or a name is too long
+        if Path(path).exists():
+            return ""
+    return f"{path} does not exist or cannot be read: name {what} on the machine that runs VibeCheck."
 
 
 def _suspects(count: int) -> None:
