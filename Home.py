@@ -15,7 +15,7 @@ if __name__ == "__main__":
     delete_my_data.follow_deletion()
     theme.headline("What's your vibe?", "Your face, your mood, a playlist.")
 
-    vibe_check.restore(consent.choice())
+    vibe_check.restore()
     stage, card = st.columns([1.55, 1], gap="small")
     with stage:
         shows = camera.stage()

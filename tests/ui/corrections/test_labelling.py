@@ -129,7 +129,7 @@ def test_last_label_of_a_page_leads_to_the_next_page(open_page, add, store):
 
 def test_correction_offers_to_keep_the_face_crop_still_in_memory(open_page, add, store, monkeypatch):
     held = HeldCrop()
-    monkeypatch.setattr(keep_later, "_held", lambda: held)
+    monkeypatch.setattr(keep_later, "held", lambda: held)
     made = add(kept=False)
     add(kept=False, minutes=-1)
     held.hold(Crop(made.id, face()))
@@ -269,7 +269,7 @@ def test_a_picture_that_is_damaged_or_gone_does_not_stop_the_page(open_page, sto
         store.add(a_prediction(visitor=ME, picture_kept=True, made_at=NOON - number * MINUTE), jpeg)
     next(iter(sorted(tmp_path.rglob("*.jpg"), key=lambda path: path.stat().st_size))).write_bytes(b"")
     page = open_page(PAGE_FILE)
-    assert "No picture was kept" in text(page) and not page.exception
+    assert "The picture cannot be read" in text(page) and not page.exception
 
 
 def test_records_that_cannot_be_opened_show_a_warning(open_page, monkeypatch, tmp_path):

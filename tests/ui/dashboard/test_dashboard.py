@@ -16,7 +16,7 @@ from tests.models.test_trials import audits
 from tests.records.examples import JPEG, a_prediction
 from tests.records.rows import add_labelled, engine_of
 from tests.ui.conftest import forget
-from tests.ui.examples import shares
+from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
 from vibecheck.models.registry import Registry
 from vibecheck.records import learned_calibration
@@ -235,7 +235,7 @@ def test_long_history_fills_every_card_and_filters_change_it(store, tmp_path):
 
 def test_a_picture_that_was_kept_is_shown(store):
     prediction = a_prediction(made_at=NOW, audit=True, picture_kept=True)
-    store.add(prediction, JPEG)
+    store.add(prediction, face())
     store.label(prediction.id, "sad", "audit", None, NOW)
     answered(store, 30, "happy")
     assert "data:image/jpeg;base64" in said(page())

@@ -96,7 +96,7 @@ def load_again() -> None:
 
     made = app.store().get(st.session_state.made)
     first = vibe_check.suggest(vibe_check.Result(made.mood, made, recorded=True), "match")
-    vibe_check.restore("numbers")
+    vibe_check.restore()
     st.session_state.reasons = [first.reason, vibe_check.playing().suggestion.reason]
 
 
@@ -119,7 +119,7 @@ def open_again() -> None:
 
     from vibecheck.ui.home import mood_card, vibe_check
 
-    vibe_check.restore("numbers")
+    vibe_check.restore()
     result = vibe_check.shown()
     st.session_state.shown = mood_card.shown(result)["mood"]
     st.session_state.brought_back = vibe_check.playing() is not None
@@ -150,8 +150,10 @@ def keep_more() -> None:
 
     from vibecheck.ui.home import vibe_check
 
-    vibe_check.restore("nothing")
-    vibe_check.restore("numbers")
+    st.session_state.keep = "nothing"
+    vibe_check.restore()
+    st.session_state.keep = "numbers"
+    vibe_check.restore()
     st.session_state.shown = vibe_check.shown()
 
 

@@ -4,7 +4,9 @@ from collections import Counter
 
 import pytest
 
+from tests.records.examples import a_prediction
 from tests.ui.conftest import COOKIE, ME, ROOT
+from tests.ui.examples import face
 from tests.whole.conftest import photo
 from vibecheck import check
 from vibecheck.records.values import hash_of
@@ -67,3 +69,14 @@ def test_a_vibe_check_that_is_made_during_a_deletion_is_deleted(
     assert not page.exception
     assert app.store().count() == 0 and page.session_state["result"] is None
     assert hash_of(visitors().current(COOKIE)) != ME
+
+
+def test_deletion_removes_the_thumbnails_that_the_session_has_cached(store, open_page):
+    kept = a_prediction(visitor=ME, picture_kept=True)
+    store.add(kept, face())
+    page = open_page("pages/1_Corrections.py")
+    assert list(page.session_state["thumbnails"]) == [kept.id]
+    store.forget_visitor(ME, kept.made_at)  # in another tab
+    visitors().replace(COOKIE)
+    page.run()
+    assert "thumbnails" not in page.session_state

@@ -9,7 +9,7 @@ from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.pages import Filters
-from vibecheck.records.values import CANT_TELL, QUEUES, Cursor, Feedback
+from vibecheck.records.values import CANT_TELL, QUEUES, Cursor, Feedback, Prediction
 from vibecheck.ui.corrections import labellers, thumbnails
 from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.corrections.filters import chosen_filters
@@ -136,8 +136,7 @@ def _to_label(view: str, shown: Batch) -> None:
     # Laid out by the style sheet: two columns, on a phone with the buttons below both.
     with st.container(key="label-layout"):
         with st.container():
-            title = "A face to label" if blind else f"A face that looks {BY_NAME[prediction.mood].adjective}"
-            face_pictures.large(face_pictures.data_uri(prediction.id, face_pictures.SIDE), title)
+            _face(prediction, blind)
         with st.container():
             if blind:
                 theme.heading("What does this face show?")
@@ -152,16 +151,25 @@ def _to_label(view: str, shown: Batch) -> None:
                     theme.quiet(_said(given, current))
 
 
+def _face(prediction: Prediction, blind: bool) -> None:
+    src = face_pictures.data_uri(prediction.id, face_pictures.SIDE) if prediction.picture_kept else ""
+    if not src:
+        says = "The picture cannot be read." if prediction.picture_kept else "No picture was kept."
+    else:
+        says = "A face to label" if blind else f"A face that looks {BY_NAME[prediction.mood].adjective}"
+    face_pictures.large(src, says)
+
+
 def _ask_to_keep() -> None:
     """Ask whether the face crop of a vibe check that this session corrected may be kept.
 
     It does not depend on the picture shown, since the page moves on after a label.
     """
-    waiting = keep_later.waiting()
-    if waiting is None:
+    crop = keep_later.held().crop
+    if crop is None:
         return
     with suppress(UnknownPrediction):  # deleted meanwhile
-        found = session.look_up(waiting)
+        found = session.look_up(crop.prediction_id)
         keep_later.ask(found.prediction, found.label.label if found.label else None)
 
 

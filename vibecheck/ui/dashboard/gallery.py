@@ -74,11 +74,6 @@ def _tile(example: Example) -> None:
 
 
 def _face(prediction_id: str, emoji: str) -> str:
-    try:
-        picture = app.store().picture(prediction_id)
-    except RecordsError:
-        picture = None  # deleted meanwhile, or the storage cannot be reached: the trace says which
-    if picture is None:
-        return f'<div class="vcd-face vc-emoji" role="img" aria-label="No picture was kept">{emoji}</div>'
-    src = face_pictures.as_data(picture)
-    return f'<img class="vcd-face" alt="The face of {prediction_id[:6]}" src="{src}">'
+    if src := face_pictures.thumbnail(prediction_id):
+        return f'<img class="vcd-face" alt="The face of {prediction_id[:6]}" src="{src}">'
+    return f'<div class="vcd-face vc-emoji" role="img" aria-label="No picture">{emoji}</div>'

@@ -51,7 +51,8 @@ def _dialog(prediction_id: str) -> None:
     seen, known = st.columns([1, 1.2], gap="medium")
     with seen:
         if picture is None:
-            theme.quiet(f"Its picture was {'deleted' if prediction.picture_kept else 'not kept'}.")
+            gone = "is not in the picture storage" if prediction.picture_kept else "was not kept"
+            theme.quiet(f"Its picture {gone}.")
         else:
             face_pictures.large(face_pictures.as_data(picture), "The face that was read")
         _quality(prediction)
@@ -60,7 +61,9 @@ def _dialog(prediction_id: str) -> None:
         _listed("Playlists", [_play(each) for each in plays])
         _listed("Models trained on it", [", ".join(learned) or "None yet."])
     with known:
-        theme.mood_card(prediction.mood, prediction.confidence, prediction.probabilities)
+        theme.looks(prediction.mood)
+        theme.confidence(prediction.mood, prediction.confidence)
+        theme.bars(prediction.mood, prediction.probabilities)
         if readings:
             _listed("What each model read in this crop", [_reading(each) for each in readings])
     if address:
@@ -78,7 +81,7 @@ def _quality(prediction: Prediction) -> None:
         f"turned {quality.yaw:+.0f}° · tilted {quality.roll:+.0f}°"
     )
     for hint in quality.hints:
-        theme.hint(hint)
+        theme.quiet(hint)
 
 
 def _calibration(prediction: Prediction, known: Sequence[LearnedCalibration]) -> str:

@@ -12,7 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from vibecheck.analytics.clip_chart import clip_timeline
 from vibecheck.errors import PictureError, TooManyChecks
 from vibecheck.ui.access import upload_quota
-from vibecheck.ui.home import consent, live, vibe_check
+from vibecheck.ui.home import live, vibe_check
 from vibecheck.ui.shared import face_pictures, theme
 from vibecheck.video.clip import EVERY
 from vibecheck.vision import images
@@ -101,7 +101,7 @@ def _button(shown: Input, problem: DeltaGenerator) -> None:
 def check_live(number: int | None = None) -> None:
     """Check the vibe of the live video; `number` is that of the mark that it showed at the press."""
     with _telling():
-        vibe_check.check_moment(live.moment(number), consent.choice())
+        vibe_check.check_moment(live.moment(number))
 
 
 def _check_file(photo: UploadedFile, way: str, place: DeltaGenerator) -> None:
@@ -111,11 +111,11 @@ def _check_file(photo: UploadedFile, way: str, place: DeltaGenerator) -> None:
         if is_video_upload(data, photo.name):
             with video_slot(partial(place.info, WAITING_FOR_CLIP, icon=":material/hourglass_top:")):
                 seen = partial(place.progress, text="Reading the video…")
-                vibe_check.check_clip(data, photo.name, photo.file_id, consent.choice(), seen)
+                vibe_check.check_clip(data, photo.name, photo.file_id, seen)
         else:
             with decoding_slot(waiting=partial(place.info, WAITING, icon=":material/hourglass_top:")):
                 picture = images.decode(data, name=photo.name)
-                vibe_check.check_photo(picture, way, photo.file_id, consent.choice())
+                vibe_check.check_photo(picture, way, photo.file_id)
 
 
 @contextmanager

@@ -60,24 +60,9 @@ class HeldCrop:
 
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=HeldCrop.let_go)
-def _held() -> HeldCrop:
+def held() -> HeldCrop:
+    """The crop of this session's newest vibe check whose picture was not kept."""
     return HeldCrop()
-
-
-def hold(prediction: Prediction, jpeg: bytes) -> None:
-    """Hold the face crop (JPEG) of a vibe check whose picture was not kept."""
-    _held().hold(Crop(prediction.id, jpeg))
-
-
-def let_go() -> None:
-    """Drop the crop that is held."""
-    _held().let_go()
-
-
-def waiting() -> str | None:
-    """The id of the vibe check whose crop is held, if any."""
-    crop = _held().crop
-    return crop.prediction_id if crop else None
 
 
 def ask(prediction: Prediction, label: str | None) -> None:
@@ -87,7 +72,7 @@ def ask(prediction: Prediction, label: str | None) -> None:
         with place:
             theme.quiet("Your face crop is kept. Thank you. You can delete it on About.")
         return
-    crop = _held().crop
+    crop = held().crop
     corrected = label in NAMES and label != prediction.mood
     if crop is None or crop.prediction_id != prediction.id or not corrected:
         return
@@ -98,7 +83,7 @@ def ask(prediction: Prediction, label: str | None) -> None:
             with st.container(width="content"):
                 face_pictures.show(crop.jpeg, "crop", "The face crop")
             st.button("Keep it", key="keep_it", icon=":material/check:", on_click=once(_keep), args=(crop,))
-            st.button("No", key="keep_not", on_click=once(let_go))
+            st.button("No", key="keep_not", on_click=once(held().let_go))
         theme.quiet("Nothing else of the picture is kept. Without a yes it is deleted after ten minutes.")
         if problem := st.session_state.pop("keeping_problem", ""):
             st.warning(problem, icon="⚠️")
@@ -120,5 +105,5 @@ def _keep(crop: Crop) -> None:
         return
     with suppress(RecordsError):
         keep_question.count_agreed(app.store().notes)
-    let_go()
+    held().let_go()
     st.session_state.kept_later = crop.prediction_id

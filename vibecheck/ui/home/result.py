@@ -1,8 +1,6 @@
 """The card beside the stage: the mood, "Was this right?", and the music."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -35,7 +33,7 @@ def card(shows: Input) -> None:
             shows.playing,
             mood_card.HOW[shows.way] if shows.photo is None else mood_card.READY,
             result,
-            lambda number: _with_stage(camera.check_live, number),
+            _check,
             partial(vibe_check.answer, prediction) if prediction else None,
         )
     with question:
@@ -44,8 +42,8 @@ def card(shows: Input) -> None:
     if result is not None:
         with choices:
             _music(result)
-    with player:
-        _player()
+    if playing := vibe_check.playing():
+        player.iframe(playing.suggestion.playlist.embed_url, height=PLAYER_HEIGHT)
     with choices, st.container(horizontal=True, key="more"):
         if result is not None:
             _share(result)
@@ -53,10 +51,9 @@ def card(shows: Input) -> None:
             _pick()
 
 
-def _player() -> None:
-    playing = vibe_check.playing()
-    if playing is not None:
-        st.iframe(playing.suggestion.playlist.embed_url, height=PLAYER_HEIGHT)
+def _check(number: int) -> None:
+    camera.check_live(number)
+    st.session_state.redraw = True  # the stage, which is outside this fragment
 
 
 def _music(result: Result) -> None:
@@ -172,12 +169,6 @@ def _answers(prediction: Prediction, said: str, opened: str) -> None:
     )
 
 
-def _with_stage(change: Callable[..., None], *args: Any) -> None:
-    """Make a change that also affects the stage, which is outside this fragment."""
-    change(*args)
-    st.session_state.redraw = True
-
-
 def _open(opened: str) -> None:
     st.session_state[opened] = True
 
@@ -187,7 +178,8 @@ def _pick() -> None:
 
     def picked(name: str) -> None:
         st.session_state.moods = False  # closed
-        _with_stage(vibe_check.pick, name)
+        vibe_check.pick(name)
+        st.session_state.redraw = True
 
     with st.popover("Pick a mood yourself", type="tertiary", key="moods", on_change="rerun"):
         for name in NAMES:

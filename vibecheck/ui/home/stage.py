@@ -46,17 +46,13 @@ def _read(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-def frame_script() -> str:
-    """The script that runs in streamlit-webrtc's frame."""
+def page_script() -> str:
+    """The script of the component in the page, which holds the one that runs in streamlit-webrtc's frame."""
     parts = "\n".join(_read(f"stage_{part}.js") for part in PARTS)
     values = {"SENTENCES": SENTENCES, "NO_CAMERA": NO_CAMERA, "STYLE": _read("stage.css")}
     constants = "\n".join(f"const {name} = {json.dumps(value)};" for name, value in values.items())
-    return f"(() => {{ {constants}\n{parts} }})();"
-
-
-def page_script() -> str:
-    """The script of the component in the page."""
-    return f"const FRAME = {json.dumps(frame_script())};\n{_read('stage.js')}"
+    frame = f"(() => {{ {constants}\n{parts} }})();"
+    return f"const FRAME = {json.dumps(frame)};\n{_read('stage.js')}"
 
 
 _stage = st.components.v2.component("vibecheck_stage", js=page_script())

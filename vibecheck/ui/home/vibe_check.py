@@ -17,8 +17,8 @@ from vibecheck.music.recommender import Mode, Suggestion, why
 from vibecheck.music.spotify import Playlist
 from vibecheck.records.labels.pages import Filters
 from vibecheck.records.values import Feedback, Prediction
-from vibecheck.ui.home import keep_later
-from vibecheck.ui.home.consent import Keep
+from vibecheck.ui.home import consent, keep_later
+from vibecheck.ui.home.keep_later import Crop
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.visitor import visitor
@@ -87,16 +87,16 @@ class Playing:
     suggestion: Suggestion
 
 
-def check_photo(picture: np.ndarray, source: str, key: str, keep: Keep) -> None:
+def check_photo(picture: np.ndarray, source: str, key: str) -> None:
     """A vibe check of one picture (H x W x 3 uint8 RGB). Raises NoFace."""
     reading = app.live_model().reader.read_still(picture)
-    result = _checked(Moment.of(reading), source, keep)
+    result = _checked(Moment.of(reading), source)
     assert result.prediction is not None
     drawn = drawing.fitted(picture, reading.faces, Distribution.of(result.prediction.probabilities))
     _show(replace(result, photo=key, picture=encode_jpeg(drawn)))
 
 
-def check_clip(data: bytes, name: str, key: str, keep: Keep, seen: Callable[[float], object]) -> None:
+def check_clip(data: bytes, name: str, key: str, seen: Callable[[float], object]) -> None:
     """A vibe check of a video file, with its prevailing mood and the best face while that was shown.
 
     `seen` is called with the share that has been read, 0 to 1; what it raises ends the check. Raises
@@ -112,21 +112,21 @@ def check_clip(data: bytes, name: str, key: str, keep: Keep, seen: Callable[[flo
     if clip.damaged_at is not None:
         sentence += f" It is damaged or cut short after {clip.damaged_at:.0f} s."
     moods = tuple((each.at_s, each.mood) for each in readings)
-    _show(replace(_checked(moment, "video", keep), photo=key, timeline=Timeline(moods, sentence)))
+    _show(replace(_checked(moment, "video"), photo=key, timeline=Timeline(moods, sentence)))
 
 
-def check_moment(moment: Moment | None, keep: Keep) -> None:
+def check_moment(moment: Moment | None) -> None:
     """A vibe check of a moment of live video. Raises NoFace."""
-    _show(_checked(moment, "live", keep))
+    _show(_checked(moment, "live"))
 
 
 def pick(mood: str) -> None:
     """Show the music of a mood that the visitor picked; nothing is read, predicted or recorded."""
-    keep_later.let_go()
+    keep_later.held().let_go()
     _show(Result(mood))
 
 
-def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
+def _checked(moment: Moment | None, source: str) -> Result:
     """The prediction of a moment, recorded before anybody sees it, unless nothing may be kept.
 
     Raises NoFace or TooManyChecks.
@@ -139,10 +139,11 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
         now=datetime.now(UTC),
         audit_share=app.settings().audit_share,
     )
-    keep_later.let_go()  # of the previous result
+    keep_later.held().let_go()  # of the previous result
     crop, face_in_crop = best.kept()
     face = encode_jpeg(crop)
     unrecorded = Result(prediction.mood, prediction, hints=best.hints, faces=len(best.faces), face=face)
+    keep = consent.choice()
     if keep == "nothing":
         return unrecorded
     shadow = app.shadow_models()
@@ -164,7 +165,7 @@ def _checked(moment: Moment | None, source: str, keep: Keep) -> Result:
     if keep == "face" and not prediction.picture_kept:
         unrecorded = replace(unrecorded, problem=check.NO_ROOM)
     elif not prediction.picture_kept:
-        keep_later.hold(prediction, face)
+        keep_later.held().hold(Crop(prediction.id, face))
     return replace(unrecorded, prediction=prediction, recorded=True)
 
 
@@ -189,12 +190,12 @@ def close() -> None:
     st.session_state.result_open = False
 
 
-def restore(keep: Keep) -> None:
+def restore() -> None:
     """Restore this visitor's last result, once per session, after the page was reloaded."""
     if "result" in st.session_state:
         return
     st.session_state.result = None
-    if keep == "nothing":
+    if consent.choice() == "nothing":
         return
     try:
         since = datetime.now(UTC) - RECENT

@@ -11,7 +11,7 @@ from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.visitor import RENEW_COOKIE, become_another, visitor
 
 # What a session remembers of its vibe checks.
-REMEMBERED = ("result", "result_open", "playing", "note", "kept_later", "corrections")
+REMEMBERED = ("result", "result_open", "playing", "note", "kept_later", "corrections", "thumbnails")
 
 
 def delete_my_data() -> None:
@@ -27,7 +27,7 @@ def follow_deletion() -> None:
     """Forget what this session remembers, if its visitor has deleted their data in any tab."""
     now = visitor()
     if st.session_state.setdefault("remembered_of", now) != now:
-        keep_later.let_go()
+        keep_later.held().let_go()
         for key in REMEMBERED:
             st.session_state.pop(key, None)
         st.session_state.remembered_of = now

@@ -29,9 +29,9 @@ def data_uri(prediction_id: str, side: int) -> str:
 
 
 def thumbnail(prediction_id: str) -> str:
-    """The kept picture as a small data URI, which the session caches; empty if there is none to show."""
+    """The kept picture as a small data URI, or empty if there is none to show; the session caches either."""
     cached: dict[str, str] = st.session_state.setdefault("thumbnails", {})
-    if not cached.get(prediction_id):
+    if prediction_id not in cached:
         cached[prediction_id] = data_uri(prediction_id, THUMBNAIL)
         if len(cached) > MOST_CACHED:
             del cached[next(iter(cached))]
@@ -45,11 +45,10 @@ def show(jpeg: bytes, look: Literal["crop", "photo"], says: str) -> None:
 
 
 def large(src: str, says: str) -> None:
-    """One picture, or a placeholder if none was kept."""
+    """One picture and what screen readers say of it; without one, a placeholder with these words."""
+    inner = f'<span class="vc-emoji">🫥</span><span>{escape(says)}</span>'
     if src:
         inner = f'<img src="{src}" alt="{escape(says)}">'
-    else:
-        inner = '<span class="vc-emoji">🫥</span><span>No picture was kept.</span>'
     st.markdown(f'<div class="vc-face">{inner}</div>', unsafe_allow_html=True)
 
 

@@ -3,7 +3,7 @@
 It knows no records and computes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -30,11 +30,6 @@ def quiet(text: str) -> None:
     _markup(f'<div class="vc-quiet">{escape(text)}</div>')
 
 
-def hint(text: str) -> None:
-    """A hint for a better reading."""
-    _markup(f'<div class="vc-hint">{escape(text)}</div>')
-
-
 def intro(title: str, text: str) -> None:
     """The head of a page: its title, and one sentence."""
     st.title(title, anchor=False)
@@ -50,23 +45,6 @@ def linked(text: str, address: str, words: str) -> None:
     """A line of small, quiet text that ends in a link to `address`; `text` is shown as it is."""
     link = f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
     _markup(f'<p class="vc-quiet">{escape(text)} {link}</p>')
-
-
-def mood_card(mood: str, confidence: float, probabilities: tuple[float, ...]) -> None:
-    """The mood with its emoji, its confidence bar, and all seven probabilities in their fixed order."""
-    emotion = BY_NAME[mood]
-    rows = "".join(
-        _row(each.title, share, each.colour, each.name == mood)
-        for each, share in zip(EMOTIONS, probabilities, strict=True)
-    )
-    _markup(
-        '<div class="vc-mood">'
-        f'<span class="vc-emoji" role="img" aria-label="{emotion.headline}">'
-        f"{emotion.emoji}</span>"
-        f'<span class="name" style="color:{emotion.colour}">{emotion.headline}</span>'
-        f'<span class="vc-lead"><span>Confidence</span><span>{confidence:.0%}</span></span>'
-        f"{_bar(confidence, emotion.colour, 'Confidence')}{rows}</div>",
-    )
 
 
 def looks(mood: str) -> None:
@@ -89,6 +67,16 @@ def confidence(mood: str, share: float) -> None:
     words = f'<span class="vc-lead"><span>Confidence</span><span>{share:.0%}</span></span>'
     bar = _bar(share, BY_NAME[mood].colour, "Confidence")
     _markup(f'<div class="vc-sure">{words}{bar}</div>')
+
+
+def bars(mood: str, probabilities: Sequence[float]) -> None:
+    """All seven probabilities in their fixed order; that of `mood` stands out."""
+    rows = (
+        f'<span class="vc-row{" top" if each.name == mood else ""}"><span>{each.title}</span>'
+        f'{_bar(share, each.colour, each.title)}<span class="value">{share:.0%}</span></span>'
+        for each, share in zip(EMOTIONS, probabilities, strict=True)
+    )
+    _markup(f'<div class="vc-all">{"".join(rows)}</div>')
 
 
 def section(title: str, note: str = "") -> None:
@@ -132,13 +120,6 @@ def stop(error: RecordsError) -> NoReturn:
 
 def _markup(html: str) -> None:
     st.markdown(html, unsafe_allow_html=True)
-
-
-def _row(title: str, share: float, colour: str, top: bool) -> str:
-    return (
-        f'<span class="vc-row{" top" if top else ""}"><span>{title}</span>{_bar(share, colour, title)}'
-        f'<span class="value">{share:.0%}</span></span>'
-    )
 
 
 def _bar(share: float, colour: str, name: str) -> str:
