@@ -1,7 +1,7 @@
-"""python -m docs.lists: writes the table of settings, that of architectures, and the list of pages.
+"""python -m docs.lists: generates the tables of settings and architectures, and the list of pages.
 
-They are made from `vibecheck/settings.py`, from the models that the tests make, and from the first lines of
-each page. Tests compare.
+Sources are `vibecheck/settings.py`, the models that the tests build, and the first lines of each page. Tests
+check that the tables are current.
 """
 
 import re
@@ -15,8 +15,8 @@ INDEX = DOCS / "README.md"
 
 
 def settings_table() -> str:
-    """One row a setting: its name in the environment, its default, and what it is."""
-    rows = ["| setting | default | what it is |", "|---|---|---|"]
+    """One row per setting: its name in the environment, default and description."""
+    rows = ["| setting | default | description |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
         rows.append(f"| `{environment_name(name)}` | {default} | {field.description} |")
@@ -24,8 +24,8 @@ def settings_table() -> str:
 
 
 def list_of_pages() -> str:
-    """One row a page of docs/: its title, and the paragraph below it up to its first full stop."""
-    rows = ["| page | what is in it |", "|---|---|"]
+    """One row per page of docs/: its title, and the first sentence below it."""
+    rows = ["| page | content |", "|---|---|"]
     for page in sorted(set(DOCS.glob("*.md")) - {INDEX}):
         title, _, text = page.read_text(encoding="utf-8").partition("\n")
         paragraph = " ".join(text.strip().partition("\n\n")[0].split())
@@ -37,9 +37,9 @@ def list_of_pages() -> str:
 
 
 def architectures_table() -> str:
-    """One row an architecture that is tested: what of a face crop it sees, or why it cannot run."""
-    crops = {"whole": "the whole crop", "centre": "the crop's centre, as its image processor cuts it"}
-    rows = ["| architecture | `model_type` | runs | sees of a face crop |", "|---|---|---|---|"]
+    """One row per tested architecture: which part of a face crop is its input, or why it cannot run."""
+    crops = {"whole": "whole crop", "centre": "centre of the crop"}
+    rows = ["| architecture | `model_type` | runs | input |", "|---|---|---|---|"]
     for each in ARCHITECTURES:
         runs, sees = ("no: " + each.why, "–") if each.refused else ("yes", crops[each.crop])
         rows.append(f"| {each.name} | `{each.kind}` | {runs} | {sees} |")
@@ -47,7 +47,7 @@ def architectures_table() -> str:
 
 
 def write(page: Path, name: str, text: str) -> None:
-    """Puts the text between the comments `<!-- name -->` and `<!-- /name -->` of a page."""
+    """Writes `text` between the comments `<!-- name -->` and `<!-- /name -->` of a page."""
     before, start, rest = page.read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
     _, end, after = rest.partition(f"<!-- /{name} -->")
     if not (start and end):
