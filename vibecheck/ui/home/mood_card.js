@@ -17,30 +17,28 @@ function element(name, className, ...children) {
 }
 
 function bar(name) {
-  const fill = element("i", "");
-  const made = element("span", "vc-bar", fill);
+  const made = element("span", "vc-bar", element("i", ""));
   made.setAttribute("role", "meter");
   made.setAttribute("aria-label", name);
   made.setAttribute("aria-valuemin", "0");
   made.setAttribute("aria-valuemax", "100");
-  return (share, colour) => {
-    if (share === undefined) return made;
-    made.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-    fill.style.width = `${(share * 100).toFixed(2)}%`;
-    fill.style.backgroundColor = colour;
-    return made;
-  };
+  return made;
+}
+
+function fill(bar, share, colour) {
+  bar.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+  bar.firstChild.style.width = `${(share * 100).toFixed(2)}%`;
+  bar.firstChild.style.backgroundColor = colour;
 }
 
 const percent = (share) => `${Math.round(share * 100)}%`;
-const mostSure = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
 
 class Card {
   constructor(moods, texts) {
     this.moods = moods;
     this.texts = texts;
     this.byName = Object.fromEntries(moods.map((mood) => [mood.name, mood]));
-    this.number = -1; // of the mark that is shown
+    this.number = -1; // of the mark that is shown; negative if none is
     this.announced = "";
     this.announcedAt = 0;
     this.face = element("img", "vc-frozen");
@@ -54,7 +52,7 @@ class Card {
     this.confidence = bar("Confidence");
     this.rows = moods.map((mood) => {
       const row = { bar: bar(mood.title), value: element("span", "value") };
-      row.node = element("span", "vc-row", element("span", "", mood.title), row.bar(), row.value);
+      row.node = element("span", "vc-row", element("span", "", mood.title), row.bar, row.value);
       return row;
     });
     this.seven = element("details", "vc-seven", element("summary", "", "All seven"));
@@ -64,9 +62,8 @@ class Card {
     this.says = element("div", "vc-says");
     this.says.setAttribute("role", "status");
     const head = element("div", "vc-head", this.face, element("div", "", this.lead, this.name), this.emoji);
-    const open = element("div", "vc-all");
-    this.open = open;
-    this.node = element("section", "vc-mood", head, this.confidence(), this.words, open, this.seven, this.hint,
+    this.open = element("div", "vc-all");
+    this.node = element("section", "vc-mood", head, this.confidence, this.words, this.open, this.seven, this.hint,
       this.details, this.says);
     this.node.setAttribute("aria-label", "Mood");
   }
@@ -79,14 +76,15 @@ class Card {
     this.node.classList.toggle("result", !live);
   }
 
-  headline(title, emoji, parts, colour) {
+  // `parts` of the headline are texts with their colours.
+  headline(emoji, parts, colour) {
     if (this.emoji.textContent !== emoji) {
       this.emoji.textContent = emoji;
       this.emoji.style.animationName = "none";
       void this.emoji.offsetWidth; // restarts the animation: the page is laid out without it first
       this.emoji.style.animationName = "";
     }
-    if (this.name.textContent !== title) {
+    if (this.name.textContent !== parts.map(([text]) => text).join("")) {
       this.name.replaceChildren(
         ...parts.map(([text, own]) => {
           const part = element("span", "", text);
@@ -102,7 +100,7 @@ class Card {
   bars(probabilities, mood) {
     this.rows.forEach((row, i) => {
       const share = probabilities[i] ?? 0;
-      row.bar(share, this.moods[i].colour);
+      fill(row.bar, share, this.moods[i].colour);
       row.value.textContent = percent(share);
       row.node.classList.toggle("top", this.moods[i].name === mood);
     });
@@ -111,20 +109,20 @@ class Card {
   mood({ mood, runner_up, clear, probabilities }) {
     const [first, second] = [this.byName[mood], this.byName[runner_up]];
     const share = Math.max(...probabilities);
-    if (clear) this.headline(first.headline, first.emoji, [[first.headline, first.colour]], first.colour);
+    if (clear) this.headline(first.emoji, [[first.headline, first.colour]], first.colour);
     else {
       const parts = [["Hard to tell: "], [first.adjective, first.colour], [" or "], [second.adjective, second.colour], ["?"]];
-      this.headline(parts.map(([text]) => text).join(""), "🤔", parts, first.colour);
+      this.headline("🤔", parts, first.colour);
     }
-    this.confidence(share, this.colour);
+    fill(this.confidence, share, this.colour);
     this.words.textContent =
       `${percent(share)} sure · next: ${second.adjective} ${percent(probabilities[this.moods.indexOf(second)])}`;
     this.bars(probabilities, mood);
   }
 
   empty(emoji, title, text) {
-    this.headline(title, emoji, [[title, EMPTY]], EMPTY);
-    this.confidence(0, "#2A3040");
+    this.headline(emoji, [[title, EMPTY]], EMPTY);
+    fill(this.confidence, 0, EMPTY);
     this.words.textContent = text;
     this.bars([], "");
   }
@@ -145,7 +143,6 @@ class Card {
   live(mark) {
     this.node.classList.remove("late");
     this.expect(mark.keep);
-    this.seen = true;
     this.number = mark.number;
     if (mark.probabilities.length) {
       this.mood(mark);
@@ -177,8 +174,7 @@ class Card {
     clearTimeout(this.late);
     clearTimeout(this.later);
     this.node.classList.remove("late");
-    this.seen = false;
-    this.number = -1; // none is shown
+    this.number = -1;
   }
 
   result({ label, mood, face, probabilities, clear, runner_up, hint }) {
@@ -187,13 +183,13 @@ class Card {
     this.face.hidden = !face;
     if (face) this.face.src = face;
     const read = Boolean(probabilities);
-    this.confidence().hidden = this.words.hidden = this.seven.hidden = !read;
+    this.confidence.hidden = this.words.hidden = this.seven.hidden = !read;
     const unclear = read && !clear;
-    const top = read ? this.moods[mostSure(probabilities)] : null;
+    const top = read ? this.moods[probabilities.indexOf(Math.max(...probabilities))] : null;
     if (read) this.mood({ mood: top.name, runner_up, clear, probabilities });
     if (!unclear) {
       const shown = this.byName[mood]; // what the visitor said, if they did
-      this.headline(shown.headline, shown.emoji, [[shown.headline, shown.colour]], shown.colour);
+      this.headline(shown.emoji, [[shown.headline, shown.colour]], shown.colour);
       if (read && top.name !== mood) this.words.prepend(`Read as ${top.adjective}, `);
     }
     this.lead.textContent = unclear ? "" : label;
@@ -237,13 +233,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     card.lead.textContent = "";
     card.face.hidden = true;
     card.words.hidden = false;
-    card.open.hidden = card.confidence().hidden = !data.playing;
+    card.open.hidden = card.confidence.hidden = !data.playing;
     if (!data.playing) {
       card.stop();
       card.empty("🎧", data.texts.before, data.texts.how);
       card.hint.textContent = "\u00a0";
       card.details.hidden = true;
-    } else if (!card.seen) {
+    } else if (card.number < 0) {
       card.empty("👀", data.texts.looking, data.texts.look);
       card.expect(FIRST);
     }
@@ -256,12 +252,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   card.shown = key;
 
   card.unlisten?.(); // those of the previous run
-  const goOn = () => {
+  const resume = () => {
     clearTimeout(card.unanswered);
     if (card.checking && live && data.playing) card.expect(1);
     card.checking = false;
   };
-  goOn();
+  resume();
   const heard = ({ detail }) => {
     if (live && data.playing && !card.checking) card.live(detail);
   };
@@ -294,16 +290,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (card.checking) return;
     setTriggerValue("checked", card.node.classList.contains("late") ? -1 : card.number);
     card.checking = true; // until the app draws the card again
-    card.unanswered = setTimeout(goOn, ANSWERED); // the press may be lost with the page's connection
-  };
-  const stopped = () => {
-    if (live) card.stop();
+    card.unanswered = setTimeout(resume, ANSWERED); // the press may be lost with the page's connection
   };
   const listening = new AbortController();
   const { signal } = listening;
   window.addEventListener("click", checked, { capture: true, signal });
   window.addEventListener("vibecheck-mark", heard, { signal });
-  window.addEventListener("vibecheck-stop", stopped, { signal });
+  window.addEventListener("vibecheck-stop", () => live && card.stop(), { signal });
   window.addEventListener("keydown", keyed, { capture: true, signal });
   card.unlisten = () => listening.abort();
   return card.unlisten;
