@@ -7,7 +7,7 @@ app.start_page("Corrections")
 delete_my_data.follow_deletion()
 theme.intro("Correct the model", "Choose the mood that each face shows. The next model is trained on it.")
 
-labelling.open_asked_for()
+labelling.open_linked()
 labelling.desk()
 delete_my_data.delete_my_data()
 app.end_page()

@@ -14,8 +14,8 @@ with sees, st.container(key="card-sees", height="stretch"):
     st.markdown(
         "A model looks at the largest face and rates how much its expression resembles those that people "
         "call angry, disgusted, afraid, happy, neutral, sad or surprised. That is a guess about a picture: a "
-        "face shows part of what somebody feels, sometimes none of it. Correct it freely: corrections are "
-        "used to measure its accuracy and to train it."
+        "face shows part of what somebody feels, sometimes none of it. Correct it when it is wrong: "
+        "your answers measure its accuracy and train it."
     )
     st.header("What it is not for", anchor=False)
     st.markdown(

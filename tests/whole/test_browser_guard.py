@@ -31,7 +31,7 @@ from vibecheck.settings import Settings
 from vibecheck.ui.access import messages
 
 TOKEN = "a-token-of-32-characters-or-more"
-LOCKED = "opens only to people who have been let in"
+LOCKED = "Only people with access can open this page"
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +83,12 @@ OPERATIONS = {
 def test_every_websocket_message_type_is_listed_with_its_effect_on_others():
     fields = {field.name for field in BackMsg.DESCRIPTOR.fields}
     assert fields == set(BACK_MESSAGES), "a new message: find out what it does to others, and say it above"
-    assert {name for name, does in BACK_MESSAGES.items() if not does.startswith("dropped")} == messages.TAKEN
+    allowed = {name for name, does in BACK_MESSAGES.items() if not does.startswith("dropped")}
+    assert allowed == messages.ALLOWED
     payloads = {field.name for field in BackendOperationRequest.DESCRIPTOR.oneofs_by_name["payload"].fields}
     assert payloads == set(OPERATIONS)
     taken = {name for name, does in OPERATIONS.items() if not does.startswith("dropped")}
-    assert taken == messages.TAKEN_OPERATIONS
+    assert taken == messages.ALLOWED_OPERATIONS
 
 
 def every_message() -> list[bytes]:

@@ -15,7 +15,7 @@ from vibecheck.ui.access.messages import (
     PER_SECOND,
     Allowance,
     TooMuch,
-    is_taken,
+    is_allowed,
 )
 
 
@@ -51,7 +51,7 @@ def offer(candidates: int, beside: int = 0) -> str:
     ],
 )
 def test_websocket_messages_within_the_limits_are_accepted(text, field):
-    assert is_taken(with_value(text, field))
+    assert is_allowed(with_value(text, field))
 
 
 @pytest.mark.parametrize("field", ["json_value", "json_trigger_value"])
@@ -68,34 +68,34 @@ def test_websocket_messages_within_the_limits_are_accepted(text, field):
 )
 def test_websocket_messages_over_the_limits_close_the_connection(text, field):
     with pytest.raises(TooMuch):
-        is_taken(with_value(text, field))
+        is_allowed(with_value(text, field))
 
 
 def test_size_of_a_message_and_number_of_its_widgets_are_limited():
     message = BackMsg()
     for _ in range(MOST_WIDGETS):
         message.rerun_script.widget_states.widgets.add()
-    assert is_taken(message.SerializeToString())
+    assert is_allowed(message.SerializeToString())
     message.rerun_script.widget_states.widgets.add()
     with pytest.raises(TooMuch):
-        is_taken(message.SerializeToString())
+        is_allowed(message.SerializeToString())
     with pytest.raises(TooMuch):
-        is_taken(with_value("x" * MOST_BYTES, "string_value"))
+        is_allowed(with_value("x" * MOST_BYTES, "string_value"))
 
 
 def test_number_of_file_urls_in_a_message_is_limited():
     message = BackMsg()
     message.file_urls_request.file_names.extend(["a.jpg"] * MOST_FILES)
-    assert is_taken(message.SerializeToString())
+    assert is_allowed(message.SerializeToString())
     message.file_urls_request.file_names.append("a.jpg")
     with pytest.raises(TooMuch):
-        is_taken(message.SerializeToString())
+        is_allowed(message.SerializeToString())
 
 
 def test_malformed_message_closes_the_connection_and_an_empty_one_is_dropped():
-    assert not is_taken(b"")
+    assert not is_allowed(b"")
     with pytest.raises(TooMuch):
-        is_taken(b"\xff\xff\xff")
+        is_allowed(b"\xff\xff\xff")
 
 
 def test_messages_may_come_in_a_burst_and_then_at_a_rate():

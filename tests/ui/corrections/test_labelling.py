@@ -14,7 +14,7 @@ from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
 from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.records.values import CANT_TELL
-from vibecheck.ui.corrections.labelling_session import NOT_TO_BE_SEEN, PAGE
+from vibecheck.ui.corrections.labelling_session import NOT_FOUND, PAGE
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.home.keep_later import Crop, HeldCrop
 
@@ -252,7 +252,7 @@ def test_link_does_not_reveal_whether_anothers_vibe_check_exists(open_page, add)
     said = {text(open_page(PAGE_FILE, prediction_id=each)) for each in (others.id, "f" * 32)}
     assert len(said) == 1
     (words,) = said
-    assert NOT_TO_BE_SEEN in words and "disgust" not in words and "data:image" not in words
+    assert NOT_FOUND in words and "disgust" not in words and "data:image" not in words
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_link_does_not_reveal_whether_anothers_vibe_check_exists(open_page, add)
 def test_malformed_id_in_the_address_shows_a_warning(open_page, add, asked):
     add()
     page = open_page(PAGE_FILE, prediction_id=asked)
-    assert [each.value for each in page.warning] == [NOT_TO_BE_SEEN] and not page.exception
+    assert [each.value for each in page.warning] == [NOT_FOUND] and not page.exception
 
 
 def test_a_picture_that_is_damaged_or_gone_does_not_stop_the_page(open_page, store, tmp_path):

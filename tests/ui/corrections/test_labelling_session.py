@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.records.examples import a_prediction
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.ui.corrections import labelling_session as session
-from vibecheck.ui.corrections.labelling_session import Batch, days, onward
+from vibecheck.ui.corrections.labelling_session import Batch, days, next_after
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -43,7 +43,7 @@ def test_any_dates_give_a_valid_time_range(chosen):
 def test_next_vibe_check_after_a_label_depends_on_view_and_position(view, at, older, expected):
     around = [LabelledPrediction(a_prediction()) for _ in range(3)]
     current = LabelledPrediction(a_prediction()) if at is None else around[at]
-    found = onward(view, Batch(current, around, older))
+    found = next_after(view, Batch(current, around, older))
     if isinstance(expected, int):
         assert found == around[expected].prediction.id
     else:

@@ -10,9 +10,9 @@ def test_crop_is_held_until_it_is_released():
     assert held.crop is None
     held.hold(CROP)
     assert held.crop == CROP
-    held.let_go()
+    held.drop()
     assert held.crop is None
-    held.let_go()
+    held.drop()
 
 
 def test_only_the_newest_crop_is_held():
@@ -20,7 +20,7 @@ def test_only_the_newest_crop_is_held():
     held.hold(CROP)
     held.hold(OTHER)
     assert held.crop == OTHER
-    held.let_go()
+    held.drop()
 
 
 def test_held_crop_expires(monkeypatch):
@@ -36,4 +36,4 @@ def test_expiry_of_an_older_crop_does_not_release_the_newer_one():
     held.hold(OTHER)
     held._expire(CROP)  # its timer had already fired
     assert held.crop == OTHER
-    held.let_go()
+    held.drop()

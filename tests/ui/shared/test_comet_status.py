@@ -96,7 +96,7 @@ def test_set_aside_rows_show_their_reasons_and_can_be_retried(store):
     [
         ({"days": 9, "days_read": 4, "pictures_left": 0}, "day 4 of 9, 12 predictions"),
         ({"days": 9, "days_read": 9, "pictures_left": 1234}, "1,234 pictures left"),
-        ({"days": 9, "days_read": 9, "pictures_left": 1, "sentence": "No network."}, "waits: No network."),
+        ({"days": 9, "days_read": 9, "pictures_left": 1, "sentence": "No network."}, "paused: No network."),
     ],
 )
 def test_restore_progress_is_shown(store, at, expected):

@@ -30,7 +30,7 @@ def test_records_of_another_tab_during_a_deletion_are_deleted(recorded):
             recorded[whose] = 1  # by another tab, which does not know of the deletion yet
         return count
 
-    assert this_browser.become_another(forget) == 4
+    assert this_browser.replace_visitor(forget) == 4
     assert not +recorded and this_browser.visitor() != ME
 
 
@@ -40,11 +40,11 @@ def test_two_tabs_that_delete_at_once_lead_to_one_new_visitor(recorded):
 
     def forget_slowly(whose: str) -> int:
         if recorded[ME]:
-            this_browser.become_another(forget)  # in another tab
+            this_browser.replace_visitor(forget)  # in another tab
             recorded[this_browser.visitor()] += 1  # which goes on
         return forget(whose)
 
-    this_browser.become_another(forget_slowly)
+    this_browser.replace_visitor(forget_slowly)
     assert recorded[this_browser.visitor()] == 1, "the visitor could not delete it any more"
 
 

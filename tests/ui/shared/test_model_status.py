@@ -5,7 +5,7 @@ import pytest
 from vibecheck.models.background_build import BuildState
 from vibecheck.models.live_model import ModelChange
 from vibecheck.ui.shared import app
-from vibecheck.ui.shared.model_status import FIGURES, disagreement, told
+from vibecheck.ui.shared.model_status import FIGURES, describe, disagreement
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,10 @@ def test_model_that_disagrees_on_most_faces_gets_a_warning():
 def test_every_page_shows_the_warning_beside_the_model(open_page, monkeypatch):
     monkeypatch.setattr(app.live_model(), "report", {"agreement_with_embedded": 0.25})
     said = " ".join(each.value for each in open_page("pages/4_About.py").sidebar.markdown)
-    assert "disagree about most faces (they agree on 25% of the built-in ones): look at Models." in said
+    assert (
+        "disagree about most faces (they agree on 25% of the built-in ones): see Models on the Dashboard."
+        in said
+    )
     monkeypatch.setattr(app.live_model(), "report", {"agreement_with_embedded": 0.75})
     assert "disagree" not in " ".join(each.value for each in open_page("pages/4_About.py").sidebar.markdown)
 
@@ -37,4 +40,4 @@ def test_about_shows_four_figures_and_the_weaknesses_of_the_embedded_model(open_
 @pytest.mark.parametrize("step", ["fetching", "compiling", "checking", "ready", "starting"])
 def test_model_change_is_shown_without_the_models_name(step):
     change = ModelChange("owner/name", BuildState(step, 1_000_000, 8_000_000))
-    assert "model" in told(change) and "owner" not in told(change)
+    assert "model" in describe(change) and "owner" not in describe(change)

@@ -65,7 +65,7 @@ class BrowserGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
-        # Not just at Streamlit's address: its router takes others for that, too, such as with a line break.
+        # Not just at Streamlit's path: its router also accepts variants of it, such as one with a line break.
         elif scope["type"] == "websocket" and path_of(scope) != VIDEO:
             await self._socket(scope, receive, send)
         else:
@@ -125,7 +125,7 @@ class BrowserGuard:
                     return await close()  # signed out, or expired
                 try:
                     allowance.take(time.monotonic())
-                    if messages.is_taken(message.get("bytes") or b""):
+                    if messages.is_allowed(message.get("bytes") or b""):
                         return message
                 except messages.TooMuch as error:
                     log.warning("Closed a browser's connection: %s.", error)
@@ -159,7 +159,7 @@ async def _upload(
     """Hand an upload to Streamlit, if there is room for it."""
     size = Headers(scope=scope).get("content-length", "")
     if not size.isdecimal():
-        sentence, status = "An upload has to say its size (Content-Length).", 411
+        sentence, status = "An upload needs a Content-Length header.", 411
     else:
         upload = Upload(session, browser, _address(scope), int(size))
         sentence, status = quota().refuse(upload), 429
@@ -191,7 +191,7 @@ def identify(scope: Scope) -> Client:
 
 
 def trade(request: Request, client: Client) -> Response:
-    """The answer to an address with a token: a redirect to the same address without it, or a refusal.
+    """The response to an address with a token: a redirect to the same address without it, or a refusal.
 
     The redirect sets a pass if the token is right. Its cookie has no Max-Age: closing the browser deletes it.
     """

@@ -30,7 +30,7 @@ def require(needed: Role) -> None:
     """Continue only in a session with at least this role; else say how to get in, and stop."""
     if role() >= needed:
         return
-    theme.intro(f"For {needed.title}s", "This page opens only to people who have been let in.")
+    theme.intro(f"For {needed.title}s", "Only people with access can open this page.")
     with st.container(key="card-gate"):
         _way_in(needed)
     st.stop()
@@ -45,14 +45,14 @@ def greet() -> None:
         theme.quiet(f"Signed in as {email or 'somebody without an e-mail address'} ({held.title}).")
         st.button("Sign out", key="sign_out", on_click=st.logout)
     elif held > Role.VISITOR:
-        theme.quiet("Opened by the access link: all pages are open.")
+        theme.quiet("You used the access link: all pages are open.")
         st.button("Sign out", key="sign_out", on_click=once(_sign_out))
         st.button(
             "Sign out all browsers",
             key="sign_out_all",
             type="tertiary",
-            help="Every browser that came by the access link has to open it again. Unless "
-            "VIBECHECK_ACCESS_TOKEN is set, there is a new link, in the terminal.",
+            help="Every browser that used the access link has to open it again. Unless "
+            "VIBECHECK_ACCESS_TOKEN is set, a new link is printed in the terminal.",
             on_click=once(_sign_out_all),
         )
     else:
@@ -91,7 +91,7 @@ def _way_in(needed: Role) -> None:
             "(on a host: in its log). Each start generates a new one."
         )
     elif not _claims():
-        st.markdown("Sign in with an account that has been let in.")
+        st.markdown("Sign in with an account that has access.")
         _sign_in_buttons("page")
     elif email := roles.verified_email(st.user, known):
         theme.quiet(f"You are signed in as {email} ({role().title}).")

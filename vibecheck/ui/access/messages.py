@@ -8,8 +8,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 # These affect only the sender's session. The others are for developers, and affect the process: they empty
 # all caches, stop the server, read the git repository, or write files.
-TAKEN = {"rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "backend_operation_request"}
-TAKEN_OPERATIONS = {"deferred_file", "dataframe_chunk"}
+ALLOWED = {"rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "backend_operation_request"}
+ALLOWED_OPERATIONS = {"deferred_file", "dataframe_chunk"}
 MOST_FILES = 20  # addresses asked for at once
 # Limits of one message. Pages send a few kB, with a few dozen widgets. A message of 2 MB can hold a million
 # empty widgets, and parsing them would block all visitors for seconds.
@@ -26,7 +26,7 @@ PER_SECOND = 50
 
 
 class TooMuch(ValueError):
-    """What none of our pages sends: the connection is closed."""
+    """None of our pages sends this: the connection is closed."""
 
 
 class Allowance:
@@ -43,7 +43,7 @@ class Allowance:
             raise TooMuch(f"more than {PER_SECOND} messages a second")
 
 
-def is_taken(data: bytes) -> bool:
+def is_allowed(data: bytes) -> bool:
     """Whether to hand a message to Streamlit; False to drop it. Raises TooMuch."""
     if len(data) > MOST_BYTES:
         raise TooMuch("a message is too long")
@@ -54,7 +54,7 @@ def is_taken(data: bytes) -> bool:
         raise TooMuch("not a message") from error
     kind = message.WhichOneof("type")
     if kind == "backend_operation_request":
-        return message.backend_operation_request.WhichOneof("payload") in TAKEN_OPERATIONS
+        return message.backend_operation_request.WhichOneof("payload") in ALLOWED_OPERATIONS
     if kind == "file_urls_request" and len(message.file_urls_request.file_names) > MOST_FILES:
         raise TooMuch("too many files")
     if kind == "rerun_script":
@@ -64,7 +64,7 @@ def is_taken(data: bytes) -> bool:
             which = state.WhichOneof("value")
             if which in ("json_value", "json_trigger_value"):
                 _check_json(getattr(state, which))
-    return kind in TAKEN
+    return kind in ALLOWED
 
 
 def _check_json(text: str) -> None:

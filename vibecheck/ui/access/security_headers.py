@@ -1,4 +1,4 @@
-"""Security headers on every answer, and paths of Streamlit's that are not for visitors."""
+"""Security headers on every response, and a path of Streamlit's that is closed to visitors."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse

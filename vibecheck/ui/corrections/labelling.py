@@ -29,7 +29,7 @@ TOO_SOON = "Nothing was labelled: another face was selected at the same moment. 
 SOURCES = {"audit": "audit", "volunteered": "volunteered", "import": "imported", "second": "second label"}
 
 
-def open_asked_for() -> None:
+def open_linked() -> None:
     """Select the vibe check named in the address, once, if this session may see it."""
     values = st.query_params.get_all("prediction_id")
     if st.session_state.get("asked_for") == values:
@@ -105,7 +105,7 @@ def _nothing(view: str, filters: Filters) -> None:
             "when you import labels (python -m vibecheck import).",
         )
     elif view == "all" and filters != Filters():
-        theme.empty("🔎", "No matches", "No vibe check passes these filters.")
+        theme.empty("🔎", "No matches", "No vibe check matches these filters.")
     elif view == "all":
         theme.empty(
             "🎧",
@@ -187,7 +187,7 @@ def _buttons(view: str, shown: Batch) -> None:
     prediction = shown.current.prediction
     here = session.progress()
     here.drawn, here.undoable = prediction.id, len(here.done)
-    onward = session.onward(view, shown)
+    then = session.next_after(view, shown)
     seeable = session.may_label(shown.current)
 
     def button(label: str, name: str, key: str, kind: Literal["primary", "secondary"] = "secondary") -> None:
@@ -197,7 +197,7 @@ def _buttons(view: str, shown: Batch) -> None:
             shortcut=key,
             type=kind,
             on_click=once(_label),
-            args=(view, prediction.id, onward, name),
+            args=(view, prediction.id, then, name),
             disabled=not seeable,
         )
 
@@ -221,11 +221,11 @@ def _buttons(view: str, shown: Batch) -> None:
         )
 
 
-def _label(view: str, prediction_id: str, onward: str | Cursor | None, name: str) -> None:
+def _label(view: str, prediction_id: str, then: str | Cursor | None, name: str) -> None:
     """Label the picture shown, unless another face was selected in the same run: which of the two was meant
     is then unknown."""
     if thumbnails.just_pressed() is None:
-        session.label(view, prediction_id, onward, name)
+        session.label(view, prediction_id, then, name)
     else:
         session.progress().note = TOO_SOON
 

@@ -22,7 +22,7 @@ from vibecheck.ui.shared.visitor import visitor
 PAGE = 27  # thumbnails: three rows on a wide screen, nine on a phone
 
 VIEWS = {"all": "All", "useful": "Useful", "random": "Random", "mine": "Mine"}
-NOT_TO_BE_SEEN = "There is no vibe check with this id, or you may not see it."
+NOT_FOUND = "There is no vibe check with this id, or you may not see it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class GivenLabel:
 
 @dataclass(slots=True)
 class LabellingState:
-    """The position of a session. `trail` holds the place after which each page up to this one begins; `drawn`
-    is the id of the picture whose buttons were drawn last, `undoable` the number of labels given by then."""
+    """The position of a session. `trail` holds the cursors of the pages up to this one; `drawn` is the id of
+    the picture whose buttons were drawn last, `undoable` the number of labels given by then."""
 
     trail: list[Cursor | None] = field(default_factory=lambda: [None])
     picked: str | None = None
@@ -84,7 +84,7 @@ def look_up(prediction_id: str) -> LabelledPrediction:
         found = app.store().labelled(prediction_id)
         if found.prediction.visitor == visitor() or is_labeller():
             return found
-    raise UnknownPrediction(NOT_TO_BE_SEEN)
+    raise UnknownPrediction(NOT_FOUND)
 
 
 def shown(view: str, filters: Filters) -> Batch:
@@ -121,7 +121,7 @@ def may_label(found: LabelledPrediction) -> bool:
     return found.prediction.picture_kept or found.prediction.visitor == visitor()
 
 
-def label(view: str, prediction_id: str, onward: str | Cursor | None, name: str) -> None:
+def label(view: str, prediction_id: str, then: str | Cursor | None, name: str) -> None:
     """Store a label for the picture shown, and move on.
 
     In "mine" it counts as volunteered even if the vibe check is an audit: visitors who come here have seen
@@ -145,10 +145,10 @@ def label(view: str, prediction_id: str, onward: str | Cursor | None, name: str)
     done = GivenLabel(prediction_id, given.n, view)
     if done not in here.done:  # the same key twice is one label
         here.done.append(done)
-    if isinstance(onward, tuple):
-        go_older(onward)
+    if isinstance(then, tuple):
+        go_older(then)
     else:
-        here.picked = onward
+        here.picked = then
 
 
 def undo(count: int) -> None:
@@ -169,7 +169,7 @@ def undo(count: int) -> None:
 
 
 def go_older(after: Cursor) -> None:
-    """Go to the page that begins after a place."""
+    """Go to the page that begins after a cursor."""
     here = progress()
     here.trail.append(after)
     here.picked = None
@@ -183,9 +183,9 @@ def go_newer() -> None:
     here.picked = None
 
 
-def onward(view: str, shown: Batch) -> str | Cursor | None:
-    """Where to go after the current one is labelled: the id of the next, or the place after which the next
-    page begins. None, as always in a queue, is the first that is then there."""
+def next_after(view: str, shown: Batch) -> str | Cursor | None:
+    """Where to go after the current one is labelled: the id of the next, or the next page's cursor. None, as
+    always in a queue, means the first that is then there."""
     ids = [each.prediction.id for each in shown.around]
     here = shown.current.prediction.id
     if view in QUEUES or here not in ids:

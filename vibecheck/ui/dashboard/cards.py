@@ -24,9 +24,8 @@ NO_AUDITS = "No audit has been answered in this period."
 
 def too_few(known: Statistics) -> None:
     """The only card while there are too few answers: their number, why they matter, how to get more."""
-    answers, share = known.standing.audits, app.settings().audit_share
-    with st.container(key="card-too-few"):
-        theme.section(f"{answers} of {ENOUGH} answers")
+    answers, share = known.status.audits, app.settings().audit_share
+    with theme.card("too-few", f"{answers} of {ENOUGH} answers"):
         if answers:
             st.progress(answers / ENOUGH)
         theme.plain(
@@ -58,18 +57,17 @@ def trend(known: Statistics) -> None:
                 "Step", STEPS, format_func=str.title, default="week", required=True, key="step",
                 label_visibility="collapsed", width="content",
             )  # fmt: skip
-        live = [(model.first_used_at.date(), model.version) for model in known.standing.versions]
-        agreed = known.standing.agreement.ceiling
+        live = [(model.first_used_at.date(), model.version) for model in known.status.versions]
+        agreed = known.status.agreement.ceiling
         theme.chart(time_charts.accuracy_line(found.line, live, found.step, agreed))
         if bias := words.on_bias(found.accuracy):
             theme.quiet(bias)
-        theme.quiet(words.on_agreement(known.standing.agreement))
+        theme.quiet(words.on_agreement(known.status.agreement))
 
 
 def matrix(known: Statistics) -> tuple[str, str] | None:
     """The confusion matrix; returns the selected cell: what people said, and what was shown."""
-    with st.container(key="card-matrix", height="stretch"):
-        theme.section("Confusion matrix", "% of row · select a cell to see its pictures")
+    with theme.card("matrix", "Confusion matrix", "% of row · select a cell to see its pictures"):
         if not known.overview.confusion.total:
             theme.quiet(NO_AUDITS)
             return None
@@ -88,8 +86,7 @@ def matrix(known: Statistics) -> tuple[str, str] | None:
 
 def pairs(known: Statistics) -> None:
     """The most confused pairs as bars."""
-    with st.container(key="card-pairs", height="stretch"):
-        theme.section("Most confused pairs", "share of all mistakes · line: 95% interval")
+    with theme.card("pairs", "Most confused pairs", "share of all mistakes · line: 95% interval"):
         if known.overview.confusion.pairs:
             theme.chart(charts.pair_bars(known.overview.confusion))
         else:
@@ -99,8 +96,7 @@ def pairs(known: Statistics) -> None:
 def error_slices(known: Statistics) -> None:
     """Accuracy by slice, the lowest first."""
     found = known.overview.slices
-    with st.container(key="card-slices", height="stretch"):
-        theme.section("Error slices", "worst first · strip: 95% interval · *: significant")
+    with theme.card("slices", "Error slices", "worst first · strip: 95% interval · *: significant"):
         st.html(markup.slice_rows(found[:SLICES]))
         if len(found) > SLICES:
             with st.expander(f"{len(found) - SLICES} more"):
@@ -109,9 +105,8 @@ def error_slices(known: Statistics) -> None:
 
 def retrain(known: Statistics) -> None:
     """Whether to train the next model."""
-    advice = known.standing.retrain
-    with st.container(key="card-retrain", height="stretch"):
-        theme.section("Retrain?", known.standing.champion)
+    advice = known.status.retrain
+    with theme.card("retrain", "Retrain?", known.status.champion):
         st.html(f'<div class="vcd-verdict">{"Yes." if advice.recommended else "Not yet."}</div>')
         st.html(markup.checklist(advice))
         if st.button("Open Fine-tune", type="primary" if advice.recommended else "secondary", key="retrain"):
@@ -119,16 +114,15 @@ def retrain(known: Statistics) -> None:
 
 
 def calibration(known: Statistics) -> None:
-    """The reliability diagram, the confidence of right and of wrong answers, and what audits taught."""
+    """The reliability diagram, the confidence of right and wrong answers, and the learned calibration."""
     found = known.overview.calibration
-    with st.container(key="card-calibration", height="stretch"):
-        theme.section("Calibration", "on the dashed line, confidence equals accuracy")
+    with theme.card("calibration", "Calibration", "on the dashed line, confidence equals accuracy"):
         if found.error is None:
             theme.quiet(NO_AUDITS)
             return
         if differs := words.on_confidence(found, known.overview.accuracy.audited):
             theme.plain(differs)
-        theme.quiet(words.on_learned(known.standing.calibrations, known.standing.own_audits))
+        theme.quiet(words.on_learned(known.status.calibrations, known.status.own_audits))
         theme.quiet(
             f"Expected calibration error {found.error * 100:.1f} points ({found.low * 100:.1f} to "
             f"{found.high * 100:.1f}), from {found.n:,} audits."
@@ -140,8 +134,7 @@ def calibration(known: Statistics) -> None:
 def drift(known: Statistics) -> None:
     """Whether the input has changed."""
     found = known.overview.drift
-    with st.container(key="card-drift", height="stretch"):
-        theme.section("Drift", "now against the period before")
+    with theme.card("drift", "Drift", "now against the period before"):
         limit = f"At most {MOST_IN_MIX} vibe checks count per visitor and day."
         st.html(f'<div class="vcd-detail">{markup.escape(words.on_drift(found))} {limit}</div>')
         if not found.shifts:
@@ -156,11 +149,10 @@ def drift(known: Statistics) -> None:
 
 def models(known: Statistics) -> None:
     """The models, one per row; any two of them on the same faces; and what a trainer can do about it."""
-    with st.container(key="card-models"):
-        theme.section("Models", "accuracy and calibration by audits, over all time")
+    with theme.card("models", "Models", "accuracy and calibration by audits, over all time"):
         comparisons.guard_warning(known.guard)
-        st.html(markup.versions_table(known.standing))
-        pairs = [words.on_pair(each) for each in known.standing.pairs]
+        st.html(markup.versions_table(known.status))
+        pairs = [words.on_pair(each) for each in known.status.pairs]
         if pairs:
             theme.section("On the same faces", "difference in accuracy · each bound 95%, at any time")
         for sentence in pairs[:PAIRS]:
@@ -191,8 +183,7 @@ def use(known: Statistics) -> None:
             theme.quiet("There are none in this period.")
         if known.keep.asked:
             theme.quiet(words.on_keeping(share(known.keep.agreed, known.keep.asked)))
-    with music, st.container(key="card-music", height="stretch"):
-        theme.section("Playlists skipped", "“Another one”, by mood shown")
+    with music, theme.card("music", "Playlists skipped", "“Another one”, by mood shown"):
         st.html(markup.again_rows(found.plays))
 
 
@@ -200,7 +191,7 @@ def downloads(known: Statistics, examples: list) -> None:
     """Every table as CSV, and the whole as one page."""
     with st.container(horizontal=True, key="downloads"):
         with st.popover("Tables as CSV", icon=":material/download:"):
-            for name, rows in tables(known.overview, known.standing, examples).items():
+            for name, rows in tables(known.overview, known.status, examples).items():
                 st.download_button(
                     name.replace("_", " ").capitalize(), partial(to_csv, rows), f"vibecheck-{name}.csv",
                     "text/csv", key=f"csv-{name}", on_click="ignore", disabled=not rows, width="stretch",

@@ -53,7 +53,7 @@ def _examples(known: Statistics, chosen: str, cell: tuple[str, str] | None) -> l
         case "unsure":
             return counting.least_sure(scope, TILES)
         case "doubtful":
-            return list(known.standing.labels.suspects[:TILES])
+            return list(known.status.labels.suspects[:TILES])
         case _:
             return counting.mistakes(scope, TILES, *(cell or ()))
 

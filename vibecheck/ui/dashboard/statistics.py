@@ -27,7 +27,7 @@ class Statistics:
     """What the page shows. `enough` audits were answered, over all time, to show more than their number."""
 
     overview: Overview
-    standing: ModelStatus
+    status: ModelStatus
     keep: KeepAnswers
     enough: bool
     trials: tuple[Trial, ...]
@@ -39,11 +39,11 @@ def choose() -> Statistics:
     st.html(theme.CARDS)
     today = datetime.now(UTC).date()
     try:
-        standing = _standing(today)
+        status = _status(today)
         sources = app.store().statistics.sources()
     except RecordsError as error:
         theme.stop(error)
-    enough = standing.audits >= ENOUGH
+    enough = status.audits >= ENOUGH
     period, model, source = "all", None, None
     with st.popover(_chosen() if enough else "Look up", icon=":material/tune:", key="filters"):
         if enough:
@@ -51,7 +51,7 @@ def choose() -> Statistics:
                 "Period", list(PERIODS), format_func=PERIODS.get, default="week", required=True, key="period",
                 help="Days in UTC.",
             )  # fmt: skip
-            model = _choice("model", [each.version for each in standing.versions])
+            model = _choice("model", [each.version for each in status.versions])
             source = _choice("source", sources)
         st.text_input(
             "Look up a vibe check", placeholder="prediction_id", key="searched", on_change=_search,
@@ -63,7 +63,7 @@ def choose() -> Statistics:
     try:
         overview = _overview(today, period, model, source, step)
         return Statistics(
-            overview, standing, keep_answers(app.store().notes), enough, *_trials(app.registry().aliases())
+            overview, status, keep_answers(app.store().notes), enough, *_trials(app.registry().aliases())
         )
     except RecordsError as error:
         theme.stop(error)
@@ -82,7 +82,7 @@ def _overview(today: date, period: str, model: str | None, source: str | None, s
 
 
 @st.cache_data(ttl=FRESH, max_entries=2, show_spinner="Computing statistics…")
-def _standing(today: date) -> ModelStatus:
+def _status(today: date) -> ModelStatus:
     store = app.store()
     return compute_model_status(store.statistics, store.trainable, app.live_model().manifest, today)
 
@@ -104,6 +104,4 @@ def _search() -> None:
     if is_prediction_id(wanted):
         trace.ask(wanted)
     elif wanted:
-        st.session_state.not_found = (
-            "A prediction_id is 32 characters long, 0 to 9 and a to f: copy all of it."
-        )
+        st.session_state.not_found = "A prediction_id has 32 characters, 0 to 9 and a to f: copy all of it."

@@ -21,8 +21,7 @@ TILES = 12
 def show(known: FineTuneState) -> None:
     """The number of new labels, by mood, and the newest pictures."""
     labels = known.labels
-    with st.container(key="card-labels", height="stretch"):
-        theme.section("New labels", _note(known))
+    with theme.card("labels", "New labels", _note(known)):
         _outliers(known.outliers)
         if not labels.total:
             _none(known)
@@ -63,7 +62,7 @@ def _outliers(found: Sequence[Outlier]) -> None:
 
 def _note(known: FineTuneState) -> str:
     if known.labels.since is None:
-        return "with a picture · none of them trained the model in use"
+        return "with a picture · none of them has trained the current model"
     return f"with a picture · given since {known.champion.version} was trained"
 
 

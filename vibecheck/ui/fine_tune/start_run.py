@@ -26,8 +26,7 @@ SOURCES = {"store": "The records of this app", "comet": "Comet", "files": "A fol
 
 def launch(known: FineTuneState) -> None:
     """The card; its button starts the run."""
-    with st.container(key="card-start", height="stretch"):
-        theme.section("Train a challenger")
+    with theme.card("start", "Train a challenger"):
         base = _base(known)
         try:
             with st.expander("Advanced"):
@@ -107,7 +106,7 @@ def _asked(base: str) -> tuple[RunRequest, str]:
         help="Empty: all of them. Old ones help too, unless cameras or people have changed. Days in UTC.",
     )  # fmt: skip
     epochs = st.number_input(
-        "Most epochs",
+        "Maximum epochs",
         min_value=1,
         max_value=200,
         value=None,
@@ -135,7 +134,7 @@ def _suspects(count: int) -> None:
     """A note that some labels look wrong, and what to do about them."""
     looks = "label looks" if count == 1 else "labels look"
     theme.quiet(
-        f"{count:,} new {looks} wrong: a confident model disagrees. The dashboard lists them under Examples; "
+        f"{count:,} new {looks} wrong: a confident model disagrees. The Dashboard lists them under Examples; "
         "label them again on Corrections to confirm or correct them."
     )
 

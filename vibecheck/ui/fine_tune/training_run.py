@@ -19,7 +19,7 @@ from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.presses import once
 
 POLL_SECONDS = 1.0
-# Seconds without news after which the page says so.
+# Seconds without an update after which the page says so.
 SILENT = 40
 STAGES = {"head": "Training the last layer", "all": "Training all layers"}
 
@@ -84,7 +84,7 @@ def _stage(job: TrainingRun) -> str:
 
 
 def _where(job: TrainingRun) -> str:
-    silent = f" · no news for {job.age.seconds} s" if job.age.total_seconds() > SILENT else ""
+    silent = f" · no update for {job.age.seconds} s" if job.age.total_seconds() > SILENT else ""
     return f"from {job.asked.get('base', '?')} · on {job.host}{silent}"
 
 
@@ -131,8 +131,7 @@ def past(known: FineTuneState) -> None:
     ended = [job for job in known.runs if not job.running]
     if not ended:
         return
-    with st.container(key="card-runs"):
-        theme.section("Past runs")
+    with theme.card("runs", "Past runs"):
         st.html(markup.table(("Started", "From", "Took", "Outcome"), map(_row, ended)))
         with st.expander("Logs"):
             chosen = st.selectbox(

@@ -37,8 +37,8 @@ def last(known: FineTuneState) -> None:
 
 
 def _unfinished(job: TrainingRun) -> None:
-    with st.container(key="card-verdict"):
-        theme.section("The last run was cancelled" if job.state == CANCELLED else "The last run failed")
+    how = "was cancelled" if job.state == CANCELLED else "failed"
+    with theme.card("verdict", f"The last run {how}"):
         theme.plain(job.sentence)
         if log := app.jobs().log(job):
             with st.expander("End of its log"):
@@ -59,7 +59,7 @@ def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) 
     if live is None and proof is None:
         theme.heading("Not judged yet")
         theme.plain(
-            "No label judges both it and the champion yet. They come in as people answer “Was this right?”; "
+            "No label covers both it and the champion yet. More come in as people answer “Was this right?”; "
             f"python -m finetune judge {version} has it read the kept pictures."
         )
     else:

@@ -52,8 +52,8 @@ def notice() -> None:
                 persist_state="session",
             )
             theme.quiet(
-                "The picture itself is read in memory and then discarded. The numbers are the mood, and the "
-                "light, sharpness, size, turn and landmarks of the face."
+                "The picture itself is read in memory and then discarded. The numbers are the seven "
+                "probabilities, and the light, sharpness, size, angle and landmarks of the face."
             )
             st.page_link("pages/4_About.py", label="What exactly, and why", icon=":material/info:")
 

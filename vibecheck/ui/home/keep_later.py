@@ -43,7 +43,7 @@ class HeldCrop:
             self._timer.daemon = True
             self._timer.start()
 
-    def let_go(self) -> None:
+    def drop(self) -> None:
         """Drop the crop, if there is one."""
         with self._lock:
             self._stop()
@@ -59,7 +59,7 @@ class HeldCrop:
         self.crop = self._timer = None
 
 
-@st.cache_resource(show_spinner=False, scope="session", on_release=HeldCrop.let_go)
+@st.cache_resource(show_spinner=False, scope="session", on_release=HeldCrop.drop)
 def held() -> HeldCrop:
     """The crop of this session's newest vibe check whose picture was not kept."""
     return HeldCrop()
@@ -83,7 +83,7 @@ def ask(prediction: Prediction, label: str | None) -> None:
             with st.container(width="content"):
                 face_pictures.show(crop.jpeg, "crop", "The face crop")
             st.button("Keep it", key="keep_it", icon=":material/check:", on_click=once(_keep), args=(crop,))
-            st.button("No", key="keep_not", on_click=once(held().let_go))
+            st.button("No", key="keep_not", on_click=once(held().drop))
         theme.quiet("Nothing else of the picture is kept. Without a yes it is deleted after ten minutes.")
         if problem := st.session_state.pop("keeping_problem", ""):
             st.warning(problem, icon="⚠️")
@@ -105,5 +105,5 @@ def _keep(crop: Crop) -> None:
         return
     with suppress(RecordsError):
         keep_question.count_agreed(app.store().notes)
-    held().let_go()
+    held().drop()
     st.session_state.kept_later = crop.prediction_id

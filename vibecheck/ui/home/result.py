@@ -119,7 +119,7 @@ def _question(result: Result) -> None:
     if prediction is None or (result.problem and not result.recorded):
         return
     if not result.recorded:
-        theme.quiet("Nothing of this vibe check was kept, as you chose.")
+        theme.quiet("Nothing from this vibe check was kept, as you chose.")
         return
     opened = f"opened-{prediction.id}"
     if not (prediction.audit or result.said or st.session_state.get(opened)):
@@ -132,7 +132,7 @@ def _question(result: Result) -> None:
     if problem := st.session_state.note:
         st.warning(problem, icon="⚠️")
     elif result.said:
-        theme.quiet(f"Noted: {BY_NAME[result.said].adjective}. Thank you. Press another one to change it.")
+        theme.quiet(f"Noted: {BY_NAME[result.said].adjective}. Thank you. Press another answer to change it.")
     keep_later.ask(prediction, result.said)
 
 

@@ -27,15 +27,15 @@ SENTENCES = {
     "unchanged": "The other camera does not start: another program may be using it, or it was unplugged. "
     "The video continues with the previous one.",
     "unsuitable": "This camera cannot send suitable video. Choose another camera, or use a picture.",
-    "ended": "The video broke off: the camera stopped. Check that it is plugged in and that no other program "
-    "is using it, then press START, or use a picture.",
-    "lost": "The video broke off: the connection between your browser and the app was lost. Press START to "
+    "ended": "The video stopped: the camera was unplugged, or another program is using it. Check both, then "
+    "press START, or use a picture.",
+    "lost": "The video stopped: the connection between your browser and the app was lost. Press START to "
     "go on, or use a picture.",
-    "closed": "The video broke off: the app closed the connection. Press START to go on, or use a picture.",
-    "unconnected": "The video does not get through, not even over the page's own connection. Press START to "
+    "closed": "The video stopped: the app closed the connection. Press START to go on, or use a picture.",
+    "unconnected": "The video cannot reach the app, not even over the page's own connection. Press START to "
     "try again, or use a picture.",
-    "blocked": "The video does not get through: VIBECHECK_VIDEO allows WebRTC only, which many networks "
-    "block without a camera relay. The operator can set it to auto. Meanwhile, use a picture.",
+    "blocked": "The video cannot reach the app: VIBECHECK_VIDEO allows WebRTC only, which many networks "
+    "block without a relay. The operator can set it to auto. Meanwhile, use a picture.",
 }
 NO_CAMERA = ("insecure", "refused", "system", "missing", "busy")
 WAYS = ("photo", "upload")

@@ -122,7 +122,7 @@ def check_moment(moment: Moment | None) -> None:
 
 def pick(mood: str) -> None:
     """Show the music of a mood that the visitor picked; nothing is read, predicted or recorded."""
-    keep_later.held().let_go()
+    keep_later.held().drop()
     _show(Result(mood))
 
 
@@ -139,7 +139,7 @@ def _checked(moment: Moment | None, source: str) -> Result:
         now=datetime.now(UTC),
         audit_share=app.settings().audit_share,
     )
-    keep_later.held().let_go()  # of the previous result
+    keep_later.held().drop()  # of the previous result
     crop, face_in_crop = best.kept()
     face = encode_jpeg(crop)
     unrecorded = Result(prediction.mood, prediction, hints=best.hints, faces=len(best.faces), face=face)

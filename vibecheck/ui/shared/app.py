@@ -27,7 +27,7 @@ from vibecheck.ui.shared.home_screen import ICON
 from vibecheck.ui.shared.process_state import ProcessValue
 from vibecheck.ui.shared.server import LOGO
 
-_settled: set[str] = set()
+_frozen: set[str] = set()
 
 
 def start_page(title: str) -> None:
@@ -46,7 +46,7 @@ def start_page(title: str) -> None:
     except VibeCheckError as error:
         st.error(error_text(error), icon="⚠️")
         st.stop()
-    # Filled at the end: a closed page reads no records, not even for this.
+    # Filled at the end: a page that this session may not open reads no records, not even for this.
     st.session_state.banner = st.empty()
     with st.sidebar:
         model_status.line(live_model())
@@ -67,17 +67,17 @@ def end_page(loaded: str = "app") -> None:
         _sending().ensure()
         comet_status.draw(gate.role() >= Role.ANALYST, store)
     dialogs.improve()
-    _settle(loaded)
+    _freeze(loaded)
 
 
-def _settle(loaded: str) -> None:
+def _freeze(loaded: str) -> None:
     """Exclude everything loaded so far from garbage collection (`gc.freeze`), once for each `loaded`.
 
     Traversing everything that was ever imported takes 75 ms, during which video stands still, and
     none of it can be freed.
     """
-    if loaded not in _settled:
-        _settled.add(loaded)
+    if loaded not in _frozen:
+        _frozen.add(loaded)
         gc.collect()
         gc.freeze()
 

@@ -83,20 +83,19 @@ def _lines(state: CometState, now: datetime) -> list[str]:
     for reason, count in sorted(waiting.set_aside.items(), key=lambda item: -item[1]):
         lines.append(f"{_count(count, 'record')} set aside: {reason}")
     if waiting.behind:
-        lines.append(f"{_count(waiting.behind, 'record')} behind them.")
+        lines.append(f"{_count(waiting.behind, 'record')} waiting for them.")
     if state.restoring is not None:
         if not state.restoring.done:
             lines.append(_progress(state.restoring))
         if state.restoring.refused:
-            lines.append(
-                f"{_count(state.restoring.refused, 'asset')} in Comet unusable: {state.restoring.reason}"
-            )
+            refused = _count(state.restoring.refused, "asset")
+            lines.append(f"{refused} in Comet cannot be used: {state.restoring.reason}")
     return lines
 
 
 def _progress(at: Restoring) -> str:
     if at.sentence:
-        return f"Restoring waits: {at.sentence}"
+        return f"Restoring is paused: {at.sentence}"
     if at.days_read < at.days or at.days == 0:
         return f"Restoring: day {at.days_read} of {at.days}, {at.predictions:,} predictions so far."
     return f"Restoring: {_count(at.pictures_left, 'picture')} left."
@@ -109,15 +108,15 @@ def _count(number: int, noun: str) -> str:
 def _ago(moment: datetime | None, now: datetime) -> str:
     """How long ago, in words; dates are UTC."""
     if moment is None:
-        return "just made"
+        return "just added"
     passed = now - moment
     if passed < timedelta(minutes=2):
-        return "just made"
+        return "just added"
     if passed < timedelta(hours=2):
         return f"{passed // timedelta(minutes=1)} minutes old"
     if passed < timedelta(days=2):
         return f"{passed // timedelta(hours=1)} hours old"
-    return f"of {moment.day} {moment:%B}"
+    return f"from {moment.day} {moment:%B}"
 
 
 def _try_again(records: Records) -> None:

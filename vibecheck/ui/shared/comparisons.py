@@ -11,7 +11,7 @@ from vibecheck.ui.access import gate
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.presses import once
 
-SOON = "It is live within seconds."
+SOON = "It goes live within seconds."
 
 
 def guard_warning(guard: Trial | None) -> None:

@@ -1,4 +1,4 @@
-"""Delete my data: the button, its confirmation, and what other tabs of the same visitor do about it."""
+"""Delete my data: the button, its confirmation, and how other tabs of the same visitor follow."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.ui.home import keep_later
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.error_text import error_text
-from vibecheck.ui.shared.visitor import RENEW_COOKIE, become_another, visitor
+from vibecheck.ui.shared.visitor import RENEW_COOKIE, replace_visitor, visitor
 
 # What a session remembers of its vibe checks.
 REMEMBERED = ("result", "result_open", "playing", "note", "kept_later", "corrections", "thumbnails")
@@ -27,7 +27,7 @@ def follow_deletion() -> None:
     """Forget what this session remembers, if its visitor has deleted their data in any tab."""
     now = visitor()
     if st.session_state.setdefault("remembered_of", now) != now:
-        keep_later.held().let_go()
+        keep_later.held().drop()
         for key in REMEMBERED:
             st.session_state.pop(key, None)
         st.session_state.remembered_of = now
@@ -54,7 +54,7 @@ def _confirm() -> None:
 
 def _delete() -> None:
     now = datetime.now(UTC)
-    count = become_another(lambda whose: app.store().forget_visitor(whose, now))
+    count = replace_visitor(lambda whose: app.store().forget_visitor(whose, now))
     learned = app.store().marked_since(now)
     follow_deletion()
     checks = "1 vibe check is" if count == 1 else f"{count} vibe checks are"

@@ -1,7 +1,7 @@
 """Kept pictures on a page.
 
-They travel inside the page as data, over the connection of the session that may see them. What `st.image`
-shows would have an address instead, and stay in memory until Streamlit drops it.
+They are sent as data URIs over the session's own connection. `st.image` would give each an address, and keep
+it in memory until Streamlit drops it.
 """
 
 from base64 import b64encode
@@ -15,7 +15,7 @@ from vibecheck.ui.shared import app
 from vibecheck.vision import images
 
 SIDE = 320  # px, as pictures are kept
-THUMBNAIL = 112  # px: sharp at the size of a thumb on most screens, and 3 kB
+THUMBNAIL = 112  # px: sharp enough on most screens, and 3 kB
 MOST_CACHED = 100  # thumbnails of a session
 
 
@@ -38,17 +38,17 @@ def thumbnail(prediction_id: str) -> str:
     return cached[prediction_id]
 
 
-def show(jpeg: bytes, look: Literal["crop", "photo"], says: str) -> None:
+def show(jpeg: bytes, look: Literal["crop", "photo"], alt: str) -> None:
     """A picture (JPEG): a small face crop beside a text, or a whole photo."""
-    image = f'<img class="vc-{look}" src="{as_data(jpeg)}" alt="{escape(says)}">'
+    image = f'<img class="vc-{look}" src="{as_data(jpeg)}" alt="{escape(alt)}">'
     st.markdown(image, unsafe_allow_html=True)
 
 
-def large(src: str, says: str) -> None:
-    """One picture and what screen readers say of it; without one, a placeholder with these words."""
-    inner = f'<span class="vc-emoji">🫥</span><span>{escape(says)}</span>'
+def large(src: str, alt: str) -> None:
+    """One picture with this alternative text; if `src` is empty, a placeholder with the text."""
+    inner = f'<span class="vc-emoji">🫥</span><span>{escape(alt)}</span>'
     if src:
-        inner = f'<img src="{src}" alt="{escape(says)}">'
+        inner = f'<img src="{src}" alt="{escape(alt)}">'
     st.markdown(f'<div class="vc-face">{inner}</div>', unsafe_allow_html=True)
 
 

@@ -1,4 +1,4 @@
-"""What lets a phone keep VibeCheck on its home screen: icons, and a web app manifest (W3C)."""
+"""Icons and a web app manifest (W3C), with which phones can add VibeCheck to their home screen."""
 
 from pathlib import Path
 

@@ -49,7 +49,7 @@ def _line(live: LiveModel) -> None:
     with st.expander("Details"):
         theme.quiet(f"Model: {live.manifest.version}.")
         if change and change.state.step == "failed":
-            theme.quiet(f"{told(change)}; {live.manifest.version} stays.")
+            theme.quiet(f"{describe(change)}; {live.manifest.version} stays.")
         elif change:
             theme.quiet(f"Next: {change.wanted}.")
     if warning := disagreement(live.report):
@@ -60,7 +60,7 @@ def _line(live: LiveModel) -> None:
 def _news(live: LiveModel) -> None:
     change = live.change
     if change and change.state.step != "failed":
-        st.progress(change.state.share, text=told(change))
+        st.progress(change.state.share, text=describe(change))
 
 
 def disagreement(report: Mapping[str, Any] | None) -> str:
@@ -70,11 +70,11 @@ def disagreement(report: Mapping[str, Any] | None) -> str:
         return ""
     return (
         f"This model and the embedded one disagree about most faces (they agree on {agreement:.0%} of the "
-        "built-in ones): look at Models."
+        "built-in ones): see Models on the Dashboard."
     )
 
 
-def told(change: ModelChange) -> str:
+def describe(change: ModelChange) -> str:
     """A change of model in words, without its name. For a failure: the cause; `doctor` says what to do."""
     state = change.state
     if state.step == "failed":
@@ -91,11 +91,11 @@ def summary(live: LiveModel) -> None:
         text = (EMBEDDED / "README.md").read_text(encoding="utf-8").partition("\n")[2]  # without its title
         for column, (title, figure) in zip(st.columns(len(FIGURES)), figures(text), strict=True):
             column.metric(title, figure)
-        theme.quiet("Measured on the FER+ test set; what it achieves with users is on the dashboard.")
+        theme.quiet("Measured on the FER+ test set; its accuracy with users is on the Dashboard.")
         st.markdown(weaknesses(text))
     else:
         text = _measured(live)
-        st.markdown("It was not made for VibeCheck: the dashboard shows its accuracy with users.")
+        st.markdown("It was not made for VibeCheck: the Dashboard shows its accuracy with users.")
     with st.expander("Details"):
         st.markdown(text)
 
@@ -116,12 +116,12 @@ def weaknesses(text: str) -> str:
 def _measured(live: LiveModel) -> str:
     """Another model's origin and its measurements on this machine, as Markdown, but not its own Markdown."""
     manifest, report = live.manifest, live.report
-    told = f"**`{manifest.version}`**: {_plain(manifest.origin or 'its origin is unknown')}."
+    text = f"**`{manifest.version}`**: {_plain(manifest.origin or 'its origin is unknown')}."
     if report is None:
-        return told
+        return text
     chosen = next(each for each in report["candidates"] if each["name"] == report["candidate"])
     return (
-        f"{told}\n\nOn this machine it runs as {chosen['name']}: {chosen['ms']:.0f} ms a face "
+        f"{text}\n\nOn this machine it runs as {chosen['name']}: {chosen['ms']:.0f} ms a face "
         f"(PyTorch: {report['pytorch_ms']:.0f} ms). On {report['faces']} faces its top mood was the one "
         f"PyTorch gives in {chosen['agreement']:.1%}, and its probabilities differed by "
         f"{chosen['mean_difference']:.2g} on average. {disagreement(report)}"

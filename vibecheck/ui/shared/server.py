@@ -30,7 +30,7 @@ from vibecheck.vision import allocator
 MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
 INDEX = Path(st.__file__).parent / "static" / "index.html"
 COLLECT_EVERY = 15.0  # s
-# s; how long a thread runs before others get a turn while a page is drawn, and how often to check for pages.
+# s: Python's switch interval while a page is drawn, and how often to check for pages.
 TURNS, LOOK_EVERY = 0.001, 0.25
 DRAWS_A_PAGE = "ScriptRunner.scriptThread"  # Streamlit's name of such a thread
 REDIRECT_LASTS = 60.0  # s
@@ -116,9 +116,9 @@ async def _collect_garbage() -> None:
 async def take_turns() -> None:
     """Keep live video smooth while pages are drawn, for as long as the server runs.
 
-    Reading a frame gives up Python's lock a dozen times, and each time waits for the threads that draw pages
-    to end their turns, 5 ms by default. Beside a dozen busy visitors that costs every twentieth frame. While
-    no page is drawn, shorter turns would only cost CPU: a third more with twelve videos.
+    Reading a frame releases the GIL a dozen times, and each time waits for the threads that draw pages, which
+    keep it for 5 ms by default. With a dozen busy visitors that costs every twentieth frame. While no page is
+    drawn, a shorter interval would only cost CPU: a third more with twelve videos.
     """
     usual = sys.getswitchinterval()
     while True:

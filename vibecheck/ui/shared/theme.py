@@ -16,8 +16,7 @@ from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import ModelError, RecordsError
 
 STYLE = Path(__file__).with_name("style.css")  # of every page
-# of the cards that Dashboard and Fine-tune share
-CARDS = Path(__file__).with_name("cards.css")
+CARDS = Path(__file__).with_name("cards.css")  # of Dashboard and Fine-tune
 
 
 def plain(text: str) -> None:
@@ -31,13 +30,13 @@ def quiet(text: str) -> None:
 
 
 def intro(title: str, text: str) -> None:
-    """The head of a page: its title, and one sentence."""
+    """The header of a page: its title, and one sentence."""
     st.title(title, anchor=False)
     _markup(f'<div class="vc-intro">{escape(text)}</div>')
 
 
 def headline(title: str, text: str) -> None:
-    """The compact head of a page: its title, and beside it one sentence."""
+    """The compact header of a page: its title, and beside it one sentence."""
     st.html(f'<div class="vc-headline"><h1>{escape(title)}</h1><p>{escape(text)}</p></div>')
 
 
@@ -85,12 +84,19 @@ def section(title: str, note: str = "") -> None:
     st.html(f'<h2 class="vcd-title">{escape(title)}{noted}</h2>', width="content")
 
 
+@contextmanager
+def card(name: str, title: str, note: str = "") -> Iterator[None]:
+    """A card with a heading, as high as those beside it."""
+    with st.container(key=f"card-{name}", height="stretch"):
+        section(title, note)
+        yield
+
+
 def chart(spec: Spec, points: Any = None, **options: Any) -> Any:
     """Draw a chart as wide as its container; returns its selection if it has one.
 
-    `points` are its rows (a DataFrame), if they are not in `spec`.
-
-    Its description is what a screen reader says: Streamlit's `alt=` would only replace it, with a warning.
+    `points` are its rows (a DataFrame), if they are not in `spec`. Screen readers say the description in it:
+    Streamlit's `alt=` would only replace that, with a warning.
     """
     return st.vega_lite_chart(points, spec, theme=None, width="stretch", **options)
 

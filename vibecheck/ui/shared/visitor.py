@@ -20,8 +20,8 @@ def visitor() -> str:
     return hash_of(visitors().current(_shown()))
 
 
-def become_another(forget: Callable[[str], int]) -> int:
-    """Delete everything of this visitor, and give the browser a new id that cannot be linked to the old one.
+def replace_visitor(forget: Callable[[str], int]) -> int:
+    """Delete all data of this visitor, and give the browser a new id that cannot be linked to the old one.
 
     `forget` deletes all that is recorded under a hash, and returns the number of vibe checks; so does this.
     """
@@ -33,7 +33,7 @@ def become_another(forget: Callable[[str], int]) -> int:
 
 
 def _shown() -> str:
-    """The id with which this session was opened; the server sees to it that there is one."""
+    """The id in the cookie of this session's connection; the server makes sure that there is one."""
     cookie = st.context.cookies.get(VISITOR_COOKIE)
     return cookie if cookie and is_visitor(cookie) else st.session_state.setdefault("visitor", new_visitor())
 
