@@ -142,11 +142,11 @@ def _count(dialect: str, sign: int) -> Insert:
 
 
 @cache
-def _count_play(dialect: str) -> Insert:
-    mine = {"plays": literal(1, Integer), "agains": bindparam("again", type_=Integer)}
-    counters = (mine.get(name, literal(0, daily.c[name].type)).label(name) for name in COUNTERS)
-    counting = predictions.c.id.in_(THESE), predictions.c.counts
-    return _added(dialect, select(*_key(dialect), *counters).where(*counting))
+def _count_play(dialect: str) -> Update:
+    """The statement that adds a play to the counters; storing its prediction has made the row."""
+    mine = select(*_key(dialect)).where(predictions.c.id.in_(THESE), predictions.c.counts)
+    more = {"plays": daily.c.plays + 1, "agains": daily.c.agains + bindparam("again", type_=Integer)}
+    return update(daily).where(tuple_(*daily.primary_key).in_(mine)).values(more)
 
 
 @cache
@@ -211,36 +211,39 @@ def _limited(which: ColumnElement[bool]) -> Update:
 
 
 def _counted(dialect: str, which: ColumnElement[bool], sign: int) -> Select:
-    """The rows of `daily` for some predictions, each number times `sign`."""
-
-    def number(name: str, total: ColumnElement) -> ColumnElement:
-        return cast(total * sign, daily.c[name].type).label(name)
-
-    counts = predictions.c.counts
-    suggested = select(func.count()).where(
-        plays.c.prediction_id == predictions.c.id, plays.c.n <= MOST_PLAYS, counts
+    """The rows of `daily` for some predictions, each number times `sign` (1 or -1)."""
+    of = predictions.c
+    suggested = select(func.count()).where(plays.c.prediction_id == of.id, plays.c.n <= MOST_PLAYS, of.counts)
+    # The bins come first, since each of them is counted in several columns.
+    bins = (case((of.counts, _bin(signal))).label(f"{signal.column}_bin") for signal in SIGNALS)
+    rows = select(
+        *_key(dialect),
+        of.audit,
+        of.counts,
+        of.confidence,
+        of.latency_ms,
+        suggested.scalar_subquery().label("plays"),
+        suggested.where(plays.c.again).scalar_subquery().label("agains"),
+        *bins,
     )
-    bins = (
-        number(f"{signal.column}_{index}", func.sum(case((counts & (_bin(signal) == index), 1), else_=0)))
-        for signal in SIGNALS
-        for index in range(len(signal.names))
-    )
-    key = _key(dialect)
-    return (
-        select(
-            *key,
-            number("n", func.count()),
-            number("counted", func.sum(case((counts, 1), else_=0))),
-            number("audits", func.sum(case((predictions.c.audit, 1), else_=0))),
-            number("plays", func.sum(suggested.scalar_subquery())),
-            number("agains", func.sum(suggested.where(plays.c.again).scalar_subquery())),
-            number("confidence_sum", func.sum(predictions.c.confidence)),
-            number("latency_sum", func.sum(predictions.c.latency_ms)),
-            *bins,
-        )
-        .where(which)
-        .group_by(*key)
-    )
+    each = rows.where(which).subquery().c
+    totals = {
+        "n": func.count(),
+        "counted": func.count().filter(each.counts),
+        "audits": func.count().filter(each.audit),
+        "plays": func.sum(each.plays),
+        "agains": func.sum(each.agains),
+        "confidence_sum": func.sum(each.confidence),
+        "latency_sum": func.sum(each.latency_ms),
+        **{
+            f"{signal.column}_{index}": func.count().filter(each[f"{signal.column}_bin"] == index)
+            for signal in SIGNALS
+            for index in range(len(signal.names))
+        },
+    }
+    key = [each[name] for name in KEY]
+    numbers = ((total if sign > 0 else -total).label(name) for name, total in totals.items())
+    return select(*key, *numbers).group_by(*key)
 
 
 def _added(dialect: str, rows: Select) -> Insert:
