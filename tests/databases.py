@@ -245,5 +245,7 @@ def store(settings: Settings) -> Iterator[Store]:
 @pytest.fixture
 def registry(settings: Settings) -> Iterator[Registry]:
     """The models of these settings."""
+    if not settings.database_url:
+        make_tables(settings.data / "vibecheck.db")
     with closing(Registry.open(settings)) as opened:
         yield opened

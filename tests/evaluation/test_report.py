@@ -77,6 +77,7 @@ def test_arbitrary_input_raises_only_model_errors(text):
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),
     lambda each: st.lists(each) | st.dictionaries(st.text(), each),
+    max_leaves=10,
 )
 
 
