@@ -83,80 +83,78 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None,
         repr=False,  # it may hold a password
-        description="Database of the records, as SQLAlchemy writes it (`postgresql+psycopg://…`). "
+        description="SQLAlchemy URL of the records' database (`postgresql+psycopg://…`). "
         "Default: SQLite in the data folder.",
     )
     images: str | None = Field(
         None,
         validation_alias="VIBECHECK_IMAGES_URL",
         repr=False,  # it may hold a password
-        description="Where kept pictures go: a folder, or object storage as fsspec writes it "
-        "(`s3://bucket/folder`). Default: `images` in the data folder.",
+        description="Storage of kept pictures: a folder, or an fsspec URL (`s3://bucket/folder`). "
+        "Default: `images` in the data folder.",
     )
     model: str = Field(
         "dima806/facial_emotions_image_detection",
         description="The first model of a new installation: a Hub id (`owner/name`, `owner/name@revision`), "
-        "a folder, or `embedded`. Later the registry's champion runs.",
+        "a folder, or `embedded`. Later, the champion runs.",
     )
-    threads: int = Field(1, ge=1, le=16, description="Threads that one run of the model may use.")
+    threads: int = Field(1, ge=1, le=16, description="CPU threads per model inference.")
     video: Literal["auto", "webrtc", "websocket"] = Field(
         "auto",
-        description="How live video travels. `auto`: by WebRTC, or over the page's own connection where that "
-        "does not connect. `webrtc` and `websocket` allow only that one.",
+        description="Transport of live video: `auto` (WebRTC, or WebSocket if that does not connect), "
+        "`webrtc` or `websocket`.",
     )
     audit_share: float = Field(
         0.25,
         ge=0,
         le=1,
-        description="Share of vibe checks, drawn at random, whose answers measure the accuracy.",
+        description='Share of vibe checks, drawn at random, that ask "Was this right?" to measure the '
+        "accuracy.",
     )
     retention_days: int = Field(
         90, ge=1, le=3650, description="Days after which a vibe check and its picture are deleted."
     )
     auto_promote: bool = Field(
         False,
-        description="Promote a challenger without a press once it is proved better, and roll back once the "
+        description="Promote a challenger automatically once it is proved better, and roll back once the "
         "previous champion is.",
     )
     deployment: str = Field(
         "main",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$",
         description="Name of this deployment in Comet. Copies of the app that share a database share it; "
-        "any other deployment needs one of its own.",
+        "every other deployment needs its own.",
     )
 
     access_token: SecretStr | None = Field(
         None,
-        description="Token of the access link: 32 or more random characters. Without it each start "
-        "generates one.",
+        description="Token of the access link: 32 or more random characters. Default: a new one at each "
+        "start.",
     )
     alert_url: SecretStr | None = Field(
         None,
-        description="Webhook that is told, once each, when retraining becomes advisable, a model is proved "
-        "better, the input drifts, or Comet rejects records: one POST of JSON, as Slack's incoming webhooks "
-        "take it.",
+        description="Webhook for alerts: retraining is advisable, a model is proved better, the input "
+        "drifts, or Comet rejects records. Each is one POST of JSON, as for Slack's incoming webhooks.",
     )
     labellers: str | None = Field(
         None,
-        description="Who may label everybody's pictures after signing in: e-mails or @domains, "
-        "separated by commas.",
+        description="Who may label all kept pictures after signing in: e-mails or @domains, separated by "
+        "commas.",
     )
-    analysts: str | None = Field(None, description="Who may also see figures of everybody's vibe checks.")
-    trainers: str | None = Field(None, description="Who may also train models and make them live.")
+    analysts: str | None = Field(None, description="Who may also see the statistics.")
+    trainers: str | None = Field(None, description="Who may also train and promote models.")
 
     spotify_client_id: str | None = _service(
-        "SPOTIPY_CLIENT_ID", "Spotify app, to search for playlists; without it the catalogue is used."
+        "SPOTIPY_CLIENT_ID", "Client id of a Spotify app, to search for playlists. Default: catalogue only."
     )
-    spotify_client_secret: SecretStr | None = _service("SPOTIPY_CLIENT_SECRET", "The Spotify app's secret.")
-    hf_token: SecretStr | None = _service(
-        "HF_TOKEN", "Hugging Face token, for a model that is gated or private."
+    spotify_client_secret: SecretStr | None = _service(
+        "SPOTIPY_CLIENT_SECRET", "Client secret of the Spotify app."
     )
+    hf_token: SecretStr | None = _service("HF_TOKEN", "Hugging Face token, for gated or private models.")
     comet_api_key: SecretStr | None = _service(
-        "COMET_API_KEY", "Comet account that gets a copy of predictions, pictures and corrections."
+        "COMET_API_KEY", "API key of the Comet account that gets a copy of the records."
     )
-    comet_workspace: str | None = _service(
-        "COMET_WORKSPACE", "Comet workspace. Default: that of the account."
-    )
+    comet_workspace: str | None = _service("COMET_WORKSPACE", "Comet workspace. Default: the account's.")
     comet_project_name: str = Field(
         "vibecheck",
         validation_alias="COMET_PROJECT_NAME",
@@ -166,14 +164,14 @@ class Settings(BaseSettings):
         "COMET_URL_OVERRIDE", "Your own Comet server (`https://comet.example/clientlib/`)."
     )
     twilio_account_sid: str | None = _service(
-        "TWILIO_ACCOUNT_SID", "Camera relay by Twilio, for hosts behind a firewall."
+        "TWILIO_ACCOUNT_SID", "Twilio account, for a camera relay (TURN) through firewalls."
     )
-    twilio_auth_token: SecretStr | None = _service("TWILIO_AUTH_TOKEN", "Twilio's token.")
+    twilio_auth_token: SecretStr | None = _service("TWILIO_AUTH_TOKEN", "Twilio auth token.")
     cloudflare_turn_key_id: str | None = _service(
-        "CLOUDFLARE_TURN_KEY_ID", "Camera relay by Cloudflare; preferred to Twilio."
+        "CLOUDFLARE_TURN_KEY_ID", "Cloudflare TURN key, for a camera relay; preferred to Twilio."
     )
     cloudflare_turn_key_api_token: SecretStr | None = _service(
-        "CLOUDFLARE_TURN_KEY_API_TOKEN", "Cloudflare's token."
+        "CLOUDFLARE_TURN_KEY_API_TOKEN", "API token of the Cloudflare TURN key."
     )
 
     @field_validator("data", "database_url", "images", "model", mode="before")
