@@ -9,7 +9,7 @@ from vibecheck.errors import LabelsError, NoFace, PictureError, SettingsError
 from vibecheck.importing import label_files
 from vibecheck.importing.importer import id_of
 from vibecheck.importing.label_files import RefusedPicture
-from vibecheck.records.labels.labelled import TRAIN, LabelledPicture, LabelledPrediction
+from vibecheck.records.labels.labelled import LabelledPicture, LabelledPrediction
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.crops import KEPT_SIDE, kept_crop
@@ -35,7 +35,7 @@ def _of_prediction(each: LabelledPrediction) -> LabelledPicture:
         random=requested is not None,
         labelled_at=(requested or each.label).given_at,
         disputed=each.disputed,
-        side=TRAIN if each.learned else each.side,
+        side=each.side,
         face=prediction.face,
     )
 

@@ -161,7 +161,7 @@ class Store:
             return lookup.plays_of(connection, [prediction_id])[prediction_id]
 
     def plays_of_each(self, ids: Collection[str]) -> dict[str, list[Play]]:
-        """The playlists suggested for each of these predictions (at most 5,000), oldest first."""
+        """The playlists suggested for each of these predictions, oldest first."""
         with reading(self._engine) as connection:
             return lookup.plays_of(connection, ids)
 
@@ -173,9 +173,7 @@ class Store:
     def labelled(self, prediction_id: str) -> LabelledPrediction:
         """The prediction with this id, and its labels. Raises UnknownPrediction."""
         with reading(self._engine) as connection:
-            found = prediction_of(lookup.row_of(connection, prediction_id))
-            labels = lookup.labels_of(connection, [prediction_id])[prediction_id]
-        return LabelledPrediction(found, tuple(labels))
+            return pages.with_labels(connection, [lookup.row_of(connection, prediction_id)])[0]
 
     def pictured(self, limit: int) -> list[Prediction]:
         """The newest `limit` predictions whose picture was kept, newest first."""
@@ -188,7 +186,7 @@ class Store:
 
     def history(self) -> Iterator[tuple[Prediction, Feedback | None]]:
         """All predictions, oldest first, each with its effective label or None."""
-        return lookup.history(self._engine)
+        return ((each.prediction, each.label) for page in pages.history(self._engine) for each in page)
 
     def model_origin(self, version: str) -> str:
         """Where a model came from; "unknown" for one that made no prediction here."""

@@ -30,7 +30,7 @@ def test_cases_are_the_labelled_predictions_with_pictures(store, engine, labelle
     (case,) = TrainingSets(engine).labelled()
     assert case.prediction == first and case.label.label == "fear"
     assert [each.label for each in case.labels] == ["sad", "fear"]
-    assert (case.side, case.learned) == (None, False)
+    assert case.side is None
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_side_of_a_prediction_is_assigned_once_and_stays(engine, labelled):
 def test_predictions_that_a_model_trained_on_stay_on_the_training_side(engine, labelled):
     made, gone = labelled(("sad", "audit")), "e" * 32
     Registry(engine).register("m-1", "here", "folder", {}, NOON, [made.id, gone])
-    assert TrainingSets(engine).labelled()[0].learned
+    assert TrainingSets(engine).labelled()[0].side == "train"
     assert TrainingSets(engine).assign({made.id: "held_out"}, NOON) == {made.id: "train"}
     assert TrainingSets(engine).labelled()[0].side == "train"
     assert TrainingSets(engine).sides([gone]) == {gone: "train"}

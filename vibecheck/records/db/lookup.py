@@ -1,19 +1,14 @@
-"""Reads predictions."""
+"""Reads the row of a prediction, and what belongs to predictions: labels, plays, sides."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, Table, and_, or_, select
+from sqlalchemy import Connection, RowMapping, Table, select
 
 from vibecheck.errors import UnknownPrediction
 from vibecheck.records.db.batches import batches
-from vibecheck.records.db.rows import Part, grouped, prediction_of
+from vibecheck.records.db.rows import Part, grouped
 from vibecheck.records.db.tables import feedback, plays, predictions
-from vibecheck.records.db.transactions import reading
-from vibecheck.records.labels.effective_label import effective_label
-from vibecheck.records.values import Cursor, Feedback, Play, Prediction, is_prediction_id
-
-# Predictions read by one query of `history`.
-PAGE = 1000
+from vibecheck.records.values import Feedback, Play, is_prediction_id
 
 
 def row_of(connection: Connection, prediction_id: str, lock: bool = False) -> RowMapping:
@@ -27,7 +22,7 @@ def row_of(connection: Connection, prediction_id: str, lock: bool = False) -> Ro
     return row
 
 
-def labels_of(connection: Connection, ids: Collection[str] | Select) -> dict[str, list[Feedback]]:
+def labels_of(connection: Connection, ids: Iterable[str]) -> dict[str, list[Feedback]]:
     """The labels of each of these predictions, oldest first; the empty list for any other id."""
     return _parts(connection, feedback, ids, Feedback)
 
@@ -48,32 +43,11 @@ def sides_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def history(engine: Engine) -> Iterator[tuple[Prediction, Feedback | None]]:
-    """All predictions, oldest first, each with its effective label or None; a transaction for each page."""
-    after: Cursor | None = None
-    while True:
-        with reading(engine) as connection:
-            found = history_page(connection, after)
-            labels = labels_of(connection, [each.id for each in found])
-        for each in found:
-            yield each, effective_label(labels[each.id])
-        if len(found) < PAGE:
-            return
-        after = found[-1].made_at, found[-1].id
-
-
-def history_page(connection: Connection, after: Cursor | None) -> list[Prediction]:
-    """The first PAGE predictions after a cursor, oldest first."""
-    query = select(predictions).order_by(predictions.c.made_at, predictions.c.id).limit(PAGE)
-    if after is not None:
-        moment, prediction_id = after
-        same = predictions.c.made_at == moment, predictions.c.id > prediction_id
-        query = query.where(or_(predictions.c.made_at > moment, and_(*same)))
-    return [prediction_of(row) for row in connection.execute(query).mappings()]
-
-
 def _parts(
-    connection: Connection, table: Table, ids: Collection[str] | Select, value: Callable[..., Part]
+    connection: Connection, table: Table, ids: Iterable[str], value: Callable[..., Part]
 ) -> dict[str, list[Part]]:
-    query = select(table).where(table.c.prediction_id.in_(ids)).order_by(table.c.n)
-    return grouped(value(**row) for row in connection.execute(query).mappings())
+    found: list[Part] = []
+    for some in batches(ids):
+        query = select(table).where(table.c.prediction_id.in_(some)).order_by(table.c.n)
+        found += (value(**row) for row in connection.execute(query).mappings())
+    return grouped(found)

@@ -15,13 +15,12 @@ TRAIN, HELD_OUT = SIDES
 class LabelledPrediction:
     """A prediction with all its labels, oldest first; it may have none.
 
-    `side` is TRAIN or HELD_OUT once it was assigned. `learned`: some model was trained on it.
+    `side` is TRAIN or HELD_OUT once it was assigned.
     """
 
     prediction: Prediction
     labels: tuple[Feedback, ...] = ()
     side: str | None = None
-    learned: bool = False
 
     @property
     def label(self) -> Feedback | None:

@@ -1,20 +1,25 @@
-"""Pages of predictions, newest first, each with its labels.
+"""Pages of predictions with their labels: filtered, newest first, or the whole history.
 
 No query reads more than it shows: each filter has an index, and a page begins where the previous one
 ended (keyset pagination).
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, literal_column, or_, select
 
 from vibecheck.records.db.lookup import labels_of
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import UNSURE, feedback, predictions
+from vibecheck.records.db.transactions import reading
 from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.values import CANT_TELL, Cursor
+
+# Predictions in a page of the history.
+PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +53,23 @@ def page(
         moment, prediction_id = after
         # The first condition lets the index on made_at do the work.
         query = query.where(made_at <= moment, or_(made_at < moment, identity < prediction_id))
-    return with_labels(connection, query.order_by(made_at.desc(), identity.desc()).limit(limit))
+    query = query.order_by(made_at.desc(), identity.desc()).limit(limit)
+    return with_labels(connection, connection.execute(query).mappings().all())
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     columns = predictions.c
+    # Literals, here and in `queues.py`: SQLite does not match parameters to a partial index.
+    theirs = feedback.c.source == literal_column(f"'{OVERRULES}'"), feedback.c.given_by == filters.labeller
     asked = [
         (filters.visitor is not None, columns.visitor == filters.visitor),
         (filters.unlabelled, columns.label.is_(None)),
-        # A literal, here and in `queues.py`: SQLite does not match a parameter to a partial index.
         (filters.unsure, columns.confidence < literal_column(str(UNSURE))),
         (filters.disagreed, and_(columns.label != columns.mood, columns.label != CANT_TELL)),
         (filters.with_picture, columns.picture_kept),
         (filters.mood is not None, columns.mood == filters.mood),
         (filters.model_version is not None, columns.model_version == filters.model_version),
-        (filters.labeller is not None, columns.id.in_(_labelled_by(filters.labeller))),
+        (filters.labeller is not None, columns.id.in_(select(feedback.c.prediction_id).where(*theirs))),
     ]
     conditions = [condition for wanted, condition in asked if wanted]
     if filters.since is not None:
@@ -72,14 +79,24 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _labelled_by(labeller: str | None) -> Select:
-    # A literal, as above.
-    mine = feedback.c.source == literal_column(f"'{OVERRULES}'"), feedback.c.given_by == labeller
-    return select(feedback.c.prediction_id).where(*mine)
+def history(engine: Engine, since: datetime | None = None) -> Iterator[list[LabelledPrediction]]:
+    """All predictions made at `since` or later, oldest first, in pages; a transaction for each page."""
+    made_at, identity = predictions.c.made_at, predictions.c.id
+    query = select(predictions).order_by(made_at, identity).limit(PAGE)
+    if since is not None:
+        query = query.where(made_at >= since)
+    rest = query
+    while True:
+        with reading(engine) as connection:
+            found = with_labels(connection, connection.execute(rest).mappings().all())
+        yield found
+        if len(found) < PAGE:
+            return
+        moment, last = found[-1].cursor
+        rest = query.where(made_at >= moment, or_(made_at > moment, identity > last))
 
 
-def with_labels(connection: Connection, query: Select) -> list[LabelledPrediction]:
-    """The predictions that a query finds, each with its labels, in two queries."""
-    found = [prediction_of(row) for row in connection.execute(query).mappings()]
-    given = labels_of(connection, [each.id for each in found])
-    return [LabelledPrediction(prediction, tuple(given[prediction.id])) for prediction in found]
+def with_labels(connection: Connection, rows: Sequence[RowMapping]) -> list[LabelledPrediction]:
+    """The predictions in these rows, each with its labels."""
+    labels = labels_of(connection, [row["id"] for row in rows])
+    return [LabelledPrediction(prediction_of(row), tuple(labels[row["id"]]), row["side"]) for row in rows]

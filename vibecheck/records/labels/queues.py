@@ -57,7 +57,8 @@ class LabelQueues:
         """The next `limit` pictures of a queue, "useful" or "random", for a labeller."""
         with reading(self._engine) as connection:
             ids = _useful(connection, limit) if name == "useful" else _random(connection, limit, labeller)
-            found = with_labels(connection, select(predictions).where(predictions.c.id.in_(ids)))
+            query = select(predictions).where(predictions.c.id.in_(ids))
+            found = with_labels(connection, connection.execute(query).mappings().all())
         return sorted(found, key=lambda each: ids.index(each.prediction.id))
 
     def lengths(self, labeller: str | None = None) -> QueueLengths:

@@ -1,16 +1,17 @@
 """The permanent train/held-out assignment of each prediction."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from vibecheck.records.db import lookup
 from vibecheck.records.db.batches import found_in
-from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import predictions, trained_on
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.labels.labelled import TRAIN, LabelledPrediction
+from vibecheck.records.labels.pages import with_labels
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import SideDrawn
 
@@ -22,19 +23,19 @@ class TrainingSets:
         self._engine = engine
 
     def labelled(self) -> list[LabelledPrediction]:
-        """All labelled predictions whose picture was kept, oldest first."""
+        """All labelled predictions whose picture was kept, oldest first.
+
+        Those that a model was trained on are on the training side, assigned or not.
+        """
         these = predictions.c.label.is_not(None), predictions.c.picture_kept
         query = select(predictions).where(*these).order_by(predictions.c.made_at, predictions.c.id)
-        ids = select(predictions.c.id).where(*these)
-        learned = select(trained_on.c.prediction_id).where(trained_on.c.prediction_id.in_(ids)).distinct()
         with reading(self._engine) as connection:
-            rows = connection.execute(query).mappings().all()
-            labels = lookup.labels_of(connection, ids)
-            known = set(connection.execute(learned).scalars())
+            found = with_labels(connection, connection.execute(query).mappings().all())
+            learned = _learned(connection, [each.prediction.id for each in found])
         return [
-            LabelledPrediction(prediction_of(row), tuple(labels[row["id"]]), row["side"], row["id"] in known)
-            for row in rows
-            if labels[row["id"]]  # on Postgres, one that was labelled between the two queries
+            replace(each, side=TRAIN) if each.prediction.id in learned else each
+            for each in found
+            if each.labels  # on Postgres, none if its label was undone between the two queries
         ]
 
     def sides(self, prediction_ids: Collection[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from vibecheck.records.db import lookup
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import outbox, predictions
 from vibecheck.records.db.transactions import reading
+from vibecheck.records.labels import pages
 from vibecheck.records.outbox.messages import Message
 from vibecheck.records.values import Prediction, SideDrawn
 
@@ -22,20 +23,14 @@ class SentRecords:
 
     def messages(self, since: datetime | None) -> Iterator[tuple[Prediction, list[Message]]]:
         """All predictions made at or after `since`, oldest first, each with the messages that report it."""
-        after = None if since is None else (since, "")
-        while True:
+        now = datetime.now(UTC)
+        for page in pages.history(self._engine, since):
             with reading(self._engine) as connection:
-                found = lookup.history_page(connection, after)
-                ids = [prediction.id for prediction in found]
-                labels, played = lookup.labels_of(connection, ids), lookup.plays_of(connection, ids)
-                sides = lookup.sides_of(connection, ids)
-            now = datetime.now(UTC)
-            for each in found:
-                side = [SideDrawn(each.id, sides[each.id], now)] if each.id in sides else []
-                yield each, [each, *labels[each.id], *played[each.id], *side]
-            if len(found) < lookup.PAGE:
-                return
-            after = found[-1].made_at, found[-1].id
+                played = lookup.plays_of(connection, [each.prediction.id for each in page])
+            for each in page:
+                made = each.prediction
+                side = [SideDrawn(made.id, each.side, now)] if each.side else []
+                yield made, [made, *each.labels, *played[made.id], *side]
 
     def sample(self, limit: int) -> list[Prediction]:
         """Up to `limit` predictions about which nothing is in the outbox, drawn at random."""
