@@ -2,6 +2,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -12,7 +13,7 @@ from tests.databases import open_store
 from tests.standins.http import Asked, Reply, serving
 from tests.waiting import wait_for
 from vibecheck.alerts import occasions, watch
-from vibecheck.alerts.watch import AlertWatch, look
+from vibecheck.alerts.watch import look
 from vibecheck.alerts.webhook import Alert
 from vibecheck.errors import RecordsError
 from vibecheck.settings import Settings
@@ -239,9 +240,13 @@ def test_watching_thread_survives_failures(store, going_on, tmp_path, caplog):
         return store
 
     with serving(hook) as server:
-        watching = AlertWatch(open_store, settings_for(server.url, tmp_path), TICK, TICK)
+        stop = threading.Event()
+        args = open_store, settings_for(server.url, tmp_path), stop, TICK, TICK
+        watching = threading.Thread(target=watch.run, args=args)
+        watching.start()
         wait_for(lambda: hook.told)
-        watching.stop()
+        stop.set()
+        watching.join(60)
     assert "The disk is full." in caplog.text
 
 

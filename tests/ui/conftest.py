@@ -81,9 +81,8 @@ def nothing_left_open() -> Iterator[None]:
 
 def forget() -> None:
     """Forget what the app opened once for all sessions, but for the model, which takes long to open."""
-    for running in (app.shadow_models, app._sweeper, app._alerts):
-        if running.is_made:
-            running().stop()
+    if app.shadow_models.is_made:
+        app.shadow_models().stop()
     if app.registry.is_made:
         app.registry().close()
     for opened in (
@@ -97,8 +96,6 @@ def forget() -> None:
         app.store,
         app.registry,
         app.jobs,
-        app._sweeper,
-        app._alerts,
         app.synthetic,
         app.music,
     ):

@@ -26,43 +26,26 @@ FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
 REPEAT_AFTER = timedelta(days=7)
 
 
-class AlertWatch:
-    """Checks first after `after` and then at every interval `every`, in a thread, until it is stopped.
+def run(
+    open_store: Callable[[], Store],
+    settings: Settings,
+    stop: threading.Event,
+    every: timedelta = timedelta(minutes=5),
+    after: timedelta = timedelta(seconds=30),
+) -> None:
+    """Looks for alerts first after `after` and then at every interval `every`, until `stop` is set.
 
-    `open_store` may raise VibeCheckError: a process can start a watch before the records can be opened. It
-    does nothing without `Settings.alert_url`.
+    `open_store` may raise VibeCheckError: this can start before the records can be opened.
     """
-
-    def __init__(
-        self,
-        open_store: Callable[[], Store],
-        settings: Settings,
-        every: timedelta = timedelta(minutes=5),
-        after: timedelta = timedelta(seconds=30),
-    ) -> None:
-        self._open_store = open_store
-        self._settings = settings
-        self._every = every.total_seconds()
-        self._after = after.total_seconds()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stops looking; waits for an alert that is being sent."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        pause = self._after
-        while not self._stopped.wait(pause):
-            pause = self._every
-            try:
-                look(self._open_store(), self._settings, datetime.now(UTC))
-            except VibeCheckError as error:
-                log.warning("The check for alerts failed: %s", error)
-            except Exception:  # a thread that ends would never look again
-                log.exception("The check for alerts failed.")
+    pause = after
+    while not stop.wait(pause.total_seconds()):
+        pause = every
+        try:
+            look(open_store(), settings, datetime.now(UTC))
+        except VibeCheckError as error:
+            log.warning("The check for alerts failed: %s", error)
+        except Exception:  # a thread that ends would never look again
+            log.exception("The check for alerts failed.")
 
 
 def look(store: Store, settings: Settings, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """What a deletion leaves in SQLite's files, who may read them, and what happens when they are replaced."""
 
 import shutil
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -113,7 +114,8 @@ def test_content_kept_in_the_log_by_a_reader_is_reported_and_erased_later(store,
 
 def test_sweeper_erases_traces_of_a_deletion_between_two_purges(store, folder, monkeypatch):
     monkeypatch.setattr(retention, "RETRY_AFTER", 0.05)
-    sweeper = retention.Sweeper(lambda: store, timedelta(days=36_500))
+    stop = threading.Event()
+    threading.Thread(target=retention.run, args=(lambda: store, timedelta(days=36_500), stop)).start()
     try:
         ids = fill(store)
         with reading(engine_of(store)) as connection:
@@ -121,7 +123,7 @@ def test_sweeper_erases_traces_of_a_deletion_between_two_purges(store, folder, m
             store.forget_visitor(VISITOR, NOON)
         wait_for(lambda: not any(traces(folder, VISITOR, *ids)))
     finally:
-        sweeper.stop()
+        stop.set()
 
 
 def test_without_an_account_nothing_is_added_to_the_outbox(store):

@@ -15,42 +15,29 @@ log = logging.getLogger(__name__)
 RETRY_AFTER = 60.0
 
 
-class Sweeper:
-    """Purges the records at once and then at every interval `every`, in a thread, until it is stopped.
+def run(
+    open_store: Callable[[], Store],
+    retention: timedelta,
+    stop: threading.Event,
+    every: timedelta = timedelta(days=1),
+) -> None:
+    """Purges the records at once and then at every interval `every`, until `stop` is set.
 
-    `open_store` may raise VibeCheckError: a process can start a sweeper before the records can be opened.
-    Failures are logged and retried after a minute. The thread does not keep the process alive: the next
-    purge completes an interrupted one.
+    `open_store` may raise VibeCheckError: this can start before the records can be opened. Failures are
+    logged and retried after a minute. The process may end during a purge: the next one completes it.
     """
-
-    def __init__(
-        self, open_store: Callable[[], Store], retention: timedelta, every: timedelta = timedelta(days=1)
-    ) -> None:
-        self._open_store = open_store
-        self._retention = retention
-        self._every = every.total_seconds()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stops sweeping; waits for a purge in progress."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        pause, purge_at = 0.0, time.monotonic()
-        while not self._stopped.wait(pause):
-            pause = min(RETRY_AFTER, self._every)
-            try:
-                store = self._open_store()
-                if time.monotonic() < purge_at:
-                    store.erase_remaining()
-                    continue
-                if not store.synthetic():  # synthetic records belong to nobody, so they stay
-                    store.purge(datetime.now(UTC) - self._retention)
-                purge_at = time.monotonic() + self._every
-            except VibeCheckError as error:
-                log.warning("Old records could not be deleted: %s", error)
-            except Exception:
-                log.exception("Old records could not be deleted.")
+    pause, purge_at = 0.0, time.monotonic()
+    while not stop.wait(pause):
+        pause = min(RETRY_AFTER, every.total_seconds())
+        try:
+            store = open_store()
+            if time.monotonic() < purge_at:
+                store.erase_remaining()
+                continue
+            if not store.synthetic():  # synthetic records belong to nobody, so they stay
+                store.purge(datetime.now(UTC) - retention)
+            purge_at = time.monotonic() + every.total_seconds()
+        except VibeCheckError as error:
+            log.warning("Old records could not be deleted: %s", error)
+        except Exception:
+            log.exception("Old records could not be deleted.")

@@ -1,6 +1,8 @@
 """What all pages share: the parts of the app, opened once per process, and the frame of a page."""
 
 import gc
+import threading
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import timedelta
 from functools import partial
@@ -8,7 +10,7 @@ from functools import partial
 import streamlit as st
 
 from vibecheck.access.roles import Role
-from vibecheck.alerts.watch import AlertWatch
+from vibecheck.alerts import watch
 from vibecheck.comet.process import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.models.live_model import LiveModel
@@ -16,7 +18,7 @@ from vibecheck.models.registry import Registry
 from vibecheck.models.shadow import ShadowModels
 from vibecheck.music.recommender import Music
 from vibecheck.records.db.circuit_breaker import CircuitBreaker
-from vibecheck.records.deletion.retention import Sweeper
+from vibecheck.records.deletion import retention
 from vibecheck.records.store import Store
 from vibecheck.training.runs import TrainingRuns
 from vibecheck.ui.access import gate
@@ -133,21 +135,17 @@ def synthetic() -> bool:
         return False  # parts of the page that need the records report the problem
 
 
-@ProcessValue
-def _sweeper() -> Sweeper:
-    return Sweeper(store, timedelta(days=settings().retention_days))
-
-
-@ProcessValue
-def _alerts() -> AlertWatch:
-    return AlertWatch(store, settings())
-
-
 def start_background() -> None:
     """Delete expired records daily, send to Comet, and send alerts, whether or not anybody visits."""
     with suppress(VibeCheckError):  # the pages say what is wrong with the settings
-        _sweeper()
-        if settings().alert_url is not None:
-            _alerts()
-        if settings().sends and not synthetic():
+        asked = settings()
+        _in_background(retention.run, store, timedelta(days=asked.retention_days))
+        if asked.alert_url is not None:
+            _in_background(watch.run, store, asked)
+        if asked.sends and not synthetic():
             _sending().ensure()
+
+
+def _in_background(run: Callable[..., None], *args: object) -> None:
+    """Start a thread that ends with the process; the event that could stop it is never set."""
+    threading.Thread(target=run, args=(*args, threading.Event()), name=run.__module__, daemon=True).start()
