@@ -177,9 +177,6 @@ class FeedbackUndone:
     n: int
     undone_at: datetime
 
-    def __post_init__(self) -> None:
-        check_time("undone_at", self.undone_at)
-
 
 @dataclass(frozen=True, slots=True)
 class PictureKept:
@@ -187,9 +184,6 @@ class PictureKept:
 
     prediction: Prediction  # as it is now, with `picture_kept` true
     kept_at: datetime
-
-    def __post_init__(self) -> None:
-        check_time("kept_at", self.kept_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +207,6 @@ class Deletion:
     prediction_id: str
     made_at: datetime  # of the prediction: what was sent is grouped by day
     deleted_at: datetime
-
-    def __post_init__(self) -> None:
-        check_time("deleted_at", self.deleted_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +249,6 @@ class ModelVersion:
     version: str
     origin: str
     first_used_at: datetime
-
-    def __post_init__(self) -> None:
-        check_time("first_used_at", self.first_used_at)
 
 
 @dataclass(frozen=True, slots=True)

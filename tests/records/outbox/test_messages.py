@@ -4,6 +4,7 @@ from datetime import timedelta, timezone
 
 import numpy as np
 import pytest
+from sqlalchemy.exc import StatementError
 
 from tests.records.examples import EXAMPLE, NOON
 from tests.records.rows import pending
@@ -41,6 +42,19 @@ def test_prediction_payload_contains_face_quality_and_probabilities():
 def test_times_are_sent_in_utc():
     there = replace(FEEDBACK, given_at=NOON.astimezone(timezone(timedelta(hours=-8))))
     assert payload_of(there) == payload_of(FEEDBACK)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        replace(UNDONE, undone_at=NOON.replace(tzinfo=None)),
+        replace(KEPT, kept_at=NOON.replace(tzinfo=None)),
+        replace(DELETION, deleted_at=NOON.replace(tzinfo=None)),
+    ],
+)
+def test_messages_without_a_time_zone_are_refused(engine, message):
+    with pytest.raises(StatementError, match="time zone"), writing(engine) as connection:
+        enqueue(connection, message)
 
 
 def test_numpy_numbers_become_plain_numbers():

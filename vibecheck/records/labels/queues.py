@@ -2,20 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Integer,
-    Row,
-    and_,
-    cast,
-    func,
-    literal,
-    literal_column,
-    select,
-    union_all,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, func, literal, literal_column, select, union_all
 
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.tables import feedback, predictions
@@ -82,13 +69,13 @@ class LabelQueues:
             .group_by(feedback.c.given_by)
         )
         both = union_all(first, second).subquery().c
-        count = cast(func.sum(both.labels), Integer).label("labels")
+        count = func.sum(both.labels)
         query = (
             select(both.given_by, both.queue, count)
             .group_by(both.given_by, both.queue)
             .order_by(count.desc(), both.given_by, both.queue)
         )
-        return [LabellerCount(*row) for row in fetch(self._engine, query)]
+        return [LabellerCount(who, queue, int(labels)) for who, queue, labels in fetch(self._engine, query)]
 
 
 def _useful(connection: Connection, limit: int) -> list[str]:
@@ -107,13 +94,10 @@ def _useful(connection: Connection, limit: int) -> list[str]:
         .subquery()
         for mood in NAMES
     ]
-    candidates = connection.execute(union_all(*(select(each) for each in lists))).all()
     counts = _label_counts(connection)
-
-    def order(row: Row[tuple[str, str, float]]) -> tuple[float, str]:
-        return -(1 - row.confidence) / (1 + counts[row.mood]) ** 0.5, row.id
-
-    return [row.id for row in sorted(candidates, key=order)[:limit]]
+    candidates = connection.execute(union_all(*(select(each) for each in lists)))
+    ranked = sorted((-(1 - row.confidence) / (1 + counts[row.mood]) ** 0.5, row.id) for row in candidates)
+    return [prediction_id for _, prediction_id in ranked[:limit]]
 
 
 def _random(connection: Connection, limit: int, labeller: str | None) -> list[str]:
@@ -136,15 +120,15 @@ def _count(connection: Connection, condition: ColumnElement[bool]) -> int:
 
 
 def _waiting_useful() -> ColumnElement[bool]:
-    return and_(predictions.c.label.is_(None), predictions.c.picture_kept)
+    return predictions.c.label.is_(None) & predictions.c.picture_kept
 
 
 def _waiting_random(labeller: str | None) -> list[ColumnElement[bool]]:
     """What waits for a first label, and what waits for a second one of this labeller."""
-    first = and_(predictions.c.picture_kept, ~predictions.c.judged)
+    first = predictions.c.picture_kept & ~predictions.c.judged
     if labeller is None:
         return [first]
-    return [and_(first, ~second_labels.gave_second(labeller)), second_labels.waiting(labeller)]
+    return [first & ~second_labels.gave_second(labeller), second_labels.waiting(labeller)]
 
 
 def _label_counts(connection: Connection) -> dict[str, int]:

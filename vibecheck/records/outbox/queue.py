@@ -18,19 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    and_,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, insert, or_, select, update
 
 from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.tables import outbox
@@ -127,8 +115,7 @@ class Outbox:
 
     def renew(self, rows: Iterable[Claimed]) -> set[int]:
         """Extends the claims on these rows; returns the ids of those that are still this sender's."""
-        ids = [claimed.id for claimed in rows]
-        mine = outbox.c.id.in_(ids), outbox.c.claimed_by == self._sender
+        mine = self._mine(rows)
         with writing(self._engine) as connection:
             until = self._clock(connection) + self.lease
             connection.execute(update(outbox).where(*mine).values(claimed_until=until))
@@ -142,7 +129,7 @@ class Outbox:
         with writing(self._engine) as connection:
             if then is not None:
                 then(connection, self._clock(connection))
-            return connection.execute(delete(outbox).where(*self._mine(claimed))).rowcount == 1
+            return connection.execute(delete(outbox).where(*self._mine([claimed]))).rowcount == 1
 
     def postpone(
         self, claimed: Claimed, pause: timedelta, reason: str | None, payload: dict[str, Any] | None = None
@@ -151,7 +138,7 @@ class Outbox:
         values = {"reason": reason} | ({} if payload is None else {"payload": payload})
         with writing(self._engine) as connection:
             until = self._clock(connection) + min(pause, LONGEST_PAUSE)
-            self._give_back(connection, claimed, next_attempt_at=until, **values)
+            self._give_back(connection, [claimed], next_attempt_at=until, **values)
 
     def set_aside(self, claimed: Claimed, reason: str) -> None:
         """Sets a row aside that Comet rejected; `retry_all` makes it due again.
@@ -161,17 +148,14 @@ class Outbox:
         about = claimed.prediction_id
         with writing(self._engine) as connection:
             if claimed.kind != "deletion" and predictions_with(connection, "deletion", [about]):
-                connection.execute(delete(outbox).where(*self._mine(claimed)))
+                connection.execute(delete(outbox).where(*self._mine([claimed])))
                 return
-            self._give_back(connection, claimed, set_aside_at=self._clock(connection), reason=reason)
+            self._give_back(connection, [claimed], set_aside_at=self._clock(connection), reason=reason)
 
     def release(self, claimed: Iterable[Claimed]) -> None:
         """Gives rows back that were not attempted."""
-        ids = [each.id for each in claimed]
-        values = {"claimed_by": None, "claimed_until": None, "attempts": outbox.c.attempts - 1}
-        mine = outbox.c.id.in_(ids), outbox.c.claimed_by == self._sender
         with writing(self._engine) as connection:
-            connection.execute(update(outbox).where(*mine).values(values))
+            self._give_back(connection, claimed, attempts=outbox.c.attempts - 1)
 
     def anything_due(self, kinds: Collection[str] | None = None, but: Collection[str] = ()) -> bool:
         """Whether a claim would find a row."""
@@ -234,12 +218,12 @@ class Outbox:
         with reading(self._engine) as connection:
             return bool(predictions_with(connection, kind, [prediction_id]))
 
-    def _give_back(self, connection: Connection, claimed: Claimed, **values: Any) -> None:
+    def _give_back(self, connection: Connection, claimed: Iterable[Claimed], **values: Any) -> None:
         values |= {"claimed_by": None, "claimed_until": None}
         connection.execute(update(outbox).where(*self._mine(claimed)).values(values))
 
-    def _mine(self, claimed: Claimed) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-        return outbox.c.id == claimed.id, outbox.c.claimed_by == self._sender
+    def _mine(self, claimed: Iterable[Claimed]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+        return outbox.c.id.in_([each.id for each in claimed]), outbox.c.claimed_by == self._sender
 
 
 def withdraw(connection: Connection, prediction_ids: Collection[str]) -> None:
@@ -256,8 +240,8 @@ def schedule(
     connection: Connection, kind: str, subject: str, payload: dict[str, Any], due: datetime | None = None
 ) -> None:
     """Adds a task, once, due now or at `due`; a scheduled one keeps its time unless `due` is earlier."""
-    same = and_(outbox.c.kind == kind, outbox.c.prediction_id == subject, outbox.c.claimed_by.is_(None))
-    scheduled = connection.execute(select(outbox.c.id, outbox.c.next_attempt_at).where(same)).first()
+    same = outbox.c.kind == kind, outbox.c.prediction_id == subject, outbox.c.claimed_by.is_(None)
+    scheduled = connection.execute(select(outbox.c.id, outbox.c.next_attempt_at).where(*same)).first()
     if scheduled is None:
         row = {"kind": kind, "prediction_id": subject, "payload": payload}
         connection.execute(
@@ -286,7 +270,7 @@ def _key(row: Mapping[Any, Any]) -> tuple[str, str, Any]:
 
 def _claimable(now: datetime, kinds: Collection[str] | None, but: Collection[str]) -> ColumnElement[bool]:
     wanted = outbox.c.kind.in_(kinds) if kinds else outbox.c.kind.not_in(but)
-    return and_(_due(now), wanted, ~_has_earlier())
+    return _due(now) & wanted & ~_has_earlier()
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
@@ -295,9 +279,9 @@ def _due(now: datetime) -> ColumnElement[bool]:
     pause_is_over = or_(
         c.next_attempt_at.is_(None),
         c.next_attempt_at <= now,
-        and_(c.attempts > 0, c.next_attempt_at > latest + LONGEST_PAUSE),
+        (c.attempts > 0) & (c.next_attempt_at > latest + LONGEST_PAUSE),
     )
-    return and_(c.set_aside_at.is_(None), unclaimed, pause_is_over)
+    return c.set_aside_at.is_(None) & unclaimed & pause_is_over
 
 
 def _has_earlier(set_aside: bool = False) -> ColumnElement[bool]:
