@@ -112,7 +112,7 @@ def import_labels(
             if isinstance(outcome, label_files.RefusedPicture):
                 summary.refused.append(outcome)
             else:
-                summary.counts[outcome.status.value] += 1
+                summary.counts[outcome.status] += 1
                 summary.agreed += outcome.agreed
             progress.advance(task)
     if as_json:

@@ -8,12 +8,12 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import Enum
+from typing import Literal
 
 from vibecheck import check
 from vibecheck.errors import PictureError, RecordsError, UnknownPrediction
 from vibecheck.importing.label_files import RefusedPicture
-from vibecheck.records.labels.labelled import LabelledPicture
+from vibecheck.records.labels.labelled import LabelledPicture, LabelledPrediction
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.vision.faces import only_face
@@ -21,14 +21,8 @@ from vibecheck.vision.images import decode, read_bytes
 from vibecheck.vision.reader import Moment, Reader
 
 SOURCE = "import"
-
-
-class ImportStatus(Enum):
-    """The outcome for a labelled picture that was not refused."""
-
-    NEW = "new"
-    KNOWN = "known"  # was stored, with the same label
-    RELABELLED = "relabelled"  # was stored, with another label
+# The outcome for a picture that was not refused: whether it was stored already, and with the same label.
+ImportStatus = Literal["new", "known", "relabelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +79,19 @@ class Importer:
         if label != labelled.label:
             raise PictureError(f"It is the same picture as {place}, which is labelled {label}.")
         try:
-            prediction, status = self._store.get(prediction_id), ImportStatus.KNOWN
+            stored = self._store.labelled(prediction_id)
         except UnknownPrediction:
-            prediction, status = self._add(prediction_id, labelled, data), ImportStatus.NEW
-        # The label of the last import; somebody may have corrected it since.
-        labels = (each for each in reversed(self._store.feedback_of(prediction_id)) if each.source == SOURCE)
-        said = next((each.label for each in labels), None)
-        if said != labelled.label:
-            # Without a label it is new: the import was interrupted before it was labelled.
-            status = ImportStatus.RELABELLED if said else ImportStatus.NEW
+            stored = LabelledPrediction(self._add(prediction_id, labelled, data))
+        # The label of the last import; somebody may have corrected it since. There is none if that import was
+        # interrupted before it labelled the picture.
+        before = next((each.label for each in reversed(stored.labels) if each.source == SOURCE), None)
+        status: ImportStatus = "known"
+        if before != labelled.label:
+            status = "relabelled" if before else "new"
             self._store.label(prediction_id, labelled.label, SOURCE, None, self._now)
         place = f"that of row {labelled.row}" if labelled.row else str(labelled.path)
         self._told.setdefault(prediction_id, (labelled.label, place))
-        return ImportedPicture(labelled, prediction, status)
+        return ImportedPicture(labelled, stored.prediction, status)
 
     def _add(self, prediction_id: str, labelled: LabelledPicture, data: bytes) -> Prediction:
         picture = decode(data, name=str(labelled.path))

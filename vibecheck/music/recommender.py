@@ -68,7 +68,7 @@ class Music:
     """Suggests playlists. Share one among all visitors; it is safe in any thread.
 
     `client` comes from `spotify_client`; without one only the catalogue is used, and `missing` names the
-    credential that is not set. `patience` and `fresh` are in seconds, as is what `clock` returns.
+    credential that is not set. `patience` is in seconds, as is what `clock` returns.
     """
 
     def __init__(
@@ -77,12 +77,11 @@ class Music:
         client: "spotipy.Spotify | None" = None,
         *,
         patience: float = PATIENCE,
-        fresh: float = FRESH,
         clock: Callable[[], float] = time.monotonic,
         missing: str = "",
     ) -> None:
         self._catalogue, self._client, self._missing = catalogue, client, missing
-        self._patience, self._fresh, self._clock = patience, fresh, clock
+        self._patience, self._clock = patience, clock
         self._pool = ThreadPoolExecutor(len(NAMES), "spotify")
         self._lock = threading.Lock()  # guards everything below; never held during a request
         self._found: dict[str, tuple[float, tuple[Playlist, ...]]] = {}  # mood → (fresh until, playlists)
@@ -220,7 +219,7 @@ class Music:
         with self._lock:
             now, before = self._clock(), self._trouble
             if found or not trouble:
-                self._found[mood] = (now + (self._fresh if found else PAUSE), found)
+                self._found[mood] = (now + (FRESH if found else PAUSE), found)
             if trouble and now + trouble.pause >= self._paused_until:
                 self._trouble, self._paused_until = trouble, now + trouble.pause
             elif not trouble and now >= self._paused_until:  # a pause is kept, whatever other searches find

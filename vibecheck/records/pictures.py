@@ -66,16 +66,13 @@ class Pictures:
     def put(self, prediction_id: str, jpeg: bytes, *, wait: bool = True) -> None:
         """Keeps the picture atomically: when this returns it is on disk, and nothing partial ever is.
 
-        Without `wait`, for pictures that can be made again, neither is guaranteed, and it is much faster.
+        Without `wait`, for pictures that can be made again, it may not be on disk yet, which is much faster.
         """
         path = self._path(prediction_id)
         with self._translated("written"):
             if self._local:
                 disk.write(Path(path), jpeg, durably=wait)
-            else:
-                if not wait:  # the file system may need the folder, and not only object stores are used
-                    self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-                # Object stores show an object only once it is complete.
+            else:  # object stores show an object only once it is complete
                 self._fs.pipe_file(path, jpeg)
 
     def get(self, prediction_id: str) -> bytes | None:
