@@ -87,6 +87,15 @@ def test_interrupted_rollup_leaves_no_outdated_table(opened, store, comet):
     assert len(table(comet)) == 2
 
 
+def test_rollup_interrupted_at_a_count_sends_it_the_next_time(opened, store, comet):
+    put(opened, a_prediction())
+    comet.fault("experiment/metric", status=500)
+    with pytest.raises(CometUnavailable, match="internal problem"):
+        roll_up(opened, store, DAY)
+    roll_up(opened, store, DAY)
+    assert comet.points("count_happy") == [1.0] and len(table(comet)) == 1
+
+
 def test_a_day_without_predictions_has_no_table(opened, store, comet):
     roll_up(opened, store, DAY)
     assert comet.names() == []

@@ -14,6 +14,7 @@ from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
 from tests.records.rows import engine_of, queued
 from tests.waiting import wait_for
 from vibecheck.comet import layout
+from vibecheck.comet.client import Comet
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.status import comet_state, try_again
 from vibecheck.errors import CometUnavailable
@@ -455,6 +456,24 @@ def test_deleted_experiment_is_created_again(settings, store, comet, added):
         sender.stop.set()
         thread.join()
     assert comet.names() == [f"feedback_{added.id}_1.json"]
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda client: client.has(DAY, "input.jpg"),
+        lambda client: client.has_point(DAY, "confidence", NOON),
+    ],
+    ids=["asset", "metric"],
+)
+def test_deleted_experiment_rejects_no_row_that_is_looked_up(settings, comet, look):
+    comet.experiment(KEY, "vibecheck")
+    client = Comet.open(settings)
+    assert client.assets(DAY) == []  # from now on it knows the experiment
+    comet.experiments.clear()
+    with pytest.raises(CometUnavailable, match="it will be created again"):
+        look(client)
+    assert not look(client)
 
 
 def test_hanging_upload_is_cut_off_and_retried(settings, store, comet, added, monkeypatch):

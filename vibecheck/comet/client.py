@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -98,8 +98,7 @@ class Comet:
                 f"{user} has no Comet workspace {workspace!r}. Set COMET_WORKSPACE to one of: "
                 f"{', '.join(sorted(set(names)))}."
             )
-        account = Account(user, workspace, settings.comet_project_name, url)
-        return cls(api, account, settings.deployment)
+        return cls(api, Account(user, workspace, settings.comet_project_name, url), settings.deployment)
 
     def project_exists(self) -> bool:
         """Whether the project exists; the first record creates it."""
@@ -132,16 +131,16 @@ class Comet:
                 break
         return sorted(found, reverse=True)
 
-    def assets(self, day: Place) -> list[Asset]:
-        """All assets of a day, in one request; none if the day has no experiment.
+    def assets(self, place: Place) -> list[Asset]:
+        """All assets of a place, in one request; none if it has no experiment.
 
         Comet may answer with an empty list by mistake: that an asset is not listed is no proof.
         """
-        experiment = self._find(day)
+        experiment = self._find(place)
         if experiment is None:
             return []
         try:
-            with sdk_errors("list the assets", gone=lambda: self._gone(day)):
+            with self._errors("list the assets", place):
                 listed = experiment.get_asset_list(timeout=LIST_SECONDS)
         except CometRejected as error:  # this says nothing about the record that needs the list
             raise CometUnavailable(str(error)) from error
@@ -149,37 +148,37 @@ class Comet:
             raise CometUnavailable("Comet answered a request for the list of assets without a list.")
         return [asset for item in listed if (asset := Asset.of(item)) is not None]
 
-    def has(self, day: Place, name: str) -> bool:
+    def has(self, place: Place, name: str) -> bool:
         """Whether there is an asset of this name."""
-        experiment = self._find(day)
+        experiment = self._find(place)
         if experiment is None:
             return False
-        with sdk_errors("look for an asset"):
+        with self._errors("look for an asset", place):
             return bool(experiment.get_assets_by_name(name))
 
-    def put(self, day: Place, name: str, content: bytes, metadata: Mapping[str, Any], kind: str) -> None:
+    def put(self, place: Place, name: str, content: bytes, metadata: Mapping[str, Any], kind: str) -> None:
         """Uploads an asset; `kind` is "image" or "asset". On return Comet has it."""
-        experiment = self.experiment(day)
+        experiment = self.experiment(place)
         with tempfile.TemporaryDirectory(prefix="vibecheck-") as folder:
             file = Path(folder) / "asset"  # the SDK uploads files only
             file.write_bytes(content)
-            with sdk_errors(f"upload {name}", gone=lambda: self._gone(day)):
+            with self._errors(f"upload {name}", place):
                 answer = experiment.log_asset(str(file), name=name, ftype=kind, metadata=dict(metadata))
         if not isinstance(answer, Mapping) or not answer.get("assetId"):
             raise CometUnavailable(f"Comet answered the upload of {name} without saying that it has it.")
 
-    def get(self, day: Place, asset: Asset, limit: int = LARGEST_ASSET) -> bytes:
+    def get(self, place: Place, asset: Asset, limit: int = LARGEST_ASSET) -> bytes:
         """The content of an asset. Raises CometRejected if it has more than `limit` bytes."""
-        return b"".join(self.chunks(day, asset, limit, DOWNLOAD_SECONDS))
+        return b"".join(self.chunks(place, asset, limit, DOWNLOAD_SECONDS))
 
-    def chunks(self, day: Place, asset: Asset, limit: int, seconds: float = math.inf) -> Iterator[bytes]:
+    def chunks(self, place: Place, asset: Asset, limit: int, seconds: float = math.inf) -> Iterator[bytes]:
         """The content of an asset, piece by piece, in at most this time. Raises CometRejected as `get`."""
         too_large = CometRejected(f"{asset.name} has more than {limit:,} bytes.")
         if asset.size > limit:
             raise too_large
-        experiment = self._find(day)
+        experiment = self._find(place)
         if experiment is None:
-            raise CometRejected(f"The experiment of {day} was deleted in Comet.")
+            raise CometRejected(f"The experiment of {place} was deleted in Comet.")
         count, end = 0, time.monotonic() + seconds
         with (
             sdk_errors(f"download {asset.name}"),
@@ -193,67 +192,64 @@ class Comet:
                     raise CometUnavailable(f"{asset.name} did not arrive within {seconds} s.")
                 yield chunk
 
-    def delete(self, day: Place, asset: Asset) -> None:
+    def delete(self, place: Place, asset: Asset) -> None:
         """Deletes an asset if it exists."""
         from comet_ml.exceptions import NotFound
 
-        experiment = self._find(day)
+        experiment = self._find(place)
         if experiment is not None:
-            with sdk_errors(f"delete {asset.name}"), suppress(NotFound):
+            with self._errors(f"delete {asset.name}", place), suppress(NotFound):
                 experiment.delete_asset(asset.id)
 
-    def metric(self, day: Place, name: str, value: float, at: datetime) -> None:
-        """Adds a point to a metric of the day."""
-        experiment = self.experiment(day)
-        with sdk_errors(f"log {name}", gone=lambda: self._gone(day)):
+    def metric(self, place: Place, name: str, value: float, at: datetime) -> None:
+        """Adds a point to a metric."""
+        experiment = self.experiment(place)
+        with self._errors(f"log {name}", place):
             experiment.log_metric(name, value, timestamp=at.timestamp())
 
-    def has_point(self, day: Place, name: str, at: datetime) -> bool:
-        """Whether a metric of the day has a point at this time, to the millisecond."""
-        experiment = self._find(day)
+    def has_point(self, place: Place, name: str, at: datetime) -> bool:
+        """Whether a metric has a point at this time, to the millisecond."""
+        experiment = self._find(place)
         if experiment is None:
             return False
-        with sdk_errors(f"read {name}"):
+        with self._errors(f"read {name}", place):
             points = experiment.get_metrics(name) or []
             wanted = at.timestamp() * 1000
             return any(abs(float(point.get("timestamp") or 0) - wanted) < 1 for point in points)
 
-    def _find(self, day: Place) -> "APIExperiment | None":
-        """The day's experiment, or None."""
-        if day not in self._known:
-            key = layout.experiment_key(self.deployment, day)
-            with sdk_errors("look for the day's experiment"):
+    def _find(self, place: Place) -> "APIExperiment | None":
+        """The experiment of a place, or None."""
+        if place not in self._known:
+            key = layout.experiment_key(self.deployment, place)
+            with sdk_errors("look for an experiment"):
                 found = self.api.get_experiment_by_key(key)
             if found is None:
                 return None
-            self._known[day] = found
-        return self._known[day]
+            self._known[place] = found
+        return self._known[place]
 
-    def experiment(self, day: Place) -> "APIExperiment":
-        """The experiment of a day or another place, created if needed."""
-        found = self._find(day)
+    def experiment(self, place: Place) -> "APIExperiment":
+        """The experiment of a place, created if needed."""
+        found = self._find(place)
         if found is None:
             try:
-                with logged_by("comet_ml") as said, sdk_errors("make the day's experiment"), self.live(day):
+                with logged_by("comet_ml") as said, sdk_errors("create an experiment"), self.live(place):
                     pass
             except CometRejected as error:
                 # The experiment was rejected, not the record.
                 raise _not_created(str(error), self.account) from error
-            found = self._find(day)
+            found = self._find(place)
             if found is None:
                 raise _not_created(" ".join(each.getMessage() for each in said.buffer), self.account)
         return found
 
     @contextmanager
-    def live(self, day: Place) -> "Iterator[CometExperiment]":
-        """A live experiment, for tasks that need one; it is ended when the block ends.
-
-        It uploads in the background, so the caller must check what arrived.
-        """
+    def live(self, place: Place) -> "Iterator[CometExperiment]":
+        """A live experiment, which ends with the block. It uploads in the background: check what arrived."""
         import comet_ml
 
         config = comet_ml.ExperimentConfig(
-            name=f"{self.deployment} {day}",
+            name=f"{self.deployment} {place}",
             tags=["production", self.deployment],
             log_code=False,
             log_graph=False,
@@ -270,7 +266,7 @@ class Comet:
             api_key=self.api.api_key,
             workspace=self.account.workspace,
             project_name=self.account.project,
-            experiment_key=layout.experiment_key(self.deployment, day),
+            experiment_key=layout.experiment_key(self.deployment, place),
             mode="get_or_create",
             online=True,
             experiment_config=config,
@@ -282,10 +278,14 @@ class Comet:
             if experiment.alive:
                 experiment.end()
 
-    def _gone(self, day: Place) -> bool:
-        """Whether the day's experiment was deleted."""
-        self._known.pop(day, None)
-        return self._find(day) is None
+    def _errors(self, doing: str, place: Place) -> AbstractContextManager[None]:
+        """`sdk_errors` for a request to the experiment of a place, which may have been deleted meanwhile."""
+
+        def gone() -> bool:
+            self._known.pop(place, None)
+            return self._find(place) is None
+
+        return sdk_errors(doing, gone)
 
 
 def _not_created(said: str, account: Account) -> CometError:

@@ -33,10 +33,11 @@ def roll_up(comet: Comet, store: Store, day: date) -> None:
         moods = Counter(each.prediction.mood for each in found)
         counts = {f"count_{name}": moods[name] for name in NAMES}
         before = max(logs, key=lambda asset: asset.created_at).metadata if logs else {}
-        comet.put(day, FEEDBACK_LOG, content, {"sha256": digest, "rows": len(found)} | counts, "asset")
+        # The counts first: once the log is there, an interrupted roll-up counts as complete.
         for name, count in counts.items():
             if before.get(name, 0) != count:
                 comet.metric(day, name, count, datetime.now(UTC))
+        comet.put(day, FEEDBACK_LOG, content, {"sha256": digest, "rows": len(found)} | counts, "asset")
     for asset in logs:
         if asset not in current[:1]:
             comet.delete(day, asset)

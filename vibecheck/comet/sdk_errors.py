@@ -38,7 +38,7 @@ def sdk_errors(doing: str, gone: Callable[[], bool] | None = None) -> Iterator[N
         status = error.response.status_code
         if status in (400, 404) and gone is not None and gone():
             raise CometUnavailable(
-                "The day's experiment was deleted in Comet; it will be created again."
+                "The experiment was deleted in Comet; it will be created again."
             ) from error
         raise _error_of(doing, error.response) from error
     except CometException as error:
