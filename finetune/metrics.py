@@ -80,27 +80,27 @@ def nll_with_noise(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return loss(min(NOISES, key=lambda noise: loss(noise).mean(axis=1).min()))
 
 
-def temperature(answers: np.ndarray, truth: np.ndarray, held_back: float = 0.0, least: float = 0.25) -> float:
+def temperature(answers: np.ndarray, truth: np.ndarray, prior_labels: float, least: float) -> float:
     """The temperature for logits (N x 7) that maximises the likelihood of the labels (N; Guo et al. 2017).
 
-    Between `least` and 4, regularised towards 1 with the weight of `held_back` labels.
+    Between `least` and 4, regularised towards 1 with the weight of `prior_labels` labels.
     """
 
     def loss(log_t: float) -> float:
         said = log_softmax(answers / np.exp(log_t), axis=1)
-        return float(-said[np.arange(len(truth)), truth].sum()) + held_back * log_t**2
+        return float(-said[np.arange(len(truth)), truth].sum()) + prior_labels * log_t**2
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(least), np.log(MOST)), method="bounded").x))
 
 
 def bias_corrected(
-    answers: np.ndarray, truth: np.ndarray, prior: np.ndarray, strength: float, held_back: float
+    answers: np.ndarray, truth: np.ndarray, prior: np.ndarray, strength: float, prior_labels: float
 ) -> tuple[float, np.ndarray]:
     """The temperature for logits (N x 7) and the bias (7) to add afterwards, by the likelihood of the labels.
 
     A correction for the class `prior` with `strength` follows, so the likelihood is that of the corrected
     answers, on labels weighted to the class distribution for which they are corrected. The bias is
-    regularised towards 0 with the weight of `held_back` labels (bias-corrected temperature scaling:
+    regularised towards 0 with the weight of `prior_labels` labels (bias-corrected temperature scaling:
     Alexandari et al. 2020, arXiv:1901.06852).
     """
     shift, weights = strength * np.log(prior), prior_weights(truth, prior ** (1 - strength))
@@ -108,7 +108,7 @@ def bias_corrected(
     def loss(found: np.ndarray) -> float:
         log_t, added = found[0], found[1:]
         said = log_softmax(answers / np.exp(log_t) + added - shift, axis=1)[np.arange(len(truth)), truth]
-        return float(-(weights * said).sum()) + held_back * (added**2).sum()
+        return float(-(weights * said).sum()) + prior_labels * (added**2).sum()
 
     bounds = [(-np.log(MOST), np.log(MOST)), *[(None, None)] * answers.shape[1]]
     found = minimize(loss, np.zeros(1 + answers.shape[1]), bounds=bounds).x

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from finetune.data import sources, split
+from vibecheck.cli.records import open_store
+from vibecheck.comet.restore import restore
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
 from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
 from vibecheck.records.pictures import Pictures
-from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
 from vibecheck.settings import Settings
 from vibecheck.vision.images import decode
@@ -90,10 +91,9 @@ def collect(
     stored in the records. Raises LabelsError, RecordsError and CometError.
     """
     left_out: Counter[str] = Counter()
-    store = Store.open(settings.records_url, settings.images_url, settings.sends)
-    try:
+    with open_store(settings) as store:
         if source == "comet":
-            sources.restore(settings, store)
+            restore(settings, store)
         if source in RECORDED:
             found = sources.from_store(store)
         else:
@@ -105,8 +105,6 @@ def collect(
         sides, by_visit = split.split(usable)
         if keep_sides:
             sides = store.training_sets.assign(sides, datetime.now(UTC))
-    finally:
-        store.close()
     chosen = [
         replace(each, side=sides[each.prediction_id])
         for each in sorted(usable, key=lambda each: (each.made_at, each.prediction_id))

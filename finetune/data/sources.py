@@ -1,17 +1,16 @@
-"""Labelled pictures from the store, from Comet (read back into the store first), or from files."""
+"""Labelled pictures from the store or from files."""
 
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vibecheck.errors import LabelsError, NoFace, PictureError, SettingsError
+from vibecheck.errors import LabelsError, NoFace, PictureError
 from vibecheck.importing import label_files
 from vibecheck.importing.importer import id_of
 from vibecheck.importing.label_files import RefusedPicture
 from vibecheck.records.labels.labelled import LabelledPicture, LabelledPrediction
 from vibecheck.records.store import Store
-from vibecheck.settings import Settings
 from vibecheck.vision.crops import KEPT_SIDE, kept_crop
 from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.faces import only_face
@@ -38,15 +37,6 @@ def _of_prediction(each: LabelledPrediction) -> LabelledPicture:
         side=each.side,
         face=prediction.face,
     )
-
-
-def restore(settings: Settings, store: Store) -> None:
-    """Read back what Comet has within the retention time. Raises CometError and SettingsError."""
-    from vibecheck.comet.restore import restore as read_back
-
-    if settings.comet_api_key is None:
-        raise SettingsError("Set COMET_API_KEY to fetch feedback and pictures from Comet.")
-    read_back(settings, store)
 
 
 def from_files(

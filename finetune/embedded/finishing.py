@@ -25,7 +25,7 @@ MEAN, STD = 0.5, 0.25
 CROP_SCALE = 0.85
 # Regularisation of the class biases towards 0, in labels: the best in five-fold cross-validation on `valid`
 # (flat between 1 and 20).
-BIAS_HELD_BACK = 10.0
+BIAS_PRIOR_LABELS = 10.0
 # Names of the outputs while two heads are trained: first the votes', then the label's.
 OUTPUTS = [f"{head} {name}" for head in ("votes", "label") for name in NAMES]
 
@@ -44,7 +44,7 @@ def finish(
     logits = (1 - share) * both[:, : len(NAMES)] + share * both[:, len(NAMES) :]
     prior = priors[0] ** (1 - share) * priors[1] ** share
     prior /= prior.sum()
-    fitted, biases = bias_corrected(logits[clear], valid.truth[clear], prior, strength, BIAS_HELD_BACK)
+    fitted, biases = bias_corrected(logits[clear], valid.truth[clear], prior, strength, BIAS_PRIOR_LABELS)
     merged = fold(model, recipe, share)
     with torch.no_grad():
         last_layer(merged).bias += torch.from_numpy(fitted * biases).float()

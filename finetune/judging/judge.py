@@ -18,6 +18,7 @@ from finetune.judging.read_pictures import read_pictures, read_reference
 from finetune.judging.write_report import without_faces, write
 from finetune.metrics import scores
 from vibecheck.analytics import model_comparison
+from vibecheck.cli.records import open_store
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation.compare import compare, judge
 from vibecheck.evaluation.evidence import Settled, settled_of
@@ -28,7 +29,6 @@ from vibecheck.models.version import Version
 from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
 from vibecheck.records.labels.labelled import HELD_OUT, LabelledPicture
 from vibecheck.records.readings import ShadowReading
-from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
 
@@ -59,8 +59,7 @@ def judge_challenger(
     models = [Classifier.load(folder, settings.threads) for folder in folders]
     versions = [model.version for model in models]
     ids = [row.prediction_id for row in held_out]
-    store = Store.open(settings.records_url, settings.images_url, settings.sends)
-    with closing(store), closing(Registry.open(settings)) as registry:
+    with open_store(settings) as store, closing(Registry.open(settings)) as registry:
         registered = {each.version: each for each in registry.versions()}
         recorded = store.with_pictures(ids)
         found, pictures, left_out = _judging(

@@ -20,7 +20,7 @@ from tests.waiting import wait_for
 from vibecheck.comet import claims, layout, model_files, model_sender
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
-from vibecheck.comet.registry_sync import put_record, restore_models
+from vibecheck.comet.registry_sync import restore_models
 from vibecheck.comet.sender import Sender
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, HubUnreachable, ModelError
@@ -375,7 +375,7 @@ def test_foreign_model_assets_are_ignored_by_the_restore(settings, store, comet,
 
 def test_malformed_model_record_is_skipped_by_the_restore(settings, store, comet):
     client, good = Comet.open(settings), VersionRecord("good", "here", "folder", {}, NOON, (), (), False)
-    put_record(client, good)
+    client.put(layout.MODELS, layout.model_name(good.version), layout.as_json(good.plain()), {}, "asset")
     for number, change in enumerate(
         ({"registered_at": "9999-12-31T23:59:59-12:00"}, {"metrics": "\ud800"}, {"version": "no such\n"})
     ):

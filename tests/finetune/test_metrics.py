@@ -81,10 +81,10 @@ def test_temperature_calibrates_confidence_and_few_labels_hardly_change_it():
     said = np.where(rng.random(2000) < 0.6, truth, rng.integers(0, 7, 2000))
     answers = np.log(np.full((2000, 7), 0.01 / 6))
     answers[np.arange(2000), said] = np.log(0.99)  # far too sure
-    found = temperature(answers, truth, held_back=20)
+    found = temperature(answers, truth, 20, 0.25)
     assert found > 2
-    assert 1 < temperature(answers[:10], truth[:10], held_back=20) < found
-    assert temperature(answers[said == truth], truth[said == truth]) < 1
+    assert 1 < temperature(answers[:10], truth[:10], 20, 0.25) < found
+    assert temperature(answers[said == truth], truth[said == truth], 0, 0.25) < 1
 
 
 def logits_of_a_mix() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -100,9 +100,9 @@ def test_class_bias_is_found_and_few_labels_hardly_change_it():
     honest, truth, prior = logits_of_a_mix()
     tilt = np.array([0.5, -0.5, 0.0, 0.3, -0.3, 0.0, 0.0])
     for strength in (0.0, 0.8):
-        divisor, added = bias_corrected(1.7 * (honest + tilt), truth, prior, strength, held_back=10)
+        divisor, added = bias_corrected(1.7 * (honest + tilt), truth, prior, strength, prior_labels=10)
         assert divisor == pytest.approx(1.7, rel=0.05)
         assert added == pytest.approx(-tilt, abs=0.07)
     some = slice(0, 100)
-    _, added = bias_corrected(1.7 * (honest + tilt)[some], truth[some], prior, 0.0, held_back=1000)
+    _, added = bias_corrected(1.7 * (honest + tilt)[some], truth[some], prior, 0.0, prior_labels=1000)
     assert np.abs(added).max() < 0.05

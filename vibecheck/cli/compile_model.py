@@ -142,9 +142,8 @@ def _built(model: str, again: bool, tell: "Tell") -> "Installed":
     measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
     promised = manifest.promised_accuracy
     metrics = {"here": measured} | ({"promised_accuracy": promised} if promised else {})
-    registry = Registry.open(settings)
-    registry.register(there.version, manifest.origin, report["source"], metrics, datetime.now(UTC))
-    registry.close()
+    with contextlib.closing(Registry.open(settings)) as registry:
+        registry.register(there.version, manifest.origin, report["source"], metrics, datetime.now(UTC))
     return there
 
 

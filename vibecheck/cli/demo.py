@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vibecheck.cli.progress_bar import progress_bar
+from vibecheck.cli.progress_bar import counting
 from vibecheck.errors import SettingsError
 
 
@@ -31,15 +31,8 @@ def demo(
     plan = Plan(_moment(until), seed, days, predictions, pictures)
     refuse_others(out, replace)
     portraits = Portraits(Reader.open()) if pictures else None
-    with progress_bar() as progress:
-        task = progress.add_task("Writing a synthetic history", total=predictions)
-        made = build(
-            out,
-            plan,
-            portraits,
-            replace=replace,
-            progress=lambda written: progress.update(task, completed=written),
-        )
+    with counting("Writing a synthetic history", predictions) as advance:
+        made = build(out, plan, portraits, replace=replace, progress=advance)
     typer.echo(
         f"{out}: {made.predictions} predictions, {made.feedback} labels, {made.plays} playlists, "
         f"{made.pictures} pictures, all made up."

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vibecheck.cli.progress_bar import progress_bar
+from vibecheck.cli.progress_bar import counting
 from vibecheck.cli.records import open_store
 from vibecheck.errors import ModelError
 from vibecheck.settings import Settings
@@ -103,18 +103,17 @@ def import_labels(
     settings = Settings.load()
     reader = _reader(settings)
     summary = ImportSummary(reader.classifier.version)
-    with open_store(settings) as store, progress_bar() as progress:
+    with open_store(settings) as store, counting("Importing", total) as advance:
         importer = Importer(
             store, reader, crops=crops, now=datetime.now(UTC), retention_days=settings.retention_days
         )
-        task = progress.add_task("Importing", total=total)
         for outcome in importer.run(label_files.read(labels, pictures, summary.left_out)):
             if isinstance(outcome, label_files.RefusedPicture):
                 summary.refused.append(outcome)
             else:
                 summary.counts[outcome.status] += 1
                 summary.agreed += outcome.agreed
-            progress.advance(task)
+            advance(1)
     if as_json:
         typer.echo(summary.as_json())
     else:

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vibecheck.cli.output_file import output_file
-from vibecheck.cli.progress_bar import progress_bar
+from vibecheck.cli.progress_bar import counting
 from vibecheck.emotions import BY_NAME, NAMES, Distribution
 from vibecheck.errors import NoFace, PictureError
 from vibecheck.settings import Settings
@@ -101,7 +100,7 @@ def _predict_pictures(files: list[Path], reader: "Reader", detect: bool, as_json
             well &= readable
         return well
     made = []
-    with _progress("Reading faces", len(files)) as advance:
+    with counting("Reading faces", len(files)) as advance:
         for each in answers:
             made.append(each)
             advance(1)
@@ -151,7 +150,7 @@ def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, pl
 
     readings: list[ClipReading] = []
     try:
-        with Clip(path) as clip, _progress(f"Reading {path.name}", clip.seconds) as advance:
+        with Clip(path) as clip, counting(f"Reading {path.name}", clip.seconds) as advance:
             for each in clip.read(reader, every):
                 if as_json:
                     when = {"at_s": round(each.at_s, 3), "faces": len(each.reading.faces)}
@@ -185,14 +184,6 @@ def _plot(out: Path, path: Path, readings: list["ClipReading"], every: float) ->
             file.write(vl_convert.vegalite_to_png(chart, scale=2))
         else:
             file.write(vl_convert.vegalite_to_html(chart, bundle=True).encode())
-
-
-@contextmanager
-def _progress(what: str, total: float | None):
-    """A progress bar; yields the function that advances it."""
-    with progress_bar() as progress:
-        task = progress.add_task(escape(what), total=total)
-        yield lambda step: progress.advance(task, step)
 
 
 def _print_table(answers: list[dict]) -> None:

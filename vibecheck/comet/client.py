@@ -78,7 +78,7 @@ class Comet:
         Loads the SDK, which takes a second, and sets its environment for this process.
         """
         if settings.comet_api_key is None:
-            raise CometRefuses("No account: records stay on this machine. To use one, set COMET_API_KEY.")
+            raise CometRefuses("No Comet account: records stay on this machine until COMET_API_KEY is set.")
         os.environ.update({name: os.environ.get(name, value) for name, value in SDK.items()})
         if settings.comet_url_override:
             os.environ["COMET_URL_OVERRIDE"] = settings.comet_url_override

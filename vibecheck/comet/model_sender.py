@@ -26,7 +26,7 @@ from vibecheck.comet import layout, model_files
 from vibecheck.comet.claims import bug, handle_all, held
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_files import FILES
-from vibecheck.comet.registry_sync import put_current, put_record
+from vibecheck.comet.registry_sync import put_current
 from vibecheck.comet.sdk_errors import sdk_errors
 from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, CometRejected, ModelError, RecordsError
@@ -128,7 +128,7 @@ def send(settings: Settings, registry: Registry, comet: Comet, claimed: Claimed)
             # Machines that fetch the files from Comet verify them against these checksums.
             registry.note(record.version, FILES, files)
             record = replace(record, metrics=record.metrics | {FILES: files})
-    put_record(comet, record)
+    put_current(comet, layout.MODELS, layout.model_name(record.version), layout.as_json(record.plain()))
 
 
 def _made_here(record: VersionRecord) -> bool:

@@ -21,11 +21,6 @@ log = logging.getLogger(__name__)
 _RECORD = TypeAdapter(VersionRecord)
 
 
-def put_record(comet: Comet, record: VersionRecord) -> None:
-    """Brings Comet's record of a version up to date. Raises CometError."""
-    put_current(comet, layout.MODELS, layout.model_name(record.version), layout.as_json(record.plain()))
-
-
 def put_current(comet: Comet, place: layout.Place, name: str, content: bytes) -> None:
     """Makes sure that there is one asset of this name, with this content. Raises CometError."""
     digest = hashlib.sha256(content).hexdigest()

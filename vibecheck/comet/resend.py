@@ -17,7 +17,7 @@ from vibecheck.settings import Settings
 SAMPLE = 20
 
 
-def send_again(settings: Settings, store: Store, since: datetime | None = None) -> int:
+def send_again(settings: Settings, store: Store, since: datetime | None) -> int:
     """Adds predictions made at or after `since` that Comet lacks to the outbox, and all models.
 
     Returns how many records were added, without models. Raises CometError and RecordsError.

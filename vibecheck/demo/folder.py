@@ -41,7 +41,7 @@ def build(
     replace: bool = False,
     progress: Callable[[int], None] = lambda predictions: None,
 ) -> Made:
-    """Fills `folder` with a history; `progress` is called with the number of predictions written so far.
+    """Fills `folder` with a history; `progress` is called with the number of predictions just written.
 
     The folder must be new or empty, or, with `replace`, hold a synthetic history; other files in it are
     kept. It appears once it is complete. Raises RecordsError.
@@ -105,7 +105,7 @@ def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Calla
             feedback += len(records.feedback)
             plays += len(records.plays)
             pictures += len(shown)
-            progress(predictions)
+            progress(len(records.predictions))
         with writing(engine) as connection:
             summaries.rebuild(connection)
     finally:

@@ -15,7 +15,7 @@ from tests.finetune.corrected import NOON, face, fill
 from tests.records.examples import a_prediction
 from tests.records.rows import engine_of
 from vibecheck.emotions import NAMES
-from vibecheck.errors import LabelsError, SettingsError
+from vibecheck.errors import CometRefuses, LabelsError
 from vibecheck.importing.importer import id_of
 from vibecheck.records.db.tables import predictions
 from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
@@ -218,7 +218,7 @@ def test_unknown_source_is_refused(settings):
 
 
 def test_comet_source_without_an_api_key_is_refused(settings):
-    with pytest.raises(SettingsError, match="COMET_API_KEY"):
+    with pytest.raises(CometRefuses, match="until COMET_API_KEY is set"):
         collect(settings, "comet")
 
 
