@@ -16,10 +16,10 @@ from finetune.training.adaptation import adapt_batch_norm, strength
 from finetune.training.base_model import Model
 from finetune.training.student import Student, class_weights
 from finetune.training.trainer import fit
-from vibecheck.emotions import NAMES, map_labels
+from vibecheck.emotions import NAMES
 from vibecheck.export.torch_model import open_folder
 from vibecheck.training.recipe import TrainingRecipe
-from vibecheck.vision.classifier import labels_of
+from vibecheck.vision.classifier import label_mapping
 
 # The scores of each epoch that are kept with the version.
 CURVES = ("loss", "accuracy", "balanced_accuracy")
@@ -52,7 +52,7 @@ def train(
     torch.manual_seed(recipe.seed)
     inner, _ = open_folder(base.folder, base.manifest)
     counts = np.bincount(rows["label"], minlength=len(NAMES))
-    mapping = map_labels(labels_of(base.folder))
+    mapping = label_mapping(base.folder)
     weights = class_weights(counts, recipe.balance)
     student = Student(inner, mapping, base.manifest, weights, recipe.distill, recipe.altered)
     adapted = adapt_batch_norm(student, rows)

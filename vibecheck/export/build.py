@@ -10,25 +10,25 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError, PictureError, RecordsError
 from vibecheck.models.installed import Installed, Shelf, content_of, sources_in
 from vibecheck.models.version import Version
 from vibecheck.names.version_name import as_version_name
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
-from vibecheck.vision.classifier import EMBEDDED, Classifier, labels_of
+from vibecheck.vision.classifier import EMBEDDED, Classifier, label_mapping
 from vibecheck.vision.faces import Face
 from vibecheck.vision.images import decode
 from vibecheck.vision.manifest import FILE_NAME, Manifest
-from vibecheck.vision.model_source import Embedded, HubModel, Source
+from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded, HubModel, Source
 
 # Called with "fetching" (counted in bytes), "compiling" or "checking", how much is done, and the total.
 Tell = Callable[[str, int, int], None]
@@ -54,14 +54,12 @@ def build(
     `others` looks up a folder that is not on this machine. Raises VibeCheckError, HubUnreachable
     if trying later may help.
     """
-    shelf = Shelf(settings.data)
+    job = _Build(settings, Shelf(settings.data), others, tell, again)
     try:
         if isinstance(source, HubModel):
-            return _from_hub(settings, shelf, source, tell, again)
+            return job.from_hub(source)
         folder = EMBEDDED if isinstance(source, Embedded) else source.path
-        if not folder.is_dir():
-            return _from_other_machine(settings, shelf, folder, others, tell, again)
-        return _from_folder(settings, shelf, folder, tell, again)
+        return job.from_folder(folder) if folder.is_dir() else job.from_other_machine(folder)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ModelError(
@@ -70,104 +68,101 @@ def build(
         ) from error
 
 
-def _from_hub(settings: Settings, shelf: Shelf, source: HubModel, tell: Tell, again: bool) -> Installed:
-    from vibecheck.export import hub
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """One call of `build`."""
 
-    def whole(version: str | None) -> Installed | None:
-        return shelf.find(version) if version and not again else None
+    settings: Settings
+    shelf: Shelf
+    others: OtherMachines
+    tell: Tell
+    again: bool
 
-    if there := whole(source.version):
-        return there
-    tell("fetching", 0, 0)
-    token = settings.hf_token.get_secret_value() if settings.hf_token else None
-    commit = None
-    if not (source.version and shelf.material(source.version)):
-        commit = hub.resolve(source, token)
-        source = commit.model
-    version = source.version
-    assert version is not None  # a commit has one
-    with shelf.building(version) as part:
-        # Another process may have built it while this one waited.
-        if there := whole(version):
+    def from_hub(self, source: HubModel) -> Installed:
+        from vibecheck.export import hub
+
+        if source.version and (there := self._ready(source.version)):
             return there
-        files = shelf.material(version)
-        if files is None:
-            files = shelf.downloads(version)
-            hub.fetch(
-                commit or hub.resolve(source, token),
-                files,
-                token,
-                partial(tell, "fetching"),
-                lambda folder: map_labels(labels_of(folder)),
-            )
-        origin = f"https://huggingface.co/{source.repo}/tree/{source.revision}"
-        about = {"version": version, "origin": origin, "promised_accuracy": None}
-        known = Manifest.read(files) if (files / FILE_NAME).exists() else Manifest(version=version)
-        manifest = known.model_copy(update=about)  # an accuracy stated by others is not proved here
-        done = _made(settings, shelf, files, part, manifest, str(source), tell)
-        shutil.rmtree(shelf.downloads(version), ignore_errors=True)
-    return done
+        self.tell("fetching", 0, 0)
+        token = self.settings.hf_token.get_secret_value() if self.settings.hf_token else None
+        commit = None if source.version else hub.resolve(source, token)
+        model = commit.model if commit else source
 
+        def fetch(folder: Path) -> None:
+            hub.fetch(commit or hub.resolve(model, token), folder, token, partial(self.tell, "fetching"))
 
-def _from_folder(settings: Settings, shelf: Shelf, folder: Path, tell: Tell, again: bool) -> Installed:
-    labels_of(folder)  # raises if there are none
-    content = content_of(folder)
-    if (folder / FILE_NAME).exists():
-        manifest = Manifest.read(folder)
-    else:
-        name = as_version_name(folder.name)[:100]
-        manifest = Manifest(version=f"{name}@{content[:12]}", origin=f"the folder {folder}"[:300])
+        origin = f"https://huggingface.co/{model.repo}/tree/{model.revision}"
+        # An accuracy stated by others is not proved here.
+        about = {"version": model.version, "origin": origin, "promised_accuracy": None}
+        return self._fetched(about, fetch, str(model))
 
-    def whole() -> Installed | None:
-        there = shelf.find(manifest.version)
-        return there if there and there.report["content"] == content and not again else None
-
-    if there := whole():
-        return there
-    with shelf.building(manifest.version) as part:
-        source = "embedded" if folder == EMBEDDED else str(folder)
-        return whole() or _made(settings, shelf, folder, part, manifest, source, tell)
-
-
-def _from_other_machine(
-    settings: Settings, shelf: Shelf, folder: Path, others: OtherMachines, tell: Tell, again: bool
-) -> Installed:
-    """The version that was built from a folder that is not on this machine, if the registry knows it."""
-    known = others.made_from(settings, folder)
-    if known is None:
-        raise ModelError(f"{folder} is not a folder: check VIBECHECK_MODEL.")
-    version = known.version
-    if not again and (there := shelf.find(version)):
-        return there
-    with shelf.building(version) as part:
-        if not again and (there := shelf.find(version)):
+    def from_folder(self, folder: Path) -> Installed:
+        label_mapping(folder)  # raises if it cannot be used
+        content = content_of(folder)
+        if (folder / FILE_NAME).exists():
+            manifest = Manifest.read(folder)
+        else:
+            name = as_version_name(folder.name)[:100]
+            manifest = Manifest(version=f"{name}@{content[:12]}", origin=f"the folder {folder}"[:300])
+        if there := self._ready(manifest.version, content):
             return there
-        files = shelf.material(version)
-        if files is None:
-            files = shelf.downloads(version)
-            tell("fetching", 0, 0)
-            others.fetch(settings, known, files, partial(tell, "fetching"))
-        done = _made(settings, shelf, files, part, Manifest.read(files), str(folder), tell)
-        shutil.rmtree(shelf.downloads(version), ignore_errors=True)
-    return done
+        source = EMBEDDED_NAME if folder == EMBEDDED else str(folder)
+        with self.shelf.building(manifest.version) as part:
+            return self._ready(manifest.version, content) or self._made(folder, part, manifest, source)
 
+    def from_other_machine(self, folder: Path) -> Installed:
+        """The version that was built from a folder that is not on this machine, if the registry knows it."""
+        known = self.others.made_from(self.settings, folder)
+        if known is None:
+            raise ModelError(f"{folder} is not a folder: check VIBECHECK_MODEL.")
+        if there := self._ready(known.version):
+            return there
 
-def _made(
-    settings: Settings, shelf: Shelf, files: Path, part: Path, manifest: Manifest, source: str, tell: Tell
-) -> Installed:
-    """Fill the folder `part` from `files` and the best candidate, and install it as the version."""
-    from vibecheck.export import candidates
+        def fetch(files: Path) -> None:
+            self.tell("fetching", 0, 0)
+            self.others.fetch(self.settings, known, files, partial(self.tell, "fetching"))
 
-    for path in sources_in(files, "README.md"):
-        _link_or_copy(path, part / path.name, settings.data)
-    (part / FILE_NAME).unlink(missing_ok=True)  # it may be a hard link to a file that must not change
-    manifest.write(part)
-    kept = _kept_faces(settings, candidates.FACES)
-    report = candidates.compile_folder(part, settings.threads, kept, tell)
-    agreement = agreement_with_embedded(Classifier.load(part, settings.threads))
-    report["agreement_with_embedded"] = agreement
-    about = {"source": source, "content": content_of(files), "made_at": datetime.now(UTC).isoformat()}
-    return shelf.place(manifest.version, part, about | report)
+        return self._fetched({"version": known.version}, fetch, str(folder))
+
+    def _ready(self, version: str, content: str | None = None) -> Installed | None:
+        """The version, if it is installed, unless it was built from other files or is to be built again."""
+        there = None if self.again else self.shelf.find(version)
+        return there if there and content in (None, there.report.get("content")) else None
+
+    def _fetched(self, about: dict[str, Any], fetch: Callable[[Path], None], source: str) -> Installed:
+        """A version built from files that `fetch` downloads into a folder, unless they are here.
+
+        `about` has its name and other fields of its manifest that do not come from the files.
+        """
+        version = about["version"]
+        with self.shelf.building(version) as part:
+            # Another process may have built it while this one waited.
+            if there := self._ready(version):
+                return there
+            files, downloads = self.shelf.material(version), self.shelf.downloads(version)
+            if files is None:
+                fetch(files := downloads)
+            known = Manifest.read(files) if (files / FILE_NAME).exists() else Manifest(version=version)
+            done = self._made(files, part, known.model_copy(update=about), source)
+            shutil.rmtree(downloads, ignore_errors=True)
+        return done
+
+    def _made(self, files: Path, part: Path, manifest: Manifest, source: str) -> Installed:
+        """Fill the folder `part` from `files` and the best candidate, and install it as the version."""
+        from vibecheck.export import candidates
+
+        settings = self.settings
+        for path in sources_in(files, "README.md"):
+            _link_or_copy(path, part / path.name, settings.data)
+        (part / FILE_NAME).unlink(missing_ok=True)  # it may be a hard link to a file that must not change
+        manifest.write(part)
+        kept = _kept_faces(settings, candidates.FACES)
+        report = candidates.compile_folder(part, settings.threads, kept, self.tell)
+        agreement = agreement_with_embedded(Classifier.load(part, settings.threads))
+        about = {"source": source, "content": content_of(files), "made_at": datetime.now(UTC).isoformat()}
+        return self.shelf.place(
+            manifest.version, part, about | report | {"agreement_with_embedded": agreement}
+        )
 
 
 def agreement_with_embedded(model: Classifier) -> float:

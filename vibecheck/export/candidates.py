@@ -34,12 +34,11 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError
 from vibecheck.export.onnx_export import export
 from vibecheck.export.torch_model import WithPixels, grey, open_folder
 from vibecheck.names.version_name import as_version_name
-from vibecheck.vision.classifier import ONNX_FILE, Classifier, labels_of
+from vibecheck.vision.classifier import ONNX_FILE, Classifier, label_mapping
 from vibecheck.vision.faces import Face
 from vibecheck.vision.manifest import FILE_NAME, Manifest
 from vibecheck.vision.sample_faces import face_crops
@@ -141,7 +140,7 @@ def make(
     """
     tell("compiling", 0, 1)
     manifest = model.manifest
-    mapping = map_labels(labels_of(folder))
+    mapping = label_mapping(folder)
     if manifest.grey:  # such a model sees only grey, and its processor accepts nothing else
         faces = grey(faces)
     reference = _answers(Classifier(TorchSession(model, faces.shape[1]), mapping, manifest), faces)

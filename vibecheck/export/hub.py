@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vibecheck.errors import HubUnreachable, ModelError
+from vibecheck.vision.classifier import label_mapping
 from vibecheck.vision.model_source import HubModel
 
 # Plain HTTP resumes an interrupted download, and is covered by the tests.
@@ -108,18 +109,16 @@ def fetch(
     folder: Path,
     token: str | None,
     tell: Callable[[int, int], None],
-    look: Callable[[Path], object] = lambda folder: None,
 ) -> None:
     """Download the files of a commit into `folder`; complete files are not downloaded again.
 
-    `tell` is called with bytes done and the total. `look` is called before the weights, which come last,
-    and may raise to stop. Raises HubUnreachable or ModelError.
+    `tell` is called with bytes done and the total. Raises HubUnreachable, and ModelError, also for labels
+    that are not the seven moods: before the weights, which come last.
     """
-    done, looked = 0, False
+    done = 0
     for file in commit.files:
-        if not looked and WEIGHTS.fullmatch(file.name):
-            look(folder)
-            looked = True
+        if WEIGHTS.fullmatch(file.name):
+            label_mapping(folder)
         with _explained(commit.model):
             hf_hub_download(
                 commit.repo,

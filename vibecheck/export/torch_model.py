@@ -13,10 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
 
-from vibecheck.emotions import map_labels
 from vibecheck.errors import ModelError
 from vibecheck.export.pixels import PixelMap, measure_pixels, one_line, run_processor
-from vibecheck.vision.classifier import labels_of
+from vibecheck.vision.classifier import label_mapping
 from vibecheck.vision.manifest import Manifest
 
 # ITU-R BT.601 luma, as in Pillow's "L" and OpenCV's RGB2GRAY.
@@ -89,7 +88,7 @@ def open_folder(folder: Path, manifest: Manifest, attention: str | None = None) 
     and BEiT need it, and SDPA's guards against NaN cost a ViT about 10% in 8 bits. Weights come from
     safetensors only, and no code from the folder runs. Raises ModelError.
     """
-    map_labels(labels_of(folder))
+    label_mapping(folder)
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

@@ -19,7 +19,7 @@ from vibecheck.errors import ModelError
 from vibecheck.vision.calibration import TemperatureScaling
 from vibecheck.vision.crops import model_crop
 from vibecheck.vision.faces import Face
-from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.manifest import Manifest, unusable
 
 EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
 ONNX_FILE = "model.onnx"
@@ -27,17 +27,18 @@ ONNX_FILE = "model.onnx"
 BATCH = 32
 
 
-def labels_of(folder: Path) -> tuple[str, ...]:
-    """A model's own labels, in the order of its outputs, from config.json's `id2label`.
+def label_mapping(folder: Path) -> tuple[int, ...]:
+    """For each output of a folder's model, the index of its mood, from config.json's `id2label`.
 
-    Raises ModelError if there are none.
+    Raises ModelError if there are no labels, or as `map_labels` does.
     """
     path = folder / "config.json"
     try:
         names = json.loads(path.read_text(encoding="utf-8"))["id2label"]
-        return tuple(str(names[str(i)]) for i in range(len(names)))
+        labels = [str(names[str(i)]) for i in range(len(names))]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} does not say which labels the model has (id2label).") from error
+    return map_labels(labels)
 
 
 class Classifier:
@@ -66,20 +67,19 @@ class Classifier:
         Raises ModelError if a file is missing or damaged, or if the labels cannot be mapped to the moods.
         """
         manifest = Manifest.read(folder)
-        mapping = map_labels(labels_of(folder))
+        mapping = label_mapping(folder)
         path = folder / ONNX_FILE
         if not path.is_file():
-            raise ModelError(
-                f"{path} is missing. Make it with: python -m vibecheck compile {folder} --in-place"
-            )
+            raise unusable(path, "is missing. Make it")
         try:
             session = open_session(path, threads)
         except ORT_ERRORS as error:
-            raise ModelError(
-                f"{path} is damaged. Make it again with: python -m vibecheck compile {folder} --in-place"
-            ) from error
-        _check_shapes(session, len(mapping), path)
-        _check_made_with(session, manifest, path)
+            raise unusable(path, "is damaged. Make it again") from error
+        if not _fits(session, len(mapping)):
+            raise unusable(path, "was not made by VibeCheck. Make it")
+        noted = session.get_modelmeta().custom_metadata_map
+        if not made_with(manifest).items() <= noted.items():  # its confidence would be meaningless
+            raise unusable(path, "was made with another temperature than vibecheck.json names. Make it again")
         return cls(session, mapping, manifest)
 
     def sharing(self) -> "Classifier":
@@ -165,11 +165,11 @@ def without_prior(shares: np.ndarray, prior: np.ndarray, strength: float) -> np.
     return corrected / corrected.sum(axis=1, keepdims=True)
 
 
-def _check_shapes(session: onnxruntime.InferenceSession, labels: int, path: Path) -> None:
-    """Refuse a graph that does not take N x S x S x 3 uint8 and give N x labels."""
+def _fits(session: onnxruntime.InferenceSession, labels: int) -> bool:
+    """Whether a graph takes N x S x S x 3 uint8 and gives N x labels."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     shape = inputs[0].shape
-    fits = (
+    return (
         len(inputs) == 1
         and inputs[0].type == "tensor(uint8)"
         and len(shape) == 4
@@ -177,26 +177,11 @@ def _check_shapes(session: onnxruntime.InferenceSession, labels: int, path: Path
         and shape[1:] == [shape[1], shape[1], 3]
         and outputs[0].shape[-1] == labels
     )
-    if not fits:
-        raise ModelError(
-            f"{path} was not made by VibeCheck. "
-            f"Make it with: python -m vibecheck compile {path.parent} --in-place"
-        )
 
 
 def made_with(manifest: Manifest) -> dict[str, str]:
     """The manifest's fields that are baked into the graph, as the graph's metadata."""
     return {"vibecheck.temperature": str(manifest.temperature)}
-
-
-def _check_made_with(session: onnxruntime.InferenceSession, manifest: Manifest, path: Path) -> None:
-    """Refuse a graph built with another temperature: its confidence would be meaningless."""
-    noted = session.get_modelmeta().custom_metadata_map
-    if not made_with(manifest).items() <= noted.items():
-        raise ModelError(
-            f"{path} was made with another temperature than vibecheck.json names. "
-            f"Make it again with: python -m vibecheck compile {path.parent} --in-place"
-        )
 
 
 # ONNX Runtime's exceptions share no base class but Exception.

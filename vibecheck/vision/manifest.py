@@ -58,9 +58,7 @@ class Manifest(BaseModel):
         try:
             return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
-            raise ModelError(
-                f"{path} is missing. Make it with: python -m vibecheck compile {folder} --in-place"
-            ) from error
+            raise unusable(path, "is missing. Make it") from error
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
             raise ModelError(f"{path} cannot be used: {problems}.") from error
@@ -71,3 +69,8 @@ class Manifest(BaseModel):
         """Write it into a model folder."""
         text = json.dumps(self.model_dump(), indent=2)
         (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def unusable(path: Path, problem: str) -> ModelError:
+    """The error for a file that `compile` makes, "{path} {problem} with: python -m vibecheck compile …"."""
+    return ModelError(f"{path} {problem} with: python -m vibecheck compile {path.parent} --in-place")

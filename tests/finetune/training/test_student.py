@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.standins.models import small_vit
-from vibecheck.emotions import NAMES, map_labels
+from vibecheck.emotions import NAMES
 from vibecheck.training.estimate import size_of
-from vibecheck.vision.classifier import EMBEDDED, Classifier, labels_of
+from vibecheck.vision.classifier import EMBEDDED, Classifier, label_mapping
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.sample_faces import face_crops
 
@@ -26,7 +26,7 @@ def student_of(folder, manifest, distill=0.5, share=0.5, weights=(1.0,) * 7):
     from vibecheck.export.torch_model import open_folder
 
     inner, side = open_folder(folder, manifest)
-    mapping = map_labels(labels_of(folder))
+    mapping = label_mapping(folder)
     return Student(inner, mapping, manifest, weights, distill, share), side
 
 
