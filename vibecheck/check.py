@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from statistics import mean
 
@@ -25,33 +25,30 @@ FOR_ALL = 240
 NO_ROOM = "The disk of this VibeCheck is nearly full: the answer was recorded, your face was not kept."
 
 
+@dataclass
 class CheckLimiter:
     """Limits how many vibe checks a minute one visitor, one network address and all can make. Thread-safe."""
 
-    def __init__(
-        self,
-        per_visitor: int = PER_VISITOR,
-        per_address: int = PER_ADDRESS,
-        for_all: int = FOR_ALL,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._per_visitor, self._per_address, self._for_all = per_visitor, per_address, for_all
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._recent: list[tuple[float, str | None, str | None]] = []  # time, visitor, address
+    per_visitor: int = PER_VISITOR
+    per_address: int = PER_ADDRESS
+    for_all: int = FOR_ALL
+    clock: Callable[[], float] = time.monotonic
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    # Time, visitor and address of each.
+    _recent: list[tuple[float, str | None, str | None]] = field(default_factory=list)
 
     def admit(self, visitor: str | None, address: str | None = None) -> None:
         """Count a vibe check of this visitor. Raises TooManyChecks if there were too many in a minute."""
-        now = self._clock()
+        now = self.clock()
         with self._lock:
             self._recent = [each for each in self._recent if now - each[0] < 60]
             theirs = [at for at, who, _ in self._recent if who == visitor]
             nearby = [at for at, _, where in self._recent if where == address]
             everybody = [at for at, _, _ in self._recent]
             for times, most, problem in (
-                (theirs, self._per_visitor, f"You made {self._per_visitor} vibe checks within a minute."),
-                (nearby, self._per_address, "Too many people in your network check their vibe right now."),
-                (everybody, self._for_all, "Too many people check their vibe right now."),
+                (theirs, self.per_visitor, f"You made {self.per_visitor} vibe checks within a minute."),
+                (nearby, self.per_address, "Too many people in your network check their vibe right now."),
+                (everybody, self.for_all, "Too many people check their vibe right now."),
             ):
                 if len(times) >= most:
                     wait = math.ceil(times[0] + 60 - now)

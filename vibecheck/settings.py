@@ -8,11 +8,12 @@ VibeCheck's own are named `VIBECHECK_…`; those of the services keep the servic
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -61,6 +62,26 @@ def read_secrets() -> dict[str, object]:
     return entries
 
 
+def _checked(check: Callable[[str], object]) -> AfterValidator:
+    """Refuse a value, if there is one, for which `check` raises ValueError."""
+
+    def validate(value: Any) -> Any:
+        if value is not None:
+            check(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        return value
+
+    return AfterValidator(validate)
+
+
+def _check_webhook(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError("it must be an address that begins with https:// or http://")
+
+
+Guests = Annotated[str | None, _checked(guest_list)]
+
+
 def _service(name: str, description: str) -> Any:
     """A setting of a service, under the name that the service's own documentation gives it."""
     return Field(None, validation_alias=name, description=description)
@@ -93,7 +114,7 @@ class Settings(BaseSettings):
         description="Storage of kept pictures: a folder, or an fsspec URL (`s3://bucket/folder`). "
         "Default: `images` in the data folder.",
     )
-    model: str = Field(
+    model: Annotated[str, _checked(parse_source)] = Field(
         "dima806/facial_emotions_image_detection",
         description="The first model of a new installation: a Hub id (`owner/name`, `owner/name@revision`), "
         "a folder, or `embedded`. Later, the champion runs.",
@@ -126,23 +147,23 @@ class Settings(BaseSettings):
         "every other deployment needs its own.",
     )
 
-    access_token: SecretStr | None = Field(
+    access_token: Annotated[SecretStr | None, _checked(check_token)] = Field(
         None,
         description="Token of the access link: 32 or more random characters. Default: a new one at each "
         "start.",
     )
-    alert_url: SecretStr | None = Field(
+    alert_url: Annotated[SecretStr | None, _checked(_check_webhook)] = Field(
         None,
         description="Webhook for alerts: retraining is advisable, a model is proved better, the input "
         "drifts, or Comet rejects records. Each is one POST of JSON, as for Slack's incoming webhooks.",
     )
-    labellers: str | None = Field(
+    labellers: Guests = Field(
         None,
         description="Who may label all kept pictures after signing in: e-mails or @domains, separated by "
         "commas.",
     )
-    analysts: str | None = Field(None, description="Who may also see the statistics.")
-    trainers: str | None = Field(None, description="Who may also train and promote models.")
+    analysts: Guests = Field(None, description="Who may also see the statistics.")
+    trainers: Guests = Field(None, description="Who may also train and promote models.")
 
     spotify_client_id: str | None = _service(
         "SPOTIPY_CLIENT_ID", "Client id of a Spotify app, to search for playlists. Default: catalogue only."
@@ -184,34 +205,6 @@ class Settings(BaseSettings):
         assert scheme is not None  # as the pattern may be empty
         path = str(value)[scheme.end() :]
         return scheme[0] + os.path.expanduser(path)  # noqa: PTH111  # leaves ~ if there is no home
-
-    @field_validator("labellers", "analysts", "trainers")
-    @classmethod
-    def _are_guests(cls, value: str | None) -> str | None:
-        guest_list(value or "")
-        return value
-
-    @field_validator("access_token")
-    @classmethod
-    def _is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            check_token(value.get_secret_value())
-        return value
-
-    @field_validator("alert_url")
-    @classmethod
-    def _is_a_webhook(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            parts = urlsplit(value.get_secret_value())
-            if parts.scheme not in ("https", "http") or not parts.hostname:
-                raise ValueError("it must be an address that begins with https:// or http://")
-        return value
-
-    @field_validator("model")
-    @classmethod
-    def _some_model(cls, model: str) -> str:
-        parse_source(model)
-        return model
 
     @classmethod
     def settings_customise_sources(
