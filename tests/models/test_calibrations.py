@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from tests.databases import open_store
 from tests.records.examples import a_prediction
 from tests.records.rows import engine_of, queued
-from tests.standins.models import install
+from tests.standins.models import end, install
 from tests.waiting import wait_for
 from vibecheck.analytics.calibration_fit import FEWEST
 from vibecheck.comet.layout import as_json
@@ -194,13 +194,13 @@ def test_each_version_keeps_its_calibration_through_promotion_and_rollback(regis
         assert live.reader.classifier.calibration == newer.id
         assert live.reader.classifier._session is before is not session, "the model is not loaded again"
     finally:
-        live.stop()
+        end(live)
 
 
 @one_database
 def test_calibration_changes_between_two_frames_and_is_applied_once(registry, settings, astronaut):
     plain = LiveModel(settings).reader.read_frame(astronaut, 0.0).probabilities
-    live = LiveModel(settings, look_every=0.05).follow()
+    live = LiveModel(settings)
     readings, stop = [], threading.Event()
 
     def stream() -> None:
@@ -212,11 +212,12 @@ def test_calibration_changes_between_two_frames_and_is_applied_once(registry, se
     try:
         wait_for(lambda: len(readings) > 3, "the first frames")
         new = put_into_use(registry, learned())
+        live.look()
         wait_for(lambda: readings[-1].calibration == new.id, "frames read under it")
     finally:
         stop.set()
         thread.join()
-        live.stop()
+        end(live)
     assert [name for name, _ in groupby(each.calibration for each in readings)] == [None, new.id]
     expected = {None: plain, new.id: SCALING.apply(np.array([plain]))[0]}
     for each in readings:
@@ -227,11 +228,13 @@ def test_calibration_changes_between_two_frames_and_is_applied_once(registry, se
 def test_app_learns_its_calibration_automatically(store, registry, settings, monkeypatch):
     audit(store, 120)
     monkeypatch.setattr(live_model, "LEARN_EVERY", 0.0)
-    live = LiveModel(settings, look_every=0.02).follow()
+    live = LiveModel(settings)
     try:
-        wait_for(lambda: live.reader.classifier.calibration is not None, "a calibration in use")
+        wait_for(
+            lambda: live.look() or live.reader.classifier.calibration is not None, "a calibration in use"
+        )
     finally:
-        live.stop()
+        end(live)
     assert [live.reader.classifier.calibration] == [each.id for each in registry.calibrations.history()]
 
 
@@ -248,7 +251,7 @@ def test_failed_calibration_does_not_stop_the_model(registry, settings, monkeypa
         live.look()
         assert live.change is None and "could not be learned from" in caplog.text
     finally:
-        live.stop()
+        end(live)
 
 
 @one_database
@@ -259,7 +262,7 @@ def test_learned_calibration_is_used_by_other_processes(store, registry, setting
         "import sys; from pathlib import Path; from vibecheck.models.live_model import LiveModel\n"
         "from vibecheck.settings import Settings\n"
         "live = LiveModel(Settings(data=Path(sys.argv[1]), database_url=sys.argv[2], model='embedded'))\n"
-        "live.look(); print(live.reader.classifier.calibration); live.stop()\n"
+        "live.look(); print(live.reader.classifier.calibration)\n"
         "assert not {'scipy', 'torch', 'altair'} & set(sys.modules)"
     )
     url = settings.records_url

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.standins.hub import REPO, SHA, VERSION, serving_hub
-from tests.standins.models import install, small_vit
+from tests.standins.models import end, install, small_vit
 from tests.waiting import wait_for
 from vibecheck.emotions import NAMES
+from vibecheck.models import live_model
 from vibecheck.models.installed import Shelf
 from vibecheck.models.live_model import LiveModel
 from vibecheck.settings import Settings
@@ -33,10 +34,9 @@ def settings(tmp_path) -> Settings:
 
 @pytest.fixture
 def live(settings) -> Iterator[LiveModel]:
-    live = LiveModel(settings, look_every=0.1)
+    live = LiveModel(settings)
     yield live
-    live.stop()
-    gc.unfreeze()
+    end(live)
 
 
 def test_a_new_installation_starts_at_once_on_the_embedded_model(live, registry, astronaut):
@@ -48,10 +48,9 @@ def test_a_new_installation_starts_at_once_on_the_embedded_model(live, registry,
     assert live.change is None and len(registry.promotions()) == 1
 
 
-def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(live, registry, settings, astronaut):
+def test_no_frame_is_lost_when_the_model_changes(live, registry, settings, astronaut):
     live.look()
     install(settings, registry, "second")
-    live.follow()
     readings, stop = [], threading.Event()
 
     def stream() -> None:
@@ -62,11 +61,13 @@ def test_a_promotion_is_noticed_within_a_second_and_no_frame_is_lost(live, regis
     thread.start()
     wait_for(lambda: len(readings) > 3, "the first frames")
     registry.promote("second", "a test", NOW, override=True)
-    wait_for(lambda: live.manifest.version == "second", "the new champion")
+    live.look()
+    assert live.manifest.version == "second"
     count = len(readings)
     wait_for(lambda: len(readings) > count + 3, "frames read by it")
     registry.rollback(NOW)
-    wait_for(lambda: live.manifest.version == "embedded-3", "the old one")
+    live.look()
+    assert live.manifest.version == "embedded-3"
     stop.set()
     thread.join()
     assert all(max(reading.probabilities) > 0.5 for reading in readings)
@@ -104,14 +105,14 @@ def test_damaged_model_that_cannot_be_rebuilt_does_not_run(live, registry, setti
     assert live.change is None
 
 
-def test_without_records_the_embedded_model_runs_on(tmp_path, astronaut, caplog):
+def test_without_records_the_embedded_model_runs_on(tmp_path, astronaut, caplog, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     caplog.set_level(logging.DEBUG, logger="vibecheck.models.live_model")
-    live = LiveModel(Settings(data=tmp_path / "file", model="embedded"), look_every=0.05).follow()
+    monkeypatch.setattr(live_model, "LOOK_EVERY", 0.05)
+    live = LiveModel(Settings(data=tmp_path / "file", model="embedded")).follow()
     wait_for(lambda: caplog.text.count("The registry cannot be read") > 1, "two looks at the registry")
     assert live.reader.read_still(astronaut).model.version == "embedded-3"
     assert live.change is None
-    live.stop()
 
 
 def test_embedded_champion_missing_from_this_release_is_not_loaded(live, registry):
@@ -140,7 +141,7 @@ def test_offline_start_keeps_the_embedded_model_and_explains_why(tmp_path, monke
         assert registry.champion().version == "embedded-3" and registry.standing_in()
         assert live.reader.read_still(astronaut).model.version == "embedded-3"
     finally:
-        live.stop()
+        end(live)
 
 
 @pytest.mark.slow
@@ -155,13 +156,12 @@ def test_first_hub_model_is_downloaded_built_and_run(tmp_path, monkeypatch, regi
             "import sys, time; from pathlib import Path\n"
             "from vibecheck.models.live_model import LiveModel; from vibecheck.settings import Settings\n"
             "from skimage import data\n"
-            "c = LiveModel(Settings(data=Path(sys.argv[1]), model=sys.argv[2]), look_every=0.02).follow()\n"
-            "while c.manifest.version == 'embedded-3':\n"
+            "c = LiveModel(Settings(data=Path(sys.argv[1]), model=sys.argv[2]))\n"
+            "while c.look() or c.manifest.version == 'embedded-3':\n"
             "    if c.change: print(c.change.state.step)\n"
             "    assert not c.change or c.change.state.step != 'failed', c.change\n"
             "    time.sleep(0.01)\n"
             "print(c.reader.read_still(data.astronaut()).model.version, c.change)\n"
-            "c.stop()\n"
             "assert not {'torch', 'transformers', 'onnx', 'huggingface_hub'} & set(sys.modules)"
         )
         run = subprocess.run(
@@ -186,9 +186,8 @@ def test_first_hub_model_is_downloaded_built_and_run(tmp_path, monkeypatch, regi
     live.look()
     assert live.manifest.version == VERSION
     # A damaged file is made again from the weights beside it, without a network too.
-    live.stop()
+    end(live)
     (Shelf(tmp_path / "data").folder(VERSION) / "model.onnx").write_bytes(b"damaged")
-    live = LiveModel(Settings(data=tmp_path / "data", model=REPO), look_every=0.1).follow()
-    wait_for(lambda: live.manifest.version == VERSION, "the model made again", 600)
-    live.stop()
-    gc.unfreeze()
+    live = LiveModel(Settings(data=tmp_path / "data", model=REPO))
+    wait_for(lambda: live.look() or live.manifest.version == VERSION, "the model made again", 600)
+    end(live)

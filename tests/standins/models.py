@@ -1,5 +1,6 @@
 """Small real models, made on the spot, and the one that ships under other names."""
 
+import gc
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from vibecheck.emotions import NAMES
 from vibecheck.models.installed import Shelf, content_of
+from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
@@ -77,3 +79,11 @@ def install(settings: Settings, registry: Registry, version: str, folder: Path =
         version, "a test", str(settings.data / "gone"), {}, datetime(2026, 11, 22, 12, tzinfo=UTC)
     )
     return there.folder
+
+
+def end(live: LiveModel) -> None:
+    """Ends what a model that runs in a test has begun; the app's runs until the process ends."""
+    live._end_build(None)
+    if live._registry:
+        live._registry.close()
+    gc.unfreeze()

@@ -51,10 +51,9 @@ class LiveModel:
     built on this machine; None if it runs as shipped.
     """
 
-    def __init__(self, settings: Settings, look_every: float = LOOK_EVERY) -> None:
+    def __init__(self, settings: Settings) -> None:
         """Opens the embedded model; `follow` looks for another. Raises ModelError."""
         self._settings = settings
-        self._look_every = look_every
         self._shelf = Shelf(settings.data)
         self.embedded = Manifest.read(EMBEDDED).version
         self.reader = Reader.open(folder_of(self.embedded, settings.data), settings.threads)
@@ -64,23 +63,11 @@ class LiveModel:
         self._build: BackgroundBuild | None = None
         self._not_before: dict[str, float] = {}  # when a model that failed may be tried again
         self._learn_at = 0.0
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="champion", daemon=True)
 
     def follow(self) -> Self:
-        """Start following the registry."""
-        self._thread.start()
+        """From now on, look at the registry every LOOK_EVERY seconds, in a thread."""
+        threading.Thread(target=self._run, name="champion", daemon=True).start()
         return self
-
-    def stop(self) -> None:
-        """Stop following, and end a running build."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        if self._build:
-            self._build.stop()
-        if self._registry:
-            self._registry.close()
 
     @property
     def manifest(self) -> Manifest:
@@ -106,7 +93,7 @@ class LiveModel:
         self._learn(self._registry)
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while True:
             try:
                 self.look()
             except RecordsError as error:
@@ -118,7 +105,7 @@ class LiveModel:
                 wanted = self.change.wanted if self.change else self._settings.model
                 sentence = f"{wanted} does not run ({type(error).__name__}); the terminal says more."
                 self.change = ModelChange(wanted, BuildState("failed", sentence=sentence))
-            self._stopped.wait(self._look_every)
+            time.sleep(LOOK_EVERY)
 
     def _learn(self, registry: Registry) -> None:
         """Learn from the audits of the model that runs; the next look applies the result."""
