@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vibecheck.vision import decoding_slots
-from vibecheck.vision.decoding_slots import SLOTS, decoding_slot, video_slot
+from vibecheck.vision.decoding_slots import SLOTS, SMALL_PIXELS, decoding_slot, picture_slots, video_slot
 
 
 class GaveUp(Exception):
@@ -78,7 +78,7 @@ def test_a_thread_holds_one_slot_however_often_it_asks(full):
 
 
 def test_decoding_that_needs_no_slot_does_not_wait(full):
-    with decoding_slot(needed=False):
+    with picture_slots((SMALL_PIXELS, 1)):
         pass
 
 

@@ -22,7 +22,7 @@ from skimage.data import astronaut
 
 from tests.conftest import examples
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
-from vibecheck.vision import images
+from vibecheck.vision import decoding_slots, images
 from vibecheck.vision.image_formats import MAX_PIXELS
 from vibecheck.vision.images import (
     MAX_BYTES,
@@ -592,8 +592,8 @@ def test_wrong_header_bytes_raise_only_picture_errors():
 
 @pytest.mark.parametrize(("large", "together"), [(63 * 64, False), (64 * 64, True)])
 def test_large_pictures_are_decoded_one_at_a_time(monkeypatch, large, together):
-    monkeypatch.setattr(images, "SMALL_PIXELS", 0)
-    monkeypatch.setattr(images, "LARGE_PIXELS", large)
+    monkeypatch.setattr(decoding_slots, "SMALL_PIXELS", 0)
+    monkeypatch.setattr(decoding_slots, "LARGE_PIXELS", large)
     data = encode_jpeg(np.zeros((64, 64, 3), np.uint8))
     met = threading.Barrier(2)
     shrunk = images._shrunk

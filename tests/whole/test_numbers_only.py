@@ -106,7 +106,7 @@ def test_numbers_only_visitors_prove_a_challenger_and_the_guard_stops_a_worse_on
     wait_for(lambda: set(shadow.state.versions) >= {BAD, GOOD}, "the previous champion to be watched")
     visit(store, reader, shadow, faces, 16, NOW + 3 * DAY)
     back = trials.settle(registry, store.statistics, True, NOW + 4 * DAY)
-    assert (back.version, back.kind) == (GOOD, "rollback") and "after all" in back.why
+    assert (back.version, back.kind) == (GOOD, "rollback") and "which was promoted over it" in back.why
     assert registry.champion().version == GOOD
     assert not list(settings.data.rglob("*.jpg")), "nobody's picture was ever kept"
 

@@ -124,8 +124,9 @@ def settle(
     """
     try:
         watched = guard(registry, statistics)
-        if promote and watched is not None and watched.verdict.proved:
-            return _roll_back(registry, watched, now)
+        if promote and watched is not None and (advice := rollback_advice(watched)):
+            log.warning("Rolled back: %s", advice)
+            return registry.rollback(now, f"{advice} {BY_ITSELF}", champion=watched.against)
         before = {each.version for each in registry.promotions() if each.kind != "first"}
         for trial in running(registry, statistics):
             keep(registry, trial, now)
@@ -163,14 +164,6 @@ def keep(registry: Registry, trial: Trial, now: datetime) -> None:
         trial.attempt,
     )
     registry.prove(trial.version, proof)
-
-
-def _roll_back(registry: Registry, watched: Trial, now: datetime) -> Promotion:
-    why = (
-        f"{watched.version} is better than {watched.against} after all. {watched.verdict.reason} {BY_ITSELF}"
-    )
-    log.warning("Rolled back: %s", why)
-    return registry.rollback(now, why, champion=watched.against)
 
 
 def _trial(

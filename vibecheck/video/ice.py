@@ -17,7 +17,6 @@ TWILIO = "https://api.twilio.com/2010-04-01/Accounts/{sid}/Tokens.json"
 # s; much longer than the minutes for which the app caches them, so a browser never gets expired ones.
 LIFETIME = 2 * 3600
 TIMEOUT = 5.0
-NO_RELAY = "No relay is set: if WebRTC does not connect, video goes over the page's own connection."
 SET_ONE = (
     "set CLOUDFLARE_TURN_KEY_ID and CLOUDFLARE_TURN_KEY_API_TOKEN, "
     "or TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"
@@ -59,7 +58,8 @@ def find_relay(settings: Settings, cloudflare: str = CLOUDFLARE, twilio: str = T
             failed.append(f"{name} gave no credentials ({_reason(error)})")
     if failed:
         return Relay(PUBLIC_STUN, f"No relay: {'; '.join(failed)}. Check the settings, or {SET_ONE}.", False)
-    return Relay(PUBLIC_STUN, f"{NO_RELAY} For a relay, {SET_ONE}.")
+    without = "No relay is set: if WebRTC does not connect, video goes over the page's own connection."
+    return Relay(PUBLIC_STUN, f"{without} For a relay, {SET_ONE}.")
 
 
 def _cloudflare(url: str, key: str, token: str) -> list[dict]:

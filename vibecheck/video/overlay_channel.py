@@ -28,7 +28,6 @@ from collections.abc import Sequence
 from vibecheck.emotions import Distribution
 from vibecheck.vision.drawing import tag
 from vibecheck.vision.faces import Face
-from vibecheck.vision.reader import Reading
 
 # Frames a second that a page is asked to send: at most what its camera gives, at least what a moving box
 # needs.
@@ -82,10 +81,3 @@ def pace(asked: int, came: float, read: float) -> int:
     if read > 0.9 * came:
         return min(FASTEST, math.ceil(1.25 * asked))
     return asked
-
-
-def hint_of(reading: Reading | None) -> str:
-    """How the face could be read better, or that it is read well; empty without a face."""
-    if reading is None or reading.quality is None:
-        return ""
-    return next(iter(reading.quality.hints), GOOD)

@@ -261,6 +261,7 @@ class Stream:
     def _mark(self, reading: Reading | None, now: float) -> str:
         """The next mark, with or without a reading."""
         shown = self._distribution if reading else None
+        hints = (*reading.quality.hints, overlay_channel.GOOD) if reading and reading.quality else ("",)
         self._number += 1
         self._marks.append((self._number, reading.at if reading else now, shown))
         while len(self._marks) > 1 and now - self._marks[0][1] > REMEMBERED:
@@ -270,7 +271,7 @@ class Stream:
             shown,
             reading.faces if reading else (),
             self._size,
-            hint=self._problem or overlay_channel.hint_of(reading),
+            hint=self._problem or hints[0],
             frames_in=self._came.per_second(now),
             readings=self._read.per_second(now),
             age=now - reading.at if reading else 0.0,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from vibecheck.errors import PictureTooLarge, UnreadablePicture
 from vibecheck.vision.avif_frames import TooManyUnits, largest_frame
 
+MIN_SIDE = 16  # px; smaller pictures cannot show a readable face, and a tracking pixel is not a photo
 MAX_PIXELS = 52_000_000  # "50 megapixel" phones make 8192 x 6144, which is 50.3 million
 # Bytes that decoding may take in addition to the result; together they are at most 200 MB.
 MAX_DECODING = 160_000_000
@@ -140,11 +141,15 @@ def tiff_tags(data: bytes) -> dict[int, int]:
 
 
 def check_cost(kind: ImageKind, data: bytes, size: tuple[int, int], mode: str, name: str) -> None:
-    """Refuse a file that would take too much memory or time to decode.
+    """Refuse a picture that is too small, or would take too much memory or time to decode.
 
     `size` and `mode` are those in the header, in Pillow's terms. Raises PictureError, and
     ValueError for damaged data.
     """
+    if min(size) < MIN_SIDE:
+        raise UnreadablePicture(
+            f"{name} is only {size[0]} x {size[1]} pixels, too small for a face. Send a larger one."
+        )
     pixels = size[0] * size[1]
     if pixels > MAX_PIXELS:
         raise too_many_pixels(size, MAX_PIXELS, "", name)

@@ -8,8 +8,7 @@ Thread-safe; no setting of Pillow is changed.
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import BytesIO
 from math import ceil, floor, sqrt
 from pathlib import Path
@@ -20,20 +19,15 @@ from PIL import ExifTags, Image
 
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 from vibecheck.vision import image_formats, jpeg_layout
-from vibecheck.vision.decoding_slots import decoding_slot, large_picture_slot
+from vibecheck.vision.decoding_slots import picture_slots
 from vibecheck.vision.image_formats import GIF, HEIC, JPEG, WEBP, ImageKind
 from vibecheck.vision.metadata import without_metadata
 
 MAX_BYTES = 30_000_000  # a 50-megapixel phone photo is 10 to 25 MB
-MIN_SIDE = 16  # px; smaller pictures cannot show a readable face, and a tracking pixel is not a photo
 
 # Larger pictures are shrunk to this while they are decoded. It is what a "12 megapixel" phone makes, so that
 # faces in its photos are cropped from full resolution.
 MAX_KEPT_PIXELS = 4096 * 3072
-# Smaller pictures are decoded without a slot: they take only 4 MB.
-SMALL_PIXELS = 1_000_000
-# Larger pictures than this are decoded one at a time. Most phone photos have 12 megapixels.
-LARGE_PIXELS = 16_000_000
 STRIP_ROWS = 256  # converted and shrunk at a time
 
 PAPER = (255, 255, 255)  # behind transparent pixels
@@ -66,8 +60,7 @@ def decode(data: bytes, *, name: str = "This file") -> np.ndarray:
     animation, the first frame. Transparent pixels become white. Pictures of more than MAX_KEPT_PIXELS are
     made smaller, others keep their size. Metadata (EXIF, location, colour profile) are dropped.
 
-    A picture of more than SMALL_PIXELS waits for one of the process's decoding slots, one of more than
-    LARGE_PIXELS also for the large one before it.
+    All but small pictures wait for one of the process's decoding slots (see `decoding_slots.picture_slots`).
 
     `name` begins the sentence of an error. Raises PictureTooLarge for more bytes or pixels than are accepted
     (by the header, before anything is decoded), UnreadablePicture for everything else that cannot be used;
@@ -150,11 +143,10 @@ def _decoded(kind: ImageKind, data: bytes, name: str) -> np.ndarray:
         image_formats.check_gif_header(data, name)
     with Image.open(without_metadata(kind, data, name), formats=(kind.format,)) as image:
         size = image.size
-        _check_side(size, name)
         image_formats.check_cost(kind, data, size, image.mode, name)
         if kind is JPEG:
             jpeg_layout.check_jpeg(layout, size[0] * size[1], name)
-        with _slots(size):
+        with picture_slots(size):
             if kind is WEBP:
                 orientation = _orientation(image)
                 image.close()
@@ -169,14 +161,6 @@ def _decoded(kind: ImageKind, data: bytes, name: str) -> np.ndarray:
             picture = _shrunk(image.size, lambda top, bottom: image.crop((0, top, image.width, bottom)))
             image.close()  # frees its pixels before the turned copy is made
             return _upright(picture, orientation)
-
-
-@contextmanager
-def _slots(size: tuple[int, int]) -> Iterator[None]:
-    """The slots that decoding a picture of this size takes."""
-    pixels = size[0] * size[1]
-    with decoding_slot(pixels > SMALL_PIXELS), large_picture_slot(pixels > LARGE_PIXELS):
-        yield
 
 
 def _draft(image: Image.Image, layout: jpeg_layout.JpegLayout) -> None:
@@ -203,10 +187,9 @@ def _decoded_heic(data: bytes, name: str) -> np.ndarray:
     import pi_heif  # imported only when needed: phones convert most photos before they send them
 
     image = pi_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=True)
-    _check_side(image.size, name)
     kind = image_formats.heic_of(image.info.get("chroma", 444), image.info["bit_depth"])
     image_formats.check_cost(kind, data, image.size, image.mode, name)
-    with _slots(image.size):
+    with picture_slots(image.size):
         pixels = np.asarray(image)[:, : image.size[0]]  # rows may be padded
         # libheif has already applied the rotation; the EXIF orientation repeats it.
         return _shrunk(image.size, lambda top, bottom: Image.fromarray(pixels[top:bottom]))
@@ -255,13 +238,6 @@ def _rgb(image: Image.Image) -> Image.Image:
     paper = Image.new("RGB", cutout.size, PAPER)
     paper.paste(cutout, mask=cutout)
     return paper
-
-
-def _check_side(size: tuple[int, int], name: str) -> None:
-    if min(size) < MIN_SIDE:
-        raise UnreadablePicture(
-            f"{name} is only {size[0]} x {size[1]} pixels, too small for a face. Send a larger one."
-        )
 
 
 def _too_many_bytes(size: int, name: str) -> PictureTooLarge:

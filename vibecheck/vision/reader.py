@@ -138,9 +138,7 @@ class Reader:
         """Read a photo (H x W x 3 uint8 RGB); more thorough and slower than `read_frame`."""
         start = time.perf_counter()
         faces = self.detector.find_in_photo(picture)
-        if not faces:
-            return self._reading(picture, (), 0.0, start)
-        kept = partial(self._kept, picture, faces[0], faces[1:])
+        kept = partial(self._kept, picture, faces[0], faces[1:]) if faces else None
         return self._reading(picture, tuple(faces), 0.0, start, kept=kept)
 
     def read_frame(self, picture: np.ndarray, at: float, expected: Expected = NOTHING_EXPECTED) -> Reading:
