@@ -53,7 +53,7 @@ check: $(VENV)/.tools
 
 # Many of these tests wait for something, so there are more of them at once than cores.
 test-quick: $(VENV)/.tools
-	$(PYTEST) --numprocesses 3 -m "not slow"
+	$(PYTEST) --numprocesses 4 -m "not slow"
 
 # What `make test` leaves out.
 test-slow: $(VENV)/.tools
