@@ -71,6 +71,16 @@ def test_labels_given_here_and_elsewhere_under_one_number_are_both_kept(store):
     assert store.feedback_of(prediction.id) == [here, label(prediction, 2, "sad")]
 
 
+def test_label_that_was_undone_here_is_not_merged_back(store):
+    prediction = a_prediction()
+    store.add(prediction, None)
+    undone = store.label(prediction.id, "happy", "volunteered", "me", NOON)
+    store.undo_label(prediction.id, undone.n, "me", NOON)
+    other = label(prediction, 2, "sad")
+    assert store.merge([remembered(prediction, undone, other)]) == Merged(0, 1)
+    assert store.feedback_of(prediction.id) == [other]
+
+
 def test_merging_in_any_order_keeps_the_earliest_first_use_of_a_model(store):
     late, early = a_prediction(), a_prediction(made_at=NOON - timedelta(days=3))
     merge(engine_of(store), [remembered(late)])

@@ -4,7 +4,6 @@ Nothing that exists is changed, nothing that was deleted here comes back, and no
 outbox, since it came from Comet.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,8 +12,17 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, insert, select, update
 
 from vibecheck.records.db.batches import batches, found_in
+from vibecheck.records.db.lookup import parts_of
 from vibecheck.records.db.rows import prediction_row
-from vibecheck.records.db.tables import feedback, forgotten, model_versions, plays, predictions, readings
+from vibecheck.records.db.tables import (
+    feedback,
+    forgotten,
+    model_versions,
+    outbox,
+    plays,
+    predictions,
+    readings,
+)
 from vibecheck.records.db.transactions import insert_if_new, insert_new, writing
 from vibecheck.records.labels import give
 from vibecheck.records.labels.training_sets import set_sides
@@ -87,7 +95,14 @@ def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merge
     new = [each for each in wanted.values() if each.prediction.id not in before]
     insert_new(connection, predictions, (prediction_row(each.prediction) for each in new))
     _models(connection, new)
-    given = _parts(connection, feedback, Feedback, {key: each.feedback for key, each in wanted.items()})
+    undoing = outbox.c.kind == "feedback_undone", outbox.c.prediction_id.in_(wanted)
+    rows = connection.execute(select(outbox.c.prediction_id, outbox.c.payload).where(*undoing))
+    undone = {(row.prediction_id, row.payload["n"]) for row in rows}  # and still to be deleted in Comet
+    labels = {
+        key: tuple(label for label in each.feedback if (key, label.n) not in undone)
+        for key, each in wanted.items()
+    }
+    given = _parts(connection, feedback, Feedback, labels)
     played = _parts(connection, plays, Play, {key: each.plays for key, each in wanted.items()})
     set_sides(connection, {key: each.side for key, each in wanted.items() if each.side is not None})
     made = (asdict(reading) for each in wanted.values() for reading in each.readings)
@@ -124,13 +139,10 @@ def _parts(
     """
     if not any(told.values()):
         return []
-    here: dict[str, dict[int, tuple]] = defaultdict(dict)
-    for row in connection.execute(select(table).where(table.c.prediction_id.in_(told))).mappings():
-        value = value_of(**row)
-        here[value.prediction_id][value.n] = _content(value)
+    here = parts_of(connection, table, told, value_of)
     rows = []
     for prediction_id, values in told.items():
-        known = here[prediction_id]
+        known = {value.n: _content(value) for value in here[prediction_id]}
         for value in values:
             if _content(value) in known.values():
                 continue

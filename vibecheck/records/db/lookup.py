@@ -24,12 +24,12 @@ def row_of(connection: Connection, prediction_id: str, lock: bool = False) -> Ro
 
 def labels_of(connection: Connection, ids: Iterable[str]) -> dict[str, list[Feedback]]:
     """The labels of each of these predictions, oldest first; the empty list for any other id."""
-    return _parts(connection, feedback, ids, Feedback)
+    return parts_of(connection, feedback, ids, Feedback)
 
 
 def plays_of(connection: Connection, ids: Collection[str]) -> dict[str, list[Play]]:
     """The playlists suggested for each of these predictions, oldest first."""
-    found = _parts(connection, plays, ids, Play)
+    found = parts_of(connection, plays, ids, Play)
     return {each: found[each] for each in ids}
 
 
@@ -43,9 +43,10 @@ def sides_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _parts(
+def parts_of(
     connection: Connection, table: Table, ids: Iterable[str], value: Callable[..., Part]
 ) -> dict[str, list[Part]]:
+    """The values in a table of labels or plays that belong to these predictions, by their number."""
     found: list[Part] = []
     for some in batches(ids):
         query = select(table).where(table.c.prediction_id.in_(some)).order_by(table.c.n)
