@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, or_, select
+from sqlalchemy import Engine, exists, or_, select
 
 from vibecheck.records import readings
 from vibecheck.records.db.summary_tables import outcomes
@@ -109,11 +109,12 @@ def judged(engine: Engine, versions: Sequence[str] | None = None, unread: bool =
         read = read.where(readings_table.c.version.in_(versions))
     columns = of.prediction_id, of.label, of.given_at, predictions.c.visitor, predictions.c.made_at
     bins = [of[f"{signal.column}_bin"] for signal in QUALITY]
+    at_random = or_(of.kind.in_(("audit", "import")), from_random_queue())
     query = (
         select(*columns, of.kind, predictions.c.side, *bins)
         .join_from(outcomes, predictions)
-        .where(_requested_at_random(), or_(read, predictions.c.side == HELD_OUT) if unread else read)
-        .order_by(of.given_at, of.prediction_id)
+        # Not `counts`: which audits of a visitor can judge depends on the models; `at_most_a_day` limits them.
+        .where(of.eligible, at_random, or_(read, predictions.c.side == HELD_OUT) if unread else read)
     )
     with reading(engine) as connection:
         rows = connection.execute(query).all()
@@ -129,27 +130,16 @@ def judged(engine: Engine, versions: Sequence[str] | None = None, unread: bool =
             learned[version].add(prediction_id)
             if visitor is not None:
                 people[version].add(visitor)
-    first: dict[str, JudgingLabel] = {}
-    for row in sorted(rows, key=lambda row: KINDS.index(row.kind)):
+    labels: dict[str, JudgingLabel] = {}
+    for row in sorted(rows, key=lambda row: KINDS.index(row.kind), reverse=True):
         numbers = zip(QUALITY, row[-len(QUALITY) :], strict=True)
         slices = tuple(signal.names[number] for signal, number in numbers)  # each bin is one slice
-        label = JudgingLabel(
+        labels[row.prediction_id] = JudgingLabel(
             row.prediction_id, row.label, row.given_at, row.visitor, row.made_at, row.side == HELD_OUT, slices
         )
-        first.setdefault(row.prediction_id, label)
     return JudgedReadings(
-        tuple(sorted(first.values(), key=lambda each: (each.given_at, each.prediction_id))),
+        tuple(sorted(labels.values(), key=lambda each: (each.given_at, each.prediction_id))),
         {key: {each.version: each.probabilities for each in made} for key, made in said.items()},
         learned,
         people,
     )
-
-
-def _requested_at_random() -> ColumnElement[bool]:
-    """Whether an outcome is of a label that was requested at random, and the first or newest of its kind.
-
-    That a visitor's audits beyond the daily limit do not count is for `at_most_a_day` to say, which knows
-    which of them can judge.
-    """
-    of = outcomes.c
-    return and_(of.eligible, or_(of.kind.in_(("audit", "import")), from_random_queue()))
