@@ -62,11 +62,11 @@ def guest_list(text: str) -> tuple[str, ...]:
     """
     guests = []
     for entry in filter(None, (part.strip() for part in text.split(","))):
-        anybody = "x" if entry.startswith("@") else ""
-        guest = normal_email(anybody + entry)
+        local = "x" if entry.startswith("@") else ""
+        guest = normal_email(local + entry)
         if guest is None:
             raise ValueError(f"{entry!r} is neither an e-mail address nor a domain like @example.org")
-        guests.append(guest.removeprefix(anybody))
+        guests.append(guest.removeprefix(local))
     return tuple(guests)
 
 

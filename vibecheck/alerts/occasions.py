@@ -42,19 +42,19 @@ def current(store: Store, settings: Settings, now: datetime) -> list[Alert]:
 
 def _decided(registry: Registry, store: Store, now: datetime) -> list[Alert]:
     """Comparisons that were decided recently: for a version, or against the one that was promoted."""
-    told: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for version in reversed(registry.versions()):
         proof = version.proof
         if proof and proof.proved and not version.discarded_at and now - proof.judged_at <= NEWS:
             then = "It is live." if CHAMPION in version.aliases else "Open Fine-tune to promote it."
             text = f"{version.version} is proved better than {proof.against}. {proof.reason} {then}"
-            told[f"comparison {version.version} {proof.against}"] = text
+            texts[f"comparison {version.version} {proof.against}"] = text
     guard = trials.guard(registry, store.statistics)
     if guard is not None and guard.since and (advice := trials.rollback_advice(guard)):
         key = f"guard {guard.version} {guard.against} {guard.since.isoformat()}"
-        told[key] = f"{advice} Open Fine-tune to roll back."
+        texts[key] = f"{advice} Open Fine-tune to roll back."
     for each in registry.promotions():
         by_itself = each.kind == "rollback" and each.why.endswith(trials.BY_ITSELF)
         if by_itself and now - each.made_at <= NEWS:
-            told[f"rollback {each.version} {each.made_at.isoformat()}"] = each.why
-    return [Alert("comparison", key, text, lasting=False) for key, text in told.items()]
+            texts[f"rollback {each.version} {each.made_at.isoformat()}"] = each.why
+    return [Alert("comparison", key, text, lasting=False) for key, text in texts.items()]

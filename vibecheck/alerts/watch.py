@@ -58,7 +58,7 @@ def look(store: Store, settings: Settings, now: datetime) -> None:
     for alert in alerts:
         if _claim(store.notes, alert):
             _send(store.notes, settings.alert_url.get_secret_value(), alert, settings.deployment)
-    _forget_what_is_over(store.notes, {ALERT + alert.key for alert in alerts})
+    _forget_ended(store.notes, {ALERT + alert.key for alert in alerts})
 
 
 def _claim(notes: Notes, alert: Alert) -> bool:
@@ -90,9 +90,9 @@ def _amend(notes: Notes, alert: Alert, **values: Any) -> None:
     notes.change(ALERT + alert.key, lambda note: note.content | values if note else None)
 
 
-def _forget_what_is_over(notes: Notes, going_on: set[str]) -> None:
+def _forget_ended(notes: Notes, current: set[str]) -> None:
     """Forgets alerts whose cause has ended, so that they are sent again when it returns."""
-    for subject in set(notes.subjects(ALERT)) - going_on:
+    for subject in set(notes.subjects(ALERT)) - current:
         note = notes.read(subject)
         if note is None or not note.content["lasting"]:
             continue

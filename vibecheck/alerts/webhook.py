@@ -18,8 +18,8 @@ TIMEOUT = (5.0, 10.0)
 class Alert:
     """A notification of the operator. `key` identifies it: each key is sent once.
 
-    `event` is "retrain", "comparison", "drift" or "set_aside". A `lasting` one may be told again once it was
-    over; others happen once.
+    `event` is "retrain", "comparison", "drift" or "set_aside". A `lasting` one is sent again if its cause
+    ends and returns.
     """
 
     event: str

@@ -51,7 +51,7 @@ class Importer:
     ) -> None:
         self._store, self._reader, self._crops, self._now = store, reader, crops, now
         self._days = retention_days
-        self._told: dict[str, tuple[str, str]] = {}  # prediction id → label and place, in this import
+        self._seen: dict[str, tuple[str, str]] = {}  # prediction id → label and place, in this import
 
     def run(
         self, lines: Iterable[LabelledPicture | RefusedPicture]
@@ -75,7 +75,7 @@ class Importer:
         assert labelled.path is not None  # imported pictures come from files
         data = read_bytes(labelled.path)
         prediction_id = id_of(data)
-        label, place = self._told.get(prediction_id, (labelled.label, ""))
+        label, place = self._seen.get(prediction_id, (labelled.label, ""))
         if label != labelled.label:
             raise PictureError(f"It is the same picture as {place}, which is labelled {label}.")
         try:
@@ -90,7 +90,7 @@ class Importer:
             status = "relabelled" if before else "new"
             self._store.label(prediction_id, labelled.label, SOURCE, None, self._now)
         place = f"that of row {labelled.row}" if labelled.row else str(labelled.path)
-        self._told.setdefault(prediction_id, (labelled.label, place))
+        self._seen.setdefault(prediction_id, (labelled.label, place))
         return ImportedPicture(labelled, stored.prediction, status)
 
     def _add(self, prediction_id: str, labelled: LabelledPicture, data: bytes) -> Prediction:

@@ -147,7 +147,7 @@ class Music:
         return f"Spotify answers: {len(found)} playlists that fit a happy mood."
 
     def close(self) -> None:
-        """Start no more searches; those that run end by themselves."""
+        """Start no more searches; running ones finish."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _listed(self, mood: str) -> list[Playlist]:

@@ -130,18 +130,18 @@ def _models(connection: Connection, new: Iterable[RestoredPrediction]) -> None:
 
 
 def _parts(
-    connection: Connection, table: Table, value_of: Callable[..., Feedback | Play], told: Mapping[str, tuple]
+    connection: Connection, table: Table, value_of: Callable[..., Feedback | Play], found: Mapping[str, tuple]
 ) -> list[dict[str, Any]]:
     """Adds new labels or plays; returns their rows.
 
     Two are the same if they agree in everything but their number and the name of a playlist. Different ones
     with the same number are both kept, the later one under the next free number.
     """
-    if not any(told.values()):
+    if not any(found.values()):
         return []
-    here = parts_of(connection, table, told, value_of)
+    here = parts_of(connection, table, found, value_of)
     rows = []
-    for prediction_id, values in told.items():
+    for prediction_id, values in found.items():
         known = {value.n: _content(value) for value in here[prediction_id]}
         for value in values:
             if _content(value) in known.values():

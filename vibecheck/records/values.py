@@ -31,7 +31,7 @@ PLAY_MODES = ("match", "lift")
 PROMOTION_KINDS = ("first", "promotion", "override", "rollback")
 PLAY_FINDERS = ("search", "catalogue")
 
-# The time and the id of a prediction, in whose order predictions are listed.
+# The time and the id of a prediction: its position in lists.
 Cursor = tuple[datetime, str]
 
 

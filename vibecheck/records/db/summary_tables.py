@@ -1,4 +1,4 @@
-"""The summaries of the tables, updated in the transactions that change those: see stats/summaries.py."""
+"""The summary tables, updated in the transactions that change the others: see stats/summaries.py."""
 
 from sqlalchemy import Boolean, Column, Date, Double, Index, Integer, String, Table, false, text
 
@@ -19,7 +19,7 @@ daily = Table(
     Column("source", String, primary_key=True),
     Column("mood", String, primary_key=True),
     Column("n", Integer, nullable=False),
-    # Predictions whose plays and bins are counted: all but those of one visitor beyond MOST_IN_MIX a day.
+    # Predictions whose plays and bins are counted: at most MOST_IN_MIX of one visitor.
     Column("counted", Integer, nullable=False, server_default=text("0")),
     Column("audits", Integer, nullable=False),
     Column("plays", Integer, nullable=False),
@@ -48,7 +48,7 @@ outcomes = Table(
     *(Column(f"{signal.column}_bin", Integer, nullable=False) for signal in SIGNALS),
     Column("given_at", UtcDateTime, nullable=False),
     Column("visitor", String),  # of the prediction
-    # Whether it would count if nobody gave more than MOST_A_DAY of its kind: see summaries.py.
+    # Whether it would count without the limit MOST_A_DAY of each visitor: see summaries.py.
     Column("eligible", Boolean, nullable=False, server_default=false()),
     Index(None, "day"),
     Index(None, "visitor", "day"),

@@ -46,14 +46,14 @@ def purge(engine: Engine, pictures: Pictures, older_than: datetime) -> int:
     may run in several processes at once. Raises RecordsError, and ValueError for a time without a zone.
     """
     check_time("older_than", older_than)
-    oldest = _kept().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at)
+    oldest = _rows().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at)
 
     def stored(ids: Iterable[str]) -> set[str]:
         with reading(engine) as connection:
             return found_in(connection, predictions.c.id, ids)
 
     with _traces_removed(engine):
-        deleted = _delete_all(engine, pictures, oldest, datetime.now(UTC), tell_all=False)
+        deleted = _delete_all(engine, pictures, oldest, datetime.now(UTC), report_all=False)
         pictures.remove_strays(max(older_than, datetime.now(UTC) - STRAY_AFTER), stored)
     return deleted
 
@@ -68,16 +68,16 @@ def forget(engine: Engine, pictures: Pictures, ids: Iterable[str], now: datetime
     wanted = [each for each in dict.fromkeys(ids) if is_prediction_id(each)]
     with _traces_removed(engine):
         for some in batches(wanted, BATCH):
-            batch = fetch(engine, _kept().where(predictions.c.id.in_(some)))
-            forgotten |= _delete(engine, pictures, batch, now, tell_all=True)
+            batch = fetch(engine, _rows().where(predictions.c.id.in_(some)))
+            forgotten |= _delete(engine, pictures, batch, now, report_all=True)
     return forgotten
 
 
 def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: datetime) -> int:
     """Deletes every prediction of a visitor (a hash) as `forget` does; returns their number."""
-    theirs = _kept().where(predictions.c.visitor == visitor)
+    theirs = _rows().where(predictions.c.visitor == visitor)
     with _traces_removed(engine):
-        return _delete_all(engine, pictures, theirs, now, tell_all=True)
+        return _delete_all(engine, pictures, theirs, now, report_all=True)
 
 
 def erase_remaining(engine: Engine) -> bool:
@@ -118,20 +118,20 @@ def _traces_left(engine: Engine) -> bool:
     return note is not None and bool(note.content.get("left"))
 
 
-def _kept() -> Select[tuple[str, bool, datetime]]:
+def _rows() -> Select[tuple[str, bool, datetime]]:
     return select(predictions.c.id, predictions.c.picture_kept, predictions.c.made_at)
 
 
-def _delete_all(engine: Engine, pictures: Pictures, which: Select, now: datetime, tell_all: bool) -> int:
+def _delete_all(engine: Engine, pictures: Pictures, which: Select, now: datetime, report_all: bool) -> int:
     """Deletes what the query finds, batch by batch; returns how many predictions this call deleted."""
     deleted = 0
     while batch := fetch(engine, which.limit(BATCH)):
-        deleted += len(_delete(engine, pictures, batch, now, tell_all))
+        deleted += len(_delete(engine, pictures, batch, now, report_all))
     return deleted
 
 
 def _delete(
-    engine: Engine, pictures: Pictures, batch: Sequence[Row], now: datetime, tell_all: bool
+    engine: Engine, pictures: Pictures, batch: Sequence[Row], now: datetime, report_all: bool
 ) -> set[str]:
     """Deletes the pictures and the rows of a batch; returns the ids that this call deleted."""
     kept = [row.id for row in batch if row.picture_kept]
@@ -140,20 +140,20 @@ def _delete(
     ids = [row.id for row in batch]
     with writing(engine) as connection:
         # While the row is locked, no further picture can be allowed.
-        rows = _kept().where(predictions.c.id.in_(ids)).order_by(predictions.c.id).with_for_update()
+        rows = _rows().where(predictions.c.id.in_(ids)).order_by(predictions.c.id).with_for_update()
         late = connection.execute(rows).all()
         for row in late:
             if row.picture_kept and row.id not in kept:
                 pictures.delete(row.id)
         here = {row.id: row.made_at for row in late}
-        unsent = set() if tell_all else _unsent(connection, ids)
+        unsent = set() if report_all else _unsent(connection, ids)
         # The outbox comes second: once a prediction is deleted, nothing can be added about it.
         summaries.forget(connection, list(here))
         connection.execute(delete(predictions).where(predictions.c.id.in_(ids)))
         learned_from.mark(connection, list(here), now)
         queue.withdraw(connection, list(here))
-        told = sorted(here.keys() - unsent)
-        messages.enqueue(connection, *(Deletion(each, here[each], now) for each in told))
+        reported = sorted(here.keys() - unsent)
+        messages.enqueue(connection, *(Deletion(each, here[each], now) for each in reported))
     # A restore may have written a picture again before this was committed.
     for prediction_id in here:
         pictures.delete(prediction_id)

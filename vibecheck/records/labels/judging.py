@@ -55,7 +55,7 @@ class JudgedReadings:
     """Labels in the order in which they were given, and the models' readings of the same faces.
 
     `said` has probabilities by prediction and version, `learned` the predictions that a version was trained
-    on, and `people` whose they are, as far as they are still in the records.
+    on, and `people` the visitors of those that are still in the records.
     """
 
     labels: tuple[JudgingLabel, ...]
@@ -113,7 +113,7 @@ def judged(engine: Engine, versions: Sequence[str] | None = None, unread: bool =
     query = (
         select(*columns, of.kind, predictions.c.side, *bins)
         .join_from(outcomes, predictions)
-        # Not `counts`: which audits of a visitor can judge depends on the models; `at_most_a_day` limits them.
+        # Not `counts`: which of a visitor's audits can judge depends on the models (see `at_most_a_day`).
         .where(of.eligible, at_random, or_(read, predictions.c.side == HELD_OUT) if unread else read)
     )
     with reading(engine) as connection:

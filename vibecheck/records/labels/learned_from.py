@@ -29,11 +29,11 @@ def mark(connection: Connection, prediction_ids: Sequence[str], now: datetime) -
 def mark_gone(connection: Connection, version: str, recorded: Sequence[str]) -> None:
     """Marks predictions that were deleted during the training.
 
-    Of the ids `recorded`, it is known that they had a prediction: those without one are deleted. Others may
-    be pictures of files that were never in the records; these leave a trace only where Comet is told.
+    The ids `recorded` had a prediction, so those without one were deleted. Others may be of files that were
+    never in the records: of these only deletions reported to Comet are known.
     """
-    told = select(outbox.c.prediction_id).where(outbox.c.kind == "deletion")
-    gone = trained_on.c.prediction_id.in_(select(forgotten.c.prediction_id).union(told))
+    reported = select(outbox.c.prediction_id).where(outbox.c.kind == "deletion")
+    gone = trained_on.c.prediction_id.in_(select(forgotten.c.prediction_id).union(reported))
     theirs = trained_on.c.version == version, trained_on.c.deleted_at.is_(None), gone
     now = database_now(connection)
     connection.execute(update(trained_on).where(*theirs).values(deleted_at=now))

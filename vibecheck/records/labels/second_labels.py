@@ -12,8 +12,7 @@ from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.stats.results import LabelPair
 from vibecheck.records.values import SECOND
 
-# The last digits of an id decide, which are random, too. The first ones must not, since they order the
-# queue.
+# The last digits of an id decide. They are random like the first ones, which order the queue.
 FIRST_DIGIT, DRAWN_BELOW = 30, "19a"  # 410 of 4096
 
 

@@ -83,7 +83,7 @@ class StatisticsQueries:
         return self._tally(audits(scope))
 
     def drawn(self, scope: Scope) -> VisitorTally:
-        """Labels of the labellers' random queue, by visitor shown: like audits, they are a random sample."""
+        """Labels of the labellers' random queue, by the visitor they show: like audits, a random sample."""
         return self._tally(random_queue(scope))
 
     def audited_by_step(self, scope: Scope, step: str, last: date) -> dict[date, VisitorTally]:

@@ -37,8 +37,8 @@ class VisitorTally:
 class Day:
     """One day's predictions: `audits` were drawn for an audit.
 
-    `bins` counts by confidence all but what one visitor made beyond MOST_IN_MIX (`summaries.py`), `plays`
-    their playlists.
+    `bins` counts them by confidence and `plays` their playlists: at most MOST_IN_MIX predictions of one
+    visitor (`summaries.py`).
     """
 
     day: date
@@ -52,7 +52,7 @@ class Day:
 class LabelTally:
     """Labels of one kind: `n` that count, of which `correct` say that the prediction was right.
 
-    `given` also includes those beyond what counts of one visitor a day.
+    `given` includes those beyond the daily limit of a visitor.
     """
 
     n: int = 0
