@@ -78,7 +78,7 @@ def _quality(prediction: Prediction) -> None:
     )
     theme.quiet(
         f"Light {quality.light:.0f} · sharpness {quality.blur:.0f} · face {quality.size:.0f} px · "
-        f"turned {quality.yaw:+.0f}° · tilted {quality.roll:+.0f}°"
+        f"turned {quality.yaw:+z.0f}° · tilted {quality.roll:+z.0f}°"
     )
     for hint in quality.hints:
         theme.quiet(hint)

@@ -80,6 +80,5 @@ def _described(version: Version) -> str:
 
 @st.dialog("Promote or discard", width="large")
 def _dialog(known: FineTuneState, version: Version) -> None:
-    ended = ((run.progress.finished, run) for run in known.runs)
-    job = next((run for finished, run in ended if finished and finished.version == version.version), None)
-    verdict.verdict(known, version, job)
+    made = [run for run in known.runs if (end := run.progress.finished) and end.version == version.version]
+    verdict.verdict(known, version, made[0] if made else None)

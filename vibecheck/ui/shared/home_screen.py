@@ -1,9 +1,10 @@
 """Icons and a web app manifest (W3C), with which phones can add VibeCheck to their home screen."""
 
+from functools import partial
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse
 from starlette.routing import Route
 
 ICON = Path(__file__).with_name("icon.svg")
@@ -28,13 +29,9 @@ def head(start: str) -> str:
 
 def routes(start: str) -> list[Route]:
     """The manifest and the icons."""
-    return [_route(start, name, media_type) for name, media_type in FILES.items()]
+    return [Route(f"{start}/{name}", partial(_show, name)) for name in FILES]
 
 
-def _route(start: str, name: str, media_type: str) -> Route:
-    content = ICON.with_name(name).read_bytes()
-
-    async def show(request: Request) -> Response:
-        return Response(content, headers={"Cache-Control": "public, max-age=86400"}, media_type=media_type)
-
-    return Route(f"{start}/{name}", show)
+async def _show(name: str, request: Request) -> FileResponse:
+    headers = {"Cache-Control": "public, max-age=86400"}
+    return FileResponse(ICON.with_name(name), headers=headers, media_type=FILES[name])
