@@ -56,7 +56,7 @@ def test_keep_nothing_shows_mood_and_music_and_records_nothing(app, page, astron
     check_my_vibe(page)
     expect(page.locator(".vc-mood .name")).to_have_text("Happy")
     expect(spotify_player(page)).to_be_visible()
-    expect(page.get_by_text("Nothing of this vibe check was kept")).to_be_visible()
+    expect(page.get_by_text("Nothing from this vibe check was kept")).to_be_visible()
     expect(page.get_by_text("Not right?")).to_have_count(0)
     page.get_by_role("button", name="Another one").click()
     settled(page)

@@ -93,9 +93,9 @@ def shown(view: str, filters: Filters) -> Batch:
         raise ValueError(f"{view!r} may not be opened")
     here = progress()
     if view in QUEUES:
-        found = app.store().queues.next(view, PAGE, visitor())
         # One at a time from the random queue: if labellers could choose, the sample would be biased.
-        around, older = (found, False) if view == "useful" else (found[:1], False)
+        limit = 1 if view == "random" else PAGE
+        around, older = app.store().queues.next(view, limit, visitor()), False
     else:
         found = app.store().page(filters, here.trail[-1], PAGE + 1)
         around, older = found[:PAGE], len(found) > PAGE

@@ -62,7 +62,7 @@ def _outliers(found: Sequence[Outlier]) -> None:
 
 def _note(known: FineTuneState) -> str:
     if known.labels.since is None:
-        return "with a picture · none of them has trained the current model"
+        return "with a picture · none was used to train the current model"
     return f"with a picture · given since {known.champion.version} was trained"
 
 

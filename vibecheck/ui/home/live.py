@@ -13,12 +13,13 @@ from streamlit_webrtc.webrtc import SignallingTimeoutError
 
 from vibecheck.access import roles
 from vibecheck.errors import PictureError
-from vibecheck.ui.access.browser_guard import VIDEO
+from vibecheck.ui.access.browser_guard import NO_COOKIE, VIDEO
 from vibecheck.ui.home import stage
-from vibecheck.ui.home.video_route import new_ticket, tickets
+from vibecheck.ui.home.video_route import tickets
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.configuration import base_path
 from vibecheck.ui.shared.process_state import ProcessValue
+from vibecheck.ui.shared.visitor import visitor
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.ice import Relay, find_relay
 from vibecheck.video.stream import Stream
@@ -94,7 +95,9 @@ def video() -> bool:
 def _route() -> dict[str, Any]:
     """How the page may send its video: the setting, and a ticket that has not been used."""
     if "ticket" not in st.session_state or tickets().is_used(st.session_state.ticket):
-        st.session_state.ticket = new_ticket(stream())
+        # For this browser alone, unless the host drops cookies.
+        browser = "" if NO_COOKIE in st.context.headers else visitor()
+        st.session_state.ticket = tickets().issue(stream(), browser)
     return {
         "mode": app.settings().video,
         "path": base_path() + VIDEO,
