@@ -53,7 +53,7 @@ def notice() -> None:
             )
             theme.quiet(
                 "The picture itself is read in memory and then discarded. The numbers are the seven "
-                "probabilities, and the light, sharpness, size, angle and landmarks of the face."
+                "probabilities, and the brightness, sharpness, size, pose and landmarks of the face."
             )
             st.page_link("pages/4_About.py", label="What exactly, and why", icon=":material/info:")
 
