@@ -20,30 +20,30 @@ app.command()(judge)
 @app.command()
 def pretrain(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
-    out: Annotated[Path, typer.Option(help="Folder of the model; its name becomes the version.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model; its name becomes the version.")],
     architecture: Annotated[
         str, typer.Option(help="resnet, slim or resnet18.")
     ] = PretrainRecipe.architecture,
-    epochs: Annotated[int, typer.Option(min=1)] = PretrainRecipe.epochs,
+    epochs: Annotated[int, typer.Option(min=1, help="Number of epochs.")] = PretrainRecipe.epochs,
     side: Annotated[
-        int, typer.Option(min=32, max=224, help="Side of the model's input, px.")
+        int, typer.Option(min=32, max=224, help="Side of the model's input in px.")
     ] = PretrainRecipe.side,
     small_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")
     ] = PretrainRecipe.small_share,
-    batch: Annotated[int, typer.Option(min=2, help="Faces in a batch.")] = PretrainRecipe.batch,
+    batch: Annotated[int, typer.Option(min=2, help="Batch size.")] = PretrainRecipe.batch,
     rate: Annotated[
-        float, typer.Option(min=0.001, help="Factor of the learning rate.")
+        float, typer.Option(min=0.001, help="Factor on the learning rate.")
     ] = PretrainRecipe.rate,
     calm_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of epochs, at the end, with less augmentation.")
+        float, typer.Option(min=0, max=1, help="Share of epochs with less augmentation, at the end.")
     ] = PretrainRecipe.calm_share,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = PretrainRecipe.seed,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = PretrainRecipe.seed,
     minutes: Annotated[
         float, typer.Option(help="Stop after this many minutes; the same command resumes.")
     ] = math.inf,
 ) -> None:
-    """Train a model like the embedded one on FER+ faces; prints a line of JSON after each epoch.
+    """Train a model like the embedded one from scratch on FER+; prints a line of JSON after each epoch.
 
     Uses a GPU if there is one. An interrupted run resumes from its checkpoint in --out.
     """
@@ -75,16 +75,16 @@ def pretrain(
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Option(help="A model folder with model.onnx and vibecheck.json.")],
-    data: Annotated[Path, typer.Option(help="A parquet file of FER+.")],
+    model: Annotated[Path, typer.Option(help="Model folder with model.onnx and vibecheck.json.")],
+    data: Annotated[Path, typer.Option(help="Parquet file of FER+.")],
     prior: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Strength of the class-prior correction. Default: the model's."),
     ] = None,
     alter: Annotated[
-        bool, typer.Option("--alter", help="Also on darker, blurred, rotated … copies.")
+        bool, typer.Option("--alter", help="Also evaluate darker, blurred, rotated … copies.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Evaluate a model on FER+ faces, as it runs in the app."""
     from finetune.embedded.evaluate import altered, evaluate

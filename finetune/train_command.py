@@ -36,49 +36,44 @@ def fine_tune(
     ] = "store",
     base: Annotated[
         str | None,
-        typer.Option(
-            help="What to start from: a version, a Hub id, a folder, or embedded. Default: the champion."
-        ),
+        typer.Option(help="Base model: a version, a Hub id, a folder, or embedded. Default: the champion."),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the run; the same one resumes it. Default: a new one in the data folder."
+            help="Folder of the run; an existing one is resumed. Default: a new one in the data folder."
         ),
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only what was made since, in UTC."),
+        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only pictures since this time (UTC)."),
     ] = None,
     pictures: Annotated[
-        Path | None, typer.Option(help="Folder of a CSV file's pictures. Default: that of the file.")
+        Path | None, typer.Option(help="Folder of a CSV file's pictures. Default: the file's folder.")
     ] = None,
-    crops: Annotated[bool, typer.Option("--crops", help="Each picture is already a face crop.")] = False,
+    crops: Annotated[bool, typer.Option("--crops", help="The pictures are face crops already.")] = False,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, max=1000, help="Most passes over the pictures. Default: by the model's size."),
+        typer.Option(min=1, max=1000, help="Maximum number of epochs. Default: 12, or 4 for large models."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     reference: Annotated[
-        Path | None, typer.Option(help="Your own labelled pictures, on which it may not get worse.")
+        Path | None, typer.Option(help="Labelled pictures on which it may lose one point of accuracy.")
     ] = None,
     promote_if_better: Annotated[
         bool, typer.Option("--promote-if-better", help="Make it the champion if it is proved better.")
     ] = False,
-    no_proof: Annotated[bool, typer.Option("--no-proof", help="Train it, but do not judge it yet.")] = False,
+    no_proof: Annotated[bool, typer.Option("--no-proof", help="Do not compare it yet.")] = False,
     register: Annotated[
         Path | None,
-        typer.Option(
-            help="Only register and judge the model of a run that was trained in this --out folder."
-        ),
+        typer.Option(help="Only register and compare the model that was trained in this --out folder."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Lines of JSON, also on a terminal.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print lines of JSON even on a terminal.")] = False,
 ) -> None:
-    """Train a model on what people corrected, and prove whether it is better than the champion.
+    """Train a challenger on labelled pictures, and compare it with the champion.
 
-    Exits with 0 when it is finished, proved or not, with 1 when something is in the way, with 130 when it
-    was stopped.
+    Exits with 0 when finished, proved or not, with 1 after an error, and with 130 when interrupted.
     """
     if context.invoked_subcommand is not None:
         return

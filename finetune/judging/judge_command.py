@@ -17,19 +17,19 @@ def judge(
     challenger: Annotated[
         str, typer.Argument(help="A version that models list shows, or a model folder.", show_default=False)
     ],
-    champion: Annotated[str, typer.Option(help="The version to be better than. Default: the champion.")] = "",
+    champion: Annotated[str, typer.Option(help="Version to compare with. Default: the champion.")] = "",
     reference: Annotated[
         Path | None,
-        typer.Option(help="Your own labelled pictures, on which it may lose one point of accuracy."),
+        typer.Option(help="Labelled pictures on which it may lose one point of accuracy."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the report. Default: in VIBECHECK_DATA.")
+        Path | None, typer.Option(help="Folder for the report. Default: in VIBECHECK_DATA.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:
-    """Compare a model with the champion on labels that were requested at random.
+    """Compare a model with the champion on randomly requested labels.
 
-    Writes report.json and report.html; a registered version keeps what they say as its proof.
+    Writes report.json and report.html, and stores the proof with a registered version.
     """
     from finetune.data.collect import collect
 

@@ -484,9 +484,9 @@ def test_deletion_names_the_models_trained_on_the_pictures(records, tmp_path):
     registry = Registry.open(Settings(data=tmp_path / "data"))
     registry.register("tuned", "a test", "here", {}, datetime.now(UTC), [first, second, third])
     run = vibecheck("forget", first, cwd=tmp_path)
-    assert run.stdout.splitlines()[-1] == "tuned learned from 1 of them, and is marked."
+    assert run.stdout.splitlines()[-1] == "tuned was trained on 1 of them, and is marked."
     run = vibecheck("purge", cwd=tmp_path)
-    assert run.stdout.splitlines()[-1] == "tuned learned from 1 of them, and is marked."
+    assert run.stdout.splitlines()[-1] == "tuned was trained on 1 of them, and is marked."
     assert "3 predictions, 2 deleted since" in vibecheck("models", "list", cwd=tmp_path).stdout
     registry.close()
 

@@ -19,18 +19,18 @@ from vibecheck.settings import Settings
 
 def send(
     until_empty: Annotated[
-        bool, typer.Option("--until-empty", help="End when nothing more can be sent now.")
+        bool, typer.Option("--until-empty", help="Exit when nothing more can be sent now.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Compare first, and send again what Comet has lost.")
+        bool, typer.Option("--again", help="Compare with Comet, and send again what it has lost.")
     ] = False,
     since: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="With --again: only predictions made since this day in UTC."),
+        typer.Option(formats=["%Y-%m-%d"], help="With --again: only predictions since this day (UTC)."),
     ] = None,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
-    """Send the outbox to Comet, and restore when asked to; the app does this by itself."""
+    """Send the outbox to Comet. The app does so by itself."""
     from vibecheck.comet import worker
 
     settings = Settings.load()
@@ -45,12 +45,12 @@ def send(
 
 def restore(
     days: Annotated[
-        int | None, typer.Option(min=1, help="How far back. Default: VIBECHECK_RETENTION_DAYS.")
+        int | None, typer.Option(min=1, help="Days to restore. Default: VIBECHECK_RETENTION_DAYS.")
     ] = None,
 ) -> None:
-    """Restore predictions, labels and pictures from Comet, newest first.
+    """Restore missing predictions, labels and pictures from Comet, newest first.
 
-    It may be stopped and started again; existing records stay as they are.
+    It can be interrupted and repeated. Existing records are not changed.
     """
     from vibecheck.comet.restore import restore as read_back
 
@@ -76,10 +76,10 @@ def restore(
 
 def export(
     path: Annotated[
-        Path, typer.Argument(help="The CSV file to write; - for the terminal.", show_default=False)
+        Path, typer.Argument(help="CSV file to write; - for standard output.", show_default=False)
     ],
 ) -> None:
-    """Write all predictions with their effective labels, oldest first, as a CSV file."""
+    """Export all predictions with their effective labels, oldest first, as CSV."""
     from vibecheck.comet.feedback_log import lines
 
     with open_store(Settings.load()) as store:

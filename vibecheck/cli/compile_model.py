@@ -31,18 +31,18 @@ def compile_model(
     model: Annotated[
         str, typer.Argument(help="owner/name[@revision] on the Hub, a folder, or embedded.", metavar="MODEL")
     ],
-    again: Annotated[bool, typer.Option("--again", help="Measure and build it again.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Build and measure it again.")] = False,
     in_place: Annotated[
-        bool, typer.Option("--in-place", help="Only write model.onnx, into the folder itself.")
+        bool, typer.Option("--in-place", help="Only write model.onnx into the model's folder.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Progress and result as JSON, one a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print progress and result as JSON.")] = False,
     behind: Annotated[
-        bool, typer.Option("--behind", help="Run with low priority; end when standard input is closed.")
+        bool, typer.Option("--behind", help="Run with low priority; exit when standard input is closed.")
     ] = False,
 ) -> None:
-    """Make a model ready to run here: fetched, compiled, checked against PyTorch, registered.
+    """Fetch, export, measure and register a model, so that it is ready to run.
 
-    Exits with 0 when it is ready. It does not become champion by this: see models promote.
+    Exits with 0 when it is ready. It does not become champion: see models promote.
     """
     if behind:
         exit_with_parent(NICE)

@@ -13,16 +13,16 @@ from vibecheck.errors import SettingsError
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder to create.", show_default=False)],
-    predictions: Annotated[int, typer.Option(min=1, max=5_000_000, help="How many vibe checks.")] = 20_000,
-    days: Annotated[int, typer.Option(min=2, max=3650, help="How many days of history.")] = 150,
-    pictures: Annotated[int, typer.Option(min=0, help="How many of them have a picture, at most.")] = 1_500,
-    seed: Annotated[int, typer.Option(min=0, help="Seed: another number gives another history.")] = 1,
+    predictions: Annotated[int, typer.Option(min=1, max=5_000_000, help="Number of vibe checks.")] = 20_000,
+    days: Annotated[int, typer.Option(min=2, max=3650, help="Days of history.")] = 150,
+    pictures: Annotated[int, typer.Option(min=0, help="Maximum number of pictures.")] = 1_500,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
     until: Annotated[
-        str | None, typer.Option(help="When it ends (2026-01-31T12:00:00Z).", show_default="now")
+        str | None, typer.Option(help="End of the history (2026-01-31T12:00:00Z).", show_default="now")
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace the history that is there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing history.")] = False,
 ) -> None:
-    """Write a synthetic history of some months, marked as such, to see the dashboard with data."""
+    """Generate a synthetic history, marked as such, to see the dashboard with data."""
     from vibecheck.demo.folder import build, refuse_others
     from vibecheck.demo.portraits import Portraits
     from vibecheck.demo.world import Plan

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def stats(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     period: Annotated[str, typer.Option(help="week, 4 weeks, 12 weeks or all.")] = "week",
 ) -> None:
     """Print how accurate the model is with users, and whether to retrain."""
@@ -31,7 +31,7 @@ def stats(
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="The file to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="File to write.", show_default=False)],
     period: Annotated[str, typer.Option(help="week, 4 weeks, 12 weeks or all.")] = "4 weeks",
     step: Annotated[str, typer.Option(help="day, week or month.")] = "week",
     model: Annotated[str | None, typer.Option(help="Only this model version.")] = None,
@@ -42,7 +42,7 @@ def report(
 
     with output_file(out) as file:
         file.write(page(*_known(period, model, source, step)).encode())
-    typer.echo(f"{out} is written.")
+    typer.echo(f"Written to {out}.")
 
 
 def _known(

@@ -75,7 +75,7 @@ def import_labels(
     labels: Annotated[
         Path,
         typer.Argument(
-            help="A CSV file with the columns path,label and perhaps visitor and timestamp; "
+            help="A CSV file with the columns path and label, optionally visitor and timestamp; "
             "or a folder with a subfolder for each mood.",
             show_default=False,
         ),
@@ -83,18 +83,16 @@ def import_labels(
     pictures: Annotated[
         Path | None,
         typer.Option(
-            help="Folder that the paths are relative to, and must stay in.",
+            help="Folder that contains the pictures; paths are relative to it.",
             show_default="that of the CSV file",
         ),
     ] = None,
-    crops: Annotated[
-        bool, typer.Option("--crops", help="Each picture is already a face crop: read all of it.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The summary as one JSON object.")] = False,
+    crops: Annotated[bool, typer.Option("--crops", help="The pictures are face crops already.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
-    """Import labelled pictures as predictions with feedback; what is already there is left unchanged.
+    """Import labelled pictures as predictions with feedback; existing ones are left unchanged.
 
-    Exits with 0 if every picture is in the records now; else with 1.
+    Exits with 0 if no picture was refused, else with 1.
     """
     from vibecheck.importing import label_files
     from vibecheck.importing.importer import Importer

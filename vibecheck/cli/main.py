@@ -39,14 +39,14 @@ def vibecheck(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Read the expression on a face, find music for it, and learn from being wrong."""
+    """Read the expression on a face, find music for it, and learn from corrections."""
 
 
 @app.command()
 def doctor() -> None:
-    """Check whether each part works, and say what to set if it does not.
+    """Check whether each part works, and say how to fix what does not.
 
-    Exits with 0 if every required part works; else with 1.
+    Exits with 0 if every required part works, else with 1.
     """
     from vibecheck.cli.doctor import examine
 
@@ -68,12 +68,12 @@ app.add_typer(models.app, name="models")
 @app.command()
 def forget(
     prediction_ids: Annotated[
-        list[str], typer.Argument(help="Ids of vibe checks, 32 digits each.", show_default=False)
+        list[str], typer.Argument(help="Ids of vibe checks, 32 hexadecimal digits each.", show_default=False)
     ],
 ) -> None:
-    """Delete vibe checks with their pictures, labels and playlists, everywhere they were sent.
+    """Delete vibe checks with their pictures, labels and playlists, also in Comet.
 
-    Exits with 1 if one of them was not there, else with 0.
+    Exits with 0 if all of them existed, else with 1.
     """
     now = datetime.now(UTC)
     with open_store(Settings.load()) as store:
@@ -97,7 +97,7 @@ def purge(
         ),
     ] = None,
 ) -> None:
-    """Delete all vibe checks that are older than some days, everywhere they were sent."""
+    """Delete all vibe checks older than some days, also in Comet."""
     settings, now = Settings.load(), datetime.now(UTC)
     days = settings.retention_days if older_than is None else older_than
     with open_store(settings) as store:
@@ -108,9 +108,9 @@ def purge(
 
 
 def _tell_marked(marked: Mapping[str, int]) -> None:
-    """Name the models that learned from deleted vibe checks, since they cannot unlearn."""
+    """Name the models that were trained on deleted vibe checks, since they cannot unlearn."""
     for version, count in marked.items():
-        typer.echo(f"{version} learned from {count} of them, and is marked.")
+        typer.echo(f"{version} was trained on {count} of them, and is marked.")
 
 
 app.command("import")(import_labels)

@@ -22,14 +22,14 @@ VERSION = Annotated[str, typer.Argument(help="A version that models list shows."
 WIDEST = 1000
 TOLD = {"first": "began with", "promotion": "promoted", "override": "overrode for", "rollback": "back to"}
 
-app = typer.Typer(no_args_is_help=True, help="Which models there are, and which of them runs.")
+app = typer.Typer(no_args_is_help=True, help="List, promote, roll back and discard models.")
 
 
 @app.command("list")
 def list_models(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """All registered models, which of them runs, and every promotion with its reason."""
+    """List all registered models, and every promotion with its reason."""
     from vibecheck.models import trials
     from vibecheck.models.installed import Shelf
     from vibecheck.models.registry import Registry
@@ -65,7 +65,7 @@ def list_models(
     headings = "version", "", "on this machine", "registered", "trained on", "proof", "calibration"
     table = Table(*headings, box=None, pad_edge=False)
     for row in rows:
-        here = "ready" if row["here"] else "not made yet"
+        here = "ready" if row["here"] else "not built yet"
         when = row["registered_at"][:16].replace("T", " ")
         names = ", ".join([*row["aliases"], *(["discarded"] if row["discarded"] else [])])
         told = _learned(row), _tried(row), _calibrated(row)
@@ -133,16 +133,16 @@ def _tried(row: dict[str, Any]) -> str:
 def promote(
     version: VERSION,
     why: Annotated[
-        str, typer.Option(help="The reason, which is kept. Default: that of its proof.", show_default=False)
+        str, typer.Option(help="Reason to record. Default: that of the proof.", show_default=False)
     ] = "",
     override: Annotated[
         str,
-        typer.Option(metavar="REASON", help="Promote it without proof, for this reason.", show_default=False),
+        typer.Option(metavar="REASON", help="Promote without proof, for this reason.", show_default=False),
     ] = "",
 ) -> None:
-    """Make a version the champion: every running app changes to it within seconds.
+    """Make a version the champion of every running app.
 
-    It has to be proved better than the champion: see python -m finetune judge.
+    It has to be proved better than the current champion: see python -m finetune judge.
     """
     from vibecheck.models import trials
     from vibecheck.models.registry import Registry
@@ -164,9 +164,9 @@ def promote(
 
 @app.command()
 def rollback(
-    why: Annotated[str, typer.Option(help="The reason, which is kept.")] = "",
+    why: Annotated[str, typer.Option(help="Reason to record.")] = "",
 ) -> None:
-    """Make the champion before this one the champion again."""
+    """Make the previous champion the champion again."""
     from vibecheck.models.registry import Registry
 
     done = Registry.open(Settings.load()).rollback(datetime.now(UTC), why)
@@ -175,7 +175,7 @@ def rollback(
 
 @app.command()
 def discard(version: VERSION) -> None:
-    """Discard a challenger; it stays in the list."""
+    """Discard a challenger. It stays in the list."""
     from vibecheck.models.registry import Registry
 
     Registry.open(Settings.load()).discard(version, datetime.now(UTC))

@@ -29,13 +29,13 @@ PLOTS = (".png", ".html")
 
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Pictures, folders, and videos.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    paths: Annotated[list[Path], typer.Argument(help="Pictures, folders and videos.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     model: Annotated[
         str, typer.Option(help="embedded, champion, or a version that models list shows as ready.")
     ] = EMBEDDED_NAME,
     no_detect: Annotated[
-        bool, typer.Option("--no-detect", help="Each picture is already a face crop: read all of it.")
+        bool, typer.Option("--no-detect", help="The pictures are face crops already.")
     ] = False,
     every: Annotated[float, typer.Option(min=0.02, help="For videos: seconds between readings.")] = 0.2,
     plot: Annotated[
@@ -44,7 +44,7 @@ def predict(
 ) -> None:
     """Print the mood of the largest face in each picture; for a video, the mood over time.
 
-    Exits with 0 if every file could be read, whether or not it shows a face; else with 1.
+    Exits with 0 if every file could be read, with or without a face, else with 1.
     """
     left_out: Counter[str] = Counter()
     files = list(_files(paths, left_out))
