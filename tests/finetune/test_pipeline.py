@@ -318,7 +318,7 @@ def test_killed_run_resumes_and_stopped_run_exits_with_130(tmp_path, vit, monkey
 
 
 @pytest.mark.slow
-def test_challenger_trained_on_60_imports_is_proved_by_numbers_only_visitors(tmp_path):
+def test_challenger_trained_on_60_imports_is_proved_by_numbers_only_visitors(tmp_path, monkeypatch):
     settings = Settings(data=tmp_path / "data", model="embedded")
     with closing(open_store(settings)) as store, closing(Registry.open(settings)) as registry:
         before = registry.champion().version
@@ -327,7 +327,8 @@ def test_challenger_trained_on_60_imports_is_proved_by_numbers_only_visitors(tmp
         assert status == 0, errors
         version, reader = events[-1]["version"], Reader.open()
         assert registry.aliases()[CHALLENGER] == version and not events[-1]["promoted"]
-        shadow = ShadowModels(settings, lambda: store, lambda: reader.classifier, look_every=0.1, after=0.0)
+        monkeypatch.setattr("vibecheck.models.shadow.AFTER", 0.0)
+        shadow = ShadowModels(settings, lambda: store, lambda: reader.classifier)
         wait_for(lambda: shadow.active, "the shadow models")
         faces = [(face(number % 7, 60 + number), NAMES[number % 7]) for number in range(70)]
         for start in range(0, 70, 14):

@@ -312,7 +312,7 @@ def test_shadow_models_use_the_shipped_calibration(registry, settings, store):
     registry.challenge("second")
     live = reader_of(VERSION, settings).classifier
     assert live.calibration == mine.id
-    shadow = ShadowModels(settings, lambda: store, lambda: live, look_every=0.05)
+    shadow = ShadowModels(settings, lambda: store, lambda: live)
     try:
         wait_for(lambda: shadow.active, "two models")
         assert [each.calibration for each in shadow._models.values()] == [None, None]

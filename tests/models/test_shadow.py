@@ -39,13 +39,14 @@ def seen(astronaut):
 
 
 @pytest.fixture
-def start(settings, store, live) -> Iterator:
+def start(settings, store, live, monkeypatch) -> Iterator:
     """Starts shadow models that look at the registry ten times a second."""
     started = []
 
-    def begin(open_store=lambda: store, **options) -> ShadowModels:
-        options = {"look_every": 0.1, "after": 0.0} | options
-        started.append(ShadowModels(settings, open_store, lambda: live, **options))
+    def begin(open_store=lambda: store, after: float = 0.0) -> ShadowModels:
+        monkeypatch.setattr(shadow, "LOOK_EVERY", 0.1)
+        monkeypatch.setattr(shadow, "AFTER", after)
+        started.append(ShadowModels(settings, open_store, lambda: live))
         return started[-1]
 
     yield begin

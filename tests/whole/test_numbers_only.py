@@ -55,9 +55,16 @@ def reader(settings, registry, confused) -> Reader:
     return Reader.open(folder)
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch) -> None:
+    """Shadow models look at the registry ten times a second, and read each face at once."""
+    monkeypatch.setattr("vibecheck.models.shadow.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("vibecheck.models.shadow.AFTER", 0.0)
+
+
 @pytest.fixture
 def shadow(settings, store, reader) -> Iterator[ShadowModels]:
-    started = ShadowModels(settings, lambda: store, lambda: reader.classifier, look_every=0.1, after=0.0)
+    started = ShadowModels(settings, lambda: store, lambda: reader.classifier)
     wait_for(lambda: started.active, "the shadow models")
     yield started
     started.stop()
@@ -116,7 +123,7 @@ def test_numbers_only_visitors_do_not_prove_a_worse_challenger(settings, store, 
     install(settings, registry, BAD, confused)
     registry.challenge(BAD)
     reader = Reader.open()
-    shadow = ShadowModels(settings, lambda: store, lambda: reader.classifier, look_every=0.1, after=0.0)
+    shadow = ShadowModels(settings, lambda: store, lambda: reader.classifier)
     wait_for(lambda: shadow.active, "the shadow models")
     visit(store, reader, shadow, faces, 12, NOW)
     shadow.stop()

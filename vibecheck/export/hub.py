@@ -81,20 +81,19 @@ def resolve(model: HubModel, token: str | None) -> Commit:
         info = HfApi(token=token or None).model_info(
             model.repo, revision=model.revision, files_metadata=True, timeout=TIMEOUT
         )
-        found = {file.rfilename: file for file in info.siblings or ()}
-    names = [name for name in found if name in (*NEEDED, *ALSO) or WEIGHTS.fullmatch(name)]
+    found = {file.rfilename: file for file in info.siblings or ()}
     for name in NEEDED:
         if name not in found:
             raise ModelError(f"{model} on the Hub is not an image classifier: it has no {name}.")
-    if not any(WEIGHTS.fullmatch(name) for name in names):
+    weights = sorted(filter(WEIGHTS.fullmatch, found))
+    if not weights:
         raise ModelError(
             f"{model} on the Hub has no model.safetensors. Pickled weights can run code and are never "
             "opened: name another model in VIBECHECK_MODEL."
         )
     files = tuple(
-        HubFile(name, file.size or 0, file.lfs.sha256 if file.lfs else file.blob_id or "")
-        for name in sorted(names, key=lambda name: (WEIGHTS.fullmatch(name) is not None, name))
-        for file in [found[name]]
+        HubFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else file.blob_id or "")
+        for file in (found[name] for name in (*NEEDED, *ALSO, *weights) if name in found)
     )
     commit = Commit(model.repo, info.sha or "", files)
     if not re.fullmatch(r"[0-9a-f]{40}", commit.sha):

@@ -26,9 +26,9 @@ WEIGHTS = "*.safetensors"
 # Buffers that are computed from the configuration, or unused after training: some files contain them
 # although this version of transformers does not, or the reverse.
 COMPUTED = (
-    *("num_batches_tracked", "position_ids", "relative_position_index", "relative_coords_table"),
-    *("attention_bias_idxs",),
-)
+    "num_batches_tracked", "position_ids", "relative_position_index", "relative_coords_table",
+    "attention_bias_idxs",
+)  # fmt: skip
 NAMED = 3  # the number of weights that a message names
 
 

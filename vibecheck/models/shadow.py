@@ -6,6 +6,7 @@ does it, after the result has been sent; if it cannot keep up, vibe checks are s
 """
 
 import logging
+import math
 import os
 import queue
 import sys
@@ -72,25 +73,18 @@ class ShadowModels:
     """Reads what is submitted, in a thread that starts at once."""
 
     def __init__(
-        self,
-        settings: Settings,
-        open_store: Callable[[], Store],
-        live: Callable[[], Classifier],
-        look_every: float = LOOK_EVERY,
-        after: float = AFTER,
-        settle_every: float = SETTLE_EVERY,
+        self, settings: Settings, open_store: Callable[[], Store], live: Callable[[], Classifier]
     ) -> None:
         """`live` returns the model whose answers are shown; `open_store` may raise RecordsError."""
         self._settings, self._open_store, self._live = settings, open_store, live
-        self._look_every, self._after, self._settle_every = look_every, after, settle_every
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(MOST_WAITING)
         self._models: dict[str, Classifier] = {}
         self._left_out: dict[str, tuple[str, float]] = {}  # reason, and when it is tried again
         self._slow: dict[str, int] = {}
         self._wanted: tuple[str, ...] = ()
         self._registry: Registry | None = None
-        self._looked = -look_every
-        self._settle_at = time.monotonic() + settle_every
+        self._looked = -math.inf
+        self._settle_at = time.monotonic() + SETTLE_EVERY
         self._state, self._skipped = ShadowState(), 0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="shadow models", daemon=True)
@@ -116,7 +110,7 @@ class ShadowModels:
         if not self.active:
             return
         try:
-            self._waiting.put_nowait(_Waiting(prediction_id, picture, face, time.monotonic() + self._after))
+            self._waiting.put_nowait(_Waiting(prediction_id, picture, face, time.monotonic() + AFTER))
         except queue.Full:
             self._skipped += 1
             if self._skipped == 1:
@@ -141,17 +135,17 @@ class ShadowModels:
                 self._look()
                 self._settle()
                 with suppress(queue.Empty):
-                    self._read(self._waiting.get(timeout=min(self._look_every, 1.0)))
+                    self._read(self._waiting.get(timeout=min(LOOK_EVERY, 1.0)))
             except RecordsError as error:
                 log.debug("Readings cannot be stored: %s", error)  # vibe checks say so, too
-                self._stopped.wait(self._look_every)
+                self._stopped.wait(LOOK_EVERY)
             except Exception:
                 log.exception("Shadow models failed")
-                self._stopped.wait(self._look_every)
+                self._stopped.wait(LOOK_EVERY)
 
     def _look(self) -> None:
         """Load the models that are to read, and drop the others. Raises RecordsError."""
-        if time.monotonic() - self._looked < self._look_every:
+        if time.monotonic() - self._looked < LOOK_EVERY:
             return
         assert self._registry is not None
         wanted = compared(self._registry)
@@ -173,13 +167,13 @@ class ShadowModels:
             return
         from vibecheck.models import trials  # loads the statistics, which many installations never need
 
-        self._settle_at = start + self._settle_every  # also after a failure
+        self._settle_at = start + SETTLE_EVERY  # also after a failure
         statistics = self._open_store().statistics
         now, retention = datetime.now(UTC), timedelta(days=self._settings.retention_days)
         trials.settle(self._registry, statistics, self._settings.auto_promote, now)
         trials.settle_bets(self._registry, statistics, retention, now)
         took = time.monotonic() - start
-        self._settle_at = time.monotonic() + max(self._settle_every, took / SETTLE_SHARE)
+        self._settle_at = time.monotonic() + max(SETTLE_EVERY, took / SETTLE_SHARE)
 
     def _load(self, version: str) -> None:
         """Load a model, unless it was left out a short while ago."""

@@ -84,8 +84,10 @@ class FaceDetector:
         padded = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT)
         # Do not keep the memory of a large picture.
         run = self._release if max(height, width) > DETECTOR_SIDE else None
+        # 1 x 3 x H x W, BGR. OpenCV's blobFromImage takes five times as long.
+        blob = np.ascontiguousarray(padded.transpose(2, 0, 1)[np.newaxis, ::-1], np.float32)
         with self._lock:
-            outputs = self._net.run(self._names, {"input": cv2.dnn.blobFromImage(padded, swapRB=True)}, run)
+            outputs = self._net.run(self._names, {"input": blob}, run)
         # Each kind of output for all cells, those of the smallest first.
         classes, objects, boxes, points = (np.concatenate(outputs[kind::4], axis=1)[0] for kind in range(4))
         scores = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))[:, 0]

@@ -76,10 +76,11 @@ class Face:
         The box is moved and scaled but not rotated, so it stays axis-aligned.
         """
         scale = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
-        cx, cy = matrix @ (*self.centre, 1.0)
+        points = np.array([self.centre, *self.landmarks]) @ matrix[:, :2].T + matrix[:, 2]
+        (cx, cy), *landmarks = points.tolist()
         width, height = self.width * scale, self.height * scale
-        landmarks = tuple((float(px), float(py)) for px, py in (matrix @ (*p, 1.0) for p in self.landmarks))
-        return Face(float(cx - width / 2), float(cy - height / 2), width, height, landmarks, self.score)
+        places = tuple((x, y) for x, y in landmarks)
+        return Face(cx - width / 2, cy - height / 2, width, height, places, self.score)
 
 
 @dataclass(frozen=True, slots=True)

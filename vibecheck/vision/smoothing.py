@@ -101,7 +101,7 @@ class Smoother:
             self._face = face
         if reading is not None:
             self._add(at, reading)
-            self._shown = self._steady(self._mean(at))
+            self._shown = Distribution.of(self._steady(self._mean(at)).tolist())
         return self._shown
 
     def reset(self) -> None:
@@ -124,27 +124,23 @@ class Smoother:
         if len(self._readings) == 1:
             return self._readings[0][2]
         weights = [min(span, taken - (at - self.window)) for taken, span, _ in self._readings]
-        return np.average([reading for *_, reading in self._readings], axis=0, weights=weights)
+        return np.array(weights) @ np.array([reading for *_, reading in self._readings]) / sum(weights)
 
-    def _steady(self, mean: np.ndarray) -> Distribution:
+    def _steady(self, mean: np.ndarray) -> np.ndarray:
         """The mean, or the distribution near it that has the same headline as the one shown."""
         if self._shown is None:
-            return _distribution(mean)
+            return mean
         mood, runner_up = NAMES.index(self._shown.mood), NAMES.index(self._shown.runner_up)
         lead = _lead(mean, mood)
         if lead <= -self.margin:
-            return _distribution(mean)
+            return mean
         clear_lead, clear_probability = CLEAR_LEAD - self.margin, CLEAR_PROBABILITY - self.margin / 2
         if self._shown.clear and lead > clear_lead and mean[mood] > clear_probability:
-            return _distribution(_raised(mean, mood, CLEAR_LEAD + EDGE, CLEAR_PROBABILITY + EDGE))
+            return _raised(mean, mood, CLEAR_LEAD + EDGE, CLEAR_PROBABILITY + EDGE)
         shown = mean
         if not self._shown.clear and _lead(mean, runner_up, apart_from=mood) > -self.margin / 2:
             shown = _raised(mean, runner_up, EDGE, apart_from=mood)
-        return _distribution(_raised(shown, mood, EDGE))
-
-
-def _distribution(p: np.ndarray) -> Distribution:
-    return Distribution.of(p.tolist())
+        return _raised(shown, mood, EDGE)
 
 
 def _lead(p: np.ndarray, mood: int, apart_from: int | None = None) -> float:
