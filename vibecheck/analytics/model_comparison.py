@@ -1,7 +1,7 @@
 """The models that made predictions here side by side, and any two of them on the same faces."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import combinations
@@ -16,7 +16,7 @@ from vibecheck.evaluation.compare import Comparison, compare
 from vibecheck.evaluation.evidence import Settled
 from vibecheck.records.labels import visitors
 from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
-from vibecheck.records.stats.results import Bin, Group, VersionUse, VisitorTally
+from vibecheck.records.stats.results import Bin, VersionUse, VisitorTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,13 @@ class GroupScore:
 
 
 def side_by_side(
-    uses: Sequence[VersionUse], groups: Sequence[Group], bins: Sequence[Bin]
+    uses: Sequence[VersionUse], audited: Mapping[str, VisitorTally], bins: Sequence[Bin]
 ) -> list[ComparedModel]:
-    """All models, newest first; `groups` and `bins` are all their audits, by version."""
-    tallies = {group.name: group.tally for group in groups if group.what == "model_version"}
+    """All models, newest first; `audited` and `bins` are all their audits, by version."""
     return [
         ComparedModel(
             **asdict(use),
-            accuracy=over_visitors(tallies.get(use.version, VisitorTally())),
+            accuracy=over_visitors(audited.get(use.version, VisitorTally())),
             calibration=calibration([each for each in bins if each.model_version == use.version]),
         )
         for use in reversed(uses)

@@ -125,7 +125,8 @@ def compute_model_status(
     live_since = statistics.live_since(champion)
     if live_since and champion not in {use.version for use in uses}:
         uses.append(VersionUse(champion, "", live_since, None, 0, None))
-    versions = side_by_side(uses, statistics.groups(Scope()), statistics.bins(Scope(), by_version=True))
+    bins = statistics.bins(Scope(), by_version=True)
+    versions = side_by_side(uses, statistics.audited_by_version(), bins)
     labels = new_labels(trainable, champion)
     lately = _drift(statistics, scope_of("4 weeks", today), today)
     return ModelStatus(

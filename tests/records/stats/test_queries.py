@@ -146,6 +146,15 @@ def test_groups_are_tallied_against_all_others(filled, known, scope):
             assert astuple(groups[what, name].others) == close(tallied(rest))
 
 
+def test_audits_are_tallied_by_model_version(filled, known):
+    tallies = filled.statistics.audited_by_version()
+    asked = audits(known)
+    assert set(tallies) == {p.model_version for p, _ in asked}
+    for version, tally in tallies.items():
+        mine = [each for each in asked if each[0].model_version == version]
+        assert astuple(tally) == close(tallied(mine))
+
+
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
 def test_each_visitor_has_one_vote_in_bins_cells_and_pairs(filled, known, scope):
     asked = audits(inside(known, scope))

@@ -94,6 +94,13 @@ class StatisticsQueries:
         """Labels of the random queue in the same form."""
         return self._by_step(random_queue(scope), step, last)
 
+    def audited_by_version(self) -> dict[str, VisitorTally]:
+        """All audits, over all time, by model version."""
+        each = by_visitor(audits(Scope()), outcomes.c.model_version)
+        sums = tally_sums(each.c.n, each.c.correct)
+        rows = fetch(self._engine, select(each.c.model_version, *sums).group_by(each.c.model_version))
+        return {version: tally(row) for version, *row in rows}
+
     def cells(self, scope: Scope) -> list[Cell]:
         """Audits by label and mood."""
         each = by_visitor(audits(scope), outcomes.c.label, outcomes.c.mood)
