@@ -504,7 +504,7 @@ def test_two_copies_at_once_send_everything_once(settings, store, comet):
         store.label(prediction.id, "sad", "audit", None, NOON)
     copies = [send_meanwhile(settings, store) for _ in range(2)]
     try:
-        wait_for(lambda: not waiting(store), 60)
+        wait_for(lambda: not waiting(store))
     finally:
         for sender, thread in copies:
             sender.stop.set()
@@ -517,11 +517,23 @@ def test_two_copies_at_once_send_everything_once(settings, store, comet):
 
 def test_retry_by_hand_skips_the_pause(settings, store, comet, added):
     comet.fault("account-details", status=500)
-    sender, thread = send_meanwhile(settings, store, replace(FAST, first_pause=60, longest_pause=60))
+    sender, thread = send_meanwhile(settings, store, replace(FAST, first_pause=600, longest_pause=600))
     try:
         wait_for(lambda: "internal problem" in comet_state(store).sentence)
         try_again(store)
-        wait_for(lambda: not waiting(store), 5)
+        wait_for(lambda: not waiting(store), seconds=20)
+    finally:
+        sender.stop.set()
+        thread.join()
+
+
+def test_retry_by_hand_during_a_failing_attempt_skips_the_pause_after_it(settings, store, comet, added):
+    comet.fault("account-details", seconds=1.5, status=500)
+    sender, thread = send_meanwhile(settings, store, replace(FAST, first_pause=600, longest_pause=600))
+    try:
+        wait_for(lambda: comet.asked("account-details"))
+        try_again(store)
+        wait_for(lambda: not waiting(store), seconds=20)
     finally:
         sender.stop.set()
         thread.join()

@@ -65,7 +65,8 @@ def on_accuracy(found: Accuracy, period: str) -> Answer:
         if audited.n:
             so_far = f"{audited.k} of {audited.n} right so far."
         later = f"The accuracy is shown from {ENOUGH} answers on."
-        return Answer(question, f"{found.missing} more answers", "", f"{so_far} {later}")
+        more = f"{found.missing} more answer{'s' * (found.missing != 1)}"
+        return Answer(question, more, "", f"{so_far} {later}")
     return Answer(question, f"{audited.value:.0%}", interval(audited), f"{audits}{_change(found, period)}")
 
 
@@ -135,7 +136,8 @@ def on_calibration(found: Calibration) -> Answer:
     if found.error is None or found.n < ENOUGH:
         return Answer(question, "Not known yet", "", f"{found.n} of {ENOUGH} answers needed.")
     low, high = (found.low or 0.0) * 100, (found.high or 0.0) * 100
-    points = f"{found.error * 100:.0f} point{'s' * (round(found.error * 100) != 1)}"
+    number = max(1, round(found.error * 100))
+    points = f"{number} point{'s' * (number != 1)}"
     figure = f"Yes, within {points}" if found.error < SMALL_ERROR else f"Off by {points}"
     return Answer(question, figure, f"{low:.0f}–{high:.0f}", _direction(found))
 

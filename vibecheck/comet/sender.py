@@ -60,6 +60,7 @@ class Sender:
         self._delivery: Delivery | None = None
         self._noted: tuple[float, bool, str] | None = None
         self._progress = False
+        self._asked_before: datetime | None = None
         self.stop = threading.Event()
 
     def run(self, until_empty: bool = False) -> None:
@@ -70,6 +71,7 @@ class Sender:
         """
         failures = 0
         while not self.stop.is_set():
+            self._asked_before = self._asked()
             try:
                 self._drain()
             except CometError as error:
@@ -189,11 +191,10 @@ class Sender:
         self._noted = (time.monotonic(), works, sentence)
 
     def _sleep(self, seconds: float) -> None:
-        """Waits until the time is up, it is stopped, or somebody asks to retry."""
+        """Waits, unless stopped or asked to retry since the last attempt began."""
         end = time.monotonic() + seconds
-        asked = self._asked()
         while (left := end - time.monotonic()) > 0 and not self.stop.wait(min(left, self._pace.poll)):
-            if self._asked() != asked:
+            if self._asked() != self._asked_before:
                 return
             if self._noted:
                 with suppress(RecordsError):  # reported when the outbox is read
