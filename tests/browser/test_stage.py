@@ -306,6 +306,78 @@ def test_the_camera_that_was_chosen_is_used_at_once_and_at_the_next_visit(visit)
     expect(stage_of(page).get_by_role("alert")).to_have_count(0)
 
 
+# Firefox asks the visitor which camera to open: here always the first one, whichever the page asked for.
+ALWAYS_THE_FIRST = """
+const asks = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+if (asks) navigator.mediaDevices.getUserMedia = async ({video, ...rest}) => {
+  const [first] = (await navigator.mediaDevices.enumerateDevices()).filter(({kind}) => kind === "videoinput");
+  return asks({...rest, video: {...video, deviceId: {exact: first.deviceId}}});
+};
+"""
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("mode", ["webrtc", "websocket"])
+def test_if_the_browser_opens_another_camera_than_was_chosen_that_one_is_named_and_remembered(visit, mode):
+    page = visit(mode, ALWAYS_THE_FIRST, sockets=[])
+    start(page)
+    expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+    cameras, first, other = menu_of_cameras(page)
+    used = "document.querySelector('video').srcObject.getVideoTracks()[0].getSettings().deviceId"
+    remembered = "localStorage.getItem('vibecheck-camera')"
+    cameras.select_option(other)
+    is_said(page, "another")
+    expect(cameras).to_have_value(first)
+    assert frame(page).evaluate(f"[{used}, {remembered}]") == [first, first]
+    page.close()
+    page = visit(mode, ALWAYS_THE_FIRST, sockets=[])
+    frame(page).evaluate("""async () => {
+      const all = await navigator.mediaDevices.enumerateDevices();
+      localStorage.setItem("vibecheck-camera", all.findLast(({kind}) => kind === "videoinput").deviceId);
+    }""")
+    start(page)
+    is_said(page, "another")
+    cameras, first, _ = menu_of_cameras(page)
+    assert frame(page).evaluate(f"[{used}, {remembered}]") == [first, first]
+
+
+@pytest.mark.quick
+def test_a_camera_that_was_unplugged_while_the_menu_was_open_leaves_the_video_as_it_is(visit):
+    page = visit("websocket", sockets=[])
+    start(page)
+    cameras, first, other = menu_of_cameras(page)
+    frame(page).evaluate("window.failure = 'OverconstrainedError'")
+    cameras.select_option(other)
+    is_said(page, "unchanged")
+    expect(cameras).to_have_value(first)
+    assert frame(page).evaluate("asked.length") == 2, "it is not replaced by another one"
+    assert frame(page).evaluate("localStorage.getItem('vibecheck-camera')") is None
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("mode", ["auto", "websocket", "webrtc"])
+def test_where_the_browser_has_no_webrtc_video_goes_over_the_socket(visit, mode):
+    sockets = []
+    page = visit(mode, "window.RTCPeerConnection = undefined", sockets=sockets)
+    if mode == "webrtc":
+        stage_of(page).get_by_role("button", name="START").click()
+        is_said(page, "blocked")
+        assert frame(page).evaluate("asked") == [], "the camera is not turned on for nothing"
+        return
+    start(page)
+    page.wait_for_function("told.socket.at(-1) > 0")
+    assert len(sockets) == 1
+    expect(stage_of(page).locator("#stage")).to_have_count(1)
+
+
+@pytest.mark.quick
+def test_the_browser_offers_no_player_controls_over_the_video(visit):
+    page = visit()
+    start(page)
+    # Firefox's button for picture-in-picture lies over the menu and takes its clicks.
+    assert stage_of(page).locator("video").evaluate("video => video.disablePictureInPicture")
+
+
 @pytest.mark.quick
 @pytest.mark.parametrize("mode", ["webrtc", "websocket"])
 def test_start_pressed_twice_leaves_no_camera_on(visit, mode):

@@ -10,13 +10,15 @@ export default function ({ data, setTriggerValue, setStateValue }) {
     for (const frame of document.querySelectorAll('iframe[title*="webrtc"]')) {
       const inside = frame.contentDocument;
       if (!inside?.getElementById("root")) continue;
-      if (!frame.contentWindow.vibecheckStage) {
+      if (!inside.getElementById("vibecheck")) {
         const script = inside.createElement("script");
+        script.id = "vibecheck";
         script.textContent = FRAME;
         inside.head.append(script);
       }
-      frame.contentWindow.vibecheckStage.setRoute(data.route);
-      socket = frame.contentWindow.vibecheckStage.socket();
+      const stage = frame.contentWindow.vibecheckStage;
+      stage?.setRoute(data.route);
+      socket = stage?.socket() ?? 0;
     }
     if (socket !== told) setStateValue("socket", (told = socket));
   };

@@ -26,6 +26,8 @@ SENTENCES = {
     "or upload a picture.",
     "unchanged": "The other camera does not start: another program may be using it, or it was unplugged. "
     "The video continues with the previous one.",
+    "another": "The browser opened a different camera. To use the one you chose here, select it in the "
+    "browser's camera request as well.",
     "unsuitable": "This camera cannot send suitable video. Choose another camera, or use a picture.",
     "ended": "The video stopped: the camera was unplugged, or another program is using it. Check both, then "
     "press START, or use a picture.",
@@ -35,7 +37,7 @@ SENTENCES = {
     "unconnected": "The video cannot reach the app, not even over the page's own connection. Press START to "
     "try again, or use a picture.",
     "blocked": "The video cannot reach the app: VIBECHECK_VIDEO allows WebRTC only, which many networks "
-    "block without a relay. The operator can set it to auto. Meanwhile, use a picture.",
+    "and some browsers block. The operator can set it to auto. Meanwhile, use a picture.",
 }
 NO_CAMERA = ("insecure", "refused", "system", "missing", "busy")
 WAYS = ("photo", "upload")

@@ -21,14 +21,25 @@ function makeCamera(view, report) {
     // If the page has the permission, the operating system denies it to the browser.
     return { prompt: "dismissed", granted: "system" }[now?.state] ?? "refused";
   };
-  // Like getUserMedia, with the chosen camera; a failure is shown and rethrown.
-  const open = async (constraints, chosen = remembered(MEMORY.camera)) => {
-    const ask = (deviceId) => getUserMedia({ ...constraints, video: { ...constraints.video, deviceId } });
+  let another = null; // the track of a camera that was not the one asked for
+  const ask = async (constraints, chosen) => {
+    const deviceId = chosen ? { exact: chosen } : undefined;
+    const stream = await getUserMedia({ ...constraints, video: { ...constraints.video, deviceId } });
+    const [track] = stream.getVideoTracks();
+    // The browser's request may let the visitor choose a different one, as Firefox's does.
+    const opened = track?.getSettings().deviceId ?? chosen;
+    if (chosen) remember(MEMORY.camera, opened);
+    if (chosen && opened !== chosen) another = track;
+    return stream;
+  };
+  // Like getUserMedia, with the camera `chosen` in the menu or, if it is plugged in, at an earlier visit; a failure is
+  // shown and rethrown.
+  const open = async (constraints, chosen = "") => {
     try {
-      if (!chosen) return await ask();
-      return await ask({ exact: chosen }).catch((error) => {
-        if (error.name !== "OverconstrainedError") throw error;
-        return ask(); // it is not plugged in
+      const before = chosen || remembered(MEMORY.camera);
+      return await ask(constraints, before).catch((error) => {
+        if (chosen || error.name !== "OverconstrainedError") throw error;
+        return ask(constraints, "");
       });
     } catch (error) {
       view.setTrouble(await kindOf(error));
@@ -74,8 +85,9 @@ function makeCamera(view, report) {
     const { video } = view;
     if (video.srcObject !== stream) stopTracks(video.srcObject); // at most one camera is on
     video.srcObject = stream;
-    view.setTrouble("");
     const [track] = stream.getVideoTracks();
+    if (track && track === another) view.notify("another");
+    else view.setTrouble("");
     // As in a mirror, unless the camera faces away from the visitor.
     view.root.classList.toggle("mirrored", track?.getSettings().facingMode !== "environment");
     video.play().catch(() => {});

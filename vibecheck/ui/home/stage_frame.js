@@ -7,7 +7,6 @@
 // started is shown, and "vibecheck-stop" when it ends.
 const REOPEN = 5; // times that a lost WebSocket is opened again without a mark in between
 const START_WITHIN = 10_000; // ms within which streamlit-webrtc asks for the camera
-const UNCHANGED = 8000; // ms for which the message stays that another camera did not start
 
 const view = makeView(SENTENCES, NO_CAMERA, STYLE);
 const overlay = makeOverlay(view);
@@ -156,8 +155,9 @@ let starts = 0;
 async function start() {
   if (performance.now() < starting) return;
   view.setTrouble("");
-  const direct = route.mode === "auto" && remembered(MEMORY.transport) === "websocket";
-  if (route.mode !== "websocket" && !direct) return press("START");
+  const direct = !webrtc || remembered(MEMORY.transport) === "websocket";
+  if (route.mode === "webrtc" && !webrtc) return view.setTrouble("blocked");
+  if (route.mode === "webrtc" || (route.mode === "auto" && !direct)) return press("START");
   const own = ++starts;
   const stream = await camera.open(route.constraints).catch(() => null);
   if (own !== starts) return stopTracks(stream); // START was pressed again
@@ -174,7 +174,6 @@ function stop() {
 
 let choices = 0;
 let changing = Promise.resolve();
-let clearing = 0; // the timer that clears the message "unchanged"
 function changeCamera() {
   const own = ++choices;
   const chosen = view.cameras.value;
@@ -190,17 +189,12 @@ async function useCamera(chosen) {
     stream = await camera.open({ video: before.getVideoTracks()[0].getConstraints() }, chosen);
     if (isShown() && !bySocket) await webrtc.replace(stream.getVideoTracks()[0]);
     if (!isShown()) return stopTracks(stream); // the video was stopped meanwhile
-    remember(MEMORY.camera, chosen);
     camera.show(stream);
   } catch {
     stopTracks(stream);
     if (!isShown()) return;
     camera.offer(); // the previous one stays
-    view.setTrouble("unchanged");
-    clearTimeout(clearing);
-    clearing = setTimeout(() => {
-      if (view.trouble() === "unchanged") view.setTrouble("");
-    }, UNCHANGED);
+    view.notify("unchanged");
   }
 }
 

@@ -10,6 +10,8 @@ function pageFonts() {
   return rules.join("\n");
 }
 
+const NOTICE = 8000; // ms for which a message stays that has not stopped the video
+
 // What the stage shows: START, or the camera with its controls; and a sentence about what is wrong.
 function makeView(sentences, noCamera, css) {
   const style = document.createElement("style");
@@ -20,7 +22,7 @@ function makeView(sentences, noCamera, css) {
   root.id = "stage";
   root.innerHTML = `
     <div class="picture" hidden>
-      <video autoplay muted playsinline aria-label="Your camera"></video><div class="faces" aria-hidden="true"></div>
+      <video autoplay muted playsinline disablepictureinpicture aria-label="Your camera"></video><div class="faces" aria-hidden="true"></div>
     </div>
     <div class="off">
       <p class="trouble" role="alert"></p>
@@ -64,9 +66,16 @@ function makeView(sentences, noCamera, css) {
     one(".start").hidden = trouble === "insecure";
     if (!isPlaying()) toggleMenu(false);
   };
+  let clearing = 0; // the timer that clears a notice
   const setTrouble = (kind) => {
+    clearTimeout(clearing);
     trouble = kind;
     paint();
+  };
+  // Shows for a while what has not stopped the video.
+  const notify = (kind) => {
+    setTrouble(kind);
+    clearing = setTimeout(setTrouble, NOTICE, "");
   };
 
   // The picture keeps its shape within the 4:3 of the stage: the visitor sees all that the app reads.
@@ -102,7 +111,7 @@ function makeView(sentences, noCamera, css) {
 
   paint();
   return {
-    root, picture, video, faces, isPlaying, paint, setTrouble,
+    root, picture, video, faces, isPlaying, paint, setTrouble, notify,
     startButton: one(".start"),
     stopButton: one(".stop"),
     cameras: one("select"),

@@ -2,8 +2,10 @@
 // reports its state.
 //
 // `report` has four functions: `sends(stream)`, `connected()`, `failed(end)` and `marked(mark)`. `end` is "" if it
-// never connected, "lost" if the connection broke off, "closed" if the app closed it.
+// never connected, "lost" if the connection broke off, "closed" if the app closed it. Returns null where the visitor or
+// the browser has turned WebRTC off.
 function makeWebRtc(report) {
+  if (!window.RTCPeerConnection) return null;
   const CHANNEL = 0; // as in video/webrtc.py
   const BITRATE = 600_000; // bits/s; more does not improve the readings at 640x480
   const ANSWER_WITHIN = 8000; // ms from the camera's picture to the app's answer
