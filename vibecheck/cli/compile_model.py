@@ -72,7 +72,7 @@ def _for_people(model: str, again: bool) -> None:
         typer.echo(f"It sees {there.report['pixels']}.")
         typer.echo(f"It agrees with the embedded model on {agreement:.0%} of the built-in faces.")
     typer.echo(f"It is in {there.folder}.")
-    typer.echo(f"To try it against the champion: python -m finetune judge {there.version}")
+    typer.echo(f"To compare it with the champion: python -m finetune judge {there.version}")
 
 
 @contextlib.contextmanager
@@ -91,13 +91,13 @@ def _bar() -> Iterator["Tell"]:
 
 def _say(name: str, report: dict[str, Any]) -> None:
     typer.echo(
-        f"{name} is ready: {report['candidate']}, {report['ms']:.3g} ms a face on "
+        f"{name} is ready: {report['candidate']}, {report['ms']:.3g} ms per face on "
         f"{report['threads']} thread(s) (PyTorch: {report['pytorch_ms']:.3g} ms)."
     )
     for each in report["candidates"]:
-        verdict = f"not taken: {each['refused']}" if each["refused"] else "good"
+        verdict = f"rejected: {each['refused']}" if each["refused"] else "accepted"
         typer.echo(
-            f"  {each['name']}: {each['ms']:.3g} ms, top mood as transformers' {each['agreement']:.1%}, "
+            f"  {each['name']}: {each['ms']:.3g} ms, same top mood as transformers {each['agreement']:.1%}, "
             f"probabilities off by {each['mean_difference']:.2g}; {verdict}"
         )
 

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 VERSION = Annotated[str, typer.Argument(help="A version that models list shows.", show_default=False)]
 # The table is as wide as its content, so that names can be copied, also from a pipe.
 WIDEST = 1000
-TOLD = {"first": "began with", "promotion": "promoted", "override": "overrode for", "rollback": "back to"}
+TOLD = {
+    "first": "first champion",
+    "promotion": "promoted",
+    "override": "promoted (no proof)",
+    "rollback": "rolled back to",
+}
 
 app = typer.Typer(no_args_is_help=True, help="List, promote, roll back and discard models.")
 
