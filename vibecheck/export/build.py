@@ -99,11 +99,8 @@ class _Build:
     def from_folder(self, folder: Path) -> Installed:
         label_mapping(folder)  # raises if it cannot be used
         content = content_of(folder)
-        if (folder / FILE_NAME).exists():
-            manifest = Manifest.read(folder)
-        else:
-            name = as_version_name(folder.name)[:100]
-            manifest = Manifest(version=f"{name}@{content[:12]}", origin=f"the folder {folder}"[:300])
+        name = f"{as_version_name(folder.name)[:100]}@{content[:12]}"
+        manifest = Manifest.read(folder, Manifest(version=name, origin=f"the folder {folder}"[:300]))
         if there := self._ready(manifest.version, content):
             return there
         source = EMBEDDED_NAME if folder == EMBEDDED else str(folder)
@@ -142,7 +139,7 @@ class _Build:
             files, downloads = self.shelf.material(version), self.shelf.downloads(version)
             if files is None:
                 fetch(files := downloads)
-            known = Manifest.read(files) if (files / FILE_NAME).exists() else Manifest(version=version)
+            known = Manifest.read(files, Manifest(version=version))
             done = self._made(files, part, known.model_copy(update=about), source)
             shutil.rmtree(downloads, ignore_errors=True)
         return done

@@ -40,7 +40,7 @@ from vibecheck.export.torch_model import WithPixels, grey, open_folder
 from vibecheck.names.version_name import as_version_name
 from vibecheck.vision.classifier import ONNX_FILE, Classifier, label_mapping
 from vibecheck.vision.faces import Face
-from vibecheck.vision.manifest import FILE_NAME, Manifest
+from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.sample_faces import face_crops
 
 # A candidate is accepted if its top mood is the reference's on at least this share of the faces …
@@ -117,10 +117,7 @@ def compile_folder(
     or "checking", a count and the total. Raises ModelError, and writes nothing, if no candidate answers as
     transformers does.
     """
-    if (folder / FILE_NAME).exists():
-        manifest = Manifest.read(folder)
-    else:
-        manifest = Manifest(version=as_version_name(folder.resolve().name)[:120])
+    manifest = Manifest.read(folder, Manifest(version=as_version_name(folder.resolve().name)[:120]))
     model, side = open_folder(folder, manifest, attention="eager")
     faces = face_crops(manifest, side, FACES, kept=kept)
     return make(folder, model, faces, face_crops(manifest, side, CALIBRATION, seed=1), threads, tell)

@@ -122,7 +122,7 @@ class LiveModel:
 
     def _begin(self, registry: Registry, wanted: str) -> None:
         """Replace the embedded model of a new installation by the model of the setting, once it is ready."""
-        if version := self._prepared(wanted, wanted):
+        if not self._waiting(wanted) and (version := self._prepared(wanted, wanted)):
             registry.begin(version, "The first model, named by VIBECHECK_MODEL.", datetime.now(UTC))
 
     def _change_to(self, registry: Registry, champion: Version) -> None:
@@ -130,10 +130,11 @@ class LiveModel:
         version, shipped = champion.version, champion.source == EMBEDDED_NAME
         if shipped and version == self.embedded:
             self._swap(registry, folder_of(version, self._settings.data))
+        elif self._waiting(version):
+            return
         elif shipped:
-            sentence = f"{version} did not come with this version of VibeCheck."
-            self._end_build(ModelChange(version, BuildState("failed", sentence=sentence)))
-        elif not self._build and not self._waiting(version) and (there := self._shelf.find(version)):
+            self._failed(version, f"{version} did not come with this version of VibeCheck.")
+        elif not self._build and (there := self._shelf.find(version)):
             try:
                 self._swap(registry, there.folder)
             except ModelError as error:
@@ -143,11 +144,8 @@ class LiveModel:
 
     def _prepared(self, wanted: str, source: str) -> str | None:
         """The version built from `source` once it is ready, else None: it is being built, or has failed."""
-        if self._waiting(wanted):
-            return None
         if self._build and self._build.source != source:
-            self._build.stop()  # the champion has changed
-            self._build = None
+            self._end_build(None)  # the champion has changed
         if self._build is None:
             self._build = BackgroundBuild(self._settings, source)
         state = self._build.state

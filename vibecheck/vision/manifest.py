@@ -52,12 +52,17 @@ class Manifest(BaseModel):
         return prior
 
     @classmethod
-    def read(cls, folder: Path) -> "Manifest":
-        """The manifest of a model folder. Raises ModelError that names the file and the field."""
+    def read(cls, folder: Path, default: "Manifest | None" = None) -> "Manifest":
+        """The manifest of a model folder, or `default` for a folder without one.
+
+        Raises ModelError that names the file and the field.
+        """
         path = folder / FILE_NAME
         try:
             return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
+            if default is not None:
+                return default
             raise unusable(path, "is missing. Make it") from error
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
