@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vibecheck.emotions import NAMES
-from vibecheck.models.installed import Shelf
+from vibecheck.models.installed import InstalledModels
 from vibecheck.models.registry import Registry
 from vibecheck.vision.manifest import Manifest
 
@@ -33,9 +33,9 @@ def random_vit(folder: Path) -> Path:
 
 def install(registry: Registry, data: Path, folder: Path, version: str) -> None:
     """Installs and registers a compiled model in the data folder of an app, under the name `version`."""
-    with Shelf(data).building(version) as part:
+    with InstalledModels(data).building(version) as part:
         for path in folder.iterdir():
             shutil.copy(path, part)
         Manifest.read(folder).model_copy(update={"version": version}).write(part)
-        Shelf(data).place(version, part, REPORT)
+        InstalledModels(data).place(version, part, REPORT)
     registry.register(version, "a benchmark", str(folder), {}, datetime.now(UTC))

@@ -161,7 +161,7 @@ def let_in(loop: asyncio.AbstractEventLoop, offer: str, stream: Stream) -> tuple
         relay=MediaRelay(),
     )
     answer = worker.process_offer(offer, "offer", timeout=20).sdp
-    stream.tell_to(DataChannel(worker.pc, loop).send)
+    stream.subscribe(DataChannel(worker.pc, loop).send)
     return worker, answer
 
 

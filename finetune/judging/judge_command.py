@@ -50,18 +50,19 @@ def compared(
 ) -> tuple[Report, Path]:
     """The report of a comparison on `rows`, and its folder. Raises VibeCheckError."""
     from finetune.judging.judge import judge_challenger
-    from vibecheck.models.installed import Shelf
+    from vibecheck.models.installed import InstalledModels
     from vibecheck.models.registry import Registry
     from vibecheck.vision.manifest import Manifest
 
     with closing(Registry.open(settings)) as registry:
         against = champion or registry.champion().version
         there = Path(challenger)
-        model = there if there.is_dir() and challenger not in Shelf(settings.data).versions() else challenger
+        installed = InstalledModels(settings.data)
+        model = there if there.is_dir() and challenger not in installed.versions() else challenger
         version = Manifest.read(model).version if isinstance(model, Path) else model
         if version == against:
             raise ModelError(f"{version} is the champion itself: name another one.")
-        folder = out or settings.data / "trials" / Shelf(settings.data).folder(version).name
+        folder = out or settings.data / "trials" / installed.folder(version).name
         learned = registry.trained_on(version)
     now = datetime.now(UTC)
     return judge_challenger(settings, against, model, rows, reference, folder, learned, now), folder

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vibecheck.errors import ModelError
-from vibecheck.models.installed import Installed, Shelf
+from vibecheck.models.installed import Installed, InstalledModels
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
@@ -33,10 +33,10 @@ def named(settings: Settings, name: str) -> Model:
     shipped = Model(EMBEDDED, Manifest.read(EMBEDDED))
     if name in (EMBEDDED_NAME, shipped.version):
         return shipped
-    shelf = Shelf(settings.data)
+    installed = InstalledModels(settings.data)
     with closing(Registry.open(settings)) as registry:
         registered = {each.version: each.source for each in registry.versions()}
-    if name in registered and (folder := shelf.material(name)):
+    if name in registered and (folder := installed.source_folder(name)):
         return Model(folder, Manifest.read(folder))
     try:
         source = parse_source(registered.get(name, name))

@@ -27,7 +27,7 @@ from vibecheck.errors import CometError, HubUnreachable, ModelError
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.report import Changed, Report
 from vibecheck.export.build import build
-from vibecheck.models.installed import Shelf
+from vibecheck.models.installed import InstalledModels
 from vibecheck.models.registry import Registry
 from vibecheck.models.registry_records import VersionRecord
 from vibecheck.records.db.tables import outbox
@@ -257,7 +257,7 @@ def test_model_made_on_one_machine_is_built_on_another(
     assert (made.folder / "model.safetensors").read_bytes() == content
     assert made.report["source"] == there.source
     assert {step for step, _, _ in said} == {"fetching", "compiling", "checking"}
-    assert not Shelf(elsewhere.data).downloads(TUNED).exists()
+    assert not InstalledModels(elsewhere.data).downloads(TUNED).exists()
 
 
 def test_damaged_or_unknown_model_files_are_refused(settings, store, comet, tuned, folder, tmp_path):

@@ -27,7 +27,7 @@ from vibecheck.comet.model_sender import send_all
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.emotions import NAMES
 from vibecheck.models import trials
-from vibecheck.models.installed import Shelf
+from vibecheck.models.installed import InstalledModels
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
 from vibecheck.models.shadow import ShadowModels
 from vibecheck.settings import Settings
@@ -101,7 +101,7 @@ def test_run_prints_its_progress_as_events(ran):
 def test_challenger_can_be_loaded_and_names_its_training_data(ran):
     settings, ids, events = ran
     version = events[-1]["version"]
-    there = Shelf(settings.data).find(version)
+    there = InstalledModels(settings.data).find(version)
     classifier = Classifier.load(there.folder)
     assert classifier.version == version and classifier.side == 32
     answers = classifier.probabilities(np.stack([face(0, 0)[32:64, 32:64]]))

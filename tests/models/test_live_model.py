@@ -19,7 +19,7 @@ from tests.standins.models import end, install, small_vit
 from tests.waiting import wait_for
 from vibecheck.emotions import NAMES
 from vibecheck.models import live_model
-from vibecheck.models.installed import Shelf
+from vibecheck.models.installed import InstalledModels
 from vibecheck.models.live_model import LiveModel
 from vibecheck.settings import Settings
 
@@ -138,7 +138,7 @@ def test_offline_start_keeps_the_embedded_model_and_explains_why(tmp_path, monke
         assert failed.state.sentence.startswith("The Hub cannot be reached for dima806/facial_emotions")
         live.look()
         assert live.change is failed, "it is not tried again at once"
-        assert registry.champion().version == "embedded-3" and registry.standing_in()
+        assert registry.champion().version == "embedded-3" and registry.champion_is_provisional()
         assert live.reader.read_still(astronaut).model.version == "embedded-3"
     finally:
         end(live)
@@ -187,7 +187,7 @@ def test_first_hub_model_is_downloaded_built_and_run(tmp_path, monkeypatch, regi
     assert live.manifest.version == VERSION
     # A damaged file is made again from the weights beside it, without a network too.
     end(live)
-    (Shelf(tmp_path / "data").folder(VERSION) / "model.onnx").write_bytes(b"damaged")
+    (InstalledModels(tmp_path / "data").folder(VERSION) / "model.onnx").write_bytes(b"damaged")
     live = LiveModel(Settings(data=tmp_path / "data", model=REPO))
     wait_for(lambda: live.look() or live.manifest.version == VERSION, "the model made again", 600)
     end(live)

@@ -61,7 +61,7 @@ def opened(settings) -> Iterator[Registry]:
 
 def test_embedded_model_is_the_champion_of_a_new_registry(opened, settings):
     assert opened.aliases() == {"champion": SHIPPED} and opened.champion().source == "embedded"
-    assert [each.kind for each in opened.promotions()] == ["first"] and opened.standing_in()
+    assert [each.kind for each in opened.promotions()] == ["first"] and opened.champion_is_provisional()
     Registry.open(settings).close()
     assert len(opened.promotions()) == 1
 
@@ -83,11 +83,11 @@ def test_first_promotion_needs_a_reason_and_can_be_rolled_back(opened):
 def test_configured_model_replaces_the_initial_one_until_somebody_decides(opened):
     for version in ("b", "c"):
         opened.register(version, "from the Hub", "owner/name", {}, NOW)
-    assert opened.begin("b", "named by a setting", NOW) and not opened.standing_in()
+    assert opened.begin("b", "named by a setting", NOW) and not opened.champion_is_provisional()
     assert opened.aliases() == {"champion": "b", "previous": SHIPPED}
     assert not opened.begin("c", "named by a setting", NOW)
     opened.rollback(NOW)
-    assert not opened.standing_in() and not opened.begin("c", "named by a setting", NOW)
+    assert not opened.champion_is_provisional() and not opened.begin("c", "named by a setting", NOW)
 
 
 @pytest.mark.parametrize(("decided", "kind"), [(False, "first"), (True, "override")])

@@ -11,7 +11,7 @@ from tests.records.examples import a_prediction
 from tests.standins.models import install
 from tests.waiting import wait_for
 from vibecheck.models import shadow
-from vibecheck.models.compared import compared, watched_promotion
+from vibecheck.models.compared import compared_versions, watched_promotion
 from vibecheck.models.shadow import ShadowModels
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -98,7 +98,7 @@ def test_failing_model_is_left_out_and_logged_once_while_the_others_read(
     for name in ("second", "broken"):
         install(settings, registry, name)
     registry.challenge("second")
-    monkeypatch.setattr(shadow, "compared", lambda _: (SHIPPED, "second", "broken", "nowhere"))
+    monkeypatch.setattr(shadow, "compared_versions", lambda _: (SHIPPED, "second", "broken", "nowhere"))
     real = Classifier.probabilities
 
     def fails(self, crops, mirrored=None):
@@ -164,13 +164,13 @@ def test_prediction_deleted_before_its_reading_leaves_none(settings, registry, s
 
 
 def test_embedded_model_is_compared_with_every_champion(registry):
-    assert compared(registry) == (SHIPPED,)
+    assert compared_versions(registry) == (SHIPPED,)
     registry.register("hub/vit", "hub", "hub/vit", {}, NOW)
     registry.begin("hub/vit", "the first model", NOW)
-    assert compared(registry) == ("hub/vit", SHIPPED)
+    assert compared_versions(registry) == ("hub/vit", SHIPPED)
     registry.register("tuned", "here", "/folder", {}, NOW)
     registry.challenge("tuned")
-    assert compared(registry) == ("hub/vit", "tuned", SHIPPED)
+    assert compared_versions(registry) == ("hub/vit", "tuned", SHIPPED)
 
 
 def test_previous_champion_reads_until_the_next_promotion_or_rollback(registry):
@@ -180,10 +180,10 @@ def test_previous_champion_reads_until_the_next_promotion_or_rollback(registry):
     assert watched_promotion(registry) is None
     done = registry.promote("tuned", "because", NOW, override=True)
     assert watched_promotion(registry) == done
-    assert compared(registry) == ("tuned", SHIPPED, "hub/vit")
+    assert compared_versions(registry) == ("tuned", SHIPPED, "hub/vit")
     registry.rollback(NOW)
     assert watched_promotion(registry) is None
-    assert compared(registry) == ("hub/vit", SHIPPED)
+    assert compared_versions(registry) == ("hub/vit", SHIPPED)
 
 
 def test_promotion_is_watched_even_if_an_earlier_one_is_dated_in_the_future(registry):
@@ -198,4 +198,4 @@ def test_embedded_model_removed_by_an_update_is_not_compared(registry):
     registry.register("embedded-0", "shipped before", "embedded", {}, NOW)
     registry.promote("embedded-0", "before the update", NOW, override=True)
     registry.promote(SHIPPED, "an update", NOW, override=True)
-    assert watched_promotion(registry) is None and compared(registry) == (SHIPPED,)
+    assert watched_promotion(registry) is None and compared_versions(registry) == (SHIPPED,)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vibecheck.emotions import NAMES
-from vibecheck.models.installed import Shelf, content_of
+from vibecheck.models.installed import InstalledModels, content_of
 from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
@@ -67,14 +67,14 @@ def small_resnet(folder: Path, side: int = 32) -> Path:
 
 def install(settings: Settings, registry: Registry, version: str, folder: Path = EMBEDDED) -> Path:
     """Put a folder's model there under another name, as if it had been made ready."""
-    with Shelf(settings.data).building(version) as part:
+    with InstalledModels(settings.data).building(version) as part:
         for path in folder.iterdir():
             shutil.copy(path, part)
         Manifest.read(folder).model_copy(update={"version": version}).write(part)
         chosen = {"name": "fp32", "ms": 3.0, "agreement": 1.0, "mean_difference": 0.0}
         report = {"content": content_of(folder), "candidate": "fp32", "candidates": [chosen]}
         report |= {"faces": 200, "pytorch_ms": 9.0}
-        there = Shelf(settings.data).place(version, part, report)
+        there = InstalledModels(settings.data).place(version, part, report)
     registry.register(
         version, "a test", str(settings.data / "gone"), {}, datetime(2026, 11, 22, 12, tzinfo=UTC)
     )

@@ -64,7 +64,7 @@ def send(stream: Stream, *values: int, size: tuple[int, int] = SIZE) -> None:
 def marks(stream: Stream) -> list[dict]:
     """The marks that the visitor of a stream is sent from now on."""
     told: list[dict] = []
-    stream.tell_to(lambda mark: told.append(json.loads(mark)))
+    stream.subscribe(lambda mark: told.append(json.loads(mark)))
     return told
 
 
@@ -109,7 +109,7 @@ def test_while_the_model_is_busy_only_the_newest_frame_waits(scripted):
 def test_page_receives_each_reading(scripted, seen):
     reader, analyser = scripted
     stream, told = Stream(analyser), []
-    stream.tell_to(told.append)
+    stream.subscribe(told.append)
     send(stream, 7, size=(480, 640))
     wait_for(lambda: told, "a mark")
     mark = json.loads(told[0])
@@ -120,8 +120,8 @@ def test_page_receives_each_reading(scripted, seen):
     assert mark["text"].startswith("Happy ") and mark["keep"] >= 0.9
     assert mark["probabilities"] == pytest.approx(seen.probabilities, abs=1e-4)
     assert mark["hint"] == GOOD
-    assert not stream.stop_telling(print), "another connection's end changes nothing"
-    assert stream.stop_telling(told.append) and not stream.stop_telling(told.append)
+    assert not stream.unsubscribe(print), "another connection's end changes nothing"
+    assert stream.unsubscribe(told.append) and not stream.unsubscribe(told.append)
     send(stream, 8)
     wait_for(lambda: reader.seen == [7, 8], "another reading")
     stream.close()
@@ -131,7 +131,7 @@ def test_page_receives_each_reading(scripted, seen):
 def test_check_records_the_mark_shown_at_the_press(scripted, seen):
     clock = Clock()
     stream, told = Stream(scripted[1], clock), []
-    stream.tell_to(told.append)
+    stream.subscribe(told.append)
     for mood in ["happy"] * 20 + ["sad"] * 30:
         clock.now += 0.1
         stream.add(replace(certain(seen, mood), at=clock.now), SIZE)
@@ -149,7 +149,7 @@ def test_check_records_the_mark_shown_at_the_press(scripted, seen):
 def test_check_after_the_visitor_left_has_their_face_or_none(scripted, seen, late, readings):
     clock = Clock()
     stream, told = Stream(scripted[1], clock), []
-    stream.tell_to(told.append)
+    stream.subscribe(told.append)
 
     def add(reading: Reading, seconds: float) -> None:
         for _ in range(round(10 * seconds)):
@@ -199,7 +199,7 @@ def test_readings_under_another_calibration_do_not_count_and_the_moment_names_on
 def test_a_camera_is_asked_for_fewer_frames_while_few_are_read(scripted, seen):
     clock = Clock()
     stream, told = Stream(scripted[1], clock), []
-    stream.tell_to(told.append)
+    stream.subscribe(told.append)
     scripted[0].gate.clear()
     for tick in range(80):
         clock.now += 0.1
@@ -403,7 +403,7 @@ def test_a_visitor_whose_page_connects_again_is_read_again(scripted):
     stream.close()
     assert stream.open()
     assert analyser._streams == {stream}
-    stream.tell_to(told.append)
+    stream.subscribe(told.append)
     send(stream, 1)
     wait_for(lambda: told and stream.moment(), "a reading")
 
@@ -422,7 +422,7 @@ def test_a_camera_that_was_stopped_leaves_no_pictures(scripted):
 def test_a_frame_that_was_being_read_when_the_camera_was_stopped_leaves_no_pictures(scripted):
     reader, analyser = scripted
     stream, told = Stream(analyser), []
-    stream.tell_to(told.append)
+    stream.subscribe(told.append)
     reader.gate.clear()
     send(stream, 1)
     wait_for(lambda: stream._waiting is None, "the analyser to be at work")

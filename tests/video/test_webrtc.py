@@ -16,7 +16,7 @@ from aiortc.jitterbuffer import JitterFrame
 
 from vibecheck.video import webrtc
 from vibecheck.video.stream import Stream
-from vibecheck.video.webrtc import CHANNEL, DataChannel, hand_on_the_newest, receiver
+from vibecheck.video.webrtc import CHANNEL, DataChannel, receiver, relay_newest_only
 
 PICTURE = np.zeros((16, 16, 3), np.uint8)
 
@@ -77,7 +77,7 @@ def test_each_frame_is_converted_in_its_own_size_without_new_threads():
 
 def test_slow_subscriber_gets_the_newest_frame_without_a_queue():
     relay = MediaRelay()
-    hand_on_the_newest(relay)
+    relay_newest_only(relay)
     assert max(asyncio.run(behind(relay))) <= 3
 
 
@@ -133,7 +133,7 @@ def test_page_without_a_data_channel_is_sent_nothing():
 @pytest.mark.parametrize("ignored", [True, False], ids=["", "as aiortc does it"])
 def test_marks_to_a_visitor_who_just_left_raise_nothing_in_aiortc(ignored, monkeypatch):
     if not ignored:
-        monkeypatch.setattr(webrtc, "ignore_a_gone_visitor", lambda sctp: None)
+        monkeypatch.setattr(webrtc, "ignore_lost_connection", lambda sctp: None)
     raised = []
 
     async def talk() -> None:

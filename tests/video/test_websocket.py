@@ -209,7 +209,7 @@ def test_page_that_does_not_read_its_marks_is_disconnected(served, frame, monkey
             mark = "x" * 20_000_000  # more than the buffers of both ends hold
 
             def ended() -> bool:
-                tell = served.stream._tell
+                tell = served.stream._subscriber
                 if tell is not None:
                     tell(mark)  # the server buffers the first, and waits with the next
                 return tell is None
@@ -253,7 +253,7 @@ def test_a_connection_ends_with_its_stream(served, frame, end, monkeypatch):
             if end == "the session ends":
                 served.stream.close()
             else:
-                served.stream.tell_to(lambda mark: None)
+                served.stream.subscribe(lambda mark: None)
             return await closed_with(socket)
 
     assert asyncio.run(talk()) == 1001

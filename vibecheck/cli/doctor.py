@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vibecheck.access.roles import providers
 from vibecheck.alerts import webhook
 from vibecheck.errors import SettingsError, VibeCheckError
-from vibecheck.models.installed import Shelf
+from vibecheck.models.installed import InstalledModels
 from vibecheck.models.registry import Registry
 from vibecheck.music.recommender import Music
 from vibecheck.records.pictures import Pictures
@@ -64,8 +64,9 @@ def _model(settings: Settings) -> str:
 
 def _live_model(settings: Settings) -> str:
     with closing(Registry.open(settings)) as registry:
-        champion, standing_in, source = registry.champion(), registry.standing_in(), settings.source
-    if standing_in and isinstance(source, HubModel):
+        champion, source = registry.champion(), settings.source
+        provisional = registry.champion_is_provisional()
+    if provisional and isinstance(source, HubModel):
         from vibecheck.export import hub
 
         try:
@@ -75,11 +76,11 @@ def _live_model(settings: Settings) -> str:
             raise VibeCheckError(f"{error} Meanwhile the embedded model runs.") from error
         what = f"{commit.size / 1e6:.0f} MB, commit {commit.sha[:12]}"
         return f"{source} can be fetched ({what}): the app does it when it starts."
-    if standing_in and not isinstance(source, Embedded):
+    if provisional and not isinstance(source, Embedded):
         return f"{source} becomes the first champion when the app starts."
     if champion.source == EMBEDDED_NAME:
         return f"The champion is {champion.version}, which ships with VibeCheck."
-    there = Shelf(settings.data).find(champion.version)
+    there = InstalledModels(settings.data).find(champion.version)
     if there is None:
         raise VibeCheckError(
             f"The champion {champion.version} is not ready on this machine: the app makes it from "

@@ -36,13 +36,14 @@ def list_models(
 ) -> None:
     """List all registered models, and every promotion with its reason."""
     from vibecheck.models import trials
-    from vibecheck.models.installed import Shelf
+    from vibecheck.models.installed import InstalledModels
     from vibecheck.models.registry import Registry
     from vibecheck.vision.classifier import EMBEDDED
     from vibecheck.vision.manifest import Manifest
 
     settings = Settings.load()
-    registry, shelf, shipped = Registry.open(settings), Shelf(settings.data), Manifest.read(EMBEDDED).version
+    registry, installed = Registry.open(settings), InstalledModels(settings.data)
+    shipped = Manifest.read(EMBEDDED).version
     with open_store(settings) as store:
         compared = {each.version: each for each in trials.running(registry, store.statistics)}
         guard = trials.guard(registry, store.statistics)
@@ -59,7 +60,7 @@ def list_models(
             "discarded": each.discarded_at is not None,
             "metrics": dict(each.metrics),
             "calibration": _calibration(registry.calibrations.in_use(each.version)),
-            "here": each.version == shipped or shelf.find(each.version) is not None,
+            "here": each.version == shipped or installed.find(each.version) is not None,
         }
         for each in registry.versions()
     ]

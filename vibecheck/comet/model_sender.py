@@ -32,7 +32,7 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import CometError, CometRejected, ModelError, RecordsError
 from vibecheck.evaluation.proof import proof_of
 from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, Report
-from vibecheck.models.installed import Shelf
+from vibecheck.models.installed import InstalledModels
 from vibecheck.models.registry import Registry
 from vibecheck.models.registry_records import VersionRecord
 from vibecheck.records.deletion.redact_reports import without_pictures
@@ -190,7 +190,7 @@ def _upload_files(
 
 def _folder(settings: Settings, record: VersionRecord) -> Path | None:
     """The folder on this machine with the files that the version is made from, or None."""
-    if there := Shelf(settings.data).material(record.version):
+    if there := InstalledModels(settings.data).source_folder(record.version):
         return there
     source = Path(record.source)
     with suppress(ModelError):

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vibecheck.errors import ModelError, PictureError, RecordsError
-from vibecheck.models.installed import Installed, Shelf, content_of, sources_in
+from vibecheck.models.installed import Installed, InstalledModels, content_of, sources_in
 from vibecheck.models.version import Version
 from vibecheck.names.version_name import as_version_name
 from vibecheck.records.store import Store
@@ -54,7 +54,7 @@ def build(
     `others` looks up a folder that is not on this machine. Raises VibeCheckError, HubUnreachable
     if trying later may help.
     """
-    job = _Build(settings, Shelf(settings.data), others, tell, again)
+    job = _Build(settings, InstalledModels(settings.data), others, tell, again)
     try:
         if isinstance(source, HubModel):
             return job.from_hub(source)
@@ -73,7 +73,7 @@ class _Build:
     """One call of `build`."""
 
     settings: Settings
-    shelf: Shelf
+    installed: InstalledModels
     others: OtherMachines
     tell: Tell
     again: bool
@@ -104,7 +104,7 @@ class _Build:
         if there := self._ready(manifest.version, content):
             return there
         source = EMBEDDED_NAME if folder == EMBEDDED else str(folder)
-        with self.shelf.building(manifest.version) as part:
+        with self.installed.building(manifest.version) as part:
             return self._ready(manifest.version, content) or self._made(folder, part, manifest, source)
 
     def from_other_machine(self, folder: Path) -> Installed:
@@ -123,7 +123,7 @@ class _Build:
 
     def _ready(self, version: str, content: str | None = None) -> Installed | None:
         """The version, if it is installed, unless it was built from other files or is to be built again."""
-        there = None if self.again else self.shelf.find(version)
+        there = None if self.again else self.installed.find(version)
         return there if there and content in (None, there.report.get("content")) else None
 
     def _fetched(self, about: dict[str, Any], fetch: Callable[[Path], None], source: str) -> Installed:
@@ -132,11 +132,11 @@ class _Build:
         `about` has its name and other fields of its manifest that do not come from the files.
         """
         version = about["version"]
-        with self.shelf.building(version) as part:
+        with self.installed.building(version) as part:
             # Another process may have built it while this one waited.
             if there := self._ready(version):
                 return there
-            files, downloads = self.shelf.material(version), self.shelf.downloads(version)
+            files, downloads = self.installed.source_folder(version), self.installed.downloads(version)
             if files is None:
                 fetch(files := downloads)
             known = Manifest.read(files, Manifest(version=version))
@@ -157,7 +157,7 @@ class _Build:
         report = candidates.compile_folder(part, settings.threads, kept, self.tell)
         agreement = agreement_with_embedded(Classifier.load(part, settings.threads))
         about = {"source": source, "content": content_of(files), "made_at": datetime.now(UTC).isoformat()}
-        return self.shelf.place(
+        return self.installed.place(
             manifest.version, part, about | report | {"agreement_with_embedded": agreement}
         )
 

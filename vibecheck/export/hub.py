@@ -77,7 +77,7 @@ def resolve(model: HubModel, token: str | None) -> Commit:
 
     Raises HubUnreachable if trying later may help, else ModelError.
     """
-    with _explained(model):
+    with _hub_errors(model):
         info = HfApi(token=token or None).model_info(
             model.repo, revision=model.revision, files_metadata=True, timeout=TIMEOUT
         )
@@ -118,7 +118,7 @@ def fetch(
     for file in commit.files:
         if WEIGHTS.fullmatch(file.name):
             label_mapping(folder)
-        with _explained(commit.model):
+        with _hub_errors(commit.model):
             hf_hub_download(
                 commit.repo,
                 file.name,
@@ -178,7 +178,7 @@ def _set(names: tuple[str, ...]) -> str:
 
 
 @contextmanager
-def _explained(model: HubModel) -> Iterator[None]:
+def _hub_errors(model: HubModel) -> Iterator[None]:
     """Turn failures of the Hub, the network and the disk into sentences."""
     try:
         yield

@@ -10,7 +10,7 @@ from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import EMBEDDED_NAME
 
 
-def compared(registry: Registry) -> tuple[str, ...]:
+def compared_versions(registry: Registry) -> tuple[str, ...]:
     """The versions that read each vibe check, the champion first. Raises RecordsError."""
     champion, watched = registry.aliases()[CHAMPION], watched_promotion(registry)
     before = (watched.replaced,) if watched and watched.replaced else ()

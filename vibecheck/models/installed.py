@@ -1,4 +1,4 @@
-"""Models installed on this machine: a folder for each version, under `models` in the data folder.
+"""The models installed on this machine: a folder for each version, under `models` in the data folder.
 
 A folder is written under another name and then renamed, so it is complete or absent. Its `report.json` has a
 checksum of every file, so that damage is noticed and the model built again.
@@ -28,7 +28,7 @@ REPORT_FILE = "report.json"
 # Files that are needed to run a model; the weights are for building it again and for training.
 RUN_FILES = ("model.onnx", "config.json", "vibecheck.json")
 # What a model is built from, beside its weights.
-MATERIAL = ("config.json", "preprocessor_config.json", "vibecheck.json")
+SOURCE_FILES = ("config.json", "preprocessor_config.json", "vibecheck.json")
 WEIGHTS = "*.safetensors*"
 FORMAT = 1
 
@@ -42,7 +42,7 @@ class Installed:
     report: dict[str, Any]
 
 
-class Shelf:
+class InstalledModels:
     """The folder of all installed models, for any number of processes."""
 
     def __init__(self, data: Path) -> None:
@@ -64,7 +64,7 @@ class Shelf:
             return None
         return Installed(version, folder, report)
 
-    def material(self, version: str) -> Path | None:
+    def source_folder(self, version: str) -> Path | None:
         """The version's folder, if everything that `model.onnx` is built from is in it, undamaged."""
         report = _read_report(self.folder(version))
         if report is None:
@@ -130,7 +130,7 @@ def checksum(path: Path) -> str | None:
 
 def sources_in(folder: Path, *others: str) -> list[Path]:
     """The files in a folder that a model is built from, and those of `others` that are there."""
-    paths = (*(folder / name for name in (*MATERIAL, *others)), *sorted(folder.glob(WEIGHTS)))
+    paths = (*(folder / name for name in (*SOURCE_FILES, *others)), *sorted(folder.glob(WEIGHTS)))
     return [path for path in paths if path.is_file()]
 
 
@@ -172,7 +172,7 @@ def folder_of(version: str, data: Path) -> Path:
 
     Raises ModelError if it is not installed.
     """
-    there = Shelf(data).find(version)
+    there = InstalledModels(data).find(version)
     if version == Manifest.read(EMBEDDED).version:
         # An installed copy of the same weights runs in the variant that is fastest on this machine.
         same = there is not None and there.report["content"] == content_of(EMBEDDED)

@@ -18,7 +18,7 @@ import numpy as np
 
 from vibecheck.errors import ModelError, RecordsError
 from vibecheck.models.background_build import BackgroundBuild, BuildState
-from vibecheck.models.installed import Shelf, folder_of
+from vibecheck.models.installed import InstalledModels, folder_of
 from vibecheck.models.registry import Registry
 from vibecheck.models.version import CHAMPION, Version
 from vibecheck.settings import Settings
@@ -54,7 +54,7 @@ class LiveModel:
     def __init__(self, settings: Settings) -> None:
         """Opens the embedded model; `follow` looks for another. Raises ModelError."""
         self._settings = settings
-        self._shelf = Shelf(settings.data)
+        self._installed = InstalledModels(settings.data)
         self.embedded = Manifest.read(EMBEDDED).version
         self.reader = Reader.open(folder_of(self.embedded, settings.data), settings.threads)
         self.report = self._report()
@@ -82,7 +82,7 @@ class LiveModel:
         if self._registry is None:
             self._registry = Registry.open(self._settings)
         champion = self._registry.aliases()[CHAMPION]
-        if not isinstance(self._settings.source, Embedded) and self._registry.standing_in():
+        if not isinstance(self._settings.source, Embedded) and self._registry.champion_is_provisional():
             self._begin(self._registry, str(self._settings.source))
         elif champion == self.manifest.version:
             self._not_before.clear()
@@ -134,7 +134,7 @@ class LiveModel:
             return
         elif shipped:
             self._failed(version, f"{version} did not come with this version of VibeCheck.")
-        elif not self._build and (there := self._shelf.find(version)):
+        elif not self._build and (there := self._installed.find(version)):
             try:
                 self._swap(registry, there.folder)
             except ModelError as error:
@@ -191,5 +191,5 @@ class LiveModel:
         self.change = change
 
     def _report(self) -> dict[str, Any] | None:
-        there = self._shelf.find(self.manifest.version, ())
+        there = self._installed.find(self.manifest.version, ())
         return there.report if there else None

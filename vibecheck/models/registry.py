@@ -75,7 +75,7 @@ class Registry:
                 registry_rows.add(connection, shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
                 messages.enqueue_model(connection, shipped.version)
             before = registry_rows.aliases_of(connection).get(CHAMPION)
-            kind = "first" if registry_rows.standing_in(connection) else "override"
+            kind = "first" if registry_rows.champion_is_provisional(connection) else "override"
             if before is not None:
                 if not new or registry_rows.get(connection, before).source != EMBEDDED_NAME:
                     return
@@ -230,10 +230,10 @@ class Registry:
             kind = "override" if refused else "promotion"
             return registry_rows.promoted(connection, Promotion(version, before, kind, why.strip(), now))
 
-    def standing_in(self) -> bool:
+    def champion_is_provisional(self) -> bool:
         """Whether the champion is provisional: an embedded model that nobody decided on."""
         with reading(self._engine) as connection:
-            return registry_rows.standing_in(connection)
+            return registry_rows.champion_is_provisional(connection)
 
     def begin(self, version: str, why: str, now: datetime) -> bool:
         """Makes a version the champion if the current one is provisional; returns whether it did.
@@ -244,7 +244,7 @@ class Registry:
         with registry_rows.changing(self._engine) as connection:
             registry_rows.get(connection, version)
             before = registry_rows.aliases_of(connection).get(CHAMPION)
-            if before == version or not registry_rows.standing_in(connection):
+            if before == version or not registry_rows.champion_is_provisional(connection):
                 return False
             registry_rows.promoted(connection, Promotion(version, before, "first", why, now))
             return True

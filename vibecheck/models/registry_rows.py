@@ -145,7 +145,7 @@ def note(connection: Connection, version: str, metrics: Mapping[str, Any]) -> No
     messages.enqueue_model(connection, version)
 
 
-def standing_in(connection: Connection) -> bool:
+def champion_is_provisional(connection: Connection) -> bool:
     """Whether the champion is an embedded model that nobody decided on, or there is none yet."""
     champion = model_aliases.c.version == registered_models.c.version, model_aliases.c.alias == CHAMPION
     source = connection.execute(select(registered_models.c.source).where(*champion)).scalar_one_or_none()

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from vibecheck.errors import ModelError, RecordsError
-from vibecheck.models.compared import compared
+from vibecheck.models.compared import compared_versions
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
 from vibecheck.records.readings import WAIT, ShadowReading
@@ -148,7 +148,7 @@ class ShadowModels:
         if time.monotonic() - self._looked < LOOK_EVERY:
             return
         assert self._registry is not None
-        wanted = compared(self._registry)
+        wanted = compared_versions(self._registry)
         self._looked = time.monotonic()
         if len(wanted) < 2:
             wanted = ()

@@ -139,7 +139,7 @@ def settle(
 
 
 def keep(registry: Registry, trial: Trial, now: datetime) -> None:
-    """Keeps with a version what is proved of it; before that, the first verdict, and with it its number."""
+    """Stores a version's proof; before that, its first verdict, which fixes its attempt number."""
     version = registry.get(trial.version)
     before = version.proof
     if before is not None and before.against == trial.against:

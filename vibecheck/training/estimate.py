@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from vibecheck.errors import ModelError
-from vibecheck.models.installed import REPORT_FILE, WEIGHTS, Shelf
+from vibecheck.models.installed import REPORT_FILE, WEIGHTS, InstalledModels
 from vibecheck.training import resources
 from vibecheck.training.recipe import TrainingRecipe
 from vibecheck.vision.classifier import EMBEDDED
@@ -190,7 +190,7 @@ TRAIN, VALID = 0.65, 0.15
 
 def size_of_base(base: str, data: Path, embedded: str) -> Size | None:
     """The size of a base (a version, a Hub id, or `embedded`); None where its files are not here."""
-    folder = EMBEDDED if base in (EMBEDDED_NAME, embedded) else Shelf(data).folder(base)
+    folder = EMBEDDED if base in (EMBEDDED_NAME, embedded) else InstalledModels(data).folder(base)
     try:
         return size_of(folder)
     except ModelError:

@@ -99,7 +99,7 @@ class Stream:
         self._searched = -SEARCH_LATEST
         self._followed = 0  # readings since then
         self._mirrored = False  # whether the frame before was read mirrored
-        self._tell: Callable[[str], None] | None = None
+        self._subscriber: Callable[[str], None] | None = None
         self._frames, self._paced = overlay_channel.FASTEST, 0.0  # frames a second asked for, and since when
         self._problem = ""
         self._size = 1, 1  # height and width in px of the frame that was read last
@@ -125,23 +125,24 @@ class Stream:
         if self._analyser:
             self._analyser.wake()
 
-    def tell_to(self, tell: Callable[[str], None]) -> None:
+    def subscribe(self, subscriber: Callable[[str], None]) -> None:
         """From now on, pass the mark of each reading to this function."""
         with self._lock:
-            self._tell = None if self._closed else tell
+            self._subscriber = None if self._closed else subscriber
             self._frames, self._paced = overlay_channel.FASTEST, self._clock()
 
-    def tells(self, tell: Callable[[str], None]) -> bool:
+    def is_subscribed(self, subscriber: Callable[[str], None]) -> bool:
         """Whether marks are still passed to this function."""
         with self._lock:
-            return self._tell == tell
+            return self._subscriber == subscriber
 
-    def stop_telling(self, tell: Callable[[str], None]) -> bool:
-        """Pass no more marks to this function; returns whether `tells` was true until now."""
+    def unsubscribe(self, subscriber: Callable[[str], None]) -> bool:
+        """Pass no more marks to this function; returns whether `is_subscribed` was true until now."""
         with self._lock:
-            told = self._tell == tell
-            self._tell = None if told else self._tell
-            return told
+            was_subscribed = self._subscriber == subscriber
+            if was_subscribed:
+                self._subscriber = None
+            return was_subscribed
 
     def newest(self) -> Reading | None:
         """The newest reading; None if it is too old to be shown."""
@@ -174,9 +175,9 @@ class Stream:
         with self._lock:
             now = self._clock()
             self._problem = problem
-            tell, text = self._tell, self._mark(self._newest(now), now)
-        if tell is not None:
-            tell(text)
+            subscriber, text = self._subscriber, self._mark(self._newest(now), now)
+        if subscriber is not None:
+            subscriber(text)
 
     def forget(self) -> None:
         """The camera was stopped: drop the recent pictures."""
@@ -193,7 +194,7 @@ class Stream:
             self._analyser.leave(self)
         with self._lock:
             self._closed = True
-            self._tell = None
+            self._subscriber = None
         self.forget()
 
     # the analyser's side
@@ -254,9 +255,9 @@ class Stream:
                 came, read = self._came.per_second(now), self._read.per_second(now)
                 self._frames = overlay_channel.pace(self._frames, came, read)
             self._size = size
-            tell, text = self._tell, self._mark(reading, now)
-        if tell is not None:
-            tell(text)
+            subscriber, text = self._subscriber, self._mark(reading, now)
+        if subscriber is not None:
+            subscriber(text)
 
     def _mark(self, reading: Reading | None, now: float) -> str:
         """The next mark, with or without a reading."""

@@ -63,7 +63,7 @@ def vp8_pixels(data: bytes) -> int:
     return int((width & 0x3FFF) * (height & 0x3FFF))
 
 
-def hand_on_the_newest(relay: MediaRelay) -> None:
+def relay_newest_only(relay: MediaRelay) -> None:
     """Make a relay of tracks forward only the newest frame to new subscribers.
 
     By default it queues every frame for each subscriber. On a machine that is too busy to decode as fast as
@@ -72,7 +72,7 @@ def hand_on_the_newest(relay: MediaRelay) -> None:
     relay.subscribe = partial(relay.subscribe, buffered=False)
 
 
-def ignore_a_gone_visitor(sctp: RTCSctpTransport) -> None:
+def ignore_lost_connection(sctp: RTCSctpTransport) -> None:
     """Drop messages that are sent after the visitor has left.
 
     aiortc (1.16) sends from tasks of its own, in which nobody catches the ConnectionError that this raises:
@@ -108,7 +108,7 @@ class DataChannel:
         # If the page offered no channel, one that is made now would never open.
         if self.connection.sctp is None or self.connection.connectionState == "closed":
             return
-        ignore_a_gone_visitor(self.connection.sctp)
+        ignore_lost_connection(self.connection.sctp)
         self._channel = self.connection.createDataChannel(
             "marks", ordered=False, maxRetransmits=0, negotiated=True, id=CHANNEL
         )

@@ -101,7 +101,7 @@ class _Connection:
         self._has_mark = asyncio.Event()
 
     async def run(self) -> None:
-        self._stream.tell_to(self._tell)
+        self._stream.subscribe(self._tell)
         parts = {asyncio.create_task(part()) for part in (self._receive, self._send, self._watch)}
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -110,10 +110,10 @@ class _Connection:
             for task in parts:
                 task.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
-            if self._stream.stop_telling(self._tell):
+            if self._stream.unsubscribe(self._tell):
                 self._stream.forget()
         if code:
-            # A page that does not read its messages would not read a farewell either.
+            # A page that does not read its messages does not read a close frame either.
             with_limit = asyncio.wait_for(self._socket.close(code), 1.0)
             await asyncio.gather(with_limit, return_exceptions=True)
 
@@ -167,7 +167,7 @@ class _Connection:
     async def _watch(self) -> int:
         """Returns when the session has ended, another connection feeds the stream, or LONGEST is over."""
         end = time.monotonic() + LONGEST
-        while self._stream.tells(self._tell) and time.monotonic() < end:
+        while self._stream.is_subscribed(self._tell) and time.monotonic() < end:
             await asyncio.sleep(CHECK_EVERY)
         return GOING_AWAY
 

@@ -86,12 +86,12 @@ def judged(settings, pictures, champion, challenger, given=None, reference=None,
 
 def install_as_champion(settings, registry, folder):
     """The confused model runs, as if it had been made ready and promoted."""
-    from vibecheck.models.installed import Shelf
+    from vibecheck.models.installed import InstalledModels
 
-    with Shelf(settings.data).building("confused") as part:
+    with InstalledModels(settings.data).building("confused") as part:
         for path in folder.iterdir():
             shutil.copy(path, part)
-        Shelf(settings.data).place("confused", part, {})
+        InstalledModels(settings.data).place("confused", part, {})
     registry.register("confused", "a test", str(folder), {}, NOW)
     registry.promote("confused", "a test", NOW, override=True)
 

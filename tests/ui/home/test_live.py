@@ -29,11 +29,11 @@ def connect_again() -> None:
     live._stream.clear()  # that of an earlier test, whose session had the same id
     line = st.session_state.line = SimpleNamespace(send=print)
     before = live.stream()
-    before.tell_to(line.send)
+    before.subscribe(line.send)
     live._stream.clear()  # as Streamlit does when the connection ends
-    st.session_state.closed = not before.tells(line.send)
+    st.session_state.closed = not before.is_subscribed(line.send)
     after = live.stream()
-    st.session_state.goes_on = after is before and after.tells(line.send)
+    st.session_state.goes_on = after is before and after.is_subscribed(line.send)
 
 
 def test_webrtc_video_is_read_again_when_the_page_has_connected_again(monkeypatch):

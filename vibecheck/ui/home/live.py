@@ -23,7 +23,7 @@ from vibecheck.ui.shared.visitor import visitor
 from vibecheck.video.analyser import Analyser
 from vibecheck.video.ice import Relay, find_relay
 from vibecheck.video.stream import Stream
-from vibecheck.video.webrtc import DataChannel, hand_on_the_newest, receiver, refuse_large_frames
+from vibecheck.video.webrtc import DataChannel, receiver, refuse_large_frames, relay_newest_only
 from vibecheck.vision.reader import Moment
 
 # Enough for a mood: half the frames cost half as much, and 640 px show a face at two metres.
@@ -47,7 +47,7 @@ def analyser() -> Analyser:
 @ProcessValue
 def _newest_only() -> None:
     """Once per process: streamlit-webrtc has one relay for all videos."""
-    hand_on_the_newest(get_global_relay())
+    relay_newest_only(get_global_relay())
 
 
 _only_small_frames = ProcessValue(refuse_large_frames)
@@ -73,7 +73,7 @@ def stream() -> Stream:
     """
     mine = _stream()
     if mine.open() and (line := st.session_state.get("line")):
-        mine.tell_to(line.send)
+        mine.subscribe(line.send)
     return mine
 
 
@@ -123,10 +123,10 @@ def _webrtc() -> WebRtcStreamerContext:
     if worker is None:
         st.session_state.pop("line", None)
         if line is not None:
-            stream().stop_telling(line.send)
+            stream().unsubscribe(line.send)
     elif line is None or line.connection is not worker.pc:
         st.session_state.line = line = DataChannel(worker.pc, get_global_event_loop())
-        stream().tell_to(line.send)
+        stream().subscribe(line.send)
     return context
 
 
