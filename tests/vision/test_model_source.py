@@ -41,6 +41,8 @@ def test_existing_folder_takes_precedence_over_a_hub_id(tmp_path, monkeypatch):
         "a--b/c",
         "é/b",
         "a" * 96 + "/b",
+        "a" * 300,
+        "~nobody-here/model",
     ],
 )
 def test_malformed_model_source_is_refused(text):

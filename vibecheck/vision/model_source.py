@@ -1,6 +1,7 @@
 """Where a model comes from: the Hugging Face Hub, a folder, or VibeCheck itself."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +59,10 @@ def parse_source(text: str) -> Source:
     text = text.strip()
     if text == EMBEDDED_NAME:
         return Embedded()
-    path = Path(text).expanduser() if text.startswith("~") else Path(text)
-    if text.startswith((".", "/", "~")) or path.is_absolute() or (text and path.is_dir()):
-        return ModelFolder(path.absolute())
+    with suppress(OSError, RuntimeError):  # too long, not readable, or "~" of an unknown user
+        path = Path(text).expanduser() if text.startswith("~") else Path(text)
+        if text.startswith((".", "/", "~")) or path.is_absolute() or (text and path.is_dir()):
+            return ModelFolder(path.absolute())
     repo, at, revision = text.partition("@")
     invalid = ".." in text or "--" in repo
     if invalid or not _HUB_ID.fullmatch(repo) or (at and not _REVISION.fullmatch(revision)):

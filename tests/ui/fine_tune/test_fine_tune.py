@@ -211,8 +211,10 @@ def test_invalid_hub_id_disables_the_start(store, page):
     labelled(store, "happy")
     test = page()
     test.selectbox[0].set_value(start_run.HUB).run()
-    test.text_input(key="ft-hub").set_value("../etc").run()
-    assert button(test, "ft-start").disabled
+    for other in ("../etc", "/models/mine", "embedded", 300 * "x"):
+        test.text_input(key="ft-hub").set_value(other).run()
+        assert "not the id of a model on the Hub" in said(test) and button(test, "ft-start").disabled
+        assert not test.exception
     test.text_input(key="ft-hub").set_value("owner/name").run()
     assert not button(test, "ft-start").disabled and "assumed: a ViT-B/16" in said(test)
 

@@ -38,8 +38,6 @@ def details(report: Report) -> None:
 
 def report_of(job: TrainingRun) -> Report | None:
     """The run's report, or None if it has no valid one."""
-    if job.report is None:
-        return None
     try:
         return Report.parse(json.dumps(job.report))
     except ModelError:

@@ -81,11 +81,11 @@ def _base(known: FineTuneState) -> str:
     if chosen != HUB:
         return chosen
     written = st.text_input("Hub id", placeholder="owner/name or owner/name@revision", key="ft-hub").strip()
-    try:
-        return written if not written or isinstance(parse_source(written), HubModel) else ""
-    except ValueError as error:
-        st.caption(f"{error}.")
-        return ""
+    with suppress(ValueError):
+        if not written or isinstance(parse_source(written), HubModel):
+            return written
+    theme.quiet("This is not the id of a model on the Hub: owner/name or owner/name@revision.")
+    return ""
 
 
 def _asked(base: str) -> tuple[RunRequest, str]:
