@@ -1,4 +1,4 @@
-"""python -m docs.screenshots FOLDER: the pictures in README.md, taken of the real app on made-up records.
+"""python -m docs.screenshots FOLDER: the pictures in README.md, taken of the real app with synthetic records.
 
 The visitor is Eileen Collins (NASA, public domain), as scikit-image ships her; the camera is a file that
 Chromium plays. It needs requirements-dev.txt and Chromium (VIBECHECK_TEST_CHROMIUM names another one).
