@@ -19,8 +19,7 @@ from finetune.embedded.alterations import ALTERATIONS
 from finetune.embedded.evaluate import as_input
 from finetune.embedded.ferplus import read
 from finetune.metrics import prior_weights
-from vibecheck.analytics.calibration_error import calibration_error
-from vibecheck.analytics.calibration_fit import Audited, fit, learn
+from vibecheck.analytics.calibration_fit import Audited, calibration_error, fit, learn
 from vibecheck.emotions import NAMES
 from vibecheck.models.installed import content_of
 from vibecheck.vision.calibration import SHIPPED, TemperatureScaling

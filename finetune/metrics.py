@@ -7,7 +7,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 from sklearn.metrics import f1_score
 
-from vibecheck.analytics.calibration_error import calibration_error
+from vibecheck.analytics.calibration_fit import calibration_error
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation.report import Scores
 

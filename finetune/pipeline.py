@@ -48,7 +48,7 @@ class FineTuneRequest:
 
 
 def preview(settings: Settings, request: FineTuneRequest) -> tuple[dict[str, Any], list[str]]:
-    """The `planned` event: what a run would do; and what else to tell people.
+    """The `planned` event: what a run would do; and further sentences for people.
 
     Raises VibeCheckError, also where there is nothing to train on.
     """
@@ -78,8 +78,8 @@ def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:
     from accelerate import PartialState
 
     device = device_of(request.device)
-    many = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    state = PartialState(cpu=device == "cpu", timeout=PATIENCE) if many else None
+    distributed = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    state = PartialState(cpu=device == "cpu", timeout=PATIENCE) if distributed else None
     if state is not None and not state.is_main_process:
         _train([None, None, None], device, tell, state)
         return

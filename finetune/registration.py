@@ -107,7 +107,7 @@ def finish(
             finished = patiently(lambda: _judge(settings, out, request, trained, tell, judging))
     except (VibeCheckError, OSError) as error:
         raise VibeCheckError(
-            f"{error} The trained model is kept: python -m finetune --register {out} goes on from here."
+            f"{error} The trained model is kept: python -m finetune --register {out} continues from here."
         ) from error
     tell({"event": "finished", "version": trained.version, "out": str(out)} | finished)
 

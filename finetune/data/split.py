@@ -40,11 +40,11 @@ def validation(rows: Sequence[LabelledPicture], by_visit: bool) -> set[str]:
     """The ids of the validation set within `rows`, which are all training rows.
 
     About a fifth of the rows: whole visitors (or visits) in the order of a hash, so that the same rows give
-    the same part. A unit with too many rows is skipped; where every unit is, rows are taken singly.
+    the same part. A unit with too many rows is skipped; if every unit is, single rows are taken.
     """
     wanted, most = round(VALIDATION_SHARE * len(rows)), VALIDATION_MOST * len(rows)
-    singly = [(row.prediction_id, [row]) for row in rows]
-    for parts in (groups(rows, by_visit), singly):
+    single = [(row.prediction_id, [row]) for row in rows]
+    for parts in (groups(rows, by_visit), single):
         chosen: set[str] = set()
         for _, members in sorted(parts, key=lambda group: _number(f"validation of {group[0]}")):
             if len(chosen) < wanted and len(chosen) + len(members) <= most:

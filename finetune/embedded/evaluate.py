@@ -8,7 +8,7 @@ import numpy as np
 from finetune.embedded.alterations import ALTERATIONS
 from finetune.embedded.ferplus import Faces
 from finetune.metrics import prior_weights, report
-from vibecheck.analytics.calibration_error import calibration_error
+from vibecheck.analytics.calibration_fit import calibration_error
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.manifest import Manifest
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from vibecheck.analytics.markup import document, section
 from vibecheck.analytics.shares import share
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import ModelError, PictureError
@@ -29,7 +30,7 @@ CALIBRATION = "The difference between confidence and accuracy (expected calibrat
 # Colours of the confusion matrix, as red, green, blue.
 RIGHT, WRONG = "62,130,90", "184,80,60"
 
-STYLE = Path(__file__).with_name("report.css")
+STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 
 
 def write(report: Report, out: Path, pictures: Mapping[str, bytes]) -> Path:
@@ -62,26 +63,21 @@ def page(report: Report, pictures: Mapping[str, bytes]) -> str:
     if report.scores:
         parts += [
             _classes(report.scores),
-            _section("Confusion matrix", _both(report.scores, _matrix), CONFUSION),
-            _section("Calibration", _both(report.scores, _calibration), CALIBRATION),
+            section("Confusion matrix", CONFUSION, _both(report.scores, _matrix)),
+            section("Calibration", CALIBRATION, _both(report.scores, _calibration)),
         ]
     lost = [each for each in report.changed if not each.won]
     won = [each for each in report.changed if each.won]
     parts += [_faces("Lost", lost, pictures), _faces("Won", won, pictures), _judged(report)]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck: is it better?</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE.read_text(encoding='utf-8')}</style></head><body><h1>Is it better?</h1>"
-        f"<p>{escape(report.challenger)} against {escape(report.champion)}, "
-        f"{report.made_at:%-d %b %Y, %H:%M} UTC</p>" + "".join(parts) + "</body></html>\n"
-    )
+    about = f"{report.challenger} against {report.champion}, {report.made_at:%-d %b %Y, %H:%M} UTC"
+    return document("Is it better?", about, parts, STYLE)
 
 
 def _verdict(report: Report) -> str:
     word, kind = ("Proved better", "yes") if report.proved else ("Not proved", "no")
     reason = report.reason.removeprefix(word).lstrip(".: ")  # which the heading says already
     said = escape(reason[:1].upper() + reason[1:])
-    return _section("", f'<div class="verdict {kind}">{word}</div><p>{said}</p>')
+    return section("", "", f'<div class="verdict {kind}">{word}</div><p>{said}</p>')
 
 
 def _numbers(
@@ -101,7 +97,7 @@ def _numbers(
             f"{_evidence(tally, attempt)}Difference in accuracy: {tally.low * 100:+.0f} to "
             f"{tally.high * 100:+.0f} points (90% confidence sequence).</p>"
         )
-    return _section(title, _both(pair, _accuracy) + duel)
+    return section(title, "", _both(pair, _accuracy) + duel)
 
 
 def _both(pair: BothScores, shown: Callable[[Scores], str]) -> str:
@@ -140,7 +136,7 @@ def _classes(pair: BothScores) -> str:
     head = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in heads)
     table = f"<table class=bars><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     note = "How many of each mood were recognised. Bar: challenger; mark: champion."
-    return _section("Mood by mood", f'<div class="wide">{table}</div>', note)
+    return section("Mood by mood", note, f'<div class="wide">{table}</div>')
 
 
 def _matrix(scores: Scores) -> str:
@@ -179,7 +175,7 @@ def _faces(title: str, rows: Sequence[Changed], pictures: Mapping[str, bytes]) -
         f"Here the {right} is right and the {wrong} is wrong. Before: what the champion says; after: the "
         f"challenger.{more}"
     )
-    return _section(f"{title}: {count}", f'<div class="faces">{figures}</div>', note)
+    return section(f"{title}: {count}", note, f'<div class="faces">{figures}</div>')
 
 
 def _figure(row: Changed, picture: bytes | None) -> str:
@@ -212,12 +208,7 @@ def _judged(report: Report) -> str:
         f"The challenger was trained on {report.trained_on:,} vibe checks.",
         *(f"Left out, {escape(reason)}: {count:,}." for reason, count in sorted(report.left_out.items())),
     ]
-    return _section("Labels that judged", "".join(f"<p>{line}</p>" for line in lines))
-
-
-def _section(title: str, inner: str, note: str = "") -> str:
-    head = f"<h2>{escape(title)}</h2>" if title else ""
-    return f"<section>{head}{f'<p>{note}</p>' if note else ''}{inner}</section>"
+    return section("Labels that judged", "", "".join(f"<p>{line}</p>" for line in lines))
 
 
 def _evidence(tally: Comparison, attempt: int | None) -> str:

@@ -99,12 +99,12 @@ class Student(nn.Module):
 
     def _augmented(self, pixels: torch.Tensor) -> torch.Tensor:
         # Seeded from torch's global generator, which is in the checkpoints: a resumed run draws the same.
-        dice = torch.Generator(pixels.device).manual_seed(int(torch.randint(2**31, ())))
+        generator = torch.Generator(pixels.device).manual_seed(int(torch.randint(2**31, ())))
         faces = pixels.float() / 255
         if self.grey:
             faces = (faces * self.luma).sum(dim=3, keepdim=True)
-        order = torch.randperm(len(faces), generator=dice, device=pixels.device)
-        altered = augment(faces.permute(0, 3, 1, 2)[order], dice, self.share)
+        order = torch.randperm(len(faces), generator=generator, device=pixels.device)
+        altered = augment(faces.permute(0, 3, 1, 2)[order], generator, self.share)
         faces = altered[order.argsort()].permute(0, 2, 3, 1) * 255
         return faces.expand(-1, -1, -1, 3)
 

@@ -3,7 +3,7 @@ import pytest
 
 from tests.analytics.tallies import confidence_bin
 from vibecheck.analytics.calibration import calibration
-from vibecheck.analytics.calibration_error import calibration_error
+from vibecheck.analytics.calibration_fit import calibration_error
 from vibecheck.emotions import NAMES
 from vibecheck.records.stats.results import Bin, VisitorTally
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibecheck.analytics.calibration_error import calibration_error
-from vibecheck.analytics.calibration_fit import Audited, fit, learn
+from vibecheck.analytics.calibration_fit import Audited, calibration_error, fit, learn
 from vibecheck.vision.calibration import LARGEST_BIAS, NO_BIAS, SHIPPED, TemperatureScaling, softmax
 
 

@@ -10,7 +10,7 @@ KIND = "prediction"
 
 
 def test_rows_of_a_kind_are_handled_whatever_happened_to_the_one_before(store, monkeypatch):
-    monkeypatch.setattr(claims, "LOOKS_EVERY", 0.01)
+    monkeypatch.setattr(claims, "CHECK_EVERY", 0.01)
     problems = [RecordsError("The database is away."), ZeroDivisionError("a bug")]
     outbox, stop, handled = store.outbox(), threading.Event(), []
 
@@ -34,7 +34,7 @@ def test_rows_of_a_kind_are_handled_whatever_happened_to_the_one_before(store, m
 
 
 def test_a_held_claim_is_renewed_until_the_block_ends(store, monkeypatch):
-    monkeypatch.setattr(claims, "RENEWS_EVERY", 0.01)
+    monkeypatch.setattr(claims, "RENEW_EVERY", 0.01)
     store.add(a_prediction(), None)
     outbox, renewed = store.outbox(), []
     (claimed,) = outbox.claim(1)

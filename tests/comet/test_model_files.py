@@ -204,7 +204,7 @@ def test_model_whose_files_no_machine_has_is_set_aside_in_the_end(settings, stor
 
 
 def test_model_sender_thread_uploads_models_by_itself(settings, store, comet, tuned, monkeypatch):
-    monkeypatch.setattr(claims, "LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(claims, "CHECK_EVERY", 0.02)
     stop = threading.Event()
     thread = threading.Thread(target=model_sender.run, args=(settings, store, stop))
     thread.start()
@@ -219,7 +219,7 @@ def test_model_sender_thread_uploads_models_by_itself(settings, store, comet, tu
 def test_bug_while_sending_a_model_is_shown_and_the_thread_goes_on(
     settings, store, comet, tuned, monkeypatch
 ):
-    monkeypatch.setattr(claims, "LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(claims, "CHECK_EVERY", 0.02)
     stop = threading.Event()
     thread = threading.Thread(target=model_sender.run, args=(settings, store, stop))
     with monkeypatch.context() as patch:

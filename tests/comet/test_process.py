@@ -82,7 +82,7 @@ def test_sending_process_that_exits_is_restarted_after_a_pause(process, monkeypa
 
 def test_killed_sending_process_is_restarted_without_a_visit(process, monkeypatch):
     monkeypatch.setattr("vibecheck.comet.process.FIRST_PAUSE", 0.0)
-    monkeypatch.setattr("vibecheck.comet.process.LOOKS_EVERY", 0.05)
+    monkeypatch.setattr("vibecheck.comet.process.CHECK_EVERY", 0.05)
     sending = process(SLEEPER)
     sending.ensure()
     first = sending.pid

@@ -312,7 +312,7 @@ def fetching(settings, store):
 def test_restore_is_scheduled_until_one_is_complete_even_if_the_store_has_records(
     settings, store, comet, monkeypatch
 ):
-    monkeypatch.setattr(claims, "LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(claims, "CHECK_EVERY", 0.02)
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
     store.add(a_prediction(), None)  # by a visitor who came within the first seconds
     restores.begin_once(settings, store)
@@ -331,7 +331,7 @@ def test_restore_is_scheduled_until_one_is_complete_even_if_the_store_has_record
 
 
 def test_bug_while_restoring_is_shown_and_the_thread_goes_on(settings, store, comet, monkeypatch):
-    monkeypatch.setattr(claims, "LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(claims, "CHECK_EVERY", 0.02)
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
     fetch(store)
     with monkeypatch.context() as patch:
@@ -406,7 +406,7 @@ def test_deleted_prediction_is_deleted_in_comet_again_and_not_restored(settings,
 
 
 def test_failed_restore_is_reported_and_retried(settings, store, comet, monkeypatch):
-    monkeypatch.setattr(claims, "LOOKS_EVERY", 0.02)
+    monkeypatch.setattr(claims, "CHECK_EVERY", 0.02)
     monkeypatch.setattr(restores, "TRIES_AGAIN", timedelta(seconds=0.1))
     comet.fault("account-details", status=500)
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))

@@ -51,7 +51,7 @@ def test_process_without_a_command_line_yet_is_asked_again(monkeypatch):
 
 
 def test_process_that_never_has_a_command_line_belongs_to_no_run(monkeypatch):
-    monkeypatch.setattr(resources, "BORN_WITHIN", 0.05)
+    monkeypatch.setattr(resources, "STARTUP_SECONDS", 0.05)
     monkeypatch.setattr(psutil.Process, "cmdline", lambda _: [])
     assert not resources.runs(os.getpid(), ID)
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vibecheck.analytics.calibration_error import calibration_error
 from vibecheck.records.learned_calibration import LearnedScaling
+from vibecheck.records.stats.bins import CONFIDENCE_BINS
 from vibecheck.records.stats.visitor_tallies import numbered
 from vibecheck.vision.calibration import LARGEST_BIAS, SHIPPED, TemperatureScaling, logarithms, softmax
 
@@ -193,3 +193,17 @@ def _walk(audited: Audited, weights: np.ndarray, today: float) -> tuple[np.ndarr
 def _losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """The loss of each case, in nats."""
     return -logarithms(probabilities)[np.arange(len(truth)), truth]
+
+
+def calibration_error(
+    probabilities: np.ndarray, truth: np.ndarray, weights: np.ndarray | None = None
+) -> float:
+    """Expected calibration error of the top label, 0 to 1, in 15 equal bins (Guo et al. 2017).
+
+    `probabilities` is N x 7, `truth` N indices; `weights`, N, count a case for more or less than one.
+    """
+    weights = np.ones(len(truth)) if weights is None else weights
+    confidence = probabilities.max(axis=1)
+    gap = (probabilities.argmax(axis=1) == truth) - confidence
+    bins = np.minimum((confidence * CONFIDENCE_BINS).astype(int), CONFIDENCE_BINS - 1)
+    return float(np.abs(np.bincount(bins, weights * gap)).sum() / weights.sum())

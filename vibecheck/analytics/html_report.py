@@ -1,6 +1,5 @@
 """The dashboard as one self-contained HTML file, and its headline figures as JSON."""
 
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import vl_convert
 from vibecheck.analytics import charts, markup, time_charts, words
 from vibecheck.analytics.chart_style import Spec
 from vibecheck.analytics.csv_tables import agreement_row
+from vibecheck.analytics.markup import section
 from vibecheck.analytics.overview import ModelStatus, Overview
 
 STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
@@ -58,9 +58,9 @@ def sentences(overview: Overview, standing: ModelStatus) -> list[str]:
 
 
 def page(overview: Overview, standing: ModelStatus) -> str:
-    """The report: text, and charts as inline SVG. It loads nothing and runs nothing."""
+    """The report: text, and charts as inline SVG, without scripts or external resources."""
     scope = overview.scope
-    only = "".join(f" · {escape(each)}" for each in (scope.model_version, scope.source) if each)
+    only = "".join(f" · {each}" for each in (scope.model_version, scope.source) if each)
     live = [(model.first_used_at.date(), model.version) for model in standing.versions]
     agreement, found = standing.agreement, overview.calibration
     trend = time_charts.accuracy_line(overview.line, live, overview.step, agreement.ceiling)
@@ -68,15 +68,15 @@ def page(overview: Overview, standing: ModelStatus) -> str:
     note = f"Below the lines: audits answered. {bias} {agree}"
     parts = [
         *map(markup.answer_card, words.answers(overview)),
-        _section("Accuracy over time", note, _svg(trend) if overview.line else ""),
+        section("Accuracy over time", note, _svg(trend) if overview.line else ""),
     ]
     if overview.confusion.total:
         matrix = _svg(charts.confusion_matrix(overview.confusion))
-        parts.append(_section("Confusion matrix", "Rows: what people said; per cent of the row.", matrix))
+        parts.append(section("Confusion matrix", "Rows: what people said; per cent of the row.", matrix))
     if overview.confusion.pairs:
-        parts.append(_section("Most confused pairs", "", _svg(charts.pair_bars(overview.confusion))))
+        parts.append(section("Most confused pairs", "", _svg(charts.pair_bars(overview.confusion))))
     slices = markup.slice_rows(overview.slices)
-    parts.append(_section("Error slices", "Worst first; *: statistically significant.", slices))
+    parts.append(section("Error slices", "Worst first; *: statistically significant.", slices))
     if found.n:
         note = (
             f"{words.on_confidence(found, overview.accuracy.audited)} "
@@ -84,36 +84,28 @@ def page(overview: Overview, standing: ModelStatus) -> str:
             f"{words.on_learned(standing.calibrations, standing.own_audits)}"
         ).strip()
         histogram = _svg(charts.confidence_histogram(found))
-        parts.append(_section("Calibration", note, _svg(charts.reliability(found))))
-        parts.append(_section("Confidence of right and wrong answers", "", histogram))
+        parts.append(section("Calibration", note, _svg(charts.reliability(found))))
+        parts.append(section("Confidence of right and wrong answers", "", histogram))
     moved = overview.drift.drifting or overview.drift.shifts
     drifted = _svg(charts.drift_bars(moved[0])) if moved else ""
     verdict = "Yes." if standing.retrain.recommended else "Not yet."
     pairs = " ".join(map(words.on_pair, standing.pairs))
     parts += [
-        _section("Drift", words.on_drift(overview.drift), drifted),
-        _section("Retrain?", verdict, markup.checklist(standing.retrain)),
-        _section("Models", pairs, markup.versions_table(standing)),
+        section("Drift", words.on_drift(overview.drift), drifted),
+        section("Retrain?", verdict, markup.checklist(standing.retrain)),
+        section("Models", pairs, markup.versions_table(standing)),
     ]
     if overview.days:
         step = time_charts.volume_step(overview.days)
         note = f"Vibe checks per {step}, {overview.predictions:,} in all."
-        parts.append(_section("Volume", note, _svg(time_charts.volume(overview.days))))
+        parts.append(section("Volume", note, _svg(time_charts.volume(overview.days))))
     skipped = markup.again_rows(overview.plays)
-    parts.append(_section("Playlists skipped", "Share of playlists, by mood shown.", skipped))
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>VibeCheck: how good is it, really?'
-        '</title><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head><body><h1>How good is it, really?</h1>"
-        f"<p>VibeCheck, {words.PERIODS[overview.period]}, as of {scope.until}{only}. Measured "
-        "by audits, vibe checks drawn at random to ask “Was this right?”. Days in UTC.</p>"
-        f"{''.join(parts)}</body></html>"
+    parts.append(section("Playlists skipped", "Share of playlists, by mood shown.", skipped))
+    about = (
+        f"VibeCheck, {words.PERIODS[overview.period]}, as of {scope.until}{only}. Measured "
+        "by audits, vibe checks drawn at random to ask “Was this right?”. Days in UTC."
     )
-
-
-def _section(title: str, note: str, inner: str) -> str:
-    said = f"<p>{escape(note)}</p>" if note else ""
-    return f"<section><h2>{escape(title)}</h2>{said}{inner}</section>"
+    return markup.document("How good is it, really?", about, parts, STYLE)
 
 
 def _svg(chart: Spec) -> str:

@@ -13,6 +13,23 @@ from vibecheck.records.stats.results import MoodPlays
 MARKS = {True: ("✓", "good", "done"), False: ("✗", "bad", "missing"), None: ("!", "look", "look at this")}
 
 
+def document(title: str, about: str, parts: Iterable[str], style: str) -> str:
+    """A self-contained page: a heading, a line about it, and its parts."""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>VibeCheck: {title.lower()}</title>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{style}</style></head><body><h1>{title}</h1><p>{escape(about)}</p>"
+        f"{''.join(parts)}</body></html>\n"
+    )
+
+
+def section(title: str, note: str, inner: str) -> str:
+    """A section of a page; title and note may be empty."""
+    head = f"<h2>{escape(title)}</h2>" if title else ""
+    return f"<section>{head}{f'<p>{escape(note)}</p>' if note else ''}{inner}</section>"
+
+
 def answer_card(answer: Answer) -> str:
     """A question and its answer; moods are in their colours."""
     figure = escape(answer.figure)

@@ -10,15 +10,15 @@ from vibecheck.records.outbox.queue import Claimed, Outbox
 
 log = logging.getLogger(__name__)
 
-LOOKS_EVERY = 2.0  # s
-RENEWS_EVERY = 20.0  # s
+CHECK_EVERY = 2.0  # s
+RENEW_EVERY = 20.0  # s
 
 
 def handle_all(
     outbox: Outbox, kind: str, handle: Callable[[Claimed], object], stop: threading.Event, doing: str
 ) -> None:
     """Claims rows of a kind and handles them one by one, until `stop` is set; `doing` is for the log."""
-    while not stop.wait(LOOKS_EVERY):
+    while not stop.wait(CHECK_EVERY):
         try:
             for claimed in outbox.claim(1, kinds=(kind,)):
                 handle(claimed)
@@ -34,7 +34,7 @@ def held(outbox: Outbox, claimed: Claimed) -> Iterator[None]:
     done = threading.Event()
 
     def hold() -> None:
-        while not done.wait(RENEWS_EVERY):
+        while not done.wait(RENEW_EVERY):
             with contextlib.suppress(RecordsError):
                 outbox.renew([claimed])
 

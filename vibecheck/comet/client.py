@@ -134,7 +134,7 @@ class Comet:
     def assets(self, place: Place) -> list[Asset]:
         """All assets of a place, in one request; none if it has no experiment.
 
-        Comet may answer with an empty list by mistake: that an asset is not listed is no proof.
+        Comet may return an empty list by mistake, so a missing asset proves nothing.
         """
         experiment = self._find(place)
         if experiment is None:

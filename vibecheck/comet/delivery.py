@@ -79,7 +79,7 @@ class Delivery:
             # Deleted since: there is nothing left to send, and the deletion message follows.
             return None
         except (KeyError, TypeError, ValueError) as error:
-            raise CometRejected(f"What is to be sent cannot be read ({claimed.kind}: {error!r}).") from error
+            raise CometRejected(f"This {claimed.kind} of the outbox cannot be read ({error!r}).") from error
 
     def _prediction(self, claimed: Claimed) -> Then:
         now = self._store.get(claimed.prediction_id)

@@ -88,7 +88,7 @@ class _WholeRequestTimeout(BaseAdapter):
         return response
 
     def _head(self, request, seconds, timeout, options):
-        """The response as soon as its headers are there; a thread waits for them, so that it can be left."""
+        """The response once its headers are there. A thread waits for them, so that it can be abandoned."""
         outcome: Future[requests.Response] = Future()
 
         def wait() -> None:

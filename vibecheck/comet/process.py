@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "vibecheck", "send", "--with-parent")
 # Seconds before a process that dies at once is started again; doubled each time.
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
-LOOKS_EVERY = 2.0  # s
+CHECK_EVERY = 2.0  # s
 
 
 class SendingProcess:
@@ -49,7 +49,7 @@ class SendingProcess:
                 log.warning("The process that sends to Comet cannot be started: %s", error)
 
     def _keep_running(self) -> None:
-        while not self._closed.wait(LOOKS_EVERY):
+        while not self._closed.wait(CHECK_EVERY):
             self.ensure()
 
     @property

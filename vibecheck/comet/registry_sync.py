@@ -39,7 +39,7 @@ def restore_models(comet: Comet, registry: Registry) -> int:
     Raises CometError and RecordsError.
     """
     found: dict[str, VersionRecord] = {}
-    told: set[Promotion] = set()
+    promotions: set[Promotion] = set()
     for asset in sorted(comet.assets(layout.MODELS), key=lambda asset: asset.created_at):
         try:
             if layout.MODEL_NAME.fullmatch(asset.name):
@@ -49,8 +49,8 @@ def restore_models(comet: Comet, registry: Registry) -> int:
                 if layout.model_name(record.version) == asset.name:
                     found[record.version] = record
             elif layout.PROMOTION_NAME.fullmatch(asset.name):
-                told.add(layout.value_from(Promotion, asset.metadata))
+                promotions.add(layout.value_from(Promotion, asset.metadata))
         except (ValueError, RecursionError, OverflowError, CometRejected) as error:
             # Somebody else's, or deleted since it was listed.
             log.warning("%s in Comet cannot be used: %s", asset.name, str(error).split("\n")[0])
-    return registry.merge(list(found.values()), told)
+    return registry.merge(list(found.values()), promotions)

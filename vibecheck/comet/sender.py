@@ -16,7 +16,7 @@ from vibecheck.comet.claims import bug
 from vibecheck.comet.client import Comet
 from vibecheck.comet.delivery import Delivery, LookAgain
 from vibecheck.comet.resend import count_missing
-from vibecheck.comet.status import ASKED, SAMPLE, SENDER, SPEAKS_EVERY
+from vibecheck.comet.status import ASKED, HEARTBEAT_EVERY, SAMPLE, SENDER
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, RecordsError
 from vibecheck.records.outbox.messages import MODEL
 from vibecheck.records.outbox.queue import LEASE, RESTORE, Claimed
@@ -179,7 +179,7 @@ class Sender:
         """Records its state for the app: at each change, and regularly as a heartbeat."""
         last = self._noted
         new = last is None or (works, sentence) != last[1:]
-        if last and not new and time.monotonic() - last[0] < SPEAKS_EVERY:
+        if last and not new and time.monotonic() - last[0] < HEARTBEAT_EVERY:
             return
         if new:
             log.log(logging.INFO if works else logging.WARNING, "Comet: %s", sentence or "connected.")

@@ -19,8 +19,8 @@ RESTORED = "comet-restored"
 # The daily sample: how many records were looked up in Comet, and how many it does not have.
 SAMPLE = "comet-sample"
 
-# Seconds after which the sender repeats its state, and without a state after which it counts as dead.
-SPEAKS_EVERY = 30.0
+# Seconds after which the sender repeats its state, and after which it counts as dead without one.
+HEARTBEAT_EVERY = 30.0
 SILENT_AFTER = 100.0
 
 

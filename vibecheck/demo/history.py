@@ -80,7 +80,7 @@ def _part(
             confidence=max(probabilities),
             probabilities=probabilities,
             model_version=worlds.VERSIONS[world.version[row]],
-            visitor=_somebody(plan, "visitor", world.visitor[row]),
+            visitor=_synthetic_id(plan, "visitor", world.visitor[row]),
             face=face,
             quality=quality,
             latency_ms=float(world.latency_ms[row]),
@@ -107,7 +107,7 @@ def _labels(
         label = _label(truth, VISITOR_NOISE, rng)
         labels.append(Feedback(prediction.id, 1, label, source, prediction.visitor, when))
     if prediction.picture_kept and rng.random() < LABELLED:
-        by = _somebody(plan, "labeller", int(rng.integers(LABELLERS)))
+        by = _synthetic_id(plan, "labeller", int(rng.integers(LABELLERS)))
         day = prediction.made_at + timedelta(days=int(rng.integers(1, 7)))
         when = day.replace(hour=int(rng.integers(9, 18)), minute=int(rng.integers(60)))
         label = _label(truth, LABELLER_NOISE, rng)
@@ -142,6 +142,6 @@ def _label(truth: int, noise: float, rng: np.random.Generator) -> str:
     return NAMES[other if rng.random() < noise else truth]
 
 
-def _somebody(plan: Plan, role: str, number: int) -> str:
+def _synthetic_id(plan: Plan, role: str, number: int) -> str:
     """A synthetic id: as long as the hash of a real visitor, but recognisable."""
     return MARK + hashlib.sha256(f"{plan.seed} {role} {number}".encode()).hexdigest()[len(MARK) :]

@@ -11,7 +11,7 @@ import psutil
 CGROUP = Path("/sys/fs/cgroup")
 # On Linux, a new process may have no command line for some ms (one in four on a busy machine); kernel threads
 # never have one.
-BORN_WITHIN = 1.0
+STARTUP_SECONDS = 1.0
 
 
 def cores() -> int:
@@ -52,7 +52,7 @@ def runs(pid: int | None, job_id: str) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        give_up = time.monotonic() + BORN_WITHIN
+        give_up = time.monotonic() + STARTUP_SECONDS
         while not (command := process.cmdline()) and time.monotonic() < give_up:
             time.sleep(0.01)
         return process.status() != psutil.STATUS_ZOMBIE and any(job_id in part for part in command)

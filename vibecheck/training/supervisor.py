@@ -26,9 +26,9 @@ from vibecheck.training.run_folder import RunFolder, write_json
 from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, RunsTable
 
 # Seconds between checks, between reports with news, and between renewals without news.
-LOOKS_EVERY = 0.5
-TELLS_EVERY = 2.0
-RENEWS_EVERY = 15.0
+CHECK_EVERY = 0.5
+REPORT_EVERY = 2.0
+RENEW_EVERY = 15.0
 # Seconds between SIGTERM and SIGKILL.
 GRACE = 20.0
 # The largest events file, in bytes.
@@ -91,7 +91,7 @@ class Supervisor:
         deadline = None
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(LOOKS_EVERY)
+                return process.wait(CHECK_EVERY)
             self._tell()
             if self._stop and deadline is None:
                 deadline = time.monotonic() + self._grace
@@ -102,9 +102,9 @@ class Supervisor:
     def _tell(self) -> None:
         """Reports news to the records, and reads whether to continue."""
         now, progress = time.monotonic(), self._progress
-        news = progress is not self._told and now - self._told_at >= TELLS_EVERY
+        news = progress is not self._told and now - self._told_at >= REPORT_EVERY
         try:
-            if news or now - self._told_at >= RENEWS_EVERY:
+            if news or now - self._told_at >= RENEW_EVERY:
                 self._told_at = now
                 if not self._table.renew(self._folder.id, os.getpid(), progress, self._folder.log_end()):
                     self.stop("Another run was started while this one could not reach the records.")
