@@ -51,21 +51,13 @@ def pairs(connection: Connection) -> list[LabelPair]:
 
     Faces of which one of them cannot tell are left out, as they are in every accuracy.
     """
-    first, second = feedback.alias("first"), feedback.alias("second")
+    of, first, second = predictions.c, feedback.alias("first"), feedback.alias("second")
+    labels = first.c.label, first.c.given_by, second.c.label, second.c.given_by
     query = (
-        select(
-            predictions.c.id.label("prediction_id"),
-            func.coalesce(predictions.c.visitor, predictions.c.id).label("visitor"),
-            predictions.c.model_version,
-            predictions.c.mood,
-            first.c.label.label("first_label"),
-            first.c.given_by.label("first_by"),
-            second.c.label.label("second_label"),
-            second.c.given_by.label("second_by"),
-        )
+        select(of.id, func.coalesce(of.visitor, of.id), of.model_version, of.mood, *labels)
         .select_from(second)
         .join(first, first.c.prediction_id == second.c.prediction_id)
-        .join(predictions, predictions.c.id == second.c.prediction_id)
+        .join(predictions, of.id == second.c.prediction_id)
         .where(
             second.c.source == literal_column(f"'{SECOND}'"),
             first.c.queue == "random",
@@ -74,10 +66,9 @@ def pairs(connection: Connection) -> list[LabelPair]:
             second.c.label.in_(NAMES),
         )
         # Of several, the newest of the first ones, which counts, and the earliest of the second ones.
-        .order_by(predictions.c.id, first.c.n, second.c.n.desc())
+        .order_by(of.id, first.c.n, second.c.n.desc())
     )
-    rows = connection.execute(query).mappings()
-    return list({row["prediction_id"]: LabelPair(**row) for row in rows}.values())
+    return list({row.id: LabelPair(*row) for row in connection.execute(query)}.values())
 
 
 def _labelled_by(labeller: str) -> ColumnElement[bool]:
