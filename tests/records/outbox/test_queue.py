@@ -170,6 +170,17 @@ def test_scheduled_chore_is_stored_once_and_claimed_when_due(engine):
     assert (stands.queued, stands.oldest) == (0, None), "nobody waits for a chore"
 
 
+def test_task_that_was_set_aside_is_due_when_it_is_scheduled_again(engine):
+    mine = outbox_of(engine, "me")
+    mine.schedule(queue.RESTORE, queue.RESTORE, {})
+    (claimed,) = take(engine)
+    mine.set_aside(claimed, "no access")
+    assert take(engine) == [] and queue_state(engine).set_aside == {"no access": 1}
+    mine.schedule(queue.RESTORE, queue.RESTORE, {})
+    assert queue_state(engine).set_aside == {}
+    assert numbers(take(engine)) == [claimed.id]
+
+
 def test_claim_can_include_or_exclude_kinds_of_rows(engine):
     tell(engine, A)
     (restore,) = tell(engine, "restore", kind=queue.RESTORE)

@@ -239,16 +239,22 @@ def withdraw(connection: Connection, prediction_ids: Collection[str]) -> None:
 def schedule(
     connection: Connection, kind: str, subject: str, payload: dict[str, Any], due: datetime | None = None
 ) -> None:
-    """Adds a task, once, due now or at `due`; a scheduled one keeps its time unless `due` is earlier."""
-    same = outbox.c.kind == kind, outbox.c.prediction_id == subject, outbox.c.claimed_by.is_(None)
-    scheduled = connection.execute(select(outbox.c.id, outbox.c.next_attempt_at).where(*same)).first()
+    """Adds a task, once, due now or at `due`.
+
+    A scheduled one keeps its time unless `due` is earlier; one that was set aside is tried again.
+    """
+    c = outbox.c
+    same = c.kind == kind, c.prediction_id == subject, c.claimed_by.is_(None)
+    query = select(c.id, c.next_attempt_at, c.set_aside_at).where(*same)
+    scheduled = connection.execute(query).first()
     if scheduled is None:
-        row = {"kind": kind, "prediction_id": subject, "payload": payload}
-        connection.execute(
-            insert(outbox).values(**row, created_at=database_now(connection), next_attempt_at=due)
-        )
-    elif due is not None and scheduled.next_attempt_at is not None and scheduled.next_attempt_at > due:
-        connection.execute(update(outbox).where(outbox.c.id == scheduled.id).values(next_attempt_at=due))
+        row = {"kind": kind, "prediction_id": subject, "payload": payload, "next_attempt_at": due}
+        connection.execute(insert(outbox).values(row | {"created_at": database_now(connection)}))
+        return
+    sooner = due is not None and scheduled.next_attempt_at is not None and due < scheduled.next_attempt_at
+    if sooner or scheduled.set_aside_at is not None:
+        changes = {"next_attempt_at": due, "set_aside_at": None}
+        connection.execute(update(outbox).where(c.id == scheduled.id).values(changes))
 
 
 def send_now(connection: Connection, prediction_ids: Collection[str]) -> None:
