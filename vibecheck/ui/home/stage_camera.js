@@ -61,9 +61,11 @@ function makeCamera(view, report) {
     view.cameras.replaceChildren(...options);
     view.cameras.value = used ?? "";
   };
+  const isAllowed = () => permission?.state === "granted";
   // Shows the problems that are known before the visitor presses START.
   const look = async () => {
     if (!getUserMedia) return view.setTrouble("insecure");
+    view.setAsks(!isAllowed());
     // Browsers list cameras (without names) even before access is allowed, so a missing camera is checked first.
     const cameras = await list();
     if (!cameras.length) view.setTrouble("missing");
@@ -109,5 +111,5 @@ function makeCamera(view, report) {
     view.paint();
   };
 
-  return { open, show, hide, offer, ready, isAllowed: () => permission?.state === "granted" };
+  return { open, show, hide, offer, ready, isAllowed };
 }

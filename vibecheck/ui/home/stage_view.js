@@ -32,6 +32,7 @@ function makeView(sentences, noCamera, css) {
         <button type="button" class="pill" data-way="upload">Upload a picture</button>
       </div>
       <label><input type="checkbox" class="auto"> Start automatically next time</label>
+      <p class="asks" hidden>It starts automatically once the browser remembers that the camera is allowed.</p>
     </div>
     <div class="on" hidden>
       <button type="button" class="round settings" aria-label="Camera settings" aria-expanded="false">
@@ -51,6 +52,7 @@ function makeView(sentences, noCamera, css) {
   video.muted = true; // as an attribute in innerHTML it has no effect
 
   let trouble = ""; // a key of `sentences`, or empty
+  let asks = false; // whether the browser asks the visitor before it opens the camera
   const isPlaying = () => video.srcObject !== null;
   const toggleMenu = (open) => {
     menu.hidden = !open;
@@ -64,12 +66,17 @@ function makeView(sentences, noCamera, css) {
     one(".instead").hidden = !trouble;
     one("[data-way=photo]").hidden = noCamera.includes(trouble);
     one(".start").hidden = trouble === "insecure";
+    one(".asks").hidden = !asks || !one(".auto").checked;
     if (!isPlaying()) toggleMenu(false);
   };
   let clearing = 0; // the timer that clears a notice
   const setTrouble = (kind) => {
     clearTimeout(clearing);
     trouble = kind;
+    paint();
+  };
+  const setAsks = (now) => {
+    asks = now;
     paint();
   };
   // Shows for a while what has not stopped the video.
@@ -106,12 +113,13 @@ function makeView(sentences, noCamera, css) {
     box.addEventListener("change", () => {
       for (const each of boxes) each.checked = box.checked;
       remember(MEMORY.autostart, box.checked ? "yes" : "");
+      paint();
     });
   }
 
   paint();
   return {
-    root, picture, video, faces, isPlaying, paint, setTrouble, notify,
+    root, picture, video, faces, isPlaying, paint, setTrouble, setAsks, notify,
     startButton: one(".start"),
     stopButton: one(".stop"),
     cameras: one("select"),
