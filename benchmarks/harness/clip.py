@@ -12,6 +12,7 @@ import numpy as np
 from aiortc import MediaStreamTrack
 
 from benchmarks.harness.visitors import CLOCK, moving_head
+from vibecheck.video.overlay_channel import FASTEST, SLOWEST
 from vibecheck.vision.images import encode_jpeg
 
 RECORDED = Path(__file__).parents[3] / "shared" / "video" / "cremad_1001_six_emotions.mp4"
@@ -53,7 +54,7 @@ def encode(pictures: Sequence[np.ndarray], fps: int) -> list[bytes]:
     return packets
 
 
-def encodings(rates: Sequence[int] = (5, 8, 10, 12, 15)) -> dict[int, list[bytes]]:
+def encodings(rates: Sequence[int] = range(SLOWEST, FASTEST + 1)) -> dict[int, list[bytes]]:
     """The recording at some rates: whole seconds of it, all as many."""
     found = {rate: encode(recording(rate), rate) for rate in rates}
     seconds = min(len(frames) // rate for rate, frames in found.items())

@@ -38,16 +38,27 @@ def test_mark_without_a_face_is_empty():
     ("asked", "came", "read", "wanted"),
     [
         (15, 15, 15, 15),
-        (15, 15, 8, 10),
+        (15, 15, 8, 9),
         (15, 15, 3, SLOWEST),
-        (15, 15, 12, 15),  # nearly all are read
-        (10, 10, 8, 10),
-        (10, 10, 10, 13),
-        (13, 13, 13, FASTEST),
-        (5, 5, 5, 7),
+        (15, 15, 13.5, 15),  # nearly all are read
+        (10, 10, 9, 10),
+        (10, 10, 10, 11),
+        (14, 14, 14, FASTEST),
+        (5, 5, 5, 6),
         (15, 30, 15, 15),  # a camera that sends more than it was asked for
         (10, 0, 0, 10),
     ],
 )
-def test_camera_is_asked_for_25_percent_more_frames_than_are_read(asked, came, read, wanted):
+def test_camera_is_asked_for_a_few_more_frames_than_are_read(asked, came, read, wanted):
     assert pace(asked, came, read) == wanted
+
+
+@pytest.mark.parametrize("able", [6, 8, 10, 12, 14])
+def test_a_busy_machine_reads_nearly_as_many_frames_as_it_can(able):
+    """It can read all of `able` frames a second. Each frame beyond costs as much as 0.8 readings."""
+    asked, readings = FASTEST, []
+    for _ in range(40):
+        read = max(1.0, min(asked, able - 0.8 * (asked - able)))
+        readings.append(read)
+        asked = pace(asked, asked, read)
+    assert sum(readings[10:]) / 30 > 0.89 * able

@@ -22,7 +22,6 @@ of its moment. `mood`, `runner_up` and `clear` follow from them and are sent so 
 """
 
 import json
-import math
 from collections.abc import Sequence
 
 from vibecheck.emotions import Distribution
@@ -72,12 +71,13 @@ def mark(
 
 
 def pace(asked: int, came: float, read: float) -> int:
-    """How many frames a second to ask for next: a quarter more than are read, since each costs CPU time.
+    """How many frames a second to ask for next. A frame that is not read costs CPU time for nothing.
 
-    `asked` were requested, `came` arrived, `read` were read.
+    `asked` were requested, `came` arrived, `read` were read. If too few are read, a little more than those is
+    asked for, since more are read once fewer come; if nearly all are read, one more.
     """
-    if read < 0.75 * came:
-        return max(SLOWEST, min(asked, math.ceil(1.25 * read)))
-    if read > 0.9 * came:
-        return min(FASTEST, math.ceil(1.25 * asked))
+    if read < 0.85 * came:
+        return max(SLOWEST, min(asked, int(1.15 * read)))
+    if read > 0.95 * came:
+        return min(FASTEST, asked + 1)
     return asked
