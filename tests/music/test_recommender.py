@@ -19,7 +19,15 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
 from vibecheck.music import recommender
 from vibecheck.music.catalogue import read_catalogue
-from vibecheck.music.recommender import ALL_HEARD, CALM, NEARBY, NO_ANSWER, NOTHING_FOUND, Music, Suggestion
+from vibecheck.music.recommender import (
+    ALL_HEARD,
+    CALM,
+    NEARBY,
+    NOT_SEARCHED,
+    NOTHING_FOUND,
+    Music,
+    Suggestion,
+)
 from vibecheck.music.spotify import CREDENTIALS, Playlist, spotify_client
 from vibecheck.settings import Settings
 
@@ -271,7 +279,7 @@ def test_results_of_earlier_queries_are_used_when_a_later_one_fails(spotify, clo
     player = Music(read_catalogue(), spotify.client(), patience=60, clock=clock)
     spotify.answers[read_catalogue()["happy"].search[1]] = standin.QUOTA_EXCEEDED
     assert player.suggest("happy").playlist.found_by == "search"
-    assert player.suggest("sad").note == NO_ANSWER  # and Spotify is left alone
+    assert player.suggest("sad").note == NOT_SEARCHED  # and Spotify is left alone
     assert len(spotify.searches) == 2
     with pytest.raises(MusicError, match="429"):
         player.check()
@@ -390,7 +398,7 @@ def test_spotify_failure_falls_back_to_the_catalogue_and_check_says_what_to_do(
     requests = spotify.token_requests, len(spotify.searches)
     for mood in NAMES:
         suggestion = player.suggest(mood)
-        assert suggestion.note == NO_ANSWER
+        assert suggestion.note == NOT_SEARCHED
         assert suggestion.playlist.id == read_catalogue()[mood].playlists[0].id
     with pytest.raises(MusicError) as caught:
         player.check()
@@ -402,14 +410,15 @@ def test_spotify_failure_falls_back_to_the_catalogue_and_check_says_what_to_do(
 
 def test_wrong_credentials_are_refused(spotify, open_music):
     player = open_music(spotify.client(client_secret="wrong"))
-    assert player.suggest("happy").note == NO_ANSWER
+    note = player.suggest("happy").note
+    assert note == NOT_SEARCHED and "did not answer" not in note, "it answered with a refusal"
     with pytest.raises(MusicError, match="signing in: 400, invalid_client"):
         player.check()
 
 
 def test_credentials_that_no_header_can_carry_are_named(spotify, open_music):
     player = open_music(spotify.client(client_secret="a–dash"))
-    assert player.suggest("happy").note == NO_ANSWER
+    assert player.suggest("happy").note == NOT_SEARCHED
     with pytest.raises(
         MusicError, match=r"SPOTIPY_CLIENT_SECRET\) failed while signing in: UnicodeEncodeError"
     ):
@@ -420,7 +429,7 @@ def test_catalogue_is_used_without_a_network(open_music):
     with SpotifyStandin() as gone:
         client = gone.client()
     player = open_music(client)
-    assert player.suggest("happy").note == NO_ANSWER
+    assert player.suggest("happy").note == NOT_SEARCHED
     with pytest.raises(MusicError, match=r"ConnectionError.*Check this machine's network"):
         player.check()
 
@@ -448,8 +457,8 @@ def test_failed_spotify_is_not_asked_again_before_the_requested_pause(
     spotify.token_answer = spotify.search_answer = None
     before = len(spotify.searches)
     clock.now += pause - 0.5
-    assert player.suggest("happy").note == NO_ANSWER
-    assert player.suggest("sad").note == NO_ANSWER
+    assert player.suggest("happy").note == NOT_SEARCHED
+    assert player.suggest("sad").note == NOT_SEARCHED
     wait_for(lambda: at_rest(player))
     assert len(spotify.searches) == before
     clock.now += 0.5
@@ -479,7 +488,7 @@ def test_when_spotify_is_back_its_search_is_used_again(spotify, player, clock):
     player.suggest("happy")
     spotify.search_answer = None
     clock.now += 60
-    assert player.suggest("happy").note == NO_ANSWER  # nobody waits to see whether it is back
+    assert player.suggest("happy").note == NOT_SEARCHED  # nobody waits to see whether it is back
     wait_for(lambda: at_rest(player))
     assert player.suggest("happy").playlist.found_by == "search"
     assert player.suggest("sad").playlist.found_by == "search"
@@ -509,12 +518,12 @@ def test_retry_after_pause_survives_the_outcome_of_other_searches(spotify, playe
     with ThreadPoolExecutor(2) as pool:
         late, broken = (pool.submit(player.suggest, mood) for mood in ("happy", "neutral"))
         wait_for(lambda: len(spotify.searches) == 2)
-        assert player.suggest("sad").note == NO_ANSWER
+        assert player.suggest("sad").note == NOT_SEARCHED
         answers.set()
         assert late.result().playlist.name == "Happy late"
-        assert broken.result().note == NO_ANSWER
+        assert broken.result().note == NOT_SEARCHED
     clock.now += 3599
-    assert player.suggest("angry").note == NO_ANSWER
+    assert player.suggest("angry").note == NOT_SEARCHED
     with pytest.raises(MusicError, match="429"):
         player.check()
     assert len(spotify.searches) == 3
@@ -565,7 +574,7 @@ def test_unexpected_exception_leaves_nobody_waiting(spotify, player, clock, monk
     with monkeypatch.context() as patch:
         patch.setattr(recommender, "search_spotify", faulty)
         assert seconds(lambda: player.suggest("happy")) < SOON
-        assert player.suggest("happy").note == NO_ANSWER
+        assert player.suggest("happy").note == NOT_SEARCHED
         wait_for(lambda: at_rest(player))
     clock.now += 60
     assert player.check().startswith("Spotify answers")
@@ -588,7 +597,7 @@ def test_twenty_visitors_of_a_hanging_spotify_share_one_search_and_one_wait(
 
     with ThreadPoolExecutor(20) as pool:
         visits = list(pool.map(visit, range(20)))
-    assert all(suggestion.note == NO_ANSWER for suggestion, _ in visits)
+    assert all(suggestion.note == NOT_SEARCHED for suggestion, _ in visits)
     assert max(took for _, took in visits) < SOON
     assert len(spotify.searches) == 1
     # The request still hangs when the pause is over: no second one joins it, and nobody waits for it.
@@ -607,7 +616,7 @@ def test_late_visitor_waits_no_longer_than_the_first(spotify, open_music, monkey
         wait_for(lambda: spotify.searches)
         monkeypatch.setattr(player, "_patience", LONG)
         assert seconds(lambda: player.suggest("happy")) < SOON
-        assert first.result().note == NO_ANSWER
+        assert first.result().note == NOT_SEARCHED
 
 
 def test_signing_in_and_searching_share_one_wait(spotify, open_music, monkeypatch):
@@ -618,7 +627,7 @@ def test_signing_in_and_searching_share_one_wait(spotify, open_music, monkeypatc
         first = pool.submit(player.suggest, "happy")
         wait_for(lambda: spotify.token_requests)
         monkeypatch.setattr(player, "_patience", LONG)
-        assert first.result(SOON).note == NO_ANSWER
+        assert first.result(SOON).note == NOT_SEARCHED
     answers.set()
     wait_for(lambda: at_rest(player))
     assert player.suggest("happy").playlist.name == "Happy late"  # what came late is not lost

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 FRESH = 3600.0  # s for which the playlists found for a mood are reused
 
-NO_ANSWER = "Spotify did not answer, so this one comes from the built-in catalogue."
+NOT_SEARCHED = "Spotify could not be searched, so this one comes from the built-in catalogue."
 NOTHING_FOUND = "Spotify found nothing that fits, so this one comes from the built-in catalogue."
 NEARBY = "You have heard every playlist for this mood, so this one is for a mood close to it."
 CALM = "The mood is hard to tell, so this is the calmest matching playlist."
@@ -186,7 +186,7 @@ class Music:
                 self._remember(mood, (), Trouble(slow))
             with self._lock:
                 known = self._known(mood)
-        return known or ((), NO_ANSWER)
+        return known or ((), NOT_SEARCHED)
 
     def _known(self, mood: str) -> tuple[tuple[Playlist, ...], str] | None:
         """What can be said without asking Spotify. The caller holds the lock."""
@@ -194,7 +194,7 @@ class Music:
         fresh_until, found = self._found.get(mood, (now, ()))
         if now < fresh_until:
             return found, "" if found else NOTHING_FOUND
-        return ((), NO_ANSWER) if now < self._paused_until else None
+        return ((), NOT_SEARCHED) if now < self._paused_until else None
 
     def _run(self, mood: str) -> None:
         """All queries of a mood, up to the first that fails."""
