@@ -140,7 +140,7 @@ def test_unusable_picture_folder_is_reported(tmp_path):
 def test_unknown_storage_protocol_is_refused_without_showing_the_password(location, words):
     with pytest.raises(RecordsError, match=words) as caught:
         Pictures(location)
-    assert "secret" not in str(caught.value)
+    assert "secret" not in str(caught.value) and "VIBECHECK_IMAGES_URL" in str(caught.value)
 
 
 def test_check_leaves_nothing_behind(folder):

@@ -49,7 +49,8 @@ class Pictures:
             if options:
                 fs.retries = S3_TRIES
         except (ImportError, ValueError) as error:
-            raise RecordsError(f"Pictures cannot be kept at {self._shown}: {error}.") from error
+            problem = f"Pictures cannot be kept at {self._shown} ({error}): check VIBECHECK_IMAGES_URL."
+            raise RecordsError(problem) from error
         self._fs: AbstractFileSystem = fs
         self._root: str = root.rstrip("/")
         self._local = getattr(fs, "local_file", False)
