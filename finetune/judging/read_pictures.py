@@ -22,7 +22,7 @@ def read_pictures(
     pictures: Mapping[str, LabelledPicture],
     said: Mapping[str, Mapping[str, tuple[float, ...]]],
 ) -> tuple[list[ShadowReading], int]:
-    """What the models say of the pictures that they have not read; and how many are no pictures."""
+    """What the models say of the pictures that they have not read; and how many cannot be decoded."""
     made, unreadable = [], 0
     for name, row in pictures.items():
         missing = [model for model in models if model.version not in said.get(name, {})]

@@ -54,7 +54,11 @@ def test_pair_is_described_in_a_sentence():
     assert on_pair(PairedComparison("hub/vit", "embedded-3", ahead)) == (
         "embedded-3 is 4 points ahead of hub/vit (1 to 7), on 412 labels."
     )
-    level = Comparison(100, 50, 51, 5, 4, 1.0, 0.0, -0.05, 0.08)
-    assert on_pair(PairedComparison("a", "b", level)) == (
+    close = Comparison(100, 50, 51, 5, 4, 1.0, 0.0, -0.05, 0.08)
+    assert on_pair(PairedComparison("a", "b", close)) == (
         "b is 1 point ahead of a so far (−5 to 8, so perhaps not), on 100 labels."
+    )
+    level = Comparison(100, 50, 50, 5, 5, 1.0, 0.0, -0.06, 0.06)
+    assert on_pair(PairedComparison("a", "b", level)) == (
+        "a and b are equally accurate so far (−6 to 6 points), on 100 labels."
     )

@@ -20,7 +20,7 @@ from vibecheck.comet.status import comet_state, try_again
 from vibecheck.errors import CometUnavailable
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import reading, writing
-from vibecheck.records.outbox.messages import payload_of
+from vibecheck.records.outbox.messages import SENDER, payload_of
 from vibecheck.records.outbox.queue import TASKS
 from vibecheck.records.values import Feedback, Play, Prediction
 
@@ -481,6 +481,21 @@ def test_hanging_upload_is_cut_off_and_retried(settings, store, comet, added, mo
     comet.fault(UPLOAD, seconds=30, status=503)
     until_sent(settings, store)
     assert comet.names() == [added.picture_name]
+
+
+def test_sender_reports_that_it_works_between_the_rows_of_a_batch(settings, store, comet, added, monkeypatch):
+    monkeypatch.setattr("vibecheck.comet.sender.HEARTBEAT_EVERY", 0.0)
+    for _ in range(5):
+        store.add(a_prediction(), None)
+    reports, write = [], store.notes.write
+
+    def noting(subject, content):
+        reports.append(subject)
+        write(subject, content)
+
+    monkeypatch.setattr(store.notes, "write", noting)
+    Sender(settings, store, FAST).run(until_empty=True)
+    assert reports.count(SENDER) > 6
 
 
 def test_stopped_sender_leaves_no_row_claimed(settings, store, comet, added):

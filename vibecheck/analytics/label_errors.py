@@ -12,7 +12,7 @@ from vibecheck.records.stats.results import Example
 
 # Below this confidence of the model, no label is doubted.
 LEAST_CONFIDENCE = 0.8
-# Labels that look wrong that are listed.
+# How many labels that look wrong are listed.
 LISTED = 24
 
 

@@ -22,7 +22,7 @@ from vibecheck.vision.manifest import Manifest
 # Named times, in days up to today.
 PERIODS = {"week": 7, "4 weeks": 28, "12 weeks": 84, "all": None}
 
-# The reference of drift: this many times the period, before it.
+# Drift is measured against the time before the period, this many times as long.
 REFERENCE = 4
 
 # The line shows at least this many days: a week alone would be a single point.

@@ -193,6 +193,8 @@ def on_pair(found: PairedComparison) -> str:
     ahead = round(100 * (seen.challenger - seen.champion) / seen.n)
     bounds = f"{_points(seen.low)} to {_points(seen.high)}"
     labels = f"on {seen.n:,} label{'s' * (seen.n != 1)}"
+    if not ahead:
+        return f"{found.first} and {found.second} are equally accurate so far ({bounds} points), {labels}."
     points = f"{ahead} point{'s' * (ahead != 1)}"
     so_far, perhaps = ("", "") if seen.low > 0 else (" so far", ", so perhaps not")
     return f"{found.second} is {points} ahead of {found.first}{so_far} ({bounds}{perhaps}), {labels}."

@@ -114,7 +114,6 @@ class Sender:
         self._note_state(True, "")
         while not self.stop.is_set() and (batch := self._outbox.claim(BATCH, but=OTHERS)):
             self._send(delivery, batch)
-            self._note_state(True, "")
         self._look_up_sample(delivery)
 
     def _look_up_sample(self, delivery: Delivery) -> None:
@@ -141,6 +140,7 @@ class Sender:
                     taken = time.monotonic()
                     continue
                 claimed = left.pop(0)
+                self._note_state(True, "")  # a batch may take longer than SILENT_AFTER
                 try:
                     self._outbox.finish(claimed, delivery.deliver(claimed))
                     self._progress = True
