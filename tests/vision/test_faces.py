@@ -15,7 +15,9 @@ from vibecheck.vision.crops import (
     kept_crop,
     measure,
     obscure,
+    quick_warp,
     to_square,
+    warp,
 )
 from vibecheck.vision.detector import CLOSE_SIDE, WEIGHTS, FaceDetector
 from vibecheck.vision.faces import Face, FaceQuality, face_filling, same_face
@@ -119,6 +121,23 @@ def test_moving_face_is_followed(astronaut, detector, moved, grown, degrees):
     assert followed.centre == pytest.approx(searched.centre, abs=0.08 * searched.side)
     assert followed.side == pytest.approx(searched.side, rel=0.1)
     assert followed.roll == pytest.approx(detector.refine(now, searched).roll, abs=8)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 1.3, 2.1, 4.0])
+@pytest.mark.parametrize("degrees", [0, 25])
+def test_quick_warp_shows_what_warp_shows(astronaut, detector, factor, degrees):
+    picture = turned(scaled(astronaut, factor), degrees)
+    square = to_square(detector.find_in_photo(picture)[0], 160, 1.6, upright=True)
+    exact, quick = (each(picture, square, 160).astype(float) for each in (warp, quick_warp))
+    assert np.abs(exact - quick).mean() < 2.5
+    aside = [np.abs(exact - np.roll(quick, way, axis)).mean() for way in (-1, 1) for axis in (0, 1)]
+    assert factor <= 0.5 or np.abs(exact - quick).mean() < min(aside), "not moved by a pixel"
+
+
+@pytest.mark.parametrize("x", [-900, -100, 500, 5000])
+def test_quick_warp_of_a_face_beyond_the_edge_has_its_size(astronaut, x):
+    square = to_square(Face(x, 30, 400, 400, ((0, 0), (9, 0), (4, 4), (1, 9), (8, 9)), 1.0), 160, 1.6, True)
+    assert quick_warp(astronaut, square, 160).shape == (160, 160, 3)
 
 
 def test_face_that_is_gone_or_has_jumped_is_not_followed(astronaut, detector):

@@ -107,10 +107,40 @@ def warp(picture: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
     Bilinear sampling skips pixels when it shrinks a picture by more than a factor of 1.25. So the picture is
     warped to an integer multiple of `side`, and averaged down.
     """
-    shrink = 1 / math.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    multiple = max(1, min(math.ceil(shrink - 0.25), 4096 // side))
+    multiple = _multiple(matrix, side)
     big = matrix * multiple
     big[:, 2] += (multiple - 1) / 2
-    flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
-    square = cv2.warpAffine(picture, big, (side * multiple,) * 2, flags=flags, borderMode=border)
+    square = _sampled(picture, big, side * multiple)
     return cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA) if multiple > 1 else square
+
+
+def quick_warp(picture: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
+    """As `warp`, but a large face takes half the time and is slightly softer: good enough to follow it.
+
+    The part of the picture that the square shows is averaged down before it is warped.
+    """
+    multiple, back = _multiple(matrix, side), cv2.invertAffineTransform(matrix)
+    corners = np.array([(0, 0), (side, 0), (0, side), (side, side)]) @ back[:, :2].T + back[:, 2]
+    left, top = np.maximum(corners.min(axis=0).astype(int) - multiple, 0)
+    right, bottom = corners.max(axis=0).astype(int) + multiple
+    part = picture[top:bottom, left:right]
+    height, width = part.shape[0] // multiple, part.shape[1] // multiple
+    if multiple == 1 or not (height and width):
+        return warp(picture, matrix, side)
+    part = part[: height * multiple, : width * multiple]
+    small = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+    # A pixel's centre in the small picture is the middle of `multiple` pixels in the picture.
+    shift = matrix @ (left + (multiple - 1) / 2, top + (multiple - 1) / 2, 1.0)
+    return _sampled(small, np.column_stack([matrix[:, :2] * multiple, shift]), side)
+
+
+def _multiple(matrix: np.ndarray, side: int) -> int:
+    """The whole factor by which `matrix` shrinks a picture to `side` px, rounded up from 0.25."""
+    shrink = 1 / math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    return max(1, min(math.ceil(shrink - 0.25), 4096 // side))
+
+
+def _sampled(picture: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
+    return cv2.warpAffine(
+        picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )

@@ -1,7 +1,7 @@
 """Face detection."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ import onnxruntime
 
 from vibecheck.errors import ModelError
 from vibecheck.vision.classifier import ORT_ERRORS, open_session
-from vibecheck.vision.crops import SMALLEST_FACE, to_square, warp
+from vibecheck.vision.crops import SMALLEST_FACE, quick_warp, to_square, warp
 from vibecheck.vision.faces import Face, same_face
 
 WEIGHTS = Path(__file__).with_name("yunet") / "yunet_2023mar_any_size.onnx"
@@ -130,15 +130,20 @@ class FaceDetector:
         Takes a sixth of the time of `find` and `refine`, and does not see other faces.
         """
         square = to_square(before, FOLLOW_SIDE, FOLLOW_SCALE, upright=True)
-        near = self._find_in_square(picture, square, FOLLOW_SIDE)
+        near = self._find_in_square(picture, square, FOLLOW_SIDE, cut=quick_warp)
         return next((face for face in near if same_face(before, face)), None)
 
     def _find_in_square(
-        self, picture: np.ndarray, square: np.ndarray, side: int, score: float = DETECTOR_SCORE
+        self,
+        picture: np.ndarray,
+        square: np.ndarray,
+        side: int,
+        score: float = DETECTOR_SCORE,
+        cut: Callable[[np.ndarray, np.ndarray, int], np.ndarray] = warp,
     ) -> list[Face]:
         """The faces in a square of `side` px (see `crops.to_square`), in the pixels of the picture."""
         back = cv2.invertAffineTransform(square)
-        return [each.moved(back) for each in self.find(warp(picture, square, side), side, score)]
+        return [each.moved(back) for each in self.find(cut(picture, square, side), side, score)]
 
 
 @lru_cache(maxsize=16)
