@@ -645,7 +645,6 @@ def test_a_file_is_read(tmp_path):
     path = tmp_path / "me.png"
     path.write_bytes(saved(FACE, "PNG"))
     assert np.array_equal(read_file(path), PHOTO)
-    assert np.array_equal(read_file(str(path)), PHOTO)
 
 
 def sparse(path: Path) -> None:
@@ -698,9 +697,9 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
 
 def test_impossible_path_is_reported():
     with pytest.raises(UnreadablePicture, match="cannot be read: embedded null byte"):
-        read_file("me\0.jpg")
+        read_file(Path("me\0.jpg"))
     with pytest.raises(UnreadablePicture, match="name too long"):
-        read_file("x" * 5000)
+        read_file(Path("x" * 5000))
 
 
 @pytest.mark.parametrize(("shape", "expected"), [((300, 150), (56, 112)), ((40, 40), (40, 40))])

@@ -74,7 +74,7 @@ def _live_model(settings: Settings) -> str:
             commit = hub.resolve(source, token)
         except VibeCheckError as error:
             raise VibeCheckError(f"{error} Meanwhile the embedded model runs.") from error
-        what = f"{commit.size / 1e6:.0f} MB, commit {commit.sha[:12]}"
+        what = f"{commit.size / 1e6:.0f} MB, commit {commit.model.revision:.12}"
         return f"{source} can be fetched ({what}): the app does it when it starts."
     if provisional and not isinstance(source, Embedded):
         return f"{source} becomes the first champion when the app starts."

@@ -55,16 +55,10 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One commit of a model on the Hub, and those of its files that are needed."""
+    """One commit of a model on the Hub: the model, pinned to it, and those of its files that are needed."""
 
-    repo: str
-    sha: str
+    model: HubModel
     files: tuple[HubFile, ...]
-
-    @property
-    def model(self) -> HubModel:
-        """The model, pinned to this commit."""
-        return HubModel(self.repo, self.sha)
 
     @property
     def size(self) -> int:
@@ -95,8 +89,8 @@ def resolve(model: HubModel, token: str | None) -> Commit:
         HubFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else file.blob_id or "")
         for file in (found[name] for name in (*NEEDED, *ALSO, *weights) if name in found)
     )
-    commit = Commit(model.repo, info.sha or "", files)
-    if not re.fullmatch(r"[0-9a-f]{40}", commit.sha):
+    commit = Commit(HubModel(model.repo, info.sha), files)
+    if commit.model.version is None:
         raise ModelError(f"{model}: the Hub named no commit. Check {ENDPOINT} if it is set.")
     if commit.size > LARGEST:
         raise ModelError(f"{model} has {commit.size / 1e9:.1f} GB; at most 1.5 GB are accepted.")
@@ -120,9 +114,9 @@ def fetch(
             label_mapping(folder)
         with _hub_errors(commit.model):
             hf_hub_download(
-                commit.repo,
+                commit.model.repo,
                 file.name,
-                revision=commit.sha,
+                revision=commit.model.revision,
                 local_dir=folder,
                 token=token or None,
                 etag_timeout=TIMEOUT,
@@ -167,7 +161,7 @@ def _verify(path: Path, file: HubFile, commit: Commit) -> None:
     if digest.hexdigest() != file.digest:
         path.unlink()
         raise ModelError(
-            f"{file.name} of {commit.repo} arrived damaged: its checksum is not the one the Hub gives. "
+            f"{file.name} of {commit.model.repo} arrived damaged: its checksum is not the one the Hub gives. "
             "Try again."
         )
 

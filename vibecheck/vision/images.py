@@ -112,14 +112,13 @@ def thumbnail(picture: np.ndarray, side: int) -> bytes:
     return encode_jpeg(np.asarray(small), quality=80)
 
 
-def read_file(path: str | Path) -> np.ndarray:
+def read_file(path: Path) -> np.ndarray:
     """The picture in the file at `path`, as `decode` gives it. Raises PictureError naming the path."""
     return decode(read_bytes(path), name=str(path))
 
 
-def read_bytes(path: str | Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """The file at `path`, if it is one that could be a picture. Raises PictureError naming the path."""
-    path = Path(path)
     try:
         if path.is_dir():
             raise UnreadablePicture(f"{path} is a folder. Name a picture in it.")
