@@ -42,8 +42,8 @@ You choose on Home: *nothing but numbers*, *my face crop too*, or *nothing at al
             """
 - Place and date in a photo's metadata are dropped when it is read.
 - The numbers include how sharp, large and turned the face was, and where its eyes, nose and mouth were.
-- If you correct a mood whose picture was not kept, you are asked once whether the crop may be kept. Until you
-  answer it stays in memory, for ten minutes at most.
+- If you correct a mood whose picture was not kept, you are asked once whether the crop may be kept. Without a
+  yes it is only in memory, and only while the page is open.
 - Your answers are kept with the numbers. Some vibe checks, drawn at random, ask whether they were right: the
   accuracy is measured by these answers.
 - The player is Spotify's: what you play there is between you and Spotify.

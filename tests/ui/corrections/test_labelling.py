@@ -15,8 +15,7 @@ from vibecheck.access.roles import Role
 from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.records.values import CANT_TELL
 from vibecheck.ui.corrections.labelling_session import NOT_FOUND, PAGE
-from vibecheck.ui.home import keep_later
-from vibecheck.ui.home.keep_later import Crop, HeldCrop
+from vibecheck.ui.home.vibe_check import Result
 
 PAGE_FILE = "pages/1_Corrections.py"
 MINUTE = timedelta(minutes=1)
@@ -127,19 +126,18 @@ def test_last_label_of_a_page_leads_to_the_next_page(open_page, add, store):
     assert page.button(key="newer").click().run().button(key="newer").disabled
 
 
-def test_correction_offers_to_keep_the_face_crop_still_in_memory(open_page, add, store, monkeypatch):
-    held = HeldCrop()
-    monkeypatch.setattr(keep_later, "held", lambda: held)
+def test_correction_offers_to_keep_the_face_crop_still_in_memory(open_page, add, store):
     made = add(kept=False)
     add(kept=False, minutes=-1)
-    held.hold(Crop(made.id, face()))
-    page = press(open_page(PAGE_FILE), "Enter")
+    page = open_page(PAGE_FILE)
+    page.session_state["result"] = Result(made.mood, made, recorded=True, face=face())
+    page = press(page, "Enter")
     assert "Keep this face crop" not in text(page), "it was right"
     page = press(press(page, "undo"), "1")
     assert "Keep this face crop" in text(page) and store.picture(made.id) is None
     page = page.button(key="keep_it").click().run()
     assert store.picture(made.id) == face()
-    assert "Keep this face crop" not in text(page) and held.crop is None
+    assert "Keep this face crop" not in text(page) and "is kept. Thank you" in page.toast[0].value
 
 
 def test_undo_removes_only_labels_of_this_session_and_goes_back_to_them(open_page, add, store):

@@ -1,39 +1,75 @@
-from tests.waiting import wait_for
-from vibecheck.ui.home import keep_later
-from vibecheck.ui.home.keep_later import Crop, HeldCrop
+"""When a visitor is asked whether the face crop of a corrected vibe check may be kept."""
 
-CROP, OTHER = Crop("0" * 32, b"a face"), Crop("1" * 32, b"another")
+from dataclasses import replace
+from datetime import UTC, datetime
 
+import pytest
+from streamlit.testing.v1 import AppTest
 
-def test_crop_is_held_until_it_is_released():
-    held = HeldCrop()
-    assert held.crop is None
-    held.hold(CROP)
-    assert held.crop == CROP
-    held.drop()
-    assert held.crop is None
-    held.drop()
+from tests.records.examples import a_prediction
+from tests.ui.conftest import COOKIE, ME
+from tests.ui.examples import face
+from vibecheck.access.roles import Role
+from vibecheck.records.labels.keep_question import KeepAnswers, keep_answers
+from vibecheck.ui.access import gate
+from vibecheck.ui.home.vibe_check import Result
 
-
-def test_only_the_newest_crop_is_held():
-    held = HeldCrop()
-    held.hold(CROP)
-    held.hold(OTHER)
-    assert held.crop == OTHER
-    held.drop()
+MADE = a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC))
+WRONG = Result("happy", MADE, said="sad", recorded=True, face=face())
 
 
-def test_held_crop_expires(monkeypatch):
-    monkeypatch.setattr(keep_later, "SECONDS", 0.05)
-    held = HeldCrop()
-    held.hold(CROP)
-    wait_for(lambda: held.crop is None)
+def question() -> None:
+    from vibecheck.ui.home import keep_later
+
+    keep_later.ask()
 
 
-def test_expiry_of_an_older_crop_does_not_release_the_newer_one():
-    held = HeldCrop()
-    held.hold(CROP)
-    held.hold(OTHER)
-    held._expire(CROP)  # its timer had already fired
-    assert held.crop == OTHER
-    held.drop()
+@pytest.fixture
+def asked_about(store, monkeypatch):
+    """The question about a result."""
+    monkeypatch.setattr(gate, "role", lambda: Role.VISITOR)
+    store.add(MADE, None)
+
+    def show(result: Result | None) -> AppTest:
+        page = AppTest.from_function(question, default_timeout=60)
+        page.session_state["visitor"], page.session_state["result"] = COOKIE, result
+        page.run()
+        assert not page.exception
+        return page
+
+    return show
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        None,
+        Result("sad"),
+        replace(WRONG, said=""),
+        replace(WRONG, said="happy"),
+        replace(WRONG, recorded=False),
+        replace(WRONG, face=b""),
+        replace(WRONG, problem="The disk is nearly full."),
+        replace(WRONG, prediction=replace(MADE, picture_kept=True)),
+    ],
+    ids=["none", "picked", "no answer", "right", "not recorded", "no crop", "no room", "kept"],
+)
+def test_nothing_is_asked_unless_a_recorded_mood_was_wrong_and_its_crop_not_kept(asked_about, result):
+    assert not asked_about(result).button
+
+
+def test_yes_keeps_the_crop_and_no_keeps_nothing_and_each_is_asked_once(asked_about, store):
+    declined = asked_about(WRONG)
+    declined.button(key="keep_not").click().run()
+    assert not declined.button and not declined.run().button and store.picture(MADE.id) is None
+    agreed = asked_about(WRONG)
+    agreed.button(key="keep_it").click().run()
+    assert not agreed.button and store.picture(MADE.id) == WRONG.face
+    assert keep_answers(store.notes) == KeepAnswers(asked=2, agreed=1)
+
+
+def test_crop_that_cannot_be_kept_is_reported_and_asked_about_again(asked_about, store):
+    page = asked_about(WRONG)
+    store.forget([MADE.id], MADE.made_at)
+    page.button(key="keep_it").click().run()
+    assert "There is no prediction" in page.warning[0].value and page.button(key="keep_it")

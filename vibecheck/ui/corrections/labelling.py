@@ -1,12 +1,11 @@
 """The corrections page: views, and one picture to label."""
 
-from contextlib import suppress
 from typing import Literal
 
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, EMOTIONS
-from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.errors import RecordsError
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.pages import Filters
 from vibecheck.records.values import CANT_TELL, QUEUES, Cursor, Feedback, Prediction
@@ -57,7 +56,7 @@ def desk() -> None:
                 _nothing(view, filters)
             else:
                 _to_label(view, shown)
-                _ask_to_keep()
+                keep_later.ask()  # about this session's newest vibe check, whichever picture is shown
         thumbnails.around(view, shown)
         if session.is_labeller():
             labellers.counts()
@@ -158,19 +157,6 @@ def _face(prediction: Prediction, blind: bool) -> None:
     else:
         says = "A face to label" if blind else f"A face that looks {BY_NAME[prediction.mood].adjective}"
     face_pictures.large(src, says)
-
-
-def _ask_to_keep() -> None:
-    """Ask whether the face crop of a vibe check that this session corrected may be kept.
-
-    It does not depend on the picture shown, since the page moves on after a label.
-    """
-    crop = keep_later.held().crop
-    if crop is None:
-        return
-    with suppress(UnknownPrediction):  # deleted meanwhile
-        found = session.look_up(crop.prediction_id)
-        keep_later.ask(found.prediction, found.label.label if found.label else None)
 
 
 def _facts(current: LabelledPrediction, blind: bool) -> str:

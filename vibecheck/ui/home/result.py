@@ -133,7 +133,7 @@ def _question(result: Result) -> None:
         st.warning(problem, icon="⚠️")
     elif result.said:
         theme.quiet(f"Noted: {BY_NAME[result.said].adjective}. Thank you. Press another answer to change it.")
-    keep_later.ask(prediction, result.said)
+    keep_later.ask()
 
 
 def _answers(prediction: Prediction, said: str, opened: str) -> None:

@@ -17,8 +17,7 @@ from vibecheck.music.recommender import Mode, Suggestion, why
 from vibecheck.music.spotify import Playlist
 from vibecheck.records.labels.pages import Filters
 from vibecheck.records.values import Feedback, Prediction
-from vibecheck.ui.home import consent, keep_later
-from vibecheck.ui.home.keep_later import Crop
+from vibecheck.ui.home import consent
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.visitor import visitor
@@ -122,7 +121,6 @@ def check_moment(moment: Moment | None) -> None:
 
 def pick(mood: str) -> None:
     """Show the music of a mood that the visitor picked; nothing is read, predicted or recorded."""
-    keep_later.held().drop()
     _show(Result(mood))
 
 
@@ -139,7 +137,6 @@ def _checked(moment: Moment | None, source: str) -> Result:
         now=datetime.now(UTC),
         audit_share=app.settings().audit_share,
     )
-    keep_later.held().drop()  # of the previous result
     crop, face_in_crop = best.kept()
     face = encode_jpeg(crop)
     unrecorded = Result(prediction.mood, prediction, hints=best.hints, faces=len(best.faces), face=face)
@@ -164,8 +161,6 @@ def _checked(moment: Moment | None, source: str) -> Result:
     shadow.submit(prediction.id, crop, face_in_crop)
     if keep == "face" and not prediction.picture_kept:
         unrecorded = replace(unrecorded, problem=check.NO_ROOM)
-    elif not prediction.picture_kept:
-        keep_later.held().hold(Crop(prediction.id, face))
     return replace(unrecorded, prediction=prediction, recorded=True)
 
 

@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from vibecheck.errors import RecordsError
-from vibecheck.ui.home import keep_later
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.visitor import RENEW_COOKIE, replace_visitor, visitor
 
 # What a session remembers of its vibe checks.
-REMEMBERED = ("result", "result_open", "playing", "note", "kept_later", "corrections", "thumbnails")
+REMEMBERED = ("result", "result_open", "playing", "note", "keep_answered", "corrections", "thumbnails")
 
 
 def delete_my_data() -> None:
@@ -27,7 +26,6 @@ def follow_deletion() -> None:
     """Forget what this session remembers, if its visitor has deleted their data in any tab."""
     now = visitor()
     if st.session_state.setdefault("remembered_of", now) != now:
-        keep_later.held().drop()
         for key in REMEMBERED:
             st.session_state.pop(key, None)
         st.session_state.remembered_of = now
