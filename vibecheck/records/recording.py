@@ -64,9 +64,8 @@ def keep_picture(
         undo.callback(_discard, pictures, before.id)
         with writing(engine) as connection:
             kept = replace(prediction_of(lookup.row_of(connection, before.id, lock=True)), picture_kept=True)
-            connection.execute(
-                update(predictions).where(predictions.c.id == before.id).values(picture_kept=True)
-            )
+            mine = update(predictions).where(predictions.c.id == before.id)
+            connection.execute(mine.values(picture_kept=True))
             messages.enqueue(connection, PictureKept(kept, now))
         undo.pop_all()
     return kept

@@ -36,9 +36,8 @@ class Notes:
         If several processes do so at once, each sees the result of the one before. None changes nothing.
         """
         with writing(self._engine) as connection:
-            row = connection.execute(
-                select(notes).where(notes.c.subject == subject).with_for_update()
-            ).one_or_none()
+            query = select(notes).where(notes.c.subject == subject).with_for_update()
+            row = connection.execute(query).one_or_none()
             now = database_now(connection)
             content = change(None if row is None else _note(row, now))
             if content is None:

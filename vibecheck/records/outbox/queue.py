@@ -93,24 +93,11 @@ class Outbox:
             return []
         with writing(self._engine) as connection:
             now = self._clock(connection)
-            query = (
-                select(outbox)
-                .where(_claimable(now, kinds, but))
-                .order_by(outbox.c.id)
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
-            rows = connection.execute(query).all()
-            if rows:
-                connection.execute(
-                    update(outbox)
-                    .where(outbox.c.id.in_([row.id for row in rows]))
-                    .values(
-                        claimed_by=self._sender,
-                        claimed_until=now + self.lease,
-                        attempts=outbox.c.attempts + 1,
-                    )
-                )
+            query = select(outbox).where(_claimable(now, kinds, but)).order_by(outbox.c.id).limit(limit)
+            rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+            claim = update(outbox).where(outbox.c.id.in_([row.id for row in rows]))
+            until, attempts = now + self.lease, outbox.c.attempts + 1
+            connection.execute(claim.values(claimed_by=self._sender, claimed_until=until, attempts=attempts))
         return [Claimed(row.id, row.kind, row.prediction_id, row.payload, row.attempts + 1) for row in rows]
 
     def renew(self, rows: Iterable[Claimed]) -> set[int]:
@@ -165,15 +152,12 @@ class Outbox:
 
     def retry_all(self) -> int:
         """Makes all rows that are set aside or paused due now; returns how many were set aside."""
-        paused = outbox.c.kind.not_in(TASKS), outbox.c.attempts > 0
+        aside = update(outbox).where(outbox.c.set_aside_at.is_not(None))
+        paused = update(outbox).where(outbox.c.kind.not_in(TASKS), outbox.c.attempts > 0)
         with writing(self._engine) as connection:
-            aside = connection.execute(
-                update(outbox)
-                .where(outbox.c.set_aside_at.is_not(None))
-                .values(set_aside_at=None, next_attempt_at=None)
-            )
-            connection.execute(update(outbox).where(*paused).values(next_attempt_at=None))
-            return aside.rowcount
+            count = connection.execute(aside.values(set_aside_at=None, next_attempt_at=None)).rowcount
+            connection.execute(paused.values(next_attempt_at=None))
+        return count
 
     def schedule(self, kind: str, subject: str, payload: dict[str, Any]) -> None:
         """Adds a task that is due now; see the function `schedule`."""
@@ -231,9 +215,8 @@ def withdraw(connection: Connection, prediction_ids: Collection[str]) -> None:
 
     Those stay, so that the deletion message, which is added after them, is also sent after them.
     """
-    connection.execute(
-        delete(outbox).where(outbox.c.prediction_id.in_(prediction_ids), outbox.c.claimed_by.is_(None))
-    )
+    theirs = outbox.c.prediction_id.in_(prediction_ids), outbox.c.claimed_by.is_(None)
+    connection.execute(delete(outbox).where(*theirs))
 
 
 def schedule(
