@@ -423,13 +423,17 @@ def test_if_another_camera_does_not_start_the_page_says_so_and_the_video_continu
     start(page)
     cameras, first, other = menu_of_cameras(page)
     frame(page).evaluate("window.failure = 'NotReadableError'")
+    cameras.focus()
     cameras.select_option(other)
     is_said(page, "unchanged")
+    expect(cameras).to_be_hidden()  # on a phone the menu would cover the message
+    expect(stage_of(page).get_by_role("button", name="Camera settings")).to_be_focused()
     expect(cameras).to_have_value(first)
     used = "document.querySelector('video').srcObject.getVideoTracks()[0]"
     assert frame(page).evaluate(f"{used}.readyState") == "live"
     page.clock.run_for(8000)
     expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+    menu_of_cameras(page)
     cameras.select_option(other)
     is_said(page, "unchanged")
     stage_of(page).get_by_role("button", name="Stop the camera").click()
@@ -442,9 +446,9 @@ def test_if_another_camera_fails_twice_the_second_message_stays_as_long_as_the_f
     page = visit("websocket", sockets=[])
     page.clock.install()
     start(page)
-    cameras, _, other = menu_of_cameras(page)
     frame(page).evaluate("window.failure = 'NotReadableError'")
     for requests in (2, 3):
+        cameras, _, other = menu_of_cameras(page)
         cameras.select_option(other)
         frame(page).wait_for_function(f"asked.length === {requests}")
         is_said(page, "unchanged")

@@ -79,8 +79,10 @@ function makeView(sentences, noCamera, css) {
     asks = now;
     paint();
   };
-  // Shows for a while what has not stopped the video.
+  // Shows for a while what has not stopped the video. On a phone there is no room for the menu beside it.
   const notify = (kind) => {
+    if (menu.contains(document.activeElement)) settings.focus();
+    toggleMenu(false);
     setTrouble(kind);
     clearing = setTimeout(setTrouble, NOTICE, "");
   };
