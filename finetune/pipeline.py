@@ -152,6 +152,7 @@ def _start(
             "epochs": sum(recipe.stages.values()),
             "device": device,
             "base": base.version,
+            "out": str(out),
         }
     )
     return base, before, collected

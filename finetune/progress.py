@@ -49,7 +49,7 @@ class Terminal:
             case "started":
                 self._say(
                     f"Training {event['base']} on {event['device']}, at most {event['epochs']} epochs. "
-                    "Ctrl+C stops it; the same command with the same --out resumes it."
+                    f"Ctrl+C stops it; the same command with --out {event['out']} resumes it."
                 )
             case "blend" if event["chosen"]:
                 self._say(f"The new weights are mixed in at {event['mix']:.0%}.")

@@ -91,6 +91,7 @@ def test_run_prints_its_progress_as_events(ran):
     assert collected["train"] + collected["validation"] + collected["held_out"] == 84
     assert collected["unit"] == "visitor" and collected["judging"] == collected["held_out"] > 0
     assert events[1]["stages"] == ["head", "all"] and events[1]["base"] == "small-1"
+    assert events[1]["out"] == events[-1]["out"]
     epochs = [event for event in events if event["event"] == "epoch"]
     assert [event["epoch"] for event in epochs if event["stage"] == "all"] == [1]
     assert all(0 <= event["done"] <= 1 and event["minutes_left"] >= 0 for event in epochs)
