@@ -88,7 +88,7 @@ class CometUnavailable(CometError):
 
 
 class CometRefuses(CometError):
-    """Comet refuses these settings or this plan: nothing is sent until somebody changes them."""
+    """Comet refuses these settings or this plan: nothing is sent until one of them changes."""
 
 
 class CometRejected(CometError):

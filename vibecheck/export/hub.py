@@ -39,9 +39,8 @@ ALSO = ("model.safetensors.index.json", "README.md", "vibecheck.json")
 ENDPOINT = "HF_ENDPOINT"
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-CHUNK = 1 << 20
 # An interruption loses up to one chunk, and progress is reported per chunk: the default is 10 MB.
-constants.DOWNLOAD_CHUNK_SIZE = CHUNK
+constants.DOWNLOAD_CHUNK_SIZE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +155,7 @@ def _verify(path: Path, file: HubFile, commit: Commit) -> None:
     plain = len(file.digest) == 64
     digest = hashlib.sha256() if plain else hashlib.sha1(b"blob %d\0" % path.stat().st_size)
     with path.open("rb") as content:
-        while chunk := content.read(CHUNK):
-            digest.update(chunk)
+        hashlib.file_digest(content, lambda: digest)
     if digest.hexdigest() != file.digest:
         path.unlink()
         raise ModelError(

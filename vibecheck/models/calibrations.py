@@ -83,7 +83,7 @@ class Calibrations:
             learned = learn(audited, today)
         else:
             since = _day(in_use.from_when)
-            # Where the clock was set back meanwhile, nobody knows which audits came after it.
+            # If the clock was set back, it is unknown which audits came later.
             learned = learn(audited, today, in_use.scaling, since if since <= today else -math.inf)
         return None if learned is None else self._take_over(version, learned, in_use)
 

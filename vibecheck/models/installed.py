@@ -120,7 +120,7 @@ class InstalledModels:
 
 
 def checksum(path: Path) -> str | None:
-    """The SHA-256 of a file in hexadecimal, or None where it cannot be read."""
+    """The SHA-256 of a file in hexadecimal, or None if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -177,7 +177,7 @@ class Registry:
         """How many challengers were judged against this champion, up to and with this version.
 
         A version that was judged before keeps its number, so looking again costs nothing. The embedded model,
-        which is compared with every champion, has the threshold of a first one and takes nobody's number.
+        which is compared with every champion, has the threshold of a first one and uses up no number.
         """
         tried = {}
         for each in self.versions():
@@ -231,7 +231,7 @@ class Registry:
             return registry_rows.promoted(connection, Promotion(version, before, kind, why.strip(), now))
 
     def champion_is_provisional(self) -> bool:
-        """Whether the champion is provisional: an embedded model that nobody decided on."""
+        """Whether the champion is provisional: an embedded model chosen by default."""
         with reading(self._engine) as connection:
             return registry_rows.champion_is_provisional(connection)
 

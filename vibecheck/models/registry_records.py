@@ -85,7 +85,7 @@ def merge(connection: Connection, found: Sequence[VersionRecord], told: Collecti
     mine = set(registry_rows.promotions_of(connection))
     undecided = all(each.kind == "first" for each in mine)
     if undecided and told:
-        # Nobody decided on the first model of a new disk.
+        # The first model of a new disk was chosen by default.
         connection.execute(delete(promotions))
         mine = set()
     if missing := [each for each in history if each not in mine]:

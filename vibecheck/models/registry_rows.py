@@ -35,7 +35,7 @@ _VERSIONS = (
 
 @contextmanager
 def changing(engine: Engine) -> Iterator[Connection]:
-    """A writing transaction during which nobody else moves aliases; on SQLite, `writing` sees to that."""
+    """A writing transaction that locks the aliases; on SQLite, every writing transaction does."""
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
@@ -146,7 +146,7 @@ def note(connection: Connection, version: str, metrics: Mapping[str, Any]) -> No
 
 
 def champion_is_provisional(connection: Connection) -> bool:
-    """Whether the champion is an embedded model that nobody decided on, or there is none yet."""
+    """Whether the champion is an embedded model chosen by default, or there is none yet."""
     champion = model_aliases.c.version == registered_models.c.version, model_aliases.c.alias == CHAMPION
     source = connection.execute(select(registered_models.c.source).where(*champion)).scalar_one_or_none()
     if source is None:

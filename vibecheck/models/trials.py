@@ -133,7 +133,7 @@ def settle(
             if trial.verdict.proved and promote and trial.version not in before:
                 log.info("%s is promoted: %s", trial.version, trial.verdict.reason)
                 return registry.promote(trial.version, f"{trial.verdict.reason} {BY_ITSELF}", now)
-    except ModelError as error:  # somebody else decided meanwhile
+    except ModelError as error:  # another process decided first
         log.info("Nothing was decided: %s", error)
     return None
 

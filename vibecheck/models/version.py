@@ -10,7 +10,7 @@ from vibecheck.records.values import Promotion, as_utc
 
 # The aliases of the version that runs, the one that waits for its proof, and the one that ran before.
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-# Among a version's metrics: when somebody discarded it.
+# The metric that holds the time at which a version was discarded.
 DISCARDED = "discarded_at"
 
 
@@ -39,7 +39,7 @@ class Version:
 
     @property
     def discarded_at(self) -> datetime | None:
-        """When somebody discarded it; None if nobody did, or no time is noted: metrics may be anybody's."""
+        """When it was discarded; None if it was not, or if the metric, which others may write, is no time."""
         written = self.metrics.get(DISCARDED)
         try:
             return as_utc(datetime.fromisoformat(written)) if isinstance(written, str) else None

@@ -69,7 +69,7 @@ class Analyser:
                     return
                 self._work = False
                 streams = tuple(self._streams)
-            # One frame of each per round: nobody waits for longer than one reading of each of the others.
+            # One frame of each per round: a visitor waits for at most one reading of each of the others.
             for stream in streams:
                 if frame := stream.next_frame():
                     self._read(stream, frame)

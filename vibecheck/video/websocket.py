@@ -53,7 +53,7 @@ class Tickets:
         self._tickets: dict[bytes, tuple[Stream, str]] = {}
 
     def issue(self, stream: Stream, visitor: str) -> str:
-        """Make a ticket to this stream for this visitor, or for anybody (""). It replaces the last one."""
+        """Issue a ticket to this stream for this visitor, or for any (""). It replaces the last one."""
         self.withdraw(stream)
         ticket = secrets.token_urlsafe(24)
         with self._lock:
