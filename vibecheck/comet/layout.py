@@ -59,8 +59,10 @@ _TIMES = ("made_at", "given_at", "suggested_at", "drawn_at")
 
 def experiment_key(deployment: str, place: Place) -> str:
     """The key of a place's experiment: the same for every copy and every start of a deployment."""
+    # Comet takes 32 to 50 letters and digits. A hash: deployments whose names differ only in other characters
+    # must not collide.
     name = place if isinstance(place, str) else f"{place:%Y%m%d}"
-    return f"{_deployment_part(deployment)}{name}"
+    return f"vibecheck{hashlib.sha256(deployment.encode()).hexdigest()[:24]}{name}"
 
 
 def place_of_model(version: str) -> Place:
@@ -163,12 +165,6 @@ def readings_from(metadata: Mapping[str, Any], prediction_id: str) -> tuple[Shad
     read = _ADAPTERS[ShadowReading].validate_python
     made = [read({**each, "prediction_id": prediction_id}) for each in found]
     return tuple({each.version: each for each in made}.values())
-
-
-def _deployment_part(deployment: str) -> str:
-    # Comet takes 32 to 50 letters and digits as the key of an experiment. A hash: names that differ only in
-    # characters that it does not allow must not collide.
-    return "vibecheck" + hashlib.sha256(deployment.encode()).hexdigest()[:24]
 
 
 def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
