@@ -159,14 +159,15 @@ def _start(
 
 
 def device_of(wanted: str) -> str:
-    """The device to train on: an accelerator if there is one, unless another device is requested."""
+    """The device to train on; "auto": an accelerator if there is one. Raises VibeCheckError without it."""
     import torch
 
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(device for device, available in there.items() if available)
+    if not there[wanted]:
+        raise VibeCheckError(f"This machine has no {wanted} device: leave out --device, or use --device cpu.")
+    return wanted
 
 
 def _inputs(

@@ -26,6 +26,7 @@ from tests.whole.test_numbers_only import visit
 from vibecheck.comet.model_sender import send_all
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.emotions import NAMES
+from vibecheck.errors import VibeCheckError
 from vibecheck.models import trials
 from vibecheck.models.installed import InstalledModels
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
@@ -235,6 +236,16 @@ def test_invalid_arguments_are_reported_in_one_sentence(tmp_path, arguments, sen
     status, events, _ = finetune(Settings(data=tmp_path / "data"), *arguments)
     assert status == 1
     assert events[-1]["event"] == "failed" and sentence in events[-1]["error"]
+
+
+def test_device_that_the_machine_lacks_is_refused(monkeypatch):
+    from finetune import pipeline
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert pipeline.device_of("auto") == pipeline.device_of("cpu") == "cpu"
+    with pytest.raises(VibeCheckError, match="has no cuda device: leave out --device"):
+        pipeline.device_of("cuda")
 
 
 @pytest.mark.parametrize(
