@@ -64,7 +64,7 @@ def on_accuracy(found: Accuracy, period: str) -> Answer:
         so_far = "No audit has been answered yet."
         if audited.n:
             so_far = f"{audited.k} of {audited.n} right so far."
-        later = f"The accuracy is shown from {ENOUGH} answers on."
+        later = f"Accuracy is shown once there are {ENOUGH} answers."
         more = f"{found.missing} more answer{'s' * (found.missing != 1)}"
         return Answer(question, more, "", f"{so_far} {later}")
     return Answer(question, f"{audited.value:.0%}", interval(audited), f"{audits}{_change(found, period)}")
@@ -156,7 +156,7 @@ def on_learned(learned: Sequence[LearnedCalibration], audits: int) -> str:
     """Whether the model in use is calibrated on its own audits; `audits` is their number."""
     if not learned:
         if audits < FEWEST:
-            return f"From {FEWEST} audits of this model on, it is calibrated on them: {audits} so far."
+            return f"Calibration on audits starts when this model has {FEWEST} of them: {audits} so far."
         return "Calibrated as shipped: nothing learned from its audits predicted later ones clearly better."
     now = learned[0]
     since = written(now.from_when)

@@ -197,7 +197,7 @@ def test_overconfidence_and_the_learned_correction_are_described(store):
     ids = answered(store, 20, "happy", **shares("happy", 0.82))
     words = said(page())
     assert "It says 82% and is right in 50% (35–65%)." in words
-    assert "From 50 audits of this model on, it is calibrated on them: 40 so far." in words
+    assert "Calibration on audits starts when this model has 50 of them: 40 so far." in words
     new = LearnedCalibration(
         2.5, NO_BIAS, 60, 50, 1.9, 1.4, 0.31, 0.06, id="c" * 32, version="embedded-3", from_when=NOW
     )
