@@ -1,4 +1,4 @@
-"""Parts of the dashboard as HTML, for the page and for the report. Text from the records is escaped."""
+"""Parts of the dashboard as HTML, for the page and for reports. Text from the records is escaped."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
