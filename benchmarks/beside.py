@@ -43,7 +43,7 @@ def training() -> Iterator[None]:
     command = [sys.executable, "-c", TRAINING, str(EMBEDDED)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        resources.give_way(process.pid)
+        resources.lower_priority(process.pid)
         try:
             yield
         finally:

@@ -1,6 +1,6 @@
 """A trained model → compiled, registered as challenger, judged, perhaps promoted.
 
-The training is written down before (`keep`), so whatever fails here can be repeated:
+The training is saved first (`keep`), so whatever fails here can be repeated:
 `python -m finetune --register FOLDER`.
 """
 
@@ -57,7 +57,7 @@ class Trained:
 
     @property
     def from_records(self) -> bool:
-        """Whether every picture belongs to a prediction, unless that was deleted since."""
+        """Whether every picture belongs to a prediction, which may have been deleted since."""
         return self.source in RECORDED
 
 

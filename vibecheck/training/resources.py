@@ -60,7 +60,7 @@ def runs(pid: int | None, job_id: str) -> bool:
         return False
 
 
-def give_way(pid: int) -> None:
+def lower_priority(pid: int) -> None:
     """Give a process the lowest CPU and disk priority, as far as the system supports it."""
     with contextlib.suppress(psutil.Error, OSError, ValueError):
         psutil.Process(pid).nice(19 if os.name == "posix" else psutil.IDLE_PRIORITY_CLASS)

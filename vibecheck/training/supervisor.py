@@ -63,7 +63,7 @@ class Supervisor:
                 process = child.start_detached(command, environment, subprocess.PIPE, errors)
             except OSError as error:
                 return self._end(FAILED, f"The training command cannot be started: {error.strerror}.")
-        resources.give_way(process.pid)
+        resources.lower_priority(process.pid)
         write_json(self._folder.path / "child.json", {"pid": process.pid})
         listening = threading.Thread(target=self._listen, args=[process.stdout], daemon=True)
         listening.start()
@@ -175,7 +175,10 @@ def main(path: str, *command: str) -> int:
         os.nice(5)
     table = RunsTable(open_database(Settings.load().records_url))
     runner = Supervisor(folder, table)
-    signal.signal(signal.SIGTERM, lambda *_: runner.stop("The machine, or somebody on it, ended it."))
+    signal.signal(
+        signal.SIGTERM,
+        lambda *_: runner.stop("It was ended from outside, perhaps by a restart of the machine."),
+    )
     table.renew(folder.id, os.getpid())
     state = runner.run(list(command), dict(os.environ))
     return {FINISHED: 0, CANCELLED: CANCELLED_STATUS}.get(state, 1)
