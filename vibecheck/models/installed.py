@@ -66,12 +66,9 @@ class InstalledModels:
 
     def source_folder(self, version: str) -> Path | None:
         """The version's folder, if everything that `model.onnx` is built from is in it, undamaged."""
-        report = _read_report(self.folder(version))
-        if report is None:
-            return None
-        names = tuple(name for name in report["files"] if name != RUN_FILES[0])
-        there = self.find(version, names)
-        return there.folder if there else None
+        there = self.find(version, ())
+        sources = tuple(there.report["files"].keys() - {RUN_FILES[0]}) if there else ()
+        return there.folder if there and self.find(version, sources) else None
 
     def versions(self) -> list[str]:
         """The versions with a folder here, damaged or not."""
