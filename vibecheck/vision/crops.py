@@ -135,7 +135,7 @@ def quick_warp(picture: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray
 
 
 def _multiple(matrix: np.ndarray, side: int) -> int:
-    """The whole factor by which `matrix` shrinks a picture to `side` px, rounded up from 0.25."""
+    """The factor by which `matrix` shrinks a picture, as a whole number: rounded up beyond a quarter."""
     shrink = 1 / math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     return max(1, min(math.ceil(shrink - 0.25), 4096 // side))
 
