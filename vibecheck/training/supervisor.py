@@ -175,10 +175,7 @@ def main(path: str, *command: str) -> int:
         os.nice(5)
     table = RunsTable(open_database(Settings.load().records_url))
     runner = Supervisor(folder, table)
-    signal.signal(
-        signal.SIGTERM,
-        lambda *_: runner.stop("It was ended from outside, perhaps by a restart of the machine."),
-    )
+    signal.signal(signal.SIGTERM, lambda *_: runner.stop("It was ended by a signal, perhaps at a restart."))
     table.renew(folder.id, os.getpid())
     state = runner.run(list(command), dict(os.environ))
     return {FINISHED: 0, CANCELLED: CANCELLED_STATUS}.get(state, 1)
