@@ -14,7 +14,8 @@ PAGE = """<!doctype html><body>
 <button data-testid="stPopoverButton" aria-expanded="false">Change</button>
 <script type="module">
 import improve from "/dialogs.js";
-improve({data: {words: {"Connection error": "VibeCheck is not responding"}}});
+window.improve = () => improve({data: {words: {"Connection error": "VibeCheck is not responding"}}});
+window.improve();
 document.querySelector("button").onclick = ({target}) => {
   target.setAttribute("aria-expanded", "true");
   document.body.insertAdjacentHTML("beforeend",
@@ -56,6 +57,16 @@ def test_popover_opened_by_key_gets_the_focus_however_late_its_content_arrives(p
     expect(page.get_by_role("radio", name="Face")).to_be_focused()
     page.keyboard.press("Tab")
     page.evaluate("arrive('<button>Late</button>')")
+    page.clock.run_for(500)
+    expect(page.get_by_role("link", name="What exactly")).to_be_focused()
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_popover_gets_the_focus_though_another_component_keeps_the_key_to_itself(page, key):
+    page.evaluate("addEventListener('keydown', (event) => event.stopImmediatePropagation(), true)")
+    page.evaluate("() => { improve() }")  # as after the page has run again
+    page.get_by_role("button", name="Change").focus()
+    page.keyboard.press(key)
     page.clock.run_for(500)
     expect(page.get_by_role("link", name="What exactly")).to_be_focused()
 

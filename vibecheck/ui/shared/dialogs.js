@@ -24,10 +24,11 @@ function firstControl() {
 
 // Streamlit appends a popover to the end of the page and leaves the focus on its button; Escape returns there. The
 // content arrives piece by piece, so the focus is moved until the visitor presses another key or leaves the control.
-function enterPopover({ key, target }) {
-  const own = ++presses;
+function enterPopover({ detail, target }) {
+  const own = presses;
   const button = target.closest?.("[data-testid=stPopoverButton]");
-  if (!button || (key !== "Enter" && key !== " ") || button.getAttribute("aria-expanded") === "true") return;
+  // `detail` is the number of clicks of a pointer: 0 for a key.
+  if (!button || detail > 0 || button.getAttribute("aria-expanded") === "true") return;
   const until = performance.now() + OPENS;
   let focused = button;
   const enter = () => {
@@ -43,13 +44,19 @@ function enterPopover({ key, target }) {
   setTimeout(enter, 50);
 }
 
+function countPress() {
+  presses += 1;
+}
+
 export default function ({ data }) {
   stop();
   const watch = setInterval(replaceTexts, 300, data.words);
-  window.addEventListener("keydown", enterPopover, true);
+  window.addEventListener("keydown", countPress, true);
+  window.addEventListener("click", enterPopover, true);
   stop = () => {
     clearInterval(watch);
-    window.removeEventListener("keydown", enterPopover, true);
+    window.removeEventListener("keydown", countPress, true);
+    window.removeEventListener("click", enterPopover, true);
   };
   return stop;
 }
