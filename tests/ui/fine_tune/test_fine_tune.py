@@ -265,8 +265,12 @@ def test_proved_challenger_is_promoted_and_rolled_back_by_one_press_each(page, j
     assert "Proved better" in said(test) and "60 of 80 labels right" in said(test)
     button(test, "ft-promote").click().run()
     assert registry.aliases()[CHAMPION] == NEW and "Verdict" not in said(test)
-    button(test, "ft-rollback").click().run()
+    other_tab = page()
+    button(test, f"ft-rollback-{NEW}").click().run()
     assert registry.aliases()[CHAMPION] == CHAMP
+    button(other_tab, f"ft-rollback-{NEW}").click().run()
+    assert registry.aliases()[CHAMPION] == CHAMP, "the rollback is not rolled back"
+    assert f"The champion is now {CHAMP}, not {NEW}." in other_tab.toast[0].value
 
 
 def test_unproved_challenger_is_promoted_only_with_a_recorded_reason(page, jobs, registry):

@@ -25,12 +25,14 @@ def show(known: FineTuneState) -> None:
     with st.container(key="card-versions"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             theme.section("Versions", "newest first")
-            if known.previous:
+            if known.previous and known.champion:
+                champion = known.champion.version
                 st.button(
                     f"Roll back to {known.previous.version}",
                     icon=":material/undo:",
-                    key="ft-rollback",
+                    key=f"ft-rollback-{champion}",  # a second press never rolls back the rollback
                     on_click=once(comparisons.roll_back),
+                    args=["", champion],
                 )
         if not known.versions:
             theme.quiet("The first one is being registered.")
