@@ -13,6 +13,8 @@ from tests.ui.conftest import COOKIE, ME
 from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
 from vibecheck.emotions import EMOTIONS, NAMES
+from vibecheck.errors import RecordsError
+from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
 from vibecheck.ui.corrections.labelling_session import NOT_FOUND, PAGE
 from vibecheck.ui.home.vibe_check import Result
@@ -151,6 +153,42 @@ def test_undo_removes_only_labels_of_this_session_and_goes_back_to_them(open_pag
     assert store.feedback_of(first.id) == [before]
     (undo,) = [each for each in page.button if each.label == "Undo"]
     assert undo.disabled, "what was said elsewhere is not taken back here"
+
+
+def test_undo_that_fails_can_be_pressed_again(open_page, add, store, monkeypatch):
+    first, second = add(), add(minutes=-1)
+    page = press(press(open_page(PAGE_FILE), "1"), "2")
+    with monkeypatch.context() as outage:
+        outage.setattr(Store, "undo_label", refused)
+        page = press(page, "undo")
+    assert "cannot be reached" in text(page)
+    page = press(page, "undo")
+    assert [len(store.feedback_of(each.id)) for each in (first, second)] == [1, 0], "the last one, as asked"
+
+
+def refused(*_, **__):
+    raise RecordsError("The Postgres database vibecheck cannot be reached.")
+
+
+def test_undo_skips_a_vibe_check_that_was_deleted(open_page, add, store):
+    first, second = add(), add(minutes=-1)
+    page = press(press(open_page(PAGE_FILE), "1"), "2")
+    store.forget([second.id], NOON)
+    page = press(page, "undo")
+    assert "may be deleted" in text(page)
+    press(page, "undo")
+    assert store.feedback_of(first.id) == []
+
+
+def test_undo_keeps_a_label_that_was_only_repeated(open_page, add, store):
+    first, second = add(), add(minutes=-1)
+    before = store.label(second.id, "disgust", "volunteered", ME, NOON)
+    page = press(press(open_page(PAGE_FILE), "1"), "2")
+    assert store.feedback_of(second.id) == [before]
+    page = press(page, "undo")
+    assert store.feedback_of(second.id) == [before] and len(store.feedback_of(first.id)) == 1
+    press(page, "undo")
+    assert store.feedback_of(second.id) == [before] and store.feedback_of(first.id) == []
 
 
 def test_labeller_sees_all_vibe_checks_and_their_labels(open_page, add, store):

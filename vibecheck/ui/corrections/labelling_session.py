@@ -27,11 +27,15 @@ NOT_FOUND = "There is no vibe check with this id, or you may not see it."
 
 @dataclass(frozen=True, slots=True)
 class GivenLabel:
-    """A label that this session gave, so that Undo can return to where it was given."""
+    """A label that this session gave, so that Undo can return to where it was given.
+
+    `stored` is false if it only repeated this person's last label, which Undo leaves in place.
+    """
 
     prediction_id: str
     n: int
     view: str
+    stored: bool = field(default=True, compare=False)
 
 
 @dataclass(slots=True)
@@ -127,7 +131,7 @@ def label(view: str, prediction_id: str, then: str | Cursor | None, name: str) -
     In "mine" it counts as volunteered even if the vibe check is an audit: visitors who come here have seen
     the answer and chose to comment, and answers to audits must not depend on that.
     """
-    here = progress()
+    here, now = progress(), datetime.now(UTC)
     here.note = ""
     if here.drawn not in (None, prediction_id):
         # A button of the previous picture, not yet removed by a slow browser: one key press reached both it
@@ -137,12 +141,12 @@ def label(view: str, prediction_id: str, then: str | Cursor | None, name: str) -
         look_up(prediction_id)  # raises unless this session may see it
         source = "volunteered" if view == "mine" else "labeller"
         queue = view if view in QUEUES else None
-        given = app.store().label(prediction_id, name, source, visitor(), datetime.now(UTC), queue)
+        given = app.store().label(prediction_id, name, source, visitor(), now, queue)
         vibe_check.follow_labels(prediction_id)
     except RecordsError as error:
         here.note = error_text(error)
         return
-    done = GivenLabel(prediction_id, given.n, view)
+    done = GivenLabel(prediction_id, given.n, view, stored=given.given_at == now)
     if done not in here.done:  # the same key twice is one label
         here.done.append(done)
     if isinstance(then, tuple):
@@ -156,14 +160,18 @@ def undo(count: int) -> None:
     here = progress()
     if count != here.undoable or not here.done:
         return  # a button that a slow browser had not removed yet, as in `label`
-    last = here.done.pop()
+    last, here.note = here.done[-1], ""
     try:
-        taken = app.store().undo_label(last.prediction_id, last.n, visitor(), datetime.now(UTC))
-        vibe_check.follow_labels(last.prediction_id)
-        here.note = "" if taken else "That label was already undone."
+        if last.stored:
+            taken = app.store().undo_label(last.prediction_id, last.n, visitor(), datetime.now(UTC))
+            vibe_check.follow_labels(last.prediction_id)
+            here.note = "" if taken else "That label was already undone."
     except RecordsError as error:
         here.note = error_text(error)
+        if isinstance(error, UnknownPrediction):  # deleted since; after other errors Undo can try again
+            here.done.pop()
         return
+    here.done.pop()
     here.picked = last.prediction_id
     st.session_state.view = last.view
 
