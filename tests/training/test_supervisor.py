@@ -66,3 +66,13 @@ def test_end_of_a_run_is_recorded_again_if_the_records_were_unavailable(engine, 
     assert Supervisor(folder, ledger).run([*CHILD, "--base=quick", f"--out={folder.out}"], {}) == "finished"
     assert len(tries) == 2 and ledger.get(ID).report["proved"]
     assert read_json(folder.path / "end.json")["state"] == "finished"
+
+
+def test_full_disk_neither_stops_a_run_nor_hides_its_end(engine, folder):
+    table = RunsTable(engine)
+    table.begin(ID, {}, "here", "1")
+    folder.events.symlink_to("/dev/full")
+    for name in ("child", "end"):  # nothing can be written there either
+        (folder.path / f".{name}.json.part").mkdir()
+    assert Supervisor(folder, table).run([*CHILD, "--base=quick", f"--out={folder.out}"], {}) == "finished"
+    assert table.get(ID).state == "finished" and table.get(ID).progress.finished.version == "tuned-1"

@@ -58,13 +58,14 @@ class Supervisor:
 
     def run(self, command: list[str], environment: dict[str, str]) -> str:
         """Runs the command to its end; returns the state in which the run ended."""
-        with self._folder.log.open("ab") as errors:
-            try:
+        try:
+            self._folder.events.touch()
+            with self._folder.log.open("ab") as errors:
                 process = child.start_detached(command, environment, subprocess.PIPE, errors)
-            except OSError as error:
-                return self._end(FAILED, f"The training command cannot be started: {error.strerror}.")
+        except OSError as error:
+            return self._end(FAILED, f"The training command cannot be started: {error.strerror}.")
         resources.lower_priority(process.pid)
-        write_json(self._folder.path / "child.json", {"pid": process.pid})
+        self._note("child.json", {"pid": process.pid})
         listening = threading.Thread(target=self._listen, args=[process.stdout], daemon=True)
         listening.start()
         try:
@@ -78,13 +79,21 @@ class Supervisor:
         return self._end(*self._outcome(status))
 
     def _listen(self, stream: BinaryIO) -> None:
-        """Stores the command's events until the stream ends."""
-        with self._folder.events.open("ab") as file:
+        """Follows the command's events, and stores them, until the stream ends."""
+        # If nobody read them, because they cannot be stored, the command would wait forever.
+        with self._folder.events.open("ab", buffering=0) as file:
             for line in events.lines(stream):
-                if file.tell() < MOST_WRITTEN:
-                    file.write(line + b"\n")
-                    file.flush()
                 self._progress = self._progress.heard(events.parse(line))
+                with contextlib.suppress(OSError):  # the disk is full
+                    if file.tell() < MOST_WRITTEN:
+                        file.write(line + b"\n")
+
+    def _note(self, name: str, content: dict[str, object]) -> None:
+        """Writes a file in the run's folder; the run continues if that fails, for example on a full disk."""
+        try:
+            write_json(self._folder.path / name, content)
+        except OSError as error:
+            log.warning("%s of this run cannot be written: %s", name, error)
 
     def _watch(self, process: "subprocess.Popen[bytes]") -> int:
         """Waits for the command, ends it on request, and returns its exit status."""
@@ -135,7 +144,7 @@ class Supervisor:
 
     def _end(self, state: str, sentence: str) -> str:
         """Records the end in the folder and in the records."""
-        write_json(self._folder.path / "end.json", {"state": state, "sentence": sentence})
+        self._note("end.json", {"state": state, "sentence": sentence})
         give_up = time.monotonic() + PATIENCE
         while True:
             try:
