@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from threading import Barrier
 
 import pytest
@@ -9,14 +10,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, delete, insert, inspect, select, text, update
 
 from tests.records.examples import NOON, a_prediction
 from vibecheck.errors import RecordsError
 from vibecheck.records.db.connect import MIGRATIONS, _revisions, open_database
 from vibecheck.records.db.rows import prediction_row
+from vibecheck.records.db.summary_tables import outcomes
 from vibecheck.records.db.tables import feedback, metadata, predictions
 from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.stats import summaries
+from vibecheck.records.values import Feedback
 
 # Waits, with everything imported, for the word to open the database.
 OPENER = """
@@ -143,6 +147,13 @@ def test_database_of_a_newer_version_is_refused(engine, database_url):
         open_database(database_url)
 
 
+def upgrade(connection: Connection, revision: str) -> None:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "vibecheck.records.db:migrations")
+    config.set_main_option("path_separator", "os")
+    command.upgrade(config, revision)
+
+
 def test_migration_copies_existing_labels_to_their_predictions(database_url):
     raw = create_engine(database_url)
     labelled, untouched = a_prediction(mood="happy"), a_prediction()
@@ -150,10 +161,7 @@ def test_migration_copies_existing_labels_to_their_predictions(database_url):
     for row in rows:
         del row["calibration"]  # which came later
     with raw.begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", "vibecheck.records.db:migrations")
-        config.set_main_option("path_separator", "os")
-        command.upgrade(config, "0001")
+        upgrade(connection, "0001")
         connection.execute(insert(predictions), rows)
         for n, label in ((1, "sad"), (2, "fear")):
             values = {
@@ -171,3 +179,40 @@ def test_migration_copies_existing_labels_to_their_predictions(database_url):
         found = set(map(tuple, connection.execute(query)))
     engine.dispose()
     assert found == {(labelled.id, "fear", 2, False), (untouched.id, None, 0, False)}
+
+
+def test_migration_counts_labels_of_the_random_queue_that_were_given_again(database_url):
+    again, unclear, once, useful = (a_prediction(mood="happy", visitor="me", audit=True) for _ in range(4))
+    given = [
+        (again, 1, "sad", "random"),
+        (again, 2, "happy", None),
+        (unclear, 1, "fear", "random"),
+        (unclear, 2, "cant_tell", "useful"),
+        (once, 1, "sad", "useful"),
+        (once, 2, "happy", "random"),
+        (useful, 1, "sad", "useful"),
+    ]
+    raw = create_engine(database_url)
+    with raw.begin() as connection:
+        upgrade(connection, "0017")
+        connection.execute(insert(predictions), list(map(prediction_row, (again, unclear, once, useful))))
+        for made, n, label, queue in given:
+            feedback_given = Feedback(made.id, n, label, "labeller", "ann", NOON, queue)
+            connection.execute(insert(feedback).values(asdict(feedback_given)))
+        summaries.rebuild(connection)
+        wanted = all_outcomes(connection)
+        # As before: the newest label counted.
+        of = outcomes.c
+        connection.execute(delete(outcomes).where(of.prediction_id.in_([again.id, unclear.id]), of.n == 1))
+        counted = update(outcomes).where(of.prediction_id == again.id).values(counts=True, eligible=True)
+        connection.execute(counted)
+        assert all_outcomes(connection) != wanted
+    raw.dispose()
+    engine = open_database(database_url)
+    with reading(engine) as connection:
+        assert all_outcomes(connection) == wanted and len(wanted) == 5
+    engine.dispose()
+
+
+def all_outcomes(connection: Connection) -> list[tuple]:
+    return sorted(map(tuple, connection.execute(select(outcomes))))

@@ -9,6 +9,7 @@ from tests.records.rows import engine_of
 from vibecheck.models.registry import Registry
 from vibecheck.records.labels.judging import judged
 from vibecheck.records.readings import ShadowReading
+from vibecheck.records.stats.results import Scope
 from vibecheck.records.stats.summaries import MOST_A_DAY
 
 FIRST, SECOND = "hub/vit", "tuned"
@@ -58,6 +59,17 @@ def test_labellers_label_counts_before_audits_and_the_first_audit_before_later_o
     store.label(made, "sad", "labeller", "you", NOON + timedelta(days=1), "random")
     (one,) = judged(engine_of(store), (FIRST, SECOND)).labels
     assert (one.label, one.given_at) == ("sad", NOON + timedelta(days=1))
+
+
+def test_labels_given_after_seeing_the_answer_do_not_replace_those_of_the_random_queue(store):
+    made = seen(store, "fear", source="labeller", queue="random")
+    unclear = seen(store, "cant_tell", source="labeller", queue="random")
+    for each in (made, unclear):
+        store.label(each, "happy", "labeller", "you", NOON + timedelta(days=1))
+        assert store.labelled(each).label.label == "happy", "it is trained on"
+    (one,) = judged(engine_of(store), (FIRST, SECOND)).labels
+    assert (one.prediction_id, one.label) == (made, store.labelled(made).random_label.label)
+    assert store.statistics.drawn(Scope()).n == store.statistics.answers(Scope())["labeller"].n == 1
 
 
 def test_visitors_trained_on_judge_no_comparison_with_that_model(store, registry):

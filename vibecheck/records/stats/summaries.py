@@ -110,15 +110,21 @@ def label_counts() -> ColumnElement[bool]:
     """Whether a label counts in the statistics of its source, but for the limit of each visitor.
 
     For audits the first answer counts, because it was given before anything could be learned from being
-    asked; for every other source the newest. An "audit" of a prediction that was not drawn does not count,
-    and neither does a second label.
+    asked. For every other source the newest counts; among labellers', those from the random queue come
+    first, because they were given without seeing the model's answer. An "audit" of a prediction that was not
+    drawn does not count, and neither does a second label.
     """
     other = feedback.alias("other")
     audit = feedback.c.source == "audit"
+    blind, other_blind = (each.c.queue.is_not_distinct_from("random") for each in (feedback, other))
     overruled = exists().where(
         other.c.prediction_id == feedback.c.prediction_id,
         other.c.source == feedback.c.source,
-        or_(and_(audit, other.c.n < feedback.c.n), and_(~audit, other.c.n > feedback.c.n)),
+        or_(
+            and_(audit, other.c.n < feedback.c.n),
+            and_(~audit, other_blind, ~blind),
+            and_(~audit, other_blind == blind, other.c.n > feedback.c.n),
+        ),
     )
     return and_(~overruled, feedback.c.source != SECOND, or_(~audit, predictions.c.audit))
 
