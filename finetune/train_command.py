@@ -1,7 +1,6 @@
 """python -m finetune without another command: from labels to a challenger that was judged."""
 
 import contextlib
-import errno
 import logging
 import os
 import re
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vibecheck.cli.main import DISK_FULL
 from vibecheck.errors import LabelsError, VibeCheckError
 from vibecheck.settings import Settings
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from finetune.pipeline import FineTuneRequest
 
 CANCELLED = 130
-FULL = (errno.ENOSPC, errno.EDQUOT)
 # Libraries wrap the errors of the system: safetensors and torch in exceptions of their own.
 FULL_TEXT = re.compile(r"no space left|os error 28|disk quota")
 MEMORY_TEXT = re.compile(r"out of memory|can't allocate memory|not enough memory")
@@ -144,7 +143,7 @@ def sentence_of(error: BaseException) -> str:
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__
     text = " ".join(map(str, chain)).lower()
-    if any(isinstance(each, OSError) and each.errno in FULL for each in chain) or FULL_TEXT.search(text):
+    if any(isinstance(each, OSError) and each.errno in DISK_FULL for each in chain) or FULL_TEXT.search(text):
         return "The disk is full: free some space, and give the same command with the same --out again."
     if any(isinstance(each, MemoryError) for each in chain) or MEMORY_TEXT.search(text):
         return "Too little memory: close other programs, or start from a smaller model (--base embedded)."

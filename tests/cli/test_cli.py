@@ -326,6 +326,11 @@ def test_send_and_restore_require_a_comet_account(tmp_path, command):
     assert "COMET_API_KEY" in run.stderr and "Traceback" not in run.stderr
 
 
+def test_days_to_restore_that_no_calendar_has_are_refused(tmp_path):
+    run = vibecheck("restore", "--days", "999999999", cwd=tmp_path)
+    assert run.returncode == 2 and "--days" in run.stderr and "Traceback" not in run.stderr
+
+
 def test_since_is_refused_without_again(tmp_path):
     run = vibecheck("send", "--since", "2026-01-31", cwd=tmp_path)
     assert run.returncode == 1 and "--since is for send --again." in run.stderr

@@ -26,3 +26,28 @@ def test_output_in_any_encoding_does_not_fail(tmp_path, astronaut, encoding):
     )
     assert run.returncode == 0, run.stderr
     assert b"Happy" in run.stdout and b"\\U0001f600" in run.stdout
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_closed_output_does_not_fail_a_command(tmp_path, astronaut, closed):
+    Image.fromarray(astronaut).save(tmp_path / "face.jpg")
+    run = in_shell(f"{sys.executable} -m vibecheck predict face.jpg {closed}>&-", tmp_path)
+    assert (run.returncode, run.stderr) == (0, "") and ("Happy" in run.stdout) == (closed == "2")
+
+
+def test_full_disk_and_text_in_another_encoding_are_reported_in_one_sentence(tmp_path):
+    full = in_shell(f"{sys.executable} -m vibecheck models list >/dev/full", tmp_path)
+    text = in_shell(f"{sys.executable} -m vibecheck models promote $'caf\\xe9'", tmp_path)
+    assert (full.returncode, text.returncode) == (1, 1)
+    assert full.stderr.strip() == "The disk is full: free some space, and give the command again."
+    assert text.stderr.strip() == "'caf\\udce9' is not text in UTF-8."
+
+
+def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd()), "VIBECHECK_DATA": str(folder / "data")},
+    )

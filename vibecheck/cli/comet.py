@@ -45,7 +45,7 @@ def send(
 
 def restore(
     days: Annotated[
-        int | None, typer.Option(min=1, help="Days to restore. Default: VIBECHECK_RETENTION_DAYS.")
+        int | None, typer.Option(min=1, max=36500, help="Days to restore. Default: VIBECHECK_RETENTION_DAYS.")
     ] = None,
 ) -> None:
     """Restore missing predictions, labels and pictures from Comet, newest first.

@@ -3,10 +3,14 @@
 Each command imports what it needs itself: `--help` and `predict` should not wait for torch.
 """
 
+import errno
 import io
+import os
+import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +27,8 @@ from vibecheck.cli.predict import predict
 from vibecheck.cli.records import open_store
 from vibecheck.errors import VibeCheckError
 from vibecheck.settings import Settings
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -119,7 +125,13 @@ for command in (predict, demo, stats, report, comet.send, comet.restore, comet.e
 
 
 def run(commands: typer.Typer, name: str) -> None:
-    """Run a command line; one of our errors prints its sentence and exits with 1, without a traceback."""
+    """Run a command line; one of our errors prints its sentence and exits with 1, without a traceback.
+
+    So do a full disk, and an argument that has to be text and is not.
+    """
+    for closed in (each for each in ("stdout", "stderr") if getattr(sys, each) is None):
+        # The next file that is opened would get its descriptor.
+        setattr(sys, closed, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # A pipe or file may be in cp1252 or ASCII, and a file's name in no encoding at all.
         if isinstance(stream, io.TextIOWrapper):
@@ -127,8 +139,19 @@ def run(commands: typer.Typer, name: str) -> None:
     try:
         commands(prog_name=name)
     except VibeCheckError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(1)
+        sentence = str(error)
+    except UnicodeEncodeError as error:  # Python keeps such bytes of an argument as lone surrogates
+        if not re.search("[\udc80-\udcff]", error.object):
+            raise
+        sentence = f"{error.object!r} is not text in UTF-8."
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        sentence = "The disk is full: free some space, and give the command again."
+    else:
+        return
+    typer.echo(sentence, err=True)
+    sys.exit(1)
 
 
 def main() -> None:
