@@ -59,6 +59,15 @@ def test_labeller_who_has_seen_the_answer_gives_no_second_label(faces):
     assert DRAWN in queue_of(faces, "cat")
 
 
+def test_filter_by_labeller_finds_their_second_labels(faces):
+    label(faces, DRAWN, "sad", "ann")
+    label(faces, DRAWN, "fear", "ben", 1)
+    counted = {each.given_by: each.labels for each in faces.queues.labellers()}
+    for who in ("ann", "ben"):
+        found = faces.page(Filters(labeller=who), None, 9)
+        assert [each.prediction.id for each in found] == [DRAWN] and counted[who] == 1
+
+
 def test_a_second_label_changes_neither_the_effective_label_nor_any_accuracy(faces):
     first = label(faces, DRAWN, "sad", "ann")
     before = faces.statistics.answers(Scope()), faces.statistics.drawn(Scope()), faces.trainable.counts()

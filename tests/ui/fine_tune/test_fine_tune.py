@@ -19,11 +19,13 @@ from vibecheck.evaluation.report import BothScores, Changed, Report, Scores
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
 from vibecheck.records.db.tables import jobs as jobs_table
 from vibecheck.records.db.transactions import writing
+from vibecheck.records.labels.pages import Filters
 from vibecheck.settings import Settings
 from vibecheck.training import resources
 from vibecheck.training.events import Collected, Finished, RunProgress, TrainingStep
 from vibecheck.training.runs import TrainingRuns
 from vibecheck.training.runs_table import FAILED, FINISHED
+from vibecheck.ui.corrections.labelling_session import LabellingState
 from vibecheck.ui.fine_tune import start_run
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
@@ -389,6 +391,10 @@ def test_labellers_who_often_disagree_are_named_and_their_labels_linked(store, p
         "Labeller m4ll and the others agree on 0% of 9 faces; the others among themselves on 100%"
     )
     assert "24</span>" in said(test), "their labels are counted all the same"
+    picked = LabellingState([None, (NOW, prediction.id)], prediction.id)
+    test.session_state["corrections"] = picked  # on an older page, before
     button(test, "ft-review-m4llory").click()
     test.run()
     assert test.session_state["filter-labeller"] == "m4llory" and test.session_state.view == "all"
+    assert (picked.trail, picked.picked) == ([None], None)
+    assert len(store.page(Filters(labeller="m4llory"), None, 99)) == 9

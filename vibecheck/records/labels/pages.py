@@ -16,7 +16,7 @@ from vibecheck.records.db.tables import UNSURE, feedback, predictions
 from vibecheck.records.db.transactions import reading
 from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.values import CANT_TELL, Cursor
+from vibecheck.records.values import CANT_TELL, SECOND, Cursor
 
 # Predictions in a page of the history.
 PAGE = 1000
@@ -27,8 +27,8 @@ class Filters:
     """Which predictions to show: those that meet all the given conditions.
 
     `unsure`: less than half confident. `disagreed`: labelled with another mood than the model's.
-    `labeller`: has a label of this labeller. `since` and `before` are moments with a time zone; `since` is
-    included, `before` is not.
+    `labeller`: has a label, or a second label, of this labeller. `since` and `before` are moments with a time
+    zone; `since` is included, `before` is not.
     """
 
     visitor: str | None = None
@@ -59,8 +59,9 @@ def page(
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     columns = predictions.c
+    theirs = select(feedback.c.prediction_id).where(feedback.c.given_by == filters.labeller)
     # Literals, here and in `queues.py`: SQLite does not match parameters to a partial index.
-    theirs = feedback.c.source == literal_column(f"'{OVERRULES}'"), feedback.c.given_by == filters.labeller
+    first, second = (feedback.c.source == literal_column(f"'{source}'") for source in (OVERRULES, SECOND))
     asked = [
         (filters.visitor is not None, columns.visitor == filters.visitor),
         (filters.unlabelled, columns.label.is_(None)),
@@ -69,7 +70,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         (filters.with_picture, columns.picture_kept),
         (filters.mood is not None, columns.mood == filters.mood),
         (filters.model_version is not None, columns.model_version == filters.model_version),
-        (filters.labeller is not None, columns.id.in_(select(feedback.c.prediction_id).where(*theirs))),
+        (filters.labeller is not None, columns.id.in_(theirs.where(first).union(theirs.where(second)))),
     ]
     conditions = [condition for wanted, condition in asked if wanted]
     if filters.since is not None:

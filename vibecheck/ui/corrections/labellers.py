@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.visitor import visitor
 
@@ -14,7 +15,8 @@ def name(given_by: str | None) -> str:
 
 
 def review(labeller: str) -> None:
-    """Open Corrections with the vibe checks that a labeller labelled."""
+    """Open Corrections with the vibe checks that a labeller labelled, the newest first."""
+    session.progress().start()
     st.session_state.view, st.session_state["filter-labeller"] = "all", labeller
     st.switch_page("pages/1_Corrections.py")
 
