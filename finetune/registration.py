@@ -154,13 +154,13 @@ def _judge(
     """Judge against the champion of this moment; returns the fields of the `finished` event."""
     from finetune.judging.judge import judge_challenger
 
+    champion = champion_version(settings)
+    if champion == trained.version:  # promoted already: by this run before it was ended, or by somebody
+        return _promoted(settings, out, champion)
     if judging is None:  # read again: some may have been deleted during the training, and others added
         source = "store" if trained.from_records else trained.source
         pictures = Path(trained.pictures) if trained.pictures else None
         judging = collect(settings, source, pictures=pictures, crops=trained.crops).judging
-    champion = champion_version(settings)
-    if champion == trained.version:
-        raise VibeCheckError(f"{champion} is the champion already.")
     report = judge_challenger(
         settings,
         champion,
@@ -191,3 +191,12 @@ def _judge(
             registry.promote(trained.version, report.reason, datetime.now(UTC))
     pages = {"report": str(out / JSON_FILE), "html": str(out / HTML_FILE)}
     return pages | {"proved": report.proved, "promoted": promoted}
+
+
+def _promoted(settings: Settings, out: Path, champion: str) -> dict[str, Any]:
+    """The fields of the `finished` event for the champion, with the report that was written before."""
+    with closing(Registry.open(settings)) as registry:
+        proof = registry.get(champion).proof
+    written = (path if (path := out / name).exists() else None for name in (JSON_FILE, HTML_FILE))
+    report, html = (path and str(path) for path in written)
+    return {"report": report, "html": html, "proved": bool(proof and proof.proved), "promoted": True}

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 import warnings
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +26,8 @@ CANCELLED = 130
 # Libraries wrap the errors of the system: safetensors and torch in exceptions of their own.
 FULL_TEXT = re.compile(r"no space left|os error 28|disk quota")
 MEMORY_TEXT = re.compile(r"out of memory|can't allocate memory|not enough memory")
+# Options that have an effect beside --register; "as_json" is --json.
+USED_BY_REGISTER = {"register", "reference", "promote_if_better", "no_proof", "as_json"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -87,7 +90,7 @@ def fine_tune(
     )
     stdout = sys.stdout
     with _telling(lines) as tell, contextlib.redirect_stdout(sys.stderr):
-        _check(request)
+        _check(context, request)
         settings = Settings.load()
         if dry_run:
             planned, notes = preview(settings, request)
@@ -151,12 +154,40 @@ def sentence_of(error: BaseException) -> str:
     return f"Training ended with {type(error).__name__}: {first.removesuffix('.')}. The log says where."
 
 
-def _check(request: "FineTuneRequest") -> None:
-    """Check options before anything is read."""
+def _check(context: typer.Context, request: "FineTuneRequest") -> None:
+    """Check options before anything is read; one that would have no effect is refused."""
+    from finetune.data.collect import RECORDED
+    from vibecheck.importing import label_files
+    from vibecheck.records.labels.labelled import LabelledPicture
+
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    if "register" in given and (useless := given - USED_BY_REGISTER):
+        raise VibeCheckError(
+            f"--register only registers and compares a model that is trained: leave out {_named(useless)}."
+        )
+    if "no_proof" in given and (useless := given & {"promote_if_better", "reference"}):
+        raise VibeCheckError(f"--no-proof makes no comparison: leave it out, or {_named(useless)}.")
+    if request.source in RECORDED and (useless := given & {"pictures", "crops"}):
+        raise VibeCheckError(
+            f"--source {request.source} reads the records: leave out {_named(useless)}, or name a folder or "
+            "CSV file with --source."
+        )
     if request.device not in DEVICES:
         raise VibeCheckError(f"--device takes {', '.join(DEVICES)}, not {request.device!r}.")
-    if request.reference is not None and not request.reference.exists():
+    if request.reference is None:
+        return
+    if not request.reference.exists():
         raise LabelsError(f"There is no {request.reference}: --reference takes a folder or a CSV file.")
+    if not any(isinstance(each, LabelledPicture) for each in label_files.read(request.reference)):
+        raise LabelsError(
+            f"{request.reference} holds no labelled picture: name another one with --reference."
+        )
+
+
+def _named(parameters: Iterable[str]) -> str:
+    """The options of these parameters, for an error message."""
+    return ", ".join(sorted(f"--{name.replace('_', '-')}" for name in parameters))
 
 
 def _quiet() -> None:

@@ -77,7 +77,10 @@ def judge_challenger(
         left_out["more than three of one visitor and day"] += both - len(faces.labels)
         known = registered.get(versions[1])
         settled = settled_of(known.metrics, versions[0]) if known else None
-        own = read_reference(models, reference) if reference else None
+        own = None
+        if reference:
+            answers, truth, left_out["unusable in the reference set"] = read_reference(models, reference)
+            own = answers, truth
         attempt = registry.attempt(versions[1], versions[0])
         trained = len(set(trained_on))
         report = _report(versions, found, faces, settled, own, trained, +left_out, attempt, now)

@@ -38,25 +38,29 @@ def read_pictures(
     return made, unreadable
 
 
-def read_reference(models: Sequence[Classifier], source: Path) -> tuple[list[np.ndarray], np.ndarray]:
+def read_reference(models: Sequence[Classifier], source: Path) -> tuple[list[np.ndarray], np.ndarray, int]:
     """The models' readings of the operator's own labelled pictures (N x 7 each), and the labels.
 
-    Raises LabelsError where there are none.
+    The third is the number of lines, folders and pictures that cannot be used. Raises LabelsError if none
+    can.
     """
     detector = FaceDetector()
     said: list[list[np.ndarray]] = [[] for _ in models]
     labels: list[int] = []
+    unusable = 0
     for each in label_files.read(source):
         if isinstance(each, label_files.RefusedPicture):
+            unusable += 1
             continue
         try:
             picture = read_file(each.path)
             face = next(iter(detector.find_in_photo(picture)), face_filling(picture))
         except PictureError:
+            unusable += 1
             continue
         for model, answers in zip(models, said, strict=True):
             answers.append(model.read_face(picture, face))
         labels.append(NAMES.index(each.label))
     if not labels:
         raise LabelsError(f"{source} holds no labelled picture that can be read.")
-    return [np.array(answers) for answers in said], np.array(labels)
+    return [np.array(answers) for answers in said], np.array(labels), unusable

@@ -230,12 +230,22 @@ def test_incomplete_checkpoint_is_skipped(tmp_path):
         (("--reference", "nowhere"), "--reference takes"),
         (("--base", "no such model"), "is no model"),
         (("--source", "comet"), "COMET_API_KEY"),
+        (("--register", "out", "--dry-run", "--base", "embedded"), "leave out --base, --dry-run."),
+        (("--no-proof", "--promote-if-better"), "leave it out, or --promote-if-better."),
+        (("--crops",), "--source store reads the records: leave out --crops, or"),
     ],
 )
 def test_invalid_arguments_are_reported_in_one_sentence(tmp_path, arguments, sentence):
     status, events, _ = finetune(Settings(data=tmp_path / "data"), *arguments)
     assert status == 1
     assert events[-1]["event"] == "failed" and sentence in events[-1]["error"]
+
+
+def test_reference_set_without_labels_is_refused_before_training(tmp_path):
+    (tmp_path / "set" / "happy").mkdir(parents=True)
+    settings = Settings(data=tmp_path / "data")
+    status, events, _ = finetune(settings, "--reference", tmp_path / "set")
+    assert status == 1 and "set holds no labelled picture" in events[-1]["error"]
 
 
 def test_device_that_the_machine_lacks_is_refused(monkeypatch):

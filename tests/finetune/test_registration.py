@@ -1,6 +1,7 @@
 """A trained model is kept until it is registered."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,19 @@ def test_model_is_kept_for_later_registration_if_records_stay_unavailable(tmp_pa
     # Both had a prediction when they were collected, and have none any more.
     assert (found.trained_on, found.deleted) == (2, 2)
     registry.close()
+
+
+def test_registering_a_model_that_was_promoted_meanwhile_says_so(tmp_path, out, monkeypatch):
+    monkeypatch.setattr(registration, "built", lambda *_: Installed("ft-1", EMBEDDED, {}))
+    settings, told = Settings(data=tmp_path / "data"), []
+    finish(settings, out, FineTuneRequest(prove=False), told.append)
+    registry = Registry.open(settings)
+    registry.promote("ft-1", "somebody decided", datetime.now(UTC), override=True)
+    registry.close()
+    (out / "report.html").write_text("the report that was written before the promotion")
+    finish(settings, out, FineTuneRequest(promote_if_better=True), told.append)
+    assert told[-1]["event"] == "finished" and told[-1]["promoted"] and not told[-1]["proved"]
+    assert (told[-1]["report"], told[-1]["html"]) == (None, str(out / "report.html"))
 
 
 def test_a_folder_without_a_finished_training_is_refused(tmp_path):

@@ -234,9 +234,11 @@ def test_worse_result_on_the_reference_set_prevents_proof(settings, registry, pi
         (own / mood).mkdir(parents=True)
         (own / mood / "1.jpg").write_bytes(pictures[0])
     shutil.copy(own / shown / "1.jpg", own / shown / "2.jpg")
+    (own / shown / "3.jpg").write_bytes(b"\xff\xd8\xff")
     report = judged(settings, pictures, "confused", SHIPPED, reference=own)
     assert report.reference.n == 3 and (report.reference.champion, report.reference.challenger) == (2, 1)
     assert not report.proved and "of the reference set of 3 pictures" in report.reason
+    assert report.left_out["unusable in the reference set"] == 1
     (tmp_path / "empty" / "happy").mkdir(parents=True)
     with pytest.raises(LabelsError, match="no labelled picture"):
         judged(settings, pictures, "confused", SHIPPED, reference=tmp_path / "empty")

@@ -14,7 +14,10 @@ def test_reference_pictures_are_read_like_photos_in_the_app(astronaut, classifie
     tilted = cv2.warpAffine(astronaut, cv2.getRotationMatrix2D(middle, 25, 1.0), astronaut.shape[1::-1])
     path = tmp_path / "happy" / "tilted.png"
     cv2.imwrite(str(path), tilted[..., ::-1])
-    (first, second), labels = read_reference([classifier, classifier], tmp_path)
+    (tmp_path / "happy" / "damaged.jpg").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "hapy").mkdir()
+    (first, second), labels, unusable = read_reference([classifier, classifier], tmp_path)
+    assert unusable == 2
     assert labels.tolist() == [NAMES.index("happy")] and np.array_equal(first, second)
     assert first[0] == pytest.approx(reader.read_still(read_file(path)).probabilities)
 
