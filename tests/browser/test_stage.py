@@ -275,6 +275,15 @@ def test_what_stands_in_the_way_is_said_before_the_press(visit):
     is_said(visit(script=no_media), "insecure")
 
 
+@pytest.mark.quick
+def test_where_webkit_names_a_missing_camera_unsuitable_it_is_missing(visit):
+    page = visit(script="window.noCamera = true; window.failure = 'OverconstrainedError'")
+    is_said(page, "missing")
+    stage_of(page).get_by_role("button", name="START").click()
+    frame(page).wait_for_function("asked.length === 1")
+    is_said(page, "missing")
+
+
 def test_after_a_failure_the_next_start_works(visit):
     page = visit()
     frame(page).evaluate("window.failure = 'NotReadableError'")

@@ -16,6 +16,8 @@ function makeCamera(view, report) {
   let permission = null;
 
   const kindOf = async (error) => {
+    // Safari's name for "no camera" is OverconstrainedError.
+    if (error.name === "OverconstrainedError" && !(await list()).length) return "missing";
     if (error.name !== "NotAllowedError") return KINDS[error.name] ?? "busy";
     const now = await navigator.permissions?.query({ name: "camera" }).catch(() => null);
     // If the page has the permission, the operating system denies it to the browser.
@@ -36,10 +38,11 @@ function makeCamera(view, report) {
   // shown and rethrown.
   const open = async (constraints, chosen = "") => {
     try {
-      const before = chosen || remembered(MEMORY.camera);
+      const before = remembered(MEMORY.camera);
+      if (chosen || !before) return await ask(constraints, chosen);
       return await ask(constraints, before).catch((error) => {
-        if (chosen || error.name !== "OverconstrainedError") throw error;
-        return ask(constraints, "");
+        if (error.name !== "OverconstrainedError") throw error;
+        return ask(constraints, ""); // it is not plugged in
       });
     } catch (error) {
       view.setTrouble(await kindOf(error));
