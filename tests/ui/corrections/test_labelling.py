@@ -16,6 +16,7 @@ from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.errors import RecordsError
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
+from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.corrections.labelling_session import NOT_FOUND, PAGE
 from vibecheck.ui.home.vibe_check import Result
 
@@ -126,6 +127,35 @@ def test_last_label_of_a_page_leads_to_the_next_page(open_page, add, store):
     newer = page.button(key="newer")
     assert not newer.disabled and page.button(key="older").disabled
     assert page.button(key="newer").click().run().button(key="newer").disabled
+
+
+def test_page_of_which_nothing_is_left_leads_back_to_the_newer_one(open_page, add, store):
+    made = [add(visitor="a", minutes=-number) for number in range(PAGE + 1)]
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    page = page.button_group(key="filter-flags").set_value(["unlabelled"]).run()
+    page = page.button(key="older").click().run()
+    page = press(page, "1")
+    assert store.feedback_of(made[-1].id) and not store.feedback_of(made[0].id)
+    assert "No matches" not in text(page) and page.button(key="newer").disabled
+    page = press(page, "1")
+    assert store.feedback_of(made[0].id)
+
+
+def test_vibe_checks_that_expire_while_they_are_shown_lead_back_to_the_newer_page(open_page, add, store):
+    made = [add(minutes=-number, kept=False) for number in range(PAGE + 1)]
+    page = open_page(PAGE_FILE)
+    page = page.button(key="older").click().run()
+    store.purge(made[-2].made_at)
+    page = page.run()
+    assert "No vibe checks yet" not in text(page) and page.button(key="newer").disabled
+
+
+def test_two_quick_labels_of_the_last_of_a_page_open_one_page(monkeypatch):
+    here = session.LabellingState()
+    monkeypatch.setattr(session, "progress", lambda: here)
+    for _ in range(2):
+        session.go_older((NOON, "0" * 32))
+    assert here.trail == [None, (NOON, "0" * 32)]
 
 
 def test_correction_offers_to_keep_the_face_crop_still_in_memory(open_page, add, store):

@@ -101,7 +101,8 @@ def shown(view: str, filters: Filters) -> Batch:
         limit = 1 if view == "random" else PAGE
         around, older = app.store().queues.next(view, limit, visitor()), False
     else:
-        found = app.store().page(filters, here.trail[-1], PAGE + 1)
+        while not (found := app.store().page(filters, here.trail[-1], PAGE + 1)) and len(here.trail) > 1:
+            here.trail.pop()  # all on that page are deleted, or labelled and so filtered out
         around, older = found[:PAGE], len(found) > PAGE
     picked = here.picked if view != "random" else None
     return Batch(_current(picked, around), around, older)
@@ -179,7 +180,8 @@ def undo(count: int) -> None:
 def go_older(after: Cursor) -> None:
     """Go to the page that begins after a cursor."""
     here = progress()
-    here.trail.append(after)
+    if here.trail[-1] != after:  # two labels for the last of a page, in quick succession, open one page
+        here.trail.append(after)
     here.picked = None
 
 
