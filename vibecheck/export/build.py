@@ -105,7 +105,25 @@ class _Build:
             return there
         source = EMBEDDED_NAME if folder == EMBEDDED else str(folder)
         with self.installed.building(manifest.version) as part:
-            return self._ready(manifest.version, content) or self._made(folder, part, manifest, source)
+            if there := self._ready(manifest.version, content):
+                return there
+            self._check_name(manifest.version, folder, content)
+            return self._made(folder, part, manifest, source)
+
+    def _check_name(self, version: str, folder: Path, content: str) -> None:
+        """Raises ModelError if this is the name of another model.
+
+        It would run, without a promotion, wherever that one runs, and inherit its proof and calibration.
+        """
+        there = self.installed.find(version, ())
+        if folder in (EMBEDDED, there and there.folder):
+            return
+        taken = there is not None and there.report.get("content") not in (None, content)
+        if taken or (version == Manifest.read(EMBEDDED).version and content != content_of(EMBEDDED)):
+            raise ModelError(
+                f"{version} is the name of another model, whose files differ from those in {folder}: give "
+                f"this one a version of its own in {folder / FILE_NAME}."
+            )
 
     def from_other_machine(self, folder: Path) -> Installed:
         """The version that was built from a folder that is not on this machine, if the registry knows it."""
