@@ -386,6 +386,24 @@ def test_where_the_browser_has_no_webrtc_video_goes_over_the_socket(visit, mode)
 
 
 @pytest.mark.quick
+def test_where_the_browser_returns_noise_for_a_frame_the_page_says_so_and_sends_none(visit):
+    noise = """const read = CanvasRenderingContext2D.prototype.getImageData;
+    CanvasRenderingContext2D.prototype.getImageData = function (...box) {
+      const image = read.apply(this, box);
+      if (!window.allowed) crypto.getRandomValues(image.data);
+      return image;
+    };"""
+    sockets = []
+    page = visit("websocket", noise, sockets=sockets)
+    stage_of(page).get_by_role("button", name="START").click()
+    is_said(page, "unreadable")
+    assert sockets == []
+    frame(page).evaluate("window.allowed = true")
+    start(page)
+    page.wait_for_function("told.socket.at(-1) > 0")
+
+
+@pytest.mark.quick
 def test_the_browser_offers_no_player_controls_over_the_video(visit):
     page = visit()
     start(page)

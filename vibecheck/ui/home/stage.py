@@ -29,6 +29,8 @@ SENTENCES = {
     "another": "The browser opened a different camera. To use the one you chose here, select it in the "
     "browser's camera request as well.",
     "unsuitable": "This camera cannot send suitable video. Choose another camera, or use a picture.",
+    "unreadable": "This browser hides the camera's picture, against fingerprinting. Let the page use canvas "
+    "data (in the address bar) and press START, or upload a picture.",
     "ended": "The video stopped: the camera was unplugged, or another program is using it. Check both, then "
     "press START, or use a picture.",
     "lost": "The video stopped: the connection between your browser and the app was lost. Press START to "
@@ -39,7 +41,7 @@ SENTENCES = {
     "blocked": "The video cannot reach the app: VIBECHECK_VIDEO allows WebRTC only, which many networks "
     "and some browsers block. The operator can set it to auto. Meanwhile, use a picture.",
 }
-NO_CAMERA = ("insecure", "refused", "system", "missing", "busy")
+NO_CAMERA = ("insecure", "refused", "system", "missing", "busy", "unreadable")
 WAYS = ("photo", "upload")
 PARTS = ("memory", "view", "overlay", "camera", "socket", "webrtc", "frame")
 

@@ -128,6 +128,7 @@ function openSocket(tries = 50) {
 }
 
 function startSocket(end = "") {
+  if (!canReadFrames()) return breakOff("unreadable");
   bySocket = true;
   ended = end;
   reopened = 0;

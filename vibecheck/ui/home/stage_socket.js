@@ -1,3 +1,15 @@
+// Whether this page may read a canvas, and so a frame. With `privacy.resistFingerprinting` Firefox returns noise.
+function canReadFrames() {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 16;
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#F00";
+  context.fillRect(0, 0, 16, 16);
+  const { data } = context.getImageData(0, 0, 16, 16);
+  // Other protections change each value by a little, which does no harm.
+  return data.every((value, i) => Math.abs(value - [255, 0, 0, 255][i % 4]) < 16);
+}
+
 // Live video over a WebSocket of the app's own server (see video/websocket.py).
 //
 // `video` shows the camera. `onMark` is called with each mark, `onState` with "open" and then with how it ended: "left"
