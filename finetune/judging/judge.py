@@ -8,7 +8,7 @@ set can veto. The result is a `Report`, whose proof is kept with the version.
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from finetune.metrics import scores
 from vibecheck.analytics import model_comparison
 from vibecheck.cli.records import open_store
 from vibecheck.emotions import NAMES
-from vibecheck.evaluation.compare import compare, judge
+from vibecheck.evaluation.compare import compare, judge, veto
 from vibecheck.evaluation.evidence import Settled, settled_of
+from vibecheck.evaluation.proof import Proof
 from vibecheck.evaluation.report import BothScores, Changed, Report
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
@@ -83,7 +84,8 @@ def judge_challenger(
             own = answers, truth
         attempt = registry.attempt(versions[1], versions[0])
         trained = len(set(trained_on))
-        report = _report(versions, found, faces, settled, own, trained, +left_out, attempt, now)
+        kept = known.proof if known else None
+        report = _report(versions, found, faces, settled, kept, own, trained, +left_out, attempt, now)
         shown = {name: row.picture for name, row in pictures.items() if row.picture is not None}
         page = write(report, out, {}).resolve()
         if known is not None:
@@ -157,6 +159,7 @@ def _report(
     found: JudgedReadings,
     faces: model_comparison.SameFaces,
     settled: Settled | None,
+    kept: Proof | None,
     own: tuple[list[np.ndarray], np.ndarray] | None,
     trained_on: int,
     left_out: Counter[str],
@@ -172,11 +175,15 @@ def _report(
         first, second = (each.argmax(axis=1) for each in answers)
         reference = compare(first, second, truth)
     verdict = judge(held_out, reference, attempt)
+    if kept and kept.proved and kept.against == champion and not veto(reference):
+        verdict = kept  # it stays valid, for example when labels are deleted
     return Report(
         challenger=challenger,
         champion=champion,
         made_at=now,
-        **asdict(verdict),
+        proved=verdict.proved,
+        reason=verdict.reason,
+        needed=verdict.needed,
         attempt=attempt,
         trained_on=trained_on,
         left_out=dict(left_out),

@@ -120,6 +120,21 @@ def test_worse_challenger_or_too_few_labels_prove_nothing(settings, registry, pi
     assert not nothing.proved and nothing.scores is None
 
 
+def test_a_proof_stays_valid_when_labels_are_deleted_unless_the_reference_set_forbids_it(
+    settings, registry, pictures, confused, tmp_path
+):
+    install_as_champion(settings, registry, confused)
+    first = judged(settings, pictures, "confused", SHIPPED)
+    again = judged(settings, pictures, "confused", SHIPPED, rows(pictures, 4))
+    assert again.proved and again.reason == first.reason and again.held_out.n == 4
+    assert registry.get(SHIPPED).proof.proved
+    mood = next(row.champion for row in first.changed if row.label == "happy")
+    (tmp_path / "own" / mood).mkdir(parents=True)
+    (tmp_path / "own" / mood / "1.jpg").write_bytes(pictures[0])
+    last = judged(settings, pictures, "confused", SHIPPED, reference=tmp_path / "own")
+    assert not last.proved and registry.get(SHIPPED).proof.veto
+
+
 def test_written_report_is_read_back_unchanged(settings, registry, pictures, confused):
     registry.register("confused", "a test", str(confused), {}, NOW)
     report = judged(settings, pictures, SHIPPED, confused)
