@@ -99,6 +99,17 @@ def test_proof_never_becomes_weaker(registry, store):
     assert trial.seen.lost == 30 and trial.verdict.proved and "Proved better" in trial.verdict.reason
 
 
+def test_proof_against_an_earlier_champion_does_not_replace_that_against_the_one_that_runs(registry, store):
+    audits(store, 10, old=False, new=True, shipped=False)
+    stale = running(registry, store)[NEW]  # on a page that stays open
+    registry.promote(SHIPPED, "another copy decided so", NOW, override=True)
+    settle(registry, store)
+    assert stale.verdict.proved and registry.get(NEW).proof.against == SHIPPED
+    trials.keep(registry, stale, NOW)
+    proof = registry.get(NEW).proof
+    assert (proof.against, proof.proved) == (SHIPPED, True)
+
+
 def test_proved_challenger_is_promoted_automatically_if_the_settings_allow_it(registry, store):
     audits(store, 10, old=False, new=True)
     done = settle(registry, store, promote=True)

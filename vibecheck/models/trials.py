@@ -139,7 +139,12 @@ def settle(
 
 
 def keep(registry: Registry, trial: Trial, now: datetime) -> None:
-    """Stores a version's proof; before that, its first verdict, which fixes its attempt number."""
+    """Stores a version's proof; before that, its first verdict, which fixes its attempt number.
+
+    A trial against an earlier champion, from a page that was open since, is not stored.
+    """
+    if trial.against != registry.champion().version:
+        return
     version = registry.get(trial.version)
     before = version.proof
     if before is not None and before.against == trial.against:

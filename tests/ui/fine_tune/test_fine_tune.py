@@ -14,9 +14,10 @@ from tests.ui.examples import face
 from tests.waiting import wait_for
 from vibecheck.access.roles import Role
 from vibecheck.evaluation.compare import Comparison
-from vibecheck.evaluation.proof import Proof
+from vibecheck.evaluation.proof import Proof, Verdict
 from vibecheck.evaluation.report import BothScores, Changed, Report, Scores
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
+from vibecheck.models.trials import Trial
 from vibecheck.records.db.tables import jobs as jobs_table
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.pages import Filters
@@ -27,6 +28,7 @@ from vibecheck.training.runs import TrainingRuns
 from vibecheck.training.runs_table import FAILED, FINISHED
 from vibecheck.ui.corrections.labelling_session import LabellingState
 from vibecheck.ui.fine_tune import start_run
+from vibecheck.ui.shared import comparisons
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
 
@@ -273,6 +275,16 @@ def test_proved_challenger_is_promoted_and_rolled_back_by_one_press_each(page, j
     button(other_tab, f"ft-rollback-{NEW}").click().run()
     assert registry.aliases()[CHAMPION] == CHAMP, "the rollback is not rolled back"
     assert f"The champion is now {CHAMP}, not {NEW}." in other_tab.toast[0].value
+
+
+def test_promotion_from_an_old_tab_records_why_it_replaces_the_champion_that_runs(page, jobs, registry):
+    finished_run(jobs, registry, proved=True)
+    page()
+    old = Trial(NEW, "before", 1, Comparison(9, 0, 9, 9, 0, 99.0), Verdict(True, "Better than before.", 0))
+    comparisons.promote_proved(old)
+    made = registry.promotions()[0]
+    assert (made.version, made.replaced, made.why) == (NEW, CHAMP, "Proved better.")
+    assert registry.get(NEW).proof.against == CHAMP
 
 
 def test_unproved_challenger_is_promoted_only_with_a_recorded_reason(page, jobs, registry):

@@ -36,7 +36,8 @@ def promote_proved(trial: Trial) -> None:
     """Promote a version because it is proved better."""
     with theme.toasted():
         trials.keep(app.registry(), trial, datetime.now(UTC))
-        promote(trial.version, trial.verdict.reason)
+        kept = app.registry().get(trial.version).proof  # newer than the trial, if the page was open for long
+        promote(trial.version, kept.reason if kept else trial.verdict.reason)
 
 
 def promote(version: str, why: str, override: bool = False) -> None:
