@@ -20,6 +20,7 @@ from tests.standins.models import install
 from vibecheck.cli.main import app, main
 from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
+from vibecheck.evaluation.proof import Proof
 from vibecheck.models.registry import Registry
 from vibecheck.records import learned_calibration
 from vibecheck.records.db.transactions import writing
@@ -432,6 +433,20 @@ def test_unproved_model_needs_an_override_and_a_challenger_can_be_discarded(tmp_
     shown = vibecheck("models", "list", cwd=tmp_path, COLUMNS="40").stdout
     assert long in shown, "names are whole at any width"
     assert "promoted (no proof) new: the old one fails in the dark" in shown and "discarded" in shown
+    registry.close()
+
+
+def test_the_list_says_which_champion_a_version_was_proved_better_than(tmp_path):
+    registry, now = Registry.open(Settings(data=tmp_path / "data")), datetime.now(UTC)
+    for version in ("old", "new", "other"):
+        registry.register(version, "a test", str(tmp_path / version), {}, now)
+    registry.begin("old", "the first", now)
+    registry.prove("new", Proof(True, "Proved better.", 0, "old", 80, 40, 60, 25.0, now))
+    assert re.search(
+        r"^new .+ proved better  ", vibecheck("models", "list", cwd=tmp_path).stdout, re.MULTILINE
+    )
+    registry.promote("other", "a hunch", now, override=True)
+    assert "proved better than old" in vibecheck("models", "list", cwd=tmp_path).stdout
     registry.close()
 
 

@@ -47,6 +47,7 @@ def list_models(
     with open_store(settings) as store:
         compared = {each.version: each for each in trials.running(registry, store.statistics)}
         guard = trials.guard(registry, store.statistics)
+    champion = registry.champion().version
     rows: list[dict[str, Any]] = [
         {
             "version": each.version,
@@ -56,6 +57,7 @@ def list_models(
             "trained_on": each.trained_on,
             "deleted_since": each.deleted,
             "proved": bool(each.proof and each.proof.proved),
+            "proved_against": each.proof.against if each.proof and each.proof.proved else None,
             "comparison": _score(compared.get(each.version)),
             "discarded": each.discarded_at is not None,
             "metrics": dict(each.metrics),
@@ -74,7 +76,7 @@ def list_models(
         here = "ready" if row["here"] else "not built yet"
         when = row["registered_at"][:16].replace("T", " ")
         names = ", ".join([*row["aliases"], *(["discarded"] if row["discarded"] else [])])
-        told = _learned(row), _tried(row), _calibrated(row)
+        told = _learned(row), _tried(row, champion), _calibrated(row)
         table.add_row(escape(row["version"]), names, here, when, *told)
     console = Console(width=WIDEST)
     console.print(table)
@@ -124,14 +126,16 @@ def _score(trial: "Trial | None") -> dict[str, Any] | None:
     return {"against": trial.against, "threshold": trial.threshold} | seen | verdict
 
 
-def _tried(row: dict[str, Any]) -> str:
+def _tried(row: dict[str, Any], champion: str) -> str:
     """The proof of a version, or the score of its comparison in progress."""
-    score = row["comparison"]
-    if row["proved"] or (score and score["proved"]):
+    score, against = row["comparison"], row["proved_against"]
+    if against == champion or (score and score["proved"]):
         return "proved better"
     if score:
         evidence = f"evidence {score['evidence']:.3g} of {score['threshold']:g}"
         return f"won {score['won']}, lost {score['lost']}, {evidence}"
+    if against:  # that champion was replaced since
+        return f"proved better than {against}"
     return "not proved" if "proof" in row["metrics"] else "–"
 
 

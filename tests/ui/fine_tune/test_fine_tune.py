@@ -302,6 +302,17 @@ def test_unproved_challenger_is_promoted_only_with_a_recorded_reason(page, jobs,
     assert "Promoted without proof" in said(test) and "the old one is broken" in said(test)
 
 
+def test_a_proof_against_an_earlier_champion_does_not_count_as_one_against_this(store, page, jobs, registry):
+    finished_run(jobs, registry, proved=True)
+    registry.register("third", "a test", "/nowhere", {}, NOW)
+    registry.promote("third", "a hunch", NOW, override=True)
+    test = page()
+    assert f"Proved better than {CHAMP}" in said(test)
+    assert not [each for each in test.button if each.key == "ft-promote"]
+    audits(store, 5, NOW, third=False, **{NEW: True})
+    assert "Not proved better" in said(page()) and "won 5" in said(page())
+
+
 def test_comparison_in_progress_shows_its_score_until_it_is_proved(store, page, jobs, registry):
     finished_run(jobs, registry, proved=False)
     audits(store, 5, NOW, **{CHAMP: False, NEW: True})

@@ -52,18 +52,21 @@ def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) 
     trial = next((each for each in known.trials if each.version == version), None)
     champion = known.champion.version if known.champion else None
     report = report_view.report_of(job) if job else None
+    valid = proof if proof and proof.against == champion else None
     # If it was proved on more labels than the records have, such as those of a file, that score is shown.
-    live = trial if trial and trial.seen.n and (proof is None or trial.seen.n >= proof.n) else None
+    live = trial if trial and trial.seen.n and (valid is None or trial.seen.n >= valid.n) else None
     theme.section("Verdict", f"on {version}")
-    proved = bool((trial and trial.verdict.proved) or (proof and proof.proved))
+    proved = bool((trial and trial.verdict.proved) or (valid and valid.proved))
     if live is None and proof is None:
         theme.heading("Not judged yet")
         theme.plain(
             "No label covers both it and the champion yet. More come in as people answer “Was this right?”; "
             f"python -m finetune judge {version} has it read the kept pictures."
         )
-    else:
+    elif live is not None or valid is not None or proof is None:
         theme.heading("Proved better" if proved else "Not proved better")
+    else:  # another champion runs by now
+        theme.heading(f"{'Proved' if proof.proved else 'Not proved'} better than {proof.against}")
     if live is not None:
         theme.plain(_reason(live.verdict))
         st.html(_sides(live.against, version, live.seen))
