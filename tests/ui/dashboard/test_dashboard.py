@@ -18,6 +18,7 @@ from tests.records.rows import add_labelled, engine_of
 from tests.ui.conftest import forget
 from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
+from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry
 from vibecheck.records import learned_calibration
 from vibecheck.records.db.connect import open_database
@@ -120,6 +121,19 @@ def test_share_of_visitors_who_agree_to_keep_their_face_is_shown(store):
         count_asked(store.notes)
     count_agreed(store.notes)
     assert "25% said yes (5–70%; 1 of 4, over all time)" in said(page())
+
+
+def test_model_in_use_is_shown_as_soon_as_it_changes(store, monkeypatch):
+    answered(store, 40, "sad", model_version=SHIPPED)
+    test = page()
+    assert f"{SHIPPED} · in use" in said(test)
+    registry = Registry(engine_of(store))
+    registry.register("tuned", "a test", "/nowhere", {}, NOW)
+    registry.promote("tuned", "a test", NOW, override=True)
+    tuned = Manifest.read(EMBEDDED).model_copy(update={"version": "tuned"})
+    monkeypatch.setattr(LiveModel, "manifest", property(lambda _: tuned))
+    words = said(test.run())
+    assert "tuned · in use" in words and f"{SHIPPED} · in use" not in words
 
 
 def test_models_are_compared_and_a_trainer_promotes_the_proved_one(store, monkeypatch):

@@ -14,6 +14,7 @@ from vibecheck.records.labels.keep_question import KeepAnswers, keep_answers
 from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.dashboard import trace
 from vibecheck.ui.shared import app, theme
+from vibecheck.vision.manifest import Manifest
 
 # Age at which statistics are computed again.
 FRESH = timedelta(seconds=60)
@@ -39,7 +40,8 @@ def choose() -> Statistics:
     st.html(theme.CARDS)
     today = datetime.now(UTC).date()
     try:
-        status = _status(today)
+        manifest = app.live_model().manifest
+        status = _status(today, manifest.version, manifest)
         sources = app.store().statistics.sources()
     except RecordsError as error:
         theme.stop(error)
@@ -82,9 +84,9 @@ def _overview(today: date, period: str, model: str | None, source: str | None, s
 
 
 @st.cache_data(ttl=FRESH, max_entries=2, show_spinner="Computing statistics…")
-def _status(today: date) -> ModelStatus:
-    store = app.store()
-    return compute_model_status(store.statistics, store.trainable, app.live_model().manifest, today)
+def _status(today: date, champion: str, _manifest: Manifest) -> ModelStatus:
+    """The status of the models; another `champion` computes it again."""
+    return compute_model_status(app.store().statistics, app.store().trainable, _manifest, today)
 
 
 @st.cache_data(ttl=FRESH, max_entries=2, show_spinner=False)
