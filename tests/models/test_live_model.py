@@ -105,6 +105,20 @@ def test_damaged_model_that_cannot_be_rebuilt_does_not_run(live, registry, setti
     assert live.change is None
 
 
+def test_champion_that_could_not_be_built_runs_as_soon_as_it_is_installed(live, registry, settings):
+    registry.register("second", "a test", str(settings.data / "gone"), {}, NOW)
+    registry.promote("second", "a test", NOW, override=True)
+    wait_for(lambda: live.look() or not live.change.state.running, "the end of the build", 180)
+    assert live.change.state.step == "failed" and not live.change.state.later
+    install(settings, registry, "third")
+    live.look()
+    assert live.change.state.running, "it is tried again when a model was installed"
+    wait_for(lambda: live.look() or not live.change.state.running, "the end of the build", 180)
+    install(settings, registry, "second")
+    live.look()
+    assert live.manifest.version == "second" and live.change is None
+
+
 def test_without_records_the_embedded_model_runs_on(tmp_path, astronaut, caplog, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     caplog.set_level(logging.DEBUG, logger="vibecheck.models.live_model")

@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,14 @@ class InstalledModels:
         """The versions with a folder here, damaged or not."""
         folders = sorted(self._root.glob("[!.]*"))
         return [report["version"] for folder in folders if (report := _read_report(folder))]
+
+    def placed(self) -> frozenset[tuple[str, int]]:
+        """The folders of all versions, each with the time at which it was put there."""
+        found = set()
+        for path in self._root.glob(f"[!.]*/{REPORT_FILE}"):
+            with suppress(FileNotFoundError):  # it is being replaced
+                found.add((path.parent.name, path.stat().st_mtime_ns))
+        return frozenset(found)
 
     @contextmanager
     def building(self, version: str) -> Iterator[Path]:

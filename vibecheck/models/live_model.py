@@ -61,7 +61,8 @@ class LiveModel:
         self.change: ModelChange | None = None
         self._registry: Registry | None = None
         self._build: BackgroundBuild | None = None
-        self._not_before: dict[str, float] = {}  # when a model that failed may be tried again
+        # When a model that failed may be tried again, and what was installed when it failed.
+        self._not_before: dict[str, tuple[float, frozenset[tuple[str, int]]]] = {}
         self._learn_at = 0.0
 
     def follow(self) -> Self:
@@ -160,12 +161,14 @@ class LiveModel:
         return state.version
 
     def _waiting(self, wanted: str) -> bool:
-        """Whether it has failed and must not be retried yet."""
-        return time.monotonic() < self._not_before.get(wanted, 0.0)
+        """Whether it has failed and must not be retried yet: it may be once any model is installed."""
+        not_before, placed = self._not_before.get(wanted, (0.0, None))
+        return time.monotonic() < not_before and placed == self._installed.placed()
 
     def _failed(self, wanted: str, sentence: str, later: bool = False) -> None:
         """Keep the current model; `later` says whether a retry may help."""
-        self._not_before[wanted] = time.monotonic() + RETRY_AFTER if later else float("inf")
+        not_before = time.monotonic() + RETRY_AFTER if later else float("inf")
+        self._not_before[wanted] = not_before, self._installed.placed()
         log.info("%s", sentence)
         self._end_build(ModelChange(wanted, BuildState("failed", sentence=sentence, later=later)))
 
