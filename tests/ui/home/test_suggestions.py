@@ -8,9 +8,14 @@ from streamlit.testing.v1 import AppTest
 from tests.records.examples import a_prediction
 from tests.ui.conftest import COOKIE, ME
 from tests.ui.examples import shares
+from vibecheck.access.roles import Role
 from vibecheck.emotions import NAMES
+from vibecheck.errors import RecordsError
 from vibecheck.music.recommender import ALL_HEARD, CALM
+from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
+from vibecheck.ui.access import gate
+from vibecheck.ui.home import mood_card
 from vibecheck.ui.home.vibe_check import Result
 
 
@@ -142,6 +147,35 @@ def test_reload_shows_the_last_answer_with_its_own_playlist(store, open_page, la
     page.run()
     assert not page.exception
     assert (page.session_state.shown, page.session_state.brought_back) == (mood, brought_back)
+
+
+def card() -> None:
+    """Home's card of the restored result, without the face above it."""
+    from vibecheck.ui.home import result, vibe_check
+    from vibecheck.ui.home.camera import Input
+
+    vibe_check.restore()
+    result.card(Input("live"))
+
+
+def test_playlist_that_cannot_be_recorded_leaves_the_answer_acknowledged(store, open_page, monkeypatch):
+    def refused(*_, **__):
+        raise RecordsError("The records cannot be reached.")
+
+    monkeypatch.setattr(gate, "role", lambda: Role.VISITOR)
+    monkeypatch.setattr(mood_card, "draw", lambda *_: None)
+    made = a_prediction(**shares("happy", 0.8), visitor=ME, made_at=datetime.now(UTC), audit=True)
+    store.add(made, None)
+    page = AppTest.from_function(card, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    page.run().button_group(key=f"answer-{made.id}").set_value("happy").run()
+    with monkeypatch.context() as outage:
+        outage.setattr(Store, "played", refused)
+        page.button(key="another").click().run()
+    for lost in (True, False):
+        words = " ".join(each.value for each in (*page.run().markdown, *page.warning))
+        assert "Noted: happy" in words and ("records cannot be reached" in words) == lost
+        page.button(key="another").click().run()
 
 
 def keep_more() -> None:

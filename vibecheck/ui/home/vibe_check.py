@@ -241,7 +241,6 @@ def suggest(result: Result, mode: Mode, again: bool = False) -> Suggestion:
     heard: list[str] = st.session_state.get("suggested", [])
     suggestion = app.music().suggest(result.heard, mode, heard if again else [], result.clear)
     stays = again and suggestion.playlist.id in heard
-    _play(result, suggestion)
     if result.recorded and result.prediction is not None and not stays:
         try:
             app.store().played(
@@ -256,7 +255,8 @@ def suggest(result: Result, mode: Mode, again: bool = False) -> Suggestion:
                 followed=result.said or None,
             )
         except RecordsError as error:
-            st.session_state.note = error_text(error)
+            suggestion = replace(suggestion, note=f"This playlist was not recorded. {error_text(error)}")
+    _play(result, suggestion)
     return suggestion
 
 
