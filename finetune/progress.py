@@ -1,6 +1,7 @@
 """The progress of a run: lines of JSON for programs, a bar and sentences for people."""
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -14,8 +15,12 @@ STAGES = {"head": "Training (last layer)", "all": "Training (all layers)"}
 
 
 def as_line(event: dict[str, Any]) -> str:
-    """An event as JSON, its numbers rounded to 5 decimals."""
-    return json.dumps({name: round(v, 5) if isinstance(v, float) else v for name, v in event.items()})
+    """An event as JSON: numbers are rounded to 5 decimals, and null if they are infinite or not a number."""
+    return json.dumps({name: _rounded(v) if isinstance(v, float) else v for name, v in event.items()})
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 5) if math.isfinite(value) else None
 
 
 class Terminal:

@@ -345,6 +345,10 @@ def test_compile_in_place_reports_what_it_measured_and_refuses_an_empty_folder(t
     run = vibecheck("compile", "model", "--in-place", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "model" / "model.onnx").is_file() and "int8 static: " in run.stdout
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "config.json").write_text("no JSON")
+    run = vibecheck("compile", "text", "--in-place", "--json", cwd=tmp_path)
+    assert run.returncode == 1 and json.loads(run.stdout)["step"] == "failed"
     (tmp_path / "empty").mkdir()
     for options in ([], ["--in-place"]):
         run = vibecheck("compile", "empty", *options, cwd=tmp_path)

@@ -6,8 +6,9 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,26 +47,32 @@ def compile_model(
     """
     if behind:
         exit_with_parent(NICE)
+    make = partial(_made_in_place, Path(model)) if in_place else partial(_built, model, again)
+    if as_json:
+        _as_json(make)
+        return
+    with _bar() as tell:
+        there = make(tell)
     if in_place:
-        _compile_in_place(Path(model))
-    elif as_json:
-        _as_json(model, again)
+        _say(str(there.folder / "model.onnx"), there.report)
     else:
-        _for_people(model, again)
+        _for_people(there)
 
 
-def _compile_in_place(folder: Path) -> None:
+def _made_in_place(folder: Path, tell: "Tell") -> "Installed":
+    """The model in its own folder, compiled there and not registered."""
+    from vibecheck.models.installed import Installed
+    from vibecheck.vision.manifest import Manifest
+
     threads = Settings.load().threads
-    with _bar() as tell, _quiet_libraries(str(folder)):
+    with _quiet_libraries(str(folder)):
         from vibecheck.export.candidates import compile_folder
 
         report = compile_folder(folder, threads, tell=tell)
-    _say(str(folder / "model.onnx"), report)
+    return Installed(Manifest.read(folder).version, folder, report)
 
 
-def _for_people(model: str, again: bool) -> None:
-    with _bar() as tell:
-        there = _built(model, again, tell)
+def _for_people(there: "Installed") -> None:
     _say(there.version, there.report)
     if "pixels" in there.report:  # not in reports of earlier versions
         agreement = there.report["agreement_with_embedded"]
@@ -102,7 +109,7 @@ def _say(name: str, report: dict[str, Any]) -> None:
         )
 
 
-def _as_json(model: str, again: bool) -> None:
+def _as_json(make: Callable[["Tell"], "Installed"]) -> None:
     out = sys.stdout
 
     def line(**fields: object) -> None:
@@ -114,7 +121,7 @@ def _as_json(model: str, again: bool) -> None:
     # Output of libraries goes to the terminal; the lines are for a program.
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            there = _built(model, again, tell)
+            there = make(tell)
         except VibeCheckError as error:
             if error.__cause__:
                 traceback.print_exception(error)
