@@ -16,7 +16,6 @@ from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.errors import RecordsError
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
-from vibecheck.ui.access import gate
 from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.corrections.labelling_session import NOT_FOUND, PAGE
 from vibecheck.ui.home.vibe_check import Result
@@ -116,17 +115,6 @@ def test_stale_button_labels_nothing(add, store):
     session.run()
     assert not session.exception
     assert [len(store.feedback_of(each.id)) for each in (before, now)] == [0, 1]
-
-
-def test_labeller_who_has_signed_out_labels_no_longer_as_one(open_page, add, store, monkeypatch):
-    made = add()
-    page = open_page(PAGE_FILE, Role.LABELLER)
-    page = page.segmented_control(key="view").set_value("random").run()
-    monkeypatch.setattr(gate, "role", lambda: Role.VISITOR)  # in another tab
-    page = press(page, "3")
-    assert store.feedback_of(made.id) == [] and NOT_FOUND in text(page)
-    press(page, "3")
-    assert [each.source for each in store.feedback_of(made.id)] == ["volunteered"]
 
 
 def test_last_label_of_a_page_leads_to_the_next_page(open_page, add, store):

@@ -139,8 +139,6 @@ def label(view: str, prediction_id: str, then: str | Cursor | None, name: str) -
         # and the button that replaced it.
         return
     try:
-        if view != "mine" and not is_labeller():  # signed out in another tab, with this page still open
-            raise UnknownPrediction(NOT_FOUND)
         look_up(prediction_id)  # raises unless this session may see it
         source = "volunteered" if view == "mine" else "labeller"
         queue = view if view in QUEUES else None
