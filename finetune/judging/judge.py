@@ -51,8 +51,9 @@ def judge_challenger(
     All labels in the records judge that may, and of the pictures `held_out` those that may; `reference` is a
     folder of labelled pictures or a CSV file (see `vibecheck.importing.label_files`), or None; `trained_on`
     are the ids of all predictions that the challenger was trained on. Writes `report.json` and `report.html`
-    into `out`, and keeps the proof with the version if it is registered: only then does the report show
-    faces, since deletions reach the reports that the registry knows. Raises VibeCheckError.
+    into `out`, and keeps the proof with the version if it is registered, unless it has one against the
+    champion that runs and `champion` is another: only then does the report show faces, since deletions reach
+    the reports that the registry knows. Raises VibeCheckError.
     """
     folders = (
         each if isinstance(each, Path) else folder_of(each, settings.data) for each in (champion, challenger)
@@ -88,13 +89,18 @@ def judge_challenger(
         report = _report(versions, found, faces, settled, kept, own, trained, +left_out, attempt, now)
         shown = {name: row.picture for name, row in pictures.items() if row.picture is not None}
         page = write(report, out, {}).resolve()
-        if known is not None:
+        if known is not None and not _counts_more(known.proof, registry.champion().version, report):
             _prove(registry, known, report, page)
             # Faces only now: a report that the registry does not know would keep them for ever.
             write(report, out, shown)
             if gone := recorded - store.with_pictures(ids):  # deleted before the report was there
                 write(report, out, {name: shown[name] for name in shown.keys() - gone})
     return report
+
+
+def _counts_more(kept: Proof | None, champion: str, report: Report) -> bool:
+    """Whether the proof that is kept is against the champion that runs, and the report is not."""
+    return kept is not None and kept.against == champion != report.champion
 
 
 def _prove(registry: Registry, known: Version, report: Report, page: Path) -> None:

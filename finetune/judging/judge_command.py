@@ -32,6 +32,7 @@ def judge(
     Writes report.json and report.html, and stores the proof with a registered version.
     """
     from finetune.data.collect import collect
+    from vibecheck.models.installed import champion_version
 
     settings = Settings.load()
     rows = collect(settings, "store", None).rows
@@ -41,7 +42,7 @@ def judge(
         return
     typer.echo(report.reason)
     typer.echo(f"The report is in {folder / HTML_FILE}.")
-    if report.proved:
+    if report.proved and report.champion == champion_version(settings):
         typer.echo(f"To make it the champion: python -m vibecheck models promote {report.challenger}")
 
 

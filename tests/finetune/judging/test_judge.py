@@ -15,6 +15,7 @@ from finetune.judging.judge import judge_challenger
 from finetune.metrics import scores
 from tests.databases import open_store
 from tests.records.examples import a_prediction
+from tests.standins.models import install
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, ModelError, RecordsError
 from vibecheck.evaluation.report import Report
@@ -133,6 +134,19 @@ def test_a_proof_stays_valid_when_labels_are_deleted_unless_the_reference_set_fo
     (tmp_path / "own" / mood / "1.jpg").write_bytes(pictures[0])
     last = judged(settings, pictures, "confused", SHIPPED, reference=tmp_path / "own")
     assert not last.proved and registry.get(SHIPPED).proof.veto
+
+
+def test_comparison_with_another_version_does_not_replace_the_proof_against_the_champion(
+    settings, registry, pictures, confused
+):
+    install_as_champion(settings, registry, confused)
+    judged(settings, pictures, "confused", SHIPPED)
+    install(settings, registry, "second")
+    other = judged(settings, pictures, "second", SHIPPED)
+    assert not other.proved and other.champion == "second"
+    assert registry.get(SHIPPED).proof.proved and registry.get(SHIPPED).proof.against == "confused"
+    page = (settings.data / "trial" / "report.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" not in page
 
 
 def test_written_report_is_read_back_unchanged(settings, registry, pictures, confused):
