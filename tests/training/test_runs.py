@@ -13,7 +13,7 @@ import pytest
 from tests.training.conftest import CHILD, command_of, ended
 from tests.waiting import wait_for
 from vibecheck.errors import JobError
-from vibecheck.training.run_folder import RunFolder
+from vibecheck.training.run_folder import TRAINED, RunFolder
 from vibecheck.training.runs import FOLDERS_KEPT, RunRequest
 from vibecheck.training.runs_table import LOST, RunsTable
 
@@ -121,16 +121,18 @@ def test_run_whose_supervisor_was_killed_is_reported_and_cleaned_up(desk):
 
 
 def test_folders_of_forgotten_runs_are_deleted_and_other_folders_stay(desk, engine):
-    table, before = RunsTable(engine), [f"{number:032x}" for number in range(FOLDERS_KEPT + 1)]
+    table, before = RunsTable(engine), [f"{number:032x}" for number in range(FOLDERS_KEPT + 2)]
     for job_id in before:
         table.begin(job_id, {}, "here", "here")
-        table.end(job_id, "finished", "")
-        desk.folder(job_id).path.mkdir(parents=True)
+        table.end(job_id, "failed" if job_id == before[0] else "finished", "")
+        desk.folder(job_id).out.mkdir(parents=True)
+        (desk.folder(job_id).out / TRAINED).write_text("{}")
     desk.folder("a" * 32).path.mkdir()  # of a run that is no longer remembered
     (desk.folder("a" * 32).path.parent / "notes").mkdir()
     job = ended(desk, desk.start(RunRequest("quick")))
     left = {path.name for path in desk.folder(job.id).path.parent.iterdir()}
-    assert left == {job.id, *before[-FOLDERS_KEPT + 1 :], "notes"}
+    unregistered = before[0]  # its model is nowhere else
+    assert left == {job.id, unregistered, *before[-FOLDERS_KEPT + 1 :], "notes"}
 
 
 def test_unwritable_jobs_folder_is_reported_and_blocks_no_later_run(settings, desk):

@@ -5,8 +5,9 @@ import pytest
 from tests.training.conftest import CHILD
 from tests.waiting import wait_for
 from vibecheck.errors import RecordsError
+from vibecheck.training.events import Milestone, RunProgress
 from vibecheck.training.run_folder import TRAINED, RunFolder, read_json
-from vibecheck.training.runs_table import LOST, RunsTable
+from vibecheck.training.runs_table import CANCELLED, FAILED, LOST, RunsTable
 from vibecheck.training.supervisor import Supervisor, note_end
 
 ID = "a" * 32
@@ -48,6 +49,23 @@ def test_trained_model_survives_a_lost_run_and_the_register_command_is_shown(eng
     run = table.get(ID)
     assert run.sentence.endswith(f"python -m finetune --register {folder.out} registers it.")
     assert run.report == {"proved": True}
+
+
+def test_the_end_of_a_run_whose_model_is_registered_does_not_ask_to_register_it(engine, folder):
+    table, said = RunsTable(engine), f"python -m finetune --register {folder.out}"
+    folder.out.mkdir(parents=True)
+    (folder.out / TRAINED).write_text("{}")
+    table.begin(ID, {}, "here", "1")
+    exported = RunProgress().heard(Milestone(event="exported"))
+    note_end(table, folder, CANCELLED, "It was cancelled.", exported)
+    assert table.get(ID).sentence == f"It was cancelled. Its model is registered: {said} compares it."
+    failed = "b" * 32
+    table.begin(failed, {}, "here", "1")
+    folder.path.rename(folder.path.with_name(failed))
+    other = RunFolder(folder.path.with_name(failed))
+    sentence = f"It failed. The trained model is kept: python -m finetune --register {other.out} continues."
+    note_end(table, other, FAILED, sentence, exported)
+    assert table.get(failed).sentence == sentence, "the step to take is named once"
 
 
 def test_end_of_a_run_is_recorded_again_if_the_records_were_unavailable(engine, folder, monkeypatch):

@@ -17,11 +17,11 @@ from vibecheck.training import resources
 from vibecheck.training import run_folder as folders
 from vibecheck.training.pace import load_now
 from vibecheck.training.run_folder import RunFolder, read_json
-from vibecheck.training.runs_table import FAILED, LEASE, LOST, RunsTable, TrainingRun
+from vibecheck.training.runs_table import FAILED, FINISHED, LEASE, LOST, REMEMBERED, RunsTable, TrainingRun
 from vibecheck.training.supervisor import note_end, progress_in
 
 COMMAND = (sys.executable, "-m", "finetune")
-# Runs whose folders are kept.
+# Runs whose folders are kept at least.
 FOLDERS_KEPT = 5
 # A run without a process id after this long is dead.
 STARTS_WITHIN = timedelta(seconds=60)
@@ -83,8 +83,10 @@ class TrainingRuns:
             self._table.end(job_id, FAILED, sentence)
             raise JobError(sentence) from error
         self._table.renew(job_id, pid)
-        kept = [each.id for each in self._table.history(FOLDERS_KEPT)]
-        folders.clean(self._root, kept)
+        runs = self._table.history(REMEMBERED)
+        # A trained model that is not registered exists only in the folder of its run.
+        unregistered = (each for each in runs if each.state != FINISHED and self.folder(each.id).trained)
+        folders.clean(self._root, [each.id for each in (*runs[:FOLDERS_KEPT], *unregistered)])
         return self._table.get(job_id)
 
     def running(self) -> TrainingRun | None:

@@ -163,8 +163,11 @@ def note_end(
     """Records the end of a run with its log and its report. Raises RecordsError."""
     if state != FINISHED:
         folder.clear()
-        if folder.trained:
-            sentence += f" Its model is trained: python -m finetune --register {folder.out} registers it."
+        register = f"python -m finetune --register {folder.out}"
+        if folder.trained and register not in sentence:
+            registered = progress is not None and progress.exported is not None
+            done, does = ("registered", "compares") if registered else ("trained", "registers")
+            sentence += f" Its model is {done}: {register} {does} it."
     table.end(folder.id, state, sentence, progress, folder.log_end(), folder.report())
 
 
