@@ -116,7 +116,10 @@ def _start(
             f"The run in {out} is finished: name another folder with --out. If its model is not registered, "
             f"python -m finetune --register {out} does so."
         )
-    base, champion, collected = _inputs(settings, request)
+    # A run continues with the champion that it began with, even if another one was promoted since.
+    base, champion, collected = _inputs(
+        settings, request, champion=before.asked.get("champion") if before else None
+    )
     size = estimate.size_of(base.folder)
     recipe = estimate.recipe_for(size, request.epochs)
     wanted = {
@@ -171,9 +174,12 @@ def device_of(wanted: str) -> str:
 
 
 def _inputs(
-    settings: Settings, request: FineTuneRequest, keep_sides: bool = True
+    settings: Settings, request: FineTuneRequest, keep_sides: bool = True, champion: str | None = None
 ) -> tuple[Model, Model, TrainingData]:
-    """The base, the champion and the data. These come first: reading Comet back also brings the registry."""
+    """The base, the champion (None: the one that runs) and the data.
+
+    The data come first: reading Comet back also brings the registry.
+    """
     collected = collect(
         settings,
         request.source,
@@ -182,9 +188,9 @@ def _inputs(
         crops=request.crops,
         keep_sides=keep_sides,
     )
-    champion = base_model.named(settings, champion_version(settings))
-    base = base_model.named(settings, request.base) if request.base else champion
-    return base, champion, collected
+    teacher = base_model.named(settings, champion or champion_version(settings))
+    base = base_model.named(settings, request.base) if request.base else teacher
+    return base, teacher, collected
 
 
 def collected_event(collected: TrainingData) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import sys
 import warnings
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from finetune.data.collect import TrainingData
 from tests.databases import open_store
 from tests.finetune.corrected import face, fill
 from tests.models.test_trials import DAY, NOW
@@ -205,6 +207,22 @@ def test_a_dry_run_changes_nothing(tmp_path):
     assert planned["estimate"]["minutes"] > 0 and planned["estimate"]["enough"]
     assert planned["estimate"]["disk_mb"] > 50
     assert {path: path.is_file() and path.read_bytes() for path in settings.data.rglob("*")} == before
+
+
+def test_a_run_is_resumed_with_its_champion_after_another_one_was_promoted(tmp_path, monkeypatch):
+    from finetune import pipeline
+
+    settings, out, told = Settings(data=tmp_path / "data"), tmp_path / "out", []
+    monkeypatch.setattr(pipeline, "collect", lambda *_, **__: TrainingData((), {}, False, frozenset()))
+    monkeypatch.setattr(pipeline, "check", lambda collected: None)
+    out.mkdir()
+    begin = partial(pipeline._start, settings, pipeline.FineTuneRequest(), out, "ft-1", "cpu", told.append)
+    first, planned, _ = begin()
+    with closing(Registry.open(settings)) as registry:
+        install(settings, registry, "second")
+        registry.promote("second", "a hunch", datetime.now(UTC), override=True)
+    again, resumed, _ = begin()
+    assert again == first and resumed == planned and planned.asked["champion"] == first.version
 
 
 def test_incomplete_checkpoint_is_skipped(tmp_path):
