@@ -110,6 +110,22 @@ window.open = () => setInterval(() => held.splice(0).forEach((resolve) => resolv
 window.on = () => opened.filter((stream) => stream.active).length;
 }"""
 
+# A phone, which opens one camera at a time.
+PHONE = """{
+window.opened = [];
+const match = window.matchMedia.bind(window);
+window.matchMedia = (query) => (query === "(pointer: coarse)" ? {matches: true} : match(query));
+const media = navigator.mediaDevices;
+const ask = media.getUserMedia.bind(media);
+media.getUserMedia = async (constraints) => {
+  const asksBroken = window.broken && constraints.video.deviceId?.exact === window.broken;
+  if (asksBroken || opened.some((stream) => stream.active)) throw new DOMException("", "NotReadableError");
+  const stream = await ask(constraints);
+  opened.push(stream);
+  return stream;
+};
+}"""
+
 PATIENCE = 20_000  # ms; no app has to start
 
 
@@ -472,6 +488,40 @@ def test_if_another_camera_does_not_start_the_page_says_so_and_the_video_continu
     stage_of(page).get_by_role("button", name="Stop the camera").click()
     expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
     expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("mode", ["webrtc", "websocket"])
+def test_on_a_phone_the_camera_is_changed_although_only_one_opens_at_a_time(visit, mode):
+    page = visit(mode, PHONE, sockets=[])
+    start(page)
+    used = "document.querySelector('video').srcObject?.getVideoTracks()[0]"
+    for _ in range(2):
+        cameras, first, other = menu_of_cameras(page)
+        cameras.select_option(other)
+        frame(page).wait_for_function(f"{used}?.getSettings().deviceId === '{other}'")
+        assert frame(page).evaluate(f"{used}.readyState") == "live"
+        expect(cameras).to_have_value(other)
+        expect(stage_of(page).get_by_role("alert")).to_have_count(0)
+        stage_of(page).get_by_role("button", name="Camera settings").click()  # closes the menu
+    cameras, first, other = menu_of_cameras(page)
+    frame(page).evaluate(f"window.broken = '{other}'")
+    cameras.select_option(other)
+    is_said(page, "unchanged")
+    expect(cameras).to_have_value(first)
+    assert frame(page).evaluate(f"[{used}.getSettings().deviceId, {used}.readyState]") == [first, "live"]
+    assert frame(page).evaluate("opened.filter((stream) => stream.active).length") == 1
+
+
+@pytest.mark.quick
+def test_on_a_phone_on_which_no_camera_opens_any_more_the_page_says_why(visit):
+    page = visit("websocket", PHONE, sockets=[])
+    start(page)
+    cameras, _, other = menu_of_cameras(page)
+    frame(page).evaluate("window.failure = 'NotReadableError'")
+    cameras.select_option(other)
+    is_said(page, "busy")
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
 
 
 @pytest.mark.quick

@@ -86,6 +86,7 @@ function makeCamera(view, report) {
     .then(look);
   devices?.addEventListener("devicechange", look);
 
+  let released = null; // the stream whose camera was stopped to open another one
   const show = (stream) => {
     const { video } = view;
     if (video.srcObject !== stream) stopTracks(video.srcObject); // at most one camera is on
@@ -103,8 +104,13 @@ function makeCamera(view, report) {
     });
     const watch = setInterval(() => {
       if (video.srcObject !== stream) return clearInterval(watch);
-      if (!stream.active) hide();
+      if (!stream.active && stream !== released) hide();
     }, 200);
+  };
+  // Stops the camera, but keeps showing it until another one is shown: many phones open one at a time.
+  const release = () => {
+    released = view.video.srcObject;
+    stopTracks(released);
   };
   // Stops the camera, and shows START at once: whatever ends after this was meant to end.
   const hide = () => {
@@ -114,5 +120,5 @@ function makeCamera(view, report) {
     view.paint();
   };
 
-  return { open, show, hide, offer, ready, isAllowed };
+  return { open, show, release, hide, offer, ready, isAllowed };
 }

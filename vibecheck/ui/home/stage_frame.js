@@ -185,16 +185,29 @@ async function useCamera(chosen) {
   const before = view.video.srcObject;
   const isShown = () => before !== null && view.video.srcObject === before;
   if (!isShown()) return;
-  let stream = null;
-  try {
-    stream = await camera.open({ video: before.getVideoTracks()[0].getConstraints() }, chosen);
-    if (isShown() && !bySocket) await webrtc.replace(stream.getVideoTracks()[0]);
+  const [track] = before.getVideoTracks();
+  const constraints = { video: track.getConstraints() };
+  const open = async (id) => {
+    const stream = await camera.open(constraints, id);
+    try {
+      if (isShown() && !bySocket) await webrtc.replace(stream.getVideoTracks()[0]);
+    } catch (error) {
+      stopTracks(stream);
+      throw error;
+    }
     if (!isShown()) return stopTracks(stream); // the video was stopped meanwhile
     camera.show(stream);
+  };
+  const onPhone = matchMedia("(pointer: coarse)").matches;
+  if (onPhone) camera.release();
+  try {
+    await open(chosen);
   } catch {
-    stopTracks(stream);
     if (!isShown()) return;
-    camera.offer(); // the previous one stays
+    // The previous one stays.
+    if (onPhone) await open(track.getSettings().deviceId).catch(() => isShown() && camera.hide());
+    if (!view.isPlaying()) return;
+    camera.offer();
     view.notify("unchanged");
   }
 }
