@@ -1,14 +1,17 @@
 """Merging adds what is new, changes nothing when repeated, and never restores what was deleted."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
 from tests.records.examples import NOON, a_prediction
 from tests.records.rows import engine_of, queued
-from vibecheck.records.db.tables import outbox
+from tests.waiting import a_writer_that_waits
+from vibecheck.records import merge as merge_module
+from vibecheck.records.db.tables import outbox, predictions
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.merge import (
     BATCH,
@@ -17,7 +20,9 @@ from vibecheck.records.merge import (
     forget,
     merge,
 )
-from vibecheck.records.values import Feedback, Play
+from vibecheck.records.outbox.messages import enqueue
+from vibecheck.records.stats.results import Scope
+from vibecheck.records.values import Deletion, Feedback, Play
 
 
 def label(prediction, n, mood, **changes):
@@ -130,3 +135,28 @@ def test_with_pictures_returns_only_predictions_whose_picture_is_kept(store):
     store.add(kept, b"\xff\xd8")
     store.add(bare, None)
     assert store.with_pictures([kept.id, bare.id, "0" * 32]) == {kept.id}
+
+
+def test_prediction_whose_deletion_is_committed_during_the_merge_stays_deleted(store):
+    prediction = a_prediction()
+    engine = engine_of(store)
+    store.add(prediction, None)
+    with ThreadPoolExecutor(1) as thread, a_writer_that_waits(engine) as wait_for_it:
+        with writing(engine) as connection:
+            connection.execute(delete(predictions))
+            enqueue(connection, Deletion(prediction.id, prediction.made_at, NOON))
+            merged = thread.submit(store.merge, [remembered(prediction)])
+            wait_for_it()
+        assert merged.result() == Merged(0, 0)
+    assert store.count() == 0
+
+
+def test_prediction_that_two_restores_merge_at_once_is_counted_once(store):
+    engine, told = engine_of(store), [remembered(a_prediction())]
+    with ThreadPoolExecutor(1) as thread, a_writer_that_waits(engine) as wait_for_it:
+        with writing(engine) as connection:
+            assert merge_module._merge(connection, told) == Merged(1, 0)
+            second = thread.submit(store.merge, told)
+            wait_for_it()
+        assert second.result() == Merged(0, 0)
+    assert store.statistics.mix(Scope()).n == 1

@@ -84,16 +84,21 @@ def forgotten_among(connection: Connection, ids: Collection[str]) -> set[str]:
 def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merged:
     refuse_real(connection)
     ids = [each.prediction.id for each in batch]
+    # Locked, so that none is deleted before its labels are added; on SQLite `writing` locks everything.
+    here = select(predictions.c.id).where(predictions.c.id.in_(ids)).order_by(predictions.c.id)
+    before = set(connection.execute(here.with_for_update()).scalars())
+    # After that: a deletion that held one of these locks has been committed by now.
     gone = queue.predictions_with(connection, "deletion", ids)
     gone |= forgotten_among(connection, ids)
     wanted = {each.prediction.id: each for each in batch if each.prediction.id not in gone}
     if not wanted:
         return Merged(0, 0)
-    # Locked, so that none is deleted before its labels are added; on SQLite `writing` locks everything.
-    here = select(predictions.c.id).where(predictions.c.id.in_(wanted)).with_for_update()
-    before = set(connection.execute(here).scalars())
-    new = [each for each in wanted.values() if each.prediction.id not in before]
-    insert_new(connection, predictions, (prediction_row(each.prediction) for each in new))
+    new = [
+        each
+        for each in wanted.values()
+        if each.prediction.id not in before  # nor stored by another restore just now
+        and insert_if_new(connection, predictions, prediction_row(each.prediction))
+    ]
     _models(connection, new)
     undoing = outbox.c.kind == "feedback_undone", outbox.c.prediction_id.in_(wanted)
     rows = connection.execute(select(outbox.c.prediction_id, outbox.c.payload).where(*undoing))
