@@ -18,7 +18,7 @@ from vibecheck.comet import restore as restores
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.status import RESTORED, comet_state, fetch
 from vibecheck.errors import CometRefuses, CometUnavailable
-from vibecheck.records import merge
+from vibecheck.records import merge, pictures
 from vibecheck.records.db.tables import predictions as predictions_table
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.training_sets import TrainingSets
@@ -273,6 +273,52 @@ def test_picture_deleted_here_during_a_restore_stays_deleted(settings, store, co
 
     assert read_back(settings, store, say=forget).pictures == 0
     assert not store.pictures.exists(prediction.id)
+
+
+def test_visitor_who_deletes_their_data_during_a_restore_is_not_restored(settings, store, comet):
+    theirs = [
+        a_prediction(made_at=NOON + timedelta(days=day), picture_kept=True, visitor="v") for day in range(3)
+    ]
+    other = a_prediction(visitor="w")
+    for each in theirs:
+        remember(comet, each, JPEG)
+    remember(comet, other)
+    fetch(store)
+    read_back(settings, store, say=lambda at: at.days_read == 1 and store.forget_visitor("v", NOON))
+    assert [prediction for prediction, _ in store.history()] == [other]
+    deleted = {row.prediction_id for row in queued(store) if row.kind == "deletion"}
+    assert deleted == {each.id for each in theirs}
+    assert not any(store.pictures.exists(each.id) for each in theirs)
+
+
+def test_nothing_about_a_deleted_visitor_is_noted_after_the_restore(settings, store, comet, monkeypatch):
+    monkeypatch.setattr(claims, "CHECK_EVERY", 0.02)
+    store.forget_visitor("early", NOON)
+    fetch(store)
+    store.forget_visitor("late", NOON)
+    assert store.notes.subjects("forgotten visitor") == ["forgotten visitor late"]
+    stop, thread = fetching(settings, store)
+    try:
+        wait_for(lambda: store.notes.read(RESTORED))
+        assert store.notes.subjects("forgotten visitor") == []
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_restore_leaves_the_last_room_on_the_disk_to_the_database(settings, store, comet, monkeypatch):
+    monkeypatch.setattr(claims, "CHECK_EVERY", 0.02)
+    monkeypatch.setattr(pictures, "FREE_DISK_FLOOR", 10**18)
+    prediction = a_prediction(made_at=datetime.now(UTC), picture_kept=True)
+    remember(comet, prediction, JPEG)
+    fetch(store)
+    stop, thread = fetching(settings, store)
+    try:
+        wait_for(lambda: (at := comet_state(store).restoring) and "nearly full" in at.sentence)
+        assert store.count() == 1 and not store.pictures.exists(prediction.id)
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_picture_deleted_in_comet_during_a_restore_is_no_error(settings, store, comet):

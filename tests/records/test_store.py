@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta, timezone
 from threading import Barrier
@@ -15,9 +16,11 @@ from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
 from tests.records.rows import queued, recent
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.records import recording
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.outbox.messages import payload_of
+from vibecheck.records.outbox.queue import RESTORE
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 from vibecheck.records.values import PREDICTION_SOURCES, ModelVersion, Play
@@ -171,6 +174,30 @@ def test_picture_is_deleted_if_the_row_cannot_be_written(store, database_url, tm
     assert store.count() == 1
     assert len(list(tmp_path.rglob("input_*"))) == 1
     assert len(store.model_versions()) == 1
+
+
+def lose_the_answer_to_commits(monkeypatch):
+    """Commits reach the database, but their answers do not come back."""
+
+    @contextmanager
+    def commits_and_fails(engine):
+        with writing(engine) as connection:
+            yield connection
+        raise RecordsError("The connection was lost.")
+
+    monkeypatch.setattr(recording, "writing", commits_and_fails)
+
+
+def test_picture_stays_if_its_row_was_committed_but_the_answer_was_lost(store, monkeypatch):
+    added, kept_later = a_prediction(picture_kept=True), a_prediction()
+    store.add(kept_later, None)
+    lose_the_answer_to_commits(monkeypatch)
+    with pytest.raises(RecordsError, match="lost"):
+        store.add(added, JPEG)
+    with pytest.raises(RecordsError, match="lost"):
+        store.keep_picture(kept_later.id, JPEG, NOON)
+    for each in (added, kept_later):
+        assert store.get(each.id).picture_kept and store.picture(each.id) == JPEG
 
 
 def test_no_row_is_written_if_the_picture_cannot_be(store, tmp_path):
@@ -329,6 +356,7 @@ def test_missing_picture_file_reads_as_none(store, tmp_path):
 
 def test_check_says_where_the_records_are(store):
     store.add(a_prediction(), None)
+    store.outbox().schedule(RESTORE, RESTORE, {})  # a task, which is no record
     assert store.check().endswith(": 1 predictions, 1 records waiting to be sent.")
     assert store.check().startswith(("SQLite database /", "Postgres database "))
 

@@ -80,7 +80,8 @@ def _attempt(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed)
     except CometError as error:
         report(replace(at, sentence=str(error)))
         outbox.postpone(claimed, TRIES_AGAIN, str(error))
-    except RecordsError:
+    except RecordsError as error:  # tried again when the claim expires
+        report(replace(at, sentence=str(error)))
         raise
     except Exception as error:
         log.exception("The restore from Comet failed.")
@@ -88,6 +89,7 @@ def _attempt(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed)
         outbox.set_aside(claimed, bug(error))
     else:
         outbox.finish(claimed)
+        store.end_of_restore()
         store.notes.write(RESTORED, _place(settings))
 
 
@@ -140,6 +142,8 @@ def restore(
                 for each in some
                 if each.prediction_id in allowed and not store.pictures.exists(each.prediction_id)
             ]
+            if missing and not store.pictures.has_room():
+                raise RecordsError("The disk is nearly full: free some space, then the restore continues.")
             outcomes = list(threads.map(lambda picture: _fetch(comet, store, picture), missing))
             reasons = [outcome for outcome in outcomes if isinstance(outcome, str)]
             at = replace(
@@ -164,6 +168,7 @@ def _restore_day(
     read = read_day(assets)
     found = [each for each in read.found() if each.prediction.made_at >= since]
     merged = store.merge(found)
+    store.forget_restored(datetime.now(UTC))
     if deleted_again or needs_rollup(assets):
         # The task was lost together with the disk.
         store.outbox().schedule(queue.ROLLUP, day.isoformat(), {"day": day.isoformat()})

@@ -93,16 +93,16 @@ class Pictures:
         with self._translated("read"):
             return self._fs.exists(path)
 
-    def remove_strays(self, before: datetime, stored: Callable[[list[str]], set[str]]) -> int:
-        """Deletes pictures written before `before` that belong to no prediction; returns how many.
+    def remove_strays(self, before: datetime, kept: Callable[[list[str]], set[str]]) -> int:
+        """Deletes pictures written before `before` that no prediction keeps; returns how many.
 
-        A process that dies between writing a picture and its row leaves a picture without a row.
-        `stored` is given ids and returns those that are in the records. Other files are left alone.
+        A process that dies between writing a picture and its row leaves such a picture.
+        `kept` is given ids and returns those whose picture is kept. Other files are left alone.
         """
         removed = 0
         for shard in self._shards():
             owners = {path: owner for path in self._list(shard) if (owner := _owner(path)) is not None}
-            known = stored([owner for owner in owners.values() if owner])
+            known = kept([owner for owner in owners.values() if owner])
             for path, owner in owners.items():
                 if owner not in known and self._modified(path, before) < before:
                     self._remove(path)

@@ -41,7 +41,7 @@ def add(
     with ExitStack() as undo:
         if picture is not None:
             pictures.put(prediction.id, picture)
-            undo.callback(_discard, pictures, prediction.id)
+            undo.callback(_discard, engine, pictures, prediction.id)
         with writing(engine) as connection:
             if not insert_if_new(connection, predictions, prediction_row(prediction)):
                 undo.pop_all()  # another process stored this id just now: the picture is its own
@@ -61,7 +61,7 @@ def keep_picture(
         return before
     with ExitStack() as undo:
         pictures.put(before.id, picture)
-        undo.callback(_discard, pictures, before.id)
+        undo.callback(_discard, engine, pictures, before.id)
         with writing(engine) as connection:
             kept = replace(prediction_of(lookup.row_of(connection, before.id, lock=True)), picture_kept=True)
             mine = update(predictions).where(predictions.c.id == before.id)
@@ -85,10 +85,14 @@ def add_play(connection: Connection, play: Play) -> None:
     summaries.count_play(connection, play.prediction_id, play.n, play.again)
 
 
-def _discard(pictures: Pictures, prediction_id: str) -> None:
+def _discard(engine: Engine, pictures: Pictures, prediction_id: str) -> None:
+    """Deletes the picture of a failed transaction, unless it is kept: the answer to a commit may be lost."""
     # The caller must see why the transaction failed. If this fails too, the next purge deletes the picture.
     with suppress(RecordsError):
-        pictures.delete(prediction_id)
+        with reading(engine) as connection:
+            kept = found_in(connection, predictions.c.id, [prediction_id], predictions.c.picture_kept)
+        if not kept:
+            pictures.delete(prediction_id)
 
 
 def _already_stored(prediction: Prediction) -> RecordsError:

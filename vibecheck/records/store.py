@@ -24,7 +24,7 @@ from vibecheck.records.labels.queues import LabelQueues
 from vibecheck.records.labels.trainable import TrainableLabels
 from vibecheck.records.labels.training_sets import TrainingSets
 from vibecheck.records.outbox.notes import Notes
-from vibecheck.records.outbox.queue import LEASE, Outbox
+from vibecheck.records.outbox.queue import LEASE, TASKS, Outbox
 from vibecheck.records.outbox.sent import SentRecords
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.readings import Readings
@@ -234,6 +234,14 @@ class Store:
         """Deletes all of a visitor's predictions everywhere; returns how many there were."""
         return purge.forget_visitor(self._engine, self.pictures, visitor, now)
 
+    def forget_restored(self, now: datetime) -> None:
+        """Deletes what a restore has brought of visitors whose data was deleted after it began."""
+        purge.forget_restored(self._engine, self.pictures, now)
+
+    def end_of_restore(self) -> None:
+        """Removes the notes that `forget_restored` needs."""
+        purge.end_of_restore(self._engine)
+
     def erase_remaining(self) -> bool:
         """Erases deleted content from the database's log; returns whether nothing is left."""
         return purge.erase_remaining(self._engine)
@@ -246,5 +254,6 @@ class Store:
         """Checks that the database can be written; returns a sentence on its place and content."""
         with writing(self._engine) as connection:
             prove_writable(connection)
-            waiting = connection.execute(select(func.count()).select_from(outbox)).scalar_one()
+            message = outbox.c.kind.not_in(TASKS)
+            waiting = connection.execute(select(func.count()).where(message)).scalar_one()
         return f"{place(self._engine.url)}: {self.count()} predictions, {waiting} records waiting to be sent."

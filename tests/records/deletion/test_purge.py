@@ -1,3 +1,4 @@
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -125,6 +126,34 @@ def test_a_label_given_during_the_purge_does_not_stay_in_the_outbox(store, engin
             assert not purged.done()
         assert purged.result() == 1
     assert counts(engine) == [0, 0, 0, 0]
+
+
+def test_picture_that_its_record_does_not_keep_is_deleted_after_an_hour(store, tmp_path):
+    prediction = a_prediction(made_at=datetime.now(UTC))
+    store.add(prediction, None)
+    store.pictures.put(prediction.id, JPEG)  # neither its row nor its deletion succeeded
+    store.purge(NOON)
+    assert pictures(tmp_path) == [prediction.picture_name]
+    (path,) = tmp_path.rglob(prediction.picture_name)
+    os.utime(path, (0, 0))
+    store.purge(NOON)
+    assert pictures(tmp_path) == [] and store.count() == 1
+
+
+def test_a_prediction_that_counts_as_unsent_cannot_be_claimed_during_the_purge(store, monkeypatch):
+    store.add(a_prediction(), None)
+    forget, claims = purge_module.summaries.forget, []
+    with ThreadPoolExecutor(1) as thread:
+
+        def forget_while_a_sender_claims(connection, ids):
+            claims.append(thread.submit(store.outbox().claim, 9))
+            if connection.dialect.name == "postgresql":  # SQLite's writers wait for each other
+                claims[0].result(60)
+            forget(connection, ids)
+
+        monkeypatch.setattr(purge_module.summaries, "forget", forget_while_a_sender_claims)
+        assert store.purge(NOON + DAY) == 1
+        assert claims[0].result(60) == [] and queued(store) == []
 
 
 def test_a_time_without_a_zone_is_refused(store):

@@ -27,12 +27,16 @@ from vibecheck.records.values import Deletion, check_time, is_prediction_id
 # Predictions deleted in one transaction, which takes milliseconds, so that others hardly wait.
 BATCH = 200
 
-# A picture is written milliseconds before its row. One without a row after this long will never have one:
-# its id was never shown, so no visitor could ask for its deletion.
+# A picture is written milliseconds before the row that says it is kept. After this long without one, it
+# never will be: the visitor was told that it is not kept.
 STRAY_AFTER = timedelta(hours=1)
 
 # The subject of the note that the database's log still has deleted content, in its field "left".
 TRACES = "traces"
+
+# The beginning of the subjects of notes on visitors who deleted their data during a restore; the hash
+# follows.
+FORGOTTEN = "forgotten visitor "
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +45,21 @@ def purge(engine: Engine, pictures: Pictures, older_than: datetime) -> int:
     """Deletes all predictions made before `older_than` with everything about them; returns their number.
 
     Each picture is deleted before its row: if the process dies in between, the next purge deletes the row.
-    Pictures without a row are deleted once they are an hour old. A Deletion is added to the outbox only for
-    what was sent: if the prediction itself is still in the outbox, it never was. Works in small batches, and
-    may run in several processes at once. Raises RecordsError, and ValueError for a time without a zone.
+    Pictures that no row says are kept are deleted once they are an hour old. A Deletion is added to the
+    outbox only for what was sent: if the prediction itself is still in the outbox, it never was. Works in
+    small batches, and may run in several processes at once. Raises RecordsError, and ValueError for a time
+    without a zone.
     """
     check_time("older_than", older_than)
     oldest = _rows().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at)
 
-    def stored(ids: Iterable[str]) -> set[str]:
+    def kept(ids: Iterable[str]) -> set[str]:
         with reading(engine) as connection:
-            return found_in(connection, predictions.c.id, ids)
+            return found_in(connection, predictions.c.id, ids, predictions.c.picture_kept)
 
     with _traces_removed(engine):
         deleted = _delete_all(engine, pictures, oldest, datetime.now(UTC), report_all=False)
-        pictures.remove_strays(max(older_than, datetime.now(UTC) - STRAY_AFTER), stored)
+        pictures.remove_strays(max(older_than, datetime.now(UTC) - STRAY_AFTER), kept)
     return deleted
 
 
@@ -74,10 +79,28 @@ def forget(engine: Engine, pictures: Pictures, ids: Iterable[str], now: datetime
 
 
 def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: datetime) -> int:
-    """Deletes every prediction of a visitor (a hash) as `forget` does; returns their number."""
-    theirs = _rows().where(predictions.c.visitor == visitor)
+    """Deletes every prediction of a visitor (a hash) as `forget` does; returns their number.
+
+    During a restore it is noted first, since the restore may bring more of them: see `forget_restored`.
+    """
+    if queue.Outbox(engine).contains(queue.RESTORE, queue.RESTORE):
+        Notes(engine).write(FORGOTTEN + visitor, {})
     with _traces_removed(engine):
-        return _delete_all(engine, pictures, theirs, now, report_all=True)
+        return _delete_all(engine, pictures, _of(visitor), now, report_all=True)
+
+
+def forget_restored(engine: Engine, pictures: Pictures, now: datetime) -> None:
+    """Deletes what a restore has brought of visitors whose data was deleted after it began."""
+    if noted := Notes(engine).subjects(FORGOTTEN):
+        with _traces_removed(engine):
+            for subject in noted:
+                _delete_all(engine, pictures, _of(subject.removeprefix(FORGOTTEN)), now, report_all=True)
+
+
+def end_of_restore(engine: Engine) -> None:
+    """Removes the notes about such visitors: nothing more comes of them."""
+    for subject in Notes(engine).subjects(FORGOTTEN):
+        Notes(engine).remove(subject)
 
 
 def erase_remaining(engine: Engine) -> bool:
@@ -122,6 +145,10 @@ def _rows() -> Select[tuple[str, bool, datetime]]:
     return select(predictions.c.id, predictions.c.picture_kept, predictions.c.made_at)
 
 
+def _of(visitor: str) -> Select[tuple[str, bool, datetime]]:
+    return _rows().where(predictions.c.visitor == visitor)
+
+
 def _delete_all(engine: Engine, pictures: Pictures, which: Select, now: datetime, report_all: bool) -> int:
     """Deletes what the query finds, batch by batch; returns how many predictions this call deleted."""
     deleted = 0
@@ -161,6 +188,10 @@ def _delete(
 
 
 def _unsent(connection: Connection, ids: list[str]) -> set[str]:
-    """Those whose prediction is still in the outbox, not attempted yet; everything else waits behind it."""
-    untried = outbox.c.claimed_by.is_(None), outbox.c.attempts == 0
-    return found_in(connection, outbox.c.prediction_id, ids, outbox.c.kind == "prediction", *untried)
+    """Those whose prediction is still in the outbox, not attempted yet; everything else waits behind it.
+
+    These rows are locked, so that no sender can claim them before they are withdrawn.
+    """
+    untried = outbox.c.kind == "prediction", outbox.c.claimed_by.is_(None), outbox.c.attempts == 0
+    query = select(outbox.c.prediction_id).where(outbox.c.prediction_id.in_(ids), *untried)
+    return set(connection.execute(query.with_for_update()).scalars())
