@@ -7,7 +7,11 @@ import pytest
 from tests.comet.conftest import FAST
 from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import queued
+from vibecheck.comet import layout
+from vibecheck.comet.client import Comet
+from vibecheck.comet.day_records import read_day
 from vibecheck.comet.sender import Pace, Sender
+from vibecheck.errors import CometRefuses
 from vibecheck.records.values import Deletion
 
 MISTAKES = [
@@ -83,3 +87,40 @@ def test_deletions_of_one_day_share_a_list(settings, store, comet):
     Sender(settings, store, later).run(until_empty=True)
     assert comet.names() == [] and len(deletions(store)) == 10
     assert comet.asked("asset/list") - before == 1
+
+
+@pytest.fixture
+def labelled(settings, store, comet, sent):
+    """A label that is in Comet."""
+    label = store.label(sent.id, "sad", "volunteered", "me", NOON)
+    Sender(settings, store, FAST).run(until_empty=True)
+    assert f"feedback_{sent.id}_1.json" in comet.names()
+    return label
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=str)
+def test_undone_label_is_deleted_even_if_comet_misreports_it(settings, store, comet, sent, labelled, mistake):
+    store.undo_label(sent.id, labelled.n, "me", NOON)
+    comet.fault(**mistake)
+    Sender(settings, store, FAST).run(until_empty=True)
+    assert f"feedback_{sent.id}_1.json" not in comet.names()
+    assert [row for row in queued(store) if row.kind == "feedback_undone"] == []
+
+
+def test_label_undone_and_sent_during_a_restore_is_not_restored(settings, store, comet, sent, labelled):
+    day = layout.day_of(sent.made_at)
+    read = read_day(Comet.open(settings).assets(day)).found()  # as a restore does
+    store.undo_label(sent.id, labelled.n, "me", NOON)
+    Sender(settings, store, Pace(poll=0.02, confirm_after=timedelta(hours=1))).run(until_empty=True)
+    assert f"feedback_{sent.id}_1.json" not in comet.names()
+    store.merge(read)
+    assert store.feedback_of(sent.id) == []
+
+
+def test_deletions_are_sent_although_a_limit_of_the_plan_stops_pictures(settings, store, comet, sent):
+    store.add(a_prediction(picture_kept=True), JPEG)
+    store.forget([sent.id], NOON)
+    comet.fault("upload-asset", times=10**6, status=402)
+    with pytest.raises(CometRefuses, match="limit"):
+        Sender(settings, store, FAST).run(until_empty=True)
+    assert comet.names() == [] and store.forgotten_among([sent.id]) == {sent.id}

@@ -156,6 +156,16 @@ def test_picture_kept_later_replaces_the_uploaded_json(settings, store, comet, k
     assert comet.points("confidence") == [prediction.confidence]
 
 
+def test_prediction_stays_in_comet_if_its_picture_is_lost_before_it_is_sent(settings, store, comet):
+    prediction = a_prediction()
+    store.add(prediction, None)
+    send(settings, store)
+    store.keep_picture(prediction.id, JPEG, NOON)
+    store.pictures.delete(prediction.id)  # as if its folder was replaced
+    send(settings, store)
+    assert set(comet.names()) == {f"prediction_{prediction.id}.json"}
+
+
 def store_table(name):
     from vibecheck.records.db import tables
 

@@ -25,14 +25,14 @@ from vibecheck.records.outbox.queue import Claimed
 from vibecheck.records.store import Store
 from vibecheck.records.values import SECOND, Prediction, is_prediction_id
 
-# In the payload of a deletion: when Comet was last asked what it has of the prediction.
+# In the payload of a deletion or an undone label: when Comet was last asked what it has of it.
 LOOKED = "looked_at"
 # Seconds for which a list of a day's assets is used for other deletions.
 LIST_KEPT = 30.0
 
 
 class LookAgain(Exception):
-    """A deletion has to be confirmed later; `payload` is the row's until then."""
+    """A deletion, or an undone label, has to be confirmed later; `payload` is the row's until then."""
 
     def __init__(self, payload: dict[str, Any]) -> None:
         super().__init__("to be confirmed")
@@ -84,19 +84,22 @@ class Delivery:
     def _prediction(self, claimed: Claimed) -> Then:
         now = self._store.get(claimed.prediction_id)
         made = layout.value_from(Prediction, claimed.payload)
-        day = self._put_prediction(claimed, made, claimed.payload)
+        day, _ = self._put_prediction(claimed, made, claimed.payload)
         self._point(claimed, day, "confidence", made.confidence, now.made_at)
         return _hourly(day)
 
     def _picture(self, claimed: Claimed) -> Then:
         """Replaces the asset of a prediction without picture once the picture was allowed."""
         now = self._store.get(claimed.prediction_id)
-        day = self._put_prediction(claimed, now, payload_of(now))
-        if now.picture_kept:
+        day, with_picture = self._put_prediction(claimed, now, payload_of(now))
+        if with_picture:  # it may have been lost here since
             self._delete(day, layout.prediction_name(now.id, picture=False))
         return _hourly(day)
 
-    def _put_prediction(self, claimed: Claimed, prediction: Prediction, payload: dict[str, Any]) -> date:
+    def _put_prediction(
+        self, claimed: Claimed, prediction: Prediction, payload: dict[str, Any]
+    ) -> tuple[date, bool]:
+        """Uploads a prediction; returns its day, and whether its picture is there to be uploaded with it."""
         day = layout.day_of(prediction.made_at)
         picture = self._store.picture(prediction.id) if prediction.picture_kept else None
         origin = self._store.model_origin(prediction.model_version)
@@ -106,7 +109,7 @@ class Delivery:
         name = layout.prediction_name(prediction.id, picture is not None)
         kind = "asset" if picture is None else "image"
         self._put(claimed, day, name, picture or layout.as_json(metadata), metadata, kind)
-        return day
+        return day, picture is not None
 
     def _feedback(self, claimed: Claimed) -> Then:
         prediction = self._store.get(claimed.prediction_id)
@@ -119,8 +122,11 @@ class Delivery:
         return _hourly(day)
 
     def _undone(self, claimed: Claimed) -> Then:
+        """Deletes a label. As with `_deletion`, only a later look confirms it. Raises LookAgain."""
         day = layout.day_of(self._store.get(claimed.prediction_id).made_at)
-        self._delete(day, layout.name_of("feedback", claimed.payload))
+        found = self._delete(day, layout.name_of("feedback", claimed.payload))
+        if found or LOOKED not in claimed.payload:
+            raise LookAgain(claimed.payload | {LOOKED: time.time()})
         return _hourly(day)
 
     def _play(self, claimed: Claimed) -> None:
@@ -198,10 +204,12 @@ class Delivery:
         self._put(claimed, day, name, layout.as_json(payload), payload, "asset")
         return day
 
-    def _delete(self, day: date, name: str) -> None:
-        for asset in self.comet.assets(day):
-            if asset.name == name:
-                self.comet.delete(day, asset)
+    def _delete(self, day: date, name: str) -> bool:
+        """Deletes the assets of this name; returns whether there was one."""
+        found = [asset for asset in self.comet.assets(day) if asset.name == name]
+        for asset in found:
+            self.comet.delete(day, asset)
+        return bool(found)
 
     def _put(
         self, claimed: Claimed, day: date, name: str, content: bytes, metadata: dict[str, Any], kind: str

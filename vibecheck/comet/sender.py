@@ -112,9 +112,14 @@ class Sender:
             self._note_state(False, str(error))
             raise
         self._note_state(True, "")
-        while not self.stop.is_set() and (batch := self._outbox.claim(BATCH, but=OTHERS)):
+        while not self.stop.is_set() and (batch := self._claim()):
             self._send(delivery, batch)
         self._look_up_sample(delivery)
+
+    def _claim(self) -> list[Claimed]:
+        """Claims rows, deletions first: a limit of the plan, which stops all else, must not hold them up."""
+        deletions = self._outbox.claim(BATCH, kinds=("deletion",))
+        return deletions + self._outbox.claim(BATCH, but=OTHERS)
 
     def _look_up_sample(self, delivery: Delivery) -> None:
         """Once a day, notes whether Comet still has what it accepted."""
