@@ -8,11 +8,13 @@ import pytest
 from tests.comet.conftest import FAST
 from tests.records.examples import JPEG, NOON, PLAY, a_prediction
 from tests.records.rows import queued
-from vibecheck.comet import worker
+from vibecheck.comet import resend, worker
+from vibecheck.comet.client import Comet
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.comet.status import comet_state
 from vibecheck.models.registry import Registry
 from vibecheck.records.store import Store
+from vibecheck.records.synthetic import ORIGIN
 
 
 def fill(store):
@@ -85,7 +87,7 @@ def test_status_reports_records_that_comet_has_lost(settings, store, comet):
     Sender(settings, store, daily).run(until_empty=True)
     state = comet_state(store)
     assert state.connected and state.sentence == (
-        "Comet lacks 2 of 2 records that it had. Run python -m vibecheck send --again."
+        "Comet lacks 2 of 2 records that were looked up. Run python -m vibecheck send --again."
     )
     worker.send_again(settings, None)
     assert comet_state(store).sentence == ""
@@ -101,3 +103,20 @@ def test_records_made_without_an_account_are_sent_too(settings, comet):
     assert worker.send_again(settings, None) == 5
     assert {first.picture_name, f"prediction_{second.id}.json"} <= set(comet.names())
     assert sorted(comet.points("confidence")) == [first.confidence, second.confidence]
+
+
+def test_prediction_whose_picture_is_lost_here_is_sent_again_once_without_it(settings, store, comet):
+    first, _ = fill(store)
+    Sender(settings, store, FAST).run(until_empty=True)
+    for experiment in comet.experiments.values():
+        experiment.assets.clear()
+    store.pictures.delete(first.id)
+    assert worker.send_again(settings, None) == 5
+    assert f"prediction_{first.id}.json" in comet.names()
+    assert worker.send_again(settings, None) == 0
+    assert resend.count_missing(Comet.open(settings), store) == {"checked": 2, "missing": 0}
+
+
+def test_synthetic_records_are_not_looked_up_in_comet(settings, store):
+    store.add(a_prediction(model_version="demo-1"), None, ORIGIN)
+    assert resend.count_missing(Comet.open(settings), store) == {"checked": 0, "missing": 0}

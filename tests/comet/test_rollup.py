@@ -144,3 +144,16 @@ def test_rollup_deletes_assets_of_deleted_predictions(opened, store, comet):
     roll_up(opened, store, DAY)
     assert [name for name in comet.names() if gone.id in name] == []
     assert [row["prediction_id"] for row in table(comet)] == [stays.id]
+
+
+def test_rollup_is_needed_if_a_prediction_was_deleted_after_the_last_one(opened, store, comet):
+    deleted = a_prediction()
+    put(opened, a_prediction())
+    put(opened, deleted)
+    roll_up(opened, store, DAY)
+    assert not needs_rollup(opened.assets(DAY))
+    (asset,) = (each for each in opened.assets(DAY) if deleted.id in each.name)
+    opened.delete(DAY, asset)  # and then the disk with the scheduled roll-up is lost
+    assert needs_rollup(opened.assets(DAY))
+    roll_up(opened, store, DAY)
+    assert not needs_rollup(opened.assets(DAY)) and len(table(comet)) == 1

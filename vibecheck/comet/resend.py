@@ -1,8 +1,9 @@
 """Finds records that Comet does not have, although they were sent, and adds them to the outbox again."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from itertools import chain, groupby
 
 from vibecheck.comet import layout
@@ -11,6 +12,7 @@ from vibecheck.comet.layout import Asset
 from vibecheck.models.registry import Registry
 from vibecheck.records.outbox.messages import Message, row_of
 from vibecheck.records.store import Store
+from vibecheck.records.values import Prediction
 from vibecheck.settings import Settings
 
 # Records that are looked up in Comet once a day.
@@ -35,14 +37,13 @@ def send_again(settings: Settings, store: Store, since: datetime | None) -> int:
 
 
 def count_missing(comet: Comet, store: Store) -> dict[str, int]:
-    """Looks up some predictions that were sent: how many (`checked`), and how many Comet lacks (`missing`).
+    """Looks up some predictions: how many (`checked`), and how many of them Comet lacks (`missing`).
 
     Raises CometError and RecordsError.
     """
-    sample = store.sent.sample(SAMPLE)
+    sample = [] if store.synthetic() else store.sent.sample(SAMPLE)
     missing = sum(
-        not comet.has(layout.day_of(each.made_at), layout.prediction_name(each.id, each.picture_kept))
-        for each in sample
+        _is_missing(store, each, partial(comet.has, layout.day_of(each.made_at))) for each in sample
     )
     return {"checked": len(sample), "missing": missing}
 
@@ -50,7 +51,16 @@ def count_missing(comet: Comet, store: Store) -> dict[str, int]:
 def _add_missing(store: Store, messages: Iterable[Message], assets: list[Asset]) -> int:
     """Adds those messages to the outbox for which there is no asset; returns how many."""
     names = {asset.name for asset in assets}
-    rows = map(row_of, messages)
     return store.outbox().add_again(
-        [row for row in rows if layout.name_of(row["kind"], row["payload"]) not in names]
+        [row_of(each) for each in messages if _is_missing(store, each, names.__contains__)]
     )
+
+
+def _is_missing(store: Store, message: Message, has: Callable[[str], bool]) -> bool:
+    """Whether Comet lacks what would be sent; `has` says whether it has an asset of a name."""
+    row = row_of(message)
+    if has(layout.name_of(row["kind"], row["payload"])):
+        return False
+    if isinstance(message, Prediction) and message.picture_kept and not store.pictures.exists(message.id):
+        return not has(layout.prediction_name(message.id, picture=False))  # the picture is lost here
+    return True

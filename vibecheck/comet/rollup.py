@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from vibecheck.comet import feedback_log
 from vibecheck.comet.client import Comet
 from vibecheck.comet.day_records import read_day
-from vibecheck.comet.layout import FEEDBACK_LOG, SIDE_NAME, Asset, id_of
+from vibecheck.comet.layout import FEEDBACK_LOG, PREDICTION_NAME, SIDE_NAME, Asset, id_of
 from vibecheck.emotions import NAMES
 from vibecheck.records.labels.effective_label import effective_label
 from vibecheck.records.store import Store
@@ -44,14 +44,18 @@ def roll_up(comet: Comet, store: Store, day: date) -> None:
 
 
 def needs_rollup(assets: list[Asset]) -> bool:
-    """Whether a day has assets newer than its last feedback_log.csv."""
-    logged = max((asset.created_at for asset in assets if _is_log(asset)), default=None)
+    """Whether a day has assets newer than its last feedback_log.csv, or another number of predictions."""
+    logs = [asset for asset in assets if _is_log(asset)]
     others = [
         asset.created_at
         for asset in assets
         if id_of(asset.name) and not SIDE_NAME.fullmatch(asset.name)  # the log has no sides
     ]
-    return bool(others) and (logged is None or max(others) > logged)
+    if not logs:
+        return bool(others)
+    last = max(logs, key=lambda asset: asset.created_at)
+    made = {id_of(asset.name) for asset in assets if PREDICTION_NAME.fullmatch(asset.name)}
+    return max(others, default=0) > last.created_at or last.metadata.get("rows", len(made)) != len(made)
 
 
 def delete_forgotten(comet: Comet, store: Store, day: date, assets: list[Asset]) -> list[Asset]:

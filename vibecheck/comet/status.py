@@ -73,7 +73,10 @@ def _lost(sample: Note | None) -> str:
     if sample is None or not sample.content.get("missing"):
         return ""
     missing, checked = sample.content["missing"], sample.content.get("checked")
-    return f"Comet lacks {missing} of {checked} records that it had. Run python -m vibecheck send --again."
+    return (
+        f"Comet lacks {missing} of {checked} records that were looked up. "
+        "Run python -m vibecheck send --again."
+    )
 
 
 def try_again(store: Store) -> int:
