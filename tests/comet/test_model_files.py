@@ -288,7 +288,7 @@ def test_missing_registry_model_is_retried_and_a_missing_account_is_reported(
         build(elsewhere, source, model_files, lambda *_: None)
     with pytest.raises(ModelError, match="COMET_API_KEY"):
         build(elsewhere.model_copy(update={"comet_api_key": None}), source, model_files, lambda *_: None)
-    with pytest.raises(ModelError, match="is not a folder: check VIBECHECK_MODEL"):
+    with pytest.raises(ModelError, match="is not a folder: check the path"):
         build(elsewhere, ModelFolder(Path("/nowhere")), model_files, lambda *_: None)
 
 

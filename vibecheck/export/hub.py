@@ -180,11 +180,13 @@ def _hub_errors(model: HubModel) -> Iterator[None]:
         ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(
-            f"There is no model {model.repo} on the Hub that may be read here: check VIBECHECK_MODEL, and "
-            "set HF_TOKEN if it is private."
+            f"There is no model {model.repo} on the Hub that may be read here: check the name (that of the "
+            "app is VIBECHECK_MODEL), and set HF_TOKEN if it is private."
         ) from error
     except RevisionNotFoundError as error:
-        raise ModelError(f"{model.repo} has no revision {model.revision}: check VIBECHECK_MODEL.") from error
+        raise ModelError(
+            f"{model.repo} has no revision {model.revision}: check it (that of the app is in VIBECHECK_MODEL)."
+        ) from error
     except HfHubHTTPError as error:
         status = error.response.status_code
         if status in (401, 403):
