@@ -129,7 +129,9 @@ class _Build:
         """The version that was built from a folder that is not on this machine, if the registry knows it."""
         known = self.others.made_from(self.settings, folder)
         if known is None:
-            raise ModelError(f"{folder} is not a folder: check the path (that of the app is VIBECHECK_MODEL).")
+            raise ModelError(
+                f"{folder} is not a folder: check the path (that of the app is VIBECHECK_MODEL)."
+            )
         if there := self._ready(known.version):
             return there
 
