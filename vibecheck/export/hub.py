@@ -185,7 +185,7 @@ def _hub_errors(model: HubModel) -> Iterator[None]:
         ) from error
     except RevisionNotFoundError as error:
         raise ModelError(
-            f"{model.repo} has no revision {model.revision}: check it (that of the app is in VIBECHECK_MODEL)."
+            f"{model.repo} has no revision {model.revision}: check it (for the app: VIBECHECK_MODEL)."
         ) from error
     except HfHubHTTPError as error:
         status = error.response.status_code
