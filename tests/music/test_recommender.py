@@ -25,6 +25,7 @@ from vibecheck.music.recommender import (
     NEARBY,
     NOT_SEARCHED,
     NOTHING_FOUND,
+    OTHER_MODE,
     Music,
     Suggestion,
 )
@@ -189,7 +190,20 @@ def test_no_playlist_repeats_until_all_were_played(mood, mode):
     new = len(set(played))
     assert new >= 5  # three of its own, and those of the mood near it
     assert len(set(played[:new])) == new and set(played[new:]) == {played[new - 1]}
-    assert notes == [""] * 3 + [NEARBY] * (new - 3) + [ALL_HEARD] * (9 - new)
+    # Matching and lifting a happy or surprised mood play the same music.
+    last = ALL_HEARD if mood in ("happy", "surprise") else OTHER_MODE
+    assert notes == [""] * 3 + [NEARBY] * (new - 3) + [last] * (9 - new)
+
+
+def test_the_other_mode_is_recommended_only_while_it_has_more():
+    player, played = Music(read_catalogue()), []
+
+    def last_note(mode: str) -> str:
+        while (suggestion := player.suggest("sad", mode, played)).playlist.id not in played:
+            played.append(suggestion.playlist.id)
+        return suggestion.note
+
+    assert [last_note(mode) for mode in ("match", "lift", "match")] == [OTHER_MODE, ALL_HEARD, ALL_HEARD]
 
 
 def test_playlists_played_for_other_moods_do_not_change_the_order():

@@ -40,7 +40,8 @@ NOT_SEARCHED = "Spotify could not be searched, so this one comes from the built-
 NOTHING_FOUND = "Spotify found nothing that fits, so this one comes from the built-in catalogue."
 NEARBY = "You have heard every playlist for this mood, so this one is for a mood close to it."
 CALM = "The mood is hard to tell, so this is the calmest matching playlist."
-ALL_HEARD = "You have heard every playlist for this mood; the other of Match and Lift has more."
+ALL_HEARD = "You have heard every playlist for this mood."
+OTHER_MODE = "You have heard every playlist for this mood; the other of Match and Lift has more."
 
 Mode = Literal["match", "lift"]
 
@@ -111,18 +112,13 @@ class Music:
         if mood not in self._catalogue or mode not in ("match", "lift"):
             raise MusicError(f"There is no music to {mode} {mood}: the moods are {', '.join(NAMES)}.")
         about = self._catalogue[mood]
-        plays = mood if mode == "match" else about.lift_to
-        found, note = self._search(plays) if self._client else ((), "")
-        near = self._catalogue[plays].near
-        calm = "" if clear or mode == "lift" else about.calm
-        first = [each for each in self._listed(plays) if each.id == calm]
-        choices: dict[str, Playlist] = {}
-        for each in (*first, *self._mixed(plays, found), *self._listed(near)):
-            choices.setdefault(each.id, each)
+        plays, other = (mood, about.lift_to) if mode == "match" else (about.lift_to, mood)
+        choices, note = self._choices(plays, "" if clear or mode == "lift" else about.calm)
         unheard = next((each for key, each in choices.items() if key not in played), None)
         if unheard is None:
             last = next(key for key in reversed(played) if key in choices)
-            return Suggestion(choices[last], mode, why(about, mode, last, clear), ALL_HEARD)
+            note = ALL_HEARD if self._choices(other)[0].keys() <= set(played) else OTHER_MODE
+            return Suggestion(choices[last], mode, why(about, mode, last, clear), note)
         note = note if unheard.mood == plays else NEARBY
         return Suggestion(unheard, mode, why(about, mode, unheard.id, clear), note)
 
@@ -149,6 +145,15 @@ class Music:
     def close(self) -> None:
         """Start no more searches; running ones finish."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _choices(self, mood: str, calm: str = "") -> tuple[dict[str, Playlist], str]:
+        """Playlists by id: `calm`, those of the mood, those of a mood near it; and a note on the search."""
+        found, note = self._search(mood) if self._client else ((), "")
+        first = [each for each in self._listed(mood) if each.id == calm]
+        choices: dict[str, Playlist] = {}
+        for each in (*first, *self._mixed(mood, found), *self._listed(self._catalogue[mood].near)):
+            choices.setdefault(each.id, each)
+        return choices, note
 
     def _listed(self, mood: str) -> list[Playlist]:
         return [Playlist(each.id, each.name, mood, "catalogue") for each in self._catalogue[mood].playlists]
