@@ -75,6 +75,8 @@ def test_frame_not_searched_for_other_people_is_read_but_not_kept(seen):
 def test_a_moment_without_a_face_is_refused_with_the_step_to_take(unseen):
     with pytest.raises(NoFace, match="Look at the camera"):
         predict(Moment.of(unseen))
+    with pytest.raises(NoFace, match="Choose another picture"):
+        predict(Moment.of(unseen), source="upload")
 
 
 def test_each_check_has_its_own_id(seen):

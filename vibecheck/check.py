@@ -76,7 +76,10 @@ def predict(
     result. Raises NoFace without a moment.
     """
     if moment is None:
-        raise NoFace("No face was found. Look at the camera, come a little closer, and try again.")
+        step = "Look at the camera, come a little closer, and try again."
+        if source == "upload":
+            step = "Choose another picture, closer to the face."
+        raise NoFace(f"No face was found. {step}")
     complete = (reading for reading in moment.readings if reading.kept is not None)
     best = max(complete, key=lambda each: each.quality.score if each.quality else 0.0, default=None)
     if best is None:
