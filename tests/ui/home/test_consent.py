@@ -2,7 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from vibecheck.ui.home.consent import CHOICES, parse
+from tests.ui.conftest import ROOT
+from vibecheck.ui.home.consent import CHOICES, COOKIE, parse
 from vibecheck.ui.shared import app
 
 
@@ -31,3 +32,22 @@ def test_nothing_is_said_to_be_kept_in_a_synthetic_installation(monkeypatch):
         assert not page.exception
         said[synthetic] = page.session_state.said
     assert said == {False: "Only numbers are kept, for 90 days.", True: "Nothing is kept."}
+
+
+def test_a_choice_is_stored_once_and_does_not_replace_a_later_one_of_another_tab(
+    set_up, page_of, request_of_browser, monkeypatch
+):
+    def stored() -> list[str]:
+        return [each.proto.body for each in page.get("html") if COOKIE in each.proto.body]
+
+    monkeypatch.setattr("streamlit_webrtc.component.get_this_session_info", lambda: None)
+    set_up()
+    page = page_of(ROOT / "Home.py").run()
+    assert not stored()
+    page.radio(key="keep").set_value("face").run()
+    assert [f"{COOKIE}=face;" in each for each in stored()] == [True]
+    page.run()
+    assert not stored()
+    request_of_browser.cookies[COOKIE] = "nothing"  # from another tab, as of this one's next connection
+    page.run()
+    assert not stored()

@@ -50,6 +50,7 @@ def notice() -> None:
                 format_func=CHOICES.get,
                 key="keep",
                 persist_state="session",
+                on_change=_changed,
             )
             theme.quiet(
                 "The picture itself is read in memory and then discarded. The numbers are the seven "
@@ -58,10 +59,17 @@ def notice() -> None:
             st.page_link("pages/4_About.py", label="What exactly, and why", icon=":material/info:")
 
 
+def _changed() -> None:
+    st.session_state.keep_changed = True
+
+
 def remember() -> None:
-    """Store the choice in a cookie. Draws an element without size: call it at the end of a page."""
-    if choice() != parse(st.context.cookies.get(COOKIE)) or "keep_changed" in st.session_state:
-        st.session_state.keep_changed = True
+    """Store a new choice in a cookie. Draws an element without size: call it at the end of a page.
+
+    Only once, since the visitor may change the choice in another tab afterwards.
+    """
+    if "keep_changed" in st.session_state:
         cookie = f"{COOKIE}={choice()}; Path=/; Max-Age={YEAR}; SameSite=Lax"
         secure = "location.protocol === 'https:' ? '; Secure' : ''"
         st.html(f"<script>document.cookie = '{cookie}' + ({secure})</script>", unsafe_allow_javascript=True)
+        del st.session_state.keep_changed
