@@ -12,6 +12,7 @@ from vibecheck.access.roles import Role
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError
 from vibecheck.music.recommender import CALM, OTHER_MODE
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
 from vibecheck.ui.access import gate
@@ -147,6 +148,41 @@ def test_reload_shows_the_last_answer_with_its_own_playlist(store, open_page, la
     page.run()
     assert not page.exception
     assert (page.session_state.shown, page.session_state.brought_back) == (mood, brought_back)
+
+
+def test_a_reload_shows_the_result_while_the_storage_of_the_pictures_fails(store, open_page, monkeypatch):
+    def unavailable(*_):
+        raise RecordsError("A picture could not be read.")
+
+    store.add(a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC), picture_kept=True), b"a face")
+    monkeypatch.setattr(Pictures, "get", unavailable)
+    page = AppTest.from_function(open_again, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    page.run()
+    assert not page.exception
+    assert page.session_state.shown == "happy"
+
+
+def keep_no_more() -> None:
+    """A playlist for a recorded vibe check, after the visitor chose that nothing is kept."""
+    import streamlit as st
+
+    from vibecheck.ui.home import vibe_check
+    from vibecheck.ui.shared import app
+
+    st.session_state.keep = "nothing"
+    made = app.store().get(st.session_state.made)
+    vibe_check.suggest(vibe_check.Result(made.mood, made, recorded=True), "match", again=True)
+
+
+def test_playlists_are_not_recorded_once_nothing_is_kept(store, open_page):
+    made = a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC))
+    store.add(made, None)
+    page = AppTest.from_function(keep_no_more, default_timeout=60)
+    page.session_state["visitor"], page.session_state["made"] = COOKIE, made.id
+    page.run()
+    assert not page.exception
+    assert page.session_state.playing and not store.plays_of(made.id)
 
 
 def card() -> None:

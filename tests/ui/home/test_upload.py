@@ -3,10 +3,16 @@
 from pathlib import Path
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 
-from tests.ui.conftest import ROOT
+from tests.ui.conftest import COOKIE, ROOT
 from tests.video.test_clip import NOBODY, face, video
+from vibecheck.records.store import Store
+from vibecheck.ui.access.browser_guard import VISITOR_COOKIE
 from vibecheck.ui.shared import app
+from vibecheck.vision.images import encode_jpeg
+from vibecheck.vision.reader import Reader
 
 
 @pytest.fixture
@@ -56,3 +62,47 @@ def test_unusable_video_is_reported_in_a_sentence(check, tmp_path, content, sent
     page = check("me.mp4", content or clip(tmp_path, [NOBODY] * 4))
     assert [each.value for each in page.warning if sentence in each.value]
     assert app.store().count() == 0 and page.session_state["result"] is None
+
+
+@pytest.mark.parametrize("ended_by", ["request_rerun", "request_stop"])
+@pytest.mark.parametrize(
+    ("owner", "method"),
+    [(Reader, "read_still"), (Reader, "read_frame"), (Store, "add"), (Store, "played")],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_check_whose_run_of_the_page_is_ended_is_made_once_and_shown(
+    check, tmp_path, astronaut, request_of_browser, monkeypatch, owner, method, ended_by
+):
+    original, calls = getattr(owner, method), []
+
+    def called(*args, **options):
+        calls.append(args)
+        if len(calls) == 1:
+            run = get_script_run_ctx()
+            if ended_by == "request_rerun":  # by a second press, or another choice of what is kept
+                states = run.session_state.get_widget_states()
+                kept = [each for each in states if each.WhichOneof("value") != "trigger_value"]
+                run.script_requests.request_rerun(RerunData(widget_states=WidgetStates(widgets=kept)))
+            else:  # as the connection is lost
+                run.script_requests.request_stop()
+        return original(*args, **options)
+
+    monkeypatch.setattr(owner, method, called)
+    request_of_browser.cookies[VISITOR_COOKIE] = COOKIE
+    if method == "read_frame":
+        page = check("me.mp4", clip(tmp_path, [face(astronaut)] * 4))
+    else:
+        page = check("me.jpg", encode_jpeg(astronaut), "image/jpeg")
+    page.run()
+    ((stored, _),) = app.store().history()
+    assert page.session_state["result"].prediction == stored and page.session_state["result_open"]
+    (play,) = app.store().plays_of(stored.id)
+    assert play.playlist_id == page.session_state["playing"].suggestion.playlist.id
+    page.button(key="again").click().run()
+    assert app.store().count() == 1
+
+
+def test_file_name_is_shown_as_it_is(check):
+    page = check("a *b* $c$.jpg", b"no picture", "image/jpeg")
+    (warning,) = page.warning
+    assert warning.value.startswith(r"a \*b\* \$c\$.jpg is not a picture")

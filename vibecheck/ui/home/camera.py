@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import RerunException, StopException
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from vibecheck.analytics.clip_chart import clip_timeline
@@ -14,6 +15,7 @@ from vibecheck.errors import PictureError, TooManyChecks
 from vibecheck.ui.access import upload_quota
 from vibecheck.ui.home import live, vibe_check
 from vibecheck.ui.shared import face_pictures, theme
+from vibecheck.ui.shared.presses import remember
 from vibecheck.video.clip import EVERY
 from vibecheck.vision import images
 from vibecheck.vision.decoding_slots import decoding_slot, video_slot
@@ -66,7 +68,7 @@ def stage() -> Input:
         with button:
             _button(shown, problem)
     if sentence := st.session_state.pop("problem", ""):
-        problem.warning(sentence, icon=":material/face_retouching_off:")
+        problem.warning(theme.literal(sentence), icon=":material/face_retouching_off:")
     with checked:
         _checked(shown)
     return shown
@@ -87,10 +89,14 @@ def _input(way: str) -> Input:
 
 
 def _button(shown: Input, problem: DeltaGenerator) -> None:
+    """The button; a file whose check was interrupted is checked again, since Streamlit forgets the press."""
     result = vibe_check.shown()
+    interrupted = st.session_state.pop("interrupted", "")
     if result is not None and (shown.photo is None or result.photo == shown.photo.file_id):
         st.button("Check again", type="primary", key="again", on_click=vibe_check.close)
-    elif st.button("Check my vibe", type="primary", key="check"):
+    elif st.button("Check my vibe", type="primary", key="check") or (
+        shown.photo is not None and shown.photo.file_id == interrupted
+    ):
         if shown.photo is None:
             check_live()
         else:
@@ -107,15 +113,19 @@ def check_live(number: int | None = None) -> None:
 def _check_file(photo: UploadedFile, way: str, place: DeltaGenerator) -> None:
     """Check the vibe of a picture or a video. `place` shows the progress."""
     data = photo.getvalue()
-    with _telling():
-        if is_video_upload(data, photo.name):
-            with video_slot(partial(place.info, WAITING_FOR_CLIP, icon=":material/hourglass_top:")):
-                seen = partial(place.progress, text="Reading the video…")
-                vibe_check.check_clip(data, photo.name, photo.file_id, seen)
-        else:
-            with decoding_slot(waiting=partial(place.info, WAITING, icon=":material/hourglass_top:")):
-                picture = images.decode(data, name=photo.name)
-                vibe_check.check_photo(picture, way, photo.file_id)
+    try:
+        with _telling():
+            if is_video_upload(data, photo.name):
+                with video_slot(partial(place.info, WAITING_FOR_CLIP, icon=":material/hourglass_top:")):
+                    seen = partial(place.progress, text="Reading the video…")
+                    vibe_check.check_clip(data, photo.name, photo.file_id, seen)
+            else:
+                with decoding_slot(waiting=partial(place.info, WAITING, icon=":material/hourglass_top:")):
+                    picture = images.decode(data, name=photo.name)
+                    vibe_check.check_photo(picture, way, photo.file_id)
+    except (RerunException, StopException):  # another run was requested, or the connection was lost
+        remember(interrupted=photo.file_id)
+        raise
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from vibecheck.records.labels import keep_question
 from vibecheck.ui.home import vibe_check
 from vibecheck.ui.shared import app, face_pictures, theme
 from vibecheck.ui.shared.error_text import error_text
-from vibecheck.ui.shared.presses import once
+from vibecheck.ui.shared.presses import once, remember
 
 
 def ask() -> None:
@@ -62,4 +62,4 @@ def _keep(prediction_id: str, jpeg: bytes) -> None:
 
 
 def _close(prediction_id: str) -> None:
-    st.session_state.keep_answered = prediction_id
+    remember(keep_answered=prediction_id)

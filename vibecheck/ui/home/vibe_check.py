@@ -20,6 +20,7 @@ from vibecheck.records.values import Feedback, Prediction
 from vibecheck.ui.home import consent
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.error_text import error_text
+from vibecheck.ui.shared.presses import remember
 from vibecheck.ui.shared.visitor import visitor
 from vibecheck.video.clip import EVERY, UPLOAD, Clip, read_moment, summarise
 from vibecheck.vision import drawing
@@ -165,9 +166,7 @@ def _checked(moment: Moment | None, source: str) -> Result:
 
 
 def _show(result: Result) -> None:
-    st.session_state.result = result
-    st.session_state.result_open = True
-    st.session_state.note = ""
+    remember(result=result, result_open=True, note="")
 
 
 def result() -> Result | None:
@@ -199,9 +198,11 @@ def restore() -> None:
             return
         last = newest[0].prediction
         plays = app.store().plays_of(last.id)
-        picture = app.store().picture(last.id) or b""
     except RecordsError:
         return  # parts of the page that need the records report the problem
+    picture = b""
+    with suppress(RecordsError):  # the storage of the pictures may fail alone
+        picture = app.store().picture(last.id) or b""
     restored = Result(last.mood, last, _said(newest[0].labels), recorded=True, face=picture)
     _show(restored)
     # A playlist that followed an earlier answer is not brought back.
@@ -212,7 +213,7 @@ def restore() -> None:
         found_by: Literal["search", "catalogue"] = "search" if play.found_by == "search" else "catalogue"
         playlist = Playlist(play.playlist_id, play.playlist_name or "Your playlist", mood, found_by)
         reason = why(read_catalogue()[mood], mode, playlist.id, restored.clear)
-        _play(restored, Suggestion(playlist, mode, reason))
+        _play(restored, Suggestion(playlist, mode, reason), st.session_state.get("suggested", []))
 
 
 def follow_labels(prediction_id: str) -> None:
@@ -234,14 +235,15 @@ def playing() -> Playing | None:
 
 
 def suggest(result: Result, mode: Mode, again: bool = False) -> Suggestion:
-    """The next playlist for a result, recorded as a play of its prediction.
+    """The next playlist for a result, recorded as a play of its prediction unless nothing may be kept now.
 
     With `again`, one that was not suggested in this session before; if there is none, the last one stays.
     """
     heard: list[str] = st.session_state.get("suggested", [])
     suggestion = app.music().suggest(result.heard, mode, heard if again else [], result.clear)
     stays = again and suggestion.playlist.id in heard
-    if result.recorded and result.prediction is not None and not stays:
+    keeps = result.recorded and consent.choice() != "nothing"
+    if keeps and result.prediction is not None and not stays:
         try:
             app.store().played(
                 result.prediction.id,
@@ -256,13 +258,13 @@ def suggest(result: Result, mode: Mode, again: bool = False) -> Suggestion:
             )
         except RecordsError as error:
             suggestion = replace(suggestion, note=f"This playlist was not recorded. {error_text(error)}")
-    _play(result, suggestion)
+    _play(result, suggestion, heard)
     return suggestion
 
 
-def _play(result: Result, suggestion: Suggestion) -> None:
-    st.session_state.playing = Playing(result.key, result.heard, suggestion)
-    st.session_state.setdefault("suggested", []).append(suggestion.playlist.id)
+def _play(result: Result, suggestion: Suggestion, heard: list[str]) -> None:
+    playing = Playing(result.key, result.heard, suggestion)
+    remember(playing=playing, suggested=[*heard, suggestion.playlist.id])
 
 
 def answer(prediction: Prediction, label: str) -> None:
@@ -271,12 +273,12 @@ def answer(prediction: Prediction, label: str) -> None:
     `prediction` is the one that was asked about, which a newer one may have replaced meanwhile.
     """
     source = "audit" if prediction.audit else "volunteered"
+    newest = result()
     try:
         app.store().label(prediction.id, label, source, visitor(), datetime.now(UTC))
     except RecordsError as error:
         st.session_state.note = error_text(error)
         return
-    st.session_state.note = ""
-    newest = result()
     if newest is not None and newest.key == prediction.id:
-        st.session_state.result = replace(newest, said=label)
+        newest = replace(newest, said=label)
+    remember(note="", result=newest)

@@ -116,7 +116,7 @@ def weaknesses(text: str) -> str:
 def _measured(live: LiveModel) -> str:
     """Another model's origin and its measurements on this machine, as Markdown, but not its own Markdown."""
     manifest, report = live.manifest, live.report
-    text = f"**`{manifest.version}`**: {_plain(manifest.origin or 'its origin is unknown')}."
+    text = f"**`{manifest.version}`**: {theme.literal(manifest.origin or 'its origin is unknown')}."
     if report is None:
         return text
     chosen = next(each for each in report["candidates"] if each["name"] == report["candidate"])
@@ -126,8 +126,3 @@ def _measured(live: LiveModel) -> str:
         f"PyTorch gives in {chosen['agreement']:.1%}, and its probabilities differed by "
         f"{chosen['mean_difference']:.2g} on average. {disagreement(report)}"
     ).strip()
-
-
-def _plain(text: str) -> str:
-    """Text that came with a model, escaped for Markdown; addresses stay links."""
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]()<>#|~$!" else letter for letter in text)

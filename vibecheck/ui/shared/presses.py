@@ -1,7 +1,9 @@
-"""Callbacks of buttons that run once per press."""
+"""What a press does, once per press, although Streamlit may run the page again meanwhile."""
 
 from collections.abc import Callable
 from typing import Any
+
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 
 def once(callback: Callable[..., None]) -> Callable[..., None]:
@@ -20,3 +22,17 @@ def once(callback: Callable[..., None]) -> Callable[..., None]:
             callback(*args, **kwargs)
 
     return press
+
+
+def remember(**values: Any) -> None:
+    """Set these values of the session, even if this run of the page is to end.
+
+    When another run is requested, or the connection is lost, Streamlit ends a run where it next accesses
+    `st.session_state`: the result of a press, whose record is already on disk, would never be shown.
+    """
+    context = get_script_run_ctx()
+    assert context is not None
+    state = context.session_state
+    with state._lock:  # there is no public access without an interruption
+        for key, value in values.items():
+            state._state[key] = value

@@ -40,6 +40,11 @@ def headline(title: str, text: str) -> None:
     st.html(f'<div class="vc-headline"><h1>{escape(title)}</h1><p>{escape(text)}</p></div>')
 
 
+def literal(text: str) -> str:
+    """Text from outside, escaped for Markdown; addresses stay links."""
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]()<>#|~$!" else letter for letter in text)
+
+
 def linked(text: str, address: str, words: str) -> None:
     """A line of small, quiet text that ends in a link to `address`; `text` is shown as it is."""
     link = f'<a href="{escape(address)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'

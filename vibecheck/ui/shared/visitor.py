@@ -5,10 +5,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vibecheck.access.browsers import is_visitor, new_visitor
 from vibecheck.records.values import hash_of
-from vibecheck.ui.access.access_link import visitors
+from vibecheck.ui.access.access_link import session_owners, visitors
 from vibecheck.ui.access.browser_guard import VISITOR_COOKIE
 
 # Loads any page, since its response sets the cookie of the new id: scripts cannot set an HttpOnly cookie.
@@ -33,9 +34,16 @@ def replace_visitor(forget: Callable[[str], int]) -> int:
 
 
 def _shown() -> str:
-    """The id in the cookie of this session's connection; the server makes sure that there is one."""
+    """The id in the cookie of this session's connection; the server makes sure that there is one.
+
+    While the connection is interrupted, it is that of the visitor who opened the session.
+    """
     cookie = st.context.cookies.get(VISITOR_COOKIE)
-    return cookie if cookie and is_visitor(cookie) else st.session_state.setdefault("visitor", new_visitor())
+    if cookie and is_visitor(cookie):
+        return cookie
+    context = get_script_run_ctx()
+    owner = session_owners().visitor_of(context.session_id) if context else ""
+    return owner or st.session_state.setdefault("visitor", new_visitor())
 
 
 def timezone() -> ZoneInfo:
