@@ -13,6 +13,7 @@ from tests.standins.nginx import nginx_before
 
 pytestmark = pytest.mark.quick
 AT_MOST = 300  # as in deploy/nginx.conf
+HALF = 1_000_000  # bytes
 
 
 class FrontPageOnly(StreamRequestHandler):
@@ -25,14 +26,29 @@ class FrontPageOnly(StreamRequestHandler):
             self.rfile.read()
 
 
+class Uploads(StreamRequestHandler):
+    """Answers once it has the first half of an upload."""
+
+    arrived = threading.Event()
+
+    def handle(self) -> None:
+        upload = self.rfile.readline().startswith(b"PUT ")
+        while self.rfile.readline().strip():
+            pass
+        if upload:
+            self.rfile.read(HALF)
+            self.arrived.set()
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
 class App(ThreadingTCPServer):
     request_queue_size = AT_MOST
 
 
 @contextmanager
-def app() -> Iterator[int]:
+def app(handler: type[StreamRequestHandler] = FrontPageOnly) -> Iterator[int]:
     """Runs the app, and yields its port."""
-    with App(("127.0.0.1", 0), FrontPageOnly) as server:
+    with App(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.server_address[1]
@@ -55,3 +71,13 @@ def test_one_address_holds_three_hundred_connections_at_most(tmp_path):
             refused |= {key.fileobj for key, _ in ready}
         assert {visitor.recv(1000).split()[1] for visitor in refused} == {b"429"}
         assert len(refused) == 5
+
+
+def test_an_upload_is_passed_on_without_touching_the_disk(tmp_path):
+    with app(Uploads) as port, nginx_before([port, port], tmp_path) as nginx:
+        address = "127.0.0.1", int(nginx.url.rpartition(":")[2])
+        with socket.create_connection(address, timeout=60) as visitor:
+            visitor.sendall(b"PUT /upload HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % (2 * HALF))
+            visitor.sendall(bytes(HALF))
+            assert Uploads.arrived.wait(20), "it waits for the whole upload, in a file"
+    assert not [path for path in (tmp_path / "body").rglob("*") if path.is_file()]
