@@ -21,6 +21,8 @@ DEMO ?= data-demo
 REQUIREMENTS ?= requirements.txt
 
 PY := $(VENV)/bin/python
+# Stamp files. This one also says from which file the packages were installed last.
+APP := $(VENV)/.app-$(notdir $(REQUIREMENTS))
 PIP := $(PY) -m pip --disable-pip-version-check
 # Tests run in parallel, so one thread per computation is enough. Bytecode is cached even if the environment disables
 # it, since the tests start a hundred processes.
@@ -30,12 +32,12 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(PY) -m pytest --dist load
 .DELETE_ON_ERROR:
 
 # Prints a link that opens all pages, and opens it in a browser if there is one.
-run: $(VENV)/.app
+run: $(APP)
 	$(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
 
 # The history ends when it is generated, so it is regenerated after a week. The URLs override settings that point to
 # real data.
-demo: $(VENV)/.tools
+demo: $(APP)
 	@[ -n "$$(find "$(DEMO)/DEMO" -mtime -7 2>/dev/null)" ] || $(PY) -m vibecheck demo --out "$(DEMO)" --replace
 	VIBECHECK_DATA="$(DEMO)" VIBECHECK_DATABASE_URL="sqlite:///$(abspath $(DEMO))/vibecheck.db" \
 	  VIBECHECK_IMAGES_URL="$(abspath $(DEMO))/images" \
@@ -70,7 +72,7 @@ format: $(VENV)/.tools
 screenshots: $(VENV)/.tools
 	$(PY) -m docs.screenshots docs
 
-docs: $(VENV)/.app
+docs: $(APP)
 	$(PY) -m docs.lists
 
 # Keeps locked versions, unless UV_OPTIONS=--upgrade. Leaves out the CUDA packages.
@@ -85,11 +87,12 @@ lock:
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "VibeCheck needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
-	@rm -f $(VENV)/bin/python* $(VENV)/.torch $(VENV)/.app $(VENV)/.tools
+	@rm -f $(VENV)/bin/python* $(VENV)/.torch $(VENV)/.app* $(VENV)/.tools
 	@$(PYTHON) -m venv $(VENV) || \
 	  { rm -f $(VENV)/bin/python*; echo "No virtual environment could be created. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 
-$(VENV)/.torch: | $(PY)
+# Again after each change of this file: requirements.txt alone would replace an older TORCH by the CUDA build.
+$(VENV)/.torch: Makefile | $(PY)
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip --upgrade
 	@echo "Installing PyTorch for the CPU (about 200 MB)."
 	@trap 'exit 130' INT; if [ "$$(uname -s)" = Linux ]; then \
@@ -99,11 +102,12 @@ $(VENV)/.torch: | $(PY)
 	else $(PIP) install "$(TORCH)"; fi
 	@touch $@
 
-$(VENV)/.app: $(REQUIREMENTS) $(VENV)/.torch
+$(APP): $(REQUIREMENTS) $(VENV)/.torch
 	$(PIP) install -r $(REQUIREMENTS)
+	@rm -f $(VENV)/.app*
 	@touch $@
 
-$(VENV)/.tools: requirements-dev.txt $(VENV)/.app
+$(VENV)/.tools: requirements-dev.txt $(APP)
 	$(PIP) install -r requirements-dev.txt
 	@touch $@
 

@@ -1,6 +1,8 @@
 """requirements.lock holds everything that requirements.txt asks for, pinned and with checksums."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -55,3 +57,18 @@ def test_every_requirement_has_an_upper_bound():
 def test_torch_is_locked_at_the_version_in_the_makefile():
     (torch,) = re.findall(r"^TORCH \?= torch==(\S+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert pin(locked()["torch"][0]) == torch
+
+
+def test_packages_are_installed_again_when_something_else_is_asked_for(tmp_path):
+    def installs(*asked: str) -> list[str]:
+        command = ["make", "-n", "run", f"VENV={tmp_path}", *asked]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return re.findall(r"pip .*install .*?(\S+\.(?:txt|lock)|torch==)", done.stdout)
+
+    (tmp_path / "bin").mkdir()
+    for stamp in ("bin/python", ".torch", ".app-requirements.txt"):
+        (tmp_path / stamp).touch()
+    assert installs() == []
+    assert installs("REQUIREMENTS=requirements.lock") == ["requirements.lock"]
+    os.utime(tmp_path / ".torch", (0, 0))  # older than a TORCH that changed in the Makefile
+    assert "torch==" in installs()
