@@ -165,3 +165,10 @@ def test_database_named_in_the_settings_is_not_touched(tmp_path, monkeypatch):
     monkeypatch.setenv("VIBECHECK_DATABASE_URL", f"sqlite:///{tmp_path / 'real.db'}")
     build(tmp_path / "history", replace(PLAN, checks=5), None)
     assert not (tmp_path / "real.db").exists()
+
+
+def test_history_in_a_folder_of_any_name_is_replaced(tmp_path):
+    folder = tmp_path / "100%20 what? #1"
+    build(folder, replace(PLAN, checks=20), None)
+    build(folder, replace(PLAN, checks=30), None, replace=True)
+    assert [each.name for each in tmp_path.iterdir()] == [folder.name]

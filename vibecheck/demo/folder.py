@@ -79,7 +79,7 @@ def refuse_others(folder: Path, replace: bool) -> None:
 def _is_made_up(folder: Path) -> bool:
     if not (folder / DATABASE).is_file():
         return False
-    engine = open_database(f"sqlite:///{folder.absolute() / DATABASE}")
+    engine = open_database(_settings(folder).records_url)
     try:
         with reading(engine) as connection:
             return is_synthetic(connection)
@@ -87,9 +87,13 @@ def _is_made_up(folder: Path) -> bool:
         engine.dispose()
 
 
+def _settings(folder: Path) -> Settings:
+    """The database is always a file in the folder, whatever VIBECHECK_DATABASE_URL says."""
+    return Settings.model_construct(data=folder, database_url=None)
+
+
 def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Callable[[int], None]) -> Made:
-    # The database is always a file in the folder, whatever VIBECHECK_DATABASE_URL says.
-    settings = Settings.model_construct(data=folder, database_url=None)
+    settings = _settings(folder)
     images = Pictures(settings.images_url)
     engine = open_database(settings.records_url)
     predictions = feedback = plays = pictures = 0
