@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from vibecheck.errors import SettingsError, VibeCheckError
-from vibecheck.settings import SECRETS_FILES, Settings, environment_name
+from vibecheck.settings import SECRETS_FILES, Settings, environment_name, without_effect
 
 SECRET_FIELDS = [
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
@@ -207,6 +207,66 @@ def test_broken_settings_file_is_reported_without_its_content(path, text):
     with pytest.raises(SettingsError, match=r"^A settings file cannot be read: .+\.$") as caught:
         Settings.load()
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "sentence"),
+    [
+        (
+            DOTENV,
+            "VIBECHECK_TRAINER=a@b.c",
+            "VIBECHECK_TRAINER is not a setting. Did you mean VIBECHECK_TRAINERS?",
+        ),
+        (
+            PROJECT,
+            'spotify_client_id = "x"',
+            "spotify_client_id is not a setting. Did you mean SPOTIPY_CLIENT_ID?",
+        ),
+        (PROJECT, 'VIBECHECK_COLOUR = "x"', "VIBECHECK_COLOUR is not a setting."),
+        (
+            PROJECT,
+            '[auth]\nclient_id = "x"\nVIBECHECK_TRAINERS = "a@b.c"',
+            "VIBECHECK_TRAINERS is ignored below [auth] in the secrets: put it above all sections.",
+        ),
+        (
+            PROJECT,
+            'VIBECHECK_TRAINERS = ["a@b.c", "d@e.f"]',
+            "VIBECHECK_TRAINERS is ignored: in the secrets it has to be text in quotes, or a number.",
+        ),
+    ],
+)
+def test_a_setting_that_is_misspelt_or_misplaced_is_pointed_out(path, text, sentence):
+    write(path, text)
+    assert without_effect() == [sentence]
+
+
+def test_no_other_name_is_taken_for_a_setting(monkeypatch):
+    for name in (
+        "VIBECHECK_TEST_CHROMIUM",
+        "VIBECHECK_ENVIRONMENT_ONLY",
+        "COMET_LOGGING_FILE",
+        "HF_TOKEN_PATH",
+    ):
+        monkeypatch.setenv(name, "x")
+    write(DOTENV, "VIBECHECK_THREADS=2\nAWS_ACCESS_KEY_ID=x")
+    write(PROJECT, 'comet_api_key = "x"\nVIBECHECK_AUTO_PROMOTE = true\n[auth]\nclient_id = "x"')
+    assert without_effect() == []
+
+
+def test_names_of_libraries_become_environment_variables_unless_they_are_set(monkeypatch):
+    names = ("AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "HF_ENDPOINT")
+    for name in names:
+        monkeypatch.setenv(name, "of the environment")
+    for name in names[:2]:
+        monkeypatch.delenv(name)
+    write(
+        PROJECT,
+        '"a name" = 1\nVIBECHECK_THREADS = 2\n' + "\n".join(f'{name} = "of the secrets"' for name in names),
+    )
+    write(DOTENV, "AWS_ACCESS_KEY_ID=of .env\nTWILIO_AUTH_TOKEN=x")
+    Settings.load()
+    assert [os.environ[name] for name in names] == ["of .env", "of the secrets", "of the environment"]
+    assert not {"VIBECHECK_THREADS", "TWILIO_AUTH_TOKEN"} & {*os.environ}
 
 
 def test_a_broken_secrets_file_is_named():

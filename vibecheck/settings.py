@@ -5,10 +5,12 @@ Streamlit's secrets (`.streamlit/secrets.toml` of the project, then of the home 
 VibeCheck's own are named `VIBECHECK_…`; those of the services keep the services' names.
 """
 
+import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -29,37 +32,79 @@ from vibecheck.vision.model_source import Source, parse_source
 
 # Later files win, as in Streamlit.
 SECRETS_FILES = ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
+DOTENV = ".env"
 # Set for child processes that get their settings by the environment: they read neither .env nor secrets.
 ENVIRONMENT_ONLY = "VIBECHECK_ENVIRONMENT_ONLY"
 
 
 class SecretsSource(EnvSettingsSource):
-    """Root-level entries of Streamlit's secrets, read as if they were environment variables.
-
-    Streamlit exports them itself, but only in its own process and only once a page has read them.
-    """
+    """Root-level entries of Streamlit's secrets, read as if they were environment variables."""
 
     def _load_env_vars(self) -> dict[str, str]:
-        entries = read_secrets().items()
-        scalars = {key.lower(): str(value) for key, value in entries if isinstance(value, str | int | float)}
-        return {key: value for key, value in scalars.items() if value}
+        return {name.lower(): value for name, value in _scalars(read_secrets()).items()}
+
+
+def _scalars(entries: Mapping[str, object]) -> dict[str, str]:
+    """The entries of a file that are neither tables, lists nor empty, as text."""
+    kept = {name: str(value) for name, value in entries.items() if isinstance(value, str | int | float)}
+    return {name: value for name, value in kept.items() if value}
 
 
 def read_secrets() -> dict[str, object]:
-    """Streamlit's secrets, for processes that do not run in Streamlit.
-
-    Raises ValueError that names the file, or OSError, if one cannot be read.
-    """
+    """Streamlit's secrets, from its files. Raises SettingsError that names the one that cannot be read."""
     entries: dict[str, object] = {}
     for name in SECRETS_FILES:
         # expanduser leaves the ~ where the user has no home, as in some containers
         path = Path(os.path.expanduser(name))  # noqa: PTH111
-        if path.is_file():
-            try:
+        with _readable(name):
+            if path.is_file():
                 entries |= tomllib.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from error
     return entries
+
+
+def read_dotenv() -> dict[str, object]:
+    """The entries of .env. Raises SettingsError if it cannot be read."""
+    with _readable(DOTENV):
+        return dict(DotEnvSettingsSource(Settings, case_sensitive=True).env_vars)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"A settings file cannot be read: {name}: {reason}.") from error
+
+
+def export_others() -> None:
+    """Set what .env and the secrets hold besides our settings as environment variables, unless they are set.
+
+    Libraries look there for theirs, such as AWS_ACCESS_KEY_ID. Raises SettingsError.
+    """
+    ours = setting_names()
+    for name, value in _scalars(read_secrets() | read_dotenv()).items():
+        if name.isidentifier() and name.upper() not in ours and "\0" not in value:
+            os.environ.setdefault(name, value)
+
+
+def without_effect() -> list[str]:
+    """A sentence for each entry of any source that was meant as a setting, but is ignored.
+
+    Raises SettingsError if a file cannot be read.
+    """
+    ours, secrets, found = setting_names(), read_secrets(), []
+    for name in sorted({*os.environ, *read_dotenv(), *secrets} - {ENVIRONMENT_ONLY}):
+        near = difflib.get_close_matches(name.upper(), ours, 1, 0.88)
+        if name.upper() not in ours and (near or re.match("VIBECHECK_(?!TEST_)", name, re.I)):
+            found.append(f"{name} is not a setting." + (f" Did you mean {near[0]}?" if near else ""))
+    for name, value in secrets.items():
+        if name.upper() in ours and not isinstance(value, str | int | float):
+            found.append(f"{name} is ignored: in the secrets it has to be text in quotes, or a number.")
+        for inner in value if isinstance(value, dict) else ():
+            if inner.upper() in ours:
+                found.append(f"{inner} is ignored below [{name}] in the secrets: put it above all sections.")
+    return found
 
 
 def _checked(check: Callable[[str], object]) -> AfterValidator:
@@ -92,7 +137,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="VIBECHECK_",
-        env_file=".env",
+        env_file=DOTENV,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -223,6 +268,8 @@ class Settings(BaseSettings):
     def load(cls) -> "Settings":
         """Read all sources. Raises SettingsError that names each setting that cannot be used."""
         try:
+            if not os.environ.get(ENVIRONMENT_ONLY):
+                export_others()
             return cls()
         except ValidationError as error:
             problems = "; ".join(
@@ -230,8 +277,6 @@ class Settings(BaseSettings):
                 for problem in error.errors()
             )
             raise SettingsError(f"These settings cannot be used: {problems}.") from error
-        except (ValueError, OSError) as error:
-            raise SettingsError(f"A settings file cannot be read: {error}.") from error
 
     @property
     def records_url(self) -> str:
@@ -256,6 +301,11 @@ class Settings(BaseSettings):
     def images_url(self) -> str:
         """Where kept pictures go, as fsspec takes it: a path or a URL."""
         return self.images or str(self.data.absolute() / "images")
+
+
+def setting_names() -> set[str]:
+    """The environment variables of all settings."""
+    return {environment_name(field) for field in Settings.model_fields}
 
 
 def environment_name(field: str) -> str:

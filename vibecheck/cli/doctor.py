@@ -13,7 +13,7 @@ from vibecheck.models.registry import Registry
 from vibecheck.music.recommender import Music
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
-from vibecheck.settings import Settings, read_secrets
+from vibecheck.settings import Settings, read_secrets, without_effect
 from vibecheck.video.ice import find_relay
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.detector import WEIGHTS, FaceDetector
@@ -40,6 +40,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("records", lambda each: Store.open(each.records_url, each.images_url).check(), True),
         ("pictures", lambda each: Pictures(each.images_url).check(), True),
         ("access", _access, True),
+        ("settings", _names, False),
         ("live model", _live_model, False),
         ("Spotify", lambda each: Music.open(each).check(), False),
         ("Comet", _comet, False),
@@ -112,6 +113,12 @@ def _access(settings: Settings) -> str:
     if settings.access_token:
         return "All pages open with ?access= and VIBECHECK_ACCESS_TOKEN after their address."
     return "All pages open with a link that is printed in the terminal, a new one at each start."
+
+
+def _names(settings: Settings) -> str:
+    if ignored := without_effect():
+        raise SettingsError(" ".join(ignored))
+    return "No setting is misspelt or misplaced."
 
 
 def _comet(settings: Settings) -> str:

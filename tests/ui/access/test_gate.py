@@ -4,9 +4,11 @@ import time
 
 import pytest
 from google.protobuf.text_format import MessageToString
+from streamlit.runtime.secrets import Secrets
 
 from tests.ui.conftest import AUTH, sign_in
 from vibecheck.access.roles import Role
+from vibecheck.errors import SettingsError
 from vibecheck.ui.access import access_link
 
 TOKEN = "a-token-for-the-tests-of-the-gate"
@@ -190,6 +192,19 @@ def test_incomplete_sign_in_settings_close_the_page_and_are_named(set_up, page_o
     session.secrets = {"auth": {key: value for key, value in AUTH.items() if key != "client_id"}}
     assert not is_open(session)
     assert "client_id" in session.error[0].value
+
+
+def test_secrets_that_can_no_longer_be_read_are_named_instead_of_a_link_that_nobody_has(
+    set_up, tmp_path, monkeypatch
+):
+    """Streamlit reads the file again when it is edited."""
+    set_up(**LISTS)
+    (tmp_path / "secrets.toml").write_text("[auth")
+    monkeypatch.setattr("vibecheck.settings.SECRETS_FILES", (str(tmp_path / "secrets.toml"),))
+    monkeypatch.setattr(Secrets, "load_if_toml_exists", lambda self: False)
+    with pytest.raises(SettingsError, match=r"secrets\.toml"):
+        access_link.providers()
+    assert not access_link.opens_pages()
 
 
 @pytest.mark.parametrize("email", ["<script>alert(1)</script>@x.y", "a\x00@x.y", ["a"], None, "\u202ea@x.y"])

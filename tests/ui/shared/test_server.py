@@ -2,11 +2,14 @@
 
 import asyncio
 import importlib.metadata
+import os
 import sys
 import threading
 
 import pytest
+from streamlit import config
 from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.runtime.secrets import Secrets
 from streamlit.testing.v1 import AppTest
 
 from vibecheck.ui.shared.server import TURNS, take_turns
@@ -51,3 +54,20 @@ def test_streamlit_does_not_search_the_installed_packages_for_components(monkeyp
     monkeypatch.setattr(importlib.metadata, "distributions", lambda: searches.append("all") or [])
     BidiComponentManager().discover_and_register_components(start_file_watching=False)
     assert not searches
+
+
+def test_secrets_replace_neither_the_environment_nor_dotenv(tmp_path, monkeypatch):
+    names = ("VIBECHECK_DATABASE_URL", "VIBECHECK_DATA", "AWS_ENDPOINT_URL")
+    file = tmp_path / "secrets.toml"
+    file.write_text("\n".join(f'{name} = "of the secrets"' for name in names))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("VIBECHECK_DATA=of .env")
+    for name in names:
+        monkeypatch.setenv(name, "of the environment")
+    for name in names[1:]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(config.get_config_options()["secrets.files"], "_get_val_func", lambda: [str(file)])
+    secrets = Secrets()
+    secrets._file_watchers_installed = True  # none
+    assert secrets["VIBECHECK_DATA"] == "of the secrets"
+    assert [os.environ.get(name) for name in names] == ["of the environment", None, "of the secrets"]

@@ -10,6 +10,7 @@ from vibecheck.access.browsers import SessionOwners, Visitors
 from vibecheck.access.passes import Passes, WrongTries
 from vibecheck.access.roles import Provider
 from vibecheck.errors import SettingsError
+from vibecheck.settings import read_secrets
 from vibecheck.ui.shared.configuration import base_path, settings
 from vibecheck.ui.shared.process_state import ProcessValue
 
@@ -35,7 +36,10 @@ def session_owners() -> SessionOwners:
 
 def providers() -> tuple[Provider, ...]:
     """The identity providers that are configured. Raises SettingsError."""
-    return roles.providers(st.secrets.get("auth") if st.secrets.load_if_toml_exists() else None)
+    if st.secrets.load_if_toml_exists():
+        return roles.providers(st.secrets.get("auth"))
+    read_secrets()  # Streamlit does not distinguish a file that it cannot read from none
+    return ()
 
 
 def opens_pages() -> bool:

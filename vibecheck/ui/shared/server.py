@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import logging
+import os
 import sys
 import threading
 import webbrowser
@@ -18,14 +20,18 @@ from starlette.routing import Route
 from streamlit.components.v1 import custom_component
 from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.bidi_component import serialization
+from streamlit.runtime.secrets import Secrets
 
 from vibecheck.errors import SettingsError
+from vibecheck.settings import read_dotenv, without_effect
 from vibecheck.ui.access import access_link, upload_file
 from vibecheck.ui.access.browser_guard import BrowserGuard
 from vibecheck.ui.access.security_headers import SecurityHeaders
 from vibecheck.ui.shared import home_screen
 from vibecheck.ui.shared.configuration import base_path, settings
 from vibecheck.vision import allocator
+
+log = logging.getLogger(__name__)
 
 MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
 INDEX = Path(st.__file__).parent / "static" / "index.html"
@@ -57,6 +63,21 @@ for module in (custom_component, serialization):
 # All our components are in the app itself. Streamlit (1.67) would also look for some in every installed
 # package, and parsing the metadata of all of them takes a quarter of a second.
 manifest_scanner.scan_component_manifests = lambda max_workers=None: []
+_set_variable = Secrets._maybe_set_environment_variable
+
+
+def _export(name: str, value: object) -> None:
+    """Set a secret as an environment variable, unless the environment or .env has it.
+
+    Streamlit (1.67) would replace it, so `make demo` would use the database that the secrets name.
+    """
+    with contextlib.suppress(SettingsError):  # every page reports that .env cannot be read
+        if name in os.environ or name in read_dotenv():
+            return
+    _set_variable(name, value)
+
+
+Secrets._maybe_set_environment_variable = staticmethod(_export)  # type: ignore[assignment, method-assign]
 
 
 @contextlib.asynccontextmanager
@@ -65,6 +86,9 @@ async def lifespan(server: st.App) -> AsyncIterator[None]:
     allocator.retain_less()
     upload_file.keep_in_memory()
     access_link.announce()
+    with contextlib.suppress(SettingsError):  # every page reports a file that cannot be read
+        for sentence in without_effect():
+            log.warning("%s", sentence)
     tasks = [
         asyncio.create_task(_collect_garbage()),
         asyncio.create_task(take_turns()),
