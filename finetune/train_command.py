@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vibecheck.cli.main import DISK_FULL
-from vibecheck.errors import LabelsError, VibeCheckError
+from vibecheck.errors import DISK_FULL, LabelsError, VibeCheckError
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:

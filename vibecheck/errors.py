@@ -4,11 +4,14 @@ Each message is one or two sentences that a person can act on: what went wrong, 
 to change or which step to take. Pages and commands show it unchanged.
 """
 
+import errno
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 # The longest Retry-After that is respected: the cause may be fixed sooner.
 LONGEST_RETRY_AFTER = 3600.0  # s
+# The errno of an OSError on a full disk, or beyond a quota.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class VibeCheckError(Exception):

@@ -3,7 +3,6 @@
 Each command imports what it needs itself: `--help` and `predict` should not wait for torch.
 """
 
-import errno
 import io
 import os
 import re
@@ -25,10 +24,8 @@ from vibecheck.cli.figures import report, stats
 from vibecheck.cli.import_labels import import_labels
 from vibecheck.cli.predict import predict
 from vibecheck.cli.records import open_store
-from vibecheck.errors import VibeCheckError
+from vibecheck.errors import DISK_FULL, VibeCheckError
 from vibecheck.settings import Settings
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 

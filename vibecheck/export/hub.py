@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vibecheck.errors import HubUnreachable, ModelError
+from vibecheck.errors import DISK_FULL, HubUnreachable, ModelError
 from vibecheck.vision.classifier import label_mapping
 from vibecheck.vision.model_source import HubModel
 
@@ -38,7 +38,6 @@ WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 ALSO = ("model.safetensors.index.json", "README.md", "vibecheck.json")
 ENDPOINT = "HF_ENDPOINT"
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # An interruption loses up to one chunk, and progress is reported per chunk: the default is 10 MB.
 constants.DOWNLOAD_CHUNK_SIZE = 1 << 20
 
@@ -207,7 +206,7 @@ def _hub_errors(model: HubModel) -> Iterator[None]:
         named = f", and {names}" if (names := _set((*PROXIES, ENDPOINT))) else ""
         raise HubUnreachable(f"The Hub cannot be reached for {model}: check the network{named}.") from error
     except OSError as error:
-        if error.errno in DISK_FULL:
+        if error.errno in (*DISK_FULL, errno.EFBIG):
             raise ModelError(
                 f"The disk is too full for {model}: free some space, or set VIBECHECK_DATA to another disk."
             ) from error

@@ -106,7 +106,7 @@ class LiveModel:
                 wanted = self.change.wanted if self.change else self._settings.model
                 sentence = f"{wanted} does not run ({type(error).__name__}); the terminal says more."
                 self.change = ModelChange(wanted, BuildState("failed", sentence=sentence))
-            threading.Event().wait(LOOK_EVERY)  # where the clock is faked, time.sleep fails
+            threading.Event().wait(LOOK_EVERY)  # time.sleep fails under a faked clock
 
     def _learn(self, registry: Registry) -> None:
         """Learn from the audits of the model that runs; the next look applies the result."""

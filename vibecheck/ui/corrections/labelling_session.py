@@ -195,7 +195,7 @@ def go_newer() -> None:
 
 def next_after(view: str, shown: Batch) -> str | Cursor | None:
     """Where to go after the current one is labelled: the id of the next, or the next page's cursor. None, as
-    always in a queue, means the first that is then there."""
+    always in a queue, means the first one left."""
     ids = [each.prediction.id for each in shown.around]
     here = shown.current.prediction.id
     if view in QUEUES or here not in ids:

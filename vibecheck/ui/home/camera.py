@@ -89,7 +89,7 @@ def _input(way: str) -> Input:
 
 
 def _button(shown: Input, problem: DeltaGenerator) -> None:
-    """The button; a file whose check was interrupted is checked again, since Streamlit forgets the press."""
+    """Draw the button. An interrupted check of a file is repeated, since Streamlit forgets the press."""
     result = vibe_check.shown()
     interrupted = st.session_state.pop("interrupted", "")
     if result is not None and (shown.photo is None or result.photo == shown.photo.file_id):
