@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0002_corrections"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002_corrections"
-branch_labels = None
-depends_on = None
 
 TIME = sa.DateTime(timezone=True)
 

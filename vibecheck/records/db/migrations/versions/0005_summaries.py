@@ -8,8 +8,6 @@ from alembic import op
 
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 MOODS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 EDGES = {

@@ -5,8 +5,6 @@ from alembic import op
 
 revision = "0015"
 down_revision = "0013"
-branch_labels = None
-depends_on = None
 
 WAITING = "picture_kept AND judged AND NOT judged_twice AND substr(id, 30, 3) < '19a'"
 WAITING_ON_SQLITE = "picture_kept = 1 AND judged = 1 AND judged_twice = 0 AND substr(id, 30, 3) < '19a'"
