@@ -2,7 +2,6 @@
 
 import functools
 import threading
-import time
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -81,48 +80,23 @@ class _WholeRequestTimeout(BaseAdapter):
         if seconds is None:
             return self._inner.send(request, stream=stream, timeout=timeout, **options)
         seconds += int(request.headers.get("Content-Length") or 0) / SLOWEST_UPLOAD
-        end = time.monotonic() + seconds
-        response = self._head(request, seconds, timeout, options)
-        if not stream:
-            _read_body(response, max(0.1, end - time.monotonic()))
-        return response
-
-    def _head(self, request, seconds, timeout, options):
-        """The response once its headers are there. A thread waits for them, so that it can be abandoned."""
+        begun: list[requests.Response] = []  # the response, once its headers are there
         outcome: Future[requests.Response] = Future()
 
-        def wait() -> None:
+        def exchange() -> None:
             try:
-                outcome.set_result(self._inner.send(request, stream=True, timeout=timeout, **options))
+                begun.append(self._inner.send(request, stream=True, timeout=timeout, **options))
+                if not stream:
+                    _ = begun[0].content
+                outcome.set_result(begun[0])
             except Exception as error:  # noqa: BLE001  raised below, in the caller's thread
                 outcome.set_exception(error)
 
-        threading.Thread(target=wait, name="comet-request", daemon=True).start()
+        # In a thread, so that it can be abandoned.
+        threading.Thread(target=exchange, name="comet-request", daemon=True).start()
         try:
             return outcome.result(seconds)
         except TimeoutError as error:
-            raise requests.ReadTimeout(f"no answer within {seconds:g} s", request=request) from error
-
-
-def _read_body(response: requests.Response, seconds: float) -> None:
-    """Reads the body within a time, or closes the connection and raises ReadTimeout."""
-    expired = threading.Event()
-
-    def expire() -> None:
-        expired.set()
-        with suppress(Exception):  # it ended at this moment
-            response.raw.shutdown()
-
-    timer = threading.Timer(seconds, expire)
-    timer.daemon = True
-    timer.start()
-    try:
-        _ = response.content
-    except requests.RequestException:
-        if not expired.is_set():
-            raise
-    finally:
-        timer.cancel()
-    if expired.is_set():
-        response.close()
-        raise requests.ReadTimeout("the answer did not end in time", request=response.request)
+            with suppress(Exception):  # there is no response yet, or it ended at this moment
+                begun[0].raw.shutdown()
+            raise requests.ReadTimeout(f"no whole answer within {seconds:g} s", request=request) from error
