@@ -86,12 +86,12 @@ def test_lost_run_can_still_report_its_end(engine, ledger):
 def test_only_a_running_run_can_be_cancelled(ledger):
     ledger.begin(A, {}, "here", "1")
     assert not ledger.cancel_asked(A)
-    ledger.ask_cancel(A)
+    ledger.cancel(A)
     assert ledger.cancel_asked(A) and ledger.get(A).cancelling
     ledger.end(A, CANCELLED, "It was cancelled.")
     ledger.begin(B, {}, "here", "1")
     ledger.end(B, FINISHED, "done")
-    ledger.ask_cancel(B)
+    ledger.cancel(B)
     assert not ledger.cancel_asked(B)
 
 

@@ -7,15 +7,15 @@ this machine (`report.json`); otherwise it is extrapolated from models of its ki
 import json
 import math
 import shutil
-import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
+from safetensors import SafetensorError, safe_open
 
 from vibecheck.errors import ModelError
-from vibecheck.models.installed import REPORT_FILE, WEIGHTS, InstalledModels
+from vibecheck.models.installed import REPORT_FILE, InstalledModels
 from vibecheck.training import resources
 from vibecheck.training.recipe import TrainingRecipe
 from vibecheck.vision.classifier import EMBEDDED
@@ -100,11 +100,13 @@ def size_of(folder: Path) -> Size:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         processor = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
-        parameters = sum(map(_numbers, sorted(folder.glob(WEIGHTS))))
+        parameters = sum(map(_numbers, folder.glob("*.safetensors")))
         size = processor.get("crop_size") or processor.get("size") or {}
         side = size.get("height") or size.get("shortest_edge") or config.get("image_size") or 224
         side = int(side)
-    except (OSError, ValueError, TypeError, AttributeError, struct.error) as error:
+    except SafetensorError as error:
+        raise ModelError(f"The weights in {folder} are damaged: {error}.") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{folder} is not a model folder that can be trained: {error}.") from error
     if not parameters:
         raise ModelError(f"{folder} has no weights (model.safetensors), so it cannot be trained.")
@@ -156,14 +158,8 @@ def free_mb() -> int:
 
 def _numbers(path: Path) -> int:
     """The number of parameters in a safetensors file, by its header."""
-    if path.suffix != ".safetensors":  # the index of a model in several files
-        return 0
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > 100_000_000:
-            raise ValueError(f"{path.name} is damaged")
-        header = json.loads(file.read(length))
-    return sum(math.prod(each["shape"]) for name, each in header.items() if name != "__metadata__")
+    with safe_open(path, framework="numpy") as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
 def _measured(folder: Path) -> float | None:

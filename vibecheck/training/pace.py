@@ -1,6 +1,5 @@
 """How much longer training runs take on this machine than estimated: by past runs, else by its load."""
 
-import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,8 +39,3 @@ def pace(past: Sequence[PastRun], threads: int, cores: int, load: float) -> floa
         return statistics.median(alike[:LATEST])
     left = min(threads, max(cores - load, LEAST_SHARE * threads))
     return threads / left
-
-
-def load_now() -> float:
-    """The average load of the last minute; 0 where the system does not tell."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

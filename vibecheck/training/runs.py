@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Self
 from uuid import uuid4
 
+import psutil
 from sqlalchemy import Engine
 
 from vibecheck.errors import JobError
@@ -15,7 +16,6 @@ from vibecheck.records.db.connect import open_database
 from vibecheck.settings import Settings
 from vibecheck.training import resources
 from vibecheck.training import run_folder as folders
-from vibecheck.training.pace import load_now
 from vibecheck.training.run_folder import RunFolder, read_json
 from vibecheck.training.runs_table import FAILED, FINISHED, LEASE, LOST, REMEMBERED, RunsTable, TrainingRun
 from vibecheck.training.supervisor import note_end, progress_in
@@ -47,15 +47,14 @@ class RunRequest:
         return asdict(self) | {"since": self.since and self.since.isoformat()}
 
 
-class TrainingRuns:
-    """Training runs over all copies of the app that share the database."""
+class TrainingRuns(RunsTable):
+    """Training runs of all copies of the app that share the database, and their processes here."""
 
     def __init__(self, settings: Settings, engine: Engine, command: Sequence[str] | None = None) -> None:
         """`command` is the training command without its options; by default, the real one."""
+        super().__init__(engine)
         self._settings = settings
         self._command = command
-        self._engine = engine
-        self._table = RunsTable(engine)
         self._root = folders.root_of(settings.data)
         folders.remove_pictures(settings.data)
 
@@ -72,55 +71,43 @@ class TrainingRuns:
         """Starts a run in separate processes. Raises JobError if another one is running, or it fails."""
         self.running()  # records the end of one that died
         job_id = uuid4().hex
-        asked = request.noted() | {"load": round(load_now(), 2)}  # of the machine, before it begins
-        self._table.begin(job_id, asked, resources.host(), resources.pid_space())
+        asked = request.noted() | {"load": round(psutil.getloadavg()[0], 2)}  # before it begins
+        self.begin(job_id, asked, resources.host(), resources.pid_space())
         folder = self.folder(job_id)
         try:
             folder.path.mkdir(parents=True)
             pid = self._launch(folder, [*(self._command or COMMAND), *request.options(folder)])
         except OSError as error:
             sentence = f"The run cannot be started ({error.strerror}): check the disk and {self._root}."
-            self._table.end(job_id, FAILED, sentence)
+            self.end(job_id, FAILED, sentence)
             raise JobError(sentence) from error
-        self._table.renew(job_id, pid)
-        runs = self._table.history(REMEMBERED)
+        self.renew(job_id, pid)
+        runs = self.history(REMEMBERED)
         # A trained model that is not registered exists only in the folder of its run.
         unregistered = (each for each in runs if each.state != FINISHED and self.folder(each.id).trained)
         folders.clean(self._root, [each.id for each in (*runs[:FOLDERS_KEPT], *unregistered)])
-        return self._table.get(job_id)
+        return self.get(job_id)
 
     def running(self) -> TrainingRun | None:
         """The run that is under way on any copy, or None.
 
         A run whose process is gone is recorded as ended, according to its folder, or as lost.
         """
-        job = self._table.running()
+        job = super().running()
         if job is None or self._alive(job):
             return job
         folder = self.folder(job.id)
         if job.pid_space != resources.pid_space():
             told = f"There was no sign of life from {job.host} for {LEASE.seconds} seconds."
-            self._table.lost(job.id, told)
+            self.lost(job.id, told)
         else:
             command = read_json(folder.path / "child.json")
             if command and resources.runs(command["pid"], folder.id):  # its supervisor is gone
                 child.signal_group(command["pid"], child.KILL)
             told = "Its process ended: the machine was restarted, or it was killed (too little memory?)."
             end = read_json(folder.path / "end.json") or {"state": LOST, "sentence": told}
-            note_end(self._table, folder, end["state"], end["sentence"], progress_in(folder))
-        return self._table.running()
-
-    def get(self, job_id: str) -> TrainingRun:
-        """One run. Raises JobError if it is no longer in the records."""
-        return self._table.get(job_id)
-
-    def history(self, limit: int = 20) -> list[TrainingRun]:
-        """The last runs, newest first."""
-        return self._table.history(limit)
-
-    def cancel(self, job_id: str) -> None:
-        """Cancels a run on any copy, within seconds."""
-        self._table.ask_cancel(job_id)
+            note_end(self, folder, end["state"], end["sentence"], progress_in(folder))
+        return super().running()
 
     def folder(self, job_id: str) -> RunFolder:
         """The folder of a run; it exists on the machine that ran it."""

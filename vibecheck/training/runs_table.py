@@ -106,8 +106,8 @@ class RunsTable:
             values = {"state": LOST, "sentence": sentence, "ended_at": now}
             connection.execute(update(jobs).where(jobs.c.id == job_id, *silent).values(values))
 
-    def ask_cancel(self, job_id: str) -> None:
-        """Requests the end of a run."""
+    def cancel(self, job_id: str) -> None:
+        """Requests the end of a run; on any copy, it ends within seconds."""
         with writing(self._engine) as connection:
             running = jobs.c.id == job_id, jobs.c.state == RUNNING
             now = database_now(connection)
@@ -124,13 +124,13 @@ class RunsTable:
         return next(iter(self._read(select(jobs).where(jobs.c.state == RUNNING))), None)
 
     def get(self, job_id: str) -> TrainingRun:
-        """One run. Raises JobError where there is none with this id."""
+        """One run. Raises JobError if it is no longer in the records."""
         found = self._read(select(jobs).where(jobs.c.id == job_id))
         if not found:
             raise JobError("This training run is no longer in the records.")
         return found[0]
 
-    def history(self, limit: int) -> list[TrainingRun]:
+    def history(self, limit: int = 20) -> list[TrainingRun]:
         """The last runs, newest first."""
         return self._read(select(jobs).order_by(*NEWEST_FIRST).limit(limit))
 

@@ -96,8 +96,8 @@ def finished_run(jobs: TrainingRuns, registry: Registry, proved: bool, report: d
     registry.register(NEW, "fine-tuned", "/nowhere", {}, NOW, ["f" * 32])
     registry.challenge(NEW)
     registry.prove(NEW, proof(proved))
-    jobs._table.begin(ID, {"base": CHAMP}, "here", "1")
-    jobs._table.end(ID, FINISHED, f"{NEW} is ready.", RunProgress(finished=Finished(version=NEW)), "", report)
+    jobs.begin(ID, {"base": CHAMP}, "here", "1")
+    jobs.end(ID, FINISHED, f"{NEW} is ready.", RunProgress(finished=Finished(version=NEW)), "", report)
 
 
 def said(test) -> str:
@@ -151,13 +151,13 @@ def test_cost_of_a_run_is_shown_before_the_start_button(store, page):
 def test_estimate_uses_the_duration_of_past_runs(store, page, jobs, monkeypatch):
     labelled(store, "sad", 3)
     labelled(store, "happy", 2)
-    monkeypatch.setattr("vibecheck.training.pace.os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    monkeypatch.setattr("vibecheck.ui.fine_tune.start_run.psutil.getloadavg", lambda: (0.0, 0.0, 0.0))
     assert "about <b>a minute</b>" in said(page())
-    jobs._table.begin(ID, {"base": CHAMP}, resources.host(), "1")
-    with writing(jobs._table._engine) as connection:  # it took ten minutes
+    jobs.begin(ID, {"base": CHAMP}, resources.host(), "1")
+    with writing(jobs._engine) as connection:  # it took ten minutes
         connection.execute(update(jobs_table).values(started_at=datetime.now(UTC) - timedelta(minutes=10)))
     progress = RunProgress(collected=Collected(rows=5, train=3, validation=1), finished=Finished(version=NEW))
-    jobs._table.end(ID, FINISHED, f"{NEW} is ready.", progress)
+    jobs.end(ID, FINISHED, f"{NEW} is ready.", progress)
     assert re.search(r"about <b>1[01] minutes</b>", said(page()))
 
 
@@ -240,22 +240,22 @@ def test_missing_folder_is_named(store, page, tmp_path):
 def test_run_of_another_copy_is_shown_and_can_be_cancelled(store, page, jobs):
     labelled(store, "sad")
     labelled(store, "happy")
-    jobs._table.begin(ID, {"base": CHAMP}, "away", "another machine")
+    jobs.begin(ID, {"base": CHAMP}, "away", "another machine")
     found = Collected(rows=10, train=7, held_out=3, left_out={"can't tell": 2})
     progress = (
         RunProgress().heard(found).heard(TrainingStep(stage="all", epoch=2, of=8, done=0.25, minutes_left=4))
     )
-    jobs._table.renew(ID, 7, progress, "epoch 2")
+    jobs.renew(ID, 7, progress, "epoch 2")
     test = page()
     assert "on away" in said(test) and "Training all layers" in said(test) and "epoch 2" in said(test)
     assert "<b>7</b> to train on" in said(test) and button(test, "ft-start").disabled
     button(test, "ft-cancel").click().run()
-    assert jobs._table.cancel_asked(ID) and button(test, "ft-cancel").disabled
+    assert jobs.cancel_asked(ID) and button(test, "ft-cancel").disabled
 
 
 def test_a_run_that_failed_says_why_until_it_is_dismissed(page, jobs):
-    jobs._table.begin(ID, {"base": CHAMP}, "here", "1")
-    jobs._table.end(ID, FAILED, "There are too few labels.", log="the last words")
+    jobs.begin(ID, {"base": CHAMP}, "here", "1")
+    jobs.end(ID, FAILED, "There are too few labels.", log="the last words")
     test = page()
     assert "The last run failed" in said(test) and "too few labels" in said(test)
     assert "the last words" in said(test)
@@ -387,8 +387,8 @@ def test_versions_trained_on_deleted_data_are_marked(store, page, registry):
 def test_html_in_names_and_reasons_is_escaped(page, jobs, registry):
     registry.register("x", "<b>bold</b>", "/nowhere", {}, NOW)
     registry.promote("x", "<script>alert(1)</script>", NOW, override=True)
-    jobs._table.begin(ID, {"base": "<i>"}, "<u>", "1")
-    jobs._table.end(ID, FAILED, "<s>gone</s>", log="<log>")
+    jobs.begin(ID, {"base": "<i>"}, "<u>", "1")
+    jobs.end(ID, FAILED, "<s>gone</s>", log="<log>")
     words = said(page())
     for tag in ("<script>alert", "<b>bold", "<i>", "<u>", "<s>"):
         assert tag not in words

@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, time
 from pathlib import Path
 
+import psutil
 import streamlit as st
 
 from vibecheck.analytics.retrain import NEEDED_LABELS
@@ -11,7 +12,7 @@ from vibecheck.errors import JobError, RecordsError
 from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.training import estimate, resources
 from vibecheck.training.estimate import Estimate
-from vibecheck.training.pace import PastRun, load_now, pace
+from vibecheck.training.pace import PastRun, pace
 from vibecheck.training.runs import RunRequest
 from vibecheck.training.runs_table import FINISHED
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -182,7 +183,7 @@ def _pace(known: FineTuneState) -> float:
             estimated = estimate.of_labels(size, round(labels), run.asked.get("epochs")).minutes
             taken = (run.ended_at - run.started_at).total_seconds() / 60
             past.append(PastRun(estimated, taken, run.asked.get("load")))
-    return pace(past, resources.threads(), resources.cores(), load_now())
+    return pace(past, resources.threads(), resources.cores(), psutil.getloadavg()[0])
 
 
 def written_minutes(minutes: float) -> str:
