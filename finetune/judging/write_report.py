@@ -7,17 +7,17 @@ was right, each marked with its prediction's id, so that deletions can remove it
 
 import contextlib
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from vibecheck.analytics import comparison_markup
 from vibecheck.analytics.markup import document, section
-from vibecheck.analytics.shares import share
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import ModelError, PictureError
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.evidence import threshold
-from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, BothScores, Changed, Report, Scores
+from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, Changed, Report, Scores
 from vibecheck.records import disk
 from vibecheck.records.deletion.redact_reports import without_pictures
 from vibecheck.vision.images import decode, thumbnail
@@ -25,6 +25,8 @@ from vibecheck.vision.images import decode, thumbnail
 # Pictures shown of each kind, and their side in px: a page of some hundred KB.
 SHOWN = 24
 SIDE = 128
+DECISIVE = "Only pictures on which one is right and the other wrong tell them apart."
+MOODS = "How many of each mood were recognised. Bar: challenger; mark: champion."
 CONFUSION = "Row: the label. Column: the answer."
 CALIBRATION = "The difference between confidence and accuracy (expected calibration error)."
 # Colours of the confusion matrix, as red, green, blue.
@@ -57,14 +59,15 @@ def page(report: Report, pictures: Mapping[str, bytes]) -> str:
     """The report for people as HTML."""
     parts = [
         _verdict(report),
-        _numbers("On labels that judge both", report.held_out, report.scores, report.attempt),
-        _numbers("On the reference set", report.reference, report.reference_scores),
+        _score("On labels that judge both", report, report.held_out, threshold(report.attempt)),
+        _score("On the reference set", report, report.reference),
     ]
-    if report.scores:
+    if pair := report.scores:
+        matrices = ("Champion", _matrix(pair.champion)), ("Challenger", _matrix(pair.challenger))
         parts += [
-            _classes(report.scores),
-            section("Confusion matrix", CONFUSION, _both(report.scores, _matrix)),
-            section("Calibration", CALIBRATION, _both(report.scores, _calibration)),
+            section("Mood by mood", MOODS, comparison_markup.moods(pair)),
+            section("Confusion matrix", CONFUSION, comparison_markup.sides(*matrices)),
+            section("Calibration", CALIBRATION, comparison_markup.calibrations(pair)),
         ]
     lost = [each for each in report.changed if not each.won]
     won = [each for each in report.changed if each.won]
@@ -80,63 +83,11 @@ def _verdict(report: Report) -> str:
     return section("", "", f'<div class="verdict {kind}">{word}</div><p>{said}</p>')
 
 
-def _numbers(
-    title: str, tally: Comparison | None, pair: BothScores | None, attempt: int | None = None
-) -> str:
-    if tally is None or pair is None:
+def _score(title: str, report: Report, seen: Comparison | None, proves: float | None = None) -> str:
+    if seen is None or not seen.n:
         return ""
-    differ = tally.won + tally.lost
-    duel = "<p>They are right and wrong on the same pictures.</p>"
-    if differ:
-        duel = (
-            f'<div class="duel" role="img" aria-label="won {tally.won}, lost {tally.lost}">'
-            f'<i style="width:{tally.won / differ:.2%}"></i><b style="width:{tally.lost / differ:.2%}"></b>'
-            f'</div><div class="ends"><span class="yes">won {tally.won:,}</span>'
-            f'<span class="bad">lost {tally.lost:,}</span></div>'
-            f"<p>Only pictures on which one is right and the other wrong tell them apart. "
-            f"{_evidence(tally, attempt)}Difference in accuracy: {tally.low * 100:+.0f} to "
-            f"{tally.high * 100:+.0f} points (90% confidence sequence).</p>"
-        )
-    return section(title, "", _both(pair, _accuracy) + duel)
-
-
-def _both(pair: BothScores, shown: Callable[[Scores], str]) -> str:
-    """The scores of both models side by side."""
-    cells = "".join(
-        f"<div><h3>{role}</h3>{shown(scores)}</div>"
-        for role, scores in (("Champion", pair.champion), ("Challenger", pair.challenger))
-    )
-    return f'<div class="two">{cells}</div>'
-
-
-def _accuracy(scores: Scores) -> str:
-    found = share(scores.right, scores.n)
-    return (
-        f'<div class="number">{scores.accuracy:.1%}</div><div class="small">{scores.right:,} of '
-        f"{scores.n:,} right, 95%: {found.low:.0%} to {found.high:.0%}</div>"
-    )
-
-
-def _classes(pair: BothScores) -> str:
-    rows = []
-    for emotion, n, before, after in pair.by_mood():
-        if not n:
-            rows.append(f'<tr><td>{emotion.title}</td><td class="n">0</td><td colspan=3>–</td></tr>')
-            continue
-        change = after - before
-        kind = "yes" if change > 0 else "bad" if change < 0 else ""
-        rows.append(
-            f'<tr><td style="color:{emotion.colour}">{emotion.title}</td><td class="n">{n:,}</td>'
-            f'<td class="n">{before / n:.0%}</td><td class="n">{after / n:.0%} '
-            f'<span class="{kind}">{change:+d}</span></td><td><span class="strip">'
-            f'<i style="width:{after / n:.1%};background:{emotion.colour}"></i>'
-            f'<b style="left:{before / n:.1%}"></b></span></td></tr>'
-        )
-    heads = ("Mood", ""), ("Labels", "n"), ("Champion", "n"), ("Challenger", "n"), ("", "")
-    head = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in heads)
-    table = f"<table class=bars><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    note = "How many of each mood were recognised. Bar: challenger; mark: champion."
-    return section("Mood by mood", note, f'<div class="wide">{table}</div>')
+    accuracies = comparison_markup.accuracies(report.champion, report.challenger, seen)
+    return section(title, DECISIVE, accuracies + comparison_markup.score(seen, proves))
 
 
 def _matrix(scores: Scores) -> str:
@@ -153,14 +104,6 @@ def _matrix(scores: Scores) -> str:
     return (
         f'<div class="wide"><table class="matrix"><thead><tr><td></td>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _calibration(scores: Scores) -> str:
-    tends = "overconfident" if scores.bias > 0 else "underconfident"
-    return (
-        f'<div class="number">{scores.ece * 100:.1f}</div>'
-        f'<div class="small">points off, {tends} by {abs(scores.bias) * 100:.1f}</div>'
     )
 
 
@@ -209,10 +152,3 @@ def _judged(report: Report) -> str:
         *(f"Left out, {escape(reason)}: {count:,}." for reason, count in sorted(report.left_out.items())),
     ]
     return section("Labels that judged", "", "".join(f"<p>{line}</p>" for line in lines))
-
-
-def _evidence(tally: Comparison, attempt: int | None) -> str:
-    if tally.evidence is None or attempt is None:
-        return ""
-    proves = f"{threshold(attempt):,.0f} proves it, however often one looks. "
-    return f"The evidence is {tally.evidence:,.3g}; {proves}"

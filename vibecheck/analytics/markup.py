@@ -50,7 +50,21 @@ def slice_rows(slices: Sequence[Slice]) -> str:
     """Slices, each with a strip for its interval; those that differ significantly are marked."""
     if not slices:
         return _nothing("No audit has been answered yet.")
-    return '<div class="vcd-slices">' + "".join(map(_slice_row, slices)) + "</div>"
+    return strip_rows(map(_slice_row, slices))
+
+
+def strip_rows(rows: Iterable[str]) -> str:
+    """Rows of `strip_row` below each other."""
+    return f'<div class="vcd-slices">{"".join(rows)}</div>'
+
+
+def strip_row(name: str, strip: str, value: str, note: str, said: str = "") -> str:
+    """A name, a strip with its bars, a value and a note, as HTML; `said` describes the strip."""
+    described = f' role="img" aria-label="{said}" title="{said}"' if said else ""
+    return (
+        f'<span class="vcd-name">{name}</span><span class="vcd-strip"{described}>{strip}</span>'
+        f'<span class="vcd-value">{value}</span><span class="vcd-n">{note}</span>'
+    )
 
 
 def checklist(advice: Advice) -> str:
@@ -70,14 +84,11 @@ def _slice_row(each: Slice) -> str:
     kind = (" bad" if each.worse else " good") if each.stands_out else ""
     note = " · significant" if each.stands_out else ""
     text = f"{accuracy.value:.0%} right, {interval(accuracy)}, {accuracy.n} audits{note}"
-    return (
-        f'<span class="vcd-name{kind}" title="{escape(each.what)}">{escape(each.name)}</span>'
-        f'<span class="vcd-strip" role="img" aria-label="{text}" title="{text}">'
-        f'<i class="{kind}" style="left:{accuracy.low:.1%};width:{accuracy.high - accuracy.low:.1%}"></i>'
-        f'<b style="left:{accuracy.value:.1%}"></b></span>'
-        f'<span class="vcd-value">{accuracy.value:.0%}{" *" if each.stands_out else ""}</span>'
-        f'<span class="vcd-n">n {accuracy.n:,}</span>'
-    )
+    name = f'<span class="vcd-name{kind}" title="{escape(each.what)}">{escape(each.name)}</span>'
+    bar = f'<i class="{kind}" style="left:{accuracy.low:.1%};width:{accuracy.high - accuracy.low:.1%}"></i>'
+    mark = f'<b style="left:{accuracy.value:.1%}"></b>'
+    value = f"{accuracy.value:.0%}{' *' if each.stands_out else ''}"
+    return strip_row(name, bar + mark, value, f"n {accuracy.n:,}", text)
 
 
 def _nothing(text: str) -> str:
@@ -123,10 +134,6 @@ def again_rows(plays: Sequence[MoodPlays]) -> str:
     rows = []
     for each in shown:
         mood, again = BY_NAME[each.mood], each.agains / each.plays
-        look = f"left:0;width:{again:.1%};background:{mood.colour}"
-        rows.append(
-            f'<span class="vcd-name">{mood.title}</span>'
-            f'<span class="vcd-strip"><i style="{look}"></i></span>'
-            f'<span class="vcd-value">{again:.0%}</span><span class="vcd-n">n {each.plays:,}</span>'
-        )
-    return '<div class="vcd-slices">' + "".join(rows) + "</div>"
+        bar = f'<i style="left:0;width:{again:.1%};background:{mood.colour}"></i>'
+        rows.append(strip_row(mood.title, bar, f"{again:.0%}", f"n {each.plays:,}"))
+    return strip_rows(rows)

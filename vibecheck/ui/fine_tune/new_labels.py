@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from vibecheck.analytics import markup
 from vibecheck.analytics.agreement import Outlier
 from vibecheck.analytics.words import written
 from vibecheck.emotions import BY_NAME
@@ -85,14 +86,10 @@ def _bars(counts: Sequence[LabelCount]) -> str:
     for each in counts:
         mood = BY_NAME[each.label]
         said = f"Labels: {each.n:,}. Confirm the model's answer: {each.right:,}."
-        rows.append(
-            f'<span class="vcd-name">{mood.emoji} {mood.title}</span>'
-            f'<span class="vcd-strip" role="img" aria-label="{said}" title="{said}">'
-            f'<i style="left:0;width:{each.n / most:.1%};background:{mood.colour}"></i></span>'
-            f'<span class="vcd-value">{each.n:,}</span>'
-            f'<span class="vcd-n">{each.n - each.right:,} corrected</span>'
-        )
-    return f'<div class="vcd-slices">{"".join(rows)}</div>'
+        bar = f'<i style="left:0;width:{each.n / most:.1%};background:{mood.colour}"></i>'
+        note = f"{each.n - each.right:,} corrected"
+        rows.append(markup.strip_row(f"{mood.emoji} {mood.title}", bar, f"{each.n:,}", note, said))
+    return markup.strip_rows(rows)
 
 
 def _tile(each: Example) -> str:

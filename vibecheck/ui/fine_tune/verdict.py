@@ -2,16 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from html import escape
 
 import streamlit as st
 
-from vibecheck.analytics.shares import Share, share
-from vibecheck.analytics.words import interval
+from vibecheck.analytics import comparison_markup
 from vibecheck.emotions import BY_NAME
-from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.evidence import threshold
-from vibecheck.evaluation.proof import Proof, Verdict, refusal
+from vibecheck.evaluation.proof import Verdict, refusal
 from vibecheck.models.trials import Trial
 from vibecheck.models.version import Version
 from vibecheck.training.runs_table import CANCELLED, FINISHED, TrainingRun
@@ -69,17 +66,18 @@ def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) 
         theme.heading(f"{'Proved' if proof.proved else 'Not proved'} better than {proof.against}")
     if live is not None:
         theme.plain(_reason(live.verdict))
-        st.html(_sides(live.against, version, live.seen))
-        st.html(report_view.score(live.seen, live.threshold, live.verdict.needed))
+        st.html(comparison_markup.accuracies(live.against, version, live.seen))
+        st.html(comparison_markup.score(live.seen, live.threshold, live.verdict.needed))
         moods = [replace(each, name=BY_NAME[each.name].title) for each in live.moods]
         report_view.groups("Score by mood", moods)
         report_view.groups("Score by error slice", live.slices)
     elif proof is not None:
         theme.plain(_reason(proof))
         if proof.n:
-            st.html(_sides(proof.against, version, proof))
+            st.html(comparison_markup.accuracies(proof.against, version, proof))
         if report:
-            st.html(report_view.score(report.held_out, threshold(report.attempt), report.needed))
+            proves = threshold(report.attempt)
+            st.html(comparison_markup.score(report.held_out, proves, report.needed))
     if report:
         report_view.details(report)
     refused = refusal(version, challenger.metrics, champion)
@@ -92,23 +90,6 @@ def _reason(found: Verdict) -> str:
     return (
         f"{found.reason} Audits come in as people answer “Was this right?”; labels from the random queue on "
         "Corrections count too."
-    )
-
-
-def _sides(champion: str, challenger: str, seen: Comparison | Proof) -> str:
-    """Two models' accuracy on the same labels."""
-    both = (
-        (champion, "Champion", share(seen.champion, seen.n)),
-        (challenger, "Challenger", share(seen.challenger, seen.n)),
-    )
-    return f'<div class="vcf-two">{"".join(_side(*each) for each in both)}</div>'
-
-
-def _side(version: str, role: str, right: Share) -> str:
-    return (
-        f'<div class="vcf-side"><div class="name" title="{escape(version)}">{role} · {escape(version)}</div>'
-        f'<div class="value">{right.value:.0%} <span class="vcd-interval">{interval(right)}</span></div>'
-        f'<div class="under">{right.k:,} of {right.n:,} labels right</div></div>'
     )
 
 
