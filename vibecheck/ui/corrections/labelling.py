@@ -71,21 +71,13 @@ def _choose() -> tuple[str, Filters]:
         return allowed[0], Filters(visitor=visitor())
     if st.session_state.get("view") not in allowed:
         st.session_state.view = allowed[0]
+    start = session.progress().start
     with st.container(horizontal=True, vertical_alignment="center", key="ways"):
-        view = st.segmented_control(
-            "View",
-            allowed,
-            required=True,
-            format_func=session.VIEWS.get,
-            key="view",
-            on_change=session.progress().start,
-            label_visibility="collapsed",
-            persist_state="session",
-            wrap=True,
+        view = theme.choice(
+            "View", session.VIEWS, "view", on_change=start, persist_state="session", wrap=True
         )
-        filters = (
-            chosen_filters() if view == "all" else Filters(visitor=visitor() if view == "mine" else None)
-        )
+        mine = Filters(visitor=visitor() if view == "mine" else None)
+        filters = chosen_filters() if view == "all" else mine
     left = app.store().queues.lengths(visitor())
     counted = {"useful": left.useful, "random": left.random}
     if view in QUEUES:

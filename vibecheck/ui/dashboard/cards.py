@@ -53,10 +53,8 @@ def trend(known: Statistics) -> None:
     with st.container(key="card-trend", height="stretch"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             theme.section("Accuracy over time", "numbers below: audits answered")
-            st.segmented_control(
-                "Step", STEPS, format_func=str.title, default="week", required=True, key="step",
-                label_visibility="collapsed", width="content",
-            )  # fmt: skip
+            steps = {step: step.title() for step in STEPS}
+            theme.choice("Step", steps, "step", default="week", width="content")
         live = [(model.first_used_at.date(), model.version) for model in known.status.versions]
         agreed = known.status.agreement.ceiling
         theme.chart(time_charts.accuracy_line(found.line, live, found.step, agreed))

@@ -30,10 +30,7 @@ def gallery(known: Statistics, cell: tuple[str, str] | None) -> list[Example]:
             chosen = "cell"
         else:
             theme.section("Examples", "press one for its details")
-            chosen = st.segmented_control(
-                "Which", list(LISTS), format_func=LISTS.get, default="mistakes", required=True, key="gallery",
-                label_visibility="collapsed",
-            )  # fmt: skip
+            chosen = theme.choice("Which", LISTS, "gallery", default="mistakes")
         try:
             examples = _examples(known, chosen, cell)
         except RecordsError as error:

@@ -50,15 +50,7 @@ def stage() -> Input:
     st.session_state.pop("redraw", None)  # for which the card would run the page again
     with st.container(key="stage-box", gap=None):
         with st.container(key="way-in"):
-            way = st.segmented_control(
-                "Source",
-                list(WAYS),
-                default="live",
-                required=True,
-                format_func=WAYS.get,
-                key="way",
-                label_visibility="collapsed",
-            )
+            way = theme.choice("Source", WAYS, "way", default="live")
         with st.container(key=f"view-{way}"):
             shown = _input(way)
             checked = st.container(key="checked")

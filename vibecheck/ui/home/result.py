@@ -59,16 +59,8 @@ def _check(number: int) -> None:
 def _music(result: Result) -> None:
     """The playlist, why it was suggested, and the controls that change it."""
     with st.container(horizontal=True, key="music"):
-        mode = st.segmented_control(
-            "Music",
-            list(MODES),
-            default=None if "mode" in st.session_state else "match",
-            required=True,
-            format_func=MODES.get,
-            key="mode",
-            label_visibility="collapsed",
-            persist_state="session",
-        )
+        default = None if "mode" in st.session_state else "match"
+        mode = theme.choice("Music", MODES, "mode", default=default, persist_state="session")
         another = st.button("Another one", key="another", icon=":material/shuffle:")
     suggestion = _suggestion(result, "lift" if mode == "lift" else "match", another)
     playlist = suggestion.playlist

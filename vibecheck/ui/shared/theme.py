@@ -3,7 +3,7 @@
 It knows no records and computes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -81,6 +81,15 @@ def bars(mood: str, probabilities: Sequence[float]) -> None:
         for each, share in zip(EMOTIONS, probabilities, strict=True)
     )
     _markup(f'<div class="vc-all">{"".join(rows)}</div>')
+
+
+def choice(title: str, options: Mapping[str, str], key: str, **more: Any) -> str:
+    """Draw options as buttons side by side, of which one is always chosen; returns its name.
+
+    `options` are titles by name. Only screen readers say the `title` of them all.
+    """
+    more |= {"required": True, "format_func": options.get, "label_visibility": "collapsed"}
+    return st.segmented_control(title, list(options), key=key, **more)
 
 
 def section(title: str, note: str = "") -> None:
