@@ -4,7 +4,7 @@ import asyncio
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import partial, partialmethod
 from typing import Any
 
 import av
@@ -63,13 +63,13 @@ def vp8_pixels(data: bytes) -> int:
     return int((width & 0x3FFF) * (height & 0x3FFF))
 
 
-def relay_newest_only(relay: MediaRelay) -> None:
-    """Make a relay of tracks forward only the newest frame to new subscribers.
+def relay_newest_only() -> None:
+    """Make aiortc's relays of tracks forward only the newest frame to a subscriber, in the whole process.
 
-    By default it queues every frame for each subscriber. On a machine that is too busy to decode as fast as
-    the camera sends, that takes 7 MB a second, and the video lags by seconds.
+    By default they queue every frame. On a machine that is too busy to decode as fast as the camera sends,
+    that takes 7 MB a second, and the video lags by seconds.
     """
-    relay.subscribe = partial(relay.subscribe, buffered=False)
+    MediaRelay.subscribe = partialmethod(MediaRelay.subscribe, buffered=False)
 
 
 def ignore_lost_connection(sctp: RTCSctpTransport) -> None:

@@ -8,7 +8,6 @@ import streamlit as st
 from streamlit_webrtc import VideoSinkTrack, WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 from streamlit_webrtc.component import generate_frontend_component_key
 from streamlit_webrtc.eventloop import get_global_event_loop
-from streamlit_webrtc.relay import get_global_relay
 from streamlit_webrtc.webrtc import SignallingTimeoutError
 
 from vibecheck.access import roles
@@ -45,12 +44,10 @@ def analyser() -> Analyser:
 
 
 @ProcessValue
-def _newest_only() -> None:
-    """Once per process: streamlit-webrtc has one relay for all videos."""
-    relay_newest_only(get_global_relay())
-
-
-_only_small_frames = ProcessValue(refuse_large_frames)
+def _prepare() -> None:
+    """Once per process, before the first connection."""
+    relay_newest_only()
+    refuse_large_frames()
 
 
 def _leave(stream: Stream) -> None:
@@ -106,12 +103,6 @@ def _route() -> dict[str, Any]:
     }
 
 
-def _changed() -> None:
-    """The browser reports that the video starts or has ended."""
-    if st.session_state[KEY].state.signalling:
-        _newest_only()  # before its tracks are created
-
-
 def _webrtc() -> WebRtcStreamerContext:
     """WebRTC in one direction: the browser sends its camera; marks go back over a data channel."""
     try:
@@ -146,7 +137,7 @@ def _tell_whether_drawn() -> None:
 
 def _streamer() -> WebRtcStreamerContext:
     _tell_whether_drawn()
-    _only_small_frames()
+    _prepare()
     return webrtc_streamer(
         key=KEY,
         mode=WebRtcMode.SENDONLY,
@@ -156,7 +147,6 @@ def _streamer() -> WebRtcStreamerContext:
         rtc_configuration={"iceServers": [] if _on_this_machine() else list(relay().servers)},
         media_stream_constraints=CONSTRAINTS,
         media_toggle_controls=False,
-        on_change=_changed,
     )
 
 
