@@ -10,14 +10,16 @@ from tests.databases import open_store
 from tests.records.examples import a_prediction
 from tests.records.rows import engine_of, queued
 from tests.ui.conftest import forget
+from vibecheck.access.roles import Role
 from vibecheck.comet.status import ASKED, RESTORING, SENDER
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import writing
 from vibecheck.settings import Settings
+from vibecheck.ui.access import gate
 
 PAGE = """
 from vibecheck.ui.shared import app, comet_status
-comet_status.draw(allowed={allowed}, records=app.store)
+comet_status.draw(app.store)
 comet_status.fetch_button(app.store)
 """
 
@@ -27,6 +29,7 @@ def store(tmp_path, monkeypatch):
     """An empty store that the page finds too, with Comet set up."""
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path))
     monkeypatch.setenv("COMET_API_KEY", "key")
+    monkeypatch.setattr(gate, "role", lambda: Role.ANALYST)
     forget()
     opened = open_store(Settings(data=tmp_path))
     yield opened
@@ -34,8 +37,8 @@ def store(tmp_path, monkeypatch):
     forget()
 
 
-def page(allowed: bool = True) -> AppTest:
-    shown = AppTest.from_string(PAGE.format(allowed=allowed), default_timeout=60).run()
+def page() -> AppTest:
+    shown = AppTest.from_string(PAGE, default_timeout=60).run()
     assert not shown.exception
     return shown
 
@@ -52,9 +55,10 @@ def speak(store, works=True, sentence=""):
     note(store, SENDER, {"works": works, "sentence": sentence, "account": None})
 
 
-def test_comet_status_is_shown_only_to_permitted_roles(store):
-    assert words(page(allowed=False)) == ""
+def test_comet_status_is_shown_only_to_permitted_roles(store, monkeypatch):
     assert "Comet" in words(page())
+    monkeypatch.setattr(gate, "role", lambda: Role.LABELLER)
+    assert words(page()) == ""
 
 
 def test_comet_status_is_hidden_when_comet_is_not_configured(store, monkeypatch):

@@ -50,7 +50,7 @@ def _live(job_id: str) -> None:
             key="ft-cancel",
             disabled=job.cancelling,
             width="stretch",
-            on_click=once(_cancel),
+            on_click=once(app.jobs().cancel),
             args=[job.id],
         )
     st.progress(progress.done, text=_left(job))
@@ -146,8 +146,3 @@ def _row(job: TrainingRun) -> tuple[str, ...]:
     took = (job.ended_at - job.started_at).total_seconds() / 60 if job.ended_at else 0.0
     ended = f"{job.state}: {job.sentence}"
     return written_time(job.started_at), str(job.asked.get("base", "")), written_minutes(took), ended
-
-
-def _cancel(job_id: str) -> None:
-    with theme.toasted():
-        app.jobs().cancel(job_id)

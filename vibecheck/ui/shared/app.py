@@ -9,7 +9,6 @@ from functools import partial
 
 import streamlit as st
 
-from vibecheck.access.roles import Role
 from vibecheck.alerts import watch
 from vibecheck.comet.process import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
@@ -67,7 +66,7 @@ def end_page(loaded: str = "app") -> None:
             )
     elif settings().comet_api_key is not None:
         _sending().ensure()
-        comet_status.draw(gate.role() >= Role.ANALYST, store)
+        comet_status.draw(store)
     dialogs.improve()
     _freeze(loaded)
 

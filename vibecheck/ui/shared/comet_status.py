@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
+from vibecheck.access.roles import Role
 from vibecheck.comet.status import CometState, Restoring, comet_state, fetch, try_again
 from vibecheck.errors import RecordsError
 from vibecheck.records.store import Store
+from vibecheck.ui.access import gate
 from vibecheck.ui.shared import theme
 from vibecheck.ui.shared.configuration import settings
 from vibecheck.ui.shared.presses import once
@@ -16,13 +18,9 @@ from vibecheck.ui.shared.presses import once
 REFRESH_EVERY = 5.0
 
 
-# Opens the records; may raise RecordsError at any call.
-Records = Callable[[], Store]
-
-
-def draw(allowed: bool, records: Records) -> None:
-    """Draw the status in the sidebar, if `allowed` and Comet is set up."""
-    if allowed and settings().comet_api_key is not None:
+def draw(records: Callable[[], Store]) -> None:
+    """Draw the status in the sidebar, for roles that may see it. `records` may raise RecordsError."""
+    if settings().comet_api_key is not None and gate.role() >= Role.ANALYST:
         with st.sidebar:
             _state(records)
 
@@ -36,7 +34,7 @@ def disclosure() -> None:
         )
 
 
-def fetch_button(records: Records) -> None:
+def fetch_button(records: Callable[[], Store]) -> None:
     """A button that makes the sending process fetch from Comet what is not here yet."""
     if settings().comet_api_key is None:
         return
@@ -49,9 +47,10 @@ def fetch_button(records: Records) -> None:
 
 
 @st.fragment(run_every=REFRESH_EVERY)
-def _state(records: Records) -> None:
+def _state(records: Callable[[], Store]) -> None:
     try:
-        state = comet_state(records())
+        store = records()
+        state = comet_state(store)
     except RecordsError:
         return  # the page itself says so
     with st.container(key="comet-state", gap="small"):
@@ -60,7 +59,7 @@ def _state(records: Records) -> None:
             theme.quiet(line)
         if state.waiting.set_aside or (state.waiting.queued and not state.connected):
             st.button(
-                "Try again", key="comet-try-again", on_click=once(_try_again), args=[records], width="stretch"
+                "Try again", key="comet-try-again", on_click=once(try_again), args=[store], width="stretch"
             )
 
 
@@ -117,8 +116,3 @@ def _ago(moment: datetime | None, now: datetime) -> str:
     if passed < timedelta(days=2):
         return f"{passed // timedelta(hours=1)} hours old"
     return f"from {moment.day} {moment:%B}"
-
-
-def _try_again(records: Records) -> None:
-    with theme.toasted():
-        try_again(records())

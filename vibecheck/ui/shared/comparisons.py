@@ -34,24 +34,21 @@ def promote_button(trial: Trial, key: str, label: str = "Promote") -> None:
 
 def promote_proved(trial: Trial) -> None:
     """Promote a version because it is proved better."""
-    with theme.toasted():
-        trials.keep(app.registry(), trial, datetime.now(UTC))
-        kept = app.registry().get(trial.version).proof  # newer than the trial, if the page was open for long
-        promote(trial.version, kept.reason if kept else trial.verdict.reason)
+    trials.keep(app.registry(), trial, datetime.now(UTC))
+    kept = app.registry().get(trial.version).proof  # newer than the trial, if the page was open for long
+    promote(trial.version, kept.reason if kept else trial.verdict.reason)
 
 
 def promote(version: str, why: str, override: bool = False) -> None:
     """Promote a version for a reason; with `override`, without proof."""
-    with theme.toasted():
-        app.registry().promote(version, why, datetime.now(UTC), override=override)
-        st.toast(f"{version} is the champion. {SOON}", icon="🚀")
+    app.registry().promote(version, why, datetime.now(UTC), override=override)
+    st.toast(f"{version} is the champion. {SOON}", icon="🚀")
 
 
 def roll_back(why: str = "", champion: str | None = None) -> None:
     """Make the previous champion the champion again, unless another one than `champion` runs by now."""
-    with theme.toasted():
-        done = app.registry().rollback(datetime.now(UTC), why, champion)
-        st.toast(f"Rolling back to {done.version}. {SOON}", icon="↩️")
+    done = app.registry().rollback(datetime.now(UTC), why, champion)
+    st.toast(f"Rolling back to {done.version}. {SOON}", icon="↩️")
 
 
 def shadow_line() -> None:

@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from vibecheck.errors import ModelError, RecordsError
 
 
 def once(callback: Callable[..., None]) -> Callable[..., None]:
     """Wraps a button's `on_click` so that it runs at most once each time the button is drawn.
+
+    An error of the records or the models is shown as a toast.
 
     Streamlit's frontend (1.67) sends a press a moment later, and again with the run of a fragment that is due
     in that moment: one press of "Undo" took back two labels. A second press before the page has answered
@@ -19,7 +24,10 @@ def once(callback: Callable[..., None]) -> Callable[..., None]:
         nonlocal done
         if not done:
             done = True
-            callback(*args, **kwargs)
+            try:
+                callback(*args, **kwargs)
+            except (ModelError, RecordsError) as error:
+                st.toast(str(error), icon="⚠️")
 
     return press
 

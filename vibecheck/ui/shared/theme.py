@@ -13,7 +13,7 @@ import streamlit as st
 
 from vibecheck.analytics.chart_style import Spec
 from vibecheck.emotions import BY_NAME, EMOTIONS
-from vibecheck.errors import ModelError, RecordsError
+from vibecheck.errors import RecordsError
 
 STYLE = Path(__file__).with_name("style.css")  # of every page
 CARDS = Path(__file__).with_name("cards.css")  # of Dashboard and Fine-tune
@@ -121,15 +121,6 @@ def empty(emoji: str, title: str, text: str) -> None:
         f'<div class="vc-empty"><span class="vc-emoji">{emoji}</span><b>{escape(title)}</b>'
         f"<span>{escape(text)}</span></div>",
     )
-
-
-@contextmanager
-def toasted() -> Iterator[None]:
-    """Show an error of the records or the models as a toast."""
-    try:
-        yield
-    except (ModelError, RecordsError) as error:
-        st.toast(str(error), icon="⚠️")
 
 
 def stop(error: RecordsError) -> NoReturn:
