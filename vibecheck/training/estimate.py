@@ -79,9 +79,9 @@ class Estimate:
     def refusal(self) -> str:
         """Why this machine has too little memory, and what to do."""
         return (
-            f"Fine-tuning this model needs about {self.memory_mb / 1000:.1f} GB of memory; "
-            f"{self.available_mb / 1000:.1f} GB are free here. Close other programs, start from a smaller "
-            "model (--base embedded), or run python -m finetune on a larger machine."
+            f"Too little memory: fine-tuning this model needs about {self.memory_mb / 1000:.1f} GB, and "
+            f"{self.available_mb / 1000:.1f} GB are free here. Close other programs, start from the embedded "
+            "model (--base embedded), or run python -m finetune on a larger machine with the same database."
         )
 
     def disk_refusal(self, folder: Path) -> str | None:

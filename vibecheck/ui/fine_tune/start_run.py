@@ -38,7 +38,9 @@ def launch(known: FineTuneState) -> None:
             theme.stop(error)
         problem = problem or _too_few(asked, counts)
         rows = sum(each.n for each in counts)
-        problem = problem or _too_small(_estimate(known, asked, rows))
+        takes = _estimate(known, asked, rows)
+        if takes and not takes.enough:
+            problem = problem or takes.refusal
         if problem:
             st.warning(problem, icon="✋")
         elif asked.source == "store" and rows < NEEDED_LABELS:
@@ -193,16 +195,6 @@ def written_minutes(minutes: float) -> str:
     if minutes < 90:
         return f"{minutes:.0f} minutes"
     return f"{minutes / 60:.1f} hours"
-
-
-def _too_small(takes: Estimate | None) -> str:
-    if takes is None or takes.enough:
-        return ""
-    return (
-        f"Too little memory: the run needs about {takes.memory_mb / 1000:.1f} GB, and "
-        f"{takes.available_mb / 1000:.1f} GB are free. Start from the embedded model, or "
-        "run python -m finetune on a larger machine with the same database."
-    )
 
 
 def _start(request: RunRequest) -> None:

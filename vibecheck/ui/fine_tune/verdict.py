@@ -1,21 +1,29 @@
 """The verdict on the last run: challenger against champion, and what to do with the challenger."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from vibecheck.analytics import comparison_markup
+from vibecheck.analytics import comparison_markup, markup
+from vibecheck.analytics.model_comparison import GroupScore
 from vibecheck.emotions import BY_NAME
+from vibecheck.errors import ModelError
+from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.proof import Verdict, refusal
+from vibecheck.evaluation.report import Changed, Report
 from vibecheck.models.trials import Trial
 from vibecheck.models.version import Version
 from vibecheck.training.runs_table import CANCELLED, FINISHED, TrainingRun
-from vibecheck.ui.fine_tune import report_view
+from vibecheck.ui.fine_tune import tiles
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, comparisons, theme
 from vibecheck.ui.shared.presses import once
+
+TILES = 12  # pictures shown of those won, and of those lost
 
 
 def last(known: FineTuneState) -> None:
@@ -48,7 +56,7 @@ def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) 
     version, proof = challenger.version, challenger.proof
     trial = next((each for each in known.trials if each.version == version), None)
     champion = known.champion.version if known.champion else None
-    report = report_view.report_of(job) if job else None
+    report = _report_of(job) if job else None
     valid = proof if proof and proof.against == champion else None
     # If it was proved on more labels than the records have, such as those of a file, that score is shown.
     live = trial if trial and trial.seen.n and (valid is None or trial.seen.n >= valid.n) else None
@@ -69,8 +77,8 @@ def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) 
         st.html(comparison_markup.accuracies(live.against, version, live.seen))
         st.html(comparison_markup.score(live.seen, live.threshold, live.verdict.needed))
         moods = [replace(each, name=BY_NAME[each.name].title) for each in live.moods]
-        report_view.groups("Score by mood", moods)
-        report_view.groups("Score by error slice", live.slices)
+        _groups("Score by mood", moods)
+        _groups("Score by error slice", live.slices)
     elif proof is not None:
         theme.plain(_reason(proof))
         if proof.n:
@@ -79,7 +87,7 @@ def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) 
             proves = threshold(report.attempt)
             st.html(comparison_markup.score(report.held_out, proves, report.needed))
     if report:
-        report_view.details(report)
+        _details(report)
     refused = refusal(version, challenger.metrics, champion)
     _actions(challenger, job, trial if trial and trial.verdict.proved else None, refused)
 
@@ -91,6 +99,58 @@ def _reason(found: Verdict) -> str:
         f"{found.reason} Audits come in as people answer “Was this right?”; labels from the random queue on "
         "Corrections count too."
     )
+
+
+def _details(report: Report) -> None:
+    """The report below the verdict."""
+    if report.reference:
+        st.html(_reference(report.reference))
+    if report.scores:
+        moods, trust = st.columns([1.6, 1], gap="medium")
+        with moods:
+            theme.section("By mood", "bar: challenger · mark: champion")
+            st.html(comparison_markup.moods(report.scores))
+        with trust:
+            theme.section("Calibration")
+            st.html(comparison_markup.calibrations(report.scores))
+    for won in (False, True):
+        if rows := [each for each in report.changed if each.won == won]:
+            _pictures(won, rows)
+
+
+def _report_of(job: TrainingRun) -> Report | None:
+    """The run's report, or None if it has no valid one."""
+    try:
+        return Report.parse(json.dumps(job.report))
+    except ModelError:
+        return None
+
+
+def _groups(title: str, found: Sequence[GroupScore]) -> None:
+    """The score in each mood or error slice, behind a button."""
+    rows = [(each.name, f"{each.n:,}", f"{each.won:,}", f"{each.lost:,}") for each in found]
+    with st.expander(title):
+        st.html(markup.table(("", "Labels", "Won", "Lost"), rows))
+
+
+def _reference(found: Comparison) -> str:
+    change = (found.challenger - found.champion) / found.n * 100 if found.n else 0.0
+    return (
+        f'<div class="vcd-detail">On the reference set of {found.n:,} pictures: {found.challenger:,} right, '
+        f"the champion {found.champion:,} ({change:+.1f} points).</div>"
+    )
+
+
+def _pictures(won: bool, rows: Sequence[Changed]) -> None:
+    title, who = ("Won", "the challenger is right") if won else ("Lost", "the champion was right")
+    several = "s" if len(rows) != 1 else ""
+    with st.expander(f"{title}: {len(rows):,} picture{several} on which {who}"):
+        st.html(tiles.grid(map(_tile, rows[:TILES])))
+
+
+def _tile(row: Changed) -> str:
+    wrong = row.champion if row.won else row.challenger
+    return tiles.tile(row.prediction_id, row.label, f"not {BY_NAME[wrong].title.lower()}")
 
 
 def _actions(challenger: Version, job: TrainingRun | None, proved: Trial | None, refused: str | None) -> None:
@@ -129,13 +189,12 @@ def _override(version: str, why: str) -> None:
     if not why.strip():
         st.toast("Give a reason first.", icon="✋")
         return
-    comparisons.promote(version, why.strip(), override=True)
+    once(comparisons.promote)(version, why.strip(), override=True)
     st.rerun()
 
 
 def _discard(version: str) -> None:
-    with theme.toasted():
-        app.registry().discard(version, datetime.now(UTC))
+    app.registry().discard(version, datetime.now(UTC))
 
 
 def _dismiss(job_id: str) -> None:
