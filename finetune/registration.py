@@ -102,14 +102,14 @@ def finish(
         patiently(lambda: _register(settings, trained, there))
         tell({"event": "exported", "version": trained.version})
         plan.clear(out)
-        finished = {"report": None, "html": None, "proved": False, "promoted": False}
         if request.prove:
-            finished = patiently(lambda: _judge(settings, out, request, trained, tell, judging))
+            patiently(lambda: _judge(settings, out, request, trained, tell, judging))
+        ended = patiently(lambda: _ended(settings, out, trained.version))
     except (VibeCheckError, OSError) as error:
         raise VibeCheckError(
             f"{error} The trained model is kept: python -m finetune --register {out} continues from here."
         ) from error
-    tell({"event": "finished", "version": trained.version, "out": str(out)} | finished)
+    tell({"event": "finished", "version": trained.version, "out": str(out)} | ended)
 
 
 def patiently(attempt: Callable[[], T]) -> T:
@@ -150,13 +150,13 @@ def _judge(
     trained: Trained,
     tell: Tell,
     judging: Sequence[LabelledPicture] | None,
-) -> dict[str, Any]:
-    """Judge against the champion of this moment; returns the fields of the `finished` event."""
+) -> None:
+    """Judge against the champion of this moment, and promote if that was asked for."""
     from finetune.judging.judge import judge_challenger
 
     champion = champion_version(settings)
     if champion == trained.version:  # promoted already: by this run before it was ended, or by somebody
-        return _promoted(settings, out, champion)
+        return
     if judging is None:  # read again: some may have been deleted during the training, and others added
         source = "store" if trained.from_records else trained.source
         pictures = Path(trained.pictures) if trained.pictures else None
@@ -185,18 +185,14 @@ def _judge(
             "threshold": threshold(report.attempt),
         }
     )
-    promoted = report.proved and request.promote_if_better
-    if promoted:
+    if report.proved and request.promote_if_better:
         with closing(Registry.open(settings)) as registry:
             registry.promote(trained.version, report.reason, datetime.now(UTC))
-    pages = {"report": str(out / JSON_FILE), "html": str(out / HTML_FILE)}
-    return pages | {"proved": report.proved, "promoted": promoted}
 
 
-def _promoted(settings: Settings, out: Path, champion: str) -> dict[str, Any]:
-    """The fields of the `finished` event for the champion, with the report that was written before."""
+def _ended(settings: Settings, out: Path, version: str) -> dict[str, Any]:
+    """The fields of the `finished` event: the report, if one was written, and what became of the version."""
     with closing(Registry.open(settings)) as registry:
-        proof = registry.get(champion).proof
-    written = (path if (path := out / name).exists() else None for name in (JSON_FILE, HTML_FILE))
-    report, html = (path and str(path) for path in written)
-    return {"report": report, "html": html, "proved": bool(proof and proof.proved), "promoted": True}
+        proof, promoted = registry.get(version).proof, registry.champion().version == version
+    report, html = (str(out / name) if (out / name).exists() else None for name in (JSON_FILE, HTML_FILE))
+    return {"report": report, "html": html, "proved": bool(proof and proof.proved), "promoted": promoted}
