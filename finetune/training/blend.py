@@ -5,7 +5,6 @@ The mix is chosen on the validation set.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -28,14 +27,6 @@ PRIOR_LABELS = 20.0
 BATCH = 64  # pictures that are read at once
 
 
-@dataclass(frozen=True, slots=True)
-class WeightMix:
-    """A mix of the old weights (0) and the new ones (1), and its accuracy on the validation set."""
-
-    mix: float
-    accuracy: float
-
-
 State = Mapping[str, torch.Tensor]
 
 
@@ -47,10 +38,11 @@ def between(old: State, new: State, mix: float) -> dict[str, torch.Tensor]:
     }
 
 
-def choose(student: Student, old: State, valid: Dataset, tell: Tell) -> WeightMix:
+def choose(student: Student, old: State, valid: Dataset, tell: Tell) -> tuple[float, float]:
     """Mix the student's weights with the `old` ones, by the loss on `valid` (see `choose_mix`).
 
-    The loss is weighted by class as in training. `tell` gets the `blend` events.
+    The loss is weighted by class as in training. `tell` gets the `blend` events. Returns the share of the new
+    weights and the accuracy on `valid`.
     """
     new = {name: value.clone() for name, value in student.state_dict().items()}
     truth = np.asarray(valid["label"])
@@ -60,16 +52,13 @@ def choose(student: Student, old: State, valid: Dataset, tell: Tell) -> WeightMi
         answers.append(log_answers(student, valid))
     weights = student.weights.cpu().numpy()[truth]
     losses = nll_with_noise(np.stack(answers), truth) * weights / weights.mean()
-    blends = [
-        WeightMix(mix, float((answer.argmax(1) == truth).mean()))
-        for mix, answer in zip(MIXES, answers, strict=True)
-    ]
-    for each in blends:
-        tell({"event": "blend"} | asdict(each) | {"chosen": False})
-    best = blends[choose_mix(losses)]
-    tell({"event": "blend"} | asdict(best) | {"chosen": True})
-    student.load_state_dict(between(old, new, best.mix))
-    return best
+    accuracies = [float((answer.argmax(1) == truth).mean()) for answer in answers]
+    for mix, accuracy in zip(MIXES, accuracies, strict=True):
+        tell({"event": "blend", "mix": mix, "accuracy": accuracy, "chosen": False})
+    best = choose_mix(losses)
+    tell({"event": "blend", "mix": MIXES[best], "accuracy": accuracies[best], "chosen": True})
+    student.load_state_dict(between(old, new, MIXES[best]))
+    return MIXES[best], accuracies[best]
 
 
 def choose_mix(losses: np.ndarray) -> int:

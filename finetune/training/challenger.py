@@ -74,7 +74,7 @@ def train(
     if not first:
         return None
     student.to("cpu")
-    best = blend.choose(student, old, valid, tell)
+    mix, accuracy = blend.choose(student, old, valid, tell)
     answers, truth = blend.log_answers(student, valid), np.asarray(valid["label"])
     least = max(0.25, corrected)  # keeps the strength below 1
     factor = temperature(answers, truth, blend.PRIOR_LABELS, least)
@@ -84,8 +84,8 @@ def train(
         "validation": len(valid),
         "by_class": dict(zip(NAMES, counts.tolist(), strict=True)),
         "adapted": adapted,
-        "mix": best.mix,
-        "validation_accuracy": best.accuracy,
+        "mix": mix,
+        "validation_accuracy": accuracy,
         **cooled(base.manifest.temperature, corrected, factor),
         "epochs": curves,
     }
