@@ -15,7 +15,7 @@ from typing import TextIO
 from unicodedata import normalize
 
 from vibecheck.emotions import NAMES, name_of
-from vibecheck.errors import LabelsError
+from vibecheck.errors import LabelsError, PictureError
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.values import as_utc, hash_of
 from vibecheck.vision.picture_folders import HIDDEN, is_hidden, is_picture, pictures_in
@@ -38,10 +38,6 @@ class RefusedPicture:
     row: int | None
     path: str
     reason: str
-
-
-class LineError(Exception):
-    """Why one line cannot be used; never leaves this module."""
 
 
 def count(source: Path) -> int:
@@ -86,7 +82,7 @@ def _in_folder(folder: Path, left_out: Counter[str]) -> Iterator[LabelledPicture
             for path in pictures_in(subfolder, left_out):
                 try:
                     yield LabelledPicture(None, _below(folder, str(path.absolute())), label)
-                except LineError as error:
+                except PictureError as error:
                     yield RefusedPicture(None, str(path), str(error))
         hidden = (each for each in folder.iterdir() if is_hidden(each.name))
         left_out[HIDDEN] += sum(path.is_file() for each in hidden for path in (each, *each.rglob("*")))
@@ -157,7 +153,7 @@ def _parsed(row: int, cells: Mapping[str, str], below: Path) -> LabelledPicture 
     written = cells.get("path", "")
     try:
         if any(len(cell) > LONGEST_CELL for cell in cells.values()):
-            raise LineError(f"It has more than {LONGEST_CELL} characters in a column.")
+            raise PictureError(f"It has more than {LONGEST_CELL} characters in a column.")
         return LabelledPicture(
             row,
             _below(below, written),
@@ -165,27 +161,27 @@ def _parsed(row: int, cells: Mapping[str, str], below: Path) -> LabelledPicture 
             hash_of(cells["visitor"]) if cells.get("visitor") else None,
             _moment(cells.get("timestamp", "")),
         )
-    except LineError as reason:
+    except PictureError as reason:
         return RefusedPicture(row, written[:LONGEST_CELL], str(reason))
 
 
 def _below(folder: Path, written: str) -> Path:
-    """The file that `written` names. Raises LineError if that is outside the folder, also by a symlink.
+    """The file that `written` names. Raises PictureError if that is outside the folder, also by a symlink.
 
     Otherwise somebody else's label file could have any picture of this machine imported.
     """
     if not written:
-        raise LineError("It names no picture.")
+        raise PictureError("It names no picture.")
     if "://" in written:
-        raise LineError("It names an address, not a file: fetch the picture first.")
+        raise PictureError("It names an address, not a file: fetch the picture first.")
     try:
         path = folder / written
         if not path.exists() and not Path(written).is_absolute():
             path = _as_on_disk(folder, written)
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise LineError(f"It is outside {folder}: name the folder of the pictures with --pictures.")
+            raise PictureError(f"It is outside {folder}: name the folder of the pictures with --pictures.")
     except (OSError, RuntimeError, ValueError):  # a null byte, a name too long, a circle of symlinks
-        raise LineError("It cannot be the path of a file.") from None
+        raise PictureError("It cannot be the path of a file.") from None
     return path
 
 
@@ -203,10 +199,10 @@ def _as_on_disk(folder: Path, written: str) -> Path:
 
 def _label(written: str) -> str:
     if not written:
-        raise LineError("It has no label.")
+        raise PictureError("It has no label.")
     label = name_of(written)
     if label is None:
-        raise LineError(f"{_shown(written)} is none of the seven moods: {', '.join(NAMES)}.")
+        raise PictureError(f"{_shown(written)} is none of the seven moods: {', '.join(NAMES)}.")
     return label
 
 
@@ -216,11 +212,11 @@ def _moment(written: str) -> datetime | None:
     try:
         moment = as_utc(datetime.fromisoformat(written))
     except (ValueError, OverflowError):
-        raise LineError(f"{_shown(written)} is not a time: write it as 2026-01-31T12:00:00Z.") from None
+        raise PictureError(f"{_shown(written)} is not a time: write it as 2026-01-31T12:00:00Z.") from None
     if moment < EARLIEST:
-        raise LineError(f"{_shown(written)} is before {EARLIEST.year}.")
+        raise PictureError(f"{_shown(written)} is before {EARLIEST.year}.")
     if moment > datetime.now(UTC) + AHEAD:
-        raise LineError(f"{_shown(written)} is in the future.")
+        raise PictureError(f"{_shown(written)} is in the future.")
     return moment
 
 
