@@ -20,7 +20,6 @@ from vibecheck.vision.manifest import Manifest
 FRESH = timedelta(seconds=60)
 
 PERIODS = {"week": "This week", "4 weeks": "4 weeks", "12 weeks": "12 weeks", "all": "All"}
-EVERY = {"model": "All models", "source": "All sources"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,9 @@ def choose() -> Statistics:
                 "Period", list(PERIODS), format_func=PERIODS.get, default="week", required=True, key="period",
                 help="Days in UTC.",
             )  # fmt: skip
-            model = _choice("model", [each.version for each in status.versions])
-            source = _choice("source", sources)
+            versions = [each.version for each in status.versions]
+            model = st.selectbox("Model", versions, index=None, placeholder="All models", key="only-model")
+            source = st.selectbox("Source", sources, index=None, placeholder="All sources", key="only-source")
         st.text_input(
             "Look up a vibe check", placeholder="prediction_id", key="searched", on_change=_search,
             max_chars=64, help="Shows everything that is recorded about it.",
@@ -74,8 +74,8 @@ def choose() -> Statistics:
 def _chosen() -> str:
     """The choices so far, as the name of the button."""
     period = PERIODS[st.session_state.get("period") or "week"]
-    others = [st.session_state.get(f"only-{what}") for what in EVERY]
-    return " · ".join([period, *(each for each in others if each and each not in EVERY.values())])
+    others = [st.session_state.get(f"only-{what}") for what in ("model", "source")]
+    return " · ".join(filter(None, [period, *others]))
 
 
 @st.cache_data(ttl=FRESH, max_entries=100, show_spinner="Computing statistics…")
@@ -94,11 +94,6 @@ def _trials(aliases: dict[str, str]) -> tuple[tuple[Trial, ...], Trial | None]:
     """The comparisons in progress; a change of `aliases`, as after a promotion, computes them again."""
     registry, statistics = app.registry(), app.store().statistics
     return trials.running(registry, statistics), trials.guard(registry, statistics)
-
-
-def _choice(what: str, options: list[str]) -> str | None:
-    chosen = st.selectbox(what.title(), [EVERY[what], *options], key=f"only-{what}")
-    return None if chosen == EVERY[what] else chosen
 
 
 def _search() -> None:
