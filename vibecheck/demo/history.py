@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from vibecheck.demo import world as worlds
-from vibecheck.demo.portraits import Portraits, unseen_face
+from vibecheck.demo.portraits import Portraits, average_face, kept_side
 from vibecheck.demo.world import Plan, World
 from vibecheck.emotions import NAMES
 from vibecheck.music.catalogue import read_catalogue
@@ -70,7 +70,7 @@ def _part(
             number = int(world.visitor[row]) * 7 + int(rng.integers(3))
             pictures[prediction_id], face = portraits.take(int(world.truth[row]), number, quality)
         else:
-            face = unseen_face(quality)
+            face = average_face(kept_side(quality.size))
         probabilities = tuple(world.probabilities[row].tolist())
         prediction = Prediction(
             id=prediction_id,

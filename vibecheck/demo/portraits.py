@@ -4,8 +4,6 @@ They are 100 faces of Labeled Faces in the Wild (Huang et al. 2007), 25 px each,
 ships under a free licence. They are grey and blurred, and each is marked DEMO.
 """
 
-import math
-from dataclasses import replace
 from functools import cache
 
 import cv2
@@ -37,7 +35,7 @@ class Portraits:
         shares = []
         for picture in self._pictures:
             found = reader.detector.find(picture)
-            face = found[0] if found else _average_face(KEPT_SIDE)
+            face = found[0] if found else average_face(KEPT_SIDE)
             self._faces.append(face)
             shares.append(reader.classifier.read_face(picture, face))
         # moods x PER_MOOD: indices of the portraits most like each mood
@@ -61,20 +59,12 @@ class Portraits:
         return encode_jpeg(picture, quality=85), _moved(self._faces[which], matrix)
 
 
-def unseen_face(quality: FaceQuality) -> Face:
-    """The face in a picture that was not kept: an average one, turned as the quality says."""
-    face = _average_face(kept_side(quality.size))
-    shift = math.sin(math.radians(quality.yaw)) * 0.2 * face.width
-    points = [(x + (shift if i == 2 else 0.3 * shift), y) for i, (x, y) in enumerate(face.landmarks)]
-    return replace(face, landmarks=tuple(points))
-
-
 def kept_side(size: float) -> int:
     """Side of the kept crop of a face of this size, px (see `crops.kept_crop`)."""
     return int(min(KEPT_SIDE, max(32, round(size * KEPT_SCALE))))
 
 
-def _average_face(side: int) -> Face:
+def average_face(side: int) -> Face:
     """An average face in the middle of a picture of this side, as the detector boxes the portraits."""
     width, height = 0.46 * side, 0.62 * side
     places = ((0.28, 0.4), (0.72, 0.4), (0.5, 0.6), (0.33, 0.77), (0.67, 0.77))
