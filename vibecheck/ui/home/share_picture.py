@@ -1,7 +1,6 @@
 """The picture of a result that a visitor can share: mood, colours and playlist."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -12,41 +11,14 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from vibecheck.emotions import BY_NAME, EMOTIONS, Emotion
 
 SIZE = (1200, 630)  # px: social networks show this shape uncropped
-BACKGROUND, TEXT, QUIET, INK, TEAR = "#0E1016", "#F2F4F8", "#98A2B3", "#0D0A22", "#EAF2FF"
+BACKGROUND, TEXT, QUIET = "#0E1016", "#F2F4F8", "#98A2B3"
 FACE, TEXT_LEFT, RIGHT = (90, 110), 510, 1130  # px: where the face is, and where text begins and ends
-SIDE = 340  # px, of the face
+SIDE = 340  # px, of the face; also of those that are drawn, in face_*.png
 BAND = 24  # px: the seven probabilities along the bottom edge
 LINES = 2  # of a playlist's name
 FINER = 4  # drawn this many times larger and scaled down, since Pillow draws hard edges
 # Source Sans (SIL Open Font License), which Streamlit ships for its pages; the name contains a hash.
 FONT = "SourceSansVF-Upright*.woff2"
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """The features of a drawn face, in hundredths of its side.
-
-    `eye` is the height of an eye, `brows` the y of their inner and outer ends (None: no brows). `mouth` is
-    the y of its middle and of its corners; an `open` one is a circle of this radius. A smile may be filled.
-    """
-
-    eye: float
-    brows: tuple[float, float] | None
-    mouth: tuple[float, float]
-    open: float = 0
-    filled: bool = False
-    tear: bool = False
-
-
-FEATURES = {
-    "angry": Features(eye=9, brows=(36, 26), mouth=(66, 74)),
-    "disgust": Features(eye=4, brows=(31, 33), mouth=(64, 73)),
-    "fear": Features(eye=15, brows=(20, 28), mouth=(72, 72), open=7),
-    "happy": Features(eye=12, brows=None, mouth=(80, 59), filled=True),
-    "neutral": Features(eye=10, brows=None, mouth=(68, 68)),
-    "sad": Features(eye=9, brows=(26, 33), mouth=(65, 75), tear=True),
-    "surprise": Features(eye=14, brows=(20, 22), mouth=(72, 72), open=12),
-}
 
 
 def share_picture(
@@ -100,36 +72,9 @@ def _photographed(jpeg: bytes) -> tuple[Image.Image, Image.Image]:
 
 def _drawn(mood: str) -> tuple[Image.Image, Image.Image]:
     """A simple face with this mood, and its mask. No font with emoji may be installed."""
-    side, unit, features = SIDE * FINER, SIDE * FINER / 100, FEATURES[mood]
-    face, mask = Image.new("RGB", (side, side), BY_NAME[mood].colour), Image.new("L", (side, side))
-    ImageDraw.Draw(mask).ellipse((0, 0, side, side), 255)
-    draw = ImageDraw.Draw(face)
-
-    def line(*points: tuple[float, float]) -> None:
-        scaled = [(x * unit, y * unit) for x, y in points]
-        draw.line(scaled, INK, round(4 * unit), "curve")
-        for x, y in (scaled[0], scaled[-1]):
-            draw.circle((x, y), 2 * unit, INK)
-
-    for sign in (-1, 1):
-        x, half = 50 + 17 * sign, features.eye / 2
-        draw.ellipse([(x - 5) * unit, (42 - half) * unit, (x + 5) * unit, (42 + half) * unit], INK)
-        if features.brows:
-            line((50 + 8 * sign, features.brows[0]), (50 + 26 * sign, features.brows[1]))
-    middle, corners = features.mouth
-    if features.open:
-        draw.circle((50 * unit, middle * unit), features.open * unit, INK)
-    else:
-        curve = [(x, middle + (corners - middle) * ((x - 50) / 20) ** 2) for x in range(30, 71)]
-        if features.filled:
-            draw.polygon([(x * unit, y * unit) for x, y in curve], INK)
-            line(curve[0], curve[-1])
-        line(*curve)
-    if features.tear:
-        draw.polygon([(x * unit, y * unit) for x, y in ((70, 50), (65.5, 58.5), (74.5, 58.5))], TEAR)
-        draw.circle((70 * unit, 60 * unit), 4.7 * unit, TEAR)
-    size = (SIDE, SIDE)
-    return face.resize(size, Image.Resampling.LANCZOS), mask.resize(size, Image.Resampling.LANCZOS)
+    with Image.open(Path(__file__).with_name(f"face_{mood}.png")) as image:
+        face = image.convert("RGBA")
+    return face.convert("RGB"), face.getchannel("A")
 
 
 def _lines(text: str, font: ImageFont.FreeTypeFont) -> list[str]:
