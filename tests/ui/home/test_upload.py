@@ -44,9 +44,9 @@ def test_video_is_recorded_as_one_vibe_check_of_its_prevailing_mood(check, tmp_p
     assert (stored.source, stored.mood) == ("video", "happy")
     result = page.session_state["result"]
     assert result.prediction == stored and result.face and result.recorded
-    assert {mood.mood for _, mood in result.timeline.moods if mood} == {"happy"}
+    assert {mood.mood for _, mood in result.timeline if mood} == {"happy"}
     assert page.session_state["playing"].mood == "happy"
-    assert any(result.timeline.sentence in each.value for each in page.markdown)
+    assert any(result.summary in each.value for each in page.markdown)
     assert page.get("vega_lite_chart")
 
 

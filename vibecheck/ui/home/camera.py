@@ -134,9 +134,9 @@ def _checked(shown: Input) -> None:
     result = vibe_check.result()
     if shown.photo is None or result is None or result.photo != shown.photo.file_id:
         return
-    if result.timeline is not None:
-        theme.chart(clip_timeline(result.timeline.moods, EVERY, result.timeline.sentence))
-        theme.quiet(result.timeline.sentence)
+    if result.timeline:
+        theme.chart(clip_timeline(result.timeline, EVERY, result.summary))
+        theme.quiet(result.summary)
         return
     if shown.way == "upload" or result.faces > 1:
         face_pictures.show(result.picture, "photo", "Your photo with the faces that were found")

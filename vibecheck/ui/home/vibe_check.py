@@ -32,21 +32,13 @@ RECENT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
-    """The moods of a clip: (time in seconds, mood or None without a face), and their summary in words."""
-
-    moods: tuple[tuple[float, Distribution | None], ...]
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
     """What the card shows: a vibe check, or a mood that the visitor picked (then `prediction` is None).
 
     `said` is the visitor's answer, or empty. `recorded` says whether it has a row, `problem` why
     it has none although it should. `face` is the face at that moment (JPEG), empty if it is not
-    known. For a photo, `picture` (JPEG) shows it with its faces boxed; for a clip, `timeline` shows its
-    moods. `photo` is the key of either.
+    known. For a photo, `picture` (JPEG) shows it with its faces boxed; for a clip, `timeline` has the mood
+    at each time in seconds (None without a face), and `summary` is in words. `photo` is the key of either.
     """
 
     mood: str
@@ -59,7 +51,8 @@ class Result:
     face: bytes = b""
     photo: str = ""
     picture: bytes = b""
-    timeline: Timeline | None = None
+    timeline: tuple[tuple[float, Distribution | None], ...] = ()
+    summary: str = ""
 
     @property
     def key(self) -> str:
@@ -111,8 +104,8 @@ def check_clip(data: bytes, name: str, key: str, seen: Callable[[float], object]
     sentence = summarise(readings, EVERY).sentence
     if clip.damaged_at is not None:
         sentence += f" It is damaged or cut short after {clip.damaged_at:.0f} s."
-    moods = tuple((each.at_s, each.mood) for each in readings)
-    _show(replace(_checked(moment, "video"), photo=key, timeline=Timeline(moods, sentence)))
+    timeline = tuple((each.at_s, each.mood) for each in readings)
+    _show(replace(_checked(moment, "video"), photo=key, timeline=timeline, summary=sentence))
 
 
 def check_moment(moment: Moment | None) -> None:
