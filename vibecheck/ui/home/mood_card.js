@@ -85,13 +85,8 @@ class Card {
       this.emoji.style.animationName = "";
     }
     if (this.name.textContent !== parts.map(([text]) => text).join("")) {
-      this.name.replaceChildren(
-        ...parts.map(([text, own]) => {
-          const part = element("span", "", text);
-          part.style.color = own ?? "";
-          return part;
-        }),
-      );
+      this.name.replaceChildren(...parts.map(([text]) => element("span", "", text)));
+      parts.forEach(([, own], i) => (this.name.children[i].style.color = own ?? ""));
       this.name.classList.toggle("long", parts.length > 1);
     }
     this.colour = colour;
@@ -273,7 +268,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       return;
     }
     let done = false;
-    if (name === "c" || name === "C") done = press(".st-key-check button:enabled") || press(".st-key-again button");
+    if (name === "c" || name === "C") done = press(".st-key-check button:enabled, .st-key-again button");
     else if (name === "Escape") done = press(".st-key-again button");
     else if (data.answers && /^[1-7]$/.test(name)) {
       setTriggerValue("said", [data.result.key, data.moods[name - 1].name]);
