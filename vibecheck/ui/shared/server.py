@@ -41,18 +41,7 @@ TURNS, LOOK_EVERY = 0.001, 0.25
 DRAWS_A_PAGE = "ScriptRunner.scriptThread"  # Streamlit's name of such a thread
 REDIRECT_LASTS = 60.0  # s
 LOGO = Path(__file__).with_name("logo.svg")
-# Streamlit's own page is white and empty until 2 MB of scripts are loaded: a minute on a slow phone.
-# The app replaces the content of #root.
-SPLASH = """<style>html, body {{ background: #0E1016; margin: 0; }}
-#root > .vc-splash {{ height: 100vh; display: grid; place-content: center; justify-items: center; gap: 1rem;
-  color: #98A2B3; font: 15px/1.5 system-ui, sans-serif; }}
-.vc-splash svg {{ height: 2.2rem; width: auto; }}</style>
-<div class="vc-splash" role="status">{logo}<span>Loading the page…</span></div>"""
-# Streamlit builds a page piece by piece, and each piece moves those before it. It is shown once it has a
-# title or a replacement for one; at the latest after some seconds.
-CALM = """<style>@keyframes vc-show { to { visibility: visible; } }
-#root:not(:has(h1, [data-testid=stAlert], [data-testid=stSpinner], [role=dialog], .vc-splash)) .stApp {
-  visibility: hidden; animation: vc-show 0s 6s forwards; }</style>"""
+STYLE = Path(__file__).with_name("splash.css")
 REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0; url={link}"><a href="{link}">Open VibeCheck</a>"""
 
@@ -173,10 +162,11 @@ def with_splash(index: str, start: str = "") -> str | None:
 
     `start` is the path of the app, empty at the root.
     """
-    splash = SPLASH.format(logo=LOGO.read_text(encoding="utf-8"))
+    logo, style = (file.read_text(encoding="utf-8") for file in (LOGO, STYLE))
+    splash = f'<div class="vc-splash" role="status">{logo}<span>Loading the page…</span></div>'
     parts = {
         '<div id="root"></div>': f'<div id="root">{splash}</div>',
-        "<title>Streamlit</title>": f"<title>VibeCheck</title>{CALM}",
+        "<title>Streamlit</title>": f"<title>VibeCheck</title><style>{style}</style>",
         '<link rel="shortcut icon" href="./favicon.png" />': home_screen.head(start),
     }
     for part, ours in parts.items():
