@@ -9,7 +9,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from vibecheck.errors import ModelError, RecordsError
 
 
-def once(callback: Callable[..., None]) -> Callable[..., None]:
+def once(callback: Callable[..., object]) -> Callable[..., None]:
     """Wraps a button's `on_click` so that it runs at most once each time the button is drawn.
 
     An error of the records or the models is shown as a toast.

@@ -83,7 +83,7 @@ def bars(mood: str, probabilities: Sequence[float]) -> None:
     _markup(f'<div class="vc-all">{"".join(rows)}</div>')
 
 
-def choice(title: str, options: Mapping[str, str], key: str, **more: Any) -> str:
+def choice(title: str, options: Mapping[Any, str], key: str, **more: Any) -> Any:
     """Draw options as buttons side by side, of which one is always chosen; returns its name.
 
     `options` are titles by name. Only screen readers say the `title` of them all.
