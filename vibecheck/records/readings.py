@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, select
 
 from vibecheck.names.version_name import check_version_name
 from vibecheck.records.db.batches import batches
 from vibecheck.records.db.rows import grouped
 from vibecheck.records.db.tables import predictions, readings
-from vibecheck.records.db.transactions import insert_new, reading, writing
+from vibecheck.records.db.transactions import Queries, insert_new, reading, writing
 from vibecheck.records.outbox import queue
 from vibecheck.records.values import LARGEST, check_id, check_probabilities
 
@@ -50,11 +50,8 @@ class ShadowReading:
         return {"version": self.version, "probabilities": shares, "took_ms": round(self.took_ms, 3)}
 
 
-class Readings:
-    """The readings of a database. Each method raises RecordsError where the database fails."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class Readings(Queries):
+    """The readings of a database."""
 
     def add(self, made: Iterable[ShadowReading]) -> None:
         """Stores readings. Known ones stay as they are; those of deleted predictions are dropped."""

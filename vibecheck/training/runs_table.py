@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, Select, delete, exists, select, update
+from sqlalchemy import RowMapping, Select, delete, exists, select, update
 
 from vibecheck.errors import JobError
 from vibecheck.records.db.tables import jobs
-from vibecheck.records.db.transactions import database_now, insert_if_new, reading, writing
+from vibecheck.records.db.transactions import Queries, database_now, insert_if_new, reading, writing
 from vibecheck.training.events import RunProgress, read_progress
 
 RUNNING, FINISHED, FAILED, CANCELLED, LOST = "running", "finished", "failed", "cancelled", "lost"
@@ -49,11 +49,8 @@ class TrainingRun:
         return self.state == RUNNING
 
 
-class RunsTable:
-    """All runs. Every method raises RecordsError where the database fails."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class RunsTable(Queries):
+    """All runs."""
 
     def begin(self, job_id: str, asked: dict[str, Any], host: str, pid_space: str) -> None:
         """Records a run as running. Raises JobError if one is running already."""

@@ -81,6 +81,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+class Queries:
+    """Base of classes whose methods open a transaction each, and raise RecordsError if the database fails."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+
 def fetch(engine: Engine, query: Select) -> list[Row]:
     """The rows that a query finds, in a transaction of its own. Raises RecordsError if the database fails."""
     with reading(engine) as connection:

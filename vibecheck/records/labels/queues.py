@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, literal, literal_column, select, union_all
+from sqlalchemy import ColumnElement, Connection, func, literal, literal_column, select, union_all
 
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.tables import feedback, predictions
-from vibecheck.records.db.transactions import fetch, reading
+from vibecheck.records.db.transactions import Queries, fetch, reading
 from vibecheck.records.labels import second_labels
 from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.labels.labelled import LabelledPrediction
@@ -34,11 +34,8 @@ class LabellerCount:
     labels: int
 
 
-class LabelQueues:
-    """The queues. Every method raises RecordsError where the database fails."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class LabelQueues(Queries):
+    """The queues."""
 
     def next(self, name: str, limit: int, labeller: str | None = None) -> list[LabelledPrediction]:
         """The next `limit` pictures of a queue, "useful" or "random", for a labeller."""

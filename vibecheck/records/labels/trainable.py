@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from vibecheck.emotions import NAMES
 from vibecheck.records.db.summary_tables import outcomes
 from vibecheck.records.db.tables import predictions, registered_models, trained_on
-from vibecheck.records.db.transactions import fetch
+from vibecheck.records.db.transactions import Queries, fetch
 from vibecheck.records.stats.results import Example
 
 
@@ -22,11 +22,8 @@ class LabelCount:
     right: int
 
 
-class TrainableLabels:
-    """Queries for the labels that can be trained on. All methods raise RecordsError if the database fails."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class TrainableLabels(Queries):
+    """Queries for the labels that can be trained on."""
 
     def counts(self, since: datetime | None = None, made_since: datetime | None = None) -> list[LabelCount]:
         """How many there are of each mood, in the order of EMOTIONS.

@@ -4,23 +4,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from vibecheck.records.db import lookup
 from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.tables import predictions, trained_on
-from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.db.transactions import Queries, reading, writing
 from vibecheck.records.labels.labelled import TRAIN, LabelledPrediction
 from vibecheck.records.labels.pages import with_labels
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import SideDrawn
 
 
-class TrainingSets:
-    """Reads and creates the assignments. All methods raise RecordsError if the database fails."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class TrainingSets(Queries):
+    """Reads and creates the assignments."""
 
     def labelled(self) -> list[LabelledPrediction]:
         """All labelled predictions whose picture was kept, oldest first.

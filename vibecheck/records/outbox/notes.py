@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, delete, select, update
+from sqlalchemy import Row, delete, select, update
 
 from vibecheck.records.db.tables import notes
-from vibecheck.records.db.transactions import database_now, insert_if_new, reading, writing
+from vibecheck.records.db.transactions import Queries, database_now, insert_if_new, reading, writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,8 @@ class Note:
     noted_at: datetime
 
 
-class Notes:
-    """All notes. Every method raises RecordsError where the database fails."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class Notes(Queries):
+    """All notes."""
 
     def write(self, subject: str, content: dict[str, Any]) -> None:
         """Replaces the note about a subject."""

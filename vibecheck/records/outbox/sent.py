@@ -4,22 +4,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import Engine, case, exists, select
+from sqlalchemy import case, exists, select
 
 from vibecheck.records.db import lookup
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import outbox, predictions
-from vibecheck.records.db.transactions import reading
+from vibecheck.records.db.transactions import Queries, reading
 from vibecheck.records.labels import pages
 from vibecheck.records.outbox.messages import Message
 from vibecheck.records.values import Prediction, SideDrawn
 
 
-class SentRecords:
-    """Both methods raise RecordsError where the database fails."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class SentRecords(Queries):
+    """What was sent, or will be."""
 
     def messages(self, since: datetime | None) -> Iterator[tuple[Prediction, list[Message]]]:
         """All predictions made at or after `since`, oldest first, each with the messages that report it."""

@@ -10,13 +10,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
 import numpy as np
-from sqlalchemy import ColumnElement, Engine, case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from vibecheck.emotions import NAMES
 from vibecheck.records import learned_calibration
 from vibecheck.records.db.summary_tables import BIN_COUNTERS, daily, outcomes
 from vibecheck.records.db.tables import model_versions, predictions, promotions
-from vibecheck.records.db.transactions import fetch, reading
+from vibecheck.records.db.transactions import Queries, fetch, reading
 from vibecheck.records.labels import judging, second_labels
 from vibecheck.records.labels.judging import JudgedReadings
 from vibecheck.records.learned_calibration import LearnedCalibration
@@ -51,11 +51,8 @@ from vibecheck.records.stats.visitor_tallies import (
 )
 
 
-class StatisticsQueries:
-    """The queries. Each opens a transaction of its own, and raises RecordsError where the database fails."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+class StatisticsQueries(Queries):
+    """The queries."""
 
     def sources(self) -> list[str]:
         """The sources that predictions came from."""
