@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from vibecheck.importing.label_files import RefusedPicture
     from vibecheck.vision.reader import Reader
 
-REFUSED_SOME = 1
 SHOWN = 20  # refusals in the summary for people; --json has them all
 
 
@@ -117,7 +116,7 @@ def import_labels(
     else:
         summary.show()
     if summary.refused:
-        raise typer.Exit(REFUSED_SOME)
+        raise typer.Exit(1)
 
 
 def _reader(settings: Settings) -> "Reader":

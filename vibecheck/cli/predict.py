@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from vibecheck.video.clip import ClipReading, ClipSummary
     from vibecheck.vision.reader import Reader, Reading
 
-COULD_NOT_READ = 1
 PLOTS = (".png", ".html")
 
 
@@ -65,7 +64,7 @@ def predict(
     if sentence := left_out_sentence(left_out):
         typer.echo(sentence, err=True)
     if not (files and well):
-        raise typer.Exit(COULD_NOT_READ)
+        raise typer.Exit(1)
 
 
 def _files(paths: list[Path], left_out: Counter[str]) -> Iterator[Path]:
