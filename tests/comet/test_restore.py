@@ -57,7 +57,9 @@ def put(experiment, name, value, content=None, metadata=None):
 
 
 def read_back(settings, store, days_back=ALL_DAYS, say=lambda at: None):
-    return restores.restore(settings, store, days_back, say)
+    for at in restores.restore(settings, store, days_back):
+        say(at)
+    return at
 
 
 @pytest.fixture

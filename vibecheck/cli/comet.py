@@ -58,14 +58,10 @@ def restore(
     with open_store(settings) as store, progress_bar(stays=True) as progress:
         reading = progress.add_task("Days", total=None)
         fetching = progress.add_task("Pictures", total=None)
-
-        def say(at) -> None:
+        for at in read_back(settings, store, days):
             progress.update(reading, total=at.days, completed=at.days_read)
-            looked_at = progress.tasks[fetching].total or 0
-            total = max(looked_at, at.pictures_left)
+            total = max(progress.tasks[fetching].total or 0, at.pictures_left)
             progress.update(fetching, total=total, completed=total - at.pictures_left)
-
-        at = read_back(settings, store, days, say)
     typer.echo(
         f"Days in Comet: {at.days}. New here: predictions {at.predictions}, labels {at.labels}, "
         f"pictures {at.pictures}."

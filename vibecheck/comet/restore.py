@@ -7,7 +7,7 @@ those that are missing, so a restore may be stopped and started again at any tim
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -66,26 +66,25 @@ def _place(settings: Settings) -> dict[str, str]:
 def _attempt(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed) -> None:
     at = Restoring()
 
-    def report(now: Restoring) -> None:
-        nonlocal at
-        at = now
-        store.notes.write(RESTORING, asdict(now))
+    def failed(sentence: str) -> None:
+        store.notes.write(RESTORING, asdict(replace(at, sentence=sentence)))
 
     try:
         with held(outbox, claimed):
-            restore(settings, store, report=report)
+            for at in restore(settings, store):
+                store.notes.write(RESTORING, asdict(at))
     except CometRejected as error:
-        report(replace(at, sentence=str(error)))
+        failed(str(error))
         outbox.set_aside(claimed, str(error))
     except CometError as error:
-        report(replace(at, sentence=str(error)))
+        failed(str(error))
         outbox.postpone(claimed, TRIES_AGAIN, str(error))
     except RecordsError as error:  # tried again when the claim expires
-        report(replace(at, sentence=str(error)))
+        failed(str(error))
         raise
     except Exception as error:
         log.exception("The restore from Comet failed.")
-        report(replace(at, sentence=bug(error)))
+        failed(bug(error))
         outbox.set_aside(claimed, bug(error))
     else:
         outbox.finish(claimed)
@@ -100,16 +99,11 @@ class _Picture:
     asset: Asset
 
 
-def restore(
-    settings: Settings,
-    store: Store,
-    days_back: int | None = None,
-    report: Callable[[Restoring], None] = lambda _: None,
-) -> Restoring:
-    """Merges Comet's models, and its predictions of the last days, into the records.
+def restore(settings: Settings, store: Store, days_back: int | None = None) -> Iterator[Restoring]:
+    """Merges Comet's models, and its predictions of the last days, into the records; yields its progress.
 
-    These are `Settings.retention_days` unless `days_back` says how many. `report` is called with the progress
-    after each step. Raises CometError and RecordsError; what was merged before that stays.
+    The days are `Settings.retention_days` unless `days_back` says how many. Raises CometError and
+    RecordsError; what was merged before that stays.
     """
     since = datetime.now(UTC) - timedelta(days=days_back or settings.retention_days)
     comet = Comet.open(settings)
@@ -117,7 +111,7 @@ def restore(
         restore_models(comet, registry)
     days = [day for day in comet.days() if day >= day_of(since)]
     at = Restoring(days=len(days))
-    report(at)
+    yield at
     pictures: list[_Picture] = []
     for day in days:
         merged, found, refused = _restore_day(comet, store, day, since)
@@ -133,7 +127,7 @@ def restore(
             refused=at.refused + len(refused),
             reason=next((f"{name}: {reason}" for name, reason in refused.items()), at.reason),
         )
-        report(at)
+        yield at
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for some in batches(pictures, PICTURES):
             allowed = store.with_pictures([each.prediction_id for each in some])
@@ -153,10 +147,8 @@ def restore(
                 refused=at.refused + len(reasons),
                 reason=next(iter(reasons), at.reason),
             )
-            report(at)
-    at = replace(at, done=True)
-    report(at)
-    return at
+            yield at
+    yield replace(at, done=True)
 
 
 def _restore_day(
