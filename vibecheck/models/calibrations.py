@@ -18,7 +18,7 @@ from vibecheck.emotions import NAMES
 from vibecheck.models import registry_rows
 from vibecheck.records import learned_calibration
 from vibecheck.records.db.tables import PROBABILITIES
-from vibecheck.records.db.transactions import database_now, reading
+from vibecheck.records.db.transactions import Queries, database_now, reading
 from vibecheck.records.labels import audits
 from vibecheck.records.learned_calibration import LearnedCalibration, LearnedScaling
 from vibecheck.records.outbox import messages
@@ -30,14 +30,14 @@ MOST = 2000
 DAY = 86400.0  # s
 
 
-class Calibrations:
+class Calibrations(Queries):
     """The calibrations of all versions. Any number of processes may have one.
 
-    Every method raises RecordsError where the database fails; nothing has changed then.
+    Where a method raises RecordsError, nothing has changed.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._learned: dict[str, int] = {}  # how many audits there were when it was last learned from them
 
     def in_use(self, version: str) -> LearnedCalibration | None:

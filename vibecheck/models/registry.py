@@ -23,7 +23,7 @@ from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.version import CHALLENGER, CHAMPION, DISCARDED, PREVIOUS, Version
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.tables import registered_models, trained_on
-from vibecheck.records.db.transactions import reading, writing
+from vibecheck.records.db.transactions import Queries, reading, writing
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import Promotion
 from vibecheck.settings import Settings
@@ -32,15 +32,14 @@ from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import EMBEDDED_NAME
 
 
-class Registry:
+class Registry(Queries):
     """All versions, aliases and promotions, and the `calibrations` of the versions.
 
-    Any number of processes may have one. Every method raises RecordsError where the database fails; nothing
-    has changed then.
+    Any number of processes may have one. Where a method raises RecordsError, nothing has changed.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.calibrations = Calibrations(engine)
 
     @classmethod
@@ -53,10 +52,6 @@ class Registry:
             registry.close()
             raise
         return registry
-
-    def close(self) -> None:
-        """Closes the connections to the database."""
-        self._engine.dispose()
 
     def _register_embedded(self, shipped: Manifest) -> None:
         """Registers the embedded model, and makes it the champion if there is none that can run.

@@ -3,22 +3,21 @@
 When a method that changes something returns, the change is on disk, together with its row in the outbox.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
 from sqlalchemy import Engine, func, select
 
-from vibecheck.errors import RecordsError
-from vibecheck.records import merge, recording
+from vibecheck.records import merge
 from vibecheck.records.db import lookup
-from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.connect import open_database, prove_writable
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import model_versions, outbox, predictions
 from vibecheck.records.db.transactions import fetch, place, reading, writing
-from vibecheck.records.deletion import purge
-from vibecheck.records.labels import audits, give, learned_from, pages
+from vibecheck.records.deletion.purge import Deletions
+from vibecheck.records.labels import audits, learned_from, pages
+from vibecheck.records.labels.give import Labelling
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.queues import LabelQueues
 from vibecheck.records.labels.trainable import TrainableLabels
@@ -28,22 +27,23 @@ from vibecheck.records.outbox.queue import LEASE, TASKS, Outbox
 from vibecheck.records.outbox.sent import SentRecords
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.readings import Readings
+from vibecheck.records.recording import Recording
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.synthetic import is_synthetic
 from vibecheck.records.values import Cursor, Feedback, ModelVersion, Play, Prediction
 
 
-class Store:
+class Store(Recording, Labelling, Deletions):
     """Predictions with their pictures, feedback, plays and model versions.
 
-    `statistics`, `trainable`, `queues`, `training_sets`, `readings`, `notes` and `sent` are its further
-    methods, by subject. Threads may share a store, and any number of processes may open the same one. Every
-    method raises RecordsError, whose message says what to do, where the database or the storage of the
-    pictures fails; nothing has been stored then.
+    The base classes change them; `statistics`, `trainable`, `queues`, `training_sets`, `readings`, `notes`
+    and `sent` are further methods, by subject. Threads may share a store, and any number of processes may
+    open the same one. Every method raises RecordsError, whose message says what to do, where the database or
+    the storage of the pictures fails; nothing has been stored then.
     """
 
     def __init__(self, engine: Engine, pictures: Pictures) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.pictures = pictures
         self.statistics = StatisticsQueries(engine)
         self.trainable = TrainableLabels(engine)
@@ -67,79 +67,6 @@ class Store:
     def outbox(self, lease: timedelta = LEASE) -> Outbox:
         """The records still to be sent to Comet, as seen by a new sender."""
         return Outbox(self._engine, lease=lease)
-
-    def close(self) -> None:
-        """Closes the connections to the database."""
-        self._engine.dispose()
-
-    def add(
-        self,
-        prediction: Prediction,
-        picture: bytes | None,
-        model_origin: str = "unknown",
-        hold: timedelta = timedelta(0),
-    ) -> None:
-        """Stores a prediction, with its picture (JPEG) if `picture_kept` is true; see `recording.add`.
-
-        Raises RecordsError if the id exists or the records are a synthetic history, and ValueError for a
-        picture that is missing or not allowed.
-        """
-        recording.add(self._engine, self.pictures, prediction, picture, model_origin, hold)
-
-    def label(
-        self,
-        prediction_id: str,
-        label: str,
-        source: str,
-        given_by: str | None,
-        now: datetime,
-        queue: str | None = None,
-    ) -> Feedback:
-        """Adds a label to a prediction and returns it with its number; see `labels.give`.
-
-        Raises UnknownPrediction, and ValueError for a label, source or queue that does not exist.
-        """
-        with writing(self._engine) as connection:
-            return give.give(connection, prediction_id, label, source, given_by, queue, now)
-
-    def undo_label(self, prediction_id: str, n: int, given_by: str | None, now: datetime) -> Feedback | None:
-        """Deletes the label `n` that `given_by` gave; None where it is gone or somebody else's.
-
-        Raises UnknownPrediction.
-        """
-        with writing(self._engine) as connection:
-            return give.take_back(connection, prediction_id, n, given_by, now)
-
-    def keep_picture(self, prediction_id: str, picture: bytes, now: datetime) -> Prediction:
-        """Keeps the picture (JPEG) of a prediction that was stored without one; an existing one stays.
-
-        Returns the prediction as it is now. Raises UnknownPrediction.
-        """
-        if not self.pictures.has_room():
-            raise RecordsError("The disk of this VibeCheck is nearly full: your face was not kept.")
-        return recording.keep_picture(self._engine, self.pictures, self.get(prediction_id), picture, now)
-
-    def played(
-        self,
-        prediction_id: str,
-        *,
-        playlist_id: str,
-        playlist_name: str,
-        mode: str,
-        again: bool,
-        found_by: str,
-        now: datetime,
-        category: str | None = None,
-        followed: str | None = None,
-    ) -> Play:
-        """Records that a playlist was suggested and returns it with its number. Raises UnknownPrediction."""
-        with writing(self._engine) as connection:
-            n = recording.next_play(connection, prediction_id)
-            suggested = Play(
-                prediction_id, n, playlist_id, playlist_name, mode, again, found_by, now, category, followed
-            )
-            recording.add_play(connection, suggested)
-        return suggested
 
     def get(self, prediction_id: str) -> Prediction:
         """The prediction with this id. Raises UnknownPrediction."""
@@ -216,35 +143,6 @@ class Store:
     def merge(self, restored: Sequence[merge.RestoredPrediction]) -> merge.Merged:
         """Adds new predictions that were read back from Comet; see `merge.py`."""
         return merge.merge(self._engine, restored)
-
-    def with_pictures(self, ids: Collection[str]) -> set[str]:
-        """The given predictions that exist and whose pictures may be kept."""
-        with reading(self._engine) as connection:
-            return found_in(connection, predictions.c.id, ids, predictions.c.picture_kept)
-
-    def purge(self, older_than: datetime) -> int:
-        """Deletes all predictions made before `older_than`; returns how many. See `purge.py`."""
-        return purge.purge(self._engine, self.pictures, older_than)
-
-    def forget(self, ids: Iterable[str], now: datetime) -> set[str]:
-        """Deletes these predictions everywhere; returns the ids of those that existed."""
-        return purge.forget(self._engine, self.pictures, ids, now)
-
-    def forget_visitor(self, visitor: str, now: datetime) -> int:
-        """Deletes all of a visitor's predictions everywhere; returns how many there were."""
-        return purge.forget_visitor(self._engine, self.pictures, visitor, now)
-
-    def forget_restored(self, now: datetime) -> None:
-        """Deletes what a restore has brought of visitors whose data was deleted after it began."""
-        purge.forget_restored(self._engine, self.pictures, now)
-
-    def end_of_restore(self) -> None:
-        """Removes the notes that `forget_restored` needs."""
-        purge.end_of_restore(self._engine)
-
-    def erase_remaining(self) -> bool:
-        """Erases deleted content from the database's log; returns whether nothing is left."""
-        return purge.erase_remaining(self._engine)
 
     def marked_since(self, since: datetime) -> dict[str, int]:
         """How many predictions each model learned from that were deleted at `since` or later."""

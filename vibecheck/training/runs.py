@@ -63,10 +63,6 @@ class TrainingRuns(RunsTable):
         """The runs in the settings' records. Raises RecordsError."""
         return cls(settings, open_database(settings.records_url), command)
 
-    def close(self) -> None:
-        """Closes the connections to the database; runs go on."""
-        self._engine.dispose()
-
     def start(self, request: RunRequest) -> TrainingRun:
         """Starts a run in separate processes. Raises JobError if another one is running, or it fails."""
         self.running()  # records the end of one that died

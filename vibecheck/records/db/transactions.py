@@ -87,6 +87,10 @@ class Queries:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def close(self) -> None:
+        """Closes the connections to the database."""
+        self._engine.dispose()
+
 
 def fetch(engine: Engine, query: Select) -> list[Row]:
     """The rows that a query finds, in a transaction of its own. Raises RecordsError if the database fails."""

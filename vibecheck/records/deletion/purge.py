@@ -6,7 +6,7 @@ learned from it are marked.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, Select, delete, select
 from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.connect import erase_traces
 from vibecheck.records.db.tables import outbox, predictions
-from vibecheck.records.db.transactions import fetch, reading, writing
+from vibecheck.records.db.transactions import Queries, fetch, reading, writing
 from vibecheck.records.deletion import redact_reports
 from vibecheck.records.labels import learned_from
 from vibecheck.records.outbox import messages, queue
@@ -41,71 +41,79 @@ FORGOTTEN = "forgotten visitor "
 log = logging.getLogger(__name__)
 
 
-def purge(engine: Engine, pictures: Pictures, older_than: datetime) -> int:
-    """Deletes all predictions made before `older_than` with everything about them; returns their number.
+class Deletions(Queries):
+    """Deletes predictions with everything about them, also their `pictures`."""
 
-    Each picture is deleted before its row: if the process dies in between, the next purge deletes the row.
-    Pictures that no row says are kept are deleted once they are an hour old. A Deletion is added to the
-    outbox only for what was sent: if the prediction itself is still in the outbox, it never was. Works in
-    small batches, and may run in several processes at once. Raises RecordsError, and ValueError for a time
-    without a zone.
-    """
-    check_time("older_than", older_than)
-    oldest = _rows().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at)
+    pictures: Pictures
 
-    def kept(ids: Iterable[str]) -> set[str]:
-        with reading(engine) as connection:
+    def purge(self, older_than: datetime) -> int:
+        """Deletes all predictions made before `older_than`; returns their number.
+
+        Each picture is deleted before its row: if the process dies in between, the next purge deletes the
+        row. Pictures that no row says are kept are deleted once they are an hour old. A Deletion is added to
+        the outbox only for what was sent: if the prediction itself is still in the outbox, it never was.
+        Works in small batches, and may run in several processes at once. Raises ValueError for a time without
+        a zone.
+        """
+        check_time("older_than", older_than)
+        oldest = _rows().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at)
+        with _traces_removed(self._engine):
+            deleted = self._delete_all(oldest, datetime.now(UTC), report_all=False)
+            before = max(older_than, datetime.now(UTC) - STRAY_AFTER)
+            self.pictures.remove_strays(before, self.with_pictures)
+        return deleted
+
+    def with_pictures(self, ids: Collection[str]) -> set[str]:
+        """The given predictions that exist and whose pictures may be kept."""
+        with reading(self._engine) as connection:
             return found_in(connection, predictions.c.id, ids, predictions.c.picture_kept)
 
-    with _traces_removed(engine):
-        deleted = _delete_all(engine, pictures, oldest, datetime.now(UTC), report_all=False)
-        pictures.remove_strays(max(older_than, datetime.now(UTC) - STRAY_AFTER), kept)
-    return deleted
+    def forget(self, ids: Iterable[str], now: datetime) -> set[str]:
+        """Deletes these predictions everywhere; returns the ids of those that existed.
 
+        A Deletion of each is added to the outbox, even if nothing of it seems to have been sent: it may be on
+        its way at this moment. Where this raises RecordsError, some may be deleted.
+        """
+        forgotten: set[str] = set()
+        wanted = [each for each in dict.fromkeys(ids) if is_prediction_id(each)]
+        with _traces_removed(self._engine):
+            for some in batches(wanted, BATCH):
+                batch = fetch(self._engine, _rows().where(predictions.c.id.in_(some)))
+                forgotten |= _delete(self._engine, self.pictures, batch, now, report_all=True)
+        return forgotten
 
-def forget(engine: Engine, pictures: Pictures, ids: Iterable[str], now: datetime) -> set[str]:
-    """Deletes these predictions with everything about them; returns the ids of those that existed.
+    def forget_visitor(self, visitor: str, now: datetime) -> int:
+        """Deletes every prediction of a visitor (a hash) as `forget` does; returns their number.
 
-    A Deletion of each is added to the outbox, even if nothing of it seems to have been sent: it may be on its
-    way at this moment. Raises RecordsError; some may be deleted then.
-    """
-    forgotten: set[str] = set()
-    wanted = [each for each in dict.fromkeys(ids) if is_prediction_id(each)]
-    with _traces_removed(engine):
-        for some in batches(wanted, BATCH):
-            batch = fetch(engine, _rows().where(predictions.c.id.in_(some)))
-            forgotten |= _delete(engine, pictures, batch, now, report_all=True)
-    return forgotten
+        During a restore it is noted first, since the restore may bring more of them: see `forget_restored`.
+        """
+        if queue.Outbox(self._engine).contains(queue.RESTORE, queue.RESTORE):
+            Notes(self._engine).write(FORGOTTEN + visitor, {})
+        with _traces_removed(self._engine):
+            return self._delete_all(_of(visitor), now)
 
+    def forget_restored(self, now: datetime) -> None:
+        """Deletes what a restore has brought of visitors whose data was deleted after it began."""
+        if noted := Notes(self._engine).subjects(FORGOTTEN):
+            with _traces_removed(self._engine):
+                for subject in noted:
+                    self._delete_all(_of(subject.removeprefix(FORGOTTEN)), now)
 
-def forget_visitor(engine: Engine, pictures: Pictures, visitor: str, now: datetime) -> int:
-    """Deletes every prediction of a visitor (a hash) as `forget` does; returns their number.
+    def end_of_restore(self) -> None:
+        """Removes the notes about such visitors: nothing more comes of them."""
+        for subject in Notes(self._engine).subjects(FORGOTTEN):
+            Notes(self._engine).remove(subject)
 
-    During a restore it is noted first, since the restore may bring more of them: see `forget_restored`.
-    """
-    if queue.Outbox(engine).contains(queue.RESTORE, queue.RESTORE):
-        Notes(engine).write(FORGOTTEN + visitor, {})
-    with _traces_removed(engine):
-        return _delete_all(engine, pictures, _of(visitor), now, report_all=True)
+    def erase_remaining(self) -> bool:
+        """Erases what deletions had to leave in the database's log; returns whether nothing is left there."""
+        return not _traces_left(self._engine) or _erase(self._engine)
 
-
-def forget_restored(engine: Engine, pictures: Pictures, now: datetime) -> None:
-    """Deletes what a restore has brought of visitors whose data was deleted after it began."""
-    if noted := Notes(engine).subjects(FORGOTTEN):
-        with _traces_removed(engine):
-            for subject in noted:
-                _delete_all(engine, pictures, _of(subject.removeprefix(FORGOTTEN)), now, report_all=True)
-
-
-def end_of_restore(engine: Engine) -> None:
-    """Removes the notes about such visitors: nothing more comes of them."""
-    for subject in Notes(engine).subjects(FORGOTTEN):
-        Notes(engine).remove(subject)
-
-
-def erase_remaining(engine: Engine) -> bool:
-    """Erases what deletions had to leave in the database's log; returns whether nothing is left there."""
-    return not _traces_left(engine) or _erase(engine)
+    def _delete_all(self, which: Select, now: datetime, report_all: bool = True) -> int:
+        """Deletes what the query finds, batch by batch; returns how many predictions this call deleted."""
+        deleted = 0
+        while batch := fetch(self._engine, which.limit(BATCH)):
+            deleted += len(_delete(self._engine, self.pictures, batch, now, report_all))
+        return deleted
 
 
 @contextmanager
@@ -147,14 +155,6 @@ def _rows() -> Select[tuple[str, bool, datetime]]:
 
 def _of(visitor: str) -> Select[tuple[str, bool, datetime]]:
     return _rows().where(predictions.c.visitor == visitor)
-
-
-def _delete_all(engine: Engine, pictures: Pictures, which: Select, now: datetime, report_all: bool) -> int:
-    """Deletes what the query finds, batch by batch; returns how many predictions this call deleted."""
-    deleted = 0
-    while batch := fetch(engine, which.limit(BATCH)):
-        deleted += len(_delete(engine, pictures, batch, now, report_all))
-    return deleted
 
 
 def _delete(
