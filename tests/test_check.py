@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.databases import open_store
 from vibecheck import check
 from vibecheck.emotions import Distribution
-from vibecheck.errors import NoFace, TooManyChecks
+from vibecheck.errors import NoFace, PictureStorageError, TooManyChecks
 from vibecheck.records.pictures import Pictures
 from vibecheck.settings import Settings
 from vibecheck.vision.faces import Face, FaceQuality
@@ -127,11 +127,13 @@ def test_audits_are_limited_per_day_and_spaced_in_time(seen, tmp_path):
     store.close()
 
 
-def test_a_face_is_not_kept_on_a_disk_that_is_nearly_full(seen, tmp_path, monkeypatch):
+def test_numbers_can_be_recorded_where_the_disk_is_too_full_for_the_face(seen, tmp_path, monkeypatch):
     store = open_store(Settings(data=tmp_path))
     monkeypatch.setattr("vibecheck.records.pictures.FREE_DISK_FLOOR", 10**18)
     prediction, best = predict(Moment.of(seen))
-    kept = check.record(store, prediction, best, keep_picture=True)
+    with pytest.raises(PictureStorageError, match="nearly full"):
+        check.record(store, prediction, best, keep_picture=True)
+    kept = check.record(store, prediction, best, keep_picture=False)
     assert not kept.picture_kept and store.picture(kept.id) is None
     assert store.get(kept.id) == kept
     store.close()

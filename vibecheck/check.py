@@ -21,8 +21,6 @@ PER_VISITOR = 20
 # A browser without cookies is a new visitor each time, so an address leaves room for others.
 PER_ADDRESS = 180
 FOR_ALL = 240
-# For visitors, so without a path.
-NO_ROOM = "The disk of this VibeCheck is nearly full: the answer was recorded, your face was not kept."
 
 
 @dataclass
@@ -118,14 +116,13 @@ def record(
 ) -> Prediction:
     """Store a prediction, with its face crop if the visitor agreed; it is on disk when this returns.
 
-    If the disk is nearly full the crop is not kept, as `picture_kept` of the result says. Unless
-    `always_ask`, it is no audit if its visitor was asked enough today, or made another vibe check a moment
-    ago. Its report to Comet waits for its readings, for `hold` at most. Raises RecordsError.
+    Unless `always_ask`, it is no audit if its visitor was asked enough today, or made another vibe check a
+    moment ago. Its report to Comet waits for its readings, for `hold` at most. Raises RecordsError; after a
+    PictureStorageError it can be stored without its crop.
     """
     visitor = prediction.visitor
     may_ask = always_ask or visitor is None or store.may_be_asked(visitor, prediction.made_at)
-    crop = best.kept()[0] if keep_picture and best.kept and store.pictures.has_room() else None
-    face = None if crop is None else encode_jpeg(crop)
+    face = encode_jpeg(best.kept()[0]) if keep_picture and best.kept else None
     kept = replace(prediction, picture_kept=face is not None, audit=prediction.audit and may_ask)
     store.add(kept, face, best.model.origin, hold)
     return kept

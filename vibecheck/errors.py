@@ -58,6 +58,10 @@ class RecordsError(VibeCheckError):
     """Predictions, feedback or pictures could not be stored or read."""
 
 
+class PictureStorageError(RecordsError):
+    """The storage of the pictures failed, or has no room; the database may work."""
+
+
 class UnknownPrediction(RecordsError):
     """No prediction has this id."""
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from streamlit import config
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
 from tests.databases import make_tables, open_store
@@ -149,3 +151,14 @@ def open_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ap
         return page.run()
 
     return open_one
+
+
+def end_this_run(by: str = "request_rerun") -> None:
+    """End the run of the page where it next accesses the session: by another press, or a lost connection."""
+    run = get_script_run_ctx()
+    if by == "request_rerun":
+        states = run.session_state.get_widget_states()
+        kept = [each for each in states if each.WhichOneof("value") != "trigger_value"]
+        run.script_requests.request_rerun(RerunData(widget_states=WidgetStates(widgets=kept)))
+    else:
+        run.script_requests.request_stop()

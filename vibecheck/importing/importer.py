@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from vibecheck import check
-from vibecheck.errors import PictureError, RecordsError, UnknownPrediction
+from vibecheck.errors import PictureError, UnknownPrediction
 from vibecheck.importing.label_files import RefusedPicture
 from vibecheck.records.labels.labelled import LabelledPicture, LabelledPrediction
 from vibecheck.records.store import Store
@@ -100,8 +100,6 @@ class Importer:
         else:
             reading = self._reader.read_still(picture)
             only_face(reading.faces)
-        if not self._store.pictures.has_room():
-            raise RecordsError("The disk is nearly full: free some space, and import again to continue.")
         now = labelled.made_at or self._now
         prediction, best = check.predict(Moment.of(reading), source=SOURCE, visitor=labelled.visitor, now=now)
         return check.record(self._store, replace(prediction, id=prediction_id), best, keep_picture=True)

@@ -16,7 +16,7 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.errors import PictureStorageError, RecordsError, UnknownPrediction
 from vibecheck.records import disk
 from vibecheck.records.values import is_prediction_id
 
@@ -25,13 +25,14 @@ from vibecheck.records.values import is_prediction_id
 S3_PATIENCE = {"connect_timeout": 3, "read_timeout": 5, "retries": {"max_attempts": 0}}
 S3_TRIES = 2
 FREE_DISK_FLOOR = 500_000_000  # bytes
+NO_ROOM = "The disk is nearly full: no more pictures are kept until some space is free."
 
 
 class Pictures:
     """The pictures at `location`: a path, or a URL as fsspec takes it (`s3://bucket/folder`).
 
-    Every method raises RecordsError if the storage cannot be used, and UnknownPrediction for a text that
-    cannot be the id of a prediction.
+    Every method raises PictureStorageError if the storage cannot be used, and UnknownPrediction for a text
+    that cannot be the id of a prediction.
     """
 
     def __init__(self, location: str) -> None:
@@ -70,6 +71,8 @@ class Pictures:
         Without `wait`, for pictures that can be made again, it may not be on disk yet, which is much faster.
         """
         path = self._path(prediction_id)
+        if not self.has_room():
+            raise PictureStorageError(NO_ROOM)
         with self._translated("written"):
             if self._local:
                 disk.write(Path(path), jpeg, durably=wait)
@@ -152,7 +155,7 @@ class Pictures:
             advice = "the space and the permissions there, or set VIBECHECK_DATA to another folder"
             if not self._local:
                 advice = "VIBECHECK_IMAGES_URL, the access keys, and whether that storage can be reached"
-            raise RecordsError(
+            raise PictureStorageError(
                 f"A picture could not be {done} at {self._shown} ({reason.rstrip('.')}): check {advice}."
             ) from error
 

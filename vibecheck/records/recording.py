@@ -63,8 +63,6 @@ class Recording(Queries):
 
         Returns the prediction as it is now. Raises UnknownPrediction.
         """
-        if not self.pictures.has_room():
-            raise RecordsError("The disk of this VibeCheck is nearly full: your face was not kept.")
         with reading(self._engine) as connection:
             before = prediction_of(lookup.row_of(connection, prediction_id))
         if before.picture_kept:

@@ -6,12 +6,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import a_prediction
-from tests.ui.conftest import COOKIE, ME
+from tests.ui.conftest import COOKIE, ME, end_this_run
 from tests.ui.examples import shares
 from vibecheck.access.roles import Role
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError
 from vibecheck.music.recommender import CALM, OTHER_MODE
+from vibecheck.records.db import circuit_breaker
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
@@ -161,6 +162,65 @@ def test_a_reload_shows_the_result_while_the_storage_of_the_pictures_fails(store
     page.run()
     assert not page.exception
     assert page.session_state.shown == "happy"
+
+
+def test_a_result_is_shown_once_the_records_are_available_again(store, open_page, monkeypatch):
+    def unavailable(*_):
+        raise RecordsError("The records cannot be reached.")
+
+    store.add(a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC)), None)
+    page = AppTest.from_function(card, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    monkeypatch.setattr(circuit_breaker, "FACTOR", 0.0)  # the next run tries at once
+    for method in ("page", "plays_of"):
+        with monkeypatch.context() as outage:
+            outage.setattr(Store, method, unavailable)
+            assert "result" not in page.run().session_state
+    assert page.run().session_state["result"].mood == "happy" and not page.exception
+
+
+def test_a_result_does_not_replace_live_video_after_an_outage(store, open_page):
+    store.add(a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC)), None)
+    page = AppTest.from_function(start_before_restoring, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    page.run()
+    assert not page.exception and page.session_state["result"] is None
+
+
+def start_before_restoring() -> None:
+    """Live video starts while the records are unavailable."""
+    from vibecheck.ui.home import vibe_check
+
+    vibe_check.close()
+    vibe_check.restore()
+
+
+@pytest.mark.parametrize("method", ["page", "plays_of", "picture"])
+def test_a_result_is_restored_although_the_first_run_of_the_page_was_ended(
+    store, open_page, monkeypatch, method
+):
+    original, calls = getattr(Store, method), []
+
+    def called(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            end_this_run()
+        return original(*args)
+
+    made = a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC))
+    store.add(made, None)
+    store.played(
+        made.id, playlist_id="a" * 22, playlist_name="Songs", mode="lift", again=False, found_by="catalogue",
+        now=datetime.now(UTC), category="happy", followed=None,
+    )  # fmt: skip
+    monkeypatch.setattr(Store, method, called)
+    page = AppTest.from_function(card, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    page.run()
+    assert not page.exception
+    assert page.session_state["result"].prediction == made
+    assert page.session_state["playing"].suggestion.playlist.id == "a" * 22
+    assert len(store.plays_of(made.id)) == 1
 
 
 def keep_no_more() -> None:

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import pytest
-from streamlit.proto.WidgetStates_pb2 import WidgetStates
-from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 
-from tests.ui.conftest import COOKIE, ROOT
+from tests.ui.conftest import COOKIE, ROOT, end_this_run
 from tests.video.test_clip import NOBODY, face, video
 from vibecheck.records.store import Store
 from vibecheck.ui.access.browser_guard import VISITOR_COOKIE
+from vibecheck.ui.home.vibe_check import ONLY_NUMBERS
 from vibecheck.ui.shared import app
 from vibecheck.vision.images import encode_jpeg
 from vibecheck.vision.reader import Reader
@@ -78,13 +77,7 @@ def test_check_whose_run_of_the_page_is_ended_is_made_once_and_shown(
     def called(*args, **options):
         calls.append(args)
         if len(calls) == 1:
-            run = get_script_run_ctx()
-            if ended_by == "request_rerun":  # by a second press, or another choice of what is kept
-                states = run.session_state.get_widget_states()
-                kept = [each for each in states if each.WhichOneof("value") != "trigger_value"]
-                run.script_requests.request_rerun(RerunData(widget_states=WidgetStates(widgets=kept)))
-            else:  # as the connection is lost
-                run.script_requests.request_stop()
+            end_this_run(ended_by)
         return original(*args, **options)
 
     monkeypatch.setattr(owner, method, called)
@@ -106,3 +99,23 @@ def test_file_name_is_shown_as_it_is(check):
     page = check("a *b* $c$.jpg", b"no picture", "image/jpeg")
     (warning,) = page.warning
     assert warning.value.startswith(r"a \*b\* \$c\$.jpg is not a picture")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [("unusable", "A picture could not be written"), ("full", "The disk is nearly full")],
+)
+def test_numbers_are_recorded_where_the_face_cannot_be_kept(
+    check, tmp_path, astronaut, request_of_browser, monkeypatch, trouble, sentence
+):
+    if trouble == "unusable":
+        (tmp_path / "data" / "images").write_text("a file is in the way")
+    else:
+        monkeypatch.setattr("vibecheck.records.pictures.FREE_DISK_FLOOR", 10**18)
+    request_of_browser.cookies["vibecheck_keep"] = "face"
+    page = check("me.jpg", encode_jpeg(astronaut), "image/jpeg")
+    ((stored, _),) = app.store().history()
+    assert page.session_state["result"].prediction == stored and not stored.picture_kept
+    (warning,) = page.warning
+    assert warning.value.startswith(sentence) and warning.value.endswith(ONLY_NUMBERS)
+    assert app.store().plays_of(stored.id)

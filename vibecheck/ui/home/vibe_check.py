@@ -11,16 +11,18 @@ import streamlit as st
 
 from vibecheck import check
 from vibecheck.emotions import Distribution
-from vibecheck.errors import NoFace, RecordsError
+from vibecheck.errors import NoFace, PictureStorageError, RecordsError
 from vibecheck.music.catalogue import read_catalogue
 from vibecheck.music.recommender import Mode, Suggestion, why
 from vibecheck.music.spotify import Playlist
+from vibecheck.records.db.circuit_breaker import CircuitBreaker
 from vibecheck.records.labels.pages import Filters
 from vibecheck.records.values import Feedback, Prediction
 from vibecheck.ui.home import consent
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.presses import remember
+from vibecheck.ui.shared.process_state import ProcessValue
 from vibecheck.ui.shared.visitor import visitor
 from vibecheck.video.clip import EVERY, UPLOAD, Clip, read_moment, summarise
 from vibecheck.vision import drawing
@@ -29,6 +31,9 @@ from vibecheck.vision.reader import Moment
 
 # A page that is reloaded within this time shows the last result again.
 RECENT = timedelta(hours=1)
+# While the records fail slowly, not each run of a page waits for them.
+_restoring = ProcessValue(CircuitBreaker)
+ONLY_NUMBERS = "The numbers of this vibe check were recorded, your face was not."
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +143,19 @@ def _checked(moment: Moment | None, source: str) -> Result:
     if keep == "nothing":
         return unrecorded
     shadow = app.shadow_models()
+    options = {"always_ask": app.settings().audit_share == 1, "hold": shadow.wait}
     try:
-        prediction = check.record(
-            app.store(),
-            prediction,
-            best,
-            keep == "face",
-            always_ask=app.settings().audit_share == 1,
-            hold=shadow.wait,
-        )
+        try:
+            prediction = check.record(app.store(), prediction, best, keep == "face", **options)
+        except PictureStorageError as error:
+            prediction = check.record(app.store(), prediction, best, False, **options)
+            unrecorded = replace(unrecorded, problem=f"{error_text(error)} {ONLY_NUMBERS}")
         if prediction.visitor != visitor():  # they deleted their data in another tab meanwhile
             app.store().forget([prediction.id], datetime.now(UTC))
             return unrecorded
     except RecordsError as error:
         return replace(unrecorded, problem=error_text(error))
     shadow.submit(prediction.id, crop, face_in_crop)
-    if keep == "face" and not prediction.picture_kept:
-        unrecorded = replace(unrecorded, problem=check.NO_ROOM)
     return replace(unrecorded, prediction=prediction, recorded=True)
 
 
@@ -175,29 +176,28 @@ def shown() -> Result | None:
 def close() -> None:
     """Go back to the live mood; the music plays on."""
     st.session_state.result_open = False
+    st.session_state.setdefault("result", None)  # nothing is restored over live video
 
 
 def restore() -> None:
     """Restore this visitor's last result, once per session, after the page was reloaded."""
     if "result" in st.session_state:
         return
-    st.session_state.result = None
-    if consent.choice() == "nothing":
-        return
+    mine = Filters(visitor=visitor(), since=datetime.now(UTC) - RECENT)
     try:
-        since = datetime.now(UTC) - RECENT
-        newest = app.store().page(Filters(visitor=visitor(), since=since), None, 1)
-        if not newest:
-            return
-        last = newest[0].prediction
-        plays = app.store().plays_of(last.id)
+        keeps = consent.choice() != "nothing"
+        newest = _restoring().attempt(lambda: app.store().page(mine, None, 1)) if keeps else []
+        plays = app.store().plays_of(newest[0].prediction.id) if newest else []
     except RecordsError:
-        return  # parts of the page that need the records report the problem
+        return  # a later run tries again; parts of the page that need the records report the problem
+    if not newest:
+        st.session_state.result = None
+        return
+    last = newest[0].prediction
     picture = b""
     with suppress(RecordsError):  # the storage of the pictures may fail alone
         picture = app.store().picture(last.id) or b""
     restored = Result(last.mood, last, _said(newest[0].labels), recorded=True, face=picture)
-    _show(restored)
     # A playlist that followed an earlier answer is not brought back.
     if plays and (plays[-1].followed or last.mood) == restored.heard:
         play, mood = plays[-1], restored.heard
@@ -207,6 +207,7 @@ def restore() -> None:
         playlist = Playlist(play.playlist_id, play.playlist_name or "Your playlist", mood, found_by)
         reason = why(read_catalogue()[mood], mode, playlist.id, restored.clear)
         _play(restored, Suggestion(playlist, mode, reason), st.session_state.get("suggested", []))
+    _show(restored)  # last, since another press may end this run before
 
 
 def follow_labels(prediction_id: str) -> None:
