@@ -25,6 +25,7 @@ if __name__ == "__main__":
 
     consent.remember()
     app.end_page()
+    camera.check_file(shows)
 else:
     # `streamlit run Home.py` finds this and serves it; what is above is the script of its first page.
     pages = Path(__file__).parent.glob("pages/*.py")

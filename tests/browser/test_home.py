@@ -286,6 +286,12 @@ def test_a_mood_that_is_picked_plays_its_music_and_is_not_recorded(app, open_hom
     page.get_by_role("button", name="Happy").click()
     expect(page.locator(".vc-mood .name")).to_have_text("Happy")
     expect(spotify_player(page)).not_to_have_attribute("src", sad)
+    mark(spotify_player(page))
+    for source in ("Upload", "Photo", "Live"):
+        page.get_by_role("radio", name=source).click()
+        page.locator(f".st-key-view-{source.lower()}").wait_for(state="attached")
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        assert marked(spotify_player(page)), "the music plays on"
     page.reload()
     expect(page.get_by_text("You picked", exact=True)).to_have_count(0)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import streamlit as st
@@ -37,12 +37,14 @@ WAITING_FOR_CLIP = "Another video is being read. Yours is next; it can take a mi
 class Input:
     """What the visitor shows: live video, a photo, or nothing yet.
 
-    `way` is the chosen source. `photo` is an unparsed picture or video, with an id of its own.
+    `way` is the chosen source. `photo` is an unparsed picture or video, with an id of its own, and `place`
+    is where its check shows the progress.
     """
 
     way: str
     playing: bool = False
     photo: UploadedFile | None = None
+    place: DeltaGenerator | None = None
 
 
 def stage() -> Input:
@@ -58,12 +60,12 @@ def stage() -> Input:
     problem = st.empty()
     if shown.playing or shown.photo is not None:
         with button:
-            _button(shown, problem)
+            _button(shown)
     if sentence := st.session_state.pop("problem", ""):
         problem.warning(theme.literal(sentence), icon=":material/face_retouching_off:")
     with checked:
         _checked(shown)
-    return shown
+    return replace(shown, place=problem)
 
 
 def _input(way: str) -> Input:
@@ -80,20 +82,16 @@ def _input(way: str) -> Input:
     return Input(way, playing=live.video())
 
 
-def _button(shown: Input, problem: DeltaGenerator) -> None:
-    """Draw the button. An interrupted check of a file is repeated, since Streamlit forgets the press."""
+def _button(shown: Input) -> None:
     result = vibe_check.shown()
-    interrupted = st.session_state.pop("interrupted", "")
     if result is not None and (shown.photo is None or result.photo == shown.photo.file_id):
         st.button("Check again", type="primary", key="again", on_click=vibe_check.close)
-    elif st.button("Check my vibe", type="primary", key="check") or (
-        shown.photo is not None and shown.photo.file_id == interrupted
-    ):
-        if shown.photo is None:
-            check_live()
+    elif st.button("Check my vibe", type="primary", key="check"):
+        if shown.photo is not None:
+            st.session_state.checking = shown.photo.file_id  # by check_file
         else:
-            _check_file(shown.photo, way=shown.way, place=problem)
-        st.rerun()  # with the other button
+            check_live()
+            st.rerun()  # with the other button
 
 
 def check_live(number: int | None = None) -> None:
@@ -102,8 +100,14 @@ def check_live(number: int | None = None) -> None:
         vibe_check.check_moment(live.moment(number))
 
 
-def _check_file(photo: UploadedFile, way: str, place: DeltaGenerator) -> None:
-    """Check the vibe of a picture or a video. `place` shows the progress."""
+def check_file(shown: Input) -> None:
+    """Check the vibe of a picture or a video, if that was asked for. Call it when the page is drawn.
+
+    A press meanwhile ends this run: the next one draws what was pressed, and begins the check again.
+    """
+    photo, place = shown.photo, shown.place
+    if photo is None or place is None or st.session_state.pop("checking", "") != photo.file_id:
+        return
     data = photo.getvalue()
     try:
         with _telling():
@@ -114,10 +118,11 @@ def _check_file(photo: UploadedFile, way: str, place: DeltaGenerator) -> None:
             else:
                 with decoding_slot(waiting=partial(place.info, WAITING, icon=":material/hourglass_top:")):
                     picture = images.decode(data, name=photo.name)
-                    vibe_check.check_photo(picture, way, photo.file_id)
+                    vibe_check.check_photo(picture, shown.way, photo.file_id)
     except (RerunException, StopException):  # another run was requested, or the connection was lost
-        remember(interrupted=photo.file_id)
+        remember(checking=photo.file_id)
         raise
+    st.rerun()  # with the other button
 
 
 @contextmanager

@@ -19,9 +19,20 @@ PLAYER_HEIGHT = 152  # px: Spotify's compact player
 NO = "no"
 
 
-@st.fragment
 def card(shows: Input) -> None:
-    """The live mood or the newest result. As a fragment it never touches the camera."""
+    """The live mood or the newest result.
+
+    Beside live video it is a fragment, so that it never touches the camera. A press in a fragment would wait
+    while a file is read.
+    """
+    if shows.way == "live":
+        st.fragment(_card)(shows)
+    else:
+        with st.container():  # like that of a fragment: the player loads again if it is moved
+            _card(shows)
+
+
+def _card(shows: Input) -> None:
     if st.session_state.pop("redraw", False):
         st.rerun()
     result = vibe_check.shown()

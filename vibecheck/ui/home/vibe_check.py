@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -119,7 +120,11 @@ def check_moment(moment: Moment | None) -> None:
 
 
 def pick(mood: str) -> None:
-    """Show the music of a mood that the visitor picked; nothing is read, predicted or recorded."""
+    """Show the music of a mood that the visitor picked; nothing is read, predicted or recorded.
+
+    A file that is being read at the moment is not read any further.
+    """
+    remember(checking="")
     _show(Result(mood))
 
 
@@ -143,12 +148,13 @@ def _checked(moment: Moment | None, source: str) -> Result:
     if keep == "nothing":
         return unrecorded
     shadow = app.shadow_models()
-    options = {"always_ask": app.settings().audit_share == 1, "hold": shadow.wait}
+    always = app.settings().audit_share == 1
+    record = partial(check.record, best=best, always_ask=always, hold=shadow.wait)
     try:
         try:
-            prediction = check.record(app.store(), prediction, best, keep == "face", **options)
+            prediction = record(app.store(), prediction, keep_picture=keep == "face")
         except PictureStorageError as error:
-            prediction = check.record(app.store(), prediction, best, False, **options)
+            prediction = record(app.store(), prediction, keep_picture=False)
             unrecorded = replace(unrecorded, problem=f"{error_text(error)} {ONLY_NUMBERS}")
         if prediction.visitor != visitor():  # they deleted their data in another tab meanwhile
             app.store().forget([prediction.id], datetime.now(UTC))
