@@ -8,6 +8,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from finetune.data.collect import REASONS
+from vibecheck.counted import counted
 from vibecheck.emotions import NAMES
 
 Tell = Callable[[dict[str, Any]], None]
@@ -48,13 +49,15 @@ class Terminal:
                 self._say(collected_sentences(event))
                 self._say(
                     f"It would train {event['base']} on {event['device']}: at most about "
-                    f"{needs['minutes']:.0f} minutes and {needs['memory_mb'] / 1000:.1f} GB of memory "
-                    f"({needs['available_mb'] / 1000:.1f} GB are free), {needs['disk_mb']:,} MB of disk."
+                    f"{counted(round(needs['minutes']), 'minute')} and {needs['memory_mb'] / 1000:.1f} GB of "
+                    f"memory ({needs['available_mb'] / 1000:.1f} GB are free), "
+                    f"{needs['disk_mb']:,} MB of disk."
                 )
             case "started":
                 self._say(
-                    f"Training {event['base']} on {event['device']}, at most {event['epochs']} epochs. "
-                    f"Ctrl+C stops it; the same command with --out {event['out']} resumes it."
+                    f"Training {event['base']} on {event['device']}, at most "
+                    f"{counted(event['epochs'], 'epoch')}. Ctrl+C stops it; the same command with --out "
+                    f"{event['out']} resumes it."
                 )
             case "blend" if event["chosen"]:
                 self._say(f"The new weights are mixed in at {event['mix']:.0%}.")
@@ -90,7 +93,7 @@ def collected_sentences(event: dict[str, Any]) -> str:
     """What was collected, in words."""
     classes = ", ".join(f"{name} {event['by_class'][name]}" for name in NAMES)
     text = (
-        f"{event['rows']} labelled pictures ({classes}): {event['train']} for training, "
+        f"{counted(event['rows'], 'labelled picture')} ({classes}): {event['train']} for training, "
         f"{event['validation']} for validation, {event['held_out']} held out ({event['judging']} may judge)."
     )
     if event["left_out"]:

@@ -2,12 +2,14 @@
 
 import streamlit as st
 
+from vibecheck.counted import counted
 from vibecheck.ui.shared import app, comet_status, delete_my_data, model_status, theme
 
 app.start_page("About")
 delete_my_data.follow_deletion()
 theme.intro("Expressions, not feelings", "What VibeCheck sees, what it must not be used for, what it keeps.")
 
+days = counted(app.settings().retention_days, "day")
 sees, keeps = st.columns([1, 1.25], gap="small")
 with sees, st.container(key="card-sees", height="stretch"):
     st.header("What it sees", anchor=False)
@@ -33,7 +35,7 @@ You choose on Home: *nothing but numbers*, *my face crop too*, or *nothing at al
 - **Numbers** of a vibe check: the seven probabilities, the model, the time, and how the face was lit.
 - **Your face** only if you say so: at most 320 px, without the room. It trains models; labellers may see it.
 - **You** are a random number in a cookie; the records hold only a hash of it.
-- **After {app.settings().retention_days} days** everything is deleted, or at once with the button below.
+- **After {days}** everything is deleted, or at once with the button below.
 """
     )
     comet_status.disclosure()

@@ -158,7 +158,10 @@ def test_vibe_checks_are_limited_per_visitor_and_in_total():
     limiter.admit("b")
     with pytest.raises(TooManyChecks, match=r"Too many people check .* Wait 57 seconds"):
         limiter.admit("c")
-    clock.now += 57
+    clock.now += 56
+    with pytest.raises(TooManyChecks, match="Wait 1 second, and"):
+        limiter.admit("a")
+    clock.now += 1
     limiter.admit("a")
     with pytest.raises(TooManyChecks):
         limiter.admit("a")

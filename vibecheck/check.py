@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from statistics import mean
 
+from vibecheck.counted import counted
 from vibecheck.errors import NoFace, TooManyChecks
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
@@ -50,7 +51,7 @@ class CheckLimiter:
             ):
                 if len(times) >= most:
                     wait = math.ceil(times[0] + 60 - now)
-                    raise TooManyChecks(f"{problem} Wait {wait} seconds, and press again.")
+                    raise TooManyChecks(f"{problem} Wait {counted(wait, 'second')}, and press again.")
             self._recent.append((now, visitor, address))
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from finetune.data import sources, split
 from vibecheck.cli.records import open_store
 from vibecheck.comet.restore import restore
+from vibecheck.counted import counted
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
 from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
@@ -127,17 +128,17 @@ def check(collected: TrainingData) -> None:
     moods = {row.label for row in collected.train}
     if not moods:
         raise LabelsError(
-            f"Each of the {len(collected.rows)} labelled pictures is of a visitor who is held out to judge "
+            f"Each labelled picture ({len(collected.rows)} in all) is of a visitor who is held out to judge "
             "models by, so there is nothing to train on: let more people correct answers first."
         )
     if len(moods) < 2:
         raise LabelsError(
-            f"There is only {moods.pop()} among the {len(collected.train)} pictures to train on: label "
-            "pictures of two moods or more first."
+            f"There is only {moods.pop()} among the {counted(len(collected.train), 'picture')} to train on: "
+            "label pictures of two moods or more first."
         )
     if not collected.valid:
         raise LabelsError(
-            f"{len(collected.rows)} labelled pictures are too few to train on: label some more first."
+            f"Too few labelled pictures to train on ({len(collected.rows)}): label some more first."
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from vibecheck.analytics import comparison_markup
 from vibecheck.analytics.markup import document, section
+from vibecheck.counted import counted
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import ModelError, PictureError
 from vibecheck.evaluation.compare import Comparison
@@ -113,7 +114,7 @@ def _faces(title: str, rows: Sequence[Changed], pictures: Mapping[str, bytes]) -
     right, wrong = ("champion", "challenger") if title == "Lost" else ("challenger", "champion")
     more = f" Shown: the first {SHOWN}." if len(rows) > SHOWN else ""
     figures = "".join(_figure(each, pictures.get(each.prediction_id)) for each in rows[:SHOWN])
-    count = f"{len(rows):,} picture{'s' if len(rows) != 1 else ''}"
+    count = counted(len(rows), "picture")
     note = (
         f"Here the {right} is right and the {wrong} is wrong. Before: what the champion says; after: the "
         f"challenger.{more}"
@@ -146,9 +147,9 @@ def _small(picture: bytes) -> str | None:
 
 def _judged(report: Report) -> str:
     lines = [
-        f"{report.held_out.n:,} labels judged: audits, imports and the labellers' random queue, of "
+        f"{counted(report.held_out.n, 'label')} judged: audits, imports and the labellers' random queue, of "
         "people on whose pictures neither model was trained.",
-        f"The challenger was trained on {report.trained_on:,} vibe checks.",
+        f"The challenger was trained on {counted(report.trained_on, 'vibe check')}.",
         *(f"Left out, {escape(reason)}: {count:,}." for reason, count in sorted(report.left_out.items())),
     ]
     return section("Labels that judged", "", "".join(f"<p>{line}</p>" for line in lines))

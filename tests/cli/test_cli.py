@@ -518,7 +518,7 @@ def test_deletion_names_the_models_trained_on_the_pictures(records, tmp_path):
 def test_purge_deletes_old_predictions(records, tmp_path):
     store, (first, _, third) = records
     run = vibecheck("purge", cwd=tmp_path)
-    assert run.stdout == "1 vibe checks older than 90 days are deleted.\n", run.stderr
+    assert run.stdout == "Deleted: 1 vibe check older than 90 days.\n", run.stderr
     with pytest.raises(UnknownPrediction):
         store.get(third)
     run = vibecheck("purge", "--older-than", "1", cwd=tmp_path)

@@ -25,7 +25,6 @@ from vibecheck.music.recommender import (
     NEARBY,
     NOT_SEARCHED,
     NOTHING_FOUND,
-    OTHER_MODE,
     Music,
     Suggestion,
 )
@@ -179,6 +178,12 @@ def test_unknown_mood_or_mode_is_refused(mood, mode):
         Music(read_catalogue()).suggest(mood, mode)
 
 
+MORE = {
+    "match": "You have heard every playlist for this mood. “Lift my mood” has more.",
+    "lift": "You have heard every playlist for this mood. “Match my mood” has more.",
+}
+
+
 @pytest.mark.parametrize("mood", NAMES)
 @pytest.mark.parametrize("mode", ["match", "lift"])
 def test_no_playlist_repeats_until_all_were_played(mood, mode):
@@ -191,7 +196,7 @@ def test_no_playlist_repeats_until_all_were_played(mood, mode):
     assert new >= 5  # three of its own, and those of the mood near it
     assert len(set(played[:new])) == new and set(played[new:]) == {played[new - 1]}
     # Matching and lifting a happy or surprised mood play the same music.
-    last = ALL_HEARD if mood in ("happy", "surprise") else OTHER_MODE
+    last = ALL_HEARD if mood in ("happy", "surprise") else MORE[mode]
     assert notes == [""] * 3 + [NEARBY] * (new - 3) + [last] * (9 - new)
 
 
@@ -203,7 +208,7 @@ def test_the_other_mode_is_recommended_only_while_it_has_more():
             played.append(suggestion.playlist.id)
         return suggestion.note
 
-    assert [last_note(mode) for mode in ("match", "lift", "match")] == [OTHER_MODE, ALL_HEARD, ALL_HEARD]
+    assert [last_note(mode) for mode in ("match", "lift", "match")] == [MORE["match"], ALL_HEARD, ALL_HEARD]
 
 
 def test_playlists_played_for_other_moods_do_not_change_the_order():
@@ -329,7 +334,7 @@ def test_search_results_are_cached_for_an_hour(spotify, player, clock):
 
 
 def test_the_check_says_that_spotify_answers(player):
-    assert player.check() == "Spotify answers: 8 playlists that fit a happy mood."
+    assert player.check() == "Spotify answers: 8 playlists for a happy mood."
 
 
 def test_open_uses_both_credentials_without_stray_spaces(spotify, monkeypatch):

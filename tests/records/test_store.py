@@ -357,7 +357,7 @@ def test_missing_picture_file_reads_as_none(store, tmp_path):
 def test_check_says_where_the_records_are(store):
     store.add(a_prediction(), None)
     store.outbox().schedule(RESTORE, RESTORE, {})  # a task, which is no record
-    assert store.check().endswith(": 1 predictions, 1 records waiting to be sent.")
+    assert store.check().endswith(": 1 prediction, 1 record waiting to be sent.")
     assert store.check().startswith(("SQLite database /", "Postgres database "))
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from vibecheck.alerts.webhook import Alert
 from vibecheck.analytics import words
 from vibecheck.analytics.overview import compute_model_status
+from vibecheck.counted import counted
 from vibecheck.models import trials
 from vibecheck.models.installed import champion_manifest
 from vibecheck.models.registry import CHAMPION, Registry
@@ -33,8 +34,8 @@ def current(store: Store, settings: Settings, now: datetime) -> list[Alert]:
         alerts.append(Alert("drift", f"drift {signals}", words.on_drift(status.drift)))
     if rejected := sum(store.outbox().state().set_aside.values()):
         text = (
-            f"Comet rejected {rejected:,} record{'s' * (rejected != 1)}, now set aside. The sidebar says why "
-            "to analysts and trainers, and tries again there."
+            f"Comet rejected {counted(rejected, 'record')}, now set aside. The sidebar says why to "
+            "analysts and trainers, and tries again there."
         )
         alerts.append(Alert("set_aside", "set_aside", text))
     return alerts

@@ -5,6 +5,7 @@ from html import escape
 from vibecheck.analytics.markup import strip_row, strip_rows
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.words import interval
+from vibecheck.counted import counted
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.proof import Proof
 from vibecheck.evaluation.report import BothScores, Scores
@@ -55,14 +56,15 @@ def score(seen: Comparison, proves: float | None = None, needed: int | None = No
     differ = seen.won + seen.lost
     same = seen.n - differ
     if not differ:
-        return f'<div class="vcd-detail">So far both are right or wrong on the same {seen.n:,} faces.</div>'
+        faces = counted(seen.n, "face")
+        return f'<div class="vcd-detail">So far both are right or wrong on the same {faces}.</div>'
     said = ""
     if seen.evidence is not None:  # it is None in reports of an earlier version
         said = f"Difference in accuracy: {seen.low * 100:+.0f} to {seen.high * 100:+.0f} points."
         if proves is not None:
             evidence = f"The evidence is {seen.evidence:,.3g}; {proves:,.0f} proves it"
             said = f"{evidence}, however often one looks. {said}"
-    more = f" About {needed:,} more audits." if needed else ""
+    more = f" About {counted(needed, 'more audit')}." if needed else ""
     return (
         f'<div class="vcf-duel" role="img" aria-label="won {seen.won}, lost {seen.lost}, same {same}">'
         f'<i style="width:{seen.won / differ:.1%}"></i></div>'

@@ -7,6 +7,7 @@ from vibecheck.analytics.overview import ModelStatus
 from vibecheck.analytics.retrain import Advice
 from vibecheck.analytics.slices import Slice
 from vibecheck.analytics.words import Answer, interval, written
+from vibecheck.counted import counted
 from vibecheck.emotions import BY_NAME
 from vibecheck.records.stats.results import MoodPlays
 
@@ -83,7 +84,7 @@ def _slice_row(each: Slice) -> str:
     accuracy = each.accuracy
     kind = (" bad" if each.worse else " good") if each.stands_out else ""
     note = " · significant" if each.stands_out else ""
-    text = f"{accuracy.value:.0%} right, {interval(accuracy)}, {accuracy.n} audits{note}"
+    text = f"{accuracy.value:.0%} right, {interval(accuracy)}, {counted(accuracy.n, 'audit')}{note}"
     name = f'<span class="vcd-name{kind}" title="{escape(each.what)}">{escape(each.name)}</span>'
     bar = f'<i class="{kind}" style="left:{accuracy.low:.1%};width:{accuracy.high - accuracy.low:.1%}"></i>'
     mark = f'<b style="left:{accuracy.value:.1%}"></b>'

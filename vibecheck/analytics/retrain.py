@@ -5,6 +5,7 @@ from datetime import date
 
 from vibecheck.analytics.drift import Drift
 from vibecheck.analytics.shares import Share
+from vibecheck.counted import counted
 
 # With fewer new labels, fine-tuning changed accuracy by less than its own noise.
 NEEDED_LABELS = 100
@@ -83,7 +84,7 @@ def _pause(live_since: date | None, today: date) -> Check:
     if live_since is None:
         return Check(True, "No model has gone live yet.")
     days = (today - live_since).days
-    text = f"{days} day{'s' * (days != 1)} since this model went live (needs {COOLDOWN_DAYS})."
+    text = f"{counted(days, 'day')} since this model went live (needs {COOLDOWN_DAYS})."
     return Check(days >= COOLDOWN_DAYS, text)
 
 

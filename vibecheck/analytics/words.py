@@ -14,6 +14,7 @@ from vibecheck.analytics.drift import Drift
 from vibecheck.analytics.model_comparison import PairedComparison
 from vibecheck.analytics.overview import Overview
 from vibecheck.analytics.shares import Share
+from vibecheck.counted import counted
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.vision.calibration import NO_BIAS
 
@@ -55,9 +56,9 @@ def on_accuracy(found: Accuracy, period: str) -> Answer:
     """The headline: how often it was right."""
     question = f"Accuracy with users {PERIODS[period]}"
     audited = found.audited
-    audits = f"{audited.n:,} audit{'s' * (audited.n != 1)}"
+    audits = counted(audited.n, "audit")
     if audited.visitors:
-        audits += f" of {audited.visitors:,} visitor{'s' * (audited.visitors != 1)}"
+        audits += f" of {counted(audited.visitors, 'visitor')}"
     if found.response.n:
         audits += f" · {found.response.value:.0%} answered"
     if found.missing:
@@ -65,7 +66,7 @@ def on_accuracy(found: Accuracy, period: str) -> Answer:
         if audited.n:
             so_far = f"{audited.k} of {audited.n} right so far."
         later = f"Accuracy is shown once there are {ENOUGH} answers."
-        more = f"{found.missing} more answer{'s' * (found.missing != 1)}"
+        more = counted(found.missing, "more answer")
         return Answer(question, more, "", f"{so_far} {later}")
     return Answer(question, f"{audited.value:.0%}", interval(audited), f"{audits}{_change(found, period)}")
 
@@ -120,10 +121,10 @@ def on_confusion(found: Confusion) -> Answer:
     if not found.total:
         return Answer(question, "Not known yet", "", "It is computed from answered audits.")
     if not found.pairs:
-        return Answer(question, "None", "", f"All {found.total:,} answers say that it was right.")
+        return Answer(question, "None", "", f"No mistake in {counted(found.total, 'answer')}.")
     top = found.pairs[0]
     share = top.of_mistakes
-    mistakes = f"{share.k:,} of {share.n:,} mistake{'s' * (share.n != 1)}"
+    mistakes = f"{share.k:,} of {counted(share.n, 'mistake')}"
     return Answer(
         question, f"{top.first.title()} and {top.second}", "", f"{mistakes} ({interval(share)})",
         (top.first, top.second),
@@ -137,7 +138,7 @@ def on_calibration(found: Calibration) -> Answer:
         return Answer(question, "Not known yet", "", f"{found.n} of {ENOUGH} answers needed.")
     low, high = (found.low or 0.0) * 100, (found.high or 0.0) * 100
     number = max(1, round(found.error * 100))
-    points = f"{number} point{'s' * (number != 1)}"
+    points = counted(number, "point")
     figure = f"Yes, within {points}" if found.error < SMALL_ERROR else f"Off by {points}"
     return Answer(question, figure, f"{low:.0f}–{high:.0f}", _direction(found))
 
@@ -192,10 +193,10 @@ def on_pair(found: PairedComparison) -> str:
     seen = found.seen
     ahead = round(100 * (seen.challenger - seen.champion) / seen.n)
     bounds = f"{_points(seen.low)} to {_points(seen.high)}"
-    labels = f"on {seen.n:,} label{'s' * (seen.n != 1)}"
+    labels = f"on {counted(seen.n, 'label')}"
     if not ahead:
         return f"{found.first} and {found.second} are equally accurate so far ({bounds} points), {labels}."
-    points = f"{ahead} point{'s' * (ahead != 1)}"
+    points = counted(ahead, "point")
     so_far, perhaps = ("", "") if seen.low > 0 else (" so far", ", so perhaps not")
     return f"{found.second} is {points} ahead of {found.first}{so_far} ({bounds}{perhaps}), {labels}."
 

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from vibecheck.cli.progress_bar import counting
 from vibecheck.cli.records import open_store
+from vibecheck.counted import counted
 from vibecheck.errors import ModelError
 from vibecheck.settings import Settings
 from vibecheck.vision.picture_folders import left_out_sentence
@@ -47,7 +48,7 @@ class ImportSummary:
     def show(self) -> None:
         """For people."""
         new, known, relabelled = (self.counts[name] for name in ("new", "known", "relabelled"))
-        sentence = f"{_pictures(new)} imported"
+        sentence = f"{counted(new, 'picture')} imported"
         if known:
             sentence += f", {known} already there"
         if relabelled:
@@ -129,10 +130,6 @@ def _reader(settings: Settings) -> "Reader":
     except ModelError as error:
         typer.echo(f"{error} Meanwhile the embedded model reads the pictures.", err=True)
         return Reader.open(threads=settings.threads)
-
-
-def _pictures(count: int) -> str:
-    return "1 picture" if count == 1 else f"{count} pictures"
 
 
 def _printable(text: str) -> str:

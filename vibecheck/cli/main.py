@@ -24,6 +24,7 @@ from vibecheck.cli.figures import report, stats
 from vibecheck.cli.import_labels import import_labels
 from vibecheck.cli.predict import predict
 from vibecheck.cli.records import open_store
+from vibecheck.counted import counted
 from vibecheck.errors import DISK_FULL, VibeCheckError
 from vibecheck.settings import Settings
 
@@ -106,7 +107,7 @@ def purge(
     with open_store(settings) as store:
         deleted = store.purge(now - timedelta(days=days))
         marked = store.marked_since(now)
-    typer.echo(f"{deleted} vibe checks older than {days} days are deleted.")
+    typer.echo(f"Deleted: {counted(deleted, 'vibe check')} older than {counted(days, 'day')}.")
     _tell_marked(marked)
 
 

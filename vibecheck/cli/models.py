@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vibecheck.cli.records import open_store
+from vibecheck.counted import counted
 from vibecheck.emotions import NAMES
 from vibecheck.settings import Settings
 
@@ -106,7 +107,8 @@ def _calibrated(row: dict[str, Any]) -> str:
     found = row["calibration"]
     if found is None:
         return "as shipped"
-    return f"on {found['audits']} audits since {found['from'][:10]}, temperature {found['temperature']:.2g}"
+    audits = counted(found["audits"], "audit")
+    return f"on {audits} since {found['from'][:10]}, temperature {found['temperature']:.2g}"
 
 
 def _learned(row: dict[str, Any]) -> str:
@@ -114,7 +116,7 @@ def _learned(row: dict[str, Any]) -> str:
     if not row["trained_on"]:
         return "–"
     gone = f", {row['deleted_since']} deleted since" if row["deleted_since"] else ""
-    return f"{row['trained_on']} predictions{gone}"
+    return f"{counted(row['trained_on'], 'prediction')}{gone}"
 
 
 def _score(trial: "Trial | None") -> dict[str, Any] | None:

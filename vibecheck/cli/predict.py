@@ -14,6 +14,7 @@ from rich.table import Table
 
 from vibecheck.cli.output_file import output_file
 from vibecheck.cli.progress_bar import counting
+from vibecheck.counted import counted
 from vibecheck.emotions import BY_NAME, NAMES, Distribution
 from vibecheck.errors import NoFace, PictureError
 from vibecheck.settings import Settings
@@ -205,9 +206,9 @@ def _drawn(mood: str, share: float) -> tuple[str, str]:
 
 
 def _print_summary(path: Path, summary: "ClipSummary", damage: str) -> None:
-    changes = "1 change" if summary.changes == 1 else f"{summary.changes} changes"
     typer.echo(
-        f"{path}: {summary.seconds:.1f} s, {summary.readings} readings, {changes} of mood, "
+        f"{path}: {summary.seconds:.1f} s, {counted(summary.readings, 'reading')}, "
+        f"{counted(summary.changes, 'change')} of mood, "
         f"a face in {summary.face_share:.0%} of the time. {damage}".rstrip()
     )
     table = Table("mood", "share of time", "", box=None, pad_edge=False)

@@ -21,6 +21,7 @@ import numpy as np
 from pydantic import AliasChoices, ConfigDict, Field, with_config
 from scipy.stats import binomtest, norm
 
+from vibecheck.counted import counted
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.proof import Verdict
 
@@ -130,7 +131,7 @@ def veto(reference: Comparison | None) -> str:
     if reference is None or reference.champion - reference.challenger <= MAY_LOSE * reference.n:
         return ""
     lost = (reference.champion - reference.challenger) / reference.n
-    return f"It loses {lost:.1%} of the reference set of {reference.n} pictures; 1.0% is allowed."
+    return f"It loses {lost:.1%} of the reference set of {counted(reference.n, 'picture')}; 1.0% is allowed."
 
 
 def judge(held_out: Comparison, reference: Comparison | None = None, attempt: int = 1) -> Verdict:
@@ -146,7 +147,7 @@ def judge(held_out: Comparison, reference: Comparison | None = None, attempt: in
         return Verdict(False, refused, None)
     threshold, reached = evidence.threshold(attempt), held_out.evidence or 0.0
     seen = (
-        f"On {held_out.n} labels it got {held_out.challenger} right, the champion "
+        f"On {counted(held_out.n, 'label')} it got {held_out.challenger} right, the champion "
         f"{held_out.champion}; where they differ it won {held_out.won} and lost {held_out.lost} "
         f"(evidence {reached:.3g} of {threshold:.3g})"
     )
@@ -158,7 +159,7 @@ def judge(held_out: Comparison, reference: Comparison | None = None, attempt: in
     needed = more_labels(held_out, threshold)
     if needed is None:
         return Verdict(False, f"Not proved: it is not ahead. {seen}.", None)
-    return Verdict(False, f"Not proved: about {needed} more audits needed. {seen}.", needed)
+    return Verdict(False, f"Not proved: about {counted(needed, 'more audit')} needed. {seen}.", needed)
 
 
 def more_labels(seen: Comparison, threshold: float = evidence.FIRST) -> int | None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from vibecheck import check
+from vibecheck.counted import counted
 from vibecheck.errors import PictureError, UnknownPrediction
 from vibecheck.importing.label_files import RefusedPicture
 from vibecheck.records.labels.labelled import LabelledPicture, LabelledPrediction
@@ -69,8 +70,8 @@ class Importer:
     def _import(self, labelled: LabelledPicture) -> ImportedPicture:
         if labelled.made_at and labelled.made_at < self._now - timedelta(days=self._days):
             raise PictureError(
-                f"It was taken more than {self._days} days ago and would be deleted by the next sweep: "
-                "raise VIBECHECK_RETENTION_DAYS, or leave its timestamp out."
+                f"It was taken more than {counted(self._days, 'day')} ago and would be deleted by the next "
+                "sweep: raise VIBECHECK_RETENTION_DAYS, or leave its timestamp out."
             )
         assert labelled.path is not None  # imported pictures come from files
         data = read_bytes(labelled.path)

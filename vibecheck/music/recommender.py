@@ -13,6 +13,7 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from vibecheck.counted import counted
 from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
 from vibecheck.music.catalogue import MoodMusic, moods_in, read_catalogue
@@ -41,9 +42,9 @@ NOTHING_FOUND = "Spotify found nothing that fits, so this one comes from the bui
 NEARBY = "You have heard every playlist for this mood, so this one is for a mood close to it."
 CALM = "The mood is hard to tell, so this is the calmest matching playlist."
 ALL_HEARD = "You have heard every playlist for this mood."
-OTHER_MODE = "You have heard every playlist for this mood; the other of Match and Lift has more."
 
 Mode = Literal["match", "lift"]
+MODES: dict[Mode, str] = {"match": "Match my mood", "lift": "Lift my mood"}  # their names on the page
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,9 @@ class Music:
         unheard = next((each for key, each in choices.items() if key not in played), None)
         if unheard is None:
             last = next(key for key in reversed(played) if key in choices)
-            note = ALL_HEARD if self._choices(other)[0].keys() <= set(played) else OTHER_MODE
+            note = ALL_HEARD
+            if not self._choices(other)[0].keys() <= set(played):
+                note += f" “{MODES['lift' if mode == 'match' else 'match']}” has more."
             return Suggestion(choices[last], mode, why(about, mode, last, clear), note)
         note = note if unheard.mood == plays else NEARBY
         return Suggestion(unheard, mode, why(about, mode, unheard.id, clear), note)
@@ -140,7 +143,7 @@ class Music:
             if self._trouble:
                 raise MusicError(self._trouble.sentence)
             _, found = self._found["happy"]
-        return f"Spotify answers: {len(found)} playlists that fit a happy mood."
+        return f"Spotify answers: {counted(len(found), 'playlist')} for a happy mood."
 
     def close(self) -> None:
         """Start no more searches; running ones finish."""

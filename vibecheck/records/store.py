@@ -9,6 +9,7 @@ from typing import Self
 
 from sqlalchemy import Engine, func, select
 
+from vibecheck.counted import counted
 from vibecheck.records import merge
 from vibecheck.records.db import lookup
 from vibecheck.records.db.connect import open_database, prove_writable
@@ -154,4 +155,5 @@ class Store(Recording, Labelling, Deletions):
             prove_writable(connection)
             message = outbox.c.kind.not_in(TASKS)
             waiting = connection.execute(select(func.count()).where(message)).scalar_one()
-        return f"{place(self._engine.url)}: {self.count()} predictions, {waiting} records waiting to be sent."
+        made = counted(self.count(), "prediction")
+        return f"{place(self._engine.url)}: {made}, {counted(waiting, 'record')} waiting to be sent."

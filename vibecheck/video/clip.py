@@ -13,6 +13,7 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
+from vibecheck.counted import counted
 from vibecheck.emotions import BY_NAME, Distribution
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 from vibecheck.video.stream import Stream
@@ -84,7 +85,7 @@ class ClipSummary:
         """The summary in words, for a page."""
         moods = ", ".join(f"{BY_NAME[mood].adjective} {share:.0%}" for mood, share in self.shares.items())
         face = "" if self.face_share > 0.995 else f", a face in {self.face_share:.0%} of it"
-        changes = {0: "no change", 1: "1 change"}.get(self.changes, f"{self.changes} changes")
+        changes = counted(self.changes, "change") if self.changes else "no change"
         return f"{self.seconds:.0f} s{face}: {moods}; {changes} of mood."
 
 

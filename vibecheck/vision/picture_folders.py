@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from vibecheck.counted import counted
 from vibecheck.vision.image_formats import EXTENSIONS, REFUSED_EXTENSIONS, ImageKind, sniff
 from vibecheck.vision.image_formats import VIDEO as VIDEO_FILE
 
@@ -34,8 +35,8 @@ def pictures_in(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
 def left_out_sentence(left_out: Mapping[str, int]) -> str:
     """What `pictures_in` left out, for people; empty if nothing."""
     hidden, videos = left_out.get(HIDDEN, 0), left_out.get(VIDEO, 0)
-    parts = [f"{hidden} hidden {'file' if hidden == 1 else 'files'}"] if hidden else []
-    parts += [f"{videos} {'video' if videos == 1 else 'videos'}"] if videos else []
+    parts = [counted(hidden, "hidden file")] if hidden else []
+    parts += [counted(videos, "video")] if videos else []
     return f"Left out: {' and '.join(parts)}." if parts else ""
 
 

@@ -238,7 +238,7 @@ def test_data_with_only_held_out_pictures_is_refused(settings, store):
         == HELD_OUT
     )
     add(store, ("sad", "audit", "me"), id=f"{number:032x}", visitor="me", made_at=NOON)
-    with pytest.raises(LabelsError, match=r"Each of the 1 .* of a visitor who is held out"):
+    with pytest.raises(LabelsError, match=r"Each labelled picture \(1 in all\) is of a visitor who"):
         check(collect(settings, "store"))
 
 

@@ -197,7 +197,7 @@ def test_dashboard_works_when_all_answers_are_wrong_and_of_one_mood(store):
 def test_dashboard_shows_no_confused_pair_when_all_answers_are_right(store):
     answered(store, 31, "happy")
     words = said(page())
-    assert "All 31 answers say that it was right." in words and ">100%<" in words
+    assert "No mistake in 31 answers." in words and ">100%<" in words
 
 
 def test_prediction_in_the_address_shows_its_labels_and_quality(store):

@@ -24,6 +24,11 @@ def say_what_is_kept() -> None:
     st.session_state.said = consent.kept()
 
 
+def test_one_day_is_one_day(set_up, page_of):
+    set_up(VIBECHECK_RETENTION_DAYS="1")
+    assert page_of(say_what_is_kept).run().session_state.said == "Only numbers are kept, for 1 day."
+
+
 def test_nothing_is_said_to_be_kept_in_a_synthetic_installation(monkeypatch):
     said = {}
     for synthetic in (False, True):

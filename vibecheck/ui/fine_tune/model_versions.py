@@ -5,6 +5,7 @@ from html import escape
 import streamlit as st
 
 from vibecheck.analytics.words import written
+from vibecheck.counted import counted
 from vibecheck.models.version import Version
 from vibecheck.ui.fine_tune import verdict
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -60,14 +61,13 @@ def _described(version: Version) -> str:
     if version.discarded_at:
         badges.append('<span class="vcf-badge">discarded</span>')
     if version.deleted:
-        several = "pictures" if version.deleted != 1 else "picture"
         badges.append(
             f'<span class="vcf-badge warn" title="They were deleted after it was trained">'
-            f"trained on {version.deleted:,} {several} deleted since</span>"
+            f"trained on {counted(version.deleted, 'picture')} deleted since</span>"
         )
     about = [f"registered {written(version.registered_at)}"]
     if version.trained_on:
-        about.append(f"trained on {version.trained_on:,} labels")
+        about.append(f"trained on {counted(version.trained_on, 'label')}")
     if version.proof:
         proof = version.proof
         found = f"{proof.challenger / proof.n:.0%} against {proof.champion / proof.n:.0%}" if proof.n else ""

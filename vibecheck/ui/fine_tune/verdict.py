@@ -9,6 +9,7 @@ import streamlit as st
 
 from vibecheck.analytics import comparison_markup, markup
 from vibecheck.analytics.model_comparison import GroupScore
+from vibecheck.counted import counted
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.compare import Comparison
@@ -135,16 +136,16 @@ def _groups(title: str, found: Sequence[GroupScore]) -> None:
 
 def _reference(found: Comparison) -> str:
     change = (found.challenger - found.champion) / found.n * 100 if found.n else 0.0
+    pictures = counted(found.n, "picture")
     return (
-        f'<div class="vcd-detail">On the reference set of {found.n:,} pictures: {found.challenger:,} right, '
+        f'<div class="vcd-detail">On the reference set of {pictures}: {found.challenger:,} right, '
         f"the champion {found.champion:,} ({change:+.1f} points).</div>"
     )
 
 
 def _pictures(won: bool, rows: Sequence[Changed]) -> None:
     title, who = ("Won", "the challenger is right") if won else ("Lost", "the champion was right")
-    several = "s" if len(rows) != 1 else ""
-    with st.expander(f"{title}: {len(rows):,} picture{several} on which {who}"):
+    with st.expander(f"{title}: {counted(len(rows), 'picture')} on which {who}"):
         st.html(tiles.grid(map(_tile, rows[:TILES])))
 
 

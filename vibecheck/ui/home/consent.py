@@ -4,6 +4,7 @@ from typing import Literal
 
 import streamlit as st
 
+from vibecheck.counted import counted
 from vibecheck.ui.shared import app, theme
 
 Keep = Literal["numbers", "face", "nothing"]
@@ -16,8 +17,8 @@ CHOICES: dict[Keep, str] = {
     "nothing": "Keep nothing at all",
 }
 KEPT: dict[Keep, str] = {
-    "numbers": "Only numbers are kept, for {days} days.",
-    "face": "Numbers and your face crop are kept, for {days} days.",
+    "numbers": "Only numbers are kept, for {days}.",
+    "face": "Numbers and your face crop are kept, for {days}.",
     "nothing": "Nothing is kept.",
 }
 
@@ -35,7 +36,7 @@ def choice() -> Keep:
 def kept() -> str:
     """What is kept, as a sentence."""
     kind: Keep = "nothing" if app.synthetic() else choice()
-    return KEPT[kind].format(days=app.settings().retention_days)
+    return KEPT[kind].format(days=counted(app.settings().retention_days, "day"))
 
 
 def notice() -> None:

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, NAMES, Distribution
-from vibecheck.music.recommender import Mode, Suggestion
+from vibecheck.music.recommender import MODES, Mode, Suggestion
 from vibecheck.records.values import Prediction
 from vibecheck.ui.home import camera, keep_later, mood_card, vibe_check
 from vibecheck.ui.home.camera import Input
@@ -14,7 +14,6 @@ from vibecheck.ui.home.vibe_check import Result
 from vibecheck.ui.shared import theme
 from vibecheck.ui.shared.presses import once
 
-MODES: dict[Mode, str] = {"match": "Match my mood", "lift": "Lift my mood"}
 PLAYER_HEIGHT = 152  # px: Spotify's compact player
 NO = "no"
 

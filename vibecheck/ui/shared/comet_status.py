@@ -7,6 +7,7 @@ import streamlit as st
 
 from vibecheck.access.roles import Role
 from vibecheck.comet.status import CometState, Restoring, comet_state, fetch, try_again
+from vibecheck.counted import counted
 from vibecheck.errors import RecordsError
 from vibecheck.records.store import Store
 from vibecheck.ui.access import gate
@@ -76,18 +77,18 @@ def _lines(state: CometState, now: datetime) -> list[str]:
     waiting = state.waiting
     lines = [state.sentence] if state.sentence else []
     if waiting.queued:
-        lines.append(f"{_count(waiting.queued, 'record')} queued, the oldest {_ago(waiting.oldest, now)}.")
+        lines.append(f"{counted(waiting.queued, 'record')} queued, the oldest {_ago(waiting.oldest, now)}.")
     elif not waiting.set_aside and not lines:
         lines.append("All records are in Comet.")
     for reason, count in sorted(waiting.set_aside.items(), key=lambda item: -item[1]):
-        lines.append(f"{_count(count, 'record')} set aside: {reason}")
+        lines.append(f"{counted(count, 'record')} set aside: {reason}")
     if waiting.behind:
-        lines.append(f"{_count(waiting.behind, 'record')} waiting for them.")
+        lines.append(f"{counted(waiting.behind, 'record')} waiting for them.")
     if state.restoring is not None:
         if not state.restoring.done:
             lines.append(_progress(state.restoring))
         if state.restoring.refused:
-            refused = _count(state.restoring.refused, "asset")
+            refused = counted(state.restoring.refused, "asset")
             lines.append(f"{refused} in Comet cannot be used: {state.restoring.reason}")
     return lines
 
@@ -96,12 +97,8 @@ def _progress(at: Restoring) -> str:
     if at.sentence:
         return f"Restoring is paused: {at.sentence}"
     if at.days_read < at.days or at.days == 0:
-        return f"Restoring: day {at.days_read} of {at.days}, {at.predictions:,} predictions so far."
-    return f"Restoring: {_count(at.pictures_left, 'picture')} left."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+        return f"Restoring: day {at.days_read} of {at.days}, {counted(at.predictions, 'prediction')} so far."
+    return f"Restoring: {counted(at.pictures_left, 'picture')} left."
 
 
 def _ago(moment: datetime | None, now: datetime) -> str:
