@@ -169,7 +169,7 @@ def test_one_of_two_processes_that_learn_at_once_takes_over(store, registry, set
         first = registry.calibrations.learn(VERSION)
         taken = LearnedScaling(first.temperature, first.bias, 120, 110, 1.9, 1.4, 0.3, 0.1)
         found = other.calibrations._take_over(VERSION, taken, before)
-        assert found is None and other.calibrations.history() == [first]
+        assert found is None and store.statistics.calibrations() == [first]
 
 
 @one_database
@@ -235,7 +235,7 @@ def test_app_learns_its_calibration_automatically(store, registry, settings, mon
         )
     finally:
         end(live)
-    assert [live.reader.classifier.calibration] == [each.id for each in registry.calibrations.history()]
+    assert [live.reader.classifier.calibration] == [each.id for each in store.statistics.calibrations()]
 
 
 @one_database
@@ -282,7 +282,7 @@ def test_calibration_is_sent_and_restored_with_its_version(store, registry, sett
     with closing(Registry.open(Settings(data=tmp_path / "elsewhere"))) as other:
         other.merge([read], [])
         other.merge([read], [])
-        assert other.calibrations.history() == [new]
+        assert other.record(VERSION).learned == (new,)
 
 
 def test_record_of_an_older_version_has_no_calibration_and_that_of_a_newer_is_ignored(registry):

@@ -18,7 +18,6 @@ from vibecheck.records.merge import (
     Merged,
     RestoredPrediction,
     forget,
-    merge,
 )
 from vibecheck.records.outbox.messages import enqueue
 from vibecheck.records.stats.results import Scope
@@ -37,7 +36,7 @@ def test_merged_records_are_unchanged_and_not_sent_again(store):
     prediction = a_prediction()
     labels = label(prediction, 1, "sad"), label(prediction, 2, "fear")
     play = Play(prediction.id, 1, "37i9", "Sérénité", "match", False, "search", NOON)
-    assert merge(engine_of(store), [remembered(prediction, *labels, plays=(play,))]) == Merged(1, 2)
+    assert store.merge([remembered(prediction, *labels, plays=(play,))]) == Merged(1, 2)
     assert store.get(prediction.id) == prediction
     assert store.feedback_of(prediction.id) == list(labels)
     assert store.plays_of(prediction.id) == [play]
@@ -55,14 +54,14 @@ def test_play_with_and_without_its_playlist_name_is_merged_once(store):
 def test_merging_again_changes_nothing(store):
     prediction = a_prediction()
     told = [remembered(prediction, label(prediction, 1, "sad"))]
-    merge(engine_of(store), told)
-    assert merge(engine_of(store), told) == Merged(0, 0)
+    store.merge(told)
+    assert store.merge(told) == Merged(0, 0)
     assert len(store.feedback_of(prediction.id)) == 1
 
 
 def test_merge_handles_more_than_one_batch(store):
     told = [remembered(a_prediction()) for _ in range(BATCH + 1)]
-    assert merge(engine_of(store), told) == Merged(BATCH + 1, 0)
+    assert store.merge(told) == Merged(BATCH + 1, 0)
     assert store.count() == BATCH + 1
 
 
@@ -71,8 +70,8 @@ def test_labels_given_here_and_elsewhere_under_one_number_are_both_kept(store):
     store.add(prediction, None)
     here = store.label(prediction.id, "happy", "labeller", "me", NOON + timedelta(days=1))
     told = [remembered(prediction, label(prediction, 1, "sad"))]
-    assert merge(engine_of(store), told) == Merged(0, 1)
-    assert merge(engine_of(store), told) == Merged(0, 0)
+    assert store.merge(told) == Merged(0, 1)
+    assert store.merge(told) == Merged(0, 0)
     assert store.feedback_of(prediction.id) == [here, label(prediction, 2, "sad")]
 
 
@@ -88,8 +87,8 @@ def test_label_that_was_undone_here_is_not_merged_back(store):
 
 def test_merging_in_any_order_keeps_the_earliest_first_use_of_a_model(store):
     late, early = a_prediction(), a_prediction(made_at=NOON - timedelta(days=3))
-    merge(engine_of(store), [remembered(late)])
-    merge(engine_of(store), [remembered(early)])
+    store.merge([remembered(late)])
+    store.merge([remembered(early)])
     (model,) = store.model_versions()
     assert (model.origin, model.first_used_at) == ("the project's own", early.made_at)
     assert store.model_origin(late.model_version) == "the project's own"
@@ -106,7 +105,7 @@ def test_deleted_prediction_is_not_merged_back(store, delivered):
         else:
             row = {"kind": "deletion", "prediction_id": prediction.id, "payload": {}, "created_at": NOON}
             connection.execute(insert(outbox).values(row))
-    assert merge(engine_of(store), [remembered(prediction)]) == Merged(0, 0)
+    assert store.merge([remembered(prediction)]) == Merged(0, 0)
     assert store.count() == 0
 
 

@@ -51,11 +51,6 @@ class Calibrations(Queries):
         scaling, name = (in_use.scaling, in_use.id) if in_use else (None, None)
         return classifier if classifier.calibration == name else classifier.calibrated(scaling, name)
 
-    def history(self, version: str | None = None) -> list[LearnedCalibration]:
-        """All calibrations of a version, or of all, newest first."""
-        with reading(self._engine) as connection:
-            return learned_calibration.history(connection, version)
-
     def learn_if_due(self, version: str) -> LearnedCalibration | None:
         """Learns from the audits of a version once there are a tenth more than last time, and 10 at least.
 

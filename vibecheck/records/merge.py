@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.lookup import parts_of
@@ -23,7 +23,7 @@ from vibecheck.records.db.tables import (
     predictions,
     readings,
 )
-from vibecheck.records.db.transactions import insert_if_new, insert_new, writing
+from vibecheck.records.db.transactions import Queries, insert_if_new, insert_new, reading, writing
 from vibecheck.records.labels import give
 from vibecheck.records.labels.training_sets import set_sides
 from vibecheck.records.outbox import queue
@@ -59,13 +59,21 @@ class Merged:
         return Merged(self.predictions + other.predictions, self.labels + other.labels)
 
 
-def merge(engine: Engine, restored: Sequence[RestoredPrediction]) -> Merged:
-    """Adds what is new. Raises RecordsError; what was merged before that stays."""
-    merged = Merged(0, 0)
-    for some in batches(restored, BATCH):
-        with writing(engine) as connection:
-            merged += _merge(connection, some)
-    return merged
+class Merging(Queries):
+    """Merges what was read back from Comet."""
+
+    def merge(self, restored: Sequence[RestoredPrediction]) -> Merged:
+        """Adds what is new. Where it raises RecordsError, what was merged before that stays."""
+        merged = Merged(0, 0)
+        for some in batches(restored, BATCH):
+            with writing(self._engine) as connection:
+                merged += _merge(connection, some)
+        return merged
+
+    def forgotten_among(self, ids: Collection[str]) -> set[str]:
+        """The given predictions that were deleted here and in Comet."""
+        with reading(self._engine) as connection:
+            return found_in(connection, forgotten.c.prediction_id, ids)
 
 
 def forget(connection: Connection, prediction_id: str, now: datetime) -> None:
@@ -76,11 +84,6 @@ def forget(connection: Connection, prediction_id: str, now: datetime) -> None:
     insert_if_new(connection, forgotten, {"prediction_id": prediction_id, "forgotten_at": now})
 
 
-def forgotten_among(connection: Connection, ids: Collection[str]) -> set[str]:
-    """The given predictions that were deleted in Comet."""
-    return found_in(connection, forgotten.c.prediction_id, ids)
-
-
 def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merged:
     refuse_real(connection)
     ids = [each.prediction.id for each in batch]
@@ -89,7 +92,7 @@ def _merge(connection: Connection, batch: Sequence[RestoredPrediction]) -> Merge
     before = set(connection.execute(here.with_for_update()).scalars())
     # After that: a deletion that held one of these locks has been committed by now.
     gone = queue.predictions_with(connection, "deletion", ids)
-    gone |= forgotten_among(connection, ids)
+    gone |= found_in(connection, forgotten.c.prediction_id, ids)
     wanted = {each.prediction.id: each for each in batch if each.prediction.id not in gone}
     if not wanted:
         return Merged(0, 0)

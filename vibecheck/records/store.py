@@ -3,26 +3,26 @@
 When a method that changes something returns, the change is on disk, together with its row in the outbox.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Self
 
 from sqlalchemy import Engine, func, select
 
 from vibecheck.counted import counted
-from vibecheck.records import merge
 from vibecheck.records.db import lookup
 from vibecheck.records.db.connect import open_database, prove_writable
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import model_versions, outbox, predictions
 from vibecheck.records.db.transactions import fetch, place, reading, writing
 from vibecheck.records.deletion.purge import Deletions
-from vibecheck.records.labels import audits, learned_from, pages
+from vibecheck.records.labels import audits, pages
 from vibecheck.records.labels.give import Labelling
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.queues import LabelQueues
 from vibecheck.records.labels.trainable import TrainableLabels
 from vibecheck.records.labels.training_sets import TrainingSets
+from vibecheck.records.merge import Merging
 from vibecheck.records.outbox.notes import Notes
 from vibecheck.records.outbox.queue import LEASE, TASKS, Outbox
 from vibecheck.records.outbox.sent import SentRecords
@@ -34,7 +34,7 @@ from vibecheck.records.synthetic import is_synthetic
 from vibecheck.records.values import Cursor, Feedback, ModelVersion, Play, Prediction
 
 
-class Store(Recording, Labelling, Deletions):
+class Store(Recording, Labelling, Merging, Deletions):
     """Predictions with their pictures, feedback, plays and model versions.
 
     The base classes change them; `statistics`, `trainable`, `queues`, `training_sets`, `readings`, `notes`
@@ -135,19 +135,6 @@ class Store(Recording, Labelling, Deletions):
         """Whether the records are a synthetic history, see `synthetic.py`."""
         with reading(self._engine) as connection:
             return is_synthetic(connection)
-
-    def forgotten_among(self, ids: Collection[str]) -> set[str]:
-        """The given predictions that were deleted here and in Comet."""
-        with reading(self._engine) as connection:
-            return merge.forgotten_among(connection, ids)
-
-    def merge(self, restored: Sequence[merge.RestoredPrediction]) -> merge.Merged:
-        """Adds new predictions that were read back from Comet; see `merge.py`."""
-        return merge.merge(self._engine, restored)
-
-    def marked_since(self, since: datetime) -> dict[str, int]:
-        """How many predictions each model learned from that were deleted at `since` or later."""
-        return learned_from.marked_since(self._engine, since)
 
     def check(self) -> str:
         """Checks that the database can be written; returns a sentence on its place and content."""

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Engine, Row, Select, delete, select
+from sqlalchemy import Connection, Engine, Row, Select, delete, func, select
 
 from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.connect import erase_traces
-from vibecheck.records.db.tables import outbox, predictions
+from vibecheck.records.db.tables import outbox, predictions, trained_on
 from vibecheck.records.db.transactions import Queries, fetch, reading, writing
 from vibecheck.records.deletion import redact_reports
 from vibecheck.records.labels import learned_from
@@ -107,6 +107,12 @@ class Deletions(Queries):
     def erase_remaining(self) -> bool:
         """Erases what deletions had to leave in the database's log; returns whether nothing is left there."""
         return not _traces_left(self._engine) or _erase(self._engine)
+
+    def marked_since(self, since: datetime) -> dict[str, int]:
+        """How many predictions each model learned from that were deleted at `since` or later."""
+        of = trained_on.c
+        query = select(of.version, func.count()).where(of.deleted_at >= since)
+        return dict(map(tuple, fetch(self._engine, query.group_by(of.version).order_by(of.version))))
 
     def _delete_all(self, which: Select, now: datetime, report_all: bool = True) -> int:
         """Deletes what the query finds, batch by batch; returns how many predictions this call deleted."""

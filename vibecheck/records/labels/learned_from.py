@@ -7,11 +7,11 @@ prediction, or when a model is registered that was trained on it before.
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, select, update
 
 from vibecheck.records.db.batches import batches
 from vibecheck.records.db.tables import forgotten, outbox, predictions, trained_on
-from vibecheck.records.db.transactions import database_now, fetch
+from vibecheck.records.db.transactions import database_now
 from vibecheck.records.outbox.messages import enqueue_model
 
 
@@ -51,14 +51,3 @@ def mark_these(connection: Connection, version: str, prediction_ids: Collection[
         theirs = trained_on.c.version == version, trained_on.c.prediction_id.in_(some)
         unmarked = trained_on.c.deleted_at.is_(None)
         connection.execute(update(trained_on).where(*theirs, unmarked).values(deleted_at=now))
-
-
-def marked_since(engine: Engine, since: datetime) -> dict[str, int]:
-    """How many predictions each model learned from that were deleted at `since` or later."""
-    query = (
-        select(trained_on.c.version, func.count())
-        .where(trained_on.c.deleted_at >= since)
-        .group_by(trained_on.c.version)
-        .order_by(trained_on.c.version)
-    )
-    return dict(map(tuple, fetch(engine, query)))

@@ -222,7 +222,7 @@ class StatisticsQueries(Queries):
         rows = fetch(self._engine, promoted) + fetch(self._engine, used)
         return next((moment for (moment,) in rows if moment is not None), None)
 
-    def calibrations(self, version: str | None) -> list[LearnedCalibration]:
+    def calibrations(self, version: str | None = None) -> list[LearnedCalibration]:
         """The calibrations learned from the audits of a model, or of all, newest first."""
         with reading(self._engine) as connection:
             return learned_calibration.history(connection, version)

@@ -42,7 +42,7 @@ def _dialog(prediction_id: str) -> None:
         readings = store.readings.of(prediction_id)
         picture = store.picture(prediction_id)
         learned = app.registry().learned_from(prediction_id)
-        calibrations = app.registry().calibrations.history(prediction.model_version)
+        calibrations = store.statistics.calibrations(prediction.model_version)
         address = experiment_link(store, app.settings(), prediction)
     except RecordsError as error:
         st.warning(str(error), icon="🔎")
