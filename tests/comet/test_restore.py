@@ -285,12 +285,33 @@ def test_visitor_who_deletes_their_data_during_a_restore_is_not_restored(setting
     for each in theirs:
         remember(comet, each, JPEG)
     remember(comet, other)
-    fetch(store)
     read_back(settings, store, say=lambda at: at.days_read == 1 and store.forget_visitor("v", NOON))
     assert [prediction for prediction, _ in store.history()] == [other]
     deleted = {row.prediction_id for row in queued(store) if row.kind == "deletion"}
     assert deleted == {each.id for each in theirs}
     assert not any(store.pictures.exists(each.id) for each in theirs)
+    assert store.notes.subjects("forgotten visitor") == []  # nor is anything about them left
+
+
+def test_restore_by_a_command_that_is_killed_is_continued_by_the_app(settings, store, comet, monkeypatch):
+    monkeypatch.setattr(claims, "CHECK_EVERY", 0.02)
+    remember(comet, a_prediction(made_at=NOON, visitor="v"))
+    store.outbox(timedelta(0)).begin(RESTORE)
+    store.forget_visitor("v", NOON)
+    stop, thread = fetching(settings, store)
+    try:
+        wait_for(lambda: store.notes.read(RESTORED) and not store.notes.subjects("forgotten visitor"))
+        assert store.count() == 0 and not store.outbox().contains(RESTORE)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_visitors_stay_noted_until_the_last_of_several_restores_ends(settings, store, comet):
+    fetch(store)
+    store.forget_visitor("v", NOON)
+    read_back(settings, store)
+    assert store.notes.subjects("forgotten visitor")
 
 
 def test_nothing_about_a_deleted_visitor_is_noted_after_the_restore(settings, store, comet, monkeypatch):
@@ -383,7 +404,7 @@ def test_bug_while_restoring_is_shown_and_the_thread_goes_on(settings, store, co
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
     fetch(store)
     with monkeypatch.context() as patch:
-        patch.setattr(restores, "restore", lambda *_, **__: 1 / 0)
+        patch.setattr(restores, "_restore", lambda *_, **__: 1 / 0)
         stop, thread = fetching(settings, store)
         wait_for(lambda: comet_state(store).restoring)
         assert comet_state(store).restoring.sentence.startswith("A bug in VibeCheck (ZeroDivisionError)")

@@ -71,7 +71,7 @@ def _attempt(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed)
 
     try:
         with held(outbox, claimed):
-            for at in restore(settings, store):
+            for at in _restore(settings, store, None):
                 store.notes.write(RESTORING, asdict(at))
     except CometRejected as error:
         failed(str(error))
@@ -102,9 +102,21 @@ class _Picture:
 def restore(settings: Settings, store: Store, days_back: int | None = None) -> Iterator[Restoring]:
     """Merges Comet's models, and its predictions of the last days, into the records; yields its progress.
 
-    The days are `Settings.retention_days` unless `days_back` says how many. Raises CometError and
-    RecordsError; what was merged before that stays.
+    The days are `Settings.retention_days` unless `days_back` says how many. A task in the outbox tells other
+    processes of it; if this one is killed, the app continues. Raises CometError and RecordsError; what was
+    merged before that stays.
     """
+    outbox = store.outbox()
+    claimed = outbox.begin(RESTORE)
+    try:
+        with held(outbox, claimed):
+            yield from _restore(settings, store, days_back)
+    finally:
+        outbox.finish(claimed)
+        store.end_of_restore()
+
+
+def _restore(settings: Settings, store: Store, days_back: int | None) -> Iterator[Restoring]:
     since = datetime.now(UTC) - timedelta(days=days_back or settings.retention_days)
     comet = Comet.open(settings)
     with closing(Registry.open(settings)) as registry:

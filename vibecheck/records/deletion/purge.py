@@ -87,7 +87,7 @@ class Deletions(Queries):
 
         During a restore it is noted first, since the restore may bring more of them: see `forget_restored`.
         """
-        if queue.Outbox(self._engine).contains(queue.RESTORE, queue.RESTORE):
+        if queue.Outbox(self._engine).contains(queue.RESTORE):
             Notes(self._engine).write(FORGOTTEN + visitor, {})
         with _traces_removed(self._engine):
             return self._delete_all(_of(visitor), now)
@@ -100,7 +100,9 @@ class Deletions(Queries):
                     self._delete_all(_of(subject.removeprefix(FORGOTTEN)), now)
 
     def end_of_restore(self) -> None:
-        """Removes the notes about such visitors: nothing more comes of them."""
+        """Removes the notes about such visitors if no other restore is left: nothing more comes of them."""
+        if queue.Outbox(self._engine).contains(queue.RESTORE):
+            return
         for subject in Notes(self._engine).subjects(FORGOTTEN):
             Notes(self._engine).remove(subject)
 

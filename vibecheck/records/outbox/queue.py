@@ -164,6 +164,15 @@ class Outbox:
         with writing(self._engine) as connection:
             schedule(connection, kind, subject, payload, self._clock(connection))
 
+    def begin(self, kind: str) -> Claimed:
+        """Adds a task of its own that this sender has claimed."""
+        row = {"kind": kind, "prediction_id": uuid4().hex, "payload": {}, "attempts": 1}
+        with writing(self._engine) as connection:
+            now = self._clock(connection)
+            claim = {"claimed_by": self._sender, "claimed_until": now + self.lease}
+            made = connection.execute(insert(outbox).values(row | claim | {"created_at": now}))
+            return Claimed(id=made.inserted_primary_key[0], **row)
+
     def add_again(self, rows: Sequence[dict[str, Any]]) -> int:
         """Adds rows that were sent before, except those that are still in the outbox; returns how many.
 
@@ -197,10 +206,14 @@ class Outbox:
                 connection.execute(held).scalar_one(),
             )
 
-    def contains(self, kind: str, prediction_id: str) -> bool:
-        """Whether a row of this kind about this prediction is in the outbox."""
+    def contains(self, kind: str, prediction_id: str = "") -> bool:
+        """Whether a row of this kind is in the outbox: about this prediction, or any."""
         with reading(self._engine) as connection:
-            return bool(predictions_with(connection, kind, [prediction_id]))
+            about = [outbox.c.prediction_id == prediction_id] if prediction_id else []
+            return (
+                connection.execute(select(outbox.c.id).where(outbox.c.kind == kind, *about)).first()
+                is not None
+            )
 
     def _give_back(self, connection: Connection, claimed: Iterable[Claimed], **values: Any) -> None:
         values |= {"claimed_by": None, "claimed_until": None}
