@@ -146,6 +146,28 @@ def test_alert_is_repeated_only_after_a_week_without_its_condition(store, going_
         assert len(hook.told) == 2
 
 
+def test_alert_whose_cause_returns_within_a_week_and_stays_is_repeated_after_it(
+    store, going_on, tmp_path, clock
+):
+    day = timedelta(days=1).total_seconds()
+    hook = Hook(200)
+    with serving(hook) as server:
+        settings = settings_for(server.url, tmp_path)
+        look(store, settings, NOW)
+        going_on.clear()
+        clock(day)
+        look(store, settings, NOW)
+        going_on.append(ALERT)
+        for _ in range(7):
+            clock(day)
+            look(store, settings, NOW)
+        assert len(hook.told) == 2
+        for _ in range(30):
+            clock(day)
+            look(store, settings, NOW)
+        assert len(hook.told) == 2  # since it has not ended again
+
+
 def test_event_is_never_sent_again(store, going_on, tmp_path, clock):
     going_on[:] = [Alert("comparison", "comparison b a", "b is proved better than a.", lasting=False)]
     decided = list(going_on)

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 ALERT = "alert "
 # s: the pause after a failed attempt, doubled each time. Longer than an attempt takes.
 FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
-# A cause that ended is reported again when it returns, but no sooner than this.
+# A cause that ended and returned is reported again, but no sooner than this after it ended.
 REPEAT_AFTER = timedelta(days=7)
 
 
@@ -58,7 +58,8 @@ def look(store: Store, settings: Settings, now: datetime) -> None:
     for alert in alerts:
         if _claim(store.notes, alert):
             _send(store.notes, settings.alert_url.get_secret_value(), alert, settings.deployment)
-    _forget_ended(store.notes, {ALERT + alert.key for alert in alerts})
+    for subject in set(store.notes.subjects(ALERT)) - {ALERT + alert.key for alert in alerts}:
+        store.notes.change(subject, _ended)
 
 
 def _claim(notes: Notes, alert: Alert) -> bool:
@@ -66,7 +67,8 @@ def _claim(notes: Notes, alert: Alert) -> bool:
 
     def claim(note: Note | None) -> dict[str, Any] | None:
         before = note.content if note else {"sent": False, "attempts": 0, "pause": 0.0}
-        if before["sent"] or (note and 0 <= note.age < before["pause"]):
+        again = note is not None and "ended" in before and note.age > REPEAT_AFTER.total_seconds()
+        if (before["sent"] and not again) or (note and 0 <= note.age < before["pause"]):
             return None
         pause = min(FIRST_PAUSE * 2 ** before["attempts"], LONGEST_PAUSE)
         attempts = before["attempts"] + 1
@@ -90,11 +92,8 @@ def _amend(notes: Notes, alert: Alert, **values: Any) -> None:
     notes.change(ALERT + alert.key, lambda note: note.content | values if note else None)
 
 
-def _forget_ended(notes: Notes, current: set[str]) -> None:
-    """Forgets alerts whose cause has ended, so that they are sent again when it returns."""
-    for subject in set(notes.subjects(ALERT)) - current:
-        note = notes.read(subject)
-        if note is None or not note.content["lasting"]:
-            continue
-        if not note.content["sent"] or note.age > REPEAT_AFTER.total_seconds():
-            notes.remove(subject)
+def _ended(note: Note | None) -> dict[str, Any] | None:
+    """The note on an alert whose cause has ended, which is noted once."""
+    if note is None or not note.content["lasting"] or "ended" in note.content:
+        return None
+    return note.content | {"ended": True}
