@@ -7,6 +7,7 @@ import pytest
 from tests.records.examples import a_prediction
 from tests.records.rows import add_labelled
 from vibecheck.emotions import NAMES
+from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import Proof
 from vibecheck.models import trials
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
@@ -191,6 +192,27 @@ def test_rolled_back_challenger_is_not_promoted_automatically_again(registry, st
     registry.challenge(NEW)
     audits(store, 40, NOW + 3 * DAY, old=False, new=True)
     assert settle(registry, store, promote=True, now=NOW + 4 * DAY) is None
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+def test_refuted_proof_allows_no_promotion_until_later_vibe_checks_prove_it_again(registry, store, automatic):
+    audits(store, 10, old=False, new=True)
+    settle(registry, store, now=NOW + DAY / 2)
+    registry.promote(NEW, "proved", NOW + DAY / 2)
+    audits(store, 12, NOW + DAY, old=True, new=False)
+    settle(registry, store, automatic, NOW + 2 * DAY)
+    assert registry.get(NEW).proof.champion == registry.get(NEW).proof.n == 12
+    if not automatic:
+        registry.rollback(NOW + 2 * DAY)
+    with pytest.raises(ModelError, match=f"not proved better than {OLD}. {OLD} is better than {NEW}"):
+        registry.promote(NEW, "proved once", NOW + 2 * DAY)
+    registry.challenge(NEW)
+    settle(registry, store, now=NOW + 2 * DAY)
+    trial = running(registry, store)[NEW]
+    assert not trial.verdict.proved and trial.seen.evidence <= 1 and trial.attempt == 2
+    audits(store, 40, NOW + 3 * DAY, old=False, new=True)
+    settle(registry, store, now=NOW + 4 * DAY)
+    assert registry.promote(NEW, "proved again", NOW + 4 * DAY).kind == "promotion"
 
 
 def test_concurrent_rollbacks_of_two_copies_happen_once(registry, store, monkeypatch):

@@ -124,9 +124,11 @@ def settle(
     """
     try:
         watched = guard(registry, statistics)
-        if promote and watched is not None and (advice := rollback_advice(watched)):
-            log.warning("Rolled back: %s", advice)
-            return registry.rollback(now, f"{advice} {BY_ITSELF}", champion=watched.against)
+        if watched is not None and (advice := rollback_advice(watched)):
+            _withdraw_proof(registry, watched, advice, now)
+            if promote:
+                log.warning("Rolled back: %s", advice)
+                return registry.rollback(now, f"{advice} {BY_ITSELF}", champion=watched.against)
         before = {each.version for each in registry.promotions() if each.kind != "first"}
         for trial in running(registry, statistics):
             keep(registry, trial, now)
@@ -136,6 +138,18 @@ def settle(
     except ModelError as error:  # another process decided first
         log.info("Nothing was decided: %s", error)
     return None
+
+
+def _withdraw_proof(registry: Registry, guard: Trial, advice: str, now: datetime) -> None:
+    """Withdraws the proof that the guard refutes; only vibe checks made since can prove the version again."""
+    proof = registry.get(guard.against).proof
+    if proof is None or not proof.proved or proof.against != guard.version:
+        return
+    again = evidence.settle((), (), until=now)
+    registry.note(guard.against, settled_name(guard.version), again.plain())
+    new = replace(proof, proved=False, reason=advice, needed=None, evidence=None, judged_at=now)
+    seen = {"n": guard.seen.n, "champion": guard.seen.challenger, "challenger": guard.seen.champion}
+    registry.prove(guard.against, replace(new, **seen, attempt=proof.attempt + 1))
 
 
 def keep(registry: Registry, trial: Trial, now: datetime) -> None:
