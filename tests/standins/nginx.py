@@ -19,7 +19,6 @@ AROUND = """
 events {{ worker_connections 1024; }}
 http {{
     log_format copies '$cookie_vibecheck_copy $upstream_addr $status $request_uri';
-    access_log {folder}/access.log copies;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     include {folder}/vibecheck.conf;
@@ -35,7 +34,7 @@ class Nginx:
 
     def copies_of(self, cookie: str) -> set[str]:
         """The copies, as host:port, that answered browsers with this cookie."""
-        lines = (line.split(" ", 1) for line in (self._folder / "access.log").read_text().splitlines())
+        lines = (line.split(" ", 1) for line in (self._folder / "copies.log").read_text().splitlines())
         asked = [re.match(r"(?:.*, )?(\S+) \d", rest) for name, rest in lines if name == cookie]
         return {found[1] for found in asked if found}
 
@@ -51,7 +50,11 @@ def nginx_before(ports: Sequence[int], folder: Path) -> Iterator[Nginx]:
     for written, meant in zip((8501, 8502), ports, strict=True):
         assert f"server 127.0.0.1:{written} " in text
         text = text.replace(f"server 127.0.0.1:{written} ", f"server 127.0.0.1:{meant} ")
-    assert "listen 80;" in text
+    log = "access_log /var/log/nginx/access.log vibecheck;"
+    assert "listen 80;" in text and log in text
+    text = text.replace(
+        log, f"access_log {folder}/access.log vibecheck; access_log {folder}/copies.log copies;"
+    )
     (folder / "vibecheck.conf").write_text(text.replace("listen 80;", f"listen 127.0.0.1:{port};"))
     (folder / "nginx.conf").write_text(
         AROUND.format(folder=folder, user="user root; " if os.geteuid() == 0 else "")

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from socketserver import StreamRequestHandler, ThreadingTCPServer
+from urllib.request import urlopen
 
 import pytest
 
 from tests.standins.nginx import nginx_before
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.quick
 AT_MOST = 300  # as in deploy/nginx.conf
@@ -20,7 +22,7 @@ class FrontPageOnly(StreamRequestHandler):
     """Answers "/", and holds every other request until its sender leaves."""
 
     def handle(self) -> None:
-        if self.rfile.readline().startswith(b"GET / "):
+        if self.rfile.readline().startswith((b"GET / ", b"GET /?")):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         else:
             self.rfile.read()
@@ -81,3 +83,11 @@ def test_an_upload_is_passed_on_without_touching_the_disk(tmp_path):
             visitor.sendall(bytes(HALF))
             assert Uploads.arrived.wait(20), "it waits for the whole upload, in a file"
     assert not [path for path in (tmp_path / "body").rglob("*") if path.is_file()]
+
+
+def test_the_log_has_no_secret_of_an_access_link(tmp_path):
+    with app() as port, nginx_before([port, port], tmp_path) as nginx:
+        with urlopen(f"{nginx.url}/?access=a-secret") as answer:
+            assert answer.status == 200
+        wait_for(lambda: '"GET /" 200' in (tmp_path / "access.log").read_text())
+        assert "a-secret" not in (tmp_path / "access.log").read_text()
