@@ -39,8 +39,8 @@ run: $(APP)
 # real data.
 demo: $(APP)
 	@[ -n "$$(find "$(DEMO)/DEMO" -mtime -7 2>/dev/null)" ] || $(PY) -m vibecheck demo --out "$(DEMO)" --replace
-	VIBECHECK_DATA="$(DEMO)" VIBECHECK_DATABASE_URL="sqlite:///$(abspath $(DEMO))/vibecheck.db" \
-	  VIBECHECK_IMAGES_URL="$(abspath $(DEMO))/images" \
+	VIBECHECK_DATA="$(DEMO)" VIBECHECK_DATABASE_URL="sqlite:///$(DEMO)/vibecheck.db" \
+	  VIBECHECK_IMAGES_URL="$(DEMO)/images" \
 	  $(PY) -m streamlit run Home.py --server.address $(ADDRESS) --server.port $(PORT)
 
 test: $(VENV)/.tools

@@ -1,6 +1,7 @@
 """python -m vibecheck import and demo."""
 
 import json
+import shlex
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -102,6 +103,16 @@ def test_demo_is_created_in_its_own_folder_and_refuses_imports(labelled):
     assert again.returncode == 1 and "--replace" in again.stderr
     mixed = vibecheck("import", "labels.csv", cwd=labelled, VIBECHECK_DATA="made-up")
     assert mixed.returncode == 1 and "synthetic" in mixed.stderr and "Traceback" not in mixed.stderr
+
+
+def test_the_demo_says_how_it_is_opened_beside_a_database_and_a_storage_of_its_own(labelled):
+    real = {"VIBECHECK_DATABASE_URL": f"sqlite:///{labelled}/real.db", "VIBECHECK_IMAGES_URL": "real"}
+    run = vibecheck("demo", "--out", "made up", "--predictions", "5", "--pictures", "0", cwd=labelled, **real)
+    assert run.returncode == 0, run.stderr
+    (line,) = (line for line in run.stdout.splitlines() if line.startswith("To see it: "))
+    told = dict(word.split("=", 1) for word in shlex.split(line)[3:6])
+    seen = vibecheck("doctor", cwd=labelled, **real | told)
+    assert "5 predictions" in seen.stdout and "real" not in seen.stdout
 
 
 def test_invalid_until_date_is_reported(tmp_path):

@@ -9,6 +9,7 @@ import typer
 
 from vibecheck.cli.progress_bar import counting
 from vibecheck.errors import SettingsError
+from vibecheck.settings import Settings
 
 
 def demo(
@@ -37,7 +38,13 @@ def demo(
         f"{out}: {made.predictions} predictions, {made.feedback} labels, {made.plays} playlists, "
         f"{made.pictures} pictures, all made up."
     )
-    typer.echo(f"To see it: VIBECHECK_DATA={shlex.quote(str(out))} streamlit run Home.py")
+    now, demo = Settings.load(), Settings(data=out, database_url=None, images=None)
+    said = f"VIBECHECK_DATA={shlex.quote(str(out))}"
+    if now.database_url:  # a setting that would win
+        said += f" VIBECHECK_DATABASE_URL={shlex.quote(demo.records_url)}"
+    if now.images:
+        said += f" VIBECHECK_IMAGES_URL={shlex.quote(demo.images_url)}"
+    typer.echo(f"To see it: {said} streamlit run Home.py")
 
 
 def _moment(text: str | None) -> datetime:

@@ -152,7 +152,8 @@ class Pictures:
             yield
         except Exception as error:  # drivers of object storage raise exceptions of their own
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            advice = "the space and the permissions there, or set VIBECHECK_DATA to another folder"
+            elsewhere = "set VIBECHECK_DATA (or VIBECHECK_IMAGES_URL, if that is set) to another folder"
+            advice = f"the space and the permissions there, or {elsewhere}"
             if not self._local:
                 advice = "VIBECHECK_IMAGES_URL, the access keys, and whether that storage can be reached"
             raise PictureStorageError(

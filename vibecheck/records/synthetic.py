@@ -8,6 +8,7 @@ from sqlalchemy import Connection, exists, select
 
 from vibecheck.errors import RecordsError
 from vibecheck.records.db.tables import model_versions
+from vibecheck.records.db.transactions import ELSEWHERE
 
 ORIGIN = "Made up by python -m vibecheck demo"
 
@@ -22,5 +23,5 @@ def refuse_real(connection: Connection) -> None:
     if is_synthetic(connection):
         raise RecordsError(
             "Not recorded: these records are a synthetic history, which takes no real ones. "
-            "To record, set VIBECHECK_DATA to another folder."
+            f"To record, {ELSEWHERE}."
         )

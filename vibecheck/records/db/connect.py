@@ -19,6 +19,7 @@ from vibecheck.records.db.circuit_breaker import CircuitBreaker
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import (
     BUSY_SECONDS,
+    ELSEWHERE,
     SENDS,
     WRITING,
     place,
@@ -105,7 +106,7 @@ def migrate(connection: Connection) -> None:
     if current is not None and current.partition("_")[0] not in _revisions():
         raise RecordsError(
             f"The tables in the {place(connection.engine.url)} were made by a newer VibeCheck: "
-            "update this one, or set VIBECHECK_DATA (for Postgres: VIBECHECK_DATABASE_URL) to another place."
+            f"update this one, or {ELSEWHERE}."
         )
     from alembic import command
     from alembic.config import Config
@@ -188,8 +189,7 @@ def _sqlite(url: URL) -> Engine:
         _make_private(file)
     except OSError as error:
         raise RecordsError(
-            f"The folder {folder} for the records cannot be created ({error.strerror}): "
-            "set VIBECHECK_DATA to a folder that may be written."
+            f"The folder {folder} for the records cannot be created ({error.strerror}): {ELSEWHERE}."
         ) from error
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)

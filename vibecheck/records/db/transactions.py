@@ -28,18 +28,18 @@ WRITING = "vibecheck_writing"
 # The execution option of an engine: whether this process sends the outbox.
 SENDS = "vibecheck_sends"
 
+ELSEWHERE = "set VIBECHECK_DATA (or VIBECHECK_DATABASE_URL, if that is set) to another place"
+
 # What to do, by the start of the name of SQLite's error; the first that fits.
 SQLITE_ADVICE = {
     "SQLITE_FULL": "has no room left: free some space on its disk",
     "SQLITE_BUSY": f"was held by another program for more than {BUSY_SECONDS:g} seconds: "
     "close what holds it, or try again",
-    "SQLITE_READONLY": "is read-only: allow writing to the file and its folder, "
-    "or set VIBECHECK_DATA to another folder",
-    "SQLITE_CANTOPEN": "cannot be opened: allow reading and writing in its folder, "
-    "or set VIBECHECK_DATA to another folder",
-    "SQLITE_NOTADB": "is not a SQLite database: move that file away, or set VIBECHECK_DATA to another folder",
-    "SQLITE_CORRUPT": "is damaged: put a backup in its place, or set VIBECHECK_DATA to another folder",
-    "SQLITE_IOERR": "cannot be read or written: check its disk, or set VIBECHECK_DATA to another folder",
+    "SQLITE_READONLY": f"is read-only: allow writing to the file and its folder, or {ELSEWHERE}",
+    "SQLITE_CANTOPEN": f"cannot be opened: allow reading and writing in its folder, or {ELSEWHERE}",
+    "SQLITE_NOTADB": f"is not a SQLite database: move that file away, or {ELSEWHERE}",
+    "SQLITE_CORRUPT": f"is damaged: put a backup in its place, or {ELSEWHERE}",
+    "SQLITE_IOERR": f"cannot be read or written: check its disk, or {ELSEWHERE}",
 }
 
 # What to do, by the start of Postgres's SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html).
