@@ -165,21 +165,34 @@ def test_stray_removal_ignores_cached_listings():
     for _ in range(2):
         images.put(ID, JPEG)
         images.put("ab" + uuid4().hex[2:], JPEG)
-        assert images.remove_strays(later, {ID}.intersection) == 1
+        assert images.remove_strays(later, {ID}.intersection, later) == 1
 
 
 def test_strays_are_removed_and_the_rest_stays(images):
     images.put(ID, JPEG)
     images.put(OTHER, JPEG)
     later = datetime.now(UTC) + timedelta(minutes=1)
-    assert images.remove_strays(later, {ID}.intersection) == 1
+    assert images.remove_strays(later, {ID}.intersection, later) == 1
     assert (images.exists(ID), images.exists(OTHER)) == (True, False)
+
+
+def test_pictures_of_another_database_stay_until_they_have_expired(images, caplog):
+    """The app was started with a wrong database, or a new one that will be replaced by a backup."""
+    for number in range(30):
+        images.put(f"{number:032x}", JPEG)
+    earlier, later = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (-1, 1))
+    few = {f"{number:032x}" for number in range(5)}
+    assert images.remove_strays(later, few.intersection, earlier) == 0
+    assert "25 pictures" in caplog.text and "VIBECHECK_DATABASE_URL" in caplog.text
+    many = {f"{number:032x}" for number in range(20)}
+    assert images.remove_strays(later, many.intersection, earlier) == 10
+    assert images.remove_strays(later, set().intersection, later) == 20
 
 
 def test_a_picture_whose_row_is_still_being_written_is_no_stray(images):
     images.put(ID, JPEG)
     earlier = datetime.now(UTC) - timedelta(minutes=1)
-    assert images.remove_strays(earlier, nobody_is_known) == 0
+    assert images.remove_strays(earlier, nobody_is_known, earlier) == 0
     assert images.exists(ID)
 
 
@@ -190,7 +203,7 @@ def test_partial_files_are_removed_as_strays_and_foreign_files_stay(folder):
     (folder / "ab" / "holiday.jpg").write_bytes(b"not ours")
     (folder / "notes.txt").write_text("not ours")
     later = datetime.now(UTC) + timedelta(minutes=1)
-    assert images.remove_strays(later, {ID}.intersection) == 1
+    assert images.remove_strays(later, {ID}.intersection, later) == 1
     assert files(folder) == ["ab/holiday.jpg", f"ab/input_{ID}.jpg", "notes.txt"]
 
 
@@ -198,4 +211,5 @@ def test_picture_stored_without_waiting_for_the_disk_can_be_read(tmp_path):
     images = Pictures(str(tmp_path))
     images.put("0f" * 16, b"a face", wait=False)
     assert images.get("0f" * 16) == b"a face"
-    assert images.remove_strays(datetime.now(UTC) + timedelta(hours=1), lambda ids: set(ids)) == 0
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert images.remove_strays(later, set, later) == 0

@@ -4,6 +4,7 @@ A picture is `<first two characters of the id>/input_<id>.jpg`: ids are random, 
 256 folders of four thousand each, which list quickly.
 """
 
+import logging
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -26,6 +27,10 @@ S3_PATIENCE = {"connect_timeout": 3, "read_timeout": 5, "retries": {"max_attempt
 S3_TRIES = 2
 FREE_DISK_FLOOR = 500_000_000  # bytes
 NO_ROOM = "The disk is nearly full: no more pictures are kept until some space is free."
+# Pictures without a record that crashes may have left.
+FEW = 20
+
+log = logging.getLogger(__name__)
 
 
 class Pictures:
@@ -96,21 +101,33 @@ class Pictures:
         with self._translated("read"):
             return self._fs.exists(path)
 
-    def remove_strays(self, before: datetime, kept: Callable[[list[str]], set[str]]) -> int:
+    def remove_strays(
+        self, before: datetime, kept: Callable[[list[str]], set[str]], expired: datetime
+    ) -> int:
         """Deletes pictures written before `before` that no prediction keeps; returns how many.
 
-        A process that dies between writing a picture and its row leaves such a picture.
-        `kept` is given ids and returns those whose picture is kept. Other files are left alone.
+        A process that dies between writing a picture and its row leaves such a picture. If there are many,
+        and more than are kept, they may belong to another database, or to one that will be restored: then
+        only those written before `expired` are deleted. `kept` is given ids and returns those whose picture
+        is kept. Other files are left alone.
         """
-        removed = 0
+        strays: dict[str, datetime] = {}
+        ours = 0
         for shard in self._shards():
             owners = {path: owner for path in self._list(shard) if (owner := _owner(path)) is not None}
             known = kept([owner for owner in owners.values() if owner])
-            for path, owner in owners.items():
-                if owner not in known and self._modified(path, before) < before:
-                    self._remove(path)
-                    removed += 1
-        return removed
+            ours += len(known)
+            strays |= {path: self._modified(path, before) for path in owners if owners[path] not in known}
+        strays = {path: written for path, written in strays.items() if written < before}
+        if len(strays) > max(FEW, ours):
+            log.warning(
+                "%d pictures at %s have no record in this database, and %d have one: check "
+                "VIBECHECK_DATABASE_URL and VIBECHECK_IMAGES_URL.", len(strays), self._shown, ours,
+            )  # fmt: skip
+            strays = {path: written for path, written in strays.items() if written < expired}
+        for path in strays:
+            self._remove(path)
+        return len(strays)
 
     def check(self) -> str:
         """Writes, reads and deletes a small file; returns a sentence that says where."""

@@ -50,17 +50,17 @@ class Deletions(Queries):
         """Deletes all predictions made before `older_than`; returns their number.
 
         Each picture is deleted before its row: if the process dies in between, the next purge deletes the
-        row. Pictures that no row says are kept are deleted once they are an hour old. A Deletion is added to
-        the outbox only for what was sent: if the prediction itself is still in the outbox, it never was.
-        Works in small batches, and may run in several processes at once. Raises ValueError for a time without
-        a zone.
+        row. Pictures that no row says are kept are deleted once they are an hour old, or, if they are most,
+        once they are older than `older_than`: the database may be a wrong one. A Deletion is added to the
+        outbox only for what was sent: if the prediction itself is still in the outbox, it never was. Works in
+        small batches, and may run in several processes at once. Raises ValueError for a time without a zone.
         """
         check_time("older_than", older_than)
         oldest = _rows().where(predictions.c.made_at < older_than).order_by(predictions.c.made_at)
         with _traces_removed(self._engine):
             deleted = self._delete_all(oldest, datetime.now(UTC), report_all=False)
             before = max(older_than, datetime.now(UTC) - STRAY_AFTER)
-            self.pictures.remove_strays(before, self.with_pictures)
+            self.pictures.remove_strays(before, self.with_pictures, older_than)
         return deleted
 
     def with_pictures(self, ids: Collection[str]) -> set[str]:
