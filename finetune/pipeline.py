@@ -9,6 +9,7 @@ import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from finetune import registration
@@ -83,7 +84,7 @@ def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:
     if state is not None and not state.is_main_process:
         _train([None, None, None], device, tell, state)
         return
-    version = f"ft-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    version = _new_version(datetime.now(UTC))
     out = (request.out or settings.data / "fine-tuning" / version).absolute()
     with plan.locked(out):
         base, planned, collected = _start(settings, request, out, version, device, tell)
@@ -92,6 +93,11 @@ def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:
         trained = registration.keep(out, base, learned, request)
         judging = None if trained.from_records else collected.judging
         registration.finish(settings, out, request, tell, judging)
+
+
+def _new_version(now: datetime) -> str:
+    """A name for the model; another machine may start a run in the same second."""
+    return f"ft-{now:%Y%m%d-%H%M%S}-{token_hex(2)}"
 
 
 def _train(known: list[Any], device: str, tell: Tell, state: Any) -> "Learned | None":

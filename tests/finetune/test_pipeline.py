@@ -400,3 +400,9 @@ def test_two_processes_train_one_model(tmp_path, vit):
     assert [event["event"] for event in events].count("finished") == 1
     with closing(Registry.open(settings)) as registry:
         assert set(registry.aliases()) == {CHALLENGER, CHAMPION}
+
+
+def test_models_of_runs_that_start_in_the_same_second_have_different_names():
+    from finetune.pipeline import _new_version
+
+    assert len({_new_version(NOW) for _ in range(5)}) > 1

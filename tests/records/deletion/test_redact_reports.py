@@ -1,14 +1,17 @@
 """A deleted picture is removed from the reports that show it."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
+from tests.databases import open_store
 from tests.evaluation.test_report import REPORT
 from tests.records.examples import JPEG, a_prediction
 from vibecheck.errors import RecordsError
 from vibecheck.models.registry import Registry
 from vibecheck.records.deletion.redact_reports import without_pictures
+from vibecheck.settings import Settings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -55,6 +58,23 @@ def test_only_reports_are_touched(store, engine, shown, tmp_path):
     Registry(engine).prove("tuned", REPORT.proof(str(other)))
     store.forget([one.id], NOW)
     assert other.read_text() == picture("0" * 32)
+
+
+@pytest.mark.parametrize("place", ["jobs/1/out", "fine-tuning/tuned"])
+def test_deletion_reaches_a_report_in_a_data_folder_that_was_moved(tmp_path, place):
+    before, now = (Settings(data=tmp_path / name, database_url=None, images=None) for name in ("old", "new"))
+    one = a_prediction(picture_kept=True)
+    with closing(open_store(before)) as store, closing(Registry.open(before)) as registry:
+        store.add(one, JPEG)
+        path = before.data / place / "report.html"
+        path.parent.mkdir(parents=True)
+        path.write_text(picture(one.id))
+        registry.register("tuned", "a test", "here", {}, NOW)
+        registry.prove("tuned", REPORT.proof(str(path)))
+    before.data.rename(now.data)
+    with closing(open_store(now)) as store:
+        store.forget([one.id], NOW)
+    assert one.id not in (now.data / place / "report.html").read_text()
 
 
 def test_missing_report_file_does_not_stop_a_deletion(store, engine, shown):
