@@ -242,7 +242,7 @@ def _judge(store: Store, settings: Settings, crowd: Crowd, kills: int, served: i
     if kept != _summaries(engine):
         half.append("the summaries do not count what is there")
     later = datetime.now(UTC) + timedelta(minutes=1)
-    strays = store.pictures.remove_strays(later, lambda ids: by_id.keys() & set(ids))
+    strays = store.pictures.remove_strays(later, lambda ids: by_id.keys() & set(ids), later)
     left = {path.name for path in (settings.data / "images").rglob("*") if path.is_file()}
     half += [f"{name} was left behind" for name in left - {each.picture_name for each in stored}]
     return Crashes(

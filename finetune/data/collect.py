@@ -94,7 +94,8 @@ def collect(
     left_out: Counter[str] = Counter()
     with open_store(settings) as store:
         if source == "comet":
-            restore(settings, store)
+            for _ in restore(settings, store):
+                pass
         if source in RECORDED:
             found = sources.from_store(store)
         else:

@@ -147,9 +147,19 @@ def _withdraw_proof(registry: Registry, guard: Trial, advice: str, now: datetime
         return
     again = evidence.settle((), (), until=now)
     registry.note(guard.against, settled_name(guard.version), again.plain())
-    new = replace(proof, proved=False, reason=advice, needed=None, evidence=None, judged_at=now)
-    seen = {"n": guard.seen.n, "champion": guard.seen.challenger, "challenger": guard.seen.champion}
-    registry.prove(guard.against, replace(new, **seen, attempt=proof.attempt + 1))
+    new = replace(
+        proof,
+        proved=False,
+        reason=advice,
+        needed=None,
+        n=guard.seen.n,
+        champion=guard.seen.challenger,
+        challenger=guard.seen.champion,
+        evidence=None,
+        judged_at=now,
+        attempt=proof.attempt + 1,
+    )
+    registry.prove(guard.against, new)
 
 
 def keep(registry: Registry, trial: Trial, now: datetime) -> None:

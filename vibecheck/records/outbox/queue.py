@@ -166,12 +166,13 @@ class Outbox:
 
     def begin(self, kind: str) -> Claimed:
         """Adds a task of its own that this sender has claimed."""
-        row = {"kind": kind, "prediction_id": uuid4().hex, "payload": {}, "attempts": 1}
+        subject = uuid4().hex
         with writing(self._engine) as connection:
             now = self._clock(connection)
+            row = {"kind": kind, "prediction_id": subject, "payload": {}, "created_at": now, "attempts": 1}
             claim = {"claimed_by": self._sender, "claimed_until": now + self.lease}
-            made = connection.execute(insert(outbox).values(row | claim | {"created_at": now}))
-            return Claimed(id=made.inserted_primary_key[0], **row)
+            added = insert(outbox).values(row | claim).returning(outbox.c.id)
+            return Claimed(connection.execute(added).scalar_one(), kind, subject, {}, 1)
 
     def add_again(self, rows: Sequence[dict[str, Any]]) -> int:
         """Adds rows that were sent before, except those that are still in the outbox; returns how many.
