@@ -41,24 +41,25 @@ class WithPixels(torch.nn.Module):
     def __init__(self, model: torch.nn.Module, pixels: PixelMap, manifest: Manifest, processor: Any) -> None:
         super().__init__()
         self.model, self.pixels, self.manifest, self.processor = model, pixels, manifest, processor
-        self.register_buffer("luma", torch.tensor(PILLOW_LUMA if pixels.channels == 1 else LUMA), False)
-        self.register_buffer("scale", torch.tensor(pixels.scale).view(-1, 1, 1), False)
-        self.register_buffer("shift", torch.tensor(pixels.shift).view(-1, 1, 1), False)
+        self.luma = PILLOW_LUMA if pixels.channels == 1 else LUMA
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         about = self.pixels
         if about.side != about.size:
             edge = (about.side - about.size) // 2
             pixels = pixels[:, edge : edge + about.size, edge : edge + about.size]
-        values = pixels.to(torch.float32)
+        # Channel by channel: ONNX Runtime takes ten times longer to multiply N x S x S x 3 by three numbers.
+        planes = pixels.to(torch.float32).unbind(3)
         if self.manifest.grey or about.channels == 1:
-            values = (values * self.luma).sum(dim=3, keepdim=True)
+            plane = sum(share * each for share, each in zip(self.luma, planes, strict=True))
             if about.channels == 1:  # whole numbers, as in the grey pictures that its processor takes
-                values = torch.floor(values + 0.5)
-        elif about.order != (0, 1, 2):
-            values = values[..., list(about.order)]
-        values = values.permute(0, 3, 1, 2)
-        values = values * self.scale + self.shift  # one grey channel becomes as many as the model has
+                plane = torch.floor(plane + 0.5)
+            planes = (plane,) * 3
+        mapped = [
+            planes[channel] * scale + shift
+            for channel, scale, shift in zip(about.order, about.scale, about.shift, strict=True)
+        ]
+        values = torch.stack(mapped, dim=1)
         return self.model(pixel_values=values).logits / self.manifest.temperature
 
     def reference(self, pixels: torch.Tensor) -> torch.Tensor:
