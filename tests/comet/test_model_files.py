@@ -33,6 +33,8 @@ from vibecheck.models.registry_records import VersionRecord
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.deletion.redact_reports import PICTURE
+from vibecheck.settings import Settings
+from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import ModelFolder
 
@@ -300,6 +302,10 @@ def new_disk(settings, tmp_path):
     store.close()
 
 
+def open_registry(store):
+    return Registry.open(Settings(data=Path(engine_of(store).url.database).parent, database_url=None))
+
+
 def sent(settings, store):
     Sender(settings, store, FAST).run(until_empty=True)
     send_all(settings, store)
@@ -340,6 +346,34 @@ def test_restored_decisions_replace_the_first_champion_of_a_new_disk(settings, s
     assert back.aliases() == {"champion": TUNED, "previous": "embedded-3"}
     assert [each.kind for each in back.promotions()] == ["promotion", "first"]
     assert len([name for name in comet.names() if name.startswith("promotion_")]) == 2
+
+
+def test_what_was_decided_about_the_embedded_model_is_restored(settings, store, comet, new_disk):
+    shipped, now = Manifest.read(EMBEDDED).version, datetime.now(UTC)
+    with closing(Registry.open(settings)) as before:
+        before.register("hub", "from the Hub", "owner/name", {}, NOW)
+        before.promote("hub", "a test", now + timedelta(1), override=True)
+        before.register("other", "from the Hub", "owner/other", {}, NOW)
+        before.promote("other", "a test", now + timedelta(2), override=True)
+        before.discard(shipped, now)
+    sent(settings, store)
+    with closing(open_registry(new_disk)) as back:
+        restore_models(Comet.open(settings), back)
+        assert back.aliases() == {"champion": "other", "previous": "hub"}
+        assert back.get(shipped).discarded_at == now
+
+
+def test_new_disk_of_a_newer_release_does_not_restore_the_embedded_model_of_the_old_one(
+    settings, store, comet, registry, new_disk
+):
+    shipped = Manifest.read(EMBEDDED).version
+    registry.register("embedded-0", "shipped before", "embedded", {}, NOW)
+    registry.begin("embedded-0", "the first", NOW)
+    sent(settings, store)
+    with closing(open_registry(new_disk)) as back:
+        restore_models(Comet.open(settings), back)
+        assert back.aliases() == {"champion": shipped} and back.champion_is_provisional()
+        assert [each.version for each in back.promotions()] == [shipped, "embedded-0"]
 
 
 def test_champion_that_replaces_the_initial_model_is_sent_too(settings, store, comet):

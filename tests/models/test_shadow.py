@@ -192,10 +192,3 @@ def test_promotion_is_watched_even_if_an_earlier_one_is_dated_in_the_future(regi
     registry.promote("hub/vit", "by a wrong clock", NOW + timedelta(days=365), override=True)
     done = registry.promote("tuned", "because", NOW, override=True)
     assert watched_promotion(registry) == done
-
-
-def test_embedded_model_removed_by_an_update_is_not_compared(registry):
-    registry.register("embedded-0", "shipped before", "embedded", {}, NOW)
-    registry.promote("embedded-0", "before the update", NOW, override=True)
-    registry.promote(SHIPPED, "an update", NOW, override=True)
-    assert watched_promotion(registry) is None and compared_versions(registry) == (SHIPPED,)

@@ -7,7 +7,6 @@ from vibecheck.models.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from vibecheck.records.values import Promotion
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
-from vibecheck.vision.model_source import EMBEDDED_NAME
 
 
 def compared_versions(registry: Registry) -> tuple[str, ...]:
@@ -20,17 +19,14 @@ def compared_versions(registry: Registry) -> tuple[str, ...]:
 def watched_promotion(registry: Registry) -> Promotion | None:
     """The promotion of the champion, if the champion before it still runs as a shadow model.
 
-    None after a rollback, and if an update of VibeCheck removed the previous model. Raises RecordsError.
+    None after a rollback. Raises RecordsError.
     """
     aliases = registry.aliases()
     before = aliases.get(PREVIOUS)
     # Not always the newest by time: the clock may have been set back.
     pair = aliases[CHAMPION], before
     last = next((each for each in registry.promotions() if (each.version, each.replaced) == pair), None)
-    if last is None or last.kind not in ("promotion", "override") or before is None:
-        return None
-    gone = registry.get(before).source == EMBEDDED_NAME and before != Manifest.read(EMBEDDED).version
-    return None if gone else last
+    return last if before and last and last.kind in ("promotion", "override") else None
 
 
 def candidates(registry: Registry, champion: str) -> list[str]:

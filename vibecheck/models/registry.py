@@ -63,19 +63,15 @@ class Registry(Queries):
             known = registry_rows.find(connection, shipped.version) is not None
             if known and CHAMPION in registry_rows.aliases_of(connection):
                 return
-        now, why = datetime.now(UTC), "It ships with VibeCheck."
+        now, version = datetime.now(UTC), shipped.version
         with registry_rows.changing(self._engine) as connection:
-            new = registry_rows.find(connection, shipped.version) is None
-            if new:
-                registry_rows.add(connection, shipped.version, shipped.origin, EMBEDDED_NAME, {}, now)
-                messages.enqueue_model(connection, shipped.version)
-            before = registry_rows.aliases_of(connection).get(CHAMPION)
-            kind = "first" if registry_rows.champion_is_provisional(connection) else "override"
-            if before is not None:
-                if not new or registry_rows.get(connection, before).source != EMBEDDED_NAME:
-                    return
-                why = f"It came with an update of VibeCheck, in place of {before}."
-            registry_rows.promoted(connection, Promotion(shipped.version, before, kind, why, now))
+            if registry_rows.find(connection, version) is None:
+                registry_rows.add(connection, version, shipped.origin, EMBEDDED_NAME, {}, now)
+                messages.enqueue_model(connection, version)
+                registry_rows.replace_removed(connection, version, now)
+            if CHAMPION not in registry_rows.aliases_of(connection):
+                first = Promotion(version, None, "first", "It ships with VibeCheck.", now)
+                registry_rows.promoted(connection, first)
 
     def register(
         self,
@@ -116,7 +112,7 @@ class Registry(Queries):
     def merge(self, found: Sequence[VersionRecord], told: Collection[Promotion]) -> int:
         """Adds missing versions and promotions; returns how many versions were new."""
         with registry_rows.changing(self._engine) as connection:
-            return registry_records.merge(connection, found, told)
+            return registry_records.merge(connection, found, told, Manifest.read(EMBEDDED).version)
 
     def enqueue_all(self) -> None:
         """Schedules an update of the records of all versions in Comet."""

@@ -66,10 +66,13 @@ def read(connection: Connection, version: str) -> VersionRecord | None:
     )
 
 
-def merge(connection: Connection, found: Sequence[VersionRecord], told: Collection[Promotion]) -> int:
+def merge(
+    connection: Connection, found: Sequence[VersionRecord], told: Collection[Promotion], shipped: str
+) -> int:
     """Adds versions, calibrations and promotions that are not here yet; returns how many versions were new.
 
-    If no decision was made here yet, the aliases become those after the last promotion.
+    If no decision was made here yet, the aliases become those after the last promotion, and the embedded
+    model `shipped`, which a new disk has from the start, gets its metrics back.
     """
     here = set(connection.execute(select(registered_models.c.version)).scalars())
     new = [record for record in found if record.version not in here]
@@ -96,6 +99,11 @@ def merge(connection: Connection, found: Sequence[VersionRecord], told: Collecti
         aliases = registry_rows.aliases_of(connection)
         if waiting and CHALLENGER not in aliases and aliases.get(CHAMPION) != waiting[-1]:
             registry_rows.set_alias(connection, CHALLENGER, waiting[-1])
+        for record in found:
+            if record.version == shipped and shipped in here:
+                known = registry_rows.get(connection, shipped).metrics
+                registry_rows.set_metrics(connection, shipped, {**record.metrics, **known})
+        registry_rows.replace_removed(connection, shipped, database_now(connection))
     return len(new)
 
 

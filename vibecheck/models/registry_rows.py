@@ -106,6 +106,23 @@ def promoted(connection: Connection, promotion: Promotion) -> Promotion:
     return promotion
 
 
+def replace_removed(connection: Connection, shipped: str, now: datetime) -> None:
+    """Puts the embedded model `shipped` in the place of earlier ones, which an update has removed."""
+    removed = {each.version for each in versions_of(connection) if each.source == EMBEDDED_NAME} - {shipped}
+    aliases = aliases_of(connection)
+    champion, previous = aliases.get(CHAMPION), aliases.get(PREVIOUS)
+    if champion in removed:
+        kind = "first" if champion_is_provisional(connection) else "override"
+        why = f"It came with an update of VibeCheck, in place of {champion}."
+        promoted(connection, Promotion(shipped, champion, kind, why, now))
+        champion = shipped
+    if previous in removed:
+        previous = shipped
+    clear_alias(connection, PREVIOUS)
+    if previous not in (None, champion):
+        set_alias(connection, PREVIOUS, previous)
+
+
 def promotions_of(connection: Connection) -> list[Promotion]:
     """All promotions and rollbacks, newest first."""
     columns = [column for column in promotions.c if column.name != "id"]
