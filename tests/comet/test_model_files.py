@@ -125,8 +125,7 @@ def test_report_is_uploaded_without_faces(settings, store, comet, tuned):
 
 def test_confusion_matrix_is_uploaded_if_there_is_one(settings, store, comet, tuned, folder):
     eye = [[int(row == column) for column in range(7)] for row in range(7)]
-    files = model_files.files_of(folder)
-    model_files.upload(Comet.open(settings), TUNED, folder, files, (eye, list(NAMES)))
+    model_files.upload(Comet.open(settings), TUNED, folder, (eye, list(NAMES)))
     (matrix,) = comet.experiments[KEY].named("confusion-matrix.json")
     assert json.loads(matrix.content)["labels"] == list(NAMES)
 

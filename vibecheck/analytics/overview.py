@@ -98,7 +98,10 @@ def compute_overview(
     days, bins = statistics.days(shown), statistics.bins(scope)
     inside = tuple(day for day in days if since is None or day.day >= since)
     audited, drawn = statistics.audited(scope), statistics.drawn(scope)
-    before = _before(statistics, scope, today)
+    before = VisitorTally()
+    if since is not None:  # the period of the same length before the scope
+        until = since - timedelta(days=1)
+        before = statistics.audited(replace(scope, since=until - (today - since), until=until))
     audited_by_step = statistics.audited_by_step(shown, step, today)
     drawn_by_step = statistics.drawn_by_step(shown, step, today)
     return Overview(
@@ -147,14 +150,6 @@ def compute_model_status(
         ),
         calibrations=tuple(statistics.calibrations(champion)),
     )
-
-
-def _before(statistics: StatisticsQueries, scope: Scope, today: date) -> VisitorTally:
-    """The audits of the period of the same length before the scope."""
-    if scope.since is None:
-        return VisitorTally()
-    length, until = today - scope.since, scope.since - timedelta(days=1)
-    return statistics.audited(replace(scope, since=until - length, until=until))
 
 
 def _drift(statistics: StatisticsQueries, scope: Scope, today: date) -> Drift:

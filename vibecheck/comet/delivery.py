@@ -56,8 +56,8 @@ class Delivery:
             "picture_kept": self._picture,
             "feedback": self._feedback,
             "feedback_undone": self._undone,
-            "play": self._play,
-            "side": self._side,
+            "play": self._part,
+            "side": self._part,
             "deletion": self._deletion,
             "promotion": self._promotion,
             queue.ROLLUP: self._rollup,
@@ -129,13 +129,10 @@ class Delivery:
             raise LookAgain(claimed.payload | {LOOKED: time.time()})
         return _hourly(day)
 
-    def _play(self, claimed: Claimed) -> None:
-        """Sends the playlist's id and our category, but not its name."""
+    def _part(self, claimed: Claimed) -> None:
+        """Sends a side, or a play with the playlist's id and our category, but not its name."""
         payload = {key: value for key, value in claimed.payload.items() if key != "playlist_name"}
         self._put_part(claimed, self._store.get(claimed.prediction_id), payload)
-
-    def _side(self, claimed: Claimed) -> None:
-        self._put_part(claimed, self._store.get(claimed.prediction_id), claimed.payload)
 
     def _deletion(self, claimed: Claimed) -> Then:
         """Deletes what Comet lists about a prediction; it is complete once a later look finds nothing.

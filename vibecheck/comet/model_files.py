@@ -44,19 +44,14 @@ def registry_name(deployment: str) -> str:
     return f"vibecheck-{re.sub(r'[^a-z0-9]+', '-', deployment.lower()).strip('-') or 'main'}"
 
 
-def files_of(folder: Path) -> dict[str, str]:
-    """The files that a model is made from, with their SHA-256."""
-    paths = [path for path in sources_in(folder, "README.md") if FILE.fullmatch(path.name)]
-    sums = {path.name: checksum(path) for path in paths}
-    return {name: digest for name, digest in sums.items() if digest is not None}
+def upload(comet: Comet, version: str, folder: Path, matrix: Any = None) -> dict[str, str]:
+    """Uploads the files that a version is made from to Comet's model registry, except those already there.
 
-
-def upload(comet: Comet, version: str, folder: Path, files: Mapping[str, str], matrix: Any = None) -> None:
-    """Uploads a version's files to Comet's model registry, except those already there.
-
-    `matrix` is a confusion matrix with its labels, uploaded along. On return Comet has everything. Raises
-    CometError.
+    `matrix` is a confusion matrix with its labels, uploaded along. On return Comet has everything. Returns
+    the files with their SHA-256. Raises CometError.
     """
+    paths = [path for path in sources_in(folder, "README.md") if FILE.fullmatch(path.name)]
+    files = {path.name: digest for path in paths if (digest := checksum(path)) is not None}
     place = layout.place_of_model(version)
     comet.experiment(place)
     sizes: dict[str, int | None] = {name: (folder / name).stat().st_size for name in files}
@@ -73,6 +68,7 @@ def upload(comet: Comet, version: str, folder: Path, files: Mapping[str, str], m
         if left := _missing(comet, place, missing):
             raise CometUnavailable(f"Files of the model did not arrive in Comet: {', '.join(left)}.")
     _register(comet, version)
+    return files
 
 
 def made_from(settings: Settings, folder: Path) -> Version | None:

@@ -124,7 +124,12 @@ def send(settings: Settings, registry: Registry, comet: Comet, claimed: Claimed)
         scores = report[0].scores if report else None
         matrix = ([list(row) for row in scores.challenger.confusion], list(NAMES)) if scores else None
         if FILES not in record.metrics or (matrix and not comet.has(place, model_files.MATRIX)):
-            files = _upload_files(settings, comet, record, matrix, waits)
+            folder = _folder(settings, record)
+            if folder is None and waits:
+                raise FilesElsewhere
+            if folder is None:
+                raise CometRejected(f"The files of {record.version} are on no machine that sends to Comet.")
+            files = model_files.upload(comet, record.version, folder, matrix)
             # Machines that fetch the files from Comet verify them against these checksums.
             registry.note(record.version, FILES, files)
             record = replace(record, metrics=record.metrics | {FILES: files})
@@ -172,20 +177,6 @@ def _send_training(comet: Comet, place: layout.Place, record: VersionRecord) -> 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _upload_files(
-    settings: Settings, comet: Comet, record: VersionRecord, matrix: Any, waits: bool
-) -> dict[str, str]:
-    """Uploads the files that are missing; returns the checksums of all."""
-    folder = _folder(settings, record)
-    if folder is None:
-        if waits:
-            raise FilesElsewhere
-        raise CometRejected(f"The files of {record.version} are on no machine that sends to Comet.")
-    files = model_files.files_of(folder)
-    model_files.upload(comet, record.version, folder, files, matrix)
-    return files
 
 
 def _folder(settings: Settings, record: VersionRecord) -> Path | None:

@@ -139,7 +139,8 @@ class RunProgress(_EventModel):
         if isinstance(event, Epoch):
             changes = {"epochs": (*self.epochs, event)[-MOST_EPOCHS:]}
         if isinstance(event, TrainingStep) and event.loss is not None:
-            changes["losses"] = _thinned((*self.losses, (event.done, event.loss)))
+            points = (*self.losses, (event.done, event.loss))
+            changes["losses"] = points if len(points) <= MOST_POINTS else (*points[:-1:2], points[-1])
         return self.model_copy(update=changes)
 
     @property
@@ -189,7 +190,3 @@ def lines(stream: BinaryIO) -> Iterator[bytes]:
         if begins and len(line) <= LONGEST_LINE:
             yield line
         begins = line != part
-
-
-def _thinned(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-    return points if len(points) <= MOST_POINTS else (*points[:-1:2], points[-1])

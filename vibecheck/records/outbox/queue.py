@@ -272,11 +272,6 @@ def _key(row: Mapping[Any, Any]) -> tuple[str, str, Any]:
 
 
 def _claimable(now: datetime, kinds: Collection[str] | None, but: Collection[str]) -> ColumnElement[bool]:
-    wanted = outbox.c.kind.in_(kinds) if kinds else outbox.c.kind.not_in(but)
-    return _due(now) & wanted & ~_has_earlier()
-
-
-def _due(now: datetime) -> ColumnElement[bool]:
     c, latest = outbox.c, now + CLOCK_READ_TOLERANCE
     unclaimed = or_(c.claimed_until.is_(None), c.claimed_until <= now, c.claimed_until > latest + LEASE)
     pause_is_over = or_(
@@ -284,7 +279,8 @@ def _due(now: datetime) -> ColumnElement[bool]:
         c.next_attempt_at <= now,
         (c.attempts > 0) & (c.next_attempt_at > latest + LONGEST_PAUSE),
     )
-    return c.set_aside_at.is_(None) & unclaimed & pause_is_over
+    wanted = c.kind.in_(kinds) if kinds else c.kind.not_in(but)
+    return c.set_aside_at.is_(None) & unclaimed & pause_is_over & wanted & ~_has_earlier()
 
 
 def _has_earlier(set_aside: bool = False) -> ColumnElement[bool]:
