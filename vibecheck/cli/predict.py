@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,7 +46,7 @@ def predict(
     Exits with 0 if every file could be read, with or without a face, else with 1.
     """
     left_out: Counter[str] = Counter()
-    files = list(_files(paths, left_out))
+    files = [each for path in paths for each in (pictures_in(path, left_out) if path.is_dir() else [path])]
     videos = [path for path in files if is_video(path)]
     if plot and (len(videos) != 1 or plot.suffix.lower() not in PLOTS):
         raise typer.BadParameter(
@@ -68,15 +67,6 @@ def predict(
         raise typer.Exit(1)
 
 
-def _files(paths: list[Path], left_out: Counter[str]) -> Iterator[Path]:
-    """The pictures in folders, and all other named files, in order."""
-    for path in paths:
-        if path.is_dir():
-            yield from pictures_in(path, left_out)
-        else:
-            yield path
-
-
 def _reader(model: str, settings: Settings) -> "Reader":
     """A reader with the named model. Raises ModelError."""
     from vibecheck.vision.reader import Reader
@@ -92,19 +82,14 @@ def _reader(model: str, settings: Settings) -> "Reader":
 
 def _predict_pictures(files: list[Path], reader: "Reader", detect: bool, as_json: bool) -> bool:
     """Print what each picture shows; returns whether all could be read."""
-    answers = (_answer(path, reader, detect) for path in files)
-    if as_json:
-        well = True
-        for answer, readable in answers:
-            typer.echo(json.dumps(answer))
-            well &= readable
-        return well
     made = []
     with counting("Reading faces", len(files)) as advance:
-        for each in answers:
-            made.append(each)
+        for path in files:
+            made.append(_answer(path, reader, detect))
+            if as_json:
+                typer.echo(json.dumps(made[-1][0]))
             advance(1)
-    if made:
+    if made and not as_json:
         _print_table([answer for answer, _ in made])
     return all(readable for _, readable in made)
 

@@ -241,7 +241,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> N
     # not wait for other processes when it changes the mode, so it is retried. On file systems that cannot
     # do it (some network shares) SQLite keeps its rollback journal.
     for attempt in Retrying(
-        retry=retry_if_exception(_is_busy),
+        retry=retry_if_exception(lambda error: "SQLITE_BUSY" in getattr(error, "sqlite_errorname", "")),
         stop=stop_after_delay(BUSY_SECONDS),
         wait=wait_random(0.005, 0.05),
         reraise=True,
@@ -253,10 +253,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> N
     connection.execute("PRAGMA foreign_keys = ON")
     # Deleted content is overwritten with zeros, instead of staying in the file until the space is reused.
     connection.execute("PRAGMA secure_delete = ON")
-
-
-def _is_busy(error: BaseException) -> bool:
-    return getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
 
 
 def _begin_sqlite(connection: Connection) -> None:
