@@ -7,7 +7,6 @@ The training is saved first (`keep`), so whatever fails here can be repeated:
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,7 +128,7 @@ def patiently(attempt: Callable[[], T]) -> T:
 def _register(settings: Settings, trained: Trained, there: Installed) -> None:
     origin = Manifest.read(there.folder).origin
     metrics = {"fine_tuning": {"base": trained.base, "source": trained.source} | trained.about}
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         registry.register(
             trained.version,
             origin,
@@ -186,13 +185,13 @@ def _judge(
         }
     )
     if report.proved and request.promote_if_better:
-        with closing(Registry.open(settings)) as registry:
+        with Registry.open(settings) as registry:
             registry.promote(trained.version, report.reason, datetime.now(UTC))
 
 
 def _ended(settings: Settings, out: Path, version: str) -> dict[str, Any]:
     """The fields of the `finished` event: the report, if one was written, and what became of the version."""
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         proof, promoted = registry.get(version).proof, registry.champion().version == version
     report, html = (str(out / name) if (out / name).exists() else None for name in (JSON_FILE, HTML_FILE))
     return {"report": report, "html": html, "proved": bool(proof and proof.proved), "promoted": promoted}

@@ -7,7 +7,6 @@ set can veto. The result is a `Report`, whose proof is kept with the version.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,7 +60,7 @@ def judge_challenger(
     models = [Classifier.load(folder, settings.threads) for folder in folders]
     versions = [model.version for model in models]
     ids = [row.prediction_id for row in held_out]
-    with open_store(settings) as store, closing(Registry.open(settings)) as registry:
+    with open_store(settings) as store, Registry.open(settings) as registry:
         registered = {each.version: each for each in registry.versions()}
         recorded = store.with_pictures(ids)
         found, pictures, left_out = _judging(

@@ -1,7 +1,6 @@
 """python -m finetune judge: a version, or a model folder, against the champion."""
 
 import json
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -55,7 +54,7 @@ def compared(
     from vibecheck.models.registry import Registry
     from vibecheck.vision.manifest import Manifest
 
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         against = champion or registry.champion().version
         there = Path(challenger)
         installed = InstalledModels(settings.data)

@@ -1,6 +1,5 @@
 """Models with weights on this machine: the base of a training run, and the champion."""
 
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def named(settings: Settings, name: str) -> Model:
     if name in (EMBEDDED_NAME, shipped.version):
         return shipped
     installed = InstalledModels(settings.data)
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         registered = {each.version: each.source for each in registry.versions()}
     if name in registered and (folder := installed.source_folder(name)):
         return Model(folder, Manifest.read(folder))

@@ -1,6 +1,5 @@
 """The current reasons for an alert: sentences about models and counts, never about people."""
 
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from vibecheck.alerts.webhook import Alert
@@ -23,7 +22,7 @@ def current(store: Store, settings: Settings, now: datetime) -> list[Alert]:
         return []
     manifest = champion_manifest(settings)
     status = compute_model_status(store.statistics, store.trainable, manifest, now.astimezone(UTC).date())
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         alerts = _decided(registry, store, now)
     if status.retrain.recommended:
         reasons = " ".join(check.reason for check in status.retrain.checks if check.passed)

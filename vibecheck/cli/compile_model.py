@@ -149,7 +149,7 @@ def _built(model: str, again: bool, tell: "Tell") -> "Installed":
     measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
     promised = manifest.promised_accuracy
     metrics = {"here": measured} | ({"promised_accuracy": promised} if promised else {})
-    with contextlib.closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         registry.register(there.version, manifest.origin, report["source"], metrics, datetime.now(UTC))
     return there
 

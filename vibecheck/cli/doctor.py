@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 
 from vibecheck.access.roles import providers
@@ -64,7 +63,7 @@ def _model(settings: Settings) -> str:
 
 
 def _live_model(settings: Settings) -> str:
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         champion, source = registry.champion(), settings.source
         provisional = registry.champion_is_provisional()
     if provisional and isinstance(source, HubModel):

@@ -7,7 +7,6 @@ the checksums in the records.
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,7 @@ def upload(comet: Comet, version: str, folder: Path, matrix: Any = None) -> dict
 
 def made_from(settings: Settings, folder: Path) -> Version | None:
     """The registered version that was made from a folder which is not on this machine, or None."""
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         return next((each for each in reversed(registry.versions()) if each.source == str(folder)), None)
 
 

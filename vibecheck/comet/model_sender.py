@@ -15,7 +15,7 @@ import json
 import logging
 import threading
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -77,7 +77,7 @@ def send_all(settings: Settings, store: Store) -> None:
 def _attempt(settings: Settings, outbox: Outbox, claimed: Claimed) -> CometError | None:
     """Sends one model and records the outcome in the outbox. Returns a temporary error, or None."""
     try:
-        with held(outbox, claimed), closing(Registry.open(settings)) as registry:
+        with held(outbox, claimed), Registry.open(settings) as registry:
             send(settings, registry, Comet.open(settings), claimed)
     except FilesElsewhere:
         outbox.postpone(claimed, ELSEWHERE, "The model's files are on another machine, which sends them.")

@@ -1,7 +1,6 @@
 """Finds records that Comet does not have, although they were sent, and adds them to the outbox again."""
 
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from datetime import datetime
 from functools import partial
 from itertools import chain, groupby
@@ -30,7 +29,7 @@ def send_again(settings: Settings, store: Store, since: datetime | None) -> int:
     for day, found in groupby(sent, key=lambda each: layout.day_of(each[0].made_at)):
         messages = chain.from_iterable(messages for _, messages in found)
         added += _add_missing(store, messages, comet.assets(day))
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         added += _add_missing(store, reversed(registry.promotions()), comet.assets(layout.MODELS))
         registry.enqueue_all()
     return added

@@ -9,7 +9,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -119,7 +118,7 @@ def restore(settings: Settings, store: Store, days_back: int | None = None) -> I
 def _restore(settings: Settings, store: Store, days_back: int | None) -> Iterator[Restoring]:
     since = datetime.now(UTC) - timedelta(days=days_back or settings.retention_days)
     comet = Comet.open(settings)
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         restore_models(comet, registry)
     days = [day for day in comet.days() if day >= day_of(since)]
     at = Restoring(days=len(days))

@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,7 +156,7 @@ def _read_report(folder: Path) -> dict[str, Any] | None:
 
 def champion_version(settings: Settings) -> str:
     """The champion by the registry. Raises RecordsError."""
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         return registry.champion().version
 
 
@@ -196,6 +196,6 @@ def reader_of(version: str, settings: Settings) -> Reader:
     Raises ModelError if it is not installed, and RecordsError.
     """
     reader = Reader.open(folder_of(version, settings.data), settings.threads)
-    with closing(Registry.open(settings)) as registry:
+    with Registry.open(settings) as registry:
         reader.classifier = registry.calibrations.current(reader.classifier)
     return reader

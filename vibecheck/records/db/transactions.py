@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import URL, Connection, Engine, Row, Select, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -82,10 +82,19 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 class Queries:
-    """Base of classes whose methods open a transaction each, and raise RecordsError if the database fails."""
+    """Base of classes whose methods open a transaction each, and raise RecordsError if the database fails.
+
+    After a `with` statement the connections are closed.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Closes the connections to the database."""
