@@ -8,8 +8,8 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from finetune.data.collect import REASONS
-from vibecheck.counted import counted
 from vibecheck.emotions import NAMES
+from vibecheck.names.counted import counted
 
 Tell = Callable[[dict[str, Any]], None]
 STAGES = {"head": "Training (last layer)", "all": "Training (all layers)"}

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from statistics import mean
 
-from vibecheck.counted import counted
 from vibecheck.errors import NoFace, TooManyChecks
+from vibecheck.names.counted import counted
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.vision.images import encode_jpeg

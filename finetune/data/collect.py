@@ -16,9 +16,9 @@ from pathlib import Path
 from finetune.data import sources, split
 from vibecheck.cli.records import open_store
 from vibecheck.comet.restore import restore
-from vibecheck.counted import counted
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
+from vibecheck.names.counted import counted
 from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.values import CANT_TELL

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from vibecheck.alerts.webhook import Alert
 from vibecheck.analytics import words
 from vibecheck.analytics.overview import compute_model_status
-from vibecheck.counted import counted
 from vibecheck.models import trials
 from vibecheck.models.installed import champion_manifest
 from vibecheck.models.registry import CHAMPION, Registry
+from vibecheck.names.counted import counted
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 

@@ -5,10 +5,10 @@ from html import escape
 from vibecheck.analytics.markup import strip_row, strip_rows
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.words import interval
-from vibecheck.counted import counted
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.proof import Proof
 from vibecheck.evaluation.report import BothScores, Scores
+from vibecheck.names.counted import counted
 
 
 def sides(*parts: tuple[str, str]) -> str:

@@ -7,8 +7,8 @@ from vibecheck.analytics.overview import ModelStatus
 from vibecheck.analytics.retrain import Advice
 from vibecheck.analytics.slices import Slice
 from vibecheck.analytics.words import Answer, interval, written
-from vibecheck.counted import counted
 from vibecheck.emotions import BY_NAME
+from vibecheck.names.counted import counted
 from vibecheck.records.stats.results import MoodPlays
 
 MARKS = {True: ("✓", "good", "done"), False: ("✗", "bad", "missing"), None: ("!", "look", "look at this")}

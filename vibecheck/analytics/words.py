@@ -14,7 +14,7 @@ from vibecheck.analytics.drift import Drift
 from vibecheck.analytics.model_comparison import PairedComparison
 from vibecheck.analytics.overview import Overview
 from vibecheck.analytics.shares import Share
-from vibecheck.counted import counted
+from vibecheck.names.counted import counted
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.vision.calibration import NO_BIAS
 

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from vibecheck.cli.progress_bar import counting
 from vibecheck.cli.records import open_store
-from vibecheck.counted import counted
 from vibecheck.errors import ModelError
+from vibecheck.names.counted import counted
 from vibecheck.settings import Settings
 from vibecheck.vision.picture_folders import left_out_sentence
 

@@ -24,8 +24,8 @@ from vibecheck.cli.figures import report, stats
 from vibecheck.cli.import_labels import import_labels
 from vibecheck.cli.predict import predict
 from vibecheck.cli.records import open_store
-from vibecheck.counted import counted
 from vibecheck.errors import DISK_FULL, VibeCheckError
+from vibecheck.names.counted import counted
 from vibecheck.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from vibecheck.cli.records import open_store
-from vibecheck.counted import counted
 from vibecheck.emotions import NAMES
+from vibecheck.names.counted import counted
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:

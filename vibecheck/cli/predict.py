@@ -13,9 +13,9 @@ from rich.table import Table
 
 from vibecheck.cli.output_file import output_file
 from vibecheck.cli.progress_bar import counting
-from vibecheck.counted import counted
 from vibecheck.emotions import BY_NAME, NAMES, Distribution
 from vibecheck.errors import NoFace, PictureError
+from vibecheck.names.counted import counted
 from vibecheck.settings import Settings
 from vibecheck.vision.model_source import EMBEDDED_NAME
 from vibecheck.vision.picture_folders import is_video, left_out_sentence, pictures_in

@@ -21,9 +21,9 @@ import numpy as np
 from pydantic import AliasChoices, ConfigDict, Field, with_config
 from scipy.stats import binomtest, norm
 
-from vibecheck.counted import counted
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.proof import Verdict
+from vibecheck.names.counted import counted
 
 # The challenger has to agree with the labels better than with shuffled ones, at this level.
 SHUFFLED = 0.001

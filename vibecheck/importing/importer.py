@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from vibecheck import check
-from vibecheck.counted import counted
 from vibecheck.errors import PictureError, UnknownPrediction
 from vibecheck.importing.label_files import RefusedPicture
+from vibecheck.names.counted import counted
 from vibecheck.records.labels.labelled import LabelledPicture, LabelledPrediction
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction

@@ -13,7 +13,6 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vibecheck.counted import counted
 from vibecheck.emotions import NAMES
 from vibecheck.errors import MusicError
 from vibecheck.music.catalogue import MoodMusic, moods_in, read_catalogue
@@ -30,6 +29,7 @@ from vibecheck.music.spotify import (
     search_spotify,
     spotify_client,
 )
+from vibecheck.names.counted import counted
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""Names that several packages check."""
+"""Version names and counts, as several packages write them."""

@@ -9,7 +9,7 @@ from typing import Self
 
 from sqlalchemy import Engine, func, select
 
-from vibecheck.counted import counted
+from vibecheck.names.counted import counted
 from vibecheck.records.db import lookup
 from vibecheck.records.db.connect import open_database, prove_writable
 from vibecheck.records.db.rows import prediction_of

@@ -13,9 +13,9 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import VideoReformatter
 
-from vibecheck.counted import counted
 from vibecheck.emotions import BY_NAME, Distribution
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
+from vibecheck.names.counted import counted
 from vibecheck.video.stream import Stream
 from vibecheck.vision.reader import Moment, Reader, Reading
 

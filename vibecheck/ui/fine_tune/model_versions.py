@@ -5,8 +5,8 @@ from html import escape
 import streamlit as st
 
 from vibecheck.analytics.words import written
-from vibecheck.counted import counted
 from vibecheck.models.version import Version
+from vibecheck.names.counted import counted
 from vibecheck.ui.fine_tune import verdict
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import comparisons, theme

@@ -9,7 +9,6 @@ import streamlit as st
 
 from vibecheck.analytics import comparison_markup, markup
 from vibecheck.analytics.model_comparison import GroupScore
-from vibecheck.counted import counted
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.compare import Comparison
@@ -18,6 +17,7 @@ from vibecheck.evaluation.proof import Verdict, refusal
 from vibecheck.evaluation.report import Changed, Report
 from vibecheck.models.trials import Trial
 from vibecheck.models.version import Version
+from vibecheck.names.counted import counted
 from vibecheck.training.runs_table import CANCELLED, FINISHED, TrainingRun
 from vibecheck.ui.fine_tune import tiles
 from vibecheck.ui.fine_tune.state import FineTuneState

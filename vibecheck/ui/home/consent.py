@@ -4,7 +4,7 @@ from typing import Literal
 
 import streamlit as st
 
-from vibecheck.counted import counted
+from vibecheck.names.counted import counted
 from vibecheck.ui.shared import app, theme
 
 Keep = Literal["numbers", "face", "nothing"]

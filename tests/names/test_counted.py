@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vibecheck.counted import counted
+from vibecheck.names.counted import counted
 
 ROOT = Path(__file__).parents[1]
 NOUNS = (
