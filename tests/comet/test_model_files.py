@@ -175,6 +175,20 @@ def test_each_model_gets_its_own_registry_version_and_keeps_it(settings, store, 
     assert len(comet.registry["vibecheck-main"]) == 2
 
 
+def test_files_that_comet_does_not_have_any_more_are_sent_again(settings, store, comet, tuned):
+    """As after a change of the workspace, project or deployment; `send --again` updates all models."""
+    send_all(settings, store)
+    moved = settings.model_copy(update={"deployment": "other"})
+    tuned.enqueue_all()
+    send_all(moved, store)
+    assert [each["comment"] for each in comet.registry["vibecheck-other"]] == [TUNED]
+    comet.registry["vibecheck-other"].clear()
+    (settings.data / "models").rename(settings.data / "lost here, too")
+    tuned.enqueue_all()
+    send_all(moved, store)
+    assert waiting(store) == []
+
+
 @pytest.mark.slow
 def test_model_without_local_files_is_left_to_the_machine_that_has_them(
     settings, store, comet, tuned, tmp_path, monkeypatch

@@ -17,6 +17,7 @@ from vibecheck.comet.sdk_errors import sdk_errors
 from vibecheck.errors import CometError, CometRejected, CometUnavailable, HubUnreachable, ModelError
 from vibecheck.models.installed import checksum, sources_in
 from vibecheck.models.registry import Registry
+from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.version import Version
 from vibecheck.settings import Settings
 from vibecheck.vision.manifest import Manifest
@@ -68,6 +69,15 @@ def upload(comet: Comet, version: str, folder: Path, matrix: Any = None) -> dict
             raise CometUnavailable(f"Files of the model did not arrive in Comet: {', '.join(left)}.")
     _register(comet, version)
     return files
+
+
+def are_there(comet: Comet, record: VersionRecord) -> bool:
+    """Whether Comet's registry lists all files that were sent of a version."""
+    try:
+        listed = _registered_files(comet, record.version)
+    except ModelError:
+        return False
+    return set(record.metrics.get(FILES) or ()) <= listed.keys()
 
 
 def made_from(settings: Settings, folder: Path) -> Version | None:

@@ -123,8 +123,9 @@ def send(settings: Settings, registry: Registry, comet: Comet, claimed: Claimed)
             put_current(comet, place, "trained_on.json", json.dumps(record.trained_on).encode())
         scores = report[0].scores if report else None
         matrix = ([list(row) for row in scores.challenger.confusion], list(NAMES)) if scores else None
-        if FILES not in record.metrics or (matrix and not comet.has(place, model_files.MATRIX)):
-            folder = _folder(settings, record)
+        folder = _folder(settings, record)
+        lost = folder is not None and not model_files.are_there(comet, record)
+        if FILES not in record.metrics or lost or (matrix and not comet.has(place, model_files.MATRIX)):
             if folder is None and waits:
                 raise FilesElsewhere
             if folder is None:
