@@ -15,8 +15,12 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.util import LRUCache
 
 from vibecheck.models.registry import Registry
 from vibecheck.records.db.connect import open_database
@@ -24,6 +28,18 @@ from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
 T = TypeVar("T")
+
+
+def share_compiled_statements(dialect: type[Dialect]) -> None:
+    """Compile each statement once for all databases of a kind; SQLAlchemy does it again for each engine."""
+    compiled = LRUCache(2000)
+    dialect.engine_created = classmethod(lambda cls, engine: setattr(engine, "_compiled_cache", compiled))
+    dialect.__eq__ = lambda self, other: type(self) is type(other)  # the dialect is part of the cache's keys
+    dialect.__hash__ = lambda self: hash(type(self))
+
+
+share_compiled_statements(SQLiteDialect_pysqlite)
+share_compiled_statements(PGDialect_psycopg)
 # A server on this machine that lets this user in through its socket.
 DEFAULT_SERVER = "postgresql+psycopg:///postgres?host=/var/run/postgresql"
 
