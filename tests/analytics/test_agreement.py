@@ -5,7 +5,6 @@ from itertools import count
 
 import numpy as np
 import pytest
-from sklearn.metrics import cohen_kappa_score
 
 from vibecheck.analytics import words
 from vibecheck.analytics.agreement import ENOUGH_PAIRS, agreement, kappa, outliers
@@ -45,6 +44,8 @@ def fleiss_standard_error(p: np.ndarray, n: int) -> float:
 
 
 def test_kappa_matches_cohens_kappa_of_scikit_learn():
+    from sklearn.metrics import cohen_kappa_score
+
     rng = random.Random(1)
     made = [pair(rng.choice(NAMES[:4]), rng.choice(NAMES[:3])) for _ in range(80)]
     made += [pair(mood, mood) for mood in rng.choices(NAMES, k=60)]

@@ -58,3 +58,14 @@ def test_distance_is_the_jensen_shannon_distance(here, there):
     moods = next(s for s in found.shifts if s.title == "Moods shown")
     assert moods.distance == pytest.approx(np.sqrt(max(divergence, 0)), abs=1e-6)
     assert 0 <= moods.p_value <= 1
+
+
+@pytest.mark.parametrize("light", [(400, 100, 200, 0), (380, 320, 0, 0), (150, 0, 350, 200)])
+def test_p_value_is_that_of_the_chi_squared_test(light):
+    from scipy.stats import chi2_contingency
+
+    found = drift(mix(EVEN, light), mix(EVEN, (300, 250, 150, 0)))
+    table = np.array([light, (300, 250, 150, 0)])
+    expected = chi2_contingency(table[:, table.sum(axis=0) > 0]).pvalue
+    (shift,) = (shift for shift in found.shifts if shift.title == "Light")
+    assert shift.p_value == pytest.approx(min(1.0, len(found.shifts) * expected))

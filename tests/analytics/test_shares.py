@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, hypergeom
 
 from tests.analytics.tallies import independent, tally
 from vibecheck.analytics.shares import change, fisher, holm, over_visitors, share
@@ -12,6 +11,8 @@ COUNTS = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.j
 
 @given(COUNTS)
 def test_interval_is_the_wilson_interval(counts):
+    from scipy.stats import binomtest
+
     found = share(*counts)
     interval = binomtest(*counts).proportion_ci(method="wilson")
     assert (found.low, found.high) == pytest.approx(tuple(interval), abs=1e-9)
@@ -30,11 +31,14 @@ def test_invalid_share_is_refused(k, n):
 
 @given(COUNTS, COUNTS)
 def test_fisher_matches_the_hypergeometric_sum(one, other):
+    from scipy.stats import hypergeom
+
     (k1, n1), (k2, n2) = one, other
     ways = hypergeom(n1 + n2, k1 + k2, n1)
     chances = ways.pmf(np.arange(0, n1 + 1))
     expected = chances[chances <= ways.pmf(k1) * (1 + 1e-7)].sum()
     assert fisher(k1, n1, k2, n2) == pytest.approx(min(1, expected), abs=1e-6)
+    assert fisher(k1, n1, k2, n2, "less") == pytest.approx(ways.cdf(k1), abs=1e-6)
 
 
 def test_change_is_significant_only_beyond_noise():

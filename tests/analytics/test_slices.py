@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from scipy.stats import fisher_exact
 
 from tests.analytics.tallies import independent, tally
 from vibecheck.analytics.slices import slices
@@ -28,6 +27,8 @@ def test_slice_with_the_lowest_accuracy_comes_first_and_is_marked():
 
 
 def test_p_values_are_fishers_times_the_holm_factor():
+    from scipy.stats import fisher_exact
+
     groups = [group("light", "a", 60, 20), group("blur", "b", 130, 80), group("size", "c", 130, 95)]
     # Of n independent answers n - 1 count, as their variance is estimated. Rows: the slice and all others.
     a = fisher_exact([[20, 39], [159, 40]]).pvalue

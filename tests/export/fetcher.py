@@ -1,8 +1,8 @@
 """Fetches models from the Hub: python -m tests.export.fetcher
 
-For each line on its standard input it forks a process, which says its progress as JSON and what went wrong;
-then it says how that process ended. huggingface_hub reads the environment when it is imported, so that is left
-to the process; what else it needs is imported once.
+For each line on its standard input it forks a process, which writes its progress as JSON and what went wrong;
+then it writes that process's exit status. What huggingface_hub imports is imported once for all; itself it
+reads the environment when it is imported, so each process does that anew.
 """
 
 import json
@@ -24,7 +24,8 @@ from vibecheck.vision.model_source import parse_source
 
 
 def say(line: object) -> None:
-    print(json.dumps(line), flush=True)
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 def fetch(model: str, folder: str, largest: int | None, environment: dict[str, str]) -> None:
@@ -47,7 +48,8 @@ def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            return fetch(**json.loads(line))
+            fetch(**json.loads(line))
+            break
         say(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 

@@ -29,6 +29,7 @@ def test_report_matches_values_computed_by_hand():
     assert result["balanced_accuracy"] == pytest.approx((2 / 3 + 1 + 0) / 3)
     assert result["per_class"]["angry"] == {"recall": pytest.approx(2 / 3), "n": 3}
     assert result["per_class"]["sad"]["n"] == 0
+    assert result["macro_f1"] == pytest.approx((4 / 6 + 4 / 5) / 7)
     confusion = np.array(result["confusion"])
     assert confusion.shape == (7, 7) and confusion.sum() == 6
     assert confusion[NAMES.index("angry"), NAMES.index("happy")] == 1

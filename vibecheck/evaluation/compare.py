@@ -19,7 +19,7 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import AliasChoices, ConfigDict, Field, with_config
-from scipy.stats import binomtest, norm
+from scipy.special import ndtr, ndtri
 
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.proof import Verdict
@@ -100,6 +100,8 @@ def _difference(n: int, signs: Sequence[int], units: Sequence[Hashable]) -> tupl
     """Bounds of the difference in accuracy: those of the mean sign, times the share of decisive pictures."""
     if n == 0:
         return -1.0, 1.0
+    from scipy.stats import binomtest  # takes half a second, and most processes compare nothing
+
     share = binomtest(len(signs), n).proportion_ci(method="wilson")
     low, high = evidence.interval(signs, units)
     return (
@@ -123,7 +125,7 @@ def chance_if_shuffled(answers: np.ndarray, truth: np.ndarray) -> float:
     variance = pairs / (n * (n - 1)) + mean - mean**2
     if variance < 1e-9:
         return 1.0
-    return float(norm.sf(((answers == truth).sum() - 0.5 - mean) / math.sqrt(variance)))
+    return float(ndtr((mean + 0.5 - (answers == truth).sum()) / math.sqrt(variance)))
 
 
 def veto(reference: Comparison | None) -> str:
@@ -174,7 +176,7 @@ def more_labels(seen: Comparison, threshold: float = evidence.FIRST) -> int | No
     share, bets = seen.won / differ, _bets(seen)
     now = evidence.of_counts(share * bets, (1 - share) * bets)
     short = min(1.0, (seen.evidence or 1.0) / now)  # settled bets may have lost
-    unlucky = norm.isf(POWER) * math.sqrt(share * (1 - share))  # of a root of their number
+    unlucky = -ndtri(POWER) * math.sqrt(share * (1 - share))  # of a root of their number
 
     def enough(more: int) -> bool:
         won = share * more + unlucky * math.sqrt(more)
