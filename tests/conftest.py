@@ -63,9 +63,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_finish() -> None:
-    """Takes what has been imported out of the garbage collector's sight: nothing of it can be freed."""
+    """Takes what has been imported out of the garbage collector's sight: nothing of it can be freed.
+
+    The rest is collected less often than by default, which takes a twentieth of the tests' time.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures
@@ -78,7 +82,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def log() -> Iterator[None]:
     """Commands silence the log of their process, which here is that of the next test as well."""
     yield
-    logging.disable(logging.NOTSET)
+    if logging.root.manager.disable:
+        logging.disable(logging.NOTSET)  # goes through all loggers
 
 
 def missing(what: str) -> None:

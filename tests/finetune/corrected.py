@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 from skimage import data
@@ -17,9 +18,14 @@ from vibecheck.vision.images import encode_jpeg
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
+@cache
+def dark_faces() -> np.ndarray:
+    return (data.lfw_subset()[:100] * 160).astype(np.uint8)
+
+
 def face(mood: int, number: int) -> np.ndarray:
     """A face, 96 x 96 x 3, that shows its mood by a bright bar in a place of its own."""
-    faces = (data.lfw_subset()[:100] * 160).astype(np.uint8)
+    faces = dark_faces()
     picture = faces[number % len(faces)].repeat(4, 0).repeat(4, 1)[2:98, 2:98].copy()
     picture[12 * mood + 6 : 12 * mood + 18, 8:88] = 255
     return picture[..., np.newaxis].repeat(3, 2)

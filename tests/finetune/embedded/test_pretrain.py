@@ -65,14 +65,14 @@ def trained(pretrain, small, splits, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vibecheck.export.candidates.FACES", 40)
         patch.setattr("vibecheck.export.candidates.CALIBRATION", 10)
-        assert pretrain.pretrain(*splits, out, replace(small, epochs=12), told.append)
+        assert pretrain.pretrain(*splits, out, replace(small, epochs=6), told.append)
     return out, told
 
 
 def test_pretraining_learns_what_can_be_learned(trained):
     _, told = trained
     epochs = told[:-1]
-    assert [event["epoch"] for event in epochs] == list(range(1, 13))
+    assert [event["epoch"] for event in epochs] == list(range(1, 7))
     assert epochs[-1]["loss"] < epochs[0]["loss"] - 0.3
     assert epochs[-1]["accuracy"] > 0.5  # one in seven by guessing
 

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import create_engine, event, insert, make_url, text
 from sqlalchemy.exc import StatementError
 
+from tests.databases import prepare_sqlite
 from tests.records.examples import NOON
 from vibecheck.errors import RecordsError
 from vibecheck.records.db import connect
@@ -61,7 +62,8 @@ def pragma(connection, name):
     return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
 
 
-def test_sqlite_is_opened_with_durable_writes_and_foreign_keys(sqlite_url):
+def test_sqlite_is_opened_with_durable_writes_and_foreign_keys(sqlite_url, monkeypatch):
+    monkeypatch.setattr(connect, "_prepare_sqlite", prepare_sqlite)
     engine = open_database(sqlite_url)
     with reading(engine) as connection:
         settings = {
