@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import numpy as np
-from scipy.stats import binom, norm
+from scipy.special import bdtrc, ndtri
 
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.compare import compare
@@ -65,7 +65,7 @@ def labels_needed(runs: int = 400, seed: int = 1) -> list[dict]:
             signs = _signs(*_answers(rng, CHAMPION + difference, most))
             reached.append(next(_first_proof(signs), most))
         share = _differing(difference)
-        ahead, size = difference, norm.isf(0.05) * share**0.5 + norm.isf(0.2) * (share - difference**2) ** 0.5
+        ahead, size = difference, -ndtri(0.05) * share**0.5 - ndtri(0.2) * (share - difference**2) ** 0.5
         rows.append(
             {
                 "true difference": difference,
@@ -165,7 +165,7 @@ def _signs(champion: np.ndarray, challenger: np.ndarray, truth: np.ndarray) -> n
 
 def _mcnemar(signs: np.ndarray) -> bool:
     won, differ = int((signs > 0).sum()), int((signs != 0).sum())
-    return bool(differ and binom.sf(won - 1, differ, 0.5) <= 0.05)
+    return bool(differ and bdtrc(won - 1, differ, 0.5) <= 0.05)
 
 
 def _differing(difference: float) -> float:

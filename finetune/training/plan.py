@@ -14,18 +14,19 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from datasets import Dataset
 from filelock import FileLock, Timeout
 
-from finetune.data import dataset
 from finetune.data.collect import TrainingData
 from finetune.training.base_model import Model
 from vibecheck.errors import VibeCheckError
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.training.run_folder import LOCK, PICTURES, write_json
 from vibecheck.vision.classifier import Classifier
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 PLAN, TRAINED_ON, CHECKPOINTS = "plan.json", "trained_on.json", "checkpoints"
 FORMAT = 2
@@ -94,6 +95,8 @@ def write_data(
     out: Path, plan: RunPlan, collected: TrainingData, base: Model, side: int, teacher: Classifier
 ) -> None:
     """Write the face crops that the plan names, as far as their predictions still exist."""
+    from finetune.data import dataset  # takes half a second
+
     discard_data(out)
     (out / PICTURES).mkdir(mode=0o700)
     found = {row.prediction_id: row for row in collected.rows}
@@ -106,8 +109,10 @@ def write_data(
         dataset.write(path, rows, side, base.manifest, teacher)
 
 
-def data(out: Path) -> tuple[Dataset, Dataset]:
+def data(out: Path) -> tuple["Dataset", "Dataset"]:
     """The training and validation sets, memory-mapped."""
+    from datasets import Dataset
+
     train, valid = (str(out / PICTURES / f"{name}.arrow") for name in ("train", "valid"))
     return Dataset.from_file(train), Dataset.from_file(valid)
 

@@ -2,14 +2,15 @@
 
 import pytest
 
-from benchmarks import growth, many, noise, shadow
-from benchmarks.harness.clip import SECONDS, encodings
 from benchmarks.harness.record import table, write
-from benchmarks.store import run
 from vibecheck.vision.classifier import EMBEDDED
+
+# Benchmarks are imported where they are tested, which takes seconds; quick runs collect this file as well.
 
 
 def test_dashboard_benchmark_measures_each_step(tmp_path):
+    from benchmarks.store import run
+
     rows = run(300, tmp_path)
     assert rows[0]["step"].startswith("all time, cold") and len(rows) == 6
     assert all(row["cpu_s"] > 0 and row["rss_growth_mb"] > 0 for row in rows)
@@ -17,29 +18,39 @@ def test_dashboard_benchmark_measures_each_step(tmp_path):
 
 
 def test_noise_benchmark_promotes_nothing():
+    from benchmarks import noise
+
     (found,) = noise.run(20, 200)
     assert found["runs"] == 20 and found["promoted"] == 0
 
 
 def test_vibe_check_benchmark_measures_with_and_without_a_shadow_model():
+    from benchmarks import shadow
+
     without, beside = shadow.run(EMBEDDED, 2, blocks=2, every=0.6)
     assert (without["shadow readings"], beside["vibe checks"]) == (0, 2) and beside["shadow readings"] > 0
     assert 0 < without["median ms"] <= without["p95 ms"]
 
 
 def test_growth_benchmark_measures_each_size(tmp_path):
+    from benchmarks import growth
+
     rows = growth.run([100, 300], postgres="postgresql+psycopg://nobody@127.0.0.1:9/none")
     assert [(row["database"], row["vibe_checks"]) for row in rows] == [("SQLite", 100), ("SQLite", 300)]
     assert all(row["checks_per_s"] > 0 and row["dashboard_all_ms"] > 0 for row in rows)
 
 
 def test_recordings_at_every_rate_have_the_same_length():
+    from benchmarks.harness.clip import SECONDS, encodings
+
     found = encodings((5, 10))
     assert {rate: len(frames) for rate, frames in found.items()} == {5: 5 * SECONDS, 10: 10 * SECONDS}
 
 
 def test_many_visitors_benchmark_counts_readings_and_leaves_few_threads(monkeypatch):
     """The real app, real pages, real WebRTC: what each gets is counted at both ends."""
+    from benchmarks import many
+
     monkeypatch.setattr(many, "SETTLE", 1.0)
     monkeypatch.setattr(many, "WARM_UP", many.AT_ONCE)
     monkeypatch.setattr(many, "REMEMBERED", 1)

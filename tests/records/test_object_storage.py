@@ -6,7 +6,6 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from s3fs import S3FileSystem
 
 from tests.databases import open_store
 from tests.records.examples import JPEG, a_prediction
@@ -22,11 +21,18 @@ def storage():
         yield running
 
 
+def forget_drivers() -> None:
+    """Drivers are remembered with the server they first had."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
+
+
 @pytest.fixture
 def images(storage: ObjectStorage, monkeypatch) -> Pictures:
     for name, value in storage.environment.items():
         monkeypatch.setenv(name, value)
-    S3FileSystem.clear_instance_cache()  # drivers are remembered with the server they first had
+    forget_drivers()
     return Pictures(Settings.load().images_url)
 
 
@@ -72,7 +78,7 @@ def test_hanging_or_unreachable_storage_is_reported_within_seconds(images, stora
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-    S3FileSystem.clear_instance_cache()
+    forget_drivers()
     elsewhere = Pictures("s3://vibes/elsewhere")
     began = time.monotonic()
     with pytest.raises(RecordsError, match=r"could not be written .*VIBECHECK_IMAGES_URL"):
@@ -80,7 +86,7 @@ def test_hanging_or_unreachable_storage_is_reported_within_seconds(images, stora
     assert time.monotonic() - began < 30
 
     monkeypatch.setenv("AWS_ENDPOINT_URL", storage.url)
-    S3FileSystem.clear_instance_cache()
+    forget_drivers()
     storage.process.send_signal(signal.SIGSTOP)  # it still accepts, and answers nothing
     try:
         began = time.monotonic()
