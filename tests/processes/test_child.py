@@ -35,7 +35,7 @@ def test_child_ends_when_its_input_closes_and_runs_at_lower_priority(tmp_path, m
     monkeypatch.chdir(tmp_path)  # it imports VibeCheck all the same
     follower = child.start(FOLLOWER, stdout=subprocess.PIPE)
     follower.stdout.readline()
-    assert psutil.Process(follower.pid).nice() == os.nice(0) + 3
+    assert psutil.Process(follower.pid).nice() == min(19, os.nice(0) + 3)
     child.end(follower, within=60)
     assert follower.returncode == 1  # of itself
     follower.stdout.close()
