@@ -15,7 +15,7 @@ from vibecheck.records.labels.pages import Filters
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
-FEW, MANY = 1_000, 10_000
+FEW, MANY = 500, 5_000
 A_STEP = 10  # of SQLite's instructions
 
 

@@ -176,7 +176,7 @@ def test_blend_with_the_highest_likelihood_is_chosen(torch, embedded):
     from finetune.data.dataset import FEATURES
     from finetune.training import blend
 
-    faces = face_crops(Manifest.read(EMBEDDED), SIDE, 20)
+    faces = face_crops(Manifest.read(EMBEDDED), SIDE, 8)
     old = {name: value.clone() for name, value in embedded.state_dict().items()}
     with torch.inference_mode():
         labels = embedded.eval().answers(torch.from_numpy(faces)).argmax(1).tolist()
