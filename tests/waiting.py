@@ -17,10 +17,11 @@ T = TypeVar("T")
 
 def wait_for(condition: Callable[[], T], what: str = "it", seconds: float = 120.0) -> T:
     """Waits until it holds; returns what it then gave. Fails when that takes longer."""
-    give_up = time.monotonic() + seconds
+    began = time.monotonic()
     while not (given := condition()):
-        assert time.monotonic() < give_up, f"waited in vain for {what}"
-        time.sleep(0.01)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"waited in vain for {what}"
+        time.sleep(min(0.01 + waited / 20, 0.1))  # what takes long is looked at less often
     return given
 
 
