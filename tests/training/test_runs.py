@@ -4,15 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import update
 
 from tests.training.conftest import CHILD, command_of, ended
 from tests.waiting import wait_for
 from vibecheck.errors import JobError
+from vibecheck.records.db.tables import jobs
+from vibecheck.records.db.transactions import writing
 from vibecheck.training.run_folder import TRAINED, RunFolder
 from vibecheck.training.runs import FOLDERS_KEPT, RunRequest
 from vibecheck.training.runs_table import LOST, RunsTable
@@ -133,6 +136,17 @@ def test_folders_of_forgotten_runs_are_deleted_and_other_folders_stay(desk, engi
     left = {path.name for path in desk.folder(job.id).path.parent.iterdir()}
     unregistered = before[0]  # its model is nowhere else
     assert left == {job.id, unregistered, *before[-FOLDERS_KEPT + 1 :], "notes"}
+
+
+def test_folder_of_a_run_that_starts_after_the_clock_was_set_back_stays(desk, engine):
+    table = RunsTable(engine)
+    for number in range(FOLDERS_KEPT + 1):
+        table.begin(f"{number:032x}", {}, "here", "here")
+        table.end(f"{number:032x}", "finished", "")
+    with writing(engine) as connection:
+        connection.execute(update(jobs).values(started_at=datetime.now(UTC) + timedelta(hours=1)))
+    job = ended(desk, desk.start(RunRequest("quick")))
+    assert desk.folder(job.id).path.is_dir() and job.state == "finished"
 
 
 def test_unwritable_jobs_folder_is_reported_and_blocks_no_later_run(settings, desk):

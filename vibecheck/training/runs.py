@@ -81,7 +81,8 @@ class TrainingRuns(RunsTable):
         runs = self.history(REMEMBERED)
         # A trained model that is not registered exists only in the folder of its run.
         unregistered = (each for each in runs if each.state != FINISHED and self.folder(each.id).trained)
-        folders.clean(self._root, [each.id for each in (*runs[:FOLDERS_KEPT], *unregistered)])
+        # Not this one, although it is not the newest if the clock was set back.
+        folders.clean(self._root, [job_id, *(each.id for each in (*runs[:FOLDERS_KEPT], *unregistered))])
         return self.get(job_id)
 
     def running(self) -> TrainingRun | None:
