@@ -22,6 +22,7 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.evaluation.proof import Proof
 from vibecheck.models.registry import Registry
+from vibecheck.models.trials import running
 from vibecheck.records import learned_calibration
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.learned_calibration import LearnedCalibration
@@ -527,6 +528,22 @@ def test_purge_deletes_old_predictions(records, tmp_path):
         run = vibecheck("purge", "--older-than", wrong, cwd=tmp_path)
         assert run.returncode == 2 and "Traceback" not in run.stderr
     assert store.count() == 1
+
+
+def test_purged_labels_still_count_in_a_comparison(tmp_path):
+    from tests.models.test_trials import NEW, OLD, audits
+
+    settings, now = Settings(data=tmp_path / "data", model="embedded"), datetime.now(UTC)
+    with closing(open_store(settings)) as store, closing(Registry.open(settings)) as registry:
+        for name in (OLD, NEW):
+            registry.register(name, "a test", name, {}, now)
+        registry.promote(OLD, "a test", now, override=True)
+        registry.challenge(NEW)
+        audits(store, 20, now - timedelta(days=40), old=True, new=False)
+        assert vibecheck("purge", "--older-than", "30", cwd=tmp_path).returncode == 0
+        assert store.count() == 0
+        seen = next(each.seen for each in running(registry, store.statistics) if each.version == NEW)
+        assert seen.evidence < 0.2  # the bets are lost
 
 
 def test_help_names_every_command(tmp_path):

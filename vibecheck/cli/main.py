@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -102,9 +103,13 @@ def purge(
     ] = None,
 ) -> None:
     """Delete all vibe checks older than some days, also in Comet."""
+    from vibecheck.models.registry import Registry
+    from vibecheck.models.trials import settle_bets
+
     settings, now = Settings.load(), datetime.now(UTC)
     days = settings.retention_days if older_than is None else older_than
-    with open_store(settings) as store:
+    with open_store(settings) as store, closing(Registry.open(settings)) as registry:
+        settle_bets(registry, store.statistics, timedelta(days=days), now)  # they count after the deletion
         deleted = store.purge(now - timedelta(days=days))
         marked = store.marked_since(now)
     typer.echo(f"Deleted: {counted(deleted, 'vibe check')} older than {counted(days, 'day')}.")
