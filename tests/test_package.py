@@ -24,7 +24,11 @@ print(reading.mood, reading.confidence, reading.probabilities)
 
 def run(code: str, cwd: Path, **environment: str) -> str:
     """What Python prints that runs `code` in `cwd`, away from the checkout."""
-    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    outside = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "ORT_DISABLE_TELEMETRY")
+    }
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=cwd, env=outside | environment, capture_output=True, text=True
     )
@@ -77,6 +81,15 @@ def test_five_lines_of_python_read_a_face(installed, astronaut, tmp_path):
     assert mood == "happy"
     assert 0.5 < float(confidence) <= 1
     assert where.startswith(str(installed)), "the checkout was imported, not what is installed"
+
+
+def test_reading_a_face_leaves_no_telemetry_in_the_home_folder(astronaut, tmp_path):
+    Image.fromarray(astronaut).save(tmp_path / "face.jpg", quality=95)
+    home = tmp_path / "home"
+    home.mkdir()
+    own = {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "PYTHONPATH": str(ROOT)}
+    run(FIVE_LINES, tmp_path, **own)
+    assert list(home.rglob("*")) == []
 
 
 def test_wheel_contains_all_data_files(wheel):

@@ -8,6 +8,7 @@
 What is exported here is the public API; each name is imported when it is first used.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from vibecheck.settings import Settings
     from vibecheck.vision.reader import Reader, Reading
     from vibecheck.vision.smoothing import Smoother
+
+# ONNX Runtime would send the machine and the models that run to Microsoft; it reads this when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 __all__ = ["EMOTIONS", "Music", "Reader", "Reading", "Settings", "Smoother", "Store"]
