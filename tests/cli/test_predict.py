@@ -1,6 +1,8 @@
 """`python -m vibecheck predict`: folders from phones, videos, and long names."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -11,8 +13,8 @@ from tests.vision.test_images import HEIC
 from vibecheck.cli.main import app
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, ["predict", *map(str, arguments)], env={"COLUMNS": "80"})
+def run(*arguments, columns=80):
+    return CliRunner().invoke(app, ["predict", *map(str, arguments)], env={"COLUMNS": str(columns)})
 
 
 @pytest.fixture
@@ -87,3 +89,33 @@ def test_unreadable_video_is_reported(tmp_path):
     (tmp_path / "clip.mp4").write_bytes(b"no video")
     done = run(tmp_path / "clip.mp4")
     assert done.exit_code == 1 and "not a video that can be read" in done.output
+
+
+ODD = "\x1b]0;title\x07 \udcff [red]سلام\u200cها"
+
+
+def test_names_of_files_cannot_control_the_terminal(tmp_path, phone, astronaut):
+    (phone / "a.jpg").rename(phone / f"{ODD}.jpg")
+    (phone / f"{ODD}.bmp").write_bytes(b"BM broken")
+    told = run(phone, columns=400)
+    told_of_video = run(video(tmp_path / "clip.mp4", [face(astronaut)] * 4).rename(tmp_path / f"{ODD}.mp4"))
+    broken = tmp_path / f"{ODD}2.mp4"
+    broken.write_bytes(b"no video")
+    assert run(broken).exit_code == 1
+    for done in (told, told_of_video, run(broken)):
+        assert "\x1b" not in done.output and "\x07" not in done.output
+        assert "�]0;title� � [red]سلام\u200cها" in done.output
+
+
+@pytest.mark.parametrize("suffix", ["png", "html"])
+def test_a_timeline_can_be_drawn_of_a_video_with_any_name(tmp_path, astronaut, suffix):
+    path = video(tmp_path / "clip.mp4", [face(astronaut)] * 4).rename(tmp_path / f"{ODD}.mp4")
+    command = [sys.executable, "-m", "vibecheck", "predict", "--plot", tmp_path / f"out.{suffix}", path]
+    # In a process of its own: the chart's library ended it.
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / f"out.{suffix}").stat().st_size > 1000
+
+
+def test_a_missing_picture_is_named_in_a_whole_sentence(tmp_path):
+    assert "There is no file gone.jpg." in " ".join(run("gone.jpg").output.split())

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vibecheck.cli.printable import printable, without_path
 from vibecheck.cli.progress_bar import counting
 from vibecheck.cli.records import open_store
 from vibecheck.errors import ModelError
@@ -64,8 +65,8 @@ class ImportSummary:
         table.columns[1].overflow = "fold"
         for each in self.refused[:SHOWN]:
             row = "" if each.row is None else str(each.row)
-            reason = each.reason.replace(each.path, "It", 1)  # the table names the picture already
-            table.add_row(row, escape(_printable(each.path)), escape(_printable(reason)))
+            reason = without_path(each.reason, each.path)
+            table.add_row(row, escape(printable(each.path)), escape(reason))
         Console().print(table)
         if (more := len(self.refused) - SHOWN) > 0:
             typer.echo(f"… and {more} more; --json names them all.")
@@ -130,8 +131,3 @@ def _reader(settings: Settings) -> "Reader":
     except ModelError as error:
         typer.echo(f"{error} Meanwhile the embedded model reads the pictures.", err=True)
         return Reader.open(threads=settings.threads)
-
-
-def _printable(text: str) -> str:
-    """Without control characters, which could control the terminal."""
-    return "".join(character if character.isprintable() else "�" for character in text)

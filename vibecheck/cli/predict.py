@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vibecheck.cli.output_file import output_file
+from vibecheck.cli.printable import printable, without_path
 from vibecheck.cli.progress_bar import counting
 from vibecheck.emotions import BY_NAME, NAMES, Distribution
 from vibecheck.errors import NoFace, PictureError
@@ -143,7 +144,7 @@ def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, pl
                 advance(each.at_s - (readings[-1].at_s if readings else 0.0))
                 readings.append(each.without_pixels())
     except PictureError as error:
-        typer.echo(json.dumps(_no_answer(path) | {"error": str(error)}) if as_json else str(error))
+        typer.echo(json.dumps(_no_answer(path) | {"error": str(error)}) if as_json else printable(str(error)))
         return False
     summary = summarise(readings, every)
     damage = "" if clip.damaged_at is None else f"It is damaged or cut short after {clip.damaged_at:.1f} s."
@@ -163,7 +164,7 @@ def _plot(out: Path, path: Path, readings: list["ClipReading"], every: float) ->
 
     from vibecheck.analytics.clip_chart import clip_chart
 
-    chart = clip_chart([(each.at_s, each.mood) for each in readings], every, path.name)
+    chart = clip_chart([(each.at_s, each.mood) for each in readings], every, printable(path.name))
     with output_file(out) as file:
         if out.suffix.lower() == ".png":
             file.write(vl_convert.vegalite_to_png(chart, scale=2))
@@ -175,9 +176,9 @@ def _print_table(answers: list[dict]) -> None:
     table = Table("picture", "mood", "confidence", "", box=None, pad_edge=False)
     table.columns[0].overflow = table.columns[3].overflow = "fold"
     for answer in answers:
-        path = escape(answer["path"])
-        if answer["mood"] is None:  # the table names the picture already
-            table.add_row(path, "", "", escape(answer["error"].replace(answer["path"], "It", 1)))
+        path = escape(printable(answer["path"]))
+        if answer["mood"] is None:
+            table.add_row(path, "", "", escape(without_path(answer["error"], answer["path"])))
             continue
         mood, bar = _drawn(answer["mood"], answer["confidence"])
         table.add_row(path, mood, f"{answer['confidence']:.0%}", f"{bar} {' '.join(answer['hints'])}")
@@ -192,7 +193,7 @@ def _drawn(mood: str, share: float) -> tuple[str, str]:
 
 def _print_summary(path: Path, summary: "ClipSummary", damage: str) -> None:
     typer.echo(
-        f"{path}: {summary.seconds:.1f} s, {counted(summary.readings, 'reading')}, "
+        f"{printable(str(path))}: {summary.seconds:.1f} s, {counted(summary.readings, 'reading')}, "
         f"{counted(summary.changes, 'change')} of mood, "
         f"a face in {summary.face_share:.0%} of the time. {damage}".rstrip()
     )
