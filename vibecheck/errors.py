@@ -62,6 +62,10 @@ class PictureStorageError(RecordsError):
     """The storage of the pictures failed, or has no room; the database may work."""
 
 
+class AlreadyStored(RecordsError):
+    """A prediction with this id exists."""
+
+
 class UnknownPrediction(RecordsError):
     """No prediction has this id."""
 

@@ -139,3 +139,17 @@ def test_face_crops_are_taken_whole(bring, store, tmp_path, astronaut, detector)
 def test_picture_past_its_retention_is_refused(bring, store, smile):
     (old,) = bring(LabelledPicture(2, smile, "happy", None, NOW - timedelta(days=91)))
     assert "VIBECHECK_RETENTION_DAYS" in old.reason and store.count() == 0
+
+
+def test_two_imports_of_one_picture_at_once_both_succeed(bring, smile, reader, monkeypatch):
+    read, labelled = reader.read_still, LabelledPicture(2, smile, "happy")
+
+    def meanwhile(picture):
+        monkeypatch.setattr(reader, "read_still", read)
+        (other,) = bring(labelled)
+        assert other.status == "new"
+        return read(picture)
+
+    monkeypatch.setattr(reader, "read_still", meanwhile)
+    (done,) = bring(labelled)
+    assert done.status == "known"

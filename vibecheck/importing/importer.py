@@ -6,15 +6,16 @@ under whatever name it is imported, and an interrupted import can be resumed.
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from vibecheck import check
-from vibecheck.errors import PictureError, UnknownPrediction
+from vibecheck.errors import AlreadyStored, PictureError, UnknownPrediction
 from vibecheck.importing.label_files import RefusedPicture
 from vibecheck.names.counted import counted
-from vibecheck.records.labels.labelled import LabelledPicture, LabelledPrediction
+from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.vision.faces import only_face
@@ -82,7 +83,9 @@ class Importer:
         try:
             stored = self._store.labelled(prediction_id)
         except UnknownPrediction:
-            stored = LabelledPrediction(self._add(prediction_id, labelled, data))
+            with suppress(AlreadyStored):  # by another import, while the picture was read
+                self._add(prediction_id, labelled, data)
+            stored = self._store.labelled(prediction_id)
         # The label of the last import; somebody may have corrected it since. There is none if that import was
         # interrupted before it labelled the picture.
         before = next((each.label for each in reversed(stored.labels) if each.source == SOURCE), None)
@@ -94,7 +97,7 @@ class Importer:
         self._seen.setdefault(prediction_id, (labelled.label, place))
         return ImportedPicture(labelled, stored.prediction, status)
 
-    def _add(self, prediction_id: str, labelled: LabelledPicture, data: bytes) -> Prediction:
+    def _add(self, prediction_id: str, labelled: LabelledPicture, data: bytes) -> None:
         picture = decode(data, name=str(labelled.path))
         if self._crops:
             reading = self._reader.read_crop(picture)
@@ -103,7 +106,7 @@ class Importer:
             only_face(reading.faces)
         now = labelled.made_at or self._now
         prediction, best = check.predict(Moment.of(reading), source=SOURCE, visitor=labelled.visitor, now=now)
-        return check.record(self._store, replace(prediction, id=prediction_id), best, keep_picture=True)
+        check.record(self._store, replace(prediction, id=prediction_id), best, keep_picture=True)
 
 
 def id_of(data: bytes) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, insert, select, update
 
-from vibecheck.errors import RecordsError
+from vibecheck.errors import AlreadyStored, RecordsError
 from vibecheck.records.db import lookup
 from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.rows import prediction_of, prediction_row
@@ -34,8 +34,9 @@ class Recording(Queries):
         """Stores a prediction, with its picture (JPEG) if `picture_kept` is true.
 
         `model_origin` is noted when a model version is first seen. The report to Comet is held back for
-        `hold`, or until the prediction's readings are there. Raises RecordsError if the id exists or the
-        records are a synthetic history, and ValueError for a picture that is missing or not allowed.
+        `hold`, or until the prediction's readings are there. Raises AlreadyStored if the id exists,
+        RecordsError if the records are a synthetic history, and ValueError for a picture that is missing or
+        not allowed.
         """
         if (picture is not None) != prediction.picture_kept:
             raise ValueError("a picture must be given if, and only if, picture_kept is true")
@@ -117,5 +118,7 @@ class Recording(Queries):
                 self.pictures.delete(prediction_id)
 
 
-def _already_stored(prediction: Prediction) -> RecordsError:
-    return RecordsError(f"The prediction {prediction.id} is stored already: give each vibe check its own id.")
+def _already_stored(prediction: Prediction) -> AlreadyStored:
+    return AlreadyStored(
+        f"The prediction {prediction.id} is stored already: give each vibe check its own id."
+    )
