@@ -4,7 +4,9 @@ import pytest
 
 from tests.vision.test_faces import pasted, scaled, turned
 from vibecheck.emotions import NAMES
+from vibecheck.errors import UnreadablePicture
 from vibecheck.vision.faces import Face
+from vibecheck.vision.images import encode_jpeg
 from vibecheck.vision.reader import Expected
 
 
@@ -114,3 +116,28 @@ def test_a_face_crop_is_read_as_a_whole(reader, astronaut, detector):
     reading = reader.read_crop(astronaut[y : y + side, x - 10 : x - 10 + side])
     assert top(reading) == "happy"
     assert len(reading.faces) == 1
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda picture: picture[..., 0],
+        lambda picture: picture[..., :1],
+        lambda picture: np.dstack([picture, picture[..., :1]]),
+        lambda picture: picture / 255,
+        lambda picture: picture.astype(np.float32),
+        lambda picture: picture.astype(np.uint16),
+        lambda picture: picture.transpose(2, 0, 1),
+        lambda picture: picture[:0],
+        lambda picture: picture.tolist(),
+        lambda picture: None,
+    ],
+)
+def test_pixels_of_another_shape_or_type_are_refused_not_read_wrongly(reader, astronaut, made):
+    with pytest.raises(UnreadablePicture, match="H x W x 3 uint8 RGB"):
+        reader.read(made(astronaut))
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_files_bytes_may_be_in_any_buffer(reader, astronaut, kind):
+    assert top(reader.read(kind(encode_jpeg(astronaut)))) == "happy"

@@ -322,6 +322,13 @@ def test_reading_from_before_the_face_left_changes_nothing():
     assert smoother.update(1.4, HERE, SAD) == before
 
 
+def test_after_a_reset_time_may_start_again():
+    smoother = Smoother()
+    smoother.update(60.0, HERE, HAPPY)
+    smoother.reset()
+    assert smoother.update(0.0, HERE, SAD).mood == "sad"
+
+
 # Faces
 
 

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from vibecheck.emotions import NAMES, Distribution
+from vibecheck.errors import UnreadablePicture
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.crops import kept_crop, measure
 from vibecheck.vision.detector import CLOSE_SIDE, FaceDetector
@@ -123,15 +124,19 @@ class Reader:
         """A reader with the model in this folder, by default the one that ships. Raises ModelError."""
         return cls(FaceDetector(), Classifier.load(model, threads))
 
-    def read(self, picture: str | Path | bytes | np.ndarray) -> Reading:
+    def read(self, picture: str | Path | bytes | bytearray | memoryview | np.ndarray) -> Reading:
         """Read a photo: a file, its bytes, or pixels (H x W x 3 uint8 RGB).
 
         Raises PictureError for what cannot be read as a picture.
         """
         if isinstance(picture, (str, Path)):
             picture = read_file(Path(picture))
-        elif isinstance(picture, bytes):
-            picture = decode(picture)
+        elif isinstance(picture, bytes | bytearray | memoryview):
+            picture = decode(bytes(picture))
+        elif not (getattr(picture, "dtype", None) == np.uint8 and picture.shape[2:] == (3,) and picture.size):
+            raise UnreadablePicture(
+                "This is not a picture as H x W x 3 uint8 RGB. Convert it, or send a file."
+            )
         return self.read_still(picture)
 
     def read_still(self, picture: np.ndarray) -> Reading:

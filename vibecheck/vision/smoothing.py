@@ -92,20 +92,21 @@ class Smoother:
             raise ValueError(f"Not a time: {at}")
         if at - self._clock < SAME_MOMENT:
             return self._shown
-        self._clock = at
         if self._readings and at - self._readings[-1][0] >= self.forget:
             self.reset()
         if face is not None:
             if self._face is not None and not same_face(self._face, face):
                 self.reset()
             self._face = face
+        self._clock = at
         if reading is not None:
             self._add(at, reading)
             self._shown = Distribution.of(self._steady(self._mean(at)).tolist())
         return self._shown
 
     def reset(self) -> None:
-        """Forget what was read: the next reading is the first of its face."""
+        """Forget what was read: the next reading is the first of its face, at any time."""
+        self._clock = -math.inf
         self._readings.clear()
         self._face = self._shown = None
 
