@@ -58,7 +58,7 @@ def compared(
         against = champion or registry.champion().version
         there = Path(challenger)
         installed = InstalledModels(settings.data)
-        model = there if there.is_dir() and challenger not in installed.versions() else challenger
+        model = there if there.is_dir() and installed.find(challenger, ()) is None else challenger
         version = Manifest.read(model).version if isinstance(model, Path) else model
         if version == against:
             raise ModelError(f"{version} is the champion itself: name another one.")

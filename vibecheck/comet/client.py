@@ -192,12 +192,14 @@ class Comet:
                     raise CometUnavailable(f"{asset.name} did not arrive within {seconds} s.")
                 yield chunk
 
-    def delete(self, place: Place, asset: Asset) -> None:
-        """Deletes an asset if it exists."""
+    def delete(self, place: Place, *assets: Asset) -> None:
+        """Deletes those of the assets that exist."""
         from comet_ml.exceptions import NotFound
 
         experiment = self._find(place)
-        if experiment is not None:
+        if experiment is None:
+            return
+        for asset in assets:
             with self._errors(f"delete {asset.name}", place), suppress(NotFound):
                 experiment.delete_asset(asset.id)
 

@@ -204,8 +204,7 @@ class Delivery:
     def _delete(self, day: date, name: str) -> bool:
         """Deletes the assets of this name; returns whether there was one."""
         found = [asset for asset in self.comet.assets(day) if asset.name == name]
-        for asset in found:
-            self.comet.delete(day, asset)
+        self.comet.delete(day, *found)
         return bool(found)
 
     def _put(

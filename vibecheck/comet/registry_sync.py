@@ -28,9 +28,7 @@ def put_current(comet: Comet, place: layout.Place, name: str, content: bytes) ->
     current = [asset for asset in there if asset.metadata.get("sha256") == digest]
     if not current:
         comet.put(place, name, content, {"sha256": digest}, "asset")
-    for asset in there:
-        if asset not in current[:1]:
-            comet.delete(place, asset)
+    comet.delete(place, *(asset for asset in there if asset not in current[:1]))
 
 
 def restore_models(comet: Comet, registry: Registry) -> int:

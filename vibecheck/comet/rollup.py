@@ -38,9 +38,7 @@ def roll_up(comet: Comet, store: Store, day: date) -> None:
             if before.get(name, 0) != count:
                 comet.metric(day, name, count, datetime.now(UTC))
         comet.put(day, FEEDBACK_LOG, content, {"sha256": digest, "rows": len(found)} | counts, "asset")
-    for asset in logs:
-        if asset not in current[:1]:
-            comet.delete(day, asset)
+    comet.delete(day, *(asset for asset in logs if asset not in current[:1]))
 
 
 def needs_rollup(assets: list[Asset]) -> bool:
@@ -65,8 +63,7 @@ def delete_forgotten(comet: Comet, store: Store, day: date, assets: list[Asset])
     """
     forgotten = store.forgotten_among({each for asset in assets if (each := id_of(asset.name))})
     found = [asset for asset in assets if id_of(asset.name) in forgotten]
-    for asset in found:
-        comet.delete(day, asset)
+    comet.delete(day, *found)
     return found
 
 

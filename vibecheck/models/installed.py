@@ -70,11 +70,6 @@ class InstalledModels:
         sources = tuple(there.report["files"].keys() - {RUN_FILES[0]}) if there else ()
         return there.folder if there and self.find(version, sources) else None
 
-    def versions(self) -> list[str]:
-        """The versions with a folder here, damaged or not."""
-        folders = sorted(self._root.glob("[!.]*"))
-        return [report["version"] for folder in folders if (report := _read_report(folder))]
-
     def placed(self) -> frozenset[tuple[str, int]]:
         """The folders of all versions, each with the time at which it was put there."""
         found = set()

@@ -23,7 +23,7 @@ from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.version import CHALLENGER, CHAMPION, DISCARDED, PREVIOUS, Version
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.tables import registered_models, trained_on
-from vibecheck.records.db.transactions import Queries, reading, writing
+from vibecheck.records.db.transactions import Queries, fetch, reading, writing
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import Promotion
 from vibecheck.settings import Settings
@@ -129,14 +129,12 @@ class Registry(Queries):
     def trained_on(self, version: str) -> list[str]:
         """The sorted ids of the predictions that a version was trained on, including deleted ones."""
         query = select(trained_on.c.prediction_id).where(trained_on.c.version == version)
-        with reading(self._engine) as connection:
-            return sorted(connection.execute(query).scalars())
+        return sorted(row.prediction_id for row in fetch(self._engine, query))
 
     def learned_from(self, prediction_id: str) -> list[str]:
         """The versions that were trained on this prediction's picture, sorted."""
         query = select(trained_on.c.version).where(trained_on.c.prediction_id == prediction_id)
-        with reading(self._engine) as connection:
-            return sorted(connection.execute(query).scalars())
+        return sorted(row.version for row in fetch(self._engine, query))
 
     def aliases(self) -> dict[str, str]:
         """Which version each alias names; an alias that names none is not in it."""
