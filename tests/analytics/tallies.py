@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vibecheck.records.stats.results import Bin, Cell, Confused, VisitorTally
+from vibecheck.records.stats.results import Bin, VisitorTally
 
 
 def tally(*answers: Sequence[bool]) -> VisitorTally:
@@ -17,12 +17,12 @@ def independent(correct: int, n: int) -> VisitorTally:
     return VisitorTally(n, correct, n, correct, correct)
 
 
-def cell(label: str, mood: str, n: int) -> Cell:
-    return Cell(label, mood, n, float(n))
+def cell(label: str, mood: str, n: int) -> dict[tuple[str, str], tuple[int, float]]:
+    return {(label, mood): (n, float(n))}
 
 
-def confused(first: str, second: str, n: int, mistakes: int) -> Confused:
-    return Confused(first, second, independent(n, mistakes))
+def confused(first: str, second: str, n: int, mistakes: int) -> dict[tuple[str, str], VisitorTally]:
+    return {(first, second): independent(n, mistakes)}
 
 
 def confidence_bin(number: int, n: int, correct: int, confidence: float, version: str | None = None) -> Bin:

@@ -20,7 +20,7 @@ from vibecheck.records.stats.results import Day
 
 MONDAY = date(2026, 3, 30)
 MOOD = Distribution.of((0.05, 0.05, 0.05, 0.7, 0.05, 0.05, 0.05))
-CELLS = [cell("sad", "neutral", 19), cell("sad", "sad", 40), cell("happy", "happy", 9)]
+CELLS = cell("sad", "neutral", 19) | cell("sad", "sad", 40) | cell("happy", "happy", 9)
 
 
 def days(number: int) -> list[Day]:
@@ -42,7 +42,7 @@ def test_confusion_matrix_shades_grow_lighter_and_figures_have_contrast():
 
 
 def test_most_confused_pair_is_marked_and_rows_without_labels_are_left_out():
-    rows = charts.confusion_matrix(confusion(CELLS, [confused("neutral", "sad", 19, 19)]))["data"]["values"]
+    rows = charts.confusion_matrix(confusion(CELLS, confused("neutral", "sad", 19, 19)))["data"]["values"]
     assert {(row["label"], row["mood"]) for row in rows if row["top"]} == {("Sad", "Neutral")}
     assert {row["label"] for row in rows} == {"Happy", "Sad"}
     assert next(r["text"] for r in rows if (r["label"], r["mood"]) == ("Sad", "Neutral")) == "32"
@@ -83,10 +83,10 @@ def test_many_days_are_drawn_as_weeks(number, step, bars):
             [(MONDAY + timedelta(3), "embedded-2")],
             agreed=0.4,
         ),
-        charts.confusion_matrix(confusion([], [])),
-        charts.confusion_matrix(confusion(CELLS, [confused("neutral", "sad", 19, 19)])),
-        charts.pair_bars(confusion([], [])),
-        charts.pair_bars(confusion(CELLS, [confused("neutral", "sad", 19, 19)])),
+        charts.confusion_matrix(confusion({}, {})),
+        charts.confusion_matrix(confusion(CELLS, confused("neutral", "sad", 19, 19))),
+        charts.pair_bars(confusion({}, {})),
+        charts.pair_bars(confusion(CELLS, confused("neutral", "sad", 19, 19))),
         charts.reliability(calibration([])),
         charts.confidence_histogram(calibration([confidence_bin(3, 1, 0, 0.2)])),
         charts.drift_bars(Shift("Light", ("dark", "bright"), (0.3, 0.7), (0.5, 0.5), 0.2, 0.01)),

@@ -64,16 +64,16 @@ def test_random_queue_accuracy_is_shown_with_its_interval():
 
 
 def test_most_confused_pair_is_named_with_its_count_and_interval():
-    cells = [cell("sad", "neutral", 31), cell("fear", "surprise", 65)]
-    pairs = [confused("neutral", "sad", 31, 96), confused("fear", "surprise", 65, 96)]
+    cells = cell("sad", "neutral", 31) | cell("fear", "surprise", 65)
+    pairs = confused("neutral", "sad", 31, 96) | confused("fear", "surprise", 65, 96)
     said = words.on_confusion(confusion(cells, pairs))
     assert said.figure == "Fear and surprise" and said.detail.startswith("65 of 96 mistakes (")
     assert said.moods == ("fear", "surprise")
 
 
 def test_no_mistakes_and_no_answers_are_worded_differently():
-    assert words.on_confusion(confusion([cell("happy", "happy", 9)], [])).figure == "None"
-    assert words.on_confusion(confusion([], [])).figure == "Not known yet"
+    assert words.on_confusion(confusion(cell("happy", "happy", 9), {})).figure == "None"
+    assert words.on_confusion(confusion({}, {})).figure == "Not known yet"
 
 
 def test_confidence_is_called_reliable_unreliable_or_unknown():

@@ -1,11 +1,11 @@
 """Which moods are confused with which."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vibecheck.analytics.shares import Share, over_visitors
 from vibecheck.emotions import NAMES
-from vibecheck.records.stats.results import Cell, Confused
+from vibecheck.records.stats.results import VisitorTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +35,19 @@ class Confusion:
         return sum(map(sum, self.counts))
 
 
-def confusion(cells: Sequence[Cell], confused: Sequence[Confused]) -> Confusion:
-    """The matrix and the pairs, from counted answers."""
-    found = {(cell.label, cell.mood): cell for cell in cells}
-    empty = Cell("", "", 0, 0.0)
-    matrix = [[found.get((label, mood), empty) for mood in NAMES] for label in NAMES]
-    pairs = [ConfusedPair(each.first, each.second, over_visitors(each.tally)) for each in confused]
+def confusion(
+    cells: Mapping[tuple[str, str], tuple[int, float]], confused: Mapping[tuple[str, str], VisitorTally]
+) -> Confusion:
+    """The matrix and the pairs, from counted answers (see `StatisticsQueries`)."""
+    matrix = [[cells.get((label, mood), (0, 0.0)) for mood in NAMES] for label in NAMES]
+    pairs = [ConfusedPair(*moods, over_visitors(tally)) for moods, tally in confused.items()]
     pairs.sort(key=lambda pair: (-(pair.of_mistakes.value or 0.0), pair.first, pair.second))
     return Confusion(
-        counts=tuple(tuple(cell.n for cell in row) for row in matrix),
+        counts=tuple(tuple(n for n, _ in row) for row in matrix),
         rows=tuple(
-            tuple(cell.weight / total if total else None for cell in row)
+            tuple(weight / total if total else None for _, weight in row)
             for row in matrix
-            for total in [sum(cell.weight for cell in row)]
+            for total in [sum(weight for _, weight in row)]
         ),
         pairs=tuple(pairs),
     )

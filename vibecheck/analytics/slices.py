@@ -1,11 +1,10 @@
 """Error slices: accuracy by light, sharpness, size, turn, mood, confidence, source and model."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vibecheck.analytics.shares import ALPHA, Share, holm, over_visitors, p_value
 from vibecheck.records.stats.bins import SIGNALS
-from vibecheck.records.stats.results import Group
+from vibecheck.records.stats.visitor_tallies import Groups
 
 TITLES = {signal.column: signal.title for signal in SIGNALS} | {
     "mood": "Mood shown",
@@ -42,27 +41,27 @@ class Slice:
         return self.p_value is not None and self.p_value < ALPHA
 
 
-def slices(groups: Sequence[Group]) -> list[Slice]:
+def slices(groups: Groups) -> list[Slice]:
     """All slices, the lowest accuracy first, from audits counted by group.
 
     A group of all audits has nothing to be compared with and is left out of the correction.
     """
-    compared = [(group, over_visitors(group.tally), over_visitors(group.others)) for group in groups]
+    compared = [(key, over_visitors(mine), over_visitors(others)) for key, (mine, others) in groups.items()]
     p_values = iter(holm([p_value(mine, others) for _, mine, others in compared if others.n]))
     found = [
         Slice(
-            TITLES[group.what],
-            _name(group),
+            TITLES[what],
+            _name(what, name),
             mine,
             next(p_values) if others.n else None,
             (mine.value or 0.0) < (others.value or 0.0),
         )
-        for group, mine, others in compared
+        for (what, name), mine, others in compared
     ]
     return sorted(found, key=lambda each: (each.accuracy.n < FEW, each.accuracy.value))
 
 
-def _name(group: Group) -> str:
-    if group.what == "mood":
-        return f"Shown as {group.name}"
-    return SOURCES.get(group.name, group.name) if group.what == "source" else group.name
+def _name(what: str, name: str) -> str:
+    if what == "mood":
+        return f"Shown as {name}"
+    return SOURCES.get(name, name) if what == "source" else name

@@ -113,7 +113,8 @@ def test_answers_cells_days_and_plays_match_a_count_in_python(filled, known, sco
     asked = audits(here)
     ask = filled.statistics
     assert astuple(ask.audited(scope)) == close(tallied(asked))
-    assert {(c.label, c.mood): c.n for c in ask.cells(scope)} == Counter((f.label, p.mood) for p, f in asked)
+    counts = {moods: n for moods, (n, _) in ask.cells(scope).items()}
+    assert counts == Counter((f.label, p.mood) for p, f in asked)
     assert sum(d.n for d in ask.days(scope)) == len(here)
     assert sum(d.audits for d in ask.days(scope)) == sum(p.audit for p, _ in here)
     n = Counter(f.source for p, f in here if f)
@@ -126,7 +127,7 @@ def test_answers_cells_days_and_plays_match_a_count_in_python(filled, known, sco
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
 def test_groups_are_tallied_against_all_others(filled, known, scope):
     asked = audits(inside(known, scope))
-    groups = {(g.what, g.name): g for g in filled.statistics.groups(scope)}
+    groups = filled.statistics.groups(scope)
     for signal in SIGNALS:
         names = dict(index for name, bins in signal.groups for index in [(bin_, name) for bin_ in bins])
         values = [
@@ -136,14 +137,14 @@ def test_groups_are_tallied_against_all_others(filled, known, scope):
         for name in set(places):
             mine = [each for each, place in zip(asked, places, strict=True) if place == name]
             rest = [each for each, place in zip(asked, places, strict=True) if place != name]
-            assert astuple(groups[signal.column, name].tally) == close(tallied(mine))
-            assert astuple(groups[signal.column, name].others) == close(tallied(rest))
+            found = tuple(map(astuple, groups[signal.column, name]))
+            assert found == (close(tallied(mine)), close(tallied(rest)))
     for what, value in (("mood", "mood"), ("source", "source"), ("model_version", "model_version")):
         for name in {getattr(p, value) for p, _ in asked}:
             mine = [each for each in asked if getattr(each[0], value) == name]
             rest = [each for each in asked if getattr(each[0], value) != name]
-            assert astuple(groups[what, name].tally) == close(tallied(mine))
-            assert astuple(groups[what, name].others) == close(tallied(rest))
+            found = tuple(map(astuple, groups[what, name]))
+            assert found == (close(tallied(mine)), close(tallied(rest)))
 
 
 def test_audits_are_tallied_by_model_version(filled, known):
@@ -170,24 +171,24 @@ def test_each_visitor_has_one_vote_in_bins_cells_and_pairs(filled, known, scope)
     versions = filled.statistics.bins(scope, by_version=True)
     assert sum(each.tally.n for each in versions) == len(asked)
     assert {each.model_version for each in versions} == {p.model_version for p, _ in asked}
-    for cell in filled.statistics.cells(scope):
-        row = [(p, f) for p, f in asked if f.label == cell.label]
-        mine = [p for p, _ in row if p.mood == cell.mood]
+    for (label, mood), cell in filled.statistics.cells(scope).items():
+        row = [(p, f) for p, f in asked if f.label == label]
+        mine = [p for p, _ in row if p.mood == mood]
         weight = sum(1 / sum(o.visitor == p.visitor for o, _ in row) for p in mine)
-        assert (cell.n, cell.weight) == (len(mine), pytest.approx(weight))
+        assert cell == (len(mine), pytest.approx(weight))
     wrong = [(p, f) for p, f in asked if p.mood != f.label]
     confused = filled.statistics.confused(scope)
-    assert sum(each.tally.correct for each in confused) == len(wrong)
-    for each in confused:
-        pair = {each.first, each.second}
+    assert sum(tally.correct for tally in confused.values()) == len(wrong)
+    for moods, tally in confused.items():
+        pair = set(moods)
         shares = {
             v: sum({p.mood, f.label} == pair for p, f in wrong if p.visitor == v)
             / sum(p.visitor == v for p, _ in wrong)
             for v in {p.visitor for p, _ in wrong}
         }
-        assert each.tally.shares == pytest.approx(sum(shares.values()))
-        assert each.tally.correct == sum({p.mood, f.label} == pair for p, f in wrong)
-        assert (each.tally.n, each.tally.visitors) == (len(wrong), len(shares))
+        assert tally.shares == pytest.approx(sum(shares.values()))
+        assert tally.correct == sum({p.mood, f.label} == pair for p, f in wrong)
+        assert (tally.n, tally.visitors) == (len(wrong), len(shares))
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -212,10 +213,10 @@ def test_examples_are_ordered_by_confidence(filled, known, scope):
 
 
 def test_confusion_matrix_cell_lists_exactly_its_audits(filled, known):
-    for cell in filled.statistics.cells(ALL):
-        found = filled.statistics.mistakes(ALL, 99, cell.label, cell.mood)
-        assert len(found) == cell.n
-        assert {(each.kind, each.label, each.mood) for each in found} == {("audit", cell.label, cell.mood)}
+    for (label, mood), (n, _) in filled.statistics.cells(ALL).items():
+        found = filled.statistics.mistakes(ALL, 99, label, mood)
+        assert len(found) == n
+        assert {(each.kind, each.label, each.mood) for each in found} == {("audit", label, mood)}
 
 
 def test_model_versions_list_their_dates_count_and_latency(filled, known):

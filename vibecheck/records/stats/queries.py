@@ -23,11 +23,8 @@ from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import (
     Bin,
-    Cell,
-    Confused,
     Day,
     Example,
-    Group,
     LabelPair,
     LabelTally,
     Mix,
@@ -38,6 +35,7 @@ from vibecheck.records.stats.results import (
 )
 from vibecheck.records.stats.steps import first_day, step_number
 from vibecheck.records.stats.visitor_tallies import (
+    Groups,
     audits,
     by_visitor,
     groups_of,
@@ -98,19 +96,17 @@ class StatisticsQueries(Queries):
         rows = fetch(self._engine, select(each.c.model_version, *sums).group_by(each.c.model_version))
         return {version: tally(row) for version, *row in rows}
 
-    def cells(self, scope: Scope) -> list[Cell]:
-        """Audits by label and mood."""
+    def cells(self, scope: Scope) -> dict[tuple[str, str], tuple[int, float]]:
+        """Audits by label and mood, with the sum of the visitors' shares of them among those of the label."""
         each = by_visitor(audits(scope), outcomes.c.label, outcomes.c.mood)
         of_label = func.sum(each.c.n).over(partition_by=(each.c.label, each.c.who))
         share = select(each, (real(each.c.n) / of_label).label("share")).subquery()
         key = share.c.label, share.c.mood
         query = select(*key, func.sum(share.c.n), func.sum(share.c.share)).group_by(*key).order_by(*key)
-        return [
-            Cell(label, mood, int(n), float(weight)) for label, mood, n, weight in fetch(self._engine, query)
-        ]
+        return {(label, mood): (int(n), float(w)) for label, mood, n, w in fetch(self._engine, query)}
 
-    def confused(self, scope: Scope) -> list[Confused]:
-        """Mistakes by pair of moods, only pairs that were confused, as tallies of all mistakes."""
+    def confused(self, scope: Scope) -> dict[tuple[str, str], VisitorTally]:
+        """Mistakes by pair of moods, in both directions, as tallies of all mistakes."""
         ordered = outcomes.c.label < outcomes.c.mood
         first = case((ordered, outcomes.c.label), else_=outcomes.c.mood).label("first")
         second = case((ordered, outcomes.c.mood), else_=outcomes.c.label).label("second")
@@ -122,12 +118,12 @@ class StatisticsQueries(Queries):
         rows = fetch(self._engine, select(*key, *sums).group_by(*key).order_by(*key))
         total = by_visitor([*audits(scope), ~outcomes.c.correct])
         visitors, n = fetch(self._engine, select(func.count(), func.sum(total.c.n)))[0]
-        return [
-            Confused(first, second, VisitorTally(int(n), int(k), visitors, float(shares), float(squares)))
+        return {
+            (first, second): VisitorTally(int(n), int(k), visitors, float(shares), float(squares))
             for first, second, k, shares, squares in rows
-        ]
+        }
 
-    def groups(self, scope: Scope) -> list[Group]:
+    def groups(self, scope: Scope) -> Groups:
         """Audits by bin of each signal, by mood, source and model version; empty ones are not there.
 
         Counted here from one narrow row per audit: for so many groups, each with all others, that takes a
@@ -137,7 +133,7 @@ class StatisticsQueries(Queries):
         columns = [outcomes.c[name] for name in names]
         rows = fetch(self._engine, select(of_whom(), outcomes.c.correct, *columns).where(*audits(scope)))
         if not rows:
-            return []
+            return {}
         people, right, *values = zip(*rows, strict=True)
         table = dict(zip(names, map(np.array, values), strict=True))
         return groups_of(numbered(people), np.array(right, dtype=bool), table)

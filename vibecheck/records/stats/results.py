@@ -61,36 +61,6 @@ class LabelTally:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """The number of audits with a label and a mood shown; `weight` is the sum of the visitors' shares of it
-    among their audits with this label."""
-
-    label: str
-    mood: str
-    n: int
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Audits of one group, `name` of `what`, and all other audits."""
-
-    what: str
-    name: str
-    tally: VisitorTally
-    others: VisitorTally
-
-
-@dataclass(frozen=True, slots=True)
-class Confused:
-    """Mistakes between two moods, in both directions, as a tally of all mistakes."""
-
-    first: str
-    second: str
-    tally: VisitorTally
-
-
-@dataclass(frozen=True, slots=True)
 class Bin:
     """Audits in one bin of confidence, of one model or (None) of all.
 

@@ -9,7 +9,10 @@ from sqlalchemy import ColumnElement, Double, Label, Subquery, Table, and_, cast
 from vibecheck.records.db.summary_tables import outcomes
 from vibecheck.records.db.tables import feedback
 from vibecheck.records.stats.bins import SIGNALS
-from vibecheck.records.stats.results import Group, Scope, VisitorTally
+from vibecheck.records.stats.results import Scope, VisitorTally
+
+# By what is grouped and the name of the group: its answers, and all others.
+Groups = dict[tuple[str, str], tuple[VisitorTally, VisitorTally]]
 
 
 def inside(table: Table, scope: Scope) -> list[ColumnElement[bool]]:
@@ -65,7 +68,7 @@ def numbered(visitors: Iterable[Hashable]) -> np.ndarray:
     return np.array([known.setdefault(visitor, len(known)) for visitor in visitors], dtype=int)
 
 
-def groups_of(who: np.ndarray, correct: np.ndarray, table: Mapping[str, np.ndarray]) -> list[Group]:
+def groups_of(who: np.ndarray, correct: np.ndarray, table: Mapping[str, np.ndarray]) -> Groups:
     """Answers by bin of each signal, by mood, source and model version; each group with all others.
 
     `table` has a column for each of these, with a value for each answer.
@@ -80,11 +83,11 @@ def groups_of(who: np.ndarray, correct: np.ndarray, table: Mapping[str, np.ndarr
         for what in ("mood", "source", "model_version")
         for name in np.unique(table[what])
     ]
-    return [
-        Group(what, name, tally_of(who[inside], correct[inside]), tally_of(who[~inside], correct[~inside]))
+    return {
+        (what, name): (tally_of(who[inside], correct[inside]), tally_of(who[~inside], correct[~inside]))
         for what, name, inside in places
         if inside.any()
-    ]
+    }
 
 
 def tally_of(who: np.ndarray, correct: np.ndarray) -> VisitorTally:
