@@ -14,11 +14,15 @@ from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
 from vibecheck.emotions import EMOTIONS, NAMES
 from vibecheck.errors import RecordsError
+from vibecheck.records.db.circuit_breaker import CircuitBreaker
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 from vibecheck.records.values import CANT_TELL
 from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.corrections.labelling_session import NOT_FOUND, PAGE
 from vibecheck.ui.home.vibe_check import Result
+from vibecheck.ui.shared import face_pictures
+from vibecheck.ui.shared.process_state import ProcessValue
 
 PAGE_FILE = "pages/1_Corrections.py"
 MINUTE = timedelta(minutes=1)
@@ -363,3 +367,39 @@ def test_number_keys_are_the_moods_in_order(open_page, add):
     keys = [each.key[0] for each in page.button if each.key and each.key[0] in "1234567"]
     titles = [each.label.split()[1].lower() for each in page.button if each.key and each.key[0] in "1234567"]
     assert (keys, titles) == (list("1234567"), list(NAMES))
+
+
+def open_buttons(page) -> set[str]:
+    """The keys of the labels that can be given."""
+    keys = {each.key.partition("-")[0] for each in page.button if each.key and not each.disabled}
+    return keys & {"Enter", *"01234567"}
+
+
+@pytest.mark.parametrize("view", ["random", "useful", "all"])
+def test_a_face_that_cannot_be_shown_is_not_labelled_unseen(open_page, add, store, monkeypatch, view):
+    def unavailable(*_):
+        raise RecordsError("A picture could not be read.")
+
+    monkeypatch.setattr(face_pictures, "_reads", ProcessValue(CircuitBreaker))
+    made = add(visitor="somebody")
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    page.session_state["view"] = view
+    with monkeypatch.context() as outage:
+        outage.setattr(Pictures, "get", unavailable)
+        assert not open_buttons(page.run()) and "A picture could not be read." in text(page)
+    store.pictures.put(made.id, b"damaged")
+    monkeypatch.setattr(face_pictures, "_reads", ProcessValue(CircuitBreaker))
+    assert open_buttons(page.run()) == {"0"} and "The picture cannot be read." in text(page)
+    store.pictures.put(made.id, face())
+    assert open_buttons(page.run()) >= {*"01234567"}
+
+
+def test_ones_own_mood_can_be_corrected_while_the_picture_cannot_be_shown(open_page, add, monkeypatch):
+    def unavailable(*_):
+        raise RecordsError("A picture could not be read.")
+
+    monkeypatch.setattr(face_pictures, "_reads", ProcessValue(CircuitBreaker))
+    add()
+    monkeypatch.setattr(Pictures, "get", unavailable)
+    page = open_page(PAGE_FILE)
+    assert open_buttons(page) == {"Enter", *"01234567"} and "The picture cannot be read." in text(page)

@@ -127,7 +127,7 @@ def _to_label(view: str, shown: Batch) -> None:
     # Laid out by the style sheet: two columns, on a phone with the buttons below both.
     with st.container(key="label-layout"):
         with st.container():
-            _face(prediction, blind)
+            seen = _face(prediction, blind)
         with st.container():
             if blind:
                 theme.heading("What does this face show?")
@@ -136,19 +136,27 @@ def _to_label(view: str, shown: Batch) -> None:
                 theme.confidence(prediction.mood, prediction.confidence)
             theme.quiet(_facts(current, blind))
         with st.container():
-            _buttons(view, shown)
+            _buttons(view, shown, seen)
             if not blind:
                 for given in current.labels:
                     theme.quiet(_said(given, current))
 
 
-def _face(prediction: Prediction, blind: bool) -> None:
-    src = face_pictures.data_uri(prediction.id, face_pictures.SIDE) if prediction.picture_kept else ""
+def _face(prediction: Prediction, blind: bool) -> bool:
+    """Show the picture, if possible; returns whether the mood can be told by it, or from memory."""
+    mine, src = prediction.visitor == visitor(), ""
+    if prediction.picture_kept:
+        try:
+            src = face_pictures.data_uri(prediction.id, face_pictures.SIDE)
+        except RecordsError:
+            if not mine:
+                raise  # others wait until it can be read again
     if not src:
         says = "The picture cannot be read." if prediction.picture_kept else "No picture was kept."
     else:
         says = "A face to label" if blind else f"A face that looks {BY_NAME[prediction.mood].adjective}"
     face_pictures.large(src, says)
+    return mine or bool(src)
 
 
 def _facts(current: LabelledPrediction, blind: bool) -> str:
@@ -159,9 +167,9 @@ def _facts(current: LabelledPrediction, blind: bool) -> str:
     return f"{when} · {prediction.model_version} · id {prediction.id[:4]}…{prediction.id[-2:]}"
 
 
-def _buttons(view: str, shown: Batch) -> None:
+def _buttons(view: str, shown: Batch, seen: bool) -> None:
     """The seven moods, Right, Can't tell, Undo. Each button belongs to the picture shown, so that a hasty
-    second press never labels the next picture unseen."""
+    second press never labels the next picture unseen. Only “Can't tell” is for a damaged picture."""
     prediction = shown.current.prediction
     here = session.progress()
     here.drawn, here.undoable = prediction.id, len(here.done)
@@ -176,7 +184,7 @@ def _buttons(view: str, shown: Batch) -> None:
             type=kind,
             on_click=once(_label),
             args=(view, prediction.id, then, name),
-            disabled=not seeable,
+            disabled=not (seen or (seeable and name == CANT_TELL)),
         )
 
     if not seeable:

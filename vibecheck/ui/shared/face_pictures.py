@@ -24,14 +24,6 @@ MOST_CACHED = 100  # thumbnails of a session
 _reads = ProcessValue(CircuitBreaker)
 
 
-def data_uri(prediction_id: str, side: int) -> str:
-    """The kept picture, scaled to at most `side` px, as a data URI; empty if there is none to show."""
-    try:
-        return _read(prediction_id, side)
-    except RecordsError:
-        return ""
-
-
 def thumbnail(prediction_id: str) -> str:
     """The kept picture as a small data URI, or empty if there is none to show; the session caches either.
 
@@ -40,7 +32,7 @@ def thumbnail(prediction_id: str) -> str:
     cached: dict[str, str] = st.session_state.setdefault("thumbnails", {})
     if prediction_id not in cached:
         try:
-            cached[prediction_id] = _read(prediction_id, THUMBNAIL)
+            cached[prediction_id] = data_uri(prediction_id, THUMBNAIL)
         except RecordsError:
             return ""
         if len(cached) > MOST_CACHED:
@@ -48,8 +40,11 @@ def thumbnail(prediction_id: str) -> str:
     return cached[prediction_id]
 
 
-def _read(prediction_id: str, side: int) -> str:
-    """As `data_uri`; raises RecordsError if the records cannot be read now."""
+def data_uri(prediction_id: str, side: int) -> str:
+    """The kept picture, scaled to at most `side` px, as a data URI; empty if there is none to show.
+
+    Raises RecordsError if the records cannot be read now.
+    """
 
     def find() -> bytes | None:
         try:
