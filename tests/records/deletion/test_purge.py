@@ -104,6 +104,13 @@ def test_row_is_kept_while_its_picture_cannot_be_deleted(store, engine, monkeypa
     assert counts(engine)[0] == 1
 
 
+def test_vibe_checks_without_a_picture_are_deleted_while_the_storage_of_the_pictures_fails(store, settings):
+    for _ in range(3):
+        store.add(a_prediction(visitor="me"), None)
+    (settings.data / "images").write_text("a file is in the way")
+    assert store.forget_visitor("me", NOON) == 3
+
+
 def test_purge_deletes_old_pictures_that_have_no_row(store, tmp_path, settings):
     lost, kept = a_prediction(), add(store, datetime.now(UTC) + DAY)
     Pictures(settings.images_url).put(lost.id, JPEG)

@@ -5,6 +5,10 @@ from types import SimpleNamespace
 from streamlit.testing.v1 import AppTest
 from streamlit_webrtc.webrtc import SignallingTimeoutError
 
+from tests.ui.conftest import COOKIE
+from vibecheck.records.values import hash_of
+from vibecheck.ui.access.access_link import visitors
+from vibecheck.ui.access.browser_guard import VISITOR_COOKIE
 from vibecheck.ui.home import live
 
 
@@ -42,3 +46,28 @@ def test_webrtc_video_is_read_again_when_the_page_has_connected_again(monkeypatc
     page = AppTest.from_function(connect_again, default_timeout=60).run()
     assert not page.exception
     assert (page.session_state.closed, page.session_state.goes_on) == (True, True)
+
+
+def draw_stage() -> None:
+    """The way of the video over the page's own connection."""
+    import streamlit as st
+
+    from vibecheck.ui.home import live
+    from vibecheck.ui.shared import delete_my_data
+
+    delete_my_data.follow_deletion()
+    st.session_state.ticket_drawn = live._route()["ticket"]
+
+
+def test_video_over_the_pages_own_connection_starts_after_a_deletion_in_another_tab(
+    set_up, page_of, request_of_browser, monkeypatch
+):
+    nobody = SimpleNamespace(join=lambda stream: None, leave=lambda stream: None)
+    monkeypatch.setattr(live, "analyser", lambda: nobody)
+    request_of_browser.cookies[VISITOR_COOKIE] = COOKIE
+    set_up()
+    page = page_of(draw_stage).run()
+    new = visitors().replace(COOKIE)
+    page.run()
+    assert not page.exception
+    assert live.tickets().redeem(page.session_state["ticket_drawn"], hash_of(new))

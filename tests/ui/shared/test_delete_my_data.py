@@ -3,16 +3,21 @@
 from collections import Counter
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import a_prediction
 from tests.ui.conftest import COOKIE, ME, ROOT
 from tests.ui.examples import face
 from tests.whole.conftest import photo
 from vibecheck import check
+from vibecheck.errors import RecordsError
+from vibecheck.records.store import Store
 from vibecheck.records.values import hash_of
 from vibecheck.ui.access.access_link import visitors
+from vibecheck.ui.home import live
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared import visitor as this_browser
+from vibecheck.vision.reader import Moment
 
 
 @pytest.fixture
@@ -80,3 +85,48 @@ def test_deletion_removes_the_thumbnails_that_the_session_has_cached(store, open
     visitors().replace(COOKIE)
     page.run()
     assert "thumbnails" not in page.session_state
+
+
+def check_live() -> None:
+    """Live video, a press of "Check my vibe", and the card."""
+    import streamlit as st
+
+    from vibecheck.ui.home import camera, vibe_check
+    from vibecheck.ui.shared import delete_my_data
+
+    delete_my_data.follow_deletion()
+    st.session_state.setdefault("keep", "nothing")
+    vibe_check.restore()
+    st.button("Check", on_click=camera.check_live)
+
+
+def test_the_first_vibe_check_after_a_deletion_in_another_tab_is_shown(
+    store, open_page, monkeypatch, reader, astronaut
+):
+    monkeypatch.setattr(live, "moment", lambda number: Moment.of(reader.read_still(astronaut)))
+    page = AppTest.from_function(check_live, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    page.run()
+    visitors().replace(COOKIE)
+    page.button[0].click().run()
+    assert not page.exception
+    assert page.session_state["result"].mood == "happy" and page.session_state["result_open"]
+
+
+def delete_everything() -> None:
+    from vibecheck.ui.shared import delete_my_data
+
+    delete_my_data._delete()
+
+
+def test_a_deletion_is_reported_as_done_although_the_records_fail_right_after(store, open_page, monkeypatch):
+    def unavailable(*_):
+        raise RecordsError("The records cannot be reached.")
+
+    store.add(a_prediction(visitor=ME), None)
+    monkeypatch.setattr(Store, "marked_since", unavailable)
+    page = AppTest.from_function(delete_everything, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    page.run()
+    assert not page.exception
+    assert store.count() == 0 and page.session_state["deleted"].startswith("1 vibe check is deleted.")

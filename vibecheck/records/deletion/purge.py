@@ -7,11 +7,12 @@ learned from it are marked.
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, Row, Select, delete, func, select
 
+from vibecheck.errors import PictureStorageError
 from vibecheck.records.db.batches import batches, found_in
 from vibecheck.records.db.connect import erase_traces
 from vibecheck.records.db.tables import outbox, predictions, trained_on
@@ -189,9 +190,10 @@ def _delete(
         queue.withdraw(connection, list(here))
         reported = sorted(here.keys() - unsent)
         messages.enqueue(connection, *(Deletion(each, here[each], now) for each in reported))
-    # A restore may have written a picture again before this was committed.
-    for prediction_id in here:
-        pictures.delete(prediction_id)
+    # A restore may have written a picture again before this was committed. If this fails, a purge deletes it.
+    with suppress(PictureStorageError):
+        for prediction_id in here:
+            pictures.delete(prediction_id)
     return set(here)
 
 

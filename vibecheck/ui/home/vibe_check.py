@@ -21,6 +21,7 @@ from vibecheck.records.labels.pages import Filters
 from vibecheck.records.values import Feedback, Prediction
 from vibecheck.ui.home import consent
 from vibecheck.ui.shared import app
+from vibecheck.ui.shared.delete_my_data import follow_deletion
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.presses import remember
 from vibecheck.ui.shared.process_state import ProcessValue
@@ -133,6 +134,7 @@ def _checked(moment: Moment | None, source: str) -> Result:
 
     Raises NoFace or TooManyChecks.
     """
+    follow_deletion()  # in another tab: the next run of the page would forget this result with the others
     check.limiter.admit(visitor(), st.context.ip_address)
     prediction, best = check.predict(
         moment,

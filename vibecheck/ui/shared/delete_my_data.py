@@ -1,5 +1,6 @@
 """Delete my data: the button, its confirmation, and how other tabs of the same visitor follow."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -9,8 +10,10 @@ from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.visitor import RENEW_COOKIE, replace_visitor, visitor
 
-# What a session remembers of its vibe checks.
-REMEMBERED = ("result", "result_open", "playing", "note", "keep_answered", "corrections", "thumbnails")
+# What a session remembers of its visitor.
+REMEMBERED = (
+    "result", "result_open", "playing", "note", "keep_answered", "corrections", "thumbnails", "ticket"
+)  # fmt: skip
 
 
 def delete_my_data() -> None:
@@ -53,7 +56,9 @@ def _confirm() -> None:
 def _delete() -> None:
     now = datetime.now(UTC)
     count = replace_visitor(lambda whose: app.store().forget_visitor(whose, now))
-    learned = app.store().marked_since(now)
+    learned = {}
+    with suppress(RecordsError):  # all is deleted
+        learned = app.store().marked_since(now)
     follow_deletion()
     checks = "1 vibe check is" if count == 1 else f"{count} vibe checks are"
     marked = " What a model learned from it stays in the model, which is marked." if learned else ""
