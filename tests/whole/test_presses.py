@@ -9,9 +9,11 @@ from skimage import data
 from benchmarks.harness.wire import Visitor
 from tests.databases import open_store
 from tests.video.test_clip import face, video
-from tests.whole.conftest import UPLOAD, check_vibe
+from tests.whole.conftest import UPLOAD, check_vibe, photo
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
+from vibecheck.ui.home.camera import LOST
+from vibecheck.ui.shared.theme import literal
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +77,19 @@ def test_an_answer_counts_for_the_result_that_was_shown(tab, store, clip):
     newest = tab.find("answer-").id.rpartition("-")[2]
     assert store.get(newest).source == "video"
     assert [len(store.feedback_of(each)) for each in (first, newest)] == [1, 0]
+
+
+@pytest.mark.parametrize(("way", "key"), [(UPLOAD, "upload"), (1, "photo")])
+def test_a_file_that_is_gone_after_a_long_interruption_is_reported(app, way, key):
+    cookies = {"vibecheck_visitor": "f" * 32}
+    with Visitor(app.url, cookies=cookies) as before:
+        before.pick("way", way)
+        before.upload(key, "me.jpg", photo())
+        assert before.has("check") and LOST not in before.text()
+        kept = list(before._widgets.values())
+    with Visitor(app.url, cookies=cookies) as after:  # a new session, with the widgets of the browser's page
+        after.rerun(also=kept)
+        assert not after.has("check") and literal(LOST) in after.text() and not after.errors()
+        after.pick("way", way)
+        after.upload(key, "me.jpg", photo())
+        assert after.has("check") and literal(LOST) not in after.text()

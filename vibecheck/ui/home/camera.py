@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import RerunException, StopException
-from streamlit.runtime.uploaded_file_manager import UploadedFile
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 
 from vibecheck.analytics.clip_chart import clip_timeline
 from vibecheck.errors import PictureError, TooManyChecks
@@ -30,6 +30,7 @@ WAYS = {
 # Those of the containers in `clip.UPLOAD`.
 CLIPS = ("mp4", "mov", "m4v", "webm", "mkv", "avi", "3gp")
 WAITING = "Other pictures are being read. Yours is next in a moment."
+LOST = "After a long interruption, the app no longer has this file: remove it, and add it again."
 WAITING_FOR_CLIP = "Another video is being read. Yours is next; it can take a minute."
 
 
@@ -69,17 +70,19 @@ def stage() -> Input:
 
 
 def _input(way: str) -> Input:
+    if way == "live":
+        return Input(way, playing=live.video())
     if way == "upload":
         file = st.file_uploader(
             "A picture or a short video with a face", type=[*EXTENSIONS, *CLIPS], key="upload"
         )
         if refused := upload_quota.refusal():
             st.session_state.problem = refused
-        return Input(way, photo=file)
-    if way == "photo":
+    else:
         file = st.camera_input("Look into the camera", key="photo", label_visibility="collapsed")
-        return Input(way, photo=file)
-    return Input(way, playing=live.video())
+    if isinstance(st.session_state[way], DeletedFile):  # the browser shows it, but this session is a new one
+        st.session_state.problem = LOST
+    return Input(way, photo=file)
 
 
 def _button(shown: Input) -> None:
