@@ -260,6 +260,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(f"{request.param}_url")
 
 
+# For tests that start processes. What differs between the databases is tested without them.
+quick_on_sqlite = pytest.mark.parametrize(
+    "database_url",
+    ["sqlite", pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow])],
+    indirect=True,
+)
+
+
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """An open database, of each kind in turn."""

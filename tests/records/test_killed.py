@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.databases import open_store
+from tests.databases import open_store, quick_on_sqlite
 from tests.records.adder import picture_of
 from tests.records.examples import EXAMPLE
 from tests.records.rows import queued, recent
@@ -45,6 +45,7 @@ def add_until_killed(process: subprocess.Popen, seconds: float) -> list[str]:
     return acknowledged
 
 
+@quick_on_sqlite
 def test_nothing_acknowledged_is_lost_when_the_process_is_killed(settings):
     acknowledged = []
     with adders(settings) as process:

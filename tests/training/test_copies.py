@@ -6,6 +6,7 @@ from threading import Barrier
 
 import pytest
 
+from tests.databases import quick_on_sqlite
 from tests.training.conftest import ended
 from tests.waiting import wait_for
 from vibecheck.errors import JobError
@@ -15,6 +16,7 @@ from vibecheck.training.runs import RunRequest
 from vibecheck.training.runs_table import LEASE
 
 
+@quick_on_sqlite
 def test_run_completes_with_its_report(desk):
     job = ended(desk, desk.start(RunRequest("quick", since=date(2026, 1, 2), epochs=4)))
     assert (job.state, job.sentence) == ("finished", "tuned-1 is ready.")
@@ -26,6 +28,7 @@ def test_run_completes_with_its_report(desk):
     assert [each.id for each in desk.history()] == [job.id]
 
 
+@quick_on_sqlite
 def test_another_copy_of_the_app_sees_and_cancels_the_run(open_desk, tmp_path):
     here, elsewhere = open_desk(), open_desk(tmp_path / "another disk")
     job = here.start(RunRequest("slow"))
@@ -54,6 +57,7 @@ def test_only_one_of_many_simultaneous_starts_succeeds(open_desk):
     assert desks[0].running().id == started[0].id
 
 
+@quick_on_sqlite
 def test_run_on_another_machine_is_lost_after_its_lease_ends(desk, monkeypatch):
     job = desk.start(RunRequest("slow"))
     desk.cancel(job.id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def test_page_of_one_visitor_runs_once_at_a_time(tmp_path):
     assert noted() == ["begins", "ends"] * 3
 
 
-# Live video, which each run draws but one.
+# Live video, which the sixth run does not draw.
 VIDEO = """
 import streamlit as st
 
@@ -59,7 +59,7 @@ from vibecheck.ui.home import live
 
 st.session_state.number = number = st.session_state.get("number", 0) + 1
 words = st.empty()
-playing = number != NOT_DRAWN and live.video()
+playing = number != 6 and live.video()
 words.markdown(f"Run {number}: {'plays' if playing else 'nothing plays'}")
 """
 # While the end of the third run is on its way out, the fourth runs.
@@ -85,30 +85,18 @@ if number == 3:
 """
 
 
-def runs_with_video(folder: Path, page: str, ends: Sequence[int]) -> list[str]:
-    """The texts of a page whose video plays: after each requested run, once `ends` runs have ended."""
-
+def test_video_goes_on_when_runs_follow_each_other_closely_and_stops_when_one_does_not_draw_it(tmp_path):
     async def visit(url: str) -> list[str]:
         said = []
         async with open_session(url) as session:
             await session.say({"playing": True})
             await session.until(lambda: session.runs == 2)
-            for ended in ends:
+            for ended in (4, 5, 6, 7):
                 await session.run()
                 await session.until(lambda ended=ended: session.runs == ended)
                 said += session.texts.values()
         return said
 
-    with running(folder, page) as app:
-        return asyncio.run(visit(app.url))
-
-
-def test_video_goes_on_when_runs_follow_each_other_closely(tmp_path):
-    page = VIDEO.replace("NOT_DRAWN", "0") + CLOSELY
-    assert runs_with_video(tmp_path, page, [4, 5]) == ["Run 4: plays", "Run 5: plays"]
-
-
-def test_video_stops_when_a_run_does_not_draw_it(tmp_path):
-    page = VIDEO.replace("NOT_DRAWN", "4")
-    said = ["Run 3: plays", "Run 4: nothing plays", "Run 5: nothing plays"]
-    assert runs_with_video(tmp_path, page, [3, 4, 5]) == said
+    with running(tmp_path, VIDEO + CLOSELY) as app:
+        said = asyncio.run(visit(app.url))
+    assert said == ["Run 4: plays", "Run 5: plays", "Run 6: nothing plays", "Run 7: nothing plays"]

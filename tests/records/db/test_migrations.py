@@ -1,7 +1,9 @@
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -12,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, delete, insert, inspect, select, text, update
 
+from tests.databases import new_postgres, quick_on_sqlite
 from tests.records.examples import NOON, a_prediction
 from vibecheck.errors import RecordsError
 from vibecheck.records.db.connect import MIGRATIONS, _revisions, open_database
@@ -30,6 +33,19 @@ print("ready", flush=True)
 sys.stdin.readline()
 open_database(sys.argv[1]).dispose()
 """
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Engine) -> Iterator[str]:
+    """A Postgres database without tables."""
+    with new_postgres(postgres_server) as url:
+        yield url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'vibecheck.db'}"
 
 
 def shape(engine: Engine) -> dict:
@@ -95,6 +111,7 @@ def test_threads_may_open_several_databases_at_once(tmp_path):
             engine.dispose()
 
 
+@quick_on_sqlite  # threads do the same
 def test_processes_may_open_a_new_database_at_once(database_url):
     processes = [
         subprocess.Popen(
