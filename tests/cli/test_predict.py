@@ -23,9 +23,9 @@ def phone(tmp_path, astronaut):
     (folder / ".thumbnails").mkdir(parents=True)
     smile = Image.fromarray(astronaut)
     smile.save(folder / "a.jpg")
-    smile.save(folder / "b.avif")
+    smile.save(folder / "b.avif", speed=10)
     smile.save(folder / "c.tif")
-    smile.save(folder / "d.heic", "PNG")  # named wrongly
+    smile.save(folder / "d.heic", "PNG", compress_level=1)  # named wrongly
     (folder / "e.heic").write_bytes(HEIC.read_bytes())
     smile.save(folder / ".thumbnails" / "a.jpg")
     (folder / "._a.jpg").write_bytes(b"\0\5\x16\7")

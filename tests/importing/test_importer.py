@@ -39,7 +39,7 @@ def bring(store, reader):
 @pytest.fixture
 def smile(tmp_path, astronaut) -> Path:
     path = tmp_path / "smile.png"
-    Image.fromarray(astronaut).save(path)
+    Image.fromarray(astronaut).save(path, compress_level=1)
     return path
 
 

@@ -149,6 +149,7 @@ def test_revisions_are_read_from_the_names_of_the_files():
     assert scripts.get_current_head() == _revisions()[-1]
 
 
+@quick_on_sqlite
 def test_up_to_date_database_is_opened_without_alembic(engine, database_url):
     code = (
         "import sys; from vibecheck.records.db.connect import open_database\n"
