@@ -24,7 +24,7 @@ threads = [threading.Thread(target=work) for _ in range(8)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 libc.free(libc.malloc(30_000_000))
-kept = [libc.malloc(5_000_000) for _ in range(3)]
+kept = [libc.malloc(5_000_000) for _ in range(10)]
 libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
 libc.fflush(None)
 """
@@ -43,9 +43,9 @@ def _state(how: str) -> tuple[int, int]:
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc only")
 def test_threads_share_two_pools_and_large_blocks_go_back_to_the_system():
     pools, mapped = _state("default")
-    assert pools > 2 and mapped < 3  # the fault that this test is about
+    assert pools > 2 and mapped < 10  # the fault that this test is about
     pools, mapped = _state("less")
-    assert pools == 2 and mapped >= 3
+    assert pools == 2 and mapped >= 10
 
 
 def test_other_allocators_are_left_alone(monkeypatch):
