@@ -451,7 +451,7 @@ def test_unexpected_exception_sets_one_row_aside_and_the_rest_is_sent(
     def broken(self, claimed):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Delivery, "_play", broken)
+    monkeypatch.setattr(Delivery, "_part", broken)
     tell(store, "play", added.id, {})
     other = a_prediction()
     store.add(other, None)

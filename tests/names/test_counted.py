@@ -7,7 +7,7 @@ import pytest
 
 from vibecheck.names.counted import counted
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NOUNS = (
     "answer|audit|change|check|day|epoch|face|hour|label|minute|mistake|picture|playlist|prediction|reading|record|"
     "second|video|visitor"
