@@ -377,7 +377,7 @@ def test_what_was_decided_about_the_embedded_model_is_restored(settings, store, 
 
 
 def test_new_disk_of_a_newer_release_does_not_restore_the_embedded_model_of_the_old_one(
-    settings, store, comet, registry, new_disk
+    settings, store, comet, registry, new_disk, tmp_path
 ):
     shipped = Manifest.read(EMBEDDED).version
     registry.register("embedded-0", "shipped before", "embedded", {}, NOW)
@@ -387,6 +387,11 @@ def test_new_disk_of_a_newer_release_does_not_restore_the_embedded_model_of_the_
         restore_models(Comet.open(settings), back)
         assert back.aliases() == {"champion": shipped} and back.champion_is_provisional()
         assert [each.version for each in back.promotions()] == [shipped, "embedded-0"]
+        sent(settings, new_disk)
+    newer = open_store(settings.model_copy(update={"data": tmp_path / "newer", "database_url": None}))
+    with closing(newer), closing(open_registry(newer)) as back:
+        restore_models(Comet.open(settings), back)
+        assert back.aliases() == {"champion": shipped} and back.get("embedded-0").discarded_at
 
 
 def test_champion_that_replaces_the_initial_model_is_sent_too(settings, store, comet):

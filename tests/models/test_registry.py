@@ -102,6 +102,7 @@ def test_after_an_update_the_new_embedded_model_replaces_the_old_one_once(settin
     with closing(Registry.open(settings)) as registry:
         # The old one is no longer there to be rolled back to.
         assert registry.aliases() == {"champion": SHIPPED} | ({"previous": "b"} if decided else {})
+        assert registry.get("embedded-0").discarded_at and registry.get(SHIPPED).discarded_at is None
         newest = next(each for each in registry.promotions() if each.version == SHIPPED)
         assert newest.kind == kind and newest.why.endswith("in place of embedded-0.")
         registry.promote("embedded-0", "a copy of the old release does so", NOW, override=True)

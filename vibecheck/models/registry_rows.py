@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, delete, exists, func, insert, select, text, update
 
 from vibecheck.errors import ModelError
-from vibecheck.models.version import CHALLENGER, CHAMPION, PREVIOUS, Version
+from vibecheck.models.version import CHALLENGER, CHAMPION, DISCARDED, PREVIOUS, Version
 from vibecheck.records.db.tables import model_aliases, promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import insert_if_new, writing
 from vibecheck.records.labels import learned_from
@@ -107,8 +107,9 @@ def promoted(connection: Connection, promotion: Promotion) -> Promotion:
 
 
 def replace_removed(connection: Connection, shipped: str, now: datetime) -> None:
-    """Puts the embedded model `shipped` in the place of earlier ones, which an update has removed."""
-    removed = {each.version for each in versions_of(connection) if each.source == EMBEDDED_NAME} - {shipped}
+    """Puts the embedded model `shipped` in the place of earlier ones, which an update removed."""
+    shipped_ones = (each for each in versions_of(connection) if each.source == EMBEDDED_NAME)
+    removed = {each.version: each for each in shipped_ones if each.version != shipped}
     aliases = aliases_of(connection)
     champion, previous = aliases.get(CHAMPION), aliases.get(PREVIOUS)
     if champion in removed:
@@ -121,6 +122,10 @@ def replace_removed(connection: Connection, shipped: str, now: datetime) -> None
     clear_alias(connection, PREVIOUS)
     if previous not in (None, champion):
         set_alias(connection, PREVIOUS, previous)
+    for version, each in removed.items():
+        clear_alias(connection, CHALLENGER, version)
+        if each.discarded_at is None:
+            note(connection, version, {**each.metrics, DISCARDED: now.isoformat()})
 
 
 def promotions_of(connection: Connection) -> list[Promotion]:
