@@ -63,6 +63,7 @@ def compared(
         if version == against:
             raise ModelError(f"{version} is the champion itself: name another one.")
         folder = out or settings.data / "trials" / installed.folder(version).name
-        learned = registry.trained_on(version)
+        record = registry.record(version)
+    learned = record.trained_on if record else ()
     now = datetime.now(UTC)
     return judge_challenger(settings, against, model, rows, reference, folder, learned, now), folder

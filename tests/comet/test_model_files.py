@@ -342,7 +342,7 @@ def test_restore_on_an_empty_disk_brings_the_model_registry_back(settings, store
     assert back.aliases() == tuned.aliases()
     assert back.aliases() == {"champion": TUNED, "previous": "embedded-3", "challenger": "tuned-2"}
     assert back.promotions() == tuned.promotions()
-    assert back.trained_on(TUNED) == IDS and back.get(TUNED).proof.proved
+    assert list(back.record(TUNED).trained_on) == IDS and back.get(TUNED).proof.proved
     assert restore_models(Comet.open(settings), Registry(engine_of(new_disk))) == 0
     assert back.promotions() == tuned.promotions()
     assert not [row for row in queued(new_disk) if row.kind == "model"], "what came from Comet is not news"

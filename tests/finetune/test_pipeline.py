@@ -114,7 +114,7 @@ def test_challenger_can_be_loaded_and_names_its_training_data(ran):
     assert manifest.grey and manifest.class_prior and "small-1" in manifest.origin
     with closing(Registry.open(settings)) as registry:
         assert registry.aliases()[CHALLENGER] == version
-        learned = registry.trained_on(version)
+        learned = list(registry.record(version).trained_on)
         about = registry.get(version)
     assert len(learned) == events[0]["train"] + events[0]["validation"] and set(learned) < set(ids)
     assert about.source == str(there.folder)
@@ -156,7 +156,7 @@ def test_comet_source_trains_on_an_empty_data_folder(tmp_path):
         assert status == 0, errors
     assert events[0]["event"] == "collected" and events[0]["rows"] == 70
     with closing(Registry.open(second)) as registry:
-        learned = registry.trained_on(events[-1]["version"])
+        learned = list(registry.record(events[-1]["version"]).trained_on)
     assert len(learned) == events[0]["train"] + events[0]["validation"] and set(learned) < set(ids)
 
 

@@ -39,7 +39,7 @@ def test_registered_version_keeps_its_metrics_source_and_training_ids(registry):
     assert (first.version, first.origin, first.registered_at) == ("a", "from a", NOW)
     assert last == registry.get("d")
     assert (last.metrics, last.source, last.trained_on) == ({"accuracy": 0.8}, "/models/d", 3)
-    assert registry.trained_on("d") == IDS
+    assert list(registry.record("d").trained_on) == IDS
 
 
 def test_registering_again_adds_to_what_is_known(registry):
@@ -47,7 +47,7 @@ def test_registering_again_adds_to_what_is_known(registry):
     registry.register("a", "from a", "a", {"n": 7}, NOW + timedelta(9), IDS[1:])
     found = registry.get("a")
     assert found.metrics == {"n": 7, "accuracy": 0.5} and found.registered_at == NOW
-    assert registry.trained_on("a") == IDS
+    assert list(registry.record("a").trained_on) == IDS
     assert all("a" in registry.learned_from(each) for each in IDS)
     assert registry.learned_from("f" * 32) == []
 
@@ -272,7 +272,7 @@ def test_version_counts_how_many_of_its_training_pictures_were_deleted(engine, s
     found = {each.version: (each.trained_on, each.deleted) for each in registry.versions()}
     assert (found["d"], found["e"], found["a"]) == ((3, 2), (1, 1), (0, 0))
     assert store.marked_since(began) == {"d": 2, "e": 1}
-    assert one.id in registry.trained_on("d")
+    assert one.id in list(registry.record("d").trained_on)
 
 
 def test_picture_deleted_before_its_model_is_registered_is_counted_too(store, registry):

@@ -55,7 +55,7 @@ def test_feedback_trains_a_better_model_that_goes_live(run_app):
             new = finished["version"]
             aliases = registry.aliases()
             assert (aliases[CHAMPION], aliases[PREVIOUS]) == (new, before.model_version)
-            learned = registry.trained_on(new)
+            learned = list(registry.record(new).trained_on)
             (promotion, *_) = registry.promotions()
         assert promotion.kind == "promotion" and "Proved better" in promotion.why
         assert collected["train"] + collected["validation"] == len(learned)

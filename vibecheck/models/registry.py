@@ -126,11 +126,6 @@ class Registry(Queries):
             if found := registry_rows.find(connection, version):
                 registry_rows.set_metrics(connection, version, {**found.metrics, name: value})
 
-    def trained_on(self, version: str) -> list[str]:
-        """The sorted ids of the predictions that a version was trained on, including deleted ones."""
-        query = select(trained_on.c.prediction_id).where(trained_on.c.version == version)
-        return sorted(row.prediction_id for row in fetch(self._engine, query))
-
     def learned_from(self, prediction_id: str) -> list[str]:
         """The versions that were trained on this prediction's picture, sorted."""
         query = select(trained_on.c.version).where(trained_on.c.prediction_id == prediction_id)

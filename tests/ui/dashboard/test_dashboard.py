@@ -23,7 +23,7 @@ from vibecheck.models.registry import Registry
 from vibecheck.records import learned_calibration
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.transactions import writing
-from vibecheck.records.labels.keep_question import count_agreed, count_asked
+from vibecheck.records.labels.keep_question import count
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.store import Store
 from vibecheck.records.values import Feedback
@@ -118,8 +118,8 @@ def test_the_cards_have_standard_titles_the_headline_first(store):
 def test_share_of_visitors_who_agree_to_keep_their_face_is_shown(store):
     answered(store, 30, "sad")
     for _ in range(4):
-        count_asked(store.notes)
-    count_agreed(store.notes)
+        count(store.notes, "asked")
+    count(store.notes, "agreed")
     assert "25% said yes (5–70%; 1 of 4, over all time)" in said(page())
 
 

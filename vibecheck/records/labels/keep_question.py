@@ -1,6 +1,7 @@
 """How often visitors who corrected a mood were asked to keep their face crop, and how often they agreed."""
 
 from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 from vibecheck.records.outbox.notes import Note, Notes
 
@@ -15,14 +16,9 @@ class KeepAnswers:
     agreed: int = 0
 
 
-def count_asked(notes: Notes) -> None:
-    """Counts that the question was shown. Raises RecordsError."""
-    notes.change(SUBJECT, lambda note: asdict(replace(_of(note), asked=_of(note).asked + 1)))
-
-
-def count_agreed(notes: Notes) -> None:
-    """Counts that it was answered with yes. Raises RecordsError."""
-    notes.change(SUBJECT, lambda note: asdict(replace(_of(note), agreed=_of(note).agreed + 1)))
+def count(notes: Notes, what: Literal["asked", "agreed"]) -> None:
+    """Counts that the question was shown, or answered with yes. Raises RecordsError."""
+    notes.change(SUBJECT, lambda note: asdict(_of(note)) | {what: getattr(_of(note), what) + 1})
 
 
 def keep_answers(notes: Notes) -> KeepAnswers:

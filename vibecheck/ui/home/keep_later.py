@@ -46,7 +46,7 @@ def _count_asked(prediction_id: str) -> None:
     if st.session_state.get("keep_asked") != prediction_id:
         st.session_state.keep_asked = prediction_id
         with suppress(RecordsError):  # only a figure on the dashboard, so no error for the visitor
-            keep_question.count_asked(app.store().notes)
+            keep_question.count(app.store().notes, "asked")
 
 
 def _keep(prediction_id: str, jpeg: bytes) -> None:
@@ -56,7 +56,7 @@ def _keep(prediction_id: str, jpeg: bytes) -> None:
         st.session_state.keeping_problem = error_text(error)
         return
     with suppress(RecordsError):
-        keep_question.count_agreed(app.store().notes)
+        keep_question.count(app.store().notes, "agreed")
     _close(prediction_id)
     st.toast("Your face crop is kept. Thank you. You can delete it on About.", icon=":material/check:")
 
