@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
@@ -91,13 +91,6 @@ def _attempt(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed)
         store.notes.write(RESTORED, _place(settings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    day: date
-    prediction_id: str
-    asset: Asset
-
-
 def restore(settings: Settings, store: Store, days_back: int | None = None) -> Iterator[Restoring]:
     """Merges Comet's models, and its predictions of the last days, into the records; yields its progress.
 
@@ -123,10 +116,10 @@ def _restore(settings: Settings, store: Store, days_back: int | None) -> Iterato
     days = [day for day in comet.days() if day >= day_of(since)]
     at = Restoring(days=len(days))
     yield at
-    pictures: list[_Picture] = []
+    pictures: dict[str, tuple[date, Asset]] = {}
     for day in days:
         merged, found, refused = _restore_day(comet, store, day, since)
-        pictures += found
+        pictures |= {each: (day, replace(asset, metadata={})) for each, asset in found.items()}
         for name, reason in refused.items():
             log.warning("%s of %s in Comet cannot be used: %s", name, day, reason)
         at = replace(
@@ -141,15 +134,11 @@ def _restore(settings: Settings, store: Store, days_back: int | None) -> Iterato
         yield at
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for some in batches(pictures, PICTURES):
-            allowed = store.with_pictures([each.prediction_id for each in some])
-            missing = [
-                each
-                for each in some
-                if each.prediction_id in allowed and not store.pictures.exists(each.prediction_id)
-            ]
+            allowed = store.with_pictures(some)
+            missing = [each for each in some if each in allowed and not store.pictures.exists(each)]
             if missing and not store.pictures.has_room():
                 raise RecordsError("The disk is nearly full: free some space, then the restore continues.")
-            outcomes = list(threads.map(lambda picture: _fetch(comet, store, picture), missing))
+            outcomes = list(threads.map(lambda each: _fetch(comet, store, each, *pictures[each]), missing))
             reasons = [outcome for outcome in outcomes if isinstance(outcome, str)]
             at = replace(
                 at,
@@ -164,8 +153,8 @@ def _restore(settings: Settings, store: Store, days_back: int | None) -> Iterato
 
 def _restore_day(
     comet: Comet, store: Store, day: date, since: datetime
-) -> tuple[Merged, list[_Picture], dict[str, str]]:
-    """Merges one day; returns what was new, all its pictures, and why assets could not be used."""
+) -> tuple[Merged, dict[str, Asset], dict[str, str]]:
+    """Merges one day; returns what was new, its pictures by prediction, and why assets could not be used."""
     assets = comet.assets(day)
     deleted_again = delete_forgotten(comet, store, day, assets)
     read = read_day(assets)
@@ -176,21 +165,20 @@ def _restore_day(
         # The task was lost together with the disk.
         store.outbox().schedule(queue.ROLLUP, day.isoformat(), {"day": day.isoformat()})
     ids = [each.prediction.id for each in found if each.prediction.id in read.pictures]
-    pictures = [_Picture(day, each, replace(read.pictures[each], metadata={})) for each in ids]
-    return merged, pictures, read.refused
+    return merged, {each: read.pictures[each] for each in ids}, read.refused
 
 
-def _fetch(comet: Comet, store: Store, picture: _Picture) -> bool | str:
+def _fetch(comet: Comet, store: Store, prediction_id: str, day: date, asset: Asset) -> bool | str:
     """Downloads one picture; returns whether it is kept now, or why it cannot be."""
     try:
-        jpeg = comet.get(picture.day, picture.asset, LARGEST_PICTURE)
+        jpeg = comet.get(day, asset, LARGEST_PICTURE)
     except CometRejected as error:  # too large, or deleted since the list was made
         return str(error)
     if not jpeg.startswith(b"\xff\xd8"):
-        return f"{picture.asset.name} is not a JPEG."
-    store.pictures.put(picture.prediction_id, jpeg)
+        return f"{asset.name} is not a JPEG."
+    store.pictures.put(prediction_id, jpeg)
     # If it was deleted meanwhile, the deletion may have looked for the picture before it was written.
-    if not store.with_pictures([picture.prediction_id]):
-        store.pictures.delete(picture.prediction_id)
+    if not store.with_pictures([prediction_id]):
+        store.pictures.delete(prediction_id)
         return False
     return True
