@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import NOON, a_prediction
-from tests.ui.conftest import COOKIE, ME
+from tests.ui.conftest import COOKIE, ME, end_this_run
 from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
 from vibecheck.emotions import EMOTIONS, NAMES
@@ -403,3 +403,31 @@ def test_ones_own_mood_can_be_corrected_while_the_picture_cannot_be_shown(open_p
     monkeypatch.setattr(Pictures, "get", unavailable)
     page = open_page(PAGE_FILE)
     assert open_buttons(page) == {"Enter", *"01234567"} and "The picture cannot be read." in text(page)
+
+
+@pytest.mark.parametrize("ended_by", ["request_rerun", "request_stop"])
+def test_a_label_whose_run_of_the_page_is_ended_can_be_undone(open_page, add, store, monkeypatch, ended_by):
+    def end_after(method):
+        original, calls = getattr(Store, method), []
+
+        def called(*args, **options):
+            done = original(*args, **options)
+            if not calls:
+                calls.append(args)
+                end_this_run(ended_by)
+            return done
+
+        monkeypatch.setattr(Store, method, called)
+
+    labelled = add(visitor="somebody")
+    other = add(visitor="somebody", minutes=-1)
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    end_after("label")
+    page = press(page, "6").run()
+    assert [each.mood for each in store.feedback_of(labelled.id)] == ["sad"]
+    assert page.session_state["corrections"].drawn == other.id
+    end_after("undo_label")
+    page = press(page, "undo").run()
+    assert not store.feedback_of(labelled.id) and not page.warning
+    assert page.session_state["corrections"].drawn == labelled.id
+    assert not page.exception

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import a_prediction
-from tests.ui.conftest import COOKIE, ME, ROOT
+from tests.ui.conftest import COOKIE, ME, ROOT, end_this_run
 from tests.ui.examples import face
 from tests.whole.conftest import photo
 from vibecheck import check
@@ -130,3 +130,33 @@ def test_a_deletion_is_reported_as_done_although_the_records_fail_right_after(st
     page.run()
     assert not page.exception
     assert store.count() == 0 and page.session_state["deleted"].startswith("1 vibe check is deleted.")
+
+
+@pytest.mark.parametrize("ended_by", ["request_rerun", "request_stop"])
+def test_a_deletion_whose_run_of_the_page_is_ended_is_reported_as_done(
+    store, open_page, monkeypatch, ended_by
+):
+    def forget(*args):
+        count = original(*args)
+        if count:
+            end_this_run(ended_by)
+        return count
+
+    store.add(a_prediction(visitor=ME), None)
+    original = Store.forget_visitor
+    monkeypatch.setattr(Store, "forget_visitor", forget)
+    page = AppTest.from_function(delete_everything_once, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    page.run().run()
+    assert not page.exception
+    assert store.count() == 0 and page.session_state["deleted"].startswith("1 vibe check is deleted.")
+
+
+def delete_everything_once() -> None:
+    import streamlit as st
+
+    from vibecheck.ui.shared import delete_my_data
+
+    if "pressed" not in st.session_state:
+        st.session_state.pressed = True
+        delete_my_data._delete()

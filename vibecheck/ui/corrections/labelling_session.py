@@ -143,7 +143,6 @@ def label(view: str, prediction_id: str, then: str | Cursor | None, name: str) -
         source = "volunteered" if view == "mine" else "labeller"
         queue = view if view in QUEUES else None
         given = app.store().label(prediction_id, name, source, visitor(), now, queue)
-        vibe_check.follow_labels(prediction_id)
     except RecordsError as error:
         here.note = error_text(error)
         return
@@ -154,6 +153,7 @@ def label(view: str, prediction_id: str, then: str | Cursor | None, name: str) -
         go_older(then)
     else:
         here.picked = then
+    vibe_check.follow_labels(prediction_id)  # last, since another press may end this run here
 
 
 def undo(count: int) -> None:
@@ -165,7 +165,6 @@ def undo(count: int) -> None:
     try:
         if last.stored:
             taken = app.store().undo_label(last.prediction_id, last.n, visitor(), datetime.now(UTC))
-            vibe_check.follow_labels(last.prediction_id)
             here.note = "" if taken else "That label was already undone."
     except RecordsError as error:
         here.note = error_text(error)
@@ -174,6 +173,7 @@ def undo(count: int) -> None:
         return
     here.done.pop()
     here.picked = last.prediction_id
+    vibe_check.follow_labels(last.prediction_id)
     st.session_state.view = last.view
 
 

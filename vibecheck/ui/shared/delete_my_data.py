@@ -8,6 +8,7 @@ import streamlit as st
 from vibecheck.errors import RecordsError
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.error_text import error_text
+from vibecheck.ui.shared.presses import remember
 from vibecheck.ui.shared.visitor import RENEW_COOKIE, replace_visitor, visitor
 
 # What a session remembers of its visitor.
@@ -59,7 +60,7 @@ def _delete() -> None:
     learned = {}
     with suppress(RecordsError):  # all is deleted
         learned = app.store().marked_since(now)
-    follow_deletion()
     checks = "1 vibe check is" if count == 1 else f"{count} vibe checks are"
     marked = " What a model learned from it stays in the model, which is marked." if learned else ""
-    st.session_state.deleted = f"{checks} deleted. This browser is a new visitor now.{marked}"
+    remember(deleted=f"{checks} deleted. This browser is a new visitor now.{marked}")
+    follow_deletion()
