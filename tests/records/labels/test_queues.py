@@ -11,7 +11,7 @@ from vibecheck.records.db.rows import prediction_row
 from vibecheck.records.db.tables import predictions
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.pages import Filters
-from vibecheck.records.labels.queues import LabellerCount, QueueLengths
+from vibecheck.records.labels.queues import LabellerCount
 from vibecheck.records.values import CANT_TELL
 
 MINUTE = timedelta(minutes=1)
@@ -98,7 +98,7 @@ def test_useful_queue_prefers_uncertain_predictions_of_rarely_labelled_moods(sto
     # 0.4 / 1 for the one mood without labels, 0.8 / 3 and 0.6 / 3 for that with eight
     assert [each.prediction for each in store.queues.next("useful", 9)] == [disgust, unsure_happy, happy]
     assert [each.prediction for each in store.queues.next("useful", 1)] == [disgust]
-    assert store.queues.lengths() == QueueLengths(useful=3, random=4)
+    assert store.queues.lengths() == {"useful": 3, "random": 4}
 
 
 def test_random_queue_drops_only_pictures_labelled_from_that_queue(store):
@@ -112,7 +112,7 @@ def test_random_queue_drops_only_pictures_labelled_from_that_queue(store):
     store.label(in_order[0].id, CANT_TELL, "labeller", "you", NOON, "random")
     store.label(in_order[1].id, "sad", "labeller", "you", NOON, "random")
     assert [each.prediction for each in store.queues.next("random", 9)] == in_order[2:]
-    assert store.queues.lengths().random == 4
+    assert store.queues.lengths()["random"] == 4
     store.undo_label(in_order[0].id, 1, "you", NOON)
     assert store.queues.next("random", 1)[0].prediction == in_order[0]
     # One that comes in later has its place in the order like the others.
@@ -122,7 +122,7 @@ def test_random_queue_drops_only_pictures_labelled_from_that_queue(store):
 
 def test_queues_of_an_empty_store_are_empty(store):
     assert (store.queues.next("useful", 5), store.queues.next("random", 5)) == ([], [])
-    assert store.queues.lengths() == QueueLengths(0, 0)
+    assert store.queues.lengths() == {"useful": 0, "random": 0}
 
 
 def test_labels_are_counted_by_labeller_and_queue(store):

@@ -25,7 +25,7 @@ def faces(store):
 
 def queue_of(store, labeller: str) -> list[str]:
     found = [each.prediction.id for each in store.queues.next("random", 9, labeller)]
-    assert store.queues.lengths(labeller).random == len(found)
+    assert store.queues.lengths(labeller)["random"] == len(found)
     return found
 
 

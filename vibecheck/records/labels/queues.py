@@ -18,14 +18,6 @@ MANY = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class QueueLengths:
-    """The number of pictures that wait in each of the two queues."""
-
-    useful: int
-    random: int
-
-
-@dataclass(frozen=True, slots=True)
 class LabellerCount:
     """How many labels a labeller gave in one queue, or in none."""
 
@@ -45,12 +37,12 @@ class LabelQueues(Queries):
             found = with_labels(connection, connection.execute(query).mappings().all())
         return sorted(found, key=lambda each: ids.index(each.prediction.id))
 
-    def lengths(self, labeller: str | None = None) -> QueueLengths:
-        """How many pictures wait in each queue, for a labeller."""
+    def lengths(self, labeller: str | None = None) -> dict[str, int]:
+        """How many pictures wait in each queue, by its name, for a labeller."""
         with reading(self._engine) as connection:
             useful = _count(connection, _waiting_useful())
             random = sum(_count(connection, waiting) for waiting in _waiting_random(labeller))
-        return QueueLengths(useful, random)
+        return {"useful": useful, "random": random}
 
     def labellers(self) -> list[LabellerCount]:
         """How many labels each labeller gave, by queue; most labels first."""

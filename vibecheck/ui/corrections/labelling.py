@@ -79,11 +79,10 @@ def _choose() -> tuple[str, Filters]:
         mine = Filters(visitor=visitor() if view == "mine" else None)
         filters = chosen_filters() if view == "all" else mine
     left = app.store().queues.lengths(visitor())
-    counted = {"useful": left.useful, "random": left.random}
     if view in QUEUES:
-        theme.quiet(f"{counted[view]:,} left. {QUEUE_WORDS[view]}")
+        theme.quiet(f"{left[view]:,} left. {QUEUE_WORDS[view]}")
     else:
-        theme.quiet(f"Left to label: {left.useful:,} in Useful, {left.random:,} in Random.")
+        theme.quiet(f"Left to label: {left['useful']:,} in Useful, {left['random']:,} in Random.")
     return view, filters
 
 
