@@ -108,21 +108,16 @@ class Comet:
     def days(self) -> list[date]:
         """The days for which this deployment has an experiment, newest first: one request per thousand."""
         found: set[date] = set()
-        for page in range(1, 1000):
-            try:
-                with sdk_errors("list the experiments"):
-                    experiments = self.api.get_experiments(
-                        self.account.workspace,
-                        self.account.project,
-                        page=page,
-                        page_size=PAGE,
-                        sort_by="startTime",
-                        sort_order="desc",
-                    )
-            except CometRejected:
-                if self.project_exists():
-                    raise
-                return []
+        for page in range(1, 1000) if self.project_exists() else ():
+            with sdk_errors("list the experiments"):
+                experiments = self.api.get_experiments(
+                    self.account.workspace,
+                    self.account.project,
+                    page=page,
+                    page_size=PAGE,
+                    sort_by="startTime",
+                    sort_order="desc",
+                )
             for experiment in experiments:
                 if (day := layout.day_of_key(self.deployment, experiment.key)) is not None:
                     self._known[day] = experiment

@@ -55,20 +55,17 @@ class Merged:
     predictions: int
     labels: int
 
-    def __add__(self, other: "Merged") -> "Merged":
-        return Merged(self.predictions + other.predictions, self.labels + other.labels)
-
 
 class Merging(Queries):
     """Merges what was read back from Comet."""
 
     def merge(self, restored: Sequence[RestoredPrediction]) -> Merged:
         """Adds what is new. Where it raises RecordsError, what was merged before that stays."""
-        merged = Merged(0, 0)
+        made = []
         for some in batches(restored, BATCH):
             with writing(self._engine) as connection:
-                merged += _merge(connection, some)
-        return merged
+                made.append(_merge(connection, some))
+        return Merged(sum(each.predictions for each in made), sum(each.labels for each in made))
 
     def forgotten_among(self, ids: Collection[str]) -> set[str]:
         """The given predictions that were deleted here and in Comet."""

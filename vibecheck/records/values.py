@@ -27,7 +27,6 @@ QUEUES = ("useful", "random")
 # What a labelled picture is for: to train models, or to judge them.
 SIDES = ("train", "held_out")
 PLAY_MODES = ("match", "lift")
-# "first": a new installation begins with it. "override": not proved, for a reason that somebody gave.
 PROMOTION_KINDS = ("first", "promotion", "override", "rollback")
 PLAY_FINDERS = ("search", "catalogue")
 
@@ -256,7 +255,7 @@ class Promotion:
     """A model became champion, replacing another one (None the first time), for a reason.
 
     `kind` is "promotion", "first" for the first champion of an installation, "override" if it was not
-    proved better, or "rollback" if the previous champion was restored.
+    proved better but somebody gave a reason, or "rollback" if the previous champion was restored.
     """
 
     version: str
