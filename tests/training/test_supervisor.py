@@ -44,7 +44,7 @@ def test_trained_model_survives_a_lost_run_and_the_register_command_is_shown(eng
     (folder.out / "model").mkdir(parents=True)
     (folder.out / TRAINED).write_text("{}")
     (folder.out / "report.json").write_text('{"proved": true}')
-    note_end(table, folder, LOST, "Its process is gone.", None)
+    note_end(table, folder, LOST, "Its process is gone.", RunProgress())
     assert (folder.out / "model").exists()
     run = table.get(ID)
     assert run.sentence.endswith(f"python -m finetune --register {folder.out} registers it.")

@@ -157,16 +157,13 @@ class Supervisor:
                 time.sleep(5)
 
 
-def note_end(
-    table: RunsTable, folder: RunFolder, state: str, sentence: str, progress: RunProgress | None
-) -> None:
+def note_end(table: RunsTable, folder: RunFolder, state: str, sentence: str, progress: RunProgress) -> None:
     """Records the end of a run with its log and its report. Raises RecordsError."""
     if state != FINISHED:
         folder.clear()
         register = f"python -m finetune --register {folder.out}"
         if folder.trained and register not in sentence:
-            registered = progress is not None and progress.exported is not None
-            done, does = ("registered", "compares") if registered else ("trained", "registers")
+            done, does = ("registered", "compares") if progress.exported else ("trained", "registers")
             sentence += f" Its model is {done}: {register} {does} it."
     table.end(folder.id, state, sentence, progress, folder.log_end(), folder.report())
 
