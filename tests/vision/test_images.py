@@ -18,9 +18,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
-from skimage.data import astronaut
 
-from tests.conftest import examples
+from tests.conftest import examples, photograph
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
 from vibecheck.vision import decoding_slots, images
 from vibecheck.vision.image_formats import MAX_PIXELS
@@ -40,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeW
 # 5712 x 4284 (24 megapixels, as phones take), flat, encoded by x265: Pillow writes no HEIC.
 LARGEST_HEIC = Path(__file__).with_name("largest.heic")
 HEIC = Path(__file__).with_name("face.heic")  # FACE, as a phone would save it
-FACE = Image.fromarray(astronaut()[10:190, 130:330])  # wider than high, so that turns show
+FACE = Image.fromarray(photograph("astronaut")[10:190, 130:330])  # wider than high, so that turns show
 PHOTO = np.asarray(FACE)
 GREY = np.asarray(FACE.convert("L"))
 CLEAR = np.zeros(GREY.shape, bool)  # the part that is transparent below
