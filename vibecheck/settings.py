@@ -23,7 +23,6 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
-from sqlalchemy import URL
 
 from vibecheck.access.passes import check_token
 from vibecheck.access.roles import guest_list
@@ -283,6 +282,8 @@ class Settings(BaseSettings):
         """SQLAlchemy URL of the records: the setting, or SQLite in the data folder."""
         if self.database_url:
             return self.database_url
+        from sqlalchemy import URL  # takes long to import, and not everything needs records
+
         # A folder's name may hold what means something in a URL: %, ? and #.
         file = str(self.data.absolute() / "vibecheck.db")
         return URL.create("sqlite", database=file).render_as_string(hide_password=False)

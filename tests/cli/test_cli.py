@@ -152,12 +152,12 @@ def test_predicting_leaves_nothing_behind(pictures):
     assert not (pictures / "data").exists()
 
 
-def test_predicting_imports_neither_torch_nor_streamlit(pictures):
+def test_predicting_imports_neither_torch_nor_streamlit_nor_what_keeps_records(pictures):
     code = (
         "import sys; from vibecheck.cli.main import app\n"
         "try: app(['predict', '--json', 'a.jpg'])\n"
         "except SystemExit: pass\n"
-        "assert not {'torch', 'transformers', 'streamlit', 'comet_ml'} & set(sys.modules)"
+        "assert not {'torch', 'transformers', 'streamlit', 'comet_ml', 'sqlalchemy'} & set(sys.modules)"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code], cwd=pictures, env=environment, check=True)
