@@ -60,7 +60,8 @@ def score(seen: Comparison, proves: float | None = None, needed: int | None = No
         return f'<div class="vcd-detail">So far both are right or wrong on the same {faces}.</div>'
     said = ""
     if seen.evidence is not None:  # it is None in reports of an earlier version
-        said = f"Difference in accuracy: {seen.low * 100:+.0f} to {seen.high * 100:+.0f} points."
+        bounds = f"{seen.low * 100:+.0f} to {seen.high * 100:+.0f} points"
+        said = f"Difference in accuracy: {bounds} (90% confidence sequence)."
         if proves is not None:
             evidence = f"The evidence is {seen.evidence:,.3g}; {proves:,.0f} proves it"
             said = f"{evidence}, however often one looks. {said}"

@@ -182,7 +182,7 @@ class LiveModel:
         del classifier
         self._end_build(None)
         log.info("%s runs now", self.manifest.version)
-        # The old model is freed; everything loaded now stays (see `ui.shared.app._settle`).
+        # The old model is freed; everything loaded now stays (see `ui.shared.app._freeze`).
         gc.unfreeze()
         gc.collect()
         gc.freeze()

@@ -23,6 +23,7 @@ def test_report_contains_no_scripts_and_no_external_resources(face):
     assert not re.search(r"<script|<link|https?://|@import|url\(|\son\w+=", shown)
     assert shown.count("data:image/jpeg;base64,") == 1
     assert "Not proved" in shown and "bout 40 more audits needed" in shown
+    assert re.search(r"Difference in accuracy: \S+ to \S+ points \(90% confidence sequence\)\.", shown)
 
 
 def test_text_in_the_report_is_escaped(face):
